@@ -1,0 +1,65 @@
+"""Builds the compiled core: the same C source once for each instruction set and dtype, and a small probe of the processor.
+
+FASTDL_SANITIZE=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer; FASTDL_NO_THREADS=1 without threads.
+"""
+import os
+import platform
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+X86 = platform.machine() in ("x86_64", "AMD64")
+LEVELS = {f"v{n}": [f"-march=x86-64-v{n}"] for n in (2, 3, 4)} if X86 else {"generic": []}
+DTYPES = {"float32": [], "float64": ["-DFASTDL_DOUBLE"]}
+
+# Contracting a*b+c to one instruction is wanted. Flags that change what NaN, infinity or the host's rounding mode
+# mean (-ffast-math, -Ofast) are not. The tiles are vectors already: gcc's own vectoriser and loop versions only bloat them.
+COMMON = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-DNDEBUG",
+          "-Wno-unused-function", "-Wno-unknown-pragmas", "-g0"]
+GCC = ["-fno-tree-vectorize", "-fno-unswitch-loops",
+       "--param", "max-completely-peeled-insns=1000", "--param", "max-completely-peel-times=48"]
+CLANG = ["-mllvm", "-unroll-threshold=2000", "-fno-slp-vectorize"]
+SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+
+
+def compiler_flags():
+    """The flags of this build's compiler."""
+    command = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
+    flags = COMMON + (CLANG if "clang" in version else GCC)
+    if os.environ.get("FASTDL_SANITIZE") == "1":
+        flags = flags + SANITIZE
+    if os.environ.get("FASTDL_NO_THREADS") == "1":
+        flags = [*flags, "-DFASTDL_NO_THREADS"]
+    return flags
+
+
+def extensions():
+    """One extension for each row of LEVELS x DTYPES, from one C file, and the processor probe."""
+    flags = compiler_flags()
+    link = ["-fsanitize=address,undefined"] if os.environ.get("FASTDL_SANITIZE") == "1" else ["-s"]
+    core, features = cythonize(
+        [Extension("core", ["src/core.pyx"]), Extension("fastdl._core.features", ["src/features.pyx"])],
+        include_path=["src"], build_dir="build/cython")
+    features.extra_compile_args = ["-O2", *(["-march=x86-64"] if X86 else [])]
+    source = Path(core.sources[0])
+    built = [features]
+    for level, march in LEVELS.items():
+        for dtype, define in DTYPES.items():
+            name = f"{level}_{dtype}"
+            # A file of its own for each, as object files are named after their source.
+            stub = source.with_name(f"{name}.c")
+            text = f'#define PyInit_core PyInit_{name}\n#include "{source.name}"\n'
+            if not stub.exists() or stub.read_text() != text:
+                stub.write_text(text)
+            built.append(Extension(f"fastdl._core.{name}", [str(stub)], include_dirs=["src"],
+                                   depends=[str(source), *map(str, Path("src").iterdir())],
+                                   extra_compile_args=flags + march + define,
+                                   extra_link_args=["-pthread", *link]))
+    return built
+
+
+setup(ext_modules=extensions(), options={"build_ext": {"parallel": os.cpu_count()}})

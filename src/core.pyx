@@ -1,0 +1,36 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: freethreading_compatible=False
+"""The compiled core: one module, built for each instruction set and dtype. See docs/architecture.md.
+
+Read from the top: a tile, the layers' kernels, a network of them, the engine that runs it on threads, and what
+Python sees.
+"""
+import numpy as np
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from simd cimport (VEC_LANES, TILE_ROWS_1, TILE_ROWS_2, TILE_ROWS_3, real, vec, vec_exp, vec_fma, vec_if_equal,
+                   vec_if_greater, vec_keep_first, vec_load, vec_max, vec_set1, vec_sigmoid, vec_sqrt, vec_store,
+                   vec_store_first, vec_sum, vec_tanh)
+from threads cimport (MAX_WORKERS, atomic_long, meet, meeting, meeting_close, meeting_open, next_item,
+                      parallel_available, parallel_run, reset_items)
+
+DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
+
+# Multiply-adds of a job below which waking a second thread costs more than it brings (measured: about 10 us).
+cdef double SMALL_WORK = 400_000
+
+include "tile.pxi"
+include "activations.pxi"
+include "dense.pxi"
+include "convolution.pxi"
+include "pooling.pxi"
+include "layout.pxi"
+include "losses.pxi"
+include "optimizers.pxi"
+include "network.pxi"
+include "engine.pxi"
+include "plan.pxi"
+include "functions.pxi"
+include "probe.pxi"

@@ -1,0 +1,173 @@
+# Dense layers: y = x W + b, with W stored (inputs, outputs).
+#
+#     forward     y  (n, out) = x (n, in) W (in, out) + b
+#     d input     dx (n, in)  = dy (n, out) W^T
+#     d weight    dW (in, out) = x^T dy
+#
+# Several samples are a register-tiled product. For one sample there is nothing to tile: its zeros (80% of
+# an MNIST image) are skipped, and only the weights that matter are read.
+
+cdef struct Matrix:
+    # A layer's weights inside the flat parameter vector, `rows` by `columns`, and their transposed copy
+    # (columns, segments, padded), where row r is element r % length of segment r // length.
+    Py_ssize_t offset, bias, rows, columns, segments, length, padded
+    real* transposed
+
+
+cdef void transpose_rows(const Matrix* w, const real* parameters, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t r, o
+    cdef Py_ssize_t step = w.segments * w.padded
+    cdef const real* row
+    cdef real* target
+    for r in range(start, stop):
+        row = parameters + w.offset + r * w.columns
+        target = w.transposed + (r // w.length) * w.padded + r % w.length
+        for o in range(w.columns):
+            target[o * step] = row[o]
+
+
+cdef inline void sparse_panel(const int vectors, const real* x, const int* nonzero, Py_ssize_t count, const real* w, Py_ssize_t step, const real* bias, real* y, int last) noexcept nogil:
+    cdef vec acc[8]
+    cdef Py_ssize_t i
+    cdef int v
+    cdef const real* row
+    for v in range(vectors):
+        acc[v] = vec_load(bias + v * VEC_LANES)
+    for i in range(count):
+        row = w + nonzero[i] * step
+        for v in range(vectors):
+            acc[v] = vec_fma(acc[v], x[nonzero[i]], vec_load(row + v * VEC_LANES))
+    for v in range(vectors - 1):
+        vec_store(y + v * VEC_LANES, acc[v])
+    if last == VEC_LANES:
+        vec_store(y + (vectors - 1) * VEC_LANES, acc[vectors - 1])
+    else:
+        vec_store_first(y + (vectors - 1) * VEC_LANES, acc[vectors - 1], last)
+
+
+cdef Py_ssize_t find_nonzero(const real* x, Py_ssize_t n, int* nonzero) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef Py_ssize_t count = 0
+    for i in range(n):
+        nonzero[count] = <int>i
+        count += x[i] != 0
+    return count
+
+
+cdef void dense_forward_one(const Matrix* w, const real* parameters, const real* x, int* nonzero, real* y) noexcept nogil:
+    cdef Py_ssize_t count = find_nonzero(x, w.rows, nonzero)
+    cdef Py_ssize_t n = 0
+    cdef Py_ssize_t left
+    cdef const real* weight = parameters + w.offset
+    cdef const real* bias = parameters + w.bias
+    while n < w.columns:
+        left = w.columns - n
+        if left >= 8 * VEC_LANES:
+            sparse_panel(8, x, nonzero, count, weight + n, w.columns, bias + n, y + n, VEC_LANES)
+            n += 8 * VEC_LANES
+        elif left >= 4 * VEC_LANES:
+            sparse_panel(4, x, nonzero, count, weight + n, w.columns, bias + n, y + n, VEC_LANES)
+            n += 4 * VEC_LANES
+        elif left >= 2 * VEC_LANES:
+            sparse_panel(2, x, nonzero, count, weight + n, w.columns, bias + n, y + n, VEC_LANES)
+            n += 2 * VEC_LANES
+        else:
+            sparse_panel(1, x, nonzero, count, weight + n, w.columns, bias + n, y + n,
+                         VEC_LANES if left >= VEC_LANES else <int>left)
+            n += VEC_LANES
+
+
+cdef void dense_forward(const Matrix* w, const real* parameters, const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t samples, int* nonzero) noexcept nogil:
+    cdef Product q
+    cdef Py_ssize_t i
+    if samples < 4:
+        for i in range(samples):
+            dense_forward_one(w, parameters, x + i * x_step, nonzero, y + i * y_step)
+        return
+    q.x, q.row_step, q.x_segment, q.x_step = x, x_step, 0, 1
+    q.w, q.w_segment, q.w_step = parameters + w.offset, 0, w.columns
+    q.segments, q.length = 1, w.rows
+    q.init, q.init_step = parameters + w.bias, 0
+    q.c, q.c_step, q.in_order = y, y_step, 0
+    multiply(&q, samples, w.columns)
+
+
+cdef void dense_input_gradient(const Matrix* w, const real* zeros, const real* dy, Py_ssize_t dy_step, real* dx, Py_ssize_t dx_step, Py_ssize_t samples) noexcept nogil:
+    cdef Product q
+    q.x, q.row_step, q.x_segment, q.x_step = dy, dy_step, 0, 1
+    q.w, q.w_segment, q.w_step = w.transposed, 0, w.padded
+    q.segments, q.length = 1, w.columns
+    q.init, q.init_step = zeros, 0
+    q.c, q.c_step, q.in_order = dx, dx_step, 0
+    multiply(&q, samples, w.rows)
+
+
+cdef void dense_input_gradient_one(const Matrix* w, const real* parameters, const real* dy, real* dx) noexcept nogil:
+    # Without the transposed copy: an inner product for each input.
+    cdef Py_ssize_t i, o, whole = w.columns // VEC_LANES * VEC_LANES
+    cdef int rest = <int>(w.columns - whole)
+    cdef const real* row = parameters + w.offset
+    cdef vec acc
+    for i in range(w.rows):
+        acc = vec_set1(0)
+        for o from 0 <= o < whole by VEC_LANES:
+            acc = acc + vec_load(row + o) * vec_load(dy + o)
+        if rest:
+            acc = acc + vec_keep_first(vec_load(row + whole), rest) * vec_load(dy + whole)
+        dx[i] = vec_sum(acc)
+        row += w.columns
+
+
+cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* x, Py_ssize_t x_step, const real* dy, Py_ssize_t dy_step, Py_ssize_t samples, Py_ssize_t start, Py_ssize_t stop, real* gradients) noexcept nogil:
+    # Rows start to stop of dW.
+    cdef Product q
+    q.x, q.row_step, q.x_segment, q.x_step = x + start, 1, 0, x_step
+    q.w, q.w_segment, q.w_step = dy, 0, dy_step
+    q.segments, q.length = 1, samples
+    q.init, q.init_step = zeros, 0
+    q.c, q.c_step, q.in_order = gradients + w.offset + start * w.columns, w.columns, 0
+    multiply(&q, stop - start, w.columns)
+
+
+cdef void dense_descend_one(const Matrix* w, const real* x, const real* dy, real rate, Py_ssize_t start, Py_ssize_t stop, real* parameters) noexcept nogil:
+    # Plain gradient descent on one sample, rows start to stop: W -= rate x dy^T, in place, no row of a zero input touched.
+    cdef Py_ssize_t i, o, whole = w.columns // VEC_LANES * VEC_LANES
+    cdef int rest = <int>(w.columns - whole)
+    cdef real* row
+    cdef real step
+    for i in range(start, stop):
+        if x[i] == 0:
+            continue
+        step = -rate * x[i]
+        row = parameters + w.offset + i * w.columns
+        for o from 0 <= o < whole by VEC_LANES:
+            vec_store(row + o, vec_fma(vec_load(row + o), step, vec_load(dy + o)))
+        if rest:
+            vec_store_first(row + whole, vec_fma(vec_load(row + whole), step, vec_load(dy + whole)), rest)
+
+
+cdef void sum_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t columns, real* total) noexcept nogil:
+    # total += the column sums of x: the gradient of a bias.
+    cdef Py_ssize_t n, r
+    cdef vec a, b, c, d
+    cdef const real* p
+    for n from 0 <= n < columns by VEC_LANES:
+        p = x + n
+        a = vec_load(total + n)
+        b = vec_set1(0)
+        c = b
+        d = b
+        for r in range(0, rows - 3, 4):
+            a = a + vec_load(p)
+            b = b + vec_load(p + step)
+            c = c + vec_load(p + 2 * step)
+            d = d + vec_load(p + 3 * step)
+            p += 4 * step
+        for r in range(rows // 4 * 4, rows):
+            a = a + vec_load(p)
+            p += step
+        a = (a + b) + (c + d)
+        if columns - n >= VEC_LANES:
+            vec_store(total + n, a)
+        else:
+            vec_store_first(total + n, a, <int>(columns - n))

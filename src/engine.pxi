@@ -1,0 +1,185 @@
+# The engine: whole runs in one call without the interpreter. One job at a time goes to the pool; every worker runs the
+# same function and takes work items from shared counters.
+#
+# A training step has two phases with a meeting after each:
+#   1. groups of samples: gather, forward, loss, backward. An item is a slot, a fixed run of groups.
+#   2. slices of the parameters: their gradient (a product over the batch, or the sum over slots), and their update.
+
+cdef struct Slice:
+    int op
+    Py_ssize_t start, stop        # rows of the op's matrix
+
+
+cdef struct Job:
+    Network net
+    const real* x                 # samples, as they cross the interface
+    const int64_t* order          # which sample comes when; NULL for as they lie
+    Py_ssize_t samples, batch, batches, first
+    Tensor input
+    Py_ssize_t channels, pixels   # of the input
+    uint64_t seed
+    # training
+    int loss
+    const int64_t* labels         # or
+    const real* targets
+    const real* weights           # of samples, or NULL
+    Optimizer optimizer
+    const double* rates           # one a step
+    long steps_before             # steps taken before this job
+    Slice* slices
+    Py_ssize_t slice_count
+    double* losses                # of each group of the batch
+    double* hits
+    double loss_sum, hit_sum, weight_sum
+    # inference
+    real* out
+    Py_ssize_t out_channels, out_pixels
+    atomic_long items, slice_items
+    meeting gathering
+
+
+cdef inline Py_ssize_t groups_of(Py_ssize_t n) noexcept nogil:
+    return (n + GROUP - 1) // GROUP
+
+
+cdef inline Py_ssize_t slots_of(Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t groups = groups_of(n)
+    return groups if groups < SLOTS else SLOTS
+
+
+cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
+    # n samples from `position` of the order on, into the input tensor from batch row `row` on.
+    cdef const Tensor* t = &job.net.tensor[0]
+    cdef real* target = t.value + first_row(t, worker, row) * t.stride
+    cdef Py_ssize_t i, sample
+    for i in range(n):
+        sample = job.order[position + i] if job.order != NULL else position + i
+        channels_last(job.x + sample * t.size, target + i * t.stride, job.channels, job.pixels)
+
+
+cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n, Py_ssize_t batch) noexcept nogil:
+    cdef const Tensor* t = &job.net.tensor[job.net.count]
+    cdef Py_ssize_t first = first_row(t, worker, row)
+    cdef Py_ssize_t i, sample
+    cdef const real* y
+    cdef const real* target
+    cdef real* dy
+    cdef double weight, loss
+    job.losses[group] = 0
+    job.hits[group] = 0
+    for i in range(n):
+        sample = job.order[position + i] if job.order != NULL else position + i
+        y = t.value + (first + i) * t.stride
+        dy = t.gradient + (first + i) * t.stride
+        weight = job.weights[sample] if job.weights != NULL else 1
+        target = job.targets + sample * t.size if job.targets != NULL else NULL
+        if job.loss == SQUARED_ERROR:
+            loss = squared_error_row(y, target, dy, <real>(weight / batch), t.size)
+        else:
+            loss = cross_entropy_row(y, target, job.labels[sample] if target == NULL else 0, dy, <real>(weight / batch), t.size)
+        job.losses[group] += weight * loss
+        job.hits[group] += largest_of(y, t.size) == (job.labels[sample] if target == NULL else largest_of(target, t.size))
+
+
+cdef void train_slot(Job* job, int worker, Py_ssize_t slot, Py_ssize_t position, Py_ssize_t batch, uint64_t draw) noexcept nogil:
+    cdef Py_ssize_t groups = groups_of(batch)
+    cdef Py_ssize_t slots = slots_of(batch)
+    cdef Py_ssize_t group, row, n
+    memset(job.net.slots + slot * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
+    for group in range(groups * slot // slots, groups * (slot + 1) // slots):
+        row = batch * group // groups
+        n = batch * (group + 1) // groups - row
+        gather(job, worker, row, position + row, n)
+        forward_group(&job.net, worker, row, n, draw)
+        losses_of_group(job, worker, group, row, position + row, n, batch)
+        backward_group(&job.net, worker, slot, row, n, draw)
+
+
+cdef void descend_online(Job* job, const Slice* slice, real rate) noexcept nogil:
+    # A step of plain gradient descent on one sample, without writing the gradient down.
+    cdef const Matrix* w = &job.net.op[slice.op].matrix
+    cdef const real* dy = job.net.tensor[slice.op + 1].gradient
+    cdef Py_ssize_t o
+    dense_descend_one(w, job.net.tensor[slice.op].value, dy, rate, slice.start, slice.stop if slice.stop < w.rows else w.rows, job.net.parameters)
+    if slice.stop > w.rows:
+        for o in range(w.columns):
+            job.net.parameters[w.bias + o] -= rate * dy[o]
+
+
+cdef void train_slice(Job* job, const Slice* slice, Py_ssize_t batch, Py_ssize_t step) noexcept nogil:
+    cdef const Matrix* w = &job.net.op[slice.op].matrix
+    cdef const Optimizer* o = &job.optimizer
+    cdef double rate = job.rates[step]
+    if o.rule == SGD and o.momentum == 0 and o.decay == 0 and batch == 1 and job.net.op[slice.op].kind == DENSE:
+        descend_online(job, slice, <real>rate)
+    else:
+        weight_gradient(&job.net, slice.op, slice.start, slice.stop, batch, slots_of(batch))
+        update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients,
+               w.offset + slice.start * w.columns, w.offset + slice.stop * w.columns)
+    if w.transposed != NULL and (job.net.has_transposed or job.net.op[slice.op].kind == CONVOLUTION):
+        transpose_rows(w, job.net.parameters, slice.start, slice.stop if slice.stop < w.rows else w.rows)
+
+
+cdef void train_worker(void* context, int worker) noexcept nogil:
+    cdef Job* job = <Job*>context
+    cdef Py_ssize_t step, position, batch, item, group
+    for step in range(job.batches):
+        position = job.first + step * job.batch
+        batch = job.batch if job.samples - position >= job.batch else job.samples - position
+        item = next_item(&job.items)
+        while item < slots_of(batch):
+            train_slot(job, worker, item, position, batch, scramble(job.seed + <uint64_t>position))
+            item = next_item(&job.items)
+        meet(&job.gathering, &job.slice_items)
+        if worker == 0:
+            for group in range(groups_of(batch)):
+                job.loss_sum += job.losses[group]
+                job.hit_sum += job.hits[group]
+        item = next_item(&job.slice_items)
+        while item < job.slice_count:
+            train_slice(job, &job.slices[item], batch, step)
+            item = next_item(&job.slice_items)
+        meet(&job.gathering, &job.items)
+
+
+cdef void forward_worker(void* context, int worker) noexcept nogil:
+    cdef Job* job = <Job*>context
+    cdef const Tensor* t = &job.net.tensor[job.net.count]
+    cdef Py_ssize_t groups = groups_of(job.samples)
+    cdef Py_ssize_t i, row, n
+    cdef Py_ssize_t item = next_item(&job.items)
+    while item < groups:
+        row = job.samples * item // groups
+        n = job.samples * (item + 1) // groups - row
+        gather(job, worker, row, row, n)
+        forward_group(&job.net, worker, row, n, scramble(job.seed))
+        for i in range(n):
+            channels_first(t.value + (first_row(t, worker, row) + i) * t.stride, job.out + (row + i) * t.size, job.out_channels, job.out_pixels)
+        item = next_item(&job.items)
+
+
+cdef void backward_worker(void* context, int worker) noexcept nogil:
+    # After a forward job over the same tensors, all wide. x is dy here, and out is dx.
+    cdef Job* job = <Job*>context
+    cdef const Tensor* last = &job.net.tensor[job.net.count]
+    cdef const Tensor* t = &job.net.tensor[0]
+    cdef Py_ssize_t groups = groups_of(job.samples)
+    cdef Py_ssize_t slots = slots_of(job.samples)
+    cdef Py_ssize_t i, row, n, group
+    cdef Py_ssize_t item = next_item(&job.items)
+    while item < slots:
+        memset(job.net.slots + item * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
+        for group in range(groups * item // slots, groups * (item + 1) // slots):
+            row = job.samples * group // groups
+            n = job.samples * (group + 1) // groups - row
+            for i in range(row, row + n):
+                channels_last(job.x + i * last.size, last.gradient + i * last.stride, job.out_channels, job.out_pixels)
+            backward_group(&job.net, worker, item, row, n, scramble(job.seed))
+            for i in range(row, row + n):
+                channels_first(t.gradient + i * t.stride, job.out + i * t.size, job.channels, job.pixels)
+        item = next_item(&job.items)
+    meet(&job.gathering, &job.slice_items)
+    item = next_item(&job.slice_items)
+    while item < job.slice_count:
+        weight_gradient(&job.net, job.slices[item].op, job.slices[item].start, job.slices[item].stop, job.samples, slots)
+        item = next_item(&job.slice_items)

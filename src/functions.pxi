@@ -1,0 +1,124 @@
+# What fastdl.functional needs besides plans of one operation: elementwise activations, losses over whole
+# arrays, one optimizer step, and columns. Flat, contiguous, checked arrays come in.
+
+def activation_forward(str name, real[:, ::1] x):
+    """The activation of each row of x (rows, features), as a new array; softmax works along rows."""
+    cdef Py_ssize_t n = x.shape[1], i
+    cdef int kind = _ACTIVATIONS[name]
+    out = np.empty((x.shape[0], n), dtype=DTYPE)
+    cdef real[:, ::1] y = out
+    cdef real[::1] row = aligned_zeros(n)
+    with nogil:
+        for i in range(x.shape[0]):
+            memcpy(&row[0], &x[i, 0], n * sizeof(real))
+            activate(kind, &row[0], n)
+            memcpy(&y[i, 0], &row[0], n * sizeof(real))
+    return out
+
+
+def activation_backward(str name, real[:, ::1] dy, real[:, ::1] y):
+    """dx from dy and the activation's output y, each (rows, features)."""
+    cdef Py_ssize_t n = y.shape[1], i
+    cdef int kind = _ACTIVATIONS[name]
+    out = np.empty((y.shape[0], n), dtype=DTYPE)
+    cdef real[:, ::1] dx = out
+    cdef real[::1] d = aligned_zeros(n)
+    cdef real[::1] row = aligned_zeros(n)
+    with nogil:
+        for i in range(y.shape[0]):
+            memcpy(&d[0], &dy[i, 0], n * sizeof(real))
+            memcpy(&row[0], &y[i, 0], n * sizeof(real))
+            activate_backward(kind, &d[0], &row[0], n)
+            memcpy(&dx[i, 0], &d[0], n * sizeof(real))
+    return out
+
+
+def loss_and_gradient(str name, real[:, ::1] y, targets, weights=None):
+    """The mean over rows of the weighted loss, its gradient with respect to y, and how many rows hit."""
+    cdef Py_ssize_t n = y.shape[1], rows = y.shape[0], i
+    cdef int loss = _LOSSES[name]
+    cdef bint labelled = targets.dtype == np.int64
+    cdef int64_t[::1] labels = targets if labelled else np.zeros(1, np.int64)
+    cdef real[:, ::1] values = targets if not labelled else np.zeros((1, 1), DTYPE)
+    cdef bint weighted = weights is not None
+    cdef real[::1] weight = weights if weighted else np.zeros(1, DTYPE)
+    cdef real[::1] row = aligned_zeros(n)
+    cdef real[::1] d = aligned_zeros(n)
+    cdef double total = 0, one
+    cdef double w
+    cdef Py_ssize_t hits = 0
+    out = np.empty((rows, n), dtype=DTYPE)
+    cdef real[:, ::1] dy = out
+    with nogil:
+        for i in range(rows):
+            w = weight[i] if weighted else 1
+            memcpy(&row[0], &y[i, 0], n * sizeof(real))
+            if loss == SQUARED_ERROR:
+                one = squared_error_row(&row[0], &values[i, 0], &d[0], <real>(w / rows), n)
+            else:
+                one = cross_entropy_row(&row[0], NULL if labelled else &values[i, 0], labels[i] if labelled else 0, &d[0], <real>(w / rows), n)
+            total += w * one
+            hits += largest_of(&row[0], n) == (labels[i] if labelled else largest_of(&values[i, 0], n))
+            memcpy(&dy[i, 0], &d[0], n * sizeof(real))
+    return total / rows, out, hits
+
+
+def optimizer_step(tuple optimizer, double rate, long step, real[::1] p, real[::1] g, real[::1] first, real[::1] second):
+    """One update of p, and of the state vectors, in place. All are made by `aligned_zeros`."""
+    cdef Optimizer o
+    rule, o.nesterov, o.momentum, o.decay, o.beta1, o.beta2, o.epsilon = optimizer
+    o.rule = _RULES[rule]
+    o.first, o.second = &first[0], &second[0]
+    with nogil:
+        update(&o, <real>rate, step, &p[0], &g[0], 0, p.shape[0])
+
+
+def im2col(real[:, :, :, ::1] x, Py_ssize_t kh, Py_ssize_t kw, Py_ssize_t sh, Py_ssize_t sw, Py_ssize_t oh, Py_ssize_t ow):
+    """Columns (N, C KH KW, OH OW) of padded images x (N, C, H, W): every field of every pixel."""
+    cdef Py_ssize_t n, c, k, l, i, j
+    out = np.empty((x.shape[0], x.shape[1], kh, kw, oh, ow), dtype=DTYPE)
+    cdef real[:, :, :, :, :, ::1] y = out
+    with nogil:
+        for n in range(x.shape[0]):
+            for c in range(x.shape[1]):
+                for k in range(kh):
+                    for l in range(kw):
+                        for i in range(oh):
+                            for j in range(ow):
+                                y[n, c, k, l, i, j] = x[n, c, i * sh + k, j * sw + l]
+    return out.reshape(x.shape[0], x.shape[1] * kh * kw, oh * ow)
+
+
+def col2im(real[:, :, :, :, :, ::1] columns, Py_ssize_t h, Py_ssize_t w, Py_ssize_t sh, Py_ssize_t sw):
+    """The adjoint of im2col: fields (N, C, KH, KW, OH, OW) added where they lie in (N, C, H, W)."""
+    cdef Py_ssize_t n, c, k, l, i, j
+    out = np.zeros((columns.shape[0], columns.shape[1], h, w), dtype=DTYPE)
+    cdef real[:, :, :, ::1] x = out
+    with nogil:
+        for n in range(columns.shape[0]):
+            for c in range(columns.shape[1]):
+                for k in range(columns.shape[2]):
+                    for l in range(columns.shape[3]):
+                        for i in range(columns.shape[4]):
+                            for j in range(columns.shape[5]):
+                                x[n, c, i * sh + k, j * sw + l] += columns[n, c, k, l, i, j]
+    return out
+
+
+def expand(real[:, :, :, ::1] delta, Py_ssize_t sh, Py_ssize_t sw, Py_ssize_t h, Py_ssize_t w):
+    """delta (N, C, OH, OW) spread out to the places that stride 1 would give it, zeros between."""
+    cdef Py_ssize_t n, c, i, j
+    out = np.zeros((delta.shape[0], delta.shape[1], h, w), dtype=DTYPE)
+    cdef real[:, :, :, ::1] y = out
+    with nogil:
+        for n in range(delta.shape[0]):
+            for c in range(delta.shape[1]):
+                for i in range(delta.shape[2]):
+                    for j in range(delta.shape[3]):
+                        y[n, c, i * sh, j * sw] = delta[n, c, i, j]
+    return out
+
+
+def config():
+    """What this module was built with."""
+    return {"lanes": VEC_LANES, "dtype": DTYPE.name, "threads": bool(parallel_available())}

@@ -1,0 +1,40 @@
+# Moving numbers without computing: between (C, H, W), as arrays cross the interface, and (H, W, C), as kernels want
+# them; into padded frames; shifted by whole pixels.
+
+cdef void channels_last(const real* x, real* y, Py_ssize_t c, Py_ssize_t pixels) noexcept nogil:
+    cdef Py_ssize_t i, p
+    if c == 1 or pixels == 1:
+        memcpy(y, x, c * pixels * sizeof(real))
+        return
+    for i in range(c):
+        for p in range(pixels):
+            y[p * c + i] = x[i * pixels + p]
+
+
+cdef void channels_first(const real* x, real* y, Py_ssize_t c, Py_ssize_t pixels) noexcept nogil:
+    channels_last(x, y, pixels, c)
+
+
+cdef void copy_image(const real* x, Py_ssize_t x_row, real* y, Py_ssize_t y_row, Py_ssize_t rows, Py_ssize_t row) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(rows):
+        memcpy(y + i * y_row, x + i * x_row, row * sizeof(real))
+
+
+cdef void shift_image(const real* x, real* y, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c, Py_ssize_t down, Py_ssize_t right) noexcept nogil:
+    # y[i, j] = x[i - down, j - right], zero where that is outside.
+    cdef Py_ssize_t rows = h - (down if down > 0 else -down)
+    cdef Py_ssize_t columns = w - (right if right > 0 else -right)
+    memset(y, 0, h * w * c * sizeof(real))
+    if rows > 0 and columns > 0:
+        copy_image(x + ((-down if down < 0 else 0) * w + (-right if right < 0 else 0)) * c, w * c,
+                   y + ((down if down > 0 else 0) * w + (right if right > 0 else 0)) * c, w * c, rows, columns * c)
+
+
+cdef inline uint64_t scramble(uint64_t x) noexcept nogil:
+    # splitmix64 (Steele, Lea, Flood 2014): a counter goes in, random bits come out, so that the draw for a sample
+    # depends on nothing but its place in the run, whatever the number of threads.
+    x += <uint64_t>0x9E3779B97F4A7C15
+    x = (x ^ (x >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
+    x = (x ^ (x >> 27)) * <uint64_t>0x94D049BB133111EB
+    return x ^ (x >> 31)

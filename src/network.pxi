@@ -1,0 +1,204 @@
+# A network lowered to C: a chain of operations, op k reading tensor k and writing tensor k + 1.
+#
+# A tensor's row is one sample, channels last, padded so that whole vectors may be read and written past its end.
+# `wide` tensors have a row for each sample of the batch, because a dense layer's weight gradient is one product over
+# the whole batch. The others exist once a worker, for the group of samples it is taking through the network, and stay in
+# its cache.
+
+cdef enum Kind:
+    DENSE, CONVOLUTION, MAX_POOL, MEAN_POOL, FLATTEN, ACTIVATION, PAD, SHIFT
+
+# Samples that a worker takes through the network together, and into how many sums a batch's convolution
+# gradients are parted at the most. Both are independent of the number of threads: so are the results.
+cdef enum:
+    GROUP = 16
+    SLOTS = 16
+
+
+cdef struct Op:
+    int kind
+    int activation
+    Window window               # of convolutions and pools; elsewhere h, w, c and oh, ow, oc alone
+    Matrix matrix               # of dense layers and convolutions; columns is 0 elsewhere
+    Py_ssize_t pad_h, pad_w     # of PAD; the largest shift of SHIFT
+    Py_ssize_t slot             # where this op's gradient lies inside a slot
+    real* winners               # of MAX_POOL, a row for each of the output tensor's
+
+
+cdef struct Tensor:
+    Py_ssize_t size, stride
+    bint wide
+    bint after_weights          # some operation before it has weights
+    bint needs_gradient
+    real* value
+    real* gradient
+
+
+cdef struct Network:
+    int count                   # operations; there is one more tensor
+    Op* op
+    Tensor* tensor
+    real* parameters
+    real* gradients
+    const real* zeros
+    real* columns               # scratch of each worker: a row of pixels' fields, and indices of non-zero inputs
+    int* nonzero
+    Py_ssize_t columns_stride, nonzero_stride
+    real* slots                 # convolution gradients, one sum a slot
+    Py_ssize_t slot_stride
+    bint training
+    bint skip_softmax           # the loss takes logits: leave the last activation out
+    bint has_transposed         # the transposed weights are up to date
+
+
+cdef inline Py_ssize_t first_row(const Tensor* t, int worker, Py_ssize_t sample) noexcept nogil:
+    return sample if t.wide else worker * GROUP
+
+
+cdef inline int activation_of(const Network* net, int k) noexcept nogil:
+    return IDENTITY if net.skip_softmax and k == net.count - 1 else net.op[k].activation
+
+
+cdef void shift_of(const Network* net, const Op* op, uint64_t draw, Py_ssize_t sample, Py_ssize_t* down, Py_ssize_t* right) noexcept nogil:
+    # Each sample's own, uniform in -pad .. pad on each axis; none outside training.
+    cdef uint64_t bits, low
+    down[0] = right[0] = 0
+    if net.training:
+        bits = scramble(draw + <uint64_t>sample)
+        low = <uint32_t>bits
+        down[0] = <Py_ssize_t>(low % <uint64_t>(2 * op.pad_h + 1)) - op.pad_h
+        right[0] = <Py_ssize_t>((bits >> 32) % <uint64_t>(2 * op.pad_w + 1)) - op.pad_w
+
+
+cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
+    # Samples sample .. sample + n of the batch, n <= GROUP, whose input tensor is filled. `draw` seeds their randomness.
+    cdef int k, activation
+    cdef Py_ssize_t i, down, right
+    cdef const Op* op
+    cdef const Window* g
+    cdef const Tensor* source
+    cdef const Tensor* target
+    cdef real* x
+    cdef real* y
+    cdef real* winners
+    for k in range(net.count):
+        op, g, source, target = &net.op[k], &net.op[k].window, &net.tensor[k], &net.tensor[k + 1]
+        x = source.value + first_row(source, worker, sample) * source.stride
+        y = target.value + first_row(target, worker, sample) * target.stride
+        activation = activation_of(net, k)
+        if op.kind == DENSE:
+            dense_forward(&op.matrix, net.parameters, x, source.stride, y, target.stride, n, net.nonzero + worker * net.nonzero_stride)
+        for i in range(n):
+            if op.kind == CONVOLUTION:
+                convolution_forward(g, &op.matrix, net.parameters, x, y)
+            elif op.kind == MAX_POOL:
+                winners = op.winners + (first_row(target, worker, sample) + i) * target.stride
+                max_pool_forward(g, x, y, winners)
+            elif op.kind == MEAN_POOL:
+                mean_pool_forward(g, x, y)
+            elif op.kind == FLATTEN:
+                channels_first(x, y, g.c, g.h * g.w)
+            elif op.kind == ACTIVATION:
+                memcpy(y, x, source.size * sizeof(real))
+            elif op.kind == PAD:
+                copy_image(x, g.w * g.c, y + (op.pad_h * g.ow + op.pad_w) * g.c, g.ow * g.c, g.h, g.w * g.c)
+            elif op.kind == SHIFT:
+                shift_of(net, op, draw, sample + i, &down, &right)
+                shift_image(x, y, g.h, g.w, g.c, down, right)
+            activate(activation, y, target.size)
+            x += source.stride
+            y += target.stride
+
+
+cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
+    # From the last tensor's gradient to every gradient that is needed, and convolutions' weight gradients, added to the
+    # slot. Dense weight gradients wait for the whole batch (weight_gradient below).
+    cdef int k, activation
+    cdef Py_ssize_t i, down, right
+    cdef const Op* op
+    cdef const Window* g
+    cdef const Tensor* source
+    cdef const Tensor* target
+    cdef const real* x
+    cdef const real* y
+    cdef real* dx
+    cdef real* dy
+    cdef real* dw
+    for k in range(net.count - 1, -1, -1):
+        op, g, source, target = &net.op[k], &net.op[k].window, &net.tensor[k], &net.tensor[k + 1]
+        if not target.needs_gradient:
+            return
+        x = source.value + first_row(source, worker, sample) * source.stride
+        y = target.value + first_row(target, worker, sample) * target.stride
+        dy = target.gradient + first_row(target, worker, sample) * target.stride
+        dx = NULL
+        if source.needs_gradient:
+            dx = source.gradient + first_row(source, worker, sample) * source.stride
+        activation = activation_of(net, k)
+        if activation != IDENTITY:
+            for i in range(n):
+                activate_backward(activation, dy + i * target.stride, y + i * target.stride, target.size)
+        if op.kind == DENSE and dx != NULL:
+            if net.has_transposed and n >= 4:
+                dense_input_gradient(&op.matrix, net.zeros, dy, target.stride, dx, source.stride, n)
+            else:
+                for i in range(n):
+                    dense_input_gradient_one(&op.matrix, net.parameters, dy + i * target.stride, dx + i * source.stride)
+        if op.kind == DENSE:
+            continue
+        for i in range(n):
+            if dx != NULL and op.kind in (CONVOLUTION, MAX_POOL, MEAN_POOL):
+                memset(dx, 0, source.stride * sizeof(real))
+            if op.kind == CONVOLUTION:
+                dw = net.slots + slot * net.slot_stride + op.slot
+                convolution_weight_gradient(g, x, dy, dw, dw + op.matrix.rows * op.matrix.columns)
+                if dx != NULL:
+                    convolution_input_gradient(g, &op.matrix, net.zeros, dy, net.columns + worker * net.columns_stride, dx)
+            elif dx == NULL:
+                pass
+            elif op.kind == MAX_POOL:
+                max_pool_backward(g, dy, op.winners + (first_row(target, worker, sample) + i) * target.stride, dx)
+            elif op.kind == MEAN_POOL:
+                mean_pool_backward(g, dy, dx)
+            elif op.kind == FLATTEN:
+                channels_last(dy, dx, g.c, g.h * g.w)
+            elif op.kind == ACTIVATION:
+                memcpy(dx, dy, source.size * sizeof(real))
+            elif op.kind == PAD:
+                copy_image(dy + (op.pad_h * g.ow + op.pad_w) * g.c, g.ow * g.c, dx, g.w * g.c, g.h, g.w * g.c)
+            elif op.kind == SHIFT:
+                shift_of(net, op, draw, sample + i, &down, &right)
+                shift_image(dy, dx, g.h, g.w, g.c, -down, -right)
+            x += source.stride
+            dy += target.stride
+            if dx != NULL:
+                dx += source.stride
+
+
+cdef void add_slice(real* total, const real* x, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t whole = n // VEC_LANES * VEC_LANES
+    add_run(total, x, whole)
+    for n in range(whole, n):
+        total[n] += x[n]
+
+
+cdef void weight_gradient(const Network* net, int k, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch, Py_ssize_t slots) noexcept nogil:
+    # Rows start to stop of op k's gradient, whose last row is the bias.
+    cdef const Matrix* w = &net.op[k].matrix
+    cdef const Tensor* source = &net.tensor[k]
+    cdef const Tensor* target = &net.tensor[k + 1]
+    cdef real* total = net.gradients + w.offset
+    cdef Py_ssize_t s
+    if net.op[k].kind == DENSE:
+        if start < w.rows:
+            dense_weight_gradient(w, net.zeros, source.value, source.stride, target.gradient, target.stride, batch,
+                                  start, stop if stop < w.rows else w.rows, net.gradients)
+        if stop > w.rows:
+            memset(net.gradients + w.bias, 0, w.columns * sizeof(real))
+            sum_rows(target.gradient, target.stride, batch, w.columns, net.gradients + w.bias)
+        return
+    start *= w.columns
+    stop *= w.columns
+    memcpy(total + start, net.slots + net.op[k].slot + start, (stop - start) * sizeof(real))
+    for s in range(1, slots):
+        add_slice(total + start, net.slots + s * net.slot_stride + net.op[k].slot + start, stop - start)

@@ -1,0 +1,72 @@
+# One step of an optimizer over a slice of the flat parameter vector:
+#
+#     SGD       g += decay p;  v = momentum v + g;  p -= rate (g + momentum v if nesterov else v)
+#     Adam      g += decay p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
+#               p -= rate / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)          (Kingma and Ba 2015)
+#
+# A slice may end anywhere, so the loops are scalar and left to the compiler, but for the vector body.
+
+cdef enum Rule:
+    NO_UPDATE, SGD, ADAM
+
+
+cdef struct Optimizer:
+    int rule
+    int nesterov
+    double momentum, decay, beta1, beta2, epsilon
+    real* first           # velocity, or Adam's first moment
+    real* second          # Adam's second moment
+
+
+cdef inline void sgd_vector(real* p, vec g, real* v, real rate, const Optimizer* o, int n) noexcept nogil:
+    cdef vec old = vec_load(p)
+    cdef vec velocity
+    if o.decay != 0:
+        g = vec_fma(g, o.decay, old)
+    if o.momentum != 0:
+        velocity = vec_fma(g, o.momentum, vec_load(v))
+        g = vec_fma(g, o.momentum, velocity) if o.nesterov else velocity
+        if n == VEC_LANES:
+            vec_store(v, velocity)
+        else:
+            vec_store_first(v, velocity, n)
+    old = vec_fma(old, -rate, g)
+    if n == VEC_LANES:
+        vec_store(p, old)
+    else:
+        vec_store_first(p, old, n)
+
+
+cdef inline void adam_vector(real* p, vec g, real* m, real* v, real rate, real scale, const Optimizer* o, int n) noexcept nogil:
+    cdef vec old = vec_load(p)
+    cdef vec first, second
+    if o.decay != 0:
+        g = vec_fma(g, o.decay, old)
+    first = vec_fma(vec_set1(1 - o.beta1) * g, o.beta1, vec_load(m))
+    second = vec_fma(vec_set1(1 - o.beta2) * g * g, o.beta2, vec_load(v))
+    old = vec_fma(old, -rate, first / (vec_sqrt(second * vec_set1(scale)) + vec_set1(o.epsilon)))
+    if n == VEC_LANES:
+        vec_store(m, first)
+        vec_store(v, second)
+        vec_store(p, old)
+    else:
+        vec_store_first(m, first, n)
+        vec_store_first(v, second, n)
+        vec_store_first(p, old, n)
+
+
+cdef void update(const Optimizer* o, real rate, long step, real* p, const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    # Step counts from 1. Storage past `stop` may be read, as the flat vectors are padded, but is not written.
+    cdef Py_ssize_t i
+    cdef int n
+    cdef double correction1, correction2
+    if o.rule == SGD:
+        for i from start <= i < stop by VEC_LANES:
+            n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
+            sgd_vector(p + i, vec_load(g + i), o.first + i, rate, o, n)
+    elif o.rule == ADAM:
+        correction1 = 1 - o.beta1 ** <double>step
+        correction2 = 1 - o.beta2 ** <double>step
+        for i from start <= i < stop by VEC_LANES:
+            n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
+            adam_vector(p + i, vec_load(g + i), o.first + i, o.second + i, <real>(rate / correction1), <real>(1 / correction2), o, n)

@@ -1,0 +1,288 @@
+# A Plan owns the memory of a network lowered to operations, and runs it. Arrays that come in are C-contiguous, of this
+# module's dtype, and checked: the Python layers above see to that.
+import threading
+
+_ACTIVATIONS = {"identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
+_KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mean_pool": MEAN_POOL, "flatten": FLATTEN,
+          "activation": ACTIVATION, "pad": PAD, "shift": SHIFT}
+_LOSSES = {"squared_error": SQUARED_ERROR, "cross_entropy": CROSS_ENTROPY}
+_RULES = {"none": NO_UPDATE, "sgd": SGD, "adam": ADAM}
+
+cdef enum Mode:
+    INFERENCE, TRAINING, HOLDING
+
+
+def aligned_zeros(Py_ssize_t n):
+    """A zero vector of n numbers as kernels want it: on a cache line, with room to read past the end."""
+    spare = 128 // sizeof(real)
+    raw = np.zeros(n + 3 * spare, dtype=DTYPE)
+    skip = (-raw.ctypes.data % 64) // sizeof(real)
+    return raw[skip:skip + n]
+
+
+cdef Py_ssize_t padded(Py_ssize_t n) noexcept:
+    return (n + VEC_LANES - 1) // VEC_LANES * VEC_LANES
+
+
+cdef class Plan:
+    """A chain of operations over flat parameters.
+
+    Parameters
+    ----------
+    input_shape : tuple
+        (C, H, W) or (F,), of one sample.
+    operations : list of dict
+        Each names its `kind`, its `output_shape` and what that kind needs: `activation`, `kernel`, `stride`,
+        `padding`, `offset` (of the weights in the flat vector; the bias follows them).
+    parameters, gradients : ndarray
+        Flat vectors made by `aligned_zeros`.
+    """
+    cdef Network net
+    cdef Op op[64]
+    cdef Tensor tensor[65]
+    cdef Slice* slices
+    cdef Py_ssize_t slice_count
+    cdef Py_ssize_t channels, pixels, out_channels, out_pixels
+    cdef double work                        # multiply-adds of a forward pass, a sample
+    cdef int mode, workers
+    cdef Py_ssize_t capacity
+    cdef object memory, _lock
+    cdef readonly object parameters, gradients
+    cdef readonly tuple input_shape, output_shape
+
+    def __cinit__(self, tuple input_shape, list operations, parameters, gradients):
+        cdef int k
+        if len(operations) > 64:
+            raise ValueError(f"layers must make at most 64 operations; received {len(operations)}")
+        self._lock = threading.Lock()
+        self.parameters, self.gradients = parameters, gradients
+        self.input_shape = input_shape
+        self.output_shape = tuple(operations[len(operations) - 1]["output_shape"]) if operations else input_shape
+        self.net.count = <int>len(operations)
+        self.net.op, self.net.tensor = self.op, self.tensor
+        self.channels, self.pixels = _channels_pixels(self.input_shape)
+        self.out_channels, self.out_pixels = _channels_pixels(self.output_shape)
+        self.capacity = -1
+        shape = input_shape
+        self._describe_tensor(0, shape, False)
+        for k, operation in enumerate(operations):
+            self._describe_op(k, shape, operation)
+            shape = tuple(operation["output_shape"])
+            self._describe_tensor(k + 1, shape, self.op[k].matrix.columns > 0)
+        self._slice()
+
+    def __dealloc__(self):
+        free(self.slices)
+
+    cdef _describe_tensor(self, int k, tuple shape, bint after_weights):
+        cdef Tensor* t = &self.tensor[k]
+        t.size = 1
+        for n in shape:
+            t.size *= n
+        t.stride = padded(t.size) + VEC_LANES
+        t.after_weights = after_weights or (k > 0 and self.tensor[k - 1].after_weights)
+
+    cdef _describe_op(self, int k, tuple shape, dict operation):
+        cdef Op* op = &self.op[k]
+        cdef Window* g = &op.window
+        cdef Matrix* w = &op.matrix
+        op.kind = _KINDS[operation["kind"]]
+        op.activation = _ACTIVATIONS[operation.get("activation", "identity")]
+        g.c, g.h, g.w = shape if len(shape) == 3 else (shape[0], 1, 1)
+        out = operation["output_shape"]
+        g.oc, g.oh, g.ow = out if len(out) == 3 else (out[0], 1, 1)
+        g.kh, g.kw = operation.get("kernel", (1, 1))
+        g.sh, g.sw = operation.get("stride", (1, 1))
+        op.pad_h, op.pad_w = operation.get("padding", (0, 0))
+        if op.kind == DENSE or op.kind == CONVOLUTION:
+            w.offset = operation["offset"]
+            w.segments = g.kh if op.kind == CONVOLUTION else 1
+            w.length = g.kw * g.c if op.kind == CONVOLUTION else g.c
+            w.rows, w.columns = w.segments * w.length, g.oc
+            w.padded = padded(w.length)
+            w.bias = w.offset + w.rows * w.columns
+            self.work += <double>w.rows * w.columns * g.oh * g.ow
+            if op.kind == CONVOLUTION:
+                op.slot = self.net.slot_stride
+                self.net.slot_stride += padded((w.rows + 1) * w.columns) + VEC_LANES
+        self.work += <double>g.c * g.h * g.w
+
+    cdef _slice(self):
+        # Slices of about 16,000 weights, whole rows, the bias being the last.
+        cdef Py_ssize_t pieces, rows, i
+        cdef int k
+        cdef list found = []
+        for k in range(self.net.count):
+            if self.op[k].matrix.columns:
+                rows = self.op[k].matrix.rows + 1
+                pieces = max(1, min(rows, rows * self.op[k].matrix.columns // 16384))
+                found += [(k, rows * i // pieces, rows * (i + 1) // pieces) for i in range(pieces)]
+        self.slice_count = len(found)
+        self.slices = <Slice*>malloc(max(1, self.slice_count) * sizeof(Slice))
+        if self.slices == NULL:
+            raise MemoryError()
+        for i in range(self.slice_count):
+            self.slices[i].op, self.slices[i].start, self.slices[i].stop = found[i]
+
+    cdef real* _reserve(self, Py_ssize_t n) except NULL:
+        cdef real[::1] block = aligned_zeros(max(n, 1))
+        self.memory.append(block)
+        return &block[0]
+
+    cdef _prepare(self, int mode, Py_ssize_t batch, int workers):
+        # Memory for a batch in this mode, kept for the next call that fits.
+        cdef int k
+        cdef Py_ssize_t rows, columns = 0, widest = 0
+        cdef Tensor* t
+        cdef Op* op
+        if mode == INFERENCE:
+            batch = 0
+        if mode == self.mode and workers <= self.workers and batch <= self.capacity and self.memory is not None:
+            return
+        self.memory = []
+        self.mode, self.workers, self.capacity = mode, workers, batch
+        for k in range(self.net.count + 1):
+            t = &self.tensor[k]
+            t.needs_gradient = mode == HOLDING or t.after_weights
+            t.wide = mode == HOLDING or (mode == TRAINING and self._is_flat(k))
+            rows = batch if t.wide else workers * GROUP
+            t.value = self._reserve(rows * t.stride)
+            t.gradient = self._reserve(rows * t.stride) if mode == HOLDING or (mode == TRAINING and (t.needs_gradient or k == self.net.count)) else NULL
+            widest = max(widest, t.stride)
+            if k < self.net.count:
+                op = &self.op[k]
+                widest = max(widest, op.matrix.columns, op.window.kh * op.matrix.padded)
+                if op.kind == CONVOLUTION:
+                    columns = max(columns, op.window.ow * op.window.kh * op.matrix.padded)
+                if op.matrix.columns:
+                    op.matrix.transposed = self._reserve(op.matrix.columns * op.matrix.segments * op.matrix.padded) if mode != INFERENCE else NULL
+        for k in range(self.net.count):
+            if self.op[k].kind == MAX_POOL:
+                t = &self.tensor[k + 1]
+                self.op[k].winners = self._reserve((batch if t.wide else workers * GROUP) * t.stride)
+        self.net.zeros = self._reserve(widest + 4 * VEC_LANES)
+        self.net.columns_stride = padded(columns) + VEC_LANES
+        self.net.columns = self._reserve(workers * self.net.columns_stride)
+        self.net.nonzero_stride = widest + 16
+        self.net.nonzero = <int*>self._reserve(workers * self.net.nonzero_stride)
+        self.net.slots = self._reserve(slots_of(batch) * self.net.slot_stride)
+
+    cdef bint _is_flat(self, int k):
+        return (k > 0 and self.op[k - 1].kind == DENSE) or (k < self.net.count and self.op[k].kind == DENSE)
+
+    cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work):
+        cdef real[::1] parameters = self.parameters
+        cdef real[::1] gradients = self.gradients
+        cdef int k
+        memset(job, 0, sizeof(Job))
+        if work < SMALL_WORK:
+            threads = 1
+        threads = <int>max(1, min(threads, groups_of(batch), MAX_WORKERS))
+        self._prepare(mode, batch, threads)
+        self.net.parameters = &parameters[0] if parameters.shape[0] else NULL
+        self.net.gradients = &gradients[0] if gradients.shape[0] else NULL
+        self.net.training = mode == TRAINING
+        self.net.skip_softmax = False
+        self.net.has_transposed = mode != INFERENCE and batch >= 4
+        if mode != INFERENCE:
+            for k in range(self.net.count):
+                if self.op[k].kind == CONVOLUTION or (self.op[k].kind == DENSE and self.net.has_transposed):
+                    transpose_rows(&self.op[k].matrix, self.net.parameters, 0, self.op[k].matrix.rows)
+        job.net = self.net
+        job.slices, job.slice_count = self.slices, self.slice_count
+        job.channels, job.pixels = self.channels, self.pixels
+        job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
+        meeting_open(&job.gathering, threads)
+
+    def predict(self, real[::1] x, Py_ssize_t samples, int threads):
+        """The last tensor for each sample, as a flat vector."""
+        cdef Job job
+        out = np.empty(samples * self.tensor[self.net.count].size, dtype=DTYPE)
+        cdef real[::1] y = out
+        with self._lock:
+            self._start(&job, INFERENCE, samples, threads, self.work * samples)
+            self._forward(&job, x, samples, y)
+        return out
+
+    def forward(self, real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed):
+        """As `predict`, holding every tensor for `backward`."""
+        cdef Job job
+        out = np.empty(samples * self.tensor[self.net.count].size, dtype=DTYPE)
+        cdef real[::1] y = out
+        with self._lock:
+            self._start(&job, HOLDING, samples, threads, self.work * samples)
+            job.net.training = training
+            job.seed = seed
+            self._forward(&job, x, samples, y)
+        return out
+
+    cdef _forward(self, Job* job, real[::1] x, Py_ssize_t samples, real[::1] y):
+        job.x, job.out, job.samples = &x[0], &y[0], samples
+        with nogil:
+            parallel_run(forward_worker, job, &job.gathering.workers)
+        meeting_close(&job.gathering)
+
+    def backward(self, real[::1] dy, Py_ssize_t samples, int threads, bint training, uint64_t seed):
+        """The input's gradient, flat; the parameters' gradients are written to `gradients`."""
+        cdef Job job
+        out = np.empty(samples * self.tensor[0].size, dtype=DTYPE)
+        cdef real[::1] dx = out
+        with self._lock:
+            if self.mode != HOLDING or self.memory is None or samples > self.capacity:
+                raise RuntimeError("backward must follow a forward of as many samples")
+            self._start(&job, HOLDING, samples, threads, self.work * samples)
+            job.net.training = training
+            job.seed = seed
+            job.x, job.out, job.samples = &dy[0], &dx[0], samples
+            with nogil:
+                parallel_run(backward_worker, &job, &job.gathering.workers)
+            meeting_close(&job.gathering)
+        return out
+
+    def train(self, real[::1] x, targets, weights, int64_t[::1] order, Py_ssize_t batch, Py_ssize_t first, double[::1] rates,
+              long steps_before, str loss, tuple optimizer, real[::1] state, uint64_t seed, int threads):
+        """One step for each of `rates`, from position `first` of the order on.
+
+        Returns the sums over samples of the weighted loss and of the hits. `targets` are int64 labels or numbers (N, F);
+        `state` is the optimizer's, twice as long as the parameters.
+        """
+        cdef Job job
+        cdef int64_t[::1] labels
+        cdef real[::1] values
+        cdef double[::1] sums
+        cdef Py_ssize_t samples = order.shape[0]
+        cdef Py_ssize_t groups
+        batch = min(batch, samples)
+        groups = groups_of(batch)
+        sums = np.zeros(2 * groups)
+        with self._lock:
+            self._start(&job, TRAINING, batch, threads, 3 * self.work * batch)
+            job.x, job.order, job.samples = &x[0], &order[0], samples
+            job.batch, job.first, job.batches = batch, first, rates.shape[0]
+            job.rates, job.steps_before, job.seed = &rates[0], steps_before, seed
+            job.loss = _LOSSES[loss]
+            job.net.skip_softmax = job.loss == CROSS_ENTROPY and self.op[self.net.count - 1].activation == SOFTMAX
+            if targets.dtype == np.int64:
+                labels = targets
+                job.labels = &labels[0]
+            else:
+                values = targets.reshape(-1)
+                job.targets = &values[0]
+            if weights is not None:
+                values = weights
+                job.weights = &values[0]
+            rule, nesterov, momentum, decay, beta1, beta2, epsilon = optimizer
+            job.optimizer.rule = _RULES[rule]
+            job.optimizer.nesterov, job.optimizer.momentum, job.optimizer.decay = nesterov, momentum, decay
+            job.optimizer.beta1, job.optimizer.beta2, job.optimizer.epsilon = beta1, beta2, epsilon
+            job.optimizer.first = &state[0]
+            job.optimizer.second = &state[state.shape[0] // 2]
+            job.losses, job.hits = &sums[0], &sums[groups]
+            with nogil:
+                parallel_run(train_worker, &job, &job.gathering.workers)
+            meeting_close(&job.gathering)
+        return job.loss_sum, job.hit_sum
+
+
+cdef tuple _channels_pixels(tuple shape):
+    return (shape[0], shape[1] * shape[2]) if len(shape) == 3 else (1, shape[0])

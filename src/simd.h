@@ -1,0 +1,162 @@
+/* One SIMD vocabulary for every kernel: GCC/Clang vector types as wide as the target allows.
+ *
+ * `real` is float, or double with -DFASTDL_DOUBLE. `vec` holds VEC_LANES of them. Loads and stores need no
+ * alignment. Tile heights follow from the number of vector registers: accumulators, one row of weights
+ * and one broadcast must fit, or the compiler spills.
+ */
+#pragma once
+#include <stdint.h>
+#include <string.h>
+
+#ifdef FASTDL_DOUBLE
+typedef double real;
+typedef int64_t bits;
+#define EXP_MAGIC 6755399441055744.0            /* 1.5 * 2^52: adding it rounds to an integer */
+#define EXP_BIAS 1023
+#define EXP_SHIFT 52
+#define EXP_MIN (-708.0)
+#define EXP_MAX 709.0
+#define LN2_HIGH 6.93147180369123816490e-01     /* ln 2 in two parts, the first exact times any n */
+#define LN2_LOW 1.90821492927058770002e-10
+#else
+typedef float real;
+typedef int32_t bits;
+#define EXP_MAGIC 12582912.0f                   /* 1.5 * 2^23 */
+#define EXP_BIAS 127
+#define EXP_SHIFT 23
+#define EXP_MIN (-87.0f)
+#define EXP_MAX 88.0f
+#define LN2_HIGH 0.693359375f
+#define LN2_LOW (-2.12194440e-4f)
+#endif
+
+#if defined(__AVX512F__)
+#define VEC_BYTES 64
+#define TILE_ROWS_1 14
+#define TILE_ROWS_2 14
+#define TILE_ROWS_3 9
+#elif defined(__AVX2__)
+#define VEC_BYTES 32
+#define TILE_ROWS_1 14
+#define TILE_ROWS_2 6
+#define TILE_ROWS_3 4
+#else
+#define VEC_BYTES 16
+#define TILE_ROWS_1 12
+#define TILE_ROWS_2 6
+#define TILE_ROWS_3 4
+#endif
+
+#define VEC_LANES ((int)(VEC_BYTES / sizeof(real)))
+
+typedef real vec __attribute__((vector_size(VEC_BYTES), may_alias));
+typedef bits vec_bits __attribute__((vector_size(VEC_BYTES), may_alias));
+typedef real vec_unaligned __attribute__((vector_size(VEC_BYTES), aligned(sizeof(real)), may_alias));
+
+/* `cdef inline` must mean it: a tile whose constant bounds do not reach the compiler is ten times slower,
+ * and what the compiler inlines on its own judgement changes with its version and flags. */
+#ifdef CYTHON_INLINE
+#undef CYTHON_INLINE
+#define CYTHON_INLINE inline __attribute__((always_inline, unused))
+#endif
+
+#define INLINE static inline __attribute__((always_inline, unused))
+
+INLINE vec vec_load(const real *p) { return *(const vec_unaligned *)p; }
+INLINE void vec_store(real *p, vec v) { *(vec_unaligned *)p = v; }
+INLINE vec vec_set1(real a) { return a - (vec){0}; }
+INLINE vec vec_fma(vec acc, real x, vec w) { return acc + x * w; }
+
+/* Stores the first n lanes, 0 < n < VEC_LANES, in power-of-two pieces. */
+INLINE void vec_store_first(real *p, vec v, int n) {
+    real lanes[VEC_LANES] __attribute__((aligned(VEC_BYTES)));
+    *(vec *)lanes = v;
+    const real *q = lanes;
+    if (VEC_LANES > 8 && (n & 8)) { memcpy(p, q, 8 * sizeof(real)); p += 8; q += 8; }
+    if (VEC_LANES > 4 && (n & 4)) { memcpy(p, q, 4 * sizeof(real)); p += 4; q += 4; }
+    if (VEC_LANES > 2 && (n & 2)) { memcpy(p, q, 2 * sizeof(real)); p += 2; q += 2; }
+    if (n & 1) *p = *q;
+}
+
+INLINE real vec_sum(vec v) {
+    real lanes[VEC_LANES] __attribute__((aligned(VEC_BYTES)));
+    *(vec *)lanes = v;
+    for (int half = VEC_LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+    return lanes[0];
+}
+
+/* The first n lanes of v, zeros in the others. */
+INLINE vec vec_keep_first(vec v, int n) {
+    static const bits window[2 * VEC_BYTES / sizeof(bits)] = {
+        -1, -1,
+#if VEC_BYTES >= 32 || !defined(FASTDL_DOUBLE)
+        -1, -1,
+#endif
+#if VEC_BYTES == 64 || (VEC_BYTES == 32 && !defined(FASTDL_DOUBLE))
+        -1, -1, -1, -1,
+#endif
+#if VEC_BYTES == 64 && !defined(FASTDL_DOUBLE)
+        -1, -1, -1, -1, -1, -1, -1, -1,
+#endif
+    };
+    vec mask = vec_load((const real *)window + VEC_LANES - n);
+    return (vec)((vec_bits)v & (vec_bits)mask);
+}
+
+INLINE vec vec_select(vec_bits mask, vec yes, vec no) {
+    return (vec)((mask & (vec_bits)yes) | (~mask & (vec_bits)no));
+}
+INLINE vec vec_max(vec a, vec b) { return vec_select((vec_bits)(a > b), a, b); }
+/* Where a > b: yes, elsewhere no; where a == b likewise. */
+INLINE vec vec_if_greater(vec a, vec b, vec yes, vec no) { return vec_select((vec_bits)(a > b), yes, no); }
+INLINE vec vec_if_equal(vec a, vec b, vec yes, vec no) { return vec_select((vec_bits)(a == b), yes, no); }
+INLINE vec vec_sqrt(vec v) {
+    for (int i = 0; i < VEC_LANES; i++) v[i] = __builtin_sqrt(v[i]);
+    return v;
+}
+
+/* exp(x) - 1 and exp(x): x = n ln 2 + r, |r| <= ln 2 / 2, a Taylor polynomial in r whose remainder is
+ * below half an ULP, then a scaling by 2^n through the exponent bits. NaN stays NaN: the comparisons that
+ * clamp x are false for it. */
+INLINE vec vec_exp_parts(vec x, vec *scale) {
+    x = vec_select((vec_bits)(x < vec_set1(EXP_MIN)), vec_set1(EXP_MIN), x);
+    x = vec_select((vec_bits)(x > vec_set1(EXP_MAX)), vec_set1(EXP_MAX), x);
+    vec shifted = x * (real)1.44269504088896340736 + EXP_MAGIC;
+    vec n = shifted - EXP_MAGIC;
+    vec r = x - n * LN2_HIGH - n * LN2_LOW;
+    vec_bits exponent = (vec_bits)shifted - (vec_bits)vec_set1(EXP_MAGIC);
+    *scale = (vec)((exponent + EXP_BIAS) << EXP_SHIFT);
+    vec p;
+#ifdef FASTDL_DOUBLE
+    p = vec_set1(1.0 / 6227020800.0);
+    p = p * r + 1.0 / 479001600.0;
+    p = p * r + 1.0 / 39916800.0;
+    p = p * r + 1.0 / 3628800.0;
+    p = p * r + 1.0 / 362880.0;
+    p = p * r + 1.0 / 40320.0;
+    p = p * r + 1.0 / 5040.0;
+#else
+    p = vec_set1((real)(1.0 / 5040.0));
+#endif
+    p = p * r + (real)(1.0 / 720.0);
+    p = p * r + (real)(1.0 / 120.0);
+    p = p * r + (real)(1.0 / 24.0);
+    p = p * r + (real)(1.0 / 6.0);
+    p = p * r + (real)0.5;
+    return p * r * r + r;
+}
+INLINE vec vec_exp(vec x) {
+    vec scale, p = vec_exp_parts(x, &scale);
+    return scale * p + scale;
+}
+INLINE vec vec_expm1(vec x) {
+    vec scale, p = vec_exp_parts(x, &scale);
+    return scale * p + (scale - (real)1);
+}
+INLINE vec vec_sigmoid(vec x) { return (real)1 / ((real)1 + vec_exp(-x)); }
+INLINE vec vec_tanh(vec x) {
+    vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
+    vec m = vec_expm1((real)-2 * (vec)((vec_bits)x ^ sign));   /* exp(-2|x|) - 1, in (-1, 0] */
+    return (vec)((vec_bits)(-m / (m + (real)2)) ^ sign);
+}

@@ -1,0 +1,23 @@
+# The vector vocabulary of simd.h, as Cython sees it. `real` and `vec` are declared as double for Cython's type
+# rules alone; the C compiler knows better.
+cdef extern from "simd.h" nogil:
+    ctypedef double real
+    ctypedef double vec
+    const int VEC_LANES
+    const int TILE_ROWS_1
+    const int TILE_ROWS_2
+    const int TILE_ROWS_3
+    vec vec_load(const real* p)
+    void vec_store(real* p, vec v)
+    void vec_store_first(real* p, vec v, int n)
+    vec vec_keep_first(vec v, int n)
+    vec vec_set1(real a)
+    vec vec_fma(vec acc, real x, vec w)
+    vec vec_max(vec a, vec b)
+    vec vec_if_greater(vec a, vec b, vec yes, vec no)
+    vec vec_if_equal(vec a, vec b, vec yes, vec no)
+    vec vec_exp(vec x)
+    vec vec_sigmoid(vec x)
+    vec vec_tanh(vec x)
+    vec vec_sqrt(vec x)
+    real vec_sum(vec v)

@@ -1,0 +1,178 @@
+/* A small pool of POSIX threads: parallel_run calls task(context, worker) once on each of `workers` threads,
+ * the caller being worker 0. Inside, workers share work through counters and meet at barriers.
+ *
+ * Why not OpenMP: its runtime hangs in a forked child that uses it after the parent did, and its barriers spin
+ * for milliseconds, which on a machine whose cores are busy elsewhere costs a factor of eight. Here a
+ * waiting thread spins for about ten microseconds and then sleeps; a forked child starts a pool of its own.
+ * With -DFASTDL_NO_THREADS everything runs on the caller.
+ */
+#pragma once
+#include <stdatomic.h>
+
+#define MAX_WORKERS 64
+
+typedef void (*parallel_task)(void *context, int worker);
+
+static inline void spin_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static inline long next_item(atomic_long *counter) { return atomic_fetch_add_explicit(counter, 1, memory_order_relaxed); }
+static inline void reset_items(atomic_long *counter) { atomic_store_explicit(counter, 0, memory_order_relaxed); }
+
+#ifdef FASTDL_NO_THREADS
+
+typedef struct { int workers; } meeting;
+static inline void meeting_open(meeting *m, int workers) { m->workers = workers; }
+static inline void meeting_close(meeting *m) { (void)m; }
+static inline void meet(meeting *m, atomic_long *reset) { (void)m; if (reset) reset_items(reset); }
+static inline int parallel_available(void) { return 0; }
+static inline void parallel_run(parallel_task task, void *context, int *workers) { *workers = 1; task(context, 0); }
+
+#else
+
+#include <pthread.h>
+#include <signal.h>
+#define SPINS 3000
+
+/* A barrier for `workers` threads, reusable: the last to arrive sets a counter back and opens the next round. */
+typedef struct {
+    int workers;
+    atomic_int arrived;
+    atomic_uint round;
+    atomic_int sleepers;
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
+} meeting;
+
+static inline void meeting_open(meeting *m, int workers) {
+    m->workers = workers;
+    atomic_init(&m->arrived, 0);
+    atomic_init(&m->round, 0);
+    atomic_init(&m->sleepers, 0);
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_cond_init(&m->opened, NULL);
+}
+
+static inline void meeting_close(meeting *m) {
+    pthread_mutex_destroy(&m->lock);
+    pthread_cond_destroy(&m->opened);
+}
+
+static void meet(meeting *m, atomic_long *reset) {
+    if (m->workers == 1) {
+        if (reset) reset_items(reset);
+        return;
+    }
+    unsigned round = atomic_load(&m->round);
+    if (atomic_fetch_add(&m->arrived, 1) == m->workers - 1) {
+        atomic_store(&m->arrived, 0);
+        if (reset) reset_items(reset);
+        atomic_store(&m->round, round + 1);
+        if (atomic_load(&m->sleepers)) {
+            pthread_mutex_lock(&m->lock);
+            pthread_cond_broadcast(&m->opened);
+            pthread_mutex_unlock(&m->lock);
+        }
+        return;
+    }
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load(&m->round) != round) return;
+        spin_pause();
+    }
+    pthread_mutex_lock(&m->lock);
+    atomic_fetch_add(&m->sleepers, 1);
+    while (atomic_load(&m->round) == round) pthread_cond_wait(&m->opened, &m->lock);
+    atomic_fetch_sub(&m->sleepers, 1);
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* The pool. `busy` guards it: a second caller at the same time runs its task alone. */
+static struct {
+    pthread_mutex_t busy, lock;
+    pthread_cond_t wake, done;
+    int size, wanted, running;
+    unsigned long job;
+    atomic_ulong posted;          /* mirrors job, to spin on without the lock */
+    atomic_int left;              /* helpers that have not finished the job */
+    parallel_task task;
+    void *context;
+    int hooked;
+} pool = {.busy = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
+          .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+
+static void pool_forget(void) {   /* in a forked child: its threads are gone, and a lock may be held by one of them */
+    pthread_mutex_init(&pool.busy, NULL);
+    pthread_mutex_init(&pool.lock, NULL);
+    pthread_cond_init(&pool.wake, NULL);
+    pthread_cond_init(&pool.done, NULL);
+    pool.size = 0;
+}
+
+static void *pool_helper(void *argument) {
+    int worker = (int)(intptr_t)argument;
+    pthread_mutex_lock(&pool.lock);
+    unsigned long seen = pool.job - 1;      /* it is started under the lock for the job being posted */
+    for (;;) {
+        if (pool.job == seen) {
+            pthread_mutex_unlock(&pool.lock);
+            for (int i = 0; i < SPINS && atomic_load(&pool.posted) == seen; i++) spin_pause();
+            pthread_mutex_lock(&pool.lock);
+        }
+        while (pool.job == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+        seen = pool.job;
+        if (worker >= pool.wanted) continue;
+        parallel_task task = pool.task;
+        void *context = pool.context;
+        pthread_mutex_unlock(&pool.lock);
+        task(context, worker);
+        pthread_mutex_lock(&pool.lock);
+        if (atomic_fetch_sub(&pool.left, 1) == 1) pthread_cond_signal(&pool.done);
+    }
+    return NULL;
+}
+
+static inline int parallel_available(void) { return 1; }
+
+/* Runs the task on *workers threads, lowering *workers first where fewer can be had: point it at the count
+ * that the task's barrier reads. */
+static void parallel_run(parallel_task task, void *context, int *workers) {
+    if (*workers > MAX_WORKERS) *workers = MAX_WORKERS;
+    if (*workers <= 1 || pthread_mutex_trylock(&pool.busy)) {
+        *workers = 1;
+        task(context, 0);
+        return;
+    }
+    pthread_mutex_lock(&pool.lock);
+    if (!pool.hooked) pool.hooked = !pthread_atfork(NULL, NULL, pool_forget);
+    pool.job++;
+    while (pool.size < *workers - 1) {
+        pthread_t thread;
+        sigset_t all, before;               /* signals are for the interpreter's main thread */
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        int failed = pthread_create(&thread, NULL, pool_helper, (void *)(intptr_t)(pool.size + 1));
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (failed) break;
+        pthread_detach(thread);
+        pool.size++;
+    }
+    if (*workers > pool.size + 1) *workers = pool.size + 1;
+    pool.wanted = *workers;
+    pool.task = task;
+    pool.context = context;
+    atomic_store(&pool.left, *workers - 1);
+    atomic_store(&pool.posted, pool.job);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.lock);
+    task(context, 0);
+    for (int i = 0; i < SPINS && atomic_load(&pool.left); i++) spin_pause();
+    pthread_mutex_lock(&pool.lock);
+    while (atomic_load(&pool.left)) pthread_cond_wait(&pool.done, &pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+    pthread_mutex_unlock(&pool.busy);
+}
+
+#endif

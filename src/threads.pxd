@@ -1,0 +1,15 @@
+# The thread pool of threads.h, as Cython sees it.
+cdef extern from "threads.h" nogil:
+    const int MAX_WORKERS
+    ctypedef struct atomic_long:
+        pass
+    ctypedef struct meeting:
+        int workers
+    ctypedef void (*parallel_task)(void* context, int worker) noexcept nogil
+    long next_item(atomic_long* counter)
+    void reset_items(atomic_long* counter)
+    void meeting_open(meeting* m, int workers)
+    void meeting_close(meeting* m)
+    void meet(meeting* m, atomic_long* reset)
+    bint parallel_available()
+    void parallel_run(parallel_task task, void* context, int* workers)

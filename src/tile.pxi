@@ -1,0 +1,122 @@
+# The one hot loop: a register tile of sums of products.
+#
+#     c[m, n] = init[m, n] + sum over s, j of x[m * row_step + s * x_segment + j * x_step]
+#                                            * w[s * w_segment + j * w_step + n]
+#
+# m runs over rows (samples, pixels or weights), n over contiguous features, `vectors` SIMD vectors of them.
+# The sum runs over segments s of equal length, because a convolution's receptive field is a few contiguous
+# runs of a channels-last image. Forward, input gradients and weight gradients of dense and convolution
+# layers are all this product, with other steps:
+#
+#     layer        rows m   summed over         x                  w
+#     forward      pixels   (kh), (kw, ci)      input              weight   (kh, kw, ci, co)
+#     d weight     (kw, ci) (oh), (ow)          input              d output (oh, ow, co)
+#     d columns    pixels   co                  d output           weight   (co, kh, kw, ci)
+#
+# A dense layer is a convolution whose field is the whole sample: one segment.
+
+cdef struct Product:
+    const real* x
+    Py_ssize_t row_step, x_segment, x_step
+    const real* w
+    Py_ssize_t w_segment, w_step
+    Py_ssize_t segments, length
+    const real* init          # a row of the start values each init_step; 0 repeats one row
+    Py_ssize_t init_step
+    real* c
+    Py_ssize_t c_step
+    bint in_order             # rows of c are compact and may be overrun: what a row spills, the next row overwrites
+
+
+cdef inline void tile(const int rows, const int vectors, const int unit, const Product* q, Py_ssize_t row, Py_ssize_t n, int last) noexcept nogil:
+    # Rows come in threes behind one pointer, so that a tile of 14 needs 5 pointers and not 14.
+    cdef vec acc[42]
+    cdef vec wide[3]
+    cdef const real* x[5]
+    cdef const real* segment_x[5]
+    cdef const real* w
+    cdef const real* segment_w = q.w + n
+    cdef const real* init = q.init + n + row * q.init_step
+    cdef real* c
+    cdef Py_ssize_t s, j, step = 1 if unit else q.row_step, x_step = q.x_step, w_step = q.w_step, length = q.length
+    cdef int m, v
+    for m in range(rows):
+        for v in range(vectors):
+            acc[m * 3 + v] = vec_load(init + m * q.init_step + v * VEC_LANES)
+    for m in range((rows + 2) // 3):
+        segment_x[m] = q.x + (row + 3 * m) * step
+    for s in range(q.segments):
+        for m in range((rows + 2) // 3):
+            x[m] = segment_x[m]
+            segment_x[m] += q.x_segment
+        w = segment_w
+        segment_w += q.w_segment
+        for j in range(length):
+            for v in range(vectors):
+                wide[v] = vec_load(w + v * VEC_LANES)
+            for m in range(rows):
+                for v in range(vectors):
+                    acc[m * 3 + v] = vec_fma(acc[m * 3 + v], x[m // 3][(m % 3) * step], wide[v])
+            for m in range((rows + 2) // 3):
+                x[m] += x_step
+            w += w_step
+    for m in range(rows):
+        c = q.c + (row + m) * q.c_step + n
+        for v in range(vectors - 1):
+            vec_store(c + v * VEC_LANES, acc[m * 3 + v])
+        if last == VEC_LANES:
+            vec_store(c + (vectors - 1) * VEC_LANES, acc[m * 3 + vectors - 1])
+        else:
+            vec_store_first(c + (vectors - 1) * VEC_LANES, acc[m * 3 + vectors - 1], last)
+
+
+cdef inline void rows_of_tile(int rows, const int vectors, const int unit, const Product* q, Py_ssize_t row, Py_ssize_t n, int last) noexcept nogil:
+    # One instance a height: constant bounds are what lets the compiler keep every accumulator in a register.
+    if rows == 1: tile(1, vectors, unit, q, row, n, last)
+    elif rows == 2: tile(2, vectors, unit, q, row, n, last)
+    elif rows == 3: tile(3, vectors, unit, q, row, n, last)
+    elif rows == 4: tile(4, vectors, unit, q, row, n, last)
+    elif vectors == 3 and TILE_ROWS_3 == 4: pass
+    elif rows == 5: tile(5, vectors, unit, q, row, n, last)
+    elif rows == 6: tile(6, vectors, unit, q, row, n, last)
+    elif vectors >= 2 and TILE_ROWS_2 == 6: pass
+    elif rows == 7: tile(7, vectors, unit, q, row, n, last)
+    elif rows == 8: tile(8, vectors, unit, q, row, n, last)
+    elif rows == 9: tile(9, vectors, unit, q, row, n, last)
+    elif vectors == 3: pass
+    elif rows == 10: tile(10, vectors, unit, q, row, n, last)
+    elif rows == 11: tile(11, vectors, unit, q, row, n, last)
+    elif rows == 12: tile(12, vectors, unit, q, row, n, last)
+    elif rows == 13: tile(13, vectors, unit, q, row, n, last)
+    elif rows == 14: tile(14, vectors, unit, q, row, n, last)
+
+
+cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
+    # Rows are shared out evenly: 16 rows under a limit of 9 are 8 and 8, not 9 and 7.
+    cdef int limit = TILE_ROWS_1 if vectors == 1 else TILE_ROWS_2 if vectors == 2 else TILE_ROWS_3
+    cdef Py_ssize_t blocks = (rows + limit - 1) // limit
+    cdef Py_ssize_t block, row, end
+    for block in range(blocks):
+        row = rows * block // blocks
+        end = rows * (block + 1) // blocks
+        if q.row_step == 1:
+            rows_of_tile(<int>(end - row), vectors, 1, q, row, n, last)
+        else:
+            rows_of_tile(<int>(end - row), vectors, 0, q, row, n, last)
+
+
+cdef void multiply(const Product* q, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    cdef Py_ssize_t vectors = (columns + VEC_LANES - 1) // VEC_LANES
+    cdef Py_ssize_t panels = (vectors + 2) // 3
+    cdef Py_ssize_t i, start, end
+    cdef int last
+    for i in range(panels):
+        start = vectors * i // panels
+        end = vectors * (i + 1) // panels
+        last = VEC_LANES if end < vectors or (q.in_order and panels == 1) else <int>(columns - (vectors - 1) * VEC_LANES)
+        if end - start == 1:
+            panel(1, q, rows, start * VEC_LANES, last)
+        elif end - start == 2:
+            panel(2, q, rows, start * VEC_LANES, last)
+        else:
+            panel(3, q, rows, start * VEC_LANES, last)
