@@ -1,0 +1,122 @@
+"""Checks of what comes in, so that every error names the argument, what was expected and what came."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _core
+
+Array = np.ndarray[Any, Any]
+
+
+def as_dtype(dtype: Any) -> str:
+    """Give "float32" or "float64"."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = repr(dtype)
+    if name not in ("float32", "float64"):
+        raise ValueError(f"dtype must be float32 or float64; received {name}")
+    return name
+
+
+def as_int(value: Any, name: str, *, least: int = 1) -> int:
+    """Give an integer not below ``least``."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer; received {value!r}") from None
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}; received {number}")
+    return number
+
+
+def as_pair(value: Any, name: str, *, least: int = 1) -> tuple[int, int]:
+    """Give (height, width) of one integer or two."""
+    if isinstance(value, (tuple, list, np.ndarray)):
+        if len(value) != 2:
+            raise ValueError(f"{name} must be one integer or two; received {value!r}")
+        return as_int(value[0], name, least=least), as_int(value[1], name, least=least)
+    number = as_int(value, name, least=least)
+    return number, number
+
+
+def as_number(value: Any, name: str, low: float = 0.0, high: float = np.inf) -> float:
+    """Give a finite float in low .. high."""
+    if isinstance(value, (str, bytes, complex, bool)) or value is None:
+        raise TypeError(f"{name} must be a number; received {value!r}")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number; received {value!r}") from None
+    if not (np.isfinite(number) and low <= number <= high):
+        raise ValueError(f"{name} must be a finite number from {low} to {high}; received {number}")
+    return number
+
+
+def as_shape(shape: Any, name: str = "input_shape") -> tuple[int, ...]:
+    """Give the shape of one sample: (F,) or (C, H, W)."""
+    if isinstance(shape, (int, np.integer)) and not isinstance(shape, bool):
+        shape = (shape,)
+    if not isinstance(shape, Sequence) or isinstance(shape, str):
+        raise TypeError(f"{name} must be a tuple (F,) or (C, H, W); received {shape!r}")
+    sizes = tuple(as_int(n, name) for n in shape)
+    if len(sizes) not in (1, 3):
+        raise ValueError(f"{name} must be (F,) or (C, H, W); received {sizes}")
+    return sizes
+
+
+def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
+    """Give a contiguous, aligned, native array of numbers that are all finite.
+
+    Without ``dtype``, float64 stays and every other numeric type becomes float32. No copy is made where none is needed.
+    """
+    try:
+        array = np.asarray(x)
+    except ValueError:
+        raise ValueError(f"{name} must be an array of numbers; received a ragged sequence") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of real numbers; received dtype {array.dtype}")
+    if dtype is None:
+        dtype = "float64" if array.dtype == np.float64 else "float32"
+    if array.dtype != dtype or not array.flags.carray_ro:
+        with np.errstate(over="ignore"):
+            array = np.require(array, dtype, ["C", "A"])
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty; received shape {array.shape}")
+    if not _core.load(dtype).all_finite(array.reshape(-1)):
+        raise ValueError(f"{name} must be finite in {dtype}; received NaN or infinity")
+    return array
+
+
+def as_samples(x: Any, name: str, shape: tuple[int, ...], dtype: str) -> Array:
+    """Give a batch (N, *shape)."""
+    array = as_array(x, name, dtype)
+    if array.shape[1:] != shape or array.ndim != len(shape) + 1:
+        expected = ", ".join(map(str, shape)) + ("," if not shape else "")
+        raise ValueError(f"{name} must have shape (N, {expected}); received {array.shape}")
+    return array
+
+
+def as_ranked(x: Any, name: str, rank: int, axes: str, dtype: str | None = None) -> Array:
+    """Give an array of ``rank`` axes, called ``axes`` in the error."""
+    array = as_array(x, name, dtype)
+    if array.ndim != rank:
+        raise ValueError(f"{name} must have shape {axes}; received {array.shape}")
+    return array
+
+
+def as_labels(y: Any, name: str, classes: int) -> Array:
+    """Give int64 labels (N,) from 0 to ``classes`` - 1."""
+    labels = np.require(y, np.int64, ["C", "A"])
+    if labels.ndim != 1:
+        raise ValueError(f"{name} must hold labels of shape (N,); received {labels.shape}")
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise ValueError(f"{name} must hold labels from 0 to {classes - 1}; received {labels.min()} to {labels.max()}")
+    return labels
