@@ -1,7 +1,7 @@
 # What fastdl.functional needs besides plans of one operation: elementwise activations, losses over whole
 # arrays, one optimizer step, and columns. Flat, contiguous, checked arrays come in.
 
-def activation_forward(str name, real[:, ::1] x):
+def activation_forward(str name, const real[:, ::1] x):
     """The activation of each row of x (rows, features), as a new array; softmax works along rows."""
     cdef Py_ssize_t n = x.shape[1], i
     cdef int kind = _ACTIVATIONS[name]
@@ -16,7 +16,7 @@ def activation_forward(str name, real[:, ::1] x):
     return out
 
 
-def activation_backward(str name, real[:, ::1] dy, real[:, ::1] y):
+def activation_backward(str name, const real[:, ::1] dy, const real[:, ::1] y):
     """dx from dy and the activation's output y, each (rows, features)."""
     cdef Py_ssize_t n = y.shape[1], i
     cdef int kind = _ACTIVATIONS[name]
@@ -33,15 +33,15 @@ def activation_backward(str name, real[:, ::1] dy, real[:, ::1] y):
     return out
 
 
-def loss_and_gradient(str name, real[:, ::1] y, targets, weights=None):
+def loss_and_gradient(str name, const real[:, ::1] y, targets, weights=None):
     """The mean over rows of the weighted loss, its gradient with respect to y, and how many rows hit."""
     cdef Py_ssize_t n = y.shape[1], rows = y.shape[0], i
     cdef int loss = _LOSSES[name]
     cdef bint labelled = targets.dtype == np.int64
-    cdef int64_t[::1] labels = targets if labelled else np.zeros(1, np.int64)
-    cdef real[:, ::1] values = targets if not labelled else np.zeros((1, 1), DTYPE)
+    cdef const int64_t[::1] labels = targets if labelled else np.zeros(1, np.int64)
+    cdef const real[:, ::1] values = targets if not labelled else np.zeros((1, 1), DTYPE)
     cdef bint weighted = weights is not None
-    cdef real[::1] weight = weights if weighted else np.zeros(1, DTYPE)
+    cdef const real[::1] weight = weights if weighted else np.zeros(1, DTYPE)
     cdef real[::1] row = aligned_zeros(n)
     cdef real[::1] d = aligned_zeros(n)
     cdef double total = 0, one
@@ -73,7 +73,7 @@ def optimizer_step(tuple optimizer, double rate, long step, real[::1] p, real[::
         update(&o, <real>rate, step, &p[0], &g[0], 0, p.shape[0])
 
 
-def im2col(real[:, :, :, ::1] x, Py_ssize_t kh, Py_ssize_t kw, Py_ssize_t sh, Py_ssize_t sw, Py_ssize_t oh, Py_ssize_t ow):
+def im2col(const real[:, :, :, ::1] x, Py_ssize_t kh, Py_ssize_t kw, Py_ssize_t sh, Py_ssize_t sw, Py_ssize_t oh, Py_ssize_t ow):
     """Columns (N, C KH KW, OH OW) of padded images x (N, C, H, W): every field of every pixel."""
     cdef Py_ssize_t n, c, k, l, i, j
     out = np.empty((x.shape[0], x.shape[1], kh, kw, oh, ow), dtype=DTYPE)
@@ -89,7 +89,7 @@ def im2col(real[:, :, :, ::1] x, Py_ssize_t kh, Py_ssize_t kw, Py_ssize_t sh, Py
     return out.reshape(x.shape[0], x.shape[1] * kh * kw, oh * ow)
 
 
-def col2im(real[:, :, :, :, :, ::1] columns, Py_ssize_t h, Py_ssize_t w, Py_ssize_t sh, Py_ssize_t sw):
+def col2im(const real[:, :, :, :, :, ::1] columns, Py_ssize_t h, Py_ssize_t w, Py_ssize_t sh, Py_ssize_t sw):
     """The adjoint of im2col: fields (N, C, KH, KW, OH, OW) added where they lie in (N, C, H, W)."""
     cdef Py_ssize_t n, c, k, l, i, j
     out = np.zeros((columns.shape[0], columns.shape[1], h, w), dtype=DTYPE)
@@ -105,7 +105,7 @@ def col2im(real[:, :, :, :, :, ::1] columns, Py_ssize_t h, Py_ssize_t w, Py_ssiz
     return out
 
 
-def expand(real[:, :, :, ::1] delta, Py_ssize_t sh, Py_ssize_t sw, Py_ssize_t h, Py_ssize_t w):
+def expand(const real[:, :, :, ::1] delta, Py_ssize_t sh, Py_ssize_t sw, Py_ssize_t h, Py_ssize_t w):
     """delta (N, C, OH, OW) spread out to the places that stride 1 would give it, zeros between."""
     cdef Py_ssize_t n, c, i, j
     out = np.zeros((delta.shape[0], delta.shape[1], h, w), dtype=DTYPE)
@@ -117,6 +117,23 @@ def expand(real[:, :, :, ::1] delta, Py_ssize_t sh, Py_ssize_t sw, Py_ssize_t h,
                     for j in range(delta.shape[3]):
                         y[n, c, i * sh, j * sw] = delta[n, c, i, j]
     return out
+
+
+def all_finite(const real[::1] x):
+    """Whether no element is NaN or infinite: each times zero is zero then."""
+    cdef Py_ssize_t i, n = x.shape[0], whole = n // (4 * VEC_LANES) * (4 * VEC_LANES)
+    cdef vec a = vec_set1(0), b = vec_set1(0), c = vec_set1(0), d = vec_set1(0)
+    cdef real rest = 0
+    with nogil:
+        for i from 0 <= i < whole by 4 * VEC_LANES:
+            a = a + vec_load(&x[i]) * a
+            b = b + vec_load(&x[i + VEC_LANES]) * b
+            c = c + vec_load(&x[i + 2 * VEC_LANES]) * c
+            d = d + vec_load(&x[i + 3 * VEC_LANES]) * d
+        for i in range(whole, n):
+            rest += x[i] * 0
+        rest += vec_sum((a + b) + (c + d))
+    return rest == 0
 
 
 def config():

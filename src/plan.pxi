@@ -167,6 +167,9 @@ cdef class Plan:
         self.net.nonzero = <int*>self._reserve(workers * self.net.nonzero_stride)
         self.net.slots = self._reserve(slots_of(batch) * self.net.slot_stride)
 
+    cdef bint _ends_in_softmax(self):
+        return self.net.count > 0 and self.op[self.net.count - 1].activation == SOFTMAX
+
     cdef bint _is_flat(self, int k):
         return (k > 0 and self.op[k - 1].kind == DENSE) or (k < self.net.count and self.op[k].kind == DENSE)
 
@@ -194,17 +197,18 @@ cdef class Plan:
         job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
         meeting_open(&job.gathering, threads)
 
-    def predict(self, real[::1] x, Py_ssize_t samples, int threads):
-        """The last tensor for each sample, as a flat vector."""
+    def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False):
+        """The last tensor for each sample, as a flat vector; with `logits`, without a last softmax."""
         cdef Job job
         out = np.empty(samples * self.tensor[self.net.count].size, dtype=DTYPE)
         cdef real[::1] y = out
         with self._lock:
             self._start(&job, INFERENCE, samples, threads, self.work * samples)
+            job.net.skip_softmax = logits and self._ends_in_softmax()
             self._forward(&job, x, samples, y)
         return out
 
-    def forward(self, real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed):
+    def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed):
         """As `predict`, holding every tensor for `backward`."""
         cdef Job job
         out = np.empty(samples * self.tensor[self.net.count].size, dtype=DTYPE)
@@ -216,13 +220,13 @@ cdef class Plan:
             self._forward(&job, x, samples, y)
         return out
 
-    cdef _forward(self, Job* job, real[::1] x, Py_ssize_t samples, real[::1] y):
+    cdef _forward(self, Job* job, const real[::1] x, Py_ssize_t samples, real[::1] y):
         job.x, job.out, job.samples = &x[0], &y[0], samples
         with nogil:
             parallel_run(forward_worker, job, &job.gathering.workers)
         meeting_close(&job.gathering)
 
-    def backward(self, real[::1] dy, Py_ssize_t samples, int threads, bint training, uint64_t seed):
+    def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training, uint64_t seed):
         """The input's gradient, flat; the parameters' gradients are written to `gradients`."""
         cdef Job job
         out = np.empty(samples * self.tensor[0].size, dtype=DTYPE)
@@ -239,7 +243,7 @@ cdef class Plan:
             meeting_close(&job.gathering)
         return out
 
-    def train(self, real[::1] x, targets, weights, int64_t[::1] order, Py_ssize_t batch, Py_ssize_t first, double[::1] rates,
+    def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch, Py_ssize_t first, const double[::1] rates,
               long steps_before, str loss, tuple optimizer, real[::1] state, uint64_t seed, int threads):
         """One step for each of `rates`, from position `first` of the order on.
 
@@ -247,8 +251,8 @@ cdef class Plan:
         `state` is the optimizer's, twice as long as the parameters.
         """
         cdef Job job
-        cdef int64_t[::1] labels
-        cdef real[::1] values
+        cdef const int64_t[::1] labels
+        cdef const real[::1] values
         cdef double[::1] sums
         cdef Py_ssize_t samples = order.shape[0]
         cdef Py_ssize_t groups
@@ -261,7 +265,7 @@ cdef class Plan:
             job.batch, job.first, job.batches = batch, first, rates.shape[0]
             job.rates, job.steps_before, job.seed = &rates[0], steps_before, seed
             job.loss = _LOSSES[loss]
-            job.net.skip_softmax = job.loss == CROSS_ENTROPY and self.op[self.net.count - 1].activation == SOFTMAX
+            job.net.skip_softmax = job.loss == CROSS_ENTROPY and self._ends_in_softmax()
             if targets.dtype == np.int64:
                 labels = targets
                 job.labels = &labels[0]

@@ -44,3 +44,31 @@ def fma_peak(int threads, double seconds=0.1):
         meeting_close(&p.gathering)
         if perf_counter() > deadline:
             return best
+
+
+def convolution_probe(Py_ssize_t c, Py_ssize_t h, Py_ssize_t w, Py_ssize_t oc, Py_ssize_t kh, Py_ssize_t kw, long repeats):
+    """The forward kernel alone, stride 1, on one image that stays in the cache.
+
+    Returns the seconds an image took, x (H, W, C), weight (KH, KW, C, OC) and y (OH, OW, OC).
+    """
+    from time import perf_counter
+    cdef Window g
+    cdef Matrix m
+    cdef long i
+    g.h, g.w, g.c, g.kh, g.kw, g.sh, g.sw = h, w, c, kh, kw, 1, 1
+    g.oh, g.ow, g.oc = h - kh + 1, w - kw + 1, oc
+    memset(&m, 0, sizeof(Matrix))
+    m.bias = kh * kw * c * oc
+    draw = np.random.default_rng(0).standard_normal
+    cdef real[::1] x = aligned_zeros(h * w * c)
+    cdef real[::1] weight = aligned_zeros(m.bias + oc)
+    cdef real[::1] y = aligned_zeros(g.oh * g.ow * oc + 64)
+    np.asarray(x)[:] = draw(x.shape[0])
+    np.asarray(weight)[:m.bias] = draw(m.bias)
+    start = perf_counter()
+    with nogil:
+        for i in range(repeats):
+            convolution_forward(&g, &m, &weight[0], &x[0], &y[0])
+    seconds = (perf_counter() - start) / repeats
+    return (seconds, np.asarray(x).reshape(h, w, c), np.asarray(weight)[:m.bias].reshape(kh, kw, c, oc),
+            np.asarray(y)[:g.oh * g.ow * oc].reshape(g.oh, g.ow, oc))
