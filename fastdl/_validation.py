@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 def as_dtype(dtype: Any) -> str:
     """Give "float32" or "float64"."""
     try:
-        name = np.dtype(dtype).name
+        name = str(np.dtype(dtype).name)
     except TypeError:
         name = repr(dtype)
     if name not in ("float32", "float64"):
@@ -85,7 +85,7 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
         raise TypeError(f"{name} must be an array of real numbers; received dtype {array.dtype}")
     if dtype is None:
         dtype = "float64" if array.dtype == np.float64 else "float32"
-    if array.dtype != dtype or not array.flags.carray_ro:
+    if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):
         with np.errstate(over="ignore"):
             array = np.require(array, dtype, ["C", "A"])
     if array.size == 0:

@@ -30,7 +30,7 @@ cdef struct Job:
     Py_ssize_t slice_count
     double* losses                # of each group of the batch
     double* hits
-    double loss_sum, hit_sum, weight_sum
+    double* records               # of each step: the sums over its samples of the weighted loss, and of the hits
     # inference
     real* out
     Py_ssize_t out_channels, out_pixels
@@ -133,8 +133,8 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
         meet(&job.gathering, &job.slice_items)
         if worker == 0:
             for group in range(groups_of(batch)):
-                job.loss_sum += job.losses[group]
-                job.hit_sum += job.hits[group]
+                job.records[2 * step] += job.losses[group]
+                job.records[2 * step + 1] += job.hits[group]
         item = next_item(&job.slice_items)
         while item < job.slice_count:
             train_slice(job, &job.slices[item], batch, step)

@@ -47,18 +47,22 @@ def loss_and_gradient(str name, const real[:, ::1] y, targets, weights=None):
     cdef double total = 0, one
     cdef double w
     cdef Py_ssize_t hits = 0
+    cdef const real* target
     out = np.empty((rows, n), dtype=DTYPE)
     cdef real[:, ::1] dy = out
     with nogil:
         for i in range(rows):
             w = weight[i] if weighted else 1
             memcpy(&row[0], &y[i, 0], n * sizeof(real))
+            target = NULL
+            if not labelled:
+                target = &values[i, 0]
             if loss == SQUARED_ERROR:
-                one = squared_error_row(&row[0], &values[i, 0], &d[0], <real>(w / rows), n)
+                one = squared_error_row(&row[0], target, &d[0], <real>(w / rows), n)
             else:
-                one = cross_entropy_row(&row[0], NULL if labelled else &values[i, 0], labels[i] if labelled else 0, &d[0], <real>(w / rows), n)
+                one = cross_entropy_row(&row[0], target, labels[i] if labelled else 0, &d[0], <real>(w / rows), n)
             total += w * one
-            hits += largest_of(&row[0], n) == (labels[i] if labelled else largest_of(&values[i, 0], n))
+            hits += largest_of(&row[0], n) == (labels[i] if labelled else largest_of(target, n))
             memcpy(&dy[i, 0], &d[0], n * sizeof(real))
     return total / rows, out, hits
 

@@ -247,18 +247,21 @@ cdef class Plan:
               long steps_before, str loss, tuple optimizer, real[::1] state, uint64_t seed, int threads):
         """One step for each of `rates`, from position `first` of the order on.
 
-        Returns the sums over samples of the weighted loss and of the hits. `targets` are int64 labels or numbers (N, F);
+        Returns (steps, 2), each step's sums over samples of the weighted loss and of the hits. `targets` are int64 labels or numbers (N, F);
         `state` is the optimizer's, twice as long as the parameters.
         """
         cdef Job job
         cdef const int64_t[::1] labels
         cdef const real[::1] values
         cdef double[::1] sums
+        cdef double[:, ::1] records
         cdef Py_ssize_t samples = order.shape[0]
         cdef Py_ssize_t groups
         batch = min(batch, samples)
         groups = groups_of(batch)
         sums = np.zeros(2 * groups)
+        out = np.zeros((rates.shape[0], 2))
+        records = out
         with self._lock:
             self._start(&job, TRAINING, batch, threads, 3 * self.work * batch)
             job.x, job.order, job.samples = &x[0], &order[0], samples
@@ -281,11 +284,11 @@ cdef class Plan:
             job.optimizer.beta1, job.optimizer.beta2, job.optimizer.epsilon = beta1, beta2, epsilon
             job.optimizer.first = &state[0]
             job.optimizer.second = &state[state.shape[0] // 2]
-            job.losses, job.hits = &sums[0], &sums[groups]
+            job.losses, job.hits, job.records = &sums[0], &sums[groups], &records[0, 0]
             with nogil:
                 parallel_run(train_worker, &job, &job.gathering.workers)
             meeting_close(&job.gathering)
-        return job.loss_sum, job.hit_sum
+        return out
 
 
 cdef tuple _channels_pixels(tuple shape):

@@ -7,7 +7,7 @@ import os
 from types import ModuleType
 from typing import Any
 
-from . import features
+from . import features as features
 
 _LEVELS = {1: (), 2: ("v2",), 3: ("v3", "v2"), 4: ("v4", "v3", "v2"), 0: ("generic",)}
 

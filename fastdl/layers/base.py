@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import _core
+from .. import _core, initializers
 from .._threads import get_num_threads
 from .._validation import Array, as_dtype, as_samples, as_shape
 
@@ -37,6 +38,7 @@ class Layer:
         self.grads: dict[str, Array] = {}
         self._plan: Any = None
         self._held: tuple[int, bool, int] | None = None
+        self._network: Layer | None = None
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._arguments)
@@ -55,6 +57,10 @@ class Layer:
     def _public(self, stored: Array) -> Array:
         """Turn the view of a stored parameter to its conventional axes."""
         return stored.transpose(*range(stored.ndim - 1, -1, -1))
+
+    def _public_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
+        shape: tuple[int, ...] = self._public(np.broadcast_to(np.zeros(()), stored)).shape
+        return shape
 
     def _initialize(self, rng: np.random.Generator) -> None:
         pass
@@ -75,6 +81,8 @@ class Layer:
         Layer
             Itself.
         """
+        if self._network is not None:
+            raise RuntimeError(f"{type(self).__name__} belongs to a network already: make another for use alone")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
         output_shape = self._output_shape(shape)
         core = _core.load(dtype)
@@ -86,13 +94,7 @@ class Layer:
 
     def _size(self, shape: tuple[int, ...]) -> int:
         """How many parameters it has."""
-        total = 0
-        for sizes in self._parameter_shapes(shape).values():
-            count = 1
-            for n in sizes:
-                count *= n
-            total += count
-        return total
+        return sum(prod(sizes) for sizes in self._parameter_shapes(shape).values())
 
     def _attach(
         self,
@@ -109,7 +111,7 @@ class Layer:
         self._held = None
         self.params, self.grads = {}, {}
         for name, stored in self._parameter_shapes(shape).items():
-            end = offset + int(np.prod(stored))
+            end = offset + prod(stored)
             self.params[name] = self._public(parameters[offset:end].reshape(stored))
             self.grads[name] = self._public(gradients[offset:end].reshape(stored))
             offset = end
@@ -182,10 +184,15 @@ def image_shape(layer: Layer, shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def uniform_start(layer: Layer, rng: np.random.Generator, fan_in: int) -> None:
-    """Weights and biases uniform within 1 / sqrt(fan_in) of zero (LeCun et al. 1998)."""
-    from ..initializers import uniform
+def check_initializer(name: Any) -> str:
+    """Give an initializer's name."""
+    if not isinstance(name, str) or name not in initializers.__all__:
+        raise ValueError(f"initializer must be one of {', '.join(initializers.__all__)}; received {name!r}")
+    return name
 
-    for name in ("weight", "bias"):
-        values = layer.params[name]
-        values[...] = uniform(values.shape, fan_in, 0, rng)
+
+def start_weights(layer: Layer, initializer: str, fan_in: int, fan_out: int, rng: np.random.Generator) -> None:
+    """Draw the weights; biases start at zero."""
+    weight = layer.params["weight"]
+    weight[...] = getattr(initializers, initializer)(weight.shape, fan_in, fan_out, rng)
+    layer.params["bias"][...] = 0

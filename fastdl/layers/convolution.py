@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._validation import as_int, as_pair
-from .base import Layer, check_activation, image_shape, uniform_start
+from .base import Layer, check_activation, check_initializer, image_shape, start_weights
 
 
 class Conv2D(Layer):
@@ -21,6 +21,8 @@ class Conv2D(Layer):
         Height and width; the padding is of zeros, on every side.
     activation : str, optional
         identity, relu, sigmoid or tanh.
+    initializer : str
+        Of the weights: a name of `fastdl.initializers`.
 
     Notes
     -----
@@ -28,7 +30,7 @@ class Conv2D(Layer):
     ``params["weight"]`` (filters, C, KH, KW), ``params["bias"]`` (filters,).
     """
 
-    _arguments = ("filters", "kernel_size", "stride", "padding", "activation")
+    _arguments = ("filters", "kernel_size", "stride", "padding", "activation", "initializer")
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class Conv2D(Layer):
         stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, int] = 0,
         activation: str | None = None,
+        initializer: str = "uniform",
     ) -> None:
         super().__init__()
         self.filters = as_int(filters, "filters")
@@ -45,6 +48,7 @@ class Conv2D(Layer):
         self.stride = as_pair(stride, "stride")
         self.padding = as_pair(padding, "padding", least=0)
         self.activation = check_activation(activation)
+        self.initializer = check_initializer(initializer)
         if self.activation == "softmax":
             raise ValueError("activation of Conv2D must be identity, relu, sigmoid or tanh; received 'softmax'")
 
@@ -78,4 +82,5 @@ class Conv2D(Layer):
         return [pad, convolution] if ph or pw else [convolution]
 
     def _initialize(self, rng: np.random.Generator) -> None:
-        uniform_start(self, rng, self.input_shape[0] * self.kernel_size[0] * self.kernel_size[1])
+        field = self.kernel_size[0] * self.kernel_size[1]
+        start_weights(self, self.initializer, self.input_shape[0] * field, self.filters * field, rng)

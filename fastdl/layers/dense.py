@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._validation import as_int
-from .base import Layer, check_activation, uniform_start
+from .base import Layer, check_activation, check_initializer, start_weights
 
 
 class Dense(Layer):
@@ -19,18 +19,21 @@ class Dense(Layer):
         Output features.
     activation : str, optional
         identity, relu, sigmoid, tanh or softmax.
+    initializer : str
+        Of the weights: a name of `fastdl.initializers`.
 
     Notes
     -----
     x (N, F), y (N, units); ``params["weight"]`` (units, F), ``params["bias"]`` (units,).
     """
 
-    _arguments = ("units", "activation")
+    _arguments = ("units", "activation", "initializer")
 
-    def __init__(self, units: int, activation: str | None = None) -> None:
+    def __init__(self, units: int, activation: str | None = None, *, initializer: str = "uniform") -> None:
         super().__init__()
         self.units = as_int(units, "units")
         self.activation = check_activation(activation)
+        self.initializer = check_initializer(initializer)
 
     def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(shape) != 1:
@@ -44,4 +47,4 @@ class Dense(Layer):
         return [{"kind": "dense", "output_shape": (self.units,), "activation": self.activation, "offset": offset}]
 
     def _initialize(self, rng: np.random.Generator) -> None:
-        uniform_start(self, rng, self.input_shape[0])
+        start_weights(self, self.initializer, self.input_shape[0], self.units, rng)

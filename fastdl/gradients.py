@@ -1,0 +1,78 @@
+"""Comparing gradients with central differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import losses
+from ._validation import Array, as_int, as_number, as_samples
+from .layers import Layer
+
+__all__ = ["gradient_check"]
+
+
+def gradient_check(
+    layer: Layer, x: Any, y: Any = None, *, loss: str = "cross_entropy", epsilon: float = 1e-5, limit: int = 1000
+) -> float:
+    """Compare the gradients of a network or layer with central differences.
+
+    Parameters
+    ----------
+    layer : Layer
+        Built in float64; a `Sequential` is one.
+    x : array_like, shape (N, *input_shape)
+    y : array_like, optional
+        Targets of ``loss``. Without them the objective is a fixed random weighting of the outputs.
+    loss : str
+        cross_entropy or squared_error.
+    epsilon : float
+        The step of the differences.
+    limit : int
+        At most that many numbers of each array are tried, drawn at random.
+
+    Returns
+    -------
+    float
+        The largest relative error over the parameters and the input: the difference over the larger of the two, but
+        of at least a thousandth of the array's largest gradient, since differences are no better than that.
+    """
+    if layer._plan is None or layer.dtype != "float64":
+        raise ValueError("layer must be built with dtype='float64', for central differences to mean anything")
+    x = as_samples(x, "x", layer.input_shape, "float64").copy()
+    name = losses.as_name(loss)
+    as_number(epsilon, "epsilon", 1e-12, 1.0)
+    as_int(limit, "limit")
+    rng = np.random.default_rng(0)
+    outputs = layer.forward(x)
+    direction = rng.standard_normal(outputs.shape)
+
+    def objective() -> float:
+        outputs = layer.forward(x)
+        return float((outputs * direction).sum()) if y is None else getattr(losses, name)(outputs, y)
+
+    dy = direction if y is None else getattr(losses, f"{name}_backward")(outputs, y)
+    dx = layer.backward(dy)
+    pairs = [(values, layer.grads[name].copy()) for name, values in layer.params.items()]
+    pairs.append((x, dx))
+    return max(_largest_error(values, gradient, objective, epsilon, limit, rng) for values, gradient in pairs)
+
+
+def _largest_error(
+    values: Array, gradient: Array, objective: Any, epsilon: float, limit: int, rng: np.random.Generator
+) -> float:
+    places = rng.permutation(values.size)[:limit]
+    floor = max(1e-3 * float(np.abs(gradient).max()), 1e-8)
+    worst = 0.0
+    for place in places:
+        index = np.unravel_index(place, values.shape)
+        before = values[index]
+        values[index] = before + epsilon
+        above = objective()
+        values[index] = before - epsilon
+        below = objective()
+        values[index] = before
+        difference = (above - below) / (2 * epsilon)
+        worst = max(worst, abs(difference - gradient[index]) / max(abs(difference), abs(gradient[index]), floor))
+    return worst

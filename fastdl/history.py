@@ -1,0 +1,53 @@
+"""What training went through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class History:
+    """The figures of each epoch.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        A list with an entry for each epoch under `loss`, `accuracy`, `val_loss`, `val_accuracy`, `seconds`.
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+
+    def append(self, logs: dict[str, float]) -> None:
+        """Add the figures of an epoch."""
+        for name, value in logs.items():
+            if name != "epoch":
+                self.history.setdefault(name, []).append(value)
+
+    def plot(self, path: str | None = None) -> Any:
+        """Draw losses and accuracies over epochs, with matplotlib.
+
+        Parameters
+        ----------
+        path : str, optional
+            Where to save the picture.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise ImportError('History.plot needs matplotlib: pip install "fastdl[plot]"') from None
+        measures = [name for name in ("loss", "accuracy") if name in self.history]
+        figure = Figure(figsize=(4.5 * len(measures), 3.2), layout="constrained")
+        for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
+            for name, label in ((measure, "training"), (f"val_{measure}", "validation")):
+                if name in self.history:
+                    values = self.history[name]
+                    axes.plot(range(1, len(values) + 1), values, marker="o", label=label)
+            axes.set(xlabel="epoch", ylabel=measure)
+            axes.legend()
+        if path is not None:
+            figure.savefig(path)
+        return figure

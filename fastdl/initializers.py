@@ -1,0 +1,33 @@
+"""How parameters start: functions of (shape, fan_in, fan_out, rng) that give an array of that shape."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._validation import Array
+
+__all__ = ["glorot_uniform", "he_normal", "uniform", "zeros"]
+
+
+def uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Draw uniformly within 1 / sqrt(fan_in) of zero (LeCun et al. 1998)."""
+    limit = 1 / math.sqrt(fan_in)
+    return rng.uniform(-limit, limit, shape)
+
+
+def glorot_uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Draw uniformly within sqrt(6 / (fan_in + fan_out)) of zero (Glorot and Bengio 2010)."""
+    limit = math.sqrt(6 / (fan_in + fan_out))
+    return rng.uniform(-limit, limit, shape)
+
+
+def he_normal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Draw from a normal distribution with variance 2 / fan_in, for relu (He et al. 2015)."""
+    return rng.normal(0.0, math.sqrt(2 / fan_in), shape)
+
+
+def zeros(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Give zeros."""
+    return np.zeros(shape)

@@ -1,0 +1,110 @@
+"""Optimizers: how parameters follow their gradients. The arithmetic is in the compiled core.
+
+An optimizer holds settings alone. Its state (velocities, moments, the number of steps taken) belongs to the network,
+which keeps it for as long as it is given the same optimizer object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._validation import Array, as_number
+
+__all__ = ["SGD", "Adam", "Optimizer"]
+
+Rate = float | Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """What every optimizer has: a learning rate, fixed or a function of the step, which counts from 0."""
+
+    lr: Rate
+
+    def __post_init__(self) -> None:
+        if not callable(self.lr):
+            as_number(self.lr, "lr")
+
+    def rates(self, first: int, count: int) -> Array:
+        """Give the learning rates of ``count`` steps from ``first`` on."""
+        if not callable(self.lr):
+            return np.full(count, float(self.lr))
+        rates = np.array([self.lr(i) for i in range(first, first + count)], dtype=float)
+        if not np.isfinite(rates).all() or (rates < 0).any():
+            raise ValueError(f"lr must give finite rates, not below 0; gave {rates.min()} to {rates.max()}")
+        return rates
+
+    def _core(self) -> tuple[Any, ...]:
+        """(rule, nesterov, momentum, decay, beta1, beta2, epsilon), as the core wants it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent.
+
+    Parameters
+    ----------
+    lr : float or callable
+        The learning rate, or a function of the step.
+    momentum : float
+        v = momentum v + g, and the step is along v.
+    nesterov : bool
+        Whether the step is along g + momentum v.
+    weight_decay : float
+        Adds weight_decay times the parameters to the gradient g.
+    """
+
+    lr: Rate = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_number(self.momentum, "momentum", high=1.0)
+        as_number(self.weight_decay, "weight_decay")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov must come with a momentum above 0; received 0")
+
+    def _core(self) -> tuple[Any, ...]:
+        return "sgd", bool(self.nesterov), float(self.momentum), float(self.weight_decay), 0.0, 0.0, 0.0
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015).
+
+    Parameters
+    ----------
+    lr : float or callable
+        The learning rate, or a function of the step.
+    betas : (float, float)
+        How much of the first and of the second moment is kept at a step.
+    eps : float
+        Added to the root of the second moment.
+    weight_decay : float
+        Adds weight_decay times the parameters to the gradient.
+    """
+
+    lr: Rate = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.betas) != 2:
+            raise ValueError(f"betas must be two numbers; received {self.betas!r}")
+        for beta in self.betas:
+            if as_number(beta, "betas", high=1.0) == 1.0:
+                raise ValueError(f"betas must be below 1; received {self.betas!r}")
+        as_number(self.eps, "eps")
+        as_number(self.weight_decay, "weight_decay")
+
+    def _core(self) -> tuple[Any, ...]:
+        return "adam", False, 0.0, float(self.weight_decay), *map(float, self.betas), float(self.eps)

@@ -1,0 +1,140 @@
+"""Learning rates as functions of the step, which counts from 0."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ._validation import as_int, as_number
+
+__all__ = ["constant", "cosine", "one_cycle", "step"]
+
+
+@dataclass(frozen=True)
+class constant:
+    """The same rate at every step.
+
+    Parameters
+    ----------
+    lr : float
+    """
+
+    lr: float
+
+    def __post_init__(self) -> None:
+        as_number(self.lr, "lr")
+
+    def __call__(self, step: int) -> float:
+        """Give the rate of a step."""
+        return self.lr
+
+
+@dataclass(frozen=True)
+class step:
+    """A rate that is multiplied by ``factor`` after every ``every`` steps.
+
+    Parameters
+    ----------
+    lr : float
+        The rate of the first step.
+    every : int
+        Steps between falls.
+    factor : float
+    """
+
+    lr: float
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        as_number(self.lr, "lr")
+        as_int(self.every, "every")
+        as_number(self.factor, "factor")
+
+    def __call__(self, step: int) -> float:
+        """Give the rate of a step."""
+        return self.lr * self.factor ** (step // self.every)
+
+
+@dataclass(frozen=True)
+class cosine:
+    """A rate that rises linearly to ``lr`` over ``warmup`` steps, then falls along half a cosine to ``final``.
+
+    Parameters
+    ----------
+    lr : float
+        The highest rate.
+    steps : int
+        All steps, those of the warm-up included. Later steps keep ``final``.
+    warmup : int
+    final : float
+
+    Notes
+    -----
+    Loshchilov and Hutter 2017, without restarts.
+    """
+
+    lr: float
+    steps: int
+    warmup: int = 0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        as_number(self.lr, "lr")
+        as_int(self.steps, "steps")
+        as_number(self.final, "final")
+        if as_int(self.warmup, "warmup", least=0) > self.steps:
+            raise ValueError(f"warmup must be at most steps, {self.steps}; received {self.warmup}")
+
+    def __call__(self, step: int) -> float:
+        """Give the rate of a step."""
+        if step < self.warmup:
+            return self.lr * (step + 1) / self.warmup
+        if step >= self.steps:
+            return self.final
+        return _fall(self.lr, self.final, (step - self.warmup) / (self.steps - self.warmup))
+
+
+@dataclass(frozen=True)
+class one_cycle:
+    """A rate that goes up to ``lr`` and down to nearly nothing, each along half a cosine.
+
+    Parameters
+    ----------
+    lr : float
+        The highest rate.
+    steps : int
+        All steps. Later ones keep the last rate.
+    rise : float
+        The fraction of the steps that go up.
+    start, final : float
+        The first and the last rate, as fractions of ``lr``.
+
+    Notes
+    -----
+    Smith and Topin 2018.
+    """
+
+    lr: float
+    steps: int
+    rise: float = 0.3
+    start: float = 0.04
+    final: float = 1e-4
+
+    def __post_init__(self) -> None:
+        as_number(self.lr, "lr")
+        as_int(self.steps, "steps")
+        for name in ("rise", "start", "final"):
+            as_number(getattr(self, name), name, high=1.0)
+
+    def __call__(self, step: int) -> float:
+        """Give the rate of a step."""
+        top = self.rise * self.steps
+        if step < top:
+            return _fall(self.lr * self.start, self.lr, step / top)
+        return _fall(self.lr, self.lr * self.final, min(1.0, (step - top) / max(1.0, self.steps - 1 - top)))
+
+
+def _fall(start: float, end: float, part: float) -> float:
+    """Go from start to end along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
