@@ -4,10 +4,10 @@
 #
 #     forward     y[i, j, o]     = b[o] + sum x[i sh + k, j sw + l, c] weight[k, l, c, o]
 #     d weight    dW[k, l, c, o] = sum over i, j of x[i sh + k, j sw + l, c] dy[i, j, o]
-#     d input     dx[i sh + k, j sw + l, c] += sum over o of dy[i, j, o] weight[k, l, c, o]
+#     d input     f[r, j, l, c]  = sum over k, o of dy[(r - k) / sh, j, o] weight[k, l, c, o]
+#                 dx[r, p, c]    = sum over l of f[r, (p - l) / sw, l, c]
 #
-# A field's row (l, c) is one contiguous run of KW C numbers, so that the sum over a field has KH segments. The input
-# gradient is computed a row of pixels at a time as columns (pixel, KH, KW C), then added where they overlap.
+# A field's row (l, c) is one contiguous run of KW C numbers, so that the sum over a field has KH segments.
 
 cdef struct Window:
     # The geometry that convolutions and pools share.
@@ -47,26 +47,40 @@ cdef void convolution_weight_gradient(const Window* g, const real* x, const real
     sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
 
 
-cdef void add_run(real* target, const real* source, Py_ssize_t padded) noexcept nogil:
-    # `padded` is a multiple of the vector length; the source is zero past the run itself.
-    cdef Py_ssize_t i
-    for i from 0 <= i < padded by VEC_LANES:
-        vec_store(target + i, vec_load(target + i) + vec_load(source + i))
-
-
-cdef void convolution_input_gradient(const Window* g, const Matrix* w, const real* zeros, const real* dy, real* columns, real* dx) noexcept nogil:
-    # Adds to dx. `columns` is scratch of (OW, KH, padded).
+cdef void convolution_input_gradient(const Window* g, const Matrix* w, const real* zeros, const real* dy, real* fields, real* dx) noexcept nogil:
+    # `fields` is scratch of (OW, padded): what the output pixels of a column give to one row of dx.
     cdef Product q
-    cdef Py_ssize_t i, j, k
-    cdef Py_ssize_t field = g.kh * w.padded
-    q.row_step, q.x_segment, q.x_step = g.oc, 0, 1
-    q.w, q.w_segment, q.w_step = w.transposed, 0, field
-    q.segments, q.length = 1, g.oc
+    cdef Py_ssize_t r, k, i, j, l, p, n
+    cdef Py_ssize_t padded = w.padded
+    cdef vec total
+    q.row_step, q.x_segment, q.x_step = g.oc, -g.ow * g.oc, 1
+    q.w_segment, q.w_step = g.sh * padded, g.kh * padded
+    q.length = g.oc
     q.init, q.init_step = zeros, 0
-    q.c, q.c_step, q.in_order = columns, field, 0
-    for i in range(g.oh):
+    q.c, q.c_step, q.in_order = fields, padded, 0
+    for r in range(g.h):
+        # Output rows i = (r - k) / sh, from the last that reaches row r upwards.
+        i = r // g.sh
+        if i > g.oh - 1:
+            i = g.oh - 1
+        k = r - i * g.sh
+        q.segments = (g.kh - k + g.sh - 1) // g.sh if k < g.kh else 0
+        if q.segments > i + 1:
+            q.segments = i + 1
         q.x = dy + i * g.ow * g.oc
-        multiply(&q, g.ow, field)
-        for j in range(g.ow):
-            for k in range(g.kh):
-                add_run(dx + ((i * g.sh + k) * g.w + j * g.sw) * g.c, columns + j * field + k * w.padded, w.padded)
+        q.w = w.transposed + k * padded
+        multiply(&q, g.ow, padded)
+        for p in range(g.w):
+            # Output columns j = (p - l) / sw.
+            j = p // g.sw
+            if j > g.ow - 1:
+                j = g.ow - 1
+            for n from 0 <= n < g.c by VEC_LANES:
+                total = vec_set1(0)
+                i = j
+                l = p - j * g.sw
+                while l < g.kw and i >= 0:
+                    total = total + vec_load(fields + i * padded + l * g.c + n)
+                    l += g.sw
+                    i -= 1
+                vec_store(dx + (r * g.w + p) * g.c + n, total)

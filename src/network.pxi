@@ -41,9 +41,9 @@ cdef struct Network:
     real* parameters
     real* gradients
     const real* zeros
-    real* columns               # scratch of each worker: a row of pixels' fields, and indices of non-zero inputs
+    real* fields                # scratch of each worker: what a row of pixels gives to a row of inputs, and indices of non-zero inputs
     int* nonzero
-    Py_ssize_t columns_stride, nonzero_stride
+    Py_ssize_t fields_stride, nonzero_stride
     real* slots                 # convolution gradients, one sum a slot
     Py_ssize_t slot_stride
     bint training
@@ -147,19 +147,17 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
         if op.kind == DENSE:
             continue
         for i in range(n):
-            if dx != NULL and op.kind in (CONVOLUTION, MAX_POOL, MEAN_POOL):
-                memset(dx, 0, source.stride * sizeof(real))
             if op.kind == CONVOLUTION:
                 dw = net.slots + slot * net.slot_stride + op.slot
                 convolution_weight_gradient(g, x, dy, dw, dw + op.matrix.rows * op.matrix.columns)
                 if dx != NULL:
-                    convolution_input_gradient(g, &op.matrix, net.zeros, dy, net.columns + worker * net.columns_stride, dx)
+                    convolution_input_gradient(g, &op.matrix, net.zeros, dy, net.fields + worker * net.fields_stride, dx)
             elif dx == NULL:
                 pass
             elif op.kind == MAX_POOL:
-                max_pool_backward(g, dy, op.winners + (first_row(target, worker, sample) + i) * target.stride, dx)
+                pool_backward(g, dy, op.winners + (first_row(target, worker, sample) + i) * target.stride, dx)
             elif op.kind == MEAN_POOL:
-                mean_pool_backward(g, dy, dx)
+                pool_backward(g, dy, NULL, dx)
             elif op.kind == FLATTEN:
                 channels_last(dy, dx, g.c, g.h * g.w)
             elif op.kind == ACTIVATION:
@@ -173,6 +171,13 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
             dy += target.stride
             if dx != NULL:
                 dx += source.stride
+
+
+cdef void add_run(real* target, const real* source, Py_ssize_t n) noexcept nogil:
+    # n is a multiple of the vector length.
+    cdef Py_ssize_t i
+    for i from 0 <= i < n by VEC_LANES:
+        vec_store(target + i, vec_load(target + i) + vec_load(source + i))
 
 
 cdef void add_slice(real* total, const real* x, Py_ssize_t n) noexcept nogil:

@@ -1,9 +1,11 @@
 # Pooling over one channels-last image, any window and stride; windows that do not fit are dropped.
-# Vectors run over channels. The last vector of a pixel spills into the next pixel, which is written after it.
+#
+# Vectors run over channels. The last vector of a pixel spills into the next pixel, which is written after it. Windows
+# of two by two, the usual ones, have loops of their own: their bounds are constants.
 
-cdef void max_pool_forward(const Window* g, const real* x, real* y, real* winners) noexcept nogil:
-    # winners (OH, OW, C): which window position, counted row by row, holds the first largest value. NaN wins.
-    cdef Py_ssize_t i, j, k, l, n, out
+cdef inline void max_pool_windows(const int kh, const int kw, const Window* g, const real* x, real* y, real* winners) noexcept nogil:
+    cdef Py_ssize_t i, j, n, out
+    cdef int k, l
     cdef vec best, value, winner
     cdef const real* corner
     for i in range(g.oh):
@@ -13,67 +15,81 @@ cdef void max_pool_forward(const Window* g, const real* x, real* y, real* winner
             for n from 0 <= n < g.c by VEC_LANES:
                 best = vec_load(corner + n)
                 winner = vec_set1(0)
-                for k in range(g.kh):
-                    for l in range(g.kw):
+                for k in range(kh):
+                    for l in range(kw):
                         value = vec_load(corner + (k * g.w + l) * g.c + n)
-                        winner = vec_if_greater(value, best, vec_set1(<real>(k * g.kw + l)), winner)
+                        winner = vec_if_greater(value, best, vec_set1(<real>(k * kw + l)), winner)
                         best = vec_max(value, best)
                 vec_store(y + out + n, best)
                 vec_store(winners + out + n, winner)
 
 
-cdef void max_pool_backward(const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
-    # Adds to dx.
-    cdef Py_ssize_t i, j, k, l, n, out
-    cdef vec d, winner
-    cdef real* corner
-    cdef real* p
-    for i in range(g.oh):
-        for j in range(g.ow):
-            corner = dx + (i * g.sh * g.w + j * g.sw) * g.c
-            out = (i * g.ow + j) * g.c
-            for n from 0 <= n < g.c by VEC_LANES:
-                d = vec_load(dy + out + n)
-                if g.c - n < VEC_LANES:
-                    d = vec_keep_first(d, <int>(g.c - n))
-                winner = vec_load(winners + out + n)
-                for k in range(g.kh):
-                    for l in range(g.kw):
-                        p = corner + (k * g.w + l) * g.c + n
-                        vec_store(p, vec_load(p) + vec_if_equal(winner, vec_set1(<real>(k * g.kw + l)), d, vec_set1(0)))
+cdef void max_pool_forward(const Window* g, const real* x, real* y, real* winners) noexcept nogil:
+    # winners (OH, OW, C): which window position, counted row by row, holds the first largest value.
+    if g.kh == 2 and g.kw == 2:
+        max_pool_windows(2, 2, g, x, y, winners)
+    else:
+        max_pool_windows(<int>g.kh, <int>g.kw, g, x, y, winners)
 
 
-cdef void mean_pool_forward(const Window* g, const real* x, real* y) noexcept nogil:
-    cdef Py_ssize_t i, j, k, l, n
+cdef inline void mean_pool_windows(const int kh, const int kw, const Window* g, const real* x, real* y) noexcept nogil:
+    cdef Py_ssize_t i, j, n
+    cdef int k, l
     cdef vec total
-    cdef vec share = vec_set1(<real>(1.0 / <double>(g.kh * g.kw)))
+    cdef vec share = vec_set1(<real>(1.0 / <double>(kh * kw)))
     cdef const real* corner
     for i in range(g.oh):
         for j in range(g.ow):
             corner = x + (i * g.sh * g.w + j * g.sw) * g.c
             for n from 0 <= n < g.c by VEC_LANES:
                 total = vec_set1(0)
-                for k in range(g.kh):
-                    for l in range(g.kw):
+                for k in range(kh):
+                    for l in range(kw):
                         total = total + vec_load(corner + (k * g.w + l) * g.c + n)
                 vec_store(y + (i * g.ow + j) * g.c + n, total * share)
 
 
-cdef void mean_pool_backward(const Window* g, const real* dy, real* dx) noexcept nogil:
-    # Adds to dx.
-    cdef Py_ssize_t i, j, k, l, n
+cdef void mean_pool_forward(const Window* g, const real* x, real* y) noexcept nogil:
+    if g.kh == 2 and g.kw == 2:
+        mean_pool_windows(2, 2, g, x, y)
+    else:
+        mean_pool_windows(<int>g.kh, <int>g.kw, g, x, y)
+
+
+cdef inline void spread(const int kh, const int kw, const bint apart, const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
+    # Each window's gradient to its winner, or in equal shares where there are no winners. Windows that lie apart are
+    # written, pixel after pixel; where they overlap, gradients add.
+    cdef Py_ssize_t i, j, n, out
+    cdef int k, l, rest
     cdef vec d
-    cdef vec share = vec_set1(<real>(1.0 / <double>(g.kh * g.kw)))
-    cdef real* corner
+    cdef vec zero = vec_set1(0)
+    cdef vec share = vec_set1(<real>(1.0 / <double>(kh * kw)))
     cdef real* p
     for i in range(g.oh):
-        for j in range(g.ow):
-            corner = dx + (i * g.sh * g.w + j * g.sw) * g.c
-            for n from 0 <= n < g.c by VEC_LANES:
-                d = vec_load(dy + (i * g.ow + j) * g.c + n) * share
-                if g.c - n < VEC_LANES:
-                    d = vec_keep_first(d, <int>(g.c - n))
-                for k in range(g.kh):
-                    for l in range(g.kw):
-                        p = corner + (k * g.w + l) * g.c + n
-                        vec_store(p, vec_load(p) + d)
+        for k in range(kh):
+            for j in range(g.ow):
+                out = (i * g.ow + j) * g.c
+                for l in range(kw):
+                    p = dx + ((i * g.sh + k) * g.w + j * g.sw + l) * g.c
+                    for n from 0 <= n < g.c by VEC_LANES:
+                        d = vec_load(dy + out + n)
+                        if g.c - n < VEC_LANES:
+                            d = vec_keep_first(d, <int>(g.c - n))
+                        if winners == NULL:
+                            d = d * share
+                        else:
+                            d = vec_if_equal(vec_load(winners + out + n), vec_set1(<real>(k * kw + l)), d, zero)
+                        vec_store(p + n, d if apart else vec_load(p + n) + d)
+
+
+cdef void pool_backward(const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
+    # `winners` of max_pool_forward, or NULL for a mean.
+    cdef bint apart = g.sh >= g.kh and g.sw >= g.kw
+    if not apart or g.oh * g.kh < g.h or g.ow * g.kw < g.w:
+        memset(dx, 0, g.h * g.w * g.c * sizeof(real))
+    if apart and g.kh == 2 and g.kw == 2:
+        spread(2, 2, True, g, dy, winners, dx)
+    elif apart:
+        spread(<int>g.kh, <int>g.kw, True, g, dy, winners, dx)
+    else:
+        spread(<int>g.kh, <int>g.kw, False, g, dy, winners, dx)

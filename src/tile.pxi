@@ -11,9 +11,10 @@
 #     layer        rows m   summed over         x                  w
 #     forward      pixels   (kh), (kw, ci)      input              weight   (kh, kw, ci, co)
 #     d weight     (kw, ci) (oh), (ow)          input              d output (oh, ow, co)
-#     d columns    pixels   co                  d output           weight   (co, kh, kw, ci)
+#     d input      pixels   (kh), (co)          d output           weight   (co, kh, kw, ci)
 #
-# A dense layer is a convolution whose field is the whole sample: one segment.
+# A dense layer is a convolution whose field is the whole sample: one segment. One of x's two steps is 1 in each of them,
+# which the tile is told as a constant (`unit`: it is the step between rows).
 
 cdef struct Product:
     const real* x
@@ -33,25 +34,21 @@ cdef inline void tile(const int rows, const int vectors, const int unit, const P
     cdef vec acc[42]
     cdef vec wide[3]
     cdef const real* x[5]
-    cdef const real* segment_x[5]
     cdef const real* w
-    cdef const real* segment_w = q.w + n
+    cdef const real* end
     cdef const real* init = q.init + n + row * q.init_step
     cdef real* c
-    cdef Py_ssize_t s, j, step = 1 if unit else q.row_step, x_step = q.x_step, w_step = q.w_step, length = q.length
+    cdef Py_ssize_t s, step = 1 if unit else q.row_step, x_step = q.x_step if unit else 1, w_step = q.w_step
     cdef int m, v
     for m in range(rows):
         for v in range(vectors):
             acc[m * 3 + v] = vec_load(init + m * q.init_step + v * VEC_LANES)
-    for m in range((rows + 2) // 3):
-        segment_x[m] = q.x + (row + 3 * m) * step
     for s in range(q.segments):
         for m in range((rows + 2) // 3):
-            x[m] = segment_x[m]
-            segment_x[m] += q.x_segment
-        w = segment_w
-        segment_w += q.w_segment
-        for j in range(length):
+            x[m] = q.x + s * q.x_segment + (row + 3 * m) * step
+        w = q.w + s * q.w_segment + n
+        end = w + q.length * w_step
+        while w != end:                 # a pointer and no counter: general registers are scarce here
             for v in range(vectors):
                 wide[v] = vec_load(w + v * VEC_LANES)
             for m in range(rows):
