@@ -21,12 +21,13 @@ cdef struct Op:
     Window window               # of convolutions and pools; elsewhere h, w, c and oh, ow, oc alone
     Matrix matrix               # of dense layers and convolutions; columns is 0 elsewhere
     Py_ssize_t pad_h, pad_w     # of PAD; the largest shift of SHIFT
+    bint planar                 # one of a pair of planar.pxi
     Py_ssize_t slot             # where this op's gradient lies inside a slot
     real* winners               # of MAX_POOL, a row for each of the output tensor's
 
 
 cdef struct Tensor:
-    Py_ssize_t size, stride
+    Py_ssize_t size, stride     # numbers of a sample, and of its storage
     bint wide
     bint after_weights          # some operation before it has weights
     bint needs_gradient
@@ -53,6 +54,11 @@ cdef struct Network:
 
 cdef inline Py_ssize_t first_row(const Tensor* t, int worker, Py_ssize_t sample) noexcept nogil:
     return sample if t.wide else worker * GROUP
+
+
+cdef inline Py_ssize_t extent(const Op* op, const Tensor* target) noexcept nogil:
+    # Planes are padded, so that they take more than their numbers.
+    return target.stride - VEC_LANES if op.planar and op.kind == CONVOLUTION else target.size
 
 
 cdef inline int activation_of(const Network* net, int k) noexcept nogil:
@@ -89,10 +95,14 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
         if op.kind == DENSE:
             dense_forward(&op.matrix, net.parameters, x, source.stride, y, target.stride, n, net.nonzero + worker * net.nonzero_stride)
         for i in range(n):
-            if op.kind == CONVOLUTION:
+            winners = op.winners + (first_row(target, worker, sample) + i) * target.stride if op.kind == MAX_POOL else NULL
+            if op.kind == CONVOLUTION and op.planar:
+                planar_convolution_forward(g, &op.matrix, net.parameters, x, net.fields + worker * net.fields_stride, y)
+            elif op.kind == CONVOLUTION:
                 convolution_forward(g, &op.matrix, net.parameters, x, y)
+            elif op.kind in (MAX_POOL, MEAN_POOL) and op.planar:
+                planar_pool_forward(g, x, y, winners)
             elif op.kind == MAX_POOL:
-                winners = op.winners + (first_row(target, worker, sample) + i) * target.stride
                 max_pool_forward(g, x, y, winners)
             elif op.kind == MEAN_POOL:
                 mean_pool_forward(g, x, y)
@@ -105,7 +115,7 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
             elif op.kind == SHIFT:
                 shift_of(net, op, draw, sample + i, &down, &right)
                 shift_image(x, y, g.h, g.w, g.c, down, right)
-            activate(activation, y, target.size)
+            activate(activation, y, extent(op, target))
             x += source.stride
             y += target.stride
 
@@ -124,6 +134,7 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
     cdef real* dx
     cdef real* dy
     cdef real* dw
+    cdef const real* winners
     for k in range(net.count - 1, -1, -1):
         op, g, source, target = &net.op[k], &net.op[k].window, &net.tensor[k], &net.tensor[k + 1]
         if not target.needs_gradient:
@@ -137,7 +148,7 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
         activation = activation_of(net, k)
         if activation != IDENTITY:
             for i in range(n):
-                activate_backward(activation, dy + i * target.stride, y + i * target.stride, target.size)
+                activate_backward(activation, dy + i * target.stride, y + i * target.stride, extent(op, target))
         if op.kind == DENSE and dx != NULL:
             if net.has_transposed and n >= 4:
                 dense_input_gradient(&op.matrix, net.zeros, dy, target.stride, dx, source.stride, n)
@@ -147,17 +158,20 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
         if op.kind == DENSE:
             continue
         for i in range(n):
-            if op.kind == CONVOLUTION:
-                dw = net.slots + slot * net.slot_stride + op.slot
+            winners = op.winners + (first_row(target, worker, sample) + i) * target.stride if op.kind == MAX_POOL else NULL
+            dw = net.slots + slot * net.slot_stride + op.slot
+            if op.kind == CONVOLUTION and op.planar:
+                planar_weight_gradient(g, x, dy, dw, dw + op.matrix.rows * op.matrix.columns)
+            elif op.kind == CONVOLUTION:
                 convolution_weight_gradient(g, x, dy, dw, dw + op.matrix.rows * op.matrix.columns)
                 if dx != NULL:
                     convolution_input_gradient(g, &op.matrix, net.zeros, dy, net.fields + worker * net.fields_stride, dx)
             elif dx == NULL:
                 pass
-            elif op.kind == MAX_POOL:
-                pool_backward(g, dy, op.winners + (first_row(target, worker, sample) + i) * target.stride, dx)
-            elif op.kind == MEAN_POOL:
-                pool_backward(g, dy, NULL, dx)
+            elif op.kind in (MAX_POOL, MEAN_POOL) and op.planar:
+                planar_pool_backward(g, dy, winners, dx)
+            elif op.kind in (MAX_POOL, MEAN_POOL):
+                pool_backward(g, dy, winners, dx)
             elif op.kind == FLATTEN:
                 channels_last(dy, dx, g.c, g.h * g.w)
             elif op.kind == ACTIVATION:

@@ -20,10 +20,6 @@ def aligned_zeros(Py_ssize_t n):
     return raw[skip:skip + n]
 
 
-cdef Py_ssize_t padded(Py_ssize_t n) noexcept:
-    return (n + VEC_LANES - 1) // VEC_LANES * VEC_LANES
-
-
 cdef class Plan:
     """A chain of operations over flat parameters.
 
@@ -142,6 +138,7 @@ cdef class Plan:
             batch = 0
         if mode == self.mode and workers <= self.workers and batch <= self.capacity and self.memory is not None:
             return
+        self._choose_planar(mode)
         self.memory = []
         self.mode, self.workers, self.capacity = mode, workers, batch
         for k in range(self.net.count + 1):
@@ -156,7 +153,7 @@ cdef class Plan:
                 op = &self.op[k]
                 widest = max(widest, op.matrix.columns, op.window.kh * op.matrix.padded)
                 if op.kind == CONVOLUTION:
-                    fields = max(fields, op.window.ow * op.matrix.padded)
+                    fields = max(fields, op.window.ow * op.matrix.padded, op.window.oc * padded(op.window.ow))
                 if op.matrix.columns:
                     op.matrix.transposed = self._reserve(op.matrix.columns * op.matrix.segments * op.matrix.padded) if mode != INFERENCE else NULL
         for k in range(self.net.count):
@@ -169,6 +166,22 @@ cdef class Plan:
         self.net.nonzero_stride = widest + 16
         self.net.nonzero = <int*>self._reserve(workers * self.net.nonzero_stride)
         self.net.slots = self._reserve(slots_of(batch) * self.net.slot_stride)
+
+    cdef _choose_planar(self, int mode):
+        # A convolution of a one-channel image, whose own gradient nobody wants, and the pool after it.
+        cdef int k
+        cdef Op* op
+        cdef Window* g
+        cdef Tensor* t
+        for k in range(self.net.count - 1):
+            op, g, t = &self.op[k], &self.op[k + 1].window, &self.tensor[k + 1]
+            if op.kind != CONVOLUTION:
+                continue
+            op.planar = (op.window.c == 1 and op.window.sw == 1 and mode != HOLDING
+                         and not self.tensor[k].after_weights and self.op[k + 1].kind in (MAX_POOL, MEAN_POOL)
+                         and g.kh == g.kw == g.sh == g.sw == 2)
+            self.op[k + 1].planar = op.planar
+            t.stride = (g.c * g.h * padded(g.w) if op.planar else padded(t.size)) + VEC_LANES
 
     cdef bint _ends_in_softmax(self):
         return self.net.count > 0 and self.op[self.net.count - 1].activation == SOFTMAX

@@ -47,7 +47,11 @@ typedef int32_t bits;
 #define TILE_ROWS_3 4
 #endif
 
-#define VEC_LANES ((int)(VEC_BYTES / sizeof(real)))
+#ifdef FASTDL_DOUBLE
+#define VEC_LANES (VEC_BYTES / 8)
+#else
+#define VEC_LANES (VEC_BYTES / 4)
+#endif
 
 typedef real vec __attribute__((vector_size(VEC_BYTES), may_alias));
 typedef bits vec_bits __attribute__((vector_size(VEC_BYTES), may_alias));
@@ -78,12 +82,43 @@ INLINE void vec_store_first(real *p, vec v, int n) {
     if (n & 1) *p = *q;
 }
 
+/* SHUFFLE(a, b, f): lane i is lane f(i) of a followed by b. */
+#define LANES_2(f) f(0), f(1)
+#define LANES_4(f) LANES_2(f), f(2), f(3)
+#define LANES_8(f) LANES_4(f), f(4), f(5), f(6), f(7)
+#define LANES_16(f) LANES_8(f), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15)
+#if VEC_LANES == 16
+#define EACH_LANE LANES_16
+#elif VEC_LANES == 8
+#define EACH_LANE LANES_8
+#elif VEC_LANES == 4
+#define EACH_LANE LANES_4
+#else
+#define EACH_LANE LANES_2
+#endif
+#ifdef __clang__
+#define SHUFFLE(a, b, f) __builtin_shufflevector(a, b, EACH_LANE(f))
+#else
+#define SHUFFLE(a, b, f) __builtin_shuffle(a, b, (vec_bits){EACH_LANE(f)})
+#endif
+#define EVEN(i) (2 * (i))
+#define ODD(i) (2 * (i) + 1)
+#define ZIP_LOW(i) ((i) / 2 + (i) % 2 * VEC_LANES)
+#define ZIP_HIGH(i) ((i) / 2 + (i) % 2 * VEC_LANES + VEC_LANES / 2)
+#define TURN_8(i) (((i) + 8) % VEC_LANES)
+#define TURN_4(i) (((i) + 4) % VEC_LANES)
+#define TURN_2(i) (((i) + 2) % VEC_LANES)
+#define TURN_1(i) (((i) + 1) % VEC_LANES)
+INLINE vec vec_evens(vec a, vec b) { return SHUFFLE(a, b, EVEN); }
+INLINE vec vec_odds(vec a, vec b) { return SHUFFLE(a, b, ODD); }
+INLINE vec vec_zip_low(vec a, vec b) { return SHUFFLE(a, b, ZIP_LOW); }
+INLINE vec vec_zip_high(vec a, vec b) { return SHUFFLE(a, b, ZIP_HIGH); }
 INLINE real vec_sum(vec v) {
-    real lanes[VEC_LANES] __attribute__((aligned(VEC_BYTES)));
-    *(vec *)lanes = v;
-    for (int half = VEC_LANES / 2; half; half /= 2)
-        for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
-    return lanes[0];
+    if (VEC_LANES > 8) v += SHUFFLE(v, v, TURN_8);
+    if (VEC_LANES > 4) v += SHUFFLE(v, v, TURN_4);
+    if (VEC_LANES > 2) v += SHUFFLE(v, v, TURN_2);
+    v += SHUFFLE(v, v, TURN_1);
+    return v[0];
 }
 
 /* The first n lanes of v, zeros in the others. */

@@ -21,3 +21,7 @@ cdef extern from "simd.h" nogil:
     vec vec_tanh(vec x)
     vec vec_sqrt(vec x)
     real vec_sum(vec v)
+    vec vec_evens(vec a, vec b)
+    vec vec_odds(vec a, vec b)
+    vec vec_zip_low(vec a, vec b)
+    vec vec_zip_high(vec a, vec b)

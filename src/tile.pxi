@@ -16,6 +16,11 @@
 # A dense layer is a convolution whose field is the whole sample: one segment. One of x's two steps is 1 in each of them,
 # which the tile is told as a constant (`unit`: it is the step between rows).
 
+cdef inline Py_ssize_t padded(Py_ssize_t n) noexcept nogil:
+    # Rounded up to whole vectors.
+    return (n + VEC_LANES - 1) // VEC_LANES * VEC_LANES
+
+
 cdef struct Product:
     const real* x
     Py_ssize_t row_step, x_segment, x_step

@@ -1,0 +1,147 @@
+# Convolution of one-channel images and the pooling of what it gives. Such images, MNIST's, leave most lanes empty where
+# vectors run over a handful of output channels; here they run over pixels, and the output is planar:
+#
+#     y (O, OH, P)   with P = OW rounded up to whole vectors
+#
+# The forward product is the usual tile with its operands exchanged. Pooling two by two brings the result back to channels
+# last, so that nothing outside this pair of operations ever sees planes.
+
+cdef void planar_convolution_forward(const Window* g, const Matrix* w, const real* parameters, const real* x, real* biases, real* y) noexcept nogil:
+    # `biases` is scratch of (O, P).
+    cdef Product q
+    cdef Py_ssize_t o, i, n
+    cdef Py_ssize_t row = padded(g.ow)
+    for o in range(g.oc):
+        for n from 0 <= n < row by VEC_LANES:
+            vec_store(biases + o * row + n, vec_set1(parameters[w.bias + o]))
+    q.x, q.row_step, q.x_segment, q.x_step = parameters + w.offset, 1, g.kw * g.oc, g.oc
+    q.w_segment, q.w_step = g.w, 1
+    q.segments, q.length = g.kh, g.kw
+    q.init, q.init_step = biases, row
+    q.c_step, q.in_order = g.oh * row, 0
+    for i in range(g.oh):
+        q.w = x + i * g.sh * g.w
+        q.c = y + i * row
+        multiply(&q, g.oc, row)
+
+
+cdef inline void planar_products(const int taps, const int channels, const Window* g, const real* x, const real* dy, real* dw) noexcept nogil:
+    # dw[l, o] += sum over pixels of x[i sh, j + l] dy[o, i, j], for the first `taps` l and the first `channels` o.
+    cdef vec acc[15]
+    cdef vec d
+    cdef Py_ssize_t i, j
+    cdef Py_ssize_t row = padded(g.ow)
+    cdef const real* p
+    cdef const real* q
+    cdef int l, o
+    for l in range(taps):
+        for o in range(channels):
+            acc[l * 3 + o] = vec_set1(0)
+    for i in range(g.oh):
+        p = x + i * g.sh * g.w
+        q = dy + i * row
+        for j from 0 <= j < row by VEC_LANES:
+            for o in range(channels):
+                d = vec_load(q + o * g.oh * row + j)
+                for l in range(taps):
+                    acc[l * 3 + o] = acc[l * 3 + o] + d * vec_load(p + j + l)
+    for l in range(taps):
+        for o in range(channels):
+            dw[l * g.oc + o] += vec_sum(acc[l * 3 + o])
+
+
+cdef inline void planar_product_taps(const int channels, Py_ssize_t taps, const Window* g, const real* x, const real* dy, real* dw) noexcept nogil:
+    if taps == 1: planar_products(1, channels, g, x, dy, dw)
+    elif taps == 2: planar_products(2, channels, g, x, dy, dw)
+    elif taps == 3: planar_products(3, channels, g, x, dy, dw)
+    elif taps == 4: planar_products(4, channels, g, x, dy, dw)
+    else: planar_products(5, channels, g, x, dy, dw)
+
+
+cdef void planar_weight_gradient(const Window* g, const real* x, const real* dy, real* dw, real* db) noexcept nogil:
+    # Adds to dw and db. What lies past the end of a row of dy is zero.
+    cdef Py_ssize_t o, k, l, n, taps
+    cdef Py_ssize_t plane = g.oh * padded(g.ow)
+    cdef vec total
+    for o in range(g.oc):
+        total = vec_set1(0)
+        for n from 0 <= n < plane by VEC_LANES:
+            total = total + vec_load(dy + o * plane + n)
+        db[o] += vec_sum(total)
+    for k in range(g.kh):
+        for l in range(0, g.kw, 5):
+            taps = g.kw - l if g.kw - l < 5 else 5
+            o = 0
+            while o < g.oc:
+                if g.oc - o >= 3:
+                    planar_product_taps(3, taps, g, x + k * g.w + l, dy + o * plane, dw + (k * g.kw + l) * g.oc + o)
+                    o += 3
+                else:
+                    planar_product_taps(1, taps, g, x + k * g.w + l, dy + o * plane, dw + (k * g.kw + l) * g.oc + o)
+                    o += 1
+
+
+cdef void planar_pool_forward(const Window* g, const real* x, real* y, real* winners) noexcept nogil:
+    # Two by two: x (C, H, P) to y (OH, OW, C). `winners` (C, OH, OW) as of max_pool_forward, or NULL for the mean.
+    cdef Py_ssize_t c, i, j, n, lanes
+    cdef Py_ssize_t row = padded(g.w)
+    cdef vec top0, top1, bottom0, bottom1, best, value, winner
+    cdef const real* p
+    cdef real pooled[VEC_LANES]
+    for c in range(g.c):
+        for i in range(g.oh):
+            for j from 0 <= j < g.ow by VEC_LANES:
+                p = x + (c * g.h + 2 * i) * row + 2 * j
+                top0, top1 = vec_load(p), vec_load(p + VEC_LANES)
+                bottom0, bottom1 = vec_load(p + row), vec_load(p + row + VEC_LANES)
+                best = vec_evens(top0, top1)
+                if winners == NULL:
+                    best = (best + vec_odds(top0, top1) + vec_evens(bottom0, bottom1) + vec_odds(bottom0, bottom1)) * vec_set1(<real>0.25)
+                else:
+                    winner = vec_set1(0)
+                    value = vec_odds(top0, top1)
+                    winner = vec_if_greater(value, best, vec_set1(1), winner)
+                    best = vec_max(value, best)
+                    value = vec_evens(bottom0, bottom1)
+                    winner = vec_if_greater(value, best, vec_set1(2), winner)
+                    best = vec_max(value, best)
+                    value = vec_odds(bottom0, bottom1)
+                    winner = vec_if_greater(value, best, vec_set1(3), winner)
+                    best = vec_max(value, best)
+                    vec_store(winners + (c * g.oh + i) * g.ow + j, winner)
+                vec_store(pooled, best)
+                lanes = g.ow - j if g.ow - j < VEC_LANES else VEC_LANES
+                for n in range(lanes):
+                    y[(i * g.ow + j + n) * g.c + c] = pooled[n]
+
+
+cdef void planar_pool_backward(const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
+    # Writes dx (C, H, P) and the zeros past the end of its rows.
+    cdef Py_ssize_t c, i, j, n, lanes
+    cdef Py_ssize_t row = padded(g.w)
+    cdef vec d, winner, even, odd
+    cdef vec zero = vec_set1(0)
+    cdef real* p
+    cdef real spread[VEC_LANES]
+    cdef int k
+    vec_store(spread, zero)
+    if 2 * g.oh < g.h or 2 * padded(g.ow) < row:
+        memset(dx, 0, g.c * g.h * row * sizeof(real))
+    for c in range(g.c):
+        for i in range(g.oh):
+            for j from 0 <= j < g.ow by VEC_LANES:
+                lanes = g.ow - j if g.ow - j < VEC_LANES else VEC_LANES
+                for n in range(lanes):
+                    spread[n] = dy[(i * g.ow + j + n) * g.c + c]
+                d = vec_keep_first(vec_load(spread), <int>lanes) if lanes < VEC_LANES else vec_load(spread)
+                for k in range(2):
+                    if winners == NULL:
+                        even = odd = d * vec_set1(<real>0.25)
+                    else:
+                        winner = vec_load(winners + (c * g.oh + i) * g.ow + j)
+                        even = vec_if_equal(winner, vec_set1(<real>(2 * k)), d, zero)
+                        odd = vec_if_equal(winner, vec_set1(<real>(2 * k + 1)), d, zero)
+                    p = dx + (c * g.h + 2 * i + k) * row + 2 * j
+                    vec_store(p, vec_zip_low(even, odd))
+                    if 2 * j + VEC_LANES < row:
+                        vec_store(p + VEC_LANES, vec_zip_high(even, odd))
