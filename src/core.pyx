@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from simd cimport (VEC_LANES, TILE_ROWS_1, TILE_ROWS_2, TILE_ROWS_3, real, vec, vec_evens, vec_exp, vec_fma, vec_if_equal,
+from simd cimport (VEC_LANES, VEC_LANES_LOG2, TILE_ROWS_1, TILE_ROWS_2, TILE_ROWS_3, real, vec, vec_evens, vec_exp, vec_fma, vec_if_equal,
                    vec_if_greater, vec_keep_first, vec_load, vec_max, vec_odds, vec_set1, vec_sigmoid, vec_sqrt, vec_store,
                    vec_store_first, vec_sum, vec_tanh, vec_zip_high, vec_zip_low)
 from threads cimport (MAX_WORKERS, atomic_long, meet, meeting, meeting_close, meeting_open, next_item,
@@ -22,12 +22,12 @@ DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
 cdef double SMALL_WORK = 400_000
 
 include "tile.pxi"
+include "layout.pxi"
 include "activations.pxi"
 include "dense.pxi"
 include "convolution.pxi"
 include "pooling.pxi"
 include "planar.pxi"
-include "layout.pxi"
 include "losses.pxi"
 include "optimizers.pxi"
 include "network.pxi"

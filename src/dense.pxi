@@ -15,15 +15,15 @@ cdef struct Matrix:
 
 
 cdef void transpose_rows(const Matrix* w, const real* parameters, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    cdef Py_ssize_t r, o
-    cdef Py_ssize_t step = w.segments * w.padded
-    cdef const real* row
-    cdef real* target
-    for r in range(start, stop):
-        row = parameters + w.offset + r * w.columns
-        target = w.transposed + (r // w.length) * w.padded + r % w.length
-        for o in range(w.columns):
-            target[o * step] = row[o]
+    # Rows start to stop of the weights, segment by segment.
+    cdef Py_ssize_t segment, end
+    while start < stop:
+        segment = start // w.length
+        end = (segment + 1) * w.length
+        end = end if end < stop else stop
+        transpose(parameters + w.offset + start * w.columns, w.columns,
+                  w.transposed + segment * w.padded + start % w.length, w.segments * w.padded, end - start, w.columns)
+        start = end
 
 
 cdef inline void sparse_panel(const int vectors, const real* x, const int* nonzero, Py_ssize_t count, const real* w, Py_ssize_t step, const real* bias, real* y, int last) noexcept nogil:

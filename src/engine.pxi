@@ -38,19 +38,19 @@ cdef struct Job:
     meeting gathering
 
 
-cdef inline Py_ssize_t groups_of(Py_ssize_t n) noexcept nogil:
-    return (n + GROUP - 1) // GROUP
+cdef inline Py_ssize_t groups_of(const Network* net, Py_ssize_t samples) noexcept nogil:
+    return (samples + net.group - 1) // net.group
 
 
-cdef inline Py_ssize_t slots_of(Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t groups = groups_of(n)
+cdef inline Py_ssize_t slots_of(const Network* net, Py_ssize_t samples) noexcept nogil:
+    cdef Py_ssize_t groups = groups_of(net, samples)
     return groups if groups < SLOTS else SLOTS
 
 
 cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
     # n samples from `position` of the order on, into the input tensor from batch row `row` on.
     cdef const Tensor* t = &job.net.tensor[0]
-    cdef real* target = t.value + first_row(t, worker, row) * t.stride
+    cdef real* target = t.value + first_row(&job.net, t, worker, row) * t.stride
     cdef Py_ssize_t i, sample
     for i in range(n):
         sample = job.order[position + i] if job.order != NULL else position + i
@@ -59,7 +59,7 @@ cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_s
 
 cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n, Py_ssize_t batch) noexcept nogil:
     cdef const Tensor* t = &job.net.tensor[job.net.count]
-    cdef Py_ssize_t first = first_row(t, worker, row)
+    cdef Py_ssize_t first = first_row(&job.net, t, worker, row)
     cdef Py_ssize_t i, sample
     cdef const real* y
     cdef const real* target
@@ -82,8 +82,8 @@ cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row
 
 
 cdef void train_slot(Job* job, int worker, Py_ssize_t slot, Py_ssize_t position, Py_ssize_t batch, uint64_t draw) noexcept nogil:
-    cdef Py_ssize_t groups = groups_of(batch)
-    cdef Py_ssize_t slots = slots_of(batch)
+    cdef Py_ssize_t groups = groups_of(&job.net, batch)
+    cdef Py_ssize_t slots = slots_of(&job.net, batch)
     cdef Py_ssize_t group, row, n
     memset(job.net.slots + slot * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
     for group in range(groups * slot // slots, groups * (slot + 1) // slots):
@@ -93,6 +93,21 @@ cdef void train_slot(Job* job, int worker, Py_ssize_t slot, Py_ssize_t position,
         forward_group(&job.net, worker, row, n, draw)
         losses_of_group(job, worker, group, row, position + row, n, batch)
         backward_group(&job.net, worker, slot, row, n, draw)
+
+
+cdef void transpose_slice(Job* job, const Slice* slice) noexcept nogil:
+    cdef const Matrix* w = &job.net.op[slice.op].matrix
+    if w.transposed != NULL and (job.net.has_transposed or job.net.op[slice.op].kind == CONVOLUTION):
+        transpose_rows(w, job.net.parameters, slice.start, slice.stop if slice.stop < w.rows else w.rows)
+
+
+cdef void transpose_weights(Job* job) noexcept nogil:
+    # All of them, before the first backward pass of a job.
+    cdef Py_ssize_t item = next_item(&job.items)
+    while item < job.slice_count:
+        transpose_slice(job, &job.slices[item])
+        item = next_item(&job.items)
+    meet(&job.gathering, &job.items)
 
 
 cdef void descend_online(Job* job, const Slice* slice, real rate) noexcept nogil:
@@ -113,26 +128,26 @@ cdef void train_slice(Job* job, const Slice* slice, Py_ssize_t batch, Py_ssize_t
     if o.rule == SGD and o.momentum == 0 and o.decay == 0 and batch == 1 and job.net.op[slice.op].kind == DENSE:
         descend_online(job, slice, <real>rate)
     else:
-        weight_gradient(&job.net, slice.op, slice.start, slice.stop, batch, slots_of(batch))
+        weight_gradient(&job.net, slice.op, slice.start, slice.stop, batch, slots_of(&job.net, batch))
         update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients,
                w.offset + slice.start * w.columns, w.offset + slice.stop * w.columns)
-    if w.transposed != NULL and (job.net.has_transposed or job.net.op[slice.op].kind == CONVOLUTION):
-        transpose_rows(w, job.net.parameters, slice.start, slice.stop if slice.stop < w.rows else w.rows)
+    transpose_slice(job, slice)
 
 
 cdef void train_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef Py_ssize_t step, position, batch, item, group
+    transpose_weights(job)
     for step in range(job.batches):
         position = job.first + step * job.batch
         batch = job.batch if job.samples - position >= job.batch else job.samples - position
         item = next_item(&job.items)
-        while item < slots_of(batch):
+        while item < slots_of(&job.net, batch):
             train_slot(job, worker, item, position, batch, scramble(job.seed + <uint64_t>position))
             item = next_item(&job.items)
         meet(&job.gathering, &job.slice_items)
         if worker == 0:
-            for group in range(groups_of(batch)):
+            for group in range(groups_of(&job.net, batch)):
                 job.records[2 * step] += job.losses[group]
                 job.records[2 * step + 1] += job.hits[group]
         item = next_item(&job.slice_items)
@@ -145,7 +160,7 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
 cdef void forward_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef const Tensor* t = &job.net.tensor[job.net.count]
-    cdef Py_ssize_t groups = groups_of(job.samples)
+    cdef Py_ssize_t groups = groups_of(&job.net, job.samples)
     cdef Py_ssize_t i, row, n
     cdef Py_ssize_t item = next_item(&job.items)
     while item < groups:
@@ -154,7 +169,7 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
         gather(job, worker, row, row, n)
         forward_group(&job.net, worker, row, n, scramble(job.seed))
         for i in range(n):
-            channels_first(t.value + (first_row(t, worker, row) + i) * t.stride, job.out + (row + i) * t.size, job.out_channels, job.out_pixels)
+            channels_first(t.value + (first_row(&job.net, t, worker, row) + i) * t.stride, job.out + (row + i) * t.size, job.out_channels, job.out_pixels)
         item = next_item(&job.items)
 
 
@@ -163,10 +178,11 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef const Tensor* last = &job.net.tensor[job.net.count]
     cdef const Tensor* t = &job.net.tensor[0]
-    cdef Py_ssize_t groups = groups_of(job.samples)
-    cdef Py_ssize_t slots = slots_of(job.samples)
-    cdef Py_ssize_t i, row, n, group
-    cdef Py_ssize_t item = next_item(&job.items)
+    cdef Py_ssize_t groups = groups_of(&job.net, job.samples)
+    cdef Py_ssize_t slots = slots_of(&job.net, job.samples)
+    cdef Py_ssize_t i, row, n, group, item
+    transpose_weights(job)
+    item = next_item(&job.items)
     while item < slots:
         memset(job.net.slots + item * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
         for group in range(groups * item // slots, groups * (item + 1) // slots):

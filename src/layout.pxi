@@ -1,14 +1,44 @@
 # Moving numbers without computing: between (C, H, W), as arrays cross the interface, and (H, W, C), as kernels want
 # them; into padded frames; shifted by whole pixels.
 
+cdef inline void transpose_block(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step) noexcept nogil:
+    # As many rows as a vector has lanes: each round zips the upper half of the rows with the lower.
+    cdef vec a[VEC_LANES]
+    cdef vec b[VEC_LANES]
+    cdef int i, turn
+    for i in range(VEC_LANES):
+        a[i] = vec_load(x + i * x_step)
+    for turn in range(VEC_LANES_LOG2):
+        for i in range(VEC_LANES // 2):
+            b[2 * i] = vec_zip_low(a[i], a[i + VEC_LANES // 2])
+            b[2 * i + 1] = vec_zip_high(a[i], a[i + VEC_LANES // 2])
+        for i in range(VEC_LANES):
+            a[i] = b[i]
+    for i in range(VEC_LANES):
+        vec_store(y + i * y_step, a[i])
+
+
+cdef void transpose(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    # y[j, i] = x[i, j]
+    cdef Py_ssize_t i, j, n, m
+    cdef Py_ssize_t whole_rows = rows // VEC_LANES * VEC_LANES
+    cdef Py_ssize_t whole_columns = columns // VEC_LANES * VEC_LANES
+    for i from 0 <= i < whole_rows by VEC_LANES:
+        for j from 0 <= j < whole_columns by VEC_LANES:
+            transpose_block(x + i * x_step + j, x_step, y + j * y_step + i, y_step)
+        for j in range(whole_columns, columns):
+            for n in range(i, i + VEC_LANES):
+                y[j * y_step + n] = x[n * x_step + j]
+    for j in range(columns):
+        for n in range(whole_rows, rows):
+            y[j * y_step + n] = x[n * x_step + j]
+
+
 cdef void channels_last(const real* x, real* y, Py_ssize_t c, Py_ssize_t pixels) noexcept nogil:
-    cdef Py_ssize_t i, p
     if c == 1 or pixels == 1:
         memcpy(y, x, c * pixels * sizeof(real))
-        return
-    for i in range(c):
-        for p in range(pixels):
-            y[p * c + i] = x[i * pixels + p]
+    else:
+        transpose(x, pixels, y, c, c, pixels)
 
 
 cdef void channels_first(const real* x, real* y, Py_ssize_t c, Py_ssize_t pixels) noexcept nogil:

@@ -8,10 +8,9 @@
 cdef enum Kind:
     DENSE, CONVOLUTION, MAX_POOL, MEAN_POOL, FLATTEN, ACTIVATION, PAD, SHIFT
 
-# Samples that a worker takes through the network together, and into how many sums a batch's convolution
-# gradients are parted at the most. Both are independent of the number of threads: so are the results.
+# Into how many sums a batch's convolution gradients are parted at the most. Like a group's size it is independent of the
+# number of threads: so are the results.
 cdef enum:
-    GROUP = 16
     SLOTS = 16
 
 
@@ -37,6 +36,7 @@ cdef struct Tensor:
 
 cdef struct Network:
     int count                   # operations; there is one more tensor
+    Py_ssize_t group            # samples that a worker takes through the network together, at the most
     Op* op
     Tensor* tensor
     real* parameters
@@ -52,8 +52,8 @@ cdef struct Network:
     bint has_transposed         # the transposed weights are up to date
 
 
-cdef inline Py_ssize_t first_row(const Tensor* t, int worker, Py_ssize_t sample) noexcept nogil:
-    return sample if t.wide else worker * GROUP
+cdef inline Py_ssize_t first_row(const Network* net, const Tensor* t, int worker, Py_ssize_t sample) noexcept nogil:
+    return sample if t.wide else worker * net.group
 
 
 cdef inline Py_ssize_t extent(const Op* op, const Tensor* target) noexcept nogil:
@@ -77,7 +77,7 @@ cdef void shift_of(const Network* net, const Op* op, uint64_t draw, Py_ssize_t s
 
 
 cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
-    # Samples sample .. sample + n of the batch, n <= GROUP, whose input tensor is filled. `draw` seeds their randomness.
+    # Samples sample .. sample + n of the batch, n <= net.group, whose input tensor is filled. `draw` seeds their randomness.
     cdef int k, activation
     cdef Py_ssize_t i, down, right
     cdef const Op* op
@@ -89,13 +89,13 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
     cdef real* winners
     for k in range(net.count):
         op, g, source, target = &net.op[k], &net.op[k].window, &net.tensor[k], &net.tensor[k + 1]
-        x = source.value + first_row(source, worker, sample) * source.stride
-        y = target.value + first_row(target, worker, sample) * target.stride
+        x = source.value + first_row(net, source, worker, sample) * source.stride
+        y = target.value + first_row(net, target, worker, sample) * target.stride
         activation = activation_of(net, k)
         if op.kind == DENSE:
             dense_forward(&op.matrix, net.parameters, x, source.stride, y, target.stride, n, net.nonzero + worker * net.nonzero_stride)
         for i in range(n):
-            winners = op.winners + (first_row(target, worker, sample) + i) * target.stride if op.kind == MAX_POOL else NULL
+            winners = op.winners + (first_row(net, target, worker, sample) + i) * target.stride if op.kind == MAX_POOL else NULL
             if op.kind == CONVOLUTION and op.planar:
                 planar_convolution_forward(g, &op.matrix, net.parameters, x, net.fields + worker * net.fields_stride, y)
             elif op.kind == CONVOLUTION:
@@ -139,12 +139,12 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
         op, g, source, target = &net.op[k], &net.op[k].window, &net.tensor[k], &net.tensor[k + 1]
         if not target.needs_gradient:
             return
-        x = source.value + first_row(source, worker, sample) * source.stride
-        y = target.value + first_row(target, worker, sample) * target.stride
-        dy = target.gradient + first_row(target, worker, sample) * target.stride
+        x = source.value + first_row(net, source, worker, sample) * source.stride
+        y = target.value + first_row(net, target, worker, sample) * target.stride
+        dy = target.gradient + first_row(net, target, worker, sample) * target.stride
         dx = NULL
         if source.needs_gradient:
-            dx = source.gradient + first_row(source, worker, sample) * source.stride
+            dx = source.gradient + first_row(net, source, worker, sample) * source.stride
         activation = activation_of(net, k)
         if activation != IDENTITY:
             for i in range(n):
@@ -158,7 +158,7 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
         if op.kind == DENSE:
             continue
         for i in range(n):
-            winners = op.winners + (first_row(target, worker, sample) + i) * target.stride if op.kind == MAX_POOL else NULL
+            winners = op.winners + (first_row(net, target, worker, sample) + i) * target.stride if op.kind == MAX_POOL else NULL
             dw = net.slots + slot * net.slot_stride + op.slot
             if op.kind == CONVOLUTION and op.planar:
                 planar_weight_gradient(g, x, dy, dw, dw + op.matrix.rows * op.matrix.columns)

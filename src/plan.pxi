@@ -145,7 +145,7 @@ cdef class Plan:
             t = &self.tensor[k]
             t.needs_gradient = mode == HOLDING or t.after_weights
             t.wide = mode == HOLDING or (mode == TRAINING and self._is_flat(k))
-            rows = batch if t.wide else workers * GROUP
+            rows = batch if t.wide else workers * self.net.group
             t.value = self._reserve(rows * t.stride)
             t.gradient = self._reserve(rows * t.stride) if mode == HOLDING or (mode == TRAINING and (t.needs_gradient or k == self.net.count)) else NULL
             widest = max(widest, t.stride)
@@ -155,17 +155,26 @@ cdef class Plan:
                 if op.kind == CONVOLUTION:
                     fields = max(fields, op.window.ow * op.matrix.padded, op.window.oc * padded(op.window.ow))
                 if op.matrix.columns:
-                    op.matrix.transposed = self._reserve(op.matrix.columns * op.matrix.segments * op.matrix.padded) if mode != INFERENCE else NULL
+                    op.matrix.transposed = self._reserve(op.matrix.columns * op.matrix.segments * op.matrix.padded) if mode != INFERENCE and t.needs_gradient else NULL
         for k in range(self.net.count):
             if self.op[k].kind == MAX_POOL:
                 t = &self.tensor[k + 1]
-                self.op[k].winners = self._reserve((batch if t.wide else workers * GROUP) * t.stride)
+                self.op[k].winners = self._reserve((batch if t.wide else workers * self.net.group) * t.stride)
         self.net.zeros = self._reserve(widest + 4 * VEC_LANES)
         self.net.fields_stride = padded(fields) + VEC_LANES
         self.net.fields = self._reserve(workers * self.net.fields_stride)
         self.net.nonzero_stride = widest + 16
         self.net.nonzero = <int*>self._reserve(workers * self.net.nonzero_stride)
-        self.net.slots = self._reserve(slots_of(batch) * self.net.slot_stride)
+        self.net.slots = self._reserve(slots_of(&self.net, batch) * self.net.slot_stride)
+
+    cdef _choose_group(self, Py_ssize_t batch):
+        # Small enough for the activations of a group to stay in a core's cache, and for eight cores to share a batch;
+        # larger, where the batch is, to read the weights of dense layers less often.
+        cdef Py_ssize_t group = 16
+        if all([self.op[k].kind in (DENSE, FLATTEN, ACTIVATION) for k in range(self.net.count)]):
+            group = max(16, min(64, batch // 8))
+        if group != self.net.group:
+            self.net.group, self.memory = group, None
 
     cdef _choose_planar(self, int mode):
         # A convolution of a one-channel image, whose own gradient nobody wants, and the pool after it.
@@ -196,17 +205,14 @@ cdef class Plan:
         memset(job, 0, sizeof(Job))
         if work < SMALL_WORK:
             threads = 1
-        threads = <int>max(1, min(threads, groups_of(batch), MAX_WORKERS))
+        self._choose_group(batch)
+        threads = <int>max(1, min(threads, groups_of(&self.net, batch), MAX_WORKERS))
         self._prepare(mode, batch, threads)
         self.net.parameters = &parameters[0] if parameters.shape[0] else NULL
         self.net.gradients = &gradients[0] if gradients.shape[0] else NULL
         self.net.training = mode == TRAINING
         self.net.skip_softmax = False
         self.net.has_transposed = mode != INFERENCE and batch >= 4
-        if mode != INFERENCE:
-            for k in range(self.net.count):
-                if self.op[k].kind == CONVOLUTION or (self.op[k].kind == DENSE and self.net.has_transposed):
-                    transpose_rows(&self.op[k].matrix, self.net.parameters, 0, self.op[k].matrix.rows)
         job.net = self.net
         job.slices, job.slice_count = self.slices, self.slice_count
         job.channels, job.pixels = self.channels, self.pixels
@@ -274,7 +280,8 @@ cdef class Plan:
         cdef Py_ssize_t samples = order.shape[0]
         cdef Py_ssize_t groups
         batch = min(batch, samples)
-        groups = groups_of(batch)
+        self._choose_group(batch)
+        groups = groups_of(&self.net, batch)
         sums = np.zeros(2 * groups)
         out = np.zeros((rates.shape[0], 2))
         records = out

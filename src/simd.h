@@ -89,12 +89,16 @@ INLINE void vec_store_first(real *p, vec v, int n) {
 #define LANES_16(f) LANES_8(f), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15)
 #if VEC_LANES == 16
 #define EACH_LANE LANES_16
+#define VEC_LANES_LOG2 4
 #elif VEC_LANES == 8
 #define EACH_LANE LANES_8
+#define VEC_LANES_LOG2 3
 #elif VEC_LANES == 4
 #define EACH_LANE LANES_4
+#define VEC_LANES_LOG2 2
 #else
 #define EACH_LANE LANES_2
+#define VEC_LANES_LOG2 1
 #endif
 #ifdef __clang__
 #define SHUFFLE(a, b, f) __builtin_shufflevector(a, b, EACH_LANE(f))

@@ -4,6 +4,7 @@ cdef extern from "simd.h" nogil:
     ctypedef double real
     ctypedef double vec
     const int VEC_LANES
+    const int VEC_LANES_LOG2
     const int TILE_ROWS_1
     const int TILE_ROWS_2
     const int TILE_ROWS_3
