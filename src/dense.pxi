@@ -14,6 +14,11 @@ cdef struct Matrix:
     real* transposed
 
 
+cdef inline bint far_apart(const Matrix* w) noexcept nogil:
+    # Whether the rows of a panel would crowd into few cache sets.
+    return w.rows >= 64 and w.columns * sizeof(real) % 1024 == 0
+
+
 cdef void transpose_rows(const Matrix* w, const real* parameters, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     # Rows start to stop of the weights, segment by segment.
     cdef Py_ssize_t segment, end
@@ -77,7 +82,8 @@ cdef void dense_forward_one(const Matrix* w, const real* parameters, const real*
             n += VEC_LANES
 
 
-cdef void dense_forward(const Matrix* w, const real* parameters, const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t samples, int* nonzero) noexcept nogil:
+cdef void dense_forward(const Matrix* w, const real* parameters, const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t samples, int* nonzero, real* pack) noexcept nogil:
+    # `pack` is scratch of a panel of the weights.
     cdef Product q
     cdef Py_ssize_t i
     if samples < 4:
@@ -89,6 +95,7 @@ cdef void dense_forward(const Matrix* w, const real* parameters, const real* x, 
     q.segments, q.length = 1, w.rows
     q.init, q.init_step = parameters + w.bias, 0
     q.c, q.c_step, q.in_order = y, y_step, 0
+    q.pack = pack if far_apart(w) and samples >= 8 else NULL
     multiply(&q, samples, w.columns)
 
 
@@ -99,6 +106,7 @@ cdef void dense_input_gradient(const Matrix* w, const real* zeros, const real* d
     q.segments, q.length = 1, w.columns
     q.init, q.init_step = zeros, 0
     q.c, q.c_step, q.in_order = dx, dx_step, 0
+    q.pack = NULL
     multiply(&q, samples, w.rows)
 
 
@@ -126,6 +134,7 @@ cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* 
     q.segments, q.length = 1, samples
     q.init, q.init_step = zeros, 0
     q.c, q.c_step, q.in_order = gradients + w.offset + start * w.columns, w.columns, 0
+    q.pack = NULL
     multiply(&q, stop - start, w.columns)
 
 

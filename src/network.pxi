@@ -93,7 +93,8 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
         y = target.value + first_row(net, target, worker, sample) * target.stride
         activation = activation_of(net, k)
         if op.kind == DENSE:
-            dense_forward(&op.matrix, net.parameters, x, source.stride, y, target.stride, n, net.nonzero + worker * net.nonzero_stride)
+            dense_forward(&op.matrix, net.parameters, x, source.stride, y, target.stride, n,
+                          net.nonzero + worker * net.nonzero_stride, net.fields + worker * net.fields_stride)
         for i in range(n):
             winners = op.winners + (first_row(net, target, worker, sample) + i) * target.stride if op.kind == MAX_POOL else NULL
             if op.kind == CONVOLUTION and op.planar:

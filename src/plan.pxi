@@ -99,6 +99,8 @@ cdef class Plan:
             w.length = g.kw * g.c if op.kind == CONVOLUTION else g.c
             w.rows, w.columns = w.segments * w.length, g.oc
             w.padded = padded(w.length)
+            if op.kind == DENSE and w.padded * sizeof(real) % 1024 == 0:
+                w.padded += VEC_LANES
             w.bias = w.offset + w.rows * w.columns
             self.work += <double>w.rows * w.columns * g.oh * g.ow
             if op.kind == CONVOLUTION:
@@ -154,6 +156,8 @@ cdef class Plan:
                 widest = max(widest, op.matrix.columns, op.window.kh * op.matrix.padded)
                 if op.kind == CONVOLUTION:
                     fields = max(fields, op.window.ow * op.matrix.padded, op.window.oc * padded(op.window.ow))
+                if op.kind == DENSE and far_apart(&op.matrix):
+                    fields = max(fields, 3 * VEC_LANES * op.matrix.rows)
                 if op.matrix.columns:
                     op.matrix.transposed = self._reserve(op.matrix.columns * op.matrix.segments * op.matrix.padded) if mode != INFERENCE and t.needs_gradient else NULL
         for k in range(self.net.count):

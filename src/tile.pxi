@@ -31,6 +31,7 @@ cdef struct Product:
     Py_ssize_t init_step
     real* c
     Py_ssize_t c_step
+    real* pack                # scratch for a panel of w, `length` rows of three vectors, or NULL
     bint in_order             # rows of c are compact and may be overrun: what a row spills, the next row overwrites
 
 
@@ -107,14 +108,32 @@ cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_
             rows_of_tile(<int>(end - row), vectors, 0, q, row, n, last)
 
 
-cdef void multiply(const Product* q, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+cdef void pack_panel(Product* q, int vectors, Py_ssize_t n) noexcept nogil:
+    # Rows that lie a power of two apart fall on the same few cache lines, and drive one another out. Side by side they stay.
+    cdef Py_ssize_t j
+    cdef int v
+    cdef const real* w = q.w + n
+    for j in range(q.length):
+        for v in range(vectors):
+            vec_store(q.pack + (j * vectors + v) * VEC_LANES, vec_load(w + v * VEC_LANES))
+        w += q.w_step
+    q.w, q.w_step = q.pack - n, vectors * VEC_LANES
+
+
+cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
     cdef Py_ssize_t vectors = (columns + VEC_LANES - 1) // VEC_LANES
     cdef Py_ssize_t panels = (vectors + 2) // 3
     cdef Py_ssize_t i, start, end
+    cdef Product packed
+    cdef const Product* q = product
     cdef int last
     for i in range(panels):
         start = vectors * i // panels
         end = vectors * (i + 1) // panels
+        if product.pack != NULL:
+            packed = product[0]
+            pack_panel(&packed, <int>(end - start), start * VEC_LANES)
+            q = &packed
         last = VEC_LANES if end < vectors or (q.in_order and panels == 1) else <int>(columns - (vectors - 1) * VEC_LANES)
         if end - start == 1:
             panel(1, q, rows, start * VEC_LANES, last)
