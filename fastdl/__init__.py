@@ -1,6 +1,9 @@
 """Train small neural networks on an ordinary CPU, fast."""
 
-from . import callbacks, datasets, functional, initializers, layers, losses, models, optimizers, schedules
+import importlib
+from types import ModuleType
+
+from . import callbacks, initializers, layers, losses, models, optimizers, schedules
 from ._threads import get_num_threads, set_num_threads, show_config
 from .gradients import gradient_check
 from .history import History
@@ -27,3 +30,10 @@ __all__ = [
     "set_num_threads",
     "show_config",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Loaded when first asked for: a program that predicts needs neither.
+    if name in ("datasets", "functional"):
+        return importlib.import_module(f"fastdl.{name}")
+    raise AttributeError(f"module 'fastdl' has no attribute {name!r}")

@@ -189,9 +189,7 @@ class Sequential(Layer):
         """
         return self._prepared(loss, optimizer).train_on_batch(x, y, sample_weight)
 
-    def evaluate(
-        self, x: Any, y: Any, *, loss: str | Callable[[Any, Any], float] | None = None
-    ) -> dict[str, float]:
+    def evaluate(self, x: Any, y: Any, *, loss: str | Callable[[Any, Any], float] | None = None) -> dict[str, float]:
         """Measure the mean loss and the accuracy.
 
         Parameters
