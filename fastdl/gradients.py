@@ -75,4 +75,4 @@ def _largest_error(
         values[index] = before
         difference = (above - below) / (2 * epsilon)
         worst = max(worst, abs(difference - gradient[index]) / max(abs(difference), abs(gradient[index]), floor))
-    return worst
+    return float(worst)

@@ -7,6 +7,7 @@ import os
 import tempfile
 import zipfile
 import zlib
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 _FORMAT = "fastdl network 1"
 _LONGEST_CONFIG = 1 << 20
 _HEADER = 1 << 12  # more than the header of any array's file
+# What zipfile, json and the checks below raise where the file is not what it should be.
+_DAMAGE = (
+    ArithmeticError, EOFError, LookupError, NotImplementedError, OSError, RecursionError, RuntimeError, TypeError,
+    ValueError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def save(net: Sequential, path: str | os.PathLike[str]) -> None:
@@ -59,14 +65,12 @@ def load(path: str | os.PathLike[str]) -> Sequential:
     ValueError
         If the file is not such a network, whole and unaltered. Nothing in it is ever run.
     """
-    try:
-        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-            return _read(archive)
-    except (
-        ValueError, TypeError, KeyError, EOFError, RuntimeError, NotImplementedError, OverflowError, RecursionError,
-        zipfile.BadZipFile, zlib.error,
-    ) as error:  # fmt: skip
-        raise ValueError(f"{os.fspath(path)} must be a network saved by fastdl; {error}") from error
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _read(archive)
+        except _DAMAGE as error:
+            raise ValueError(f"{os.fspath(path)} must be a network saved by fastdl; {error}") from error
 
 
 def restore(config: dict[str, Any], arrays: dict[str, Array]) -> Sequential:
@@ -85,35 +89,32 @@ def _read(archive: zipfile.ZipFile) -> Sequential:
     sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
     if "config" not in sizes or sizes["config"] > _LONGEST_CONFIG:
         raise ValueError("it holds no description of one")
-    config = json.loads(_array(archive, "config").tobytes())
+    config = json.loads(_array(archive, "config", np.dtype(np.uint8), None).tobytes())
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise ValueError(f"its format must be {_FORMAT!r}")
     # Shapes are worked out, and compared with what the file holds, before memory is taken for them.
     expected = _parameter_shapes(config)
     if set(expected) != set(sizes) - {"config"}:
         raise ValueError(f"it must hold {', '.join(sorted(expected))}; it holds {', '.join(sorted(sizes))}")
-    item = np.dtype(config["dtype"]).itemsize
+    dtype = np.dtype(config["dtype"])
     arrays = {}
     for name, shape in expected.items():
-        count = item
-        for n in shape:
-            count *= n
+        count = prod(shape) * dtype.itemsize
         if not count < sizes[name] <= count + _HEADER:
             raise ValueError(f"{name} must take {count} bytes and a header; it takes {sizes[name]}")
-        arrays[name] = _array(archive, name)
-        if arrays[name].shape != shape or arrays[name].dtype != config["dtype"]:
-            raise ValueError(
-                f"{name} must be {config['dtype']} of shape {shape}; it is {arrays[name].dtype} of {arrays[name].shape}"
-            )
+        arrays[name] = _array(archive, name, dtype, shape)
     return restore(config, arrays)
 
 
-def _array(archive: zipfile.ZipFile, name: str) -> Array:
+def _array(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Array:
+    """Read numbers of this type and shape, or of any one axis, and nothing else."""
     with archive.open(f"{name}.npy") as member:
-        array: Array = np.lib.format.read_array(member, allow_pickle=False)
-        if member.read(1):
-            raise ValueError(f"{name} is longer than its header says")
-    return array
+        if np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError(f"{name} must be of version 1.0 of its format")
+        stored_shape, fortran, stored = np.lib.format.read_array_header_1_0(member)
+        if stored != dtype or fortran or stored_shape != (shape or stored_shape[:1]):
+            raise ValueError(f"{name} must be {dtype} of shape {shape or '(N,)'}; it is {stored} of {stored_shape}")
+        return np.frombuffer(member.read(), dtype).reshape(stored_shape)
 
 
 def _parameter_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+from hypothesis import settings
+
+import fastdl
+
+settings.register_profile("fastdl", deadline=None, max_examples=60, print_blob=True)
+settings.load_profile("fastdl")
+
+# Relative to the largest number of the array, with room for sums of a few hundred products.
+TOLERANCE = {"float32": 3e-5, "float64": 1e-12}
+
+
+def close(actual, expected, dtype="float64"):
+    """Assert that arrays agree to rounding, relative to their largest number."""
+    expected = np.asarray(expected)
+    assert actual.shape == expected.shape
+    scale = max(np.abs(expected).max(initial=0), 1e-3)
+    assert np.abs(actual - expected).max(initial=0) <= TOLERANCE[dtype] * scale
+
+
+@pytest.fixture(autouse=True)
+def _threads():
+    """Leave the number of threads as it was."""
+    before = fastdl.get_num_threads()
+    yield
+    fastdl.set_num_threads(before)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

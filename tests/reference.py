@@ -1,0 +1,240 @@
+"""What every kernel must compute, in slow and obvious NumPy. This is the specification."""
+
+import numpy as np
+
+
+def pad(x, padding):
+    (ph, pw) = padding
+    return np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+
+
+def output_size(size, kernel, stride, padding=(0, 0)):
+    return tuple((size[i] + 2 * padding[i] - kernel[i]) // stride[i] + 1 for i in (0, 1))
+
+
+def windows(x, kernel, stride, padding=(0, 0)):
+    """Yield (i, j, field of every image) of each output pixel; fields are views of one padded copy."""
+    x = pad(x, padding)
+    oh, ow = output_size(x.shape[2:], kernel, stride)
+    for i in range(oh):
+        for j in range(ow):
+            top, left = i * stride[0], j * stride[1]
+            yield i, j, x[:, :, top : top + kernel[0], left : left + kernel[1]]
+
+
+def cross_correlate2d(x, weight, bias, stride, padding):
+    kernel = weight.shape[2:]
+    y = np.zeros((len(x), len(weight), *output_size(x.shape[2:], kernel, stride, padding)), x.dtype)
+    for i, j, field in windows(x, kernel, stride, padding):
+        y[:, :, i, j] = np.einsum("nckl,ockl->no", field, weight) + bias
+    return y
+
+
+def cross_correlate2d_backward(dy, x, weight, stride, padding):
+    kernel = weight.shape[2:]
+    dx = np.zeros_like(pad(x, padding))
+    dweight = np.zeros_like(weight)
+    for i, j, field in windows(x, kernel, stride, padding):
+        dweight += np.einsum("no,nckl->ockl", dy[:, :, i, j], field)
+        top, left = i * stride[0], j * stride[1]
+        dx[:, :, top : top + kernel[0], left : left + kernel[1]] += np.einsum("no,ockl->nckl", dy[:, :, i, j], weight)
+    h, w = x.shape[2:]
+    return dx[:, :, padding[0] : padding[0] + h, padding[1] : padding[1] + w], dweight, dy.sum(axis=(0, 2, 3))
+
+
+def im2col(x, kernel, stride, padding):
+    columns = [field.reshape(len(x), -1) for _, _, field in windows(x, kernel, stride, padding)]
+    return np.stack(columns, axis=2)
+
+
+def col2im(columns, size, kernel, stride, padding):
+    samples = len(columns)
+    channels = columns.shape[1] // (kernel[0] * kernel[1])
+    x = np.zeros((samples, channels, size[0] + 2 * padding[0], size[1] + 2 * padding[1]), columns.dtype)
+    oh, ow = output_size(size, kernel, stride, padding)
+    for i in range(oh):
+        for j in range(ow):
+            field = columns[:, :, i * ow + j].reshape(samples, channels, *kernel)
+            top, left = i * stride[0], j * stride[1]
+            x[:, :, top : top + kernel[0], left : left + kernel[1]] += field
+    return x[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
+
+
+def max_pool2d(x, size, stride):
+    y = np.zeros((*x.shape[:2], *output_size(x.shape[2:], size, stride)), x.dtype)
+    for i, j, field in windows(x, size, stride):
+        y[:, :, i, j] = field.max(axis=(2, 3))
+    return y
+
+
+def max_pool2d_backward(dy, x, size, stride):
+    dx = np.zeros_like(x)
+    for i, j, field in windows(x, size, stride):
+        for n in range(x.shape[0]):
+            for c in range(x.shape[1]):
+                k, l = np.unravel_index(field[n, c].argmax(), size)  # the first of equals
+                dx[n, c, i * stride[0] + k, j * stride[1] + l] += dy[n, c, i, j]
+    return dx
+
+
+def mean_pool2d(x, size, stride):
+    y = np.zeros((*x.shape[:2], *output_size(x.shape[2:], size, stride)), x.dtype)
+    for i, j, field in windows(x, size, stride):
+        y[:, :, i, j] = field.mean(axis=(2, 3))
+    return y
+
+
+def mean_pool2d_backward(dy, x, size, stride):
+    dx = np.zeros_like(x)
+    for i, j, _ in windows(x, size, stride):
+        top, left = i * stride[0], j * stride[1]
+        dx[:, :, top : top + size[0], left : left + size[1]] += dy[:, :, i : i + 1, j : j + 1] / (size[0] * size[1])
+    return dx
+
+
+def expand_sensitivity_map(delta, stride, size):
+    out = np.zeros((*delta.shape[:2], *size), delta.dtype)
+    for i in range(delta.shape[2]):
+        for j in range(delta.shape[3]):
+            out[:, :, i * stride[0], j * stride[1]] = delta[:, :, i, j]
+    return out
+
+
+def dense(x, weight, bias):
+    return x @ weight.T + bias
+
+
+def dense_backward(dy, x, weight):
+    return dy @ weight, dy.T @ x, dy.sum(axis=0)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+ACTIVATIONS = {
+    "identity": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "softmax": softmax,
+}
+
+
+def activation_backward(dy, y, name):
+    """Take the output y, as all these derivatives can be told from it."""
+    if name == "softmax":
+        return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+    slopes = {
+        "identity": lambda y: np.ones_like(y),
+        "relu": lambda y: (y > 0).astype(y.dtype),
+        "sigmoid": lambda y: y * (1 - y),
+        "tanh": lambda y: 1 - y * y,
+    }
+    return dy * slopes[name](y)
+
+
+def squared_error(y, target):
+    return ((y - target) ** 2).sum() / 2 / len(y)
+
+
+def squared_error_backward(y, target):
+    return (y - target) / len(y)
+
+
+def one_hot(labels, classes):
+    return np.eye(classes)[labels]
+
+
+def cross_entropy(logits, target):
+    if target.ndim == 1:
+        target = one_hot(target, logits.shape[1])
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_softmax = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -(target * log_softmax).sum() / len(logits)
+
+
+def cross_entropy_backward(logits, target):
+    if target.ndim == 1:
+        target = one_hot(target, logits.shape[1])
+    return (softmax(logits) * target.sum(axis=1, keepdims=True) - target) / len(logits)
+
+
+def sgd_step(p, g, v, *, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+    """Return the new (p, v)."""
+    g = g + weight_decay * p
+    v = momentum * v + g
+    return p - lr * (g + momentum * v if nesterov else v), v
+
+
+def adam_step(p, g, m, v, *, step, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    """Return the new (p, m, v); steps count from 1."""
+    g = g + weight_decay * p
+    m = betas[0] * m + (1 - betas[0]) * g
+    v = betas[1] * v + (1 - betas[1]) * g * g
+    return p - lr * (m / (1 - betas[0] ** step)) / (np.sqrt(v / (1 - betas[1] ** step)) + eps), m, v
+
+
+class Network:
+    """A chain of layers, each a dict of what it is, for whole training steps.
+
+    ``{"kind": "conv", "weight", "bias", "stride", "padding", "activation"}``, ``{"kind": "dense", "weight", "bias",
+    "activation"}``, ``{"kind": "max" or "mean", "size", "stride"}``, ``{"kind": "flatten"}``.
+    """
+
+    def __init__(self, layers):
+        self.layers = layers
+
+    def forward(self, x):
+        self.inputs, self.outputs = [], []
+        for layer in self.layers:
+            self.inputs.append(x)
+            kind = layer["kind"]
+            if kind == "conv":
+                x = cross_correlate2d(x, layer["weight"], layer["bias"], layer["stride"], layer["padding"])
+            elif kind == "dense":
+                x = dense(x, layer["weight"], layer["bias"])
+            elif kind == "flatten":
+                x = x.reshape(len(x), -1)
+            else:
+                x = (max_pool2d if kind == "max" else mean_pool2d)(x, layer["size"], layer["stride"])
+            x = ACTIVATIONS[layer.get("activation", "identity")](x)
+            self.outputs.append(x)
+        return x
+
+    def backward(self, dy):
+        """Return the gradients [(dweight, dbias)] of the layers that have parameters, first to last."""
+        gradients = []
+        for layer, x, y in reversed(list(zip(self.layers, self.inputs, self.outputs, strict=True))):
+            dy = activation_backward(dy, y, layer.get("activation", "identity"))
+            kind = layer["kind"]
+            if kind == "conv":
+                dy, dw, db = cross_correlate2d_backward(dy, x, layer["weight"], layer["stride"], layer["padding"])
+                gradients.append((dw, db))
+            elif kind == "dense":
+                dy, dw, db = dense_backward(dy, x, layer["weight"])
+                gradients.append((dw, db))
+            elif kind == "flatten":
+                dy = dy.reshape(x.shape)
+            else:
+                dy = (max_pool2d_backward if kind == "max" else mean_pool2d_backward)(
+                    dy, x, layer["size"], layer["stride"]
+                )
+        return gradients[::-1]
+
+
+def lenet5(parameters, activation="relu", pooling="max"):
+    """Build LeNet-5 of the arrays [(weight, bias)] of its five layers with parameters."""
+    (c1, c2, d1, d2, d3) = ({"weight": w.copy(), "bias": b.copy()} for w, b in parameters)
+    pool = {"kind": pooling, "size": (2, 2), "stride": (2, 2)}
+    return Network([
+        {"kind": "conv", **c1, "stride": (1, 1), "padding": (2, 2), "activation": activation},
+        pool,
+        {"kind": "conv", **c2, "stride": (1, 1), "padding": (0, 0), "activation": activation},
+        pool,
+        {"kind": "flatten"},
+        {"kind": "dense", **d1, "activation": activation},
+        {"kind": "dense", **d2, "activation": activation},
+        {"kind": "dense", **d3},
+    ])  # fmt: skip

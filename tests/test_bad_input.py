@@ -1,0 +1,202 @@
+"""Bad input: an error that names the argument, what was expected and what came; and nothing has changed."""
+
+import numpy as np
+import pytest
+
+import fastdl
+from fastdl import Sequential, gradient_check, initializers, layers, losses, models, optimizers, schedules
+from fastdl import functional as F
+
+X = np.zeros((4, 1, 28, 28), "float32")
+Y = np.array([0, 1, 2, 3])
+
+
+def with_value(value):
+    x = X.copy()
+    x[2, 0, 5, 5] = value
+    return x
+
+
+BAD_X = {
+    "rank": (X[0, 0], ValueError, r"x must have shape \(N, 1, 28, 28\); received \(28, 28\)"),
+    "shape": (X.reshape(4, 1, 14, 56), ValueError, r"x must have shape \(N, 1, 28, 28\); received \(4, 1, 14, 56\)"),
+    "object": (X.astype(object), TypeError, "x must be an array of real numbers; received dtype object"),
+    "complex": (X.astype(complex), TypeError, "x must be an array of real numbers; received dtype complex128"),
+    "strings": (X.astype(str), TypeError, "x must be an array of real numbers; received dtype <U"),
+    "None": (None, TypeError, "x must be an array of real numbers; received dtype object"),
+    "ragged": ([[1, 2], [3]], ValueError, "x must be an array of numbers; received a ragged sequence"),
+    "NaN": (with_value(np.nan), ValueError, "x must be finite in float32; received NaN or infinity"),
+    "infinity": (with_value(np.inf), ValueError, "x must be finite in float32; received NaN or infinity"),
+    "too large": (X.astype(float) + 1e39, ValueError, "x must be finite in float32; received NaN or infinity"),
+    "empty": (X[:0], ValueError, r"x must not be empty; received shape \(0, 1, 28, 28\)"),
+    "scalar": (1.0, ValueError, r"x must have shape \(N, 1, 28, 28\); received \(\)"),
+}
+BAD_Y = {
+    "too few": (Y[:3], ValueError, r"y must have as many samples as x, 4; received shape \(3,\)"),
+    "too many": (np.zeros(5, int), ValueError, "y must have as many samples as x, 4"),
+    "label too large": ([0, 1, 2, 10], ValueError, "y must hold labels from 0 to 9; received 0 to 10"),
+    "label below 0": ([0, 1, 2, -1], ValueError, "y must hold labels from 0 to 9; received -1 to 2"),
+    "huge label": (np.array([0, 1, 2, 2**63], "uint64"), ValueError, "y must hold labels from 0 to 9"),
+    "labels as floats": ([0.0, 1, 2, 3], ValueError, "y must have shape .* integer labels .* dtype float64"),
+    "wrong width": (np.ones((4, 9)) / 9, ValueError, r"y must have shape \(N, 10\) or integer labels"),
+    "no distribution": (np.ones((4, 10)), ValueError, "y must hold distributions"),
+    "NaN": (np.full((4, 10), np.nan), ValueError, "y must be finite"),
+    "strings": (["a", "b", "c", "d"], TypeError, "y must be an array of real numbers"),
+    "scalar": (3, ValueError, "y must have as many samples as x"),
+}
+
+
+@pytest.fixture
+def net():
+    """A network in the middle of a training, which fails if what comes next changes anything."""
+    net = models.lenet5(seed=0)
+    optimizer = optimizers.SGD(0.01, momentum=0.9)
+    net.fit(X, Y, optimizer=optimizer, verbose=0)
+    before = net.parameters.tobytes(), net._rng.bit_generator.state
+    yield net
+    assert (net.parameters.tobytes(), net._rng.bit_generator.state) == before
+
+
+@pytest.mark.parametrize(("x", "error", "message"), BAD_X.values(), ids=BAD_X.keys())
+def test_x(net, x, error, message):
+    for call in (
+        lambda: net.predict(x),
+        lambda: net.forward(x),
+        lambda: net.evaluate(x, Y),
+        lambda: net.train_on_batch(x, Y),
+        lambda: net.fit(x, Y),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+    with pytest.raises(error, match=message.replace("x must", "validation x must")):
+        net.fit(X, Y, validation_data=(x, Y))
+
+
+@pytest.mark.parametrize(("y", "error", "message"), BAD_Y.values(), ids=BAD_Y.keys())
+def test_y(net, y, error, message):
+    for call in (lambda: net.evaluate(X, y), lambda: net.train_on_batch(X, y), lambda: net.fit(X, y)):
+        with pytest.raises(error, match=message):
+            call()
+    with pytest.raises(error, match=message.replace("y must", "validation y must")):
+        net.fit(X, Y, validation_data=(X, y))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"epochs": 0}, ValueError, "epochs must be at least 1; received 0"),
+        ({"epochs": 1.5}, TypeError, "epochs must be an integer; received 1.5"),
+        ({"batch_size": -3}, ValueError, "batch_size must be at least 1; received -3"),
+        ({"batch_size": True}, TypeError, "batch_size must be an integer; received True"),
+        ({"loss": "hinge"}, ValueError, "loss must be squared_error or cross_entropy; received 'hinge'"),
+        ({"loss": "squared_error"}, ValueError, r"y must have shape \(N, 10\); received \(4,\)"),
+        ({"optimizer": "sgd"}, TypeError, "optimizer must be one of fastdl.optimizers; received 'sgd'"),
+        ({"validation_split": 1.0}, ValueError, "validation_split must leave samples to train on; received 1.0"),
+        ({"validation_split": -0.1}, ValueError, "validation_split must be a finite number from 0.0 to 1.0"),
+        ({"validation_split": 0.5, "validation_data": (X, Y)}, ValueError, "validation_split must be 0"),
+        ({"validation_data": X}, ValueError, r"validation_data must be \(x, y\); received ndarray"),
+        ({"sample_weight": [1, 2]}, ValueError, r"sample_weight must have shape \(4,\); received \(2,\)"),
+        ({"sample_weight": [1, 2, 3, -1]}, ValueError, "sample_weight must not be below 0; received -1"),
+        ({"sample_weight": [1, 2, 3, np.nan]}, ValueError, "sample_weight must be finite"),
+        ({"class_weight": {10: 1.0}}, ValueError, "class_weight must name labels from 0 to 9; received 10"),
+        ({"class_weight": [1, 2]}, ValueError, "class_weight must hold 10 weights"),
+        ({"verbose": 7}, ValueError, "verbose must be 0 or 1; received 7"),
+    ],
+)
+def test_arguments_of_fit(net, arguments, error, message):
+    with pytest.raises(error, match=message):
+        net.fit(X, Y, **arguments)
+
+
+def test_a_failing_schedule_changes_nothing(net):
+    for bad in (lambda step: float("nan"), lambda step: -1.0):
+        with pytest.raises(ValueError, match="lr must give finite rates"):
+            net.train_on_batch(X, Y, optimizer=optimizers.SGD(bad))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: layers.Dense(0), ValueError, "units must be at least 1; received 0"),
+        (lambda: layers.Dense("3"), TypeError, "units must be an integer; received '3'"),
+        (lambda: layers.Dense(3, "swish"), ValueError, "activation must be one of identity, relu"),
+        (lambda: layers.Dense(3, initializer="ones"), ValueError, "initializer must be one of"),
+        (lambda: layers.Conv2D(3, (3, 3, 3)), ValueError, "kernel_size must be one integer or two"),
+        (lambda: layers.Conv2D(3, 3, stride=0), ValueError, "stride must be at least 1; received 0"),
+        (lambda: layers.Conv2D(3, 3, padding=-1), ValueError, "padding must be at least 0; received -1"),
+        (lambda: layers.Conv2D(3, 3, activation="softmax"), ValueError, "activation of Conv2D must be"),
+        (lambda: layers.MaxPool2D(0), ValueError, "size must be at least 1; received 0"),
+        (lambda: layers.Activation("gelu"), ValueError, "name must be one of identity"),
+        (lambda: layers.from_config({"class": "os.system"}), ValueError, "config must name a layer class"),
+        (lambda: layers.Dense(3).build((2, 3, 4)), ValueError, r"Dense must be \(F,\); received \(2, 3, 4\)"),
+        (lambda: layers.Dense(3).build(2.5), TypeError, r"input_shape must be a tuple \(F,\) or \(C, H, W\)"),
+        (lambda: layers.Dense(3).build((2, 3)), ValueError, r"input_shape must be \(F,\) or \(C, H, W\)"),
+        (lambda: layers.Dense(3).build(2, dtype="float16"), ValueError, "dtype must be float32 or float64"),
+        (lambda: layers.Conv2D(3, 5).build((1, 4, 9)), ValueError, "kernel_size must fit into the padded input"),
+        (lambda: layers.Conv2D(3, 5).build(7), ValueError, r"Conv2D must be \(C, H, W\); received \(7,\)"),
+        (lambda: layers.MeanPool2D(5).build((1, 4, 9)), ValueError, "size must fit into the input of 4 x 9"),
+        (lambda: layers.Activation("softmax").build((1, 4, 9)), ValueError, "softmax must be"),
+        (lambda: Sequential([], input_shape=3), ValueError, "layers must hold at least one layer"),
+        (lambda: Sequential([3], input_shape=3), TypeError, "layers must hold layers; received 3"),
+        (lambda: Sequential([layers.Flatten(), layers.MaxPool2D(2)], input_shape=(1, 4, 4)), ValueError, r"layers\[1\]"),
+        (lambda: models.lenet5(pooling="sum"), ValueError, "pooling must be max or mean; received 'sum'"),
+        (lambda: models.mlp((4,)), ValueError, "sizes must hold at least 2 numbers"),
+        (lambda: models.mlp((4, 2), input_shape=(1, 3, 3)), ValueError, "input_shape must hold 4 numbers"),
+        (lambda: optimizers.SGD(-1.0), ValueError, "lr must be a finite number"),
+        (lambda: optimizers.SGD("0.1"), TypeError, "lr must be a number; received '0.1'"),
+        (lambda: optimizers.SGD(0.1, momentum=2), ValueError, "momentum must be a finite number from 0.0 to 1.0"),
+        (lambda: optimizers.SGD(0.1, nesterov=True), ValueError, "nesterov must come with a momentum"),
+        (lambda: optimizers.Adam(betas=(0.9, 1.0)), ValueError, "betas must be below 1"),
+        (lambda: schedules.cosine(0.1, 10, warmup=11), ValueError, "warmup must be at most steps, 10; received 11"),
+        (lambda: fastdl.set_num_threads(0), ValueError, "n must be at least 1; received 0"),
+        (lambda: fastdl.set_num_threads("two"), TypeError, "n must be an integer; received 'two'"),
+        (lambda: gradient_check(layers.Dense(2).build(3), [[1, 2, 3]]), ValueError, "layer must be built with dtype"),
+    ],
+)  # fmt: skip
+def test_construction(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+IMAGES, KERNELS = np.zeros((2, 3, 6, 6)), np.zeros((4, 3, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: F.cross_correlate2d(IMAGES[0], KERNELS), ValueError, r"x must have shape \(N, C, H, W\)"),
+        (lambda: F.cross_correlate2d(IMAGES, KERNELS[:, :2]), ValueError, r"weight must have shape \(O, 3, KH, KW\)"),
+        (lambda: F.cross_correlate2d(IMAGES, KERNELS, [1, 2]), ValueError, r"bias must have shape \(4,\)"),
+        (lambda: F.cross_correlate2d_backward(IMAGES, IMAGES, KERNELS), ValueError, "dy must have shape"),
+        (lambda: F.im2col(IMAGES, 7), ValueError, "kernel_size must fit into"),
+        (lambda: F.col2im(np.zeros((1, 7, 25)), 6, 2), ValueError, r"columns must have shape \(N, C \* 4, 25\)"),
+        (lambda: F.max_pool2d(IMAGES, 7), ValueError, "size must fit into"),
+        (lambda: F.max_pool2d_backward(IMAGES, IMAGES, 2), ValueError, "dy must have shape"),
+        (lambda: F.expand_sensitivity_map(IMAGES, 2, 5), ValueError, r"size must be at least \(11, 11\)"),
+        (lambda: F.dense([[1, 2]], [[1, 2, 3]]), ValueError, r"weight must have shape \(O, 2\)"),
+        (lambda: F.activation_backward([1, 2], [1], "relu"), ValueError, "dy must have the shape of y"),
+        (lambda: F.relu([np.nan]), ValueError, "x must be finite"),
+        (lambda: losses.squared_error([1, 2], [1, 2]), ValueError, r"y must have shape \(N, F\)"),
+        (lambda: losses.cross_entropy([[1, 2]], [2]), ValueError, "target must hold labels from 0 to 1"),
+        (lambda: F.sgd_step([1.0], [1.0], lr=0.1), TypeError, "param must be a float32 or float64 array"),
+        (lambda: F.sgd_step(np.ones(2), [1.0], lr=0.1), ValueError, "grad must have the shape of param"),
+        (lambda: F.sgd_step(np.ones(2), np.ones(2), lr=0.1, momentum=0.9), ValueError, "velocity must be given"),
+        (lambda: F.adam_step(np.ones(2), np.ones(2), np.ones(2), np.ones(3), step=1), ValueError, "v must be writeable"),
+        (lambda: F.adam_step(*np.ones((4, 2)), step=0), ValueError, "step must be at least 1"),
+    ],
+)  # fmt: skip
+def test_functions(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_network_that_does_not_end_in_features():
+    net = Sequential([layers.Conv2D(2, 3)], input_shape=(1, 5, 5))
+    with pytest.raises(ValueError, match=r"must end in \(F,\)"):
+        net.fit(np.zeros((2, 1, 5, 5)), [0, 1])
+    with pytest.raises(ValueError, match="loss must be squared_error for a network of one output"):
+        Sequential([layers.Dense(1)], input_shape=2).fit([[1, 2]], [0])
+
+
+def test_every_initializer_is_named():
+    assert all(callable(getattr(initializers, name)) for name in initializers.__all__)

@@ -1,0 +1,205 @@
+"""Every function of fastdl.functional against the reference, over shapes, strides, paddings and dtypes."""
+
+import numpy as np
+import pytest
+import reference
+from conftest import close
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastdl import functional as F
+
+DTYPES = st.sampled_from(["float32", "float64"])
+PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
+SEEDS = st.integers(0, 10_000)
+
+
+@st.composite
+def images(draw, least=(1, 1), most=14):
+    """(N, C, H, W), dtype, a source of numbers."""
+    shape = (
+        draw(st.integers(1, 5)),
+        draw(st.integers(1, 19)),
+        draw(st.integers(least[0], most)),
+        draw(st.integers(least[1], most)),
+    )
+    return shape, draw(DTYPES), np.random.default_rng(draw(SEEDS))
+
+
+def normal(rng, shape, dtype):
+    return rng.standard_normal(shape).astype(dtype)
+
+
+@given(st.data(), PAIRS, PAIRS, st.tuples(st.integers(0, 3), st.integers(0, 3)), st.integers(1, 35))
+def test_cross_correlation(data, kernel, stride, padding, filters):
+    shape, dtype, rng = data.draw(images(least=kernel))
+    x, bias = normal(rng, shape, dtype), normal(rng, filters, dtype)
+    weight = normal(rng, (filters, shape[1], *kernel), dtype)
+    y = F.cross_correlate2d(x, weight, bias, stride=stride, padding=padding)
+    assert y.dtype == dtype
+    assert y.flags.c_contiguous
+    close(y, reference.cross_correlate2d(x, weight, bias, stride, padding), dtype)
+    dy = normal(rng, y.shape, dtype)
+    gradients = F.cross_correlate2d_backward(dy, x, weight, stride=stride, padding=padding)
+    expected = reference.cross_correlate2d_backward(dy, x, weight, stride, padding)
+    for actual, wanted in zip(gradients, expected, strict=True):
+        assert actual.dtype == dtype
+        close(actual, wanted, dtype)
+
+
+@given(st.data(), PAIRS, PAIRS, st.tuples(st.integers(0, 3), st.integers(0, 3)))
+def test_im2col_and_col2im(data, kernel, stride, padding):
+    shape, dtype, rng = data.draw(images(least=kernel))
+    x = normal(rng, shape, dtype)
+    columns = F.im2col(x, kernel, stride=stride, padding=padding)
+    assert (columns == reference.im2col(x, kernel, stride, padding)).all()
+    back = F.col2im(columns, shape[2:], kernel, stride=stride, padding=padding)
+    close(back, reference.col2im(columns, shape[2:], kernel, stride, padding), dtype)
+
+
+@given(st.data(), PAIRS, PAIRS, st.booleans())
+def test_pooling(data, size, stride, ties):
+    shape, dtype, rng = data.draw(images(least=size))
+    x = normal(rng, shape, dtype)
+    if ties:
+        x = np.round(x)
+    for name in ("max", "mean"):
+        forward, backward = getattr(F, f"{name}_pool2d"), getattr(F, f"{name}_pool2d_backward")
+        y = forward(x, size, stride)
+        close(y, getattr(reference, f"{name}_pool2d")(x, size, stride), dtype)
+        dy = normal(rng, y.shape, dtype)
+        close(backward(dy, x, size, stride), getattr(reference, f"{name}_pool2d_backward")(dy, x, size, stride), dtype)
+
+
+def test_pooling_of_the_articles():
+    x = np.array([[1, 5, 2, 0], [3, 4, 1, 9], [0, 2, 8, 7], [6, 1, 3, 3]], float)[None, None]
+    assert F.max_pool2d(x, 2).tolist() == [[[[5, 9], [6, 8]]]]
+    dx = F.max_pool2d_backward(np.array([[[[1.0, 2.0], [3.0, 4.0]]]]), x, 2)
+    assert dx[0, 0].tolist() == [[0, 1, 0, 0], [0, 0, 0, 2], [0, 0, 4, 0], [3, 0, 0, 0]]
+
+
+@given(st.data(), PAIRS, st.tuples(st.integers(0, 3), st.integers(0, 3)))
+def test_expand_sensitivity_map(data, stride, more):
+    shape, dtype, rng = data.draw(images(most=8))
+    delta = normal(rng, shape, dtype)
+    least = tuple((shape[2 + i] - 1) * stride[i] + 1 for i in (0, 1))
+    assert (F.expand_sensitivity_map(delta, stride) == reference.expand_sensitivity_map(delta, stride, least)).all()
+    size = least[0] + more[0], least[1] + more[1]
+    expanded = F.expand_sensitivity_map(delta, stride, size)
+    assert (expanded == reference.expand_sensitivity_map(delta, stride, size)).all()
+
+
+@given(st.integers(1, 40), st.integers(1, 300), st.integers(1, 70), DTYPES, SEEDS, st.booleans())
+def test_dense(samples, inputs, outputs, dtype, seed, sparse):
+    rng = np.random.default_rng(seed)
+    x, weight, bias = (normal(rng, s, dtype) for s in ((samples, inputs), (outputs, inputs), outputs))
+    if sparse:
+        x[rng.random(x.shape) < 0.8] = 0
+    close(F.dense(x, weight, bias), reference.dense(x, weight, bias), dtype)
+    dy = normal(rng, (samples, outputs), dtype)
+    for actual, wanted in zip(F.dense_backward(dy, x, weight), reference.dense_backward(dy, x, weight), strict=True):
+        close(actual, wanted, dtype)
+
+
+@pytest.mark.parametrize("inputs", [64, 100, 512])
+def test_dense_of_rows_a_power_of_two_apart(inputs, rng):
+    """Such weights are packed before use."""
+    x, weight, bias = rng.standard_normal((40, inputs)), rng.standard_normal((256, inputs)), rng.standard_normal(256)
+    close(F.dense(x, weight, bias), reference.dense(x, weight, bias))
+    dy = rng.standard_normal((40, 256))
+    for actual, wanted in zip(F.dense_backward(dy, x, weight), reference.dense_backward(dy, x, weight), strict=True):
+        close(actual, wanted)
+
+
+@given(st.sampled_from(sorted(reference.ACTIVATIONS)), st.integers(1, 5), st.integers(1, 40), DTYPES, SEEDS)
+def test_activations(name, rows, features, dtype, seed):
+    rng = np.random.default_rng(seed)
+    x, dy = 3 * normal(rng, (rows, features), dtype), normal(rng, (rows, features), dtype)
+    y = getattr(F, name)(x)
+    assert y.dtype == dtype
+    close(y, reference.ACTIVATIONS[name](x.astype("float64")), dtype)
+    close(F.activation_backward(dy, y, name), reference.activation_backward(dy, y, name), dtype)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4, 5)])
+def test_activations_take_any_shape(shape, rng):
+    x = rng.standard_normal(shape)
+    for name in reference.ACTIVATIONS:
+        y = getattr(F, name)(x)
+        assert y.shape == shape
+        if shape:
+            close(y, reference.ACTIVATIONS[name](x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "exact"), [("sigmoid", lambda x: 1 / (1 + np.exp(-x))), ("tanh", np.tanh)])
+def test_sigmoid_and_tanh_to_a_few_ulp(name, exact, dtype):
+    """Over the whole range, against twice the precision."""
+    x = np.concatenate([np.linspace(-90, 90, 100_001), np.geomspace(1e-30, 1, 1001), -np.geomspace(1e-30, 1, 1001)])
+    x = x.astype(dtype)
+    with np.errstate(over="ignore"):
+        wanted = exact(x.astype(np.longdouble))
+    y = getattr(F, name)(x)
+    ulp = np.spacing(np.abs(wanted).astype(dtype)).astype(np.longdouble)
+    normal_range = np.abs(wanted) > 4 * np.finfo(dtype).tiny
+    assert (np.abs(y - wanted) / ulp)[normal_range].max() < 4
+
+
+def test_softmax_of_the_largest_numbers():
+    y = F.softmax(np.array([[3e38, -3e38, 3e38]], "float32"))
+    assert y.tolist() == [[0.5, pytest.approx(0, abs=1e-37), 0.5]]
+
+
+@given(st.integers(1, 9), st.integers(2, 40), DTYPES, SEEDS)
+def test_losses(samples, outputs, dtype, seed):
+    rng = np.random.default_rng(seed)
+    y, target = normal(rng, (samples, outputs), dtype), normal(rng, (samples, outputs), dtype)
+    assert F.squared_error(y, target) == pytest.approx(reference.squared_error(y, target), rel=1e-5)
+    close(F.squared_error_backward(y, target), reference.squared_error_backward(y, target), dtype)
+    labels = rng.integers(0, outputs, samples)
+    for target in (labels, reference.softmax(target.astype("float64"))):
+        assert F.cross_entropy(y, target) == pytest.approx(reference.cross_entropy(y, target), rel=1e-5)
+        close(F.cross_entropy_backward(y, target), reference.cross_entropy_backward(y, target), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_losses_of_saturated_logits_are_finite(dtype):
+    logits = np.array([[1e4, -1e4, 0], [-1e4, 1e4, 0]], dtype)
+    assert F.cross_entropy(logits, [0, 0]) == pytest.approx(1e4)
+    close(F.cross_entropy_backward(logits, [0, 0]), np.array([[0, 0, 0], [-0.5, 0.5, 0]]), dtype)
+
+
+@given(st.integers(1, 70), DTYPES, SEEDS, st.sampled_from([(0.0, False), (0.9, False), (0.9, True)]), st.booleans())
+def test_sgd(size, dtype, seed, momentum, decay):
+    rng = np.random.default_rng(seed)
+    p, g, v = (normal(rng, size, dtype) for _ in range(3))
+    arguments = {"lr": 0.1, "momentum": momentum[0], "nesterov": momentum[1], "weight_decay": 0.01 * decay}
+    wanted = reference.sgd_step(p, g, v, **arguments)
+    F.sgd_step(p, g, v, **arguments)
+    close(p, wanted[0], dtype)
+    if momentum[0]:
+        close(v, wanted[1], dtype)
+
+
+@given(st.integers(1, 70), DTYPES, SEEDS, st.integers(1, 1000), st.booleans())
+def test_adam(size, dtype, seed, step, decay):
+    rng = np.random.default_rng(seed)
+    p, g, m = (normal(rng, size, dtype) for _ in range(3))
+    v = normal(rng, size, dtype) ** 2
+    wanted = reference.adam_step(p, g, m, v, step=step, lr=0.1, weight_decay=0.01 * decay)
+    F.adam_step(p, g, m, v, step=step, lr=0.1, weight_decay=0.01 * decay)
+    for actual, expected in zip((p, m, v), wanted, strict=True):
+        close(actual, expected, dtype)
+
+
+def test_steps_reach_every_element_of_any_layout(rng):
+    p = np.asfortranarray(rng.standard_normal((5, 7)))[::2]
+    g = rng.standard_normal(p.shape)
+    wanted = p - 0.5 * g
+    F.sgd_step(p, g, lr=0.5)
+    close(p, wanted)
+
+
+def test_integers_become_float32():
+    assert F.relu(np.arange(-2, 3)).dtype == np.float32
+    assert F.dense([[1, 2]], np.ones((3, 2))).dtype == np.float64
