@@ -72,8 +72,8 @@ def max_pool2d_backward(dy, x, size, stride):
     for i, j, field in windows(x, size, stride):
         for n in range(x.shape[0]):
             for c in range(x.shape[1]):
-                k, l = np.unravel_index(field[n, c].argmax(), size)  # the first of equals
-                dx[n, c, i * stride[0] + k, j * stride[1] + l] += dy[n, c, i, j]
+                down, right = np.unravel_index(field[n, c].argmax(), size)  # the first of equals
+                dx[n, c, i * stride[0] + down, j * stride[1] + right] += dy[n, c, i, j]
     return dx
 
 

@@ -157,9 +157,9 @@ def test_losses(samples, outputs, dtype, seed):
     assert F.squared_error(y, target) == pytest.approx(reference.squared_error(y, target), rel=1e-5)
     close(F.squared_error_backward(y, target), reference.squared_error_backward(y, target), dtype)
     labels = rng.integers(0, outputs, samples)
-    for target in (labels, reference.softmax(target.astype("float64"))):
-        assert F.cross_entropy(y, target) == pytest.approx(reference.cross_entropy(y, target), rel=1e-5)
-        close(F.cross_entropy_backward(y, target), reference.cross_entropy_backward(y, target), dtype)
+    for t in (labels, reference.softmax(target.astype("float64"))):
+        assert F.cross_entropy(y, t) == pytest.approx(reference.cross_entropy(y, t), rel=1e-5)
+        close(F.cross_entropy_backward(y, t), reference.cross_entropy_backward(y, t), dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

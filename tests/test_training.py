@@ -26,12 +26,16 @@ def pairs(net):
     return [(layer.params["weight"], layer.params["bias"]) for layer in net.layers if layer.params]
 
 
-@pytest.mark.parametrize(("activation", "pooling"), [("relu", "max"), ("tanh", "mean"), ("sigmoid", "max")])
-def test_gradients_of_lenet5(activation, pooling, rng):
+@pytest.mark.parametrize(
+    ("activation", "pooling", "epsilon"),
+    # Smooth networks allow larger differences, which their smallest gradients need to stand out from rounding.
+    [("relu", "max", 1e-5), ("tanh", "max", 1e-5), ("tanh", "mean", 1e-4), ("sigmoid", "mean", 1e-3)],
+)
+def test_gradients_of_lenet5(activation, pooling, epsilon, rng):
     net = models.lenet5(seed=0, dtype="float64", activation=activation, pooling=pooling)
-    # The loss rounds to 1e-16, its differences to 1e-11: the smallest gradients of sigmoids are not much more.
-    assert gradient_check(net, rng.standard_normal((3, 1, 28, 28)), [1, 2, 3], limit=200) < 1e-2
-    assert gradient_check(net, rng.standard_normal((3, 1, 28, 28)), limit=200) < 1e-4
+    x = rng.standard_normal((3, 1, 28, 28))
+    assert gradient_check(net, x, [1, 2, 3], limit=200, epsilon=epsilon) < 1e-4
+    assert gradient_check(net, x, limit=200, epsilon=epsilon) < 1e-4
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

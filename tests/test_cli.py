@@ -1,0 +1,154 @@
+"""The command line, as its user sees it."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+import numpy as np
+import pytest
+from test_datasets import write_folder
+
+import fastdl
+from fastdl.cli import main
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_folder(folder, 200, 50)
+    return folder
+
+
+@pytest.mark.parametrize("network", ["lenet5", "mlp"])
+def test_train(network, data, tmp_path, capsys):
+    saved, log = tmp_path / "net.npz", tmp_path / "log.jsonl"
+    options = ["--data", data, "--epochs", 2, "--batch-size", 20, "--lr", 0.05, "--seed", 3, "--threads", 2]
+    assert main(["train", network, *map(str, options), "--save", str(saved), "--log", str(log)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 4
+    assert "200 images, 2 threads" in out[0]
+    assert out[1].startswith("epoch 1  loss ")
+    assert out[3].startswith("test accuracy ")
+    assert out[3].endswith("samples per second")
+    epochs = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+    for epoch in epochs:
+        assert set(epoch) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
+    net = fastdl.load(saved)
+    x_test, y_test = fastdl.datasets.idx_folder(data)[1]
+    assert net.evaluate(x_test, y_test)["accuracy"] == pytest.approx(epochs[1]["val_accuracy"])
+    before = net.parameters.copy()
+    assert main(["train", network, *map(str, options), "--save", str(saved)]) == 0
+    assert (fastdl.load(saved).parameters == before).all()  # the seed decides
+
+
+@pytest.fixture
+def network(tmp_path):
+    """A network that tells how bright the image's upper half is."""
+    net = fastdl.models.lenet5(seed=0)
+    net.save(tmp_path / "net.npz")
+    return net, str(tmp_path / "net.npz")
+
+
+def test_predict(network, tmp_path, capsys):
+    image_module = pytest.importorskip("PIL.Image")
+    net, path = network
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28), "u1")
+    expected = fastdl.functional.softmax(net.predict(pixels[None, None] / 255))[0]
+    files = [str(tmp_path / name) for name in ("a.png", "b.pgm", "c.png", "d.jpg")]
+    image_module.fromarray(pixels).save(files[0])
+    image_module.fromarray(pixels).save(files[1])
+    image_module.fromarray(255 - pixels).convert("RGB").save(files[2])
+    image_module.fromarray(pixels).resize((56, 40)).save(files[3])
+    assert main(["predict", path, *files[:2]]) == 0
+    assert main(["predict", path, files[2], "--invert"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for line, file in zip(lines, files, strict=False):
+        assert line.startswith(f"{file}: {expected.argmax()}  (")
+        printed = [float(part.split(":")[1]) for part in line.split("(")[1].rstrip(")").split("  ")]
+        np.testing.assert_allclose(printed, expected, atol=6e-4)
+    assert main(["predict", path, files[3]]) == 0
+    assert "0: 0." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "lenet5", "--data", "nowhere"], "directory must be a folder of IDX files; received 'nowhere'"),
+        (["train", "lenet5", "--epochs", "0"], "--epochs must be at least 1; received 0"),
+        (["train", "lenet5", "--batch-size", "-1"], "--batch-size must be at least 1; received -1"),
+        (["train", "lenet5", "--threads", "0"], "n must be at least 1; received 0"),
+        (["train", "mlp", "--lr", "nan"], "lr must be a finite number"),
+        (["train", "mlp", "--save", "nowhere/net.npz"], "--save must name a file in a folder"),
+        (["train", "mlp", "--log", "nowhere/log"], "No such file or directory: 'nowhere/log'"),
+        (["predict", "nothing.npz", "a.png"], "No such file or directory: 'nothing.npz'"),
+        (["predict", __file__, "a.png"], "must be a network saved by fastdl"),
+    ],
+)
+def test_mistakes_end_in_one_line(arguments, message, capsys):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+
+
+def test_images_that_are_none(network, capsys):
+    pytest.importorskip("PIL")
+    for path in (__file__, "nothing.png"):
+        assert main(["predict", network[1], path]) == 2
+        assert f"{path} must be a PNG, JPEG or PGM image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"], ["train", "vgg"], ["train", "mlp", "--epochs", "two"]])
+def test_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+    assert "usage: fastdl" in capsys.readouterr().err
+
+
+def test_a_bar_on_a_terminal(data):
+    pytest.importorskip("tqdm")
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    command = [sys.executable, "-m", "fastdl", "train", "mlp", "--data", str(data), "--epochs", "2"]
+    process = subprocess.Popen(command, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(master)
+    assert process.wait() == 0
+    assert b"epoch 2/2: 100%" in shown
+    assert b"test accuracy" in shown
+
+
+def test_ctrl_c(data):
+    command = [sys.executable, "-m", "fastdl", "train", "lenet5", "--data", str(data), "--epochs", "1000000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline().startswith("lenet5:")
+        assert process.stdout.readline().startswith("epoch 1 ")
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert error == "fastdl: interrupted\n"

@@ -1,0 +1,153 @@
+"""IDX files, friendly and hostile, and MNIST itself."""
+
+import gzip
+import hashlib
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from fastdl import datasets
+from fastdl.datasets import idx_folder, load_idx
+
+CODES = {"u1": 8, "i1": 9, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+
+
+def encode(array):
+    kind = array.dtype.str[1:]
+    header = bytes([0, 0, CODES[kind], array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(data):
+        path = tmp_path / "file"
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("kind", CODES)
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_every_type(kind, compress, file, rng):
+    array = (100 * rng.standard_normal((3, 4, 5))).astype(kind)
+    loaded = load_idx(file(compress(encode(array))))
+    assert loaded.dtype == kind
+    assert loaded.dtype.isnative
+    assert (loaded == array).all()
+
+
+WHOLE = encode(np.arange(60, dtype="u1").reshape(3, 4, 5))
+HUGE = bytes([0, 0, 8, 4]) + struct.pack(">4I", *[2**32 - 1] * 4) + bytes(100)
+HOSTILE = {
+    "empty": (b"", "must begin with 4 bytes of magic number; it has 0"),
+    "half a magic number": (WHOLE[:2], "magic number; it has 2"),
+    "no header": (WHOLE[:9], "must hold 3 axis sizes in 12 bytes; it has 5"),
+    "truncated": (WHOLE[:-1], r"must hold 60 bytes of data for shape \(3, 4, 5\); it holds only 59"),
+    "too long": (WHOLE + b"x", "must hold 60 bytes .* it holds more"),
+    "another magic number": (b"\x01" + WHOLE[1:], "magic number of an IDX file; received 0x01000803"),
+    "another type": (WHOLE[:2] + b"\x0a" + WHOLE[3:], "magic number .* received 0x00000a03"),
+    "no axes": (b"\0\0\x08\0x", "magic number .* received 0x00000800"),
+    "overflowing": (HUGE, f"must hold {(2**32 - 1) ** 4} bytes .* it holds only 100"),
+    "text": (b"<html>not found</html>", "magic number"),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_hostile(data, message, compress, file):
+    path = file(compress(data))
+    with pytest.raises(ValueError, match=message) as error:
+        load_idx(path)
+    assert str(path) in str(error.value)
+
+
+def test_damaged_compression(file):
+    data = bytearray(gzip.compress(WHOLE))
+    with pytest.raises(ValueError, match="must be a whole gzip file"):
+        load_idx(file(bytes(data[:-6])))
+    data[-6] ^= 1
+    with pytest.raises(ValueError, match="must be a whole gzip file; CRC"):
+        load_idx(file(bytes(data)))
+    with pytest.raises(ValueError, match="must be a whole gzip file"):
+        load_idx(file(b"\x1f\x8b" + bytes(30)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        gzip.compress(WHOLE + bytes(100_000_000)),  # expands past its header
+        HUGE,
+        bytes([0, 0, 8, 1]) + struct.pack(">I", 2**32 - 1) + bytes(100),  # claims four gigabytes
+    ],
+)
+def test_memory_stays_within_what_is_there(data, file):
+    path = file(data)
+    del data
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="must hold"):
+        load_idx(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000
+
+
+def write_folder(folder, train=20, test=10, size=(28, 28), compress=bytes, suffix="", dot=False):
+    rng = np.random.default_rng(0)
+    for part, samples in (("train", train), ("t10k", test)):
+        for kind, array in (
+            ("images-idx3", rng.integers(0, 256, (samples, *size), "u1")),
+            ("labels-idx1", rng.integers(0, 10, samples, "u1")),
+        ):
+            name = f"{part}-{kind}-ubyte{suffix}"
+            (folder / (name.replace("-idx", ".idx") if dot else name)).write_bytes(compress(encode(array)))
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"compress": gzip.compress, "suffix": ".gz"}, {"dot": True}, {"size": (9, 7)}], ids=str
+)
+def test_a_folder(how, tmp_path):
+    write_folder(tmp_path, **how)
+    (x_train, y_train), (x_test, _) = idx_folder(tmp_path)
+    size = how.get("size", (28, 28))
+    assert x_train.shape == (20, 1, *size)
+    assert x_test.shape == (10, 1, *size)
+    assert x_train.dtype == np.float32
+    assert y_train.dtype == np.int64
+    assert 0 <= x_train.min() < x_train.max() <= 1
+    assert idx_folder(tmp_path, "float64")[0][0].dtype == np.float64
+
+
+def test_a_wrong_folder(tmp_path):
+    with pytest.raises(ValueError, match="directory must be a folder of IDX files"):
+        idx_folder(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="must hold train-images-idx3-ubyte or"):
+        idx_folder(tmp_path)
+    write_folder(tmp_path)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(encode(np.zeros(19, "u1")))
+    with pytest.raises(ValueError, match="must hold as many images as there are labels, 19; it holds 20"):
+        idx_folder(tmp_path)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(encode(np.zeros((20, 1), "u1")))
+    with pytest.raises(ValueError, match="must hold unsigned bytes on 1 axes; it holds uint8 of shape"):
+        idx_folder(tmp_path)
+    write_folder(tmp_path)
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(encode(np.zeros((10, 4, 4), "u1")))
+    with pytest.raises(ValueError, match=r"images of one size; received \(28, 28\) for training and \(4, 4\)"):
+        idx_folder(tmp_path)
+
+
+def test_mnist():
+    (x_train, y_train), (x_test, y_test) = datasets.mnist()
+    assert x_train.shape == (60_000, 1, 28, 28)
+    assert x_test.shape == (10_000, 1, 28, 28)
+    assert x_train.min() == 0
+    assert x_train.max() == 1
+    assert y_test[:5].tolist() == [7, 2, 1, 0, 4]
+    pixels = np.round(x_train * 255).astype("u1")
+    digest = hashlib.sha256(encode(pixels[:, 0])).hexdigest()
+    assert digest == "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+    digest = hashlib.sha256(encode(y_train.astype("u1"))).hexdigest()
+    assert digest == "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
