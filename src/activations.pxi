@@ -2,7 +2,7 @@
 #
 #     relu      max(0, x)          1 where y > 0
 #     sigmoid   1 / (1 + e^-x)     y (1 - y)
-#     tanh                         1 - y^2
+#     tanh                         (1 - y) (1 + y), which loses nothing near one, as 1 - y^2 does
 #     softmax   e^x_i / sum e^x    dx = y (dy - sum(dy y))
 #
 # Arrays are walked in whole vectors: their storage is padded to that.
@@ -26,9 +26,9 @@ cdef inline vec activation_derivative(const int kind, vec dy, vec y) noexcept no
     if kind == RELU:
         return vec_if_greater(y, vec_set1(0), dy, vec_set1(0))
     if kind == SIGMOID:
-        return dy * (y - y * y)
+        return dy * y * (vec_set1(1) - y)
     if kind == TANH:
-        return dy - dy * y * y
+        return dy * (vec_set1(1) - y) * (vec_set1(1) + y)
     return dy
 
 
