@@ -31,7 +31,8 @@ cdef void transpose_rows(const Matrix* w, const real* parameters, Py_ssize_t sta
         start = end
 
 
-cdef inline void sparse_panel(const int vectors, const real* x, const int* nonzero, Py_ssize_t count, const real* w, Py_ssize_t step, const real* bias, real* y, int last) noexcept nogil:
+cdef inline void sparse_panel(const int vectors, const real* x, const int* nonzero, Py_ssize_t count, const real* w,
+                              Py_ssize_t step, const real* bias, real* y, int last) noexcept nogil:
     cdef vec acc[8]
     cdef Py_ssize_t i
     cdef int v
@@ -82,7 +83,8 @@ cdef void dense_forward_one(const Matrix* w, const real* parameters, const real*
             n += VEC_LANES
 
 
-cdef void dense_forward(const Matrix* w, const real* parameters, const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t samples, int* nonzero, real* pack) noexcept nogil:
+cdef void dense_forward(const Matrix* w, const real* parameters, const real* x, Py_ssize_t x_step, real* y,
+                        Py_ssize_t y_step, Py_ssize_t samples, int* nonzero, real* pack) noexcept nogil:
     # `pack` is scratch of a panel of the weights.
     cdef Product q
     cdef Py_ssize_t i
@@ -95,18 +97,19 @@ cdef void dense_forward(const Matrix* w, const real* parameters, const real* x, 
     q.segments, q.length = 1, w.rows
     q.init, q.init_step = parameters + w.bias, 0
     q.c, q.c_step, q.in_order = y, y_step, 0
-    q.pack = pack if far_apart(w) and samples >= 8 else NULL
+    q.pack, q.next = pack if far_apart(w) and samples >= 8 else NULL, NULL
     multiply(&q, samples, w.columns)
 
 
-cdef void dense_input_gradient(const Matrix* w, const real* zeros, const real* dy, Py_ssize_t dy_step, real* dx, Py_ssize_t dx_step, Py_ssize_t samples) noexcept nogil:
+cdef void dense_input_gradient(const Matrix* w, const real* zeros, const real* dy, Py_ssize_t dy_step, real* dx,
+                               Py_ssize_t dx_step, Py_ssize_t samples) noexcept nogil:
     cdef Product q
     q.x, q.row_step, q.x_segment, q.x_step = dy, dy_step, 0, 1
     q.w, q.w_segment, q.w_step = w.transposed, 0, w.padded
     q.segments, q.length = 1, w.columns
     q.init, q.init_step = zeros, 0
     q.c, q.c_step, q.in_order = dx, dx_step, 0
-    q.pack = NULL
+    q.pack, q.next = NULL, NULL
     multiply(&q, samples, w.rows)
 
 
@@ -126,19 +129,22 @@ cdef void dense_input_gradient_one(const Matrix* w, const real* parameters, cons
         row += w.columns
 
 
-cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* x, Py_ssize_t x_step, const real* dy, Py_ssize_t dy_step, Py_ssize_t samples, Py_ssize_t start, Py_ssize_t stop, real* gradients) noexcept nogil:
-    # Rows start to stop of dW.
+cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* x, Py_ssize_t x_step, const real* dy,
+                                Py_ssize_t dy_step, Py_ssize_t samples, Py_ssize_t start, Py_ssize_t stop,
+                                real* gradients, const real* parameters) noexcept nogil:
+    # Rows start to stop of dW. Their weights are changed next: by then this core should own their cache lines.
     cdef Product q
     q.x, q.row_step, q.x_segment, q.x_step = x + start, 1, 0, x_step
     q.w, q.w_segment, q.w_step = dy, 0, dy_step
     q.segments, q.length = 1, samples
     q.init, q.init_step = zeros, 0
     q.c, q.c_step, q.in_order = gradients + w.offset + start * w.columns, w.columns, 0
-    q.pack = NULL
+    q.pack, q.next = NULL, parameters + w.offset + start * w.columns
     multiply(&q, stop - start, w.columns)
 
 
-cdef void dense_descend_one(const Matrix* w, const real* x, const real* dy, real rate, Py_ssize_t start, Py_ssize_t stop, real* parameters) noexcept nogil:
+cdef void dense_descend_one(const Matrix* w, const real* x, const real* dy, real rate, Py_ssize_t start,
+                            Py_ssize_t stop, real* parameters) noexcept nogil:
     # Plain gradient descent on one sample, rows start to stop: W -= rate x dy^T, in place, no row of a zero input touched.
     cdef Py_ssize_t i, o, whole = w.columns // VEC_LANES * VEC_LANES
     cdef int rest = <int>(w.columns - whole)

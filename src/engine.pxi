@@ -1,5 +1,5 @@
 # The engine: whole runs in one call without the interpreter. One job at a time goes to the pool; every worker runs the
-# same function and takes work items from shared counters.
+# same function and takes work items.
 #
 # A training step has two phases with a meeting after each:
 #   1. groups of samples: gather, forward, loss, backward. An item is a slot, a fixed run of groups.
@@ -34,7 +34,7 @@ cdef struct Job:
     # inference
     real* out
     Py_ssize_t out_channels, out_pixels
-    atomic_long items, slice_items
+    work_items items, slice_items
     meeting gathering
 
 
@@ -45,6 +45,10 @@ cdef inline Py_ssize_t groups_of(const Network* net, Py_ssize_t samples) noexcep
 cdef inline Py_ssize_t slots_of(const Network* net, Py_ssize_t samples) noexcept nogil:
     cdef Py_ssize_t groups = groups_of(net, samples)
     return groups if groups < SLOTS else SLOTS
+
+
+cdef inline Py_ssize_t take(Job* job, work_items* items, Py_ssize_t total, int worker) noexcept nogil:
+    return next_item(items, total, job.gathering.workers, worker)
 
 
 cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
@@ -101,12 +105,22 @@ cdef void transpose_slice(Job* job, const Slice* slice) noexcept nogil:
         transpose_rows(w, job.net.parameters, slice.start, slice.stop if slice.stop < w.rows else w.rows)
 
 
-cdef void transpose_weights(Job* job) noexcept nogil:
+cdef void prefetch_transposed(const Matrix* w, const Slice* slice) noexcept nogil:
+    # The lines that transpose_slice will write: other cores have read them, and giving them up takes a while.
+    cdef Py_ssize_t o, r
+    if w.transposed == NULL or w.segments > 1:
+        return
+    for o in range(w.columns):
+        for r from slice.start <= r < slice.stop by VEC_LANES:
+            prefetch_to_write(w.transposed + o * w.padded + r)
+
+
+cdef void transpose_weights(Job* job, int worker) noexcept nogil:
     # All of them, before the first backward pass of a job.
-    cdef Py_ssize_t item = next_item(&job.items)
-    while item < job.slice_count:
+    cdef Py_ssize_t item = take(job, &job.items, job.slice_count, worker)
+    while item >= 0:
         transpose_slice(job, &job.slices[item])
-        item = next_item(&job.items)
+        item = take(job, &job.items, job.slice_count, worker)
     meet(&job.gathering, &job.items)
 
 
@@ -128,6 +142,7 @@ cdef void train_slice(Job* job, const Slice* slice, Py_ssize_t batch, Py_ssize_t
     if o.rule == SGD and o.momentum == 0 and o.decay == 0 and batch == 1 and job.net.op[slice.op].kind == DENSE:
         descend_online(job, slice, <real>rate)
     else:
+        prefetch_transposed(w, slice)
         weight_gradient(&job.net, slice.op, slice.start, slice.stop, batch, slots_of(&job.net, batch))
         update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients,
                w.offset + slice.start * w.columns, w.offset + slice.stop * w.columns)
@@ -137,23 +152,23 @@ cdef void train_slice(Job* job, const Slice* slice, Py_ssize_t batch, Py_ssize_t
 cdef void train_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef Py_ssize_t step, position, batch, item, group
-    transpose_weights(job)
+    transpose_weights(job, worker)
     for step in range(job.batches):
         position = job.first + step * job.batch
         batch = job.batch if job.samples - position >= job.batch else job.samples - position
-        item = next_item(&job.items)
-        while item < slots_of(&job.net, batch):
+        item = take(job, &job.items, slots_of(&job.net, batch), worker)
+        while item >= 0:
             train_slot(job, worker, item, position, batch, scramble(job.seed + <uint64_t>position))
-            item = next_item(&job.items)
+            item = take(job, &job.items, slots_of(&job.net, batch), worker)
         meet(&job.gathering, &job.slice_items)
         if worker == 0:
             for group in range(groups_of(&job.net, batch)):
                 job.records[2 * step] += job.losses[group]
                 job.records[2 * step + 1] += job.hits[group]
-        item = next_item(&job.slice_items)
-        while item < job.slice_count:
+        item = take(job, &job.slice_items, job.slice_count, worker)
+        while item >= 0:
             train_slice(job, &job.slices[item], batch, step)
-            item = next_item(&job.slice_items)
+            item = take(job, &job.slice_items, job.slice_count, worker)
         meet(&job.gathering, &job.items)
 
 
@@ -162,15 +177,16 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
     cdef const Tensor* t = &job.net.tensor[job.net.count]
     cdef Py_ssize_t groups = groups_of(&job.net, job.samples)
     cdef Py_ssize_t i, row, n
-    cdef Py_ssize_t item = next_item(&job.items)
-    while item < groups:
+    cdef Py_ssize_t item = take(job, &job.items, groups, worker)
+    while item >= 0:
         row = job.samples * item // groups
         n = job.samples * (item + 1) // groups - row
         gather(job, worker, row, row, n)
         forward_group(&job.net, worker, row, n, scramble(job.seed))
         for i in range(n):
-            channels_first(t.value + (first_row(&job.net, t, worker, row) + i) * t.stride, job.out + (row + i) * t.size, job.out_channels, job.out_pixels)
-        item = next_item(&job.items)
+            channels_first(t.value + (first_row(&job.net, t, worker, row) + i) * t.stride, job.out + (row + i) * t.size,
+                           job.out_channels, job.out_pixels)
+        item = take(job, &job.items, groups, worker)
 
 
 cdef void backward_worker(void* context, int worker) noexcept nogil:
@@ -181,9 +197,9 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
     cdef Py_ssize_t groups = groups_of(&job.net, job.samples)
     cdef Py_ssize_t slots = slots_of(&job.net, job.samples)
     cdef Py_ssize_t i, row, n, group, item
-    transpose_weights(job)
-    item = next_item(&job.items)
-    while item < slots:
+    transpose_weights(job, worker)
+    item = take(job, &job.items, slots, worker)
+    while item >= 0:
         memset(job.net.slots + item * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
         for group in range(groups * item // slots, groups * (item + 1) // slots):
             row = job.samples * group // groups
@@ -193,9 +209,9 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
             backward_group(&job.net, worker, item, row, n, scramble(job.seed))
             for i in range(row, row + n):
                 channels_first(t.gradient + i * t.stride, job.out + i * t.size, job.channels, job.pixels)
-        item = next_item(&job.items)
+        item = take(job, &job.items, slots, worker)
     meet(&job.gathering, &job.slice_items)
-    item = next_item(&job.slice_items)
-    while item < job.slice_count:
+    item = take(job, &job.slice_items, job.slice_count, worker)
+    while item >= 0:
         weight_gradient(&job.net, job.slices[item].op, job.slices[item].start, job.slices[item].stop, job.samples, slots)
-        item = next_item(&job.slice_items)
+        item = take(job, &job.slice_items, job.slice_count, worker)

@@ -212,7 +212,7 @@ cdef void weight_gradient(const Network* net, int k, Py_ssize_t start, Py_ssize_
     if net.op[k].kind == DENSE:
         if start < w.rows:
             dense_weight_gradient(w, net.zeros, source.value, source.stride, target.gradient, target.stride, batch,
-                                  start, stop if stop < w.rows else w.rows, net.gradients)
+                                  start, stop if stop < w.rows else w.rows, net.gradients, net.parameters)
         if stop > w.rows:
             memset(net.gradients + w.bias, 0, w.columns * sizeof(real))
             sum_rows(target.gradient, target.stride, batch, w.columns, net.gradients + w.bias)

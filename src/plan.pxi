@@ -142,14 +142,15 @@ cdef class Plan:
             return
         self._choose_planar(mode)
         self.memory = []
-        self.mode, self.workers, self.capacity = mode, workers, batch
+        self.mode = -1                  # until all of it is there
         for k in range(self.net.count + 1):
             t = &self.tensor[k]
             t.needs_gradient = mode == HOLDING or t.after_weights
             t.wide = mode == HOLDING or (mode == TRAINING and self._is_flat(k))
             rows = batch if t.wide else workers * self.net.group
             t.value = self._reserve(rows * t.stride)
-            t.gradient = self._reserve(rows * t.stride) if mode == HOLDING or (mode == TRAINING and (t.needs_gradient or k == self.net.count)) else NULL
+            held = mode == HOLDING or (mode == TRAINING and (t.needs_gradient or k == self.net.count))
+            t.gradient = self._reserve(rows * t.stride) if held else NULL
             widest = max(widest, t.stride)
             if k < self.net.count:
                 op = &self.op[k]
@@ -159,7 +160,9 @@ cdef class Plan:
                 if op.kind == DENSE and far_apart(&op.matrix):
                     fields = max(fields, 3 * VEC_LANES * op.matrix.rows)
                 if op.matrix.columns:
-                    op.matrix.transposed = self._reserve(op.matrix.columns * op.matrix.segments * op.matrix.padded) if mode != INFERENCE and t.needs_gradient else NULL
+                    held = mode != INFERENCE and t.needs_gradient
+                    rows = op.matrix.columns * op.matrix.segments
+                    op.matrix.transposed = self._reserve(rows * op.matrix.padded) if held else NULL
         for k in range(self.net.count):
             if self.op[k].kind == MAX_POOL:
                 t = &self.tensor[k + 1]
@@ -170,6 +173,7 @@ cdef class Plan:
         self.net.nonzero_stride = widest + 16
         self.net.nonzero = <int*>self._reserve(workers * self.net.nonzero_stride)
         self.net.slots = self._reserve(slots_of(&self.net, batch) * self.net.slot_stride)
+        self.mode, self.workers, self.capacity = mode, workers, batch
 
     cdef _choose_group(self, Py_ssize_t batch):
         # Small enough for the activations of a group to stay in a core's cache, and for eight cores to share a batch;

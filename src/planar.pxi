@@ -19,7 +19,7 @@ cdef void planar_convolution_forward(const Window* g, const Matrix* w, const rea
     q.segments, q.length = g.kh, g.kw
     q.init, q.init_step = biases, row
     q.c_step, q.in_order = g.oh * row, 0
-    q.pack = NULL
+    q.pack, q.next = NULL, NULL
     for i in range(g.oh):
         q.w = x + i * g.sh * g.w
         q.c = y + i * row
@@ -29,6 +29,7 @@ cdef void planar_convolution_forward(const Window* g, const Matrix* w, const rea
 cdef inline void planar_products(const int taps, const int channels, const Window* g, const real* x, const real* dy, real* dw) noexcept nogil:
     # dw[l, o] += sum over pixels of x[i sh, j + l] dy[o, i, j], for the first `taps` l and the first `channels` o.
     cdef vec acc[15]
+    cdef vec image[5]
     cdef vec d
     cdef Py_ssize_t i, j
     cdef Py_ssize_t row = padded(g.ow)
@@ -42,10 +43,12 @@ cdef inline void planar_products(const int taps, const int channels, const Windo
         p = x + i * g.sh * g.w
         q = dy + i * row
         for j from 0 <= j < row by VEC_LANES:
+            for l in range(taps):
+                image[l] = vec_keep(vec_load(p + j + l))
             for o in range(channels):
                 d = vec_load(q + o * g.oh * row + j)
                 for l in range(taps):
-                    acc[l * 3 + o] = acc[l * 3 + o] + d * vec_load(p + j + l)
+                    acc[l * 3 + o] = acc[l * 3 + o] + d * image[l]
     for l in range(taps):
         for o in range(channels):
             dw[l * g.oc + o] += vec_sum(acc[l * 3 + o])
@@ -61,7 +64,7 @@ cdef inline void planar_product_taps(const int channels, Py_ssize_t taps, const 
 
 cdef void planar_weight_gradient(const Window* g, const real* x, const real* dy, real* dw, real* db) noexcept nogil:
     # Adds to dw and db. What lies past the end of a row of dy is zero.
-    cdef Py_ssize_t o, k, l, n, taps
+    cdef Py_ssize_t o, k, l, n, taps, channels
     cdef Py_ssize_t plane = g.oh * padded(g.ow)
     cdef vec total
     for o in range(g.oc):
@@ -74,12 +77,14 @@ cdef void planar_weight_gradient(const Window* g, const real* x, const real* dy,
             taps = g.kw - l if g.kw - l < 5 else 5
             o = 0
             while o < g.oc:
-                if g.oc - o >= 3:
+                channels = g.oc - o if g.oc - o < PRODUCT_CHANNELS else PRODUCT_CHANNELS
+                if channels == 3:
                     planar_product_taps(3, taps, g, x + k * g.w + l, dy + o * plane, dw + (k * g.kw + l) * g.oc + o)
-                    o += 3
+                elif channels == 2:
+                    planar_product_taps(2, taps, g, x + k * g.w + l, dy + o * plane, dw + (k * g.kw + l) * g.oc + o)
                 else:
                     planar_product_taps(1, taps, g, x + k * g.w + l, dy + o * plane, dw + (k * g.kw + l) * g.oc + o)
-                    o += 1
+                o += channels
 
 
 cdef void planar_pool_forward(const Window* g, const real* x, real* y, real* winners) noexcept nogil:

@@ -1,8 +1,8 @@
 /* One SIMD vocabulary for every kernel: GCC/Clang vector types as wide as the target allows.
  *
  * `real` is float, or double with -DFASTDL_DOUBLE. `vec` holds VEC_LANES of them. Loads and stores need no
- * alignment. Tile heights follow from the number of vector registers: accumulators, one row of weights
- * and one broadcast must fit, or the compiler spills.
+ * alignment. Tile heights, and the channels of a planar product, follow from the number of vector registers:
+ * accumulators and operands must fit, or the compiler spills.
  */
 #pragma once
 #include <stdint.h>
@@ -35,13 +35,16 @@ typedef int32_t bits;
 #define TILE_ROWS_1 14
 #define TILE_ROWS_2 14
 #define TILE_ROWS_3 9
+#define PRODUCT_CHANNELS 3
 #elif defined(__AVX2__)
 #define VEC_BYTES 32
+#define PRODUCT_CHANNELS 2
 #define TILE_ROWS_1 14
 #define TILE_ROWS_2 6
 #define TILE_ROWS_3 4
 #else
 #define VEC_BYTES 16
+#define PRODUCT_CHANNELS 2
 #define TILE_ROWS_1 12
 #define TILE_ROWS_2 6
 #define TILE_ROWS_3 4
@@ -70,6 +73,16 @@ INLINE vec vec_load(const real *p) { return *(const vec_unaligned *)p; }
 INLINE void vec_store(real *p, vec v) { *(vec_unaligned *)p = v; }
 INLINE vec vec_set1(real a) { return a - (vec){0}; }
 INLINE vec vec_fma(vec acc, real x, vec w) { return acc + x * w; }
+
+/* Keeps v in a register: the compiler would rather load it again for each use, and loads that cross a cache line cost two. */
+INLINE vec vec_keep(vec v) {
+#if defined(__x86_64__)
+    __asm__("" : "+v"(v));
+#endif
+    return v;
+}
+
+INLINE void prefetch_to_write(const real *p) { __builtin_prefetch(p, 1); }
 
 /* Stores the first n lanes, 0 < n < VEC_LANES, in power-of-two pieces. */
 INLINE void vec_store_first(real *p, vec v, int n) {

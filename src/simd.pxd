@@ -8,6 +8,7 @@ cdef extern from "simd.h" nogil:
     const int TILE_ROWS_1
     const int TILE_ROWS_2
     const int TILE_ROWS_3
+    const int PRODUCT_CHANNELS
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     void vec_store_first(real* p, vec v, int n)
@@ -26,3 +27,5 @@ cdef extern from "simd.h" nogil:
     vec vec_odds(vec a, vec b)
     vec vec_zip_low(vec a, vec b)
     vec vec_zip_high(vec a, vec b)
+    void prefetch_to_write(const real* p)
+    vec vec_keep(vec v)

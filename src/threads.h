@@ -1,5 +1,5 @@
 /* A small pool of POSIX threads: parallel_run calls task(context, worker) once on each of `workers` threads,
- * the caller being worker 0. Inside, workers share work through counters and meet at barriers.
+ * the caller being worker 0. Inside, workers share work items and meet at barriers.
  *
  * Why not OpenMP: its runtime hangs in a forked child that uses it after the parent did, and its barriers spin
  * for milliseconds, which on a machine whose cores are busy elsewhere costs a factor of eight. Here a
@@ -19,15 +19,34 @@ static inline void spin_pause(void) {
 #endif
 }
 
-static inline long next_item(atomic_long *counter) { return atomic_fetch_add_explicit(counter, 1, memory_order_relaxed); }
-static inline void reset_items(atomic_long *counter) { atomic_store_explicit(counter, 0, memory_order_relaxed); }
+/* Work items 0 .. total, of which every worker has a share of its own, the same each time, so that what it wrote last time
+ * is still in its cache; who is through with that helps the others. next_item gives -1 when all are taken. */
+typedef struct {
+    struct { _Alignas(64) atomic_long taken; } share[MAX_WORKERS];
+} work_items;
+
+static inline long next_item(work_items *items, long total, int workers, int worker) {
+    for (int i = 0; i < workers; i++) {
+        int w = worker + i < workers ? worker + i : worker + i - workers;
+        long start = total * w / workers, end = total * (w + 1) / workers;
+        if (start + atomic_load_explicit(&items->share[w].taken, memory_order_relaxed) < end) {
+            long item = start + atomic_fetch_add_explicit(&items->share[w].taken, 1, memory_order_relaxed);
+            if (item < end) return item;
+        }
+    }
+    return -1;
+}
+
+static inline void reset_items(work_items *items, int workers) {
+    for (int w = 0; w < workers; w++) atomic_store_explicit(&items->share[w].taken, 0, memory_order_relaxed);
+}
 
 #ifdef FASTDL_NO_THREADS
 
 typedef struct { int workers; } meeting;
 static inline void meeting_open(meeting *m, int workers) { m->workers = workers; }
 static inline void meeting_close(meeting *m) { (void)m; }
-static inline void meet(meeting *m, atomic_long *reset) { (void)m; if (reset) reset_items(reset); }
+static inline void meet(meeting *m, work_items *reset) { if (reset) reset_items(reset, m->workers); }
 static inline int parallel_available(void) { return 0; }
 static inline void parallel_run(parallel_task task, void *context, int *workers) { *workers = 1; task(context, 0); }
 
@@ -37,7 +56,7 @@ static inline void parallel_run(parallel_task task, void *context, int *workers)
 #include <signal.h>
 #define SPINS 3000
 
-/* A barrier for `workers` threads, reusable: the last to arrive sets a counter back and opens the next round. */
+/* A barrier for `workers` threads, reusable: the last to arrive sets work items back and opens the next round. */
 typedef struct {
     int workers;
     atomic_int arrived;
@@ -61,15 +80,15 @@ static inline void meeting_close(meeting *m) {
     pthread_cond_destroy(&m->opened);
 }
 
-static void meet(meeting *m, atomic_long *reset) {
+static void meet(meeting *m, work_items *reset) {
     if (m->workers == 1) {
-        if (reset) reset_items(reset);
+        if (reset) reset_items(reset, m->workers);
         return;
     }
     unsigned round = atomic_load(&m->round);
     if (atomic_fetch_add(&m->arrived, 1) == m->workers - 1) {
         atomic_store(&m->arrived, 0);
-        if (reset) reset_items(reset);
+        if (reset) reset_items(reset, m->workers);
         atomic_store(&m->round, round + 1);
         if (atomic_load(&m->sleepers)) {
             pthread_mutex_lock(&m->lock);

@@ -1,15 +1,14 @@
 # The thread pool of threads.h, as Cython sees it.
 cdef extern from "threads.h" nogil:
     const int MAX_WORKERS
-    ctypedef struct atomic_long:
+    ctypedef struct work_items:
         pass
     ctypedef struct meeting:
         int workers
     ctypedef void (*parallel_task)(void* context, int worker) noexcept nogil
-    long next_item(atomic_long* counter)
-    void reset_items(atomic_long* counter)
+    long next_item(work_items* items, long total, int workers, int worker)
     void meeting_open(meeting* m, int workers)
     void meeting_close(meeting* m)
-    void meet(meeting* m, atomic_long* reset)
+    void meet(meeting* m, work_items* reset)
     bint parallel_available()
     void parallel_run(parallel_task task, void* context, int* workers)

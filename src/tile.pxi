@@ -32,6 +32,7 @@ cdef struct Product:
     real* c
     Py_ssize_t c_step
     real* pack                # scratch for a panel of w, `length` rows of three vectors, or NULL
+    const real* next          # what is written after c, element for element, or NULL: fetched while c is computed
     bint in_order             # rows of c are compact and may be overrun: what a row spills, the next row overwrites
 
 
@@ -49,6 +50,10 @@ cdef inline void tile(const int rows, const int vectors, const int unit, const P
     for m in range(rows):
         for v in range(vectors):
             acc[m * 3 + v] = vec_load(init + m * q.init_step + v * VEC_LANES)
+    if q.next != NULL:
+        for m in range(rows):
+            for v in range(vectors):
+                prefetch_to_write(q.next + (row + m) * q.c_step + n + v * VEC_LANES)
     for s in range(q.segments):
         for m in range((rows + 2) // 3):
             x[m] = q.x + s * q.x_segment + (row + 3 * m) * step

@@ -1,0 +1,110 @@
+"""``python -m bench``: measure everything, write results.json, and render README.md.
+
+Every contestant's result is compared with the reference before it is timed. Then they take turns, and the median counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+from datetime import date
+from pathlib import Path
+from statistics import median
+from time import perf_counter, sleep
+
+import numpy as np
+
+import fastdl
+
+from . import footprint, report, work
+from .contestant import NAMES, Contestant
+from .object_model import Network
+
+HERE = Path(__file__).parent
+REST = 0.05  # seconds between turns, for the last one's threads to go to sleep
+
+
+def measure(names: list[str], repeats: int) -> dict[str, object]:
+    """Run the works of these names with every contestant there is."""
+    contestants = [Contestant(name) for name in NAMES]
+    ours = contestants[0]
+    cores = fastdl.get_num_threads()
+    rows = {}
+    for name in names:
+        item = work.WORK[name]
+        threads = min(item.threads, cores)
+        able = [c for c in contestants if name in c.works]
+        for contestant in able:
+            check = np.ravel(contestant.ask(name, threads))
+            np.testing.assert_allclose(check, item.result().ravel(), rtol=0, atol=2e-3, err_msg=contestant.name)
+        times: dict[str, list[float]] = {c.name: [] for c in able}
+        peaks = []
+        for _ in range(repeats):
+            peaks.append(ours.ask("peak", threads))
+            for contestant in able:
+                sleep(REST)
+                times[contestant.name].append(contestant.ask(name, threads))
+        seconds = {c: median(t) for c, t in times.items()}
+        rows[name] = {"seconds": seconds, "all": times, "peak": median(peaks), "threads": threads}
+        print(name, {c: f"{t * work.SCALE[item.unit]:.4g}" for c, t in seconds.items()}, item.unit, flush=True)
+    ours.ask("predict_overhead", 1)
+    overhead = median(ours.ask("predict_overhead", 1) for _ in range(5))
+    versions = {c.name: c.version for c in contestants}
+    for contestant in contestants:
+        contestant.close()
+    return {"rows": rows, "versions": versions, "predict_overhead": overhead}
+
+
+def object_model_seconds(samples: int = 20) -> float:
+    """Seconds that one object per neuron would need for 60,000 samples, from a few."""
+    net = Network([784, 300, 10])
+    x, targets = work.mnist()[0][:samples].reshape(samples, -1).tolist(), work.mlp_targets()[:samples].tolist()
+    start = perf_counter()
+    for sample, target in zip(x, targets, strict=True):
+        net.train_one_sample(sample, target, 0.3)
+    return (perf_counter() - start) / samples * 60_000
+
+
+def machine() -> dict[str, object]:
+    """Say where and with what it was measured."""
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout
+    return {
+        "cpu": cpu or platform.processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "instruction set": f"x86-64-{fastdl._core.isa}",
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "commit": commit.strip(),
+        "date": date.today().isoformat(),
+    }
+
+
+def main() -> None:
+    """Measure and render, or render alone."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=work.WORK, help="these rows; nothing is written")
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--render", action="store_true", help="render README.md from results.json alone")
+    options = parser.parse_args()
+    if not options.render:
+        results = measure(options.only or list(work.WORK), options.repeats)
+        if options.only:
+            return
+        results |= {
+            "machine": machine(),
+            "repeats": options.repeats,
+            "object_model": object_model_seconds(),
+            "peak_memory": footprint.peak_memory(),
+            "installed_size": footprint.installed_size(),
+            "import_time": footprint.import_time(),
+        }
+        (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    report.render(HERE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Ours, through the interface that users have."""
+
+import numpy as np
+
+import fastdl
+from bench import work
+from fastdl import Sequential, layers, models
+from fastdl.optimizers import SGD
+
+VERSION = fastdl.__version__
+
+
+def _load(net, start):
+    with_parameters = [layer for layer in net.layers if layer.params]
+    for layer, (weight, bias) in zip(with_parameters, start, strict=True):
+        layer.params["weight"][...] = weight
+        layer.params["bias"][...] = bias
+    return net
+
+
+def _training(make, x, y, batch, optimizer, loss, samples, threads):
+    fastdl.set_num_threads(threads)
+    net = make()
+    steps = work.CHECKED_STEPS * batch
+    net.fit(x[:steps], y[:steps], batch_size=batch, optimizer=optimizer, loss=loss, shuffle=False, verbose=0)
+    check = net.predict(x[:64])
+    net = make()
+    x, y = x[:samples], y[:samples]
+
+    def run():
+        fastdl.set_num_threads(threads)
+        net.fit(x, y, batch_size=batch, optimizer=optimizer, loss=loss, verbose=0)
+
+    return check, run, samples / 60_000
+
+
+def _lenet():
+    return _load(models.lenet5(seed=0), work.lenet_start())
+
+
+def _mlp():
+    return _load(models.mlp(input_shape=(1, 28, 28), seed=0), work.mlp_start())
+
+
+def lenet_64(threads):
+    return _training(_lenet, *work.mnist(), 64, SGD(work.RATE, momentum=work.MOMENTUM), "cross_entropy", 60_000, threads)
+
+
+lenet_64_one_thread = lenet_64
+
+
+def lenet_1(threads):
+    return _training(_lenet, *work.mnist(), 1, SGD(work.RATE), "cross_entropy", 20_000, threads)
+
+
+def mlp_128(threads):
+    return _training(_mlp, work.mnist()[0], work.mlp_targets(), 128, SGD(work.RATE), "squared_error", 60_000, threads)
+
+
+def mlp_1(threads):
+    return _training(_mlp, work.mnist()[0], work.mlp_targets(), 1, SGD(work.RATE), "squared_error", 60_000, threads)
+
+
+def convolution_lenet(threads):
+    core = fastdl._core.load("float32")
+    _, x, weight, y = core.convolution_probe(6, 14, 14, 16, 5, 5, 1)
+    reference = work.reference.cross_correlate2d(
+        x.transpose(2, 0, 1)[None].astype(float), weight.transpose(3, 2, 0, 1).astype(float), 0.0, (1, 1), (0, 0)
+    )
+    np.testing.assert_allclose(y.transpose(2, 0, 1)[None], reference, atol=1e-4)
+    return np.zeros(0), lambda: core.convolution_probe(6, 14, 14, 16, 5, 5, 50_000), 50_000
+
+
+def _predict(samples):
+    def prepare(threads):
+        fastdl.set_num_threads(threads)
+        net, x = _lenet(), work.mnist()[0][:samples].copy()
+        calls = max(10, 20_000 // samples)
+
+        def run():
+            fastdl.set_num_threads(threads)
+            for _ in range(calls):
+                net.predict(x)
+
+        return net.predict(x), run, calls
+
+    return prepare
+
+
+predict_1, predict_64, predict_1000 = map(_predict, (1, 64, 1000))
+
+
+def predict_overhead(threads):
+    """A network of one unit: nothing but the call."""
+    net, x = Sequential([layers.Dense(1)], input_shape=1), np.ones((1, 1), "float32")
+
+    def run():
+        for _ in range(10_000):
+            net.predict(x)
+
+    return np.zeros(0), run, 10_000
+
+
+def _layer(layer, shape, data, threads):
+    fastdl.set_num_threads(threads)
+    x, weight, dy = data
+    layer.build(shape, seed=0)
+    layer.params["weight"][...] = weight
+    layer.params["bias"][...] = 0
+
+    def once():
+        fastdl.set_num_threads(threads)
+        return layer.forward(x), layer.backward(dy), layer.grads["weight"]
+
+    def run():
+        for _ in range(5):
+            once()
+
+    return work.digest(*once()), run, 5
+
+
+def convolution_64(threads):
+    return _layer(layers.Conv2D(64, 3, padding=1), (64, 32, 32), work.convolution_data(), threads)
+
+
+def dense_1024(threads):
+    return _layer(layers.Dense(1024), 1024, work.dense_data(), threads)
+
+
+def peak(threads):
+    """GFLOP/s of nothing but fused multiply-adds."""
+    return fastdl._core.load("float32").fma_peak(threads, 0.2)

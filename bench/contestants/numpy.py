@@ -1,0 +1,46 @@
+"""NumPy, whose products are OpenBLAS's."""
+
+import numpy as np
+
+from bench import work
+
+VERSION = np.__version__
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def mlp_128(threads):
+    x, targets = work.mnist()[0].reshape(-1, 784), work.mlp_targets()
+
+    def fit(p, samples):
+        (w1, b1), (w2, b2) = p
+        for i in range(0, samples, 128):
+            a, t = x[i : i + 128], targets[i : i + 128]
+            h = _sigmoid(a @ w1.T + b1)
+            y = _sigmoid(h @ w2.T + b2)
+            d2 = (y - t) * y * (1 - y) * np.float32(work.RATE / len(a))
+            d1 = (d2 @ w2) * h * (1 - h)
+            w2 -= d2.T @ h
+            b2 -= d2.sum(axis=0)
+            w1 -= d1.T @ a
+            b1 -= d1.sum(axis=0)
+
+    p = work.mlp_start()
+    fit(p, work.CHECKED_STEPS * 128)
+    check = _sigmoid(_sigmoid(x[:64] @ p[0][0].T + p[0][1]) @ p[1][0].T + p[1][1])
+    return check, lambda: fit(p, 60_000), 1
+
+
+def dense_1024(threads):
+    x, weight, dy = work.dense_data()
+
+    def once():
+        return x @ weight.T, dy @ weight, dy.T @ x
+
+    def run():
+        for _ in range(10):
+            once()
+
+    return work.digest(*once()), run, 10

@@ -1,0 +1,59 @@
+"""ONNX Runtime: LeNet-5 as one graph, which it optimises; on one thread where that is faster."""
+
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from bench import work
+
+VERSION = onnxruntime.__version__
+
+
+def _graph():
+    start = work.lenet_start()
+    constants, nodes, x = [], [], "x"
+
+    def node(kind, inputs, **attributes):
+        nonlocal x
+        nodes.append(helper.make_node(kind, [x, *inputs], [f"t{len(nodes)}"], **attributes))
+        x = f"t{len(nodes) - 1}"
+
+    for i, (weight, bias) in enumerate(start):
+        names = [f"w{i}", f"b{i}"]
+        constants += [numpy_helper.from_array(a, n) for a, n in zip((weight, bias), names, strict=True)]
+        if weight.ndim == 4:
+            node("Conv", names, pads=[2 * (i == 0)] * 4)
+            node("Relu", [])
+            node("MaxPool", [], kernel_shape=[2, 2], strides=[2, 2])
+        else:
+            if i == 2:
+                node("Flatten", [])
+            node("Gemm", names, transB=1)
+            if i < 4:
+                node("Relu", [])
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
+        for name, shape in (("x", [1, 28, 28]), (x, [10]))
+    ]
+    graph = helper.make_graph(nodes, "lenet5", ends[:1], ends[1:], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return model.SerializeToString()
+
+
+def _predict(samples):
+    def prepare(threads):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads if samples > 1 else 1
+        session = onnxruntime.InferenceSession(_graph(), options, providers=["CPUExecutionProvider"])
+        feed = {"x": work.mnist()[0][:samples].copy()}
+        calls = max(10, 20_000 // samples)
+
+        def run():
+            for _ in range(calls):
+                session.run(None, feed)
+
+        return session.run(None, feed)[0], run, calls
+
+    return prepare
+
+
+predict_1, predict_64, predict_1000 = map(_predict, (1, 64, 1000))

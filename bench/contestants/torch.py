@@ -1,0 +1,138 @@
+"""PyTorch: data in memory, channels last where that is faster, no gradient where none is needed."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from bench import work
+
+VERSION = torch.__version__
+
+
+def _load(net, start):
+    with torch.no_grad():
+        weighted = [layer for layer in net if hasattr(layer, "weight")]
+        for layer, (weight, bias) in zip(weighted, start, strict=True):
+            layer.weight.copy_(torch.from_numpy(weight))
+            layer.bias.copy_(torch.from_numpy(bias))
+    return net
+
+
+def _lenet():
+    net = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )  # fmt: skip
+    return _load(net, work.lenet_start())
+
+
+def _mlp():
+    return _load(
+        nn.Sequential(nn.Linear(784, 300), nn.Sigmoid(), nn.Linear(300, 10), nn.Sigmoid()), work.mlp_start()
+    )
+
+
+def _half_squares(y, target):
+    return 0.5 * F.mse_loss(y, target, reduction="sum") / len(y)
+
+
+def _training(make, x, y, batch, momentum, loss, samples, threads):
+    def fit(net, optimizer, samples):
+        for i in range(0, samples, batch):
+            optimizer.zero_grad()
+            loss(net(x[i : i + batch]), y[i : i + batch]).backward()
+            optimizer.step()
+
+    def new():
+        net = make()
+        return net, torch.optim.SGD(net.parameters(), work.RATE, momentum=momentum)
+
+    torch.set_num_threads(threads)
+    net, optimizer = new()
+    fit(net, optimizer, work.CHECKED_STEPS * batch)
+    with torch.no_grad():
+        check = net(x[:64]).numpy()
+    net, optimizer = new()
+
+    def run():
+        torch.set_num_threads(threads)
+        fit(net, optimizer, samples)
+
+    return check, run, samples / 60_000
+
+
+def _mnist():
+    x, y = work.mnist()
+    return torch.from_numpy(x), torch.from_numpy(y)
+
+
+def lenet_64(threads):
+    return _training(_lenet, *_mnist(), 64, work.MOMENTUM, F.cross_entropy, 12_800, threads)
+
+
+def lenet_1(threads):
+    return _training(_lenet, *_mnist(), 1, 0.0, F.cross_entropy, 1000, threads)
+
+
+def _mlp_data():
+    return torch.from_numpy(work.mnist()[0].reshape(-1, 784)), torch.from_numpy(work.mlp_targets())
+
+
+def mlp_128(threads):
+    return _training(_mlp, *_mlp_data(), 128, 0.0, _half_squares, 60_000, threads)
+
+
+def mlp_1(threads):
+    return _training(_mlp, *_mlp_data(), 1, 0.0, _half_squares, 2000, threads)
+
+
+def _predict(samples):
+    def prepare(threads):
+        net, x = _lenet().eval(), _mnist()[0][:samples].clone()
+        calls = max(5, 2000 // samples)
+
+        @torch.inference_mode()
+        def run():
+            torch.set_num_threads(threads if samples > 1 else 1)
+            for _ in range(calls):
+                net(x)
+
+        with torch.inference_mode():
+            return net(x).numpy(), run, calls
+
+    return prepare
+
+
+predict_1, predict_64, predict_1000 = map(_predict, (1, 64, 1000))
+
+
+def _layer(layer, data, threads):
+    x, weight, dy = map(torch.from_numpy, data)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.zero_()
+    if x.ndim == 4:
+        layer = layer.to(memory_format=torch.channels_last)
+        x, dy = (a.contiguous(memory_format=torch.channels_last) for a in (x, dy))
+    x.requires_grad_()
+
+    def once():
+        torch.set_num_threads(threads)
+        x.grad = layer.weight.grad = layer.bias.grad = None
+        y = layer(x)
+        y.backward(dy)
+        return y.detach().numpy(), x.grad.numpy(), layer.weight.grad.numpy()
+
+    def run():
+        for _ in range(5):
+            once()
+
+    return work.digest(*once()), run, 5
+
+
+def convolution_64(threads):
+    return _layer(nn.Conv2d(64, 64, 3, padding=1), work.convolution_data(), threads)
+
+
+def dense_1024(threads):
+    return _layer(nn.Linear(1024, 1024), work.dense_data(), threads)

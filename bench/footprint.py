@@ -1,0 +1,42 @@
+"""What fastdl takes besides time: memory, room on the disk, and a moment to import."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import fastdl
+
+_PEAK = """
+import resource, sys
+from fastdl.cli import main
+main(["train", "lenet5", "--epochs", "1"])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+
+def peak_memory() -> float:
+    """Megabytes at the highest of ``fastdl train lenet5``."""
+    done = subprocess.run([sys.executable, "-c", _PEAK], capture_output=True, text=True, check=True)
+    return int(done.stderr.split()[-1]) / 1024
+
+
+def installed_size() -> float:
+    """Megabytes of the package's files without MNIST's."""
+    root = Path(fastdl.__file__).parent
+    files = (p for p in root.rglob("*") if p.is_file() and p.parent.name not in ("data", "__pycache__"))
+    return sum(p.stat().st_size for p in files) / 1e6
+
+
+def import_time(repeats: int = 15) -> float:
+    """Milliseconds that ``import fastdl`` takes over ``import numpy``."""
+    times: dict[str, list[float]] = {"numpy": [], "fastdl": []}
+    for _ in range(repeats):
+        for name, spent in times.items():
+            start = perf_counter()
+            subprocess.run([sys.executable, "-c", f"import {name}"], check=True)
+            spent.append(perf_counter() - start)
+    return (statistics.median(times["fastdl"]) - statistics.median(times["numpy"])) * 1e3

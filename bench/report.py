@@ -1,0 +1,95 @@
+"""Turns results.json and accuracy.json into README.md."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from . import work
+
+_HEAD = """# Benchmarks
+
+Rendered by `python -m bench`; do not edit. `pytest bench` runs fastdl's own rows under pytest-benchmark,
+`python -m bench.accuracy` trains what the accuracy tables tell.
+
+"""
+_METHOD = """
+## Method
+
+Every contestant starts from the same weights, takes three steps (or one call), and must agree with the slow NumPy
+reference of `tests/reference.py` before it is timed. Each lives in a process of its own and keeps its data in memory; they
+take turns, and the median of {repeats} turns counts. The peak is what fused multiply-adds on registers alone reach on the same
+number of threads, measured in every turn. Operations are the useful ones: padded lanes and what is computed twice do
+not count. PyTorch runs in `channels_last` where that is faster, and on one thread at batch 1; JAX compiles whole steps
+and donates its buffers, and for the MLP runs a whole epoch in one `lax.scan`; ONNX Runtime runs batch 1 on one thread, where it is
+faster. The object model of article 3 is timed on 20 samples and extrapolated. Slow peers train on fewer than 60,000 samples,
+scaled.
+"""
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _speed_table(results: dict[str, Any]) -> str:
+    names = ["fastdl", *(n for n, v in results["versions"].items() if v and n != "fastdl")]
+    lines = [
+        "| work | unit | threads | " + " | ".join(names) + " | best peer / fastdl | of peak | to reach |",
+        "| --- " * (len(names) + 6) + "|",
+    ]
+    for name, row in results["rows"].items():
+        item = work.WORK[name]
+        seconds = row["seconds"]
+        cells = [_number(seconds[n] * work.SCALE[item.unit]) if n in seconds else "" for n in names]
+        cells[0] = f"**{cells[0]}**"
+        peers = [t for n, t in seconds.items() if n != "fastdl"]
+        ratio = f"{min(peers) / seconds['fastdl']:.1f}" if peers else ""
+        share = f"{item.flop / seconds['fastdl'] / 1e9 / row['peak']:.0%}"
+        lines.append(
+            f"| {item.title} | {item.unit} | {row['threads']} | {' | '.join(cells)} | {ratio} | {share} | {item.target} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _other_figures(results: dict[str, Any]) -> str:
+    rows = results["rows"]
+    two, one = (rows[n]["seconds"]["fastdl"] for n in ("lenet_64", "lenet_64_one_thread"))
+    mlp = rows["mlp_1"]["seconds"]["fastdl"]
+    peaks = rows["lenet_64_one_thread"]["peak"], rows["lenet_64"]["peak"]
+    return f"""
+| what | measured | to reach |
+| --- | --- | --- |
+| peak of fused multiply-adds, one and two threads | {peaks[0]:.0f} and {peaks[1]:.0f} GFLOP/s | |
+| one object per neuron (article 3), MLP batch 1, 60,000 samples | {results["object_model"]:,.0f} s, {results["object_model"] / mlp:,.0f} times fastdl's | 5,000 times |
+| second thread, LeNet-5 batch 64 | {one / two:.2f} times one thread | 1.8 |
+| one call of `predict`, network of one unit | {results["predict_overhead"] * 1e6:.1f} us | |
+| peak memory of `fastdl train lenet5` | {results["peak_memory"]:.0f} MB | under 400 MB |
+| installed size without MNIST | {results["installed_size"]:.1f} MB | under 10 MB |
+| `import fastdl` over `import numpy` | {results["import_time"]:.0f} ms | under 30 ms |
+"""  # noqa: E501
+
+
+def _accuracy(path: Path) -> str:
+    if not path.exists():
+        return ""
+    found = json.loads(path.read_text())
+    text = "\n## Accuracy\n\n" + found["text"] + "\n\n| recipe | epochs | median | all seeds |\n| --- | --- | --- | --- |\n"
+    for run in found["runs"]:
+        seeds = ", ".join(f"{a:.2%}" for a in run["accuracy"])
+        text += f"| {run['recipe']} | {run['epochs']} | **{median(run['accuracy']):.2%}** | {seeds} |\n"
+    return text
+
+
+def render(folder: Path) -> None:
+    """Write README.md beside the results."""
+    results = json.loads((folder / "results.json").read_text())
+    where = results["machine"]
+    versions = ", ".join(f"{n} {v or 'not installed'}" for n, v in results["versions"].items())
+    head = (
+        f"Measured on {where['date']} at commit {where['commit']}: {where['cpu']}, {where['cores']} cores, "
+        f"{where['instruction set']}, {where['system']}, Python {where['python']}; {versions}.\n\n"
+    )
+    text = _HEAD + head + _speed_table(results) + _other_figures(results) + _accuracy(folder / "accuracy.json")
+    (folder / "README.md").write_text(text + _METHOD.format(repeats=results["repeats"]))

@@ -1,0 +1,22 @@
+"""Kernels and models of fastdl under pytest-benchmark: each result is checked, then timed."""
+
+import numpy as np
+import pytest
+
+import fastdl
+from bench import work
+from bench.contestants import fastdl as ours
+
+
+@pytest.mark.parametrize("name", [name for name in work.WORK if hasattr(ours, name)])
+def test_speed(name, benchmark):
+    item = work.WORK[name]
+    threads = min(item.threads, fastdl.get_num_threads())
+    check, run, share = getattr(ours, name)(threads)
+    np.testing.assert_allclose(np.ravel(check), item.result().ravel(), rtol=0, atol=2e-3)
+    benchmark.pedantic(run, rounds=3, warmup_rounds=1)
+    seconds = benchmark.stats.stats.median / share
+    benchmark.extra_info["unit"] = item.unit
+    benchmark.extra_info["value"] = seconds * work.SCALE[item.unit]
+    benchmark.extra_info["GFLOP/s"] = item.flop / seconds / 1e9
+    benchmark.extra_info["of peak"] = item.flop / seconds / 1e9 / ours.peak(threads)
