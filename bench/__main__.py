@@ -1,6 +1,7 @@
 """``python -m bench``: measure everything, write results.json, and render README.md.
 
-Every contestant's result is compared with the reference before it is timed. Then they take turns, and the median counts.
+Every contestant's result is compared with the reference before it is timed. Then they take turns, and the median
+counts.
 """
 
 from __future__ import annotations
@@ -68,9 +69,13 @@ def object_model_seconds(samples: int = 20) -> float:
     return (perf_counter() - start) / samples * 60_000
 
 
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
 def machine() -> dict[str, object]:
     """Say where and with what it was measured."""
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
+    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout
     return {
         "cpu": cpu or platform.processor(),

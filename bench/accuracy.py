@@ -1,7 +1,7 @@
 """``python -m bench.accuracy``: train the recipes over ten seeds and write accuracy.json.
 
-With ``--validation`` the last 5,000 training images are held out and measured instead: for choosing a recipe. The test set
-is for the report alone.
+With ``--validation`` the last 5,000 training images are held out and measured instead: for choosing a recipe. The
+test set is for the report alone.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from statistics import median
 
 from fastdl import datasets, recipes
 
-TEXT = """Test accuracy on MNIST after training by `fastdl.recipes`, which `fastdl train` follows: ten seeds, all 60,000 training
-images. The recipe was chosen on 5,000 held-out training images (`python -m bench.accuracy --validation`)."""
+TEXT = """Test accuracy on MNIST after training by `fastdl.recipes`, which `fastdl train` follows: ten seeds, all 60,000
+training images. The recipe was chosen on 5,000 held-out training images (`python -m bench.accuracy --validation`)."""
 RUNS = (("lenet5", 10), ("lenet5", 2), ("mlp", 10))
 
 

@@ -18,14 +18,14 @@ Rendered by `python -m bench`; do not edit. `pytest bench` runs fastdl's own row
 _METHOD = """
 ## Method
 
-Every contestant starts from the same weights, takes three steps (or one call), and must agree with the slow NumPy
-reference of `tests/reference.py` before it is timed. Each lives in a process of its own and keeps its data in memory; they
-take turns, and the median of {repeats} turns counts. The peak is what fused multiply-adds on registers alone reach on the same
-number of threads, measured in every turn. Operations are the useful ones: padded lanes and what is computed twice do
-not count. PyTorch runs in `channels_last` where that is faster, and on one thread at batch 1; JAX compiles whole steps
-and donates its buffers, and for the MLP runs a whole epoch in one `lax.scan`; ONNX Runtime runs batch 1 on one thread, where it is
-faster. The object model of article 3 is timed on 20 samples and extrapolated. Slow peers train on fewer than 60,000 samples,
-scaled.
+Every contestant starts from the same weights, takes three steps (or one call), and must agree with the slow
+NumPy reference of `tests/reference.py` before it is timed. Each lives in a process of its own and keeps its
+data in memory; they take turns, and the median of {repeats} turns counts. The peak is what fused multiply-adds
+on registers alone reach on the same number of threads, measured in every turn. Operations are the useful ones:
+padded lanes and what is computed twice do not count. PyTorch runs in `channels_last` where that is faster, and
+on one thread at batch 1; JAX compiles whole steps and donates its buffers, and for the MLP runs a whole epoch
+in one `lax.scan`; ONNX Runtime runs batch 1 on one thread, where it is faster. The object model of article 3 is
+timed on 20 samples and extrapolated. Slow peers train on fewer than 60,000 samples, scaled.
 """
 
 
@@ -47,9 +47,8 @@ def _speed_table(results: dict[str, Any]) -> str:
         peers = [t for n, t in seconds.items() if n != "fastdl"]
         ratio = f"{min(peers) / seconds['fastdl']:.1f}" if peers else ""
         share = f"{item.flop / seconds['fastdl'] / 1e9 / row['peak']:.0%}"
-        lines.append(
-            f"| {item.title} | {item.unit} | {row['threads']} | {' | '.join(cells)} | {ratio} | {share} | {item.target} |"
-        )
+        line = [item.title, item.unit, str(row["threads"]), *cells, ratio, share, item.target]
+        lines.append(f"| {' | '.join(line)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -75,7 +74,11 @@ def _accuracy(path: Path) -> str:
     if not path.exists():
         return ""
     found = json.loads(path.read_text())
-    text = "\n## Accuracy\n\n" + found["text"] + "\n\n| recipe | epochs | median | all seeds |\n| --- | --- | --- | --- |\n"
+    text = (
+        "\n## Accuracy\n\n"
+        + found["text"]
+        + "\n\n| recipe | epochs | median | all seeds |\n| --- | --- | --- | --- |\n"
+    )
     for run in found["runs"]:
         seeds = ", ".join(f"{a:.2%}" for a in run["accuracy"])
         text += f"| {run['recipe']} | {run['epochs']} | **{median(run['accuracy']):.2%}** | {seeds} |\n"

@@ -8,10 +8,11 @@
 # an MNIST image) are skipped, and only the weights that matter are read.
 
 cdef struct Matrix:
-    # A layer's weights inside the flat parameter vector, `rows` by `columns`, and their transposed copy
-    # (columns, segments, padded), where row r is element r % length of segment r // length.
+    # A layer's weights inside the flat parameter vector, `rows` by `columns`, and their transposed copies
+    # (columns, segments, padded), one a worker, where row r is element r % length of segment r // length.
     Py_ssize_t offset, bias, rows, columns, segments, length, padded
     real* transposed
+    Py_ssize_t transposed_stride
 
 
 cdef inline bint far_apart(const Matrix* w) noexcept nogil:
@@ -19,16 +20,11 @@ cdef inline bint far_apart(const Matrix* w) noexcept nogil:
     return w.rows >= 64 and w.columns * sizeof(real) % 1024 == 0
 
 
-cdef void transpose_rows(const Matrix* w, const real* parameters, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    # Rows start to stop of the weights, segment by segment.
-    cdef Py_ssize_t segment, end
-    while start < stop:
-        segment = start // w.length
-        end = (segment + 1) * w.length
-        end = end if end < stop else stop
-        transpose(parameters + w.offset + start * w.columns, w.columns,
-                  w.transposed + segment * w.padded + start % w.length, w.segments * w.padded, end - start, w.columns)
-        start = end
+cdef void transpose_matrix(const Matrix* w, const real* parameters, real* transposed) noexcept nogil:
+    cdef Py_ssize_t s
+    for s in range(w.segments):
+        transpose(parameters + w.offset + s * w.length * w.columns, w.columns,
+                  transposed + s * w.padded, w.segments * w.padded, w.length, w.columns)
 
 
 cdef inline void sparse_panel(const int vectors, const real* x, const int* nonzero, Py_ssize_t count, const real* w,
@@ -101,11 +97,11 @@ cdef void dense_forward(const Matrix* w, const real* parameters, const real* x, 
     multiply(&q, samples, w.columns)
 
 
-cdef void dense_input_gradient(const Matrix* w, const real* zeros, const real* dy, Py_ssize_t dy_step, real* dx,
+cdef void dense_input_gradient(const Matrix* w, const real* transposed, const real* zeros, const real* dy, Py_ssize_t dy_step, real* dx,
                                Py_ssize_t dx_step, Py_ssize_t samples) noexcept nogil:
     cdef Product q
     q.x, q.row_step, q.x_segment, q.x_step = dy, dy_step, 0, 1
-    q.w, q.w_segment, q.w_step = w.transposed, 0, w.padded
+    q.w, q.w_segment, q.w_step = transposed, 0, w.padded
     q.segments, q.length = 1, w.columns
     q.init, q.init_step = zeros, 0
     q.c, q.c_step, q.in_order = dx, dx_step, 0

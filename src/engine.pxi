@@ -99,31 +99,6 @@ cdef void train_slot(Job* job, int worker, Py_ssize_t slot, Py_ssize_t position,
         backward_group(&job.net, worker, slot, row, n, draw)
 
 
-cdef void transpose_slice(Job* job, const Slice* slice) noexcept nogil:
-    cdef const Matrix* w = &job.net.op[slice.op].matrix
-    if w.transposed != NULL and (job.net.has_transposed or job.net.op[slice.op].kind == CONVOLUTION):
-        transpose_rows(w, job.net.parameters, slice.start, slice.stop if slice.stop < w.rows else w.rows)
-
-
-cdef void prefetch_transposed(const Matrix* w, const Slice* slice) noexcept nogil:
-    # The lines that transpose_slice will write: other cores have read them, and giving them up takes a while.
-    cdef Py_ssize_t o, r
-    if w.transposed == NULL or w.segments > 1:
-        return
-    for o in range(w.columns):
-        for r from slice.start <= r < slice.stop by VEC_LANES:
-            prefetch_to_write(w.transposed + o * w.padded + r)
-
-
-cdef void transpose_weights(Job* job, int worker) noexcept nogil:
-    # All of them, before the first backward pass of a job.
-    cdef Py_ssize_t item = take(job, &job.items, job.slice_count, worker)
-    while item >= 0:
-        transpose_slice(job, &job.slices[item])
-        item = take(job, &job.items, job.slice_count, worker)
-    meet(&job.gathering, &job.items)
-
-
 cdef void descend_online(Job* job, const Slice* slice, real rate) noexcept nogil:
     # A step of plain gradient descent on one sample, without writing the gradient down.
     cdef const Matrix* w = &job.net.op[slice.op].matrix
@@ -142,18 +117,16 @@ cdef void train_slice(Job* job, const Slice* slice, Py_ssize_t batch, Py_ssize_t
     if o.rule == SGD and o.momentum == 0 and o.decay == 0 and batch == 1 and job.net.op[slice.op].kind == DENSE:
         descend_online(job, slice, <real>rate)
     else:
-        prefetch_transposed(w, slice)
         weight_gradient(&job.net, slice.op, slice.start, slice.stop, batch, slots_of(&job.net, batch))
         update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients,
                w.offset + slice.start * w.columns, w.offset + slice.stop * w.columns)
-    transpose_slice(job, slice)
 
 
 cdef void train_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef Py_ssize_t step, position, batch, item, group
-    transpose_weights(job, worker)
     for step in range(job.batches):
+        transpose_weights(&job.net, worker)
         position = job.first + step * job.batch
         batch = job.batch if job.samples - position >= job.batch else job.samples - position
         item = take(job, &job.items, slots_of(&job.net, batch), worker)
@@ -197,7 +170,7 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
     cdef Py_ssize_t groups = groups_of(&job.net, job.samples)
     cdef Py_ssize_t slots = slots_of(&job.net, job.samples)
     cdef Py_ssize_t i, row, n, group, item
-    transpose_weights(job, worker)
+    transpose_weights(&job.net, worker)
     item = take(job, &job.items, slots, worker)
     while item >= 0:
         memset(job.net.slots + item * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))

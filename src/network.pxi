@@ -49,7 +49,7 @@ cdef struct Network:
     Py_ssize_t slot_stride
     bint training
     bint skip_softmax           # the loss takes logits: leave the last activation out
-    bint has_transposed         # the transposed weights are up to date
+    bint has_transposed         # dense layers use transposed weights
 
 
 cdef inline Py_ssize_t first_row(const Network* net, const Tensor* t, int worker, Py_ssize_t sample) noexcept nogil:
@@ -121,6 +121,16 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
             y += target.stride
 
 
+cdef void transpose_weights(const Network* net, int worker) noexcept nogil:
+    # Each worker for itself: that is quicker than to fetch the half that another core has done.
+    cdef int k
+    cdef const Matrix* w
+    for k in range(net.count):
+        w = &net.op[k].matrix
+        if w.transposed != NULL and (net.has_transposed or net.op[k].kind == CONVOLUTION):
+            transpose_matrix(w, net.parameters, w.transposed + worker * w.transposed_stride)
+
+
 cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
     # From the last tensor's gradient to every gradient that is needed, and convolutions' weight gradients, added to the
     # slot. Dense weight gradients wait for the whole batch (weight_gradient below).
@@ -136,6 +146,7 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
     cdef real* dy
     cdef real* dw
     cdef const real* winners
+    cdef const real* transposed
     for k in range(net.count - 1, -1, -1):
         op, g, source, target = &net.op[k], &net.op[k].window, &net.tensor[k], &net.tensor[k + 1]
         if not target.needs_gradient:
@@ -143,6 +154,7 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
         x = source.value + first_row(net, source, worker, sample) * source.stride
         y = target.value + first_row(net, target, worker, sample) * target.stride
         dy = target.gradient + first_row(net, target, worker, sample) * target.stride
+        transposed = op.matrix.transposed + worker * op.matrix.transposed_stride if op.matrix.transposed != NULL else NULL
         dx = NULL
         if source.needs_gradient:
             dx = source.gradient + first_row(net, source, worker, sample) * source.stride
@@ -152,7 +164,7 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
                 activate_backward(activation, dy + i * target.stride, y + i * target.stride, extent(op, target))
         if op.kind == DENSE and dx != NULL:
             if net.has_transposed and n >= 4:
-                dense_input_gradient(&op.matrix, net.zeros, dy, target.stride, dx, source.stride, n)
+                dense_input_gradient(&op.matrix, transposed, net.zeros, dy, target.stride, dx, source.stride, n)
             else:
                 for i in range(n):
                     dense_input_gradient_one(&op.matrix, net.parameters, dy + i * target.stride, dx + i * source.stride)
@@ -166,11 +178,11 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
             elif op.kind == CONVOLUTION:
                 convolution_weight_gradient(g, x, dy, dw, dw + op.matrix.rows * op.matrix.columns)
                 if dx != NULL:
-                    convolution_input_gradient(g, &op.matrix, net.zeros, dy, net.fields + worker * net.fields_stride, dx)
+                    convolution_input_gradient(g, &op.matrix, transposed, net.zeros, dy, net.fields + worker * net.fields_stride, dx)
             elif dx == NULL:
                 pass
             elif op.kind in (MAX_POOL, MEAN_POOL) and op.planar:
-                planar_pool_backward(g, dy, winners, dx)
+                planar_pool_backward(g, dy, winners, net.fields + worker * net.fields_stride, dx)
             elif op.kind in (MAX_POOL, MEAN_POOL):
                 pool_backward(g, dy, winners, dx)
             elif op.kind == FLATTEN:

@@ -157,12 +157,14 @@ cdef class Plan:
                 widest = max(widest, op.matrix.columns, op.window.kh * op.matrix.padded)
                 if op.kind == CONVOLUTION:
                     fields = max(fields, op.window.ow * op.matrix.padded, op.window.oc * padded(op.window.ow))
+                if op.planar and op.kind != CONVOLUTION:
+                    fields = max(fields, op.window.oh * padded(op.window.ow))
                 if op.kind == DENSE and far_apart(&op.matrix):
                     fields = max(fields, 3 * VEC_LANES * op.matrix.rows)
                 if op.matrix.columns:
                     held = mode != INFERENCE and t.needs_gradient
-                    rows = op.matrix.columns * op.matrix.segments
-                    op.matrix.transposed = self._reserve(rows * op.matrix.padded) if held else NULL
+                    op.matrix.transposed_stride = op.matrix.columns * op.matrix.segments * op.matrix.padded + VEC_LANES
+                    op.matrix.transposed = self._reserve(workers * op.matrix.transposed_stride) if held else NULL
         for k in range(self.net.count):
             if self.op[k].kind == MAX_POOL:
                 t = &self.tensor[k + 1]

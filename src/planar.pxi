@@ -121,25 +121,25 @@ cdef void planar_pool_forward(const Window* g, const real* x, real* y, real* win
                     y[(i * g.ow + j + n) * g.c + c] = pooled[n]
 
 
-cdef void planar_pool_backward(const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
-    # Writes dx (C, H, P) and the zeros past the end of its rows.
-    cdef Py_ssize_t c, i, j, n, lanes
+cdef void planar_pool_backward(const Window* g, const real* dy, const real* winners, real* plane, real* dx) noexcept nogil:
+    # Writes dx (C, H, P) and the zeros past the end of its rows. `plane` is scratch of (OH, OW rounded up).
+    cdef Py_ssize_t c, i, j
     cdef Py_ssize_t row = padded(g.w)
     cdef vec d, winner, even, odd
     cdef vec zero = vec_set1(0)
     cdef real* p
-    cdef real spread[VEC_LANES]
+    cdef Py_ssize_t pooled_row = padded(g.ow)
     cdef int k
-    vec_store(spread, zero)
-    if 2 * g.oh < g.h or 2 * padded(g.ow) < row:
+    memset(plane, 0, g.oh * pooled_row * sizeof(real))
+    if 2 * g.oh < g.h or 2 * pooled_row < row:
         memset(dx, 0, g.c * g.h * row * sizeof(real))
     for c in range(g.c):
         for i in range(g.oh):
+            for j in range(g.ow):
+                plane[i * pooled_row + j] = dy[(i * g.ow + j) * g.c + c]
+        for i in range(g.oh):
             for j from 0 <= j < g.ow by VEC_LANES:
-                lanes = g.ow - j if g.ow - j < VEC_LANES else VEC_LANES
-                for n in range(lanes):
-                    spread[n] = dy[(i * g.ow + j + n) * g.c + c]
-                d = vec_keep_first(vec_load(spread), <int>lanes) if lanes < VEC_LANES else vec_load(spread)
+                d = vec_load(plane + i * pooled_row + j)
                 for k in range(2):
                     if winners == NULL:
                         even = odd = d * vec_set1(<real>0.25)

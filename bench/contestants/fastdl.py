@@ -43,7 +43,9 @@ def _mlp():
 
 
 def lenet_64(threads):
-    return _training(_lenet, *work.mnist(), 64, SGD(work.RATE, momentum=work.MOMENTUM), "cross_entropy", 60_000, threads)
+    return _training(
+        _lenet, *work.mnist(), 64, SGD(work.RATE, momentum=work.MOMENTUM), "cross_entropy", 60_000, threads
+    )
 
 
 lenet_64_one_thread = lenet_64

@@ -27,9 +27,7 @@ def _lenet():
 
 
 def _mlp():
-    return _load(
-        nn.Sequential(nn.Linear(784, 300), nn.Sigmoid(), nn.Linear(300, 10), nn.Sigmoid()), work.mlp_start()
-    )
+    return _load(nn.Sequential(nn.Linear(784, 300), nn.Sigmoid(), nn.Linear(300, 10), nn.Sigmoid()), work.mlp_start())
 
 
 def _half_squares(y, target):
