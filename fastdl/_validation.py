@@ -104,6 +104,15 @@ def as_samples(x: Any, name: str, shape: tuple[int, ...], dtype: str) -> Array:
     return array
 
 
+def as_images(x: Any, name: str, shape: tuple[int, ...], dtype: str) -> tuple[Array, bool]:
+    """Give a batch, flat, and whether its memory is (N, H, W, C), channels last, which is taken as it is."""
+    if isinstance(x, np.ndarray) and x.ndim == 4 and x.shape[1:] == shape and not x.flags.c_contiguous:
+        last = x.transpose(0, 2, 3, 1)
+        if last.flags.c_contiguous:
+            return as_array(last, name, dtype).reshape(-1), True
+    return as_samples(x, name, shape, dtype).reshape(-1), False
+
+
 def as_ranked(x: Any, name: str, rank: int, axes: str, dtype: str | None = None) -> Array:
     """Give an array of ``rank`` axes, called ``axes`` in the error."""
     array = as_array(x, name, dtype)

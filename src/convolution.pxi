@@ -49,7 +49,8 @@ cdef void convolution_weight_gradient(const Window* g, const real* x, const real
     sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
 
 
-cdef void convolution_input_gradient(const Window* g, const Matrix* w, const real* transposed, const real* zeros, const real* dy, real* fields, real* dx) noexcept nogil:
+cdef void convolution_input_gradient(const Window* g, const Matrix* w, const real* transposed, const real* zeros,
+                                     const real* dy, real* fields, real* dx) noexcept nogil:
     # `fields` is scratch of (OW, padded): what the output pixels of a column give to one row of dx.
     cdef Product q
     cdef Py_ssize_t r, k, i, j, l, p, n

@@ -180,7 +180,7 @@ cdef class Plan:
     cdef _choose_group(self, Py_ssize_t batch):
         # Small enough for the activations of a group to stay in a core's cache, and for eight cores to share a batch;
         # larger, where the batch is, to read the weights of dense layers less often.
-        cdef Py_ssize_t group = 16
+        cdef Py_ssize_t group = 8
         if all([self.op[k].kind in (DENSE, FLATTEN, ACTIVATION) for k in range(self.net.count)]):
             group = max(16, min(64, batch // 8))
         if group != self.net.group:
@@ -240,17 +240,22 @@ cdef class Plan:
             self._forward(&job, x, samples, y)
         return out
 
-    def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed):
-        """As `predict`, holding every tensor for `backward`."""
+    def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last):
+        """As `predict`, holding every tensor for `backward`; x comes and y goes channels last where that is said."""
         cdef Job job
         out = np.empty(samples * self.tensor[self.net.count].size, dtype=DTYPE)
         cdef real[::1] y = out
         with self._lock:
             self._start(&job, HOLDING, samples, threads, self.work * samples)
-            job.net.training = training
-            job.seed = seed
+            self._hold(&job, training, seed, channels_last)
             self._forward(&job, x, samples, y)
         return out
+
+    cdef _hold(self, Job* job, bint training, uint64_t seed, bint channels_last):
+        job.net.training, job.seed = training, seed
+        if channels_last:               # as tensors are: one channel, so to say
+            job.channels, job.pixels = 1, self.tensor[0].size
+            job.out_channels, job.out_pixels = 1, self.tensor[self.net.count].size
 
     cdef _forward(self, Job* job, const real[::1] x, Py_ssize_t samples, real[::1] y):
         job.x, job.out, job.samples = &x[0], &y[0], samples
@@ -258,7 +263,7 @@ cdef class Plan:
             parallel_run(forward_worker, job, &job.gathering.workers)
         meeting_close(&job.gathering)
 
-    def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training, uint64_t seed):
+    def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last):
         """The input's gradient, flat; the parameters' gradients are written to `gradients`."""
         cdef Job job
         out = np.empty(samples * self.tensor[0].size, dtype=DTYPE)
@@ -267,8 +272,7 @@ cdef class Plan:
             if self.mode != HOLDING or self.memory is None or samples > self.capacity:
                 raise RuntimeError("backward must follow a forward of as many samples")
             self._start(&job, HOLDING, samples, threads, self.work * samples)
-            job.net.training = training
-            job.seed = seed
+            self._hold(&job, training, seed, channels_last)
             job.x, job.out, job.samples = &dy[0], &dx[0], samples
             with nogil:
                 parallel_run(backward_worker, &job, &job.gathering.workers)

@@ -127,6 +127,7 @@ def read_only(x):
 
 LAYOUTS = {
     "Fortran": np.asfortranarray,
+    "channels last": lambda x: x.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2) if x.ndim == 4 else x,
     "negative strides": lambda x: x[::-1].copy()[::-1],
     "every other": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
     "byte-swapped": lambda x: x.astype(x.dtype.newbyteorder()),

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core, initializers
 from .._threads import get_num_threads
-from .._validation import Array, as_dtype, as_samples, as_shape
+from .._validation import Array, as_dtype, as_images, as_shape
 
 ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh", "softmax")
 
@@ -133,13 +133,15 @@ class Layer:
         Returns
         -------
         ndarray, shape (N, *output_shape)
+            Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
         """
         plan = self._built()
-        array = as_samples(x, "x", self.input_shape, self.dtype)
+        flat, last = as_images(x, "x", self.input_shape, self.dtype)
+        samples = flat.size // prod(self.input_shape)
         draw = int(np.random.default_rng().integers(1 << 63)) if training else 0
-        y = plan.forward(array.reshape(-1), len(array), get_num_threads(), training, draw)
-        self._held = len(array), training, draw
-        return y.reshape(-1, *self.output_shape)  # type: ignore[no-any-return]
+        y = plan.forward(flat, samples, get_num_threads(), training, draw, last)
+        self._held = samples, training, draw
+        return _shaped(y, self.output_shape, last)
 
     def backward(self, dy: Any) -> Array:
         """Give the gradient with respect to the last `forward`'s input, and fill `grads`.
@@ -157,15 +159,22 @@ class Layer:
         if self._held is None:
             raise RuntimeError("backward must follow forward")
         samples, training, draw = self._held
-        array = as_samples(dy, "dy", self.output_shape, self.dtype)
-        if len(array) != samples:
-            raise ValueError(f"dy must have the {samples} samples of the last forward; received {len(array)}")
-        dx = plan.backward(array.reshape(-1), samples, get_num_threads(), training, draw)
-        return dx.reshape(-1, *self.input_shape)  # type: ignore[no-any-return]
+        flat, last = as_images(dy, "dy", self.output_shape, self.dtype)
+        received = flat.size // prod(self.output_shape)
+        if received != samples:
+            raise ValueError(f"dy must have the {samples} samples of the last forward; received {received}")
+        dx = plan.backward(flat, samples, get_num_threads(), training, draw, last)
+        return _shaped(dx, self.input_shape, last)
 
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments, which `from_config` takes back."""
         return {"class": type(self).__name__, **{name: getattr(self, name) for name in self._arguments}}
+
+
+def _shaped(flat: Array, shape: tuple[int, ...], channels_last: bool) -> Array:
+    if channels_last and len(shape) == 3:
+        return flat.reshape(-1, *shape[1:], shape[0]).transpose(0, 3, 1, 2)
+    return flat.reshape(-1, *shape)
 
 
 def check_activation(activation: Any, name: str = "activation") -> str:
