@@ -17,7 +17,7 @@ class Recipe(NamedTuple):
     arguments: dict[str, Any]
 
 
-def lenet5(samples: int, *, epochs: int = 10, batch_size: int = 64, lr: float = 0.1, seed: int | None = None) -> Recipe:
+def lenet5(samples: int, *, epochs: int = 10, batch_size: int = 32, lr: float = 0.05, seed: int | None = None) -> Recipe:
     """Give LeNet-5, which sees every image shifted by up to a pixel, and a rate that warms up over an epoch.
 
     Parameters
@@ -32,17 +32,17 @@ def lenet5(samples: int, *, epochs: int = 10, batch_size: int = 64, lr: float = 
     steps = -(-samples // batch_size)
     schedule = cosine(lr, epochs * steps, warmup=min(steps, epochs * steps // 4))
     return Recipe(
-        models.lenet5(seed=seed, shift=1 if epochs > 2 else 0),
+        models.lenet5(seed=seed, shift=1),
         {
             "epochs": epochs,
             "batch_size": batch_size,
             "loss": "cross_entropy",
-            "optimizer": SGD(schedule, momentum=0.9, weight_decay=5e-4),
+            "optimizer": SGD(schedule, momentum=0.9, weight_decay=1e-3),
         },
     )
 
 
-def mlp(samples: int, *, epochs: int = 10, batch_size: int = 64, lr: float = 0.1, seed: int | None = None) -> Recipe:
+def mlp(samples: int, *, epochs: int = 10, batch_size: int = 32, lr: float = 0.05, seed: int | None = None) -> Recipe:
     """Give article 3's 784-300-10, with relu and cross-entropy.
 
     Parameters

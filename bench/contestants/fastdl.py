@@ -121,8 +121,15 @@ def _layer(layer, shape, data, threads):
     return work.digest(*once()), run, 5
 
 
+def _channels_last(x):
+    """Lay images out in memory as PyTorch's are in this work."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+
+
 def convolution_64(threads):
-    return _layer(layers.Conv2D(64, 3, padding=1), (64, 32, 32), work.convolution_data(), threads)
+    x, weight, dy = work.convolution_data()
+    data = _channels_last(x), weight, _channels_last(dy)
+    return _layer(layers.Conv2D(64, 3, padding=1), (64, 32, 32), data, threads)
 
 
 def dense_1024(threads):
