@@ -1,7 +1,7 @@
 """``python -m bench``: measure everything, write results.json, and render README.md.
 
 Every contestant's result is compared with the reference before it is timed. Then they take turns, and the median
-counts.
+counts. Networks that were trained meanwhile must have learned.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
-
-import numpy as np
 
 import fastdl
 
@@ -39,20 +37,22 @@ def measure(names: list[str], repeats: int) -> dict[str, object]:
         threads = min(item.threads, cores)
         able = [c for c in contestants if name in c.works]
         for contestant in able:
-            check = np.ravel(contestant.ask(name, threads))
-            np.testing.assert_allclose(check, item.result().ravel(), rtol=0, atol=2e-3, err_msg=contestant.name)
+            item.verify(contestant.ask("check", name, threads), contestant.name)
         times: dict[str, list[float]] = {c.name: [] for c in able}
         peaks = []
         for _ in range(repeats):
-            peaks.append(ours.ask("peak", threads))
+            peaks.append(ours.ask("peak", name, threads))
             for contestant in able:
                 sleep(REST)
-                times[contestant.name].append(contestant.ask(name, threads))
+                times[contestant.name].append(contestant.ask("time", name, threads))
+        for contestant in able:
+            if (outputs := contestant.ask("outputs", name, threads)) is not None:
+                work.verify_learned(outputs, f"{item.title}: {contestant.name}")
         seconds = {c: median(t) for c, t in times.items()}
         rows[name] = {"seconds": seconds, "all": times, "peak": median(peaks), "threads": threads}
         print(name, {c: f"{t * work.SCALE[item.unit]:.4g}" for c, t in seconds.items()}, item.unit, flush=True)
-    ours.ask("predict_overhead", 1)
-    overhead = median(ours.ask("predict_overhead", 1) for _ in range(5))
+    ours.ask("check", "predict_overhead", 1)
+    overhead = median(ours.ask("time", "predict_overhead", 1) for _ in range(repeats))
     versions = {c.name: c.version for c in contestants}
     for contestant in contestants:
         contestant.close()

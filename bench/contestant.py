@@ -1,6 +1,8 @@
 """One contestant in a process of its own, so that no library's waiting threads disturb another's.
 
-Reads a work's name and a number of threads a line, does the work once, and answers with a line of JSON.
+Reads a question, a work's name and a number of threads a line, and answers with a line of JSON. The questions: ``check``
+(prepares, warms up and gives what is compared with the reference), ``time`` (does the work once, and gives the seconds),
+``outputs`` (of the network that was trained, or none) and ``peak``. Between questions it waits for its input.
 """
 
 from __future__ import annotations
@@ -12,7 +14,10 @@ import json
 import subprocess
 import sys
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .contestants import Task
 
 NAMES = ("fastdl", "torch", "jax", "onnxruntime", "numpy")
 
@@ -35,10 +40,10 @@ class Contestant:
             raise RuntimeError(f"{self.name} ended")
         return json.loads(line)
 
-    def ask(self, work: str, threads: int) -> Any:
+    def ask(self, question: str, work: str, threads: int) -> Any:
         """Give the answer to one line."""
         assert self._process.stdin
-        self._process.stdin.write(f"{work} {threads}\n")
+        self._process.stdin.write(f"{question} {work} {threads}\n")
         self._process.stdin.flush()
         return self._answer()
 
@@ -62,23 +67,21 @@ def serve(name: str) -> None:
         answer({"version": None, "works": []})
         return
     answer({"version": module.VERSION, "works": [w for w in dir(module) if not w.startswith("_")]})
-    prepared: dict[tuple[str, int], Any] = {}
+    task: Task | None = None
     for line in sys.stdin:
-        work, threads = line.split()
-        if work == "peak":
+        question, work, threads = line.split()
+        if question == "peak":
             answer(module.peak(int(threads)))
-            continue
-        key = work, int(threads)
-        if key not in prepared:
-            prepared[key] = getattr(module, work)(int(threads))
-            check, run, _ = prepared[key]
-            run()
-            answer(check.tolist())
-            continue
-        _, run, share = prepared[key]
-        start = perf_counter()
-        run()
-        answer((perf_counter() - start) / share)
+        elif question == "check":
+            task = getattr(module, work)(int(threads))
+            task.run()
+            answer(task.check.tolist())
+        elif question == "outputs":
+            answer(task.outputs().tolist() if task.outputs else None)
+        else:
+            start = perf_counter()
+            task.run()
+            answer((perf_counter() - start) / task.share)
 
 
 if __name__ == "__main__":

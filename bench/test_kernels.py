@@ -1,6 +1,5 @@
 """Kernels and models of fastdl under pytest-benchmark: each result is checked, then timed."""
 
-import numpy as np
 import pytest
 
 import fastdl
@@ -12,10 +11,12 @@ from bench.contestants import fastdl as ours
 def test_speed(name, benchmark):
     item = work.WORK[name]
     threads = min(item.threads, fastdl.get_num_threads())
-    check, run, share = getattr(ours, name)(threads)
-    np.testing.assert_allclose(np.ravel(check), item.result().ravel(), rtol=0, atol=2e-3)
-    benchmark.pedantic(run, rounds=3, warmup_rounds=1)
-    seconds = benchmark.stats.stats.median / share
+    task = getattr(ours, name)(threads)
+    item.verify(task.check, "fastdl")
+    benchmark.pedantic(task.run, rounds=3, warmup_rounds=1)
+    if task.outputs:
+        work.verify_learned(task.outputs(), "fastdl")
+    seconds = benchmark.stats.stats.median / task.share
     benchmark.extra_info["unit"] = item.unit
     benchmark.extra_info["value"] = seconds * work.SCALE[item.unit]
     benchmark.extra_info["GFLOP/s"] = item.flop / seconds / 1e9

@@ -1,5 +1,20 @@
-"""One module a contestant, with a function for each work that it can do.
+"""One module a contestant, with a function for each work that it can do: ``work(threads)`` gives a `Task`."""
 
-``work(threads)`` prepares everything that is not to be timed and gives ``check, run, share``: what its results are (see
-`bench.work`), a function that does the work once, and which share of the unit that is.
-"""
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Task(NamedTuple):
+    """Work that is ready to be timed: nothing of its preparation is left to do.
+
+    ``check`` is what is compared with the reference (see `bench.work`), ``run`` does the work once, ``share`` is how
+    much of the unit that is. After a training ``outputs`` gives what the network trained by ``run`` makes of the first
+    images: one that has died, whose zeros can be skipped, would be timed for nothing.
+    """
+
+    check: np.ndarray
+    run: Callable[[], None]
+    share: float
+    outputs: Callable[[], np.ndarray] | None = None

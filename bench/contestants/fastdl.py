@@ -4,6 +4,7 @@ import numpy as np
 
 import fastdl
 from bench import work
+from bench.contestants import Task
 from fastdl import Sequential, layers, models
 from fastdl.optimizers import SGD
 
@@ -18,9 +19,10 @@ def _load(net, start):
     return net
 
 
-def _training(make, x, y, batch, optimizer, loss, samples, threads):
+def _training(make, x, y, recipe, loss, samples, threads):
     fastdl.set_num_threads(threads)
-    net = make()
+    net, batch = make(), recipe.batch
+    optimizer = SGD(recipe.rate, momentum=recipe.momentum)
     steps = work.CHECKED_STEPS * batch
     net.fit(x[:steps], y[:steps], batch_size=batch, optimizer=optimizer, loss=loss, shuffle=False, verbose=0)
     check = net.predict(x[:64])
@@ -31,7 +33,7 @@ def _training(make, x, y, batch, optimizer, loss, samples, threads):
         fastdl.set_num_threads(threads)
         net.fit(x, y, batch_size=batch, optimizer=optimizer, loss=loss, verbose=0)
 
-    return check, run, samples / 60_000
+    return Task(check, run, samples / 60_000, lambda: net.predict(x[: work.LEARNED]))
 
 
 def _lenet():
@@ -43,24 +45,22 @@ def _mlp():
 
 
 def lenet_64(threads):
-    return _training(
-        _lenet, *work.mnist(), 64, SGD(work.RATE, momentum=work.MOMENTUM), "cross_entropy", 60_000, threads
-    )
+    return _training(_lenet, *work.mnist(), work.LENET_64, "cross_entropy", 60_000, threads)
 
 
 lenet_64_one_thread = lenet_64
 
 
 def lenet_1(threads):
-    return _training(_lenet, *work.mnist(), 1, SGD(work.RATE), "cross_entropy", 20_000, threads)
+    return _training(_lenet, *work.mnist(), work.LENET_1, "cross_entropy", 20_000, threads)
 
 
 def mlp_128(threads):
-    return _training(_mlp, work.mnist()[0], work.mlp_targets(), 128, SGD(work.RATE), "squared_error", 60_000, threads)
+    return _training(_mlp, work.mnist()[0], work.mlp_targets(), work.MLP_128, "squared_error", 60_000, threads)
 
 
 def mlp_1(threads):
-    return _training(_mlp, work.mnist()[0], work.mlp_targets(), 1, SGD(work.RATE), "squared_error", 60_000, threads)
+    return _training(_mlp, work.mnist()[0], work.mlp_targets(), work.MLP_1, "squared_error", 60_000, threads)
 
 
 def convolution_lenet(threads):
@@ -70,7 +70,7 @@ def convolution_lenet(threads):
         x.transpose(2, 0, 1)[None].astype(float), weight.transpose(3, 2, 0, 1).astype(float), 0.0, (1, 1), (0, 0)
     )
     np.testing.assert_allclose(y.transpose(2, 0, 1)[None], reference, atol=1e-4)
-    return np.zeros(0), lambda: core.convolution_probe(6, 14, 14, 16, 5, 5, 50_000), 50_000
+    return Task(np.zeros(0), lambda: core.convolution_probe(6, 14, 14, 16, 5, 5, 50_000), 50_000)
 
 
 def _predict(samples):
@@ -84,7 +84,7 @@ def _predict(samples):
             for _ in range(calls):
                 net.predict(x)
 
-        return net.predict(x), run, calls
+        return Task(net.predict(x), run, calls)
 
     return prepare
 
@@ -100,7 +100,7 @@ def predict_overhead(threads):
         for _ in range(10_000):
             net.predict(x)
 
-    return np.zeros(0), run, 10_000
+    return Task(np.zeros(0), run, 10_000)
 
 
 def _layer(layer, shape, data, threads):
@@ -118,7 +118,7 @@ def _layer(layer, shape, data, threads):
         for _ in range(5):
             once()
 
-    return work.digest(*once()), run, 5
+    return Task(work.digest(*once()), run, 5)
 
 
 def _channels_last(x):

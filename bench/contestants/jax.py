@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from bench import work
+from bench.contestants import Task
 
 VERSION = jax.__version__
 
@@ -53,18 +54,18 @@ def _half_squares(p, x, target):
     return 0.5 * ((_mlp(p, x) - target) ** 2).sum() / len(x)
 
 
-def _step(loss, momentum, batch, state, x, y, start):
+def _step(loss, recipe, state, x, y, start):
     p, v = state
-    rows = (lax.dynamic_slice_in_dim(a, start, batch) for a in (x, y))
+    rows = (lax.dynamic_slice_in_dim(a, start, recipe.batch) for a in (x, y))
     g = jax.grad(loss)(p, *rows)
-    if momentum:
-        v = g = jax.tree.map(lambda v, g: momentum * v + g, v, g)
-    return jax.tree.map(lambda p, g: p - work.RATE * g, p, g), v
+    if recipe.momentum:
+        v = g = jax.tree.map(lambda v, g: recipe.momentum * v + g, v, g)
+    return jax.tree.map(lambda p, g: p - recipe.rate * g, p, g), v
 
 
-def _training(start, network, loss, x, y, batch, momentum, samples, scan):
-    x, y = jnp.asarray(x), jnp.asarray(y)
-    step = partial(_step, loss, momentum, batch)
+def _training(start, network, loss, x, y, recipe, samples, scan):
+    x, y, batch = jnp.asarray(x), jnp.asarray(y), recipe.batch
+    step = partial(_step, loss, recipe)
 
     def new():
         p = start()
@@ -90,7 +91,7 @@ def _training(start, network, loss, x, y, batch, momentum, samples, scan):
                 state = one(state, x, y, i)
         jax.block_until_ready(state)
 
-    return check, run, samples / 60_000
+    return Task(check, run, samples / 60_000, lambda: np.asarray(network(state[0], x[: work.LEARNED])))
 
 
 def _images():
@@ -99,11 +100,11 @@ def _images():
 
 
 def lenet_64(threads):
-    return _training(_lenet_start, _lenet, _cross_entropy, *_images(), 64, work.MOMENTUM, 12_800, False)
+    return _training(_lenet_start, _lenet, _cross_entropy, *_images(), work.LENET_64, 12_800, False)
 
 
 def lenet_1(threads):
-    return _training(_lenet_start, _lenet, _cross_entropy, *_images(), 1, 0.0, 1000, False)
+    return _training(_lenet_start, _lenet, _cross_entropy, *_images(), work.LENET_1, 1000, False)
 
 
 def _mlp_start():
@@ -115,11 +116,11 @@ def _mlp_data():
 
 
 def mlp_128(threads):
-    return _training(_mlp_start, _mlp, _half_squares, *_mlp_data(), 128, 0.0, 59_904, True)
+    return _training(_mlp_start, _mlp, _half_squares, *_mlp_data(), work.MLP_128, 59_904, True)
 
 
 def mlp_1(threads):
-    return _training(_mlp_start, _mlp, _half_squares, *_mlp_data(), 1, 0.0, 10_000, True)
+    return _training(_mlp_start, _mlp, _half_squares, *_mlp_data(), work.MLP_1, 10_000, True)
 
 
 def _predict(samples):
@@ -132,7 +133,7 @@ def _predict(samples):
             for _ in range(calls):
                 predict(p, x).block_until_ready()
 
-        return np.asarray(predict(p, x)), run, calls
+        return Task(np.asarray(predict(p, x)), run, calls)
 
     return prepare
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bench import work
+from bench.contestants import Task
 
 VERSION = np.__version__
 
@@ -12,25 +13,27 @@ def _sigmoid(x):
 
 
 def mlp_128(threads):
-    x, targets = work.mnist()[0].reshape(-1, 784), work.mlp_targets()
+    x, targets, batch = work.mnist()[0].reshape(-1, 784), work.mlp_targets(), work.MLP_128.batch
 
     def fit(p, samples):
         (w1, b1), (w2, b2) = p
-        for i in range(0, samples, 128):
-            a, t = x[i : i + 128], targets[i : i + 128]
+        for i in range(0, samples, batch):
+            a, t = x[i : i + batch], targets[i : i + batch]
             h = _sigmoid(a @ w1.T + b1)
             y = _sigmoid(h @ w2.T + b2)
-            d2 = (y - t) * y * (1 - y) * np.float32(work.RATE / len(a))
+            d2 = (y - t) * y * (1 - y) * np.float32(work.MLP_128.rate / len(a))
             d1 = (d2 @ w2) * h * (1 - h)
             w2 -= d2.T @ h
             b2 -= d2.sum(axis=0)
             w1 -= d1.T @ a
             b1 -= d1.sum(axis=0)
 
+    def outputs(p, samples):
+        return _sigmoid(_sigmoid(x[:samples] @ p[0][0].T + p[0][1]) @ p[1][0].T + p[1][1])
+
     p = work.mlp_start()
-    fit(p, work.CHECKED_STEPS * 128)
-    check = _sigmoid(_sigmoid(x[:64] @ p[0][0].T + p[0][1]) @ p[1][0].T + p[1][1])
-    return check, lambda: fit(p, 60_000), 1
+    fit(p, work.CHECKED_STEPS * batch)
+    return Task(outputs(p, 64), lambda: fit(p, 60_000), 1, lambda: outputs(p, work.LEARNED))
 
 
 def dense_1024(threads):
@@ -43,4 +46,4 @@ def dense_1024(threads):
         for _ in range(10):
             once()
 
-    return work.digest(*once()), run, 10
+    return Task(work.digest(*once()), run, 10)

@@ -4,6 +4,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from bench import work
+from bench.contestants import Task
 
 VERSION = onnxruntime.__version__
 
@@ -51,7 +52,7 @@ def _predict(samples):
             for _ in range(calls):
                 session.run(None, feed)
 
-        return session.run(None, feed)[0], run, calls
+        return Task(session.run(None, feed)[0], run, calls)
 
     return prepare
 

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bench import work
+from bench.contestants import Task
 
 VERSION = torch.__version__
 
@@ -34,7 +35,9 @@ def _half_squares(y, target):
     return 0.5 * F.mse_loss(y, target, reduction="sum") / len(y)
 
 
-def _training(make, x, y, batch, momentum, loss, samples, threads):
+def _training(make, x, y, recipe, loss, samples, threads):
+    batch = recipe.batch
+
     def fit(net, optimizer, samples):
         for i in range(0, samples, batch):
             optimizer.zero_grad()
@@ -43,20 +46,19 @@ def _training(make, x, y, batch, momentum, loss, samples, threads):
 
     def new():
         net = make()
-        return net, torch.optim.SGD(net.parameters(), work.RATE, momentum=momentum)
+        return net, torch.optim.SGD(net.parameters(), recipe.rate, momentum=recipe.momentum)
 
     torch.set_num_threads(threads)
     net, optimizer = new()
     fit(net, optimizer, work.CHECKED_STEPS * batch)
-    with torch.no_grad():
-        check = net(x[:64]).numpy()
+    check = net(x[:64]).detach().numpy()
     net, optimizer = new()
 
     def run():
         torch.set_num_threads(threads)
         fit(net, optimizer, samples)
 
-    return check, run, samples / 60_000
+    return Task(check, run, samples / 60_000, lambda: net(x[: work.LEARNED]).detach().numpy())
 
 
 def _mnist():
@@ -65,11 +67,11 @@ def _mnist():
 
 
 def lenet_64(threads):
-    return _training(_lenet, *_mnist(), 64, work.MOMENTUM, F.cross_entropy, 12_800, threads)
+    return _training(_lenet, *_mnist(), work.LENET_64, F.cross_entropy, 12_800, threads)
 
 
 def lenet_1(threads):
-    return _training(_lenet, *_mnist(), 1, 0.0, F.cross_entropy, 1000, threads)
+    return _training(_lenet, *_mnist(), work.LENET_1, F.cross_entropy, 1000, threads)
 
 
 def _mlp_data():
@@ -77,11 +79,11 @@ def _mlp_data():
 
 
 def mlp_128(threads):
-    return _training(_mlp, *_mlp_data(), 128, 0.0, _half_squares, 60_000, threads)
+    return _training(_mlp, *_mlp_data(), work.MLP_128, _half_squares, 60_000, threads)
 
 
 def mlp_1(threads):
-    return _training(_mlp, *_mlp_data(), 1, 0.0, _half_squares, 2000, threads)
+    return _training(_mlp, *_mlp_data(), work.MLP_1, _half_squares, 2000, threads)
 
 
 def _predict(samples):
@@ -96,7 +98,7 @@ def _predict(samples):
                 net(x)
 
         with torch.inference_mode():
-            return net(x).numpy(), run, calls
+            return Task(net(x).numpy(), run, calls)
 
     return prepare
 
@@ -125,7 +127,7 @@ def _layer(layer, data, threads):
         for _ in range(5):
             once()
 
-    return work.digest(*once()), run, 5
+    return Task(work.digest(*once()), run, 5)
 
 
 def convolution_64(threads):
