@@ -54,7 +54,7 @@ cdef inline Py_ssize_t take(Job* job, work_items* items, Py_ssize_t total, int w
 cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
     # n samples from `position` of the order on, into the input tensor from batch row `row` on.
     cdef const Tensor* t = &job.net.tensor[0]
-    cdef real* target = t.value + first_row(&job.net, t, worker, row) * t.stride
+    cdef real* target = value_of(&job.net, 0, worker, row, 0)
     cdef Py_ssize_t i, sample
     for i in range(n):
         sample = job.order[position + i] if job.order != NULL else position + i
@@ -63,7 +63,7 @@ cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_s
 
 cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n, Py_ssize_t batch) noexcept nogil:
     cdef const Tensor* t = &job.net.tensor[job.net.count]
-    cdef Py_ssize_t first = first_row(&job.net, t, worker, row)
+    cdef Py_ssize_t first = row_of(&job.net, t, worker, row, 0)
     cdef Py_ssize_t i, sample
     cdef const real* y
     cdef const real* target
@@ -157,7 +157,7 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
         gather(job, worker, row, row, n)
         forward_group(&job.net, worker, row, n, scramble(job.seed))
         for i in range(n):
-            channels_first(t.value + (first_row(&job.net, t, worker, row) + i) * t.stride, job.out + (row + i) * t.size,
+            channels_first(value_of(&job.net, job.net.count, worker, row, i), job.out + (row + i) * t.size,
                            job.out_channels, job.out_pixels)
         item = take(job, &job.items, groups, worker)
 

@@ -30,6 +30,8 @@ cdef struct Tensor:
     bint wide
     bint after_weights          # some operation before it has weights
     bint needs_gradient
+    bint passing_value          # of no use once the next operation has read it: one row a worker
+    bint passing_gradient
     real* value
     real* gradient
 
@@ -52,8 +54,27 @@ cdef struct Network:
     bint has_transposed         # dense layers use transposed weights
 
 
-cdef inline Py_ssize_t first_row(const Network* net, const Tensor* t, int worker, Py_ssize_t sample) noexcept nogil:
-    return sample if t.wide else worker * net.group
+cdef inline Py_ssize_t row_of(const Network* net, const Tensor* t, int worker, Py_ssize_t sample, Py_ssize_t i) noexcept nogil:
+    # Where sample i of the group that begins at `sample` of the batch is kept.
+    return sample + i if t.wide else worker * net.group + i
+
+
+cdef inline real* value_of(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t i) noexcept nogil:
+    cdef const Tensor* t = &net.tensor[k]
+    return t.value + (worker * net.group if t.passing_value else row_of(net, t, worker, sample, i)) * t.stride
+
+
+cdef inline real* gradient_of(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t i) noexcept nogil:
+    # NULL where nobody wants it.
+    cdef const Tensor* t = &net.tensor[k]
+    if not t.needs_gradient:
+        return NULL
+    return t.gradient + (worker * net.group if t.passing_gradient else row_of(net, t, worker, sample, i)) * t.stride
+
+
+cdef inline real* winners_of(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t i) noexcept nogil:
+    cdef const Tensor* t = &net.tensor[k + 1]
+    return net.op[k].winners + row_of(net, t, worker, sample, i) * t.stride if net.op[k].winners != NULL else NULL
 
 
 cdef inline Py_ssize_t extent(const Op* op, const Tensor* target) noexcept nogil:
@@ -76,49 +97,57 @@ cdef void shift_of(const Network* net, const Op* op, uint64_t draw, Py_ssize_t s
         right[0] = <Py_ssize_t>((bits >> 32) % <uint64_t>(2 * op.pad_w + 1)) - op.pad_w
 
 
+cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t i, uint64_t draw) noexcept nogil:
+    # Operation k, any but a dense layer, on one sample.
+    cdef const Op* op = &net.op[k]
+    cdef const Window* g = &op.window
+    cdef const real* x = value_of(net, k, worker, sample, i)
+    cdef real* y = value_of(net, k + 1, worker, sample, i)
+    cdef real* winners = winners_of(net, k, worker, sample, i)
+    cdef real* fields = net.fields + worker * net.fields_stride
+    cdef Py_ssize_t down, right
+    if op.kind == CONVOLUTION and op.planar:
+        planar_convolution_forward(g, &op.matrix, net.parameters, x, fields, y)
+    elif op.kind == CONVOLUTION:
+        convolution_forward(g, &op.matrix, net.parameters, x, y)
+    elif op.kind in (MAX_POOL, MEAN_POOL) and op.planar:
+        planar_pool_forward(g, x, y, winners)
+    elif op.kind == MAX_POOL:
+        max_pool_forward(g, x, y, winners)
+    elif op.kind == MEAN_POOL:
+        mean_pool_forward(g, x, y)
+    elif op.kind == FLATTEN:
+        channels_first(x, y, g.c, g.h * g.w)
+    elif op.kind == ACTIVATION:
+        memcpy(y, x, net.tensor[k].size * sizeof(real))
+    elif op.kind == PAD:
+        copy_image(x, g.w * g.c, y + (op.pad_h * g.ow + op.pad_w) * g.c, g.ow * g.c, g.h, g.w * g.c)
+    elif op.kind == SHIFT:
+        shift_of(net, op, draw, sample + i, &down, &right)
+        shift_image(x, y, g.h, g.w, g.c, down, right)
+    activate(activation_of(net, k), y, extent(op, &net.tensor[k + 1]))
+
+
 cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
     # Samples sample .. sample + n of the batch, n <= net.group, whose input tensor is filled. `draw` seeds their randomness.
-    cdef int k, activation
-    cdef Py_ssize_t i, down, right
-    cdef const Op* op
-    cdef const Window* g
-    cdef const Tensor* source
-    cdef const Tensor* target
-    cdef real* x
-    cdef real* y
-    cdef real* winners
-    for k in range(net.count):
-        op, g, source, target = &net.op[k], &net.op[k].window, &net.tensor[k], &net.tensor[k + 1]
-        x = source.value + first_row(net, source, worker, sample) * source.stride
-        y = target.value + first_row(net, target, worker, sample) * target.stride
-        activation = activation_of(net, k)
-        if op.kind == DENSE:
-            dense_forward(&op.matrix, net.parameters, x, source.stride, y, target.stride, n,
-                          net.nonzero + worker * net.nonzero_stride, net.fields + worker * net.fields_stride)
+    # Dense layers take the group at once; from one of them to the next, each sample goes alone and stays in the cache.
+    cdef int first = 0, last, k
+    cdef Py_ssize_t i
+    while first < net.count:
+        last = first
+        while last < net.count and net.op[last].kind != DENSE:
+            last += 1
         for i in range(n):
-            winners = op.winners + (first_row(net, target, worker, sample) + i) * target.stride if op.kind == MAX_POOL else NULL
-            if op.kind == CONVOLUTION and op.planar:
-                planar_convolution_forward(g, &op.matrix, net.parameters, x, net.fields + worker * net.fields_stride, y)
-            elif op.kind == CONVOLUTION:
-                convolution_forward(g, &op.matrix, net.parameters, x, y)
-            elif op.kind in (MAX_POOL, MEAN_POOL) and op.planar:
-                planar_pool_forward(g, x, y, winners)
-            elif op.kind == MAX_POOL:
-                max_pool_forward(g, x, y, winners)
-            elif op.kind == MEAN_POOL:
-                mean_pool_forward(g, x, y)
-            elif op.kind == FLATTEN:
-                channels_first(x, y, g.c, g.h * g.w)
-            elif op.kind == ACTIVATION:
-                memcpy(y, x, source.size * sizeof(real))
-            elif op.kind == PAD:
-                copy_image(x, g.w * g.c, y + (op.pad_h * g.ow + op.pad_w) * g.c, g.ow * g.c, g.h, g.w * g.c)
-            elif op.kind == SHIFT:
-                shift_of(net, op, draw, sample + i, &down, &right)
-                shift_image(x, y, g.h, g.w, g.c, down, right)
-            activate(activation, y, extent(op, target))
-            x += source.stride
-            y += target.stride
+            for k in range(first, last):
+                forward_one(net, k, worker, sample, i, draw)
+        if last < net.count:
+            dense_forward(&net.op[last].matrix, net.parameters,
+                          value_of(net, last, worker, sample, 0), net.tensor[last].stride,
+                          value_of(net, last + 1, worker, sample, 0), net.tensor[last + 1].stride, n,
+                          net.nonzero + worker * net.nonzero_stride, net.fields + worker * net.fields_stride)
+            for i in range(n):
+                activate(activation_of(net, last), value_of(net, last + 1, worker, sample, i), net.tensor[last + 1].size)
+        first = last + 1
 
 
 cdef void transpose_weights(const Network* net, int worker) noexcept nogil:
@@ -131,73 +160,73 @@ cdef void transpose_weights(const Network* net, int worker) noexcept nogil:
             transpose_matrix(w, net.parameters, w.transposed + worker * w.transposed_stride)
 
 
-cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
-    # From the last tensor's gradient to every gradient that is needed, and convolutions' weight gradients, added to the
-    # slot. Dense weight gradients wait for the whole batch (weight_gradient below).
-    cdef int k, activation
-    cdef Py_ssize_t i, down, right
-    cdef const Op* op
-    cdef const Window* g
-    cdef const Tensor* source
-    cdef const Tensor* target
-    cdef const real* x
-    cdef const real* y
-    cdef real* dx
-    cdef real* dy
-    cdef real* dw
-    cdef const real* winners
-    cdef const real* transposed
-    for k in range(net.count - 1, -1, -1):
-        op, g, source, target = &net.op[k], &net.op[k].window, &net.tensor[k], &net.tensor[k + 1]
-        if not target.needs_gradient:
-            return
-        x = source.value + first_row(net, source, worker, sample) * source.stride
-        y = target.value + first_row(net, target, worker, sample) * target.stride
-        dy = target.gradient + first_row(net, target, worker, sample) * target.stride
-        transposed = op.matrix.transposed + worker * op.matrix.transposed_stride if op.matrix.transposed != NULL else NULL
-        dx = NULL
-        if source.needs_gradient:
-            dx = source.gradient + first_row(net, source, worker, sample) * source.stride
-        activation = activation_of(net, k)
-        if activation != IDENTITY:
-            for i in range(n):
-                activate_backward(activation, dy + i * target.stride, y + i * target.stride, extent(op, target))
-        if op.kind == DENSE and dx != NULL:
-            if net.has_transposed and n >= 4:
-                dense_input_gradient(&op.matrix, transposed, net.zeros, dy, target.stride, dx, source.stride, n)
-            else:
-                for i in range(n):
-                    dense_input_gradient_one(&op.matrix, net.parameters, dy + i * target.stride, dx + i * source.stride)
-        if op.kind == DENSE:
-            continue
+cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t i, uint64_t draw) noexcept nogil:
+    # Operation k, any but a dense layer, on one sample. The gradient of a convolution's weights is added to the slot.
+    cdef const Op* op = &net.op[k]
+    cdef const Window* g = &op.window
+    cdef const Matrix* w = &op.matrix
+    cdef const real* x = value_of(net, k, worker, sample, i)
+    cdef real* dx = gradient_of(net, k, worker, sample, i)
+    cdef real* dy = gradient_of(net, k + 1, worker, sample, i)
+    cdef const real* winners = winners_of(net, k, worker, sample, i)
+    cdef real* fields = net.fields + worker * net.fields_stride
+    cdef real* dw = net.slots + slot * net.slot_stride + op.slot
+    cdef Py_ssize_t down, right
+    activate_backward(activation_of(net, k), dy, value_of(net, k + 1, worker, sample, i), extent(op, &net.tensor[k + 1]))
+    if op.kind == CONVOLUTION and op.planar:
+        planar_weight_gradient(g, x, dy, dw, dw + w.rows * w.columns)
+    elif op.kind == CONVOLUTION:
+        convolution_weight_gradient(g, x, dy, dw, dw + w.rows * w.columns)
+        if dx != NULL:
+            convolution_input_gradient(g, w, w.transposed + worker * w.transposed_stride, net.zeros, dy, fields, dx)
+    elif dx == NULL:
+        return
+    elif op.kind in (MAX_POOL, MEAN_POOL) and op.planar:
+        planar_pool_backward(g, dy, winners, fields, dx)
+    elif op.kind in (MAX_POOL, MEAN_POOL):
+        pool_backward(g, dy, winners, dx)
+    elif op.kind == FLATTEN:
+        channels_last(dy, dx, g.c, g.h * g.w)
+    elif op.kind == ACTIVATION:
+        memcpy(dx, dy, net.tensor[k].size * sizeof(real))
+    elif op.kind == PAD:
+        copy_image(dy + (op.pad_h * g.ow + op.pad_w) * g.c, g.ow * g.c, dx, g.w * g.c, g.h, g.w * g.c)
+    elif op.kind == SHIFT:
+        shift_of(net, op, draw, sample + i, &down, &right)
+        shift_image(dy, dx, g.h, g.w, g.c, -down, -right)
+
+
+cdef void dense_backward_group(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t n) noexcept nogil:
+    # The input's gradient alone: that of the weights waits for the whole batch (weight_gradient below).
+    cdef const Matrix* w = &net.op[k].matrix
+    cdef const Tensor* source = &net.tensor[k]
+    cdef const Tensor* target = &net.tensor[k + 1]
+    cdef real* dx = gradient_of(net, k, worker, sample, 0)
+    cdef real* dy = gradient_of(net, k + 1, worker, sample, 0)
+    cdef Py_ssize_t i
+    for i in range(n):
+        activate_backward(activation_of(net, k), dy + i * target.stride, value_of(net, k + 1, worker, sample, i), target.size)
+    if dx != NULL and net.has_transposed and n >= 4:
+        dense_input_gradient(w, w.transposed + worker * w.transposed_stride, net.zeros, dy, target.stride, dx, source.stride, n)
+    elif dx != NULL:
         for i in range(n):
-            winners = op.winners + (first_row(net, target, worker, sample) + i) * target.stride if op.kind == MAX_POOL else NULL
-            dw = net.slots + slot * net.slot_stride + op.slot
-            if op.kind == CONVOLUTION and op.planar:
-                planar_weight_gradient(g, x, dy, dw, dw + op.matrix.rows * op.matrix.columns)
-            elif op.kind == CONVOLUTION:
-                convolution_weight_gradient(g, x, dy, dw, dw + op.matrix.rows * op.matrix.columns)
-                if dx != NULL:
-                    convolution_input_gradient(g, &op.matrix, transposed, net.zeros, dy, net.fields + worker * net.fields_stride, dx)
-            elif dx == NULL:
-                pass
-            elif op.kind in (MAX_POOL, MEAN_POOL) and op.planar:
-                planar_pool_backward(g, dy, winners, net.fields + worker * net.fields_stride, dx)
-            elif op.kind in (MAX_POOL, MEAN_POOL):
-                pool_backward(g, dy, winners, dx)
-            elif op.kind == FLATTEN:
-                channels_last(dy, dx, g.c, g.h * g.w)
-            elif op.kind == ACTIVATION:
-                memcpy(dx, dy, source.size * sizeof(real))
-            elif op.kind == PAD:
-                copy_image(dy + (op.pad_h * g.ow + op.pad_w) * g.c, g.ow * g.c, dx, g.w * g.c, g.h, g.w * g.c)
-            elif op.kind == SHIFT:
-                shift_of(net, op, draw, sample + i, &down, &right)
-                shift_image(dy, dx, g.h, g.w, g.c, -down, -right)
-            x += source.stride
-            dy += target.stride
-            if dx != NULL:
-                dx += source.stride
+            dense_input_gradient_one(w, net.parameters, dy + i * target.stride, dx + i * source.stride)
+
+
+cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
+    # From the last tensor's gradient to every gradient that is needed.
+    cdef int last = net.count, first, k
+    cdef Py_ssize_t i
+    while last > 0 and net.tensor[last].needs_gradient:
+        first = last
+        while first > 0 and net.op[first - 1].kind != DENSE and net.tensor[first].needs_gradient:
+            first -= 1
+        for i in range(n):
+            for k in range(last - 1, first - 1, -1):
+                backward_one(net, k, worker, slot, sample, i, draw)
+        if first > 0 and net.op[first - 1].kind == DENSE and net.tensor[first].needs_gradient:
+            dense_backward_group(net, first - 1, worker, sample, n)
+        last = first - 1
 
 
 cdef void add_run(real* target, const real* source, Py_ssize_t n) noexcept nogil:

@@ -96,7 +96,7 @@ cdef class Plan:
         if op.kind == DENSE or op.kind == CONVOLUTION:
             w.offset = operation["offset"]
             w.segments = g.kh if op.kind == CONVOLUTION else 1
-            w.length = g.kw * g.c if op.kind == CONVOLUTION else g.c
+            w.length = g.kw * g.c if op.kind == CONVOLUTION else self.tensor[k].size
             w.rows, w.columns = w.segments * w.length, g.oc
             w.padded = padded(w.length)
             if op.kind == DENSE and w.padded * sizeof(real) % 1024 == 0:
@@ -147,6 +147,10 @@ cdef class Plan:
             t = &self.tensor[k]
             t.needs_gradient = mode == HOLDING or t.after_weights
             t.wide = mode == HOLDING or (mode == TRAINING and self._is_flat(k))
+            between = mode == TRAINING and 0 < k < self.net.count and not self._is_flat(k)
+            t.passing_value = (between and self.op[k - 1].planar and self.op[k - 1].kind == CONVOLUTION
+                               and self.op[k - 1].activation == IDENTITY)
+            t.passing_gradient = between
             rows = batch if t.wide else workers * self.net.group
             t.value = self._reserve(rows * t.stride)
             held = mode == HOLDING or (mode == TRAINING and (t.needs_gradient or k == self.net.count))

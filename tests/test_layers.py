@@ -25,6 +25,7 @@ CASES = {
     "mean pool": (lambda: layers.MeanPool2D(2), (6, 8, 8)),
     "mean pool, overlapping": (lambda: layers.MeanPool2D((2, 3), 1), (5, 6, 7)),
     "flatten": (lambda: layers.Flatten(), (3, 4, 5)),
+    "flatten one channel": (lambda: layers.Flatten(), (1, 4, 5)),
     "activation": (lambda: layers.Activation("sigmoid"), (3, 4, 5)),
     "softmax": (lambda: layers.Activation("softmax"), (9,)),
     "random shift": (lambda: layers.RandomShift(2), (2, 6, 7)),
