@@ -1,7 +1,8 @@
-"""Builds the compiled core: the same C source once for each instruction set and dtype, and a small probe of the processor.
+"""Builds the compiled core: one C source for each instruction set and dtype, and a small probe of the processor.
 
 FASTDL_SANITIZE=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer; FASTDL_NO_THREADS=1 without threads.
 """
+
 import os
 import platform
 import subprocess
@@ -13,25 +14,45 @@ from setuptools import Extension, setup
 
 X86 = platform.machine() in ("x86_64", "AMD64")
 # No processor of the upper levels minds a prefetch for writing, though v3 does not name it.
-LEVELS = {
-    "v2": ["-march=x86-64-v2"],
-    "v3": ["-march=x86-64-v3", "-mprfchw"],
-    "v4": ["-march=x86-64-v4", "-mprfchw"],
-} if X86 else {"generic": []}
+LEVELS = (
+    {
+        "v2": ["-march=x86-64-v2"],
+        "v3": ["-march=x86-64-v3", "-mprfchw"],
+        "v4": ["-march=x86-64-v4", "-mprfchw"],
+    }
+    if X86
+    else {"generic": []}
+)
 DTYPES = {"float32": [], "float64": ["-DFASTDL_DOUBLE"]}
 
 # Contracting a*b+c to one instruction is wanted. Flags that change what NaN, infinity or the host's rounding mode
-# mean (-ffast-math, -Ofast) are not. The tiles are vectors already: gcc's own vectoriser and loop versions only bloat them.
-COMMON = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-DNDEBUG",
-          "-Wno-unused-function", "-Wno-unknown-pragmas", "-g0"]
-GCC = ["-fno-tree-vectorize", "-fno-unswitch-loops",
-       "--param", "max-completely-peeled-insns=1000", "--param", "max-completely-peel-times=48"]
+# mean (-ffast-math, -Ofast) are not. The tiles are vectors already: gcc's own vectoriser and loop versions only bloat
+# them.
+COMMON = [
+    "-O3",
+    "-ffp-contract=fast",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fvisibility=hidden",
+    "-DNDEBUG",
+    "-Wno-unused-function",
+    "-Wno-unknown-pragmas",
+    "-g0",
+]
+GCC = [
+    "-fno-tree-vectorize",
+    "-fno-unswitch-loops",
+    "--param",
+    "max-completely-peeled-insns=1000",
+    "--param",
+    "max-completely-peel-times=48",
+]
 CLANG = ["-mllvm", "-unroll-threshold=2000", "-fno-slp-vectorize"]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
 
 
 def compiler_flags():
-    """The flags of this build's compiler."""
+    """Give the flags of this build's compiler."""
     command = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
     version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
     flags = COMMON + (CLANG if "clang" in version else GCC)
@@ -43,12 +64,14 @@ def compiler_flags():
 
 
 def extensions():
-    """One extension for each row of LEVELS x DTYPES, from one C file, and the processor probe."""
+    """Make an extension for each row of LEVELS x DTYPES, from one C file, and the processor probe."""
     flags = compiler_flags()
     link = ["-fsanitize=address,undefined"] if os.environ.get("FASTDL_SANITIZE") == "1" else ["-s"]
     core, features = cythonize(
         [Extension("core", ["src/core.pyx"]), Extension("fastdl._core.features", ["src/features.pyx"])],
-        include_path=["src"], build_dir="build/cython")
+        include_path=["src"],
+        build_dir="build/cython",
+    )
     features.extra_compile_args = ["-O2", *(["-march=x86-64"] if X86 else [])]
     source = Path(core.sources[0])
     built = [features]
@@ -60,10 +83,16 @@ def extensions():
             text = f'#define PyInit_core PyInit_{name}\n#include "{source.name}"\n'
             if not stub.exists() or stub.read_text() != text:
                 stub.write_text(text)
-            built.append(Extension(f"fastdl._core.{name}", [str(stub)], include_dirs=["src"],
-                                   depends=["setup.py", str(source), *map(str, Path("src").iterdir())],
-                                   extra_compile_args=flags + march + define,
-                                   extra_link_args=["-pthread", *link]))
+            built.append(
+                Extension(
+                    f"fastdl._core.{name}",
+                    [str(stub)],
+                    include_dirs=["src"],
+                    depends=["setup.py", str(source), *map(str, Path("src").iterdir())],
+                    extra_compile_args=flags + march + define,
+                    extra_link_args=["-pthread", *link],
+                )
+            )
     return built
 
 

@@ -24,20 +24,24 @@ from .object_model import Network
 
 HERE = Path(__file__).parent
 REST = 0.05  # seconds between turns, for the last one's threads to go to sleep
+OBJECT_MODEL_SAMPLES = 20
 
 
 def measure(names: list[str], repeats: int) -> dict[str, object]:
     """Run the works of these names with every contestant there is."""
-    contestants = [Contestant(name) for name in NAMES]
-    ours = contestants[0]
     cores = fastdl.get_num_threads()
+    contestants = [Contestant(name, cores) for name in NAMES]
+    ours = contestants[0]
     rows = {}
     for name in names:
         item = work.WORK[name]
         threads = min(item.threads, cores)
         able = [c for c in contestants if name in c.works]
+        shares = {}
         for contestant in able:
-            item.verify(contestant.ask("check", name, threads), contestant.name)
+            first = contestant.ask("check", name, threads)
+            item.verify(first["check"], contestant.name)
+            shares[contestant.name] = first["share"]
         times: dict[str, list[float]] = {c.name: [] for c in able}
         peaks = []
         for _ in range(repeats):
@@ -49,7 +53,7 @@ def measure(names: list[str], repeats: int) -> dict[str, object]:
             if (outputs := contestant.ask("outputs", name, threads)) is not None:
                 work.verify_learned(outputs, f"{item.title}: {contestant.name}")
         seconds = {c: median(t) for c, t in times.items()}
-        rows[name] = {"seconds": seconds, "all": times, "peak": median(peaks), "threads": threads}
+        rows[name] = {"seconds": seconds, "all": times, "share": shares, "peak": median(peaks), "threads": threads}
         print(name, {c: f"{t * work.SCALE[item.unit]:.4g}" for c, t in seconds.items()}, item.unit, flush=True)
     ours.ask("check", "predict_overhead", 1)
     overhead = median(ours.ask("time", "predict_overhead", 1) for _ in range(repeats))
@@ -59,13 +63,13 @@ def measure(names: list[str], repeats: int) -> dict[str, object]:
     return {"rows": rows, "versions": versions, "predict_overhead": overhead}
 
 
-def object_model_seconds(samples: int = 20) -> float:
+def object_model_seconds(samples: int) -> float:
     """Seconds that one object per neuron would need for 60,000 samples, from a few."""
     net = Network([784, 300, 10])
     x, targets = work.mnist()[0][:samples].reshape(samples, -1).tolist(), work.mlp_targets()[:samples].tolist()
     start = perf_counter()
     for sample, target in zip(x, targets, strict=True):
-        net.train_one_sample(sample, target, 0.3)
+        net.train_one_sample(sample, target, work.MLP_1.rate)
     return (perf_counter() - start) / samples * 60_000
 
 
@@ -102,7 +106,9 @@ def main() -> None:
         results |= {
             "machine": machine(),
             "repeats": options.repeats,
-            "object_model": object_model_seconds(),
+            "rest": REST,
+            "object_model": object_model_seconds(OBJECT_MODEL_SAMPLES),
+            "object_model_samples": OBJECT_MODEL_SAMPLES,
             "peak_memory": footprint.peak_memory(),
             "installed_size": footprint.installed_size(),
             "import_time": footprint.import_time(),

@@ -1,8 +1,9 @@
 """One contestant in a process of its own, so that no library's waiting threads disturb another's.
 
-Reads a question, a work's name and a number of threads a line, and answers with a line of JSON. The questions: ``check``
-(prepares, warms up and gives what is compared with the reference), ``time`` (does the work once, and gives the seconds),
-``outputs`` (of the network that was trained, or none) and ``peak``. Between questions it waits for its input.
+Reads a question, a work's name and a number of threads a line, and answers with a line of JSON. The questions:
+``check`` (prepares, warms up and gives what is compared with the reference, and the share of the unit that is timed),
+``time`` (does the work once, and gives the seconds of a unit), ``outputs`` (of the network that was trained, or none)
+and ``peak``. Between questions it is blocked.
 """
 
 from __future__ import annotations
@@ -11,50 +12,71 @@ import contextlib
 import importlib
 import io
 import json
+import os
 import subprocess
 import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from .work import WORK
+
 if TYPE_CHECKING:
     from .contestants import Task
 
 NAMES = ("fastdl", "torch", "jax", "onnxruntime", "numpy")
+# These cannot be told how many threads to use: they look how many processors they have, once.
+COUNT_PROCESSORS = ("jax", "numpy")
 
 
 class Contestant:
-    """The other end of the process; None where the library is not installed."""
+    """The other end of the process, or of one for each number of threads that was asked for.
 
-    def __init__(self, name: str) -> None:
+    ``version`` is None, and there are no ``works``, where the library is not installed.
+    """
+
+    def __init__(self, name: str, threads: int) -> None:
         self.name = name
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.contestant", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        hello = self._answer()
+        self._processes: dict[int, subprocess.Popen[str]] = {}
+        hello = self._start(threads)
         self.version, self.works = hello["version"], hello["works"]
 
-    def _answer(self) -> Any:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
+    def _start(self, threads: int) -> Any:
+        command = [sys.executable, "-m", "bench.contestant", self.name, str(threads)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._processes[threads] = process
+        return self._answer(process)
+
+    def _answer(self, process: subprocess.Popen[str]) -> Any:
+        assert process.stdout
+        line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"{self.name} ended")
         return json.loads(line)
 
     def ask(self, question: str, work: str, threads: int) -> Any:
         """Give the answer to one line."""
-        assert self._process.stdin
-        self._process.stdin.write(f"{question} {work} {threads}\n")
-        self._process.stdin.flush()
-        return self._answer()
+        if self.name not in COUNT_PROCESSORS:
+            process = next(iter(self._processes.values()))
+        else:
+            if threads not in self._processes:
+                self._start(threads)
+            process = self._processes[threads]
+        assert process.stdin
+        process.stdin.write(f"{question} {work} {threads}\n")
+        process.stdin.flush()
+        return self._answer(process)
 
     def close(self) -> None:
-        """End the process."""
-        self._process.terminate()
-        self._process.wait()
+        """End the processes."""
+        for process in self._processes.values():
+            process.terminate()
+            process.wait()
 
 
-def serve(name: str) -> None:
+def serve(name: str, threads: int) -> None:
     """Answer until the input ends. Nothing but answers goes to the standard output."""
+    if name in COUNT_PROCESSORS and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     out, sys.stdout = sys.stdout, sys.stderr
 
     def answer(value: Any) -> None:
@@ -66,7 +88,7 @@ def serve(name: str) -> None:
     except ImportError:
         answer({"version": None, "works": []})
         return
-    answer({"version": module.VERSION, "works": [w for w in dir(module) if not w.startswith("_")]})
+    answer({"version": module.VERSION, "works": [w for w in WORK if hasattr(module, w)]})
     task: Task | None = None
     for line in sys.stdin:
         question, work, threads = line.split()
@@ -75,7 +97,7 @@ def serve(name: str) -> None:
         elif question == "check":
             task = getattr(module, work)(int(threads))
             task.run()
-            answer(task.check.tolist())
+            answer({"check": task.check.tolist(), "share": task.share})
         elif question == "outputs":
             answer(task.outputs().tolist() if task.outputs else None)
         else:
@@ -85,4 +107,4 @@ def serve(name: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], int(sys.argv[2]))

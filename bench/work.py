@@ -198,11 +198,10 @@ _FRAMEWORKS = ("torch", "jax")
 _ALL = ("torch", "jax", "numpy")
 
 
-def _predict(samples, title):
-    flop = samples * sum(LENET_LAYERS)
-    return Work(
-        title, MICROSECONDS, flop, 2, lambda: _lenet_outputs(samples), Target(ratio=1.5, peers=("onnxruntime",))
-    )
+def _predict(samples, threads):
+    title, flop = f"LeNet-5 inference, batch {samples}", samples * sum(LENET_LAYERS)
+    target = Target(ratio=1.5, peers=("onnxruntime",))
+    return Work(title, MICROSECONDS, flop, threads, lambda: _lenet_outputs(samples), target)
 
 
 WORK = {
@@ -229,9 +228,9 @@ WORK = {
         "second convolution of LeNet-5, forward", "us an image", LENET_LAYERS[1], 1, lambda: np.zeros(0),
         Target(peak=0.75),
     ),
-    "predict_1": _predict(1, "LeNet-5 inference, batch 1"),
-    "predict_64": _predict(64, "LeNet-5 inference, batch 64"),
-    "predict_1000": _predict(1000, "LeNet-5 inference, batch 1000"),
+    "predict_1": _predict(1, 1),
+    "predict_64": _predict(64, 2),
+    "predict_1000": _predict(1000, 2),
     "convolution_64": Work(
         "convolution 64 to 64, 3x3, on 32x32, batch 32, forward and gradients", "ms", 3 * 2 * 32 * 1024 * 64 * 576, 2,
         _convolution_result, Target(ratio=1, peers=("torch",)),

@@ -17,7 +17,9 @@ class Recipe(NamedTuple):
     arguments: dict[str, Any]
 
 
-def lenet5(samples: int, *, epochs: int = 10, batch_size: int = 32, lr: float = 0.05, seed: int | None = None) -> Recipe:
+def lenet5(
+    samples: int, *, epochs: int = 10, batch_size: int = 32, lr: float = 0.05, seed: int | None = None
+) -> Recipe:
     """Give LeNet-5, which sees every image shifted by up to a pixel, and a rate that warms up over an epoch.
 
     Parameters

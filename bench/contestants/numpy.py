@@ -12,8 +12,8 @@ def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def mlp_128(threads):
-    x, targets, batch = work.mnist()[0].reshape(-1, 784), work.mlp_targets(), work.MLP_128.batch
+def _mlp(recipe, samples):
+    x, targets, batch = work.mnist()[0].reshape(-1, 784), work.mlp_targets(), recipe.batch
 
     def fit(p, samples):
         (w1, b1), (w2, b2) = p
@@ -21,7 +21,7 @@ def mlp_128(threads):
             a, t = x[i : i + batch], targets[i : i + batch]
             h = _sigmoid(a @ w1.T + b1)
             y = _sigmoid(h @ w2.T + b2)
-            d2 = (y - t) * y * (1 - y) * np.float32(work.MLP_128.rate / len(a))
+            d2 = (y - t) * y * (1 - y) * np.float32(recipe.rate / len(a))
             d1 = (d2 @ w2) * h * (1 - h)
             w2 -= d2.T @ h
             b2 -= d2.sum(axis=0)
@@ -29,11 +29,20 @@ def mlp_128(threads):
             b1 -= d1.sum(axis=0)
 
     def outputs(p, samples):
-        return _sigmoid(_sigmoid(x[:samples] @ p[0][0].T + p[0][1]) @ p[1][0].T + p[1][1])
+        (w1, b1), (w2, b2) = p
+        return _sigmoid(_sigmoid(x[:samples] @ w1.T + b1) @ w2.T + b2)
 
     p = work.mlp_start()
     fit(p, work.CHECKED_STEPS * batch)
-    return Task(outputs(p, 64), lambda: fit(p, 60_000), 1, lambda: outputs(p, work.LEARNED))
+    return Task(outputs(p, 64), lambda: fit(p, samples), samples / 60_000, lambda: outputs(p, work.LEARNED))
+
+
+def mlp_128(threads):
+    return _mlp(work.MLP_128, 60_000)
+
+
+def mlp_1(threads):
+    return _mlp(work.MLP_1, 3000)
 
 
 def dense_1024(threads):

@@ -1,4 +1,4 @@
-"""ONNX Runtime: LeNet-5 as one graph, which it optimises; on one thread where that is faster."""
+"""ONNX Runtime: LeNet-5 as one graph, which it optimises."""
 
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
@@ -43,7 +43,7 @@ def _graph():
 def _predict(samples):
     def prepare(threads):
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads if samples > 1 else 1
+        options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(_graph(), options, providers=["CPUExecutionProvider"])
         feed = {"x": work.mnist()[0][:samples].copy()}
         calls = max(10, 20_000 // samples)
