@@ -13,16 +13,14 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 X86 = platform.machine() in ("x86_64", "AMD64")
-# No processor of the upper levels minds a prefetch for writing, though v3 does not name it.
-LEVELS = (
-    {
+LEVELS = {"generic": []}
+if X86:
+    # No processor of the upper levels minds a prefetch for writing, though v3 does not name it.
+    LEVELS = {
         "v2": ["-march=x86-64-v2"],
         "v3": ["-march=x86-64-v3", "-mprfchw"],
         "v4": ["-march=x86-64-v4", "-mprfchw"],
     }
-    if X86
-    else {"generic": []}
-)
 DTYPES = {"float32": [], "float64": ["-DFASTDL_DOUBLE"]}
 
 # Contracting a*b+c to one instruction is wanted. Flags that change what NaN, infinity or the host's rounding mode
