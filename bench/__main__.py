@@ -23,7 +23,7 @@ from .contestant import NAMES, Contestant
 from .object_model import Network
 
 HERE = Path(__file__).parent
-REST = 0.05  # seconds between turns, for the last one's threads to go to sleep
+REST = 0.15  # seconds between turns, for the last one's threads to go to sleep: OpenBLAS's wait for 0.1
 OBJECT_MODEL_SAMPLES = 20
 
 
@@ -45,6 +45,7 @@ def measure(names: list[str], repeats: int) -> dict[str, object]:
         times: dict[str, list[float]] = {c.name: [] for c in able}
         peaks = []
         for _ in range(repeats):
+            sleep(REST)
             peaks.append(ours.ask("peak", name, threads))
             for contestant in able:
                 sleep(REST)

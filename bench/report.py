@@ -56,7 +56,8 @@ def _ratio(seconds: dict[str, float], peers: Iterable[str]) -> float | None:
 def _target(target: work.Target) -> str:
     parts = []
     if target.ratio:
-        parts.append(f"{target.ratio:g} times {' or '.join(target.peers)}")
+        whom = target.peers[0] if len(target.peers) == 1 else f"the best of {', '.join(target.peers)}"
+        parts.append(f"{target.ratio:g} times {whom}")
     if target.peak:
         parts.append(f"{target.peak:.0%} of peak")
     return ", ".join(parts)
