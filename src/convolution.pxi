@@ -16,9 +16,15 @@ cdef struct Window:
     Py_ssize_t kh, kw, sh, sw
 
 
+include "sliding.pxi"
+
+
 cdef void convolution_forward(const Window* g, const Matrix* w, const real* parameters, const real* x, real* y) noexcept nogil:
     cdef Product q
     cdef Py_ssize_t i
+    if slides(g):
+        sliding_forward(g, w, parameters, x, y)
+        return
     q.row_step, q.x_segment, q.x_step = g.sw * g.c, g.w * g.c, 1
     q.w, q.w_segment, q.w_step = parameters + w.offset, g.kw * g.c * g.oc, g.oc
     q.segments, q.length = g.kh, g.kw * g.c

@@ -1,7 +1,7 @@
 /* One SIMD vocabulary for every kernel: GCC/Clang vector types as wide as the target allows.
  *
  * `real` is float, or double with -DFASTDL_DOUBLE. `vec` holds VEC_LANES of them. Loads and stores need no
- * alignment. Tile heights, and the channels of a planar product, follow from the number of vector registers:
+ * alignment. Tile heights, the channels of a planar product, and whether convolutions slide, follow from the number of vector registers:
  * accumulators and operands must fit, or the compiler spills.
  */
 #pragma once
@@ -36,15 +36,18 @@ typedef int32_t bits;
 #define TILE_ROWS_2 14
 #define TILE_ROWS_3 9
 #define PRODUCT_CHANNELS 3
+#define SLIDING 1
 #elif defined(__AVX2__)
 #define VEC_BYTES 32
 #define PRODUCT_CHANNELS 2
+#define SLIDING 0
 #define TILE_ROWS_1 14
 #define TILE_ROWS_2 6
 #define TILE_ROWS_3 4
 #else
 #define VEC_BYTES 16
 #define PRODUCT_CHANNELS 2
+#define SLIDING 0
 #define TILE_ROWS_1 12
 #define TILE_ROWS_2 6
 #define TILE_ROWS_3 4

@@ -9,6 +9,7 @@ cdef extern from "simd.h" nogil:
     const int TILE_ROWS_2
     const int TILE_ROWS_3
     const int PRODUCT_CHANNELS
+    const int SLIDING
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     void vec_store_first(real* p, vec v, int n)
