@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from time import perf_counter
 from typing import IO, TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .model import Sequential
 
 _RECIPES = {"lenet5": lenet5, "mlp": mlp}
+_LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1}  # what these can give
 
 
 class _Mistake(Exception):
@@ -33,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
+    except BrokenPipeError:  # as in `| head`: nobody is reading, so there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (_Mistake, ValueError, OSError, ImportError, MemoryError) as error:
         print(f"fastdl: {error or type(error).__name__}", file=sys.stderr)
         return 2
@@ -71,28 +77,36 @@ def _train(options: argparse.Namespace) -> None:
     for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
         if getattr(options, name) < least:
             raise _Mistake(f"--{name.replace('_', '-')} must be at least {least}; received {getattr(options, name)}")
+        if getattr(options, name) > sys.maxsize:
+            raise _Mistake(f"--{name.replace('_', '-')} must be at most {sys.maxsize}; received {getattr(options, name)}")
     if options.threads is not None:
         set_num_threads(options.threads)
-    train, test = idx_folder(options.data) if options.data else mnist()
+    train, test = idx_folder(options.data) if options.data is not None else mnist()
     if train[0].shape[1:] != (1, 28, 28):
         raise _Mistake(f"--data must hold images of 28 x 28; received {train[0].shape[2:]}")
     recipe = _RECIPES[options.network](
         len(train[0]), epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed
     )
-    if options.save:
+    if options.save is not None:
         _check_writable(options.save)
-    callbacks: list[Callback] = [_progress()]
-    with open(options.log, "w") if options.log else open(os.devnull, "w") as log:
-        callbacks.append(_Log(log))
+    if None not in (options.save, options.log) and os.path.realpath(options.save) == os.path.realpath(options.log):
+        raise _Mistake(f"--save and --log must name two files; received {options.save} for both")
+    progress = _progress()
+    with open(os.devnull if options.log is None else options.log, "w") as log:
         print(
             f"{options.network}: {recipe.net.parameters.size:,} parameters, {len(train[0]):,} images, "
             f"{get_num_threads()} threads",
             flush=True,
         )
         start = perf_counter()
-        history = recipe.net.fit(*train, validation_data=test, callbacks=callbacks, verbose=0, **recipe.arguments)
+        callbacks = [progress, _Log(log)]
+        try:
+            history = recipe.net.fit(*train, validation_data=test, callbacks=callbacks, verbose=0, **recipe.arguments)
+        finally:
+            if isinstance(progress, _Bar):
+                progress.close()
         total = perf_counter() - start
-    if options.save:
+    if options.save is not None:
         recipe.net.save(options.save)
     seconds = sum(history.history["seconds"])
     print(
@@ -102,10 +116,14 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _check_writable(path: str) -> None:
-    """Find out before the training rather than after it."""
-    directory = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(directory) or not os.access(directory, os.W_OK) or os.path.isdir(path):
-        raise _Mistake(f"--save must name a file in a folder that can be written to; received {path}")
+    """Find out before the training rather than after it, by writing beside it as `save` will."""
+    # Saving renames over what is there: a folder would refuse, but a device such as /dev/null would be lost.
+    if not path or (os.path.exists(path) and not os.path.isfile(path)):
+        raise _Mistake(f"--save must name a file; received {path!r}")
+    try:
+        tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(path))).close()
+    except OSError as error:
+        raise _Mistake(f"--save must name a file in a folder that can be written to; received {path}: {error}") from None
 
 
 def _progress() -> Callback:
@@ -119,10 +137,17 @@ def _progress() -> Callback:
 
 
 class _Bar(Callback):
+    _bar: Any = None
+
     def __init__(self) -> None:
         from tqdm import tqdm
 
         self._tqdm = tqdm
+
+    def close(self) -> None:
+        """End the bar's line, also where the training was interrupted."""
+        if self._bar is not None:
+            self._bar.close()
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         self._epochs, self._samples = epochs, samples
@@ -150,7 +175,8 @@ class _Log(Callback):
         self._file = file
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        self._file.write(json.dumps(logs) + "\n")
+        # JSON has no NaN, which is what a training that diverged gives.
+        self._file.write(json.dumps({k: v if math.isfinite(v) else None for k, v in logs.items()}) + "\n")
         self._file.flush()
 
 
@@ -159,13 +185,20 @@ def _predict(options: argparse.Namespace) -> None:
     if len(net.input_shape) != 3 or net.input_shape[0] != 1 or len(net.output_shape) != 1:
         raise _Mistake(f"{options.network} must be a network of grey images; its input is {net.input_shape}")
     x = np.stack([_read_image(path, net.input_shape[1:], options.invert) for path in options.images])
-    outputs = net.predict(x)
-    # A network that ends in probabilities gives them; the others give logits.
-    if (outputs < 0).any() or abs(outputs.sum(axis=1) - 1).max() > 1e-3:
-        outputs = softmax(outputs)
-    for path, row in zip(options.images, outputs, strict=True):
+    for path, row in zip(options.images, _probabilities(net, net.predict(x)), strict=True):
         probabilities = "  ".join(f"{label}: {p:.3f}" for label, p in enumerate(row))
         print(f"{path}: {row.argmax()}  ({probabilities})")
+
+
+def _probabilities(net: Sequential, outputs: Any) -> Any:
+    last = net.layers[-1].get_config()
+    activation = last.get("activation") or last.get("name")
+    if activation == "softmax":
+        return outputs
+    if activation in _LEAST:  # each output is a score of its own: their shares
+        scores = outputs - _LEAST[activation] + np.finfo(outputs.dtype).tiny
+        return scores / scores.sum(axis=1, keepdims=True)
+    return softmax(outputs)
 
 
 def _read_image(path: str, size: tuple[int, ...], invert: bool) -> Any:
@@ -176,10 +209,22 @@ def _read_image(path: str, size: tuple[int, ...], invert: bool) -> Any:
         raise _Mistake('predict needs Pillow: pip install "fastdl[cli]"') from None
     try:
         with Image.open(path) as image:
-            grey = image.convert("L")
+            grey = _grey(image, "white" if invert else "black")
             if grey.size != (size[1], size[0]):
                 grey = grey.resize((size[1], size[0]), Image.Resampling.LANCZOS)
             pixels = np.asarray(grey, np.float32)[None] / 255
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _Mistake(f"{path} must be a PNG, JPEG or PGM image; {error}") from error
     return 1 - pixels if invert else pixels
+
+
+def _grey(image: Any, ground: str) -> Any:
+    """Give 8 bits a pixel, which convert("L") alone does not: it clips 16 bits, and takes what is transparent as opaque."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
+    return image.convert("L")

@@ -16,9 +16,6 @@ cdef struct Window:
     Py_ssize_t kh, kw, sh, sw
 
 
-include "sliding.pxi"
-
-
 cdef void convolution_forward(const Window* g, const Matrix* w, const real* parameters, const real* x, real* y) noexcept nogil:
     cdef Product q
     cdef Py_ssize_t i

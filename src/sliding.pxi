@@ -6,7 +6,8 @@ cdef inline bint slides(const Window* g) noexcept nogil:
     return g.oc <= VEC_LANES and g.sw == 1 and (g.kw == 3 or g.kw == 5) and g.c > 1 and SLIDING
 
 
-cdef inline void slide(const int taps, const int pixels, const Window* g, const real* weight, const real* bias, const real* x, real* y) noexcept nogil:
+cdef inline void slide(const int taps, const int pixels, const Window* g, const real* weight, const real* bias,
+                       const real* x, real* y) noexcept nogil:
     # `pixels` output pixels of a row. Each may be overrun: what a pixel spills, the next overwrites.
     cdef vec acc[10]
     cdef vec w[5]
@@ -34,7 +35,8 @@ cdef inline void slide(const int taps, const int pixels, const Window* g, const 
         vec_store(y + i * g.oc, acc[i])
 
 
-cdef inline void slide_pixels(const int taps, Py_ssize_t pixels, const Window* g, const real* weight, const real* bias, const real* x, real* y) noexcept nogil:
+cdef inline void slide_pixels(const int taps, Py_ssize_t pixels, const Window* g, const real* weight, const real* bias,
+                              const real* x, real* y) noexcept nogil:
     if pixels == 1: slide(taps, 1, g, weight, bias, x, y)
     elif pixels == 2: slide(taps, 2, g, weight, bias, x, y)
     elif pixels == 3: slide(taps, 3, g, weight, bias, x, y)

@@ -16,7 +16,7 @@ import pytest
 from test_datasets import write_folder
 
 import fastdl
-from fastdl.cli import main
+from fastdl.cli import _probabilities, _read_image, main
 
 
 @pytest.fixture
@@ -88,6 +88,10 @@ def test_predict(network, tmp_path, capsys):
         (["train", "lenet5", "--threads", "0"], "n must be at least 1; received 0"),
         (["train", "mlp", "--lr", "nan"], "lr must be a finite number"),
         (["train", "mlp", "--save", "nowhere/net.npz"], "--save must name a file in a folder"),
+        (["train", "mlp", "--save", "."], "--save must name a file; received '.'"),
+        (["train", "mlp", "--save", ""], "--save must name a file; received ''"),
+        (["train", "mlp", "--data", ""], "must hold train-images-idx3-ubyte"),
+        (["train", "mlp", "--batch-size", "9" * 25], "--batch-size must be at most"),
         (["train", "mlp", "--log", "nowhere/log"], "No such file or directory: 'nowhere/log'"),
         (["predict", "nothing.npz", "a.png"], "No such file or directory: 'nothing.npz'"),
         (["predict", __file__, "a.png"], "must be a network saved by fastdl"),
@@ -108,6 +112,69 @@ def test_images_that_are_none(network, capsys):
         assert f"{path} must be a PNG, JPEG or PGM image" in capsys.readouterr().err
 
 
+def test_saving_spares_what_is_no_file(data, tmp_path, capsys):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--save", str(pipe)]) == 2
+    assert "--save must name a file; received" in capsys.readouterr().err
+    assert pipe.is_fifo()
+    same = str(tmp_path / "same")
+    assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--save", same, "--log", same]) == 2
+    assert "--save and --log must name two files" in capsys.readouterr().err
+    assert not os.path.exists(same)
+
+
+def test_a_log_of_a_training_that_diverged_is_json(data, tmp_path):
+    log = tmp_path / "log"
+    assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--lr", "1e30", "--log", str(log)]) == 0
+    assert json.loads(log.read_text(), parse_constant=pytest.fail)["loss"] is None
+
+
+@pytest.mark.parametrize("last", ["sigmoid", "tanh", "relu", "softmax", None])
+def test_probabilities(last):
+    net = fastdl.models.mlp((4, 5), output=last, seed=0)
+    outputs = net.predict(np.random.default_rng(0).standard_normal((6, 4)))
+    given = _probabilities(net, outputs)
+    expected = {
+        "sigmoid": lambda y: y / y.sum(axis=1, keepdims=True),
+        "tanh": lambda y: (y + 1) / (y + 1).sum(axis=1, keepdims=True),
+        "relu": lambda y: y / y.sum(axis=1, keepdims=True),
+        "softmax": lambda y: y,
+        None: fastdl.functional.softmax,
+    }[last](outputs)
+    np.testing.assert_allclose(given, expected, rtol=1e-5)
+    if last == "relu":
+        np.testing.assert_allclose(_probabilities(net, np.zeros((1, 5), "f4")), 0.2, rtol=1e-6)
+
+
+def test_images_of_16_bits_and_with_transparency(tmp_path):
+    image_module = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28), "u1")
+    wide = image_module.fromarray(pixels.astype("u2") * 257)
+    ink = np.zeros((28, 28, 4), "u1")
+    ink[..., 3] = pixels  # black ink on nothing
+    for name, image, invert in (
+        ("a.png", wide, False),
+        ("a.pgm", wide, False),
+        ("b.png", image_module.fromarray(ink), True),
+        ("c.png", image_module.fromarray(255 - ink * [1, 1, 1, 0] - [0, 0, 0, 255] + ink * [0, 0, 0, 1]), False),
+    ):
+        image.save(tmp_path / name)
+        read = _read_image(str(tmp_path / name), (28, 28), invert)
+        np.testing.assert_allclose(read[0], pixels / 255, atol=1.5 / 255, err_msg=name)
+
+
+def test_a_reader_that_leaves(network, tmp_path):
+    pytest.importorskip("PIL.Image").new("L", (28, 28)).save(tmp_path / "a.png")
+    command = [sys.executable, "-m", "fastdl", "predict", network[1], *[str(tmp_path / "a.png")] * 2000]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), error) == (141, "")
+
+
 @pytest.mark.parametrize("arguments", [[], ["train"], ["train", "vgg"], ["train", "mlp", "--epochs", "two"]])
 def test_usage(arguments, capsys):
     with pytest.raises(SystemExit) as error:
@@ -116,11 +183,11 @@ def test_usage(arguments, capsys):
     assert "usage: fastdl" in capsys.readouterr().err
 
 
-def test_a_bar_on_a_terminal(data):
-    pytest.importorskip("tqdm")
+def on_a_terminal(data, epochs, stop_after=None):
+    """Exit code and what was shown; Ctrl-C comes when ``stop_after`` has been."""
     master, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    command = [sys.executable, "-m", "fastdl", "train", "mlp", "--data", str(data), "--epochs", "2"]
+    command = [sys.executable, "-m", "fastdl", "train", "mlp", "--data", str(data), "--epochs", str(epochs)]
     process = subprocess.Popen(command, stdout=terminal, stderr=terminal)
     os.close(terminal)
     shown = b""
@@ -132,10 +199,26 @@ def test_a_bar_on_a_terminal(data):
         if not piece:
             break
         shown += piece
+        if stop_after is not None and stop_after in shown:
+            process.send_signal(signal.SIGINT)
+            stop_after = None
     os.close(master)
-    assert process.wait() == 0
+    return process.wait(), shown
+
+
+def test_a_bar_on_a_terminal(data):
+    pytest.importorskip("tqdm")
+    code, shown = on_a_terminal(data, 2)
+    assert code == 0
     assert b"epoch 2/2: 100%" in shown
     assert b"test accuracy" in shown
+
+
+def test_ctrl_c_on_a_terminal(data):
+    pytest.importorskip("tqdm")
+    code, shown = on_a_terminal(data, 1_000_000, stop_after=b"epoch 2/")
+    assert code == 130
+    assert shown.endswith(b"\r\nfastdl: interrupted\r\n")
 
 
 def test_ctrl_c(data):

@@ -52,6 +52,10 @@ HOSTILE = {
     "another type": (WHOLE[:2] + b"\x0a" + WHOLE[3:], "magic number .* received 0x00000a03"),
     "no axes": (b"\0\0\x08\0x", "magic number .* received 0x00000800"),
     "overflowing": (HUGE, f"must hold {(2**32 - 1) ** 4} bytes .* it holds only 100"),
+    "overflowing beside a zero": (
+        bytes([0, 0, 8, 4]) + struct.pack(">4I", 0, *[2**32 - 1] * 3),
+        r"an array that fits the memory; received shape \(0, 4294967295, ",
+    ),
     "text": (b"<html>not found</html>", "magic number"),
 }
 

@@ -75,7 +75,11 @@ def _parse(file: IO[bytes], name: str) -> Array:
     if len(data) != expected:
         actual = f"only {len(data)}" if len(data) < expected else "more"
         raise ValueError(f"{name} must hold {expected} bytes of data for shape {shape}; it holds {actual}")
-    return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    try:
+        array = np.frombuffer(data, dtype).reshape(shape)
+    except ValueError as error:  # one size is zero, and the product of the others more than NumPy takes
+        raise ValueError(f"{name} must hold an array that fits the memory; received shape {shape}") from error
+    return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def idx_folder(directory: str | os.PathLike[str], dtype: str = "float32") -> tuple[Split, Split]:
