@@ -18,6 +18,7 @@ from . import __version__, get_num_threads, load, set_num_threads
 from .callbacks import Callback, PrintEpochs
 from .datasets import idx_folder, mnist
 from .functional import softmax
+from .images import read_image
 from .recipes import lenet5, mlp
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fastdl: {error or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("fastdl: interrupted", file=sys.stderr)
+        # On a terminal the cursor may stand behind half a progress bar, which the message takes the place of.
+        print(("\r\033[K" if sys.stderr.isatty() else "") + "fastdl: interrupted", file=sys.stderr)
         return 130
     return 0
 
@@ -74,11 +76,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> None:
-    for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
-        if getattr(options, name) < least:
-            raise _Mistake(f"--{name.replace('_', '-')} must be at least {least}; received {getattr(options, name)}")
-        if getattr(options, name) > sys.maxsize:
-            raise _Mistake(f"--{name.replace('_', '-')} must be at most {sys.maxsize}; received {getattr(options, name)}")
+    for name, least in (("epochs", 1), ("batch-size", 1), ("seed", 0)):
+        value = getattr(options, name.replace("-", "_"))
+        if not least <= value <= sys.maxsize:
+            bound = f"at least {least}" if value < least else f"at most {sys.maxsize}"
+            raise _Mistake(f"--{name} must be {bound}; received {value}")
     if options.threads is not None:
         set_num_threads(options.threads)
     train, test = idx_folder(options.data) if options.data is not None else mnist()
@@ -123,7 +125,7 @@ def _check_writable(path: str) -> None:
     try:
         tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(path))).close()
     except OSError as error:
-        raise _Mistake(f"--save must name a file in a folder that can be written to; received {path}: {error}") from None
+        raise _Mistake(f"--save must name a file in a folder that can be written to; {error}") from None
 
 
 def _progress() -> Callback:
@@ -153,8 +155,9 @@ class _Bar(Callback):
         self._epochs, self._samples = epochs, samples
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
+        # A delay, however short, draws nothing before the bar is ours to close.
         self._bar = self._tqdm(
-            total=self._samples, desc=f"epoch {epoch}/{self._epochs}", unit=" images", unit_scale=True, leave=True
+            total=self._samples, desc=f"epoch {epoch}/{self._epochs}", unit=" images", unit_scale=True, delay=1e-9
         )
 
     def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
@@ -184,7 +187,7 @@ def _predict(options: argparse.Namespace) -> None:
     net = load(options.network)
     if len(net.input_shape) != 3 or net.input_shape[0] != 1 or len(net.output_shape) != 1:
         raise _Mistake(f"{options.network} must be a network of grey images; its input is {net.input_shape}")
-    x = np.stack([_read_image(path, net.input_shape[1:], options.invert) for path in options.images])
+    x = np.stack([read_image(path, net.input_shape[1:], options.invert) for path in options.images])
     for path, row in zip(options.images, _probabilities(net, net.predict(x)), strict=True):
         probabilities = "  ".join(f"{label}: {p:.3f}" for label, p in enumerate(row))
         print(f"{path}: {row.argmax()}  ({probabilities})")
@@ -199,32 +202,3 @@ def _probabilities(net: Sequential, outputs: Any) -> Any:
         scores = outputs - _LEAST[activation] + np.finfo(outputs.dtype).tiny
         return scores / scores.sum(axis=1, keepdims=True)
     return softmax(outputs)
-
-
-def _read_image(path: str, size: tuple[int, ...], invert: bool) -> Any:
-    """Give a grey image (1, H, W) in [0, 1], scaled to the network's size."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise _Mistake('predict needs Pillow: pip install "fastdl[cli]"') from None
-    try:
-        with Image.open(path) as image:
-            grey = _grey(image, "white" if invert else "black")
-            if grey.size != (size[1], size[0]):
-                grey = grey.resize((size[1], size[0]), Image.Resampling.LANCZOS)
-            pixels = np.asarray(grey, np.float32)[None] / 255
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _Mistake(f"{path} must be a PNG, JPEG or PGM image; {error}") from error
-    return 1 - pixels if invert else pixels
-
-
-def _grey(image: Any, ground: str) -> Any:
-    """Give 8 bits a pixel, which convert("L") alone does not: it clips 16 bits, and takes what is transparent as opaque."""
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
-    if "A" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
-    return image.convert("L")

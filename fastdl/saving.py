@@ -30,10 +30,12 @@ _DAMAGE = (
 
 def save(net: Sequential, path: str | os.PathLike[str]) -> None:
     """Do what `Sequential.save` says."""
-    path = os.fspath(path)
+    path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError(f"path must be that of a file; received {path}, which is something else")
     config = json.dumps({"format": _FORMAT, **net.get_config()})
     arrays = {name: np.ascontiguousarray(values) for name, values in net.params.items()}
-    directory, name = os.path.split(os.path.abspath(path))
+    directory, name = os.path.split(path)
     handle, beside = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=directory)
     try:
         with os.fdopen(handle, "wb") as file:

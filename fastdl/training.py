@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,10 @@ class Trainer:
                 measured = net._measure(validation_data[0], validation_data[1], self.loss)
                 logs.update({f"val_{name}": value for name, value in measured.items()}, seconds=seconds)
             history.append(logs)
+            if not np.isfinite(logs["loss"]):
+                warnings.warn(
+                    "the loss is no longer finite: a lower learning rate may help", RuntimeWarning, stacklevel=3
+                )
             for watcher in watchers:
                 watcher.on_epoch_end(net, epoch, logs)
         for watcher in watchers:
@@ -97,6 +102,7 @@ class Trainer:
     ) -> dict[str, float]:
         """Go through the samples once, in blocks of steps, and give the figures."""
         net, samples = self.net, len(x)
+        batch = min(batch, samples)
         steps = -(-samples // batch)
         rates = self.optimizer.rates(self._steps, steps)
         seed = int(net._rng.integers(1 << 63))

@@ -109,20 +109,34 @@ cdef void dense_input_gradient(const Matrix* w, const real* transposed, const re
     multiply(&q, samples, w.rows)
 
 
+cdef inline void inner_products(const int rows, const real* w, Py_ssize_t columns, const real* dy, real* dx) noexcept nogil:
+    # Several rows of W at a time share the loads of dy.
+    cdef Py_ssize_t o, whole = columns // VEC_LANES * VEC_LANES
+    cdef int rest = <int>(columns - whole)
+    cdef vec acc[4]
+    cdef vec d
+    cdef int r
+    for r in range(rows):
+        acc[r] = vec_set1(0)
+    for o from 0 <= o < whole by VEC_LANES:
+        d = vec_load(dy + o)
+        for r in range(rows):
+            acc[r] = acc[r] + vec_load(w + r * columns + o) * d
+    if rest:
+        d = vec_load(dy + whole)
+        for r in range(rows):
+            acc[r] = acc[r] + vec_keep_first(vec_load(w + r * columns + whole), rest) * d
+    for r in range(rows):
+        dx[r] = vec_sum(acc[r])
+
+
 cdef void dense_input_gradient_one(const Matrix* w, const real* parameters, const real* dy, real* dx) noexcept nogil:
     # Without the transposed copy: an inner product for each input.
-    cdef Py_ssize_t i, o, whole = w.columns // VEC_LANES * VEC_LANES
-    cdef int rest = <int>(w.columns - whole)
-    cdef const real* row = parameters + w.offset
-    cdef vec acc
-    for i in range(w.rows):
-        acc = vec_set1(0)
-        for o from 0 <= o < whole by VEC_LANES:
-            acc = acc + vec_load(row + o) * vec_load(dy + o)
-        if rest:
-            acc = acc + vec_keep_first(vec_load(row + whole), rest) * vec_load(dy + whole)
-        dx[i] = vec_sum(acc)
-        row += w.columns
+    cdef Py_ssize_t i
+    for i in range(0, w.rows - 3, 4):
+        inner_products(4, parameters + w.offset + i * w.columns, w.columns, dy, dx + i)
+    for i in range(w.rows // 4 * 4, w.rows):
+        inner_products(1, parameters + w.offset + i * w.columns, w.columns, dy, dx + i)
 
 
 cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* x, Py_ssize_t x_step, const real* dy,

@@ -16,7 +16,8 @@ import pytest
 from test_datasets import write_folder
 
 import fastdl
-from fastdl.cli import _probabilities, _read_image, main
+from fastdl.cli import _probabilities, main
+from fastdl.images import read_image
 
 
 @pytest.fixture
@@ -124,6 +125,7 @@ def test_saving_spares_what_is_no_file(data, tmp_path, capsys):
     assert not os.path.exists(same)
 
 
+@pytest.mark.filterwarnings("ignore:the loss is no longer finite")
 def test_a_log_of_a_training_that_diverged_is_json(data, tmp_path):
     log = tmp_path / "log"
     assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--lr", "1e30", "--log", str(log)]) == 0
@@ -134,6 +136,7 @@ def test_a_log_of_a_training_that_diverged_is_json(data, tmp_path):
 def test_probabilities(last):
     net = fastdl.models.mlp((4, 5), output=last, seed=0)
     outputs = net.predict(np.random.default_rng(0).standard_normal((6, 4)))
+    outputs = outputs[outputs.any(axis=1)]
     given = _probabilities(net, outputs)
     expected = {
         "sigmoid": lambda y: y / y.sum(axis=1, keepdims=True),
@@ -142,7 +145,7 @@ def test_probabilities(last):
         "softmax": lambda y: y,
         None: fastdl.functional.softmax,
     }[last](outputs)
-    np.testing.assert_allclose(given, expected, rtol=1e-5)
+    np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-30)
     if last == "relu":
         np.testing.assert_allclose(_probabilities(net, np.zeros((1, 5), "f4")), 0.2, rtol=1e-6)
 
@@ -151,16 +154,16 @@ def test_images_of_16_bits_and_with_transparency(tmp_path):
     image_module = pytest.importorskip("PIL.Image")
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28), "u1")
     wide = image_module.fromarray(pixels.astype("u2") * 257)
-    ink = np.zeros((28, 28, 4), "u1")
-    ink[..., 3] = pixels  # black ink on nothing
+    black, white = (np.full((28, 28, 4), level, "u1") for level in (0, 255))
+    black[..., 3] = white[..., 3] = pixels  # ink on nothing
     for name, image, invert in (
         ("a.png", wide, False),
         ("a.pgm", wide, False),
-        ("b.png", image_module.fromarray(ink), True),
-        ("c.png", image_module.fromarray(255 - ink * [1, 1, 1, 0] - [0, 0, 0, 255] + ink * [0, 0, 0, 1]), False),
+        ("black.png", image_module.fromarray(black), True),
+        ("white.png", image_module.fromarray(white), False),
     ):
         image.save(tmp_path / name)
-        read = _read_image(str(tmp_path / name), (28, 28), invert)
+        read = read_image(tmp_path / name, (28, 28), invert)
         np.testing.assert_allclose(read[0], pixels / 255, atol=1.5 / 255, err_msg=name)
 
 
@@ -218,7 +221,7 @@ def test_ctrl_c_on_a_terminal(data):
     pytest.importorskip("tqdm")
     code, shown = on_a_terminal(data, 1_000_000, stop_after=b"epoch 2/")
     assert code == 130
-    assert shown.endswith(b"\r\nfastdl: interrupted\r\n")
+    assert shown.endswith(b"\r\033[Kfastdl: interrupted\r\n")
 
 
 def test_ctrl_c(data):

@@ -162,6 +162,22 @@ def test_a_failing_save_leaves_the_old_file(path, net, monkeypatch):
     assert os.listdir(path.parent) == ["net.npz"]
 
 
+def test_what_is_no_file_stays(net, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for other in (tmp_path / "fifo", tmp_path):
+        with pytest.raises(ValueError, match="path must be that of a file"):
+            net.save(other)
+    assert os.listdir(tmp_path) == ["fifo"]
+
+
+def test_saving_through_a_link(path, net, tmp_path):
+    (tmp_path / "link").symlink_to(path)
+    net.parameters[...] = 2
+    net.save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (fastdl.load(path).parameters == 2).all()
+
+
 def test_saving_over(path, net):
     net.parameters[...] = 1
     net.save(path)

@@ -81,7 +81,14 @@ def test_adam_through_fit(rng):
     close(pairs(net)[0][1], b)
 
 
-@pytest.mark.parametrize("batch", [1, 3, 7, 64, 1000])
+def test_a_loss_that_is_lost_is_told(rng):
+    net = Sequential([layers.Dense(1)], input_shape=3)
+    with pytest.warns(RuntimeWarning, match="no longer finite"):
+        net.fit(rng.standard_normal((200, 3)), np.ones((200, 1)), loss="squared_error", epochs=9, verbose=0,
+                optimizer=optimizers.SGD(1e30))  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [1, 3, 7, 64, 10**25])
 def test_any_batch_size(batch, rng):
     """Batches that do not divide the data, of one sample, and larger than all of them; the reference does the same."""
     x, target = rng.standard_normal((64, 30)) * (rng.random((64, 30)) < 0.3), rng.random((64, 4))
