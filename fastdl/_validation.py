@@ -12,6 +12,8 @@ from . import _core
 
 Array = np.ndarray[Any, Any]
 
+_LARGE = 1 << 18  # numbers, which several threads look through
+
 
 def as_dtype(dtype: Any) -> str:
     """Give "float32" or "float64"."""
@@ -90,7 +92,12 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
             array = np.require(array, dtype, ["C", "A"])
     if array.size == 0:
         raise ValueError(f"{name} must not be empty; received shape {array.shape}")
-    if not _core.load(dtype).all_finite(array.reshape(-1)):
+    threads = 1
+    if array.size > _LARGE:
+        from ._threads import get_num_threads
+
+        threads = get_num_threads()
+    if not _core.load(dtype).all_finite(array.reshape(-1), threads):
         raise ValueError(f"{name} must be finite in {dtype}; received NaN or infinity")
     return array
 

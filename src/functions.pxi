@@ -123,21 +123,48 @@ def expand(const real[:, :, :, ::1] delta, Py_ssize_t sh, Py_ssize_t sw, Py_ssiz
     return out
 
 
-def all_finite(const real[::1] x):
-    """Whether no element is NaN or infinite: each times zero is zero then."""
-    cdef Py_ssize_t i, n = x.shape[0], whole = n // (4 * VEC_LANES) * (4 * VEC_LANES)
+cdef struct Scan:
+    const real* x
+    Py_ssize_t n
+    bint finite[MAX_WORKERS]
+    meeting gathering
+
+
+cdef bint finite_run(const real* x, Py_ssize_t n) noexcept nogil:
+    # A finite number times zero is zero; the sums stay so.
+    cdef Py_ssize_t i, whole = n // (4 * VEC_LANES) * (4 * VEC_LANES)
     cdef vec a = vec_set1(0), b = vec_set1(0), c = vec_set1(0), d = vec_set1(0)
     cdef real rest = 0
-    with nogil:
-        for i from 0 <= i < whole by 4 * VEC_LANES:
-            a = a + vec_load(&x[i]) * a
-            b = b + vec_load(&x[i + VEC_LANES]) * b
-            c = c + vec_load(&x[i + 2 * VEC_LANES]) * c
-            d = d + vec_load(&x[i + 3 * VEC_LANES]) * d
-        for i in range(whole, n):
-            rest += x[i] * 0
-        rest += vec_sum((a + b) + (c + d))
+    for i from 0 <= i < whole by 4 * VEC_LANES:
+        a = a + vec_load(x + i) * a
+        b = b + vec_load(x + i + VEC_LANES) * b
+        c = c + vec_load(x + i + 2 * VEC_LANES) * c
+        d = d + vec_load(x + i + 3 * VEC_LANES) * d
+    for i in range(whole, n):
+        rest += x[i] * 0
+    rest += vec_sum((a + b) + (c + d))
     return rest == 0
+
+
+cdef void scan_worker(void* context, int worker) noexcept nogil:
+    cdef Scan* scan = <Scan*>context
+    cdef Py_ssize_t start = scan.n * worker // scan.gathering.workers
+    scan.finite[worker] = finite_run(scan.x + start, scan.n * (worker + 1) // scan.gathering.workers - start)
+
+
+def all_finite(const real[::1] x, int threads=1):
+    """Whether no element is NaN or infinite."""
+    cdef Scan scan
+    cdef int worker
+    cdef bint finite = True
+    scan.x, scan.n = &x[0], x.shape[0]
+    meeting_open(&scan.gathering, min(threads, MAX_WORKERS))
+    with nogil:
+        parallel_run(scan_worker, &scan, &scan.gathering.workers)
+    for worker in range(scan.gathering.workers):
+        finite = finite and scan.finite[worker]
+    meeting_close(&scan.gathering)
+    return finite
 
 
 def config():
