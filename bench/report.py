@@ -35,7 +35,8 @@ buffers, and for the MLP runs a whole epoch in one `lax.scan`, which made LeNet-
 to one processor. Slow epochs are timed on fewer samples and scaled to 60,000. {few}.
 
 The object model does the work of article 3's listing, in its order, the deltas of the input too, which nothing
-uses and which take about a seventh of its time. It is timed on {objects} samples and extrapolated.
+uses and which take about a seventh of its time. It is timed on {objects} samples and extrapolated. Connections
+that lie in memory in the order of their sums would take 1,730 s where the article's take 4,600 s.
 """
 
 
