@@ -74,17 +74,23 @@ def as_shape(shape: Any, name: str = "input_shape") -> tuple[int, ...]:
     return sizes
 
 
-def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
-    """Give a contiguous, aligned, native array of numbers that are all finite.
-
-    Without ``dtype``, float64 stays and every other numeric type becomes float32. No copy is made where none is needed.
-    """
+def as_real(x: Any, name: str) -> Array:
+    """Give an array of real numbers of whatever type, as it lies."""
     try:
         array = np.asarray(x)
     except ValueError:
         raise ValueError(f"{name} must be an array of numbers; received a ragged sequence") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be an array of real numbers; received dtype {array.dtype}")
+    return array
+
+
+def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
+    """Give a contiguous, aligned, native array of numbers that are all finite.
+
+    Without ``dtype``, float64 stays and every other numeric type becomes float32. No copy is made where none is needed.
+    """
+    array = as_real(x, name)
     if dtype is None:
         dtype = "float64" if array.dtype == np.float64 else "float32"
     if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from . import _core
-from ._validation import Array, as_array, as_labels, as_ranked
+from ._validation import Array, as_array, as_labels, as_ranked, as_real
 
 __all__ = ["cross_entropy", "cross_entropy_backward", "squared_error", "squared_error_backward"]
 
@@ -87,12 +85,7 @@ def as_name(loss: str | Callable[[Any, Any], float]) -> str:
 
 def as_targets(y: Any, name: str, loss: str, samples: int, outputs: int, dtype: str) -> Array:
     """Give what a loss compares ``samples`` rows of ``outputs`` with: int64 labels (N,), or numbers (N, F)."""
-    try:
-        array = np.asarray(y)
-    except ValueError:
-        raise ValueError(f"{name} must be an array of numbers; received a ragged sequence") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be an array of real numbers; received dtype {array.dtype}")
+    array = as_real(y, name)
     if len(array.shape) == 0 or len(array) != samples:
         raise ValueError(f"{name} must have as many samples as x, {samples}; received shape {array.shape}")
     if loss == "cross_entropy" and array.ndim == 1 and array.dtype.kind in "biu":
