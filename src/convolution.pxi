@@ -54,16 +54,20 @@ cdef void convolution_weight_gradient(const Window* g, const real* x, const real
 
 cdef void convolution_input_gradient(const Window* g, const Matrix* w, const real* transposed, const real* zeros,
                                      const real* dy, real* fields, real* dx) noexcept nogil:
-    # `fields` is scratch of (OW, padded): what the output pixels of a column give to one row of dx.
+    # `fields` is scratch: what each output pixel of a row of windows gives to one row of dx, a vector of zeros before each
+    # and after the last. So the sum at any place of the row reads whole vectors of all fields that reach it.
     cdef Product q
-    cdef Py_ssize_t r, k, i, j, l, p, n
-    cdef Py_ssize_t padded = w.padded
+    cdef Py_ssize_t r, k, i, n, first, last
+    cdef Py_ssize_t padded = w.padded, between = padded + VEC_LANES, step = g.sw * g.c, width = g.kw * g.c
+    cdef const real* field
     cdef vec total
+    for i in range(g.ow + 1):
+        vec_store(fields + i * between, vec_set1(0))
     q.row_step, q.x_segment, q.x_step = g.oc, -g.ow * g.oc, 1
     q.w_segment, q.w_step = g.sh * padded, g.kh * padded
     q.length = g.oc
     q.init, q.init_step = zeros, 0
-    q.c, q.c_step, q.in_order = fields, padded, 0
+    q.c, q.c_step, q.in_order = fields + VEC_LANES, between, 0
     q.pack, q.next = NULL, NULL
     for r in range(g.h):
         # Output rows i = (r - k) / sh, from the last that reaches row r upwards.
@@ -77,17 +81,16 @@ cdef void convolution_input_gradient(const Window* g, const Matrix* w, const rea
         q.x = dy + i * g.ow * g.oc
         q.w = transposed + k * padded
         multiply(&q, g.ow, padded)
-        for p in range(g.w):
-            # Output columns j = (p - l) / sw.
-            j = p // g.sw
-            if j > g.ow - 1:
-                j = g.ow - 1
-            for n from 0 <= n < g.c by VEC_LANES:
-                total = vec_set1(0)
-                i = j
-                l = p - j * g.sw
-                while l < g.kw and i >= 0:
-                    total = total + vec_load(fields + i * padded + l * g.c + n)
-                    l += g.sw
-                    i -= 1
-                vec_store(dx + (r * g.w + p) * g.c + n, total)
+        first = last = 0
+        for n from 0 <= n < g.w * g.c by VEC_LANES:
+            # The field of output column j covers j step .. j step + width of the row.
+            while last < g.ow and last * step < n + VEC_LANES:
+                last += 1
+            while first < last and first * step + width <= n:
+                first += 1
+            total = vec_set1(0)
+            field = q.c + n + first * (between - step)
+            for i in range(first, last):
+                total = total + vec_load(field)
+                field += between - step
+            vec_store(dx + r * g.w * g.c + n, total)

@@ -52,13 +52,18 @@ cdef inline Py_ssize_t take(Job* job, work_items* items, Py_ssize_t total, int w
 
 
 cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
-    # n samples from `position` of the order on, into the input tensor from batch row `row` on.
-    cdef const Tensor* t = &job.net.tensor[0]
-    cdef real* target = value_of(&job.net, 0, worker, row, 0)
+    # n samples from `position` of the order on, into the input tensor from batch row `row` on; or straight into the frame that
+    # the first operation would put around them.
+    cdef const Window* g = &job.net.op[0].window
     cdef Py_ssize_t i, sample
+    cdef const real* x
     for i in range(n):
         sample = job.order[position + i] if job.order != NULL else position + i
-        channels_last(job.x + sample * t.size, target + i * t.stride, job.channels, job.pixels)
+        x = job.x + sample * job.net.tensor[0].size
+        if job.net.first:
+            copy_image(x, g.w * g.c, value_of(&job.net, 1, worker, row, i) + frame_start(&job.net.op[0]), g.ow * g.c, g.h, g.w * g.c)
+        else:
+            channels_last(x, value_of(&job.net, 0, worker, row, i), job.channels, job.pixels)
 
 
 cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n, Py_ssize_t batch) noexcept nogil:
@@ -167,6 +172,7 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef const Tensor* last = &job.net.tensor[job.net.count]
     cdef const Tensor* t = &job.net.tensor[0]
+    cdef const Window* g = &job.net.op[0].window
     cdef Py_ssize_t groups = groups_of(&job.net, job.samples)
     cdef Py_ssize_t slots = slots_of(&job.net, job.samples)
     cdef Py_ssize_t i, row, n, group, item
@@ -181,7 +187,11 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
                 channels_last(job.x + i * last.size, last.gradient + i * last.stride, job.out_channels, job.out_pixels)
             backward_group(&job.net, worker, item, row, n, scramble(job.seed))
             for i in range(row, row + n):
-                channels_first(t.gradient + i * t.stride, job.out + i * t.size, job.channels, job.pixels)
+                if job.net.first:
+                    copy_image(gradient_of(&job.net, 1, worker, i, 0) + frame_start(&job.net.op[0]), g.ow * g.c,
+                               job.out + i * t.size, g.w * g.c, g.h, g.w * g.c)
+                else:
+                    channels_first(t.gradient + i * t.stride, job.out + i * t.size, job.channels, job.pixels)
         item = take(job, &job.items, slots, worker)
     meet(&job.gathering, &job.slice_items)
     item = take(job, &job.slice_items, job.slice_count, worker)

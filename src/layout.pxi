@@ -1,13 +1,16 @@
 # Moving numbers without computing: between (C, H, W), as arrays cross the interface, and (H, W, C), as kernels want
 # them; into padded frames; shifted by whole pixels.
 
-cdef inline void transpose_block(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step) noexcept nogil:
-    # As many rows as a vector has lanes: each round zips the upper half of the rows with the lower.
+cdef inline void transpose_block(const real* x, Py_ssize_t x_step, Py_ssize_t rows, real* y, Py_ssize_t y_step, Py_ssize_t columns) noexcept nogil:
+    # At most as many rows and columns as a vector has lanes; rows of y are written as whole vectors. Each round zips the
+    # upper half of the rows with the lower.
     cdef vec a[VEC_LANES]
     cdef vec b[VEC_LANES]
     cdef int i, turn
     for i in range(VEC_LANES):
-        a[i] = vec_load(x + i * x_step)
+        a[i] = vec_load(x)
+        if i + 1 < rows:
+            x += x_step
     for turn in range(VEC_LANES_LOG2):
         for i in range(VEC_LANES // 2):
             b[2 * i] = vec_zip_low(a[i], a[i + VEC_LANES // 2])
@@ -15,7 +18,8 @@ cdef inline void transpose_block(const real* x, Py_ssize_t x_step, real* y, Py_s
         for i in range(VEC_LANES):
             a[i] = b[i]
     for i in range(VEC_LANES):
-        vec_store(y + i * y_step, a[i])
+        if i < columns:
+            vec_store(y + i * y_step, a[i])
 
 
 cdef void transpose(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -25,7 +29,7 @@ cdef void transpose(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step
     cdef Py_ssize_t whole_columns = columns // VEC_LANES * VEC_LANES
     for i from 0 <= i < whole_rows by VEC_LANES:
         for j from 0 <= j < whole_columns by VEC_LANES:
-            transpose_block(x + i * x_step + j, x_step, y + j * y_step + i, y_step)
+            transpose_block(x + i * x_step + j, x_step, VEC_LANES, y + j * y_step + i, y_step, VEC_LANES)
         for j in range(whole_columns, columns):
             for n in range(i, i + VEC_LANES):
                 y[j * y_step + n] = x[n * x_step + j]

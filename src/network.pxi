@@ -23,6 +23,7 @@ cdef struct Op:
     bint planar                 # one of a pair of planar.pxi
     Py_ssize_t slot             # where this op's gradient lies inside a slot
     real* winners               # of MAX_POOL, a row for each of the output tensor's
+    Py_ssize_t winners_stride
 
 
 cdef struct Tensor:
@@ -38,6 +39,7 @@ cdef struct Tensor:
 
 cdef struct Network:
     int count                   # operations; there is one more tensor
+    int first                   # 1 where the first operation is a PAD that the engine does, as samples come and go
     Py_ssize_t group            # samples that a worker takes through the network together, at the most
     Op* op
     Tensor* tensor
@@ -74,7 +76,7 @@ cdef inline real* gradient_of(const Network* net, int k, int worker, Py_ssize_t 
 
 cdef inline real* winners_of(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t i) noexcept nogil:
     cdef const Tensor* t = &net.tensor[k + 1]
-    return net.op[k].winners + row_of(net, t, worker, sample, i) * t.stride if net.op[k].winners != NULL else NULL
+    return net.op[k].winners + row_of(net, t, worker, sample, i) * net.op[k].winners_stride if net.op[k].winners != NULL else NULL
 
 
 cdef inline Py_ssize_t extent(const Op* op, const Tensor* target) noexcept nogil:
@@ -84,6 +86,11 @@ cdef inline Py_ssize_t extent(const Op* op, const Tensor* target) noexcept nogil
 
 cdef inline int activation_of(const Network* net, int k) noexcept nogil:
     return IDENTITY if net.skip_softmax and k == net.count - 1 else net.op[k].activation
+
+
+cdef inline Py_ssize_t frame_start(const Op* op) noexcept nogil:
+    # Where the image lies in what a PAD makes of it.
+    return (op.pad_h * op.window.ow + op.pad_w) * op.window.c
 
 
 cdef void shift_of(const Network* net, const Op* op, uint64_t draw, Py_ssize_t sample, Py_ssize_t* down, Py_ssize_t* right) noexcept nogil:
@@ -121,7 +128,7 @@ cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, 
     elif op.kind == ACTIVATION:
         memcpy(y, x, net.tensor[k].size * sizeof(real))
     elif op.kind == PAD:
-        copy_image(x, g.w * g.c, y + (op.pad_h * g.ow + op.pad_w) * g.c, g.ow * g.c, g.h, g.w * g.c)
+        copy_image(x, g.w * g.c, y + frame_start(op), g.ow * g.c, g.h, g.w * g.c)
     elif op.kind == SHIFT:
         shift_of(net, op, draw, sample + i, &down, &right)
         shift_image(x, y, g.h, g.w, g.c, down, right)
@@ -131,7 +138,7 @@ cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, 
 cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
     # Samples sample .. sample + n of the batch, n <= net.group, whose input tensor is filled. `draw` seeds their randomness.
     # Dense layers take the group at once; from one of them to the next, each sample goes alone and stays in the cache.
-    cdef int first = 0, last, k
+    cdef int first = net.first, last, k
     cdef Py_ssize_t i
     while first < net.count:
         last = first
@@ -182,7 +189,7 @@ cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, P
     elif dx == NULL:
         return
     elif op.kind in (MAX_POOL, MEAN_POOL) and op.planar:
-        planar_pool_backward(g, dy, winners, fields, dx)
+        planar_pool_backward(g, dy, winners, dx)
     elif op.kind in (MAX_POOL, MEAN_POOL):
         pool_backward(g, dy, winners, dx)
     elif op.kind == FLATTEN:
@@ -190,7 +197,7 @@ cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, P
     elif op.kind == ACTIVATION:
         memcpy(dx, dy, net.tensor[k].size * sizeof(real))
     elif op.kind == PAD:
-        copy_image(dy + (op.pad_h * g.ow + op.pad_w) * g.c, g.ow * g.c, dx, g.w * g.c, g.h, g.w * g.c)
+        copy_image(dy + frame_start(op), g.ow * g.c, dx, g.w * g.c, g.h, g.w * g.c)
     elif op.kind == SHIFT:
         shift_of(net, op, draw, sample + i, &down, &right)
         shift_image(dy, dx, g.h, g.w, g.c, -down, -right)
@@ -217,9 +224,9 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
     # From the last tensor's gradient to every gradient that is needed.
     cdef int last = net.count, first, k
     cdef Py_ssize_t i
-    while last > 0 and net.tensor[last].needs_gradient:
+    while last > net.first and net.tensor[last].needs_gradient:
         first = last
-        while first > 0 and net.op[first - 1].kind != DENSE and net.tensor[first].needs_gradient:
+        while first > net.first and net.op[first - 1].kind != DENSE and net.tensor[first].needs_gradient:
             first -= 1
         for i in range(n):
             for k in range(last - 1, first - 1, -1):

@@ -160,9 +160,7 @@ cdef class Plan:
                 op = &self.op[k]
                 widest = max(widest, op.matrix.columns, op.window.kh * op.matrix.padded)
                 if op.kind == CONVOLUTION:
-                    fields = max(fields, op.window.ow * op.matrix.padded, op.window.oc * padded(op.window.ow))
-                if op.planar and op.kind != CONVOLUTION:
-                    fields = max(fields, op.window.oh * padded(op.window.ow))
+                    fields = max(fields, (op.window.ow + 1) * (op.matrix.padded + VEC_LANES), op.window.oc * padded(op.window.ow))
                 if op.kind == DENSE and far_apart(&op.matrix):
                     fields = max(fields, 3 * VEC_LANES * op.matrix.rows)
                 if op.matrix.columns:
@@ -170,9 +168,10 @@ cdef class Plan:
                     op.matrix.transposed_stride = op.matrix.columns * op.matrix.segments * op.matrix.padded + VEC_LANES
                     op.matrix.transposed = self._reserve(workers * op.matrix.transposed_stride) if held else NULL
         for k in range(self.net.count):
-            if self.op[k].kind == MAX_POOL:
-                t = &self.tensor[k + 1]
-                self.op[k].winners = self._reserve((batch if t.wide else workers * self.net.group) * t.stride)
+            op, t = &self.op[k], &self.tensor[k + 1]
+            if op.kind == MAX_POOL:
+                op.winners_stride = op.window.c * op.window.oh * padded(op.window.ow) if op.planar else t.stride
+                op.winners = self._reserve((batch if t.wide else workers * self.net.group) * op.winners_stride)
         self.net.zeros = self._reserve(widest + 4 * VEC_LANES)
         self.net.fields_stride = padded(fields) + VEC_LANES
         self.net.fields = self._reserve(workers * self.net.fields_stride)
@@ -231,6 +230,7 @@ cdef class Plan:
         job.slices, job.slice_count = self.slices, self.slice_count
         job.channels, job.pixels = self.channels, self.pixels
         job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
+        self._frame(job)
         meeting_open(&job.gathering, threads)
 
     def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False):
@@ -260,6 +260,11 @@ cdef class Plan:
         if channels_last:               # as tensors are: one channel, so to say
             job.channels, job.pixels = 1, self.tensor[0].size
             job.out_channels, job.out_pixels = 1, self.tensor[self.net.count].size
+            self._frame(job)
+
+    cdef _frame(self, Job* job):
+        # Images that come as the kernels want them need no stop before their frame.
+        job.net.first = job.channels == 1 and self.net.count > 0 and self.op[0].kind == PAD
 
     cdef _forward(self, Job* job, const real[::1] x, Py_ssize_t samples, real[::1] y):
         job.x, job.out, job.samples = &x[0], &y[0], samples

@@ -87,67 +87,78 @@ cdef void planar_weight_gradient(const Window* g, const real* x, const real* dy,
                 o += channels
 
 
+cdef inline vec pool_planar(const real* p, Py_ssize_t row, real* winners) noexcept nogil:
+    # Two rows of a plane to as many results as a vector has lanes: the largest, and which it is, or without winners the mean.
+    cdef vec top0 = vec_load(p), top1 = vec_load(p + VEC_LANES)
+    cdef vec bottom0 = vec_load(p + row), bottom1 = vec_load(p + row + VEC_LANES)
+    cdef vec best = vec_evens(top0, top1)
+    cdef vec winner = vec_set1(0)
+    cdef vec value
+    if winners == NULL:
+        return (best + vec_odds(top0, top1) + vec_evens(bottom0, bottom1) + vec_odds(bottom0, bottom1)) * vec_set1(<real>0.25)
+    value = vec_odds(top0, top1)
+    winner = vec_if_greater(value, best, vec_set1(1), winner)
+    best = vec_max(value, best)
+    value = vec_evens(bottom0, bottom1)
+    winner = vec_if_greater(value, best, vec_set1(2), winner)
+    best = vec_max(value, best)
+    value = vec_odds(bottom0, bottom1)
+    winner = vec_if_greater(value, best, vec_set1(3), winner)
+    best = vec_max(value, best)
+    vec_store(winners, winner)
+    return best
+
+
 cdef void planar_pool_forward(const Window* g, const real* x, real* y, real* winners) noexcept nogil:
-    # Two by two: x (C, H, P) to y (OH, OW, C). `winners` (C, OH, OW) as of max_pool_forward, or NULL for the mean.
-    cdef Py_ssize_t c, i, j, n, lanes
-    cdef Py_ssize_t row = padded(g.w)
-    cdef vec top0, top1, bottom0, bottom1, best, value, winner
-    cdef const real* p
-    cdef real pooled[VEC_LANES]
-    for c in range(g.c):
-        for i in range(g.oh):
-            for j from 0 <= j < g.ow by VEC_LANES:
-                p = x + (c * g.h + 2 * i) * row + 2 * j
-                top0, top1 = vec_load(p), vec_load(p + VEC_LANES)
-                bottom0, bottom1 = vec_load(p + row), vec_load(p + row + VEC_LANES)
-                best = vec_evens(top0, top1)
-                if winners == NULL:
-                    best = (best + vec_odds(top0, top1) + vec_evens(bottom0, bottom1) + vec_odds(bottom0, bottom1)) * vec_set1(<real>0.25)
-                else:
-                    winner = vec_set1(0)
-                    value = vec_odds(top0, top1)
-                    winner = vec_if_greater(value, best, vec_set1(1), winner)
-                    best = vec_max(value, best)
-                    value = vec_evens(bottom0, bottom1)
-                    winner = vec_if_greater(value, best, vec_set1(2), winner)
-                    best = vec_max(value, best)
-                    value = vec_odds(bottom0, bottom1)
-                    winner = vec_if_greater(value, best, vec_set1(3), winner)
-                    best = vec_max(value, best)
-                    vec_store(winners + (c * g.oh + i) * g.ow + j, winner)
-                vec_store(pooled, best)
-                lanes = g.ow - j if g.ow - j < VEC_LANES else VEC_LANES
-                for n in range(lanes):
-                    y[(i * g.ow + j + n) * g.c + c] = pooled[n]
+    # Two by two: x (C, H, P) to y (OH, OW, C). `winners` (C, OH, OW rounded up) as of max_pool_forward, or NULL for the mean.
+    # Of the channels those that fill no vector go first: what they spill, the others and the next pixels overwrite.
+    cdef Py_ssize_t c, i, j, n, lanes, channels
+    cdef Py_ssize_t row = padded(g.w), pooled_row = padded(g.ow)
+    cdef real pooled[VEC_LANES * VEC_LANES]
+    memset(pooled, 0, sizeof(pooled))
+    for i in range(g.oh):
+        for j from 0 <= j < g.ow by VEC_LANES:
+            lanes = g.ow - j if g.ow - j < VEC_LANES else VEC_LANES
+            c = padded(g.c) - VEC_LANES
+            while c >= 0:
+                channels = g.c - c if g.c - c < VEC_LANES else VEC_LANES
+                for n in range(channels):
+                    vec_store(pooled + n * VEC_LANES, pool_planar(
+                        x + ((c + n) * g.h + 2 * i) * row + 2 * j, row,
+                        winners + ((c + n) * g.oh + i) * pooled_row + j if winners != NULL else NULL))
+                transpose_block(pooled, VEC_LANES, VEC_LANES, y + (i * g.ow + j) * g.c + c, g.c, lanes)
+                c -= VEC_LANES
 
 
-cdef void planar_pool_backward(const Window* g, const real* dy, const real* winners, real* plane, real* dx) noexcept nogil:
-    # Writes dx (C, H, P) and the zeros past the end of its rows. `plane` is scratch of (OH, OW rounded up).
-    cdef Py_ssize_t c, i, j
-    cdef Py_ssize_t row = padded(g.w)
+cdef void planar_pool_backward(const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
+    # Writes dx (C, H, P) and the zeros past the end of its rows.
+    cdef Py_ssize_t c, i, j, n, lanes, channels
+    cdef Py_ssize_t row = padded(g.w), pooled_row = padded(g.ow)
     cdef vec d, winner, even, odd
     cdef vec zero = vec_set1(0)
     cdef real* p
-    cdef Py_ssize_t pooled_row = padded(g.ow)
+    cdef real pooled[VEC_LANES * VEC_LANES]
     cdef int k
-    memset(plane, 0, g.oh * pooled_row * sizeof(real))
     if 2 * g.oh < g.h or 2 * pooled_row < row:
         memset(dx, 0, g.c * g.h * row * sizeof(real))
-    for c in range(g.c):
-        for i in range(g.oh):
-            for j in range(g.ow):
-                plane[i * pooled_row + j] = dy[(i * g.ow + j) * g.c + c]
-        for i in range(g.oh):
-            for j from 0 <= j < g.ow by VEC_LANES:
-                d = vec_load(plane + i * pooled_row + j)
-                for k in range(2):
-                    if winners == NULL:
-                        even = odd = d * vec_set1(<real>0.25)
-                    else:
-                        winner = vec_load(winners + (c * g.oh + i) * g.ow + j)
-                        even = vec_if_equal(winner, vec_set1(<real>(2 * k)), d, zero)
-                        odd = vec_if_equal(winner, vec_set1(<real>(2 * k + 1)), d, zero)
-                    p = dx + (c * g.h + 2 * i + k) * row + 2 * j
-                    vec_store(p, vec_zip_low(even, odd))
-                    if 2 * j + VEC_LANES < row:
-                        vec_store(p + VEC_LANES, vec_zip_high(even, odd))
+    for i in range(g.oh):
+        for j from 0 <= j < g.ow by VEC_LANES:
+            lanes = g.ow - j if g.ow - j < VEC_LANES else VEC_LANES
+            for c from 0 <= c < g.c by VEC_LANES:
+                channels = g.c - c if g.c - c < VEC_LANES else VEC_LANES
+                transpose_block(dy + (i * g.ow + j) * g.c + c, g.c, lanes, pooled, VEC_LANES, channels)
+                for n in range(channels):
+                    d = vec_load(pooled + n * VEC_LANES)
+                    if lanes < VEC_LANES:
+                        d = vec_keep_first(d, <int>lanes)
+                    for k in range(2):
+                        if winners == NULL:
+                            even = odd = d * vec_set1(<real>0.25)
+                        else:
+                            winner = vec_load(winners + ((c + n) * g.oh + i) * pooled_row + j)
+                            even = vec_if_equal(winner, vec_set1(<real>(2 * k)), d, zero)
+                            odd = vec_if_equal(winner, vec_set1(<real>(2 * k + 1)), d, zero)
+                        p = dx + ((c + n) * g.h + 2 * i + k) * row + 2 * j
+                        vec_store(p, vec_zip_low(even, odd))
+                        if 2 * j + VEC_LANES < row:
+                            vec_store(p + VEC_LANES, vec_zip_high(even, odd))

@@ -59,27 +59,34 @@ cdef void mean_pool_forward(const Window* g, const real* x, real* y) noexcept no
 cdef inline void spread(const int kh, const int kw, const bint apart, const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
     # Each window's gradient to its winner, or in equal shares where there are no winners. Windows that lie apart are
     # written, pixel after pixel; where they overlap, gradients add.
-    cdef Py_ssize_t i, j, n, out
-    cdef int k, l, rest
+    cdef Py_ssize_t i, j, n, c = g.c, step = g.sw * g.c
+    cdef int k, l
     cdef vec d
     cdef vec zero = vec_set1(0)
     cdef vec share = vec_set1(<real>(1.0 / <double>(kh * kw)))
+    cdef const real* gradient
+    cdef const real* winner
     cdef real* p
     for i in range(g.oh):
         for k in range(kh):
+            p = dx + (i * g.sh + k) * g.w * c
+            gradient = dy + i * g.ow * c
+            winner = winners + i * g.ow * c if winners != NULL else NULL
             for j in range(g.ow):
-                out = (i * g.ow + j) * g.c
                 for l in range(kw):
-                    p = dx + ((i * g.sh + k) * g.w + j * g.sw + l) * g.c
-                    for n from 0 <= n < g.c by VEC_LANES:
-                        d = vec_load(dy + out + n)
-                        if g.c - n < VEC_LANES:
-                            d = vec_keep_first(d, <int>(g.c - n))
+                    for n from 0 <= n < c by VEC_LANES:
+                        d = vec_load(gradient + n)
+                        if c - n < VEC_LANES:
+                            d = vec_keep_first(d, <int>(c - n))
                         if winners == NULL:
                             d = d * share
                         else:
-                            d = vec_if_equal(vec_load(winners + out + n), vec_set1(<real>(k * kw + l)), d, zero)
-                        vec_store(p + n, d if apart else vec_load(p + n) + d)
+                            d = vec_if_equal(vec_load(winner + n), vec_set1(<real>(k * kw + l)), d, zero)
+                        vec_store(p + l * c + n, d if apart else vec_load(p + l * c + n) + d)
+                p += step
+                gradient += c
+                if winners != NULL:
+                    winner += c
 
 
 cdef void pool_backward(const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:

@@ -5,8 +5,12 @@
  * accumulators and operands must fit, or the compiler spills.
  */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #ifdef FASTDL_DOUBLE
 typedef double real;
@@ -32,7 +36,7 @@ typedef int32_t bits;
 
 #if defined(__AVX512F__)
 #define VEC_BYTES 64
-#define TILE_ROWS_1 14
+#define TILE_ROWS_1 16
 #define TILE_ROWS_2 14
 #define TILE_ROWS_3 9
 #define PRODUCT_CHANNELS 3
@@ -85,17 +89,28 @@ INLINE vec vec_keep(vec v) {
     return v;
 }
 
+/* n, of which the compiler knows nothing before here: it computes no addresses ahead of a loop that has no registers to spare. */
+INLINE ptrdiff_t not_before(ptrdiff_t n) {
+    __asm__ volatile("" : "+r"(n));
+    return n;
+}
+
 INLINE void prefetch_to_write(const real *p) { __builtin_prefetch(p, 1); }
 
-/* Stores the first n lanes, 0 < n < VEC_LANES, in power-of-two pieces. */
+/* Stores the first n lanes, 0 < n < VEC_LANES: under a mask, or in power-of-two pieces. */
 INLINE void vec_store_first(real *p, vec v, int n) {
+#if defined(__AVX512F__) && defined(FASTDL_DOUBLE)
+    _mm512_mask_storeu_pd(p, (__mmask8)((1 << n) - 1), (__m512d)v);
+#elif defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1 << n) - 1), (__m512)v);
+#else
     real lanes[VEC_LANES] __attribute__((aligned(VEC_BYTES)));
     *(vec *)lanes = v;
     const real *q = lanes;
-    if (VEC_LANES > 8 && (n & 8)) { memcpy(p, q, 8 * sizeof(real)); p += 8; q += 8; }
     if (VEC_LANES > 4 && (n & 4)) { memcpy(p, q, 4 * sizeof(real)); p += 4; q += 4; }
     if (VEC_LANES > 2 && (n & 2)) { memcpy(p, q, 2 * sizeof(real)); p += 2; q += 2; }
     if (n & 1) *p = *q;
+#endif
 }
 
 /* SHUFFLE(a, b, f): lane i is lane f(i) of a followed by b. */

@@ -30,3 +30,4 @@ cdef extern from "simd.h" nogil:
     vec vec_zip_high(vec a, vec b)
     void prefetch_to_write(const real* p)
     vec vec_keep(vec v)
+    Py_ssize_t not_before(Py_ssize_t n)

@@ -38,24 +38,27 @@ cdef struct Product:
 
 cdef inline void tile(const int rows, const int vectors, const int unit, const Product* q, Py_ssize_t row, Py_ssize_t n, int last) noexcept nogil:
     # Rows come in threes behind one pointer, so that a tile of 14 needs 5 pointers and not 14.
-    cdef vec acc[42]
+    cdef vec acc[48]
     cdef vec wide[3]
-    cdef const real* x[5]
+    cdef const real* x[6]
     cdef const real* w
     cdef const real* end
-    cdef const real* init = q.init + n + row * q.init_step
+    cdef const real* p = q.init + n + row * q.init_step
     cdef real* c
-    cdef Py_ssize_t s, step = 1 if unit else q.row_step, x_step = q.x_step if unit else 1, w_step = q.w_step
+    cdef Py_ssize_t s, step = 1 if unit else q.row_step, x_step = q.x_step if unit else 1, w_step = q.w_step, c_step = q.c_step
     cdef int m, v
     for m in range(rows):
         for v in range(vectors):
-            acc[m * 3 + v] = vec_load(init + m * q.init_step + v * VEC_LANES)
+            acc[m * 3 + v] = vec_load(p + v * VEC_LANES)
+        p += q.init_step
     if q.next != NULL:
+        p = q.next + n + row * c_step
         for m in range(rows):
             for v in range(vectors):
-                prefetch_to_write(q.next + (row + m) * q.c_step + n + v * VEC_LANES)
+                prefetch_to_write(p + v * VEC_LANES)
+            p += c_step
     for s in range(q.segments):
-        for m in range((rows + 2) // 3):
+        for m in range(1 if unit else (rows + 2) // 3):
             x[m] = q.x + s * q.x_segment + (row + 3 * m) * step
         w = q.w + s * q.w_segment + n
         end = w + q.length * w_step
@@ -64,18 +67,23 @@ cdef inline void tile(const int rows, const int vectors, const int unit, const P
                 wide[v] = vec_load(w + v * VEC_LANES)
             for m in range(rows):
                 for v in range(vectors):
-                    acc[m * 3 + v] = vec_fma(acc[m * 3 + v], x[m // 3][(m % 3) * step], wide[v])
-            for m in range((rows + 2) // 3):
+                    acc[m * 3 + v] = vec_fma(acc[m * 3 + v], x[0 if unit else m // 3][m if unit else (m % 3) * step], wide[v])
+            for m in range(1 if unit else (rows + 2) // 3):
                 x[m] += x_step
             w += w_step
-    for m in range(rows):
-        c = q.c + (row + m) * q.c_step + n
-        for v in range(vectors - 1):
-            vec_store(c + v * VEC_LANES, acc[m * 3 + v])
-        if last == VEC_LANES:
-            vec_store(c + (vectors - 1) * VEC_LANES, acc[m * 3 + vectors - 1])
-        else:
+    c_step = not_before(c_step)
+    c = q.c + n + row * c_step
+    if last == VEC_LANES:
+        for m in range(rows):
+            for v in range(vectors):
+                vec_store(c + v * VEC_LANES, acc[m * 3 + v])
+            c += c_step
+    else:
+        for m in range(rows):
+            for v in range(vectors - 1):
+                vec_store(c + v * VEC_LANES, acc[m * 3 + v])
             vec_store_first(c + (vectors - 1) * VEC_LANES, acc[m * 3 + vectors - 1], last)
+            c += c_step
 
 
 cdef inline void rows_of_tile(int rows, const int vectors, const int unit, const Product* q, Py_ssize_t row, Py_ssize_t n, int last) noexcept nogil:
@@ -97,20 +105,29 @@ cdef inline void rows_of_tile(int rows, const int vectors, const int unit, const
     elif rows == 12: tile(12, vectors, unit, q, row, n, last)
     elif rows == 13: tile(13, vectors, unit, q, row, n, last)
     elif rows == 14: tile(14, vectors, unit, q, row, n, last)
+    elif vectors == 2: pass
+    elif rows == 15: tile(15, vectors, unit, q, row, n, last)
+    elif rows == 16: tile(16, vectors, unit, q, row, n, last)
 
 
 cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
-    # Rows are shared out evenly: 16 rows under a limit of 9 are 8 and 8, not 9 and 7.
+    # Rows are shared out evenly: 16 rows under a limit of 14 are 8 and 8, not 14 and 2.
     cdef int limit = TILE_ROWS_1 if vectors == 1 else TILE_ROWS_2 if vectors == 2 else TILE_ROWS_3
-    cdef Py_ssize_t blocks = (rows + limit - 1) // limit
-    cdef Py_ssize_t block, row, end
-    for block in range(blocks):
-        row = rows * block // blocks
-        end = rows * (block + 1) // blocks
+    cdef int left = <int>((rows + limit - 1) // limit)
+    cdef int size, larger
+    cdef Py_ssize_t row = 0
+    if left == 1:
+        size, larger = <int>rows, 0
+    else:
+        size = <int>(rows // left)
+        larger = <int>(rows - size * left)
+    while left > 0:
+        left -= 1
         if q.row_step == 1:
-            rows_of_tile(<int>(end - row), vectors, 1, q, row, n, last)
+            rows_of_tile(size + (left < larger), vectors, 1, q, row, n, last)
         else:
-            rows_of_tile(<int>(end - row), vectors, 0, q, row, n, last)
+            rows_of_tile(size + (left < larger), vectors, 0, q, row, n, last)
+        row += size + (left < larger)
 
 
 cdef void pack_panel(Product* q, int vectors, Py_ssize_t n) noexcept nogil:
