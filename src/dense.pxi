@@ -56,42 +56,41 @@ cdef Py_ssize_t find_nonzero(const real* x, Py_ssize_t n, int* nonzero) noexcept
     return count
 
 
-cdef void dense_forward_one(const Matrix* w, const real* parameters, const real* x, int* nonzero, real* y) noexcept nogil:
+cdef void dense_forward_one(const Matrix* w, const real* parameters, const real* init, const real* x, int* nonzero, real* y) noexcept nogil:
     cdef Py_ssize_t count = find_nonzero(x, w.rows, nonzero)
     cdef Py_ssize_t n = 0
     cdef Py_ssize_t left
     cdef const real* weight = parameters + w.offset
-    cdef const real* bias = parameters + w.bias
     while n < w.columns:
         left = w.columns - n
         if left >= 8 * VEC_LANES:
-            sparse_panel(8, x, nonzero, count, weight + n, w.columns, bias + n, y + n, VEC_LANES)
+            sparse_panel(8, x, nonzero, count, weight + n, w.columns, init + n, y + n, VEC_LANES)
             n += 8 * VEC_LANES
         elif left >= 4 * VEC_LANES:
-            sparse_panel(4, x, nonzero, count, weight + n, w.columns, bias + n, y + n, VEC_LANES)
+            sparse_panel(4, x, nonzero, count, weight + n, w.columns, init + n, y + n, VEC_LANES)
             n += 4 * VEC_LANES
         elif left >= 2 * VEC_LANES:
-            sparse_panel(2, x, nonzero, count, weight + n, w.columns, bias + n, y + n, VEC_LANES)
+            sparse_panel(2, x, nonzero, count, weight + n, w.columns, init + n, y + n, VEC_LANES)
             n += 2 * VEC_LANES
         else:
-            sparse_panel(1, x, nonzero, count, weight + n, w.columns, bias + n, y + n,
+            sparse_panel(1, x, nonzero, count, weight + n, w.columns, init + n, y + n,
                          VEC_LANES if left >= VEC_LANES else <int>left)
             n += VEC_LANES
 
 
-cdef void dense_forward(const Matrix* w, const real* parameters, const real* x, Py_ssize_t x_step, real* y,
-                        Py_ssize_t y_step, Py_ssize_t samples, int* nonzero, real* pack) noexcept nogil:
-    # `pack` is scratch of a panel of the weights.
+cdef void dense_forward(const Matrix* w, const real* parameters, const real* init, Py_ssize_t init_step, const real* x,
+                        Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t samples, int* nonzero, real* pack) noexcept nogil:
+    # y = init + x W; init is the bias, or y itself to add to it. `pack` is scratch of a panel of the weights.
     cdef Product q
     cdef Py_ssize_t i
     if samples < 4:
         for i in range(samples):
-            dense_forward_one(w, parameters, x + i * x_step, nonzero, y + i * y_step)
+            dense_forward_one(w, parameters, init + i * init_step, x + i * x_step, nonzero, y + i * y_step)
         return
     q.x, q.row_step, q.x_segment, q.x_step = x, x_step, 0, 1
     q.w, q.w_segment, q.w_step = parameters + w.offset, 0, w.columns
     q.segments, q.length = 1, w.rows
-    q.init, q.init_step = parameters + w.bias, 0
+    q.init, q.init_step = init, init_step
     q.c, q.c_step, q.in_order = y, y_step, 0
     q.pack, q.next = pack if far_apart(w) and samples >= 8 else NULL, NULL
     multiply(&q, samples, w.columns)

@@ -148,7 +148,7 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
             for k in range(first, last):
                 forward_one(net, k, worker, sample, i, draw)
         if last < net.count:
-            dense_forward(&net.op[last].matrix, net.parameters,
+            dense_forward(&net.op[last].matrix, net.parameters, net.parameters + net.op[last].matrix.bias, 0,
                           value_of(net, last, worker, sample, 0), net.tensor[last].stride,
                           value_of(net, last + 1, worker, sample, 0), net.tensor[last + 1].stride, n,
                           net.nonzero + worker * net.nonzero_stride, net.fields + worker * net.fields_stride)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from .idx import Split, idx_folder
 
+DATA = Path(__file__).parent / "data"
+
 
 def mnist(dtype: str = "float32") -> tuple[Split, Split]:
     """Give the handwritten digits of LeCun, Cortes and Burges.
@@ -20,4 +22,4 @@ def mnist(dtype: str = "float32") -> tuple[Split, Split]:
     (x_train, y_train), (x_test, y_test)
         60,000 and 10,000 images (N, 1, 28, 28) in [0, 1], and int64 labels (N,) from 0 to 9.
     """
-    return idx_folder(Path(__file__).parent / "data", dtype)
+    return idx_folder(DATA, dtype)

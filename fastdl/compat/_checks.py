@@ -1,0 +1,38 @@
+"""Checks of what comes into the articles' classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._validation import Array, as_array, as_int
+
+
+def as_shaped(x: Any, name: str, shape: tuple[int, ...]) -> Array:
+    """Give a float64 array of this shape."""
+    array = as_array(x, name, "float64")
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}; received {array.shape}")
+    return array
+
+
+def as_column(x: Any, name: str, size: int) -> Array:
+    """Give a float64 column (size, 1)."""
+    return as_shaped(x, name, (size, 1))
+
+
+def as_vector(x: Any, name: str, size: int) -> Array:
+    """Give float64 numbers (size,)."""
+    return as_shaped(x, name, (size,))
+
+
+def windows(size: int, window: int, padding: int, stride: int, *, axis: str, what: str = "filter") -> int:
+    """Count the places of a window along an axis, which must fill it."""
+    as_int(stride, "stride")
+    room = size + 2 * padding - window
+    if room < 0:
+        raise ValueError(
+            f"{what}_{axis} must be at most {size + 2 * padding}, the padded input's {axis}; received {window}"
+        )
+    if room % stride:
+        raise ValueError(f"stride must divide {room}, what the {what} can move along the {axis}; received {stride}")
+    return room // stride + 1

@@ -1,0 +1,178 @@
+"""Article 3: reading MNIST, and training a `fastdl.compat.bp.Network` on it until its error rises."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import datasets
+from .._validation import Array, as_int
+from ..datasets.mnist import DATA
+from .bp import Network
+
+__all__ = [
+    "ImageLoader",
+    "LabelLoader",
+    "Loader",
+    "Network",
+    "evaluate",
+    "get_result",
+    "get_test_data_set",
+    "get_training_data_set",
+    "now",
+    "train_and_evaluate",
+]
+
+
+class Loader:
+    """A file of samples.
+
+    Parameters
+    ----------
+    path : str
+        Of an IDX file, raw or gzipped. A name of MNIST's four files that is not there stands for the package's own.
+    count : int
+        How many samples to take.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], count: int) -> None:
+        self.path, self.count = path, as_int(count, "count")
+
+    def get_file_content(self) -> bytes:
+        """Give the file's bytes, header and all."""
+        return self._found().read_bytes()
+
+    def to_int(self, byte: int | bytes) -> int:
+        """Give the number that a byte is."""
+        return byte if isinstance(byte, int) else byte[0]
+
+    def _found(self) -> Path:
+        path = Path(self.path)
+        own = DATA / f"{path.name}.gz"
+        return own if not path.exists() and path.parent == Path() and own.exists() else path
+
+    def _read(self, axes: int) -> Array:
+        values = datasets.load_idx(self._found())
+        if values.ndim != axes or values.dtype != np.uint8:
+            raise ValueError(f"path must be a file of bytes with {axes} axes; received {values.dtype} {values.shape}")
+        if len(values) < self.count:
+            raise ValueError(f"count must be at most {len(values)}, what {self.path} holds; received {self.count}")
+        return values[: self.count]
+
+
+class ImageLoader(Loader):
+    """Images of 28 x 28 bytes."""
+
+    def get_picture(self, content: Sequence[int], index: int) -> list[list[int]]:
+        """Give rows of pixels of one image of a raw file's content."""
+        start = 16 + index * 28 * 28
+        return [list(content[start + i * 28 : start + (i + 1) * 28]) for i in range(28)]
+
+    def get_one_sample(self, picture: Sequence[Sequence[int]]) -> list[int]:
+        """Give the pixels in one row."""
+        return [pixel for row in picture for pixel in row]
+
+    def load(self) -> Array:
+        """Give all samples, bytes (count, 784) from 0 to 255."""
+        return self._read(3).reshape(self.count, -1)
+
+
+class LabelLoader(Loader):
+    """Labels from 0 to 9."""
+
+    def load(self) -> Array:
+        """Give all label vectors, (count, 10)."""
+        return np.array([self.norm(label) for label in self._read(1).tolist()])
+
+    def norm(self, label: int | bytes) -> list[float]:
+        """Give ten numbers: 0.9 at the label, 0.1 elsewhere."""
+        return [0.9 if i == self.to_int(label) else 0.1 for i in range(10)]
+
+
+def get_training_data_set() -> tuple[Array, Array]:
+    """Give MNIST's 60,000 training samples, images (60000, 784) and label vectors (60000, 10)."""
+    return ImageLoader("train-images-idx3-ubyte", 60000).load(), LabelLoader("train-labels-idx1-ubyte", 60000).load()
+
+
+def get_test_data_set() -> tuple[Array, Array]:
+    """Give MNIST's 10,000 test samples, images (10000, 784) and label vectors (10000, 10)."""
+    return ImageLoader("t10k-images-idx3-ubyte", 10000).load(), LabelLoader("t10k-labels-idx1-ubyte", 10000).load()
+
+
+def get_result(vec: Any) -> int:
+    """Give the place of the largest number: the digit that a label or an output stands for."""
+    return int(np.argmax(vec))
+
+
+def evaluate(network: Any, test_data_set: Any, test_labels: Any) -> float:
+    """Give the share of samples that the network gets wrong."""
+    wrong = sum(
+        get_result(label) != get_result(network.predict(sample))
+        for sample, label in zip(test_data_set, test_labels, strict=True)
+    )
+    return wrong / len(test_labels)
+
+
+def now() -> str:
+    """Give the time."""
+    return datetime.now().strftime("%c")
+
+
+def train_and_evaluate(checkpoint: str | os.PathLike[str] = "mnist_bp.npz") -> Network:
+    """Train a 784-300-10 network on MNIST at a rate of 0.3, and stop when its test error has risen.
+
+    Every ten epochs it is evaluated, and saved. A run that was interrupted goes on from there. Pixels go from 0 to 1:
+    with the bytes themselves every sigmoid saturates, and the network learns nothing.
+
+    Parameters
+    ----------
+    checkpoint : path
+        Where to save; removed at the end.
+
+    Returns
+    -------
+    Network
+    """
+    checkpoint = Path(checkpoint)
+    (train_data_set, train_labels), (test_data_set, test_labels) = get_training_data_set(), get_test_data_set()
+    train_data_set, test_data_set = train_data_set / np.float32(255), test_data_set / np.float32(255)
+    network, epoch, last_error_ratio = Network([784, 300, 10]), 0, 1.0
+    if checkpoint.exists():
+        epoch, last_error_ratio = _resume(network, checkpoint)
+        print(f"{now()} resumed after epoch {epoch}, error ratio {last_error_ratio:f}")
+    while True:
+        epoch += 1
+        network.train(train_labels, train_data_set, 0.3, 1)
+        print(f"{now()} epoch {epoch} finished")
+        if epoch % 10 == 0:
+            error_ratio = evaluate(network, test_data_set, test_labels)
+            print(f"{now()} after epoch {epoch}, error ratio is {error_ratio:f}")
+            if error_ratio > last_error_ratio:
+                break
+            last_error_ratio = error_ratio
+            _save(network, epoch, error_ratio, checkpoint)
+    checkpoint.unlink(missing_ok=True)
+    return network
+
+
+def _save(network: Network, epoch: int, error_ratio: float, checkpoint: Path) -> None:
+    """Write beside, then rename: an interruption leaves the last whole file."""
+    with tempfile.NamedTemporaryFile(dir=checkpoint.parent, suffix=".npz", delete=False) as file:
+        np.savez(file, parameters=network.parameters, epoch=epoch, error_ratio=error_ratio)
+    os.replace(file.name, checkpoint)
+
+
+def _resume(network: Network, checkpoint: Path) -> tuple[int, float]:
+    try:
+        with np.load(checkpoint, allow_pickle=False) as saved:
+            network.parameters = saved["parameters"]
+            return int(saved["epoch"]), float(saved["error_ratio"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"checkpoint must be a file of this training; received {checkpoint}: {error}") from error
