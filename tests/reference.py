@@ -238,3 +238,25 @@ def lenet5(parameters, activation="relu", pooling="max"):
         {"kind": "dense", **d2, "activation": activation},
         {"kind": "dense", **d3},
     ])  # fmt: skip
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def rnn_step(x, h, U, W, f):
+    return f(U @ x + W @ h)
+
+
+def lstm_step(x, h, c, p):
+    """Columns; `p` holds the articles' names: Wfh, Wfx, bf ..."""
+    f, i, o = (sigmoid(p[f"W{k}h"] @ h + p[f"W{k}x"] @ x + p[f"b{k}"]) for k in "fio")
+    ct = np.tanh(p["Wch"] @ h + p["Wcx"] @ x + p["bc"])
+    c = f * c + i * ct
+    return o * np.tanh(c), c
+
+
+def gru_step(x, h, p):
+    z, r = (sigmoid(p[f"W{k}h"] @ h + p[f"W{k}x"] @ x + p[f"b{k}"]) for k in "zr")
+    ct = np.tanh(p["Wch"] @ (r * h) + p["Wcx"] @ x + p["bc"])
+    return (1 - z) * h + z * ct

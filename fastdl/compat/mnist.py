@@ -171,7 +171,7 @@ def _save(network: Network, epoch: int, error_ratio: float, checkpoint: Path) ->
 
 def _resume(network: Network, checkpoint: Path) -> tuple[int, float]:
     try:
-        with np.load(checkpoint, allow_pickle=False) as saved:
+        with open(checkpoint, "rb") as file, np.load(file, allow_pickle=False) as saved:
             network.parameters = saved["parameters"]
             return int(saved["epoch"]), float(saved["error_ratio"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
