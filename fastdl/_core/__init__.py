@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -30,6 +31,7 @@ def _bind() -> str:
 isa = _bind()
 
 
+@cache
 def load(dtype: Any) -> ModuleType:
     """Give the compiled module for ``dtype``, float32 or float64."""
     return importlib.import_module(f"{__name__}.{isa}_{dtype}")

@@ -184,8 +184,7 @@ class GatedLayer:
         )
         for name, deltas in zip(self._lists, dgates, strict=True):
             setattr(self, f"delta_{name}_list", self._start() + deltas)
-        back = [through(activator, delta, value) for delta, value in zip(dx, inputs, strict=True)]
-        self.delta_x_list = [np.zeros((self.input_width, 1)), *back]
+        self.delta_x_list = [np.zeros((self.input_width, 1)), *through(activator, np.stack(dx), np.stack(inputs))]
 
     def update(self) -> None:
         """Go down the gradient."""
