@@ -51,8 +51,8 @@ class LeNet5:
     def train_one_sample(self, label, image):
         """Go forward, back, and down the gradient."""
         output = self.predict(image)
-        # Deltas of fully connected layers point down the error. A layer's own `delta` takes its own activator to be that of
-        # the layer before, which here is always ReLU ...
+        # Deltas of fully connected layers point down the error. A layer's own `delta` takes its activator to be that of
+        # the layer before too; here that is always ReLU ...
         delta = output * (1 - output) * (label - output)
         for layer in reversed(self.full):
             layer.backward(delta)

@@ -24,7 +24,7 @@ def start(layer, letters):
 
 
 np.random.seed(0)
-for layer, letters in ((start(LstmLayer(3, 2, 1e-3), "fioc"), "fioc"), (start(GruLayer(3, 2, 1e-3), "zrc"), "zrc")):
+for layer in (start(LstmLayer(3, 2, 1e-3), "fioc"), start(GruLayer(3, 2, 1e-3), "zrc")):
     inputs = [np.array([[1.0], [2.0], [3.0]]), np.array([[2.0], [3.0], [4.0]])]
     last_state(layer, inputs)
     layer.backward(inputs[-1], np.ones((2, 1)), IdentityActivator())
@@ -35,9 +35,8 @@ for layer, letters in ((start(LstmLayer(3, 2, 1e-3), "fioc"), "fioc"), (start(Gr
         weights[i, j] -= 2 * epsilon
         below = last_state(layer, inputs).sum()
         weights[i, j] += epsilon
-        print(
-            f"{type(layer).__name__} Wch({i},{j}): expected {(above - below) / (2 * epsilon):.8f}, actual {gradient[i, j]:.8f}"
-        )
+        expected = (above - below) / (2 * epsilon)
+        print(f"{type(layer).__name__} Wch({i},{j}): expected {expected:.8f}, actual {gradient[i, j]:.8f}")
 
 for cls, letters in ((LstmLayer, "fioc"), (GruLayer, "zrc")):
     layer = start(cls(1, 12, 0.2), letters)
@@ -55,6 +54,5 @@ for cls, letters in ((LstmLayer, "fioc"), (GruLayer, "zrc")):
         errors.append(abs(wrong[0, 0]))
         layer.backward(inputs[-1], wrong, IdentityActivator())
         layer.update()
-    print(
-        f"{cls.__name__}: mean error over the first 100 sequences {np.mean(errors[:100]):.3f}, the last {np.mean(errors[-100:]):.3f}"
-    )
+    first, last = np.mean(errors[:100]), np.mean(errors[-100:])
+    print(f"{cls.__name__}: mean error over the first 100 sequences {first:.3f}, the last {last:.3f}")
