@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array
+from .._validation import Array, as_number
 from ._checks import as_shaped
 
 
@@ -27,6 +27,24 @@ class Live:
     def __set__(self, instance: Any, values: Any) -> None:
         view = self.__get__(instance)
         view[...] = as_shaped(values, self.name, view.shape)
+
+
+class LiveNumber:
+    """A number of the core under an article's name: ``_place`` of the array that the instance keeps as ``array``."""
+
+    def __init__(self, array: str) -> None:
+        self.array = array
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> float:
+        if instance is None:
+            raise AttributeError(f"{self.name} belongs to an instance")
+        return float(getattr(instance, self.array)[instance._place])
+
+    def __set__(self, instance: Any, value: float) -> None:
+        getattr(instance, self.array)[instance._place] = as_number(value, self.name, -np.inf)
 
 
 def uniform(most: float, shape: tuple[int, ...]) -> Array:

@@ -15,6 +15,7 @@ import numpy as np
 from .. import functional
 from .._validation import Array, as_number
 from ._checks import as_vector
+from ._live import LiveNumber
 from ._online import SigmoidChain
 from .activators import SigmoidActivator, through
 
@@ -28,6 +29,9 @@ class _BaseNode:
 
     __slots__ = ("_deltas", "_outputs", "downstream", "layer_index", "node_index", "upstream")
 
+    _place = 0
+    output, delta = LiveNumber("_outputs"), LiveNumber("_deltas")
+
     def __init__(self, layer_index: int, node_index: int) -> None:
         self.layer_index, self.node_index = layer_index, node_index
         self.downstream: list[Connection] = []
@@ -38,24 +42,6 @@ class _BaseNode:
         """Move into one place of a layer's arrays."""
         outputs[0], deltas[0] = self._outputs[0], self._deltas[0]
         self._outputs, self._deltas = outputs, deltas
-
-    @property
-    def output(self) -> float:
-        """What the node gave last."""
-        return float(self._outputs[0])
-
-    @output.setter
-    def output(self, value: float) -> None:
-        self._outputs[0] = as_number(value, "output", -np.inf)
-
-    @property
-    def delta(self) -> float:
-        """The node's error term, which points down the error."""
-        return float(self._deltas[0])
-
-    @delta.setter
-    def delta(self, value: float) -> None:
-        self._deltas[0] = as_number(value, "delta", -np.inf)
 
     def append_downstream_connection(self, conn: Connection) -> None:
         """Add a connection to a node of the next layer."""
@@ -186,6 +172,8 @@ class Connection:
 
     __slots__ = ("_gradients", "_place", "_weights", "downstream_node", "upstream_node")
 
+    weight, gradient = LiveNumber("_weights"), LiveNumber("_gradients")
+
     def __init__(self, upstream_node: Any, downstream_node: Node) -> None:
         self._bind(upstream_node, downstream_node, np.zeros((1, 1)), np.zeros((1, 1)), (0, 0))
 
@@ -196,24 +184,6 @@ class Connection:
         self._weights, self._gradients, self._place = weights, gradients, place
         weights[place] = random.uniform(-0.1, 0.1)
         return self
-
-    @property
-    def weight(self) -> float:
-        """The weight."""
-        return float(self._weights[self._place])
-
-    @weight.setter
-    def weight(self, value: float) -> None:
-        self._weights[self._place] = as_number(value, "weight", -np.inf)
-
-    @property
-    def gradient(self) -> float:
-        """What `calc_gradient` found last."""
-        return float(self._gradients[self._place])
-
-    @gradient.setter
-    def gradient(self, value: float) -> None:
-        self._gradients[self._place] = as_number(value, "gradient", -np.inf)
 
     def calc_gradient(self) -> None:
         """Compute ``gradient``: the error term downstream times the output upstream."""

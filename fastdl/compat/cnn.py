@@ -11,7 +11,7 @@ from .. import functional
 from .._validation import Array, as_array, as_int, as_number
 from ..layers import Conv2D, MaxPool2D, MeanPool2D
 from ._checks import as_shaped, windows
-from ._live import uniform
+from ._live import Live, LiveNumber, uniform
 from .activators import IdentityActivator, ReluActivator, apply, check_activator, through
 
 __all__ = [
@@ -83,53 +83,22 @@ class Filter:
         In a `ConvLayer` all four are live: they are the layer's own.
     """
 
+    weights, weights_grad = Live(), Live()
+    bias, bias_grad = LiveNumber("_bias"), LiveNumber("_bias_grad")
+    _place = 0
+
     def __init__(self, width: int, height: int, depth: int) -> None:
         shape = as_int(depth, "depth"), as_int(height, "height"), as_int(width, "width")
         self._bind(np.empty(shape), np.zeros(1), np.zeros(shape), np.zeros(1))
         self.weights = uniform(1e-4, shape)
 
     def _bind(self, weights: Array, bias: Array, weights_grad: Array, bias_grad: Array) -> Filter:
-        self._weights, self._bias, self._weights_grad, self._bias_grad = weights, bias, weights_grad, bias_grad
+        self._views = {"weights": weights, "weights_grad": weights_grad}
+        self._bias, self._bias_grad = bias, bias_grad
         return self
 
     def __repr__(self) -> str:
         return f"filter weights:\n{self.weights!r}\nbias:\n{self.bias!r}"
-
-    @property
-    def weights(self) -> Array:
-        """The kernel."""
-        return self._weights
-
-    @weights.setter
-    def weights(self, values: Any) -> None:
-        self._weights[...] = as_shaped(values, "weights", self._weights.shape)
-
-    @property
-    def bias(self) -> float:
-        """The bias."""
-        return float(self._bias[0])
-
-    @bias.setter
-    def bias(self, value: float) -> None:
-        self._bias[0] = as_number(value, "bias", -np.inf)
-
-    @property
-    def weights_grad(self) -> Array:
-        """The error's gradient with respect to the kernel."""
-        return self._weights_grad
-
-    @weights_grad.setter
-    def weights_grad(self, values: Any) -> None:
-        self._weights_grad[...] = as_shaped(values, "weights_grad", self._weights.shape)
-
-    @property
-    def bias_grad(self) -> float:
-        """The error's derivative with respect to the bias."""
-        return float(self._bias_grad[0])
-
-    @bias_grad.setter
-    def bias_grad(self, value: float) -> None:
-        self._bias_grad[0] = as_number(value, "bias_grad", -np.inf)
 
     def get_weights(self) -> Array:
         """Give `weights`."""
@@ -141,8 +110,8 @@ class Filter:
 
     def update(self, learning_rate: float) -> None:
         """Go down the gradient."""
-        self._weights -= learning_rate * self._weights_grad
-        self._bias -= learning_rate * self._bias_grad
+        self.weights -= learning_rate * self.weights_grad
+        self.bias -= learning_rate * self.bias_grad
 
 
 class ConvLayer:
