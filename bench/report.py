@@ -32,7 +32,8 @@ that are zero do, also at batch 1, where fastdl skips them.
 Batch 1 runs on one thread, which is as fast or faster for all. PyTorch runs LeNet-5 in `channels_last`, which is
 faster than its default; `torch.compile` and fused optimizers were not. JAX compiles whole steps and donates its
 buffers, and for the MLP runs a whole epoch in one `lax.scan`, which made LeNet-5 slower; on one thread it is bound
-to one processor. Slow epochs are timed on fewer samples and scaled to 60,000. {few}.
+to one processor. One call of fastdl's `fit` looks through the data once and, at batch 64 and 128, trains three epochs,
+of which the mean counts. Slow epochs are timed on fewer samples and scaled to 60,000. {few}.
 
 The object model does the work of article 3's listing, in its order, the deltas of the input too, which nothing
 uses and which take about a seventh of its time. It is timed on {objects} samples and extrapolated. Connections

@@ -167,7 +167,7 @@ cdef void dense_descend_one(const Matrix* w, const real* x, const real* dy, real
         for o from 0 <= o < whole by VEC_LANES:
             vec_store(row + o, vec_fma(vec_load(row + o), step, vec_load(dy + o)))
         if rest:
-            vec_store_first(row + whole, vec_fma(vec_load(row + whole), step, vec_load(dy + whole)), rest)
+            vec_store_pieces(row + whole, vec_fma(vec_load(row + whole), step, vec_load(dy + whole)), rest)
 
 
 cdef void sum_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t columns, real* total) noexcept nogil:

@@ -97,19 +97,25 @@ INLINE ptrdiff_t not_before(ptrdiff_t n) {
 
 INLINE void prefetch_to_write(const real *p) { __builtin_prefetch(p, 1); }
 
-/* Stores the first n lanes, 0 < n < VEC_LANES: under a mask, or in power-of-two pieces. */
+/* Stores the first n lanes, 0 < n < VEC_LANES, in power-of-two pieces. */
+INLINE void vec_store_pieces(real *p, vec v, int n) {
+    real lanes[VEC_LANES] __attribute__((aligned(VEC_BYTES)));
+    *(vec *)lanes = v;
+    const real *q = lanes;
+    if (VEC_LANES > 8 && (n & 8)) { memcpy(p, q, 8 * sizeof(real)); p += 8; q += 8; }
+    if (VEC_LANES > 4 && (n & 4)) { memcpy(p, q, 4 * sizeof(real)); p += 4; q += 4; }
+    if (VEC_LANES > 2 && (n & 2)) { memcpy(p, q, 2 * sizeof(real)); p += 2; q += 2; }
+    if (n & 1) *p = *q;
+}
+
+/* The same under a mask, where there are masks: one store, but a load from where its hidden lanes lie has to wait for it. */
 INLINE void vec_store_first(real *p, vec v, int n) {
 #if defined(__AVX512F__) && defined(FASTDL_DOUBLE)
     _mm512_mask_storeu_pd(p, (__mmask8)((1 << n) - 1), (__m512d)v);
 #elif defined(__AVX512F__)
     _mm512_mask_storeu_ps(p, (__mmask16)((1 << n) - 1), (__m512)v);
 #else
-    real lanes[VEC_LANES] __attribute__((aligned(VEC_BYTES)));
-    *(vec *)lanes = v;
-    const real *q = lanes;
-    if (VEC_LANES > 4 && (n & 4)) { memcpy(p, q, 4 * sizeof(real)); p += 4; q += 4; }
-    if (VEC_LANES > 2 && (n & 2)) { memcpy(p, q, 2 * sizeof(real)); p += 2; q += 2; }
-    if (n & 1) *p = *q;
+    vec_store_pieces(p, v, n);
 #endif
 }
 

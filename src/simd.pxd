@@ -13,6 +13,7 @@ cdef extern from "simd.h" nogil:
     vec vec_load(const real* p)
     void vec_store(real* p, vec v)
     void vec_store_first(real* p, vec v, int n)
+    void vec_store_pieces(real* p, vec v, int n)
     vec vec_keep_first(vec v, int n)
     vec vec_set1(real a)
     vec vec_fma(vec acc, real x, vec w)

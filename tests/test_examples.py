@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import fastdl
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # What each prints, whatever the machine and the last digits.
 ARRIVES = {
@@ -26,7 +28,8 @@ def test_none_is_left_out():
 
 @pytest.mark.parametrize("name", ARRIVES)
 def test_example(name, tmp_path):
-    environment = {**os.environ, "PYTHONWARNINGS": "error"}
+    package = Path(fastdl.__file__).parent.parent
+    environment = {**os.environ, "PYTHONWARNINGS": "error", "PYTHONPATH": str(package)}
     done = subprocess.run(
         [sys.executable, EXAMPLES / name], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300
     )
