@@ -14,17 +14,15 @@ import subprocess
 from datetime import date
 from pathlib import Path
 from statistics import median
-from time import perf_counter, sleep
+from time import sleep
 
 import fastdl
 
 from . import footprint, report, work
 from .contestant import NAMES, Contestant
-from .object_model import Network
 
 HERE = Path(__file__).parent
 REST = 0.15  # seconds between turns, for the last one's threads to go to sleep: OpenBLAS's wait for 0.1
-OBJECT_MODEL_SAMPLES = 20
 
 
 def measure(names: list[str], repeats: int) -> dict[str, object]:
@@ -64,16 +62,6 @@ def measure(names: list[str], repeats: int) -> dict[str, object]:
     return {"rows": rows, "versions": versions, "predict_overhead": overhead}
 
 
-def object_model_seconds(samples: int) -> float:
-    """Seconds that one object per neuron would need for 60,000 samples, from a few."""
-    net = Network([784, 300, 10])
-    x, targets = work.mnist()[0][:samples].reshape(samples, -1).tolist(), work.mlp_targets()[:samples].tolist()
-    start = perf_counter()
-    for sample, target in zip(x, targets, strict=True):
-        net.train_one_sample(sample, target, work.MLP_1.rate)
-    return (perf_counter() - start) / samples * 60_000
-
-
 def _lines(path: str) -> list[str]:
     return Path(path).read_text().splitlines() if Path(path).exists() else []
 
@@ -108,8 +96,6 @@ def main() -> None:
             "machine": machine(),
             "repeats": options.repeats,
             "rest": REST,
-            "object_model": object_model_seconds(OBJECT_MODEL_SAMPLES),
-            "object_model_samples": OBJECT_MODEL_SAMPLES,
             "peak_memory": footprint.peak_memory(),
             "installed_size": footprint.installed_size(),
             "import_time": footprint.import_time(),

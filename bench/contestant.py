@@ -23,9 +23,9 @@ from .work import WORK
 if TYPE_CHECKING:
     from .contestants import Task
 
-NAMES = ("fastdl", "torch", "jax", "onnxruntime", "numpy")
+NAMES = ("fastdl", "torch", "jax", "onnxruntime", "numpy", "articles")
 # These cannot be told how many threads to use: they look how many processors they have, once.
-COUNT_PROCESSORS = ("jax", "numpy")
+COUNT_PROCESSORS = ("jax", "numpy", "articles")
 
 
 class Contestant:

@@ -36,7 +36,7 @@ to one processor. One call of fastdl's `fit` looks through the data once and, at
 of which the mean counts. Slow epochs are timed on fewer samples and scaled to 60,000. {few}.
 
 The object model does the work of article 3's listing, in its order, the deltas of the input too, which nothing
-uses and which take about a seventh of its time. It is timed on {objects} samples and extrapolated. Connections
+uses and which take about a seventh of its time. It is timed on {objects:.0f} samples and extrapolated. Connections
 that lie in memory in the order of their sums would take 1,730 s where the article's take 4,600 s.
 """
 
@@ -78,11 +78,13 @@ def _target_met(target: work.Target, seconds: dict[str, float], share: float) ->
 
 
 def _speed_table(results: dict[str, Any]) -> str:
-    names = ["fastdl", *(n for n, v in results["versions"].items() if v and n != "fastdl")]
+    names = ["fastdl", *(n for n, v in results["versions"].items() if v and n not in ("fastdl", "articles"))]
     head = ["work", "unit", "threads", *names, "GFLOP/s", "of peak", "best peer / fastdl", "to reach", "met"]
     lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     for name, row in results["rows"].items():
         item, seconds = work.WORK[name], row["seconds"]
+        if "articles" in seconds:
+            continue
         cells = [_number(seconds[n] * work.SCALE[item.unit]) if n in seconds else "" for n in names]
         cells[0] = f"**{cells[0]}**"
         speed = item.flop / seconds["fastdl"] / 1e9
@@ -94,10 +96,24 @@ def _speed_table(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _article_table(results: dict[str, Any]) -> str:
+    text = (
+        "\nThe articles' classes, `fastdl.compat`, beside straightforward Python of the articles' kind, in float64:\n\n"
+        "| work | unit | fastdl | Python | times | to reach | met |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+    )
+    for name, row in results["rows"].items():
+        item, seconds = work.WORK[name], row["seconds"]
+        if "articles" in seconds:
+            ours, theirs = (_number(seconds[n] * work.SCALE[item.unit]) for n in ("fastdl", "articles"))
+            line = [item.title, item.unit, f"**{ours}**", theirs, _number(seconds["articles"] / seconds["fastdl"])]
+            text += f"| {' | '.join([*line, f'{item.target.ratio:g}', _target_met(item.target, seconds, 0)])} |\n"
+    return text
+
+
 def _other_figures(results: dict[str, Any]) -> str:
     rows = results["rows"]
     two, one = (rows[n]["seconds"]["fastdl"] for n in ("lenet_64", "lenet_64_one_thread"))
-    objects = results["object_model"]
+    objects = rows["article_network"]["seconds"]["articles"]
     times = objects / rows["mlp_1"]["seconds"]["fastdl"]
     peaks = rows["lenet_64_one_thread"]["peak"], rows["lenet_64"]["peak"]
     memory, size, moment = (results[n] for n in ("peak_memory", "installed_size", "import_time"))
@@ -138,7 +154,7 @@ def _few(rows: dict[str, Any]) -> str:
     parts = []
     for name, row in rows.items():
         item = work.WORK[name]
-        if item.unit == work.EPOCH:
+        if item.unit == work.EPOCH and "articles" not in row["seconds"]:
             of = [f"{n} {60_000 * s:,.0f}" for n, s in row["share"].items() if s < 0.99]
             parts += [f"{item.title}: {', '.join(of)}"] if of else []
     return "; ".join(parts)
@@ -153,11 +169,18 @@ def render(folder: Path) -> None:
         f"Measured on {where['date']} at commit {where['commit']}: {where['cpu']}, {where['cores']} cores, "
         f"{where['instruction set']}, {where['system']}, Python {where['python']}; {versions}.\n\n"
     )
-    text = _HEAD + head + _speed_table(results) + _other_figures(results) + _accuracy(folder / "accuracy.json")
+    text = (
+        _HEAD
+        + head
+        + _speed_table(results)
+        + _article_table(results)
+        + _other_figures(results)
+        + _accuracy(folder / "accuracy.json")
+    )
     text += _METHOD.format(
         repeats=results["repeats"],
         rest=results["rest"] * 1e3,
         few=_few(results["rows"]),
-        objects=results["object_model_samples"],
+        objects=60_000 * results["rows"]["article_network"]["share"]["articles"],
     )
     (folder / "README.md").write_text(text)

@@ -6,6 +6,8 @@ import fastdl
 from bench import work
 from bench.contestants import Task
 from fastdl import Sequential, layers, models
+from fastdl.compat import bp, cnn
+from fastdl.compat.lstm import LstmLayer
 from fastdl.optimizers import SGD
 
 VERSION = fastdl.__version__
@@ -135,6 +137,86 @@ def convolution_64(threads):
 
 def dense_1024(threads):
     return _layer(layers.Dense(1024), 1024, work.dense_data(), threads)
+
+
+def article_network(threads):
+    fastdl.set_num_threads(threads)
+    net = bp.Network([784, 300, 10])
+    net.parameters = work.together(*(np.vstack([w.T, b]) for w, b in work.mlp_start()))
+    x, targets = work.mnist()[0].reshape(-1, 784).astype(float), work.mlp_targets().astype(float)
+    net.train(targets[: work.CHECKED_STEPS], x[: work.CHECKED_STEPS], work.MLP_1.rate, 1)
+    check = np.array([net.predict(sample) for sample in x[:20]])
+    return Task(check, lambda: net.train(targets, x, work.MLP_1.rate, 1), 1, lambda: _predictions(net, x))
+
+
+def _predictions(net, x):
+    return np.array([net.predict(sample) for sample in x[: work.LEARNED]])
+
+
+def _calls(once, check, calls):
+    def run():
+        for _ in range(calls):
+            once()
+
+    return Task(check(), run, calls)
+
+
+def article_convolution(threads):
+    fastdl.set_num_threads(threads)
+    x, weight, bias, sensitivity = work.article_convolution_data()
+    layer = cnn.ConvLayer(14, 14, 6, 5, 5, 16, 0, 1, cnn.ReluActivator(), 0.1)
+    identity = cnn.IdentityActivator()
+    for one, values, number in zip(layer.filters, weight, bias, strict=True):
+        one.weights, one.bias = values, number
+
+    def once():
+        layer.forward(x)
+        layer.backward(x, sensitivity, identity)
+
+    def check():
+        once()
+        return work.together(layer.output_array, layer.delta_array, [one.weights_grad for one in layer.filters])
+
+    return _calls(once, check, 500)
+
+
+def article_pooling(threads):
+    fastdl.set_num_threads(threads)
+    x, sensitivity = work.article_pooling_data()
+    layer = cnn.MaxPoolingLayer(28, 28, 6, 2, 2, 2)
+
+    def once():
+        layer.forward(x)
+        layer.backward(x, sensitivity)
+
+    def check():
+        once()
+        return work.together(layer.output_array, layer.delta_array)
+
+    return _calls(once, check, 1000)
+
+
+def article_lstm(threads):
+    fastdl.set_num_threads(threads)
+    state, inputs, biases, xs, dh = work.article_lstm_data()
+    layer, identity = LstmLayer(128, 128, 0.1), cnn.IdentityActivator()
+    for k in "fioc":
+        setattr(layer, f"W{k}h", state[k])
+        setattr(layer, f"W{k}x", inputs[k])
+        setattr(layer, f"b{k}", biases[k])
+
+    def once():
+        layer.reset_state()
+        for x in xs:
+            layer.forward(x)
+        layer.backward(xs[-1], dh, identity)
+
+    def check():
+        once()
+        gradients = (getattr(layer, f"{a}{k}{b}_grad") for k in "fioc" for a, b in (("W", "h"), ("W", "x"), ("b", "")))
+        return work.together(layer.h_list[-1], *gradients)
+
+    return _calls(once, check, 20)
 
 
 def peak(threads):

@@ -205,7 +205,8 @@ class ConvLayer:
         input_array : array_like, shape (channel_number, input_height, input_width)
         """
         x = as_shaped(input_array, "input_array", self._shape)
-        self.output_array = apply(self.activator.forward, self._layer.forward(x[None])[0])
+        y = self._layer._forward(x.reshape(-1)).reshape(self.output_array.shape)
+        self.output_array = apply(self.activator.forward, y)
         self.input_array = x
 
     def backward(self, input_array: Any, sensitivity_array: Any, activator: Any) -> None:
@@ -221,7 +222,8 @@ class ConvLayer:
         """
         sensitivity, activator = self._sensitivity(sensitivity_array), check_activator(activator)
         self.forward(input_array)
-        self.delta_array = through(activator, self._layer.backward(sensitivity[None])[0], self._input())
+        back = self._layer._backward(sensitivity.reshape(-1)).reshape(self._shape)
+        self.delta_array = through(activator, back, self._input())
 
     def bp_sensitivity_map(self, sensitivity_array: Any, activator: Any) -> None:
         """Compute ``delta_array`` alone, for the last `forward`'s input."""
@@ -234,8 +236,8 @@ class ConvLayer:
     def bp_gradient(self, sensitivity_array: Any) -> None:
         """Compute the filters' gradients alone, for the last `forward`'s input."""
         sensitivity, x = self._sensitivity(sensitivity_array), self._input()
-        self._layer.forward(x[None])
-        self._layer.backward(sensitivity[None])
+        self._layer._forward(x.reshape(-1))
+        self._layer._backward(sensitivity.reshape(-1))
 
     def expand_sensitivity_map(self, sensitivity_array: Any) -> Array:
         """Spread a sensitivity map out to where stride 1 would have it, zeros between."""
@@ -287,7 +289,7 @@ class _PoolingLayer:
         input_array : array_like, shape (channel_number, input_height, input_width)
         """
         x = as_shaped(input_array, "input_array", self._shape)
-        self.output_array = self._layer.forward(x[None])[0]
+        self.output_array = self._layer._forward(x.reshape(-1)).reshape(self.output_array.shape)
 
     def backward(self, input_array: Any, sensitivity_array: Any) -> None:
         """Compute ``delta_array``; where windows overlap, their gradients add.
@@ -299,7 +301,7 @@ class _PoolingLayer:
         """
         sensitivity = as_shaped(sensitivity_array, "sensitivity_array", self.output_array.shape)
         self.forward(input_array)
-        self.delta_array = self._layer.backward(sensitivity[None])[0]
+        self.delta_array = self._layer._backward(sensitivity.reshape(-1)).reshape(self._shape)
 
 
 class MaxPoolingLayer(_PoolingLayer):

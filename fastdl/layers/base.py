@@ -135,13 +135,17 @@ class Layer:
         ndarray, shape (N, *output_shape)
             Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
         """
-        plan = self._built()
+        self._built()
         flat, last = as_images(x, "x", self.input_shape, self.dtype)
-        samples = flat.size // prod(self.input_shape)
         draw = int(np.random.default_rng().integers(1 << 63)) if training else 0
-        y = plan.forward(flat, samples, get_num_threads(), training, draw, last)
+        return _shaped(self._forward(flat, training, draw, last), self.output_shape, last)
+
+    def _forward(self, x: Array, training: bool = False, draw: int = 0, last: bool = False) -> Array:
+        """Do `forward`'s work on checked, flat numbers."""
+        samples = x.size // prod(self.input_shape)
+        y: Array = self._plan.forward(x, samples, get_num_threads(), training, draw, last)
         self._held = samples, training, draw
-        return _shaped(y, self.output_shape, last)
+        return y
 
     def backward(self, dy: Any) -> Array:
         """Give the gradient with respect to the last `forward`'s input, and fill `grads`.
@@ -155,16 +159,22 @@ class Layer:
         -------
         ndarray, shape (N, *input_shape)
         """
-        plan = self._built()
+        self._built()
         if self._held is None:
             raise RuntimeError("backward must follow forward")
-        samples, training, draw = self._held
+        samples = self._held[0]
         flat, last = as_images(dy, "dy", self.output_shape, self.dtype)
         received = flat.size // prod(self.output_shape)
         if received != samples:
             raise ValueError(f"dy must have the {samples} samples of the last forward; received {received}")
-        dx = plan.backward(flat, samples, get_num_threads(), training, draw, last)
-        return _shaped(dx, self.input_shape, last)
+        return _shaped(self._backward(flat, last), self.input_shape, last)
+
+    def _backward(self, dy: Array, last: bool = False) -> Array:
+        """Do `backward`'s work on checked, flat numbers."""
+        assert self._held
+        samples, training, draw = self._held
+        dx: Array = self._plan.backward(dy, samples, get_num_threads(), training, draw, last)
+        return dx
 
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments, which `from_config` takes back."""
