@@ -40,6 +40,7 @@ cdef class Plan:
     cdef Py_ssize_t slice_count
     cdef Py_ssize_t channels, pixels, out_channels, out_pixels
     cdef double work                        # multiply-adds of a forward pass, a sample
+    cdef bint has_images
     cdef int mode, workers
     cdef Py_ssize_t capacity
     cdef object memory, _lock
@@ -63,6 +64,7 @@ cdef class Plan:
         self._describe_tensor(0, shape, False)
         for k, operation in enumerate(operations):
             self._describe_op(k, shape, operation)
+            self.has_images = self.has_images or self.op[k].kind not in (DENSE, FLATTEN, ACTIVATION)
             shape = tuple(operation["output_shape"])
             self._describe_tensor(k + 1, shape, self.op[k].matrix.columns > 0)
             if self.op[k].kind == MAX_POOL and k > 0 and self.op[k - 1].activation == RELU:
@@ -183,9 +185,7 @@ cdef class Plan:
     cdef _choose_group(self, Py_ssize_t batch):
         # Small enough for the activations of a group to stay in a core's cache, and for eight cores to share a batch;
         # larger, where the batch is, to read the weights of dense layers less often.
-        cdef Py_ssize_t group = 8
-        if all([self.op[k].kind in (DENSE, FLATTEN, ACTIVATION) for k in range(self.net.count)]):
-            group = max(16, min(64, batch // 8))
+        cdef Py_ssize_t group = 8 if self.has_images else max(16, min(64, batch // 8))
         if group != self.net.group:
             self.net.group, self.memory = group, None
 
