@@ -48,6 +48,8 @@ cdef class Plan:
     cdef readonly tuple input_shape, output_shape
 
     def __cinit__(self, tuple input_shape, list operations, parameters, gradients):
+        cdef real[::1] p = parameters
+        cdef real[::1] g = gradients
         cdef int k
         if len(operations) > 64:
             raise ValueError(f"layers must make at most 64 operations; received {len(operations)}")
@@ -57,6 +59,8 @@ cdef class Plan:
         self.output_shape = tuple(operations[len(operations) - 1]["output_shape"]) if operations else input_shape
         self.net.count = <int>len(operations)
         self.net.op, self.net.tensor = self.op, self.tensor
+        if parameters.size:
+            self.net.parameters, self.net.gradients = &p[0], &g[0]
         self.channels, self.pixels = _channels_pixels(self.input_shape)
         self.out_channels, self.out_pixels = _channels_pixels(self.output_shape)
         self.capacity = -1
@@ -212,17 +216,12 @@ cdef class Plan:
         return (k > 0 and self.op[k - 1].kind == DENSE) or (k < self.net.count and self.op[k].kind == DENSE)
 
     cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work):
-        cdef real[::1] parameters = self.parameters
-        cdef real[::1] gradients = self.gradients
-        cdef int k
         memset(job, 0, sizeof(Job))
         if work < SMALL_WORK:
             threads = 1
         self._choose_group(batch)
         threads = <int>max(1, min(threads, groups_of(&self.net, batch), MAX_WORKERS))
         self._prepare(mode, batch, threads)
-        self.net.parameters = &parameters[0] if parameters.shape[0] else NULL
-        self.net.gradients = &gradients[0] if gradients.shape[0] else NULL
         self.net.training = mode == TRAINING
         self.net.skip_softmax = False
         self.net.has_transposed = mode != INFERENCE and batch >= 4

@@ -21,7 +21,7 @@ class Live:
 
     def __get__(self, instance: Any, owner: type | None = None) -> Array:
         if instance is None:
-            raise AttributeError(f"{self.name} belongs to an instance")
+            return self  # type: ignore[return-value]
         return instance._views[self.name]  # type: ignore[no-any-return]
 
     def __set__(self, instance: Any, values: Any) -> None:
@@ -40,7 +40,7 @@ class LiveNumber:
 
     def __get__(self, instance: Any, owner: type | None = None) -> float:
         if instance is None:
-            raise AttributeError(f"{self.name} belongs to an instance")
+            return self  # type: ignore[return-value]
         return float(getattr(instance, self.array)[instance._place])
 
     def __set__(self, instance: Any, value: float) -> None:

@@ -57,7 +57,7 @@ class SigmoidChain:
         data_set, labels = _rows(data_set, "data_set", inputs), _rows(labels, "labels", outputs)
         if len(data_set) != len(labels):
             raise ValueError(f"labels must be as many as data_set, {len(data_set)}; received {len(labels)}")
-        rate, epochs = as_number(rate, "rate"), as_int(epochs, "epochs", least=0)
+        rate = as_number(rate, "rate")
         for epoch in range(epochs):
             count = len(data_set) - (epoch == epochs - 1)
             for start in range(0, count, _BLOCK):

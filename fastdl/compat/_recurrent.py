@@ -144,7 +144,7 @@ class GatedLayer:
         ----------
         x : array_like, shape (input_width, 1)
         """
-        x = as_column(x, "x", self.input_width)
+        x = as_column(x, "x", self.input_width).copy()  # the caller may use its memory again
         before = as_column(self.h_list[-1], "h_list[-1]", self.state_width)
         cell = as_column(self.c_list[-1], "c_list[-1]", self.state_width) if self._has_c else None
         gates, h, c = self._recurrence.step(x, before, cell)

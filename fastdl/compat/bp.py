@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import functional
-from .._validation import Array, as_number
+from .._validation import Array, as_int, as_number
 from ._checks import as_vector
 from ._live import LiveNumber
 from ._online import SigmoidChain
@@ -266,7 +266,7 @@ class Network:
         rate : float
         iteration : int
         """
-        self._chain.train(labels, data_set, rate, iteration, self.train_one_sample)
+        self._chain.train(labels, data_set, rate, as_int(iteration, "iteration", least=0), self.train_one_sample)
 
     def train_one_sample(self, label: Any, sample: Any, rate: float) -> None:
         """Predict, compute every error term, and correct every weight."""

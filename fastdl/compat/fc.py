@@ -133,13 +133,14 @@ class Network:
         rate : float
         epoch : int
         """
+        epoch = as_int(epoch, "epoch", least=0)
         if all(type(layer.activator) is SigmoidActivator for layer in self.layers):
             self._chain.train(
                 labels, data_set, rate, epoch,
                 lambda label, sample, rate: self.train_one_sample(label[:, None], sample[:, None], rate),
             )  # fmt: skip
             return
-        for _ in range(as_int(epoch, "epoch", least=0)):
+        for _ in range(epoch):
             for label, sample in zip(labels, data_set, strict=True):
                 self.train_one_sample(label, sample, rate)
 

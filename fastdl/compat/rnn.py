@@ -83,7 +83,7 @@ class RecurrentLayer:
         ----------
         input_array : array_like, shape (input_width, 1)
         """
-        x = as_column(input_array, "input_array", self.input_width)
+        x = as_column(input_array, "input_array", self.input_width).copy()  # the caller may use its memory again
         before = as_column(self.state_list[-1], "state_list[-1]", self.state_width)
         _, state, _ = self._recurrence.step(x, before)
         if kernel_of(self.activator) is None:
