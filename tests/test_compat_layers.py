@@ -477,4 +477,27 @@ def test_recursive_layer_refuses():
         layer.forward(TreeNode(np.ones((2, 1))))
     with pytest.raises(ValueError, match=r"children's data must have shape \(2, 1\); received \(3, 1\)"):
         layer.forward(TreeNode(np.ones((2, 1))), TreeNode(np.ones((3, 1))))
+    with pytest.raises(TypeError, match="children must be TreeNodes; received"):
+        layer.forward(np.ones((2, 1)), np.ones((2, 1)))
     assert layer.root is None
+
+
+@pytest.mark.parametrize(
+    "what", ["a", None, 5, [[1], [2, 3]], np.ones((2, 2)) * 1j, np.full((2, 2), np.nan), np.ones((0, 2))]
+)
+def test_functions_of_article_4_refuse(what):
+    one = np.ones((2, 2))
+    calls = [cnn.get_max_index, lambda x: cnn.padding(x, 1), lambda x: cnn.conv(x, one, np.ones((1, 1)), 1, 0)]
+    if not isinstance(what, np.ndarray):
+        calls += [lambda x: cnn.conv(one, one, x, 1, 0), lambda x: cnn.element_wise_op(x, abs)]
+    for call in calls:
+        with pytest.raises((TypeError, ValueError), match="must"):
+            call(what)
+
+
+def test_inputs_may_be_used_again(rng):
+    layer, buffer, xs = LstmLayer(3, 2, 0.1), np.zeros((3, 1)), rng.standard_normal((3, 3, 1))
+    for x in xs:
+        buffer[...] = x
+        layer.forward(buffer)
+    close(np.stack(layer.x_list), xs)

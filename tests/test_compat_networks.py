@@ -48,8 +48,10 @@ def test_perceptron_refuses():
         p.predict([1, 2, 3])
     with pytest.raises(ValueError, match="labels must be as many as input_vecs, 4; received 1"):
         p.train(TABLE, [1], 1, 0.1)
-    with pytest.raises(ValueError, match=r"input_vec must have shape \(2,\)"):
+    with pytest.raises(ValueError, match="input_vecs must be an array of numbers; received a ragged sequence"):
         p.train([[1, 1], [1]], [1, 0], 1, 0.1)
+    with pytest.raises(TypeError, match="labels must be an array of real numbers"):
+        p.train(TABLE, None, 1, 0.1)
     with pytest.raises(TypeError, match="activator must be a function"):
         Perceptron(2, SigmoidActivator())
     assert p.weights == [0, 0]
@@ -226,6 +228,10 @@ def test_networks_refuse(network, samples):
         network.train(labels, x, 0.1, 1)
     with pytest.raises(ValueError, match="at least two layers"):
         type(network)([3])
+    with pytest.raises(TypeError, match="layers must be the nodes of each layer; received 3"):
+        type(network)(3)
+    with pytest.raises(ValueError, match=r"(iteration|epoch) must be at least 0; received -1"):
+        network.train(labels, x, 0.1, -1)
     close(network._chain.net.parameters, before)
 
 

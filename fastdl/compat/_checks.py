@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._validation import Array, as_array, as_int
+from .._validation import Array, as_array, as_int, as_real
 
 
 def as_shaped(x: Any, name: str, shape: tuple[int, ...]) -> Array:
@@ -23,6 +23,16 @@ def as_column(x: Any, name: str, size: int) -> Array:
 def as_vector(x: Any, name: str, size: int) -> Array:
     """Give float64 numbers (size,)."""
     return as_shaped(x, name, (size,))
+
+
+def as_rows(values: Any, name: str, size: int) -> Array:
+    """Give samples (N, size), of vectors or of columns (size, 1), finite, not yet in float64."""
+    rows = as_real(values, name)
+    if rows.dtype.kind == "f" and rows.size:
+        rows = as_array(rows, name)
+    if rows.size == 0 or rows.shape[1:] not in ((size,), (size, 1)):
+        raise ValueError(f"{name} must hold vectors of {size} numbers; received shape {rows.shape}")
+    return rows.reshape(-1, size)
 
 
 def windows(size: int, window: int, padding: int, stride: int, *, axis: str, what: str = "filter") -> int:

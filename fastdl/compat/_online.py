@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
 from .. import optimizers
-from .._validation import Array, as_array, as_int, as_number, as_real
+from .._validation import as_array, as_int, as_number
 from ..layers import Dense
 from ..model import Sequential
+from ._checks import as_rows
 
 _BLOCK = 8192  # samples turned to float64 at a time
 
@@ -32,6 +33,8 @@ class SigmoidChain:
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
+        if not isinstance(sizes, Iterable):
+            raise TypeError(f"layers must be the nodes of each layer; received {sizes!r}")
         sizes = [as_int(n, "layers") for n in sizes]
         if len(sizes) < 2:
             raise ValueError(f"layers must hold the nodes of at least two layers; received {sizes}")
@@ -54,7 +57,7 @@ class SigmoidChain:
         So the caller's objects hold outputs and errors of the last sample, as if each had gone their way.
         """
         inputs, outputs = self.net.input_shape[0], self.net.output_shape[0]
-        data_set, labels = _rows(data_set, "data_set", inputs), _rows(labels, "labels", outputs)
+        data_set, labels = as_rows(data_set, "data_set", inputs), as_rows(labels, "labels", outputs)
         if len(data_set) != len(labels):
             raise ValueError(f"labels must be as many as data_set, {len(data_set)}; received {len(labels)}")
         rate = as_number(rate, "rate")
@@ -73,13 +76,3 @@ class SigmoidChain:
                 )
         if epochs:
             last(labels[-1], data_set[-1], rate)
-
-
-def _rows(values: Any, name: str, size: int) -> Array:
-    """Give samples (N, size), of vectors or of columns (size, 1), finite, not yet in float64."""
-    rows = as_real(values, name)
-    if rows.dtype.kind == "f" and rows.size:
-        rows = as_array(rows, name)
-    if rows.size == 0 or rows.shape[1:] not in ((size,), (size, 1)):
-        raise ValueError(f"{name} must hold vectors of {size} numbers; received shape {rows.shape}")
-    return rows.reshape(-1, size)

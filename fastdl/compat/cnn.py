@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import functional
-from .._validation import Array, as_array, as_int, as_number
+from .._validation import Array, as_array, as_int, as_number, as_ranked
 from ..layers import Conv2D, MaxPool2D, MeanPool2D
 from ._checks import as_shaped, windows
 from ._live import Live, LiveNumber, uniform
@@ -37,17 +37,20 @@ def get_patch(input_array: Array, i: int, j: int, filter_width: int, filter_heig
 
 def get_max_index(array: Array) -> tuple[int, int]:
     """Give the row and column of the largest number, the first of equals."""
+    array = as_ranked(array, "array", 2, "(H, W)", "float64")
     i, j = np.unravel_index(np.argmax(array), array.shape)
     return int(i), int(j)
 
 
 def element_wise_op(array: Array, op: Callable[[Any], Any]) -> None:
     """Replace each number of the array by ``op`` of it."""
+    array = _writable(array, "array")
     array[...] = apply(op, array)
 
 
 def padding(input_array: Array, zp: int) -> Array:
     """Put a frame of ``zp`` zeros around (H, W) or around each channel of (C, H, W)."""
+    input_array = as_array(input_array, "input_array", "float64")
     if as_int(zp, "zp", least=0) == 0:
         return input_array
     if input_array.ndim not in (2, 3):
@@ -67,10 +70,18 @@ def conv(input_array: Array, kernel_array: Array, output_array: Array, stride: i
         x.reshape(1, -1, *x.shape[-2:]), kernel.reshape(1, -1, *kernel.shape[-2:]), [as_number(bias, "bias", -np.inf)],
         stride=stride,
     )[0, 0]  # fmt: skip
+    if _writable(output_array, "output_array").ndim != 2:
+        raise ValueError(f"output_array must have shape (OH, OW); received {output_array.shape}")
     rows, columns = output_array.shape
     if rows > y.shape[0] or columns > y.shape[1]:
         raise ValueError(f"output_array must be at most {y.shape}; received {output_array.shape}")
     output_array[...] = y[:rows, :columns]
+
+
+def _writable(array: Any, name: str) -> Array:
+    if not (isinstance(array, np.ndarray) and array.flags.writeable):
+        raise TypeError(f"{name} must be an array to write into; received {array!r}")
+    return array
 
 
 class Filter:

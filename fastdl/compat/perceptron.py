@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .._validation import as_int, as_number
-from ._checks import as_vector
+from .._validation import as_array, as_int, as_number, as_ranked
+from ._checks import as_rows, as_vector
 
 __all__ = ["Perceptron"]
 
@@ -54,8 +54,8 @@ class Perceptron:
             How often to go through all samples.
         rate : float
         """
-        inputs = [self._inputs(vector) for vector in input_vecs]
-        targets = [as_number(label, "labels", low=-float("inf")) for label in labels]
+        inputs = as_array(as_rows(input_vecs, "input_vecs", len(self.weights)), "input_vecs", "float64").tolist()
+        targets = as_ranked(labels, "labels", 1, "(N,)", "float64").tolist()
         if len(inputs) != len(targets):
             raise ValueError(f"labels must be as many as input_vecs, {len(inputs)}; received {len(targets)}")
         rate = as_number(rate, "rate")

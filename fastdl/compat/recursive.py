@@ -90,6 +90,9 @@ class RecursiveLayer:
         """
         if len(children) != self.child_count:
             raise ValueError(f"children must be {self.child_count} nodes; received {len(children)}")
+        for child in children:
+            if not isinstance(child, TreeNode):
+                raise TypeError(f"children must be TreeNodes; received {child!r}")
         columns = [as_column(child.data, "children's data", self.node_width) for child in children]
         below = np.concatenate(columns)
         data = apply(self.activator.forward, self._layer.forward(below.T).T)
