@@ -14,9 +14,10 @@ cdef enum Mode:
 
 def aligned_zeros(Py_ssize_t n):
     """A zero vector of n numbers as kernels want it: on a cache line, with room to read past the end."""
-    spare = 128 // sizeof(real)
+    cdef Py_ssize_t spare = 128 // sizeof(real)
     raw = np.zeros(n + 3 * spare, dtype=DTYPE)
-    skip = (-raw.ctypes.data % 64) // sizeof(real)
+    cdef real[::1] view = raw
+    cdef Py_ssize_t skip = <Py_ssize_t>(-<uint64_t>&view[0] % 64) // <Py_ssize_t>sizeof(real)
     return raw[skip:skip + n]
 
 
