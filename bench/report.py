@@ -36,8 +36,8 @@ to one processor. One call of fastdl's `fit` looks through the data once and, at
 of which the mean counts. Slow epochs are timed on fewer samples and scaled to 60,000. {few}.
 
 Work on two threads depends on how quickly this virtual machine's cores see one another's writes, which changes from
-run to run and with it all contestants: on 2026-11-24 LeNet-5 at batch 64 took from 0.44 to 0.51 s (PyTorch 2.1 to 2.6),
-the MLP at batch 128 from 0.15 to 0.20 s (JAX 0.20 to 0.26), and the second thread was worth 1.62 to 1.95 times the first.
+run to run and with it all contestants: on 2026-11-24 LeNet-5 at batch 64 took 0.44 to 0.51 s (PyTorch 2.1 to 2.6),
+the MLP at batch 128 took 0.15 to 0.20 s (JAX 0.20 to 0.26), and two threads were 1.62 to 1.95 times as fast as one.
 
 The object model does the work of article 3's listing, in its order, the deltas of the input too, which nothing
 uses and which take about a seventh of its time. It is timed on {objects:.0f} samples and extrapolated. Connections
