@@ -11,6 +11,7 @@ import numpy as np
 from . import _core
 
 Array = np.ndarray[Any, Any]
+Shape = tuple[Any, ...]  # of one sample; None where the first axis, time, is of any length
 
 _LARGE = 1 << 18  # numbers, which several threads look through
 
@@ -62,16 +63,22 @@ def as_number(value: Any, name: str, low: float = 0.0, high: float = np.inf) -> 
     return number
 
 
-def as_shape(shape: Any, name: str = "input_shape") -> tuple[int, ...]:
-    """Give the shape of one sample: (F,) or (C, H, W)."""
+def as_shape(shape: Any, name: str = "input_shape") -> Shape:
+    """Give the shape of one sample: (F,), (C, H, W), or in time (T, F) and (T,), where T may be None."""
     if isinstance(shape, (int, np.integer)) and not isinstance(shape, bool):
         shape = (shape,)
     if not isinstance(shape, Sequence) or isinstance(shape, str):
-        raise TypeError(f"{name} must be a tuple (F,) or (C, H, W); received {shape!r}")
-    sizes = tuple(as_int(n, name) for n in shape)
-    if len(sizes) not in (1, 3):
-        raise ValueError(f"{name} must be (F,) or (C, H, W); received {sizes}")
+        raise TypeError(f"{name} must be a tuple (F,), (T, F) or (C, H, W); received {shape!r}")
+    free = [i for i, n in enumerate(shape) if n is None]
+    sizes = tuple(n if n is None else as_int(n, name) for n in shape)
+    if len(sizes) not in (1, 2, 3) or (free and (free != [0] or len(sizes) == 3)):
+        raise ValueError(f"{name} must be (F,), (T, F) or (C, H, W), with None for any T; received {sizes}")
     return sizes
+
+
+def fits(shape: tuple[int, ...], expected: Shape) -> bool:
+    """Tell whether a sample's shape is the expected one."""
+    return len(shape) == len(expected) and all(e is None or n == e for n, e in zip(shape, expected, strict=True))
 
 
 def as_real(x: Any, name: str) -> Array:
@@ -108,22 +115,37 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
     return array
 
 
-def as_samples(x: Any, name: str, shape: tuple[int, ...], dtype: str) -> Array:
+def as_samples(x: Any, name: str, shape: Shape, dtype: str) -> Array:
     """Give a batch (N, *shape)."""
     array = as_array(x, name, dtype)
-    if array.shape[1:] != shape or array.ndim != len(shape) + 1:
-        expected = ", ".join(map(str, shape)) + ("," if not shape else "")
+    if array.ndim == 0 or not fits(array.shape[1:], shape):
+        expected = ", ".join("T" if n is None else str(n) for n in shape) + ("," if not shape else "")
         raise ValueError(f"{name} must have shape (N, {expected}); received {array.shape}")
     return array
 
 
-def as_images(x: Any, name: str, shape: tuple[int, ...], dtype: str) -> tuple[Array, bool]:
-    """Give a batch, flat, and whether its memory is (N, H, W, C), channels last, which is taken as it is."""
+def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]:
+    """Give a batch, and whether it is (N, H, W, C), as the memory of what came is, which is taken as it lies."""
     if isinstance(x, np.ndarray) and x.ndim == 4 and x.shape[1:] == shape and not x.flags.c_contiguous:
         last = x.transpose(0, 2, 3, 1)
         if last.flags.c_contiguous:
-            return as_array(last, name, dtype).reshape(-1), True
-    return as_samples(x, name, shape, dtype).reshape(-1), False
+            return as_array(last, name, dtype), True
+    return as_samples(x, name, shape, dtype), False
+
+
+def as_lengths(lengths: Any, name: str, x: Array) -> Array | None:
+    """Give int64 lengths (N,) of the sequences x (N, T, ...), from 1 to T, or None where all are T."""
+    if lengths is None:
+        return None
+    array = as_real(lengths, name)
+    if array.dtype.kind not in "iu" or array.shape != x.shape[:1] or x.ndim > 3:
+        raise ValueError(
+            f"{name} must hold an integer for each of the {len(x)} sequences; "
+            f"received shape {array.shape} of dtype {array.dtype} for samples of shape {x.shape[1:]}"
+        )
+    if array.min() < 1 or array.max() > x.shape[1]:
+        raise ValueError(f"{name} must be from 1 to {x.shape[1]}; received {array.min()} to {array.max()}")
+    return np.require(array, np.int64, ["C", "A"])
 
 
 def as_ranked(x: Any, name: str, rank: int, axes: str, dtype: str | None = None) -> Array:
@@ -135,10 +157,8 @@ def as_ranked(x: Any, name: str, rank: int, axes: str, dtype: str | None = None)
 
 
 def as_labels(y: Any, name: str, classes: int) -> Array:
-    """Give int64 labels (N,) from 0 to ``classes`` - 1."""
+    """Give int64 labels from 0 to ``classes`` - 1."""
     labels = np.require(y, np.int64, ["C", "A"])
-    if labels.ndim != 1:
-        raise ValueError(f"{name} must hold labels of shape (N,); received {labels.shape}")
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise ValueError(f"{name} must hold labels from 0 to {classes - 1}; received {labels.min()} to {labels.max()}")
     return labels

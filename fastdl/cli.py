@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # as in `| head`: nobody is reading, so there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (_Mistake, ValueError, OSError, ImportError, MemoryError) as error:
+    except (_Mistake, ValueError, FloatingPointError, OSError, ImportError, MemoryError) as error:
         print(f"fastdl: {error or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -178,7 +178,7 @@ class _Log(Callback):
         self._file = file
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        # JSON has no NaN, which is what a training that diverged gives.
+        # JSON has no NaN and no infinity, which is what a network that diverges may give on held-out data.
         self._file.write(json.dumps({k: v if math.isfinite(v) else None for k, v in logs.items()}) + "\n")
         self._file.flush()
 

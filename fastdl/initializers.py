@@ -8,7 +8,7 @@ import numpy as np
 
 from ._validation import Array
 
-__all__ = ["glorot_uniform", "he_normal", "uniform", "zeros"]
+__all__ = ["glorot_uniform", "he_normal", "orthogonal", "uniform", "zeros"]
 
 
 def uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
@@ -26,6 +26,14 @@ def glorot_uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.ra
 def he_normal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Draw from a normal distribution with variance 2 / fan_in, for relu (He et al. 2015)."""
     return rng.normal(0.0, math.sqrt(2 / fan_in), shape)
+
+
+def orthogonal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Draw a random rotation, rows or columns of length one at right angles (Saxe, McClelland and Ganguli 2014)."""
+    rows, columns = shape[0], math.prod(shape[1:])
+    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    q *= np.sign(np.diag(r))  # without it, not all rotations would be equally likely
+    return np.ascontiguousarray(q if rows >= columns else q.T).reshape(shape)
 
 
 def zeros(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:

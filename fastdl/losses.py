@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from . import _core
-from ._validation import Array, as_array, as_labels, as_ranked, as_real
+from ._validation import Array, as_array, as_labels, as_real
 
 __all__ = ["cross_entropy", "cross_entropy_backward", "squared_error", "squared_error_backward"]
 
@@ -14,65 +16,79 @@ __all__ = ["cross_entropy", "cross_entropy_backward", "squared_error", "squared_
 def squared_error(y: Any, target: Any) -> float:
     """Half the sum of squares of each sample, averaged over samples (article 2, the linear unit's objective).
 
+    Where a sample has steps in time, the mean is over these too.
+
     Parameters
     ----------
-    y, target : array_like, shape (N, F)
+    y, target : array_like, shape (N, F) or (N, T, F)
 
     Returns
     -------
     float
     """
-    return float(_apply("squared_error", y, target)[0])
+    return _apply("squared_error", y, target)[0]
 
 
 def squared_error_backward(y: Any, target: Any) -> Array:
-    """Give the gradient of `squared_error` with respect to y: (y - target) / N.
+    """Give the gradient of `squared_error` with respect to y: (y - target) / N, or N T.
 
     Parameters
     ----------
-    y, target : array_like, shape (N, F)
+    y, target : array_like, shape (N, F) or (N, T, F)
 
     Returns
     -------
-    ndarray, shape (N, F)
+    ndarray, of the same shape
     """
-    return _apply("squared_error", y, target)[1]  # type: ignore[no-any-return]
+    return _apply("squared_error", y, target)[1]
 
 
 def cross_entropy(logits: Any, target: Any) -> float:
-    """Softmax cross-entropy, -sum t log softmax(logits), averaged over samples.
+    """Softmax cross-entropy, -sum t log softmax(logits), averaged over samples and their steps in time.
 
     Parameters
     ----------
-    logits : array_like, shape (N, F)
-    target : array_like, integers of shape (N,) or distributions of shape (N, F)
+    logits : array_like, shape (N, F) or (N, T, F)
+    target : array_like, integers of shape (N,) or (N, T), or distributions of the logits' shape
 
     Returns
     -------
     float
     """
-    return float(_apply("cross_entropy", logits, target)[0])
+    return _apply("cross_entropy", logits, target)[0]
 
 
 def cross_entropy_backward(logits: Any, target: Any) -> Array:
-    """Give the gradient of `cross_entropy` with respect to the logits: (softmax(logits) - t) / N.
+    """Give the gradient of `cross_entropy` with respect to the logits: (softmax(logits) - t) / N, or N T.
 
     Parameters
     ----------
-    logits : array_like, shape (N, F)
-    target : array_like, integers of shape (N,) or distributions of shape (N, F)
+    logits : array_like, shape (N, F) or (N, T, F)
+    target : array_like, integers of shape (N,) or (N, T), or distributions of the logits' shape
 
     Returns
     -------
-    ndarray, shape (N, F)
+    ndarray, of the same shape
     """
-    return _apply("cross_entropy", logits, target)[1]  # type: ignore[no-any-return]
+    return _apply("cross_entropy", logits, target)[1]
 
 
-def _apply(loss: str, y: Any, target: Any) -> Any:
-    outputs = as_ranked(y, "logits" if loss == "cross_entropy" else "y", 2, "(N, F)")
-    targets = as_targets(target, "target", loss, len(outputs), outputs.shape[1], outputs.dtype.name)
-    return _core.load(outputs.dtype.name).loss_and_gradient(loss, outputs, targets)
+def _apply(loss: str, y: Any, target: Any) -> tuple[float, Array]:
+    name = "logits" if loss == "cross_entropy" else "y"
+    outputs = as_array(y, name)
+    if outputs.ndim not in (2, 3):
+        raise ValueError(f"{name} must have shape (N, F) or (N, T, F); received {outputs.shape}")
+    targets = as_targets(target, "target", loss, outputs.shape, outputs.dtype.name)
+    mean, gradient, _ = measure(loss, outputs, targets)
+    return mean, gradient.reshape(outputs.shape)
+
+
+def measure(loss: str, outputs: Array, targets: Array) -> tuple[float, Array, int]:
+    """Give the mean loss over checked outputs (N, F) or (N, T, F), its gradient (rows, F), and how many rows hit."""
+    rows = outputs.reshape(-1, outputs.shape[-1])
+    targets = targets.reshape(-1) if targets.dtype == np.int64 else targets.reshape(rows.shape)
+    mean, gradient, hits = _core.load(outputs.dtype.name).loss_and_gradient(loss, rows, targets)
+    return float(mean), gradient, int(hits)
 
 
 def as_name(loss: str | Callable[[Any, Any], float]) -> str:
@@ -83,19 +99,28 @@ def as_name(loss: str | Callable[[Any, Any], float]) -> str:
     return str(name)
 
 
-def as_targets(y: Any, name: str, loss: str, samples: int, outputs: int, dtype: str) -> Array:
-    """Give what a loss compares ``samples`` rows of ``outputs`` with: int64 labels (N,), or numbers (N, F)."""
+def as_targets(
+    y: Any, name: str, loss: str, outputs: tuple[int, ...], dtype: str, lengths: Array | None = None
+) -> Array:
+    """Give what a loss compares outputs of this shape with: int64 labels, without the last axis, or numbers.
+
+    Labels beyond ``lengths`` become 0.
+    """
     array = as_real(y, name)
-    if len(array.shape) == 0 or len(array) != samples:
-        raise ValueError(f"{name} must have as many samples as x, {samples}; received shape {array.shape}")
-    if loss == "cross_entropy" and array.ndim == 1 and array.dtype.kind in "biu":
-        return as_labels(array, name, outputs)
-    if array.shape != (samples, outputs):
-        labels = " or integer labels (N,)" if loss == "cross_entropy" else ""
+    if len(array.shape) == 0 or len(array) != outputs[0]:
+        raise ValueError(f"{name} must have as many samples as x, {outputs[0]}; received shape {array.shape}")
+    if loss == "cross_entropy" and array.shape == outputs[:-1] and array.dtype.kind in "biu":
+        if lengths is not None and array.ndim == 2:
+            array = np.where(np.arange(array.shape[1]) < lengths[:, None], array, 0)
+        return as_labels(array, name, outputs[-1])
+    if array.shape != outputs:
+        axes, inner = "N, ", ", ".join(map(str, outputs[1:-1]))
+        labels = f" or integer labels ({axes}{inner})" if loss == "cross_entropy" else ""
         raise ValueError(
-            f"{name} must have shape (N, {outputs}){labels}; received {array.shape} of dtype {array.dtype}"
+            f"{name} must have shape ({axes}{inner}{', ' if inner else ''}{outputs[-1]}){labels}; "
+            f"received {array.shape} of dtype {array.dtype}"
         )
     array = as_array(array, name, dtype)
-    if loss == "cross_entropy" and (array.min() < 0 or abs(array.sum(axis=1) - 1).max() > 1e-3):
+    if loss == "cross_entropy" and (array.min() < 0 or abs(array.sum(axis=-1) - 1).max() > 1e-3):
         raise ValueError(f"{name} must hold distributions, each row adding up to 1; received other numbers")
     return array

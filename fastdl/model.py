@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from . import losses, optimizers
 from ._threads import get_num_threads
-from ._validation import Array, as_dtype, as_samples, as_shape
+from ._validation import Array, Shape, as_dtype, as_images, as_int, as_lengths, as_samples, as_shape
 from .callbacks import Callback
 from .history import History
-from .layers import Layer
+from .layers import Embedding, Layer
 from .training import Trainer
 
-_CHUNK = 8192  # samples predicted without a look at signals
+_SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
 
 
 class Sequential(Layer):
@@ -27,7 +28,7 @@ class Sequential(Layer):
     layers : sequence of Layer
         New ones: a layer belongs to one network.
     input_shape : tuple of int
-        Of one sample: (F,) or (C, H, W).
+        Of one sample: (F,), (C, H, W), or in time (T, F) and, for an `Embedding`, (T,). T may be None: any length.
     dtype : {"float32", "float64"}
     seed : int, optional
         Of the initial parameters, the shuffling and the random layers. The same seed gives the same bits, whatever the
@@ -56,6 +57,7 @@ class Sequential(Layer):
                 raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
         self._rng = np.random.default_rng(seed)
         self._trainer: Trainer | None = None
+        self._states: Array | None = None
         self.build(as_shape(input_shape), dtype=as_dtype(dtype))
         for layer in self.layers:
             layer._network = self
@@ -65,23 +67,25 @@ class Sequential(Layer):
         inside = "".join(f"    {layer!r},\n" for layer in self.layers)
         return f"Sequential([\n{inside}], input_shape={self.input_shape}, dtype={self.dtype!r})"
 
-    def _shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    def _shapes(self, shape: Shape) -> list[Shape]:
         """Shapes before, between and after the layers."""
         shapes = [shape]
         for i, layer in enumerate(self.layers):
+            if isinstance(layer, Embedding) and i > 0:
+                raise ValueError(f"layers[{i}]: Embedding must come first")
             try:
                 shapes.append(layer._output_shape(shapes[-1]))
             except ValueError as error:
                 raise ValueError(f"layers[{i}]: {error}") from None
         return shapes
 
-    def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _output_shape(self, shape: Shape) -> Shape:
         return self._shapes(shape)[-1]
 
-    def _size(self, shape: tuple[int, ...]) -> int:
+    def _size(self, shape: Shape) -> int:
         return sum(layer._size(s) for layer, s in zip(self.layers, self._shapes(shape), strict=False))
 
-    def _operations(self, shape: tuple[int, ...], offset: int) -> list[dict[str, Any]]:
+    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
         operations = []
         for layer, s in zip(self.layers, self._shapes(shape), strict=False):
             operations += layer._operations(s, offset)
@@ -90,8 +94,8 @@ class Sequential(Layer):
 
     def _attach(
         self,
-        shape: tuple[int, ...],
-        output_shape: tuple[int, ...],
+        shape: Shape,
+        output_shape: Shape,
         dtype: str,
         parameters: Array,
         gradients: Array,
@@ -110,6 +114,53 @@ class Sequential(Layer):
         for layer in self.layers:
             layer._initialize(self._rng)
 
+    def _check_values(self, x: Array, name: str) -> None:
+        self.layers[0]._check_values(x, name)
+
+    @property
+    def stateful(self) -> bool:
+        """Whether any of its layers goes on from where the last batch ended."""
+        return any(getattr(layer, "stateful", False) for layer in self.layers)
+
+    def reset_state(self) -> None:
+        """Let the next sequences of stateful layers start from zeros."""
+        self._states = None
+
+    def _states_of(self, x: Array) -> Array | None:
+        """Give the states that this batch goes on from, and is to change; None where no layer is stateful."""
+        if not self.stateful:
+            return None
+        size = self._plan_for(x.shape[1:]).state_size
+        if self._states is None:
+            self._states = np.zeros((len(x), size), self.dtype)
+        if len(self._states) != len(x):
+            raise ValueError(
+                f"x must have the {len(self._states)} samples that the states are of, or reset_state() come first; "
+                f"received {len(x)}"
+            )
+        return self._states
+
+    def forward(self, x: Any, *, training: bool = False, lengths: Any = None) -> Array:
+        """Give the output for a batch, and hold what `backward` needs.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, *input_shape)
+        training : bool
+            Whether layers that are random in training are so.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence (N, T, ...) count.
+
+        Returns
+        -------
+        ndarray, shape (N, *output_shape)
+            Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
+        """
+        samples, last = as_images(x, "x", self.input_shape, self.dtype)
+        counts = as_lengths(lengths, "lengths", samples)
+        self._check_values(samples, "x")
+        return self._forward_samples(samples, training, last, counts, self._states_of(samples))
+
     def fit(
         self,
         x: Any,
@@ -124,6 +175,7 @@ class Sequential(Layer):
         shuffle: bool = True,
         sample_weight: Any = None,
         class_weight: Any = None,
+        lengths: Any = None,
         callbacks: Iterable[Callback] = (),
         verbose: int = 1,
     ) -> History:
@@ -133,7 +185,8 @@ class Sequential(Layer):
         ----------
         x : array_like, shape (N, *input_shape)
         y : array_like
-            Integer labels (N,) or distributions (N, F) for cross-entropy; numbers (N, F) for squared error.
+            Integer labels (N,) or distributions (N, F) for cross-entropy; numbers (N, F) for squared error. Where the
+            output has steps in time, (N, T) and (N, T, F).
         epochs, batch_size : int
             The last batch of an epoch may be shorter.
         loss : str or function, optional
@@ -141,7 +194,7 @@ class Sequential(Layer):
         optimizer : Optimizer, optional
             That of the last call where not given, at first ``SGD(0.01, momentum=0.9)``. For as long as the same object
             is given, its velocities and its count of steps go on from call to call.
-        validation_data : (x, y), optional
+        validation_data : (x, y) or (x, y, lengths), optional
             Measured after each epoch.
         validation_split : float
             The fraction at the end of x and y to validate on instead of training on it.
@@ -151,6 +204,8 @@ class Sequential(Layer):
             Each sample's loss and gradient are multiplied by it; the batch's sum is divided by its number of samples.
         class_weight : dict or array_like, optional
             A weight for each label, multiplied with that of the sample.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence (N, T, ...) count; the loss is the mean over those of a batch.
         callbacks : iterable of Callback
         verbose : {0, 1}
             Whether to print a line for each epoch.
@@ -158,10 +213,20 @@ class Sequential(Layer):
         Returns
         -------
         History
+
+        Raises
+        ------
+        FloatingPointError
+            When a step's loss or parameters are no longer finite: the parameters are then those before it.
+
+        Notes
+        -----
+        With stateful layers, row i of a batch goes on where row i of the batch before ended: without shuffling, and
+        in whole batches. An epoch starts from zeros.
         """
         trainer = self._prepared(loss, optimizer)
         history = trainer.fit(
-            x, y, epochs, batch_size, validation_data, validation_split, shuffle, sample_weight, class_weight,
+            x, y, epochs, batch_size, validation_data, validation_split, shuffle, sample_weight, class_weight, lengths,
             callbacks, verbose,
         )  # fmt: skip
         return history
@@ -174,12 +239,13 @@ class Sequential(Layer):
         loss: str | Callable[[Any, Any], float] | None = None,
         optimizer: optimizers.Optimizer | None = None,
         sample_weight: Any = None,
+        lengths: Any = None,
     ) -> dict[str, float]:
-        """Take one step on one batch.
+        """Take one step on one batch; stateful layers go on from the batch before.
 
         Parameters
         ----------
-        x, y, loss, optimizer, sample_weight
+        x, y, loss, optimizer, sample_weight, lengths
             As of `fit`.
 
         Returns
@@ -187,38 +253,59 @@ class Sequential(Layer):
         dict
             `loss`, and `accuracy` where there are classes, of the batch before the step.
         """
-        return self._prepared(loss, optimizer).train_on_batch(x, y, sample_weight)
+        return self._prepared(loss, optimizer).train_on_batch(x, y, sample_weight, lengths)
 
-    def evaluate(self, x: Any, y: Any, *, loss: str | Callable[[Any, Any], float] | None = None) -> dict[str, float]:
+    def evaluate(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        loss: str | Callable[[Any, Any], float] | None = None,
+        lengths: Any = None,
+        batch_size: int | None = None,
+    ) -> dict[str, float]:
         """Measure the mean loss and the accuracy.
 
         Parameters
         ----------
-        x, y, loss
+        x, y, loss, lengths
             As of `fit`.
+        batch_size : int, optional
+            Of stateful layers, which start from zeros and go on from batch to batch. Elsewhere it makes no difference.
 
         Returns
         -------
         dict
-            `loss`, and `accuracy` where there is more than one output: the share of samples whose largest output is
-            where the label, or the largest target, says.
+            `loss`, and `accuracy` where there is more than one output: the share of samples, or of their steps in time,
+            whose largest output is where the label, or the largest target, says.
         """
         name = losses.as_name(loss) if loss is not None else self._trainer.loss if self._trainer else "cross_entropy"
-        x, y = self._checked_pair(x, y, name, "x", "y")
-        return self._measure(x, y, name)
+        size = None if batch_size is None else as_int(batch_size, "batch_size")
+        x, y, counts = self._checked(x, y, lengths, name)
+        return self._measure(x, y, counts, name, size)
 
-    def predict(self, x: Any) -> Array:
+    def predict(self, x: Any, *, lengths: Any = None) -> Array:
         """Give what the last layer gives.
 
         Parameters
         ----------
         x : array_like, shape (N, *input_shape)
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence (N, T, ...) count.
 
         Returns
         -------
         ndarray, shape (N, *output_shape)
+            Stateful layers go on from the last call, of as many samples.
         """
-        return self._run(as_samples(x, "x", self.input_shape, self.dtype))
+        x = as_samples(x, "x", self.input_shape, self.dtype)
+        counts = as_lengths(lengths, "lengths", x)
+        self._check_values(x, "x")
+        if self.stateful:
+            return self._run(x, counts, self._states_of(x))
+        size = self._chunk(x)
+        parts = [self._run(x[i : i + size], _part(counts, i, i + size)) for i in range(0, len(x), size)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def summary(self) -> None:
         """Print a table of the layers, their output shapes and how many parameters they have."""
@@ -270,30 +357,60 @@ class Sequential(Layer):
         assert self._trainer is not None
         return self._trainer
 
-    def _checked_pair(self, x: Any, y: Any, loss: str, x_name: str, y_name: str) -> tuple[Array, Array]:
-        """Check samples and what a loss compares them with."""
-        samples = as_samples(x, x_name, self.input_shape, self.dtype)
-        if len(self.output_shape) != 1:
-            raise ValueError(f"the network must end in (F,) for a loss; it ends in {self.output_shape}: add a Flatten")
-        if loss == "cross_entropy" and self.output_shape[0] < 2:
+    def _checked(self, x: Any, y: Any, lengths: Any, loss: str, prefix: str = "") -> tuple[Array, Array, Array | None]:
+        """Check samples, what a loss compares them with, and their lengths."""
+        samples = as_samples(x, f"{prefix}x", self.input_shape, self.dtype)
+        counts = as_lengths(lengths, f"{prefix}lengths", samples)
+        self._check_values(samples, f"{prefix}x")
+        if len(self.output_shape) == 3:
+            raise ValueError(
+                f"the network must end in (F,) or (T, F) for a loss; it ends in {self.output_shape}: add a Flatten"
+            )
+        if loss == "cross_entropy" and self.output_shape[-1] < 2:
             raise ValueError("loss must be squared_error for a network of one output; received cross_entropy")
-        return samples, losses.as_targets(y, y_name, loss, len(samples), self.output_shape[0], self.dtype)
+        outputs = (len(samples), *self._plan_for(samples.shape[1:]).output_shape)
+        return samples, losses.as_targets(y, f"{prefix}y", loss, outputs, self.dtype, counts), counts
 
-    def _run(self, x: Array, logits: bool = False) -> Array:
-        threads = get_num_threads()
-        parts = []
-        for start in range(0, len(x), _CHUNK):
-            part = x[start : start + _CHUNK]
-            y = self._plan.predict(part.reshape(-1), len(part), threads, logits)
-            parts.append(y.reshape(len(part), *self.output_shape))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def _chunk(self, x: Array) -> int:
+        """Give how many samples to predict at a time: their outputs may be large."""
+        numbers: int = prod(self._plan_for(x.shape[1:]).output_shape)
+        return max(1, min(_SAMPLES, _NUMBERS // numbers))
 
-    def _measure(self, x: Array, y: Array, loss: str) -> dict[str, float]:
-        from . import _core
+    def _run(self, x: Array, lengths: Array | None, states: Array | None = None, logits: bool = False) -> Array:
+        """Give the outputs of checked samples."""
+        plan = self._plan_for(x.shape[1:])
+        y: Array = plan.predict(x.reshape(-1), len(x), get_num_threads(), logits, lengths, states)
+        return y.reshape(len(x), *plan.output_shape)
 
-        outputs = self._run(x, logits=loss == "cross_entropy")
-        mean, _, hits = _core.load(self.dtype).loss_and_gradient(loss, outputs, y)
-        return self._figures(mean, hits / len(x))
+    def _measure(
+        self, x: Array, y: Array, lengths: Array | None, loss: str, batch_size: int | None = None
+    ) -> dict[str, float]:
+        """Measure on checked samples, some at a time: their outputs may be many."""
+        size = batch_size or len(x)
+        states = None
+        if self.stateful:
+            if len(x) % size:
+                raise ValueError(f"batch_size must divide the {len(x)} samples, for stateful layers; received {size}")
+            states = np.zeros((size, self._plan_for(x.shape[1:]).state_size), self.dtype)
+        else:
+            size = self._chunk(x)
+        total, hits, count = 0.0, 0, 0
+        for start in range(0, len(x), size):
+            part = slice(start, start + size)
+            lengths_here = _part(lengths, start, start + size)
+            outputs = self._run(x[part], lengths_here, states, logits=loss == "cross_entropy")
+            targets = y[part]
+            if outputs.ndim == 3 and lengths_here is not None:
+                there = np.arange(outputs.shape[1]) < lengths_here[:, None]
+                outputs, targets = outputs[there], targets[there]
+            rows = outputs.size // outputs.shape[-1]
+            mean, _, found = losses.measure(loss, outputs, targets)
+            total, hits, count = total + mean * rows, hits + found, count + rows
+        return self._figures(total / count, hits / count)
 
     def _figures(self, loss: float, accuracy: float) -> dict[str, float]:
-        return {"loss": loss, "accuracy": accuracy} if self.output_shape[0] > 1 else {"loss": loss}
+        return {"loss": loss, "accuracy": accuracy} if self.output_shape[-1] > 1 else {"loss": loss}
+
+
+def _part(array: Array | None, start: int, stop: int) -> Array | None:
+    return None if array is None else array[start:stop]

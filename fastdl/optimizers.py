@@ -7,7 +7,7 @@ which keeps it for as long as it is given the same optimizer object.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,29 @@ Rate = float | Callable[[int], float]
 
 @dataclass(frozen=True)
 class Optimizer:
-    """What every optimizer has: a learning rate, fixed or a function of the step, which counts from 0."""
+    """What every optimizer has: a learning rate, fixed or a function of the step, which counts from 0, and clipping.
+
+    Parameters
+    ----------
+    lr : float or callable
+    clip_norm : float, optional
+        The norm over all parameters that a gradient is scaled down to where it is longer (Pascanu, Mikolov and Bengio
+        2013).
+    clip_value : float, optional
+        The largest size of each of a gradient's numbers.
+    """
 
     lr: Rate
+    clip_norm: float | None = field(default=None, kw_only=True)
+    clip_value: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        for name in ("clip_norm", "clip_value"):
+            limit = getattr(self, name)
+            if limit is not None and as_number(limit, name) == 0:
+                raise ValueError(f"{name} must be above 0; received 0")
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ValueError("clip_norm and clip_value must not come together; received both")
         if not callable(self.lr):
             as_number(self.lr, "lr")
 
@@ -39,7 +57,10 @@ class Optimizer:
         return rates
 
     def _core(self) -> tuple[Any, ...]:
-        """(rule, nesterov, momentum, decay, beta1, beta2, epsilon), as the core wants it."""
+        """(rule, nesterov, momentum, decay, beta1, beta2, epsilon, clip_norm, clip_value), as the core wants it."""
+        return *self._rule(), float(self.clip_norm or 0), float(self.clip_value or 0)
+
+    def _rule(self) -> tuple[Any, ...]:
         raise NotImplementedError
 
 
@@ -57,6 +78,8 @@ class SGD(Optimizer):
         Whether the step is along g + momentum v.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient g.
+    clip_norm, clip_value : float, optional
+        As of `Optimizer`.
     """
 
     lr: Rate = 0.01
@@ -71,7 +94,7 @@ class SGD(Optimizer):
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov must come with a momentum above 0; received 0")
 
-    def _core(self) -> tuple[Any, ...]:
+    def _rule(self) -> tuple[Any, ...]:
         return "sgd", bool(self.nesterov), float(self.momentum), float(self.weight_decay), 0.0, 0.0, 0.0
 
 
@@ -89,6 +112,8 @@ class Adam(Optimizer):
         Added to the root of the second moment.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
+    clip_norm, clip_value : float, optional
+        As of `Optimizer`.
     """
 
     lr: Rate = 1e-3
@@ -106,5 +131,5 @@ class Adam(Optimizer):
         as_number(self.eps, "eps")
         as_number(self.weight_decay, "weight_decay")
 
-    def _core(self) -> tuple[Any, ...]:
+    def _rule(self) -> tuple[Any, ...]:
         return "adam", False, 0.0, float(self.weight_decay), *map(float, self.betas), float(self.eps)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +19,18 @@ if TYPE_CHECKING:
     from .model import Sequential
 
 _BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
+
+
+class _Data(NamedTuple):
+    """Checked samples, and what belongs to each."""
+
+    x: Array
+    y: Array
+    weights: Array | None
+    lengths: Array | None
+
+    def part(self, which: slice) -> _Data:
+        return _Data(*(None if a is None else a[which] for a in self))  # type: ignore[arg-type]
 
 
 class Trainer:
@@ -41,6 +52,7 @@ class Trainer:
         shuffle: bool,
         sample_weight: Any,
         class_weight: Any,
+        lengths: Any,
         callbacks: Iterable[Callback],
         verbose: int,
     ) -> History:
@@ -49,82 +61,132 @@ class Trainer:
         epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
         if verbose not in (0, 1):
             raise ValueError(f"verbose must be 0 or 1; received {verbose!r}")
-        x, y = net._checked_pair(x, y, self.loss, "x", "y")
-        weights = self._weights(y, sample_weight, class_weight)
-        held_out = int(len(x) * as_number(validation_split, "validation_split", high=1.0))
-        if held_out:
+        x, y, counts = net._checked(x, y, lengths, self.loss)
+        data = _Data(x, y, self._weights(y, sample_weight, class_weight), counts)
+        held_out: _Data | None = None
+        split = int(len(x) * as_number(validation_split, "validation_split", high=1.0))
+        if split:
             if validation_data is not None:
                 raise ValueError("validation_split must be 0 with validation_data; received both")
-            if held_out == len(x):
+            if split == len(x):
                 raise ValueError(f"validation_split must leave samples to train on; received {validation_split}")
-            validation_data = x[-held_out:], y[-held_out:]
-            x, y = x[:-held_out], y[:-held_out]
-            weights = None if weights is None else weights[:-held_out]
+            data, held_out = data.part(slice(None, -split)), data.part(slice(-split, None))
         elif validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-                raise ValueError(f"validation_data must be (x, y); received {type(validation_data).__name__}")
-            validation_data = net._checked_pair(
-                validation_data[0], validation_data[1], self.loss, "validation x", "validation y"
-            )
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+                raise ValueError(
+                    f"validation_data must be (x, y) or (x, y, lengths); received {type(validation_data).__name__}"
+                )
+            x, y, lengths = (*validation_data, None)[:3]
+            x, y, counts = net._checked(x, y, lengths, self.loss, "validation ")
+            held_out = _Data(x, y, None, counts)
+        self._check_order(len(data.x), batch_size, shuffle)
         watchers = [*callbacks, *([PrintEpochs()] if verbose else [])]
         history = History()
         for watcher in watchers:
-            watcher.on_fit_begin(net, epochs, len(x))
+            watcher.on_fit_begin(net, epochs, len(data.x))
         for epoch in range(1, epochs + 1):
             start = perf_counter()
             for watcher in watchers:
                 watcher.on_epoch_begin(net, epoch)
-            order = net._rng.permutation(len(x)) if shuffle else np.arange(len(x))
-            logs: dict[str, Any] = {"epoch": epoch, **self._epoch(x, y, weights, order, batch_size, epoch, watchers)}
-            logs["seconds"] = perf_counter() - start
-            if validation_data is not None:
-                seconds = logs.pop("seconds")
-                measured = net._measure(validation_data[0], validation_data[1], self.loss)
-                logs.update({f"val_{name}": value for name, value in measured.items()}, seconds=seconds)
+            order = net._rng.permutation(len(data.x)) if shuffle else np.arange(len(data.x))
+            net.reset_state()
+            logs: dict[str, Any] = {"epoch": epoch, **self._epoch(data, order, batch_size, epoch, watchers)}
+            seconds = perf_counter() - start
+            if held_out is not None:
+                size = min(batch_size, len(held_out.x)) if net.stateful else None
+                measured = net._measure(held_out.x, held_out.y, held_out.lengths, self.loss, size)
+                logs.update({f"val_{name}": value for name, value in measured.items()})
+            logs["seconds"] = seconds
             history.append(logs)
-            if not np.isfinite(logs["loss"]):
-                warnings.warn(
-                    "the loss is no longer finite: a lower learning rate may help", RuntimeWarning, stacklevel=3
-                )
             for watcher in watchers:
                 watcher.on_epoch_end(net, epoch, logs)
         for watcher in watchers:
             watcher.on_fit_end(net)
         return history
 
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any) -> dict[str, float]:
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any) -> dict[str, float]:
         """Do what `Sequential.train_on_batch` says."""
-        x, y = self.net._checked_pair(x, y, self.loss, "x", "y")
-        return self._epoch(x, y, self._weights(y, sample_weight, None), np.arange(len(x)), len(x), 1, [])
+        x, y, counts = self.net._checked(x, y, lengths, self.loss)
+        data = _Data(x, y, self._weights(y, sample_weight, None), counts)
+        return self._epoch(data, np.arange(len(x)), len(x), 1, [])
 
-    def _epoch(
-        self, x: Array, y: Array, weights: Array | None, order: Array, batch: int, epoch: int, watchers: list[Callback]
-    ) -> dict[str, float]:
+    def _check_order(self, samples: int, batch: int, shuffle: bool) -> None:
+        if not self.net.stateful:
+            return
+        if shuffle:
+            raise ValueError("shuffle must be False for stateful layers: a batch goes on from the one before")
+        if samples % batch:
+            raise ValueError(f"batch_size must divide the {samples} samples, for stateful layers; received {batch}")
+
+    def _epoch(self, data: _Data, order: Array, batch: int, epoch: int, watchers: list[Callback]) -> dict[str, float]:
         """Go through the samples once, in blocks of steps, and give the figures."""
-        net, samples = self.net, len(x)
+        net, samples = self.net, len(data.x)
         batch = min(batch, samples)
         steps = -(-samples // batch)
         rates = self.optimizer.rates(self._steps, steps)
         seed = int(net._rng.integers(1 << 63))
-        records = np.zeros((steps, 2))
+        plan, states = net._plan_for(data.x.shape[1:]), net._states_of(data.x[:batch])
+        records = np.zeros((steps, 3))
+
+        def run(first: int, last: int) -> Array:
+            result: Array = plan.train(
+                data.x.reshape(-1), data.y, data.weights, order, batch, first * batch, rates[first:last], self._steps,
+                self.loss, self.optimizer._core(), self._state, seed, get_num_threads(), data.lengths, states,
+            )  # fmt: skip
+            return result
+
         done, block = 0, 1
         figures: dict[str, float] = {}
         while done < steps:
             end = min(steps, done + block)
             start = perf_counter()
-            records[done:end] = net._plan.train(
-                x.reshape(-1), y, weights, order, batch, done * batch, rates[done:end], self._steps, self.loss,
-                self.optimizer._core(), self._state, seed, get_num_threads(),
-            )  # fmt: skip
+            before = self._snapshot(states)
+            records[done:end] = run(done, end)
+            if not np.isfinite(records[done:end, 0]).all() or not np.isfinite(net.parameters).all():
+                self._back_off(before, states, run, done, end)
             block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
             self._steps += end - done
             done = end
-            seen = min(done * batch, samples)
-            loss, hits = records[:done].sum(axis=0) / seen if watchers or done == steps else (0.0, 0.0)
-            figures = net._figures(float(loss), float(hits))
+            if watchers or done == steps:
+                loss, hits, count = records[:done].sum(axis=0)
+                figures = net._figures(float(loss / count), float(hits / count))
             for watcher in watchers:
-                watcher.on_batch_block(net, seen, samples, {"epoch": epoch, **figures})
+                watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **figures})
         return figures
+
+    def _snapshot(self, states: Array | None) -> tuple[Array | None, ...]:
+        return tuple(None if a is None else a.copy() for a in (self.net.parameters, self._state, states))
+
+    def _back_off(
+        self,
+        before: tuple[Array | None, ...],
+        states: Array | None,
+        run: Callable[[int, int], Array],
+        first: int,
+        end: int,
+    ) -> None:
+        """Go back to the last finite parameters, by taking the block's steps again up to there, and raise.
+
+        Steps are reproducible to the bit, so that halving finds the first one that is no good.
+        """
+        good, bad = first, end  # so many steps are good, and no more than so many
+        while True:
+            middle = (good + bad) // 2 if bad - good > 1 else good
+            for array, kept in zip((self.net.parameters, self._state, states), before, strict=True):
+                if array is not None:
+                    array[...] = kept
+            losses = run(first, middle)[:, 0] if middle > first else np.zeros(1)
+            if bad - good == 1:
+                break
+            if np.isfinite(losses).all() and np.isfinite(self.net.parameters).all():
+                good = middle
+            else:
+                bad = middle
+        self._steps += good - first
+        raise FloatingPointError(
+            f"step {self._steps + 1} gives a loss or parameters that are not finite, and the parameters are now those "
+            f"before it: a lower learning rate, or clip_norm in the optimizer, may help"
+        )
 
     def _weights(self, y: Array, sample_weight: Any, class_weight: Any) -> Array | None:
         """Give a weight for each sample, or None where all are 1."""
@@ -136,14 +198,14 @@ class Trainer:
             if weights.min() < 0:
                 raise ValueError(f"sample_weight must not be below 0; received {weights.min()}")
         if class_weight is not None:
-            if y.dtype != np.int64:
-                raise ValueError("class_weight must come with integer labels; received other targets")
+            if y.dtype != np.int64 or y.ndim != 1:
+                raise ValueError("class_weight must come with integer labels (N,); received other targets")
             of_class = self._class_weights(class_weight)[y]
             weights = of_class if weights is None else weights * of_class
         return weights
 
     def _class_weights(self, class_weight: Any) -> Array:
-        classes = self.net.output_shape[0]
+        classes = self.net.output_shape[-1]
         if isinstance(class_weight, Mapping):
             table = np.ones(classes)
             for label, weight in class_weight.items():

@@ -47,13 +47,10 @@ cdef inline void activate_backward_all(const int kind, real* dy, const real* y, 
 cdef void softmax_row(real* x, Py_ssize_t n) noexcept nogil:
     # In place. The largest entry is taken off first, so that no exponential overflows.
     cdef Py_ssize_t i
-    cdef real largest = x[0]
+    cdef real largest = largest_number(x, n)
     cdef real total = 0
-    for i in range(1, n):
-        if x[i] > largest:
-            largest = x[i]
     for i from 0 <= i < n by VEC_LANES:
-        vec_store(x + i, vec_exp(vec_load(x + i) - vec_set1(largest)))
+        store_lanes(x + i, vec_exp(vec_load(x + i) - vec_set1(largest)), n - i)
     for i in range(n):
         total += x[i]
     for i in range(n):
@@ -91,3 +88,22 @@ cdef void activate_backward(int kind, real* dy, const real* y, Py_ssize_t n) noe
         activate_backward_all(TANH, dy, y, n)
     elif kind == SOFTMAX:
         softmax_row_backward(dy, y, n)
+
+
+cdef void activate_steps(int kind, real* x, Py_ssize_t n, Py_ssize_t steps) noexcept nogil:
+    # n numbers, `steps` rows of them.
+    cdef Py_ssize_t t
+    if kind == SOFTMAX:
+        for t in range(steps):
+            softmax_row(x + t * (n // steps), n // steps)
+    else:
+        activate(kind, x, n)
+
+
+cdef void activate_backward_steps(int kind, real* dy, const real* y, Py_ssize_t n, Py_ssize_t steps) noexcept nogil:
+    cdef Py_ssize_t t
+    if kind == SOFTMAX:
+        for t in range(steps):
+            softmax_row_backward(dy + t * (n // steps), y + t * (n // steps), n // steps)
+    else:
+        activate_backward(kind, dy, y, n)

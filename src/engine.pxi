@@ -3,7 +3,8 @@
 #
 # A training step has two phases with a meeting after each:
 #   1. groups of samples: gather, forward, loss, backward. An item is a slot, a fixed run of groups.
-#   2. slices of the parameters: their gradient (a product over the batch, or the sum over slots), and their update.
+#   2. slices of the parameters: their gradient (a product over the batch, or the sum over slots), and their update. Where
+#      the gradient's norm is limited, there is a meeting between the two.
 
 cdef struct Slice:
     int op
@@ -23,6 +24,8 @@ cdef struct Job:
     const int64_t* labels         # or
     const real* targets
     const real* weights           # of samples, or NULL
+    const int64_t* lengths        # of samples, or NULL; the network has those of the batch
+    int64_t* batch_lengths
     Optimizer optimizer
     const double* rates           # one a step
     long steps_before             # steps taken before this job
@@ -30,7 +33,8 @@ cdef struct Job:
     Py_ssize_t slice_count
     double* losses                # of each group of the batch
     double* hits
-    double* records               # of each step: the sums over its samples of the weighted loss, and of the hits
+    double* squares               # of each slice's gradient
+    double* records               # of each step: sums of the weighted loss and of the hits, and over how many outputs
     # inference
     real* out
     Py_ssize_t out_channels, out_pixels
@@ -64,12 +68,26 @@ cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_s
             copy_image(x, g.w * g.c, value_of(&job.net, 1, worker, row, i) + frame_start(&job.net.op[0]), g.ow * g.c, g.h, g.w * g.c)
         else:
             channels_last(x, value_of(&job.net, 0, worker, row, i), job.channels, job.pixels)
+        if job.batch_lengths != NULL:
+            job.batch_lengths[row + i] = job.lengths[sample]
 
 
-cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n, Py_ssize_t batch) noexcept nogil:
+cdef Py_ssize_t outputs_of(const Job* job, Py_ssize_t position, Py_ssize_t batch) noexcept nogil:
+    # How many outputs a batch has for the loss to compare: samples, or their steps in time.
+    cdef Py_ssize_t i, total = 0, steps = job.net.tensor[job.net.count].steps
+    if job.lengths == NULL or steps == 1:
+        return batch * steps
+    for i in range(position, position + batch):
+        total += job.lengths[job.order[i]]
+    return total
+
+
+cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n,
+                          Py_ssize_t outputs) noexcept nogil:
+    # The losses of a group's samples and steps, and the gradient of their mean over `outputs`.
     cdef const Tensor* t = &job.net.tensor[job.net.count]
-    cdef Py_ssize_t first = row_of(&job.net, t, worker, row, 0)
-    cdef Py_ssize_t i, sample
+    cdef Py_ssize_t first = row_of(&job.net, t, worker, row, 0), features = t.size // t.steps
+    cdef Py_ssize_t i, sample, length, step, label
     cdef const real* y
     cdef const real* target
     cdef real* dy
@@ -81,18 +99,25 @@ cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row
         y = t.value + (first + i) * t.stride
         dy = t.gradient + (first + i) * t.stride
         weight = job.weights[sample] if job.weights != NULL else 1
-        target = job.targets + sample * t.size if job.targets != NULL else NULL
-        if job.loss == SQUARED_ERROR:
-            loss = squared_error_row(y, target, dy, <real>(weight / batch), t.size)
-        else:
-            loss = cross_entropy_row(y, target, job.labels[sample] if target == NULL else 0, dy, <real>(weight / batch), t.size)
-        job.losses[group] += weight * loss
-        job.hits[group] += largest_of(y, t.size) == (job.labels[sample] if target == NULL else largest_of(target, t.size))
+        length = job.lengths[sample] if job.lengths != NULL and t.steps > 1 else t.steps
+        for step in range(length):
+            target = job.targets + sample * t.size + step * features if job.targets != NULL else NULL
+            label = job.labels[sample * t.steps + step] if target == NULL else largest_of(target, features)
+            if job.loss == SQUARED_ERROR:
+                loss = squared_error_row(y, target, dy, <real>(weight / outputs), features)
+            else:
+                loss = cross_entropy_row(y, target, label, dy, <real>(weight / outputs), features)
+            job.losses[group] += weight * loss
+            job.hits[group] += largest_of(y, features) == label
+            y += features
+            dy += features
+        memset(dy, 0, (t.steps - length) * features * sizeof(real))
 
 
 cdef void train_slot(Job* job, int worker, Py_ssize_t slot, Py_ssize_t position, Py_ssize_t batch, uint64_t draw) noexcept nogil:
     cdef Py_ssize_t groups = groups_of(&job.net, batch)
     cdef Py_ssize_t slots = slots_of(&job.net, batch)
+    cdef Py_ssize_t outputs = outputs_of(job, position, batch)
     cdef Py_ssize_t group, row, n
     memset(job.net.slots + slot * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
     for group in range(groups * slot // slots, groups * (slot + 1) // slots):
@@ -100,7 +125,7 @@ cdef void train_slot(Job* job, int worker, Py_ssize_t slot, Py_ssize_t position,
         n = batch * (group + 1) // groups - row
         gather(job, worker, row, position + row, n)
         forward_group(&job.net, worker, row, n, draw)
-        losses_of_group(job, worker, group, row, position + row, n, batch)
+        losses_of_group(job, worker, group, row, position + row, n, outputs)
         backward_group(&job.net, worker, slot, row, n, draw)
 
 
@@ -115,22 +140,41 @@ cdef void descend_online(Job* job, const Slice* slice, real rate) noexcept nogil
             job.net.parameters[w.bias + o] -= rate * dy[o]
 
 
-cdef void train_slice(Job* job, const Slice* slice, Py_ssize_t batch, Py_ssize_t step) noexcept nogil:
-    cdef const Matrix* w = &job.net.op[slice.op].matrix
+cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t step, bint counts, bint updates) noexcept nogil:
+    # Its gradient, its update, or both.
+    cdef const Slice* slice = &job.slices[item]
+    cdef const Op* op = &job.net.op[slice.op]
     cdef const Optimizer* o = &job.optimizer
-    cdef double rate = job.rates[step]
-    if o.rule == SGD and o.momentum == 0 and o.decay == 0 and batch == 1 and job.net.op[slice.op].kind == DENSE:
+    cdef double rate = job.rates[step], norm = 0
+    cdef Py_ssize_t start = op.offset + slice.start * op.columns, stop = op.offset + slice.stop * op.columns, i
+    if (o.rule == SGD and o.momentum == 0 and o.decay == 0 and o.clip_norm == 0 and o.clip_value == 0 and batch == 1
+            and op.kind == DENSE and job.net.tensor[slice.op].steps == 1):
         descend_online(job, slice, <real>rate)
-    else:
+        return
+    if counts:
         weight_gradient(&job.net, slice.op, slice.start, slice.stop, batch, slots_of(&job.net, batch))
-        update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients,
-               w.offset + slice.start * w.columns, w.offset + slice.stop * w.columns)
+        job.squares[item] = sum_of_squares(job.net.gradients, start, stop) if o.clip_norm > 0 else 0
+    if updates:
+        if o.clip_norm > 0 or o.clip_value > 0:
+            for i in range(job.slice_count):
+                norm += job.squares[i]
+            clip(o, norm ** 0.5, job.net.gradients, start, stop)
+        update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients, start, stop)
+
+
+cdef void train_slices(Job* job, int worker, Py_ssize_t batch, Py_ssize_t step, bint counts, bint updates, work_items* next) noexcept nogil:
+    cdef Py_ssize_t item = take(job, &job.slice_items, job.slice_count, worker)
+    while item >= 0:
+        train_slice(job, item, batch, step, counts, updates)
+        item = take(job, &job.slice_items, job.slice_count, worker)
+    meet(&job.gathering, next)
 
 
 cdef void train_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef Py_ssize_t step, position, batch, item, group
     for step in range(job.batches):
+        lay_weights(&job.net, worker)
         transpose_weights(&job.net, worker)
         position = job.first + step * job.batch
         batch = job.batch if job.samples - position >= job.batch else job.samples - position
@@ -141,13 +185,14 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
         meet(&job.gathering, &job.slice_items)
         if worker == 0:
             for group in range(groups_of(&job.net, batch)):
-                job.records[2 * step] += job.losses[group]
-                job.records[2 * step + 1] += job.hits[group]
-        item = take(job, &job.slice_items, job.slice_count, worker)
-        while item >= 0:
-            train_slice(job, &job.slices[item], batch, step)
-            item = take(job, &job.slice_items, job.slice_count, worker)
-        meet(&job.gathering, &job.items)
+                job.records[3 * step] += job.losses[group]
+                job.records[3 * step + 1] += job.hits[group]
+            job.records[3 * step + 2] = outputs_of(job, position, batch)
+        if job.optimizer.clip_norm > 0:
+            train_slices(job, worker, batch, step, True, False, &job.slice_items)
+            train_slices(job, worker, batch, step, False, True, &job.items)
+        else:
+            train_slices(job, worker, batch, step, True, True, &job.items)
 
 
 cdef void forward_worker(void* context, int worker) noexcept nogil:
@@ -155,7 +200,9 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
     cdef const Tensor* t = &job.net.tensor[job.net.count]
     cdef Py_ssize_t groups = groups_of(&job.net, job.samples)
     cdef Py_ssize_t i, row, n
-    cdef Py_ssize_t item = take(job, &job.items, groups, worker)
+    cdef Py_ssize_t item
+    lay_weights(&job.net, worker)
+    item = take(job, &job.items, groups, worker)
     while item >= 0:
         row = job.samples * item // groups
         n = job.samples * (item + 1) // groups - row

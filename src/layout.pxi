@@ -72,3 +72,46 @@ cdef inline uint64_t scramble(uint64_t x) noexcept nogil:
     x = (x ^ (x >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
     x = (x ^ (x >> 27)) * <uint64_t>0x94D049BB133111EB
     return x ^ (x >> 31)
+
+
+cdef void add_run(real* target, const real* source, Py_ssize_t n) noexcept nogil:
+    # n is a multiple of the vector length.
+    cdef Py_ssize_t i
+    for i from 0 <= i < n by VEC_LANES:
+        vec_store(target + i, vec_load(target + i) + vec_load(source + i))
+
+
+cdef void add_slice(real* total, const real* x, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t whole = n // VEC_LANES * VEC_LANES
+    add_run(total, x, whole)
+    for n in range(whole, n):
+        total[n] += x[n]
+
+
+cdef void dropout(const real* x, real* y, Py_ssize_t n, real rate, uint64_t seed) noexcept nogil:
+    # Each number becomes zero with this probability, in steps of 2^-16, and the others grow, so that the expectation stays
+    # (Srivastava et al. 2014). The same seed drops the same numbers: so do gradients go back.
+    cdef Py_ssize_t j
+    cdef uint64_t bits = 0
+    cdef uint64_t threshold = <uint64_t>(rate * 65536 + 0.5)
+    cdef real scale = <real>(65536. / (65536 - threshold))
+    if threshold == 0:
+        memcpy(y, x, n * sizeof(real))
+        return
+    for j in range(n):
+        if j % 4 == 0:
+            bits = scramble(seed + <uint64_t>j)
+        y[j] = x[j] * (scale if (bits & 0xFFFF) >= threshold else 0)
+        bits >>= 16
+
+
+cdef void embedding_gradient(const real* x, Py_ssize_t x_sample, const real* dy, Py_ssize_t dy_sample, Py_ssize_t samples, Py_ssize_t steps,
+                             Py_ssize_t columns, Py_ssize_t start, Py_ssize_t stop, real* total) noexcept nogil:
+    # Rows start to stop of a table's gradient: what was asked of each place where the row stood.
+    cdef Py_ssize_t i, t, token
+    memset(total + start * columns, 0, (stop - start) * columns * sizeof(real))
+    for i in range(samples):
+        for t in range(steps):
+            token = <Py_ssize_t>x[i * x_sample + t]
+            if start <= token < stop:
+                add_slice(total + token * columns, dy + i * dy_sample + t * columns, columns)

@@ -6,7 +6,7 @@
 # its cache.
 
 cdef enum Kind:
-    DENSE, CONVOLUTION, MAX_POOL, MEAN_POOL, FLATTEN, ACTIVATION, PAD, SHIFT
+    DENSE, CONVOLUTION, MAX_POOL, MEAN_POOL, FLATTEN, ACTIVATION, PAD, SHIFT, RECURRENT, EMBEDDING, DROPOUT
 
 # Into how many sums a batch's convolution gradients are parted at the most. Like a group's size it is independent of the
 # number of threads: so are the results.
@@ -18,7 +18,14 @@ cdef struct Op:
     int kind
     int activation
     Window window               # of convolutions and pools; elsewhere h, w, c and oh, ow, oc alone
-    Matrix matrix               # of dense layers and convolutions; columns is 0 elsewhere
+    Matrix matrix               # of dense layers, convolutions and embeddings
+    Recurrent cells[2]          # of recurrent layers, the second from the last step to the first
+    int directions              # how many of them there are
+    bint sequences              # whether each step's state goes on, or the last alone
+    bint adds                   # whether two directions are added up, or lie side by side
+    bint stateful
+    real rate                   # of DROPOUT
+    Py_ssize_t offset, rows, columns    # its parameters, all in rows of one width; 0 rows where there are none
     Py_ssize_t pad_h, pad_w     # of PAD; the largest shift of SHIFT
     bint planar                 # one of a pair of planar.pxi
     Py_ssize_t slot             # where this op's gradient lies inside a slot
@@ -28,6 +35,7 @@ cdef struct Op:
 
 cdef struct Tensor:
     Py_ssize_t size, stride     # numbers of a sample, and of its storage
+    Py_ssize_t steps            # in time, that a sample consists of; 1 where there is no such axis
     bint wide
     bint after_weights          # some operation before it has weights
     bint needs_gradient
@@ -53,7 +61,12 @@ cdef struct Network:
     Py_ssize_t slot_stride
     bint training
     bint skip_softmax           # the loss takes logits: leave the last activation out
-    bint has_transposed         # dense layers use transposed weights
+    bint has_transposed         # there are samples enough for copies of weights to pay
+    const int64_t* lengths      # of the samples in time, or NULL
+    real* states                # a row for each sample: what recurrent layers start with, and then end with; or NULL
+    real* state_gradients
+    Py_ssize_t state_stride
+    bint all_states             # of all recurrent layers, not only of stateful ones
 
 
 cdef inline Py_ssize_t row_of(const Network* net, const Tensor* t, int worker, Py_ssize_t sample, Py_ssize_t i) noexcept nogil:
@@ -105,14 +118,14 @@ cdef void shift_of(const Network* net, const Op* op, uint64_t draw, Py_ssize_t s
 
 
 cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t i, uint64_t draw) noexcept nogil:
-    # Operation k, any but a dense layer, on one sample.
+    # Operation k, any that does not take the group at once, on one sample.
     cdef const Op* op = &net.op[k]
     cdef const Window* g = &op.window
     cdef const real* x = value_of(net, k, worker, sample, i)
     cdef real* y = value_of(net, k + 1, worker, sample, i)
     cdef real* winners = winners_of(net, k, worker, sample, i)
     cdef real* fields = net.fields + worker * net.fields_stride
-    cdef Py_ssize_t down, right
+    cdef Py_ssize_t down, right, token
     if op.kind == CONVOLUTION and op.planar:
         planar_convolution_forward(g, &op.matrix, net.parameters, x, fields, y)
     elif op.kind == CONVOLUTION:
@@ -132,43 +145,86 @@ cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, 
     elif op.kind == SHIFT:
         shift_of(net, op, draw, sample + i, &down, &right)
         shift_image(x, y, g.h, g.w, g.c, down, right)
-    activate(activation_of(net, k), y, extent(op, &net.tensor[k + 1]))
+    elif op.kind == EMBEDDING:
+        for token in range(net.tensor[k + 1].steps):
+            memcpy(y + token * op.columns, net.parameters + op.offset + <Py_ssize_t>x[token] * op.columns, op.columns * sizeof(real))
+    elif op.kind == DROPOUT:
+        dropout(x, y, net.tensor[k].size, op.rate if net.training else 0, scramble(scramble(draw + <uint64_t>(sample + i)) + <uint64_t>k))
+    activate_steps(activation_of(net, k), y, extent(op, &net.tensor[k + 1]), net.tensor[k + 1].steps)
+
+
+cdef inline bint takes_group(const Op* op) noexcept nogil:
+    return op.kind == DENSE or op.kind == RECURRENT
+
+
+cdef void dense_forward_group(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t n) noexcept nogil:
+    cdef const Matrix* w = &net.op[k].matrix
+    cdef const Tensor* source = &net.tensor[k]
+    cdef const Tensor* target = &net.tensor[k + 1]
+    cdef const real* x = value_of(net, k, worker, sample, 0)
+    cdef real* y = value_of(net, k + 1, worker, sample, 0)
+    cdef const real* bias = net.parameters + w.bias
+    cdef int* nonzero = net.nonzero + worker * net.nonzero_stride
+    cdef real* pack = net.fields + worker * net.fields_stride
+    cdef Py_ssize_t i
+    if source.steps == 1:
+        dense_forward(w, net.parameters, bias, 0, x, source.stride, y, target.stride, n, nonzero, pack)
+    for i in range(n):
+        if source.steps > 1:
+            dense_forward(w, net.parameters, bias, 0, x + i * source.stride, w.rows, y + i * target.stride, w.columns, source.steps, nonzero, pack)
+        activate_steps(activation_of(net, k), y + i * target.stride, target.size, target.steps)
 
 
 cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
     # Samples sample .. sample + n of the batch, n <= net.group, whose input tensor is filled. `draw` seeds their randomness.
-    # Dense layers take the group at once; from one of them to the next, each sample goes alone and stays in the cache.
+    # Dense and recurrent layers take the group at once; from one of them to the next, each sample goes alone and stays in
+    # the cache.
     cdef int first = net.first, last, k
     cdef Py_ssize_t i
     while first < net.count:
         last = first
-        while last < net.count and net.op[last].kind != DENSE:
+        while last < net.count and not takes_group(&net.op[last]):
             last += 1
         for i in range(n):
             for k in range(first, last):
                 forward_one(net, k, worker, sample, i, draw)
-        if last < net.count:
-            dense_forward(&net.op[last].matrix, net.parameters, net.parameters + net.op[last].matrix.bias, 0,
-                          value_of(net, last, worker, sample, 0), net.tensor[last].stride,
-                          value_of(net, last + 1, worker, sample, 0), net.tensor[last + 1].stride, n,
-                          net.nonzero + worker * net.nonzero_stride, net.fields + worker * net.fields_stride)
-            for i in range(n):
-                activate(activation_of(net, last), value_of(net, last + 1, worker, sample, i), net.tensor[last + 1].size)
+        if last < net.count and net.op[last].kind == DENSE:
+            dense_forward_group(net, last, worker, sample, n)
+        elif last < net.count:
+            recurrent_forward_group(net, last, worker, sample, n)
         first = last + 1
 
 
+# Copies of the weights as products with several rows want them. Each worker makes its own: that is quicker than to fetch
+# the half that another core has done.
+
+cdef void lay_weights(const Network* net, int worker) noexcept nogil:
+    cdef int k, i, direction
+    cdef const Matrix* w
+    for k in range(net.count):
+        for direction in range(net.op[k].directions):
+            for i in range(3):
+                w = matrix_of(&net.op[k].cells[direction], i)
+                if w.panels != NULL:
+                    lay_panels(w, net.parameters, w.panels + worker * w.panels_stride)
+
+
 cdef void transpose_weights(const Network* net, int worker) noexcept nogil:
-    # Each worker for itself: that is quicker than to fetch the half that another core has done.
-    cdef int k
+    cdef int k, i, direction
     cdef const Matrix* w
     for k in range(net.count):
         w = &net.op[k].matrix
-        if w.transposed != NULL and (net.has_transposed or net.op[k].kind == CONVOLUTION):
+        if w.transposed != NULL and (net.has_transposed or net.tensor[k].steps > 3 or net.op[k].kind == CONVOLUTION):
             transpose_matrix(w, net.parameters, w.transposed + worker * w.transposed_stride)
+        for direction in range(net.op[k].directions):
+            for i in range(3):
+                w = matrix_of(&net.op[k].cells[direction], i)
+                if w.transposed != NULL:
+                    lay_transposed_panels(w, net.parameters, w.transposed + worker * w.transposed_stride)
 
 
 cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t i, uint64_t draw) noexcept nogil:
-    # Operation k, any but a dense layer, on one sample. The gradient of a convolution's weights is added to the slot.
+    # Operation k, any that does not take the group at once, on one sample. The gradient of a convolution's weights is added to the slot.
     cdef const Op* op = &net.op[k]
     cdef const Window* g = &op.window
     cdef const Matrix* w = &op.matrix
@@ -179,7 +235,8 @@ cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, P
     cdef real* fields = net.fields + worker * net.fields_stride
     cdef real* dw = net.slots + slot * net.slot_stride + op.slot
     cdef Py_ssize_t down, right
-    activate_backward(activation_of(net, k), dy, value_of(net, k + 1, worker, sample, i), extent(op, &net.tensor[k + 1]))
+    activate_backward_steps(activation_of(net, k), dy, value_of(net, k + 1, worker, sample, i), extent(op, &net.tensor[k + 1]),
+                            net.tensor[k + 1].steps)
     if op.kind == CONVOLUTION and op.planar:
         planar_weight_gradient(g, x, dy, dw, dw + w.rows * w.columns)
     elif op.kind == CONVOLUTION:
@@ -201,6 +258,10 @@ cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, P
     elif op.kind == SHIFT:
         shift_of(net, op, draw, sample + i, &down, &right)
         shift_image(dy, dx, g.h, g.w, g.c, -down, -right)
+    elif op.kind == EMBEDDING:
+        memset(dx, 0, net.tensor[k].size * sizeof(real))
+    elif op.kind == DROPOUT:
+        dropout(dy, dx, net.tensor[k].size, op.rate if net.training else 0, scramble(scramble(draw + <uint64_t>(sample + i)) + <uint64_t>k))
 
 
 cdef void dense_backward_group(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t n) noexcept nogil:
@@ -208,16 +269,25 @@ cdef void dense_backward_group(const Network* net, int k, int worker, Py_ssize_t
     cdef const Matrix* w = &net.op[k].matrix
     cdef const Tensor* source = &net.tensor[k]
     cdef const Tensor* target = &net.tensor[k + 1]
+    cdef const real* transposed = w.transposed + worker * w.transposed_stride
     cdef real* dx = gradient_of(net, k, worker, sample, 0)
     cdef real* dy = gradient_of(net, k + 1, worker, sample, 0)
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, t
     for i in range(n):
-        activate_backward(activation_of(net, k), dy + i * target.stride, value_of(net, k + 1, worker, sample, i), target.size)
-    if dx != NULL and net.has_transposed and n >= 4:
-        dense_input_gradient(w, w.transposed + worker * w.transposed_stride, net.zeros, dy, target.stride, dx, source.stride, n)
-    elif dx != NULL:
-        for i in range(n):
-            dense_input_gradient_one(w, net.parameters, dy + i * target.stride, dx + i * source.stride)
+        activate_backward_steps(activation_of(net, k), dy + i * target.stride, value_of(net, k + 1, worker, sample, i), target.size, target.steps)
+    if dx == NULL:
+        return
+    if source.steps == 1 and net.has_transposed and n >= 4:
+        dense_input_gradient(w, transposed, net.zeros, dy, target.stride, dx, source.stride, n)
+        return
+    for i in range(n):
+        if source.steps > 3:
+            dense_input_gradient(w, transposed, net.zeros, dy, w.columns, dx, w.rows, source.steps)
+        else:
+            for t in range(source.steps):
+                dense_input_gradient_one(w, net.parameters, dy + t * w.columns, dx + t * w.rows)
+        dx += source.stride
+        dy += target.stride
 
 
 cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
@@ -226,47 +296,44 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
     cdef Py_ssize_t i
     while last > net.first and net.tensor[last].needs_gradient:
         first = last
-        while first > net.first and net.op[first - 1].kind != DENSE and net.tensor[first].needs_gradient:
+        while first > net.first and not takes_group(&net.op[first - 1]) and net.tensor[first].needs_gradient:
             first -= 1
         for i in range(n):
             for k in range(last - 1, first - 1, -1):
                 backward_one(net, k, worker, slot, sample, i, draw)
         if first > 0 and net.op[first - 1].kind == DENSE and net.tensor[first].needs_gradient:
             dense_backward_group(net, first - 1, worker, sample, n)
+        elif first > 0 and net.op[first - 1].kind == RECURRENT and net.tensor[first].needs_gradient:
+            recurrent_backward_group(net, first - 1, worker, sample, n)
         last = first - 1
 
 
-cdef void add_run(real* target, const real* source, Py_ssize_t n) noexcept nogil:
-    # n is a multiple of the vector length.
-    cdef Py_ssize_t i
-    for i from 0 <= i < n by VEC_LANES:
-        vec_store(target + i, vec_load(target + i) + vec_load(source + i))
-
-
-cdef void add_slice(real* total, const real* x, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t whole = n // VEC_LANES * VEC_LANES
-    add_run(total, x, whole)
-    for n in range(whole, n):
-        total[n] += x[n]
-
-
 cdef void weight_gradient(const Network* net, int k, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch, Py_ssize_t slots) noexcept nogil:
-    # Rows start to stop of op k's gradient, whose last row is the bias.
-    cdef const Matrix* w = &net.op[k].matrix
+    # Rows start to stop of op k's gradient. The last one of a dense layer or convolution is the bias.
+    cdef const Op* op = &net.op[k]
+    cdef const Matrix* w = &op.matrix
     cdef const Tensor* source = &net.tensor[k]
     cdef const Tensor* target = &net.tensor[k + 1]
-    cdef real* total = net.gradients + w.offset
+    cdef real* total = net.gradients + op.offset
     cdef Py_ssize_t s
-    if net.op[k].kind == DENSE:
+    if op.kind == RECURRENT:
+        recurrent_gradient(net, k, start, stop, batch)
+    elif op.kind == EMBEDDING:
+        embedding_gradient(source.value, source.stride, target.gradient, target.stride, batch, target.steps, op.columns, start, stop, total)
+    elif op.kind == DENSE:
         if start < w.rows:
-            dense_weight_gradient(w, net.zeros, source.value, source.stride, target.gradient, target.stride, batch,
-                                  start, stop if stop < w.rows else w.rows, net.gradients, net.parameters)
+            dense_weight_gradient(w, net.zeros, source.value, source.stride, w.rows, target.gradient, target.stride, w.columns, batch, source.steps,
+                                  start, min(stop, w.rows), net.gradients, net.parameters)
         if stop > w.rows:
             memset(net.gradients + w.bias, 0, w.columns * sizeof(real))
-            sum_rows(target.gradient, target.stride, batch, w.columns, net.gradients + w.bias)
-        return
-    start *= w.columns
-    stop *= w.columns
-    memcpy(total + start, net.slots + net.op[k].slot + start, (stop - start) * sizeof(real))
-    for s in range(1, slots):
-        add_slice(total + start, net.slots + s * net.slot_stride + net.op[k].slot + start, stop - start)
+            if source.steps == 1:
+                sum_rows(target.gradient, target.stride, batch, w.columns, net.gradients + w.bias)
+            else:
+                for s in range(batch):
+                    sum_rows(target.gradient + s * target.stride, w.columns, source.steps, w.columns, net.gradients + w.bias)
+    else:
+        start *= w.columns
+        stop *= w.columns
+        memcpy(total + start, net.slots + op.slot + start, (stop - start) * sizeof(real))
+        for s in range(1, slots):
+            add_slice(total + start, net.slots + s * net.slot_stride + op.slot + start, stop - start)

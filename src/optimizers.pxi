@@ -4,6 +4,9 @@
 #     Adam      g += decay p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
 #               p -= rate / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)          (Kingma and Ba 2015)
 #
+# Before it, g may be scaled down to a norm over all parameters, or each number kept between two limits (Pascanu,
+# Mikolov and Bengio 2013).
+#
 # A slice may end anywhere, so the loops are scalar and left to the compiler, but for the vector body.
 
 cdef enum Rule:
@@ -14,6 +17,7 @@ cdef struct Optimizer:
     int rule
     int nesterov
     double momentum, decay, beta1, beta2, epsilon
+    double clip_norm, clip_value        # 0 for none
     real* first           # velocity, or Adam's first moment
     real* second          # Adam's second moment
 
@@ -53,6 +57,32 @@ cdef inline void adam_vector(real* p, vec g, real* m, real* v, real rate, real s
         vec_store_first(m, first, n)
         vec_store_first(v, second, n)
         vec_store_first(p, old, n)
+
+
+cdef double sum_of_squares(const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef double a = 0, b = 0, c = 0, d = 0
+    cdef Py_ssize_t i
+    for i in range(start, stop - 3, 4):
+        a += <double>g[i] * g[i]
+        b += <double>g[i + 1] * g[i + 1]
+        c += <double>g[i + 2] * g[i + 2]
+        d += <double>g[i + 3] * g[i + 3]
+    for i in range(start + (stop - start) // 4 * 4, stop):
+        a += <double>g[i] * g[i]
+    return (a + b) + (c + d)
+
+
+cdef void clip(const Optimizer* o, double norm, real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    # norm: that of the whole gradient.
+    cdef Py_ssize_t i
+    cdef real scale = <real>(o.clip_norm / norm)
+    cdef real limit = <real>o.clip_value
+    if o.clip_norm > 0 and not norm <= o.clip_norm:
+        for i in range(start, stop):
+            g[i] *= scale
+    if o.clip_value > 0:
+        for i in range(start, stop):            # NaN stays what it is
+            g[i] = limit if g[i] > limit else -limit if g[i] < -limit else g[i]
 
 
 cdef void update(const Optimizer* o, real rate, long step, real* p, const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:

@@ -4,7 +4,7 @@ import threading
 
 _ACTIVATIONS = {"identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
 _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mean_pool": MEAN_POOL, "flatten": FLATTEN,
-          "activation": ACTIVATION, "pad": PAD, "shift": SHIFT}
+          "activation": ACTIVATION, "pad": PAD, "shift": SHIFT, "recurrent": RECURRENT, "embedding": EMBEDDING, "dropout": DROPOUT}
 _LOSSES = {"squared_error": SQUARED_ERROR, "cross_entropy": CROSS_ENTROPY}
 _RULES = {"none": NO_UPDATE, "sgd": SGD, "adam": ADAM}
 
@@ -27,10 +27,13 @@ cdef class Plan:
     Parameters
     ----------
     input_shape : tuple
-        (C, H, W) or (F,), of one sample.
+        (C, H, W), (T, F) or (F,), of one sample.
+    output_shape : tuple
+        The last operation's, but for how its numbers are looked at.
     operations : list of dict
         Each names its `kind`, its `output_shape` and what that kind needs: `activation`, `kernel`, `stride`,
-        `padding`, `offset` (of the weights in the flat vector; the bias follows them).
+        `padding`, `offset` (of the weights in the flat vector; the bias follows them), `rate`; of a recurrent layer `cell`,
+        `cell_activation`, `units`, `directions`, `sequences`, `adds`, `stateful`.
     parameters, gradients : ndarray
         Flat vectors made by `aligned_zeros`.
     """
@@ -41,14 +44,15 @@ cdef class Plan:
     cdef Py_ssize_t slice_count
     cdef Py_ssize_t channels, pixels, out_channels, out_pixels
     cdef double work                        # multiply-adds of a forward pass, a sample
-    cdef bint has_images
+    cdef bint has_images, has_sequences
     cdef int mode, workers
     cdef Py_ssize_t capacity
-    cdef object memory, _lock
+    cdef object memory, batch_lengths, _lock
     cdef readonly object parameters, gradients
     cdef readonly tuple input_shape, output_shape
+    cdef readonly Py_ssize_t state_size     # numbers of a sample's states, of all recurrent layers
 
-    def __cinit__(self, tuple input_shape, list operations, parameters, gradients):
+    def __cinit__(self, tuple input_shape, tuple output_shape, list operations, parameters, gradients):
         cdef real[::1] p = parameters
         cdef real[::1] g = gradients
         cdef int k
@@ -56,8 +60,7 @@ cdef class Plan:
             raise ValueError(f"layers must make at most 64 operations; received {len(operations)}")
         self._lock = threading.Lock()
         self.parameters, self.gradients = parameters, gradients
-        self.input_shape = input_shape
-        self.output_shape = tuple(operations[len(operations) - 1]["output_shape"]) if operations else input_shape
+        self.input_shape, self.output_shape = input_shape, output_shape
         self.net.count = <int>len(operations)
         self.net.op, self.net.tensor = self.op, self.tensor
         if parameters.size:
@@ -69,9 +72,10 @@ cdef class Plan:
         self._describe_tensor(0, shape, False)
         for k, operation in enumerate(operations):
             self._describe_op(k, shape, operation)
-            self.has_images = self.has_images or self.op[k].kind not in (DENSE, FLATTEN, ACTIVATION)
+            self.has_images = self.has_images or self.op[k].kind in (CONVOLUTION, MAX_POOL, MEAN_POOL, PAD, SHIFT)
+            self.has_sequences = self.has_sequences or self.op[k].kind == RECURRENT
             shape = tuple(operation["output_shape"])
-            self._describe_tensor(k + 1, shape, self.op[k].matrix.columns > 0)
+            self._describe_tensor(k + 1, shape, self.op[k].rows > 0)
             if self.op[k].kind == MAX_POOL and k > 0 and self.op[k - 1].activation == RELU:
                 # The largest of rectified numbers is the largest number, rectified: a quarter of the work.
                 self.op[k - 1].activation, self.op[k].activation = IDENTITY, RELU
@@ -85,6 +89,7 @@ cdef class Plan:
         t.size = 1
         for n in shape:
             t.size *= n
+        t.steps = shape[0] if len(shape) == 2 else 1
         t.stride = padded(t.size) + VEC_LANES
         t.after_weights = after_weights or (k > 0 and self.tensor[k - 1].after_weights)
 
@@ -94,36 +99,64 @@ cdef class Plan:
         cdef Matrix* w = &op.matrix
         op.kind = _KINDS[operation["kind"]]
         op.activation = _ACTIVATIONS[operation.get("activation", "identity")]
-        g.c, g.h, g.w = shape if len(shape) == 3 else (shape[0], 1, 1)
+        g.c, g.h, g.w = shape if len(shape) == 3 else (shape[len(shape) - 1], 1, 1)
         out = operation["output_shape"]
-        g.oc, g.oh, g.ow = out if len(out) == 3 else (out[0], 1, 1)
+        g.oc, g.oh, g.ow = out if len(out) == 3 else (out[len(out) - 1], 1, 1)
+        op.offset = operation.get("offset", 0)
+        op.rate = operation.get("rate", 0)
         g.kh, g.kw = operation.get("kernel", (1, 1))
         g.sh, g.sw = operation.get("stride", (1, 1))
         op.pad_h, op.pad_w = operation.get("padding", (0, 0))
         if op.kind == DENSE or op.kind == CONVOLUTION:
-            w.offset = operation["offset"]
+            w.offset = op.offset
             w.segments = g.kh if op.kind == CONVOLUTION else 1
-            w.length = g.kw * g.c if op.kind == CONVOLUTION else self.tensor[k].size
-            w.rows, w.columns = w.segments * w.length, g.oc
+            w.length = g.kw * g.c
+            w.rows, w.columns, w.step = w.segments * w.length, g.oc, g.oc
+            op.rows, op.columns = w.rows + 1, w.columns
             w.padded = padded(w.length)
             if op.kind == DENSE and w.padded * sizeof(real) % 1024 == 0:
                 w.padded += VEC_LANES
             w.bias = w.offset + w.rows * w.columns
-            self.work += <double>w.rows * w.columns * g.oh * g.ow
+            self.work += <double>w.rows * w.columns * g.oh * g.ow * self.tensor[k].steps
             if op.kind == CONVOLUTION:
                 op.slot = self.net.slot_stride
                 self.net.slot_stride += padded((w.rows + 1) * w.columns) + VEC_LANES
-        self.work += <double>g.c * g.h * g.w
+        elif op.kind == EMBEDDING:
+            op.rows, op.columns = operation["vocabulary"], g.oc
+        elif op.kind == RECURRENT:
+            self._describe_recurrent(k, operation)
+        self.work += <double>self.tensor[k].size
+
+    cdef _describe_recurrent(self, int k, dict operation):
+        cdef Op* op = &self.op[k]
+        cdef Recurrent* r
+        cdef int direction
+        cdef Py_ssize_t offset = op.offset
+        op.directions, op.sequences, op.adds = operation["directions"], operation["sequences"], operation["adds"]
+        op.stateful = operation["stateful"]
+        for direction in range(op.directions):
+            r = &op.cells[direction]
+            describe_recurrent(r, _CELLS[operation["cell"]], _ACTIVATIONS[operation["cell_activation"]], op.window.c,
+                               operation["units"], offset)
+            r.reverse = direction
+            r.state = self.state_size
+            self.state_size += state_size(r)
+            offset = r.state_bias + r.columns
+            op.rows, op.columns = op.rows + r.inputs + r.units + 2, r.columns
+            self.work += <double>(r.inputs + r.units) * r.columns * self.tensor[k].steps
 
     cdef _slice(self):
-        # Slices of about 16,000 weights, whole rows, the bias being the last.
+        # Slices of about 16,000 weights, whole rows. Those of a sum over time as well as samples are larger, as each of them
+        # reads all of the output's gradient.
         cdef Py_ssize_t pieces, rows, i
         cdef int k
         cdef list found = []
         for k in range(self.net.count):
-            if self.op[k].matrix.columns:
-                rows = self.op[k].matrix.rows + 1
-                pieces = max(1, min(rows, rows * self.op[k].matrix.columns // 16384))
+            if self.op[k].rows:
+                rows = self.op[k].rows
+                pieces = max(1, min(rows, rows * self.op[k].columns // 16384))
+                if self.tensor[k].steps > 1:
+                    pieces = min(pieces, max(2, rows // 48))
                 found += [(k, rows * i // pieces, rows * (i + 1) // pieces) for i in range(pieces)]
         self.slice_count = len(found)
         self.slices = <Slice*>malloc(max(1, self.slice_count) * sizeof(Slice))
@@ -153,8 +186,8 @@ cdef class Plan:
         for k in range(self.net.count + 1):
             t = &self.tensor[k]
             t.needs_gradient = mode == HOLDING or t.after_weights
-            t.wide = mode == HOLDING or (mode == TRAINING and self._is_flat(k))
-            between = mode == TRAINING and 0 < k < self.net.count and not self._is_flat(k)
+            t.wide = mode == HOLDING or (mode == TRAINING and self._is_wide(k))
+            between = mode == TRAINING and 0 < k < self.net.count and not self._is_wide(k)
             t.passing_value = (between and self.op[k - 1].planar and self.op[k - 1].kind == CONVOLUTION
                                and self.op[k - 1].activation == IDENTITY)
             t.passing_gradient = between
@@ -165,17 +198,23 @@ cdef class Plan:
             widest = max(widest, t.stride)
             if k < self.net.count:
                 op = &self.op[k]
-                widest = max(widest, op.matrix.columns, op.window.kh * op.matrix.padded)
+                widest = max(widest, op.columns, op.window.kh * op.matrix.padded)
                 if op.kind == CONVOLUTION:
                     fields = max(fields, (op.window.ow + 1) * (op.matrix.padded + VEC_LANES), op.window.oc * padded(op.window.ow))
                 if op.kind == DENSE and far_apart(&op.matrix):
                     fields = max(fields, 3 * VEC_LANES * op.matrix.rows)
+                for direction in range(op.directions):
+                    widest = max(widest, op.cells[direction].width)
+                    fields = max(fields, self._room_for_sequences(&op.cells[direction]))
+                    self._copy_recurrent(k, direction, mode, batch, workers)
                 if op.matrix.columns:
                     held = mode != INFERENCE and t.needs_gradient
                     op.matrix.transposed_stride = op.matrix.columns * op.matrix.segments * op.matrix.padded + VEC_LANES
                     op.matrix.transposed = self._reserve(workers * op.matrix.transposed_stride) if held else NULL
         for k in range(self.net.count):
             op, t = &self.op[k], &self.tensor[k + 1]
+            for direction in range(op.directions):
+                self._hold_recurrent(&op.cells[direction], self.tensor[k].steps, batch if t.wide else workers * self.net.group)
             if op.kind == MAX_POOL:
                 op.winners_stride = op.window.c * op.window.oh * padded(op.window.ow) if op.planar else t.stride
                 op.winners = self._reserve((batch if t.wide else workers * self.net.group) * op.winners_stride)
@@ -185,12 +224,39 @@ cdef class Plan:
         self.net.nonzero_stride = widest + 16
         self.net.nonzero = <int*>self._reserve(workers * self.net.nonzero_stride)
         self.net.slots = self._reserve(slots_of(&self.net, batch) * self.net.slot_stride)
+        self.batch_lengths = np.empty(max(batch, 1), np.int64)
         self.mode, self.workers, self.capacity = mode, workers, batch
+
+    cdef Py_ssize_t _room_for_sequences(self, const Recurrent* r):
+        # Scratch of sequences_of.
+        return 3 * self.net.group * padded(max(r.units, r.inputs)) + padded(r.columns)
+
+    cdef _copy_recurrent(self, int k, int direction, int mode, Py_ssize_t batch, int workers):
+        # Memory for copies of the weights, where products with several rows will want them.
+        cdef Matrix* w
+        cdef int i
+        for i in range(3):
+            w = matrix_of(&self.op[k].cells[direction], i)
+            wanted = w.columns and (self.tensor[k].steps > 3 if i == 0 else self.net.has_transposed)
+            w.panels_stride, w.transposed_stride = w.rows * padded(w.columns) + VEC_LANES, w.columns * w.padded + VEC_LANES
+            w.panels = self._reserve(workers * w.panels_stride) if wanted else NULL
+            wanted = wanted and mode != INFERENCE and (i > 0 or self.tensor[k].needs_gradient)
+            w.transposed = self._reserve(workers * w.transposed_stride) if wanted else NULL
+
+    cdef _hold_recurrent(self, Recurrent* r, Py_ssize_t steps, Py_ssize_t rows):
+        # States and gates of every step.
+        r.gates_sample = padded(steps * r.width) + VEC_LANES
+        r.h_sample = padded((steps + 1) * r.units) + VEC_LANES
+        r.gates = self._reserve(rows * r.gates_sample)
+        r.h = self._reserve(rows * r.h_sample)
+        r.c = self._reserve(rows * r.h_sample) if r.cell == LSTM else r.h
 
     cdef _choose_group(self, Py_ssize_t batch):
         # Small enough for the activations of a group to stay in a core's cache, and for eight cores to share a batch;
         # larger, where the batch is, to read the weights of dense layers less often.
-        cdef Py_ssize_t group = 8 if self.has_images else max(16, min(64, batch // 8))
+        # A recurrent layer has a product for each step: its group is half the batch, where that is rows enough for one.
+        cdef Py_ssize_t group = (8 if self.has_images else max(8, min(16, (batch + 1) // 2)) if self.has_sequences
+                                 else max(16, min(64, batch // 8)))
         if group != self.net.group:
             self.net.group, self.memory = group, None
 
@@ -213,8 +279,12 @@ cdef class Plan:
     cdef bint _ends_in_softmax(self):
         return self.net.count > 0 and self.op[self.net.count - 1].activation == SOFTMAX
 
-    cdef bint _is_flat(self, int k):
-        return (k > 0 and self.op[k - 1].kind == DENSE) or (k < self.net.count and self.op[k].kind == DENSE)
+    cdef bint _is_wide(self, int k):
+        # A neighbour's weight gradient is a product over the whole batch.
+        return (k > 0 and self._sums_batch(k - 1)) or (k < self.net.count and self._sums_batch(k))
+
+    cdef bint _sums_batch(self, int k):
+        return self.op[k].rows > 0 and self.op[k].kind != CONVOLUTION
 
     cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work):
         memset(job, 0, sizeof(Job))
@@ -222,10 +292,14 @@ cdef class Plan:
             threads = 1
         self._choose_group(batch)
         threads = <int>max(1, min(threads, groups_of(&self.net, batch), MAX_WORKERS))
+        if self.has_sequences and self.net.has_transposed != (batch >= 4):
+            self.memory = None
+        self.net.has_transposed = batch >= 4
         self._prepare(mode, batch, threads)
         self.net.training = mode == TRAINING
         self.net.skip_softmax = False
-        self.net.has_transposed = mode != INFERENCE and batch >= 4
+        self.net.lengths, self.net.states, self.net.state_gradients = NULL, NULL, NULL
+        self.net.all_states, self.net.state_stride = False, self.state_size
         job.net = self.net
         job.slices, job.slice_count = self.slices, self.slice_count
         job.channels, job.pixels = self.channels, self.pixels
@@ -233,25 +307,46 @@ cdef class Plan:
         self._frame(job)
         meeting_open(&job.gathering, threads)
 
-    def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False):
-        """The last tensor for each sample, as a flat vector; with `logits`, without a last softmax."""
+    def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False, lengths=None, states=None):
+        """The last tensor for each sample, as a flat vector; with `logits`, without a last softmax.
+
+        `lengths`, int64, says how many steps of each sample in time there are. `states` (samples, state_size) are what
+        stateful layers start with, and become what they end with.
+        """
         cdef Job job
         out = np.empty(samples * self.tensor[self.net.count].size, dtype=DTYPE)
         cdef real[::1] y = out
         with self._lock:
             self._start(&job, INFERENCE, samples, threads, self.work * samples)
             job.net.skip_softmax = logits and self._ends_in_softmax()
+            self._take_sequences(&job, lengths, states)
             self._forward(&job, x, samples, y)
         return out
 
-    def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last):
-        """As `predict`, holding every tensor for `backward`; x comes and y goes channels last where that is said."""
+    cdef _take_sequences(self, Job* job, lengths, states):
+        cdef const int64_t[::1] counts
+        cdef real[:, ::1] rows
+        if lengths is not None:
+            counts = lengths
+            job.net.lengths = &counts[0]
+        if states is not None and self.state_size:
+            rows = states
+            job.net.states = &rows[0, 0]
+
+    def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last,
+                lengths=None, states=None, bint all_states=False):
+        """As `predict`, holding every tensor for `backward`; x comes and y goes channels last where that is said.
+
+        With `all_states`, layers that are not stateful start with theirs too.
+        """
         cdef Job job
         out = np.empty(samples * self.tensor[self.net.count].size, dtype=DTYPE)
         cdef real[::1] y = out
         with self._lock:
             self._start(&job, HOLDING, samples, threads, self.work * samples)
             self._hold(&job, training, seed, channels_last)
+            self._take_sequences(&job, lengths, states)
+            job.net.all_states = all_states
             self._forward(&job, x, samples, y)
         return out
 
@@ -272,8 +367,13 @@ cdef class Plan:
             parallel_run(forward_worker, job, &job.gathering.workers)
         meeting_close(&job.gathering)
 
-    def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last):
-        """The input's gradient, flat; the parameters' gradients are written to `gradients`."""
+    def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last,
+                 lengths=None, state_gradients=None):
+        """The input's gradient, flat; the parameters' gradients are written to `gradients`.
+
+        `state_gradients` (samples, state_size), with respect to the states after the last step, become those with respect
+        to the states before the first.
+        """
         cdef Job job
         out = np.empty(samples * self.tensor[0].size, dtype=DTYPE)
         cdef real[::1] dx = out
@@ -282,6 +382,8 @@ cdef class Plan:
                 raise RuntimeError("backward must follow a forward of as many samples")
             self._start(&job, HOLDING, samples, threads, self.work * samples)
             self._hold(&job, training, seed, channels_last)
+            self._take_sequences(&job, lengths, state_gradients)
+            job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
             job.x, job.out, job.samples = &dy[0], &dx[0], samples
             with nogil:
                 parallel_run(backward_worker, &job, &job.gathering.workers)
@@ -289,24 +391,28 @@ cdef class Plan:
         return out
 
     def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch, Py_ssize_t first, const double[::1] rates,
-              long steps_before, str loss, tuple optimizer, real[::1] state, uint64_t seed, int threads):
+              long steps_before, str loss, tuple optimizer, real[::1] state, uint64_t seed, int threads, lengths=None, states=None):
         """One step for each of `rates`, from position `first` of the order on.
 
-        Returns (steps, 2), each step's sums over samples of the weighted loss and of the hits. `targets` are int64 labels or numbers (N, F);
-        `state` is the optimizer's, twice as long as the parameters.
+        Returns (steps, 3), each step's sums over outputs of the weighted loss and of the hits, and how many outputs there
+        were: samples, or steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F);
+        `state` is the optimizer's, twice as long as the parameters. `lengths` and `states` are as of `predict`; states
+        have a row for each sample of a batch, and go on from one batch to the next.
         """
         cdef Job job
         cdef const int64_t[::1] labels
         cdef const real[::1] values
         cdef double[::1] sums
         cdef double[:, ::1] records
+        cdef const int64_t[::1] counts
+        cdef int64_t[::1] batch_lengths
         cdef Py_ssize_t samples = order.shape[0]
         cdef Py_ssize_t groups
         batch = min(batch, samples)
         self._choose_group(batch)
         groups = groups_of(&self.net, batch)
-        sums = np.zeros(2 * groups)
-        out = np.zeros((rates.shape[0], 2))
+        sums = np.zeros(2 * groups + self.slice_count)
+        out = np.zeros((rates.shape[0], 3))
         records = out
         with self._lock:
             self._start(&job, TRAINING, batch, threads, 3 * self.work * batch)
@@ -316,7 +422,7 @@ cdef class Plan:
             job.loss = _LOSSES[loss]
             job.net.skip_softmax = job.loss == CROSS_ENTROPY and self._ends_in_softmax()
             if targets.dtype == np.int64:
-                labels = targets
+                labels = targets.reshape(-1)
                 job.labels = &labels[0]
             else:
                 values = targets.reshape(-1)
@@ -324,18 +430,24 @@ cdef class Plan:
             if weights is not None:
                 values = weights
                 job.weights = &values[0]
-            rule, nesterov, momentum, decay, beta1, beta2, epsilon = optimizer
-            job.optimizer.rule = _RULES[rule]
-            job.optimizer.nesterov, job.optimizer.momentum, job.optimizer.decay = nesterov, momentum, decay
-            job.optimizer.beta1, job.optimizer.beta2, job.optimizer.epsilon = beta1, beta2, epsilon
+            self._take_sequences(&job, None, states)
+            if lengths is not None:
+                counts, batch_lengths = lengths, self.batch_lengths
+                job.lengths, job.batch_lengths, job.net.lengths = &counts[0], &batch_lengths[0], &batch_lengths[0]
+            describe_optimizer(&job.optimizer, optimizer)
             job.optimizer.first = &state[0]
             job.optimizer.second = &state[state.shape[0] // 2]
-            job.losses, job.hits, job.records = &sums[0], &sums[groups], &records[0, 0]
+            job.losses, job.hits, job.squares, job.records = &sums[0], &sums[groups], &sums[0] + 2 * groups, &records[0, 0]
             with nogil:
                 parallel_run(train_worker, &job, &job.gathering.workers)
             meeting_close(&job.gathering)
         return out
 
 
+cdef describe_optimizer(Optimizer* o, tuple settings):
+    rule, o.nesterov, o.momentum, o.decay, o.beta1, o.beta2, o.epsilon, o.clip_norm, o.clip_value = settings
+    o.rule = _RULES[rule]
+
+
 cdef tuple _channels_pixels(tuple shape):
-    return (shape[0], shape[1] * shape[2]) if len(shape) == 3 else (1, shape[0])
+    return (shape[0], shape[1] * shape[2]) if len(shape) == 3 else (1, shape[0] * (shape[1] if len(shape) == 2 else 1))

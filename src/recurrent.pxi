@@ -1,35 +1,88 @@
-# Recurrent cells: a step forward, and a whole sequence back through time. Rows are N sequences side by side.
+# Recurrent layers: a group of sequences through all of its steps, and back.
 #
-#     RNN     h' = f(p)                        p = x U + h W + b
-#     LSTM    i, f, o = sigmoid, g = tanh      p = x U + h W + b, gates in the order i f g o
-#             c' = f c + i g,  h' = o tanh c'
-#     GRU     r, z = sigmoid                   p = x U + h W + b, gates in the order r z n
-#             n = tanh,  h' = h + z (n - h)    n's part of h W is (r h) V: reset before the product
+#     RNN          h' = f(p)                        p = x U + b + h W + d
+#     LSTM         i, f, o = sigmoid, g = tanh      p = x U + b + h W + d, gates in the order i f g o
+#                  c' = f c + i g,  h' = o tanh c'
+#     GRU_BEFORE   r, z = sigmoid                   p = x U + b + h W + d, gates in the order r z n
+#                  n = tanh,  h' = h + z (n - h)    n's part of h W is (r h) V: reset before the product (article 6)
+#     GRU_AFTER    likewise, but                    n = tanh(x U + b + r q),  q = h V + d: reset after it, and
+#                  h' = n + z (h - n)               z says what stays (PyTorch, cuDNN)
 #
-# Going back, `dgates` is the gradient with respect to p. U (inputs, gates), W (units, gates) and V (units, units) are
-# dense matrices; of a GRU, W has the columns of r and z alone.
+# A layer's parameters are U (inputs, gates), W (units, gates), b and d (gates): V is the last third of a GRU's W. U and W
+# are of one width, so that all of it is one matrix with inputs + units + 2 rows.
+#
+# Everything a sample has lies together, step by step: x (T, inputs), gates (T, width), h and c (T + 1, units). The input
+# product of all steps is one product; what the state adds is one product a step over the group's samples, after which
+# the gates, while in the cache, become the next state. Going back, `gates` turn into the gradient with respect to p, and
+# the weights' gradients wait for the whole batch.
 
 cdef enum Cell:
-    RNN, LSTM, GRU
+    RNN, LSTM, GRU_BEFORE, GRU_AFTER
 
-_CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
-
-
-cdef inline vec load_lanes(const real* p, Py_ssize_t left) noexcept nogil:
-    # What lies past the end of a row is none of ours.
-    cdef real lanes[VEC_LANES]
-    if left >= VEC_LANES:
-        return vec_load(p)
-    memset(lanes, 0, sizeof(lanes))
-    memcpy(lanes, p, left * sizeof(real))
-    return vec_load(lanes)
+_CELLS = {"rnn": RNN, "lstm": LSTM, "gru_before": GRU_BEFORE, "gru_after": GRU_AFTER}
 
 
-cdef inline void store_lanes(real* p, vec v, Py_ssize_t left) noexcept nogil:
-    if left >= VEC_LANES:
-        vec_store(p, v)
-    else:
-        vec_store_first(p, v, <int>left)
+cdef struct Recurrent:
+    int cell, activation            # activation of an RNN
+    bint reverse                    # from the last step to the first
+    Py_ssize_t inputs, units
+    Py_ssize_t columns              # of U and W: a gate's units, times the gates
+    Py_ssize_t width                # of a step's gates: a GRU keeps r h, or q, with them
+    Matrix u, w, v
+    Py_ssize_t bias, state_bias     # b and d
+    Py_ssize_t state                # where h, and c after it, lie in a row of states
+    real* gates                     # of each sample that is held
+    real* h
+    real* c
+    Py_ssize_t gates_sample, h_sample
+
+
+cdef struct Sequences:
+    # A group of samples on its way through a layer: pointers to the first one's, and how far on the next one's lies.
+    Py_ssize_t samples, steps
+    const int64_t* lengths          # of each sample, or NULL: from there on its state stays, and is asked for nothing
+    const real* x
+    Py_ssize_t x_sample
+    real* gates
+    real* h
+    real* c
+    Py_ssize_t gates_sample, h_sample
+    const real* dy                  # what is asked of each step's h from outside, or NULL
+    Py_ssize_t dy_sample, dy_step
+    const real* slopes              # (T, units) of an RNN, each sample's in turn: the activation's derivative, or NULL
+    real* whole                     # (T + 1, units): gets the whole gradient with respect to each h, or NULL
+    real* dx                        # or NULL
+    Py_ssize_t dx_sample
+    bint adds                       # to what dx holds
+    real* dh                        # gradients with respect to the last state; they become those of the first
+    real* dc
+    real* spare                     # as large as dh
+    Py_ssize_t d_sample
+    real* start                     # scratch: as wide as U
+    const real* zeros
+    int* nonzero
+
+
+cdef void describe_matrix(Matrix* w, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t step) noexcept nogil:
+    memset(w, 0, sizeof(Matrix))
+    w.offset, w.rows, w.columns, w.step, w.segments, w.length, w.padded = offset, rows, columns, step, 1, rows, padded(rows)
+
+
+cdef void describe_recurrent(Recurrent* r, int cell, int activation, Py_ssize_t inputs, Py_ssize_t units, Py_ssize_t offset) noexcept nogil:
+    cdef bint gru = cell == GRU_BEFORE or cell == GRU_AFTER
+    memset(r, 0, sizeof(Recurrent))
+    r.cell, r.activation, r.inputs, r.units = cell, activation, inputs, units
+    r.columns = units * (4 if cell == LSTM else 3 if gru else 1)
+    r.width = 4 * units if gru else r.columns
+    describe_matrix(&r.u, offset, inputs, r.columns, r.columns)
+    describe_matrix(&r.w, offset + inputs * r.columns, units, 2 * units if gru else r.columns, r.columns)
+    describe_matrix(&r.v, r.w.offset + 2 * units, units, units if gru else 0, r.columns)
+    r.bias = r.w.offset + units * r.columns
+    r.state_bias = r.bias + r.columns
+
+
+cdef inline Py_ssize_t state_size(const Recurrent* r) noexcept nogil:
+    return 2 * r.units if r.cell == LSTM else r.units
 
 
 cdef inline vec sigmoid_slope(vec y) noexcept nogil:
@@ -40,13 +93,16 @@ cdef inline vec tanh_slope(vec y) noexcept nogil:
     return (vec_set1(1) - y) * (vec_set1(1) + y)
 
 
-cdef inline void rnn_cell(const int activation, real* gates, real* h, Py_ssize_t units) noexcept nogil:
+cdef inline void rnn_cell(const int activation, const real* gates, real* h, Py_ssize_t units) noexcept nogil:
     cdef Py_ssize_t j
-    cdef vec y
     for j from 0 <= j < units by VEC_LANES:
-        y = activate_vector(activation, load_lanes(gates + j, units - j))
-        store_lanes(gates + j, y, units - j)
-        store_lanes(h + j, y, units - j)
+        store_lanes(h + j, activate_vector(activation, vec_load(gates + j)), units - j)
+
+
+cdef inline void rnn_cell_backward(const int activation, const real* h, const real* dy, real* dh, real* dgates, Py_ssize_t units) noexcept nogil:
+    cdef Py_ssize_t j
+    for j from 0 <= j < units by VEC_LANES:
+        store_lanes(dgates + j, activation_derivative(activation, vec_load(dh + j) + vec_load(dy + j), vec_load(h + j)), units - j)
 
 
 cdef void lstm_cell(real* gates, const real* c_before, real* c, real* h, Py_ssize_t units) noexcept nogil:
@@ -54,11 +110,11 @@ cdef void lstm_cell(real* gates, const real* c_before, real* c, real* h, Py_ssiz
     cdef vec i, f, g, o, cell
     for j from 0 <= j < units by VEC_LANES:
         left = units - j
-        i = vec_sigmoid(load_lanes(gates + j, left))
-        f = vec_sigmoid(load_lanes(gates + units + j, left))
-        g = vec_tanh(load_lanes(gates + 2 * units + j, left))
-        o = vec_sigmoid(load_lanes(gates + 3 * units + j, left))
-        cell = f * load_lanes(c_before + j, left) + i * g
+        i = vec_sigmoid(vec_load(gates + j))
+        f = vec_sigmoid(vec_load(gates + units + j))
+        g = vec_tanh(vec_load(gates + 2 * units + j))
+        o = vec_sigmoid(vec_load(gates + 3 * units + j))
+        cell = f * vec_load(c_before + j) + i * g
         store_lanes(gates + j, i, left)
         store_lanes(gates + units + j, f, left)
         store_lanes(gates + 2 * units + j, g, left)
@@ -67,34 +123,34 @@ cdef void lstm_cell(real* gates, const real* c_before, real* c, real* h, Py_ssiz
         store_lanes(h + j, o * vec_tanh(cell), left)
 
 
-cdef void lstm_cell_backward(const real* gates, const real* c_before, const real* c, const real* dh,
-                             real* dc, real* dgates, Py_ssize_t units) noexcept nogil:
+cdef void lstm_cell_backward(real* gates, const real* c_before, const real* c, const real* dy, const real* dh, real* dc,
+                             Py_ssize_t units) noexcept nogil:
     # dc comes in as what the next step asks of c, and goes out as what this one asks of c_before.
     cdef Py_ssize_t j, left
     cdef vec i, f, g, o, shown, d, wanted
     for j from 0 <= j < units by VEC_LANES:
         left = units - j
-        i, f = load_lanes(gates + j, left), load_lanes(gates + units + j, left)
-        g, o = load_lanes(gates + 2 * units + j, left), load_lanes(gates + 3 * units + j, left)
-        shown, d = vec_tanh(load_lanes(c + j, left)), load_lanes(dh + j, left)
-        wanted = load_lanes(dc + j, left) + d * o * tanh_slope(shown)
-        store_lanes(dgates + j, wanted * g * sigmoid_slope(i), left)
-        store_lanes(dgates + units + j, wanted * load_lanes(c_before + j, left) * sigmoid_slope(f), left)
-        store_lanes(dgates + 2 * units + j, wanted * i * tanh_slope(g), left)
-        store_lanes(dgates + 3 * units + j, d * shown * sigmoid_slope(o), left)
+        i, f = vec_load(gates + j), vec_load(gates + units + j)
+        g, o = vec_load(gates + 2 * units + j), vec_load(gates + 3 * units + j)
+        shown, d = vec_tanh(vec_load(c + j)), vec_load(dh + j) + vec_load(dy + j)
+        wanted = vec_load(dc + j) + d * o * tanh_slope(shown)
+        store_lanes(gates + j, wanted * g * sigmoid_slope(i), left)
+        store_lanes(gates + units + j, wanted * vec_load(c_before + j) * sigmoid_slope(f), left)
+        store_lanes(gates + 2 * units + j, wanted * i * tanh_slope(g), left)
+        store_lanes(gates + 3 * units + j, d * shown * sigmoid_slope(o), left)
         store_lanes(dc + j, wanted * f, left)
 
 
-cdef void gru_reset(real* gates, const real* h_before, real* kept, Py_ssize_t units) noexcept nogil:
-    # r and z become gates; kept = r h.
+cdef void gru_reset(real* gates, const real* h_before, Py_ssize_t units) noexcept nogil:
+    # r and z become gates; r h is kept with them.
     cdef Py_ssize_t j, left
     cdef vec r
     for j from 0 <= j < units by VEC_LANES:
         left = units - j
-        r = vec_sigmoid(load_lanes(gates + j, left))
+        r = vec_sigmoid(vec_load(gates + j))
+        store_lanes(gates + units + j, vec_sigmoid(vec_load(gates + units + j)), left)
+        store_lanes(gates + 3 * units + j, r * vec_load(h_before + j), left)
         store_lanes(gates + j, r, left)
-        store_lanes(gates + units + j, vec_sigmoid(load_lanes(gates + units + j, left)), left)
-        store_lanes(kept + j, r * load_lanes(h_before + j, left), left)
 
 
 cdef void gru_mix(real* gates, const real* h_before, real* h, Py_ssize_t units) noexcept nogil:
@@ -102,179 +158,239 @@ cdef void gru_mix(real* gates, const real* h_before, real* h, Py_ssize_t units) 
     cdef vec n, before
     for j from 0 <= j < units by VEC_LANES:
         left = units - j
-        n, before = vec_tanh(load_lanes(gates + 2 * units + j, left)), load_lanes(h_before + j, left)
+        n, before = vec_tanh(vec_load(gates + 2 * units + j)), vec_load(h_before + j)
         store_lanes(gates + 2 * units + j, n, left)
-        store_lanes(h + j, before + load_lanes(gates + units + j, left) * (n - before), left)
+        store_lanes(h + j, before + vec_load(gates + units + j) * (n - before), left)
 
 
-cdef void gru_mix_backward(const real* gates, const real* h_before, real* dh, real* dgates, Py_ssize_t units) noexcept nogil:
+cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units) noexcept nogil:
     # The gradients of z and n; dh becomes what goes straight to h_before.
     cdef Py_ssize_t j, left
     cdef vec z, n, d
     for j from 0 <= j < units by VEC_LANES:
         left = units - j
-        z, n = load_lanes(gates + units + j, left), load_lanes(gates + 2 * units + j, left)
-        d = load_lanes(dh + j, left)
-        store_lanes(dgates + units + j, d * (n - load_lanes(h_before + j, left)) * sigmoid_slope(z), left)
-        store_lanes(dgates + 2 * units + j, d * z * tanh_slope(n), left)
+        z, n = vec_load(gates + units + j), vec_load(gates + 2 * units + j)
+        d = vec_load(dh + j) + vec_load(dy + j)
+        store_lanes(gates + units + j, d * (n - vec_load(h_before + j)) * sigmoid_slope(z), left)
+        store_lanes(gates + 2 * units + j, d * z * tanh_slope(n), left)
         store_lanes(dh + j, d - d * z, left)
 
 
-cdef void gru_reset_backward(const real* gates, const real* h_before, const real* dkept, real* dh, real* dgates,
-                             real* kept, Py_ssize_t units) noexcept nogil:
-    # The gradient of r, and what r h lets through to h_before; kept = r h once more.
+cdef void gru_reset_backward(real* gates, const real* h_before, const real* dkept, real* dh, Py_ssize_t units) noexcept nogil:
+    # The gradient of r, and what r h lets through to h_before. r h stands with the gates once more.
     cdef Py_ssize_t j, left
     cdef vec r, d, before
     for j from 0 <= j < units by VEC_LANES:
         left = units - j
-        r, d, before = load_lanes(gates + j, left), load_lanes(dkept + j, left), load_lanes(h_before + j, left)
-        store_lanes(dgates + j, d * before * sigmoid_slope(r), left)
-        store_lanes(dh + j, load_lanes(dh + j, left) + d * r, left)
-        store_lanes(kept + j, r * before, left)
+        r, d, before = vec_load(gates + j), vec_load(dkept + j), vec_load(h_before + j)
+        store_lanes(gates + 3 * units + j, r * before, left)
+        store_lanes(gates + j, d * before * sigmoid_slope(r), left)
+        store_lanes(dh + j, vec_load(dh + j) + d * r, left)
 
 
-cdef void describe_matrix(Matrix* w, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    memset(w, 0, sizeof(Matrix))
-    w.offset, w.rows, w.columns, w.segments, w.length, w.padded = offset, rows, columns, 1, rows, padded(rows)
+cdef void gru_after_cell(real* gates, const real* h_before, real* h, Py_ssize_t units) noexcept nogil:
+    cdef Py_ssize_t j, left
+    cdef vec r, z, n
+    for j from 0 <= j < units by VEC_LANES:
+        left = units - j
+        r, z = vec_sigmoid(vec_load(gates + j)), vec_sigmoid(vec_load(gates + units + j))
+        n = vec_tanh(vec_load(gates + 2 * units + j) + r * vec_load(gates + 3 * units + j))
+        store_lanes(gates + j, r, left)
+        store_lanes(gates + units + j, z, left)
+        store_lanes(gates + 2 * units + j, n, left)
+        store_lanes(h + j, n + z * (vec_load(h_before + j) - n), left)
 
 
-cdef class Recurrence:
-    """A recurrent cell over flat parameters: U, W, for a GRU V, and the bias.
+cdef void gru_after_cell_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units) noexcept nogil:
+    cdef Py_ssize_t j, left
+    cdef vec r, z, n, d, dn
+    for j from 0 <= j < units by VEC_LANES:
+        left = units - j
+        r, z, n = vec_load(gates + j), vec_load(gates + units + j), vec_load(gates + 2 * units + j)
+        d = vec_load(dh + j) + vec_load(dy + j)
+        dn = (d - d * z) * tanh_slope(n)
+        store_lanes(gates + j, dn * vec_load(gates + 3 * units + j) * sigmoid_slope(r), left)
+        store_lanes(gates + units + j, d * (vec_load(h_before + j) - n) * sigmoid_slope(z), left)
+        store_lanes(gates + 2 * units + j, dn, left)
+        store_lanes(gates + 3 * units + j, dn * r, left)
+        store_lanes(dh + j, d * z, left)
 
-    Parameters
-    ----------
-    cell : {"rnn", "lstm", "gru"}
-    activation : str
-        Of an RNN.
-    inputs, units : int
-    parameters, gradients : ndarray
-        Flat vectors made by `aligned_zeros`.
-    """
-    cdef int cell, activation
-    cdef Py_ssize_t inputs, units, width
-    cdef Matrix u, w, v
-    cdef readonly object parameters, gradients
-    cdef object memory
-    cdef real* weights
-    cdef real* weight_gradients
-    cdef const real* zeros
-    cdef int* nonzero
 
-    def __cinit__(self, str cell, str activation, Py_ssize_t inputs, Py_ssize_t units, parameters, gradients):
-        cdef real[::1] p = parameters
-        cdef real[::1] g = gradients
-        cdef real[::1] nonzero, zeros
-        cdef Py_ssize_t gates = {"rnn": 1, "lstm": 4, "gru": 3}[cell]
-        self.cell, self.activation = _CELLS[cell], _ACTIVATIONS[activation]
-        self.inputs, self.units, self.width = inputs, units, gates * units
-        self.parameters, self.gradients = parameters, gradients
-        describe_matrix(&self.u, 0, inputs, self.width)
-        describe_matrix(&self.w, self.u.rows * self.u.columns, units, 2 * units if self.cell == GRU else self.width)
-        describe_matrix(&self.v, self.w.offset + self.w.rows * self.w.columns, units if self.cell == GRU else 0, units)
-        self.u.bias = self.v.offset + self.v.rows * self.v.columns
-        nonzero, zeros = aligned_zeros(inputs + units + 16), aligned_zeros(inputs + self.width)
-        self.memory = nonzero, zeros
-        self.weights, self.weight_gradients = &p[0], &g[0]
-        self.nonzero, self.zeros = <int*>&nonzero[0], &zeros[0]
+cdef void rows_product(const Matrix* w, const real* p, int worker, const real* init, Py_ssize_t init_step, const real* x,
+                       Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t rows, int* nonzero) noexcept nogil:
+    # y = init + x W
+    cdef Py_ssize_t i
+    if rows > 1 and w.panels != NULL:
+        multiply_panels(w.panels + worker * w.panels_stride, w.rows, init, init_step, x, x_step, y, y_step, rows, w.columns)
+        return
+    for i in range(rows):
+        dense_forward_one(w, p, init + i * init_step, x + i * x_step, nonzero, y + i * y_step)
 
-    cdef void _advance(self, const real* x, const real* h, const real* c, real* gates, real* kept, real* h_next,
-                       real* c_next, Py_ssize_t rows) noexcept nogil:
-        cdef Py_ssize_t n, width = self.width, units = self.units
-        cdef real* p = self.weights
-        dense_forward(&self.u, p, p + self.u.bias, 0, x, self.inputs, gates, width, rows, self.nonzero, NULL)
-        dense_forward(&self.w, p, gates, width, h, units, gates, width, rows, self.nonzero, NULL)
-        for n in range(rows):
-            if self.cell == LSTM:
-                lstm_cell(gates + n * width, c + n * units, c_next + n * units, h_next + n * units, units)
-            elif self.cell == GRU:
-                gru_reset(gates + n * width, h + n * units, kept + n * units, units)
-            elif self.activation == TANH:
-                rnn_cell(TANH, gates + n * width, h_next + n * units, units)
-            elif self.activation == SIGMOID:
-                rnn_cell(SIGMOID, gates + n * width, h_next + n * units, units)
-            elif self.activation == RELU:
-                rnn_cell(RELU, gates + n * width, h_next + n * units, units)
+
+cdef void rows_product_back(const Matrix* w, const real* p, int worker, const real* init, const real* dy, Py_ssize_t dy_step,
+                            real* dx, Py_ssize_t dx_step, Py_ssize_t rows, real* spare) noexcept nogil:
+    # dx = dy W^T, or dx + dy W^T where there is no init, a row of zeros.
+    cdef Py_ssize_t i
+    if rows > 1 and w.transposed != NULL:
+        multiply_panels(w.transposed + worker * w.transposed_stride, w.columns, init if init != NULL else dx,
+                        0 if init != NULL else dx_step, dy, dy_step, dx, dx_step, rows, w.rows)
+        return
+    for i in range(rows):
+        if init != NULL:
+            dense_input_gradient_one(w, p, dy + i * dy_step, dx + i * dx_step)
+        else:
+            dense_input_gradient_one(w, p, dy + i * dy_step, spare)
+            add_slice(dx + i * dx_step, spare, w.rows)
+
+
+cdef inline Py_ssize_t slot_before(const Recurrent* r, Py_ssize_t t) noexcept nogil:
+    # h and c before step t; those after it are in the other of the slots t and t + 1.
+    return t + 1 if r.reverse else t
+
+
+cdef inline bint is_over(const Sequences* q, Py_ssize_t i, Py_ssize_t t) noexcept nogil:
+    return q.lengths != NULL and t >= q.lengths[i]
+
+
+cdef void recurrent_step(const Recurrent* r, const real* p, int worker, const Sequences* q, Py_ssize_t t) noexcept nogil:
+    cdef Py_ssize_t i, units = r.units, before = slot_before(r, t), after = 2 * t + 1 - before
+    cdef real* gates = q.gates + t * r.width
+    cdef const real* h = q.h + before * units
+    cdef real* h_after = q.h + after * units
+    rows_product(&r.w, p, worker, gates, q.gates_sample, h, q.h_sample, gates, q.gates_sample, q.samples, q.nonzero)
+    if r.cell == GRU_AFTER:
+        rows_product(&r.v, p, worker, p + r.state_bias + 2 * units, 0, h, q.h_sample, gates + 3 * units, q.gates_sample, q.samples, q.nonzero)
+    elif r.cell == GRU_BEFORE:
+        for i in range(q.samples):
+            gru_reset(gates + i * q.gates_sample, h + i * q.h_sample, units)
+        rows_product(&r.v, p, worker, gates + 2 * units, q.gates_sample, gates + 3 * units, q.gates_sample, gates + 2 * units,
+                     q.gates_sample, q.samples, q.nonzero)
+    for i in range(q.samples):
+        if is_over(q, i, t):
+            memcpy(h_after, h, units * sizeof(real))
+            if r.cell == LSTM:
+                memcpy(q.c + i * q.h_sample + after * units, q.c + i * q.h_sample + before * units, units * sizeof(real))
+        elif r.cell == LSTM:
+            lstm_cell(gates, q.c + i * q.h_sample + before * units, q.c + i * q.h_sample + after * units, h_after, units)
+        elif r.cell == GRU_AFTER:
+            gru_after_cell(gates, h, h_after, units)
+        elif r.cell == GRU_BEFORE:
+            gru_mix(gates, h, h_after, units)
+        elif r.activation == TANH:
+            rnn_cell(TANH, gates, h_after, units)
+        elif r.activation == SIGMOID:
+            rnn_cell(SIGMOID, gates, h_after, units)
+        elif r.activation == RELU:
+            rnn_cell(RELU, gates, h_after, units)
+        else:
+            rnn_cell(IDENTITY, gates, h_after, units)
+        gates += q.gates_sample
+        h += q.h_sample
+        h_after += q.h_sample
+
+
+cdef void recurrent_forward(const Recurrent* r, const real* p, int worker, const Sequences* q) noexcept nogil:
+    # The state before the first step is there already.
+    cdef Py_ssize_t i, s
+    for i in range(r.columns):
+        q.start[i] = p[r.bias + i] + (p[r.state_bias + i] if r.cell != GRU_AFTER or i < 2 * r.units else 0)
+    for i in range(q.samples):
+        rows_product(&r.u, p, worker, q.start, 0, q.x + i * q.x_sample, r.inputs, q.gates + i * q.gates_sample, r.width, q.steps, q.nonzero)
+    for s in range(q.steps):
+        recurrent_step(r, p, worker, q, q.steps - 1 - s if r.reverse else s)
+
+
+cdef void recurrent_step_back(const Recurrent* r, const real* p, int worker, const Sequences* q, Py_ssize_t t) noexcept nogil:
+    cdef Py_ssize_t i, j, units = r.units, before = slot_before(r, t), after = 2 * t + 1 - before
+    cdef real* gates
+    cdef real* dh
+    cdef const real* h
+    cdef const real* dy
+    for i in range(q.samples):
+        gates, h, dh = q.gates + i * q.gates_sample + t * r.width, q.h + i * q.h_sample, q.dh + i * q.d_sample
+        dy = q.dy + i * q.dy_sample + t * q.dy_step if q.dy != NULL and not is_over(q, i, t) else q.zeros
+        if q.whole != NULL:
+            for j in range(units):
+                q.whole[(i * (q.steps + 1) + after) * units + j] = dh[j] + dy[j]
+        if is_over(q, i, t):
+            memset(gates, 0, r.width * sizeof(real))
+            continue
+        if r.cell == LSTM:
+            lstm_cell_backward(gates, q.c + i * q.h_sample + before * units, q.c + i * q.h_sample + after * units, dy, dh,
+                               q.dc + i * q.d_sample, units)
+        elif r.cell == GRU_AFTER:
+            gru_after_cell_backward(gates, h + before * units, dy, dh, units)
+        elif r.cell == GRU_BEFORE:
+            gru_mix_backward(gates, h + before * units, dy, dh, units)
+        elif q.slopes != NULL:
+            for j in range(units):
+                gates[j] = (dh[j] + dy[j]) * q.slopes[(i * q.steps + t) * units + j]
+        elif r.activation == TANH:
+            rnn_cell_backward(TANH, h + after * units, dy, dh, gates, units)
+        elif r.activation == SIGMOID:
+            rnn_cell_backward(SIGMOID, h + after * units, dy, dh, gates, units)
+        elif r.activation == RELU:
+            rnn_cell_backward(RELU, h + after * units, dy, dh, gates, units)
+        else:
+            rnn_cell_backward(IDENTITY, h + after * units, dy, dh, gates, units)
+        if r.cell == RNN or r.cell == LSTM:
+            memset(dh, 0, units * sizeof(real))
+    gates = q.gates + t * r.width
+    if r.cell == GRU_AFTER:
+        rows_product_back(&r.v, p, worker, NULL, gates + 3 * units, q.gates_sample, q.dh, q.d_sample, q.samples, q.spare)
+    elif r.cell == GRU_BEFORE:
+        rows_product_back(&r.v, p, worker, q.zeros, gates + 2 * units, q.gates_sample, q.spare, q.d_sample, q.samples, NULL)
+        for i in range(q.samples):
+            gru_reset_backward(gates + i * q.gates_sample, q.h + i * q.h_sample + before * units, q.spare + i * q.d_sample,
+                               q.dh + i * q.d_sample, units)
+    rows_product_back(&r.w, p, worker, NULL, gates, q.gates_sample, q.dh, q.d_sample, q.samples, q.spare)
+
+
+cdef void recurrent_backward(const Recurrent* r, const real* p, int worker, const Sequences* q) noexcept nogil:
+    cdef Py_ssize_t i, s
+    cdef const real* init = q.zeros
+    if q.adds:
+        init = NULL
+    for s in range(q.steps):
+        recurrent_step_back(r, p, worker, q, s if r.reverse else q.steps - 1 - s)
+    if q.whole != NULL:
+        for i in range(q.samples):
+            memcpy(q.whole + (i * (q.steps + 1) + (q.steps if r.reverse else 0)) * r.units, q.dh + i * q.d_sample, r.units * sizeof(real))
+    if q.dx != NULL:
+        for i in range(q.samples):
+            rows_product_back(&r.u, p, worker, init, q.gates + i * q.gates_sample, r.width,
+                              q.dx + i * q.dx_sample, r.inputs, q.steps, q.spare)
+
+
+cdef void recurrent_weight_gradient(const Recurrent* r, const Sequences* q, Py_ssize_t start, Py_ssize_t stop, real* gradients,
+                                    const real* p) noexcept nogil:
+    # Rows start to stop of U, W, b and d, one below the other. q holds the whole batch, gone back.
+    cdef Py_ssize_t i, units = r.units, first = max(start - r.inputs, 0), last = min(stop - r.inputs, units)
+    cdef const real* h = q.h + slot_before(r, 0) * units
+    if start < r.inputs:
+        dense_weight_gradient(&r.u, q.zeros, q.x, q.x_sample, r.inputs, q.gates, q.gates_sample, r.width, q.samples, q.steps,
+                              start, min(stop, r.inputs), gradients, p)
+    if first < last:
+        dense_weight_gradient(&r.w, q.zeros, h, q.h_sample, units, q.gates, q.gates_sample, r.width, q.samples, q.steps, first, last, gradients, p)
+        if r.cell == GRU_AFTER:
+            dense_weight_gradient(&r.v, q.zeros, h, q.h_sample, units, q.gates + 3 * units, q.gates_sample, r.width,
+                                  q.samples, q.steps, first, last, gradients, p)
+        elif r.cell == GRU_BEFORE:
+            dense_weight_gradient(&r.v, q.zeros, q.gates + 3 * units, q.gates_sample, r.width, q.gates + 2 * units, q.gates_sample, r.width,
+                                  q.samples, q.steps, first, last, gradients, p)
+    if start <= r.inputs + units < stop:
+        memset(gradients + r.bias, 0, r.columns * sizeof(real))
+        for i in range(q.samples):
+            sum_rows(q.gates + i * q.gates_sample, r.width, q.steps, r.columns, gradients + r.bias)
+    if start <= r.inputs + units + 1 < stop:
+        memset(gradients + r.state_bias, 0, r.columns * sizeof(real))
+        for i in range(q.samples):
+            if r.cell == GRU_AFTER:
+                sum_rows(q.gates + i * q.gates_sample, r.width, q.steps, 2 * units, gradients + r.state_bias)
+                sum_rows(q.gates + i * q.gates_sample + 3 * units, r.width, q.steps, units, gradients + r.state_bias + 2 * units)
             else:
-                rnn_cell(IDENTITY, gates + n * width, h_next + n * units, units)
-        if self.cell == GRU:
-            dense_forward(&self.v, p, gates + 2 * units, width, kept, units, gates + 2 * units, width, rows, self.nonzero, NULL)
-            for n in range(rows):
-                gru_mix(gates + n * width, h + n * units, h_next + n * units, units)
+                sum_rows(q.gates + i * q.gates_sample, r.width, q.steps, r.columns, gradients + r.state_bias)
 
-    def step(self, const real[:, ::1] x, const real[:, ::1] h, c=None):
-        """One step of rows x (N, inputs), h and, of an LSTM, c (N, units): the gates (N, G units), the next h and the next c."""
-        cdef Py_ssize_t rows = x.shape[0]
-        cdef const real[:, ::1] cell = h if c is None else c
-        cdef real[:, ::1] gates = aligned_zeros(rows * self.width).reshape(rows, self.width)
-        cdef real[:, ::1] kept = aligned_zeros(rows * self.units).reshape(rows, self.units)
-        cdef real[:, ::1] h_next = np.empty((rows, self.units), DTYPE)
-        cdef real[:, ::1] c_next = np.empty((rows, self.units), DTYPE)
-        with nogil:
-            self._advance(&x[0, 0], &h[0, 0], &cell[0, 0], &gates[0, 0], &kept[0, 0], &h_next[0, 0], &c_next[0, 0], rows)
-        return gates.base, h_next.base, c_next.base
 
-    cdef void _retreat(self, const real* gates, const real* h, const real* c, const real* slopes, real* dh, real* dh_before,
-                       real* dc, real* dgates, real* kept, real* dkept, Py_ssize_t rows) noexcept nogil:
-        # h, c: before the step and, from rows * units on, after it. dh is complete, and dh_before and dc will be.
-        cdef Py_ssize_t n, j, width = self.width, units = self.units
-        cdef real* p = self.weights
-        for n in range(rows):
-            if self.cell == RNN:
-                for j from 0 <= j < units by VEC_LANES:
-                    store_lanes(dgates + j, load_lanes(dh + j, units - j) * load_lanes(slopes + j, units - j), units - j)
-                dense_input_gradient_one(&self.w, p, dgates, dh_before)
-                slopes += units
-            elif self.cell == LSTM:
-                lstm_cell_backward(gates, c, c + rows * units, dh, dc, dgates, units)
-                dense_input_gradient_one(&self.w, p, dgates, dh_before)
-                c += units
-                dc += units
-            else:
-                memcpy(dh_before, dh, units * sizeof(real))
-                gru_mix_backward(gates, h, dh_before, dgates, units)
-                dense_input_gradient_one(&self.v, p, dgates + 2 * units, dkept)
-                gru_reset_backward(gates, h, dkept, dh_before, dgates, kept, units)
-                dense_input_gradient_one(&self.w, p, dgates, dkept)
-                add_slice(dh_before, dkept, units)
-                kept += units
-                h += units
-            gates += width
-            dgates += width
-            dh += units
-            dh_before += units
-
-    def backward(self, const real[:, :, ::1] x, const real[:, :, ::1] h, c, const real[:, :, ::1] gates, slopes, real[:, :, ::1] dh):
-        """Back through time.
-
-        x (T, N, inputs), h and, of an LSTM, c (T + 1, N, units), the first before all steps, gates (T, N, G units). slopes
-        (T, N, units): of an RNN, its activation's derivative. dh (T + 1, N, units): what is asked of every h from
-        outside; becomes the whole gradient with respect to it. Gives dgates (T, N, G units), dx (T, N, inputs), and
-        dc (N, units), that of the first c. The parameters' gradients are written.
-        """
-        cdef Py_ssize_t steps = x.shape[0], rows = x.shape[1], units = self.units, width = self.width
-        cdef Py_ssize_t t, n, total = steps * rows
-        cdef const real[:, :, ::1] cells = h if c is None else c
-        cdef const real[:, :, ::1] slope = h if slopes is None else slopes
-        cdef real[:, :, ::1] dgates = aligned_zeros(total * width).reshape(steps, rows, width)
-        cdef real[:, ::1] kept = aligned_zeros(total * units).reshape(total, units)
-        cdef real[:, ::1] dkept = aligned_zeros(units).reshape(1, units)
-        cdef real[:, ::1] dh_before = aligned_zeros(rows * units).reshape(rows, units)
-        cdef real[:, ::1] dc = np.zeros((rows, units), DTYPE)
-        cdef real[:, :, ::1] dx = np.empty((steps, rows, self.inputs), DTYPE)
-        cdef real[::1] transposed = aligned_zeros(self.u.columns * self.u.padded)
-        cdef real* p = self.weights
-        cdef real* g = self.weight_gradients
-        with nogil:
-            for t in range(steps - 1, -1, -1):
-                self._retreat(&gates[t, 0, 0], &h[t, 0, 0], &cells[t, 0, 0], &slope[t, 0, 0], &dh[t + 1, 0, 0], &dh_before[0, 0],
-                              &dc[0, 0], &dgates[t, 0, 0], &kept[t * rows, 0], &dkept[0, 0], rows)
-                add_slice(&dh[t, 0, 0], &dh_before[0, 0], rows * units)
-            transpose_matrix(&self.u, p, &transposed[0])
-            dense_input_gradient(&self.u, &transposed[0], self.zeros, &dgates[0, 0, 0], width, &dx[0, 0, 0], self.inputs, total)
-            dense_weight_gradient(&self.u, self.zeros, &x[0, 0, 0], self.inputs, &dgates[0, 0, 0], width, total, 0, self.inputs, g, p)
-            dense_weight_gradient(&self.w, self.zeros, &h[0, 0, 0], units, &dgates[0, 0, 0], width, total, 0, units, g, p)
-            if self.cell == GRU:
-                dense_weight_gradient(&self.v, self.zeros, &kept[0, 0], units, &dgates[0, 0, 2 * units], width, total, 0, units, g, p)
-            memset(g + self.u.bias, 0, width * sizeof(real))
-            sum_rows(&dgates[0, 0, 0], width, total, width, g + self.u.bias)
-        return dgates.base, dx.base, dc.base
+cdef inline Matrix* matrix_of(Recurrent* r, int k) noexcept nogil:
+    return &r.u if k == 0 else &r.w if k == 1 else &r.v

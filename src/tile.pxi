@@ -21,11 +21,18 @@ cdef inline Py_ssize_t padded(Py_ssize_t n) noexcept nogil:
     return (n + VEC_LANES - 1) // VEC_LANES * VEC_LANES
 
 
+cdef inline void store_lanes(real* p, vec v, Py_ssize_t left) noexcept nogil:
+    if left >= VEC_LANES:
+        vec_store(p, v)
+    else:
+        vec_store_first(p, v, <int>left)
+
+
 cdef struct Product:
     const real* x
     Py_ssize_t row_step, x_segment, x_step
     const real* w
-    Py_ssize_t w_segment, w_step
+    Py_ssize_t w_segment, w_step     # w_step is 0 where w, of one segment, lies panel by panel
     Py_ssize_t segments, length
     const real* init          # a row of the start values each init_step; 0 repeats one row
     Py_ssize_t init_step
@@ -152,7 +159,11 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
     for i in range(panels):
         start = vectors * i // panels
         end = vectors * (i + 1) // panels
-        if product.pack != NULL:
+        if product.w_step == 0:
+            packed = product[0]
+            packed.w, packed.w_step = product.w + start * VEC_LANES * (product.length - 1), (end - start) * VEC_LANES
+            q = &packed
+        elif product.pack != NULL:
             packed = product[0]
             pack_panel(&packed, <int>(end - start), start * VEC_LANES)
             q = &packed

@@ -260,3 +260,38 @@ def gru_step(x, h, p):
     z, r = (sigmoid(p[f"W{k}h"] @ h + p[f"W{k}x"] @ x + p[f"b{k}"]) for k in "zr")
     ct = np.tanh(p["Wch"] @ (r * h) + p["Wcx"] @ x + p["bc"])
     return (1 - z) * h + z * ct
+
+
+def recurrent_cell(cell, x, h, c, w, activation="tanh"):
+    """One step of rows x (N, F), h and c (N, units); `w` holds weight_ih, weight_hh, bias_ih, bias_hh as PyTorch does."""
+    of_x, of_h = x @ w["weight_ih"].T + w["bias_ih"], h @ w["weight_hh"].T + w["bias_hh"]
+    if cell == "rnn":
+        return ACTIVATIONS[activation](of_x + of_h), c
+    if cell == "lstm":
+        i, f, g, o = np.split(of_x + of_h, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c
+    (xr, xz, xn), (hr, hz, hn) = np.split(of_x, 3, axis=1), np.split(of_h, 3, axis=1)
+    r, z = sigmoid(xr + hr), sigmoid(xz + hz)
+    if cell == "gru_after":
+        n = np.tanh(xn + r * hn)
+        return (1 - z) * n + z * h, c
+    units = h.shape[1]
+    n = np.tanh(xn + (r * h) @ w["weight_hh"][2 * units :].T + w["bias_hh"][2 * units :])
+    return (1 - z) * h + z * n, c
+
+
+def recurrent(cell, x, w, *, activation="tanh", reverse=False, lengths=None, h=None, c=None):
+    """Return every step's h (N, T, units), zeros beyond the lengths, and the last h and c."""
+    units = w["weight_hh"].shape[1]
+    steps = x.shape[1]
+    lengths = np.full(len(x), steps) if lengths is None else np.asarray(lengths)
+    h = np.zeros((len(x), units)) if h is None else h
+    c = np.zeros((len(x), units)) if c is None else c
+    y = np.zeros((len(x), steps, units))
+    for t in range(steps)[:: -1 if reverse else 1]:
+        there = (t < lengths)[:, None]
+        h_next, c_next = recurrent_cell(cell, x[:, t], h, c, w, activation)
+        h, c = np.where(there, h_next, h), np.where(there, c_next, c)
+        y[:, t] = np.where(there, h, 0)
+    return y, h, c

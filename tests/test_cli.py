@@ -1,6 +1,7 @@
 """The command line, as its user sees it."""
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -16,7 +17,7 @@ import pytest
 from test_datasets import write_folder
 
 import fastdl
-from fastdl.cli import _probabilities, main
+from fastdl.cli import _Log, _probabilities, main
 from fastdl.images import read_image
 
 
@@ -126,10 +127,15 @@ def test_saving_spares_what_is_no_file(data, tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("ignore:the loss is no longer finite")
-def test_a_log_of_a_training_that_diverged_is_json(data, tmp_path):
-    log = tmp_path / "log"
-    assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--lr", "1e30", "--log", str(log)]) == 0
-    assert json.loads(log.read_text(), parse_constant=pytest.fail)["loss"] is None
+def test_a_training_that_diverges_is_a_mistake(data, capsys):
+    assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--lr", "1e30"]) == 2
+    assert "not finite" in capsys.readouterr().err
+
+
+def test_a_log_of_what_is_not_finite_is_json():
+    log = io.StringIO()
+    _Log(log).on_epoch_end(None, 1, {"val_loss": float("inf")})
+    assert json.loads(log.getvalue(), parse_constant=pytest.fail)["val_loss"] is None
 
 
 @pytest.mark.parametrize("last", ["sigmoid", "tanh", "relu", "softmax", None])

@@ -1,5 +1,6 @@
 """Whole trainings, against the reference and against themselves."""
 
+import contextlib
 import copy
 import pickle
 
@@ -81,11 +82,31 @@ def test_adam_through_fit(rng):
     close(pairs(net)[0][1], b)
 
 
-def test_a_loss_that_is_lost_is_told(rng):
-    net = Sequential([layers.Dense(1)], input_shape=3)
-    with pytest.warns(RuntimeWarning, match="no longer finite"):
-        net.fit(rng.standard_normal((200, 3)), np.ones((200, 1)), loss="squared_error", epochs=9, verbose=0,
-                optimizer=optimizers.SGD(1e30))  # fmt: skip
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_loss_that_is_lost_leaves_the_last_finite_parameters(rng, dtype, momentum):
+    """Found step by step, and at whatever place in the blocks of steps that run without a look at the loss."""
+    x, y = rng.standard_normal((400, 3)), np.ones((400, 1))
+
+    def start():
+        net = Sequential([layers.Dense(1)], input_shape=3, dtype=dtype, seed=0)
+        return net, {"loss": "squared_error", "optimizer": optimizers.SGD(30.0, momentum)}
+
+    slow, arguments = start()
+    before, steps = None, 0
+    with contextlib.suppress(FloatingPointError):
+        while steps < 1000:
+            before = slow.parameters.copy()
+            slow.train_on_batch(x[:4], y[:4], **arguments)
+            steps += 1
+    fast, arguments = start()
+    with pytest.raises(FloatingPointError, match=f"step {steps + 1} gives a loss or parameters that are not finite"):
+        fast.fit(x[:4].repeat(1000, 0).reshape(4, 1000, 3).swapaxes(0, 1).reshape(-1, 3), np.ones((4000, 1)),
+                 batch_size=4, shuffle=False, verbose=0, **arguments)  # fmt: skip
+    assert 5 < steps < 1000
+    assert np.isfinite(before).all()
+    assert (fast.parameters == before).all()
+    assert (slow.parameters == before).all()
 
 
 @pytest.mark.parametrize("batch", [1, 3, 7, 64, 10**25])

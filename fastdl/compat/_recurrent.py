@@ -13,7 +13,7 @@ from ._checks import as_column
 from ._live import uniform
 from .activators import check_activator, through
 
-_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+_GATES = {"rnn": 1, "lstm": 4, "gru_before": 3}
 
 
 class Recurrence:
@@ -21,7 +21,7 @@ class Recurrence:
 
     Parameters
     ----------
-    cell : {"rnn", "lstm", "gru"}
+    cell : {"rnn", "lstm", "gru_before"}
     inputs, units : int
     activation : str
         Of an rnn.
@@ -35,25 +35,20 @@ class Recurrence:
     def __init__(self, cell: str, inputs: int, units: int, activation: str = "tanh") -> None:
         core = _core.load("float64")
         self._cell, self._count, self._inputs, self._units = cell, _GATES[cell], inputs, units
-        size = (inputs + units + 1) * self._count * units
+        size = (inputs + units + 2) * self._count * units  # the second bias, that of the state, stays zero
         self.parameters, self.gradients = core.aligned_zeros(size), core.aligned_zeros(size)
         self._core = core.Recurrence(cell, activation, inputs, units, self.parameters, self.gradients)
 
     def gate(self, flat: Array, k: int) -> tuple[Array, Array, Array]:
         """Give gate k's Wh (units, units), Wx (units, inputs) and b (units, 1): views of parameters or gradients."""
-        units, gates = self._units, self._count
-        of_x, of_h, bias = np.split(flat, [self._inputs * gates * units, -gates * units])
-        if self._cell == "gru":  # whose last gate's matrix lies by itself
-            others, last = np.split(of_h, [-units * units])
-            Wh = last.reshape(units, units) if k == 2 else others.reshape(units, 2, units)[:, k]
-        else:
-            Wh = of_h.reshape(units, gates, units)[:, k]
-        return Wh.T, of_x.reshape(-1, gates, units)[:, k].T, bias.reshape(gates, units, 1)[k]
+        inputs, units, gates = self._inputs, self._units, self._count
+        rows = flat.reshape(inputs + units + 2, gates, units)[:, k]
+        return rows[inputs : inputs + units].T, rows[:inputs].T, rows[inputs + units, :, None]
 
     def step(self, x: Array, h: Array, c: Array | None = None) -> tuple[list[Array], Array, Array]:
         """Give the gates, h and c after a step, all columns (units, 1)."""
         gates, h, c = self._core.step(x.T, h.T, None if c is None else c.T)
-        return list(gates.reshape(self._count, self._units, 1)), h.T, c.T
+        return list(gates.reshape(-1, self._units, 1)[: self._count]), h.T, c.T
 
     def backward(
         self,
@@ -73,30 +68,25 @@ class Recurrence:
         dh, dx : list of ndarray
             With respect to h before and after each step, and to the inputs.
         """
-        steps = len(x)
-        asked = np.zeros((steps + 1, 1, self._units))
-        asked[-1, 0] = delta[:, 0]
-        dgates, dx, _ = self._core.backward(
-            self._stack(x),
-            self._stack(h),
-            None if c is None else self._stack(c),
-            self._stack([np.concatenate(one) for one in zip(*gates, strict=True)]),
-            None if slopes is None else self._stack(slopes),
-            asked,
+        steps, width = len(x), self._units * (4 if self._cell == "gru_before" else self._count)
+        held = np.zeros((1, steps, width))  # of a GRU with room for what the core adds
+        held[0, :, : self._count * self._units] = _rows([np.concatenate(one) for one in zip(*gates, strict=True)])
+        dgates, dx, dh, _ = self._core.backward(
+            _rows(x)[None],
+            _rows(h),
+            None if c is None else _rows(c),
+            held,
+            None if slopes is None else _rows(slopes)[None],
+            delta.T,
         )
-        by_gate = dgates.reshape(steps, self._count, self._units, 1)
-        return (
-            [list(by_gate[:, k]) for k in range(self._count)],
-            list(asked.transpose(0, 2, 1)),
-            list(dx.transpose(0, 2, 1)),
-        )
+        self.gradients[-self._count * self._units :] = 0
+        by_gate = dgates.reshape(steps, -1, self._units, 1)
+        return [list(by_gate[:, k]) for k in range(self._count)], list(dh[0, :, :, None]), list(dx[0, :, :, None])
 
-    def _stack(self, columns: Sequence[Array]) -> Array:
-        """Give rows (T, 1, size), with room to read whole vectors past the end."""
-        size = len(columns[0])
-        rows: Array = _core.load("float64").aligned_zeros(len(columns) * size)
-        np.concatenate(columns, axis=None, out=rows)
-        return rows.reshape(len(columns), 1, size)
+
+def _rows(columns: Sequence[Array]) -> Array:
+    """Give columns (size, 1) as rows (T, size)."""
+    return np.stack(columns)[:, :, 0]
 
 
 class GatedLayer:

@@ -35,7 +35,7 @@ class GruLayer(GatedLayer):
         Steps since the last `reset_state`.
     """
 
-    _cell = "gru"
+    _cell = "gru_before"
     _letters = "rzc"
     _lists = ("r", "z", "ct")
     _has_c = False

@@ -6,15 +6,25 @@ from typing import Any
 
 from .activation import Activation
 from .base import Layer
+from .bidirectional import Bidirectional
 from .convolution import Conv2D
 from .dense import Dense
+from .dropout import Dropout
+from .embedding import Embedding
 from .pooling import MaxPool2D, MeanPool2D
+from .recurrent import GRU, LSTM, RNN
 from .shape import Flatten, RandomShift
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
+    "Bidirectional",
     "Conv2D",
     "Dense",
+    "Dropout",
+    "Embedding",
     "Flatten",
     "Layer",
     "MaxPool2D",
@@ -23,7 +33,13 @@ __all__ = [
     "from_config",
 ]
 
-_CLASSES = {c.__name__: c for c in (Activation, Conv2D, Dense, Flatten, MaxPool2D, MeanPool2D, RandomShift)}
+_CLASSES: dict[str, type[Layer]] = {
+    c.__name__: c
+    for c in (
+        GRU, LSTM, RNN, Activation, Bidirectional, Conv2D, Dense, Dropout, Embedding, Flatten, MaxPool2D, MeanPool2D,
+        RandomShift,
+    )
+}  # fmt: skip
 
 
 def from_config(config: dict[str, Any]) -> Layer:
@@ -32,4 +48,4 @@ def from_config(config: dict[str, Any]) -> Layer:
     name = arguments.pop("class", None)
     if name not in _CLASSES:
         raise ValueError(f"config must name a layer class of {', '.join(_CLASSES)}; received {name!r}")
-    return _CLASSES[name](**arguments)
+    return _CLASSES[name]._from_arguments(arguments)

@@ -8,7 +8,7 @@ from .base import Layer, check_activation
 
 
 class Activation(Layer):
-    """An activation of every element; softmax works over the features of (N, F).
+    """An activation of every element; softmax works over the features of (N, F) or (N, T, F).
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ class Activation(Layer):
         self.name = check_activation(name, "name")
 
     def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if self.name == "softmax" and len(shape) != 1:
-            raise ValueError(f"input_shape of a softmax must be (F,); received {shape}")
+        if self.name == "softmax" and len(shape) == 3:
+            raise ValueError(f"input_shape of a softmax must be (F,) or (T, F); received {shape}")
         return shape
 
     def _operations(self, shape: tuple[int, ...], offset: int) -> list[dict[str, Any]]:

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .. import _core, initializers
 from .._threads import get_num_threads
-from .._validation import Array, as_dtype, as_images, as_shape
+from .._validation import Array, Shape, as_dtype, as_images, as_shape
 
 ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh", "softmax")
+
+
+class _Held(NamedTuple):
+    """What `backward` has to know of the last `forward`."""
+
+    samples: int
+    shape: Shape
+    training: bool
+    draw: int
+    lengths: Array | None
+
+
+_PLANS = 4  # kept for as many different lengths
 
 
 class Layer:
@@ -23,34 +36,35 @@ class Layer:
     Attributes
     ----------
     input_shape, output_shape : tuple of int
-        Of one sample, (F,) or (C, H, W); known once built.
+        Of one sample, (F,), (T, F) or (C, H, W), with None for a T that may differ from call to call; known once built.
     params, grads : dict of str to ndarray
         Live views into the flat vectors: assign with ``layer.params["weight"][...] = w``.
     """
 
     _arguments: ClassVar[tuple[str, ...]] = ()
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
+    input_shape: Shape
+    output_shape: Shape
     dtype: str
 
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}
         self.grads: dict[str, Array] = {}
-        self._plan: Any = None
-        self._held: tuple[int, bool, int] | None = None
+        self._plan: Any = None  # for the shape of the last samples
+        self._plans: dict[Shape, Any] = {}
+        self._held: _Held | None = None
         self._network: Layer | None = None
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._arguments)
         return f"{type(self).__name__}({arguments})"
 
-    def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _output_shape(self, shape: Shape) -> Shape:
         raise NotImplementedError
 
-    def _operations(self, shape: tuple[int, ...], offset: int) -> list[dict[str, Any]]:
+    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
         raise NotImplementedError
 
-    def _parameter_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
         """Shapes of the parameters, weight before bias, as the core stores them."""
         return {}
 
@@ -58,8 +72,8 @@ class Layer:
         """Turn the view of a stored parameter to its conventional axes."""
         return stored.transpose(*range(stored.ndim - 1, -1, -1))
 
-    def _public_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        shape: tuple[int, ...] = self._public(np.broadcast_to(np.zeros(()), stored)).shape
+    def _public_shape(self, stored: Shape) -> Shape:
+        shape: Shape = self._public(np.broadcast_to(np.zeros(()), stored)).shape
         return shape
 
     def _initialize(self, rng: np.random.Generator) -> None:
@@ -71,7 +85,7 @@ class Layer:
         Parameters
         ----------
         input_shape : tuple of int
-            (F,) or (C, H, W), without the batch axis.
+            (F,), (T, F) or (C, H, W), without the batch axis. T may be None: sequences of any length.
         dtype : {"float32", "float64"}
         seed : int, optional
             Of the initial parameters.
@@ -92,14 +106,14 @@ class Layer:
         self._initialize(np.random.default_rng(seed))
         return self
 
-    def _size(self, shape: tuple[int, ...]) -> int:
+    def _size(self, shape: Shape) -> int:
         """How many parameters it has."""
         return sum(prod(sizes) for sizes in self._parameter_shapes(shape).values())
 
     def _attach(
         self,
-        shape: tuple[int, ...],
-        output_shape: tuple[int, ...],
+        shape: Shape,
+        output_shape: Shape,
         dtype: str,
         parameters: Array,
         gradients: Array,
@@ -107,8 +121,10 @@ class Layer:
     ) -> None:
         """Take shapes, and the parameters from ``offset`` of the flat vectors on."""
         self.input_shape, self.output_shape, self.dtype = shape, output_shape, dtype
-        self._plan = _core.load(dtype).Plan(shape, self._operations(shape, offset), parameters, gradients)
-        self._held = None
+        self._flat = parameters, gradients, offset
+        self._plan, self._plans, self._held = None, {}, None
+        if None not in shape:
+            self._plan_for(shape)
         self.params, self.grads = {}, {}
         for name, stored in self._parameter_shapes(shape).items():
             end = offset + prod(stored)
@@ -116,10 +132,25 @@ class Layer:
             self.grads[name] = self._public(gradients[offset:end].reshape(stored))
             offset = end
 
-    def _built(self) -> Any:
-        if self._plan is None:
+    def _plan_for(self, shape: Shape) -> Any:
+        """Give the plan for samples of this shape, with its time axis, from now on the layer's."""
+        plan = self._plans.pop(shape, None)
+        if plan is None:
+            parameters, gradients, offset = self._flat
+            plan = _core.load(self.dtype).Plan(
+                shape, self._output_shape(shape), self._operations(shape, offset), parameters, gradients
+            )
+        self._plans[shape] = self._plan = plan
+        if len(self._plans) > _PLANS:
+            del self._plans[next(iter(self._plans))]
+        return plan
+
+    def _check_built(self) -> None:
+        if not hasattr(self, "dtype"):
             raise RuntimeError(f"{type(self).__name__} must be built before use: call build(input_shape)")
-        return self._plan
+
+    def _check_values(self, x: Array, name: str) -> None:
+        """Check what the samples hold."""
 
     def forward(self, x: Any, *, training: bool = False) -> Array:
         """Give the output for a batch, and hold what `backward` needs.
@@ -135,16 +166,42 @@ class Layer:
         ndarray, shape (N, *output_shape)
             Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
         """
-        self._built()
-        flat, last = as_images(x, "x", self.input_shape, self.dtype)
-        draw = int(np.random.default_rng().integers(1 << 63)) if training else 0
-        return _shaped(self._forward(flat, training, draw, last), self.output_shape, last)
+        self._check_built()
+        samples, last = as_images(x, "x", self.input_shape, self.dtype)
+        return self._forward_samples(samples, training, last)
 
-    def _forward(self, x: Array, training: bool = False, draw: int = 0, last: bool = False) -> Array:
+    def _forward_samples(
+        self,
+        x: Array,
+        training: bool,
+        last: bool = False,
+        lengths: Array | None = None,
+        states: Array | None = None,
+        all_states: bool = False,
+    ) -> Array:
+        """Do `forward`'s work on checked numbers."""
+        self._check_values(x, "x")
+        if not last:
+            self._plan_for(x.shape[1:])
+        draw = int(np.random.default_rng().integers(1 << 63)) if training else 0
+        y = self._forward(x.reshape(-1), training, draw, last, lengths, states, all_states)
+        return _shaped(y, self._plan.output_shape, last)
+
+    def _forward(
+        self,
+        x: Array,
+        training: bool = False,
+        draw: int = 0,
+        last: bool = False,
+        lengths: Array | None = None,
+        states: Array | None = None,
+        all_states: bool = False,
+    ) -> Array:
         """Do `forward`'s work on checked, flat numbers."""
-        samples = x.size // prod(self.input_shape)
-        y: Array = self._plan.forward(x, samples, get_num_threads(), training, draw, last)
-        self._held = samples, training, draw
+        shape = self._plan.input_shape
+        samples = x.size // prod(shape)
+        y: Array = self._plan.forward(x, samples, get_num_threads(), training, draw, last, lengths, states, all_states)
+        self._held = _Held(samples, shape, training, draw, lengths)
         return y
 
     def backward(self, dy: Any) -> Array:
@@ -159,29 +216,37 @@ class Layer:
         -------
         ndarray, shape (N, *input_shape)
         """
-        self._built()
+        return self._backward_samples(dy)
+
+    def _backward_samples(self, dy: Any, state_gradients: Array | None = None) -> Array:
+        self._check_built()
         if self._held is None:
             raise RuntimeError("backward must follow forward")
-        samples = self._held[0]
-        flat, last = as_images(dy, "dy", self.output_shape, self.dtype)
-        received = flat.size // prod(self.output_shape)
-        if received != samples:
-            raise ValueError(f"dy must have the {samples} samples of the last forward; received {received}")
-        return _shaped(self._backward(flat, last), self.input_shape, last)
+        plan = self._plan_for(self._held.shape)
+        gradient, last = as_images(dy, "dy", plan.output_shape, self.dtype)
+        if len(gradient) != self._held.samples:
+            raise ValueError(
+                f"dy must have the {self._held.samples} samples of the last forward; received {len(gradient)}"
+            )
+        return _shaped(self._backward(gradient.reshape(-1), last, state_gradients), plan.input_shape, last)
 
-    def _backward(self, dy: Array, last: bool = False) -> Array:
+    def _backward(self, dy: Array, last: bool = False, state_gradients: Array | None = None) -> Array:
         """Do `backward`'s work on checked, flat numbers."""
         assert self._held
-        samples, training, draw = self._held
-        dx: Array = self._plan.backward(dy, samples, get_num_threads(), training, draw, last)
+        samples, _, training, draw, lengths = self._held
+        dx: Array = self._plan.backward(dy, samples, get_num_threads(), training, draw, last, lengths, state_gradients)
         return dx
+
+    @classmethod
+    def _from_arguments(cls, arguments: dict[str, Any]) -> Layer:
+        return cls(**arguments)
 
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments, which `from_config` takes back."""
         return {"class": type(self).__name__, **{name: getattr(self, name) for name in self._arguments}}
 
 
-def _shaped(flat: Array, shape: tuple[int, ...], channels_last: bool) -> Array:
+def _shaped(flat: Array, shape: Shape, channels_last: bool) -> Array:
     if channels_last and len(shape) == 3:
         return flat.reshape(-1, *shape[1:], shape[0]).transpose(0, 3, 1, 2)
     return flat.reshape(-1, *shape)
@@ -196,7 +261,7 @@ def check_activation(activation: Any, name: str = "activation") -> str:
     return activation
 
 
-def image_shape(layer: Layer, shape: tuple[int, ...]) -> tuple[int, int, int]:
+def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     """Give (C, H, W), which the layer needs."""
     if len(shape) != 3:
         raise ValueError(f"input_shape of {type(layer).__name__} must be (C, H, W); received {shape}")
@@ -208,6 +273,13 @@ def check_initializer(name: Any) -> str:
     if not isinstance(name, str) or name not in initializers.__all__:
         raise ValueError(f"initializer must be one of {', '.join(initializers.__all__)}; received {name!r}")
     return name
+
+
+def sequence_shape(layer: Layer, shape: Shape) -> tuple[Any, int]:
+    """Give (T, F), which the layer needs."""
+    if len(shape) != 2:
+        raise ValueError(f"input_shape of {type(layer).__name__} must be (T, F); received {shape}")
+    return shape[0], shape[1]
 
 
 def start_weights(layer: Layer, initializer: str, fan_in: int, fan_out: int, rng: np.random.Generator) -> None:

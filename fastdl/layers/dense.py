@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import as_int
+from .._validation import Shape, as_int
 from .base import Layer, check_activation, check_initializer, start_weights
 
 
@@ -24,7 +24,8 @@ class Dense(Layer):
 
     Notes
     -----
-    x (N, F), y (N, units); ``params["weight"]`` (units, F), ``params["bias"]`` (units,).
+    x (N, F), y (N, units), or over the steps of time alike x (N, T, F), y (N, T, units); ``params["weight"]``
+    (units, F), ``params["bias"]`` (units,).
     """
 
     _arguments = ("units", "activation", "initializer")
@@ -35,16 +36,25 @@ class Dense(Layer):
         self.activation = check_activation(activation)
         self.initializer = check_initializer(initializer)
 
-    def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(shape) != 1:
-            raise ValueError(f"input_shape of Dense must be (F,); received {shape}: put a Flatten before it")
-        return (self.units,)
+    def _output_shape(self, shape: Shape) -> Shape:
+        if len(shape) == 3:
+            raise ValueError(f"input_shape of Dense must be (F,) or (T, F); received {shape}: put a Flatten before it")
+        if shape[-1] is None:
+            raise ValueError("input_shape of Dense must have a number of features; received (None,)")
+        return *shape[:-1], self.units
 
-    def _parameter_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        return {"weight": (shape[0], self.units), "bias": (self.units,)}
+    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": (shape[-1], self.units), "bias": (self.units,)}
 
-    def _operations(self, shape: tuple[int, ...], offset: int) -> list[dict[str, Any]]:
-        return [{"kind": "dense", "output_shape": (self.units,), "activation": self.activation, "offset": offset}]
+    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "kind": "dense",
+                "output_shape": self._output_shape(shape),
+                "activation": self.activation,
+                "offset": offset,
+            }
+        ]
 
     def _initialize(self, rng: np.random.Generator) -> None:
-        start_weights(self, self.initializer, self.input_shape[0], self.units, rng)
+        start_weights(self, self.initializer, self.input_shape[-1], self.units, rng)

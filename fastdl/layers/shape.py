@@ -10,9 +10,11 @@ from .base import Layer, image_shape
 
 
 class Flatten(Layer):
-    """(N, C, H, W) as (N, C H W), rows of channels first."""
+    """(N, C, H, W) as (N, C H W), rows of channels first, and (N, T, F) as (N, T F)."""
 
     def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if None in shape:
+            raise ValueError(f"input_shape of Flatten must be of known length; received {shape}")
         return (prod(shape),)
 
     def _operations(self, shape: tuple[int, ...], offset: int) -> list[dict[str, Any]]:

@@ -1,0 +1,95 @@
+"""Two recurrent layers, from the first step on and from the last one back (article 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._validation import Array, Shape, as_lengths, as_samples
+from .base import Layer
+from .recurrent import Recurrent
+
+
+class Bidirectional(Layer):
+    """A recurrent layer's two directions, each with weights of its own.
+
+    Parameters
+    ----------
+    layer : RNN, LSTM or GRU
+        What both are like; it becomes a part of this one.
+    merge : {"concat", "sum"}
+        Whether the outputs are put side by side or added up.
+
+    Notes
+    -----
+    x (N, T, F), y (N, T, 2 units) or (N, 2 units), units alone for a sum. Where the layer gives the last state alone,
+    that of the second direction is the one after the first step. Parameters are named as the layer's, those of the
+    second direction with ``_reverse`` after it.
+    """
+
+    _arguments = ("merge",)
+
+    def __init__(self, layer: Recurrent, merge: str = "concat") -> None:
+        super().__init__()
+        if not isinstance(layer, Recurrent):
+            raise TypeError(f"layer must be RNN, LSTM or GRU; received {layer!r}")
+        if layer._network is not None or hasattr(layer, "dtype"):
+            raise ValueError(f"layer must be new; received {layer!r} of another network, or built")
+        if layer.stateful:
+            raise ValueError("layer must not be stateful: its second direction has nothing to go on from")
+        if merge not in ("concat", "sum"):
+            raise ValueError(f"merge must be concat or sum; received {merge!r}")
+        self.layer, self.merge = layer, merge
+        layer._network = self
+
+    def __repr__(self) -> str:
+        return f"Bidirectional({self.layer!r}, merge={self.merge!r})"
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        *steps, units = self.layer._output_shape(shape)
+        return *steps, units if self.merge == "sum" else 2 * units
+
+    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        shapes = self.layer._parameter_shapes(shape)
+        return {f"{name}{suffix}": sizes for suffix in ("", "_reverse") for name, sizes in shapes.items()}
+
+    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
+        (operation,) = self.layer._operations(shape, offset)
+        return [{**operation, "output_shape": self._output_shape(shape), "directions": 2, "adds": self.merge == "sum"}]
+
+    def _initialize(self, rng: np.random.Generator) -> None:
+        for suffix in ("", "_reverse"):
+            self.layer._start(self.params, suffix, rng)
+
+    def forward(self, x: Any, *, training: bool = False, lengths: Any = None) -> Array:
+        """Give the output for a batch of sequences, and hold what `backward` needs.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, T, F)
+        training : bool
+            Makes no difference here.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence count: the second direction starts at the last of them.
+
+        Returns
+        -------
+        ndarray, shape (N, *output_shape)
+        """
+        self._check_built()
+        x = as_samples(x, "x", self.input_shape, self.dtype)
+        return self._forward_samples(x, training, lengths=as_lengths(lengths, "lengths", x))
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the constructor's arguments, which `from_config` takes back."""
+        return {**super().get_config(), "layer": self.layer.get_config()}
+
+    @classmethod
+    def _from_arguments(cls, arguments: dict[str, Any]) -> Layer:
+        from . import from_config
+
+        layer = from_config(arguments.pop("layer"))
+        if not isinstance(layer, Recurrent):
+            raise ValueError(f"layer must be RNN, LSTM or GRU; received {layer!r}")
+        return cls(layer, **arguments)

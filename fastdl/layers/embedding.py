@@ -1,0 +1,70 @@
+"""The embedding layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._validation import Array, Shape, as_int
+from .base import Layer
+
+_LARGEST = 1 << 24  # token ids travel as float32, which holds all integers up to here
+
+
+class Embedding(Layer):
+    """A learned vector for each token of a vocabulary: what article 5 does with one-hot vectors, without the product.
+
+    Parameters
+    ----------
+    vocabulary : int
+        How many tokens there are; ids are integers from 0 on.
+    dim : int
+        Of the vectors.
+
+    Notes
+    -----
+    x (N, T), y (N, T, dim); ``params["weight"]`` (vocabulary, dim), from a standard normal distribution. It comes first
+    in a network; the gradient with respect to x is zero.
+    """
+
+    _arguments = ("vocabulary", "dim")
+
+    def __init__(self, vocabulary: int, dim: int) -> None:
+        super().__init__()
+        self.vocabulary, self.dim = as_int(vocabulary, "vocabulary"), as_int(dim, "dim")
+        if self.vocabulary > _LARGEST:
+            raise ValueError(f"vocabulary must be at most {_LARGEST}; received {vocabulary}")
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            raise ValueError(f"input_shape of Embedding must be (T,); received {shape}")
+        return shape[0], self.dim
+
+    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": (self.vocabulary, self.dim)}
+
+    def _public(self, stored: Array) -> Array:
+        return stored
+
+    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "kind": "embedding",
+                "output_shape": self._output_shape(shape),
+                "offset": offset,
+                "vocabulary": self.vocabulary,
+            }
+        ]
+
+    def _initialize(self, rng: np.random.Generator) -> None:
+        self.params["weight"][...] = rng.standard_normal((self.vocabulary, self.dim))
+
+    def _check_values(self, x: Array, name: str) -> None:
+        low, high = x.min(), x.max()
+        if low < 0 or high >= self.vocabulary:
+            raise ValueError(
+                f"{name} must hold token ids from 0 to {self.vocabulary - 1}; received {low:g} to {high:g}"
+            )
+        if (x != np.floor(x)).any():
+            raise ValueError(f"{name} must hold token ids, integers; received {x[x != np.floor(x)][0]:g}")

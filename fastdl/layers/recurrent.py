@@ -1,0 +1,287 @@
+"""The recurrent layers of articles 5 and 6."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import initializers
+from .._validation import Array, Shape, as_array, as_int, as_lengths, as_number, as_samples
+from .base import Layer, check_activation, check_initializer, sequence_shape
+
+State = Any  # an array (N, units), or of an LSTM two of them
+
+
+class Recurrent(Layer):
+    """What recurrent layers share.
+
+    A subclass gives its cell's name in the core, `_cell`, and the number of its gates, `_gates`.
+    """
+
+    _gates: ClassVar[int]
+    _states: ClassVar[int] = 1
+    _arguments: ClassVar[tuple[str, ...]] = (
+        "units", "return_sequences", "stateful", "initializer", "recurrent_initializer",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        units: int,
+        return_sequences: bool = False,
+        stateful: bool = False,
+        initializer: str = "glorot_uniform",
+        recurrent_initializer: str = "orthogonal",
+    ) -> None:
+        super().__init__()
+        self.units = as_int(units, "units")
+        self.return_sequences, self.stateful = bool(return_sequences), bool(stateful)
+        self.initializer = check_initializer(initializer)
+        self.recurrent_initializer = check_initializer(recurrent_initializer)
+        self.reset_state()
+
+    def _cell(self) -> tuple[str, str]:
+        """Name the cell, and its activation, as the core does."""
+        raise NotImplementedError
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        steps, _ = sequence_shape(self, shape)
+        return (steps, self.units) if self.return_sequences else (self.units,)
+
+    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        columns = self._gates * self.units
+        return {
+            "weight_ih": (shape[1], columns),
+            "weight_hh": (self.units, columns),
+            "bias_ih": (columns,),
+            "bias_hh": (columns,),
+        }
+
+    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
+        cell, activation = self._cell()
+        operation = {
+            "kind": "recurrent",
+            "output_shape": self._output_shape(shape),
+            "offset": offset,
+            "cell": cell,
+            "cell_activation": activation,
+            "units": self.units,
+            "directions": 1,
+            "sequences": self.return_sequences,
+            "adds": False,
+            "stateful": self.stateful,
+        }
+        return [operation]
+
+    def _initialize(self, rng: np.random.Generator) -> None:
+        self._start(self.params, "", rng)
+
+    def _start(self, params: dict[str, Array], suffix: str, rng: np.random.Generator) -> None:
+        """Draw the weights of a direction, gate by gate."""
+        inputs = params[f"weight_ih{suffix}"].shape[1]
+        for name, initializer, columns in (
+            ("weight_ih", self.initializer, inputs),
+            ("weight_hh", self.recurrent_initializer, self.units),
+        ):
+            for gate in np.split(params[name + suffix], self._gates):
+                gate[...] = getattr(initializers, initializer)(gate.shape, columns, self.units, rng)
+        params[f"bias_ih{suffix}"][...] = 0
+        params[f"bias_hh{suffix}"][...] = 0
+
+    def reset_state(self) -> None:
+        """Let the next sequences of a stateful layer start from zeros."""
+        self.state: State = None
+        self.state_gradient: State = None
+
+    def forward(self, x: Any, *, training: bool = False, lengths: Any = None, initial_state: State = None) -> Array:
+        """Give the output for a batch of sequences, and hold what `backward` needs.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, T, F)
+        training : bool
+            Makes no difference here.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence count. At the others outputs are zero and the state stays.
+        initial_state : array_like, shape (N, units), or of an LSTM a pair (h, c) of them, optional
+            At first zeros. A stateful layer goes on from the `state` of the last call where it is not given.
+
+        Returns
+        -------
+        ndarray, shape (N, T, units) or, of the last steps alone, (N, units)
+            `state` is the state after the last step.
+        """
+        self._check_built()
+        x = as_samples(x, "x", self.input_shape, self.dtype)
+        counts = as_lengths(lengths, "lengths", x)
+        if initial_state is None and self.stateful:
+            initial_state = self.state
+        states = self._joined(initial_state, "initial_state", len(x))
+        y = self._forward_samples(x, training, lengths=counts, states=states, all_states=True)
+        self.state = self._parted(states)
+        return y
+
+    def backward(self, dy: Any, *, state_gradient: State = None) -> Array:
+        """Go back through time; give the gradient with respect to the last `forward`'s input, and fill `grads`.
+
+        Parameters
+        ----------
+        dy : array_like, of the shape that `forward` gave
+        state_gradient : as `state`, optional
+            The gradient of the loss with respect to the final state, besides that through the output.
+
+        Returns
+        -------
+        ndarray, shape (N, T, F)
+            `state_gradient` is the gradient with respect to the initial state.
+        """
+        self._check_built()
+        gradients = self._joined(state_gradient, "state_gradient", self._held.samples if self._held else 1)
+        dx = self._backward_samples(dy, gradients)
+        self.state_gradient = self._parted(gradients)
+        return dx
+
+    def _joined(self, state: State, name: str, samples: int) -> Array:
+        """Give a row (S,) for each sample: its h and, of an LSTM, its c; zeros for None."""
+        rows = np.zeros((samples, self._states * self.units), self.dtype)
+        if state is None:
+            return rows
+        parts = [state] if self._states == 1 else state
+        if self._states > 1 and (not isinstance(state, (tuple, list)) or len(state) != self._states):
+            raise ValueError(f"{name} must be a pair (h, c); received {type(state).__name__}")
+        for k, part in enumerate(parts):
+            array = as_array(part, name, self.dtype)
+            if array.shape != (samples, self.units):
+                raise ValueError(f"{name} must have shape ({samples}, {self.units}); received {array.shape}")
+            rows[:, k * self.units : (k + 1) * self.units] = array
+        return rows
+
+    def _parted(self, rows: Array) -> State:
+        parts = tuple(np.ascontiguousarray(part) for part in np.split(rows, self._states, axis=1))
+        return parts[0] if self._states == 1 else parts
+
+
+class RNN(Recurrent):
+    """h' = f(x W_ih^T + b_ih + h W_hh^T + b_hh), the recurrent layer of article 5 (equation 2).
+
+    Parameters
+    ----------
+    units : int
+    activation : str
+        f: tanh, relu, identity or sigmoid.
+    return_sequences : bool
+        Whether to give every step's h, or that of the last.
+    stateful : bool
+        Whether a batch goes on from the states where the last one ended: truncated back-propagation through time.
+    initializer, recurrent_initializer : str
+        Of the weights: names of `fastdl.initializers`.
+
+    Notes
+    -----
+    x (N, T, F), y (N, T, units) or (N, units); ``params["weight_ih"]`` (units, F), ``params["weight_hh"]`` (units,
+    units), ``params["bias_ih"]`` and ``params["bias_hh"]`` (units,).
+    """
+
+    _gates = 1
+    _arguments = ("units", "activation", *Recurrent._arguments[1:])
+
+    def __init__(
+        self,
+        units: int,
+        activation: str = "tanh",
+        *,
+        return_sequences: bool = False,
+        stateful: bool = False,
+        initializer: str = "glorot_uniform",
+        recurrent_initializer: str = "orthogonal",
+    ) -> None:
+        super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
+        self.activation = check_activation(activation)
+        if self.activation == "softmax":
+            raise ValueError("activation of RNN must be tanh, relu, identity or sigmoid; received 'softmax'")
+
+    def _cell(self) -> tuple[str, str]:
+        return "rnn", self.activation
+
+
+class LSTM(Recurrent):
+    """Long short-term memory with a forget gate (article 6; Gers, Schmidhuber and Cummins 2000).
+
+    i, f, o = sigmoid, g = tanh of x W_ih^T + b_ih + h W_hh^T + b_hh;  c' = f c + i g;  h' = o tanh c'.
+
+    Parameters
+    ----------
+    units : int
+    return_sequences, stateful, initializer, recurrent_initializer
+        As of `RNN`.
+    forget_bias : float
+        What the forget gate's bias starts with: at 1 the cell remembers at first (Jozefowicz et al. 2015).
+
+    Notes
+    -----
+    Parameters as of `RNN`, for the gates i, f, g, o in this order one below the other: ``params["weight_ih"]``
+    (4 units, F) and so on. The state is a pair (h, c).
+    """
+
+    _gates = 4
+    _states = 2
+    _arguments = (*Recurrent._arguments, "forget_bias")
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        return_sequences: bool = False,
+        stateful: bool = False,
+        initializer: str = "glorot_uniform",
+        recurrent_initializer: str = "orthogonal",
+        forget_bias: float = 1.0,
+    ) -> None:
+        super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
+        self.forget_bias = as_number(forget_bias, "forget_bias", low=-np.inf)
+
+    def _cell(self) -> tuple[str, str]:
+        return "lstm", "tanh"
+
+    def _start(self, params: dict[str, Array], suffix: str, rng: np.random.Generator) -> None:
+        super()._start(params, suffix, rng)
+        params[f"bias_ih{suffix}"][self.units : 2 * self.units] = self.forget_bias
+
+
+class GRU(Recurrent):
+    """The gated recurrent unit (Cho et al. 2014).
+
+    Parameters
+    ----------
+    units : int
+    reset_after : bool
+        Whether r multiplies the product of the state and its weights (PyTorch, cuDNN), n = tanh(x W^T + b + r (h V^T +
+        d)) and h' = n + z (h - n); or the state before it, as in article 6, n = tanh(x W^T + b + (r h) V^T + d) and
+        h' = h + z (n - h).
+    return_sequences, stateful, initializer, recurrent_initializer
+        As of `RNN`.
+
+    Notes
+    -----
+    Parameters as of `RNN`, for the gates r, z, n in this order one below the other: ``params["weight_ih"]``
+    (3 units, F) and so on.
+    """
+
+    _gates = 3
+    _arguments = (*Recurrent._arguments, "reset_after")
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        reset_after: bool = True,
+        return_sequences: bool = False,
+        stateful: bool = False,
+        initializer: str = "glorot_uniform",
+        recurrent_initializer: str = "orthogonal",
+    ) -> None:
+        super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
+        self.reset_after = bool(reset_after)
+
+    def _cell(self) -> tuple[str, str]:
+        return "gru_after" if self.reset_after else "gru_before", "tanh"

@@ -1,0 +1,109 @@
+# A recurrent layer as Python drives it, step by step, for those who keep the states themselves: fastdl.functional and
+# fastdl.compat. One thread; states and gates are the caller's arrays.
+
+def _roomy(array, tuple shape):
+    """A copy of the array, or zeros, with room to read whole vectors past its end."""
+    cdef Py_ssize_t size = 1
+    for n in shape:
+        size *= n
+    copy = aligned_zeros(size).reshape(shape)
+    if array is not None:
+        copy[...] = array
+    return copy
+
+
+cdef class Recurrence:
+    """A recurrent layer over flat parameters.
+
+    Parameters
+    ----------
+    cell : {"rnn", "lstm", "gru_before", "gru_after"}
+    activation : str
+        Of an RNN.
+    inputs, units : int
+    parameters, gradients : ndarray
+        Flat vectors made by `aligned_zeros`: U, W, b, d one after another.
+    """
+    cdef Recurrent layer
+    cdef Sequences sequences
+    cdef readonly object parameters, gradients
+    cdef object memory
+
+    def __cinit__(self, str cell, str activation, Py_ssize_t inputs, Py_ssize_t units, parameters, gradients):
+        describe_recurrent(&self.layer, _CELLS[cell], _ACTIVATIONS[activation], inputs, units, 0)
+        self.parameters, self.gradients = parameters, gradients
+        cdef Py_ssize_t widest = max(inputs, self.layer.width)
+        cdef real[::1] start = aligned_zeros(self.layer.columns)
+        cdef real[::1] zeros = aligned_zeros(widest)
+        cdef real[::1] nonzero = aligned_zeros(widest)
+        self.memory = start, zeros, nonzero
+        self.sequences.start, self.sequences.zeros, self.sequences.nonzero = &start[0], &zeros[0], <int*>&nonzero[0]
+
+    cdef Sequences _sequences(self, const real[:, :, ::1] x, real[:, :, ::1] h, real[:, :, ::1] c, real[:, :, ::1] gates):
+        cdef Sequences q = self.sequences
+        q.samples, q.steps = x.shape[0], x.shape[1]
+        q.x, q.x_sample = &x[0, 0, 0], q.steps * self.layer.inputs
+        q.gates, q.gates_sample = &gates[0, 0, 0], q.steps * self.layer.width
+        q.h, q.c, q.h_sample = &h[0, 0, 0], &c[0, 0, 0], (q.steps + 1) * self.layer.units
+        return q
+
+    def step(self, x, h, c=None):
+        """One step of rows x (N, inputs), h and, of an LSTM, c (N, units): the gates (N, width), the next h and the next c."""
+        cdef Py_ssize_t rows = len(x)
+        inputs = np.ascontiguousarray(x, DTYPE).reshape(rows, 1, -1)
+        gates = _roomy(None, (rows, 1, self.layer.width))
+        states = [_roomy(None, (rows, 2, self.layer.units)) for _ in range(2)]
+        states[0][:, 0] = h
+        if c is not None:
+            states[1][:, 0] = c
+        cdef Sequences q = self._sequences(inputs, states[0], states[1], gates)
+        cdef real[::1] parameters = self.parameters
+        with nogil:
+            recurrent_forward(&self.layer, &parameters[0], 0, &q)
+        return gates[:, 0], states[0][:, 1], states[1][:, 1]
+
+    def backward(self, x, h, c, gates, slopes, dh, dc=None):
+        """Back through time; the parameters' gradients are written.
+
+        Parameters
+        ----------
+        x : (N, T, inputs)
+        h, c : (N, T + 1, units)
+            The first before all steps; c of an LSTM, else None.
+        gates : (N, T, width)
+        slopes : (N, T, units) or None
+            Of an RNN, its activation's derivative, where that is not the one of its name.
+        dh, dc : (N, units)
+            With respect to the last state.
+
+        Returns
+        -------
+        dgates (N, T, width), dx (N, T, inputs), dh (N, T + 1, units), the whole gradient with respect to each h, and dc
+        (N, units), that with respect to the first c.
+        """
+        cdef Py_ssize_t rows = len(x), steps = len(x[0]), units = self.layer.units
+        cdef Py_ssize_t room = max(padded(units), padded(self.layer.inputs))
+        inputs, gates = np.ascontiguousarray(x, DTYPE), _roomy(gates, gates.shape)
+        h, c = _roomy(h, (rows, steps + 1, units)), _roomy(c, (rows, steps + 1, units))
+        asked, cells = _roomy(None, (rows, room)), _roomy(None, (rows, room))
+        asked[:, :units] = dh
+        if dc is not None:
+            cells[:, :units] = dc
+        cdef real[:, ::1] last = asked
+        cdef real[:, ::1] last_cell = cells
+        cdef real[:, ::1] spare = _roomy(None, (rows, room))
+        cdef real[:, :, ::1] whole = np.empty((rows, steps + 1, units), DTYPE)
+        cdef real[:, :, ::1] dx = _roomy(None, (rows, steps, self.layer.inputs))
+        cdef const real[:, :, ::1] slope
+        cdef real[::1] parameters = self.parameters
+        cdef real[::1] gradients = self.gradients
+        cdef Sequences q = self._sequences(inputs, h, c, gates)
+        if slopes is not None:
+            slope = np.ascontiguousarray(slopes, DTYPE)
+            q.slopes = &slope[0, 0, 0]
+        q.dh, q.dc, q.spare, q.d_sample = &last[0, 0], &last_cell[0, 0], &spare[0, 0], room
+        q.whole, q.dx, q.dx_sample = &whole[0, 0, 0], &dx[0, 0, 0], steps * self.layer.inputs
+        with nogil:
+            recurrent_backward(&self.layer, &parameters[0], 0, &q)
+            recurrent_weight_gradient(&self.layer, &q, 0, self.layer.inputs + units + 2, &gradients[0], &parameters[0])
+        return gates, dx.base, whole.base, cells[:, :units]
