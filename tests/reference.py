@@ -263,7 +263,7 @@ def gru_step(x, h, p):
 
 
 def recurrent_cell(cell, x, h, c, w, activation="tanh"):
-    """One step of rows x (N, F), h and c (N, units); `w` holds weight_ih, weight_hh, bias_ih, bias_hh as PyTorch does."""
+    """One step of rows x (N, F), h and c (N, units); `w` holds weight_ih, weight_hh, bias_ih, bias_hh as in PyTorch."""
     of_x, of_h = x @ w["weight_ih"].T + w["bias_ih"], h @ w["weight_hh"].T + w["bias_hh"]
     if cell == "rnn":
         return ACTIVATIONS[activation](of_x + of_h), c
