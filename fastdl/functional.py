@@ -11,6 +11,14 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from ._steps import (
+    gru_step,
+    gru_step_backward,
+    lstm_step,
+    lstm_step_backward,
+    rnn_step,
+    rnn_step_backward,
+)
 from ._validation import Array, as_array, as_int, as_number, as_pair, as_ranked
 from .layers import Conv2D, Dense, Layer, MaxPool2D, MeanPool2D
 from .layers.base import check_activation
@@ -28,13 +36,19 @@ __all__ = [
     "dense",
     "dense_backward",
     "expand_sensitivity_map",
+    "gru_step",
+    "gru_step_backward",
     "identity",
     "im2col",
+    "lstm_step",
+    "lstm_step_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "mean_pool2d",
     "mean_pool2d_backward",
     "relu",
+    "rnn_step",
+    "rnn_step_backward",
     "sgd_step",
     "sigmoid",
     "softmax",

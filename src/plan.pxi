@@ -237,7 +237,7 @@ cdef class Plan:
         cdef int i
         for i in range(3):
             w = matrix_of(&self.op[k].cells[direction], i)
-            wanted = w.columns and (self.tensor[k].steps > 3 if i == 0 else self.net.has_transposed)
+            wanted = w.columns and (self.tensor[k].steps > 3 or (i > 0 and self.net.has_transposed))
             w.panels_stride, w.transposed_stride = w.rows * padded(w.columns) + VEC_LANES, w.columns * w.padded + VEC_LANES
             w.panels = self._reserve(workers * w.panels_stride) if wanted else NULL
             wanted = wanted and mode != INFERENCE and (i > 0 or self.tensor[k].needs_gradient)

@@ -72,3 +72,25 @@ def convolution_probe(Py_ssize_t c, Py_ssize_t h, Py_ssize_t w, Py_ssize_t oc, P
     seconds = (perf_counter() - start) / repeats
     return (seconds, np.asarray(x).reshape(h, w, c), np.asarray(weight)[:m.bias].reshape(kh, kw, c, oc),
             np.asarray(y)[:g.oh * g.ow * oc].reshape(g.oh, g.ow, oc))
+
+
+def elementwise_probe(str name, const real[::1] x, long repeats=1):
+    """exp, sigmoid or tanh of x, as kernels compute it: the seconds that it took once, and the values."""
+    from time import perf_counter
+    cdef Py_ssize_t n = x.shape[0], i
+    cdef long turn
+    cdef int kind = {"exp": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH}[name]
+    cdef real[::1] source = aligned_zeros(n)
+    cdef real[::1] y = aligned_zeros(n)
+    source[:] = x
+    start = perf_counter()
+    with nogil:
+        for turn in range(repeats):
+            for i from 0 <= i < n by VEC_LANES:
+                if kind == SIGMOID:
+                    vec_store(&y[i], vec_sigmoid(vec_load(&source[i])))
+                elif kind == TANH:
+                    vec_store(&y[i], vec_tanh(vec_load(&source[i])))
+                else:
+                    vec_store(&y[i], vec_exp(vec_load(&source[i])))
+    return (perf_counter() - start) / repeats, np.asarray(y)

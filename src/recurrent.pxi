@@ -220,7 +220,7 @@ cdef void rows_product(const Matrix* w, const real* p, int worker, const real* i
                        Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t rows, int* nonzero) noexcept nogil:
     # y = init + x W
     cdef Py_ssize_t i
-    if rows > 1 and w.panels != NULL:
+    if w.panels != NULL:
         multiply_panels(w.panels + worker * w.panels_stride, w.rows, init, init_step, x, x_step, y, y_step, rows, w.columns)
         return
     for i in range(rows):
@@ -231,7 +231,7 @@ cdef void rows_product_back(const Matrix* w, const real* p, int worker, const re
                             real* dx, Py_ssize_t dx_step, Py_ssize_t rows, real* spare) noexcept nogil:
     # dx = dy W^T, or dx + dy W^T where there is no init, a row of zeros.
     cdef Py_ssize_t i
-    if rows > 1 and w.transposed != NULL:
+    if w.transposed != NULL:
         multiply_panels(w.transposed + worker * w.transposed_stride, w.columns, init if init != NULL else dx,
                         0 if init != NULL else dx_step, dy, dy_step, dx, dx_step, rows, w.rows)
         return

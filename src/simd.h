@@ -18,8 +18,9 @@ typedef int64_t bits;
 #define EXP_MAGIC 6755399441055744.0            /* 1.5 * 2^52: adding it rounds to an integer */
 #define EXP_BIAS 1023
 #define EXP_SHIFT 52
-#define EXP_MIN (-708.0)
-#define EXP_MAX 709.0
+#define EXP_MIN (-746.0)                        /* below which e^x is 0, and above which it is infinite */
+#define EXP_MAX 710.0
+#define EXP_NONE (-37.0)                        /* below which it is nothing beside 1 */
 #define LN2_HIGH 6.93147180369123816490e-01     /* ln 2 in two parts, the first exact times any n */
 #define LN2_LOW 1.90821492927058770002e-10
 #else
@@ -28,8 +29,9 @@ typedef int32_t bits;
 #define EXP_MAGIC 12582912.0f                   /* 1.5 * 2^23 */
 #define EXP_BIAS 127
 #define EXP_SHIFT 23
-#define EXP_MIN (-87.0f)
-#define EXP_MAX 88.0f
+#define EXP_MIN (-104.0f)
+#define EXP_MAX 89.0f
+#define EXP_NONE (-18.0f)
 #define LN2_HIGH 0.693359375f
 #define LN2_LOW (-2.12194440e-4f)
 #endif
@@ -192,17 +194,18 @@ INLINE vec vec_sqrt(vec v) {
     return v;
 }
 
-/* exp(x) - 1 and exp(x): x = n ln 2 + r, |r| <= ln 2 / 2, a Taylor polynomial in r whose remainder is
- * below half an ULP, then a scaling by 2^n through the exponent bits. NaN stays NaN: the comparisons that
- * clamp x are false for it. */
-INLINE vec vec_exp_parts(vec x, vec *scale) {
-    x = vec_select((vec_bits)(x < vec_set1(EXP_MIN)), vec_set1(EXP_MIN), x);
-    x = vec_select((vec_bits)(x > vec_set1(EXP_MAX)), vec_set1(EXP_MAX), x);
+INLINE vec vec_clamp(vec x, real low, real high) {      /* NaN stays NaN */
+    x = vec_select((vec_bits)(x < vec_set1(low)), vec_set1(low), x);
+    return vec_select((vec_bits)(x > vec_set1(high)), vec_set1(high), x);
+}
+INLINE vec vec_power_of_two(vec_bits n) { return (vec)((n + EXP_BIAS) << EXP_SHIFT); }
+
+/* x = n ln 2 + r with |r| <= ln 2 / 2; gives e^r - 1, a Taylor polynomial in r whose remainder is below half an ULP. */
+INLINE vec vec_exp_parts(vec x, vec_bits *exponent) {
     vec shifted = x * (real)1.44269504088896340736 + EXP_MAGIC;
     vec n = shifted - EXP_MAGIC;
     vec r = x - n * LN2_HIGH - n * LN2_LOW;
-    vec_bits exponent = (vec_bits)shifted - (vec_bits)vec_set1(EXP_MAGIC);
-    *scale = (vec)((exponent + EXP_BIAS) << EXP_SHIFT);
+    *exponent = (vec_bits)shifted - (vec_bits)vec_set1(EXP_MAGIC);
     vec p;
 #ifdef FASTDL_DOUBLE
     p = vec_set1(1.0 / 6227020800.0);
@@ -222,17 +225,26 @@ INLINE vec vec_exp_parts(vec x, vec *scale) {
     p = p * r + (real)0.5;
     return p * r * r + r;
 }
+/* e^x, down to where it is denormal: 2^n in two factors, as it may be no number itself. */
 INLINE vec vec_exp(vec x) {
-    vec scale, p = vec_exp_parts(x, &scale);
-    return scale * p + scale;
+    vec_bits n, half;
+    vec p = vec_exp_parts(vec_clamp(x, EXP_MIN, EXP_MAX), &n);
+    half = n >> 1;
+    vec scale = vec_power_of_two(half);
+    return (scale * p + scale) * vec_power_of_two(n - half);
 }
-INLINE vec vec_expm1(vec x) {
-    vec scale, p = vec_exp_parts(x, &scale);
-    return scale * p + (scale - (real)1);
-}
-INLINE vec vec_sigmoid(vec x) { return (real)1 / ((real)1 + vec_exp(-x)); }
-INLINE vec vec_tanh(vec x) {
+/* e^-|x|, and the sigmoid from it: 1 / (1 + e^-|x|) or, of a negative x, e^-|x| / (1 + e^-|x|), which is exact where the
+ * sigmoid itself is nearly nothing. */
+INLINE vec vec_sigmoid(vec x) {
     vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
-    vec m = vec_expm1((real)-2 * (vec)((vec_bits)x ^ sign));   /* exp(-2|x|) - 1, in (-1, 0] */
+    vec e = vec_exp((vec)((vec_bits)x | (vec_bits)vec_set1((real)-0.0)));
+    return vec_select(sign >> (8 * sizeof(bits) - 1), e, vec_set1(1)) / ((real)1 + e);
+}
+/* -m / (m + 2) with m = e^(-2|x|) - 1, and the sign of x. */
+INLINE vec vec_tanh(vec x) {
+    vec_bits n, sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
+    vec p = vec_exp_parts(vec_clamp((real)-2 * (vec)((vec_bits)x ^ sign), EXP_NONE, 0), &n);
+    vec scale = vec_power_of_two(n);
+    vec m = scale * p + (scale - (real)1);
     return (vec)((vec_bits)(-m / (m + (real)2)) ^ sign);
 }

@@ -204,3 +204,68 @@ def test_steps_reach_every_element_of_any_layout(rng):
 def test_integers_become_float32():
     assert F.relu(np.arange(-2, 3)).dtype == np.float32
     assert F.dense([[1, 2]], np.ones((3, 2))).dtype == np.float64
+
+
+STEPS = {
+    "rnn": (1, F.rnn_step, F.rnn_step_backward, {}),
+    "lstm": (4, F.lstm_step, F.lstm_step_backward, {}),
+    "gru_after": (3, F.gru_step, F.gru_step_backward, {}),
+    "gru_before": (3, F.gru_step, F.gru_step_backward, {"reset_after": False}),
+}
+
+
+@given(
+    st.sampled_from(sorted(STEPS)),
+    st.integers(1, 9),
+    st.integers(1, 20),
+    st.integers(1, 40),
+    DTYPES,
+    st.booleans(),
+    SEEDS,
+)
+def test_steps_in_time(cell, samples, inputs, units, dtype, biased, seed):
+    gates, step, backward, options = STEPS[cell]
+    rng = np.random.default_rng(seed)
+    shapes = {"weight_ih": (gates * units, inputs), "weight_hh": (gates * units, units)}
+    if biased:
+        shapes.update(bias_ih=(gates * units,), bias_hh=(gates * units,))
+    weights = {name: normal(rng, shape, dtype) / 2 for name, shape in shapes.items()}
+    x, h, c = (
+        normal(rng, (samples, inputs), dtype),
+        normal(rng, (samples, units), dtype),
+        normal(rng, (samples, units), dtype),
+    )
+    states = (h, c) if cell == "lstm" else (h,)
+
+    def reference_step(x, states, weights):
+        return reference.recurrent_cell(
+            cell, x, states[0], states[-1], {"bias_ih": 0, "bias_hh": np.zeros(gates * units), **weights}
+        )
+
+    actual = step(x, *states, **weights, **options)
+    for one, other in zip(actual if cell == "lstm" else (actual,), reference_step(x, states, weights), strict=False):
+        assert one.dtype == dtype
+        close(one, other, dtype)
+    directions = [normal(rng, h.shape, dtype) for _ in states]
+    gradients = backward(*directions, x, *states, **weights, **options)
+    assert len(gradients) == 5 + len(states)
+    names = ["x", *("hc"[: len(states)]), "weight_ih", "weight_hh", "bias_ih", "bias_hh"]
+    double = {name: a.astype(float) for name, a in {"x": x, "h": h, "c": c, **weights}.items()}
+
+    def objective():
+        y = reference_step(double["x"], [double[k] for k in "hc"[: len(states)]], {k: double[k] for k in weights})
+        return sum((one * d).sum() for one, d in zip(y, directions, strict=False))
+
+    for name, gradient in zip(names, gradients, strict=True):
+        if name not in double:
+            continue
+        assert gradient.shape == double[name].shape
+        index = tuple(rng.integers(gradient.shape))
+        before = double[name][index]
+        double[name][index] = before + 1e-5
+        above = objective()
+        double[name][index] = before - 1e-5
+        below = objective()
+        double[name][index] = before
+        difference = (above - below) / 2e-5
+        assert abs(gradient[index] - difference) < (2e-4 if dtype == "float32" else 1e-7) * max(1, abs(gradient).max())

@@ -1,0 +1,56 @@
+"""exp, sigmoid and tanh of the core, in units in the last place, over the whole range of float32 and of float64."""
+
+import numpy as np
+import pytest
+
+from fastdl import _core
+
+LIMIT = 4.0
+
+
+def sigmoid(x):
+    with np.errstate(all="ignore"):
+        e = np.exp(-abs(x))
+        return np.where(x < 0, e, 1) / (1 + e)
+
+
+EXACT = {"exp": np.exp, "sigmoid": sigmoid, "tanh": np.tanh}
+
+
+def errors(y, exact):
+    """How far y is from what is exact, in units of its last place; infinities must be the same."""
+    with np.errstate(over="ignore"):
+        nearest = exact.astype(y.dtype)
+    finite = np.isfinite(nearest)
+    assert (y[~finite] == nearest[~finite]).all()
+    return np.abs(y[finite] - exact[finite]) / np.spacing(np.abs(nearest[finite])).astype(exact.dtype)
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_all_of_float32(name):
+    """Every 509th number there is: of each binade about 16,000."""
+    x = np.arange(0, 1 << 32, 509, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    x = np.concatenate([x[np.isfinite(x)], np.float32([0, -0.0, np.inf, -np.inf])])
+    _, y = _core.load("float32").elementwise_probe(name, x)
+    with np.errstate(all="ignore"):
+        assert errors(y, EXACT[name](x.astype(float))).max() <= LIMIT
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_float64(name):
+    if np.finfo(np.longdouble).eps >= np.finfo(float).eps:
+        pytest.skip("nothing here is more exact than float64")
+    rng = np.random.default_rng(0)
+    x = np.concatenate(
+        [rng.uniform(-760, 720, 200_000), rng.standard_normal(200_000), 10 ** rng.uniform(-300, 300, 20_000)]
+    )
+    _, y = _core.load("float64").elementwise_probe(name, x)
+    with np.errstate(all="ignore"):
+        assert errors(y, EXACT[name](x.astype(np.longdouble))).max() <= LIMIT
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", EXACT)
+def test_what_is_no_number_stays_none(name, dtype):
+    _, y = _core.load(dtype).elementwise_probe(name, np.full(5, np.nan, dtype))
+    assert np.isnan(y).all()
