@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import losses, optimizers
+from . import _core, losses, optimizers
 from ._threads import get_num_threads
 from ._validation import Array, Shape, as_dtype, as_images, as_int, as_lengths, as_samples, as_shape
 from .callbacks import Callback
@@ -18,6 +18,14 @@ from .layers import Embedding, Layer
 from .training import Trainer
 
 _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
+
+
+class Progress:
+    """How far an optimizer has come: its state, twice as long as the parameters, and the steps taken."""
+
+    def __init__(self, net: Sequential, steps: int = 0) -> None:
+        self.state: Array = _core.load(net.dtype).aligned_zeros(2 * net.parameters.size)
+        self.steps = steps
 
 
 class Sequential(Layer):
@@ -41,6 +49,8 @@ class Sequential(Layer):
         Flat and live: every layer's ``params`` and ``grads`` are views of them. `fit` leaves gradients unspecified.
     params, grads : dict of str to ndarray
         Those of every layer, under names such as ``"0.weight"``.
+    notes : dict
+        Whatever else should be saved with it, such as a vocabulary: plain data, as JSON has it.
     """
 
     def __init__(
@@ -57,7 +67,9 @@ class Sequential(Layer):
                 raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
         self._rng = np.random.default_rng(seed)
         self._trainer: Trainer | None = None
+        self._progress: Progress | None = None
         self._states: Array | None = None
+        self.notes: dict[str, Any] = {}
         self.build(as_shape(input_shape), dtype=as_dtype(dtype))
         for layer in self.layers:
             layer._network = self
@@ -167,6 +179,7 @@ class Sequential(Layer):
         y: Any,
         *,
         epochs: int = 1,
+        initial_epoch: int = 0,
         batch_size: int = 64,
         loss: str | Callable[[Any, Any], float] | None = None,
         optimizer: optimizers.Optimizer | None = None,
@@ -189,6 +202,8 @@ class Sequential(Layer):
             output has steps in time, (N, T) and (N, T, F).
         epochs, batch_size : int
             The last batch of an epoch may be shorter.
+        initial_epoch : int
+            How many of the epochs an earlier call took already.
         loss : str or function, optional
             cross_entropy or squared_error. That of the last call where not given, cross_entropy at first.
         optimizer : Optimizer, optional
@@ -226,8 +241,8 @@ class Sequential(Layer):
         """
         trainer = self._prepared(loss, optimizer)
         history = trainer.fit(
-            x, y, epochs, batch_size, validation_data, validation_split, shuffle, sample_weight, class_weight, lengths,
-            callbacks, verbose,
+            x, y, epochs, initial_epoch, batch_size, validation_data, validation_split, shuffle, sample_weight,
+            class_weight, lengths, callbacks, verbose,
         )  # fmt: skip
         return history
 
@@ -317,15 +332,22 @@ class Sequential(Layer):
         for name, shape, count in rows:
             print(f"{name:{widths[0]}}  {shape:{widths[1]}}  {count:>{widths[2]}}")
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write layers and parameters to one .npz file, which `fastdl.load` reads.
+    def save(self, path: str | os.PathLike[str], *, training: bool = False) -> None:
+        """Write layers, parameters and notes to one .npz file, which `fastdl.load` reads.
 
         The file is written beside and then renamed: whatever happens, there is the old file or the new one.
-        The state of an optimizer is not saved.
+
+        Parameters
+        ----------
+        path : path-like
+        training : bool
+            Whether to write down too how far the training has come: the optimizer's state, the steps taken, and the
+            random numbers. The first optimizer of the loaded network, which should be the same, goes on from there,
+            to the bit.
         """
         from .saving import save
 
-        save(self, path)
+        save(self, path, training)
 
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments as plain data."""
@@ -338,7 +360,10 @@ class Sequential(Layer):
     def __reduce__(self) -> tuple[Any, ...]:
         from .saving import restore
 
-        return restore, (self.get_config(), {name: values.copy() for name, values in self.params.items()})
+        return restore, (
+            {**self.get_config(), "notes": self.notes},
+            {name: values.copy() for name, values in self.params.items()},
+        )
 
     def _prepared(
         self, loss: str | Callable[[Any, Any], float] | None, optimizer: optimizers.Optimizer | None
@@ -350,6 +375,10 @@ class Sequential(Layer):
             optimizer = last.optimizer if last else optimizers.SGD(0.01, momentum=0.9)
         if not isinstance(optimizer, optimizers.Optimizer):
             raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}")
+        if last is not None and optimizer is not last.optimizer:
+            self._progress = None
+        if self._progress is None:
+            self._progress = Progress(self)
         if last is None or optimizer is not last.optimizer:
             self._trainer = Trainer(self, name, optimizer)
         else:

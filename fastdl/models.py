@@ -6,10 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._validation import as_int, as_shape
-from .layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, MeanPool2D, RandomShift
+from .layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Conv2D,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    MeanPool2D,
+    RandomShift,
+)
 from .model import Sequential
 
-__all__ = ["lenet5", "mlp"]
+__all__ = ["language_model", "lenet5", "mlp"]
 
 
 def lenet5(
@@ -91,9 +104,56 @@ def mlp(
         raise ValueError(f"sizes must hold at least 2 numbers; received {sizes!r}")
     hidden: list[Layer] = [Dense(n, activation) for n in sizes[1:-1]]
     shape = as_shape(sizes[0] if input_shape is None else input_shape)
+    if None in shape:
+        raise ValueError(f"input_shape must hold {sizes[0]} numbers; received {shape}")
     flatten: list[Layer] = [Flatten()] if len(shape) > 1 else []
     net = Sequential([*flatten, *hidden, Dense(sizes[-1], output)], input_shape=shape, dtype=dtype, seed=seed)
     features = net.layers[0].output_shape[0] if flatten else shape[0]
     if features != sizes[0]:
         raise ValueError(f"input_shape must hold {sizes[0]} numbers; received {shape}")
     return net
+
+
+CELLS: dict[str, type[RNN] | type[LSTM] | type[GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+
+def language_model(
+    vocabulary: int,
+    *,
+    cell: str = "lstm",
+    units: int = 512,
+    layers: int = 1,
+    dropout: float = 0.3,
+    dim: int = 128,
+    seed: int | None = None,
+    dtype: str = "float32",
+) -> Sequential:
+    """Stateful recurrent layers between an embedding and a dense layer, which gives logits of each step's next token.
+
+    Parameters
+    ----------
+    vocabulary : int
+        How many tokens there are.
+    cell : {"rnn", "lstm", "gru"}
+    units, layers : int
+        Of the recurrent layers, and how many of them.
+    dropout : float
+        After each recurrent layer.
+    dim : int
+        Of the vectors that stand for tokens.
+    seed : int, optional
+    dtype : {"float32", "float64"}
+
+    Returns
+    -------
+    Sequential
+        x (N, T), y (N, T, vocabulary).
+    """
+    if cell not in CELLS:
+        raise ValueError(f"cell must be one of {', '.join(CELLS)}; received {cell!r}")
+    recurrent: list[Layer] = []
+    for _ in range(as_int(layers, "layers")):
+        recurrent += [CELLS[cell](units, return_sequences=True, stateful=True), Dropout(dropout)]
+    return Sequential(
+        [Embedding(vocabulary, dim), *recurrent, Dense(vocabulary)], input_shape=(None,), seed=seed, dtype=dtype
+    )

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .model import Sequential
 
 _FORMAT = "fastdl network 1"
-_LONGEST_CONFIG = 1 << 20
+_LONGEST_CONFIG = 1 << 24
+_TRAINING = "training"  # the array of an optimizer's state
 _HEADER = 1 << 12  # more than the header of any array's file
 # What zipfile, json and the checks below raise where the file is not what it should be.
 _DAMAGE = (
@@ -28,18 +29,24 @@ _DAMAGE = (
 )  # fmt: skip
 
 
-def save(net: Sequential, path: str | os.PathLike[str]) -> None:
+def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) -> None:
     """Do what `Sequential.save` says."""
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise ValueError(f"path must be that of a file; received {path}, which is something else")
-    config = json.dumps({"format": _FORMAT, **net.get_config()})
     arrays = {name: np.ascontiguousarray(values) for name, values in net.params.items()}
+    config = {"format": _FORMAT, **net.get_config(), "notes": net.notes}
+    if training:
+        if net._progress is None:
+            raise ValueError("training must be False for a network that has not been trained; received True")
+        config[_TRAINING] = {"steps": net._progress.steps, "generator": net._rng.bit_generator.state}
+        arrays[_TRAINING] = net._progress.state
+    text = json.dumps(config)
     directory, name = os.path.split(path)
     handle, beside = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=directory)
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, config=np.frombuffer(config.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
+            np.savez(file, config=np.frombuffer(text.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         umask = os.umask(0)
@@ -77,13 +84,18 @@ def load(path: str | os.PathLike[str]) -> Sequential:
 
 def restore(config: dict[str, Any], arrays: dict[str, Array]) -> Sequential:
     """Make a network of what `Sequential.get_config` gave, with these parameters."""
-    from .model import Sequential
+    from .model import Progress, Sequential
 
     net = Sequential(
         [layers.from_config(c) for c in config["layers"]], input_shape=config["input_shape"], dtype=config["dtype"]
     )
+    net.notes = dict(config.get("notes", {}))
     for name, values in net.params.items():
         values[...] = arrays[name]
+    if _TRAINING in config:
+        net._rng.bit_generator.state = config[_TRAINING]["generator"]
+        net._progress = Progress(net, int(config[_TRAINING]["steps"]))
+        net._progress.state[:] = arrays[_TRAINING]
     return net
 
 
@@ -96,6 +108,8 @@ def _read(archive: zipfile.ZipFile) -> Sequential:
         raise ValueError(f"its format must be {_FORMAT!r}")
     # Shapes are worked out, and compared with what the file holds, before memory is taken for them.
     expected = _parameter_shapes(config)
+    if _TRAINING in config:
+        expected[_TRAINING] = (2 * sum(prod(shape) for shape in expected.values()),)
     if set(expected) != set(sizes) - {"config"}:
         raise ValueError(f"it must hold {', '.join(sorted(expected))}; it holds {', '.join(sorted(sizes))}")
     dtype = np.dtype(config["dtype"])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import _core
 from ._threads import get_num_threads
 from ._validation import Array, as_array, as_int, as_number
 from .callbacks import Callback, PrintEpochs
@@ -16,7 +15,7 @@ from .history import History
 from .optimizers import Optimizer
 
 if TYPE_CHECKING:
-    from .model import Sequential
+    from .model import Progress, Sequential
 
 _BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
 
@@ -34,18 +33,17 @@ class _Data(NamedTuple):
 
 
 class Trainer:
-    """A network together with its loss, its optimizer and that optimizer's state."""
+    """A network together with its loss and its optimizer. How far it has come is the network's `_progress`."""
 
     def __init__(self, net: Sequential, loss: str, optimizer: Optimizer) -> None:
         self.net, self.loss, self.optimizer = net, loss, optimizer
-        self._state = _core.load(net.dtype).aligned_zeros(2 * net.parameters.size)
-        self._steps = 0
 
     def fit(
         self,
         x: Any,
         y: Any,
         epochs: int,
+        initial_epoch: int,
         batch_size: int,
         validation_data: Any,
         validation_split: float,
@@ -59,6 +57,8 @@ class Trainer:
         """Do what `Sequential.fit` says."""
         net = self.net
         epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
+        if as_int(initial_epoch, "initial_epoch", least=0) >= epochs:
+            raise ValueError(f"initial_epoch must be below epochs, {epochs}; received {initial_epoch}")
         if verbose not in (0, 1):
             raise ValueError(f"verbose must be 0 or 1; received {verbose!r}")
         x, y, counts = net._checked(x, y, lengths, self.loss)
@@ -84,7 +84,7 @@ class Trainer:
         history = History()
         for watcher in watchers:
             watcher.on_fit_begin(net, epochs, len(data.x))
-        for epoch in range(1, epochs + 1):
+        for epoch in range(initial_epoch + 1, epochs + 1):
             start = perf_counter()
             for watcher in watchers:
                 watcher.on_epoch_begin(net, epoch)
@@ -120,18 +120,19 @@ class Trainer:
 
     def _epoch(self, data: _Data, order: Array, batch: int, epoch: int, watchers: list[Callback]) -> dict[str, float]:
         """Go through the samples once, in blocks of steps, and give the figures."""
-        net, samples = self.net, len(data.x)
+        net, samples, progress = self.net, len(data.x), self._progress()
         batch = min(batch, samples)
         steps = -(-samples // batch)
-        rates = self.optimizer.rates(self._steps, steps)
+        rates = self.optimizer.rates(progress.steps, steps)
         seed = int(net._rng.integers(1 << 63))
         plan, states = net._plan_for(data.x.shape[1:]), net._states_of(data.x[:batch])
         records = np.zeros((steps, 3))
 
         def run(first: int, last: int) -> Array:
             result: Array = plan.train(
-                data.x.reshape(-1), data.y, data.weights, order, batch, first * batch, rates[first:last], self._steps,
-                self.loss, self.optimizer._core(), self._state, seed, get_num_threads(), data.lengths, states,
+                data.x.reshape(-1), data.y, data.weights, order, batch, first * batch, rates[first:last],
+                progress.steps, self.loss, self.optimizer._core(), progress.state, seed, get_num_threads(),
+                data.lengths, states,
             )  # fmt: skip
             return result
 
@@ -145,7 +146,7 @@ class Trainer:
             if not np.isfinite(records[done:end, 0]).all() or not np.isfinite(net.parameters).all():
                 self._back_off(before, states, run, done, end)
             block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
-            self._steps += end - done
+            progress.steps += end - done
             done = end
             if watchers or done == steps:
                 loss, hits, count = records[:done].sum(axis=0)
@@ -154,8 +155,12 @@ class Trainer:
                 watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **figures})
         return figures
 
+    def _progress(self) -> Progress:
+        assert self.net._progress is not None
+        return self.net._progress
+
     def _snapshot(self, states: Array | None) -> tuple[Array | None, ...]:
-        return tuple(None if a is None else a.copy() for a in (self.net.parameters, self._state, states))
+        return tuple(None if a is None else a.copy() for a in (self.net.parameters, self._progress().state, states))
 
     def _back_off(
         self,
@@ -172,7 +177,7 @@ class Trainer:
         good, bad = first, end  # so many steps are good, and no more than so many
         while True:
             middle = (good + bad) // 2 if bad - good > 1 else good
-            for array, kept in zip((self.net.parameters, self._state, states), before, strict=True):
+            for array, kept in zip((self.net.parameters, self._progress().state, states), before, strict=True):
                 if array is not None:
                     array[...] = kept
             losses = run(first, middle)[:, 0] if middle > first else np.zeros(1)
@@ -182,10 +187,10 @@ class Trainer:
                 good = middle
             else:
                 bad = middle
-        self._steps += good - first
+        self._progress().steps += good - first
         raise FloatingPointError(
-            f"step {self._steps + 1} gives a loss or parameters that are not finite, and the parameters are now those "
-            f"before it: a lower learning rate, or clip_norm in the optimizer, may help"
+            f"step {self._progress().steps + 1} gives a loss or parameters that are not finite, and the parameters are "
+            f"now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
         )
 
     def _weights(self, y: Array, sample_weight: Any, class_weight: Any) -> Array | None:

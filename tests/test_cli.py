@@ -17,7 +17,9 @@ import pytest
 from test_datasets import write_folder
 
 import fastdl
-from fastdl.cli import _Log, _probabilities, main
+from fastdl.cli import main
+from fastdl.cli.common import Log
+from fastdl.cli.images import _probabilities
 from fastdl.images import read_image
 
 
@@ -134,7 +136,7 @@ def test_a_training_that_diverges_is_a_mistake(data, capsys):
 
 def test_a_log_of_what_is_not_finite_is_json():
     log = io.StringIO()
-    _Log(log).on_epoch_end(None, 1, {"val_loss": float("inf")})
+    Log(log).on_epoch_end(None, 1, {"val_loss": float("inf")})
     assert json.loads(log.getvalue(), parse_constant=pytest.fail)["val_loss"] is None
 
 

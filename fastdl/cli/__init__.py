@@ -1,0 +1,43 @@
+"""The command line: ``fastdl train``, ``fastdl predict`` and ``fastdl sample``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from . import images, text
+from .common import Mistake
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit code: 0, 2 after a mistake of the user's, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except BrokenPipeError:  # as in `| head`: nobody is reading, so there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (Mistake, ValueError, FloatingPointError, OSError, ImportError, MemoryError) as error:
+        print(f"fastdl: {error or type(error).__name__}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        # On a terminal the cursor may stand behind half a progress bar, which the message takes the place of.
+        print(("\r\033[K" if sys.stderr.isatty() else "") + "fastdl: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fastdl", description="Train small neural networks on an ordinary CPU, fast.")
+    parser.add_argument("--version", action="version", version=f"fastdl {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    train = commands.add_parser("train", help="train a network")
+    networks = train.add_subparsers(required=True, metavar="NETWORK")
+    images.add_train(networks)
+    text.add_train(networks)
+    images.add_predict(commands)
+    text.add_sample(commands)
+    return parser

@@ -1,0 +1,113 @@
+"""What the commands share: options, mistakes, progress bars and logs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import tempfile
+from typing import IO, TYPE_CHECKING, Any
+
+from .. import set_num_threads
+from ..callbacks import Callback
+
+if TYPE_CHECKING:
+    from ..model import Sequential
+
+
+class Mistake(Exception):
+    """Something the user can put right, told in one line."""
+
+
+def add_common(parser: argparse.ArgumentParser, *, epochs: int, batch_size: int, lr: float) -> None:
+    """Add the options that every training has."""
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--batch-size", type=int, default=batch_size)
+    parser.add_argument("--lr", type=float, default=lr, help="the highest learning rate")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="at the most; all there are by default")
+    parser.add_argument("--save", metavar="FILE", help="where to write the trained network (.npz)")
+    parser.add_argument("--log", metavar="FILE", help="where to write a JSON object a line for each epoch")
+
+
+def check_common(options: argparse.Namespace, *whole: str) -> None:
+    """Check those, and further options that are whole numbers from 1 on, and set the threads."""
+    for name in ("epochs", "batch-size", "seed", *whole):
+        value, least = getattr(options, name.replace("-", "_")), 0 if name == "seed" else 1
+        if value is not None and not least <= value <= sys.maxsize:
+            bound = f"at least {least}" if value < least else f"at most {sys.maxsize}"
+            raise Mistake(f"--{name} must be {bound}; received {value}")
+    if options.threads is not None:
+        set_num_threads(options.threads)
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Find out before the training rather than after it whether --save and --log can be written."""
+    if options.save is not None:
+        check_writable(options.save)
+    if None not in (options.save, options.log) and os.path.realpath(options.save) == os.path.realpath(options.log):
+        raise Mistake(f"--save and --log must name two files; received {options.save} for both")
+
+
+def check_writable(path: str) -> None:
+    """Write beside it, as `save` will."""
+    # Saving renames over what is there: a folder would refuse, but a device such as /dev/null would be lost.
+    if not path or (os.path.exists(path) and not os.path.isfile(path)):
+        raise Mistake(f"--save must name a file; received {path!r}")
+    try:
+        tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(path))).close()
+    except OSError as error:
+        raise Mistake(f"--save must name a file in a folder that can be written to; {error}") from None
+
+
+class Bar(Callback):
+    """A live bar for each epoch, drawn by tqdm."""
+
+    _bar: Any = None
+
+    def __init__(self, unit: str) -> None:
+        from tqdm import tqdm
+
+        self._tqdm, self._unit = tqdm, unit
+
+    def close(self) -> None:
+        """End the bar's line, also where the training was interrupted."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        self._epochs, self._samples = epochs, samples
+
+    def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
+        # A delay, however short, draws nothing before the bar is ours to close.
+        self._bar = self._tqdm(
+            total=self._samples,
+            desc=f"epoch {epoch}/{self._epochs}",
+            unit=f" {self._unit}",
+            unit_scale=True,
+            delay=1e-9,
+        )
+
+    def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
+        self._bar.set_postfix_str(f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.2%}", refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        self._bar.set_postfix_str(
+            f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.2%}, test {logs['val_accuracy']:.2%}"
+        )
+        self._bar.close()
+
+
+class Log(Callback):
+    """A JSON object a line for each epoch."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        # JSON has no NaN and no infinity, which is what a network that diverges may give on held-out data.
+        self._file.write(json.dumps({k: v if math.isfinite(v) else None for k, v in logs.items()}) + "\n")
+        self._file.flush()

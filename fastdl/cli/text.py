@@ -1,0 +1,207 @@
+"""``fastdl train lm`` and ``fastdl sample``: language models."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import os
+import sys
+from typing import Any
+
+from .. import get_num_threads, load
+from .._validation import Array
+from ..callbacks import Callback
+from ..datasets import Vocabulary, read_text, standard_library, text_windows
+from ..model import Sequential
+from ..models import CELLS
+from ..recipes import language_model
+from ..sampling import sample
+from .common import Bar, Log, Mistake, add_common, check_common, check_outputs, check_writable
+
+# What a run is made of: it is saved with it, and a run that is resumed keeps it.
+_DEFAULTS = {
+    "words": False, "vocabulary": None, "cell": "lstm", "units": 512, "layers": 1, "dropout": 0.3, "window": 64,
+    "batch_size": 32, "lr": 2e-3, "clip": 1.0, "seed": 0, "epochs": 10,
+}  # fmt: skip
+_VOCABULARY = {False: 256, True: 10_000}
+_HELD_OUT = 0.1
+
+
+def add_train(networks: Any) -> None:
+    """Add ``lm`` to ``train``."""
+    lm = networks.add_parser(
+        "lm", help="a language model on text", description="Train a language model, which writes what it has read."
+    )
+    lm.set_defaults(run=_train)
+    lm.add_argument("--text", metavar="FILE", help="UTF-8; the source of Python's standard library by default")
+    lm.add_argument("--words", action="store_true", help="words and the marks of sentences, not characters")
+    lm.add_argument("--vocabulary", type=int, metavar="N", help="tokens, the rarest being one (256; words 10000)")
+    lm.add_argument("--cell", choices=sorted(CELLS), help="(lstm)")
+    lm.add_argument("--units", type=int, help="of a recurrent layer (512)")
+    lm.add_argument("--layers", type=int, help="recurrent ones (1)")
+    lm.add_argument("--dropout", type=float, help="after each of them (0.3)")
+    lm.add_argument("--bidirectional", action="store_true", help=argparse.SUPPRESS)
+    lm.add_argument("--window", type=int, metavar="T", help="tokens that gradients go back through (64)")
+    lm.add_argument("--clip", type=float, help="the largest norm of a gradient (1)")
+    add_common(lm, epochs=10, batch_size=32, lr=2e-3)
+    lm.add_argument("--resume", metavar="FILE", help="go on with what train lm --save wrote, and save there again")
+    lm.add_argument("--show", type=int, default=200, metavar="N", help="tokens to write after each epoch (%(default)s)")
+    lm.set_defaults(**dict.fromkeys(_DEFAULTS))
+
+
+def add_sample(commands: Any) -> None:
+    """Add ``sample``."""
+    parser = commands.add_parser(
+        "sample", help="write text with a language model", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.set_defaults(run=_sample)
+    parser.add_argument("model", metavar="MODEL", help="what train lm --save wrote")
+    parser.add_argument("--prompt", default="", help="what the text begins with")
+    parser.add_argument("--temperature", type=float, default=0.8, help="0 for the likeliest token")
+    parser.add_argument("--length", type=int, default=500, help="tokens to write")
+    parser.add_argument("--seed", type=int, help="for the same text again")
+
+
+def _train(options: argparse.Namespace) -> None:
+    if options.bidirectional:
+        raise Mistake("--bidirectional makes no sense here: a second direction would see what is to be predicted")
+    run, settings = _settings(options)
+    check_common(options, "units", "layers", "window", "show")
+    check_outputs(options)
+    text = standard_library() if settings["text"] is None else read_text(settings["text"])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if run is not None and digest != run.notes["run"]["digest"]:
+        raise Mistake(f"--text must be the one that {options.resume} was trained on; received another")
+    cut = len(text) - int(len(text) * _HELD_OUT)
+    words, batch, window = settings["words"], settings["batch_size"], settings["window"]
+    if run is None:
+        vocabulary = Vocabulary.of(text[:cut], words=words, limit=settings["vocabulary"] or _VOCABULARY[words])
+    else:
+        vocabulary = _vocabulary(run)
+    tokens, held_out = vocabulary.encode(text[:cut]), vocabulary.encode(text[cut:])
+    x, y = text_windows(tokens, batch, window)
+    streams = max(1, min(batch, (len(held_out) - 1) // window))
+    recipe = language_model(
+        len(vocabulary), len(x), cell=settings["cell"], units=settings["units"], layers=settings["layers"],
+        dropout=settings["dropout"], epochs=settings["epochs"], batch_size=batch, lr=settings["lr"],
+        clip=settings["clip"], seed=settings["seed"],
+    )  # fmt: skip
+    net = recipe.net if run is None else run
+    done = 0 if run is None else run.notes["run"]["epochs"]
+    if done >= settings["epochs"]:
+        raise Mistake(f"--epochs must be above the {done} that {options.resume} has; received {settings['epochs']}")
+    net.notes = {
+        "vocabulary": vocabulary.tokens,
+        "words": words,
+        "run": {"settings": settings, "digest": digest, "epochs": done},
+    }
+    print(
+        f"{settings['layers']} x {settings['cell']} of {settings['units']}: {net.parameters.size:,} parameters, "
+        f"{len(tokens):,} {_unit(words)}s of {len(vocabulary)} kinds, {len(held_out):,} held out, "
+        f"{get_num_threads()} threads",
+        flush=True,
+    )
+    epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save or options.resume)
+    bars = _bars(_unit(words) + "s")
+    with open(os.devnull if options.log is None else options.log, "w") as log:
+        callbacks = [epochs, *bars, Log(log), _Show(epochs, options.show)]
+        try:
+            net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, **recipe.arguments)
+        finally:
+            for bar in bars:
+                bar.close()
+
+
+def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str, Any]]:
+    """Give the run to be resumed, if any, and what was asked for, what it says, or what is usual."""
+    given = {name: getattr(options, name) for name in _DEFAULTS if getattr(options, name) is not None}
+    if options.text is not None:
+        given["text"] = os.path.abspath(options.text)
+    run, usual = None, {**_DEFAULTS, "text": None}
+    if options.resume is not None:
+        run = load(options.resume)
+        if "run" not in run.notes or run._progress is None:
+            raise Mistake(f"--resume must name what train lm --save wrote; received {options.resume}")
+        usual = run.notes["run"]["settings"]
+        check_writable(options.resume)
+    for name, value in given.items():
+        if run is not None and name not in ("epochs", "text") and value != usual[name]:
+            option = name.replace("_", "-")
+            raise Mistake(f"--{option} must be {usual[name]}, as of {options.resume}; received {value}")
+    settings = {**usual, **given}
+    for name in _DEFAULTS:
+        setattr(options, name, settings[name])
+    return run, settings
+
+
+def _vocabulary(net: Sequential) -> Vocabulary:
+    return Vocabulary(net.notes["vocabulary"], net.notes["words"])
+
+
+def _unit(words: bool) -> str:
+    return "word" if words else "character"
+
+
+def _bars(unit: str) -> list[Any]:
+    """Give a live bar on a terminal, where tqdm is there to draw it."""
+    try:
+        return [Bar(unit)] if sys.stderr.isatty() and sys.stdout.isatty() else []
+    except ImportError:
+        return []
+
+
+class _Epochs(Callback):
+    """Measure on held-out text and save, after each epoch; before the bar, which shows what was measured."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, held_out: Array, streams: int, window: int, tokens: int, path: str | None
+    ) -> None:
+        self.vocabulary, self.tokens = vocabulary, tokens
+        self._streams, self._path = streams, path
+        self._x, self._y = text_windows(held_out, streams, window)
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        self.epochs = epochs
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        measured = net.evaluate(self._x, self._y, batch_size=self._streams)
+        logs.update({f"val_{name}": value for name, value in measured.items()})
+        net.notes["run"]["epochs"] = epoch
+        if self._path is not None:
+            net.save(self._path, training=True)
+
+
+class _Show(Callback):
+    """Print the figures of an epoch, and what the network writes by then."""
+
+    def __init__(self, epochs: _Epochs, length: int) -> None:
+        self._epochs, self._length = epochs, length
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        vocabulary = self._epochs.vocabulary
+        print(
+            f"epoch {epoch}/{self._epochs.epochs}  loss {_figures(logs['loss'], vocabulary.words)}  "
+            f"held out {_figures(logs['val_loss'], vocabulary.words)}  "
+            f"{self._epochs.tokens / logs['seconds']:,.0f} {_unit(vocabulary.words)}s per second"
+        )
+        print(sample(net, vocabulary, length=self._length, temperature=0.8, seed=epoch), end="\n\n", flush=True)
+
+
+def _figures(loss: float, words: bool) -> str:
+    """Tell a loss in nats, and as people do: perplexity of words, bits of characters."""
+    other = f"perplexity {math.exp(min(loss, 700)):.1f}" if words else f"{loss / math.log(2):.3f} bits"
+    return f"{loss:.4f} ({other})"
+
+
+def _sample(options: argparse.Namespace) -> None:
+    net = load(options.model)
+    if "vocabulary" not in net.notes:
+        raise Mistake(f"{options.model} must be a language model, as train lm --save writes it; it is another network")
+    if options.seed is not None and options.seed < 0:
+        raise Mistake(f"--seed must be at least 0; received {options.seed}")
+    vocabulary = _vocabulary(net)
+    text = sample(
+        net, vocabulary, options.prompt, length=options.length, temperature=options.temperature, seed=options.seed
+    )
+    print(text)

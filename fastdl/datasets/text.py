@@ -1,0 +1,135 @@
+"""Text as numbers: reading it, taking it apart into characters or words, and windows to train on."""
+
+from __future__ import annotations
+
+import os
+import re
+import sysconfig
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .._validation import Array, as_int
+
+__all__ = ["Vocabulary", "read_text", "standard_library", "text_windows"]
+
+UNKNOWN, START, END = "<unknown>", "<s>", "<e>"
+
+_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
+_WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")  # noqa: RUF001
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Read a file of UTF-8 text.
+
+    Raises
+    ------
+    ValueError
+        If it is not UTF-8, or empty.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{os.fspath(path)} must be UTF-8 text; byte {error.start} is {error.reason}") from None
+    if not text:
+        raise ValueError(f"{os.fspath(path)} must hold text; it is empty")
+    return text
+
+
+def standard_library(characters: int = 2_000_000) -> str:
+    """Give so much of the source of Python's standard library, file after file: text that every machine has."""
+    parts, left = [], as_int(characters, "characters")
+    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        parts.append(path.read_text(encoding="utf-8", errors="ignore")[:left])
+        left -= len(parts[-1])
+        if left == 0:
+            break
+    return "".join(parts)
+
+
+class Vocabulary:
+    """The tokens of a text, the most frequent first, and their ids.
+
+    Parameters
+    ----------
+    tokens : sequence of str
+        Id 0 stands for all others and should be `UNKNOWN`.
+    words : bool
+        Whether they are words, with marks at the start and the end of each sentence as in article 5, or characters.
+    """
+
+    def __init__(self, tokens: Sequence[str], words: bool = False) -> None:
+        self.tokens, self.words = list(tokens), bool(words)
+        self._ids = {token: i for i, token in enumerate(self.tokens)}
+        if not self.tokens or len(self._ids) != len(self.tokens) or not all(isinstance(t, str) for t in self.tokens):
+            raise ValueError("tokens must be different strings, at least one; received others")
+
+    @classmethod
+    def of(cls, text: str, *, words: bool = False, limit: int | None = None) -> Vocabulary:
+        """Take the tokens of a text, at most ``limit`` of them, the unknown one included."""
+        counts = Counter(_split(text, words))
+        if limit is not None and as_int(limit, "limit") < 2:
+            raise ValueError(f"limit must be at least 2, as one token stands for what is unknown; received {limit}")
+        common = sorted(counts, key=lambda token: (-counts[token], token))
+        return cls([UNKNOWN, *common[: None if limit is None else limit - 1]], words)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def encode_one(self, token: str) -> int:
+        """Give a token's id."""
+        return self._ids.get(token, 0)
+
+    def encode(self, text: str) -> Array:
+        """Give the ids of a text's tokens, int64."""
+        return np.array([self.encode_one(token) for token in _split(text, self.words)], np.int64)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Give the text of ids."""
+        tokens = [self.tokens[i] for i in ids]
+        if not self.words:
+            return "".join("\ufffd" if token == UNKNOWN else token for token in tokens)
+        text = " ".join({START: "", END: "\n"}.get(token, token) for token in tokens)
+        return re.sub(r" *\n *", "\n", re.sub(r" +([.,;:!?])", r"\1", text)).strip(" ")
+
+
+def _split(text: str, words: bool) -> Iterable[str]:
+    if not words:
+        return text
+    sentences = (_WORDS.findall(sentence) for sentence in _SENTENCES.split(text))
+    return [token for sentence in sentences if sentence for token in (START, *sentence, END)]
+
+
+def text_windows(ids: Array, batch: int, steps: int) -> tuple[Array, Array]:
+    """Cut a text into windows for a stateful network: it is parted into ``batch`` streams, side by side.
+
+    Parameters
+    ----------
+    ids : ndarray, shape (L,)
+        Of tokens.
+    batch, steps : int
+        Streams, and the tokens of a window.
+
+    Returns
+    -------
+    x, y : ndarray, shape (W batch, steps)
+        Row w batch + i is window w of stream i; y is what follows each token of x. What is left at the end is dropped.
+
+    Raises
+    ------
+    ValueError
+        If there is not one window for each stream.
+    """
+    batch, steps = as_int(batch, "batch"), as_int(steps, "steps")
+    length = (len(ids) - 1) // batch
+    windows = length // steps
+    if windows < 1:
+        raise ValueError(
+            f"the text must have at least {batch * steps + 1} tokens, a window of {steps} for each of {batch} streams; "
+            f"it has {len(ids)}"
+        )
+    streams = [ids[start : start + batch * length].reshape(batch, length)[:, : windows * steps] for start in (0, 1)]
+    x, y = (s.reshape(batch, windows, steps).swapaxes(0, 1).reshape(-1, steps) for s in streams)
+    return np.ascontiguousarray(x), np.ascontiguousarray(y)

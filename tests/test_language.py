@@ -1,0 +1,228 @@
+"""Text, language models, and the commands for them."""
+
+import json
+
+import numpy as np
+import pytest
+
+import fastdl
+from fastdl import Sequential, layers, models, optimizers
+from fastdl.cli import main
+from fastdl.datasets import Vocabulary, read_text, standard_library, text_windows
+from fastdl.sampling import sample
+
+FOX = "The quick brown fox jumps over the lazy dog. It doesn't bark! "
+
+
+def test_characters():
+    vocabulary = Vocabulary.of("abracadabra")
+    assert vocabulary.tokens == ["<unknown>", "a", "b", "r", "c", "d"]
+    assert vocabulary.encode("bad?").tolist() == [2, 1, 5, 0]
+    assert vocabulary.decode([2, 1, 5, 0]) == "bad\ufffd"
+    assert Vocabulary.of("abracadabra", limit=3).encode("abrac").tolist() == [1, 2, 0, 1, 0]
+
+
+def test_words_and_sentences():
+    vocabulary = Vocabulary.of(FOX, words=True)
+    ids = vocabulary.encode(FOX)
+    assert [vocabulary.tokens[i] for i in ids] == (
+        [
+            "<s>",
+            "The",
+            "quick",
+            "brown",
+            "fox",
+            "jumps",
+            "over",
+            "the",
+            "lazy",
+            "dog",
+            ".",
+            "<e>",
+            "<s>",
+            "It",
+            "doesn't",
+            "bark",
+            "!",
+            "<e>",
+        ]
+    )
+    assert vocabulary.decode(ids) == "The quick brown fox jumps over the lazy dog.\nIt doesn't bark!\n"
+    assert vocabulary.encode("The cat.").tolist()[2] == 0
+
+
+def test_windows_follow_one_another():
+    ids = np.arange(1, 64)
+    x, y = text_windows(ids, batch=3, steps=5)
+    assert x.shape == y.shape == (12, 5)
+    assert (y == x + 1).all()
+    for stream in range(3):
+        assert (np.diff(x[stream::3].reshape(-1)) == 1).all()
+    assert text_windows(np.arange(16), 3, 5)[0].tolist() == np.arange(15).reshape(3, 5).tolist()
+    with pytest.raises(ValueError, match="at least 16 tokens, a window of 5 for each of 3 streams; it has 15"):
+        text_windows(np.arange(15), 3, 5)
+
+
+def test_the_standard_library():
+    text = standard_library(10_000)
+    assert len(text) == 10_000
+    assert "import" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "must hold text; it is empty"), (b"abc\xff\xfe", "must be UTF-8 text; byte 3")]
+)
+def test_files_that_are_no_text(tmp_path, content, message):
+    (tmp_path / "text").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_text(tmp_path / "text")
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_model_learns_a_sentence_by_heart(cell):
+    vocabulary = Vocabulary.of(FOX)
+    x, y = text_windows(vocabulary.encode(FOX * 40), 4, 20)
+    net = models.language_model(len(vocabulary), cell=cell, units=48, dropout=0.0, dim=16, seed=0)
+    net.fit(x, y, epochs=40, batch_size=4, shuffle=False, verbose=0, optimizer=optimizers.Adam(0.01, clip_norm=1.0))
+    assert sample(net, vocabulary, FOX[:12], length=50, temperature=0) == FOX[:62]
+
+
+def test_samples(rng):
+    vocabulary = Vocabulary.of("abc\n")
+    net = models.language_model(len(vocabulary), units=8, seed=0)
+    one, other = (sample(net, vocabulary, "ab", length=60, seed=0) for _ in range(2))
+    assert one == other != sample(net, vocabulary, "ab", length=60, seed=1)
+    assert one.startswith("ab")
+    assert len(one) == 62
+    cold = sample(net, vocabulary, length=60, temperature=1e-3, seed=5)
+    assert cold == sample(net, vocabulary, length=60, temperature=0)
+
+
+def test_a_training_that_was_saved_goes_on_to_the_bit(tmp_path, rng):
+    x, y = rng.integers(9, size=(2, 12, 7))
+    make = lambda: models.language_model(9, units=6, dropout=0.5, dim=4, seed=0)  # noqa: E731
+    arguments = {"batch_size": 4, "shuffle": False, "verbose": 0}
+    whole = make()
+    whole.fit(x, y, epochs=4, optimizer=optimizers.Adam(0.01), **arguments)
+    net = make()
+    net.fit(x, y, epochs=2, optimizer=optimizers.Adam(0.01), **arguments)
+    net.notes["a"] = ["b", 1]
+    net.save(tmp_path / "net.npz", training=True)
+    again = fastdl.load(tmp_path / "net.npz")
+    assert again.notes == {"a": ["b", 1]}
+    again.fit(x, y, epochs=4, initial_epoch=2, optimizer=optimizers.Adam(0.01), **arguments)
+    assert (again.parameters == whole.parameters).all()
+
+
+def test_no_training_to_save(tmp_path):
+    net = Sequential([layers.Dense(2)], input_shape=3)
+    with pytest.raises(ValueError, match="training must be False for a network that has not been trained"):
+        net.save(tmp_path / "net.npz", training=True)
+    assert not list(tmp_path.iterdir())
+
+
+SMALL = ["--units", "12", "--batch-size", "4", "--window", "8", "--show", "20"]
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "text"
+    path.write_text(FOX * 20)
+    return path
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_train_and_sample(text, tmp_path, capsys):
+    saved, log = tmp_path / "lm.npz", tmp_path / "log"
+    command = ["train", "lm", "--text", str(text), *SMALL]
+    assert main([*command, "--epochs", "3", "--save", str(saved), "--log", str(log)]) == 0
+    printed = capsys.readouterr().out
+    assert "1 x lstm of 12:" in printed
+    assert "epoch 3/3  loss" in printed
+    assert "bits)" in printed
+    history = lines(log)
+    assert [h["epoch"] for h in history] == [1, 2, 3]
+    assert history[2]["val_loss"] < history[0]["val_loss"]
+    assert main(["sample", str(saved), "--prompt", "The", "--length", "30", "--seed", "0"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("The")
+    assert len(out) == 3 + 30 + 1
+
+
+def test_resumed_as_never_interrupted(text, tmp_path, capsys):
+    logs = [tmp_path / name for name in "abc"]
+    command = ["train", "lm", "--text", str(text), *SMALL, "--cell", "gru", "--layers", "2"]
+    assert main([*command, "--epochs", "4", "--save", str(tmp_path / "whole.npz"), "--log", str(logs[0])]) == 0
+    run = tmp_path / "run.npz"
+
+    class Stop(KeyboardInterrupt):
+        pass
+
+    # Stopped after its second epoch.
+    before = fastdl.Sequential.save
+    try:
+
+        def save(net, path, **options):
+            before(net, path, **options)
+            if net.notes["run"]["epochs"] == 2:
+                raise Stop
+
+        fastdl.Sequential.save = save
+        assert main([*command, "--epochs", "4", "--save", str(run)]) == 130
+    finally:
+        fastdl.Sequential.save = before
+    assert main(["train", "lm", "--resume", str(run), "--log", str(logs[1]), "--show", "5"]) == 0
+    whole, part = lines(logs[0]), lines(logs[1])
+    assert [h["epoch"] for h in part] == [3, 4]
+    assert [h["val_loss"] for h in part] == [h["val_loss"] for h in whole[2:]]
+    assert (fastdl.load(run).parameters == fastdl.load(tmp_path / "whole.npz").parameters).all()
+    for arguments, message in (
+        (["--units", "13"], "--units must be 12, as of"),
+        (["--epochs", "4"], "--epochs must be above the 4 that"),
+        (["--text", __file__, "--epochs", "9"], "--text must be the one that"),
+    ):
+        capsys.readouterr()
+        assert main(["train", "lm", "--resume", str(run), *arguments]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_words(text, tmp_path, capsys):
+    saved = tmp_path / "lm.npz"
+    command = ["train", "lm", "--text", str(text), "--words", "--vocabulary", "9", *SMALL]
+    assert main([*command, "--epochs", "1", "--save", str(saved)]) == 0
+    assert "perplexity" in capsys.readouterr().out
+    assert fastdl.load(saved).notes["vocabulary"][0] == "<unknown>"
+    assert len(fastdl.load(saved).notes["vocabulary"]) == 9
+    assert main(["sample", str(saved), "--prompt", "The quick", "--length", "5"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", "nowhere"], "No such file or directory"),
+        (["--bidirectional"], "--bidirectional makes no sense here"),
+        (["--window", "10000"], "the text must have at least 320001 tokens"),
+        (["--units", "0"], "--units must be at least 1; received 0"),
+        (["--dropout", "1"], "rate must be a finite number from 0.0 to 0.999"),
+        (["--clip", "0"], "clip_norm must be above 0; received 0"),
+        (["--vocabulary", "1"], "limit must be at least 2"),
+        (["--resume", "nowhere"], "No such file or directory"),
+    ],
+)
+def test_mistakes_of_train(text, arguments, message, capsys):
+    arguments = arguments if "--text" in arguments or "--resume" in arguments else ["--text", str(text), *arguments]
+    assert main(["train", "lm", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_mistakes_of_sample(tmp_path, capsys):
+    Sequential([layers.Dense(2)], input_shape=3).save(tmp_path / "net.npz")
+    for arguments, message in (
+        ([str(tmp_path / "net.npz")], "must be a language model"),
+        (["nowhere"], "No such file or directory"),
+    ):
+        assert main(["sample", *arguments]) == 2
+        assert message in capsys.readouterr().err
