@@ -127,7 +127,7 @@ SMALL = ["--units", "12", "--batch-size", "4", "--window", "8", "--show", "20"]
 @pytest.fixture
 def text(tmp_path):
     path = tmp_path / "text"
-    path.write_text(FOX * 20)
+    path.write_text(FOX * 60)
     return path
 
 
