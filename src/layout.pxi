@@ -94,14 +94,15 @@ cdef void dropout(const real* x, real* y, Py_ssize_t n, real rate, uint64_t seed
     cdef Py_ssize_t j
     cdef uint64_t bits = 0
     cdef uint64_t threshold = <uint64_t>(rate * 65536 + 0.5)
-    cdef real scale = <real>(65536. / (65536 - threshold))
+    cdef real factor[2]              # looked up, as a branch would be guessed wrong
+    factor[0], factor[1] = 0, <real>(65536. / (65536 - threshold))
     if threshold == 0:
         memcpy(y, x, n * sizeof(real))
         return
     for j in range(n):
         if j % 4 == 0:
             bits = scramble(seed + <uint64_t>j)
-        y[j] = x[j] * (scale if (bits & 0xFFFF) >= threshold else 0)
+        y[j] = x[j] * factor[(bits & 0xFFFF) >= threshold]
         bits >>= 16
 
 

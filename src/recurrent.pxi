@@ -382,7 +382,9 @@ cdef void recurrent_weight_gradient(const Recurrent* r, const Sequences* q, Py_s
         memset(gradients + r.bias, 0, r.columns * sizeof(real))
         for i in range(q.samples):
             sum_rows(q.gates + i * q.gates_sample, r.width, q.steps, r.columns, gradients + r.bias)
-    if start <= r.inputs + units + 1 < stop:
+    if start <= r.inputs + units and r.inputs + units + 1 < stop and r.cell != GRU_AFTER:
+        memcpy(gradients + r.state_bias, gradients + r.bias, r.columns * sizeof(real))
+    elif start <= r.inputs + units + 1 < stop:
         memset(gradients + r.state_bias, 0, r.columns * sizeof(real))
         for i in range(q.samples):
             if r.cell == GRU_AFTER:
