@@ -35,6 +35,13 @@ cdef void transpose_matrix(const Matrix* w, const real* parameters, real* transp
                   transposed + s * w.padded, w.segments * w.padded, w.length, w.columns)
 
 
+cdef inline Matrix part_of(const Matrix* w, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t column, Py_ssize_t columns) noexcept nogil:
+    cdef Matrix part = w[0]
+    part.offset += row * w.step + column
+    part.rows, part.columns, part.length, part.padded = rows, columns, rows, padded(rows)
+    return part
+
+
 cdef void lay_panels(const Matrix* w, const real* parameters, real* panels) noexcept nogil:
     # The columns that a tile takes at a time, side by side: a product with them reads memory from front to back.
     cdef Py_ssize_t vectors = padded(w.columns) // VEC_LANES, count = (vectors + 2) // 3, i, j, v, start, wide

@@ -55,6 +55,17 @@ cdef inline Py_ssize_t take(Job* job, work_items* items, Py_ssize_t total, int w
     return next_item(items, total, job.gathering.workers, worker)
 
 
+cdef inline Py_ssize_t take_group(Job* job, Py_ssize_t total, int worker, Py_ssize_t last) noexcept nogil:
+    # The next item of the first phase, after `last`, at first -1. A team's members take all of them, together.
+    if job.net.team != NULL:
+        return last + 1 if last + 1 < total else -1
+    return take(job, &job.items, total, worker)
+
+
+cdef inline bint leads(const Job* job, int worker) noexcept nogil:
+    return job.net.team == NULL or worker == 0
+
+
 cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
     # n samples from `position` of the order on, into the input tensor from batch row `row` on; or straight into the frame that
     # the first operation would put around them.
@@ -119,13 +130,16 @@ cdef void train_slot(Job* job, int worker, Py_ssize_t slot, Py_ssize_t position,
     cdef Py_ssize_t slots = slots_of(&job.net, batch)
     cdef Py_ssize_t outputs = outputs_of(job, position, batch)
     cdef Py_ssize_t group, row, n
-    memset(job.net.slots + slot * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
+    if leads(job, worker):
+        memset(job.net.slots + slot * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
     for group in range(groups * slot // slots, groups * (slot + 1) // slots):
         row = batch * group // groups
         n = batch * (group + 1) // groups - row
-        gather(job, worker, row, position + row, n)
+        if leads(job, worker):
+            gather(job, worker, row, position + row, n)
         forward_group(&job.net, worker, row, n, draw)
-        losses_of_group(job, worker, group, row, position + row, n, outputs)
+        if leads(job, worker):
+            losses_of_group(job, worker, group, row, position + row, n, outputs)
         backward_group(&job.net, worker, slot, row, n, draw)
 
 
@@ -178,10 +192,10 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
         transpose_weights(&job.net, worker)
         position = job.first + step * job.batch
         batch = job.batch if job.samples - position >= job.batch else job.samples - position
-        item = take(job, &job.items, slots_of(&job.net, batch), worker)
+        item = take_group(job, slots_of(&job.net, batch), worker, -1)
         while item >= 0:
             train_slot(job, worker, item, position, batch, scramble(job.seed + <uint64_t>position))
-            item = take(job, &job.items, slots_of(&job.net, batch), worker)
+            item = take_group(job, slots_of(&job.net, batch), worker, item)
         meet(&job.gathering, &job.slice_items)
         if worker == 0:
             for group in range(groups_of(&job.net, batch)):
@@ -202,16 +216,17 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
     cdef Py_ssize_t i, row, n
     cdef Py_ssize_t item
     lay_weights(&job.net, worker)
-    item = take(job, &job.items, groups, worker)
+    item = take_group(job, groups, worker, -1)
     while item >= 0:
         row = job.samples * item // groups
         n = job.samples * (item + 1) // groups - row
-        gather(job, worker, row, row, n)
+        if leads(job, worker):
+            gather(job, worker, row, row, n)
         forward_group(&job.net, worker, row, n, scramble(job.seed))
-        for i in range(n):
+        for i in range(n if leads(job, worker) else 0):
             channels_first(value_of(&job.net, job.net.count, worker, row, i), job.out + (row + i) * t.size,
                            job.out_channels, job.out_pixels)
-        item = take(job, &job.items, groups, worker)
+        item = take_group(job, groups, worker, item)
 
 
 cdef void backward_worker(void* context, int worker) noexcept nogil:
@@ -224,22 +239,23 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
     cdef Py_ssize_t slots = slots_of(&job.net, job.samples)
     cdef Py_ssize_t i, row, n, group, item
     transpose_weights(&job.net, worker)
-    item = take(job, &job.items, slots, worker)
+    item = take_group(job, slots, worker, -1)
     while item >= 0:
-        memset(job.net.slots + item * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
+        if leads(job, worker):
+            memset(job.net.slots + item * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
         for group in range(groups * item // slots, groups * (item + 1) // slots):
             row = job.samples * group // groups
             n = job.samples * (group + 1) // groups - row
-            for i in range(row, row + n):
+            for i in range(row, row + n if leads(job, worker) else row):
                 channels_last(job.x + i * last.size, last.gradient + i * last.stride, job.out_channels, job.out_pixels)
             backward_group(&job.net, worker, item, row, n, scramble(job.seed))
-            for i in range(row, row + n):
+            for i in range(row, row + n if leads(job, worker) else row):
                 if job.net.first:
                     copy_image(gradient_of(&job.net, 1, worker, i, 0) + frame_start(&job.net.op[0]), g.ow * g.c,
                                job.out + i * t.size, g.w * g.c, g.h, g.w * g.c)
                 else:
                     channels_first(t.gradient + i * t.stride, job.out + i * t.size, job.channels, job.pixels)
-        item = take(job, &job.items, slots, worker)
+        item = take_group(job, slots, worker, item)
     meet(&job.gathering, &job.slice_items)
     item = take(job, &job.slice_items, job.slice_count, worker)
     while item >= 0:

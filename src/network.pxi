@@ -66,6 +66,7 @@ cdef struct Network:
     real* states                # a row for each sample: what recurrent layers start with, and then end with; or NULL
     real* state_gradients
     Py_ssize_t state_stride
+    meeting* team               # of all workers, where there is one group that they take together; or NULL
     bint all_states             # of all recurrent layers, not only of stateful ones
 
 
@@ -180,17 +181,18 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
     # Dense and recurrent layers take the group at once; from one of them to the next, each sample goes alone and stays in
     # the cache.
     cdef int first = net.first, last, k
+    cdef bint leads = net.team == NULL or worker == 0       # a team's others help with recurrent layers alone
     cdef Py_ssize_t i
     while first < net.count:
         last = first
         while last < net.count and not takes_group(&net.op[last]):
             last += 1
-        for i in range(n):
+        for i in range(n if leads else 0):
             for k in range(first, last):
                 forward_one(net, k, worker, sample, i, draw)
-        if last < net.count and net.op[last].kind == DENSE:
+        if last < net.count and net.op[last].kind == DENSE and leads:
             dense_forward_group(net, last, worker, sample, n)
-        elif last < net.count:
+        elif last < net.count and net.op[last].kind == RECURRENT:
             recurrent_forward_group(net, last, worker, sample, n)
         first = last + 1
 
@@ -198,29 +200,26 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
 # Copies of the weights as products with several rows want them. Each worker makes its own: that is quicker than to fetch
 # the half that another core has done.
 
+cdef inline int members_of(const Network* net) noexcept nogil:
+    return net.team.workers if net.team != NULL else 1
+
+
 cdef void lay_weights(const Network* net, int worker) noexcept nogil:
-    cdef int k, i, direction
-    cdef const Matrix* w
+    cdef int k, direction
     for k in range(net.count):
         for direction in range(net.op[k].directions):
-            for i in range(3):
-                w = matrix_of(&net.op[k].cells[direction], i)
-                if w.panels != NULL:
-                    lay_panels(w, net.parameters, w.panels + worker * w.panels_stride)
+            lay_recurrent(&net.op[k].cells[direction], net.parameters, worker, members_of(net))
 
 
 cdef void transpose_weights(const Network* net, int worker) noexcept nogil:
-    cdef int k, i, direction
+    cdef int k, direction
     cdef const Matrix* w
     for k in range(net.count):
         w = &net.op[k].matrix
         if w.transposed != NULL and (net.has_transposed or net.tensor[k].steps > 3 or net.op[k].kind == CONVOLUTION):
             transpose_matrix(w, net.parameters, w.transposed + worker * w.transposed_stride)
         for direction in range(net.op[k].directions):
-            for i in range(3):
-                w = matrix_of(&net.op[k].cells[direction], i)
-                if w.transposed != NULL:
-                    lay_transposed_panels(w, net.parameters, w.transposed + worker * w.transposed_stride)
+            lay_transposed_recurrent(&net.op[k].cells[direction], net.parameters, worker, members_of(net))
 
 
 cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t i, uint64_t draw) noexcept nogil:
@@ -293,15 +292,16 @@ cdef void dense_backward_group(const Network* net, int k, int worker, Py_ssize_t
 cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
     # From the last tensor's gradient to every gradient that is needed.
     cdef int last = net.count, first, k
+    cdef bint leads = net.team == NULL or worker == 0
     cdef Py_ssize_t i
     while last > net.first and net.tensor[last].needs_gradient:
         first = last
         while first > net.first and not takes_group(&net.op[first - 1]) and net.tensor[first].needs_gradient:
             first -= 1
-        for i in range(n):
+        for i in range(n if leads else 0):
             for k in range(last - 1, first - 1, -1):
                 backward_one(net, k, worker, slot, sample, i, draw)
-        if first > 0 and net.op[first - 1].kind == DENSE and net.tensor[first].needs_gradient:
+        if first > 0 and net.op[first - 1].kind == DENSE and net.tensor[first].needs_gradient and leads:
             dense_backward_group(net, first - 1, worker, sample, n)
         elif first > 0 and net.op[first - 1].kind == RECURRENT and net.tensor[first].needs_gradient:
             recurrent_backward_group(net, first - 1, worker, sample, n)

@@ -45,6 +45,7 @@ cdef class Plan:
     cdef Py_ssize_t channels, pixels, out_channels, out_pixels
     cdef double work                        # multiply-adds of a forward pass, a sample
     cdef bint has_images, has_sequences
+    cdef double least_step                  # multiply-adds of a step of a recurrent layer, a sample; 0 where steps are too few for a team
     cdef int mode, workers
     cdef Py_ssize_t capacity
     cdef object memory, batch_lengths, _lock
@@ -73,7 +74,6 @@ cdef class Plan:
         for k, operation in enumerate(operations):
             self._describe_op(k, shape, operation)
             self.has_images = self.has_images or self.op[k].kind in (CONVOLUTION, MAX_POOL, MEAN_POOL, PAD, SHIFT)
-            self.has_sequences = self.has_sequences or self.op[k].kind == RECURRENT
             shape = tuple(operation["output_shape"])
             self._describe_tensor(k + 1, shape, self.op[k].rows > 0)
             if self.op[k].kind == MAX_POOL and k > 0 and self.op[k - 1].activation == RELU:
@@ -131,6 +131,7 @@ cdef class Plan:
         cdef Op* op = &self.op[k]
         cdef Recurrent* r
         cdef int direction
+        cdef double step
         cdef Py_ssize_t offset = op.offset
         op.directions, op.sequences, op.adds = operation["directions"], operation["sequences"], operation["adds"]
         op.stateful = operation["stateful"]
@@ -144,6 +145,9 @@ cdef class Plan:
             offset = r.state_bias + r.columns
             op.rows, op.columns = op.rows + r.inputs + r.units + 2, r.columns
             self.work += <double>(r.inputs + r.units) * r.columns * self.tensor[k].steps
+            step = <double>r.units * r.columns if self.tensor[k].steps > 3 else 0
+            self.least_step = min(self.least_step, step) if self.has_sequences else step
+            self.has_sequences = True
 
     cdef _slice(self):
         # Slices of about 16,000 weights, whole rows. Those of a sum over time as well as samples are larger, as each of them
@@ -238,7 +242,7 @@ cdef class Plan:
         for i in range(3):
             w = matrix_of(&self.op[k].cells[direction], i)
             wanted = w.columns and (self.tensor[k].steps > 3 or (i > 0 and self.net.has_transposed))
-            w.panels_stride, w.transposed_stride = w.rows * padded(w.columns) + VEC_LANES, w.columns * w.padded + VEC_LANES
+            w.panels_stride, w.transposed_stride = w.rows * (padded(w.columns) + 4 * VEC_LANES), w.columns * w.padded + VEC_LANES
             w.panels = self._reserve(workers * w.panels_stride) if wanted else NULL
             wanted = wanted and mode != INFERENCE and (i > 0 or self.tensor[k].needs_gradient)
             w.transposed = self._reserve(workers * w.transposed_stride) if wanted else NULL
@@ -291,7 +295,8 @@ cdef class Plan:
         if work < SMALL_WORK:
             threads = 1
         self._choose_group(batch)
-        threads = <int>max(1, min(threads, groups_of(&self.net, batch), MAX_WORKERS))
+        team = self.has_sequences and groups_of(&self.net, batch) == 1 and batch * self.least_step >= SHARED_STEP
+        threads = <int>max(1, min(threads, MAX_WORKERS if team else groups_of(&self.net, batch), MAX_WORKERS))
         if self.has_sequences and self.net.has_transposed != (batch >= 4):
             self.memory = None
         self.net.has_transposed = batch >= 4
@@ -306,6 +311,7 @@ cdef class Plan:
         job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
         self._frame(job)
         meeting_open(&job.gathering, threads)
+        job.net.team = &job.gathering if team and threads > 1 else NULL
 
     def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False, lengths=None, states=None):
         """The last tensor for each sample, as a flat vector; with `logits`, without a last softmax.

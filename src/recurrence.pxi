@@ -41,6 +41,7 @@ cdef class Recurrence:
 
     cdef Sequences _sequences(self, const real[:, :, ::1] x, real[:, :, ::1] h, real[:, :, ::1] c, real[:, :, ::1] gates):
         cdef Sequences q = self.sequences
+        q.members = 1
         q.samples, q.steps = x.shape[0], x.shape[1]
         q.x, q.x_sample = &x[0, 0, 0], q.steps * self.layer.inputs
         q.gates, q.gates_sample = &gates[0, 0, 0], q.steps * self.layer.width

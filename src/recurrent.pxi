@@ -15,6 +15,9 @@
 # product of all steps is one product; what the state adds is one product a step over the group's samples, after which
 # the gates, while in the cache, become the next state. Going back, `gates` turn into the gradient with respect to p, and
 # the weights' gradients wait for the whole batch.
+#
+# Where there is one group alone, and a step is work enough, all workers are a team that takes it together: each has a share
+# of the steps in the products that are over all of them, and a share of the units in every step.
 
 cdef enum Cell:
     RNN, LSTM, GRU_BEFORE, GRU_AFTER
@@ -61,6 +64,8 @@ cdef struct Sequences:
     real* start                     # scratch: as wide as U
     const real* zeros
     int* nonzero
+    meeting* team                   # or NULL
+    int member, members
 
 
 cdef void describe_matrix(Matrix* w, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t step) noexcept nogil:
@@ -93,23 +98,23 @@ cdef inline vec tanh_slope(vec y) noexcept nogil:
     return (vec_set1(1) - y) * (vec_set1(1) + y)
 
 
-cdef inline void rnn_cell(const int activation, const real* gates, real* h, Py_ssize_t units) noexcept nogil:
+cdef inline void rnn_cell(const int activation, const real* gates, real* h, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j
-    for j from 0 <= j < units by VEC_LANES:
-        store_lanes(h + j, activate_vector(activation, vec_load(gates + j)), units - j)
+    for j from first <= j < last by VEC_LANES:
+        store_lanes(h + j, activate_vector(activation, vec_load(gates + j)), last - j)
 
 
-cdef inline void rnn_cell_backward(const int activation, const real* h, const real* dy, real* dh, real* dgates, Py_ssize_t units) noexcept nogil:
+cdef inline void rnn_cell_backward(const int activation, const real* h, const real* dy, real* dh, real* dgates, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j
-    for j from 0 <= j < units by VEC_LANES:
-        store_lanes(dgates + j, activation_derivative(activation, vec_load(dh + j) + vec_load(dy + j), vec_load(h + j)), units - j)
+    for j from first <= j < last by VEC_LANES:
+        store_lanes(dgates + j, activation_derivative(activation, vec_load(dh + j) + vec_load(dy + j), vec_load(h + j)), last - j)
 
 
-cdef void lstm_cell(real* gates, const real* c_before, real* c, real* h, Py_ssize_t units) noexcept nogil:
+cdef void lstm_cell(real* gates, const real* c_before, real* c, real* h, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j, left
     cdef vec i, f, g, o, cell
-    for j from 0 <= j < units by VEC_LANES:
-        left = units - j
+    for j from first <= j < last by VEC_LANES:
+        left = last - j
         i = vec_sigmoid(vec_load(gates + j))
         f = vec_sigmoid(vec_load(gates + units + j))
         g = vec_tanh(vec_load(gates + 2 * units + j))
@@ -124,12 +129,12 @@ cdef void lstm_cell(real* gates, const real* c_before, real* c, real* h, Py_ssiz
 
 
 cdef void lstm_cell_backward(real* gates, const real* c_before, const real* c, const real* dy, const real* dh, real* dc,
-                             Py_ssize_t units) noexcept nogil:
+                             Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # dc comes in as what the next step asks of c, and goes out as what this one asks of c_before.
     cdef Py_ssize_t j, left
     cdef vec i, f, g, o, shown, d, wanted
-    for j from 0 <= j < units by VEC_LANES:
-        left = units - j
+    for j from first <= j < last by VEC_LANES:
+        left = last - j
         i, f = vec_load(gates + j), vec_load(gates + units + j)
         g, o = vec_load(gates + 2 * units + j), vec_load(gates + 3 * units + j)
         shown, d = vec_tanh(vec_load(c + j)), vec_load(dh + j) + vec_load(dy + j)
@@ -141,34 +146,34 @@ cdef void lstm_cell_backward(real* gates, const real* c_before, const real* c, c
         store_lanes(dc + j, wanted * f, left)
 
 
-cdef void gru_reset(real* gates, const real* h_before, Py_ssize_t units) noexcept nogil:
+cdef void gru_reset(real* gates, const real* h_before, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # r and z become gates; r h is kept with them.
     cdef Py_ssize_t j, left
     cdef vec r
-    for j from 0 <= j < units by VEC_LANES:
-        left = units - j
+    for j from first <= j < last by VEC_LANES:
+        left = last - j
         r = vec_sigmoid(vec_load(gates + j))
         store_lanes(gates + units + j, vec_sigmoid(vec_load(gates + units + j)), left)
         store_lanes(gates + 3 * units + j, r * vec_load(h_before + j), left)
         store_lanes(gates + j, r, left)
 
 
-cdef void gru_mix(real* gates, const real* h_before, real* h, Py_ssize_t units) noexcept nogil:
+cdef void gru_mix(real* gates, const real* h_before, real* h, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j, left
     cdef vec n, before
-    for j from 0 <= j < units by VEC_LANES:
-        left = units - j
+    for j from first <= j < last by VEC_LANES:
+        left = last - j
         n, before = vec_tanh(vec_load(gates + 2 * units + j)), vec_load(h_before + j)
         store_lanes(gates + 2 * units + j, n, left)
         store_lanes(h + j, before + vec_load(gates + units + j) * (n - before), left)
 
 
-cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units) noexcept nogil:
+cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # The gradients of z and n; dh becomes what goes straight to h_before.
     cdef Py_ssize_t j, left
     cdef vec z, n, d
-    for j from 0 <= j < units by VEC_LANES:
-        left = units - j
+    for j from first <= j < last by VEC_LANES:
+        left = last - j
         z, n = vec_load(gates + units + j), vec_load(gates + 2 * units + j)
         d = vec_load(dh + j) + vec_load(dy + j)
         store_lanes(gates + units + j, d * (n - vec_load(h_before + j)) * sigmoid_slope(z), left)
@@ -176,23 +181,23 @@ cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, re
         store_lanes(dh + j, d - d * z, left)
 
 
-cdef void gru_reset_backward(real* gates, const real* h_before, const real* dkept, real* dh, Py_ssize_t units) noexcept nogil:
+cdef void gru_reset_backward(real* gates, const real* h_before, const real* dkept, real* dh, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # The gradient of r, and what r h lets through to h_before. r h stands with the gates once more.
     cdef Py_ssize_t j, left
     cdef vec r, d, before
-    for j from 0 <= j < units by VEC_LANES:
-        left = units - j
+    for j from first <= j < last by VEC_LANES:
+        left = last - j
         r, d, before = vec_load(gates + j), vec_load(dkept + j), vec_load(h_before + j)
         store_lanes(gates + 3 * units + j, r * before, left)
         store_lanes(gates + j, d * before * sigmoid_slope(r), left)
         store_lanes(dh + j, vec_load(dh + j) + d * r, left)
 
 
-cdef void gru_after_cell(real* gates, const real* h_before, real* h, Py_ssize_t units) noexcept nogil:
+cdef void gru_after_cell(real* gates, const real* h_before, real* h, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j, left
     cdef vec r, z, n
-    for j from 0 <= j < units by VEC_LANES:
-        left = units - j
+    for j from first <= j < last by VEC_LANES:
+        left = last - j
         r, z = vec_sigmoid(vec_load(gates + j)), vec_sigmoid(vec_load(gates + units + j))
         n = vec_tanh(vec_load(gates + 2 * units + j) + r * vec_load(gates + 3 * units + j))
         store_lanes(gates + j, r, left)
@@ -201,11 +206,11 @@ cdef void gru_after_cell(real* gates, const real* h_before, real* h, Py_ssize_t 
         store_lanes(h + j, n + z * (vec_load(h_before + j) - n), left)
 
 
-cdef void gru_after_cell_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units) noexcept nogil:
+cdef void gru_after_cell_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j, left
     cdef vec r, z, n, d, dn
-    for j from 0 <= j < units by VEC_LANES:
-        left = units - j
+    for j from first <= j < last by VEC_LANES:
+        left = last - j
         r, z, n = vec_load(gates + j), vec_load(gates + units + j), vec_load(gates + 2 * units + j)
         d = vec_load(dh + j) + vec_load(dy + j)
         dn = (d - d * z) * tanh_slope(n)
@@ -243,6 +248,86 @@ cdef void rows_product_back(const Matrix* w, const real* p, int worker, const re
             add_slice(dx + i * dx_step, spare, w.rows)
 
 
+cdef inline Py_ssize_t share(Py_ssize_t n, Py_ssize_t unit, int member, int members) noexcept nogil:
+    # Where a member's share of n begins, in whole units; the last one's ends where the next would begin.
+    return min(n, (n + unit - 1) // unit * member // members * unit)
+
+
+cdef inline void gather_team(const Sequences* q) noexcept nogil:
+    if q.team != NULL:
+        meet(q.team, NULL)
+
+
+cdef void lay_state_panels(const Recurrent* r, const Matrix* w, const real* p, int member, int members, real* panels) noexcept nogil:
+    # Of a member's units, gate by gate.
+    cdef Py_ssize_t first = share(r.units, VEC_LANES, member, members), count = share(r.units, VEC_LANES, member + 1, members) - first, gate
+    cdef Matrix part
+    for gate in range(w.columns // r.units):
+        part = part_of(w, 0, w.rows, gate * r.units + first, count)
+        lay_panels(&part, p, panels + gate * w.rows * padded(count))
+
+
+cdef void lay_recurrent(const Recurrent* r, const real* p, int worker, int members) noexcept nogil:
+    # Copies of the weights as the steps going forward want them; a team has more than one member.
+    lay_panels_of(&r.u, p, worker)
+    if members == 1:
+        lay_panels_of(&r.w, p, worker)
+        lay_panels_of(&r.v, p, worker)
+    else:
+        lay_state_panels(r, &r.w, p, worker, members, r.w.panels + worker * r.w.panels_stride)
+        lay_state_panels(r, &r.v, p, worker, members, r.v.panels + worker * r.v.panels_stride)
+
+
+cdef inline void lay_panels_of(const Matrix* w, const real* p, int worker) noexcept nogil:
+    if w.panels != NULL:
+        lay_panels(w, p, w.panels + worker * w.panels_stride)
+
+
+cdef void lay_transposed_recurrent(const Recurrent* r, const real* p, int worker, int members) noexcept nogil:
+    # And those going back.
+    cdef int member = worker if members > 1 else 0
+    cdef Py_ssize_t first = share(r.units, VEC_LANES, member, members), count = share(r.units, VEC_LANES, member + 1, members) - first
+    cdef Matrix part
+    if r.u.transposed != NULL:
+        lay_transposed_panels(&r.u, p, r.u.transposed + worker * r.u.transposed_stride)
+    if r.w.transposed != NULL:
+        part = part_of(&r.w, first, count, 0, r.w.columns)
+        lay_transposed_panels(&part, p, r.w.transposed + worker * r.w.transposed_stride)
+    if r.v.transposed != NULL:
+        part = part_of(&r.v, first, count, 0, r.v.columns)
+        lay_transposed_panels(&part, p, r.v.transposed + worker * r.v.transposed_stride)
+
+
+cdef void state_product(const Recurrent* r, const Matrix* w, const real* p, int worker, const Sequences* q, const real* init,
+                        Py_ssize_t init_step, const real* x, Py_ssize_t x_step, real* y) noexcept nogil:
+    # y = init + x W for each sample, of this member's units.
+    cdef Py_ssize_t gate, first, count
+    if q.team == NULL:
+        rows_product(w, p, worker, init, init_step, x, x_step, y, q.gates_sample, q.samples, q.nonzero)
+        return
+    first = share(r.units, VEC_LANES, q.member, q.members)
+    count = share(r.units, VEC_LANES, q.member + 1, q.members) - first
+    if count:
+        for gate in range(w.columns // r.units):
+            multiply_panels(w.panels + worker * w.panels_stride + gate * w.rows * padded(count), w.rows, init + gate * r.units + first,
+                            init_step, x, x_step, y + gate * r.units + first, q.gates_sample, q.samples, count)
+
+
+cdef void state_product_back(const Recurrent* r, const Matrix* w, const real* p, int worker, const Sequences* q, const real* init,
+                             const real* dy, real* dx) noexcept nogil:
+    # dx = dy W^T for each sample, or dx + dy W^T where there is no init, of this member's units.
+    cdef Py_ssize_t first, count
+    if q.team == NULL:
+        rows_product_back(w, p, worker, init, dy, q.gates_sample, dx, q.d_sample, q.samples, q.spare)
+        return
+    first = share(r.units, VEC_LANES, q.member, q.members)
+    count = share(r.units, VEC_LANES, q.member + 1, q.members) - first
+    dx += first
+    if count:
+        multiply_panels(w.transposed + worker * w.transposed_stride, w.columns, init if init != NULL else dx, 0 if init != NULL else q.d_sample,
+                        dy, q.gates_sample, dx, q.d_sample, q.samples, count)
+
+
 cdef inline Py_ssize_t slot_before(const Recurrent* r, Py_ssize_t t) noexcept nogil:
     # h and c before step t; those after it are in the other of the slots t and t + 1.
     return t + 1 if r.reverse else t
@@ -254,112 +339,128 @@ cdef inline bint is_over(const Sequences* q, Py_ssize_t i, Py_ssize_t t) noexcep
 
 cdef void recurrent_step(const Recurrent* r, const real* p, int worker, const Sequences* q, Py_ssize_t t) noexcept nogil:
     cdef Py_ssize_t i, units = r.units, before = slot_before(r, t), after = 2 * t + 1 - before
+    cdef Py_ssize_t first = share(units, VEC_LANES, q.member, q.members), last = share(units, VEC_LANES, q.member + 1, q.members)
     cdef real* gates = q.gates + t * r.width
     cdef const real* h = q.h + before * units
     cdef real* h_after = q.h + after * units
-    rows_product(&r.w, p, worker, gates, q.gates_sample, h, q.h_sample, gates, q.gates_sample, q.samples, q.nonzero)
+    state_product(r, &r.w, p, worker, q, gates, q.gates_sample, h, q.h_sample, gates)
     if r.cell == GRU_AFTER:
-        rows_product(&r.v, p, worker, p + r.state_bias + 2 * units, 0, h, q.h_sample, gates + 3 * units, q.gates_sample, q.samples, q.nonzero)
+        state_product(r, &r.v, p, worker, q, p + r.state_bias + 2 * units, 0, h, q.h_sample, gates + 3 * units)
     elif r.cell == GRU_BEFORE:
         for i in range(q.samples):
-            gru_reset(gates + i * q.gates_sample, h + i * q.h_sample, units)
-        rows_product(&r.v, p, worker, gates + 2 * units, q.gates_sample, gates + 3 * units, q.gates_sample, gates + 2 * units,
-                     q.gates_sample, q.samples, q.nonzero)
+            gru_reset(gates + i * q.gates_sample, h + i * q.h_sample, units, first, last)
+        gather_team(q)
+        state_product(r, &r.v, p, worker, q, gates + 2 * units, q.gates_sample, gates + 3 * units, q.gates_sample, gates + 2 * units)
     for i in range(q.samples):
         if is_over(q, i, t):
-            memcpy(h_after, h, units * sizeof(real))
+            memcpy(h_after + first, h + first, (last - first) * sizeof(real))
             if r.cell == LSTM:
-                memcpy(q.c + i * q.h_sample + after * units, q.c + i * q.h_sample + before * units, units * sizeof(real))
+                memcpy(q.c + i * q.h_sample + after * units + first, q.c + i * q.h_sample + before * units + first, (last - first) * sizeof(real))
         elif r.cell == LSTM:
-            lstm_cell(gates, q.c + i * q.h_sample + before * units, q.c + i * q.h_sample + after * units, h_after, units)
+            lstm_cell(gates, q.c + i * q.h_sample + before * units, q.c + i * q.h_sample + after * units, h_after, units, first, last)
         elif r.cell == GRU_AFTER:
-            gru_after_cell(gates, h, h_after, units)
+            gru_after_cell(gates, h, h_after, units, first, last)
         elif r.cell == GRU_BEFORE:
-            gru_mix(gates, h, h_after, units)
+            gru_mix(gates, h, h_after, units, first, last)
         elif r.activation == TANH:
-            rnn_cell(TANH, gates, h_after, units)
+            rnn_cell(TANH, gates, h_after, units, first, last)
         elif r.activation == SIGMOID:
-            rnn_cell(SIGMOID, gates, h_after, units)
+            rnn_cell(SIGMOID, gates, h_after, units, first, last)
         elif r.activation == RELU:
-            rnn_cell(RELU, gates, h_after, units)
+            rnn_cell(RELU, gates, h_after, units, first, last)
         else:
-            rnn_cell(IDENTITY, gates, h_after, units)
+            rnn_cell(IDENTITY, gates, h_after, units, first, last)
         gates += q.gates_sample
         h += q.h_sample
         h_after += q.h_sample
+    gather_team(q)
 
 
 cdef void recurrent_forward(const Recurrent* r, const real* p, int worker, const Sequences* q) noexcept nogil:
     # The state before the first step is there already.
-    cdef Py_ssize_t i, s
+    cdef Py_ssize_t i, s, first = share(q.steps, 1, q.member, q.members), last = share(q.steps, 1, q.member + 1, q.members)
     for i in range(r.columns):
         q.start[i] = p[r.bias + i] + (p[r.state_bias + i] if r.cell != GRU_AFTER or i < 2 * r.units else 0)
+    gather_team(q)
     for i in range(q.samples):
-        rows_product(&r.u, p, worker, q.start, 0, q.x + i * q.x_sample, r.inputs, q.gates + i * q.gates_sample, r.width, q.steps, q.nonzero)
+        rows_product(&r.u, p, worker, q.start, 0, q.x + i * q.x_sample + first * r.inputs, r.inputs,
+                     q.gates + i * q.gates_sample + first * r.width, r.width, last - first, q.nonzero)
+    gather_team(q)
     for s in range(q.steps):
         recurrent_step(r, p, worker, q, q.steps - 1 - s if r.reverse else s)
 
 
-cdef void recurrent_step_back(const Recurrent* r, const real* p, int worker, const Sequences* q, Py_ssize_t t) noexcept nogil:
-    cdef Py_ssize_t i, j, units = r.units, before = slot_before(r, t), after = 2 * t + 1 - before
-    cdef real* gates
-    cdef real* dh
-    cdef const real* h
-    cdef const real* dy
-    for i in range(q.samples):
-        gates, h, dh = q.gates + i * q.gates_sample + t * r.width, q.h + i * q.h_sample, q.dh + i * q.d_sample
-        dy = q.dy + i * q.dy_sample + t * q.dy_step if q.dy != NULL and not is_over(q, i, t) else q.zeros
-        if q.whole != NULL:
-            for j in range(units):
-                q.whole[(i * (q.steps + 1) + after) * units + j] = dh[j] + dy[j]
-        if is_over(q, i, t):
-            memset(gates, 0, r.width * sizeof(real))
-            continue
-        if r.cell == LSTM:
-            lstm_cell_backward(gates, q.c + i * q.h_sample + before * units, q.c + i * q.h_sample + after * units, dy, dh,
-                               q.dc + i * q.d_sample, units)
-        elif r.cell == GRU_AFTER:
-            gru_after_cell_backward(gates, h + before * units, dy, dh, units)
-        elif r.cell == GRU_BEFORE:
-            gru_mix_backward(gates, h + before * units, dy, dh, units)
-        elif q.slopes != NULL:
-            for j in range(units):
-                gates[j] = (dh[j] + dy[j]) * q.slopes[(i * q.steps + t) * units + j]
-        elif r.activation == TANH:
-            rnn_cell_backward(TANH, h + after * units, dy, dh, gates, units)
-        elif r.activation == SIGMOID:
-            rnn_cell_backward(SIGMOID, h + after * units, dy, dh, gates, units)
-        elif r.activation == RELU:
-            rnn_cell_backward(RELU, h + after * units, dy, dh, gates, units)
-        else:
-            rnn_cell_backward(IDENTITY, h + after * units, dy, dh, gates, units)
-        if r.cell == RNN or r.cell == LSTM:
-            memset(dh, 0, units * sizeof(real))
-    gates = q.gates + t * r.width
-    if r.cell == GRU_AFTER:
-        rows_product_back(&r.v, p, worker, NULL, gates + 3 * units, q.gates_sample, q.dh, q.d_sample, q.samples, q.spare)
+cdef void cells_back(const Recurrent* r, const Sequences* q, Py_ssize_t t, Py_ssize_t i, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    # Sample i's gates become gradients, and dh what goes straight to the state before: past its end, where its state stays, all of it.
+    cdef Py_ssize_t j, units = r.units, before = slot_before(r, t), after = 2 * t + 1 - before
+    cdef real* gates = q.gates + i * q.gates_sample + t * r.width
+    cdef real* dh = q.dh + i * q.d_sample
+    cdef const real* h = q.h + i * q.h_sample
+    cdef const real* dy = q.dy + i * q.dy_sample + t * q.dy_step if q.dy != NULL and not is_over(q, i, t) else q.zeros
+    if q.whole != NULL:
+        for j in range(units):
+            q.whole[(i * (q.steps + 1) + after) * units + j] = dh[j] + dy[j]
+    if is_over(q, i, t):
+        for j in range(r.width // units):
+            memset(gates + j * units + first, 0, (last - first) * sizeof(real))
+        return
+    if r.cell == LSTM:
+        lstm_cell_backward(gates, q.c + i * q.h_sample + before * units, q.c + i * q.h_sample + after * units, dy, dh,
+                           q.dc + i * q.d_sample, units, first, last)
+    elif r.cell == GRU_AFTER:
+        gru_after_cell_backward(gates, h + before * units, dy, dh, units, first, last)
     elif r.cell == GRU_BEFORE:
-        rows_product_back(&r.v, p, worker, q.zeros, gates + 2 * units, q.gates_sample, q.spare, q.d_sample, q.samples, NULL)
+        gru_mix_backward(gates, h + before * units, dy, dh, units, first, last)
+    elif q.slopes != NULL:
+        for j in range(units):
+            gates[j] = (dh[j] + dy[j]) * q.slopes[(i * q.steps + t) * units + j]
+    elif r.activation == TANH:
+        rnn_cell_backward(TANH, h + after * units, dy, dh, gates, units, first, last)
+    elif r.activation == SIGMOID:
+        rnn_cell_backward(SIGMOID, h + after * units, dy, dh, gates, units, first, last)
+    elif r.activation == RELU:
+        rnn_cell_backward(RELU, h + after * units, dy, dh, gates, units, first, last)
+    else:
+        rnn_cell_backward(IDENTITY, h + after * units, dy, dh, gates, units, first, last)
+    if r.cell == RNN or r.cell == LSTM:
+        memset(dh + first, 0, (last - first) * sizeof(real))
+
+
+cdef void recurrent_step_back(const Recurrent* r, const real* p, int worker, const Sequences* q, Py_ssize_t t) noexcept nogil:
+    cdef Py_ssize_t i, units = r.units
+    cdef Py_ssize_t first = share(units, VEC_LANES, q.member, q.members), last = share(units, VEC_LANES, q.member + 1, q.members)
+    cdef real* gates = q.gates + t * r.width
+    for i in range(q.samples):
+        cells_back(r, q, t, i, first, last)
+    gather_team(q)
+    if r.cell == GRU_AFTER:
+        state_product_back(r, &r.v, p, worker, q, NULL, gates + 3 * units, q.dh)
+    elif r.cell == GRU_BEFORE:
+        state_product_back(r, &r.v, p, worker, q, q.zeros, gates + 2 * units, q.spare)
         for i in range(q.samples):
-            gru_reset_backward(gates + i * q.gates_sample, q.h + i * q.h_sample + before * units, q.spare + i * q.d_sample,
-                               q.dh + i * q.d_sample, units)
-    rows_product_back(&r.w, p, worker, NULL, gates, q.gates_sample, q.dh, q.d_sample, q.samples, q.spare)
+            gru_reset_backward(gates + i * q.gates_sample, q.h + i * q.h_sample + slot_before(r, t) * units, q.spare + i * q.d_sample,
+                               q.dh + i * q.d_sample, units, first, last)
+        gather_team(q)
+    state_product_back(r, &r.w, p, worker, q, NULL, gates, q.dh)
 
 
 cdef void recurrent_backward(const Recurrent* r, const real* p, int worker, const Sequences* q) noexcept nogil:
-    cdef Py_ssize_t i, s
+    cdef Py_ssize_t i, s, first = share(q.steps, 1, q.member, q.members), last = share(q.steps, 1, q.member + 1, q.members)
     cdef const real* init = q.zeros
     if q.adds:
         init = NULL
+    gather_team(q)
     for s in range(q.steps):
         recurrent_step_back(r, p, worker, q, s if r.reverse else q.steps - 1 - s)
     if q.whole != NULL:
         for i in range(q.samples):
             memcpy(q.whole + (i * (q.steps + 1) + (q.steps if r.reverse else 0)) * r.units, q.dh + i * q.d_sample, r.units * sizeof(real))
+    gather_team(q)
     if q.dx != NULL:
         for i in range(q.samples):
-            rows_product_back(&r.u, p, worker, init, q.gates + i * q.gates_sample, r.width,
-                              q.dx + i * q.dx_sample, r.inputs, q.steps, q.spare)
+            rows_product_back(&r.u, p, worker, init, q.gates + i * q.gates_sample + first * r.width, r.width,
+                              q.dx + i * q.dx_sample + first * r.inputs, r.inputs, last - first, q.spare)
+    gather_team(q)
 
 
 cdef void recurrent_weight_gradient(const Recurrent* r, const Sequences* q, Py_ssize_t start, Py_ssize_t stop, real* gradients,

@@ -1,22 +1,27 @@
 # Recurrent layers in a network: a group's samples through one direction or two, and the batch's gradients.
 
 cdef Sequences sequences_of(const Network* net, int k, int direction, int worker, Py_ssize_t sample, Py_ssize_t n) noexcept nogil:
+    # Of a team all members work on the memory of the first.
+    cdef int first = 0 if net.team != NULL else worker
     cdef const Op* op = &net.op[k]
     cdef const Recurrent* r = &op.cells[direction]
     cdef const Tensor* source = &net.tensor[k]
-    cdef Py_ssize_t row = row_of(net, &net.tensor[k + 1], worker, sample, 0)
+    cdef Py_ssize_t row = row_of(net, &net.tensor[k + 1], first, sample, 0)
     cdef Sequences q
     memset(&q, 0, sizeof(Sequences))
     q.samples, q.steps = n, source.steps
     q.lengths = net.lengths + sample if net.lengths != NULL else NULL
-    q.x, q.x_sample = value_of(net, k, worker, sample, 0), source.stride
+    q.x, q.x_sample = value_of(net, k, first, sample, 0), source.stride
     q.gates, q.gates_sample = r.gates + row * r.gates_sample, r.gates_sample
     q.h, q.c, q.h_sample = r.h + row * r.h_sample, r.c + row * r.h_sample if r.c != NULL else NULL, r.h_sample
     q.d_sample = padded(max(r.units, r.inputs))
-    q.dh = net.fields + worker * net.fields_stride
+    q.dh = net.fields + first * net.fields_stride
     q.dc = q.dh + net.group * q.d_sample
     q.spare = q.dc + net.group * q.d_sample
-    q.start = q.spare + net.group * q.d_sample
+    q.start = net.fields + worker * net.fields_stride + 3 * net.group * q.d_sample
+    q.team, q.member, q.members = net.team, 0, 1
+    if net.team != NULL:
+        q.member, q.members = worker, net.team.workers
     q.zeros, q.nonzero = net.zeros, net.nonzero + worker * net.nonzero_stride
     return q
 
@@ -82,9 +87,12 @@ cdef void recurrent_forward_group(const Network* net, int k, int worker, Py_ssiz
         q = sequences_of(net, k, direction, worker, sample, n)
         first = (q.steps if r.reverse else 0) * r.units
         last = q.steps * r.units - first
-        for i in range(n):
-            take_state(r, row_of_states(net, op, net.states, sample + i), q.h + i * q.h_sample + first, q.c + i * q.h_sample + first)
+        if q.member == 0:
+            for i in range(n):
+                take_state(r, row_of_states(net, op, net.states, sample + i), q.h + i * q.h_sample + first, q.c + i * q.h_sample + first)
         recurrent_forward(r, net.parameters, worker, &q)
+        if q.member > 0:
+            continue
         for i in range(n):
             states = row_of_states(net, op, net.states, sample + i)
             if states != NULL:
@@ -97,7 +105,8 @@ cdef void recurrent_backward_group(const Network* net, int k, int worker, Py_ssi
     cdef const Op* op = &net.op[k]
     cdef const Tensor* target = &net.tensor[k + 1]
     cdef const Recurrent* r
-    cdef real* dy = gradient_of(net, k + 1, worker, sample, 0)
+    cdef int memory = 0 if net.team != NULL else worker
+    cdef real* dy = gradient_of(net, k + 1, memory, sample, 0)
     cdef Sequences q
     cdef Py_ssize_t i
     cdef real* states
@@ -105,14 +114,17 @@ cdef void recurrent_backward_group(const Network* net, int k, int worker, Py_ssi
     for direction in range(op.directions):
         r = &op.cells[direction]
         q = sequences_of(net, k, direction, worker, sample, n)
-        for i in range(n):
-            take_state(r, row_of_states(net, op, net.state_gradients, sample + i), q.dh + i * q.d_sample, q.dc + i * q.d_sample)
-            if not op.sequences:
-                add_slice(q.dh + i * q.d_sample, dy + i * target.stride + (0 if op.adds else direction * r.units), r.units)
+        if q.member == 0:
+            for i in range(n):
+                take_state(r, row_of_states(net, op, net.state_gradients, sample + i), q.dh + i * q.d_sample, q.dc + i * q.d_sample)
+                if not op.sequences:
+                    add_slice(q.dh + i * q.d_sample, dy + i * target.stride + (0 if op.adds else direction * r.units), r.units)
         if op.sequences:
             q.dy, q.dy_sample, q.dy_step = dy + (0 if op.adds else direction * r.units), target.stride, target.size // target.steps
-        q.dx, q.dx_sample, q.adds = gradient_of(net, k, worker, sample, 0), net.tensor[k].stride, direction > 0
+        q.dx, q.dx_sample, q.adds = gradient_of(net, k, memory, sample, 0), net.tensor[k].stride, direction > 0
         recurrent_backward(r, net.parameters, worker, &q)
+        if q.member > 0:
+            continue
         for i in range(n):
             states = row_of_states(net, op, net.state_gradients, sample + i)
             if states != NULL:

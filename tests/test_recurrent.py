@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastdl
-from fastdl import Sequential, gradient_check, layers, losses, optimizers
+from fastdl import Sequential, gradient_check, layers, losses, models, optimizers
 
 CELLS = {
     "rnn tanh": ("rnn", "tanh", lambda units, **o: layers.RNN(units, **o)),
@@ -246,6 +246,42 @@ def test_any_number_of_threads_to_the_bit(threads, rng):
         results.append((net.parameters.copy(), history.history["loss"], net.predict(x)))
     for one, other in zip(*results, strict=True):
         assert np.array_equal(one, other)
+
+
+@cells
+@pytest.mark.parametrize("samples", [1, 3, 8])
+@pytest.mark.parametrize("merge", [None, "sum"])
+def test_a_team_to_the_bit(cell, samples, merge, rng):
+    """One group, which all threads take together: few units, which one of them takes alone, and many."""
+    for steps, features, units in ((300, 40, 70), (30, 24, 330)):
+        layer = cell[2](units, return_sequences=True, recurrent_initializer="uniform")
+        layer = built(layers.Bidirectional(layer, merge) if merge else layer, features, "float32")
+        x = rng.standard_normal((samples, steps, features))
+        dy = rng.standard_normal((samples, steps, units))
+        lengths = rng.integers(1, steps + 1, samples)
+        results = []
+        for threads in (1, 2, 3, 5):
+            fastdl.set_num_threads(threads)
+            y = layer.forward(x, lengths=lengths)
+            results.append([y, layer.backward(dy), *(g.copy() for g in layer.grads.values())])
+        for others in results[1:]:
+            for one, other in zip(results[0], others, strict=True):
+                assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("units", [40, 400])
+def test_a_team_in_training(units, rng):
+    x, y = rng.integers(11, size=(2, 4, 50))
+    results = []
+    for threads in (1, 2, 3):
+        fastdl.set_num_threads(threads)
+        net = models.language_model(11, units=units, layers=2, seed=0)
+        net.fit(x, y, epochs=3, batch_size=2, shuffle=False, verbose=0, optimizer=optimizers.SGD(0.1, clip_norm=0.5))
+        net.reset_state()
+        results.append((net.parameters.copy(), net.predict(x[:1])))
+    for others in results[1:]:
+        for one, other in zip(results[0], others, strict=True):
+            assert np.array_equal(one, other)
 
 
 def test_stateful_training_goes_on_from_batch_to_batch(rng):
