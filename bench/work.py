@@ -16,6 +16,8 @@ import fastdl
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import reference
 
+from . import sequences
+
 # Operations of each layer's forward pass on one sample; either gradient takes as many.
 LENET_LAYERS = (2 * 6 * 28 * 28 * 25, 2 * 16 * 10 * 10 * 150, 2 * 400 * 120, 2 * 120 * 84, 2 * 84 * 10)
 MLP_LAYERS = (2 * 784 * 300, 2 * 300 * 10)
@@ -258,7 +260,8 @@ def _article_lstm_result():
 
 EPOCH = "s per 60,000 samples"
 MICROSECONDS = "us a call"
-SCALE = {EPOCH: 1.0, MICROSECONDS: 1e6, "us an image": 1e6, "ms": 1e3}
+CHARACTER = "us a character"
+SCALE = {EPOCH: 1.0, MICROSECONDS: 1e6, "us an image": 1e6, "ms": 1e3, CHARACTER: 1e6}
 _EPOCH_OF_LENET = 60_000 * training_flop(LENET_LAYERS)
 _EPOCH_OF_MLP = 60_000 * training_flop(MLP_LAYERS)
 _FRAMEWORKS = ("torch", "jax")
@@ -269,6 +272,13 @@ def _predict(samples, threads):
     title, flop = f"LeNet-5 inference, batch {samples}", samples * sum(LENET_LAYERS)
     target = Target(ratio=1.5, peers=("onnxruntime",))
     return Work(title, MICROSECONDS, flop, threads, lambda: _lenet_outputs(samples), target)
+
+
+def _recurrent(cell, batch, inputs, units):
+    title = f"{cell.upper()}, {inputs} to {units}, batch {batch}, {sequences.STEPS} steps, forward and gradients"
+    target = Target(peak=0.65) if batch == 32 else Target(ratio=2, peers=_FRAMEWORKS)
+    case = cell, batch, inputs, units
+    return Work(title, "ms", sequences.flop(*case), 2, lambda: sequences.result(*case), target)
 
 
 def _article_target(ratio):
@@ -309,6 +319,11 @@ WORK = {
     "dense_1024": Work(
         "dense 1024 to 1024, batch 256, forward and gradients", "ms", 3 * 2 * 256 * 1024 * 1024, 2, _dense_result,
         Target(ratio=0.9, peers=("numpy",)),
+    ),
+    **{name: _recurrent(*case) for name, case in sequences.CASES.items()},
+    "language": Work(
+        "language model, LSTM of 512, 32 streams, windows of 64, training", CHARACTER, sequences.language_flop(), 2,
+        sequences.language_result, Target(ratio=1.5, peers=_FRAMEWORKS),
     ),
     "article_network": Work(
         "`bp.Network`, 784-300-10, `train` on MNIST", EPOCH, 0, 1, _article_network_result, _article_target(5000),

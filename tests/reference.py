@@ -295,3 +295,69 @@ def recurrent(cell, x, w, *, activation="tanh", reverse=False, lengths=None, h=N
         h, c = np.where(there, h_next, h), np.where(there, c_next, c)
         y[:, t] = np.where(there, h, 0)
     return y, h, c
+
+
+def recurrent_cell_backward(cell, dh, dc, x, h, c, w, activation="tanh"):
+    """Return what the gradients with respect to a step's h' and c' make of those of x, h, c and the parameters."""
+    h_next, c_next = recurrent_cell(cell, x, h, c, w, activation)
+    of_x, of_h = x @ w["weight_ih"].T + w["bias_ih"], h @ w["weight_hh"].T + w["bias_hh"]
+    units = h.shape[1]
+    straight, d_hidden = (
+        np.zeros_like(h),
+        None,
+    )  # what goes to h past the weights; the gradient of of_h, where not of_x's
+    if cell == "rnn":
+        d_input = activation_backward(dh, h_next, activation)
+    elif cell == "lstm":
+        i, f, g, o = np.split(of_x + of_h, 4, axis=1)
+        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+        dc = dc + dh * o * (1 - np.tanh(c_next) ** 2)
+        di, df, dg, do = dc * g, dc * c, dc * i, dh * np.tanh(c_next)
+        d_input = np.concatenate([di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)], axis=1)
+        dc = dc * f
+    else:
+        (xr, xz, xn), (hr, hz, hn) = np.split(of_x, 3, axis=1), np.split(of_h, 3, axis=1)
+        r, z = sigmoid(xr + hr), sigmoid(xz + hz)
+        if cell == "gru_after":
+            n = np.tanh(xn + r * hn)
+            dn, dz, straight = dh * (1 - z) * (1 - n * n), dh * (h - n), dh * z
+            dr, d_last = dn * hn, dn * r
+        else:
+            last = w["weight_hh"][2 * units :]
+            n = np.tanh(xn + (r * h) @ last.T + w["bias_hh"][2 * units :])
+            dn, dz = dh * z * (1 - n * n), dh * (n - h)
+            kept = dn @ last
+            dr, straight, d_last = kept * h, dh * (1 - z) + kept * r, dn
+        d_input = np.concatenate([dr * r * (1 - r), dz * z * (1 - z), dn], axis=1)
+        d_hidden = np.concatenate([d_input[:, : 2 * units], d_last], axis=1)
+    d_hidden = d_input if d_hidden is None else d_hidden
+    gradients = {
+        "weight_ih": d_input.T @ x,
+        "weight_hh": d_hidden.T @ h,
+        "bias_ih": d_input.sum(axis=0),
+        "bias_hh": d_hidden.sum(axis=0),
+    }
+    before = d_hidden @ w["weight_hh"] + straight
+    if cell == "gru_before":
+        gradients["weight_hh"][2 * units :] = dn.T @ (r * h)
+        before = d_hidden[:, : 2 * units] @ w["weight_hh"][: 2 * units] + straight
+    return d_input @ w["weight_ih"], before, dc, gradients
+
+
+def recurrent_backward(cell, dy, x, w, activation="tanh"):
+    """Return the gradients of x and of the parameters from that of every step's h; states start at zero."""
+    units = w["weight_hh"].shape[1]
+    h, c = [np.zeros((len(x), units))], [np.zeros((len(x), units))]
+    for t in range(x.shape[1]):
+        h_next, c_next = recurrent_cell(cell, x[:, t], h[-1], c[-1], w, activation)
+        h.append(h_next)
+        c.append(c_next)
+    dx, dh, dc = np.zeros_like(x), np.zeros_like(h[0]), np.zeros_like(c[0])
+    total = {name: np.zeros_like(values) for name, values in w.items()}
+    for t in range(x.shape[1])[::-1]:
+        dx[:, t], dh, dc, gradients = recurrent_cell_backward(
+            cell, dh + dy[:, t], dc, x[:, t], h[t], c[t], w, activation
+        )
+        for name, gradient in gradients.items():
+            total[name] += gradient
+    return dx, total

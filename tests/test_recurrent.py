@@ -52,6 +52,12 @@ def test_any_shape(name, samples, steps, features, units, sequences, masked, dty
     final = layer.state if cell == "lstm" else (layer.state,)
     for actual, expected in zip(final, (h, c), strict=False):
         close(actual, expected, dtype)
+    if sequences and not masked:
+        dy = rng.standard_normal(y.shape)
+        dx, gradients = reference.recurrent_backward(cell, dy, x, weights(layer), activation)
+        close(layer.backward(dy), dx, dtype)
+        for parameter, gradient in gradients.items():
+            close(layer.grads[parameter], gradient, dtype)
 
 
 @cells
@@ -59,9 +65,15 @@ def test_any_shape(name, samples, steps, features, units, sequences, masked, dty
 @pytest.mark.parametrize("samples", [1, 19])
 def test_long_and_short(cell, steps, samples, rng):
     name, activation, make = cell
-    layer = built(make(5, return_sequences=True), 3)
+    layer = built(make(5, return_sequences=True, recurrent_initializer="zeros"), 3)
+    layer.params["weight_hh"][...] = rng.standard_normal(layer.params["weight_hh"].shape) / 4
     x = rng.standard_normal((samples, steps, 3))
     close(layer.forward(x), reference.recurrent(name, x, weights(layer), activation=activation)[0])
+    dy = rng.standard_normal((samples, steps, 5))
+    dx, gradients = reference.recurrent_backward(name, dy, x, weights(layer), activation)
+    close(layer.backward(dy), dx)
+    for parameter, gradient in gradients.items():
+        close(layer.grads[parameter], gradient)
 
 
 @cells

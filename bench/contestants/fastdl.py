@@ -3,12 +3,12 @@
 import numpy as np
 
 import fastdl
-from bench import work
+from bench import sequences, work
 from bench.contestants import Task
 from fastdl import Sequential, layers, models
 from fastdl.compat import bp, cnn
 from fastdl.compat.lstm import LstmLayer
-from fastdl.optimizers import SGD
+from fastdl.optimizers import SGD, Adam
 
 VERSION = fastdl.__version__
 EPOCHS = 3  # of one `fit`, which first looks through the data for NaN: once a call, not once an epoch
@@ -137,6 +137,59 @@ def convolution_64(threads):
 
 def dense_1024(threads):
     return _layer(layers.Dense(1024), 1024, work.dense_data(), threads)
+
+
+def _recurrent(cell, batch, inputs, units):
+    def prepare(threads):
+        fastdl.set_num_threads(threads)
+        x, dy, weights = sequences.data(cell, batch, inputs, units)
+        layer = {"rnn": layers.RNN, "lstm": layers.LSTM, "gru": layers.GRU}[cell](units, return_sequences=True)
+        layer.build((sequences.STEPS, inputs))
+        for name, values in weights.items():
+            layer.params[name][...] = values
+        calls = 100 if batch == 1 else 10
+
+        def run():
+            fastdl.set_num_threads(threads)
+            for _ in range(calls):
+                layer.forward(x)
+                layer.backward(dy)
+
+        return Task(sequences.digest(layer.forward(x), layer.backward(dy), layer.grads), run, calls)
+
+    return prepare
+
+
+globals().update({name: _recurrent(*case) for name, case in sequences.CASES.items()})
+
+
+def _language_model(dropout):
+    start = sequences.language_start()
+    net = models.language_model(
+        len(sequences.vocabulary()), units=sequences.UNITS, dim=sequences.DIM, dropout=dropout, seed=0
+    )
+    names = ("embedding", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight", "bias")
+    for values, name in zip(net.params.values(), names, strict=True):
+        values[...] = start[name]
+    return net
+
+
+def language(threads):
+    fastdl.set_num_threads(threads)
+    x, y = sequences.windows()
+    net, steps = _language_model(0.0), sequences.CHECKED_STEPS * sequences.STREAMS
+    arguments = {"batch_size": sequences.STREAMS, "shuffle": False, "verbose": 0}
+    net.fit(x[:steps], y[:steps], optimizer=SGD(sequences.CHECKED_RATE, clip_norm=sequences.CLIP), **arguments)
+    net.reset_state()
+    check = net.predict(x[:4])
+    net, timed = _language_model(sequences.DROPOUT), sequences.TIMED_STEPS * sequences.STREAMS
+    optimizer = Adam(sequences.RATE, clip_norm=sequences.CLIP)
+
+    def run():
+        fastdl.set_num_threads(threads)
+        net.fit(x[:timed], y[:timed], optimizer=optimizer, **arguments)
+
+    return Task(check, run, timed * sequences.WINDOW)
 
 
 def article_network(threads):

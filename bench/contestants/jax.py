@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from bench import work
+from bench import sequences, work
 from bench.contestants import Task
 
 VERSION = jax.__version__
@@ -142,3 +142,124 @@ def _predict(samples):
 
 
 predict_1, predict_64, predict_1000 = map(_predict, (1, 64, 1000))
+
+
+def _rnn_cell(p, state, x):
+    h = jnp.tanh(x + state[0] @ p["weight_hh"].T + p["bias_hh"])
+    return (h,), h
+
+
+def _lstm_cell(p, state, x):
+    i, f, g, o = jnp.split(x + state[0] @ p["weight_hh"].T + p["bias_hh"], 4, -1)
+    c = jax.nn.sigmoid(f) * state[1] + jax.nn.sigmoid(i) * jnp.tanh(g)
+    h = jax.nn.sigmoid(o) * jnp.tanh(c)
+    return (h, c), h
+
+
+def _gru_cell(p, state, x):
+    (xr, xz, xn), (hr, hz, hn) = jnp.split(x, 3, -1), jnp.split(state[0] @ p["weight_hh"].T + p["bias_hh"], 3, -1)
+    r, z = jax.nn.sigmoid(xr + hr), jax.nn.sigmoid(xz + hz)
+    n = jnp.tanh(xn + r * hn)
+    h = n + z * (state[0] - n)
+    return (h,), h
+
+
+_CELLS = {"rnn": _rnn_cell, "lstm": _lstm_cell, "gru": _gru_cell}
+
+
+def _sequence(cell, p, x, state):
+    """Take x (N, T, F) through one product of all steps and a scan over time."""
+    inputs = jnp.einsum("nti,gi->tng", x, p["weight_ih"]) + p["bias_ih"]
+    state, h = lax.scan(partial(_CELLS[cell], p), state, inputs)
+    return h.swapaxes(0, 1), state
+
+
+def _recurrent(cell, batch, inputs, units):
+    def prepare(threads):
+        x, dy, weights = sequences.data(cell, batch, inputs, units)
+        x, dy, p = jnp.asarray(x), jnp.asarray(dy), {name: jnp.asarray(w) for name, w in weights.items()}
+        state = (jnp.zeros((batch, units)),) * (2 if cell == "lstm" else 1)
+
+        @jax.jit
+        def once(p, x, dy):
+            y, back = jax.vjp(lambda p, x: _sequence(cell, p, x, state)[0], p, x)
+            return y, back(dy)
+
+        calls = 100 if batch == 1 else 10
+
+        def run():
+            for _ in range(calls):
+                jax.block_until_ready(once(p, x, dy))
+
+        y, (gradients, dx) = jax.tree.map(np.asarray, once(p, x, dy))
+        return Task(sequences.digest(y, dx, gradients), run, calls)
+
+    return prepare
+
+
+globals().update({name: _recurrent(*case) for name, case in sequences.CASES.items()})
+
+
+def _logits(p, x, state, dropout, key):
+    h, state = _sequence("lstm", p, p["embedding"][x], state)
+    if dropout:
+        h = jnp.where(jax.random.bernoulli(key, 1 - dropout, h.shape), h / (1 - dropout), 0)
+    return h @ p["weight"].T + p["bias"], state
+
+
+def _language_loss(p, x, y, state, dropout, key):
+    logits, state = _logits(p, x, state, dropout, key)
+    chosen = jnp.take_along_axis(logits, y[..., None], -1)[..., 0]
+    return (jax.nn.logsumexp(logits, -1) - chosen).mean(), state
+
+
+def _clipped(p, x, y, state, dropout, key):
+    g, state = jax.grad(_language_loss, has_aux=True)(p, x, y, state, dropout, key)
+    norm = jnp.sqrt(sum((a**2).sum() for a in jax.tree.leaves(g)))
+    return jax.tree.map(lambda a: a * jnp.minimum(1, sequences.CLIP / norm), g), state
+
+
+@partial(jax.jit, donate_argnums=0)
+def _adam(run, x, y):
+    p, m, v, t, state, key = run
+    key, draw = jax.random.split(key)
+    g, state = _clipped(p, x, y, state, sequences.DROPOUT, draw)
+    t = t + 1
+    m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+    v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+    one, two = 1 - 0.9**t, 1 - 0.999**t
+    p = jax.tree.map(lambda p, m, v: p - sequences.RATE * (m / one) / (jnp.sqrt(v / two) + 1e-8), p, m, v)
+    return p, m, v, t, state, key
+
+
+@jax.jit
+def _descend(p, x, y, state):
+    g, state = _clipped(p, x, y, state, 0.0, None)
+    return jax.tree.map(lambda p, g: p - sequences.CHECKED_RATE * g, p, g), state
+
+
+def language(threads):
+    x, y = (jnp.asarray(a, "int32").reshape(-1, sequences.STREAMS, sequences.WINDOW) for a in sequences.windows())
+    x, y = list(x[: sequences.TIMED_STEPS]), list(y[: sequences.TIMED_STEPS])
+
+    def start():
+        return {name: jnp.array(w) for name, w in sequences.language_start().items()}
+
+    def zeros(streams=sequences.STREAMS):
+        return tuple(jnp.zeros((streams, sequences.UNITS)) for _ in range(2))
+
+    p, state = start(), zeros()
+    for i in range(sequences.CHECKED_STEPS):
+        p, state = _descend(p, x[i], y[i], state)
+    check = np.asarray(_logits(p, x[0][:4], zeros(4), 0.0, None)[0])
+    p = start()
+    state = p, jax.tree.map(jnp.zeros_like, p), jax.tree.map(jnp.zeros_like, p), 0.0, zeros(), jax.random.key(0)
+    state = _adam(state, x[0], y[0])
+
+    def run():
+        nonlocal state
+        for one, other in zip(x, y, strict=True):
+            state = _adam(state, one, other)
+        jax.block_until_ready(state[0])
+
+    return Task(check, run, sequences.TIMED_STEPS * sequences.STREAMS * sequences.WINDOW)

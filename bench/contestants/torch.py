@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bench import work
+from bench import sequences, work
 from bench.contestants import Task
 
 VERSION = torch.__version__
@@ -136,3 +136,84 @@ def convolution_64(threads):
 
 def dense_1024(threads):
     return _layer(nn.Linear(1024, 1024), work.dense_data(), threads)
+
+
+def _assign(module, weights):
+    with torch.no_grad():
+        for name, values in weights.items():
+            getattr(module, name).copy_(torch.from_numpy(values))
+
+
+def _recurrent(cell, batch, inputs, units):
+    def prepare(threads):
+        torch.set_num_threads(threads)
+        x, dy, weights = sequences.data(cell, batch, inputs, units)
+        layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell](inputs, units, batch_first=True)
+        _assign(layer, {f"{name}_l0": values for name, values in weights.items()})
+        x, dy = torch.from_numpy(x).requires_grad_(), torch.from_numpy(dy)
+        calls = 10
+
+        def once():
+            x.grad = None
+            layer.zero_grad()
+            y, _ = layer(x)
+            y.backward(dy)
+            return y
+
+        def run():
+            torch.set_num_threads(threads)
+            for _ in range(calls):
+                once()
+
+        y = once().detach().numpy()
+        gradients = {name: getattr(layer, f"{name}_l0").grad.numpy() for name in weights}
+        return Task(sequences.digest(y, x.grad.numpy(), gradients), run, calls)
+
+    return prepare
+
+
+globals().update({name: _recurrent(*case) for name, case in sequences.CASES.items()})
+
+
+class _LanguageModel(nn.Module):
+    def __init__(self, dropout):
+        super().__init__()
+        tokens, start = len(sequences.vocabulary()), sequences.language_start()
+        self.embedding = nn.Embedding(tokens, sequences.DIM)
+        self.lstm = nn.LSTM(sequences.DIM, sequences.UNITS, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.dense = nn.Linear(sequences.UNITS, tokens)
+        _assign(self.embedding, {"weight": start["embedding"]})
+        _assign(self.lstm, {f"{n}_l0": start[n] for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")})
+        _assign(self.dense, {n: start[n] for n in ("weight", "bias")})
+
+    def forward(self, x, state):
+        h, state = self.lstm(self.embedding(x), state)
+        return self.dense(self.dropout(h)), state
+
+
+def language(threads):
+    torch.set_num_threads(threads)
+    x, y = (torch.from_numpy(a).reshape(-1, sequences.STREAMS, sequences.WINDOW) for a in sequences.windows())
+
+    def fit(net, optimizer, steps):
+        state = None
+        for i in range(steps):
+            optimizer.zero_grad()
+            logits, state = net(x[i], state)
+            state = tuple(s.detach() for s in state)
+            F.cross_entropy(logits.flatten(0, 1), y[i].flatten()).backward()
+            nn.utils.clip_grad_norm_(net.parameters(), sequences.CLIP)
+            optimizer.step()
+
+    net = _LanguageModel(0.0)
+    fit(net, torch.optim.SGD(net.parameters(), sequences.CHECKED_RATE), sequences.CHECKED_STEPS)
+    check = net(x[0, :4], None)[0].detach().numpy()
+    net = _LanguageModel(sequences.DROPOUT)
+    optimizer = torch.optim.Adam(net.parameters(), sequences.RATE, fused=True)
+
+    def run():
+        torch.set_num_threads(threads)
+        fit(net, optimizer, sequences.TIMED_STEPS)
+
+    return Task(check, run, sequences.TIMED_STEPS * sequences.STREAMS * sequences.WINDOW)
