@@ -1,17 +1,20 @@
-"""The code in docs/articles.md runs, top to bottom, and prints what its comments say."""
+"""The code in docs/ runs, top to bottom, and prints what its comments say."""
 
 import re
 from pathlib import Path
 
-ARTICLES = Path(__file__).parent.parent / "docs" / "articles.md"
+import pytest
+
+DOCS = Path(__file__).parent.parent / "docs"
 
 
-def test_articles(capsys):
+@pytest.mark.parametrize(("name", "count"), [("articles.md", 9), ("sequences.md", 4)])
+def test_code(name, count, capsys):
     names = {}
-    blocks = re.findall(r"```python\n(.*?)```", ARTICLES.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 9
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == count
     for block in blocks:
-        exec(compile(block, str(ARTICLES), "exec"), names)
+        exec(compile(block, name, "exec"), names)
         out = capsys.readouterr().out
         for said in re.findall(r"^ *print\(.*\)  # (.*)$", block, re.MULTILINE):
             assert said in out
