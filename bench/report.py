@@ -13,7 +13,7 @@ from . import work
 _HEAD = """# Benchmarks
 
 Rendered by `python -m bench`; do not edit. `pytest bench` runs fastdl's own rows under pytest-benchmark,
-`python -m bench.accuracy` trains what the accuracy tables tell.
+`python -m bench.accuracy` and `python -m bench.language FILE` train what the other tables tell.
 
 """
 _METHOD = """
@@ -34,6 +34,10 @@ faster than its default; `torch.compile` and fused optimizers were not. JAX comp
 buffers, and for the MLP runs a whole epoch in one `lax.scan`, which made LeNet-5 slower; on one thread it is bound
 to one processor. One call of fastdl's `fit` looks through the data once and, at batch 64 and 128, trains three epochs,
 of which the mean counts. Slow epochs are timed on fewer samples and scaled to 60,000. {few}.
+
+Recurrent layers give the gradients of their input and of all parameters; JAX scans over time after one product for
+all inputs. The language model is that of `fastdl train lm` (embedding of 128, dropout of 0.3, Adam, gradients kept to
+norm 1), on windows that follow one another; it is checked without dropout, after three steps of gradient descent.
 
 Work on two threads depends on how quickly this virtual machine's cores see one another's writes, which changes from
 run to run and with it all contestants: on 2026-11-24 LeNet-5 at batch 64 took 0.44 to 0.51 s (PyTorch 2.1 to 2.6),
@@ -153,6 +157,25 @@ def _accuracy(path: Path) -> str:
     return text
 
 
+def _language(path: Path) -> str:
+    if not path.exists():
+        return ""
+    found = json.loads(path.read_text())
+    text = "\n## Language model\n\n" + found["text"] + "\n\n"
+    epochs = len(next(iter(found["runs"].values())))
+    shown = [e for e in (1, 2, 3, 5, 10) if e <= epochs]
+    text += f"| cell | {' | '.join(f'epoch {e}' for e in shown)} |\n| --- {'| --- ' * len(shown)}|\n"
+    for cell, run in found["runs"].items():
+        cells = [f"{run[e - 1]['val_loss']:.3f} after {run[e - 1]['seconds']:.0f} s" for e in shown]
+        text += f"| {cell.upper()} | {' | '.join(cells)} |\n"
+    return text + "\n![Held-out loss over seconds of training](language.png)\n"
+
+
+def _elementwise(results: dict[str, Any]) -> str:
+    values = ", ".join(f"{name} {rate:.1f}" for name, rate in results["elementwise"].items())
+    return f"\nNumbers a nanosecond on one thread, float32, in the nearest cache: {values}.\n"
+
+
 def _few(rows: dict[str, Any]) -> str:
     """Say where an epoch was measured on a part of it."""
     parts = []
@@ -179,7 +202,9 @@ def render(folder: Path) -> None:
         + _speed_table(results)
         + _article_table(results)
         + _other_figures(results)
+        + _elementwise(results)
         + _accuracy(folder / "accuracy.json")
+        + _language(folder / "language.json")
     )
     text += _METHOD.format(
         repeats=results["repeats"],

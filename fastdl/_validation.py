@@ -138,7 +138,7 @@ def as_lengths(lengths: Any, name: str, x: Array) -> Array | None:
     if lengths is None:
         return None
     array = as_real(lengths, name)
-    if array.dtype.kind not in "iu" or array.shape != x.shape[:1] or x.ndim > 3:
+    if array.dtype.kind not in "iu" or array.shape != x.shape[:1]:
         raise ValueError(
             f"{name} must hold an integer for each of the {len(x)} sequences; "
             f"received shape {array.shape} of dtype {array.dtype} for samples of shape {x.shape[1:]}"

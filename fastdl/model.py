@@ -129,6 +129,11 @@ class Sequential(Layer):
     def _check_values(self, x: Array, name: str) -> None:
         self.layers[0]._check_values(x, name)
 
+    def _lengths(self, lengths: Any, name: str, x: Array) -> Array | None:
+        if lengths is not None and x.ndim != 3 and not isinstance(self.layers[0], Embedding):
+            raise ValueError(f"{name} must be None for samples without steps in time, {x.shape[1:]}; received others")
+        return as_lengths(lengths, name, x)
+
     @property
     def stateful(self) -> bool:
         """Whether any of its layers goes on from where the last batch ended."""
@@ -169,7 +174,7 @@ class Sequential(Layer):
             Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
         """
         samples, last = as_images(x, "x", self.input_shape, self.dtype)
-        counts = as_lengths(lengths, "lengths", samples)
+        counts = self._lengths(lengths, "lengths", samples)
         self._check_values(samples, "x")
         return self._forward_samples(samples, training, last, counts, self._states_of(samples))
 
@@ -314,7 +319,7 @@ class Sequential(Layer):
             Stateful layers go on from the last call, of as many samples.
         """
         x = as_samples(x, "x", self.input_shape, self.dtype)
-        counts = as_lengths(lengths, "lengths", x)
+        counts = self._lengths(lengths, "lengths", x)
         self._check_values(x, "x")
         if self.stateful:
             return self._run(x, counts, self._states_of(x))
@@ -389,7 +394,7 @@ class Sequential(Layer):
     def _checked(self, x: Any, y: Any, lengths: Any, loss: str, prefix: str = "") -> tuple[Array, Array, Array | None]:
         """Check samples, what a loss compares them with, and their lengths."""
         samples = as_samples(x, f"{prefix}x", self.input_shape, self.dtype)
-        counts = as_lengths(lengths, f"{prefix}lengths", samples)
+        counts = self._lengths(lengths, f"{prefix}lengths", samples)
         self._check_values(samples, f"{prefix}x")
         if len(self.output_shape) == 3:
             raise ValueError(

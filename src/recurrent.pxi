@@ -104,7 +104,8 @@ cdef inline void rnn_cell(const int activation, const real* gates, real* h, Py_s
         store_lanes(h + j, activate_vector(activation, vec_load(gates + j)), last - j)
 
 
-cdef inline void rnn_cell_backward(const int activation, const real* h, const real* dy, real* dh, real* dgates, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef inline void rnn_cell_backward(const int activation, const real* h, const real* dy, real* dh, real* dgates, Py_ssize_t units,
+                                   Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j
     for j from first <= j < last by VEC_LANES:
         store_lanes(dgates + j, activation_derivative(activation, vec_load(dh + j) + vec_load(dy + j), vec_load(h + j)), last - j)
@@ -168,7 +169,8 @@ cdef void gru_mix(real* gates, const real* h_before, real* h, Py_ssize_t units, 
         store_lanes(h + j, before + vec_load(gates + units + j) * (n - before), left)
 
 
-cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units,
+                           Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # The gradients of z and n; dh becomes what goes straight to h_before.
     cdef Py_ssize_t j, left
     cdef vec z, n, d
@@ -181,7 +183,8 @@ cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, re
         store_lanes(dh + j, d - d * z, left)
 
 
-cdef void gru_reset_backward(real* gates, const real* h_before, const real* dkept, real* dh, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef void gru_reset_backward(real* gates, const real* h_before, const real* dkept, real* dh, Py_ssize_t units,
+                             Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # The gradient of r, and what r h lets through to h_before. r h stands with the gates once more.
     cdef Py_ssize_t j, left
     cdef vec r, d, before
@@ -206,7 +209,8 @@ cdef void gru_after_cell(real* gates, const real* h_before, real* h, Py_ssize_t 
         store_lanes(h + j, n + z * (vec_load(h_before + j) - n), left)
 
 
-cdef void gru_after_cell_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef void gru_after_cell_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units,
+                                  Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j, left
     cdef vec r, z, n, d, dn
     for j from first <= j < last by VEC_LANES:

@@ -204,3 +204,129 @@ def test_a_network_that_does_not_end_in_features():
 
 def test_every_initializer_is_named():
     assert all(callable(getattr(initializers, name)) for name in initializers.__all__)
+
+
+TOKENS = np.zeros((4, 6), int)
+
+
+@pytest.fixture
+def sequence_net():
+    """A stateful network in the middle of a training; nothing of it may change, its states neither."""
+    net = models.language_model(5, units=8, dim=4, seed=0)
+    net.fit(TOKENS, TOKENS, batch_size=2, shuffle=False, verbose=0)
+    before = (
+        net.parameters.tobytes(),
+        net._rng.bit_generator.state,
+        net._states.tobytes(),
+        net._progress.state.tobytes(),
+    )
+    yield net
+    after = net.parameters.tobytes(), net._rng.bit_generator.state, net._states.tobytes(), net._progress.state.tobytes()
+    assert before == after
+
+
+def token(value):
+    x = TOKENS.astype(float)
+    x[2, 3] = value
+    return x
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "arguments", "message"),
+    [
+        (TOKENS[:, :0], TOKENS[:, :0], {}, r"x must not be empty; received shape \(4, 0\)"),
+        (TOKENS[0], TOKENS[0], {}, r"x must have shape \(N, T\); received \(6,\)"),
+        (token(5), TOKENS, {}, "x must hold token ids from 0 to 4; received 0 to 5"),
+        (token(-1), TOKENS, {}, "x must hold token ids from 0 to 4; received -1 to 0"),
+        (token(0.5), TOKENS, {}, "x must hold token ids, integers; received 0.5"),
+        (token(np.nan), TOKENS, {}, "x must be finite in float32; received NaN"),
+        (TOKENS, TOKENS[:, :5], {}, r"y must have shape \(N, 6, 5\) or integer labels \(N, 6\); received \(4, 5\)"),
+        (TOKENS, token(7).astype(int), {}, "y must hold labels from 0 to 4; received 0 to 7"),
+        (TOKENS, TOKENS, {"lengths": [1, 2, 3, 7]}, "lengths must be from 1 to 6; received 1 to 7"),
+        (TOKENS, TOKENS, {"lengths": [0, 2, 3, 6]}, "lengths must be from 1 to 6; received 0 to 6"),
+        (TOKENS, TOKENS, {"lengths": [1, 2, 3]}, "lengths must hold an integer for each of the 4 sequences"),
+        (TOKENS, TOKENS, {"lengths": [1.0, 2, 3, 4]}, "lengths must hold an integer for each .* dtype float64"),
+        (TOKENS, TOKENS, {"shuffle": True}, "shuffle must be False for stateful layers"),
+        (TOKENS, TOKENS, {"batch_size": 3}, "batch_size must divide the 4 samples, for stateful layers; received 3"),
+        (TOKENS, TOKENS, {"class_weight": [1] * 5}, r"class_weight must come with integer labels \(N,\)"),
+        (TOKENS, TOKENS, {"epochs": 2, "initial_epoch": 2}, "initial_epoch must be below epochs, 2; received 2"),
+    ],
+)
+def test_sequences(sequence_net, x, y, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        sequence_net.fit(x, y, **{"batch_size": 2, "shuffle": False, "verbose": 0, **arguments})
+
+
+def test_other_calls_of_a_stateful_network(sequence_net):
+    with pytest.raises(ValueError, match=r"x must have the 2 samples that the states are of, or reset_state"):
+        sequence_net.predict(TOKENS)
+    with pytest.raises(ValueError, match="batch_size must divide the 4 samples"):
+        sequence_net.evaluate(TOKENS, TOKENS, batch_size=3)
+    with pytest.raises(ValueError, match="x must hold token ids"):
+        sequence_net.predict(token(9))
+
+
+def test_lengths_of_what_has_no_steps():
+    net = Sequential([layers.Dense(3)], input_shape=4)
+    with pytest.raises(ValueError, match=r"lengths must be None for samples without steps in time, \(4,\)"):
+        net.predict(np.zeros((2, 4)), lengths=[1, 2])
+
+
+SEQUENCES = np.zeros((3, 5, 2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"x": SEQUENCES[:, :, :1]}, ValueError, r"x must have shape \(N, T, 2\); received \(3, 5, 1\)"),
+        ({"x": SEQUENCES[:, :0]}, ValueError, "x must not be empty"),
+        ({"x": SEQUENCES + np.nan}, ValueError, "x must be finite"),
+        ({"lengths": [1, 6, 1]}, ValueError, "lengths must be from 1 to 5; received 1 to 6"),
+        ({"initial_state": np.zeros((3, 4))}, ValueError, r"initial_state must be a pair \(h, c\); received ndarray"),
+        ({"initial_state": (np.zeros((3, 4)),) * 3}, ValueError, r"initial_state must be a pair \(h, c\)"),
+        (
+            {"initial_state": (np.zeros((3, 4)), np.zeros((2, 4)))},
+            ValueError,
+            r"initial_state must have shape \(3, 4\)",
+        ),
+        ({"initial_state": (np.zeros((3, 4)), np.full((3, 4), np.inf))}, ValueError, "initial_state must be finite"),
+    ],
+)
+def test_recurrent_layers(arguments, error, message):
+    layer = layers.LSTM(4).build((None, 2), dtype="float64", seed=0)
+    before = layer.forward(SEQUENCES + 1)
+    state = layer.state
+    with pytest.raises(error, match=message):
+        layer.forward(**{"x": SEQUENCES, **arguments})
+    assert layer.state is state
+    assert (layer.forward(SEQUENCES + 1) == before).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: layers.LSTM(0), ValueError, "units must be at least 1; received 0"),
+        (lambda: layers.RNN(3, "softmax"), ValueError, "activation of RNN must be tanh"),
+        (lambda: layers.LSTM(3, recurrent_initializer="x"), ValueError, "initializer must be one of"),
+        (lambda: layers.LSTM(3, forget_bias=np.nan), ValueError, "forget_bias must be a finite number"),
+        (lambda: layers.GRU(3).build((4,)), ValueError, r"input_shape of GRU must be \(T, F\); received \(4,\)"),
+        (lambda: layers.GRU(3).build((4, None)), ValueError, "with None for any T"),
+        (lambda: layers.Bidirectional(layers.Dense(3)), TypeError, "layer must be RNN, LSTM or GRU"),
+        (lambda: layers.Bidirectional(layers.GRU(3, stateful=True)), ValueError, "layer must not be stateful"),
+        (lambda: layers.Bidirectional(layers.GRU(3), "mean"), ValueError, "merge must be concat or sum"),
+        (lambda: layers.Embedding(2**25, 3), ValueError, "vocabulary must be at most 16777216"),
+        (lambda: layers.Dropout(1.0), ValueError, "rate must be a finite number from 0.0 to 0.999"),
+        (lambda: layers.Flatten().build((None, 3)), ValueError, "input_shape of Flatten must be of known length"),
+        (lambda: Sequential([layers.Dense(3), layers.Embedding(4, 2)], input_shape=3), ValueError, "must come first"),
+        (lambda: models.language_model(5, cell="x"), ValueError, "cell must be one of rnn, lstm, gru; received 'x'"),
+        (lambda: optimizers.SGD(clip_norm=0), ValueError, "clip_norm must be above 0; received 0"),
+        (lambda: optimizers.Adam(clip_norm=1.0, clip_value=1.0), ValueError, "must not come together"),
+        (lambda: F.lstm_step(np.zeros((2, 3)), *[np.zeros((2, 4))] * 2, np.zeros((16, 2)), np.zeros((16, 4))),
+         ValueError, r"weight_ih must have shape \(16, 3\); received \(16, 2\)"),
+        (lambda: F.rnn_step(np.zeros((2, 3)), np.zeros((1, 4)), np.zeros((4, 3)), np.zeros((4, 4))),
+         ValueError, r"h must have shape \(2, 4\); received \(1, 4\)"),
+    ],
+)  # fmt: skip
+def test_construction_for_sequences(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
