@@ -9,6 +9,7 @@ import numpy as np
 from . import losses
 from ._validation import Array, as_int, as_number, as_samples
 from .layers import Embedding, Layer
+from .layers.recurrent import Recurrent
 from .model import Sequential
 
 __all__ = ["gradient_check"]
@@ -57,11 +58,17 @@ def gradient_check(
     as_int(limit, "limit")
     rng = np.random.default_rng(0)
     options = {} if lengths is None else {"lengths": lengths}
-    outputs = layer.forward(x, **options)
+
+    def forward() -> Array:
+        if isinstance(layer, (Recurrent, Sequential)):
+            layer.reset_state()
+        return layer.forward(x, **options)
+
+    outputs = forward()
     direction = rng.standard_normal(outputs.shape)
 
     def objective() -> float:
-        outputs = layer.forward(x, **options)
+        outputs = forward()
         return float((outputs * direction).sum()) if y is None else getattr(losses, name)(outputs, y)
 
     dy = direction if y is None else getattr(losses, f"{name}_backward")(outputs, y)

@@ -220,8 +220,14 @@ def test_mistakes_of_train(text, arguments, message, capsys):
 
 def test_mistakes_of_sample(tmp_path, capsys):
     Sequential([layers.Dense(2)], input_shape=3).save(tmp_path / "net.npz")
+    net = models.language_model(4, units=3)
+    net.notes = {"vocabulary": ["a", "b", "c"], "words": False, "run": {"settings": {}}}
+    net.save(tmp_path / "other.npz")
+    assert main(["train", "lm", "--resume", str(tmp_path / "other.npz")]) == 2
+    assert "--resume must name what train lm --save wrote" in capsys.readouterr().err
     for arguments, message in (
         ([str(tmp_path / "net.npz")], "must be a language model"),
+        ([str(tmp_path / "other.npz")], "must be a language model"),
         (["nowhere"], "No such file or directory"),
     ):
         assert main(["sample", *arguments]) == 2

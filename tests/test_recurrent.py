@@ -205,7 +205,7 @@ def test_a_network_is_its_layers(rng):
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("samples", [1, 3, 21])
 def test_gradients_of_a_network(samples, masked, rng):
-    net = sequence_network()
+    net = sequence_network(stateful=masked)
     x, y = rng.integers(11, size=(2, samples, 6))
     lengths = rng.integers(1, 7, samples) if masked else None
     assert gradient_check(net, x, lengths=lengths, limit=60) < 1e-6
