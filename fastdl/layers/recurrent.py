@@ -157,8 +157,9 @@ class Recurrent(Layer):
         return rows
 
     def _parted(self, rows: Array) -> State:
-        parts = tuple(np.ascontiguousarray(part) for part in np.split(rows, self._states, axis=1))
-        return parts[0] if self._states == 1 else parts
+        if self._states == 1:
+            return rows
+        return tuple(rows[:, k * self.units : (k + 1) * self.units].copy() for k in range(self._states))
 
 
 class RNN(Recurrent):
