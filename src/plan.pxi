@@ -110,7 +110,7 @@ cdef class Plan:
         if op.kind == DENSE or op.kind == CONVOLUTION:
             w.offset = op.offset
             w.segments = g.kh if op.kind == CONVOLUTION else 1
-            w.length = g.kw * g.c
+            w.length = g.kw * g.c if op.kind == CONVOLUTION else self.tensor[k].size // self.tensor[k].steps
             w.rows, w.columns, w.step = w.segments * w.length, g.oc, g.oc
             op.rows, op.columns = w.rows + 1, w.columns
             w.padded = padded(w.length)
