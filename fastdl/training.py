@@ -79,7 +79,8 @@ class Trainer:
             x, y, lengths = (*validation_data, None)[:3]
             x, y, counts = net._checked(x, y, lengths, self.loss, "validation ")
             held_out = _Data(x, y, None, counts)
-        self._check_order(len(data.x), batch_size, shuffle)
+        for part in (data, held_out) if held_out else (data,):
+            self._check_order(len(part.x), min(batch_size, len(part.x)), shuffle)
         watchers = [*callbacks, *([PrintEpochs()] if verbose else [])]
         history = History()
         for watcher in watchers:

@@ -248,6 +248,7 @@ def token(value):
         (TOKENS, TOKENS, {"lengths": [1.0, 2, 3, 4]}, "lengths must hold an integer for each .* dtype float64"),
         (TOKENS, TOKENS, {"shuffle": True}, "shuffle must be False for stateful layers"),
         (TOKENS, TOKENS, {"batch_size": 3}, "batch_size must divide the 4 samples, for stateful layers; received 3"),
+        (TOKENS, TOKENS, {"validation_data": (TOKENS[:3], TOKENS[:3])}, "batch_size must divide the 3 samples"),
         (TOKENS, TOKENS, {"class_weight": [1] * 5}, r"class_weight must come with integer labels \(N,\)"),
         (TOKENS, TOKENS, {"epochs": 2, "initial_epoch": 2}, "initial_epoch must be below epochs, 2; received 2"),
     ],
