@@ -306,7 +306,7 @@ cdef void state_product(const Recurrent* r, const Matrix* w, const real* p, int 
                         Py_ssize_t init_step, const real* x, Py_ssize_t x_step, real* y) noexcept nogil:
     # y = init + x W for each sample, of this member's units.
     cdef Py_ssize_t gate, first, count
-    if q.team == NULL:
+    if q.members == 1:          # also of a team that turned out to have one, where the others are busy
         rows_product(w, p, worker, init, init_step, x, x_step, y, q.gates_sample, q.samples, q.nonzero)
         return
     first = share(r.units, VEC_LANES, q.member, q.members)
@@ -321,7 +321,7 @@ cdef void state_product_back(const Recurrent* r, const Matrix* w, const real* p,
                              const real* dy, real* dx) noexcept nogil:
     # dx = dy W^T for each sample, or dx + dy W^T where there is no init, of this member's units.
     cdef Py_ssize_t first, count
-    if q.team == NULL:
+    if q.members == 1:          # also of a team that turned out to have one, where the others are busy
         rows_product_back(w, p, worker, init, dy, q.gates_sample, dx, q.d_sample, q.samples, q.spare)
         return
     first = share(r.units, VEC_LANES, q.member, q.members)

@@ -1,5 +1,7 @@
 """Recurrent layers, alone and in networks, beside the reference and central differences."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import reference
@@ -454,3 +456,21 @@ def test_an_lstm_adds_what_an_rnn_cannot():
     # To say 1 every time has a mean square error of 1/6.
     assert errors["rnn"] > 0.1
     assert errors["lstm"] < 0.01
+
+
+def test_teams_that_others_keep_from_forming(rng):
+    """While the threads are busy elsewhere, a second caller's team is itself alone."""
+    x = rng.standard_normal((1, 200, 64))
+    dy = rng.standard_normal((1, 200, 200))
+    fastdl.set_num_threads(3)
+
+    def run(_):
+        layer = layers.LSTM(200, return_sequences=True).build((None, 64), seed=0)
+        results = [layer.forward(x), layer.backward(dy)]
+        return [*results, *layer.grads.values()]
+
+    expected = run(None)
+    with ThreadPoolExecutor(6) as pool:
+        for results in pool.map(run, range(60)):
+            for one, other in zip(results, expected, strict=True):
+                assert np.array_equal(one, other)
