@@ -42,7 +42,7 @@ norm 1), on windows that follow one another; it is checked without dropout, afte
 Work on two threads depends on how quickly this virtual machine's cores see one another's writes, which changes from
 run to run and with it all contestants: on 2026-11-24 LeNet-5 at batch 64 took 0.40 to 0.51 s (PyTorch 1.9 to 2.6),
 the MLP at batch 128 took 0.14 to 0.20 s (JAX 0.19 to 0.26), and two threads were 1.62 to 1.95 times as fast as one.
-At batch 1 the LSTM and GRU of 128 units, whose threads meet at every step, took 0.23 to 0.32 and 0.18 to 0.27 ms.
+At batch 1 the LSTM and GRU of 128 units, whose threads meet at every step, took 0.25 to 0.32 and 0.20 to 0.27 ms.
 
 The object model does the work of article 3's listing, in its order, the deltas of the input too, which nothing
 uses and which take about a seventh of its time. It is timed on {objects:.0f} samples and extrapolated. Connections

@@ -183,6 +183,7 @@ def test_resumed_as_never_interrupted(text, tmp_path, capsys):
         (["--units", "13"], "--units must be 12, as of"),
         (["--epochs", "4"], "--epochs must be above the 4 that"),
         (["--text", __file__, "--epochs", "9"], "--text must be the one that"),
+        (["--epochs", "9", "--log", str(run)], "--save and --log must name two files"),
     ):
         capsys.readouterr()
         assert main(["train", "lm", "--resume", str(run), *arguments]) == 2

@@ -17,7 +17,7 @@ from ..model import Sequential
 from ..models import CELLS
 from ..recipes import language_model
 from ..sampling import sample
-from .common import Bar, Log, Mistake, add_common, check_common, check_outputs, check_writable
+from .common import Bar, Log, Mistake, add_common, check_common, check_outputs
 
 # What a run is made of: it is saved with it, and a run that is resumed keeps it.
 _DEFAULTS = {
@@ -105,7 +105,7 @@ def _train(options: argparse.Namespace) -> None:
         f"{get_num_threads()} threads",
         flush=True,
     )
-    epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save or options.resume)
+    epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save)
     bars = _bars(_unit(words) + "s")
     with open(os.devnull if options.log is None else options.log, "w") as log:
         callbacks = [epochs, *bars, Log(log), _Show(epochs, options.show)]
@@ -128,7 +128,7 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
         if not isinstance(saved, dict) or run._progress is None or set(saved.get("settings", ())) != set(usual):
             raise Mistake(f"--resume must name what train lm --save wrote; received {options.resume}")
         usual = saved["settings"]
-        check_writable(options.resume)
+        options.save = options.save or options.resume
     for name, value in given.items():
         if run is not None and name not in ("epochs", "text") and value != usual[name]:
             option = name.replace("_", "-")

@@ -168,6 +168,7 @@ class Layer:
         """
         self._check_built()
         samples, last = as_images(x, "x", self.input_shape, self.dtype)
+        self._check_values(samples, "x")
         return self._forward_samples(samples, training, last)
 
     def _forward_samples(
@@ -180,7 +181,6 @@ class Layer:
         all_states: bool = False,
     ) -> Array:
         """Do `forward`'s work on checked numbers."""
-        self._check_values(x, "x")
         if not last:
             self._plan_for(x.shape[1:])
         draw = int(np.random.default_rng().integers(1 << 63)) if training else 0
