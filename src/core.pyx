@@ -6,7 +6,7 @@ Read from the top: a tile, the layers' kernels, a network of them, the engine th
 Python sees.
 """
 import numpy as np
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -23,6 +23,8 @@ DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
 cdef double SMALL_WORK = 400_000
 # Multiply-adds of a recurrent layer's step from which on threads share its units, and meet at every step.
 cdef double SHARED_STEP = 30_000
+# Nodes of the trees that a worker takes together, on average.
+cdef Py_ssize_t GROUP_NODES = 256
 
 include "tile.pxi"
 include "layout.pxi"
@@ -33,10 +35,12 @@ include "sliding.pxi"
 include "pooling.pxi"
 include "planar.pxi"
 include "recurrent.pxi"
+include "trees.pxi"
 include "losses.pxi"
 include "optimizers.pxi"
 include "network.pxi"
 include "sequences.pxi"
+include "forest.pxi"
 include "engine.pxi"
 include "plan.pxi"
 include "recurrence.pxi"

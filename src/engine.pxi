@@ -42,10 +42,6 @@ cdef struct Job:
     meeting gathering
 
 
-cdef inline Py_ssize_t groups_of(const Network* net, Py_ssize_t samples) noexcept nogil:
-    return (samples + net.group - 1) // net.group
-
-
 cdef inline Py_ssize_t slots_of(const Network* net, Py_ssize_t samples) noexcept nogil:
     cdef Py_ssize_t groups = groups_of(net, samples)
     return groups if groups < SLOTS else SLOTS
@@ -83,9 +79,24 @@ cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_s
             job.batch_lengths[row + i] = job.lengths[sample]
 
 
+cdef void gather_trees(Job* job, int worker, Py_ssize_t group, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
+    # The same of n trees, the first one being the batch's tree `row`: their nodes, laid out.
+    cdef const Forest* f = &job.net.forest
+    cdef Py_ssize_t i, size = job.net.tensor[0].size, first = nodes_of(f, job.order, position - row, position)
+    lay_group(f, worker, group, first, job.order, position, position + n)
+    for i in range(f.rows[group]):
+        memcpy(value_of(&job.net, 0, worker, first, i), job.x + f.node[first + i] * size, size * sizeof(real))
+
+
 cdef Py_ssize_t outputs_of(const Job* job, Py_ssize_t position, Py_ssize_t batch) noexcept nogil:
-    # How many outputs a batch has for the loss to compare: samples, or their steps in time.
-    cdef Py_ssize_t i, total = 0, steps = job.net.tensor[job.net.count].steps
+    # How many outputs a batch has for the loss to compare: samples, their steps in time, or nodes that count.
+    cdef Py_ssize_t i, node, total = 0, steps = job.net.tensor[job.net.count].steps
+    cdef const Forest* f = &job.net.forest
+    if has_trees(&job.net):
+        for i in range(position, position + batch):
+            for node in range(f.start[job.order[i]], f.start[job.order[i] + 1]):
+                total += f.counts[node]
+        return total
     if job.lengths == NULL or steps == 1:
         return batch * steps
     for i in range(position, position + batch):
@@ -95,7 +106,7 @@ cdef Py_ssize_t outputs_of(const Job* job, Py_ssize_t position, Py_ssize_t batch
 
 cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n,
                           Py_ssize_t outputs) noexcept nogil:
-    # The losses of a group's samples and steps, and the gradient of their mean over `outputs`.
+    # The losses of a group's samples and steps, or nodes, and the gradient of their mean over `outputs`.
     cdef const Tensor* t = &job.net.tensor[job.net.count]
     cdef Py_ssize_t first = row_of(&job.net, t, worker, row, 0), features = t.size // t.steps
     cdef Py_ssize_t i, sample, length, step, label
@@ -106,9 +117,15 @@ cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row
     job.losses[group] = 0
     job.hits[group] = 0
     for i in range(n):
-        sample = job.order[position + i] if job.order != NULL else position + i
         y = t.value + (first + i) * t.stride
         dy = t.gradient + (first + i) * t.stride
+        if has_trees(&job.net):
+            sample = job.net.forest.node[row + i]
+            if not job.net.forest.counts[sample]:
+                memset(dy, 0, t.size * sizeof(real))
+                continue
+        else:
+            sample = job.order[position + i] if job.order != NULL else position + i
         weight = job.weights[sample] if job.weights != NULL else 1
         length = job.lengths[sample] if job.lengths != NULL and t.steps > 1 else t.steps
         for step in range(length):
@@ -129,17 +146,21 @@ cdef void train_slot(Job* job, int worker, Py_ssize_t slot, Py_ssize_t position,
     cdef Py_ssize_t groups = groups_of(&job.net, batch)
     cdef Py_ssize_t slots = slots_of(&job.net, batch)
     cdef Py_ssize_t outputs = outputs_of(job, position, batch)
-    cdef Py_ssize_t group, row, n
+    cdef Py_ssize_t group, row, first, n
     if leads(job, worker):
         memset(job.net.slots + slot * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
     for group in range(groups * slot // slots, groups * (slot + 1) // slots):
         row = batch * group // groups
         n = batch * (group + 1) // groups - row
-        if leads(job, worker):
-            gather(job, worker, row, position + row, n)
+        first = position + row
+        if has_trees(&job.net):
+            gather_trees(job, worker, group, row, first, n)
+            row, n = job.net.forest.first[group], job.net.forest.rows[group]
+        elif leads(job, worker):
+            gather(job, worker, row, first, n)
         forward_group(&job.net, worker, row, n, draw)
         if leads(job, worker):
-            losses_of_group(job, worker, group, row, position + row, n, outputs)
+            losses_of_group(job, worker, group, row, first, n, outputs)
         backward_group(&job.net, worker, slot, row, n, draw)
 
 
@@ -162,7 +183,7 @@ cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t st
     cdef double rate = job.rates[step], norm = 0
     cdef Py_ssize_t start = op.offset + slice.start * op.columns, stop = op.offset + slice.stop * op.columns, i
     if (o.rule == SGD and o.momentum == 0 and o.decay == 0 and o.clip_norm == 0 and o.clip_value == 0 and batch == 1
-            and op.kind == DENSE and job.net.tensor[slice.op].steps == 1):
+            and op.kind == DENSE and job.net.tensor[slice.op].steps == 1 and not has_trees(&job.net)):
         descend_online(job, slice, <real>rate)
         return
     if counts:
@@ -209,6 +230,11 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
             train_slices(job, worker, batch, step, True, True, &job.items)
 
 
+cdef inline Py_ssize_t sample_at(const Job* job, Py_ssize_t row) noexcept nogil:
+    # What stands at a row: samples are as they lie, nodes of trees are not.
+    return job.net.forest.node[row] if has_trees(&job.net) else row
+
+
 cdef void forward_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef const Tensor* t = &job.net.tensor[job.net.count]
@@ -220,11 +246,14 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
     while item >= 0:
         row = job.samples * item // groups
         n = job.samples * (item + 1) // groups - row
-        if leads(job, worker):
+        if has_trees(&job.net):
+            gather_trees(job, worker, item, row, row, n)
+            row, n = job.net.forest.first[item], job.net.forest.rows[item]
+        elif leads(job, worker):
             gather(job, worker, row, row, n)
         forward_group(&job.net, worker, row, n, scramble(job.seed))
         for i in range(n if leads(job, worker) else 0):
-            channels_first(value_of(&job.net, job.net.count, worker, row, i), job.out + (row + i) * t.size,
+            channels_first(value_of(&job.net, job.net.count, worker, row, i), job.out + sample_at(job, row + i) * t.size,
                            job.out_channels, job.out_pixels)
         item = take_group(job, groups, worker, item)
 
@@ -246,15 +275,17 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
         for group in range(groups * item // slots, groups * (item + 1) // slots):
             row = job.samples * group // groups
             n = job.samples * (group + 1) // groups - row
+            if has_trees(&job.net):
+                row, n = job.net.forest.first[group], job.net.forest.rows[group]
             for i in range(row, row + n if leads(job, worker) else row):
-                channels_last(job.x + i * last.size, last.gradient + i * last.stride, job.out_channels, job.out_pixels)
+                channels_last(job.x + sample_at(job, i) * last.size, last.gradient + i * last.stride, job.out_channels, job.out_pixels)
             backward_group(&job.net, worker, item, row, n, scramble(job.seed))
             for i in range(row, row + n if leads(job, worker) else row):
                 if job.net.first:
                     copy_image(gradient_of(&job.net, 1, worker, i, 0) + frame_start(&job.net.op[0]), g.ow * g.c,
                                job.out + i * t.size, g.w * g.c, g.h, g.w * g.c)
                 else:
-                    channels_first(t.gradient + i * t.stride, job.out + i * t.size, job.channels, job.pixels)
+                    channels_first(t.gradient + i * t.stride, job.out + sample_at(job, i) * t.size, job.channels, job.pixels)
         item = take_group(job, slots, worker, item)
     meet(&job.gathering, &job.slice_items)
     item = take(job, &job.slice_items, job.slice_count, worker)

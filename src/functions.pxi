@@ -123,6 +123,47 @@ def expand(const real[:, :, :, ::1] delta, Py_ssize_t sh, Py_ssize_t sw, Py_ssiz
     return out
 
 
+def tree_heights(const int32_t[:, ::1] children):
+    """The height of each node, 0 of a leaf. None where a node does not come after its children, or has gaps between them."""
+    cdef Py_ssize_t i, k, arity = children.shape[1]
+    cdef int32_t child
+    cdef bint ordered = True
+    out = np.zeros(children.shape[0], np.int32)
+    cdef int32_t[::1] height = out
+    with nogil:
+        for i in range(children.shape[0]):
+            for k in range(arity):
+                child = children[i, k]
+                if child < -1 or child >= i or (child >= 0 and k > 0 and children[i, k - 1] < 0):
+                    ordered = False
+                    break
+                if child >= 0:
+                    height[i] = max(height[i], height[child] + 1)
+    return out if ordered else None
+
+
+def tree_spans(const int64_t[::1] start, const int32_t[:, ::1] children):
+    """(nodes, 2): the first leaf below each node, counted from its tree's first one, and the one after its last."""
+    cdef Py_ssize_t tree, i, k
+    cdef int32_t leaf
+    out = np.zeros((children.shape[0], 2), np.int32)
+    cdef int32_t[:, ::1] span = out
+    with nogil:
+        for tree in range(start.shape[0] - 1):
+            leaf = 0
+            for i in range(start[tree], start[tree + 1]):
+                if children[i, 0] < 0:
+                    span[i, 0] = leaf
+                    leaf += 1
+                    span[i, 1] = leaf
+                    continue
+                span[i, 0] = span[children[i, 0], 0]
+                for k in range(children.shape[1]):
+                    if children[i, k] >= 0:
+                        span[i, 1] = span[children[i, k], 1]
+    return out
+
+
 cdef struct Scan:
     const real* x
     Py_ssize_t n

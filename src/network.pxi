@@ -6,7 +6,7 @@
 # its cache.
 
 cdef enum Kind:
-    DENSE, CONVOLUTION, MAX_POOL, MEAN_POOL, FLATTEN, ACTIVATION, PAD, SHIFT, RECURRENT, EMBEDDING, DROPOUT
+    DENSE, CONVOLUTION, MAX_POOL, MEAN_POOL, FLATTEN, ACTIVATION, PAD, SHIFT, RECURRENT, EMBEDDING, DROPOUT, RECURSIVE
 
 # Into how many sums a batch's convolution gradients are parted at the most. Like a group's size it is independent of the
 # number of threads: so are the results.
@@ -24,6 +24,7 @@ cdef struct Op:
     bint sequences              # whether each step's state goes on, or the last alone
     bint adds                   # whether two directions are added up, or lie side by side
     bint stateful
+    Composition tree            # of recursive layers
     real rate                   # of DROPOUT
     Py_ssize_t offset, rows, columns    # its parameters, all in rows of one width; 0 rows where there are none
     Py_ssize_t pad_h, pad_w     # of PAD; the largest shift of SHIFT
@@ -49,6 +50,8 @@ cdef struct Network:
     int count                   # operations; there is one more tensor
     int first                   # 1 where the first operation is a PAD that the engine does, as samples come and go
     Py_ssize_t group            # samples that a worker takes through the network together, at the most
+    Py_ssize_t rows             # of tensors that they take: as many, or the nodes of so many trees
+    Forest forest               # of recursive layers: samples are trees, and rows their nodes
     Op* op
     Tensor* tensor
     real* parameters
@@ -70,14 +73,28 @@ cdef struct Network:
     bint all_states             # of all recurrent layers, not only of stateful ones
 
 
+cdef inline bint has_trees(const Network* net) noexcept nogil:
+    return net.forest.start != NULL
+
+
+cdef inline Py_ssize_t groups_of(const Network* net, Py_ssize_t samples) noexcept nogil:
+    return (samples + net.group - 1) // net.group
+
+
+cdef inline Py_ssize_t rows_of(const Network* net, Py_ssize_t batch) noexcept nogil:
+    # Of a batch's samples, once their groups are laid out.
+    cdef Py_ssize_t last = groups_of(net, batch) - 1
+    return net.forest.first[last] + net.forest.rows[last] if has_trees(net) else batch
+
+
 cdef inline Py_ssize_t row_of(const Network* net, const Tensor* t, int worker, Py_ssize_t sample, Py_ssize_t i) noexcept nogil:
     # Where sample i of the group that begins at `sample` of the batch is kept.
-    return sample + i if t.wide else worker * net.group + i
+    return sample + i if t.wide else worker * net.rows + i
 
 
 cdef inline real* value_of(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t i) noexcept nogil:
     cdef const Tensor* t = &net.tensor[k]
-    return t.value + (worker * net.group if t.passing_value else row_of(net, t, worker, sample, i)) * t.stride
+    return t.value + (worker * net.rows if t.passing_value else row_of(net, t, worker, sample, i)) * t.stride
 
 
 cdef inline real* gradient_of(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t i) noexcept nogil:
@@ -85,7 +102,7 @@ cdef inline real* gradient_of(const Network* net, int k, int worker, Py_ssize_t 
     cdef const Tensor* t = &net.tensor[k]
     if not t.needs_gradient:
         return NULL
-    return t.gradient + (worker * net.group if t.passing_gradient else row_of(net, t, worker, sample, i)) * t.stride
+    return t.gradient + (worker * net.rows if t.passing_gradient else row_of(net, t, worker, sample, i)) * t.stride
 
 
 cdef inline real* winners_of(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t i) noexcept nogil:
@@ -148,14 +165,17 @@ cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, 
         shift_image(x, y, g.h, g.w, g.c, down, right)
     elif op.kind == EMBEDDING:
         for token in range(net.tensor[k + 1].steps):
-            memcpy(y + token * op.columns, net.parameters + op.offset + <Py_ssize_t>x[token] * op.columns, op.columns * sizeof(real))
+            if x[token] < 0:        # a node that is no leaf
+                memset(y + token * op.columns, 0, op.columns * sizeof(real))
+            else:
+                memcpy(y + token * op.columns, net.parameters + op.offset + <Py_ssize_t>x[token] * op.columns, op.columns * sizeof(real))
     elif op.kind == DROPOUT:
         dropout(x, y, net.tensor[k].size, op.rate if net.training else 0, scramble(scramble(draw + <uint64_t>(sample + i)) + <uint64_t>k))
     activate_steps(activation_of(net, k), y, extent(op, &net.tensor[k + 1]), net.tensor[k + 1].steps)
 
 
 cdef inline bint takes_group(const Op* op) noexcept nogil:
-    return op.kind == DENSE or op.kind == RECURRENT
+    return op.kind == DENSE or op.kind == RECURRENT or op.kind == RECURSIVE
 
 
 cdef void dense_forward_group(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t n) noexcept nogil:
@@ -178,7 +198,7 @@ cdef void dense_forward_group(const Network* net, int k, int worker, Py_ssize_t 
 
 cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
     # Samples sample .. sample + n of the batch, n <= net.group, whose input tensor is filled. `draw` seeds their randomness.
-    # Dense and recurrent layers take the group at once; from one of them to the next, each sample goes alone and stays in
+    # Dense, recurrent and recursive layers take the group at once; from one of them to the next, each sample goes alone and stays in
     # the cache.
     cdef int first = net.first, last, k
     cdef bint leads = net.team == NULL or worker == 0       # a team's others help with recurrent layers alone
@@ -194,6 +214,8 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
             dense_forward_group(net, last, worker, sample, n)
         elif last < net.count and net.op[last].kind == RECURRENT:
             recurrent_forward_group(net, last, worker, sample, n)
+        elif last < net.count:
+            recursive_forward_group(net, last, worker, sample, n)
         first = last + 1
 
 
@@ -209,6 +231,8 @@ cdef void lay_weights(const Network* net, int worker) noexcept nogil:
     for k in range(net.count):
         for direction in range(net.op[k].directions):
             lay_recurrent(&net.op[k].cells[direction], net.parameters, worker, members_of(net))
+        if net.op[k].kind == RECURSIVE:
+            lay_panels_of(&net.op[k].tree.w, net.parameters, worker)
 
 
 cdef void transpose_weights(const Network* net, int worker) noexcept nogil:
@@ -220,6 +244,9 @@ cdef void transpose_weights(const Network* net, int worker) noexcept nogil:
             transpose_matrix(w, net.parameters, w.transposed + worker * w.transposed_stride)
         for direction in range(net.op[k].directions):
             lay_transposed_recurrent(&net.op[k].cells[direction], net.parameters, worker, members_of(net))
+        if net.op[k].kind == RECURSIVE:
+            w = &net.op[k].tree.w
+            lay_transposed_panels(w, net.parameters, w.transposed + worker * w.transposed_stride)
 
 
 cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t i, uint64_t draw) noexcept nogil:
@@ -276,7 +303,7 @@ cdef void dense_backward_group(const Network* net, int k, int worker, Py_ssize_t
         activate_backward_steps(activation_of(net, k), dy + i * target.stride, value_of(net, k + 1, worker, sample, i), target.size, target.steps)
     if dx == NULL:
         return
-    if source.steps == 1 and net.has_transposed and n >= 4:
+    if source.steps == 1 and net.has_transposed and (n >= 4 or has_trees(net)):      # a tree's results depend on no other's
         dense_input_gradient(w, transposed, net.zeros, dy, target.stride, dx, source.stride, n)
         return
     for i in range(n):
@@ -305,11 +332,14 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
             dense_backward_group(net, first - 1, worker, sample, n)
         elif first > 0 and net.op[first - 1].kind == RECURRENT and net.tensor[first].needs_gradient:
             recurrent_backward_group(net, first - 1, worker, sample, n)
+        elif first > 0 and net.tensor[first].needs_gradient:
+            recursive_backward_group(net, first - 1, worker, sample, n)
         last = first - 1
 
 
 cdef void weight_gradient(const Network* net, int k, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch, Py_ssize_t slots) noexcept nogil:
     # Rows start to stop of op k's gradient. The last one of a dense layer or convolution is the bias.
+    cdef Py_ssize_t rows = rows_of(net, batch)
     cdef const Op* op = &net.op[k]
     cdef const Matrix* w = &op.matrix
     cdef const Tensor* source = &net.tensor[k]
@@ -318,16 +348,18 @@ cdef void weight_gradient(const Network* net, int k, Py_ssize_t start, Py_ssize_
     cdef Py_ssize_t s
     if op.kind == RECURRENT:
         recurrent_gradient(net, k, start, stop, batch)
+    elif op.kind == RECURSIVE:
+        recursive_gradient(net, k, start, stop, groups_of(net, batch))
     elif op.kind == EMBEDDING:
-        embedding_gradient(source.value, source.stride, target.gradient, target.stride, batch, target.steps, op.columns, start, stop, total)
+        embedding_gradient(source.value, source.stride, target.gradient, target.stride, rows, target.steps, op.columns, start, stop, total)
     elif op.kind == DENSE:
         if start < w.rows:
-            dense_weight_gradient(w, net.zeros, source.value, source.stride, w.rows, target.gradient, target.stride, w.columns, batch, source.steps,
+            dense_weight_gradient(w, net.zeros, source.value, source.stride, w.rows, target.gradient, target.stride, w.columns, rows, source.steps,
                                   start, min(stop, w.rows), net.gradients, net.parameters)
         if stop > w.rows:
             memset(net.gradients + w.bias, 0, w.columns * sizeof(real))
             if source.steps == 1:
-                sum_rows(target.gradient, target.stride, batch, w.columns, net.gradients + w.bias)
+                sum_rows(target.gradient, target.stride, rows, w.columns, net.gradients + w.bias)
             else:
                 for s in range(batch):
                     sum_rows(target.gradient + s * target.stride, w.columns, source.steps, w.columns, net.gradients + w.bias)

@@ -4,7 +4,8 @@ import threading
 
 _ACTIVATIONS = {"identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
 _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mean_pool": MEAN_POOL, "flatten": FLATTEN,
-          "activation": ACTIVATION, "pad": PAD, "shift": SHIFT, "recurrent": RECURRENT, "embedding": EMBEDDING, "dropout": DROPOUT}
+          "activation": ACTIVATION, "pad": PAD, "shift": SHIFT, "recurrent": RECURRENT, "embedding": EMBEDDING, "dropout": DROPOUT,
+          "recursive": RECURSIVE}
 _LOSSES = {"squared_error": SQUARED_ERROR, "cross_entropy": CROSS_ENTROPY}
 _RULES = {"none": NO_UPDATE, "sgd": SGD, "adam": ADAM}
 
@@ -21,6 +22,47 @@ def aligned_zeros(Py_ssize_t n):
     return raw[skip:skip + n]
 
 
+cdef class Trees:
+    """Trees as a plan takes them, each of whose nodes comes after its children.
+
+    Parameters
+    ----------
+    start : ndarray of int64, shape (trees + 1,)
+        Where each tree's nodes begin, and the last one's end.
+    children : ndarray of int32, shape (nodes, arity)
+        Of each node, counted over all trees; -1 where there is none: a node has all of them or none.
+    height : ndarray of int32, shape (nodes,)
+    counts : ndarray of uint8, shape (nodes,)
+        Whether the loss looks at a node.
+    """
+    cdef const int64_t[::1] start
+    cdef const int32_t[:, ::1] children
+    cdef const int32_t[::1] height
+    cdef const uint8_t[::1] counts
+    cdef object sizes               # sums of the largest trees' nodes
+    cdef readonly Py_ssize_t nodes, arity
+
+    def __cinit__(self, start, children, height, counts):
+        self.start, self.children, self.height, self.counts = start, children, height, counts
+        self.nodes, self.arity = children.shape
+        self.sizes = np.cumsum(np.sort(np.diff(start))[::-1])
+
+    def __len__(self):
+        return self.start.shape[0] - 1
+
+    def largest(self, Py_ssize_t trees):
+        """How many nodes so many trees have at the most."""
+        return int(self.sizes[min(trees, len(self)) - 1])
+
+    cdef describe(self, Forest* f):
+        f.arity, f.start, f.children, f.height, f.counts = self.arity, &self.start[0], &self.children[0, 0], &self.height[0], &self.counts[0]
+
+
+cdef inline int* _ints(block) except NULL:
+    cdef int[::1] view = block
+    return &view[0]
+
+
 cdef class Plan:
     """A chain of operations over flat parameters.
 
@@ -33,7 +75,8 @@ cdef class Plan:
     operations : list of dict
         Each names its `kind`, its `output_shape` and what that kind needs: `activation`, `kernel`, `stride`,
         `padding`, `offset` (of the weights in the flat vector; the bias follows them), `rate`; of a recurrent layer `cell`,
-        `cell_activation`, `units`, `directions`, `sequences`, `adds`, `stateful`.
+        `cell_activation`, `units`, `directions`, `sequences`, `adds`, `stateful`; of a recursive layer `composition`,
+        `composition_activation`, `children`.
     parameters, gradients : ndarray
         Flat vectors made by `aligned_zeros`.
     """
@@ -45,9 +88,12 @@ cdef class Plan:
     cdef Py_ssize_t channels, pixels, out_channels, out_pixels
     cdef double work                        # multiply-adds of a forward pass, a sample
     cdef bint has_images, has_sequences
+    cdef readonly bint has_trees            # samples are trees then: what comes in and goes out has a row for each of their nodes
     cdef double least_step                  # multiply-adds of a step of a recurrent layer, a sample; 0 where steps are too few for a team
     cdef int mode, workers
     cdef Py_ssize_t capacity
+    cdef Py_ssize_t laid_rows, laid_groups, laid_largest    # what `layout` has room for
+    cdef object layout
     cdef object memory, batch_lengths, _lock
     cdef readonly object parameters, gradients
     cdef readonly tuple input_shape, output_shape
@@ -125,6 +171,12 @@ cdef class Plan:
             op.rows, op.columns = operation["vocabulary"], g.oc
         elif op.kind == RECURRENT:
             self._describe_recurrent(k, operation)
+        elif op.kind == RECURSIVE:
+            self.has_trees = True
+            describe_composition(&op.tree, _COMPOSITIONS[operation["composition"]], _ACTIVATIONS[operation["composition_activation"]],
+                                 operation["children"], g.c, op.offset)
+            op.rows, op.columns = op.tree.w.rows + 1, op.tree.w.columns
+            self.work += <double>op.tree.w.rows * op.tree.w.columns / 2          # about half of the nodes are leaves
         self.work += <double>self.tensor[k].size
 
     cdef _describe_recurrent(self, int k, dict operation):
@@ -195,7 +247,7 @@ cdef class Plan:
             t.passing_value = (between and self.op[k - 1].planar and self.op[k - 1].kind == CONVOLUTION
                                and self.op[k - 1].activation == IDENTITY)
             t.passing_gradient = between
-            rows = batch if t.wide else workers * self.net.group
+            rows = batch if t.wide else workers * self.net.rows
             t.value = self._reserve(rows * t.stride)
             held = mode == HOLDING or (mode == TRAINING and (t.needs_gradient or k == self.net.count))
             t.gradient = self._reserve(rows * t.stride) if held else NULL
@@ -211,17 +263,24 @@ cdef class Plan:
                     widest = max(widest, op.cells[direction].width)
                     fields = max(fields, self._room_for_sequences(&op.cells[direction]))
                     self._copy_recurrent(k, direction, mode, batch, workers)
+                if op.kind == RECURSIVE:
+                    widest = max(widest, op.tree.w.rows)
+                    fields = max(fields, (ROWS_BACK + 1) * op.tree.features_stride + self.net.rows * op.tree.c_stride)
+                    self._copy_recursive(&op.tree.w, mode, workers)
                 if op.matrix.columns:
                     held = mode != INFERENCE and t.needs_gradient
                     op.matrix.transposed_stride = op.matrix.columns * op.matrix.segments * op.matrix.padded + VEC_LANES
                     op.matrix.transposed = self._reserve(workers * op.matrix.transposed_stride) if held else NULL
         for k in range(self.net.count):
             op, t = &self.op[k], &self.tensor[k + 1]
+            rows = batch if t.wide else workers * self.net.rows
             for direction in range(op.directions):
-                self._hold_recurrent(&op.cells[direction], self.tensor[k].steps, batch if t.wide else workers * self.net.group)
+                self._hold_recurrent(&op.cells[direction], self.tensor[k].steps, rows)
+            if op.kind == RECURSIVE:
+                self._hold_recursive(&op.tree, rows)
             if op.kind == MAX_POOL:
                 op.winners_stride = op.window.c * op.window.oh * padded(op.window.ow) if op.planar else t.stride
-                op.winners = self._reserve((batch if t.wide else workers * self.net.group) * op.winners_stride)
+                op.winners = self._reserve(rows * op.winners_stride)
         self.net.zeros = self._reserve(widest + 4 * VEC_LANES)
         self.net.fields_stride = padded(fields) + VEC_LANES
         self.net.fields = self._reserve(workers * self.net.fields_stride)
@@ -230,6 +289,16 @@ cdef class Plan:
         self.net.slots = self._reserve(slots_of(&self.net, batch) * self.net.slot_stride)
         self.batch_lengths = np.empty(max(batch, 1), np.int64)
         self.mode, self.workers, self.capacity = mode, workers, batch
+
+    cdef _copy_recursive(self, Matrix* w, int mode, int workers):
+        w.panels_stride, w.transposed_stride = w.rows * (padded(w.columns) + 4 * VEC_LANES), w.columns * w.padded + VEC_LANES
+        w.panels = self._reserve(workers * w.panels_stride)
+        w.transposed = self._reserve(workers * w.transposed_stride) if mode != INFERENCE else NULL
+
+    cdef _hold_recursive(self, Composition* p, Py_ssize_t rows):
+        p.features = self._reserve(rows * p.features_stride)
+        p.gates = self._reserve(rows * p.gates_stride) if p.kind == TREE_LSTM else p.features
+        p.c = self._reserve(rows * p.c_stride) if p.kind == TREE_LSTM else p.features
 
     cdef Py_ssize_t _room_for_sequences(self, const Recurrent* r):
         # Scratch of sequences_of.
@@ -262,7 +331,23 @@ cdef class Plan:
         cdef Py_ssize_t group = (8 if self.has_images else max(8, min(16, (batch + 1) // 2)) if self.has_sequences
                                  else max(16, min(64, batch // 8)))
         if group != self.net.group:
-            self.net.group, self.memory = group, None
+            self.net.group, self.net.rows, self.memory = group, group, None
+
+    cdef Py_ssize_t _plant(self, Trees trees, Py_ssize_t batch) except -1:
+        # Groups of trees with about so many nodes as keep a product busy and stay in a cache, and room for where nodes will
+        # stand. Gives the most nodes that a batch can have.
+        cdef Forest* f = &self.net.forest
+        cdef Py_ssize_t group = max(1, GROUP_NODES * len(trees) // trees.nodes), rows = trees.largest(batch)
+        if group != self.net.group or trees.largest(group) > self.net.rows:
+            self.net.group, self.net.rows, self.memory = group, trees.largest(group), None
+        groups = groups_of(&self.net, batch)
+        if rows > self.laid_rows or groups > self.laid_groups or trees.largest(1) > self.laid_largest:
+            self.laid_rows, self.laid_groups, self.laid_largest = rows, groups, trees.largest(1)
+            f.scratch_stride = 2 * self.laid_largest + 16
+            self.layout = [np.empty(n, np.intc) for n in (rows * trees.arity, rows, groups, groups, groups, MAX_WORKERS * f.scratch_stride)]
+            f.child, f.node, f.first = _ints(self.layout[0]), _ints(self.layout[1]), _ints(self.layout[2])
+            f.rows, f.leaves, f.scratch = _ints(self.layout[3]), _ints(self.layout[4]), _ints(self.layout[5])
+        return rows
 
     cdef _choose_planar(self, int mode):
         # A convolution of a one-channel image, whose own gradient nobody wants, and the pool after it.
@@ -290,22 +375,29 @@ cdef class Plan:
     cdef bint _sums_batch(self, int k):
         return self.op[k].rows > 0 and self.op[k].kind != CONVOLUTION
 
-    cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work):
+    cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work, Trees trees=None):
+        cdef Py_ssize_t rows = batch
         memset(job, 0, sizeof(Job))
+        if trees is None:
+            self._choose_group(batch)
+        else:
+            rows = self._plant(trees, batch)
+            work *= <double>trees.nodes / len(trees)
         if work < SMALL_WORK:
             threads = 1
-        self._choose_group(batch)
         team = self.has_sequences and groups_of(&self.net, batch) == 1 and batch * self.least_step >= SHARED_STEP
         threads = <int>max(1, min(threads, MAX_WORKERS if team else groups_of(&self.net, batch), MAX_WORKERS))
         if self.has_sequences and self.net.has_transposed != (batch >= 4):
             self.memory = None
-        self.net.has_transposed = batch >= 4
-        self._prepare(mode, batch, threads)
+        self.net.has_transposed = batch >= 4 or self.has_trees
+        self._prepare(mode, rows, threads)
         self.net.training = mode == TRAINING
         self.net.skip_softmax = False
         self.net.lengths, self.net.states, self.net.state_gradients = NULL, NULL, NULL
         self.net.all_states, self.net.state_stride = False, self.state_size
         job.net = self.net
+        if trees is not None:
+            trees.describe(&job.net.forest)
         job.slices, job.slice_count = self.slices, self.slice_count
         job.channels, job.pixels = self.channels, self.pixels
         job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
@@ -313,21 +405,25 @@ cdef class Plan:
         meeting_open(&job.gathering, threads)
         job.net.team = &job.gathering if team and threads > 1 else NULL
 
-    def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False, lengths=None, states=None):
+    def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False, lengths=None, states=None, Trees trees=None):
         """The last tensor for each sample, as a flat vector; with `logits`, without a last softmax.
 
         `lengths`, int64, says how many steps of each sample in time there are. `states` (samples, state_size) are what
-        stateful layers start with, and become what they end with.
+        stateful layers start with, and become what they end with. Where samples are trees, x and what is given have a row for
+        each of their nodes.
         """
         cdef Job job
-        out = np.empty(samples * self.tensor[self.net.count].size, dtype=DTYPE)
+        out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self._lock:
-            self._start(&job, INFERENCE, samples, threads, self.work * samples)
+            self._start(&job, INFERENCE, samples, threads, self.work * samples, trees)
             job.net.skip_softmax = logits and self._ends_in_softmax()
             self._take_sequences(&job, lengths, states)
             self._forward(&job, x, samples, y)
         return out
+
+    cdef _outputs(self, int k, Py_ssize_t samples, Trees trees):
+        return np.empty((samples if trees is None else trees.nodes) * self.tensor[k].size, dtype=DTYPE)
 
     cdef _take_sequences(self, Job* job, lengths, states):
         cdef const int64_t[::1] counts
@@ -340,16 +436,16 @@ cdef class Plan:
             job.net.states = &rows[0, 0]
 
     def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last,
-                lengths=None, states=None, bint all_states=False):
+                lengths=None, states=None, bint all_states=False, Trees trees=None):
         """As `predict`, holding every tensor for `backward`; x comes and y goes channels last where that is said.
 
         With `all_states`, layers that are not stateful start with theirs too.
         """
         cdef Job job
-        out = np.empty(samples * self.tensor[self.net.count].size, dtype=DTYPE)
+        out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self._lock:
-            self._start(&job, HOLDING, samples, threads, self.work * samples)
+            self._start(&job, HOLDING, samples, threads, self.work * samples, trees)
             self._hold(&job, training, seed, channels_last)
             self._take_sequences(&job, lengths, states)
             job.net.all_states = all_states
@@ -374,19 +470,19 @@ cdef class Plan:
         meeting_close(&job.gathering)
 
     def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last,
-                 lengths=None, state_gradients=None):
+                 lengths=None, state_gradients=None, Trees trees=None):
         """The input's gradient, flat; the parameters' gradients are written to `gradients`.
 
         `state_gradients` (samples, state_size), with respect to the states after the last step, become those with respect
         to the states before the first.
         """
         cdef Job job
-        out = np.empty(samples * self.tensor[0].size, dtype=DTYPE)
+        out = self._outputs(0, samples, trees)
         cdef real[::1] dx = out
         with self._lock:
-            if self.mode != HOLDING or self.memory is None or samples > self.capacity:
+            if self.mode != HOLDING or self.memory is None or (samples if trees is None else trees.nodes) > self.capacity:
                 raise RuntimeError("backward must follow a forward of as many samples")
-            self._start(&job, HOLDING, samples, threads, self.work * samples)
+            self._start(&job, HOLDING, samples, threads, self.work * samples, trees)
             self._hold(&job, training, seed, channels_last)
             self._take_sequences(&job, lengths, state_gradients)
             job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
@@ -397,13 +493,14 @@ cdef class Plan:
         return out
 
     def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch, Py_ssize_t first, const double[::1] rates,
-              long steps_before, str loss, tuple optimizer, real[::1] state, uint64_t seed, int threads, lengths=None, states=None):
+              long steps_before, str loss, tuple optimizer, real[::1] state, uint64_t seed, int threads, lengths=None, states=None, Trees trees=None):
         """One step for each of `rates`, from position `first` of the order on.
 
         Returns (steps, 3), each step's sums over outputs of the weighted loss and of the hits, and how many outputs there
         were: samples, or steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F);
         `state` is the optimizer's, twice as long as the parameters. `lengths` and `states` are as of `predict`; states
-        have a row for each sample of a batch, and go on from one batch to the next.
+        have a row for each sample of a batch, and go on from one batch to the next. With `trees`, the order is one of trees,
+        and x, targets and weights have a row for each node.
         """
         cdef Job job
         cdef const int64_t[::1] labels
@@ -415,13 +512,12 @@ cdef class Plan:
         cdef Py_ssize_t samples = order.shape[0]
         cdef Py_ssize_t groups
         batch = min(batch, samples)
-        self._choose_group(batch)
-        groups = groups_of(&self.net, batch)
-        sums = np.zeros(2 * groups + self.slice_count)
         out = np.zeros((rates.shape[0], 3))
         records = out
         with self._lock:
-            self._start(&job, TRAINING, batch, threads, 3 * self.work * batch)
+            self._start(&job, TRAINING, batch, threads, 3 * self.work * batch, trees)
+            groups = groups_of(&self.net, batch)
+            sums = np.zeros(2 * groups + self.slice_count)
             job.x, job.order, job.samples = &x[0], &order[0], samples
             job.batch, job.first, job.batches = batch, first, rates.shape[0]
             job.rates, job.steps_before, job.seed = &rates[0], steps_before, seed

@@ -1,7 +1,19 @@
 """Data to train on."""
 
+from ..trees import Trees
 from .idx import idx_folder, load_idx
 from .mnist import mnist
 from .text import Vocabulary, read_text, standard_library, text_windows
+from .trees import read_trees
 
-__all__ = ["Vocabulary", "idx_folder", "load_idx", "mnist", "read_text", "standard_library", "text_windows"]
+__all__ = [
+    "Trees",
+    "Vocabulary",
+    "idx_folder",
+    "load_idx",
+    "mnist",
+    "read_text",
+    "read_trees",
+    "standard_library",
+    "text_windows",
+]

@@ -69,11 +69,14 @@ class Vocabulary:
     @classmethod
     def of(cls, text: str, *, words: bool = False, limit: int | None = None) -> Vocabulary:
         """Take the tokens of a text, at most ``limit`` of them, the unknown one included."""
-        counts = Counter(_split(text, words))
         if limit is not None and as_int(limit, "limit") < 2:
             raise ValueError(f"limit must be at least 2, as one token stands for what is unknown; received {limit}")
-        common = sorted(counts, key=lambda token: (-counts[token], token))
-        return cls([UNKNOWN, *common[: None if limit is None else limit - 1]], words)
+        return cls(_most_common(_split(text, words), limit, 1), words)
+
+    @classmethod
+    def of_words(cls, words: Iterable[str], *, least: int = 1) -> Vocabulary:
+        """Take words, such as those of trees: all that occur at least that often."""
+        return cls(_most_common(words, None, as_int(least, "least")), words=True)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -93,6 +96,13 @@ class Vocabulary:
             return "".join("\ufffd" if token == UNKNOWN else token for token in tokens)
         text = " ".join({START: "", END: "\n"}.get(token, token) for token in tokens)
         return re.sub(r" *\n *", "\n", re.sub(r" +([.,;:!?])", r"\1", text)).strip(" ")
+
+
+def _most_common(tokens: Iterable[str], limit: int | None, least: int) -> list[str]:
+    """Give the unknown token, and after it the others, the most frequent first."""
+    counts = Counter(tokens)
+    common = sorted((t for t in counts if counts[t] >= least), key=lambda token: (-counts[token], token))
+    return [UNKNOWN, *common[: None if limit is None else limit - 1]]
 
 
 def _split(text: str, words: bool) -> Iterable[str]:

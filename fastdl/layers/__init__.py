@@ -13,6 +13,7 @@ from .dropout import Dropout
 from .embedding import Embedding
 from .pooling import MaxPool2D, MeanPool2D
 from .recurrent import GRU, LSTM, RNN
+from .recursive import Recursive
 from .shape import Flatten, RandomShift
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "MaxPool2D",
     "MeanPool2D",
     "RandomShift",
+    "Recursive",
     "from_config",
 ]
 
@@ -37,7 +39,7 @@ _CLASSES: dict[str, type[Layer]] = {
     c.__name__: c
     for c in (
         GRU, LSTM, RNN, Activation, Bidirectional, Conv2D, Dense, Dropout, Embedding, Flatten, MaxPool2D, MeanPool2D,
-        RandomShift,
+        RandomShift, Recursive,
     )
 }  # fmt: skip
 

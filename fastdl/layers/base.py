@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .. import _core, initializers
 from .._threads import get_num_threads
-from .._validation import Array, Shape, as_dtype, as_images, as_shape
+from .._validation import Array, Shape, as_dtype, as_images, as_samples, as_shape
+
+if TYPE_CHECKING:
+    from ..trees import Forest
 
 ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh", "softmax")
 
@@ -22,6 +25,7 @@ class _Held(NamedTuple):
     training: bool
     draw: int
     lengths: Array | None
+    forest: Forest | None
 
 
 _PLANS = 4  # kept for as many different lengths
@@ -179,13 +183,19 @@ class Layer:
         lengths: Array | None = None,
         states: Array | None = None,
         all_states: bool = False,
+        forest: Forest | None = None,
     ) -> Array:
         """Do `forward`'s work on checked numbers."""
         if not last:
-            self._plan_for(x.shape[1:])
+            self._plan_for(sample_shape(x, forest))
         draw = int(np.random.default_rng().integers(1 << 63)) if training else 0
-        y = self._forward(x.reshape(-1), training, draw, last, lengths, states, all_states)
-        return _shaped(y, self._plan.output_shape, last)
+        y = self._forward(x.reshape(-1), training, draw, last, lengths, states, all_states, forest)
+        return self._of_nodes(y, forest) if forest is not None else _shaped(y, self._plan.output_shape, last)
+
+    def _of_nodes(self, y: Array, forest: Forest) -> Array:
+        """Shape what is there for each node, and take the roots alone where these are all that is given."""
+        rows = y.reshape(len(forest.trees.words), -1)
+        return rows if len(self.output_shape) == 2 else rows[forest.trees.roots]
 
     def _forward(
         self,
@@ -196,12 +206,16 @@ class Layer:
         lengths: Array | None = None,
         states: Array | None = None,
         all_states: bool = False,
+        forest: Forest | None = None,
     ) -> Array:
         """Do `forward`'s work on checked, flat numbers."""
         shape = self._plan.input_shape
-        samples = x.size // prod(shape)
-        y: Array = self._plan.forward(x, samples, get_num_threads(), training, draw, last, lengths, states, all_states)
-        self._held = _Held(samples, shape, training, draw, lengths)
+        samples = x.size // prod(shape) if forest is None else len(forest.trees)
+        trees = None if forest is None else forest.core(self.dtype)
+        y: Array = self._plan.forward(
+            x, samples, get_num_threads(), training, draw, last, lengths, states, all_states, trees
+        )
+        self._held = _Held(samples, shape, training, draw, lengths, forest)
         return y
 
     def backward(self, dy: Any) -> Array:
@@ -223,6 +237,8 @@ class Layer:
         if self._held is None:
             raise RuntimeError("backward must follow forward")
         plan = self._plan_for(self._held.shape)
+        if self._held.forest is not None:
+            return self._backward_nodes(dy, self._held.forest)
         gradient, last = as_images(dy, "dy", plan.output_shape, self.dtype)
         if len(gradient) != self._held.samples:
             raise ValueError(
@@ -230,11 +246,25 @@ class Layer:
             )
         return _shaped(self._backward(gradient.reshape(-1), last, state_gradients), plan.input_shape, last)
 
+    def _backward_nodes(self, dy: Any, forest: Forest) -> Array:
+        """Do `backward`'s work for trees."""
+        nodes, roots = len(forest.trees.words), len(self.output_shape) == 1
+        gradient = as_samples(dy, "dy", self.output_shape[-1:], self.dtype)
+        if len(gradient) != (len(forest.trees) if roots else nodes):
+            raise ValueError(f"dy must have as many rows as the last forward gave; received {len(gradient)}")
+        if roots:
+            gradient = np.zeros((nodes, gradient.shape[1]), self.dtype)
+            gradient[forest.trees.roots] = dy
+        return self._backward(gradient.reshape(-1)).reshape(nodes, *self.input_shape[1:])
+
     def _backward(self, dy: Array, last: bool = False, state_gradients: Array | None = None) -> Array:
         """Do `backward`'s work on checked, flat numbers."""
         assert self._held
-        samples, _, training, draw, lengths = self._held
-        dx: Array = self._plan.backward(dy, samples, get_num_threads(), training, draw, last, lengths, state_gradients)
+        samples, _, training, draw, lengths, forest = self._held
+        trees = None if forest is None else forest.core(self.dtype)
+        dx: Array = self._plan.backward(
+            dy, samples, get_num_threads(), training, draw, last, lengths, state_gradients, trees
+        )
         return dx
 
     @classmethod
@@ -244,6 +274,11 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments, which `from_config` takes back."""
         return {"class": type(self).__name__, **{name: getattr(self, name) for name in self._arguments}}
+
+
+def sample_shape(x: Array, forest: Forest | None) -> Shape:
+    """Give the shape of a sample as plans see it: a tree's node is one step."""
+    return x.shape[1:] if forest is None else (1, *x.shape[1:])
 
 
 def _shaped(flat: Array, shape: Shape, channels_last: bool) -> Array:

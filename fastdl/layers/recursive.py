@@ -1,0 +1,135 @@
+"""The recursive layer: trees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._validation import Array, Shape, as_int, as_samples
+from ..trees import Trees, as_forest
+from .base import Layer, check_activation, check_initializer, sequence_shape, start_weights
+
+
+COMPOSITIONS = ("matrix", "tensor", "lstm")
+_MOST_CHILDREN = 16  # as in src/trees.pxi
+
+
+class Recursive(Layer):
+    """A vector for each node of a tree, from those of its children, with the same weights at every node (article 7).
+
+    Parameters
+    ----------
+    units : int
+        Width of all nodes, and of the vectors at the leaves.
+    children : int
+        How many a node has that is no leaf: trees are made binary by `Trees.binarize`.
+    activation : str
+        f below: tanh, relu, identity or sigmoid. An lstm has its own.
+    composition : {"matrix", "tensor", "lstm"}
+        What becomes of the children's vectors, side by side in x:
+
+        - matrix: f(W x + b) (article 7, equation 1; Socher et al. 2011).
+        - tensor: f(x^T V x + W x + b), a bilinear form for each unit (Socher et al. 2013).
+        - lstm: c = i g + sum of f_k c_k and y = o tanh c, with gates i, o, f_1, f_2 ... (sigmoid) and g (tanh) of W x + b
+          (Tai, Socher and Manning 2015). A leaf's vector is its c, and y = tanh c.
+    return_nodes : bool
+        Whether to give every node's vector, or that of each root.
+    initializer : str
+        Of the weights: a name of `fastdl.initializers`.
+
+    Notes
+    -----
+    x (M, units), of all M nodes of some trees, of which the leaves' rows are read; y (M, units), or (N, units) of the N
+    roots. ``params["weight"]`` (units, children * units), ``params["bias"]`` (units,), both of an lstm for the gates
+    i, o, g, f_1, f_2 ... one below the other, (3 + children) * units. ``params["tensor"]`` (units, P) has a column for
+    each of the P pairs i <= j that ``np.triu_indices(children * units)`` gives, in its order: x_i x_j and x_j x_i are the
+    same number, so that one weight stands for V_ij + V_ji.
+    """
+
+    _arguments = ("units", "children", "activation", "composition", "return_nodes", "initializer")
+
+    def __init__(
+        self,
+        units: int,
+        children: int = 2,
+        activation: str = "tanh",
+        *,
+        composition: str = "matrix",
+        return_nodes: bool = False,
+        initializer: str = "glorot_uniform",
+    ) -> None:
+        super().__init__()
+        self.units, self.children = as_int(units, "units"), as_int(children, "children")
+        if self.children > _MOST_CHILDREN:
+            raise ValueError(f"children must be at most {_MOST_CHILDREN}; received {children}")
+        if composition not in COMPOSITIONS:
+            raise ValueError(f"composition must be one of {', '.join(COMPOSITIONS)}; received {composition!r}")
+        self.activation = check_activation(activation)
+        if self.activation == "softmax" or (composition == "lstm" and self.activation != "tanh"):
+            raise ValueError(
+                f"activation must be tanh, or relu, identity or sigmoid with no lstm; received {activation!r}"
+            )
+        self.composition, self.return_nodes = composition, bool(return_nodes)
+        self.initializer = check_initializer(initializer)
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        nodes, features = sequence_shape(self, shape)
+        if features != self.units:
+            raise ValueError(
+                f"input_shape of Recursive must have as many features as it has units, {self.units}; received {shape}"
+            )
+        return (nodes, self.units) if self.return_nodes else (self.units,)
+
+    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        inputs = self.children * self.units
+        if self.composition == "lstm":
+            columns = (3 + self.children) * self.units
+            return {"weight": (inputs, columns), "bias": (columns,)}
+        if self.composition == "matrix":
+            return {"weight": (inputs, self.units), "bias": (self.units,)}
+        return {
+            "weight": (inputs, self.units),
+            "tensor": (inputs * (inputs + 1) // 2, self.units),
+            "bias": (self.units,),
+        }
+
+    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "kind": "recursive",
+                "output_shape": self._output_shape(shape),
+                "offset": offset,
+                "composition": self.composition,
+                "composition_activation": self.activation,
+                "children": self.children,
+            }
+        ]
+
+    def _initialize(self, rng: np.random.Generator) -> None:
+        inputs = self.children * self.units
+        start_weights(self, self.initializer, inputs, self.units, rng)
+        if self.composition == "tensor":
+            # Of the products of two inputs below one, so many that they would drown the rest.
+            tensor = self.params["tensor"]
+            tensor[...] = rng.uniform(-1, 1, tensor.shape) / (2 * inputs)
+
+    def forward(self, x: Any, *, trees: Trees, training: bool = False) -> Array:
+        """Give the output for some trees, and hold what `backward` needs.
+
+        Parameters
+        ----------
+        x : array_like, shape (M, units)
+            A row for each node; those that are no leaves are not read.
+        trees : Trees
+            Of M nodes.
+        training : bool
+            Makes no difference here.
+
+        Returns
+        -------
+        ndarray, shape (M, units) or, of the roots alone, (N, units)
+        """
+        self._check_built()
+        samples = as_samples(x, "x", self.input_shape[1:], self.dtype)
+        return self._forward_samples(samples, training, forest=as_forest(trees, "trees", self.children, len(samples)))

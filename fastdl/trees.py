@@ -1,0 +1,282 @@
+"""Trees in arrays: thousands of them at once, as the core takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from . import _core
+from ._validation import Array
+
+if TYPE_CHECKING:
+    from .datasets import Vocabulary
+
+__all__ = ["Trees"]
+
+NO_LABEL = "@"  # how a node without one is written
+_CLOSE = object()
+_ESCAPES = str.maketrans({"(": "-LRB-", ")": "-RRB-"})
+
+
+class Trees:
+    """Many trees, one after another; each node comes after its children, and the leaves in the order of the sentence.
+
+    Parameters
+    ----------
+    start : array_like of int, shape (N + 1,)
+        Where each tree's nodes begin, and where the last one's end.
+    children : array_like of int, shape (M, arity)
+        Of each of the M nodes, counted over all trees; -1 where there is none.
+    words : sequence of str or None, length M
+        Of the leaves; None for other nodes.
+    labels : array_like of int, shape (M,), optional
+        -1 for a node without one, which all have where it is not given.
+    names : sequence of str
+        What labels are called.
+
+    Attributes
+    ----------
+    height : ndarray of int32, shape (M,)
+        0 of a leaf, else one more than the highest child's.
+    leaves : ndarray of bool, shape (M,)
+    roots : ndarray of int, shape (N,)
+
+    Notes
+    -----
+    ``len(trees)`` is N; ``trees[i]``, ``trees[i:j]`` and ``trees[[i, j]]`` are Trees too.
+    """
+
+    def __init__(
+        self,
+        start: Any,
+        children: Any,
+        words: Sequence[str | None],
+        labels: Any = None,
+        names: Sequence[str] = (),
+    ) -> None:
+        self.start = np.require(start, np.int64, ["C", "A"])
+        self.children = np.require(children, np.int32, ["C", "A"])
+        nodes = len(words)
+        self.words, self.names = list(words), list(names)
+        self.labels = np.full(nodes, -1) if labels is None else np.require(labels, np.int64, ["C", "A"])
+        if self.children.ndim != 2 or len(self.children) != nodes or self.children.shape[1] < 1:
+            raise ValueError(f"children must have shape ({nodes}, arity); received {self.children.shape}")
+        if self.labels.shape != (nodes,) or (nodes and self.labels.min() < -1):
+            raise ValueError(f"labels must be {nodes} integers from -1 on; received shape {self.labels.shape}")
+        sizes = np.diff(self.start)
+        if self.start.ndim != 1 or not len(sizes) or self.start[0] != 0 or self.start[-1] != nodes or sizes.min() < 1:
+            raise ValueError(f"start must rise from 0 to {nodes}, a node at least for each tree; received {self.start}")
+        self.height = _core.load("float32").tree_heights(self.children)
+        if self.height is None or not self._is_forest():
+            raise ValueError("children must hold every node but the roots once, before its parent and within its tree")
+        if any((word is None) is bool(leaf) for word, leaf in zip(self.words, self.height == 0, strict=True)):
+            raise ValueError("words must hold a word for each leaf, and None for every other node")
+
+    def _is_forest(self) -> bool:
+        """Whether every node but the roots is the child of one node of its tree."""
+        parents, slots = np.nonzero(self.children >= 0)
+        below = self.children[parents, slots]
+        tree = np.repeat(np.arange(len(self)), np.diff(self.start))
+        seen = np.bincount(below, minlength=len(self.words))
+        seen[self.roots] += 1
+        return bool((seen == 1).all() and (tree[below] == tree[parents]).all())
+
+    @classmethod
+    def parse(cls, text: str, *, name: str = "text", names: Sequence[str] | None = None) -> Trees:
+        """Read bracketed trees, such as ``(4 (2 good) (2 film))``, as `datasets.read_trees` reads those of a file.
+
+        Parameters
+        ----------
+        text : str
+        name : str
+            What errors call the text.
+        names : sequence of str, optional
+            What labels may be called; any, where not given.
+        """
+        from .datasets.trees import parse
+
+        return parse(text, name, names)
+
+    @classmethod
+    def of(cls, nested: Any) -> Trees:
+        """Take one tree of nested tuples and words, such as ``("two", ("schools'", "students"))``."""
+        children: list[list[int]] = []
+        words: list[str | None] = []
+        below: list[list[int]] = [[]]  # of each tuple that is open, what is done of it
+        waiting: list[Any] = [nested]  # _CLOSE ends a tuple
+        while waiting:
+            part = waiting.pop()
+            if part is _CLOSE:
+                children.append(below.pop())
+                words.append(None)
+            elif isinstance(part, str):
+                children.append([])
+                words.append(part)
+            elif isinstance(part, (tuple, list)) and len(part):
+                waiting += [_CLOSE, *part[::-1]]
+                below.append([])
+                continue
+            else:
+                raise TypeError(f"nested must hold words and tuples of them, none of them empty; received {part!r}")
+            below[-1].append(len(words) - 1)
+        arity = max(2, max(map(len, children)))
+        return cls([0, len(words)], [row + [-1] * (arity - len(row)) for row in children], words)
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def __getitem__(self, which: Any) -> Trees:
+        trees = np.atleast_1d(np.arange(len(self))[which])
+        if not len(trees):
+            raise IndexError("no tree is left")
+        sizes = self.start[trees + 1] - self.start[trees]
+        start = np.concatenate([[0], np.cumsum(sizes)])
+        shift = np.repeat(self.start[trees] - start[:-1], sizes)
+        nodes = np.arange(start[-1]) + shift
+        children = self.children[nodes]
+        part = object.__new__(Trees)  # what was checked once need not be again
+        part.start = start
+        part.children = np.where(children >= 0, children - shift[:, None], -1).astype(np.int32)
+        part.words = [self.words[i] for i in nodes.tolist()]
+        part.labels, part.height, part.names = self.labels[nodes], self.height[nodes], self.names
+        return part
+
+    def __iter__(self) -> Iterator[Trees]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Trees(trees={len(self)}, nodes={len(self.words)}, arity={self.children.shape[1]})"
+
+    @property
+    def leaves(self) -> Array:
+        """Which nodes are leaves, bool (M,)."""
+        leaves: Array = self.height == 0
+        return leaves
+
+    @property
+    def roots(self) -> Array:
+        """The trees' roots, (N,)."""
+        roots: Array = self.start[1:] - 1
+        return roots
+
+    def label(self, node: int) -> str:
+        """Give the name of a node's label, @ where there is none."""
+        label = int(self.labels[node])
+        return NO_LABEL if label < 0 else self.names[label] if label < len(self.names) else str(label)
+
+    def sentences(self) -> list[list[str]]:
+        """Give each tree's words."""
+        return [
+            [word for word in self.words[a:b] if word is not None]
+            for a, b in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True)
+        ]
+
+    def brackets(self) -> list[str]:
+        """Give a line of brackets for each tree, as `parse` and `datasets.read_trees` read them."""
+        return [self._brackets(root) for root in self.roots.tolist()]
+
+    def spans(self) -> Array:
+        """Give the words below each node, int32 (M, 2): the first, counted from its tree's, and one after the last."""
+        spans: Array = _core.load("float32").tree_spans(self.start, self.children)
+        return spans
+
+    def encode(self, vocabulary: Vocabulary) -> Array:
+        """Give the ids of the leaves' words, int64 (M,), and -1 for every other node."""
+        return np.array([-1 if word is None else vocabulary.encode_one(word) for word in self.words], np.int64)
+
+    def with_labels(self, labels: Any, names: Sequence[str] | None = None) -> Trees:
+        """Give the same trees with other labels, int (M,)."""
+        names = self.names if names is None else names
+        return Trees(self.start, self.children, self.words, labels, names)
+
+    def binarize(self) -> Trees:
+        """Give trees whose nodes have two children or none.
+
+        A node of one child becomes that child, under its own label if it has one. Of more than two children the first
+        stays, and the others come below a new node without a label: (X a b c) becomes (X a (@ b c)).
+        """
+        start, children, words, labels = [0], [], [], []  # type: ignore[var-annotated]
+        place: list[int] = []  # where each node went
+
+        def add(left: int, right: int, word: str | None, label: int) -> int:
+            children.append((left, right))
+            words.append(word)
+            labels.append(label)
+            return len(words) - 1
+
+        rows, old_labels = self.children.tolist(), self.labels.tolist()
+        for first, last in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True):
+            for node in range(first, last):
+                below = [place[child] for child in rows[node] if child >= 0]
+                label = old_labels[node]
+                if len(below) == 1:
+                    labels[below[0]] = label if label >= 0 else labels[below[0]]
+                    place.append(below[0])
+                    continue
+                right = below.pop() if below else -1
+                while len(below) > 1:
+                    right = add(below.pop(), right, None, -1)
+                place.append(add(below[0] if below else -1, right, self.words[node], label))
+            start.append(len(words))
+        return Trees(start, children, words, labels, self.names)
+
+    def part(self, first: int, last: int) -> slice:
+        """Tell where the nodes of trees ``first`` to ``last`` are."""
+        return slice(int(self.start[first]), int(self.start[last]))
+
+    def _brackets(self, root: int) -> str:
+        parts: list[str] = []
+        waiting: list[int | None] = [root]  # None closes a bracket
+        while waiting:
+            node = waiting.pop()
+            if node is None:
+                parts.append(")")
+                continue
+            parts.append(f" ({self.label(node)}" if parts else f"({self.label(node)}")
+            waiting.append(None)
+            word = self.words[node]
+            if word is not None:
+                parts.append(" " + word.translate(_ESCAPES))
+            waiting += [child for child in self.children[node].tolist()[::-1] if child >= 0]
+        return "".join(parts)
+
+
+class Forest(NamedTuple):
+    """Trees on their way into the core."""
+
+    trees: Trees
+    children: Array  # (M, arity), as the layers want them
+    counts: Array  # uint8 (M,): whether the loss looks at a node
+
+    def core(self, dtype: str) -> Any:
+        """Give what a plan takes."""
+        return _core.load(dtype).Trees(self.trees.start, self.children, self.trees.height, self.counts)
+
+    def part(self, first: int, last: int) -> Forest:
+        """Give the trees ``first`` to ``last``."""
+        nodes = self.trees.part(first, last)
+        children = self.children[nodes]
+        return Forest(
+            self.trees[first:last], np.where(children >= 0, children - nodes.start, -1), self.counts[nodes]
+        )
+
+
+def as_forest(trees: Any, name: str, arity: int, nodes: int) -> Forest:
+    """Check that trees have so many children at each node, and nodes in all, which all count."""
+    if not isinstance(trees, Trees):
+        raise TypeError(f"{name} must be Trees; received {type(trees).__name__}")
+    if len(trees.words) != nodes:
+        raise ValueError(f"{name} must have a node for each of the {nodes} rows of x; received {len(trees.words)}")
+    found = np.unique((trees.children[trees.height > 0] >= 0).sum(axis=1))
+    if (found != arity).any():
+        hint = ": Trees.binarize makes them so" if arity == 2 else ""
+        raise ValueError(
+            f"{name} must have {arity} children at every node that is no leaf{hint}; "
+            f"received nodes of {', '.join(map(str, found))}"
+        )
+    children = np.full((nodes, arity), -1, np.int32)
+    common = min(arity, trees.children.shape[1])
+    children[:, :common] = trees.children[:, :common]
+    return Forest(trees, children, np.ones(nodes, np.uint8))
