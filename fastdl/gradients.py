@@ -22,6 +22,7 @@ def gradient_check(
     *,
     loss: str = "cross_entropy",
     lengths: Any = None,
+    trees: Any = None,
     epsilon: float = 1e-5,
     limit: int = 1000,
 ) -> float:
@@ -36,7 +37,7 @@ def gradient_check(
         Targets of ``loss``. Without them the objective is a fixed random weighting of the outputs.
     loss : str
         cross_entropy or squared_error.
-    lengths : array_like of int, shape (N,), optional
+    lengths, trees : optional
         As of `forward`, of layers and networks that take them.
     epsilon : float
         The step of the differences.
@@ -51,13 +52,13 @@ def gradient_check(
     """
     if not hasattr(layer, "dtype") or layer.dtype != "float64":
         raise ValueError("layer must be built with dtype='float64', for central differences to mean anything")
-    x = as_samples(x, "x", layer.input_shape, "float64").copy()
+    x = as_samples(x, "x", layer.input_shape if trees is None else layer.input_shape[1:], "float64").copy()
     first = layer.layers[0] if isinstance(layer, Sequential) else layer
     name = losses.as_name(loss)
     as_number(epsilon, "epsilon", 1e-12, 1.0)
     as_int(limit, "limit")
     rng = np.random.default_rng(0)
-    options = {} if lengths is None else {"lengths": lengths}
+    options = {name: given for name, given in (("lengths", lengths), ("trees", trees)) if given is not None}
 
     def forward() -> Array:
         if isinstance(layer, (Recurrent, Sequential)):

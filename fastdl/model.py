@@ -11,11 +11,13 @@ import numpy as np
 
 from . import _core, losses, optimizers
 from ._threads import get_num_threads
-from ._validation import Array, Shape, as_dtype, as_images, as_int, as_lengths, as_samples, as_shape
+from ._validation import Array, Shape, as_dtype, as_images, as_int, as_lengths, as_real, as_samples, as_shape
 from .callbacks import Callback
 from .history import History
-from .layers import Embedding, Layer
-from .training import Trainer
+from .layers import Activation, Dense, Dropout, Embedding, Layer, Recursive
+from .layers.base import sample_shape
+from .training import Data, Trainer
+from .trees import Forest, as_forest
 
 _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
 
@@ -36,7 +38,8 @@ class Sequential(Layer):
     layers : sequence of Layer
         New ones: a layer belongs to one network.
     input_shape : tuple of int
-        Of one sample: (F,), (C, H, W), or in time (T, F) and, for an `Embedding`, (T,). T may be None: any length.
+        Of one sample: (F,), (C, H, W), or in time (T, F) and, for an `Embedding`, (T,). T may be None: any length. With a
+        `Recursive` layer samples are trees, (None, F) or (None,): so much for each node.
     dtype : {"float32", "float64"}
     seed : int, optional
         Of the initial parameters, the shuffling and the random layers. The same seed gives the same bits, whatever the
@@ -65,6 +68,7 @@ class Sequential(Layer):
                 raise TypeError(f"layers must hold layers; received {layer!r}")
             if layer._network is not None or layer in self.layers[:i]:
                 raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
+        self._arity = _arity_of(self.layers)
         self._rng = np.random.default_rng(seed)
         self._trainer: Trainer | None = None
         self._progress: Progress | None = None
@@ -129,6 +133,23 @@ class Sequential(Layer):
     def _check_values(self, x: Array, name: str) -> None:
         self.layers[0]._check_values(x, name)
 
+    def _planted(self, x: Any, trees: Any, prefix: str = "") -> tuple[Array, Forest | None]:
+        """Give checked samples and, where they are trees, these; x then has a row for each node."""
+        if self._arity is None:
+            if trees is not None:
+                raise ValueError(f"{prefix}trees must be None for a network without a Recursive layer; received others")
+            samples = as_samples(x, f"{prefix}x", self.input_shape, self.dtype)
+            self._check_values(samples, f"{prefix}x")
+            return samples, None
+        if trees is None:
+            raise ValueError(f"{prefix}trees must be given, as the network has a Recursive layer; received None")
+        samples = as_samples(x, f"{prefix}x", self.input_shape[1:], self.dtype)
+        forest = as_forest(trees, f"{prefix}trees", self._arity, len(samples))
+        self._check_values(samples[trees.leaves], f"{prefix}x at the leaves")
+        if samples.ndim == 1:  # an embedding has nothing for the other nodes
+            samples = np.where(trees.leaves, samples, -1).astype(self.dtype)
+        return samples, forest
+
     def _lengths(self, lengths: Any, name: str, x: Array) -> Array | None:
         if lengths is not None and x.ndim != 3 and not isinstance(self.layers[0], Embedding):
             raise ValueError(f"{name} must be None for samples without steps in time, {x.shape[1:]}; received others")
@@ -157,7 +178,7 @@ class Sequential(Layer):
             )
         return self._states
 
-    def forward(self, x: Any, *, training: bool = False, lengths: Any = None) -> Array:
+    def forward(self, x: Any, *, training: bool = False, lengths: Any = None, trees: Any = None) -> Array:
         """Give the output for a batch, and hold what `backward` needs.
 
         Parameters
@@ -167,12 +188,17 @@ class Sequential(Layer):
             Whether layers that are random in training are so.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence (N, T, ...) count.
+        trees : Trees, optional
+            Of a network with a `Recursive` layer: then x (M,) or (M, F) and what is given have a row for each node.
 
         Returns
         -------
         ndarray, shape (N, *output_shape)
             Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
         """
+        if self._arity is not None or trees is not None:
+            samples, forest = self._planted(x, trees)
+            return self._forward_samples(samples, training, forest=forest)
         samples, last = as_images(x, "x", self.input_shape, self.dtype)
         counts = self._lengths(lengths, "lengths", samples)
         self._check_values(samples, "x")
@@ -194,6 +220,7 @@ class Sequential(Layer):
         sample_weight: Any = None,
         class_weight: Any = None,
         lengths: Any = None,
+        trees: Any = None,
         callbacks: Iterable[Callback] = (),
         verbose: int = 1,
     ) -> History:
@@ -214,7 +241,7 @@ class Sequential(Layer):
         optimizer : Optimizer, optional
             That of the last call where not given, at first ``SGD(0.01, momentum=0.9)``. For as long as the same object
             is given, its velocities and its count of steps go on from call to call.
-        validation_data : (x, y) or (x, y, lengths), optional
+        validation_data : (x, y), (x, y, lengths) or (x, y, trees), optional
             Measured after each epoch.
         validation_split : float
             The fraction at the end of x and y to validate on instead of training on it.
@@ -226,6 +253,10 @@ class Sequential(Layer):
             A weight for each label, multiplied with that of the sample.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence (N, T, ...) count; the loss is the mean over those of a batch.
+        trees : Trees, optional
+            N of them, of a network with a `Recursive` layer. x is (M,) or (M, F) then, a row for each of their M nodes. y is
+            of the roots, (N,) or (N, F), or, where the network gives all nodes, (M,) or (M, F): a node of label -1 does
+            not count. The loss is the mean over what counts of a batch.
         callbacks : iterable of Callback
         verbose : {0, 1}
             Whether to print a line for each epoch.
@@ -247,7 +278,7 @@ class Sequential(Layer):
         trainer = self._prepared(loss, optimizer)
         history = trainer.fit(
             x, y, epochs, initial_epoch, batch_size, validation_data, validation_split, shuffle, sample_weight,
-            class_weight, lengths, callbacks, verbose,
+            class_weight, lengths, trees, callbacks, verbose,
         )  # fmt: skip
         return history
 
@@ -260,12 +291,13 @@ class Sequential(Layer):
         optimizer: optimizers.Optimizer | None = None,
         sample_weight: Any = None,
         lengths: Any = None,
+        trees: Any = None,
     ) -> dict[str, float]:
         """Take one step on one batch; stateful layers go on from the batch before.
 
         Parameters
         ----------
-        x, y, loss, optimizer, sample_weight, lengths
+        x, y, loss, optimizer, sample_weight, lengths, trees
             As of `fit`.
 
         Returns
@@ -273,7 +305,7 @@ class Sequential(Layer):
         dict
             `loss`, and `accuracy` where there are classes, of the batch before the step.
         """
-        return self._prepared(loss, optimizer).train_on_batch(x, y, sample_weight, lengths)
+        return self._prepared(loss, optimizer).train_on_batch(x, y, sample_weight, lengths, trees)
 
     def evaluate(
         self,
@@ -282,13 +314,14 @@ class Sequential(Layer):
         *,
         loss: str | Callable[[Any, Any], float] | None = None,
         lengths: Any = None,
+        trees: Any = None,
         batch_size: int | None = None,
     ) -> dict[str, float]:
         """Measure the mean loss and the accuracy.
 
         Parameters
         ----------
-        x, y, loss, lengths
+        x, y, loss, lengths, trees
             As of `fit`.
         batch_size : int, optional
             Of stateful layers, which start from zeros and go on from batch to batch. Elsewhere it makes no difference.
@@ -301,10 +334,9 @@ class Sequential(Layer):
         """
         name = losses.as_name(loss) if loss is not None else self._trainer.loss if self._trainer else "cross_entropy"
         size = None if batch_size is None else as_int(batch_size, "batch_size")
-        x, y, counts = self._checked(x, y, lengths, name)
-        return self._measure(x, y, counts, name, size)
+        return self._measure(self._checked(x, y, lengths, trees, name), name, size)
 
-    def predict(self, x: Any, *, lengths: Any = None) -> Array:
+    def predict(self, x: Any, *, lengths: Any = None, trees: Any = None) -> Array:
         """Give what the last layer gives.
 
         Parameters
@@ -312,15 +344,18 @@ class Sequential(Layer):
         x : array_like, shape (N, *input_shape)
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence (N, T, ...) count.
+        trees : Trees, optional
+            Of a network with a `Recursive` layer: then x (M,) or (M, F) has a row for each node.
 
         Returns
         -------
-        ndarray, shape (N, *output_shape)
+        ndarray, shape (N, *output_shape), or (M, F) where it is of all nodes
             Stateful layers go on from the last call, of as many samples.
         """
-        x = as_samples(x, "x", self.input_shape, self.dtype)
+        x, forest = self._planted(x, trees)
+        if forest is not None:
+            return self._of_nodes(self._run_trees(x, forest), forest)
         counts = self._lengths(lengths, "lengths", x)
-        self._check_values(x, "x")
         if self.stateful:
             return self._run(x, counts, self._states_of(x))
         size = self._chunk(x)
@@ -391,19 +426,38 @@ class Sequential(Layer):
         assert self._trainer is not None
         return self._trainer
 
-    def _checked(self, x: Any, y: Any, lengths: Any, loss: str, prefix: str = "") -> tuple[Array, Array, Array | None]:
-        """Check samples, what a loss compares them with, and their lengths."""
-        samples = as_samples(x, f"{prefix}x", self.input_shape, self.dtype)
+    def _checked(self, x: Any, y: Any, lengths: Any, trees: Any, loss: str, prefix: str = "") -> Data:
+        """Check samples, what a loss compares them with, and their lengths or trees."""
+        samples, forest = self._planted(x, trees, prefix)
         counts = self._lengths(lengths, f"{prefix}lengths", samples)
-        self._check_values(samples, f"{prefix}x")
         if len(self.output_shape) == 3:
             raise ValueError(
                 f"the network must end in (F,) or (T, F) for a loss; it ends in {self.output_shape}: add a Flatten"
             )
         if loss == "cross_entropy" and self.output_shape[-1] < 2:
             raise ValueError("loss must be squared_error for a network of one output; received cross_entropy")
+        if forest is not None:
+            targets, forest = self._node_targets(y, f"{prefix}y", loss, forest)
+            return Data(samples, targets, None, forest)
         outputs = (len(samples), *self._plan_for(samples.shape[1:]).output_shape)
-        return samples, losses.as_targets(y, f"{prefix}y", loss, outputs, self.dtype, counts), counts
+        return Data(samples, losses.as_targets(y, f"{prefix}y", loss, outputs, self.dtype, counts), counts, None)
+
+    def _node_targets(self, y: Any, name: str, loss: str, forest: Forest) -> tuple[Array, Forest]:
+        """Give targets for all nodes, and the trees with a note of which of them count."""
+        nodes, features = len(forest.trees.words), self.output_shape[-1]
+        if len(self.output_shape) == 1:  # of the roots
+            given = losses.as_targets(y, name, loss, (len(forest.trees), features), self.dtype)
+            targets, counts = np.zeros((nodes, *given.shape[1:]), given.dtype), np.zeros(nodes, np.uint8)
+            targets[forest.trees.roots], counts[forest.trees.roots] = given, 1
+            return targets, forest._replace(counts=counts)
+        labels = as_real(y, name)
+        if loss == "squared_error" or labels.shape != (nodes,) or labels.dtype.kind != "i":
+            return losses.as_targets(y, name, loss, (nodes, features), self.dtype), forest
+        there = labels != -1
+        if not there.any():
+            raise ValueError(f"{name} must hold a label for a node at least; received -1 for all")
+        targets = losses.as_targets(np.where(there, labels, 0), name, loss, (nodes, features), self.dtype)
+        return targets, forest._replace(counts=there.astype(np.uint8))
 
     def _chunk(self, x: Array) -> int:
         """Give how many samples to predict at a time: their outputs may be large."""
@@ -416,10 +470,27 @@ class Sequential(Layer):
         y: Array = plan.predict(x.reshape(-1), len(x), get_num_threads(), logits, lengths, states)
         return y.reshape(len(x), *plan.output_shape)
 
-    def _measure(
-        self, x: Array, y: Array, lengths: Array | None, loss: str, batch_size: int | None = None
-    ) -> dict[str, float]:
+    def _run_trees(self, x: Array, forest: Forest, logits: bool = False) -> Array:
+        """Give the outputs (M, F) of all nodes, some trees at a time."""
+        plan = self._plan_for(sample_shape(x, forest))
+        size = max(1, _SAMPLES * len(forest.trees) // len(x))
+        parts = []
+        for first in range(0, len(forest.trees), size):
+            last = min(first + size, len(forest.trees))
+            part = forest if last - first == len(forest.trees) else forest.part(first, last)
+            rows = x[forest.trees.part(first, last)].reshape(-1)
+            trees = part.core(self.dtype)
+            parts.append(plan.predict(rows, last - first, get_num_threads(), logits, None, None, trees))
+        y: Array = np.concatenate(parts).reshape(len(x), -1)
+        return y
+
+    def _measure(self, data: Data, loss: str, batch_size: int | None = None) -> dict[str, float]:
         """Measure on checked samples, some at a time: their outputs may be many."""
+        x, y, lengths, forest = data.x, data.y, data.lengths, data.forest
+        if forest is not None:
+            count = forest.counts.astype(bool)
+            mean, _, hits = losses.measure(loss, self._run_trees(x, forest, loss == "cross_entropy")[count], y[count])
+            return self._figures(mean, hits / int(count.sum()))
         size = batch_size or len(x)
         states = None
         if self.stateful:
@@ -448,3 +519,16 @@ class Sequential(Layer):
 
 def _part(array: Array | None, start: int, stop: int) -> Array | None:
     return None if array is None else array[start:stop]
+
+
+def _arity_of(layers: Sequence[Layer]) -> int | None:
+    """Give how many children a node of a network's trees has; None where its samples are no trees."""
+    arities = {layer.children for layer in layers if isinstance(layer, Recursive)}
+    if not arities:
+        return None
+    if len(arities) > 1:
+        raise ValueError(f"layers must agree on the children of a node; received {', '.join(map(str, sorted(arities)))}")
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, (Activation, Dense, Dropout, Embedding, Recursive)):
+            raise ValueError(f"layers[{i}]: {type(layer).__name__} cannot be in a network with a Recursive layer")
+    return arities.pop()

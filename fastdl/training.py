@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from ._threads import get_num_threads
 from ._validation import Array, as_array, as_int, as_number
 from .callbacks import Callback, PrintEpochs
 from .history import History
+from .layers.base import sample_shape
 from .optimizers import Optimizer
+from .trees import Forest
 
 if TYPE_CHECKING:
     from .model import Progress, Sequential
@@ -20,16 +23,26 @@ if TYPE_CHECKING:
 _BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
 
 
-class _Data(NamedTuple):
-    """Checked samples, and what belongs to each."""
+@dataclass(frozen=True)
+class Data:
+    """Checked samples, and what belongs to each; of trees a row for each node."""
 
     x: Array
     y: Array
-    weights: Array | None
     lengths: Array | None
+    forest: Forest | None
+    weights: Array | None = None
 
-    def part(self, which: slice) -> _Data:
-        return _Data(*(None if a is None else a[which] for a in self))  # type: ignore[arg-type]
+    def __len__(self) -> int:
+        """How many samples there are."""
+        return len(self.x) if self.forest is None else len(self.forest.trees)
+
+    def part(self, first: int, last: int) -> Data:
+        """Give the samples ``first`` to ``last``."""
+        rows = slice(first, last) if self.forest is None else self.forest.trees.part(first, last)
+        forest = None if self.forest is None else self.forest.part(first, last)
+        weights, lengths = (None if a is None else a[rows] for a in (self.weights, self.lengths))
+        return Data(self.x[rows], self.y[rows], lengths, forest, weights)
 
 
 class Trainer:
@@ -51,6 +64,7 @@ class Trainer:
         sample_weight: Any,
         class_weight: Any,
         lengths: Any,
+        trees: Any,
         callbacks: Iterable[Callback],
         verbose: int,
     ) -> History:
@@ -61,41 +75,42 @@ class Trainer:
             raise ValueError(f"initial_epoch must be below epochs, {epochs}; received {initial_epoch}")
         if verbose not in (0, 1):
             raise ValueError(f"verbose must be 0 or 1; received {verbose!r}")
-        x, y, counts = net._checked(x, y, lengths, self.loss)
-        data = _Data(x, y, self._weights(y, sample_weight, class_weight), counts)
-        held_out: _Data | None = None
-        split = int(len(x) * as_number(validation_split, "validation_split", high=1.0))
+        data = net._checked(x, y, lengths, trees, self.loss)
+        data = replace(data, weights=self._weights(data, sample_weight, class_weight))
+        held_out: Data | None = None
+        split = int(len(data) * as_number(validation_split, "validation_split", high=1.0))
         if split:
             if validation_data is not None:
                 raise ValueError("validation_split must be 0 with validation_data; received both")
-            if split == len(x):
+            if split == len(data):
                 raise ValueError(f"validation_split must leave samples to train on; received {validation_split}")
-            data, held_out = data.part(slice(None, -split)), data.part(slice(-split, None))
+            data, held_out = data.part(0, len(data) - split), data.part(len(data) - split, len(data))
         elif validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
                 raise ValueError(
-                    f"validation_data must be (x, y) or (x, y, lengths); received {type(validation_data).__name__}"
+                    f"validation_data must be (x, y), (x, y, lengths) or (x, y, trees); "
+                    f"received {type(validation_data).__name__}"
                 )
-            x, y, lengths = (*validation_data, None)[:3]
-            x, y, counts = net._checked(x, y, lengths, self.loss, "validation ")
-            held_out = _Data(x, y, None, counts)
+            x, y, third = (*validation_data, None)[:3]
+            lengths, trees = (third, None) if trees is None else (None, third)
+            held_out = net._checked(x, y, lengths, trees, self.loss, "validation ")
         for part in (data, held_out) if held_out else (data,):
-            self._check_order(len(part.x), min(batch_size, len(part.x)), shuffle)
+            self._check_order(len(part), min(batch_size, len(part)), shuffle)
         watchers = [*callbacks, *([PrintEpochs()] if verbose else [])]
         history = History()
         for watcher in watchers:
-            watcher.on_fit_begin(net, epochs, len(data.x))
+            watcher.on_fit_begin(net, epochs, len(data))
         for epoch in range(initial_epoch + 1, epochs + 1):
             start = perf_counter()
             for watcher in watchers:
                 watcher.on_epoch_begin(net, epoch)
-            order = net._rng.permutation(len(data.x)) if shuffle else np.arange(len(data.x))
+            order = net._rng.permutation(len(data)) if shuffle else np.arange(len(data))
             net.reset_state()
             logs: dict[str, Any] = {"epoch": epoch, **self._epoch(data, order, batch_size, epoch, watchers)}
             seconds = perf_counter() - start
             if held_out is not None:
-                size = min(batch_size, len(held_out.x)) if net.stateful else None
-                measured = net._measure(held_out.x, held_out.y, held_out.lengths, self.loss, size)
+                size = min(batch_size, len(held_out)) if net.stateful else None
+                measured = net._measure(held_out, self.loss, size)
                 logs.update({f"val_{name}": value for name, value in measured.items()})
             logs["seconds"] = seconds
             history.append(logs)
@@ -105,11 +120,11 @@ class Trainer:
             watcher.on_fit_end(net)
         return history
 
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any) -> dict[str, float]:
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any, trees: Any) -> dict[str, float]:
         """Do what `Sequential.train_on_batch` says."""
-        x, y, counts = self.net._checked(x, y, lengths, self.loss)
-        data = _Data(x, y, self._weights(y, sample_weight, None), counts)
-        return self._epoch(data, np.arange(len(x)), len(x), 1, [])
+        data = self.net._checked(x, y, lengths, trees, self.loss)
+        data = replace(data, weights=self._weights(data, sample_weight, None))
+        return self._epoch(data, np.arange(len(data)), len(data), 1, [])
 
     def _check_order(self, samples: int, batch: int, shuffle: bool) -> None:
         if not self.net.stateful:
@@ -119,21 +134,22 @@ class Trainer:
         if samples % batch:
             raise ValueError(f"batch_size must divide the {samples} samples, for stateful layers; received {batch}")
 
-    def _epoch(self, data: _Data, order: Array, batch: int, epoch: int, watchers: list[Callback]) -> dict[str, float]:
+    def _epoch(self, data: Data, order: Array, batch: int, epoch: int, watchers: list[Callback]) -> dict[str, float]:
         """Go through the samples once, in blocks of steps, and give the figures."""
-        net, samples, progress = self.net, len(data.x), self._progress()
+        net, samples, progress = self.net, len(data), self._progress()
         batch = min(batch, samples)
         steps = -(-samples // batch)
         rates = self.optimizer.rates(progress.steps, steps)
         seed = int(net._rng.integers(1 << 63))
-        plan, states = net._plan_for(data.x.shape[1:]), net._states_of(data.x[:batch])
+        plan, states = net._plan_for(sample_shape(data.x, data.forest)), net._states_of(data.x[:batch])
+        trees = None if data.forest is None else data.forest.core(net.dtype)
         records = np.zeros((steps, 3))
 
         def run(first: int, last: int) -> Array:
             result: Array = plan.train(
                 data.x.reshape(-1), data.y, data.weights, order, batch, first * batch, rates[first:last],
                 progress.steps, self.loss, self.optimizer._core(), progress.state, seed, get_num_threads(),
-                data.lengths, states,
+                data.lengths, states, trees,
             )  # fmt: skip
             return result
 
@@ -194,15 +210,17 @@ class Trainer:
             f"now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
         )
 
-    def _weights(self, y: Array, sample_weight: Any, class_weight: Any) -> Array | None:
-        """Give a weight for each sample, or None where all are 1."""
-        weights = None
+    def _weights(self, data: Data, sample_weight: Any, class_weight: Any) -> Array | None:
+        """Give a weight for each sample, or each node, or None where all are 1."""
+        weights, y = None, data.y
         if sample_weight is not None:
             weights = as_array(sample_weight, "sample_weight", self.net.dtype)
-            if weights.shape != (len(y),):
-                raise ValueError(f"sample_weight must have shape ({len(y)},); received {weights.shape}")
+            if weights.shape != (len(data),):
+                raise ValueError(f"sample_weight must have shape ({len(data)},); received {weights.shape}")
             if weights.min() < 0:
                 raise ValueError(f"sample_weight must not be below 0; received {weights.min()}")
+            if data.forest is not None:
+                weights = np.repeat(weights, np.diff(data.forest.trees.start))
         if class_weight is not None:
             if y.dtype != np.int64 or y.ndim != 1:
                 raise ValueError("class_weight must come with integer labels (N,); received other targets")
