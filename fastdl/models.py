@@ -19,10 +19,11 @@ from .layers import (
     MaxPool2D,
     MeanPool2D,
     RandomShift,
+    Recursive,
 )
 from .model import Sequential
 
-__all__ = ["language_model", "lenet5", "mlp"]
+__all__ = ["language_model", "lenet5", "mlp", "tree_parser"]
 
 
 def lenet5(
@@ -157,3 +158,37 @@ def language_model(
     return Sequential(
         [Embedding(vocabulary, dim), *recurrent, Dense(vocabulary)], input_shape=(None,), seed=seed, dtype=dtype
     )
+
+
+def tree_parser(
+    vocabulary: int,
+    *,
+    units: int = 50,
+    composition: str = "matrix",
+    seed: int | None = None,
+    dtype: str = "float32",
+) -> Sequential:
+    """A recursive layer between an embedding and a score of every node: see `fastdl.parsing` (article 7).
+
+    Parameters
+    ----------
+    vocabulary : int
+        How many words there are.
+    units : int
+        Of the vectors of words and nodes.
+    composition : str
+        As of `layers.Recursive`.
+    seed : int, optional
+    dtype : {"float32", "float64"}
+
+    Returns
+    -------
+    Sequential
+        x (M,), y (M, 1), of the nodes of trees.
+    """
+    layers: list[Layer] = [
+        Embedding(vocabulary, units), Recursive(units, composition=composition, return_nodes=True), Dense(1),
+    ]  # fmt: skip
+    net = Sequential(layers, input_shape=(None,), seed=seed, dtype=dtype)
+    net.params["0.weight"] *= 0.1
+    return net

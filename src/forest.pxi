@@ -20,15 +20,15 @@ cdef void lay_group(const Forest* f, int worker, Py_ssize_t group, Py_ssize_t ro
     cdef Py_ssize_t i, n, k, start, largest = 0, heights = 1
     cdef int height, total = 0, count
     for i in range(first, last):
-        start = f.start[order[i] if order != NULL else i]
-        n = tree_size(f, order[i] if order != NULL else i)
-        largest, heights = max(largest, n), max(heights, f.height[start + n - 1] + 1)
+        largest = max(largest, tree_size(f, order[i] if order != NULL else i))
     next = place + largest
-    memset(next, 0, heights * sizeof(int))
+    memset(next, 0, (largest + 1) * sizeof(int))
     for i in range(first, last):
         start = f.start[order[i] if order != NULL else i]
         for n in range(tree_size(f, order[i] if order != NULL else i)):
-            next[f.height[start + n]] += 1
+            height = f.height[start + n]
+            next[height] += 1
+            heights = max(heights, height + 1)
     f.leaves[group] = next[0]
     for i in range(heights):
         count = next[i]

@@ -97,7 +97,7 @@ def test_y(net, y, error, message):
         (
             {"validation_data": X},
             ValueError,
-            r"must be \(x, y\) or \(x, y, lengths\); received ndarray",
+            r"must be \(x, y\), \(x, y, lengths\) or \(x, y, trees\); received ndarray",
         ),
         ({"sample_weight": [1, 2]}, ValueError, r"sample_weight must have shape \(4,\); received \(2,\)"),
         ({"sample_weight": [1, 2, 3, -1]}, ValueError, "sample_weight must not be below 0; received -1"),

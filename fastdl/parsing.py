@@ -1,0 +1,344 @@
+"""Parsing by merging neighbours, and its training by a margin (article 7; Socher et al. 2011)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import _core
+from ._threads import get_num_threads
+from ._validation import Array, as_int, as_number
+from .callbacks import Callback
+from .datasets import Vocabulary
+from .history import History
+from .layers import Dense, Embedding, Recursive
+from .model import Progress, Sequential
+from .optimizers import Optimizer
+from .trees import Trees
+
+__all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching"]
+
+
+class Sentences(NamedTuple):
+    """Sentences of word ids, one after another, each with merges of them: a tree, or parts of one.
+
+    ``merges[first + j]`` are the two children of node j of a sentence whose n words begin at ``first``; its words are
+    counted first, as 0 to n - 1, and its ``counts`` nodes after them, each after its children.
+    """
+
+    ids: Array  # (W,)
+    start: Array  # (N + 1,)
+    merges: Array  # int32 (W, 2)
+    counts: Array  # (N,), n - 1 of a whole tree
+
+    def part(self, which: Array) -> Sentences:
+        """Give some of them."""
+        words, start = _ranges(self.start, which)
+        return Sentences(self.ids[words], start, self.merges[words], self.counts[which])
+
+    def nodes(self) -> Nodes:
+        """Give the nodes as the core takes them: a sentence's words first, then its merges."""
+        words = np.diff(self.start)
+        start = np.concatenate([[0], np.cumsum(words + self.counts)])
+        sentence = np.repeat(np.arange(len(words)), words + self.counts)
+        place = np.arange(start[-1]) - start[sentence]
+        leaves = place < words[sentence]
+        inner = np.flatnonzero(~leaves)
+        rows = (self.start[sentence] + place - words[sentence])[inner]
+        children = np.full((start[-1], 2), -1, np.int32)
+        children[inner] = self.merges[rows] + start[sentence[inner], None]
+        return Nodes(start, children, leaves, inner, rows)
+
+
+class Nodes(NamedTuple):
+    """Nodes as the core takes them."""
+
+    start: Array
+    children: Array
+    leaves: Array  # bool (M,)
+    inner: Array  # where the other nodes are
+    rows: Array  # where their merges are
+
+
+def _ranges(start: Array, which: Array) -> tuple[Array, Array]:
+    """Give the places from start[i] to start[i + 1] for each i of ``which``, and where each run of them begins."""
+    sizes = start[which + 1] - start[which]
+    begin = np.concatenate([[0], np.cumsum(sizes)])
+    return np.arange(begin[-1]) + np.repeat(start[which] - begin[:-1], sizes), begin
+
+
+def _sentences(trees: Trees, vocabulary: Vocabulary) -> Sentences:
+    """Take the words and the nodes of binary trees."""
+    leaves, first = trees.leaves, trees.start[:-1]
+    tree = np.repeat(np.arange(len(trees)), np.diff(trees.start))
+    before = np.cumsum(leaves) - leaves  # words before each node, of all trees
+    words = np.add.reduceat(leaves, first)
+    start = np.concatenate([[0], np.cumsum(words)])
+    word = before - start[tree]  # before each node, of its own tree
+    merge = np.arange(len(leaves)) - first[tree] - word
+    place = np.where(leaves, word, words[tree] + merge)
+    merges = np.zeros((start[-1], 2), np.int32)
+    inner = np.flatnonzero(~leaves)
+    merges[(start[tree] + merge)[inner]] = place[trees.children[inner, :2]]
+    return Sentences(trees.encode(vocabulary)[leaves], start, merges, words - 1)
+
+
+class _Network(NamedTuple):
+    """The parts of a parser's network, checked."""
+
+    net: Sequential
+    embedding: Embedding
+    recursive: Recursive
+    score: Dense
+
+    @classmethod
+    def of(cls, net: Sequential) -> _Network:
+        kinds = [type(layer) for layer in net.layers]
+        if kinds != [Embedding, Recursive, Dense] or net.output_shape != (None, 1) or net._arity != 2:
+            raise ValueError(
+                "net must be a parser, as models.tree_parser makes it: an Embedding, a Recursive layer of two children "
+                f"that returns nodes, and a Dense layer of one unit; received {', '.join(k.__name__ for k in kinds)}"
+            )
+        return cls(net, *net.layers)  # type: ignore[arg-type]
+
+    def search(self, sentences: Sentences, beam: int, gold: Array | None = None, penalty: float = 0.0) -> Any:
+        """Give what the core's ``parse`` gives."""
+        layer, dtype = self.recursive, self.net.dtype
+        score = np.append(self.score.params["weight"], self.score.params["bias"]).astype(dtype)
+        leaves = np.ascontiguousarray(self.embedding.params["weight"][sentences.ids])
+        parameters, _, offset = layer._flat
+        return _core.load(dtype).parse(
+            layer.composition, layer.activation, layer.units, parameters, offset, score, leaves, sentences.start, gold,
+            penalty, beam, get_num_threads(),
+        )  # fmt: skip
+
+
+def parse(net: Sequential, vocabulary: Vocabulary, sentences: Iterable[Sequence[str]], *, beam: int = 1) -> Trees:
+    """Find a tree for each sentence: merge the neighbours whose parent has the highest score, until one node is left.
+
+    Parameters
+    ----------
+    net : Sequential
+        As `models.tree_parser` makes it.
+    vocabulary : Vocabulary
+    sentences : iterable of sequences of str
+        Words, of which there is one at least in each.
+    beam : int
+        How many sequences of merges to follow: 1 is the greedy parser; the tree with the highest sum of scores is given.
+
+    Returns
+    -------
+    Trees
+        Binary, without labels.
+    """
+    network, beam = _Network.of(net), as_int(beam, "beam")
+    words = [list(sentence) for sentence in sentences]
+    if not words or not all(words):
+        raise ValueError("sentences must hold a word at least in each; received none")
+    start = np.concatenate([[0], np.cumsum([len(sentence) for sentence in words])])
+    ids = np.array([vocabulary.encode_one(word) for sentence in words for word in sentence])
+    found = Sentences(ids, start, np.zeros((len(ids), 2), np.int32), np.diff(start) - 1)
+    return _trees(found._replace(merges=network.search(found, beam)[0]), words)
+
+
+def _trees(sentences: Sentences, words: Sequence[Sequence[str]]) -> Trees:
+    nodes = sentences.nodes()
+    written = np.full(len(nodes.leaves), None)
+    written[nodes.leaves] = [word for sentence in words for word in sentence]
+    return Trees(nodes.start, nodes.children, written.tolist())
+
+
+def right_branching(sentences: Iterable[Sequence[str]]) -> Trees:
+    """Give the trees (a (b (c d))): what a parser has to be better than."""
+    return _baseline(sentences, lambda n: [(n - 2 - j, n - 1 if j == 0 else n - 1 + j) for j in range(n - 1)])
+
+
+def balanced(sentences: Iterable[Sequence[str]]) -> Trees:
+    """Give trees that part every span in the middle, ((a b) (c d)): what a parser has to be better than."""
+    return _baseline(sentences, _balanced_merges)
+
+
+def _baseline(sentences: Iterable[Sequence[str]], merges: Any) -> Trees:
+    words = [list(sentence) for sentence in sentences]
+    start = np.concatenate([[0], np.cumsum([len(sentence) for sentence in words])])
+    rows = [pair for sentence in words for pair in (*merges(len(sentence)), (0, 0))]
+    return _trees(Sentences(np.zeros(start[-1], int), start, np.array(rows, np.int32), np.diff(start) - 1), words)
+
+
+def _balanced_merges(n: int) -> list[tuple[int, int]]:
+    merges: list[tuple[int, int]] = []
+    row = list(range(n))
+
+    def span(first: int, last: int) -> int:
+        if last - first == 1:
+            return row[first]
+        middle = (first + last + 1) // 2
+        left = span(first, middle)
+        merges.append((left, span(middle, last)))
+        return n + len(merges) - 1
+
+    if n > 1:
+        span(0, n)
+    return merges
+
+
+def bracket_f1(found: Trees, gold: Trees) -> float:
+    """Compare the spans of trees over the same sentences, without labels.
+
+    Single words and whole sentences, which no tree can miss, do not count.
+
+    Parameters
+    ----------
+    found, gold : Trees
+
+    Returns
+    -------
+    float
+        The harmonic mean of precision and recall over all sentences; 1 where there is nothing to miss.
+    """
+    if len(found) != len(gold) or [len(s) for s in found.sentences()] != [len(s) for s in gold.sentences()]:
+        raise ValueError("found and gold must be of the same sentences; received others")
+    brackets = [_brackets(trees) for trees in (found, gold)]
+    total = sum(map(len, brackets))
+    return 2 * len(np.intersect1d(*brackets)) / total if total else 1.0
+
+
+def _brackets(trees: Trees) -> Array:
+    """Give a number for each tree and span of it that counts."""
+    spans, longest = trees.spans().astype(np.int64), int(trees.spans().max()) + 1
+    tree = np.repeat(np.arange(len(trees)), np.diff(trees.start))
+    counts = spans[:, 1] - spans[:, 0] > 1
+    counts[trees.roots] = False
+    return np.unique(((tree * longest + spans[:, 0]) * longest + spans[:, 1])[counts])
+
+
+def fit_parser(
+    net: Sequential,
+    vocabulary: Vocabulary,
+    trees: Trees,
+    *,
+    optimizer: Optimizer,
+    epochs: int = 1,
+    batch_size: int = 25,
+    penalty: float = 0.1,
+    beam: int = 1,
+    validation_trees: Trees | None = None,
+    callbacks: Iterable[Callback] = (),
+) -> History:
+    """Train a parser by a margin (article 7's objective).
+
+    For each sentence x with the tree y, s(y) is to be above s(y') + penalty * (nodes of y' that are no subtrees of y), for every
+    other tree y': the loss is by how much the y' that misses it most is ahead. It is searched as `parse` does, with the penalties
+    added to the scores: a node's vector depends on all that is below it, so that no dynamic programming over spans finds
+    the best tree. And as this search may miss it, both are compared after every merge, as far as they are built, where
+    y' is most ahead (the largest violation; Huang, Fayong and Guo 2012).
+
+    Parameters
+    ----------
+    net : Sequential
+        As `models.tree_parser` makes it.
+    vocabulary : Vocabulary
+    trees : Trees
+        Binary.
+    optimizer : Optimizer
+        Its weight decay is the article's regularization.
+    epochs, batch_size : int
+    penalty : float
+        For each node that is no subtree of the right tree (the article's k).
+    beam : int
+        Of the search.
+    validation_trees : Trees, optional
+        Parsed greedily after each epoch.
+    callbacks : iterable of Callback
+
+    Returns
+    -------
+    History
+        `loss` and `accuracy`, the share of sentences whose tree was found with a margin, and `val_f1`.
+    """
+    network = _Network.of(net)
+    epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
+    penalty, beam = as_number(penalty, "penalty"), as_int(beam, "beam")
+    for name, given in (("trees", trees), ("validation_trees", validation_trees)):
+        if given is not None and ((given.children >= 0).sum(axis=1)[given.height > 0] != 2).any():
+            raise ValueError(f"{name} must have 2 children at every node that is no leaf: Trees.binarize makes them so")
+    data = _sentences(trees, vocabulary)
+    which = np.flatnonzero(np.diff(data.start) > 2)  # there is one tree alone over two words
+    if not len(which):
+        raise ValueError("trees must hold a sentence of three words; all are shorter")
+    data = data.part(which)
+    gold = _gold_spans(data)
+    net._progress = progress = Progress(net)
+    watchers, history = list(callbacks), History()
+    for watcher in watchers:
+        watcher.on_fit_begin(net, epochs, len(which))
+    for epoch in range(1, epochs + 1):
+        begin = perf_counter()
+        for watcher in watchers:
+            watcher.on_epoch_begin(net, epoch)
+        order, total, hits = net._rng.permutation(len(which)), 0.0, 0
+        logs: dict[str, Any] = {"epoch": epoch}
+        for first in range(0, len(order), batch_size):
+            batch = order[first : first + batch_size]
+            loss, found = _step(network, data.part(batch), gold[_ranges(data.start, batch)[0]], penalty, beam)
+            if not np.isfinite(loss) or not np.isfinite(net.gradients).all():
+                raise FloatingPointError(
+                    f"step {progress.steps + 1} gives a loss that is not finite, and the parameters are those before it: a "
+                    f"lower learning rate, or clip_norm in the optimizer, may help"
+                )
+            total, hits, done = total + loss, hits + found, first + len(batch)
+            (rate,) = optimizer.rates(progress.steps, 1)
+            progress.steps += 1
+            half = net.parameters.size
+            _core.load(net.dtype).optimizer_step(
+                optimizer._core(), rate, progress.steps, net.parameters, net.gradients,
+                progress.state[:half], progress.state[half:],
+            )  # fmt: skip
+            logs.update(loss=total / done, accuracy=hits / done)
+            for watcher in watchers:
+                watcher.on_batch_block(net, done, len(order), logs)
+        seconds = perf_counter() - begin
+        if validation_trees is not None:
+            logs["val_f1"] = bracket_f1(parse(net, vocabulary, validation_trees.sentences()), validation_trees)
+        logs["seconds"] = seconds
+        history.append(logs)
+        for watcher in watchers:
+            watcher.on_epoch_end(net, epoch, logs)
+    for watcher in watchers:
+        watcher.on_fit_end(net)
+    return history
+
+
+def _gold_spans(data: Sentences) -> Array:
+    """Give the span of each node, int32 (W, 2), where its children stand in ``merges``."""
+    nodes = data.nodes()
+    gold = np.zeros((len(data.ids), 2), np.int32)
+    gold[nodes.rows] = _core.load("float32").tree_spans(nodes.start, nodes.children)[nodes.inner]
+    return gold
+
+
+def _step(network: _Network, batch: Sentences, gold: Array, penalty: float, beam: int) -> tuple[float, int]:
+    """Fill the gradients; give the sum of losses, and how many sentences had none."""
+    net, size = network.net, len(batch.start) - 1
+    merges, right, counts, losses = network.search(batch, beam, gold, penalty)
+    both = Sentences(
+        np.tile(batch.ids, 2),
+        np.concatenate([batch.start, batch.start[-1] + batch.start[1:]]),
+        np.concatenate([merges, right]),
+        np.tile(counts, 2),
+    )
+    nodes = both.nodes()
+    core, plan = _core.load(net.dtype), net._plan_for((1,))
+    trees = core.Trees(nodes.start, nodes.children, core.tree_heights(nodes.children), np.ones(len(nodes.leaves), np.uint8))
+    x = np.full(len(nodes.leaves), -1, net.dtype)
+    x[nodes.leaves] = both.ids
+    # A tree's score is the sum over its nodes: the wrong ones down, the right ones up.
+    dy = np.zeros(len(nodes.leaves), net.dtype)
+    dy[nodes.inner] = np.where(nodes.inner < nodes.start[size], 1 / size, -1 / size)
+    threads = get_num_threads()
+    plan.forward(x, 2 * size, threads, True, 0, False, None, None, False, trees)
+    plan.backward(dy, 2 * size, threads, True, 0, False, None, None, trees)
+    return float(losses.sum()), int((counts == 0).sum())

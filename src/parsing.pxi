@@ -1,0 +1,365 @@
+# Parsing by merging neighbours (article 7): of all pairs of neighbours the one whose parent has the highest score becomes a
+# node, until one is left. The score of a node is a product with its vector, that of a tree the sum over its nodes.
+#
+#     score(d) = u y_d,    s(y) = sum over nodes d of score(d)
+#
+# There are too many trees to look at all, and no dynamic programming over spans, as a node's vector depends on all that is
+# below it. So the best few states are kept after each merge (`beam`; one is the greedy parser).
+#
+# For training by a margin a node that is no subtree of the gold tree gets the penalty on top of its score: the best tree is
+# then wrong and scored highly at once. As the search may miss it, trees are compared after every merge, while they are still in parts,
+# with as many merges that are right, and taken where the wrong one is most ahead (the largest violation of Huang, Fayong and
+# Guo 2012).
+#
+# A state is a row of nodes that cover the sentence, and for each pair of neighbours the node that they would make. Nodes
+# are made once, whichever state wants them; all that a step wants are one product.
+
+cdef struct Parser:
+    Composition p
+    const real* parameters
+    const real* score               # u and, after it, its bias
+    Py_ssize_t beam, words          # words of the longest sentence
+    real penalty
+    # the sentences
+    const real* leaves              # (words of all, units)
+    const int64_t* start            # of each sentence's words
+    Py_ssize_t sentences
+    const int32_t* gold             # (words of all, 2): of each sentence of n words n - 1 spans that are right; or NULL
+    int32_t* merges                 # (words of all, 2): of each sentence's tree the nodes, leaves being counted first
+    int32_t* right                  # the same of right merges
+    int64_t* counts                 # of each sentence, how many there are: n - 1, or fewer where trees are compared in parts
+    double* scores                  # of each sentence's tree, or by how much the wrong one is ahead
+    # each worker's
+    Search* search
+    work_items items
+    meeting gathering
+
+
+cdef struct Search:
+    Nodes q
+    int* child                      # (nodes, 2)
+    int* span                       # (nodes, 2)
+    unsigned char* right            # whether a node is a subtree of the gold tree
+    double* score                   # of a node, with its penalty
+    Py_ssize_t nodes
+    int* table                      # nodes by their children
+    Py_ssize_t slots
+    unsigned char* gold             # (words, words + 1), whether a span is right
+    int* states                     # (2, beam, 2, words): nodes and pairs, of this step and of the next
+    double* totals                  # (2, beam)
+    int* sequence                   # right merges, one after another
+    double* so_far                  # their scores added up
+    int* worst                      # the row of nodes that is most ahead
+    double* best                    # of candidates
+    int* origin                     # (candidates, 2): state and pair
+
+
+cdef inline Py_ssize_t nodes_for(Py_ssize_t beam, Py_ssize_t words) noexcept nogil:
+    # Words, first pairs, and two new pairs for each merge of a state or a right one.
+    return (2 * beam + 4) * words
+
+
+cdef inline Py_ssize_t slots_for(Py_ssize_t beam, Py_ssize_t words) noexcept nogil:
+    return 3 * nodes_for(beam, words)
+
+
+cdef int make_node(Search* s, int left, int right) noexcept nogil:
+    # Its place, which is known before its vector is.
+    cdef uint64_t slot = scramble((<uint64_t>left << 32) | <uint64_t>right) % <uint64_t>s.slots
+    cdef int node = s.table[slot]
+    while node >= 0:
+        if s.child[2 * node] == left and s.child[2 * node + 1] == right:
+            return node
+        slot = slot + 1 if slot + 1 < <uint64_t>s.slots else 0
+        node = s.table[slot]
+    node = <int>s.nodes
+    s.nodes += 1
+    s.table[slot] = node
+    s.child[2 * node], s.child[2 * node + 1] = left, right
+    s.span[2 * node], s.span[2 * node + 1] = s.span[2 * left], s.span[2 * right + 1]
+    return node
+
+
+cdef void score_nodes(const Parser* g, Search* s, int worker, Py_ssize_t first, Py_ssize_t words) noexcept nogil:
+    # The nodes made since `first`.
+    cdef Py_ssize_t node, j, units = g.p.units, whole = units // VEC_LANES * VEC_LANES
+    cdef const real* y
+    cdef vec sums
+    cdef const int* child
+    if first == s.nodes:
+        return
+    compose(&g.p, g.parameters, worker, &s.q, first, s.nodes)
+    for node in range(first, s.nodes):
+        y, sums = s.q.y + node * s.q.y_stride, vec_set1(0)
+        for j from 0 <= j < whole by VEC_LANES:
+            sums = sums + vec_load(y + j) * vec_load(g.score + j)
+        s.score[node] = vec_sum(sums) + g.score[units]
+        for j in range(whole, units):
+            s.score[node] += y[j] * g.score[j]
+        child = s.child + 2 * node
+        s.right[node] = g.gold != NULL and s.right[child[0]] and s.right[child[1]] and s.gold[s.span[2 * node] * (words + 1) + s.span[2 * node + 1]]
+        if g.gold != NULL and not s.right[node]:
+            s.score[node] += g.penalty
+
+
+cdef inline int* nodes_of_state(const Parser* g, const Search* s, int step, Py_ssize_t state) noexcept nogil:
+    # The row of nodes; the nodes of its pairs come `words` after it.
+    return s.states + ((step % 2) * g.beam + state) * 2 * g.words
+
+
+cdef void start_search(const Parser* g, Search* s, int worker, Py_ssize_t sentence) noexcept nogil:
+    cdef Py_ssize_t first = g.start[sentence], n = g.start[sentence + 1] - first, i
+    cdef int* nodes = nodes_of_state(g, s, 0, 0)
+    s.nodes, s.slots = n, slots_for(g.beam, n)
+    for i in range(s.slots):
+        s.table[i] = -1
+    if g.gold != NULL:
+        memset(s.gold, 0, n * (n + 1))
+        for i in range(first, first + n - 1):
+            s.gold[g.gold[2 * i] * (n + 1) + g.gold[2 * i + 1]] = 1
+    for i in range(n):
+        plant(&g.p, &s.q, i, g.leaves + (first + i) * g.p.units)
+        s.span[2 * i], s.span[2 * i + 1], s.right[i], nodes[i] = <int>i, <int>i + 1, 1, <int>i
+    for i in range(n - 1):
+        nodes[g.words + i] = make_node(s, <int>i, <int>i + 1)
+    s.totals[0] = 0
+    score_nodes(g, s, worker, n, n)
+
+
+cdef Py_ssize_t best_candidates(const Parser* g, Search* s, int step, Py_ssize_t states, Py_ssize_t pairs) noexcept nogil:
+    # The highest `beam` merges of all states, in order, the first coming first among equals. More are kept than there
+    # are places for, as two may lead to one state.
+    cdef Py_ssize_t state, i, j, kept = 0, most = g.beam * g.beam
+    cdef const double* totals = s.totals + (step % 2) * g.beam
+    cdef double total
+    for state in range(states):
+        for i in range(pairs):
+            total = totals[state] + s.score[nodes_of_state(g, s, step, state)[g.words + i]]
+            if kept == most and total <= s.best[kept - 1]:
+                continue
+            j = kept if kept < most else most - 1
+            kept = min(kept + 1, most)
+            while j > 0 and s.best[j - 1] < total:
+                s.best[j], s.origin[2 * j], s.origin[2 * j + 1] = s.best[j - 1], s.origin[2 * j - 2], s.origin[2 * j - 1]
+                j -= 1
+            s.best[j], s.origin[2 * j], s.origin[2 * j + 1] = total, <int>state, <int>i
+    return kept
+
+
+cdef Py_ssize_t merge(const Parser* g, Search* s, int step, Py_ssize_t states, Py_ssize_t pairs) noexcept nogil:
+    # From `states` rows of pairs + 1 nodes to as many, of one node less, as are different.
+    cdef Py_ssize_t candidate, i, other, kept = 0
+    cdef Py_ssize_t candidates = best_candidates(g, s, step, states, pairs)
+    cdef int* before
+    cdef int* after
+    cdef int at
+    for candidate in range(candidates):
+        if kept == g.beam:
+            break
+        at = s.origin[2 * candidate + 1]
+        before, after = nodes_of_state(g, s, step, s.origin[2 * candidate]), nodes_of_state(g, s, step + 1, kept)
+        memcpy(after, before, at * sizeof(int))
+        after[at] = before[g.words + at]
+        memcpy(after + at + 1, before + at + 2, (pairs - at - 1) * sizeof(int))
+        other = 0
+        while other < kept and not equal_rows(after, nodes_of_state(g, s, step + 1, other), pairs):
+            other += 1
+        if other < kept:
+            continue
+        memcpy(after + g.words, before + g.words, at * sizeof(int))
+        if at + 1 < pairs:
+            memcpy(after + g.words + at, before + g.words + at + 1, (pairs - at - 1) * sizeof(int))
+        for i in range(max(at - 1, 0), min(at + 1, pairs - 1)):
+            after[g.words + i] = make_node(s, after[i], after[i + 1])
+        s.totals[((step + 1) % 2) * g.beam + kept] = s.best[candidate]
+        kept += 1
+    return kept
+
+
+cdef bint equal_rows(const int* a, const int* b, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        if a[i] != b[i]:
+            return False
+    return True
+
+
+cdef void follow_right(const Parser* g, Search* s, int worker, Py_ssize_t n) noexcept nogil:
+    # The best right merge, again and again. The first step's row is left as it was.
+    cdef int* nodes = nodes_of_state(g, s, 1, 0)
+    cdef int* pairs = nodes + g.words
+    cdef Py_ssize_t left, i, at, made
+    memcpy(nodes, nodes_of_state(g, s, 0, 0), 2 * g.words * sizeof(int))
+    s.so_far[0] = 0
+    for left in range(n - 1, 0, -1):
+        at = -1
+        for i in range(left):
+            if s.right[pairs[i]] and (at < 0 or s.score[pairs[i]] > s.score[pairs[at]]):
+                at = i
+        s.sequence[n - 1 - left] = pairs[at]
+        s.so_far[n - left] = s.so_far[n - 1 - left] + s.score[pairs[at]]
+        nodes[at] = pairs[at]
+        for i in range(at + 1, left):
+            nodes[i] = nodes[i + 1]
+        for i in range(at, left - 1):
+            pairs[i] = pairs[i + 1]
+        made = s.nodes
+        for i in range(max(at - 1, 0), min(at + 1, left - 1)):
+            pairs[i] = make_node(s, nodes[i], nodes[i + 1])
+        score_nodes(g, s, worker, made, n)
+
+
+cdef void write_merges(Search* s, const int* tops, Py_ssize_t count, Py_ssize_t n, int32_t* merges) noexcept nogil:
+    # What is below these nodes, and they: children have come before their parents.
+    cdef int* place = s.table               # not needed any more
+    cdef Py_ssize_t node, next = 0, k
+    for node in range(s.nodes):
+        place[node] = -1
+    for k in range(count):
+        place[tops[k]] = 0
+    for node in range(s.nodes - 1, n - 1, -1):
+        if place[node] == 0:
+            place[s.child[2 * node]] = place[s.child[2 * node + 1]] = 0
+    for node in range(n):
+        place[node] = <int>node
+    for node in range(n, s.nodes):
+        if place[node] == 0:
+            place[node] = <int>(n + next)
+            merges[2 * next], merges[2 * next + 1] = place[s.child[2 * node]], place[s.child[2 * node + 1]]
+            next += 1
+
+
+cdef void parse_sentence(Parser* g, int worker, Py_ssize_t sentence) noexcept nogil:
+    cdef Search* s = &g.search[worker]
+    cdef Py_ssize_t first = g.start[sentence], n = g.start[sentence + 1] - first, states = 1, made, count = 0
+    cdef double ahead, most = 0
+    cdef int step
+    start_search(g, s, worker, sentence)
+    if g.gold != NULL:
+        follow_right(g, s, worker, n)
+    for step in range(n - 1):
+        made = s.nodes
+        states = merge(g, s, step, states, n - 1 - step)
+        score_nodes(g, s, worker, made, n)
+        if g.gold != NULL:
+            ahead = s.totals[((step + 1) % 2) * g.beam] - s.so_far[step + 1]
+            if ahead > most:
+                most, count = ahead, step + 1
+                memcpy(s.worst, nodes_of_state(g, s, step + 1, 0), (n - count) * sizeof(int))
+    if g.gold == NULL:
+        g.scores[sentence], g.counts[sentence] = s.totals[((n - 1) % 2) * g.beam], n - 1
+        write_merges(s, nodes_of_state(g, s, <int>n - 1, 0), 1, n, g.merges + 2 * first)
+        return
+    g.scores[sentence], g.counts[sentence] = most, count
+    if count:
+        write_merges(s, s.worst, n - count, n, g.merges + 2 * first)
+        write_merges(s, s.sequence, count, n, g.right + 2 * first)
+
+
+cdef void parse_worker(void* context, int worker) noexcept nogil:
+    cdef Parser* g = <Parser*>context
+    cdef Py_ssize_t sentence
+    lay_panels_of(&g.p.w, g.parameters, worker)
+    sentence = next_item(&g.items, g.sentences, g.gathering.workers, worker)
+    while sentence >= 0:
+        parse_sentence(g, worker, sentence)
+        sentence = next_item(&g.items, g.sentences, g.gathering.workers, worker)
+
+
+def parse(str composition, str activation, Py_ssize_t units, parameters, Py_ssize_t offset, score, const real[:, ::1] leaves,
+          const int64_t[::1] start, gold, double penalty, Py_ssize_t beam, int threads):
+    """The best trees found for some sentences.
+
+    Parameters
+    ----------
+    composition, activation, units, parameters, offset
+        Of a recursive layer of two children, in a flat vector made by `aligned_zeros`.
+    score : ndarray, shape (units + 1,)
+        u and its bias.
+    leaves : ndarray, shape (W, units)
+        A vector for each word.
+    start : ndarray of int64
+        Where each sentence's words begin, and the last one's end.
+    gold : ndarray of int32, shape (W, 2), or None
+        The spans that are right, n - 1 for each sentence of n words, from where its words begin on.
+    penalty : float
+        For each node that is no subtree of the gold tree.
+    beam, threads : int
+
+    Returns
+    -------
+    merges : ndarray of int32, shape (W, 2)
+        The children of n - 1 nodes for each sentence of n words, the last of them its root, from where its words begin on;
+        words are counted first.
+    right, counts : ndarray
+        With `gold`, as many right merges, and how many of both there are: 0 where no tree was ahead.
+    scores : ndarray of float64
+        Of the trees or, with `gold`, by how much the wrong merges are ahead.
+    """
+    cdef Parser g
+    cdef const real[::1] p = parameters
+    cdef real[::1] u = _roomy(score, (units + 1,))
+    cdef const int32_t[:, ::1] spans
+    cdef Search* s
+    cdef Py_ssize_t words = leaves.shape[0], longest = int(np.diff(start).max()), nodes = nodes_for(beam, longest), worker
+    merges, right, scores = np.zeros((words, 2), np.int32), np.zeros((words, 2), np.int32), np.zeros(start.shape[0] - 1)
+    counts = np.zeros(start.shape[0] - 1, np.int64)
+    cdef int32_t[:, ::1] found = merges
+    cdef int32_t[:, ::1] good = right
+    cdef int64_t[::1] count = counts
+    cdef double[::1] totals = scores
+    memset(&g, 0, sizeof(Parser))
+    describe_composition(&g.p, _COMPOSITIONS[composition], _ACTIVATIONS[activation], 2, units, offset)
+    g.parameters, g.score = &p[0], &u[0]
+    g.beam, g.words, g.penalty = beam, longest, <real>penalty
+    g.leaves, g.start, g.sentences = &leaves[0, 0], &start[0], start.shape[0] - 1
+    if gold is not None:
+        spans = gold
+        g.gold = &spans[0, 0]
+    g.merges, g.right, g.counts, g.scores = &found[0, 0], &good[0, 0], &count[0], &totals[0]
+    threads = <int>max(1, min(threads, g.sentences, MAX_WORKERS))
+    g.p.w.panels_stride = g.p.w.rows * (padded(g.p.w.columns) + 4 * VEC_LANES)
+    memory = []
+    cdef real[::1] panels = aligned_zeros(threads * g.p.w.panels_stride)
+    g.p.w.panels = &panels[0]
+    searches = np.zeros(threads * sizeof(Search), np.uint8)
+    cdef unsigned char[::1] raw = searches
+    g.search = <Search*>&raw[0]
+    for worker in range(threads):
+        s = &g.search[worker]
+        s.q.y_stride = padded(units) + VEC_LANES
+        s.q.y = _reals(memory, nodes * s.q.y_stride)
+        s.q.features = _reals(memory, nodes * g.p.features_stride)
+        s.q.gates = _reals(memory, nodes * g.p.gates_stride) if g.p.kind == TREE_LSTM else s.q.y
+        s.q.c = _reals(memory, nodes * g.p.c_stride) if g.p.kind == TREE_LSTM else s.q.y
+        s.child, s.span = _counts(memory, 2 * nodes), _counts(memory, 2 * nodes)
+        s.q.child = s.child
+        s.table = _counts(memory, slots_for(beam, longest))
+        s.right = <unsigned char*>_counts(memory, nodes)
+        s.gold = <unsigned char*>_counts(memory, longest * (longest + 1))
+        s.score, s.totals, s.best = _doubles(memory, nodes), _doubles(memory, 2 * beam), _doubles(memory, beam * beam)
+        s.sequence, s.worst, s.so_far = _counts(memory, longest), _counts(memory, longest), _doubles(memory, longest + 1)
+        s.states, s.origin = _counts(memory, 4 * beam * longest), _counts(memory, 2 * beam * beam)
+    meeting_open(&g.gathering, threads)
+    with nogil:
+        parallel_run(parse_worker, &g, &g.gathering.workers)
+    meeting_close(&g.gathering)
+    return merges, right, counts, scores
+
+
+cdef real* _reals(list memory, Py_ssize_t n) except NULL:
+    cdef real[::1] block = aligned_zeros(n)
+    memory.append(block)
+    return &block[0]
+
+
+cdef int* _counts(list memory, Py_ssize_t n) except NULL:
+    cdef int[::1] block = np.empty(n, np.intc)
+    memory.append(block)
+    return &block[0]
+
+
+cdef double* _doubles(list memory, Py_ssize_t n) except NULL:
+    cdef double[::1] block = np.empty(n)
+    memory.append(block)
+    return &block[0]
