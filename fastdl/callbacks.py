@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
+
+from ._validation import as_int
 
 if TYPE_CHECKING:
     from .model import Sequential
 
-__all__ = ["Callback", "PrintEpochs"]
+__all__ = ["Callback", "EarlyStopping", "PrintEpochs"]
 
 
 class Callback:
@@ -26,11 +29,52 @@ class Callback:
     def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
         """After a run of steps of about a tenth of a second; ``done`` of ``total`` samples of the epoch are through."""
 
-    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        """After an epoch, counted from 1, and its validation."""
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool | None:
+        """After an epoch, counted from 1, and its validation. True ends the training."""
 
     def on_fit_end(self, net: Sequential) -> None:
         """After the last epoch."""
+
+
+class EarlyStopping(Callback):
+    """Ends a training that does not get better, and goes back to the parameters of its best epoch.
+
+    Parameters
+    ----------
+    monitor : str
+        One of the figures; a loss is to be low, others high.
+    patience : int
+        After so many epochs that are no better than the best one.
+
+    Attributes
+    ----------
+    best_epoch : int
+        Counted from 1; 0 before the first.
+    best : float
+        Its figure.
+    """
+
+    def __init__(self, monitor: str = "val_loss", *, patience: int = 3) -> None:
+        self.monitor, self.patience = monitor, as_int(patience, "patience")
+        self.best_epoch, self.best = 0, math.inf
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Forget an earlier training."""
+        self.best_epoch, self._lowest = 0, math.inf
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool:
+        """Compare."""
+        if self.monitor not in logs:
+            raise ValueError(f"monitor must be one of {', '.join(logs)}; received {self.monitor!r}")
+        value = logs[self.monitor] if self.monitor.endswith("loss") else -logs[self.monitor]
+        if self.best_epoch == 0 or value < self._lowest:
+            self.best_epoch, self.best, self._lowest = epoch, logs[self.monitor], value
+            self._parameters = net.parameters.copy()
+        return epoch - self.best_epoch >= self.patience
+
+    def on_fit_end(self, net: Sequential) -> None:
+        """Go back to the best parameters."""
+        net.parameters[...] = self._parameters
 
 
 class PrintEpochs(Callback):

@@ -38,8 +38,8 @@ class Sequential(Layer):
     layers : sequence of Layer
         New ones: a layer belongs to one network.
     input_shape : tuple of int
-        Of one sample: (F,), (C, H, W), or in time (T, F) and, for an `Embedding`, (T,). T may be None: any length. With a
-        `Recursive` layer samples are trees, (None, F) or (None,): so much for each node.
+        Of one sample: (F,), (C, H, W), or in time (T, F) and, for an `Embedding`, (T,). T may be None: any length.
+        With a `Recursive` layer samples are trees, (None, F) or (None,): so much for each node.
     dtype : {"float32", "float64"}
     seed : int, optional
         Of the initial parameters, the shuffling and the random layers. The same seed gives the same bits, whatever the
@@ -254,9 +254,9 @@ class Sequential(Layer):
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence (N, T, ...) count; the loss is the mean over those of a batch.
         trees : Trees, optional
-            N of them, of a network with a `Recursive` layer. x is (M,) or (M, F) then, a row for each of their M nodes. y is
-            of the roots, (N,) or (N, F), or, where the network gives all nodes, (M,) or (M, F): a node of label -1 does
-            not count. The loss is the mean over what counts of a batch.
+            N of them, of a network with a `Recursive` layer. x is (M,) or (M, F) then, a row for each of their M nodes.
+            y is of the roots, (N,) or (N, F), or, where the network gives all nodes, (M,) or (M, F): a node of label -1
+            does not count. The loss is the mean over what counts of a batch.
         callbacks : iterable of Callback
         verbose : {0, 1}
             Whether to print a line for each epoch.
@@ -488,9 +488,9 @@ class Sequential(Layer):
         """Measure on checked samples, some at a time: their outputs may be many."""
         x, y, lengths, forest = data.x, data.y, data.lengths, data.forest
         if forest is not None:
-            count = forest.counts.astype(bool)
-            mean, _, hits = losses.measure(loss, self._run_trees(x, forest, loss == "cross_entropy")[count], y[count])
-            return self._figures(mean, hits / int(count.sum()))
+            there = forest.counts.astype(bool)
+            mean, _, found = losses.measure(loss, self._run_trees(x, forest, loss == "cross_entropy")[there], y[there])
+            return self._figures(mean, found / int(there.sum()))
         size = batch_size or len(x)
         states = None
         if self.stateful:
@@ -527,7 +527,9 @@ def _arity_of(layers: Sequence[Layer]) -> int | None:
     if not arities:
         return None
     if len(arities) > 1:
-        raise ValueError(f"layers must agree on the children of a node; received {', '.join(map(str, sorted(arities)))}")
+        raise ValueError(
+            f"layers must agree on the children of a node; received {', '.join(map(str, sorted(arities)))}"
+        )
     for i, layer in enumerate(layers):
         if not isinstance(layer, (Activation, Dense, Dropout, Embedding, Recursive)):
             raise ValueError(f"layers[{i}]: {type(layer).__name__} cannot be in a network with a Recursive layer")

@@ -168,7 +168,7 @@ def tree_parser(
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Sequential:
-    """A recursive layer between an embedding and a score of every node: see `fastdl.parsing` (article 7).
+    """Give a recursive layer between an embedding and a score of every node, for `fastdl.parsing` (article 7).
 
     Parameters
     ----------

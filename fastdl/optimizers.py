@@ -14,7 +14,7 @@ import numpy as np
 
 from ._validation import Array, as_number
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
 
 Rate = float | Callable[[int], float]
 
@@ -133,3 +133,84 @@ class Adam(Optimizer):
 
     def _rule(self) -> tuple[Any, ...]:
         return "adam", False, 0.0, float(self.weight_decay), *map(float, self.betas), float(self.eps)
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam, with weight decay beside the moments rather than in them (Loshchilov and Hutter 2019).
+
+    Parameters
+    ----------
+    lr, betas, eps, clip_norm, clip_value
+        As of `Adam`.
+    weight_decay : float
+        At each step the parameters lose lr times that part of themselves.
+    """
+
+    weight_decay: float = 1e-2
+
+    def _rule(self) -> tuple[Any, ...]:
+        return "adamw", *super()._rule()[1:]
+
+
+@dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """Gradients over the root of their running mean square (Tieleman and Hinton 2012).
+
+    Parameters
+    ----------
+    lr : float or callable
+        The learning rate, or a function of the step.
+    alpha : float
+        How much of the mean square is kept at a step.
+    eps : float
+        Added to the root.
+    weight_decay : float
+        Adds weight_decay times the parameters to the gradient.
+    clip_norm, clip_value : float, optional
+        As of `Optimizer`.
+    """
+
+    lr: Rate = 1e-2
+    alpha: float = 0.99
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if as_number(self.alpha, "alpha", high=1.0) == 1.0:
+            raise ValueError(f"alpha must be below 1; received {self.alpha!r}")
+        as_number(self.eps, "eps")
+        as_number(self.weight_decay, "weight_decay")
+
+    def _rule(self) -> tuple[Any, ...]:
+        return "rmsprop", False, 0.0, float(self.weight_decay), 0.0, float(self.alpha), float(self.eps)
+
+
+@dataclass(frozen=True)
+class AdaGrad(Optimizer):
+    """Gradients over the root of the sum of their squares so far (Duchi, Hazan and Singer 2011).
+
+    Parameters
+    ----------
+    lr : float or callable
+        The learning rate, or a function of the step.
+    eps : float
+        Added to the root.
+    weight_decay : float
+        Adds weight_decay times the parameters to the gradient.
+    clip_norm, clip_value : float, optional
+        As of `Optimizer`.
+    """
+
+    lr: Rate = 1e-2
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_number(self.eps, "eps")
+        as_number(self.weight_decay, "weight_decay")
+
+    def _rule(self) -> tuple[Any, ...]:
+        return "adagrad", False, 0.0, float(self.weight_decay), 0.0, 0.0, float(self.eps)

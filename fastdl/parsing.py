@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from .history import History
 from .layers import Dense, Embedding, Recursive
 from .model import Progress, Sequential
 from .optimizers import Optimizer
+from .training import run_epochs
 from .trees import Trees
 
 __all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching"]
@@ -100,7 +100,8 @@ class _Network(NamedTuple):
         if kinds != [Embedding, Recursive, Dense] or net.output_shape != (None, 1) or net._arity != 2:
             raise ValueError(
                 "net must be a parser, as models.tree_parser makes it: an Embedding, a Recursive layer of two children "
-                f"that returns nodes, and a Dense layer of one unit; received {', '.join(k.__name__ for k in kinds)}"
+                "that returns nodes, and a Dense layer of one unit; "
+                f"received {', '.join(k.__name__ for k in kinds)}"
             )
         return cls(net, *net.layers)  # type: ignore[arg-type]
 
@@ -201,9 +202,9 @@ def bracket_f1(found: Trees, gold: Trees) -> float:
     """
     if len(found) != len(gold) or [len(s) for s in found.sentences()] != [len(s) for s in gold.sentences()]:
         raise ValueError("found and gold must be of the same sentences; received others")
-    brackets = [_brackets(trees) for trees in (found, gold)]
-    total = sum(map(len, brackets))
-    return 2 * len(np.intersect1d(*brackets)) / total if total else 1.0
+    ours, theirs = _brackets(found), _brackets(gold)
+    total = len(ours) + len(theirs)
+    return 2 * len(np.intersect1d(ours, theirs)) / total if total else 1.0
 
 
 def _brackets(trees: Trees) -> Array:
@@ -230,11 +231,11 @@ def fit_parser(
 ) -> History:
     """Train a parser by a margin (article 7's objective).
 
-    For each sentence x with the tree y, s(y) is to be above s(y') + penalty * (nodes of y' that are no subtrees of y), for every
-    other tree y': the loss is by how much the y' that misses it most is ahead. It is searched as `parse` does, with the penalties
-    added to the scores: a node's vector depends on all that is below it, so that no dynamic programming over spans finds
-    the best tree. And as this search may miss it, both are compared after every merge, as far as they are built, where
-    y' is most ahead (the largest violation; Huang, Fayong and Guo 2012).
+    For each sentence x with the tree y, s(y) is to be above s(y') + penalty * (nodes of y' that are no subtrees of y),
+    for every other tree y': the loss is by how much the y' that is most ahead is ahead. It is searched as `parse` does,
+    with the penalties added to the scores: a node's vector depends on all that is below it, so that no dynamic
+    programming over spans finds the best tree. And as this search may miss it, both are compared after every merge, as far
+    as they are built, where y' is most ahead (the largest violation; Huang, Fayong and Guo 2012).
 
     Parameters
     ----------
@@ -257,7 +258,7 @@ def fit_parser(
     Returns
     -------
     History
-        `loss` and `accuracy`, the share of sentences whose tree was found with a margin, and `val_f1`.
+        `loss` and `accuracy`, the share of sentences of which no tree was ahead, and `val_f1`.
     """
     network = _Network.of(net)
     epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
@@ -272,44 +273,38 @@ def fit_parser(
     data = data.part(which)
     gold = _gold_spans(data)
     net._progress = progress = Progress(net)
-    watchers, history = list(callbacks), History()
-    for watcher in watchers:
-        watcher.on_fit_begin(net, epochs, len(which))
-    for epoch in range(1, epochs + 1):
-        begin = perf_counter()
-        for watcher in watchers:
-            watcher.on_epoch_begin(net, epoch)
+    watchers = list(callbacks)
+    half = net.parameters.size
+
+    def train(epoch: int) -> dict[str, float]:
         order, total, hits = net._rng.permutation(len(which)), 0.0, 0
-        logs: dict[str, Any] = {"epoch": epoch}
+        figures: dict[str, float] = {}
         for first in range(0, len(order), batch_size):
             batch = order[first : first + batch_size]
             loss, found = _step(network, data.part(batch), gold[_ranges(data.start, batch)[0]], penalty, beam)
             if not np.isfinite(loss) or not np.isfinite(net.gradients).all():
                 raise FloatingPointError(
-                    f"step {progress.steps + 1} gives a loss that is not finite, and the parameters are those before it: a "
-                    f"lower learning rate, or clip_norm in the optimizer, may help"
+                    f"step {progress.steps + 1} gives a loss or gradients that are not finite, and the parameters are "
+                    f"those before it: a lower learning rate, or clip_norm in the optimizer, may help"
                 )
-            total, hits, done = total + loss, hits + found, first + len(batch)
             (rate,) = optimizer.rates(progress.steps, 1)
             progress.steps += 1
-            half = net.parameters.size
             _core.load(net.dtype).optimizer_step(
                 optimizer._core(), rate, progress.steps, net.parameters, net.gradients,
                 progress.state[:half], progress.state[half:],
             )  # fmt: skip
-            logs.update(loss=total / done, accuracy=hits / done)
+            total, hits, done = total + loss, hits + found, first + len(batch)
+            figures = {"loss": total / done, "accuracy": hits / done}
             for watcher in watchers:
-                watcher.on_batch_block(net, done, len(order), logs)
-        seconds = perf_counter() - begin
-        if validation_trees is not None:
-            logs["val_f1"] = bracket_f1(parse(net, vocabulary, validation_trees.sentences()), validation_trees)
-        logs["seconds"] = seconds
-        history.append(logs)
-        for watcher in watchers:
-            watcher.on_epoch_end(net, epoch, logs)
-    for watcher in watchers:
-        watcher.on_fit_end(net)
-    return history
+                watcher.on_batch_block(net, done, len(order), {"epoch": epoch, **figures})
+        return figures
+
+    def validate() -> dict[str, float]:
+        if validation_trees is None:
+            return {}
+        return {"val_f1": bracket_f1(parse(net, vocabulary, validation_trees.sentences()), validation_trees)}
+
+    return run_epochs(net, range(1, epochs + 1), len(which), watchers, train, validate)
 
 
 def _gold_spans(data: Sentences) -> Array:
@@ -323,16 +318,18 @@ def _gold_spans(data: Sentences) -> Array:
 def _step(network: _Network, batch: Sentences, gold: Array, penalty: float, beam: int) -> tuple[float, int]:
     """Fill the gradients; give the sum of losses, and how many sentences had none."""
     net, size = network.net, len(batch.start) - 1
-    merges, right, counts, losses = network.search(batch, beam, gold, penalty)
+    merges, right, made, losses = network.search(batch, beam, gold, penalty)
     both = Sentences(
         np.tile(batch.ids, 2),
         np.concatenate([batch.start, batch.start[-1] + batch.start[1:]]),
         np.concatenate([merges, right]),
-        np.tile(counts, 2),
+        np.tile(made, 2),
     )
     nodes = both.nodes()
     core, plan = _core.load(net.dtype), net._plan_for((1,))
-    trees = core.Trees(nodes.start, nodes.children, core.tree_heights(nodes.children), np.ones(len(nodes.leaves), np.uint8))
+    trees = core.Trees(
+        nodes.start, nodes.children, core.tree_heights(nodes.children), np.ones(len(nodes.leaves), np.uint8)
+    )
     x = np.full(len(nodes.leaves), -1, net.dtype)
     x[nodes.leaves] = both.ids
     # A tree's score is the sum over its nodes: the wrong ones down, the right ones up.
@@ -341,4 +338,4 @@ def _step(network: _Network, batch: Sentences, gold: Array, penalty: float, beam
     threads = get_num_threads()
     plan.forward(x, 2 * size, threads, True, 0, False, None, None, False, trees)
     plan.backward(dy, 2 * size, threads, True, 0, False, None, None, trees)
-    return float(losses.sum()), int((counts == 0).sum())
+    return float(losses.sum()), int((made == 0).sum())

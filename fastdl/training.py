@@ -45,6 +45,33 @@ class Data:
         return Data(self.x[rows], self.y[rows], lengths, forest, weights)
 
 
+def run_epochs(
+    net: Sequential,
+    epochs: range,
+    samples: int,
+    watchers: list[Callback],
+    train: Callable[[int], dict[str, float]],
+    validate: Callable[[], dict[str, float]],
+) -> History:
+    """Train and validate epoch after epoch, with callbacks around, until the last or until one of them ends it."""
+    history = History()
+    for watcher in watchers:
+        watcher.on_fit_begin(net, epochs.stop - 1, samples)
+    for epoch in epochs:
+        start = perf_counter()
+        for watcher in watchers:
+            watcher.on_epoch_begin(net, epoch)
+        logs: dict[str, Any] = {"epoch": epoch, **train(epoch)}
+        seconds = perf_counter() - start
+        logs.update(validate(), seconds=seconds)
+        history.append(logs)
+        if any([watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]):  # all of them see it
+            break
+    for watcher in watchers:
+        watcher.on_fit_end(net)
+    return history
+
+
 class Trainer:
     """A network together with its loss and its optimizer. How far it has come is the network's `_progress`."""
 
@@ -97,28 +124,19 @@ class Trainer:
         for part in (data, held_out) if held_out else (data,):
             self._check_order(len(part), min(batch_size, len(part)), shuffle)
         watchers = [*callbacks, *([PrintEpochs()] if verbose else [])]
-        history = History()
-        for watcher in watchers:
-            watcher.on_fit_begin(net, epochs, len(data))
-        for epoch in range(initial_epoch + 1, epochs + 1):
-            start = perf_counter()
-            for watcher in watchers:
-                watcher.on_epoch_begin(net, epoch)
+
+        def train(epoch: int) -> dict[str, float]:
             order = net._rng.permutation(len(data)) if shuffle else np.arange(len(data))
             net.reset_state()
-            logs: dict[str, Any] = {"epoch": epoch, **self._epoch(data, order, batch_size, epoch, watchers)}
-            seconds = perf_counter() - start
-            if held_out is not None:
-                size = min(batch_size, len(held_out)) if net.stateful else None
-                measured = net._measure(held_out, self.loss, size)
-                logs.update({f"val_{name}": value for name, value in measured.items()})
-            logs["seconds"] = seconds
-            history.append(logs)
-            for watcher in watchers:
-                watcher.on_epoch_end(net, epoch, logs)
-        for watcher in watchers:
-            watcher.on_fit_end(net)
-        return history
+            return self._epoch(data, order, batch_size, epoch, watchers)
+
+        def validate() -> dict[str, float]:
+            if held_out is None:
+                return {}
+            measured = net._measure(held_out, self.loss, min(batch_size, len(held_out)) if net.stateful else None)
+            return {f"val_{name}": value for name, value in measured.items()}
+
+        return run_epochs(net, range(initial_epoch + 1, epochs + 1), len(data), watchers, train, validate)
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any, trees: Any) -> dict[str, float]:
         """Do what `Sequential.train_on_batch` says."""

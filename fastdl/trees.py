@@ -197,7 +197,7 @@ class Trees:
         A node of one child becomes that child, under its own label if it has one. Of more than two children the first
         stays, and the others come below a new node without a label: (X a b c) becomes (X a (@ b c)).
         """
-        start, children, words, labels = [0], [], [], []  # type: ignore[var-annotated]
+        start, children, words, labels = [0], [], [], []
         place: list[int] = []  # where each node went
 
         def add(left: int, right: int, word: str | None, label: int) -> int:
@@ -258,9 +258,7 @@ class Forest(NamedTuple):
         """Give the trees ``first`` to ``last``."""
         nodes = self.trees.part(first, last)
         children = self.children[nodes]
-        return Forest(
-            self.trees[first:last], np.where(children >= 0, children - nodes.start, -1), self.counts[nodes]
-        )
+        return Forest(self.trees[first:last], np.where(children >= 0, children - nodes.start, -1), self.counts[nodes])
 
 
 def as_forest(trees: Any, name: str, arity: int, nodes: int) -> Forest:

@@ -12,7 +12,8 @@ cdef Py_ssize_t nodes_of(const Forest* f, const int64_t* order, Py_ssize_t first
     return total
 
 
-cdef void lay_group(const Forest* f, int worker, Py_ssize_t group, Py_ssize_t row, const int64_t* order, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef void lay_group(const Forest* f, int worker, Py_ssize_t group, Py_ssize_t row, const int64_t* order, Py_ssize_t first,
+                    Py_ssize_t last) noexcept nogil:
     # The nodes of trees first to last of the order, from this row on, by a counting sort of heights.
     cdef int* place = f.scratch + worker * f.scratch_stride
     cdef int* next                  # of each height: the row that its next node takes

@@ -3,6 +3,9 @@
 #     SGD       g += decay p;  v = momentum v + g;  p -= rate (g + momentum v if nesterov else v)
 #     Adam      g += decay p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
 #               p -= rate / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)          (Kingma and Ba 2015)
+#     AdamW     the same, but without decay in g:  p -= rate decay p first         (Loshchilov and Hutter 2019)
+#     RMSprop   g += decay p;  v = b2 v + (1 - b2) g^2;  p -= rate g / (sqrt(v) + eps)
+#     AdaGrad   the same with v = v + g^2                                          (Duchi, Hazan and Singer 2011)
 #
 # Before it, g may be scaled down to a norm over all parameters, or each number kept between two limits (Pascanu,
 # Mikolov and Bengio 2013).
@@ -10,7 +13,7 @@
 # A slice may end anywhere, so the loops are scalar and left to the compiler, but for the vector body.
 
 cdef enum Rule:
-    NO_UPDATE, SGD, ADAM
+    NO_UPDATE, SGD, ADAM, ADAMW, RMSPROP, ADAGRAD
 
 
 cdef struct Optimizer:
@@ -19,7 +22,7 @@ cdef struct Optimizer:
     double momentum, decay, beta1, beta2, epsilon
     double clip_norm, clip_value        # 0 for none
     real* first           # velocity, or Adam's first moment
-    real* second          # Adam's second moment
+    real* second          # the second moment of the others
 
 
 cdef inline void sgd_vector(real* p, vec g, real* v, real rate, const Optimizer* o, int n) noexcept nogil:
@@ -41,10 +44,13 @@ cdef inline void sgd_vector(real* p, vec g, real* v, real rate, const Optimizer*
         vec_store_first(p, old, n)
 
 
-cdef inline void adam_vector(real* p, vec g, real* m, real* v, real rate, real scale, const Optimizer* o, int n) noexcept nogil:
+cdef inline void adam_vector(real* p, vec g, real* m, real* v, real rate, real correction, real scale, const Optimizer* o, int n) noexcept nogil:
+    # The rate has been divided by the first moment's correction.
     cdef vec old = vec_load(p)
     cdef vec first, second
-    if o.decay != 0:
+    if o.decay != 0 and o.rule == ADAMW:
+        old = old - vec_set1(rate * correction * o.decay) * old
+    elif o.decay != 0:
         g = vec_fma(g, o.decay, old)
     first = vec_fma(vec_set1(1 - o.beta1) * g, o.beta1, vec_load(m))
     second = vec_fma(vec_set1(1 - o.beta2) * g * g, o.beta2, vec_load(v))
@@ -55,6 +61,21 @@ cdef inline void adam_vector(real* p, vec g, real* m, real* v, real rate, real s
         vec_store(p, old)
     else:
         vec_store_first(m, first, n)
+        vec_store_first(v, second, n)
+        vec_store_first(p, old, n)
+
+
+cdef inline void scaled_vector(real* p, vec g, real* v, real rate, real kept, real share, const Optimizer* o, int n) noexcept nogil:
+    cdef vec old = vec_load(p)
+    cdef vec second
+    if o.decay != 0:
+        g = vec_fma(g, o.decay, old)
+    second = vec_fma(vec_set1(share) * g * g, kept, vec_load(v))
+    old = vec_fma(old, -rate, g / (vec_sqrt(second) + vec_set1(o.epsilon)))
+    if n == VEC_LANES:
+        vec_store(v, second)
+        vec_store(p, old)
+    else:
         vec_store_first(v, second, n)
         vec_store_first(p, old, n)
 
@@ -90,13 +111,21 @@ cdef void update(const Optimizer* o, real rate, long step, real* p, const real* 
     cdef Py_ssize_t i
     cdef int n
     cdef double correction1, correction2
+    cdef real kept = 1, share = 1
     if o.rule == SGD:
         for i from start <= i < stop by VEC_LANES:
             n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
             sgd_vector(p + i, vec_load(g + i), o.first + i, rate, o, n)
-    elif o.rule == ADAM:
+    elif o.rule == ADAM or o.rule == ADAMW:
         correction1 = 1 - o.beta1 ** <double>step
         correction2 = 1 - o.beta2 ** <double>step
         for i from start <= i < stop by VEC_LANES:
             n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
-            adam_vector(p + i, vec_load(g + i), o.first + i, o.second + i, <real>(rate / correction1), <real>(1 / correction2), o, n)
+            adam_vector(p + i, vec_load(g + i), o.first + i, o.second + i, <real>(rate / correction1), <real>correction1,
+                        <real>(1 / correction2), o, n)
+    elif o.rule == RMSPROP or o.rule == ADAGRAD:
+        if o.rule == RMSPROP:
+            kept, share = <real>o.beta2, <real>(1 - o.beta2)
+        for i from start <= i < stop by VEC_LANES:
+            n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
+            scaled_vector(p + i, vec_load(g + i), o.second + i, rate, kept, share, o, n)

@@ -7,7 +7,7 @@ _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mea
           "activation": ACTIVATION, "pad": PAD, "shift": SHIFT, "recurrent": RECURRENT, "embedding": EMBEDDING, "dropout": DROPOUT,
           "recursive": RECURSIVE}
 _LOSSES = {"squared_error": SQUARED_ERROR, "cross_entropy": CROSS_ENTROPY}
-_RULES = {"none": NO_UPDATE, "sgd": SGD, "adam": ADAM}
+_RULES = {"none": NO_UPDATE, "sgd": SGD, "adam": ADAM, "adamw": ADAMW, "rmsprop": RMSPROP, "adagrad": ADAGRAD}
 
 cdef enum Mode:
     INFERENCE, TRAINING, HOLDING

@@ -1,7 +1,8 @@
 # A recursive layer: trees, computed bottom-up by one composition of children, with the same weights at every node.
 #
 #     MATRIX      y = f(x W + b)           x: the children's y, side by side                     (article 7, equation 1)
-#     TENSOR      y = f(x W + z V + b)     z: x_i x_j for i <= j, the products of all pairs      (Socher et al. 2013)
+#     TENSOR      y = f(x W + z V + b)     z: x_i x_j / n for i <= j, the products of all pairs of n numbers
+#                                          (Socher et al. 2013, where they are not divided by n)
 #     TREE_LSTM   i, o, f_k = sigmoid, g = tanh of x W + b, gates in the order i o g f_1 f_2 ... (Tai, Socher and Manning 2015)
 #                 c = i g + sum over children of f_k c_k,  y = o tanh c
 #
@@ -73,27 +74,28 @@ cdef void describe_composition(Composition* p, int kind, int activation, Py_ssiz
 
 
 cdef void pair_products(const real* x, Py_ssize_t n, real* z) noexcept nogil:
-    # Row by row of the triangle: what a row spills, the next overwrites.
+    # Row by row of the triangle: what a row spills, the next overwrites. There are so many of them that a step of an optimizer
+    # which goes equally far in all weights would be too long in theirs, were they not divided.
     cdef Py_ssize_t i, j
     cdef vec v
     for i in range(n):
-        v = vec_set1(x[i])
+        v = vec_set1(x[i] / n)
         for j from i <= j < n by VEC_LANES:
             vec_store(z + j - i, v * vec_load(x + j))
         z += n - i
 
 
 cdef void pair_products_backward(const real* dz, const real* x, Py_ssize_t n, real* dx) noexcept nogil:
-    # dx_i += dz_ij x_j, dx_j += dz_ij x_i; dx is written in whole vectors.
+    # dx_i += dz_ij x_j / n, dx_j += dz_ij x_i / n; dx is written in whole vectors.
     cdef Py_ssize_t i, j
     cdef vec d, sums, v
     for i in range(n):
-        sums, v = vec_set1(0), vec_set1(x[i])
+        sums, v = vec_set1(0), vec_set1(x[i] / n)
         for j from i <= j < n by VEC_LANES:
             d = vec_load(dz + j - i)
             vec_store(dx + j, vec_load(dx + j) + d * v)
             sums = sums + (d if n - j >= VEC_LANES else vec_keep_first(d, <int>(n - j))) * vec_load(x + j)
-        dx[i] += vec_sum(sums)
+        dx[i] += vec_sum(sums) / n
         dz += n - i
 
 
@@ -206,7 +208,8 @@ cdef void decompose(const Composition* p, int worker, const Nodes* q, Py_ssize_t
 
 
 cdef void add_composition_gradient(const Composition* p, const real* zeros, const real* features, const real* d, Py_ssize_t d_stride,
-                                   Py_ssize_t nodes, bint adds, Py_ssize_t start, Py_ssize_t stop, real* gradients, const real* parameters) noexcept nogil:
+                                   Py_ssize_t nodes, bint adds, Py_ssize_t start, Py_ssize_t stop, real* gradients,
+                                   const real* parameters) noexcept nogil:
     # Rows start to stop of W's and V's gradient and of the bias's, over nodes that follow one another.
     cdef const Matrix* w = &p.w
     cdef real* total = gradients + w.offset + start * w.step

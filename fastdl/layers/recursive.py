@@ -10,7 +10,6 @@ from .._validation import Array, Shape, as_int, as_samples
 from ..trees import Trees, as_forest
 from .base import Layer, check_activation, check_initializer, sequence_shape, start_weights
 
-
 COMPOSITIONS = ("matrix", "tensor", "lstm")
 _MOST_CHILDREN = 16  # as in src/trees.pxi
 
@@ -30,9 +29,10 @@ class Recursive(Layer):
         What becomes of the children's vectors, side by side in x:
 
         - matrix: f(W x + b) (article 7, equation 1; Socher et al. 2011).
-        - tensor: f(x^T V x + W x + b), a bilinear form for each unit (Socher et al. 2013).
-        - lstm: c = i g + sum of f_k c_k and y = o tanh c, with gates i, o, f_1, f_2 ... (sigmoid) and g (tanh) of W x + b
-          (Tai, Socher and Manning 2015). A leaf's vector is its c, and y = tanh c.
+        - tensor: f(x^T V x / n + W x + b), a bilinear form of the n numbers of x for each unit (Socher et al. 2013,
+          without the n, which lets V be learned at the same rate as W).
+        - lstm: c = i g + sum of f_k c_k and y = o tanh c, with gates i, o, f_1, f_2 ... (sigmoid) and g (tanh) of
+          W x + b (Tai, Socher and Manning 2015). A leaf's vector is its c, and y = tanh c.
     return_nodes : bool
         Whether to give every node's vector, or that of each root.
     initializer : str
@@ -43,8 +43,8 @@ class Recursive(Layer):
     x (M, units), of all M nodes of some trees, of which the leaves' rows are read; y (M, units), or (N, units) of the N
     roots. ``params["weight"]`` (units, children * units), ``params["bias"]`` (units,), both of an lstm for the gates
     i, o, g, f_1, f_2 ... one below the other, (3 + children) * units. ``params["tensor"]`` (units, P) has a column for
-    each of the P pairs i <= j that ``np.triu_indices(children * units)`` gives, in its order: x_i x_j and x_j x_i are the
-    same number, so that one weight stands for V_ij + V_ji.
+    each of the P pairs i <= j that ``np.triu_indices(children * units)`` gives, in its order: x_i x_j and x_j x_i are
+    the same number, so that one weight stands for V_ij + V_ji.
     """
 
     _arguments = ("units", "children", "activation", "composition", "return_nodes", "initializer")
@@ -110,11 +110,10 @@ class Recursive(Layer):
         inputs = self.children * self.units
         start_weights(self, self.initializer, inputs, self.units, rng)
         if self.composition == "tensor":
-            # Of the products of two inputs below one, so many that they would drown the rest.
             tensor = self.params["tensor"]
             tensor[...] = rng.uniform(-1, 1, tensor.shape) / (2 * inputs)
 
-    def forward(self, x: Any, *, trees: Trees, training: bool = False) -> Array:
+    def forward(self, x: Any, *, trees: Trees | None = None, training: bool = False) -> Array:
         """Give the output for some trees, and hold what `backward` needs.
 
         Parameters
