@@ -156,6 +156,11 @@ class Sequential(Layer):
         return as_lengths(lengths, name, x)
 
     @property
+    def is_of_trees(self) -> bool:
+        """Whether its samples are trees."""
+        return self._arity is not None
+
+    @property
     def stateful(self) -> bool:
         """Whether any of its layers goes on from where the last batch ended."""
         return any(getattr(layer, "stateful", False) for layer in self.layers)
@@ -214,7 +219,7 @@ class Sequential(Layer):
         batch_size: int = 64,
         loss: str | Callable[[Any, Any], float] | None = None,
         optimizer: optimizers.Optimizer | None = None,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: tuple[Any, ...] | None = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
         sample_weight: Any = None,

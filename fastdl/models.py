@@ -23,7 +23,7 @@ from .layers import (
 )
 from .model import Sequential
 
-__all__ = ["language_model", "lenet5", "mlp", "tree_parser"]
+__all__ = ["language_model", "lenet5", "mlp", "tree_classifier", "tree_parser"]
 
 
 def lenet5(
@@ -160,6 +160,49 @@ def language_model(
     )
 
 
+_WORDS = 0.1  # what the vectors of words start with is small beside what they learn
+
+
+def tree_classifier(
+    vocabulary: int,
+    classes: int,
+    *,
+    composition: str = "lstm",
+    units: int = 100,
+    word_dropout: float = 0.4,
+    node_dropout: float = 0.3,
+    seed: int | None = None,
+    dtype: str = "float32",
+) -> Sequential:
+    """Give a recursive layer between an embedding and a dense layer: logits of each node's label (article 7).
+
+    Parameters
+    ----------
+    vocabulary, classes : int
+        How many words and labels there are.
+    composition : {"matrix", "tensor", "lstm"}
+        As of `layers.Recursive`.
+    units : int
+        Of the vectors of words and nodes.
+    word_dropout, node_dropout : float
+        Before the recursive layer and after it.
+    seed : int, optional
+    dtype : {"float32", "float64"}
+
+    Returns
+    -------
+    Sequential
+        x (M,), y (M, classes), of the nodes of trees.
+    """
+    layers: list[Layer] = [
+        Embedding(vocabulary, units), Dropout(word_dropout),
+        Recursive(units, composition=composition, return_nodes=True), Dropout(node_dropout), Dense(classes),
+    ]  # fmt: skip
+    net = Sequential(layers, input_shape=(None,), seed=seed, dtype=dtype)
+    net.params["0.weight"] *= _WORDS
+    return net
+
+
 def tree_parser(
     vocabulary: int,
     *,
@@ -190,5 +233,5 @@ def tree_parser(
         Embedding(vocabulary, units), Recursive(units, composition=composition, return_nodes=True), Dense(1),
     ]  # fmt: skip
     net = Sequential(layers, input_shape=(None,), seed=seed, dtype=dtype)
-    net.params["0.weight"] *= 0.1
+    net.params["0.weight"] *= _WORDS
     return net

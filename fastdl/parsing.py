@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,7 +20,15 @@ from .optimizers import Optimizer
 from .training import run_epochs
 from .trees import Trees
 
-__all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching"]
+__all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching", "words_of"]
+
+
+_WORDS = re.compile(r"\w+?(?=n't\b)|n't\b|'\w+|[^\W_]+(?:[-./,]\w+)*|[^\w\s]|_+\w*", re.IGNORECASE)
+
+
+def words_of(sentence: str) -> list[str]:
+    """Take a sentence apart as treebanks do: punctuation and the ends of ``it's`` and ``isn't`` are words too."""
+    return _WORDS.findall(sentence)
 
 
 class Sentences(NamedTuple):
@@ -128,7 +137,7 @@ def parse(net: Sequential, vocabulary: Vocabulary, sentences: Iterable[Sequence[
     sentences : iterable of sequences of str
         Words, of which there is one at least in each.
     beam : int
-        How many sequences of merges to follow: 1 is the greedy parser; the tree with the highest sum of scores is given.
+        How many sequences of merges to follow, for the tree with the highest sum of scores: 1 is the greedy parser.
 
     Returns
     -------
@@ -234,8 +243,8 @@ def fit_parser(
     For each sentence x with the tree y, s(y) is to be above s(y') + penalty * (nodes of y' that are no subtrees of y),
     for every other tree y': the loss is by how much the y' that is most ahead is ahead. It is searched as `parse` does,
     with the penalties added to the scores: a node's vector depends on all that is below it, so that no dynamic
-    programming over spans finds the best tree. And as this search may miss it, both are compared after every merge, as far
-    as they are built, where y' is most ahead (the largest violation; Huang, Fayong and Guo 2012).
+    programming over spans finds the best tree. And as this search may miss it, both are compared after every merge, as
+    far as they are built, where y' is most ahead (the largest violation; Huang, Fayong and Guo 2012).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How to train the ready-made networks on MNIST and on text: chosen by experiment on held-out data, see bench/."""
+"""How to train the ready-made networks on MNIST, text and trees: chosen by experiment on held-out data, see bench/."""
 
 from __future__ import annotations
 
@@ -109,5 +109,111 @@ def language_model(
             "shuffle": False,
             "loss": "cross_entropy",
             "optimizer": Adam(cosine(lr, steps, warmup=min(100, steps // 10)), clip_norm=clip),
+        },
+    )
+
+
+class TreeDefaults(NamedTuple):
+    """What a composition is best trained with."""
+
+    units: int
+    word_dropout: float
+    node_dropout: float
+    epochs: int
+
+
+SENTIMENT = {
+    "matrix": TreeDefaults(50, 0.4, 0.2, 12),
+    "tensor": TreeDefaults(30, 0.4, 0.0, 15),
+    "lstm": TreeDefaults(100, 0.4, 0.3, 8),
+}
+
+
+def sentiment(
+    vocabulary: int,
+    classes: int,
+    trees: int,
+    *,
+    composition: str = "lstm",
+    units: int | None = None,
+    epochs: int | None = None,
+    batch_size: int = 25,
+    lr: float = 2e-3,
+    seed: int | None = None,
+) -> Recipe:
+    """Give a network that tells the label of each node of a tree, and a rate that falls to nothing.
+
+    Parameters
+    ----------
+    vocabulary, classes : int
+        How many words and labels there are.
+    trees : int
+        How many it will be trained on in an epoch.
+    composition : {"matrix", "tensor", "lstm"}
+    units, epochs : int, optional
+        What suits the composition, where not given.
+    batch_size : int
+    lr : float
+        The highest rate.
+    seed : int, optional
+    """
+    usual = SENTIMENT[composition]
+    epochs = usual.epochs if epochs is None else epochs
+    steps = epochs * -(-trees // batch_size)
+    return Recipe(
+        models.tree_classifier(
+            vocabulary, classes, composition=composition, units=usual.units if units is None else units,
+            word_dropout=usual.word_dropout, node_dropout=usual.node_dropout, seed=seed,
+        ),
+        {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "loss": "cross_entropy",
+            "optimizer": Adam(cosine(lr, steps, warmup=min(100, steps // 10))),
+        },
+    )  # fmt: skip
+
+
+def parser(
+    vocabulary: int,
+    trees: int,
+    *,
+    composition: str = "matrix",
+    units: int = 100,
+    penalty: float = 0.1,
+    weight_decay: float = 1e-6,
+    beam: int = 1,
+    epochs: int = 10,
+    batch_size: int = 25,
+    lr: float = 1e-3,
+    seed: int | None = None,
+) -> Recipe:
+    """Give a parser, and the arguments of `parsing.fit_parser`.
+
+    Parameters
+    ----------
+    vocabulary : int
+        How many words there are.
+    trees : int
+        How many it will be trained on in an epoch.
+    composition, units
+        As of `models.tree_parser`.
+    penalty : float
+        Of a node that is no subtree of the right tree.
+    weight_decay : float
+    beam, epochs, batch_size : int
+    lr : float
+        The highest rate.
+    seed : int, optional
+    """
+    steps = epochs * -(-trees // batch_size)
+    return Recipe(
+        models.tree_parser(vocabulary, units=units, composition=composition, seed=seed),
+        {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "penalty": penalty,
+            "beam": beam,
+            "optimizer": Adam(cosine(lr, steps, warmup=min(100, steps // 10)), weight_decay=weight_decay),
         },
     )

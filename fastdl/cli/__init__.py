@@ -1,4 +1,4 @@
-"""The command line: ``fastdl train``, ``fastdl predict`` and ``fastdl sample``."""
+"""The command line: ``fastdl train``, ``fastdl predict``, ``fastdl sample`` and ``fastdl parse``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import images, text
+from . import images, parser, predict, sentiment, text
 from .common import Mistake
 
 
@@ -31,13 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fastdl", description="Train small neural networks on an ordinary CPU, fast.")
-    parser.add_argument("--version", action="version", version=f"fastdl {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    top = argparse.ArgumentParser(prog="fastdl", description="Train small neural networks on an ordinary CPU, fast.")
+    top.add_argument("--version", action="version", version=f"fastdl {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
     train = commands.add_parser("train", help="train a network")
     networks = train.add_subparsers(required=True, metavar="NETWORK")
     images.add_train(networks)
     text.add_train(networks)
-    images.add_predict(commands)
+    sentiment.add_train(networks)
+    parser.add_train(networks)
+    predict.add_predict(commands)
     text.add_sample(commands)
-    return parser
+    parser.add_parse(commands)
+    return top

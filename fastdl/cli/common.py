@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from .. import set_num_threads
-from ..callbacks import Callback
+from ..callbacks import Callback, PrintEpochs
 
 if TYPE_CHECKING:
     from ..model import Sequential
@@ -21,7 +23,7 @@ class Mistake(Exception):
     """Something the user can put right, told in one line."""
 
 
-def add_common(parser: argparse.ArgumentParser, *, epochs: int, batch_size: int, lr: float) -> None:
+def add_common(parser: argparse.ArgumentParser, *, epochs: int | None, batch_size: int, lr: float) -> None:
     """Add the options that every training has."""
     parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--batch-size", type=int, default=batch_size)
@@ -63,14 +65,14 @@ def check_writable(path: str) -> None:
 
 
 class Bar(Callback):
-    """A live bar for each epoch, drawn by tqdm."""
+    """A live bar for each epoch, drawn by tqdm, and at its end what was measured on held-out data."""
 
     _bar: Any = None
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self, unit: str, measured: str = "test {val_accuracy:.2%}") -> None:
         from tqdm import tqdm
 
-        self._tqdm, self._unit = tqdm, unit
+        self._tqdm, self._unit, self._measured = tqdm, unit, measured
 
     def close(self) -> None:
         """End the bar's line, also where the training was interrupted."""
@@ -95,10 +97,32 @@ class Bar(Callback):
         self._bar.update(done - self._bar.n)
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        self._bar.set_postfix_str(
-            f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.2%}, test {logs['val_accuracy']:.2%}"
-        )
+        figures = f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.2%}, " + self._measured.format(**logs)
+        self._bar.set_postfix_str(figures)
         self._bar.close()
+
+
+def bars(unit: str, measured: str = "test {val_accuracy:.2%}") -> list[Bar]:
+    """Give a live bar on a terminal, where tqdm is there to draw it."""
+    try:
+        return [Bar(unit, measured)] if sys.stderr.isatty() and sys.stdout.isatty() else []
+    except ImportError:
+        return []
+
+
+@contextlib.contextmanager
+def watching(
+    unit: str, log: str | None, before: Iterable[Callback] = (), measured: str = "test {val_accuracy:.2%}"
+) -> Iterator[list[Callback]]:
+    """Give the callbacks of a training: those before, bars or else a line for each epoch, and the log."""
+    drawn = bars(unit, measured)
+    shown: list[Callback] = [*drawn] or [PrintEpochs()]
+    with open(os.devnull if log is None else log, "w") as file:
+        try:
+            yield [*before, *shown, Log(file)]
+        finally:
+            for bar in drawn:
+                bar.close()
 
 
 class Log(Callback):

@@ -6,7 +6,6 @@ import argparse
 import hashlib
 import math
 import os
-import sys
 from typing import Any
 
 from .. import get_num_threads, load
@@ -17,7 +16,7 @@ from ..model import Sequential
 from ..models import CELLS
 from ..recipes import language_model
 from ..sampling import sample
-from .common import Bar, Log, Mistake, add_common, check_common, check_outputs
+from .common import Log, Mistake, add_common, bars, check_common, check_outputs
 
 # What a run is made of: it is saved with it, and a run that is resumed keeps it.
 _DEFAULTS = {
@@ -106,13 +105,13 @@ def _train(options: argparse.Namespace) -> None:
         flush=True,
     )
     epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save)
-    bars = _bars(_unit(words) + "s")
+    drawn = bars(_unit(words) + "s")
     with open(os.devnull if options.log is None else options.log, "w") as log:
-        callbacks = [epochs, *bars, Log(log), _Show(epochs, options.show)]
+        callbacks = [epochs, *drawn, Log(log), _Show(epochs, options.show)]
         try:
             net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, **recipe.arguments)
         finally:
-            for bar in bars:
+            for bar in drawn:
                 bar.close()
 
 
@@ -151,14 +150,6 @@ def _vocabulary(net: Sequential, path: str) -> Vocabulary:
 
 def _unit(words: bool) -> str:
     return "word" if words else "character"
-
-
-def _bars(unit: str) -> list[Any]:
-    """Give a live bar on a terminal, where tqdm is there to draw it."""
-    try:
-        return [Bar(unit)] if sys.stderr.isatty() and sys.stdout.isatty() else []
-    except ImportError:
-        return []
 
 
 class _Epochs(Callback):

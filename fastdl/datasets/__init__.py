@@ -1,6 +1,7 @@
 """Data to train on."""
 
 from ..trees import Trees
+from .expressions import expression_trees
 from .idx import idx_folder, load_idx
 from .mnist import mnist
 from .text import Vocabulary, read_text, standard_library, text_windows
@@ -9,6 +10,7 @@ from .trees import read_trees
 __all__ = [
     "Trees",
     "Vocabulary",
+    "expression_trees",
     "idx_folder",
     "load_idx",
     "mnist",

@@ -6,7 +6,7 @@ import os
 import re
 import sysconfig
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from .._validation import Array, as_int
 
 __all__ = ["Vocabulary", "read_text", "standard_library", "text_windows"]
 
+_LEFT_OUT = 10  # of the words that occur once, one in so many
 UNKNOWN, START, END = "<unknown>", "<s>", "<e>"
 
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
@@ -71,12 +72,17 @@ class Vocabulary:
         """Take the tokens of a text, at most ``limit`` of them, the unknown one included."""
         if limit is not None and as_int(limit, "limit") < 2:
             raise ValueError(f"limit must be at least 2, as one token stands for what is unknown; received {limit}")
-        return cls(_most_common(_split(text, words), limit, 1), words)
+        return cls(_most_common(Counter(_split(text, words)), limit), words)
 
     @classmethod
-    def of_words(cls, words: Iterable[str], *, least: int = 1) -> Vocabulary:
-        """Take words, such as those of trees: all that occur at least that often."""
-        return cls(_most_common(words, None, as_int(least, "least")), words=True)
+    def of_words(cls, words: Iterable[str]) -> Vocabulary:
+        """Take words, such as those of trees: all but every tenth of those that occur once.
+
+        These stay unknown, so that whoever trains on the words learns what to make of unknown ones.
+        """
+        counts = Counter(words)
+        once = sorted(word for word in counts if counts[word] == 1)
+        return cls(_most_common(counts, None, set(once[::_LEFT_OUT])), words=True)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -98,10 +104,9 @@ class Vocabulary:
         return re.sub(r" *\n *", "\n", re.sub(r" +([.,;:!?])", r"\1", text)).strip(" ")
 
 
-def _most_common(tokens: Iterable[str], limit: int | None, least: int) -> list[str]:
+def _most_common(counts: Counter[str], limit: int | None, but: Container[str] = ()) -> list[str]:
     """Give the unknown token, and after it the others, the most frequent first."""
-    counts = Counter(tokens)
-    common = sorted((t for t in counts if counts[t] >= least), key=lambda token: (-counts[token], token))
+    common = sorted((t for t in counts if t not in but), key=lambda token: (-counts[token], token))
     return [UNKNOWN, *common[: None if limit is None else limit - 1]]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._validation import Array, Shape, as_int, as_samples
 from ..trees import Trees, as_forest
-from .base import Layer, check_activation, check_initializer, sequence_shape, start_weights
+from .base import Layer, check_activation, sequence_shape, start_weights
 
 COMPOSITIONS = ("matrix", "tensor", "lstm")
 _MOST_CHILDREN = 16  # as in src/trees.pxi
@@ -35,8 +35,6 @@ class Recursive(Layer):
           W x + b (Tai, Socher and Manning 2015). A leaf's vector is its c, and y = tanh c.
     return_nodes : bool
         Whether to give every node's vector, or that of each root.
-    initializer : str
-        Of the weights: a name of `fastdl.initializers`.
 
     Notes
     -----
@@ -47,7 +45,7 @@ class Recursive(Layer):
     the same number, so that one weight stands for V_ij + V_ji.
     """
 
-    _arguments = ("units", "children", "activation", "composition", "return_nodes", "initializer")
+    _arguments = ("units", "children", "activation", "composition", "return_nodes")
 
     def __init__(
         self,
@@ -57,7 +55,6 @@ class Recursive(Layer):
         *,
         composition: str = "matrix",
         return_nodes: bool = False,
-        initializer: str = "glorot_uniform",
     ) -> None:
         super().__init__()
         self.units, self.children = as_int(units, "units"), as_int(children, "children")
@@ -71,7 +68,6 @@ class Recursive(Layer):
                 f"activation must be tanh, or relu, identity or sigmoid with no lstm; received {activation!r}"
             )
         self.composition, self.return_nodes = composition, bool(return_nodes)
-        self.initializer = check_initializer(initializer)
 
     def _output_shape(self, shape: Shape) -> Shape:
         nodes, features = sequence_shape(self, shape)
@@ -108,7 +104,13 @@ class Recursive(Layer):
 
     def _initialize(self, rng: np.random.Generator) -> None:
         inputs = self.children * self.units
-        start_weights(self, self.initializer, inputs, self.units, rng)
+        start_weights(self, "glorot_uniform", inputs, self.units, rng)
+        if self.composition != "lstm":
+            # A node starts as about the mean of its children, whatever is below them.
+            weight = self.params["weight"]
+            weight *= 0.1
+            for k in range(self.children):
+                weight[:, k * self.units : (k + 1) * self.units] += np.eye(self.units) / self.children
         if self.composition == "tensor":
             tensor = self.params["tensor"]
             tensor[...] = rng.uniform(-1, 1, tensor.shape) / (2 * inputs)

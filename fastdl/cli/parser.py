@@ -1,0 +1,108 @@
+"""``fastdl train parser`` and ``fastdl parse``."""
+
+from __future__ import annotations
+
+import argparse
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .. import get_num_threads
+from ..callbacks import EarlyStopping
+from ..datasets import Trees, Vocabulary, expression_trees
+from ..drawing import draw_tree, save_picture
+from ..layers.recursive import COMPOSITIONS
+from ..parsing import balanced, bracket_f1, fit_parser, parse, right_branching
+from ..recipes import parser as recipe_of
+from .common import Mistake, add_common, check_common, check_outputs, watching
+from .sentiment import parsed, read_treebank, words
+
+_HELD_OUT = 0.1
+
+
+def add_train(networks: Any) -> None:
+    """Add ``parser`` to ``train``."""
+    parser = networks.add_parser(
+        "parser",
+        help="a parser, from a treebank",
+        description="Train a parser that merges neighbours, the best pair first, by a margin.",
+    )
+    parser.set_defaults(run=_train)
+    parser.add_argument(
+        "--trees",
+        metavar="DIR",
+        help="train.txt, dev.txt and test.txt of brackets; Python's expressions by default",
+    )
+    parser.add_argument("--composition", choices=COMPOSITIONS, default="matrix", help="of a node (%(default)s)")
+    parser.add_argument("--units", type=int, default=100, help="of words and nodes (%(default)s)")
+    parser.add_argument("--penalty", type=float, default=0.1, help="of a subtree that is not in the tree (%(default)s)")
+    parser.add_argument("--weight-decay", type=float, default=1e-6, help="(%(default)s)")
+    parser.add_argument("--beam", type=int, default=1, help="of the search in training (%(default)s)")
+    add_common(parser, epochs=10, batch_size=25, lr=1e-3)
+
+
+def add_parse(commands: Any) -> None:
+    """Add ``parse``."""
+    parser = commands.add_parser("parse", help="parse sentences with what train parser wrote")
+    parser.set_defaults(run=_parse)
+    parser.add_argument("model", metavar="MODEL", help="what train parser --save wrote")
+    parser.add_argument("sentences", metavar="SENTENCE", nargs="+")
+    parser.add_argument("--beam", type=int, default=1, help="ways to follow at once; 1 is the greedy parser")
+    parser.add_argument("--picture", metavar="FILE", help="where to draw the first tree, as .svg or .png")
+
+
+def _treebank(folder: str | None, seed: int) -> list[Trees]:
+    if folder is not None:
+        return read_treebank(folder)
+    trees = expression_trees()
+    order = np.random.default_rng(seed).permutation(len(trees))
+    held = max(1, int(len(trees) * _HELD_OUT))
+    return [trees[part] for part in (order[2 * held :], order[held : 2 * held], order[:held])]
+
+
+def _train(options: argparse.Namespace) -> None:
+    check_common(options, "units", "beam")
+    check_outputs(options)
+    train, dev, test = _treebank(options.trees, options.seed)
+    vocabulary = Vocabulary.of_words(words(train))
+    recipe = recipe_of(
+        len(vocabulary), len(train), composition=options.composition, units=options.units, penalty=options.penalty,
+        weight_decay=options.weight_decay, beam=options.beam, epochs=options.epochs, batch_size=options.batch_size,
+        lr=options.lr, seed=options.seed,
+    )  # fmt: skip
+    net = recipe.net
+    net.notes = {"vocabulary": vocabulary.tokens}
+    print(
+        f"parser: {net.parameters.size:,} parameters, {len(train):,} trees of {len(train.words):,} nodes, "
+        f"{len(vocabulary):,} words, {get_num_threads()} threads",
+        flush=True,
+    )
+    best = EarlyStopping("val_f1", patience=options.epochs)
+    start = perf_counter()
+    with watching("sentences", options.log, measured="dev F1 {val_f1:.2%}") as callbacks:
+        fit_parser(net, vocabulary, train, validation_trees=dev, callbacks=[*callbacks, best], **recipe.arguments)
+    total = perf_counter() - start
+    if options.save is not None:
+        net.save(options.save)
+    sentences = test.sentences()
+    print(f"epoch {best.best_epoch} was best on dev; {total:.1f} s")
+    print("bracket F1 on test, without labels")
+    for name, found in (
+        ("greedy", parse(net, vocabulary, sentences)),
+        ("beam of 16", parse(net, vocabulary, sentences, beam=16)),
+        ("right-branching", right_branching(sentences)),
+        ("balanced", balanced(sentences)),
+    ):
+        print(f"{name:16}{bracket_f1(found, test):8.2%}")
+
+
+def _parse(options: argparse.Namespace) -> None:
+    if options.beam < 1:
+        raise Mistake(f"--beam must be at least 1; received {options.beam}")
+    for i, sentence in enumerate(options.sentences):
+        tree = parsed(sentence, options.model, options.beam)
+        print(tree.brackets()[0])
+        print(draw_tree(tree))
+        if options.picture is not None and i == 0:
+            save_picture(tree, options.picture)

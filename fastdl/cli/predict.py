@@ -1,0 +1,37 @@
+"""``fastdl predict``: what a saved network says of an input."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .. import load
+from . import images, sentiment
+
+
+def add_predict(commands: Any) -> None:
+    """Add ``predict``."""
+    predict = commands.add_parser(
+        "predict",
+        help="classify images or sentences with a saved network",
+        description="Classify image files, or tell the sentiment of sentences, node by node of their trees.",
+    )
+    predict.set_defaults(run=_predict)
+    predict.add_argument("network", metavar="FILE", help="what train --save wrote")
+    predict.add_argument(
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        help="image files, light on dark as in MNIST; or sentences, bracketed trees, and files of these",
+    )
+    predict.add_argument("--invert", action="store_true", help="the images are dark on light")
+    predict.add_argument("--parser", metavar="FILE", help="what train parser --save wrote, for plain sentences")
+    predict.add_argument("--picture", metavar="FILE", help="where to draw the first tree, as .svg or .png")
+
+
+def _predict(options: argparse.Namespace) -> None:
+    net = load(options.network)
+    if net.is_of_trees:
+        sentiment.predict(net, options)
+    else:
+        images.predict(net, options)

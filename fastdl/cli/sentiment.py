@@ -1,0 +1,175 @@
+"""``fastdl train sentiment``, and ``fastdl predict`` with what it wrote."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .. import get_num_threads, load
+from .._validation import Array
+from ..callbacks import Callback, EarlyStopping
+from ..datasets import Trees, Vocabulary, read_trees
+from ..drawing import draw_tree, save_picture
+from ..layers.recursive import COMPOSITIONS
+from ..model import Sequential
+from ..parsing import parse, right_branching, words_of
+from ..recipes import sentiment
+from .common import Mistake, add_common, check_common, check_outputs, watching
+
+SPLITS = ("train", "dev", "test")
+
+
+def add_train(networks: Any) -> None:
+    """Add ``sentiment`` to ``train``."""
+    parser = networks.add_parser(
+        "sentiment",
+        help="labels of all nodes of parse trees",
+        description="Train a recursive network on trees with labels, such as the Stanford Sentiment Treebank's.",
+    )
+    parser.set_defaults(run=_train)
+    parser.add_argument(
+        "--trees", metavar="DIR", required=True, help="train.txt, dev.txt and test.txt of bracketed trees"
+    )
+    parser.add_argument("--composition", choices=COMPOSITIONS, default="lstm", help="of a node (%(default)s)")
+    parser.add_argument("--units", type=int, help="of words and nodes (lstm 100, matrix 50, tensor 30)")
+    add_common(parser, epochs=None, batch_size=25, lr=2e-3)
+    parser.add_argument(
+        "--patience",
+        type=int,
+        default=5,
+        metavar="N",
+        help="end after N epochs that are no better (%(default)s)",
+    )
+
+
+def read_treebank(folder: str) -> list[Trees]:
+    """Read the binary trees of a folder's three files, with the labels of the first."""
+    train = read_trees(os.path.join(folder, "train.txt"))
+    others = [read_trees(os.path.join(folder, f"{name}.txt"), names=train.names) for name in SPLITS[1:]]
+    return [trees.binarize() for trees in (train, *others)]
+
+
+def words(trees: Trees) -> list[str]:
+    """Give the words of all leaves."""
+    return [word for word in trees.words if word is not None]
+
+
+def _train(options: argparse.Namespace) -> None:
+    check_common(options, "units", "patience")
+    check_outputs(options)
+    train, dev, test = read_treebank(options.trees)
+    if len(train.names) < 2:
+        raise Mistake(f"--trees must have nodes of at least 2 labels; {options.trees} has {len(train.names)}")
+    vocabulary = Vocabulary.of_words(words(train))
+    recipe = sentiment(
+        len(vocabulary), len(train.names), len(train), composition=options.composition, units=options.units,
+        epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
+    )  # fmt: skip
+    net = recipe.net
+    net.notes = {"vocabulary": vocabulary.tokens, "labels": train.names}
+    print(
+        f"{options.composition}: {net.parameters.size:,} parameters, {len(train):,} trees of "
+        f"{len(train.words):,} nodes, {len(vocabulary):,} words, {get_num_threads()} threads",
+        flush=True,
+    )
+    best = EarlyStopping("val_roots", patience=options.patience)
+    measured = "dev {val_accuracy:.2%}, roots {val_roots:.2%}"
+    start = perf_counter()
+    with watching("trees", options.log, [_Roots(dev, dev.encode(vocabulary))], measured) as callbacks:
+        net.fit(
+            train.encode(vocabulary), train.labels, trees=train, callbacks=[*callbacks, best], verbose=0,
+            validation_data=(dev.encode(vocabulary), dev.labels, dev), **recipe.arguments,
+        )  # fmt: skip
+    total = perf_counter() - start
+    if options.save is not None:
+        net.save(options.save)
+    print(f"epoch {best.best_epoch} was best on dev; {total:.1f} s")
+    print("\n".join(table(test, accuracies(net, test, test.encode(vocabulary)))))
+
+
+class _Roots(Callback):
+    """Measures whole trees of the dev set, before others look at the figures."""
+
+    def __init__(self, trees: Trees, ids: Array) -> None:
+        self._trees, self._ids = trees, ids
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        logs["val_roots"] = accuracies(net, self._trees, self._ids)[0][1]
+
+
+def accuracies(net: Sequential, trees: Trees, ids: Array) -> list[tuple[float, float]]:
+    """Give the accuracy of all nodes and of the roots; and, of an odd number of labels, of positive against negative.
+
+    Nodes without a label do not count, and for the second the neutral ones neither: the network's probabilities of all
+    labels above the middle are then added up, and those of all below it.
+    """
+    logits = net.predict(ids, trees=trees)
+    labels, classes = trees.labels, logits.shape[1]
+    pairs = [_shares(logits.argmax(axis=1) == labels, labels >= 0, trees.roots)]
+    if classes > 2 and classes % 2:
+        middle = classes // 2
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        positive = odds[:, middle + 1 :].sum(axis=1) > odds[:, :middle].sum(axis=1)
+        pairs.append(_shares(positive == (labels > middle), (labels >= 0) & (labels != middle), trees.roots))
+    return pairs
+
+
+def _shares(right: Array, counts: Array, roots: Array) -> tuple[float, float]:
+    of_roots = counts[roots]
+    return float(right[counts].mean()), float(right[roots][of_roots].mean()) if of_roots.any() else math.nan
+
+
+def table(trees: Trees, pairs: list[tuple[float, float]]) -> list[str]:
+    """Give lines that tell accuracies."""
+    titles = (f"{len(trees.names)} labels", "positive or negative")
+    lines = [f"{'test accuracy':22}{'all nodes':>10}{'roots':>10}"]
+    return lines + [f"{title:22}{every:10.2%}{root:10.2%}" for title, (every, root) in zip(titles, pairs, strict=False)]
+
+
+def predict(net: Sequential, options: argparse.Namespace) -> None:
+    """Draw the trees that the options name, with labels."""
+    try:
+        vocabulary, names = Vocabulary(net.notes["vocabulary"], True), list(net.notes["labels"])
+        if net.output_shape != (None, len(names)):
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        raise Mistake(f"{options.network} must be what train sentiment --save wrote; it is another network") from None
+    colour = sys.stdout.isatty()
+    for i, text in enumerate(options.inputs):
+        for j, tree in enumerate(_trees(text, options.parser)):
+            logits = net.predict(tree.encode(vocabulary), trees=tree)
+            labelled = tree.with_labels(logits.argmax(axis=1), names)
+            if i or j:
+                print()
+            print(draw_tree(labelled, colour=colour))
+            if options.picture is not None and i == j == 0:
+                save_picture(labelled, options.picture)
+
+
+def _trees(text: str, parser: str | None) -> Trees:
+    """Take a file of trees, brackets, or a sentence."""
+    if os.path.isfile(text):
+        return read_trees(text).binarize()
+    if text.lstrip().startswith("("):
+        return Trees.parse(text, name="the tree").binarize()
+    return parsed(text, parser)
+
+
+def parsed(sentence: str, parser: str | None, beam: int = 1) -> Trees:
+    """Give the tree of a sentence: a parser's, or else one that branches to the right."""
+    tokens = words_of(sentence)
+    if not tokens:
+        raise Mistake("a sentence must have a word; received none")
+    if parser is None:
+        return right_branching([tokens])
+    net = load(parser)
+    try:
+        return parse(net, Vocabulary(net.notes["vocabulary"], True), [tokens], beam=beam)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Mistake(f"{parser} must be what train parser --save wrote; {error}") from None

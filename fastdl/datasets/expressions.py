@@ -1,0 +1,120 @@
+"""The trees of expressions in Python's standard library: a treebank that every machine has."""
+
+from __future__ import annotations
+
+import ast
+import io
+import sysconfig
+import tokenize
+import warnings
+from pathlib import Path
+
+from .._validation import as_int
+from ..trees import Trees
+from .trees import parse
+
+__all__ = ["expression_trees"]
+
+_PAIRS = {"(": ")", "[": "]", "{": "}"}
+_KINDS = {tokenize.NUMBER: "<number>", tokenize.STRING: "<string>"}
+_ESCAPES = {"(": "-LRB-", ")": "-RRB-"}
+_SHORTEST, _LONGEST = 3, 40  # tokens
+_SKIPPED = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
+
+Span = tuple[int, int]
+
+
+def expression_trees(count: int = 10_000) -> Trees:
+    """Give the binary trees of so many different expressions in Python's standard library, file after file.
+
+    The leaves are tokens; numbers and strings are ``<number>`` and ``<string>``. A node is an expression of the
+    language's grammar, or what stands between brackets, and is made binary as `Trees.binarize` does.
+
+    Parameters
+    ----------
+    count : int
+        At the most.
+
+    Returns
+    -------
+    Trees
+        Of 3 to 40 words, without labels.
+    """
+    found: dict[str, None] = {}
+    count = as_int(count, "count")
+    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        for line in _lines(path.read_text(encoding="utf-8", errors="ignore")):
+            found[line] = None
+            if len(found) == count:
+                return parse("\n".join(found), "expressions", None).binarize()
+    return parse("\n".join(found), "expressions", None).binarize()
+
+
+def _lines(source: str) -> list[str]:
+    """Give the brackets of a file's expressions."""
+    if not source.isascii():  # columns are bytes to ast, and characters to tokenize
+        return []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = ast.parse(source)
+        tokens = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in _SKIPPED]
+    except (SyntaxError, tokenize.TokenError):
+        return []
+    starts = {token.start: i for i, token in enumerate(tokens)}
+    ends = {token.end: i + 1 for i, token in enumerate(tokens)}
+    words = [_KINDS.get(token.type, token.string) for token in tokens]
+
+    def span(node: ast.AST) -> Span | None:
+        if not isinstance(node, (ast.expr, ast.keyword)) or node.end_lineno is None or node.end_col_offset is None:
+            return None
+        first = starts.get((node.lineno, node.col_offset))
+        last = ends.get((node.end_lineno, node.end_col_offset))
+        return None if first is None or last is None else (first, last)
+
+    lines = []
+    for statement in ast.walk(module):
+        if not isinstance(statement, ast.stmt):
+            continue
+        for expression in ast.iter_child_nodes(statement):
+            whole = span(expression)
+            if whole is None or not _SHORTEST <= whole[1] - whole[0] <= _LONGEST:
+                continue
+            nodes = list(ast.walk(expression))
+            if any(isinstance(node, ast.JoinedStr) for node in nodes):  # where one token holds expressions
+                continue
+            spans = {found for node in nodes if (found := span(node)) is not None} | _bracketed(words, *whole)
+            if (line := _brackets(words, spans, whole)) is not None:
+                lines.append(line)
+    return lines
+
+
+def _bracketed(words: list[str], first: int, last: int) -> set[Span]:
+    """Give the spans from an opening bracket to the one that closes it, and between the two."""
+    spans, stack = set(), []
+    for i in range(first, last):
+        if words[i] in _PAIRS:
+            stack.append(i)
+        elif stack and words[i] == _PAIRS[words[stack[-1]]]:
+            opened = stack.pop()
+            spans |= {(opened, i + 1), (opened + 1, i)}
+    return spans
+
+
+def _brackets(words: list[str], spans: set[Span], whole: Span) -> str | None:
+    """Write the nested spans as a bracketed tree; None where two of them cross."""
+    ordered = sorted((s for s in spans if s[1] - s[0] > 1), key=lambda s: (s[0], -s[1]))
+    parts: list[str] = []
+    opened: list[int] = []  # where the open spans end
+    for i in range(*whole):
+        while opened and opened[-1] == i:
+            opened.pop()
+            parts.append(")")
+        while ordered and ordered[0][0] == i:
+            end = ordered.pop(0)[1]
+            if opened and end > opened[-1]:
+                return None
+            opened.append(end)
+            parts.append("(@")
+        parts.append(f"(@ {_ESCAPES.get(words[i], words[i])})")
+    return " ".join([*parts, *")" * len(opened)])

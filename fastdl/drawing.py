@@ -1,0 +1,116 @@
+"""Trees as people look at them: lines in a terminal, and pictures."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from ._validation import Array
+from .trees import NO_LABEL, Trees
+
+__all__ = ["draw_tree", "save_picture"]
+
+_SIGNS = {2: "−+", 3: "−0+", 5: ("−−", "−", "0", "+", "++")}  # noqa: RUF001 - a minus as wide as the plus
+_SHADES = ("#b2182b", "#f4a582", "#f7f7f7", "#92c5de", "#2166ac")  # from negative to positive
+_ANSI = (160, 210, 250, 117, 33)  # the same of a terminal's 256 colours
+_WIDEST = 200  # words of a picture
+
+
+def draw_tree(tree: Trees, *, colour: bool = False) -> str:
+    """Draw one tree as lines: a node a line, its label before its words, its children below it.
+
+    Parameters
+    ----------
+    tree : Trees
+        The first of them is drawn.
+    colour : bool
+        Whether to colour labels, as those of sentiment, by a terminal's codes.
+    """
+    lines: list[str] = []
+    waiting = [(int(tree.roots[0]), "", "")]  # a node, what its line begins with, and those below it
+    while waiting:
+        node, first, others = waiting.pop()
+        text = " ".join(part for part in (_label(tree, node, colour), tree.words[node]) if part)
+        lines.append(first + (text or "·"))
+        below = [child for child in tree.children[node].tolist() if child >= 0]
+        for i, child in reversed(list(enumerate(below))):
+            last = i == len(below) - 1
+            waiting.append((child, others + ("└─ " if last else "├─ "), others + ("   " if last else "│  ")))
+    return "\n".join(lines)
+
+
+def _shade(tree: Trees, node: int) -> int | None:
+    """Give a label's place on the scale from negative to positive."""
+    label, classes = int(tree.labels[node]), len(tree.names)
+    if label < 0 or classes not in _SIGNS:
+        return None
+    return round(label / (classes - 1) * (len(_SHADES) - 1))
+
+
+def _label(tree: Trees, node: int, colour: bool) -> str:
+    name = tree.label(node)
+    if name == NO_LABEL:
+        return ""
+    if (shade := _shade(tree, node)) is None:
+        return f"({name})"
+    sign = f"{_SIGNS[len(tree.names)][int(tree.labels[node])]:>2}"
+    return f"\033[1;38;5;{_ANSI[shade]}m{sign}\033[0m" if colour else sign
+
+
+def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
+    """Draw one tree as a picture, its nodes coloured by sentiment where labels tell one; needs matplotlib.
+
+    Parameters
+    ----------
+    tree : Trees
+        The first of them is drawn.
+    path : path-like
+        Its ending says whether it is .svg, .png, or another kind that matplotlib writes.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib, which ``fastdl[plot]`` brings.
+    ValueError
+        If the tree is too wide for a picture.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError('pictures of trees need matplotlib: pip install "fastdl[plot]"') from None
+    tree = tree[0]
+    x, y = _places(tree)
+    words = int(tree.leaves.sum())
+    if words > _WIDEST:
+        raise ValueError(f"a picture can show at most {_WIDEST} words; the tree has {words}")
+    figure = Figure(figsize=(max(3.0, 0.75 * words), max(2.0, 0.5 * (tree.height.max() + 1.5))), layout="constrained")
+    axes = figure.subplots()
+    axes.set_axis_off()
+    for node, children in enumerate(tree.children.tolist()):
+        for child in children:
+            if child >= 0:
+                axes.plot([x[node], x[child]], [y[node], y[child]], color="#888888", linewidth=1, zorder=1)
+    for node in range(len(x)):
+        shade = _shade(tree, node)
+        face = "#ffffff" if shade is None else _SHADES[shade]
+        axes.scatter(x[node], y[node], s=190, facecolor=face, edgecolor="#555555", linewidth=0.8, zorder=2)
+        name = tree.label(node)
+        sign = "" if name == NO_LABEL else name if shade is None else _SIGNS[len(tree.names)][tree.labels[node]]
+        ink = "white" if shade in (0, len(_SHADES) - 1) else "black"
+        axes.text(x[node], y[node], sign, ha="center", va="center", fontsize=8, color=ink, zorder=3)
+        if (word := tree.words[node]) is not None:
+            axes.text(x[node], y[node] - 0.45, word.replace("$", r"\$"), ha="center", va="top", fontsize=9)
+    axes.set(xlim=(-0.6, words - 0.4), ylim=(-1.0, tree.height.max() + 0.5))
+    figure.savefig(path, dpi=150)
+
+
+def _places(tree: Trees) -> tuple[Array, Array]:
+    """Put leaves side by side, and other nodes above the middle of their children."""
+    x, leaves = np.zeros(len(tree.words)), 0
+    for node, children in enumerate(tree.children.tolist()):
+        below: list[Any] = [x[child] for child in children if child >= 0]
+        x[node] = np.mean(below) if below else leaves
+        leaves += not below
+    return x, tree.height.astype(float)
