@@ -214,7 +214,7 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
             dense_forward_group(net, last, worker, sample, n)
         elif last < net.count and net.op[last].kind == RECURRENT:
             recurrent_forward_group(net, last, worker, sample, n)
-        elif last < net.count:
+        elif last < net.count and net.op[last].kind == RECURSIVE:
             recursive_forward_group(net, last, worker, sample, n)
         first = last + 1
 
@@ -332,7 +332,7 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
             dense_backward_group(net, first - 1, worker, sample, n)
         elif first > 0 and net.op[first - 1].kind == RECURRENT and net.tensor[first].needs_gradient:
             recurrent_backward_group(net, first - 1, worker, sample, n)
-        elif first > 0 and net.tensor[first].needs_gradient:
+        elif first > 0 and net.op[first - 1].kind == RECURSIVE and net.tensor[first].needs_gradient:
             recursive_backward_group(net, first - 1, worker, sample, n)
         last = first - 1
 
