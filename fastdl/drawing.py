@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
-
 import numpy as np
 
 from ._validation import Array
@@ -29,16 +27,25 @@ def draw_tree(tree: Trees, *, colour: bool = False) -> str:
         Whether to colour labels, as those of sentiment, by a terminal's codes.
     """
     lines: list[str] = []
+    children = _children(tree)
     waiting = [(int(tree.roots[0]), "", "")]  # a node, what its line begins with, and those below it
     while waiting:
         node, first, others = waiting.pop()
         text = " ".join(part for part in (_label(tree, node, colour), tree.words[node]) if part)
         lines.append(first + (text or "·"))
-        below = [child for child in tree.children[node].tolist() if child >= 0]
+        below = children[node]
         for i, child in reversed(list(enumerate(below))):
             last = i == len(below) - 1
             waiting.append((child, others + ("└─ " if last else "├─ "), others + ("   " if last else "│  ")))
     return "\n".join(lines)
+
+
+def _children(tree: Trees) -> list[list[int]]:
+    children: list[list[int]] = [[] for _ in tree.words]
+    for node, parent in enumerate(tree.parents.tolist()):
+        if parent >= 0:
+            children[parent].append(node)
+    return children
 
 
 def _shade(tree: Trees, node: int) -> int | None:
@@ -88,10 +95,9 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
     figure = Figure(figsize=(max(3.0, 0.75 * words), max(2.0, 0.5 * (tree.height.max() + 1.5))), layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
-    for node, children in enumerate(tree.children.tolist()):
-        for child in children:
-            if child >= 0:
-                axes.plot([x[node], x[child]], [y[node], y[child]], color="#888888", linewidth=1, zorder=1)
+    for node, parent in enumerate(tree.parents.tolist()):
+        if parent >= 0:
+            axes.plot([x[node], x[parent]], [y[node], y[parent]], color="#888888", linewidth=1, zorder=1)
     for node in range(len(x)):
         shade = _shade(tree, node)
         face = "#ffffff" if shade is None else _SHADES[shade]
@@ -109,8 +115,7 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
 def _places(tree: Trees) -> tuple[Array, Array]:
     """Put leaves side by side, and other nodes above the middle of their children."""
     x, leaves = np.zeros(len(tree.words)), 0
-    for node, children in enumerate(tree.children.tolist()):
-        below: list[Any] = [x[child] for child in children if child >= 0]
-        x[node] = np.mean(below) if below else leaves
+    for node, below in enumerate(_children(tree)):
+        x[node] = np.mean(x[below]) if below else leaves
         leaves += not below
     return x, tree.height.astype(float)

@@ -59,14 +59,17 @@ class Sentences(NamedTuple):
         rows = (self.start[sentence] + place - words[sentence])[inner]
         children = np.full((start[-1], 2), -1, np.int32)
         children[inner] = self.merges[rows] + start[sentence[inner], None]
-        return Nodes(start, children, leaves, inner, rows)
+        parents = np.full(start[-1], -1, np.int32)
+        parents[children[inner]] = inner[:, None]
+        return Nodes(start, children, parents, leaves, inner, rows)
 
 
 class Nodes(NamedTuple):
     """Nodes as the core takes them."""
 
     start: Array
-    children: Array
+    children: Array  # (M, 2)
+    parents: Array  # -1 where there is none
     leaves: Array  # bool (M,)
     inner: Array  # where the other nodes are
     rows: Array  # where their merges are
@@ -91,7 +94,7 @@ def _sentences(trees: Trees, vocabulary: Vocabulary) -> Sentences:
     place = np.where(leaves, word, words[tree] + merge)
     merges = np.zeros((start[-1], 2), np.int32)
     inner = np.flatnonzero(~leaves)
-    merges[(start[tree] + merge)[inner]] = place[trees.children[inner, :2]]
+    merges[(start[tree] + merge)[inner]] = place[trees.children(2)[inner]]
     return Sentences(trees.encode(vocabulary)[leaves], start, merges, words - 1)
 
 
@@ -158,7 +161,12 @@ def _trees(sentences: Sentences, words: Sequence[Sequence[str]]) -> Trees:
     nodes = sentences.nodes()
     written = np.full(len(nodes.leaves), None)
     written[nodes.leaves] = [word for sentence in words for word in sentence]
-    return Trees(nodes.start, nodes.children, written.tolist())
+    # In post-order a node comes after what ends before it does, and after what ends with it and is shorter.
+    span, tree = _spans(nodes), np.repeat(np.arange(len(words)), np.diff(nodes.start))
+    order = np.lexsort((span[:, 1] - span[:, 0], span[:, 1], tree))
+    place = np.empty(len(order) + 1, np.int32)
+    place[order], place[-1] = np.arange(len(order)), -1
+    return Trees(nodes.start, place[nodes.parents[order]], written[order].tolist())
 
 
 def right_branching(sentences: Iterable[Sequence[str]]) -> Trees:
@@ -273,7 +281,7 @@ def fit_parser(
     epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
     penalty, beam = as_number(penalty, "penalty"), as_int(beam, "beam")
     for name, given in (("trees", trees), ("validation_trees", validation_trees)):
-        if given is not None and ((given.children >= 0).sum(axis=1)[given.height > 0] != 2).any():
+        if given is not None and (given.child_counts()[given.height > 0] != 2).any():
             raise ValueError(f"{name} must have 2 children at every node that is no leaf: Trees.binarize makes them so")
     data = _sentences(trees, vocabulary)
     which = np.flatnonzero(np.diff(data.start) > 2)  # there is one tree alone over two words
@@ -320,8 +328,14 @@ def _gold_spans(data: Sentences) -> Array:
     """Give the span of each node, int32 (W, 2), where its children stand in ``merges``."""
     nodes = data.nodes()
     gold = np.zeros((len(data.ids), 2), np.int32)
-    gold[nodes.rows] = _core.load("float32").tree_spans(nodes.start, nodes.children)[nodes.inner]
+    gold[nodes.rows] = _spans(nodes)[nodes.inner]
     return gold
+
+
+def _spans(nodes: Nodes) -> Array:
+    """Give the words below each node, counted from its sentence's first: the first, and one after the last."""
+    spans: Array = _core.load("float32").tree_spans(nodes.start, nodes.parents)
+    return spans
 
 
 def _step(network: _Network, batch: Sentences, gold: Array, penalty: float, beam: int) -> tuple[float, int]:
@@ -336,9 +350,7 @@ def _step(network: _Network, batch: Sentences, gold: Array, penalty: float, beam
     )
     nodes = both.nodes()
     core, plan = _core.load(net.dtype), net._plan_for((1,))
-    trees = core.Trees(
-        nodes.start, nodes.children, core.tree_heights(nodes.children), np.ones(len(nodes.leaves), np.uint8)
-    )
+    trees = core.Trees(nodes.start, nodes.children, np.ones(len(nodes.leaves), np.uint8))
     x = np.full(len(nodes.leaves), -1, net.dtype)
     x[nodes.leaves] = both.ids
     # A tree's score is the sum over its nodes: the wrong ones down, the right ones up.

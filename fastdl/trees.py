@@ -21,14 +21,14 @@ _ESCAPES = str.maketrans({"(": "-LRB-", ")": "-RRB-"})
 
 
 class Trees:
-    """Many trees, one after another; each node comes after its children, and the leaves in the order of the sentence.
+    """Many trees, one after another, each in post-order: a node comes after its children, and these in their order.
 
     Parameters
     ----------
     start : array_like of int, shape (N + 1,)
         Where each tree's nodes begin, and where the last one's end.
-    children : array_like of int, shape (M, arity)
-        Of each of the M nodes, counted over all trees; -1 where there is none.
+    parents : array_like of int, shape (M,)
+        Of each of the M nodes, counted over all trees; -1 of a root.
     words : sequence of str or None, length M
         Of the leaves; None for other nodes.
     labels : array_like of int, shape (M,), optional
@@ -51,37 +51,30 @@ class Trees:
     def __init__(
         self,
         start: Any,
-        children: Any,
+        parents: Any,
         words: Sequence[str | None],
         labels: Any = None,
         names: Sequence[str] = (),
     ) -> None:
         self.start = np.require(start, np.int64, ["C", "A"])
-        self.children = np.require(children, np.int32, ["C", "A"])
-        nodes = len(words)
+        self.parents = np.require(parents, np.int32, ["C", "A"])
         self.words, self.names = list(words), list(names)
+        nodes = len(self.words)
         self.labels = np.full(nodes, -1) if labels is None else np.require(labels, np.int64, ["C", "A"])
-        if self.children.ndim != 2 or len(self.children) != nodes or self.children.shape[1] < 1:
-            raise ValueError(f"children must have shape ({nodes}, arity); received {self.children.shape}")
-        if self.labels.shape != (nodes,) or (nodes and self.labels.min() < -1):
-            raise ValueError(f"labels must be {nodes} integers from -1 on; received shape {self.labels.shape}")
         sizes = np.diff(self.start)
         if self.start.ndim != 1 or not len(sizes) or self.start[0] != 0 or self.start[-1] != nodes or sizes.min() < 1:
             raise ValueError(f"start must rise from 0 to {nodes}, a node at least for each tree; received {self.start}")
-        self.height = _core.load("float32").tree_heights(self.children)
-        if self.height is None or not self._is_forest():
-            raise ValueError("children must hold every node but the roots once, before its parent and within its tree")
+        if self.parents.shape != (nodes,):
+            raise ValueError(f"parents must have shape ({nodes},); received {self.parents.shape}")
+        if self.labels.shape != (nodes,) or self.labels.min() < -1:
+            raise ValueError(f"labels must be {nodes} integers from -1 on; received shape {self.labels.shape}")
+        self.height = _core.load("float32").tree_heights(self.start, self.parents)
+        if self.height is None:
+            raise ValueError(
+                "parents must make trees in post-order, with -1 for the last node of each; received others"
+            )
         if any((word is None) is bool(leaf) for word, leaf in zip(self.words, self.height == 0, strict=True)):
-            raise ValueError("words must hold a word for each leaf, and None for every other node")
-
-    def _is_forest(self) -> bool:
-        """Whether every node but the roots is the child of one node of its tree."""
-        parents, slots = np.nonzero(self.children >= 0)
-        below = self.children[parents, slots]
-        tree = np.repeat(np.arange(len(self)), np.diff(self.start))
-        seen = np.bincount(below, minlength=len(self.words))
-        seen[self.roots] += 1
-        return bool((seen == 1).all() and (tree[below] == tree[parents]).all())
+            raise ValueError("words must hold a word for each leaf, and None for every other node; received others")
 
     @classmethod
     def parse(cls, text: str, *, name: str = "text", names: Sequence[str] | None = None) -> Trees:
@@ -102,27 +95,26 @@ class Trees:
     @classmethod
     def of(cls, nested: Any) -> Trees:
         """Take one tree of nested tuples and words, such as ``("two", ("schools'", "students"))``."""
-        children: list[list[int]] = []
+        parents: list[int] = []
         words: list[str | None] = []
         below: list[list[int]] = [[]]  # of each tuple that is open, what is done of it
         waiting: list[Any] = [nested]  # _CLOSE ends a tuple
         while waiting:
             part = waiting.pop()
-            if part is _CLOSE:
-                children.append(below.pop())
-                words.append(None)
-            elif isinstance(part, str):
-                children.append([])
-                words.append(part)
-            elif isinstance(part, (tuple, list)) and len(part):
+            if isinstance(part, (tuple, list)) and len(part):
                 waiting += [_CLOSE, *part[::-1]]
                 below.append([])
                 continue
-            else:
+            node = len(words)
+            if part is _CLOSE:
+                for child in below.pop():
+                    parents[child] = node
+            elif not isinstance(part, str):
                 raise TypeError(f"nested must hold words and tuples of them, none of them empty; received {part!r}")
-            below[-1].append(len(words) - 1)
-        arity = max(2, max(map(len, children)))
-        return cls([0, len(words)], [row + [-1] * (arity - len(row)) for row in children], words)
+            parents.append(-1)
+            words.append(None if part is _CLOSE else part)
+            below[-1].append(node)
+        return cls([0, len(words)], parents, words)
 
     def __len__(self) -> int:
         return len(self.start) - 1
@@ -135,10 +127,10 @@ class Trees:
         start = np.concatenate([[0], np.cumsum(sizes)])
         shift = np.repeat(self.start[trees] - start[:-1], sizes)
         nodes = np.arange(start[-1]) + shift
-        children = self.children[nodes]
+        parents = self.parents[nodes]
         part = object.__new__(Trees)  # what was checked once need not be again
         part.start = start
-        part.children = np.where(children >= 0, children - shift[:, None], -1).astype(np.int32)
+        part.parents = np.where(parents >= 0, parents - shift, -1).astype(np.int32)
         part.words = [self.words[i] for i in nodes.tolist()]
         part.labels, part.height, part.names = self.labels[nodes], self.height[nodes], self.names
         return part
@@ -147,7 +139,7 @@ class Trees:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        return f"Trees(trees={len(self)}, nodes={len(self.words)}, arity={self.children.shape[1]})"
+        return f"Trees(trees={len(self)}, nodes={len(self.words)})"
 
     @property
     def leaves(self) -> Array:
@@ -160,6 +152,28 @@ class Trees:
         """The trees' roots, (N,)."""
         roots: Array = self.start[1:] - 1
         return roots
+
+    def children(self, arity: int) -> Array:
+        """Give each node's children, int32 (M, arity), -1 where there is none.
+
+        Raises
+        ------
+        ValueError
+            If a node has more.
+        """
+        children = np.full((len(self.words), arity), -1, np.int32)
+        below = np.flatnonzero(self.parents >= 0)
+        below = below[np.argsort(self.parents[below], kind="stable")]
+        owners = self.parents[below]
+        slots = np.arange(len(below)) - np.searchsorted(owners, owners)
+        if len(slots) and slots.max() >= arity:
+            raise ValueError(f"arity must be at least {slots.max() + 1}, the most children of a node; received {arity}")
+        children[owners, slots] = below
+        return children
+
+    def child_counts(self) -> Array:
+        """Give how many children each node has, (M,)."""
+        return np.bincount(self.parents[self.parents >= 0], minlength=len(self.words))
 
     def label(self, node: int) -> str:
         """Give the name of a node's label, @ where there is none."""
@@ -175,11 +189,11 @@ class Trees:
 
     def brackets(self) -> list[str]:
         """Give a line of brackets for each tree, as `parse` and `datasets.read_trees` read them."""
-        return [self._brackets(root) for root in self.roots.tolist()]
+        return [self._brackets(a, b) for a, b in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True)]
 
     def spans(self) -> Array:
         """Give the words below each node, int32 (M, 2): the first, counted from its tree's, and one after the last."""
-        spans: Array = _core.load("float32").tree_spans(self.start, self.children)
+        spans: Array = _core.load("float32").tree_spans(self.start, self.parents)
         return spans
 
     def encode(self, vocabulary: Vocabulary) -> Array:
@@ -189,7 +203,7 @@ class Trees:
     def with_labels(self, labels: Any, names: Sequence[str] | None = None) -> Trees:
         """Give the same trees with other labels, int (M,)."""
         names = self.names if names is None else names
-        return Trees(self.start, self.children, self.words, labels, names)
+        return Trees(self.start, self.parents, self.words, labels, names)
 
     def binarize(self) -> Trees:
         """Give trees whose nodes have two children or none.
@@ -197,50 +211,57 @@ class Trees:
         A node of one child becomes that child, under its own label if it has one. Of more than two children the first
         stays, and the others come below a new node without a label: (X a b c) becomes (X a (@ b c)).
         """
-        start, children, words, labels = [0], [], [], []
-        place: list[int] = []  # where each node went
+        start = [0]
+        parents: list[int] = []
+        words: list[str | None] = []
+        labels: list[int] = []
 
-        def add(left: int, right: int, word: str | None, label: int) -> int:
-            children.append((left, right))
+        def add(below: Sequence[int], word: str | None, label: int) -> int:
+            node = len(words)
+            for child in below:
+                parents[child] = node
+            parents.append(-1)
             words.append(word)
             labels.append(label)
-            return len(words) - 1
+            return node
 
-        rows, old_labels = self.children.tolist(), self.labels.tolist()
+        counts, old_labels = self.child_counts().tolist(), self.labels.tolist()
         for first, last in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True):
+            done: list[int] = []  # nodes that wait for their parent, where they are now
             for node in range(first, last):
-                below = [place[child] for child in rows[node] if child >= 0]
-                label = old_labels[node]
-                if len(below) == 1:
-                    labels[below[0]] = label if label >= 0 else labels[below[0]]
-                    place.append(below[0])
+                count, label = counts[node], old_labels[node]
+                if count == 1:
+                    labels[done[-1]] = label if label >= 0 else labels[done[-1]]
                     continue
-                right = below.pop() if below else -1
-                while len(below) > 1:
-                    right = add(below.pop(), right, None, -1)
-                place.append(add(below[0] if below else -1, right, self.words[node], label))
+                while count > 2:
+                    right = done.pop()
+                    done.append(add((done.pop(), right), None, -1))
+                    count -= 1
+                below = done[len(done) - count :]
+                del done[len(done) - count :]
+                done.append(add(below, self.words[node], label))
             start.append(len(words))
-        return Trees(start, children, words, labels, self.names)
+        return Trees(start, parents, words, labels, self.names)
 
     def part(self, first: int, last: int) -> slice:
         """Tell where the nodes of trees ``first`` to ``last`` are."""
         return slice(int(self.start[first]), int(self.start[last]))
 
-    def _brackets(self, root: int) -> str:
+    def _brackets(self, first: int, last: int) -> str:
+        """Write a tree from its root on, the last child last."""
         parts: list[str] = []
-        waiting: list[int | None] = [root]  # None closes a bracket
-        while waiting:
-            node = waiting.pop()
-            if node is None:
-                parts.append(")")
-                continue
-            parts.append(f" ({self.label(node)}" if parts else f"({self.label(node)}")
-            waiting.append(None)
+        open_nodes: list[int] = []  # those around what is written, read from the end
+        for node in range(last - 1, first - 1, -1):
+            while open_nodes and self.parents[node] != open_nodes[-1]:
+                parts.append(f"({self.label(open_nodes.pop())}")
             word = self.words[node]
             if word is not None:
-                parts.append(" " + word.translate(_ESCAPES))
-            waiting += [child for child in self.children[node].tolist()[::-1] if child >= 0]
-        return "".join(parts)
+                parts.append(f"({self.label(node)} {word.translate(_ESCAPES)})")
+            else:
+                parts.append(")")
+                open_nodes.append(node)
+        parts += [f"({self.label(node)}" for node in reversed(open_nodes)]
+        return " ".join(reversed(parts)).replace(" )", ")")
 
 
 class Forest(NamedTuple):
@@ -252,7 +273,7 @@ class Forest(NamedTuple):
 
     def core(self, dtype: str) -> Any:
         """Give what a plan takes."""
-        return _core.load(dtype).Trees(self.trees.start, self.children, self.trees.height, self.counts)
+        return _core.load(dtype).Trees(self.trees.start, self.children, self.counts)
 
     def part(self, first: int, last: int) -> Forest:
         """Give the trees ``first`` to ``last``."""
@@ -267,14 +288,11 @@ def as_forest(trees: Any, name: str, arity: int, nodes: int) -> Forest:
         raise TypeError(f"{name} must be Trees; received {type(trees).__name__}")
     if len(trees.words) != nodes:
         raise ValueError(f"{name} must have a node for each of the {nodes} rows of x; received {len(trees.words)}")
-    found = np.unique((trees.children[trees.height > 0] >= 0).sum(axis=1))
+    found = np.unique(trees.child_counts()[trees.height > 0])
     if (found != arity).any():
         hint = ": Trees.binarize makes them so" if arity == 2 else ""
         raise ValueError(
             f"{name} must have {arity} children at every node that is no leaf{hint}; "
             f"received nodes of {', '.join(map(str, found))}"
         )
-    children = np.full((nodes, arity), -1, np.int32)
-    common = min(arity, trees.children.shape[1])
-    children[:, :common] = trees.children[:, :common]
-    return Forest(trees, children, np.ones(nodes, np.uint8))
+    return Forest(trees, trees.children(arity), np.ones(nodes, np.uint8))

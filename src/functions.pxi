@@ -123,44 +123,47 @@ def expand(const real[:, :, :, ::1] delta, Py_ssize_t sh, Py_ssize_t sw, Py_ssiz
     return out
 
 
-def tree_heights(const int32_t[:, ::1] children):
-    """The height of each node, 0 of a leaf. None where a node does not come after its children, or has gaps between them."""
-    cdef Py_ssize_t i, k, arity = children.shape[1]
-    cdef int32_t child
+def tree_heights(const int64_t[::1] start, const int32_t[::1] parents):
+    """The height of each node, 0 of a leaf; None where trees are not in post-order, every root being its tree's last node."""
+    cdef Py_ssize_t tree, i, child, open_nodes, nodes = parents.shape[0]
     cdef bint ordered = True
-    out = np.zeros(children.shape[0], np.int32)
+    out = np.zeros(nodes, np.int32)
     cdef int32_t[::1] height = out
+    cdef int32_t[::1] waiting = np.zeros(max(1, nodes), np.int32)       # nodes whose parent has not come yet
     with nogil:
-        for i in range(children.shape[0]):
-            for k in range(arity):
-                child = children[i, k]
-                if child < -1 or child >= i or (child >= 0 and k > 0 and children[i, k - 1] < 0):
-                    ordered = False
-                    break
-                if child >= 0:
+        for tree in range(start.shape[0] - 1):
+            open_nodes = 0
+            for i in range(start[tree], start[tree + 1]):
+                while open_nodes and parents[waiting[open_nodes - 1]] == i:
+                    open_nodes -= 1
+                    child = waiting[open_nodes]
                     height[i] = max(height[i], height[child] + 1)
+                if parents[i] <= i and i + 1 < start[tree + 1]:
+                    ordered = False
+                waiting[open_nodes] = <int32_t>i
+                open_nodes += 1
+            ordered = ordered and open_nodes == 1 and parents[start[tree + 1] - 1] == -1
     return out if ordered else None
 
 
-def tree_spans(const int64_t[::1] start, const int32_t[:, ::1] children):
+def tree_spans(const int64_t[::1] start, const int32_t[::1] parents):
     """(nodes, 2): the first leaf below each node, counted from its tree's first one, and the one after its last."""
-    cdef Py_ssize_t tree, i, k
-    cdef int32_t leaf
-    out = np.zeros((children.shape[0], 2), np.int32)
+    cdef Py_ssize_t tree, i
+    cdef int32_t leaf, parent
+    out = np.zeros((parents.shape[0], 2), np.int32)
     cdef int32_t[:, ::1] span = out
     with nogil:
         for tree in range(start.shape[0] - 1):
             leaf = 0
             for i in range(start[tree], start[tree + 1]):
-                if children[i, 0] < 0:
+                if span[i, 1] == 0:
                     span[i, 0] = leaf
                     leaf += 1
                     span[i, 1] = leaf
-                    continue
-                span[i, 0] = span[children[i, 0], 0]
-                for k in range(children.shape[1]):
-                    if children[i, k] >= 0:
-                        span[i, 1] = span[children[i, k], 1]
+                parent = parents[i]
+                if parent >= 0:
+                    span[parent, 0] = span[i, 0] if span[parent, 1] == 0 else min(span[parent, 0], span[i, 0])
+                    span[parent, 1] = max(span[parent, 1], span[i, 1])
     return out
 
 

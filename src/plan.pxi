@@ -23,7 +23,7 @@ def aligned_zeros(Py_ssize_t n):
 
 
 cdef class Trees:
-    """Trees as a plan takes them, each of whose nodes comes after its children.
+    """Trees as a plan takes them, or parts of trees. Each node comes after its children.
 
     Parameters
     ----------
@@ -31,7 +31,6 @@ cdef class Trees:
         Where each tree's nodes begin, and the last one's end.
     children : ndarray of int32, shape (nodes, arity)
         Of each node, counted over all trees; -1 where there is none: a node has all of them or none.
-    height : ndarray of int32, shape (nodes,)
     counts : ndarray of uint8, shape (nodes,)
         Whether the loss looks at a node.
     """
@@ -42,9 +41,14 @@ cdef class Trees:
     cdef object sizes               # sums of the largest trees' nodes
     cdef readonly Py_ssize_t nodes, arity
 
-    def __cinit__(self, start, children, height, counts):
+    def __cinit__(self, start, children, counts):
+        cdef Py_ssize_t i, k
+        cdef int32_t[::1] height = np.zeros(len(children), np.int32)
         self.start, self.children, self.height, self.counts = start, children, height, counts
         self.nodes, self.arity = children.shape
+        for i in range(self.nodes):
+            for k in range(self.arity if self.children[i, 0] >= 0 else 0):
+                height[i] = max(height[i], height[self.children[i, k]] + 1)
         self.sizes = np.cumsum(np.sort(np.diff(start))[::-1])
 
     def __len__(self):

@@ -361,3 +361,135 @@ def recurrent_backward(cell, dy, x, w, activation="tanh"):
         for name, gradient in gradients.items():
             total[name] += gradient
     return dx, total
+
+
+def rmsprop_step(p, g, v, *, lr, alpha=0.99, eps=1e-8, weight_decay=0.0):
+    g = g + weight_decay * p
+    v = alpha * v + (1 - alpha) * g * g
+    return p - lr * g / (np.sqrt(v) + eps), v
+
+
+def adagrad_step(p, g, v, *, lr, eps=1e-8, weight_decay=0.0):
+    g = g + weight_decay * p
+    v = v + g * g
+    return p - lr * g / (np.sqrt(v) + eps), v
+
+
+def adamw_step(p, g, m, v, *, step, lr, weight_decay, betas=(0.9, 0.999), eps=1e-8):
+    return adam_step(p - lr * weight_decay * p, g, m, v, step=step, lr=lr, betas=betas, eps=eps)
+
+
+def features(below, w):
+    """Return what a node's product reads of its children's vectors: these, and the products of all their pairs."""
+    x = np.concatenate(below)
+    if "tensor" not in w:
+        return x
+    return np.concatenate([x, [x[i] * x[j] / len(x) for i in range(len(x)) for j in range(i, len(x))]])
+
+
+def weights(w):
+    return np.concatenate([w["weight"], w["tensor"]], axis=1) if "tensor" in w else w["weight"]
+
+
+def recursive(composition, x, children, w, activation="tanh"):
+    """Return y and c of every node (M, units), children before parents; x is the leaves' vectors."""
+    y, c = np.zeros_like(x), np.zeros_like(x)
+    for node, below in enumerate(children):
+        if not below:
+            y[node] = np.tanh(x[node]) if composition == "lstm" else x[node]
+            c[node] = x[node]
+            continue
+        p = weights(w) @ features([y[child] for child in below], w) + w["bias"]
+        if composition == "lstm":
+            i, o, g, *forget = np.split(p, 3 + len(below))
+            c[node] = sigmoid(i) * np.tanh(g) + sum(
+                sigmoid(f) * c[child] for f, child in zip(forget, below, strict=True)
+            )
+            y[node] = sigmoid(o) * np.tanh(c[node])
+        else:
+            y[node] = activate(p, activation)
+    return y, c
+
+
+def recursive_backward(composition, dy, x, children, w, activation="tanh"):
+    """Return the gradients of x and of the parameters from that of every node's y: back-propagation through structure."""
+    y, c = recursive(composition, x, children, w, activation)
+    dy, dc, dx = dy.copy(), np.zeros_like(dy), np.zeros_like(x)
+    total = {name: np.zeros_like(values) for name, values in w.items()}
+    for node in range(len(x))[::-1]:
+        below = children[node]
+        if not below:
+            dx[node] = dc[node] + dy[node] * (1 - y[node] ** 2) if composition == "lstm" else dy[node]
+            continue
+        z = features([y[child] for child in below], w)
+        if composition == "lstm":
+            i, o, g, *forget = np.split(weights(w) @ z + w["bias"], 3 + len(below))
+            i, o, g, forget = sigmoid(i), sigmoid(o), np.tanh(g), [sigmoid(f) for f in forget]
+            t = np.tanh(c[node])
+            d = dc[node] + dy[node] * o * (1 - t * t)
+            parts = [d * g * i * (1 - i), dy[node] * t * o * (1 - o), d * i * (1 - g * g)]
+            for f, child in zip(forget, below, strict=True):
+                parts.append(d * c[child] * f * (1 - f))
+                dc[child] += d * f
+            d = np.concatenate(parts)
+        else:
+            d = activation_backward(dy[node], y[node], activation)
+        inputs = len(below) * x.shape[1]
+        total["weight"] += np.outer(d, z[:inputs])
+        total["bias"] += d
+        dz = weights(w).T @ d
+        d_below = dz[:inputs]
+        if "tensor" in w:
+            total["tensor"] += np.outer(d, z[inputs:])
+            pairs = [(i, j) for i in range(inputs) for j in range(i, inputs)]
+            for (i, j), value in zip(pairs, dz[inputs:], strict=True):
+                d_below[i] += value * z[j] / inputs
+                d_below[j] += value * z[i] / inputs
+        for child, part in zip(below, np.split(d_below, len(below)), strict=True):
+            dy[child] += part
+    return dx, total
+
+
+def parse(vectors, w, u, bias, gold=None, penalty=0.0, beam=1):
+    """Return the best state of every step, (total, trees that cover the sentence), by a beam search over merges.
+
+    A tree is a number, of a word, or a pair of trees. With ``gold``, a set of spans, a node that is no subtree of the
+    gold tree has the penalty on top of its score.
+    """
+    vector, known = {}, {}
+
+    def y(tree):
+        if isinstance(tree, int):
+            return vectors[tree]
+        if tree not in vector:
+            vector[tree] = np.tanh(w["weight"] @ np.concatenate([y(tree[0]), y(tree[1])]) + w["bias"])
+        return vector[tree]
+
+    def score(tree):
+        if tree not in known:
+            wrong = gold is not None and not is_right(tree, gold)
+            known[tree] = float(u @ y(tree) + bias) + penalty * wrong
+        return known[tree]
+
+    states = [(0.0, tuple(range(len(vectors))))]
+    best = []
+    while len(states[0][1]) > 1:
+        candidates = [
+            (total + score(row[i : i + 2]), (*row[:i], row[i : i + 2], *row[i + 2 :]))
+            for total, row in states
+            for i in range(len(row) - 1)
+        ]
+        states = []
+        for state in sorted(candidates, key=lambda candidate: -candidate[0]):
+            if len(states) < beam and state[1] not in [row for _, row in states]:
+                states.append(state)
+        best.append(states[0])
+    return best
+
+
+def span(tree):
+    return (tree, tree + 1) if isinstance(tree, int) else (span(tree[0])[0], span(tree[1])[1])
+
+
+def is_right(tree, gold):
+    return isinstance(tree, int) or (is_right(tree[0], gold) and is_right(tree[1], gold) and span(tree) in gold)

@@ -54,7 +54,7 @@ def parse(text: str, name: str, names: Sequence[str] | None) -> Trees:
         return ValueError(f"{name}:{line}:{column}: {what}")
 
     start, places = [0], []
-    children: list[list[int]] = []
+    parents: list[int] = []
     words: list[str | None] = []
     labels: list[str] = []
     stack: list[_Bracket] = []
@@ -75,7 +75,9 @@ def parse(text: str, name: str, names: Sequence[str] | None) -> Trees:
             if not node.children and len(node.tokens) < 2:
                 held = f"{node.tokens[0]!r} alone" if node.tokens else "nothing"
                 raise mistake(node.place, f"a node must have a label and a word, or children; it has {held}")
-            children.append(node.children)
+            for child in node.children:
+                parents[child] = len(words)
+            parents.append(-1)
             words.append(None if node.children else node.tokens[1])
             labels.append(node.tokens[0] if node.tokens else NO_LABEL)
             places.append(node.place)
@@ -93,14 +95,7 @@ def parse(text: str, name: str, names: Sequence[str] | None) -> Trees:
     for label, place in zip(labels, places, strict=True):
         if label not in numbers:
             raise mistake(place, f"label must be one of {', '.join(names)}; it is {label}")
-    arity = max(2, max(map(len, children)))
-    return Trees(
-        start,
-        [below + [-1] * (arity - len(below)) for below in children],
-        words,
-        [numbers[label] for label in labels],
-        names,
-    )
+    return Trees(start, parents, words, [numbers[label] for label in labels], names)
 
 
 def _names(labels: Sequence[str]) -> list[str]:

@@ -1,0 +1,200 @@
+"""Trees in arrays, bracketed files of them, and pictures."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastdl.datasets import Trees, Vocabulary, expression_trees, read_trees
+from fastdl.drawing import draw_tree, save_picture
+
+FILM = "(3 (2 A) (4 (4 (4 great) (2 ,)) (3 (2 odd) (2 film))))"
+words = st.text("abc'-é1", min_size=1, max_size=4)
+nested = st.recursive(words, lambda below: st.lists(below, min_size=1, max_size=4).map(tuple), max_leaves=20)
+
+
+def unnested(tree, node=None):
+    """The tuples that `Trees.of` would make the tree of."""
+    node = tree.roots[0] if node is None else node
+    if tree.words[node] is not None:
+        return tree.words[node]
+    return tuple(unnested(tree, child) for child in np.flatnonzero(tree.parents == node))
+
+
+def test_brackets_become_arrays():
+    trees = Trees.parse(f"{FILM}\n(0 bad)")
+    assert len(trees) == 2
+    assert trees.start.tolist() == [0, 9, 10]
+    assert trees.words == ["A", "great", ",", None, "odd", "film", None, None, None, "bad"]
+    assert trees.labels.tolist() == [2, 4, 2, 4, 2, 2, 3, 4, 3, 0]
+    assert trees.names == ["0", "1", "2", "3", "4"]
+    assert trees.parents.tolist() == [8, 3, 3, 7, 6, 6, 7, 8, -1, -1]
+    assert trees.children(2)[8].tolist() == [0, 7]
+    assert trees.height.tolist() == [0, 0, 0, 1, 0, 0, 1, 2, 3, 0]
+    assert trees.roots.tolist() == [8, 9]
+    assert trees.spans().tolist()[3:9] == [[1, 3], [3, 4], [4, 5], [3, 5], [1, 5], [0, 5]]
+    assert trees.sentences() == [["A", "great", ",", "odd", "film"], ["bad"]]
+    assert trees.brackets() == [FILM, "(0 bad)"]
+
+
+def test_syntactic_labels_over_several_lines():
+    trees = Trees.parse("( (S (NP (DT the) (NN cat))\n     (VP (VBZ sits))) )\n")
+    assert trees.names == ["DT", "NN", "NP", "S", "VBZ", "VP"]
+    assert trees.labels[trees.roots].tolist() == [-1]
+    assert trees.brackets() == ["(@ (S (NP (DT the) (NN cat)) (VP (VBZ sits))))"]
+    # One child takes its parent's place, under the parent's label where there is one.
+    assert trees.binarize().brackets() == ["(S (NP (DT the) (NN cat)) (VP sits))"]
+
+
+def test_more_children_are_made_two():
+    trees = Trees.parse("(X (1 a) (1 b) (1 c) (1 d))")
+    assert trees.child_counts().tolist() == [0, 0, 0, 0, 4]
+    with pytest.raises(ValueError, match="arity must be at least 4, the most children of a node; received 3"):
+        trees.children(3)
+    assert trees.binarize().brackets() == ["(X (1 a) (@ (1 b) (@ (1 c) (1 d))))"]
+
+
+@given(st.lists(nested, min_size=1, max_size=5))
+def test_brackets_go_round(tuples):
+    trees = [Trees.of(one) for one in tuples]
+    assert [unnested(tree) for tree in trees] == tuples
+    together = Trees.parse("\n".join(tree.brackets()[0] for tree in trees))
+    assert [unnested(tree) for tree in together] == tuples
+    binary = together.binarize()
+    assert binary.sentences() == together.sentences()
+    assert set(binary.child_counts().tolist()) <= {0, 2}
+    assert binary.binarize().brackets() == binary.brackets()
+    some = together[::-1]
+    assert some.brackets() == together.brackets()[::-1]
+    assert (some.height == np.concatenate([tree.height for tree in trees[::-1]])).all()
+
+
+def test_brackets_as_words():
+    tree = Trees.of(("f", ("(", "x", ")")))
+    assert tree.brackets() == ["(@ (@ f) (@ (@ -LRB-) (@ x) (@ -RRB-)))"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("(2 (3 a) (2 b)\n(2 c)", "t:1:1: this bracket is never closed"),
+        ("(2 a)\n  (2 b))", "t:2:8: this bracket closes none"),
+        ("(2 a) b", "t:1:7: 'b' must stand in brackets"),
+        ("()", "t:1:1: a node must have a label and a word, or children; it has nothing"),
+        ("(2 (3 a) (4))", "t:1:10: a node must have a label and a word, or children; it has '4' alone"),
+        ("(2 a b)", "t:1:6: a node must have one word, after its label, or children; 'b' is too much"),
+        ("(2 a (3 b))", "t:1:6: a node must have a word or children; this one has 'a' too"),
+        ("(2 (3 b) a)", "t:1:10: a node must have one word"),
+        ("", "t must hold trees; it holds none"),
+        (" \n", "t must hold trees; it holds none"),
+    ],
+)
+def test_malformed_brackets(text, message):
+    with pytest.raises(ValueError) as error:
+        Trees.parse(text, name="t")
+    assert str(error.value).startswith(message)
+
+
+def test_labels_of_another_file():
+    with pytest.raises(ValueError, match=r"t:2:4: label must be one of 0, 1, 2; it is 3"):
+        Trees.parse("(1 a)\n(1 (3 a) (2 b))", name="t", names=["0", "1", "2"])
+    trees = Trees.parse("(b (@ x) (a y))", names=["b", "a"])
+    assert trees.labels.tolist() == [-1, 1, 0]
+
+
+def test_files(tmp_path):
+    path = tmp_path / "trees.txt"
+    path.write_text(f"{FILM}\n{FILM}\n", encoding="utf-8")
+    assert len(read_trees(path)) == 2
+    path.write_text("(1 a)\n(1 b\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"trees.txt:2:1: this bracket is never closed"):
+        read_trees(path)
+    path.write_bytes(b"(1 \xff)")
+    with pytest.raises(ValueError, match="must be UTF-8 text"):
+        read_trees(path)
+
+
+def test_deep_and_wide_trees():
+    deep = "(x " * 10_000 + "(x a)" + " (x b))" * 10_000
+    tree = Trees.parse(deep)
+    assert tree.height.max() == 10_000
+    assert tree.brackets() == [deep]
+    assert tree.binarize().brackets() == [deep]
+    nest = "a"
+    for _ in range(10_000):
+        nest = (nest, "b")
+    assert Trees.of(nest).height.max() == 10_000
+    wide = Trees.parse("(x " + "(x a) " * 10_000 + ")")
+    assert wide.child_counts()[-1] == 10_000
+    assert wide.brackets() == ["(x" + " (x a)" * 10_000 + ")"]
+    assert wide.binarize().height.max() == 9_999
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0, 3], [2, 2, -1], ["a", "b", None], [0, 0, -2]), "labels must be 3 integers from -1 on"),
+        (([0, 2], [2, 2, -1], ["a", "b"]), r"parents must have shape \(2,\)"),
+        (([0, 2], [2, 2, -1], ["a", "b", None]), "start must rise from 0 to 3"),
+        (([0, 3, 3], [2, 2, -1], ["a", "b", None]), "start must rise from 0 to 3"),
+        (([0, 0], [], []), "start must rise from 0 to 0"),
+        (([0, 3], [-1, 0, 0], [None, "a", "b"]), "parents must make trees in post-order"),
+        (([0, 3], [2, -1, -1], ["a", "b", None]), "parents must make trees in post-order"),
+        (([0, 3], [2, 2, 2], ["a", "b", None]), "parents must make trees in post-order"),
+        (([0, 3], [2, 2, 7], ["a", "b", None]), "parents must make trees in post-order"),
+        (([0, 3], [2, 7, -1], ["a", "b", None]), "parents must make trees in post-order"),
+        (([0, 1, 3], [2, 2, -1], ["a", "b", None]), "parents must make trees in post-order"),
+        (([0, 5], [3, 4, 3, 4, -1], ["a", "b", "c", None, None]), "parents must make trees in post-order"),
+        (([0, 3], [2, 2, -1], ["a", None, None]), "words must hold a word for each leaf"),
+    ],
+)
+def test_arrays_that_are_no_trees(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Trees(*arguments)
+
+
+@pytest.mark.parametrize("nest", [(), ("a", ()), ("a", 3), 3, None])
+def test_tuples_that_are_no_trees(nest):
+    with pytest.raises(TypeError, match="nested must hold words and tuples of them, none of them empty"):
+        Trees.of(nest)
+
+
+def test_no_tree_is_left():
+    with pytest.raises(IndexError, match="no tree is left"):
+        Trees.parse(FILM)[1:]
+
+
+def test_vocabulary_of_trees():
+    trees = Trees.parse(FILM)
+    once = [f"w{i:02}" for i in range(20)]
+    vocabulary = Vocabulary.of_words(["great", "great", *once])
+    # Every tenth of the words that occur once is left unknown.
+    assert vocabulary.tokens == ["<unknown>", "great", *(w for w in once if w not in ("w00", "w10"))]
+    assert trees.encode(vocabulary).tolist() == [0, 1, 0, -1, 0, 0, -1, -1, -1]
+
+
+def test_expressions():
+    trees = expression_trees(300)
+    assert len(trees) == 300
+    assert set(trees.child_counts().tolist()) == {0, 2}
+    sizes = [len(sentence) for sentence in trees.sentences()]
+    assert min(sizes) >= 3
+    assert max(sizes) <= 40
+    assert len(set(trees.brackets())) == 300
+
+
+def test_drawings(tmp_path):
+    tree = Trees.parse(FILM)
+    lines = draw_tree(tree).splitlines()
+    assert lines[:3] == [" +", "├─  0 A", "└─ ++"]
+    assert "\033[" not in draw_tree(tree)
+    assert "\033[1;38;5;33m++\033[0m" in draw_tree(tree, colour=True)
+    assert draw_tree(Trees.of(("a", ("b", "c")))).splitlines() == ["·", "├─ a", "└─ ·", "   ├─ b", "   └─ c"]
+    pytest.importorskip("matplotlib")
+    save_picture(tree, tmp_path / "tree.svg")
+    text = (tmp_path / "tree.svg").read_text()
+    assert "2166ac" in text
+    save_picture(Trees.of(("a$b", "c_{")), tmp_path / "tree.png")
+    assert (tmp_path / "tree.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="a picture can show at most 200 words; the tree has 201"):
+        save_picture(Trees.of(("a",) * 201), tmp_path / "wide.png")
