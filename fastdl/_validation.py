@@ -119,8 +119,8 @@ def as_samples(x: Any, name: str, shape: Shape, dtype: str) -> Array:
     """Give a batch (N, *shape)."""
     array = as_array(x, name, dtype)
     if array.ndim == 0 or not fits(array.shape[1:], shape):
-        expected = ", ".join("T" if n is None else str(n) for n in shape) + ("," if not shape else "")
-        raise ValueError(f"{name} must have shape (N, {expected}); received {array.shape}")
+        expected = ", ".join("T" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name} must have shape (N,{' ' if shape else ''}{expected}); received {array.shape}")
     return array
 
 

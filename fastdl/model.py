@@ -434,6 +434,8 @@ class Sequential(Layer):
     def _checked(self, x: Any, y: Any, lengths: Any, trees: Any, loss: str, prefix: str = "") -> Data:
         """Check samples, what a loss compares them with, and their lengths or trees."""
         samples, forest = self._planted(x, trees, prefix)
+        if forest is not None and lengths is not None:
+            raise ValueError(f"{prefix}lengths must be None with trees; received others")
         counts = self._lengths(lengths, f"{prefix}lengths", samples)
         if len(self.output_shape) == 3:
             raise ValueError(

@@ -107,7 +107,7 @@ class _Network(NamedTuple):
     score: Dense
 
     @classmethod
-    def of(cls, net: Sequential) -> _Network:
+    def of(cls, net: Sequential, vocabulary: Vocabulary) -> _Network:
         kinds = [type(layer) for layer in net.layers]
         if kinds != [Embedding, Recursive, Dense] or net.output_shape != (None, 1) or net._arity != 2:
             raise ValueError(
@@ -115,7 +115,13 @@ class _Network(NamedTuple):
                 "that returns nodes, and a Dense layer of one unit; "
                 f"received {', '.join(k.__name__ for k in kinds)}"
             )
-        return cls(net, *net.layers)  # type: ignore[arg-type]
+        network = cls(net, *net.layers)  # type: ignore[arg-type]
+        if len(vocabulary) > network.embedding.vocabulary:
+            raise ValueError(
+                f"vocabulary must hold at most {network.embedding.vocabulary} words, which net knows; "
+                f"received {len(vocabulary)}"
+            )
+        return network
 
     def search(self, sentences: Sentences, beam: int, gold: Array | None = None, penalty: float = 0.0) -> Any:
         """Give what the core's ``parse`` gives."""
@@ -147,7 +153,7 @@ def parse(net: Sequential, vocabulary: Vocabulary, sentences: Iterable[Sequence[
     Trees
         Binary, without labels.
     """
-    network, beam = _Network.of(net), as_int(beam, "beam")
+    network, beam = _Network.of(net, vocabulary), as_int(beam, "beam")
     words = [list(sentence) for sentence in sentences]
     if not words or not all(words):
         raise ValueError("sentences must hold a word at least in each; received none")
@@ -277,7 +283,7 @@ def fit_parser(
     History
         `loss` and `accuracy`, the share of sentences of which no tree was ahead, and `val_f1`.
     """
-    network = _Network.of(net)
+    network = _Network.of(net, vocabulary)
     epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
     penalty, beam = as_number(penalty, "penalty"), as_int(beam, "beam")
     for name, given in (("trees", trees), ("validation_trees", validation_trees)):
@@ -291,7 +297,7 @@ def fit_parser(
     gold = _gold_spans(data)
     net._progress = progress = Progress(net)
     watchers = list(callbacks)
-    half = net.parameters.size
+    half, core = net.parameters.size, _core.load(net.dtype)
 
     def train(epoch: int) -> dict[str, float]:
         order, total, hits = net._rng.permutation(len(which)), 0.0, 0
@@ -299,17 +305,19 @@ def fit_parser(
         for first in range(0, len(order), batch_size):
             batch = order[first : first + batch_size]
             loss, found = _step(network, data.part(batch), gold[_ranges(data.start, batch)[0]], penalty, beam)
-            if not np.isfinite(loss) or not np.isfinite(net.gradients).all():
-                raise FloatingPointError(
-                    f"step {progress.steps + 1} gives a loss or gradients that are not finite, and the parameters are "
-                    f"those before it: a lower learning rate, or clip_norm in the optimizer, may help"
-                )
+            before = net.parameters.copy()
             (rate,) = optimizer.rates(progress.steps, 1)
-            progress.steps += 1
-            _core.load(net.dtype).optimizer_step(
-                optimizer._core(), rate, progress.steps, net.parameters, net.gradients,
+            core.optimizer_step(
+                optimizer._core(), rate, progress.steps + 1, net.parameters, net.gradients,
                 progress.state[:half], progress.state[half:],
             )  # fmt: skip
+            if not np.isfinite(loss) or not core.all_finite(net.parameters):
+                net.parameters[...] = before
+                raise FloatingPointError(
+                    f"step {progress.steps + 1} gives a loss or parameters that are not finite, and the parameters are "
+                    f"now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
+                )
+            progress.steps += 1
             total, hits, done = total + loss, hits + found, first + len(batch)
             figures = {"loss": total / done, "accuracy": hits / done}
             for watcher in watchers:

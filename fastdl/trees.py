@@ -17,7 +17,8 @@ __all__ = ["Trees"]
 
 NO_LABEL = "@"  # how a node without one is written
 _CLOSE = object()
-_ESCAPES = str.maketrans({"(": "-LRB-", ")": "-RRB-"})
+# How words that are brackets are written (Penn Treebank).
+ESCAPES = {"(": "-LRB-", ")": "-RRB-"}
 
 
 class Trees:
@@ -256,7 +257,7 @@ class Trees:
                 parts.append(f"({self.label(open_nodes.pop())}")
             word = self.words[node]
             if word is not None:
-                parts.append(f"({self.label(node)} {word.translate(_ESCAPES)})")
+                parts.append(f"({self.label(node)} {ESCAPES.get(word, word)})")
             else:
                 parts.append(")")
                 open_nodes.append(node)

@@ -243,7 +243,7 @@ cdef void parse_sentence(Parser* g, int worker, Py_ssize_t sentence) noexcept no
         score_nodes(g, s, worker, made, n)
         if g.gold != NULL:
             ahead = s.totals[((step + 1) % 2) * g.beam] - s.so_far[step + 1]
-            if ahead > most:
+            if not ahead <= most:               # NaN is to be told
                 most, count = ahead, step + 1
                 memcpy(s.worst, nodes_of_state(g, s, step + 1, 0), (n - count) * sizeof(int))
     if g.gold == NULL:

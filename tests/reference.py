@@ -407,12 +407,12 @@ def recursive(composition, x, children, w, activation="tanh"):
             )
             y[node] = sigmoid(o) * np.tanh(c[node])
         else:
-            y[node] = activate(p, activation)
+            y[node] = ACTIVATIONS[activation](p)
     return y, c
 
 
 def recursive_backward(composition, dy, x, children, w, activation="tanh"):
-    """Return the gradients of x and of the parameters from that of every node's y: back-propagation through structure."""
+    """Return the gradients of x and of the parameters from that of every node's y."""
     y, c = recursive(composition, x, children, w, activation)
     dy, dc, dx = dy.copy(), np.zeros_like(dy), np.zeros_like(x)
     total = {name: np.zeros_like(values) for name, values in w.items()}

@@ -82,6 +82,64 @@ def test_adam_through_fit(rng):
     close(pairs(net)[0][1], b)
 
 
+@pytest.mark.parametrize("name", ["RMSprop", "AdaGrad", "AdamW"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_other_optimizers_through_fit(name, dtype, rng):
+    x, target = rng.standard_normal((8, 5)), rng.standard_normal((8, 23))
+    net = Sequential([layers.Dense(23)], input_shape=5, dtype=dtype, seed=0)
+    state = [[p.astype(float), np.zeros(p.shape), np.zeros(p.shape)] for p in pairs(net)[0]]
+    for step in (1, 2, 3):
+        dy = reference.squared_error_backward(reference.dense(x, *(p for p, *_ in state)), target)
+        for i, g in enumerate(reference.dense_backward(dy, x, state[0][0])[1:]):
+            p, m, v = state[i]
+            if name == "RMSprop":
+                p, v = reference.rmsprop_step(p, g, v, lr=0.01, alpha=0.9, weight_decay=0.1)
+            elif name == "AdaGrad":
+                p, v = reference.adagrad_step(p, g, v, lr=0.01, weight_decay=0.1)
+            else:
+                p, m, v = reference.adamw_step(p, g, m, v, step=step, lr=0.01, weight_decay=0.1)
+            state[i] = [p, m, v]
+    options = {"alpha": 0.9} if name == "RMSprop" else {}
+    optimizer = getattr(optimizers, name)(0.01, weight_decay=0.1, **options)
+    net.fit(x, target, epochs=3, batch_size=8, loss="squared_error", optimizer=optimizer, shuffle=False, verbose=0)
+    for actual, (expected, *_) in zip(pairs(net)[0], state, strict=True):
+        close(actual, expected, dtype)
+
+
+def test_early_stopping(rng):
+    x, y = rng.standard_normal((64, 5)), rng.integers(0, 3, 64)  # noise: it can be learned by heart alone
+    net = Sequential([layers.Dense(64, "relu"), layers.Dense(3)], input_shape=5, seed=0)
+    seen = []
+
+    class Watch(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            seen.append((logs["val_loss"], net.parameters.copy()))
+
+    stopping = callbacks.EarlyStopping(patience=2)
+    history = net.fit(
+        x,
+        y,
+        epochs=200,
+        validation_split=0.5,
+        optimizer=optimizers.Adam(0.02),
+        verbose=0,
+        callbacks=[stopping, Watch()],
+    ).history
+    losses = history["val_loss"]
+    assert len(losses) == len(seen) < 200
+    assert stopping.best_epoch == len(losses) - 2 == int(np.argmin(losses)) + 1
+    assert stopping.best == min(losses)
+    assert (net.parameters == seen[stopping.best_epoch - 1][1]).all()
+    # What is not a loss is to be high.
+    stopping = callbacks.EarlyStopping("accuracy", patience=1)
+    history = net.fit(x, y, epochs=5, verbose=0, callbacks=[stopping]).history
+    assert stopping.best == max(history["accuracy"])
+    with pytest.raises(ValueError, match="monitor must be one of epoch, loss, accuracy, seconds; received 'val_loss'"):
+        net.fit(x, y, verbose=0, callbacks=[callbacks.EarlyStopping()])
+    with pytest.raises(ValueError, match="patience must be at least 1; received 0"):
+        callbacks.EarlyStopping(patience=0)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_a_loss_that_is_lost_leaves_the_last_finite_parameters(rng, dtype, momentum):

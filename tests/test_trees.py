@@ -1,11 +1,13 @@
 """Trees in arrays, bracketed files of them, and pictures."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastdl.datasets import Trees, Vocabulary, expression_trees, read_trees
+from fastdl.datasets import Trees, Vocabulary, expression_trees, expression_words, read_trees
 from fastdl.drawing import draw_tree, save_picture
 
 FILM = "(3 (2 A) (4 (4 (4 great) (2 ,)) (3 (2 odd) (2 film))))"
@@ -72,6 +74,7 @@ def test_brackets_go_round(tuples):
 def test_brackets_as_words():
     tree = Trees.of(("f", ("(", "x", ")")))
     assert tree.brackets() == ["(@ (@ f) (@ (@ -LRB-) (@ x) (@ -RRB-)))"]
+    assert Trees.parse(tree.brackets()[0]).sentences() == [["f", "(", "x", ")"]]
 
 
 @pytest.mark.parametrize(
@@ -90,9 +93,8 @@ def test_brackets_as_words():
     ],
 )
 def test_malformed_brackets(text, message):
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
         Trees.parse(text, name="t")
-    assert str(error.value).startswith(message)
 
 
 def test_labels_of_another_file():
@@ -181,6 +183,7 @@ def test_expressions():
     assert min(sizes) >= 3
     assert max(sizes) <= 40
     assert len(set(trees.brackets())) == 300
+    assert expression_words("f(x, 'a b')[2]") == ["f", "(", "x", ",", "<string>", ")", "[", "<number>", "]"]
 
 
 def test_drawings(tmp_path):

@@ -47,7 +47,7 @@ def add_parse(commands: Any) -> None:
     parser = commands.add_parser("parse", help="parse sentences with what train parser wrote")
     parser.set_defaults(run=_parse)
     parser.add_argument("model", metavar="MODEL", help="what train parser --save wrote")
-    parser.add_argument("sentences", metavar="SENTENCE", nargs="+")
+    parser.add_argument("sentences", metavar="SENTENCE", nargs="+", help="or a Python expression, for a model of these")
     parser.add_argument("--beam", type=int, default=1, help="ways to follow at once; 1 is the greedy parser")
     parser.add_argument("--picture", metavar="FILE", help="where to draw the first tree, as .svg or .png")
 
@@ -72,7 +72,7 @@ def _train(options: argparse.Namespace) -> None:
         lr=options.lr, seed=options.seed,
     )  # fmt: skip
     net = recipe.net
-    net.notes = {"vocabulary": vocabulary.tokens}
+    net.notes = {"vocabulary": vocabulary.tokens, "python": options.trees is None}
     print(
         f"parser: {net.parameters.size:,} parameters, {len(train):,} trees of {len(train.words):,} nodes, "
         f"{len(vocabulary):,} words, {get_num_threads()} threads",

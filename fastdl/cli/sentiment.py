@@ -14,7 +14,7 @@ import numpy as np
 from .. import get_num_threads, load
 from .._validation import Array
 from ..callbacks import Callback, EarlyStopping
-from ..datasets import Trees, Vocabulary, read_trees
+from ..datasets import Trees, Vocabulary, expression_words, read_trees
 from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
 from ..model import Sequential
@@ -163,12 +163,12 @@ def _trees(text: str, parser: str | None) -> Trees:
 
 def parsed(sentence: str, parser: str | None, beam: int = 1) -> Trees:
     """Give the tree of a sentence: a parser's, or else one that branches to the right."""
-    tokens = words_of(sentence)
+    net = None if parser is None else load(parser)
+    tokens = expression_words(sentence) if net is not None and net.notes.get("python") else words_of(sentence)
     if not tokens:
         raise Mistake("a sentence must have a word; received none")
-    if parser is None:
+    if net is None:
         return right_branching([tokens])
-    net = load(parser)
     try:
         return parse(net, Vocabulary(net.notes["vocabulary"], True), [tokens], beam=beam)
     except (KeyError, TypeError, ValueError) as error:

@@ -1,7 +1,7 @@
 """Data to train on."""
 
 from ..trees import Trees
-from .expressions import expression_trees
+from .expressions import expression_trees, expression_words
 from .idx import idx_folder, load_idx
 from .mnist import mnist
 from .text import Vocabulary, read_text, standard_library, text_windows
@@ -11,6 +11,7 @@ __all__ = [
     "Trees",
     "Vocabulary",
     "expression_trees",
+    "expression_words",
     "idx_folder",
     "load_idx",
     "mnist",

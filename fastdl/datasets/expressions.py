@@ -10,14 +10,13 @@ import warnings
 from pathlib import Path
 
 from .._validation import as_int
-from ..trees import Trees
+from ..trees import ESCAPES, Trees
 from .trees import parse
 
-__all__ = ["expression_trees"]
+__all__ = ["expression_trees", "expression_words"]
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _KINDS = {tokenize.NUMBER: "<number>", tokenize.STRING: "<string>"}
-_ESCAPES = {"(": "-LRB-", ")": "-RRB-"}
 _SHORTEST, _LONGEST = 3, 40  # tokens
 _SKIPPED = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
 
@@ -50,6 +49,28 @@ def expression_trees(count: int = 10_000) -> Trees:
     return parse("\n".join(found), "expressions", None).binarize()
 
 
+def expression_words(source: str) -> list[str]:
+    """Take an expression apart as `expression_trees` does.
+
+    Raises
+    ------
+    ValueError
+        If Python cannot.
+    """
+    try:
+        return [_word(token) for token in _tokens(source) if token.string]
+    except (SyntaxError, tokenize.TokenError) as error:
+        raise ValueError(f"source must be an expression of Python; {error}") from None
+
+
+def _tokens(source: str) -> list[tokenize.TokenInfo]:
+    return [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in _SKIPPED]
+
+
+def _word(token: tokenize.TokenInfo) -> str:
+    return _KINDS.get(token.type, token.string)
+
+
 def _lines(source: str) -> list[str]:
     """Give the brackets of a file's expressions."""
     if not source.isascii():  # columns are bytes to ast, and characters to tokenize
@@ -58,12 +79,12 @@ def _lines(source: str) -> list[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             module = ast.parse(source)
-        tokens = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in _SKIPPED]
+        tokens = _tokens(source)
     except (SyntaxError, tokenize.TokenError):
         return []
     starts = {token.start: i for i, token in enumerate(tokens)}
     ends = {token.end: i + 1 for i, token in enumerate(tokens)}
-    words = [_KINDS.get(token.type, token.string) for token in tokens]
+    words = [_word(token) for token in tokens]
 
     def span(node: ast.AST) -> Span | None:
         if not isinstance(node, (ast.expr, ast.keyword)) or node.end_lineno is None or node.end_col_offset is None:
@@ -116,5 +137,5 @@ def _brackets(words: list[str], spans: set[Span], whole: Span) -> str | None:
                 return None
             opened.append(end)
             parts.append("(@")
-        parts.append(f"(@ {_ESCAPES.get(words[i], words[i])})")
+        parts.append(f"(@ {ESCAPES.get(words[i], words[i])})")
     return " ".join([*parts, *")" * len(opened)])

@@ -7,10 +7,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..trees import NO_LABEL, Trees
+from ..trees import ESCAPES, NO_LABEL, Trees
 from .text import read_text
 
 __all__ = ["parse", "read_trees"]
+
+_BRACKETS = {written: word for word, written in ESCAPES.items()}
 
 _TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is a part of a word
 
@@ -28,7 +30,8 @@ def read_trees(path: str | os.PathLike[str], *, names: Sequence[str] | None = No
     Returns
     -------
     Trees
-        Of any branching: ``binarize()`` makes them binary. A node without a label has -1.
+        Of any branching: ``binarize()`` makes them binary. A node without a label has -1. The words -LRB- and -RRB- are
+        ( and ).
 
     Raises
     ------
@@ -78,7 +81,7 @@ def parse(text: str, name: str, names: Sequence[str] | None) -> Trees:
             for child in node.children:
                 parents[child] = len(words)
             parents.append(-1)
-            words.append(None if node.children else node.tokens[1])
+            words.append(None if node.children else _BRACKETS.get(node.tokens[1], node.tokens[1]))
             labels.append(node.tokens[0] if node.tokens else NO_LABEL)
             places.append(node.place)
             if stack:

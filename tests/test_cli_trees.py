@@ -1,0 +1,159 @@
+"""The commands for trees, as their user sees them."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+import fastdl
+from fastdl import cli, models
+from fastdl.cli import main
+
+GOOD, BAD = ("good", "great", "fine"), ("bad", "awful", "poor")
+
+
+def labelled(rng):
+    """A sentence with its sentiment, which ``not`` turns round."""
+    label = int(rng.integers(2))
+    word = rng.choice((BAD, GOOD)[label])
+    tree = f"({3 * label + 1 - label} {word})" if rng.random() < 0.5 else None
+    value = (1, 3)[label]
+    if tree is None:
+        tree, value = f"({4 - value} (2 not) ({value} {word}))", 4 - value
+    return f"({value} (2 (2 a) (2 film)) ({value} (2 is) {tree}))"
+
+
+@pytest.fixture(scope="module")
+def treebank(tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp("trees"), np.random.default_rng(0)
+    for name, count in (("train", 300), ("dev", 40), ("test", 60)):
+        (folder / f"{name}.txt").write_text("\n".join(labelled(rng) for _ in range(count)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sentiment(treebank):
+    saved = treebank / "sentiment.npz"
+    log = treebank / "log.jsonl"
+    options = ["--trees", str(treebank), "--units", "12", "--epochs", "30", "--lr", "0.02", "--threads", "2"]
+    assert main(["train", "sentiment", *options, "--save", str(saved), "--log", str(log)]) == 0
+    return saved, log
+
+
+@pytest.fixture(scope="module")
+def parser(treebank):
+    saved = treebank / "parser.npz"
+    options = ["--trees", str(treebank), "--units", "12", "--epochs", "4", "--lr", "0.01", "--beam", "2"]
+    assert main(["train", "parser", *options, "--save", str(saved)]) == 0
+    return saved
+
+
+def test_train_sentiment(treebank, sentiment, capsys):
+    saved, log = sentiment
+    epochs = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [epoch["epoch"] for epoch in epochs] == list(range(1, len(epochs) + 1))
+    names = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_roots", "seconds"}
+    assert all(set(epoch) == names for epoch in epochs)
+    assert max(epoch["val_roots"] for epoch in epochs) > 0.9
+    net = fastdl.load(saved)
+    assert net.notes["labels"] == ["0", "1", "2", "3"]
+    options = ["--trees", str(treebank), "--epochs", "1", "--composition"]
+    for composition in ("matrix", "tensor", "lstm"):
+        assert main(["train", "sentiment", *options, composition, "--units", "5"]) == 0
+        out = capsys.readouterr().out.splitlines()
+        assert out[0].startswith(f"{composition}: ")
+        assert "300 trees of" in out[0]
+        assert out[-1].startswith("4 labels")
+
+
+def test_positive_and_negative(treebank, tmp_path, capsys):
+    for name in ("train", "dev", "test"):
+        text = (treebank / f"{name}.txt").read_text()
+        (tmp_path / f"{name}.txt").write_text(text + "\n(4 (4 superb) (2 !))\n(0 (0 worst) (2 .))\n")
+    assert (
+        main(["train", "sentiment", "--trees", str(tmp_path), "--units", "12", "--epochs", "30", "--lr", "0.02"]) == 0
+    )
+    out = capsys.readouterr().out.splitlines()
+    assert out[-2].startswith("5 labels")
+    assert out[-1].startswith("positive or negative")
+    assert float(out[-1].split()[-1].rstrip("%")) > 90
+
+
+def test_predict_sentiment(treebank, sentiment, parser, tmp_path, capsys):
+    model = str(sentiment[0])
+    picture = tmp_path / "tree.svg"
+    pytest.importorskip("matplotlib")
+    bracket = "(2 (2 (2 a) (2 film)) (2 (2 is) (2 (2 not) (2 good))))"
+    assert main(["predict", model, bracket, "a film is great", "--picture", str(picture)]) == 0
+    first, second = capsys.readouterr().out.split("\n\n")
+    assert first.startswith("(1)\n├─ (2)\n│  ├─ (2) a\n│  └─ (2) film\n")
+    assert "└─ (3) good" in first
+    assert re.fullmatch(r"\(.\)\n├─ \(2\) a\n└─ \(.\)\n   ├─ \(2\) film\n   └─ (.|\n)*\(3\) great\n", second)
+    assert picture.read_text().count("<svg") == 1
+    assert main(["predict", model, "--parser", str(parser), "a film is not awful"]) == 0
+    assert capsys.readouterr().out.startswith("(3)\n├─ (2)\n│  ├─ (2) a\n│  └─ (2) film\n")
+    assert main(["predict", model, str(treebank / "dev.txt")]) == 0
+    assert capsys.readouterr().out.count("\n\n") == 39
+
+
+def test_train_parser_on_expressions(tmp_path, capsys, monkeypatch):
+    trees = fastdl.datasets.expression_trees(400)
+    monkeypatch.setattr(cli.parser, "expression_trees", lambda: trees)
+    saved = tmp_path / "parser.npz"
+    options = ["--units", "16", "--epochs", "5", "--lr", "0.01", "--save", str(saved)]
+    assert main(["train", "parser", *options]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert "320 trees of" in out[0]
+    assert out[1].startswith("epoch 1  loss ")
+    figures = dict((line[:16].strip(), float(line[16:].rstrip("%"))) for line in out[-4:])
+    assert set(figures) == {"greedy", "beam of 16", "right-branching", "balanced"}
+    assert figures["greedy"] > max(figures["right-branching"], figures["balanced"]) + 15
+    assert main(["parse", str(saved), "self.x", "a", "--beam", "2"]) == 0
+    assert capsys.readouterr().out.startswith("(@ (@ self) (@ (@ .) (@ x)))\n·\n")
+    assert main(["parse", str(saved), "f(y"]) == 2
+    assert "source must be an expression of Python" in capsys.readouterr().err
+
+
+def test_parse(parser, tmp_path, capsys):
+    assert main(["parse", str(parser), "a film is not bad", "film"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "(@ (@ (@ a) (@ film)) (@ (@ is) (@ (@ not) (@ bad))))",
+        "·", "├─ ·", "│  ├─ a", "│  └─ film", "└─ ·", "   ├─ is", "   └─ ·", "      ├─ not", "      └─ bad",
+        "(@ film)", "film",
+    ]  # fmt: skip
+    pytest.importorskip("matplotlib")
+    assert main(["parse", str(parser), "a film", "--picture", str(tmp_path / "tree.png")]) == 0
+    assert (tmp_path / "tree.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_mistakes(treebank, sentiment, parser, tmp_path, capsys):
+    models.mlp((4, 2)).save(tmp_path / "mlp.npz")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/train.txt").write_text("(1 (2 a)\n")
+    (tmp_path / "one").mkdir()
+    for name in ("train", "dev", "test"):
+        (tmp_path / f"one/{name}.txt").write_text("(@ (@ a) (@ b))")
+    model = str(sentiment[0])
+    train = ["train", "sentiment", "--trees", str(treebank)]
+    for arguments, message in (
+        (["train", "sentiment", "--trees", "nowhere"], "No such file or directory: 'nowhere/train.txt'"),
+        (["train", "sentiment", "--trees", str(tmp_path / "broken")], "train.txt:1:1: this bracket is never closed"),
+        (["train", "sentiment", "--trees", str(tmp_path / "one")], "--trees must have nodes of at least 2 labels"),
+        ([*train, "--units", "0"], "--units must be at least 1; received 0"),
+        ([*train, "--patience", "0"], "--patience must be at least 1; received 0"),
+        ([*train, "--save", "/dev/null"], "--save must name a file"),
+        (["train", "parser", "--trees", str(treebank), "--penalty", "-1"], "penalty must be a finite number"),
+        (["train", "parser", "--trees", str(tmp_path / "one")], "trees must hold a sentence of three words"),
+        (["predict", model, "(2 a"], "the tree:1:1: this bracket is never closed"),
+        (["predict", model, " "], "a sentence must have a word; received none"),
+        (["predict", model, "a", "--parser", model], "must be what train parser --save wrote; net must be a parser"),
+        (["predict", str(parser), "a"], "must be what train sentiment --save wrote"),
+        (["predict", str(tmp_path / "mlp.npz"), "a"], "must be a network of grey images or trees"),
+        (["parse", model, "a film"], "must be what train parser --save wrote"),
+        (["parse", str(tmp_path / "mlp.npz"), "a film"], "must be what train parser --save wrote"),
+        (["parse", str(parser), "a film", "--beam", "0"], "--beam must be at least 1; received 0"),
+        (["parse", "nowhere", "a film"], "No such file or directory"),
+    ):
+        assert main(arguments) == 2
+        assert message in capsys.readouterr().err
