@@ -193,7 +193,7 @@ cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t st
         if o.clip_norm > 0 or o.clip_value > 0:
             for i in range(job.slice_count):
                 norm += job.squares[i]
-            clip(o, norm ** 0.5, job.net.gradients, start, stop)
+            clip(o, sqrt(norm), job.net.gradients, start, stop)
         update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients, start, stop)
 
 

@@ -73,7 +73,7 @@ def optimizer_step(tuple optimizer, double rate, long step, real[::1] p, real[::
     describe_optimizer(&o, optimizer)
     o.first, o.second = &first[0], &second[0]
     with nogil:
-        clip(&o, sum_of_squares(&g[0], 0, g.shape[0]) ** 0.5, &g[0], 0, g.shape[0])
+        clip(&o, sqrt(sum_of_squares(&g[0], 0, g.shape[0])), &g[0], 0, g.shape[0])
         update(&o, <real>rate, step, &p[0], &g[0], 0, p.shape[0])
 
 

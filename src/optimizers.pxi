@@ -12,6 +12,8 @@
 #
 # A slice may end anywhere, so the loops are scalar and left to the compiler, but for the vector body.
 
+from libc.math cimport pow, sqrt
+
 cdef enum Rule:
     NO_UPDATE, SGD, ADAM, ADAMW, RMSPROP, ADAGRAD
 
@@ -117,8 +119,8 @@ cdef void update(const Optimizer* o, real rate, long step, real* p, const real* 
             n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
             sgd_vector(p + i, vec_load(g + i), o.first + i, rate, o, n)
     elif o.rule == ADAM or o.rule == ADAMW:
-        correction1 = 1 - o.beta1 ** <double>step
-        correction2 = 1 - o.beta2 ** <double>step
+        correction1 = 1 - pow(o.beta1, <double>step)
+        correction2 = 1 - pow(o.beta2, <double>step)
         for i from start <= i < stop by VEC_LANES:
             n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
             adam_vector(p + i, vec_load(g + i), o.first + i, o.second + i, <real>(rate / correction1), <real>correction1,

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__AVX512F__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -189,9 +189,23 @@ INLINE vec vec_max(vec a, vec b) { return vec_select((vec_bits)(a > b), a, b); }
 /* Where a > b: yes, elsewhere no; where a == b likewise. */
 INLINE vec vec_if_greater(vec a, vec b, vec yes, vec no) { return vec_select((vec_bits)(a > b), yes, no); }
 INLINE vec vec_if_equal(vec a, vec b, vec yes, vec no) { return vec_select((vec_bits)(a == b), yes, no); }
+/* Intrinsics, as compilers take a loop over lanes at its word. */
+#ifdef FASTDL_DOUBLE
+#define SQRT(prefix, type) ((vec)prefix##_sqrt_pd((type##d)v))
+#else
+#define SQRT(prefix, type) ((vec)prefix##_sqrt_ps((type)v))
+#endif
 INLINE vec vec_sqrt(vec v) {
+#if VEC_BYTES == 64
+    return SQRT(_mm512, __m512);
+#elif VEC_BYTES == 32
+    return SQRT(_mm256, __m256);
+#elif defined(__SSE2__)
+    return SQRT(_mm, __m128);
+#else
     for (int i = 0; i < VEC_LANES; i++) v[i] = __builtin_sqrt(v[i]);
     return v;
+#endif
 }
 
 INLINE vec vec_clamp(vec x, real low, real high) {      /* NaN stays NaN */
