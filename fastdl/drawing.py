@@ -109,14 +109,17 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
         axes.text(x[node], y[node], sign, ha="center", va="center", fontsize=8, color=ink, zorder=3)
         if (word := tree.words[node]) is not None:
             axes.text(x[node], y[node] - 0.45, word.replace("$", r"\$"), ha="center", va="top", fontsize=9)
-    axes.set(xlim=(-0.6, words - 0.4), ylim=(-1.0, tree.height.max() + 0.5))
-    figure.savefig(path, dpi=150)
+    axes.set(xlim=(-0.6, words - 0.4), ylim=(y.min() - 1, 0.5))
+    figure.savefig(path, dpi=100)
 
 
 def _places(tree: Trees) -> tuple[Array, Array]:
-    """Put leaves side by side, and other nodes above the middle of their children."""
+    """Put leaves side by side, other nodes above the middle of their children, and the root on top."""
     x, leaves = np.zeros(len(tree.words)), 0
     for node, below in enumerate(_children(tree)):
         x[node] = np.mean(x[below]) if below else leaves
         leaves += not below
-    return x, tree.height.astype(float)
+    y = np.zeros(len(tree.words))
+    for node in range(len(y) - 2, -1, -1):
+        y[node] = y[tree.parents[node]] - 1
+    return x, y
