@@ -7,7 +7,8 @@ import os
 import numpy as np
 
 from ._validation import Array
-from .trees import NO_LABEL, Trees
+from .brackets import NO_LABEL
+from .trees import Trees
 
 __all__ = ["draw_tree", "save_picture"]
 

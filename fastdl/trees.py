@@ -9,16 +9,14 @@ import numpy as np
 
 from . import _core
 from ._validation import Array
+from .brackets import ESCAPES, NO_LABEL, read_brackets
 
 if TYPE_CHECKING:
     from .datasets import Vocabulary
 
 __all__ = ["Trees"]
 
-NO_LABEL = "@"  # how a node without one is written
 _CLOSE = object()
-# How words that are brackets are written (Penn Treebank).
-ESCAPES = {"(": "-LRB-", ")": "-RRB-"}
 
 
 class Trees:
@@ -89,9 +87,7 @@ class Trees:
         names : sequence of str, optional
             What labels may be called; any, where not given.
         """
-        from .datasets.trees import parse
-
-        return parse(text, name, names)
+        return cls(*read_brackets(text, name, names))
 
     @classmethod
     def of(cls, nested: Any) -> Trees:

@@ -450,20 +450,27 @@ def recursive_backward(composition, dy, x, children, w, activation="tanh"):
     return dx, total
 
 
-def parse(vectors, w, u, bias, gold=None, penalty=0.0, beam=1):
-    """Return the best state of every step, (total, trees that cover the sentence), by a beam search over merges.
-
-    A tree is a number, of a word, or a pair of trees. With ``gold``, a set of spans, a node that is no subtree of the
-    gold tree has the penalty on top of its score.
-    """
-    vector, known = {}, {}
+def tree_vectors(vectors, w):
+    """Return the function that gives the vector of a tree: a number, of a word, or a pair of trees."""
+    known = {}
 
     def y(tree):
         if isinstance(tree, int):
             return vectors[tree]
-        if tree not in vector:
-            vector[tree] = np.tanh(w["weight"] @ np.concatenate([y(tree[0]), y(tree[1])]) + w["bias"])
-        return vector[tree]
+        if tree not in known:
+            known[tree] = np.tanh(w["weight"] @ np.concatenate([y(tree[0]), y(tree[1])]) + w["bias"])
+        return known[tree]
+
+    return y
+
+
+def parse(vectors, w, u, bias, gold=None, penalty=0.0, beam=1):
+    """Return the best state of every step, (total, trees that cover the sentence), by a beam search over merges.
+
+    With ``gold``, a set of spans, a node that is no subtree of the
+    gold tree has the penalty on top of its score.
+    """
+    y, known = tree_vectors(vectors, w), {}
 
     def score(tree):
         if tree not in known:

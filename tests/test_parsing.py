@@ -86,15 +86,7 @@ def right_so_far(arguments, spans, n):
     """Add up the scores of right merges, the best first."""
     vectors, w, u, bias = arguments
     row, total, so_far = list(range(n)), 0.0, [0.0]
-    vector = {}
-
-    def y(tree):
-        if isinstance(tree, int):
-            return vectors[tree]
-        if tree not in vector:
-            vector[tree] = np.tanh(w["weight"] @ np.concatenate([y(tree[0]), y(tree[1])]) + w["bias"])
-        return vector[tree]
-
+    y = reference.tree_vectors(vectors, w)
     while len(row) > 1:
         pairs = [(row[i], row[i + 1]) for i in range(len(row) - 1)]
         scores = [u @ y(pair) + bias if reference.is_right(pair, spans) else -np.inf for pair in pairs]

@@ -10,8 +10,8 @@ import warnings
 from pathlib import Path
 
 from .._validation import as_int
-from ..trees import ESCAPES, Trees
-from .trees import parse
+from ..brackets import ESCAPES
+from ..trees import Trees
 
 __all__ = ["expression_trees", "expression_words"]
 
@@ -45,8 +45,8 @@ def expression_trees(count: int = 10_000) -> Trees:
         for line in _lines(path.read_text(encoding="utf-8", errors="ignore")):
             found[line] = None
             if len(found) == count:
-                return parse("\n".join(found), "expressions", None).binarize()
-    return parse("\n".join(found), "expressions", None).binarize()
+                return Trees.parse("\n".join(found)).binarize()
+    return Trees.parse("\n".join(found)).binarize()
 
 
 def expression_words(source: str) -> list[str]:

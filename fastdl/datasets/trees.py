@@ -1,20 +1,14 @@
-"""Bracketed trees, as treebanks have them."""
+"""Files of bracketed trees, as treebanks have them."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from ..trees import ESCAPES, NO_LABEL, Trees
+from ..trees import Trees
 from .text import read_text
 
-__all__ = ["parse", "read_trees"]
-
-_BRACKETS = {written: word for word, written in ESCAPES.items()}
-
-_TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is a part of a word
+__all__ = ["read_trees"]
 
 
 def read_trees(path: str | os.PathLike[str], *, names: Sequence[str] | None = None) -> Trees:
@@ -38,72 +32,4 @@ def read_trees(path: str | os.PathLike[str], *, names: Sequence[str] | None = No
     ValueError
         Names the file, the line and the column of what is wrong.
     """
-    return parse(read_text(path), os.fspath(path), names)
-
-
-class _Bracket(NamedTuple):
-    """One that is open."""
-
-    place: int  # in the text
-    tokens: list[str]
-    children: list[int]
-
-
-def parse(text: str, name: str, names: Sequence[str] | None) -> Trees:
-    """Do what `Trees.parse` says."""
-
-    def mistake(place: int, what: str) -> ValueError:
-        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
-        return ValueError(f"{name}:{line}:{column}: {what}")
-
-    start, places = [0], []
-    parents: list[int] = []
-    words: list[str | None] = []
-    labels: list[str] = []
-    stack: list[_Bracket] = []
-    for match in _TOKENS.finditer(text):
-        token, place = match.group(), match.start()
-        if token == "(":
-            if stack and len(stack[-1].tokens) > 1:
-                raise mistake(place, f"a node must have a word or children; this one has {stack[-1].tokens[1]!r} too")
-            stack.append(_Bracket(place, [], []))
-        elif not stack:
-            raise mistake(place, "this bracket closes none" if token == ")" else f"{token!r} must stand in brackets")
-        elif token != ")":
-            if stack[-1].children or len(stack[-1].tokens) == 2:
-                raise mistake(place, f"a node must have one word, after its label, or children; {token!r} is too much")
-            stack[-1].tokens.append(token)
-        else:
-            node = stack.pop()
-            if not node.children and len(node.tokens) < 2:
-                held = f"{node.tokens[0]!r} alone" if node.tokens else "nothing"
-                raise mistake(node.place, f"a node must have a label and a word, or children; it has {held}")
-            for child in node.children:
-                parents[child] = len(words)
-            parents.append(-1)
-            words.append(None if node.children else _BRACKETS.get(node.tokens[1], node.tokens[1]))
-            labels.append(node.tokens[0] if node.tokens else NO_LABEL)
-            places.append(node.place)
-            if stack:
-                stack[-1].children.append(len(words) - 1)
-            else:
-                start.append(len(words))
-    if stack:
-        raise mistake(stack[0].place, "this bracket is never closed")
-    if not words:
-        raise ValueError(f"{name} must hold trees; it holds none")
-    if names is None:
-        names = _names(labels)
-    numbers = {label: i for i, label in enumerate(names)} | {NO_LABEL: -1}
-    for label, place in zip(labels, places, strict=True):
-        if label not in numbers:
-            raise mistake(place, f"label must be one of {', '.join(names)}; it is {label}")
-    return Trees(start, parents, words, [numbers[label] for label in labels], names)
-
-
-def _names(labels: Sequence[str]) -> list[str]:
-    """Give what labels are called: numbers from 0 on where all of them are, else all there are, in order."""
-    found = sorted(set(labels) - {NO_LABEL})
-    if found and all(re.fullmatch("0|[1-9][0-9]{0,4}", label) for label in found):
-        return [str(i) for i in range(max(map(int, found)) + 1)]
-    return found
+    return Trees.parse(read_text(path), name=os.fspath(path), names=names)

@@ -1,0 +1,90 @@
+"""Bracketed trees as text, such as ``(4 (2 good) (2 film))``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+NO_LABEL = "@"  # how a node without one is written
+ESCAPES = {"(": "-LRB-", ")": "-RRB-"}  # how words that are brackets are written (Penn Treebank)
+_WORDS = {written: word for word, written in ESCAPES.items()}
+_TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is a part of a word
+
+
+class _Bracket(NamedTuple):
+    """One that is open."""
+
+    place: int  # in the text
+    tokens: list[str]
+    children: list[int]
+
+
+class Arrays(NamedTuple):
+    """What brackets say: the arguments of `Trees`."""
+
+    start: list[int]
+    parents: list[int]
+    words: list[str | None]
+    labels: list[int]
+    names: Sequence[str]
+
+
+def read_brackets(text: str, name: str, names: Sequence[str] | None) -> Arrays:
+    """Do what `Trees.parse` says."""
+
+    def mistake(place: int, what: str) -> ValueError:
+        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+        return ValueError(f"{name}:{line}:{column}: {what}")
+
+    start, places = [0], []
+    parents: list[int] = []
+    words: list[str | None] = []
+    labels: list[str] = []
+    stack: list[_Bracket] = []
+    for match in _TOKENS.finditer(text):
+        token, place = match.group(), match.start()
+        if token == "(":
+            if stack and len(stack[-1].tokens) > 1:
+                raise mistake(place, f"a node must have a word or children; this one has {stack[-1].tokens[1]!r} too")
+            stack.append(_Bracket(place, [], []))
+        elif not stack:
+            raise mistake(place, "this bracket closes none" if token == ")" else f"{token!r} must stand in brackets")
+        elif token != ")":
+            if stack[-1].children or len(stack[-1].tokens) == 2:
+                raise mistake(place, f"a node must have one word, after its label, or children; {token!r} is too much")
+            stack[-1].tokens.append(token)
+        else:
+            node = stack.pop()
+            if not node.children and len(node.tokens) < 2:
+                held = f"{node.tokens[0]!r} alone" if node.tokens else "nothing"
+                raise mistake(node.place, f"a node must have a label and a word, or children; it has {held}")
+            for child in node.children:
+                parents[child] = len(words)
+            parents.append(-1)
+            words.append(None if node.children else _WORDS.get(node.tokens[1], node.tokens[1]))
+            labels.append(node.tokens[0] if node.tokens else NO_LABEL)
+            places.append(node.place)
+            if stack:
+                stack[-1].children.append(len(words) - 1)
+            else:
+                start.append(len(words))
+    if stack:
+        raise mistake(stack[0].place, "this bracket is never closed")
+    if not words:
+        raise ValueError(f"{name} must hold trees; it holds none")
+    if names is None:
+        names = _names(labels)
+    numbers = {label: i for i, label in enumerate(names)} | {NO_LABEL: -1}
+    for label, place in zip(labels, places, strict=True):
+        if label not in numbers:
+            raise mistake(place, f"label must be one of {', '.join(names)}; it is {label}")
+    return Arrays(start, parents, words, [numbers[label] for label in labels], names)
+
+
+def _names(labels: Sequence[str]) -> list[str]:
+    """Give what labels are called: numbers from 0 on where all of them are, else all there are, in order."""
+    found = sorted(set(labels) - {NO_LABEL})
+    if found and all(re.fullmatch("0|[1-9][0-9]{0,4}", label) for label in found):
+        return [str(i) for i in range(max(map(int, found)) + 1)]
+    return found
