@@ -7,9 +7,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 NO_LABEL = "@"  # how a node without one is written
-ESCAPES = {"(": "-LRB-", ")": "-RRB-"}  # how words that are brackets are written (Penn Treebank)
-_WORDS = {written: word for word, written in ESCAPES.items()}
 _TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is a part of a word
+
+
+def escaped(word: str) -> str:
+    """Write the brackets in a word as the Penn Treebank does."""
+    return word.replace("(", "-LRB-").replace(")", "-RRB-")
+
+
+def _unescaped(word: str) -> str:
+    return word.replace("-LRB-", "(").replace("-RRB-", ")")
 
 
 class _Bracket(NamedTuple):
@@ -62,7 +69,7 @@ def read_brackets(text: str, name: str, names: Sequence[str] | None) -> Arrays:
             for child in node.children:
                 parents[child] = len(words)
             parents.append(-1)
-            words.append(None if node.children else _WORDS.get(node.tokens[1], node.tokens[1]))
+            words.append(None if node.children else _unescaped(node.tokens[1]))
             labels.append(node.tokens[0] if node.tokens else NO_LABEL)
             places.append(node.place)
             if stack:

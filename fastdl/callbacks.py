@@ -60,15 +60,16 @@ class EarlyStopping(Callback):
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Forget an earlier training."""
-        self.best_epoch, self._lowest = 0, math.inf
+        self.best_epoch, self.best, self._lowest = 0, math.inf, math.inf
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool:
         """Compare."""
         if self.monitor not in logs:
             raise ValueError(f"monitor must be one of {', '.join(logs)}; received {self.monitor!r}")
         value = logs[self.monitor] if self.monitor.endswith("loss") else -logs[self.monitor]
-        if self.best_epoch == 0 or value < self._lowest:
-            self.best_epoch, self.best, self._lowest = epoch, logs[self.monitor], value
+        if self.best_epoch == 0 or value < self._lowest:  # NaN is no better than anything
+            self.best_epoch, self.best = epoch, logs[self.monitor]
+            self._lowest = math.inf if math.isnan(value) else value
             self._parameters = net.parameters.copy()
         return epoch - self.best_epoch >= self.patience
 

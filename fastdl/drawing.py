@@ -53,7 +53,7 @@ def _children(tree: Trees) -> list[list[int]]:
 def _shade(tree: Trees, node: int) -> int | None:
     """Give a label's place on the scale from negative to positive."""
     label, classes = int(tree.labels[node]), len(tree.names)
-    if label < 0 or classes not in _SIGNS:
+    if label < 0 or classes not in _SIGNS or tree.names != [str(i) for i in range(classes)]:
         return None
     return round(label / (classes - 1) * (len(_SHADES) - 1))
 

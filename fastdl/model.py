@@ -74,7 +74,10 @@ class Sequential(Layer):
         self._progress: Progress | None = None
         self._states: Array | None = None
         self.notes: dict[str, Any] = {}
-        self.build(as_shape(input_shape), dtype=as_dtype(dtype))
+        shape = as_shape(input_shape)
+        if self._arity is not None and shape[0] is not None:
+            raise ValueError(f"input_shape must be (None, F) or (None,) with a Recursive layer; received {shape}")
+        self.build(shape, dtype=as_dtype(dtype))
         for layer in self.layers:
             layer._network = self
         self._network = self
@@ -133,7 +136,7 @@ class Sequential(Layer):
     def _check_values(self, x: Array, name: str) -> None:
         self.layers[0]._check_values(x, name)
 
-    def _planted(self, x: Any, trees: Any, prefix: str = "") -> tuple[Array, Forest | None]:
+    def _planted(self, x: Any, trees: Any, lengths: Any, prefix: str = "") -> tuple[Array, Forest | None]:
         """Give checked samples and, where they are trees, these; x then has a row for each node."""
         if self._arity is None:
             if trees is not None:
@@ -143,6 +146,8 @@ class Sequential(Layer):
             return samples, None
         if trees is None:
             raise ValueError(f"{prefix}trees must be given, as the network has a Recursive layer; received None")
+        if lengths is not None:
+            raise ValueError(f"{prefix}lengths must be None with trees; received others")
         samples = as_samples(x, f"{prefix}x", self.input_shape[1:], self.dtype)
         forest = as_forest(trees, f"{prefix}trees", self._arity, len(samples))
         self._check_values(samples[trees.leaves], f"{prefix}x at the leaves")
@@ -202,7 +207,7 @@ class Sequential(Layer):
             Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
         """
         if self._arity is not None or trees is not None:
-            samples, forest = self._planted(x, trees)
+            samples, forest = self._planted(x, trees, lengths)
             return self._forward_samples(samples, training, forest=forest)
         samples, last = as_images(x, "x", self.input_shape, self.dtype)
         counts = self._lengths(lengths, "lengths", samples)
@@ -357,7 +362,7 @@ class Sequential(Layer):
         ndarray, shape (N, *output_shape), or (M, F) where it is of all nodes
             Stateful layers go on from the last call, of as many samples.
         """
-        x, forest = self._planted(x, trees)
+        x, forest = self._planted(x, trees, lengths)
         if forest is not None:
             return self._of_nodes(self._run_trees(x, forest), forest)
         counts = self._lengths(lengths, "lengths", x)
@@ -433,9 +438,7 @@ class Sequential(Layer):
 
     def _checked(self, x: Any, y: Any, lengths: Any, trees: Any, loss: str, prefix: str = "") -> Data:
         """Check samples, what a loss compares them with, and their lengths or trees."""
-        samples, forest = self._planted(x, trees, prefix)
-        if forest is not None and lengths is not None:
-            raise ValueError(f"{prefix}lengths must be None with trees; received others")
+        samples, forest = self._planted(x, trees, lengths, prefix)
         counts = self._lengths(lengths, f"{prefix}lengths", samples)
         if len(self.output_shape) == 3:
             raise ValueError(
@@ -451,13 +454,16 @@ class Sequential(Layer):
 
     def _node_targets(self, y: Any, name: str, loss: str, forest: Forest) -> tuple[Array, Forest]:
         """Give targets for all nodes, and the trees with a note of which of them count."""
-        nodes, features = len(forest.trees.words), self.output_shape[-1]
-        if len(self.output_shape) == 1:  # of the roots
+        nodes, features, roots = len(forest.trees.words), self.output_shape[-1], len(self.output_shape) == 1
+        labels = as_real(y, name)
+        wanted = f"each of the {len(forest.trees)} trees" if roots else f"each of their {nodes} nodes"
+        if labels.shape[:1] != ((len(forest.trees) if roots else nodes),):
+            raise ValueError(f"{name} must have a row for {wanted}; received shape {labels.shape}")
+        if roots:
             given = losses.as_targets(y, name, loss, (len(forest.trees), features), self.dtype)
             targets, counts = np.zeros((nodes, *given.shape[1:]), given.dtype), np.zeros(nodes, np.uint8)
             targets[forest.trees.roots], counts[forest.trees.roots] = given, 1
             return targets, forest._replace(counts=counts)
-        labels = as_real(y, name)
         if loss == "squared_error" or labels.shape != (nodes,) or labels.dtype.kind != "i":
             return losses.as_targets(y, name, loss, (nodes, features), self.dtype), forest
         there = labels != -1

@@ -31,6 +31,9 @@ def words_of(sentence: str) -> list[str]:
     return _WORDS.findall(sentence)
 
 
+_WIDEST = 1024  # beam
+
+
 class Sentences(NamedTuple):
     """Sentences of word ids, one after another, each with merges of them: a tree, or parts of one.
 
@@ -109,11 +112,12 @@ class _Network(NamedTuple):
     @classmethod
     def of(cls, net: Sequential, vocabulary: Vocabulary) -> _Network:
         kinds = [type(layer) for layer in net.layers]
-        if kinds != [Embedding, Recursive, Dense] or net.output_shape != (None, 1) or net._arity != 2:
+        fits = kinds == [Embedding, Recursive, Dense] and net.output_shape == (None, 1) and net._arity == 2
+        if not fits or net.layers[-1].activation != "identity":  # type: ignore[attr-defined]
             raise ValueError(
                 "net must be a parser, as models.tree_parser makes it: an Embedding, a Recursive layer of two children "
-                "that returns nodes, and a Dense layer of one unit; "
-                f"received {', '.join(k.__name__ for k in kinds)}"
+                "that returns nodes, and a Dense layer of one unit without an activation; "
+                f"received {', '.join(map(repr, net.layers))}"
             )
         network = cls(net, *net.layers)  # type: ignore[arg-type]
         if len(vocabulary) > network.embedding.vocabulary:
@@ -153,14 +157,30 @@ def parse(net: Sequential, vocabulary: Vocabulary, sentences: Iterable[Sequence[
     Trees
         Binary, without labels.
     """
-    network, beam = _Network.of(net, vocabulary), as_int(beam, "beam")
-    words = [list(sentence) for sentence in sentences]
-    if not words or not all(words):
-        raise ValueError("sentences must hold a word at least in each; received none")
+    network, beam = _Network.of(net, vocabulary), as_beam(beam)
+    words = _as_sentences(sentences)
     start = np.concatenate([[0], np.cumsum([len(sentence) for sentence in words])])
     ids = np.array([vocabulary.encode_one(word) for sentence in words for word in sentence])
     found = Sentences(ids, start, np.zeros((len(ids), 2), np.int32), np.diff(start) - 1)
     return _trees(found._replace(merges=network.search(found, beam)[0]), words)
+
+
+def _as_sentences(sentences: Any) -> list[list[str]]:
+    """Check that sentences hold words."""
+    sentences = list(sentences)
+    for sentence in sentences:
+        if isinstance(sentence, str) or not all(isinstance(word, str) for word in sentence):
+            raise TypeError(f"sentences must hold lists of words, as words_of gives them; received {sentence!r}")
+    if not sentences or not all(map(len, sentences)):
+        raise ValueError("sentences must hold a word at least in each; received none")
+    return [list(sentence) for sentence in sentences]
+
+
+def as_beam(beam: Any, name: str = "beam") -> int:
+    """Give a beam that memory has room for."""
+    if as_int(beam, name) > _WIDEST:
+        raise ValueError(f"{name} must be at most {_WIDEST}; received {beam}")
+    return int(beam)
 
 
 def _trees(sentences: Sentences, words: Sequence[Sequence[str]]) -> Trees:
@@ -186,7 +206,7 @@ def balanced(sentences: Iterable[Sequence[str]]) -> Trees:
 
 
 def _baseline(sentences: Iterable[Sequence[str]], merges: Any) -> Trees:
-    words = [list(sentence) for sentence in sentences]
+    words = _as_sentences(sentences)
     start = np.concatenate([[0], np.cumsum([len(sentence) for sentence in words])])
     rows = [pair for sentence in words for pair in (*merges(len(sentence)), (0, 0))]
     return _trees(Sentences(np.zeros(start[-1], int), start, np.array(rows, np.int32), np.diff(start) - 1), words)
@@ -285,8 +305,12 @@ def fit_parser(
     """
     network = _Network.of(net, vocabulary)
     epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
-    penalty, beam = as_number(penalty, "penalty"), as_int(beam, "beam")
+    penalty, beam = as_number(penalty, "penalty"), as_beam(beam)
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}")
     for name, given in (("trees", trees), ("validation_trees", validation_trees)):
+        if not isinstance(given, Trees) and (given is not None or name == "trees"):
+            raise TypeError(f"{name} must be Trees; received {type(given).__name__}")
         if given is not None and (given.child_counts()[given.height > 0] != 2).any():
             raise ValueError(f"{name} must have 2 children at every node that is no leaf: Trees.binarize makes them so")
     data = _sentences(trees, vocabulary)
@@ -295,7 +319,7 @@ def fit_parser(
         raise ValueError("trees must hold a sentence of three words; all are shorter")
     data = data.part(which)
     gold = _gold_spans(data)
-    net._progress = progress = Progress(net)
+    progress = Progress(net)
     watchers = list(callbacks)
     half, core = net.parameters.size, _core.load(net.dtype)
 

@@ -157,6 +157,8 @@ def sentiment(
         The highest rate.
     seed : int, optional
     """
+    if composition not in SENTIMENT:
+        raise ValueError(f"composition must be one of {', '.join(SENTIMENT)}; received {composition!r}")
     usual = SENTIMENT[composition]
     epochs = usual.epochs if epochs is None else epochs
     steps = epochs * -(-trees // batch_size)

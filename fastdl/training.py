@@ -122,6 +122,8 @@ class Trainer:
             lengths, trees = (third, None) if trees is None else (None, third)
             held_out = net._checked(x, y, lengths, trees, self.loss, "validation ")
         for part in (data, held_out) if held_out else (data,):
+            if part.forest is not None and not part.forest.counts.any():
+                raise ValueError("validation_split must leave labels on both sides; received -1 for all nodes of one")
             self._check_order(len(part), min(batch_size, len(part)), shuffle)
         watchers = [*callbacks, *([PrintEpochs()] if verbose else [])]
 
@@ -185,6 +187,7 @@ class Trainer:
             done = end
             if watchers or done == steps:
                 loss, hits, count = records[:done].sum(axis=0)
+                count = max(count, 1)  # of trees there may be none yet whose labels count
                 figures = net._figures(float(loss / count), float(hits / count))
             for watcher in watchers:
                 watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **figures})

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import _core
-from ._validation import Array
-from .brackets import ESCAPES, NO_LABEL, read_brackets
+from ._validation import Array, as_real
+from .brackets import NO_LABEL, escaped, read_brackets
 
 if TYPE_CHECKING:
     from .datasets import Vocabulary
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["Trees"]
 
 _CLOSE = object()
+_SPACE = re.compile(r"\s", re.ASCII)
+
+
+def _whole(values: Any, name: str, dtype: Any) -> Array:
+    """Give a copy of some integers that nobody can change: the core relies on them."""
+    array = as_real(values, name)
+    if (array.dtype.kind not in "iu" and array.size) or array.ndim != 1:
+        raise ValueError(f"{name} must be integers (M,); received shape {array.shape} of dtype {array.dtype}")
+    copy = np.array(array, dtype)
+    copy.setflags(write=False)
+    return copy
 
 
 class Trees:
@@ -55,25 +67,38 @@ class Trees:
         labels: Any = None,
         names: Sequence[str] = (),
     ) -> None:
-        self.start = np.require(start, np.int64, ["C", "A"])
-        self.parents = np.require(parents, np.int32, ["C", "A"])
         self.words, self.names = list(words), list(names)
         nodes = len(self.words)
-        self.labels = np.full(nodes, -1) if labels is None else np.require(labels, np.int64, ["C", "A"])
+        self.start, self.parents = _whole(start, "start", np.int64), _whole(parents, "parents", np.int32)
+        self.labels = _whole(np.full(nodes, -1) if labels is None else labels, "labels", np.int64)
         sizes = np.diff(self.start)
-        if self.start.ndim != 1 or not len(sizes) or self.start[0] != 0 or self.start[-1] != nodes or sizes.min() < 1:
+        if not len(sizes) or self.start[0] != 0 or self.start[-1] != nodes or sizes.min() < 1:
             raise ValueError(f"start must rise from 0 to {nodes}, a node at least for each tree; received {self.start}")
-        if self.parents.shape != (nodes,):
+        if len(self.parents) != nodes:
             raise ValueError(f"parents must have shape ({nodes},); received {self.parents.shape}")
-        if self.labels.shape != (nodes,) or self.labels.min() < -1:
+        if len(self.labels) != nodes or self.labels.min() < -1:
             raise ValueError(f"labels must be {nodes} integers from -1 on; received shape {self.labels.shape}")
+        if self.names and self.labels.max() >= len(self.names):
+            raise ValueError(f"labels must be below {len(self.names)}, as names has them; received {self.labels.max()}")
         self.height = _core.load("float32").tree_heights(self.start, self.parents)
         if self.height is None:
             raise ValueError(
                 "parents must make trees in post-order, with -1 for the last node of each; received others"
             )
-        if any((word is None) is bool(leaf) for word, leaf in zip(self.words, self.height == 0, strict=True)):
-            raise ValueError("words must hold a word for each leaf, and None for every other node; received others")
+        self.height.setflags(write=False)
+        self._check_words()
+
+    def _check_words(self) -> None:
+        leaves = (self.height == 0).tolist()
+        for word, leaf in zip(self.words, leaves, strict=True):
+            if (word is None) is leaf:
+                raise ValueError("words must hold a word for each leaf, and None for every other node; received others")
+            if leaf and not (isinstance(word, str) and word and not _SPACE.search(word)):
+                raise ValueError(f"words must be strings, not empty and without white space; received {word!r}")
+
+    def __array__(self, *arguments: Any, **options: Any) -> Any:
+        """Refuse: NumPy would take them apart, tree by tree."""
+        raise TypeError("an array of numbers is wanted here; received Trees")
 
     @classmethod
     def parse(cls, text: str, *, name: str = "text", names: Sequence[str] | None = None) -> Trees:
@@ -130,6 +155,8 @@ class Trees:
         part.parents = np.where(parents >= 0, parents - shift, -1).astype(np.int32)
         part.words = [self.words[i] for i in nodes.tolist()]
         part.labels, part.height, part.names = self.labels[nodes], self.height[nodes], self.names
+        for array in (part.start, part.parents, part.labels, part.height):
+            array.setflags(write=False)
         return part
 
     def __iter__(self) -> Iterator[Trees]:
@@ -253,7 +280,7 @@ class Trees:
                 parts.append(f"({self.label(open_nodes.pop())}")
             word = self.words[node]
             if word is not None:
-                parts.append(f"({self.label(node)} {ESCAPES.get(word, word)})")
+                parts.append(f"({self.label(node)} {escaped(word)})")
             else:
                 parts.append(")")
                 open_nodes.append(node)

@@ -7,8 +7,10 @@ cdef inline Py_ssize_t tree_size(const Forest* f, Py_ssize_t tree) noexcept nogi
 cdef Py_ssize_t nodes_of(const Forest* f, const int64_t* order, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # How many nodes the trees first to last of the order have.
     cdef Py_ssize_t i, total = 0
+    if order == NULL:
+        return <Py_ssize_t>(f.start[last] - f.start[first])
     for i in range(first, last):
-        total += tree_size(f, order[i] if order != NULL else i)
+        total += tree_size(f, order[i])
     return total
 
 

@@ -1,6 +1,6 @@
 # A network lowered to C: a chain of operations, op k reading tensor k and writing tensor k + 1.
 #
-# A tensor's row is one sample, channels last, padded so that whole vectors may be read and written past its end.
+# A tensor's row is one sample, or a node of one that is a tree, channels last, padded so that whole vectors may be read and written past its end.
 # `wide` tensors have a row for each sample of the batch, because a dense layer's weight gradient is one product over
 # the whole batch. The others exist once a worker, for the group of samples it is taking through the network, and stay in
 # its cache.
@@ -197,7 +197,7 @@ cdef void dense_forward_group(const Network* net, int k, int worker, Py_ssize_t 
 
 
 cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
-    # Samples sample .. sample + n of the batch, n <= net.group, whose input tensor is filled. `draw` seeds their randomness.
+    # Samples sample .. sample + n of the batch, n <= net.rows, whose input tensor is filled. `draw` seeds their randomness.
     # Dense, recurrent and recursive layers take the group at once; from one of them to the next, each sample goes alone and stays in
     # the cache.
     cdef int first = net.first, last, k

@@ -19,6 +19,7 @@ cdef struct Parser:
     const real* parameters
     const real* score               # u and, after it, its bias
     Py_ssize_t beam, words          # words of the longest sentence
+    Py_ssize_t candidates           # merges that are kept in order, of all states of a step
     real penalty
     # the sentences
     const real* leaves              # (words of all, units)
@@ -129,7 +130,7 @@ cdef void start_search(const Parser* g, Search* s, int worker, Py_ssize_t senten
 cdef Py_ssize_t best_candidates(const Parser* g, Search* s, int step, Py_ssize_t states, Py_ssize_t pairs) noexcept nogil:
     # The highest `beam` merges of all states, in order, the first coming first among equals. More are kept than there
     # are places for, as two may lead to one state.
-    cdef Py_ssize_t state, i, j, kept = 0, most = g.beam * g.beam
+    cdef Py_ssize_t state, i, j, kept = 0, most = g.candidates
     cdef const double* totals = s.totals + (step % 2) * g.beam
     cdef double total
     for state in range(states):
@@ -312,6 +313,7 @@ def parse(str composition, str activation, Py_ssize_t units, parameters, Py_ssiz
     describe_composition(&g.p, _COMPOSITIONS[composition], _ACTIVATIONS[activation], 2, units, offset)
     g.parameters, g.score = &p[0], &u[0]
     g.beam, g.words, g.penalty = beam, longest, <real>penalty
+    g.candidates = min(beam * beam, beam * longest)
     g.leaves, g.start, g.sentences = &leaves[0, 0], &start[0], start.shape[0] - 1
     if gold is not None:
         spans = gold
@@ -335,11 +337,11 @@ def parse(str composition, str activation, Py_ssize_t units, parameters, Py_ssiz
         s.child, s.span = _counts(memory, 2 * nodes), _counts(memory, 2 * nodes)
         s.q.child = s.child
         s.table = _counts(memory, slots_for(beam, longest))
-        s.right = <unsigned char*>_counts(memory, nodes)
-        s.gold = <unsigned char*>_counts(memory, longest * (longest + 1))
-        s.score, s.totals, s.best = _doubles(memory, nodes), _doubles(memory, 2 * beam), _doubles(memory, beam * beam)
+        s.right = <unsigned char*>_counts(memory, nodes // 4 + 1)
+        s.gold = <unsigned char*>_counts(memory, longest * (longest + 1) // 4 + 1 if gold is not None else 1)
+        s.score, s.totals, s.best = _doubles(memory, nodes), _doubles(memory, 2 * beam), _doubles(memory, g.candidates)
         s.sequence, s.worst, s.so_far = _counts(memory, longest), _counts(memory, longest), _doubles(memory, longest + 1)
-        s.states, s.origin = _counts(memory, 4 * beam * longest), _counts(memory, 2 * beam * beam)
+        s.states, s.origin = _counts(memory, 4 * beam * longest), _counts(memory, 2 * g.candidates)
     meeting_open(&g.gathering, threads)
     with nogil:
         parallel_run(parse_worker, &g, &g.gathering.workers)

@@ -96,8 +96,8 @@ cdef class Plan:
     cdef double least_step                  # multiply-adds of a step of a recurrent layer, a sample; 0 where steps are too few for a team
     cdef int mode, workers
     cdef Py_ssize_t capacity
-    cdef Py_ssize_t laid_rows, laid_groups, laid_largest    # what `layout` has room for
-    cdef object layout
+    cdef Py_ssize_t laid_rows, laid_groups, laid_largest, laid_workers      # what `layout` has room for
+    cdef object layout, held                # and the trees of the last forward
     cdef object memory, batch_lengths, _lock
     cdef readonly object parameters, gradients
     cdef readonly tuple input_shape, output_shape
@@ -337,21 +337,30 @@ cdef class Plan:
         if group != self.net.group:
             self.net.group, self.net.rows, self.memory = group, group, None
 
-    cdef Py_ssize_t _plant(self, Trees trees, Py_ssize_t batch) except -1:
+    cdef Py_ssize_t _plant(self, Trees trees, Py_ssize_t batch, int threads) except -1:
         # Groups of trees with about so many nodes as keep a product busy and stay in a cache, and room for where nodes will
         # stand. Gives the most nodes that a batch can have.
         cdef Forest* f = &self.net.forest
-        cdef Py_ssize_t group = max(1, GROUP_NODES * len(trees) // trees.nodes), rows = trees.largest(batch)
-        if group != self.net.group or trees.largest(group) > self.net.rows:
-            self.net.group, self.net.rows, self.memory = group, trees.largest(group), None
+        cdef Py_ssize_t rows = trees.largest(batch), largest = trees.largest(1), groups
+        cdef int workers = max(1, min(threads, MAX_WORKERS))
+        self.net.group = max(1, GROUP_NODES * len(trees) // trees.nodes)
+        if trees.largest(self.net.group) > self.net.rows:
+            self.net.rows, self.memory = trees.largest(self.net.group), None
         groups = groups_of(&self.net, batch)
-        if rows > self.laid_rows or groups > self.laid_groups or trees.largest(1) > self.laid_largest:
-            self.laid_rows, self.laid_groups, self.laid_largest = rows, groups, trees.largest(1)
-            f.scratch_stride = 2 * self.laid_largest + 16
-            self.layout = [np.empty(n, np.intc) for n in (rows * trees.arity, rows, groups, groups, groups, MAX_WORKERS * f.scratch_stride)]
-            f.child, f.node, f.first = _ints(self.layout[0]), _ints(self.layout[1]), _ints(self.layout[2])
-            f.rows, f.leaves, f.scratch = _ints(self.layout[3]), _ints(self.layout[4]), _ints(self.layout[5])
-        return rows
+        if rows > self.laid_rows or groups > self.laid_groups or largest > self.laid_largest or workers > self.laid_workers:
+            rows, groups = max(rows, self.laid_rows), max(groups, self.laid_groups)
+            largest, workers = max(largest, self.laid_largest), max(workers, self.laid_workers)
+            self._lay_out(f, rows, groups, largest, workers, trees.arity)
+        return trees.largest(batch)
+
+    cdef _lay_out(self, Forest* f, Py_ssize_t rows, Py_ssize_t groups, Py_ssize_t largest, int workers, Py_ssize_t arity):
+        stride = 2 * largest + 16
+        blocks = [np.empty(n, np.intc) for n in (rows * arity, rows, groups, groups, groups, workers * stride)]
+        f.child, f.node, f.first = _ints(blocks[0]), _ints(blocks[1]), _ints(blocks[2])
+        f.rows, f.leaves, f.scratch = _ints(blocks[3]), _ints(blocks[4]), _ints(blocks[5])
+        f.scratch_stride = stride
+        self.layout = blocks
+        self.laid_rows, self.laid_groups, self.laid_largest, self.laid_workers = rows, groups, largest, workers
 
     cdef _choose_planar(self, int mode):
         # A convolution of a one-channel image, whose own gradient nobody wants, and the pool after it.
@@ -385,7 +394,7 @@ cdef class Plan:
         if trees is None:
             self._choose_group(batch)
         else:
-            rows = self._plant(trees, batch)
+            rows = self._plant(trees, batch, threads)
             work *= <double>trees.nodes / len(trees)
         if work < SMALL_WORK:
             threads = 1
@@ -453,6 +462,7 @@ cdef class Plan:
             self._hold(&job, training, seed, channels_last)
             self._take_sequences(&job, lengths, states)
             job.net.all_states = all_states
+            self.held = trees
             self._forward(&job, x, samples, y)
         return out
 
@@ -486,6 +496,8 @@ cdef class Plan:
         with self._lock:
             if self.mode != HOLDING or self.memory is None or (samples if trees is None else trees.nodes) > self.capacity:
                 raise RuntimeError("backward must follow a forward of as many samples")
+            if trees is not self.held:
+                raise RuntimeError("backward must follow a forward of the same trees")
             self._start(&job, HOLDING, samples, threads, self.work * samples, trees)
             self._hold(&job, training, seed, channels_last)
             self._take_sequences(&job, lengths, state_gradients)

@@ -94,7 +94,8 @@ cdef void pair_products_backward(const real* dz, const real* x, Py_ssize_t n, re
         for j from i <= j < n by VEC_LANES:
             d = vec_load(dz + j - i)
             vec_store(dx + j, vec_load(dx + j) + d * v)
-            sums = sums + (d if n - j >= VEC_LANES else vec_keep_first(d, <int>(n - j))) * vec_load(x + j)
+            d = d * vec_load(x + j)
+            sums = sums + (d if n - j >= VEC_LANES else vec_keep_first(d, <int>(n - j)))     # what lies past n may be no number
         dx[i] += vec_sum(sums) / n
         dz += n - i
 

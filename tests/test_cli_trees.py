@@ -153,6 +153,10 @@ def test_mistakes(treebank, sentiment, parser, tmp_path, capsys):
         (["parse", model, "a film"], "must be what train parser --save wrote"),
         (["parse", str(tmp_path / "mlp.npz"), "a film"], "must be what train parser --save wrote"),
         (["parse", str(parser), "a film", "--beam", "0"], "--beam must be at least 1; received 0"),
+        (
+            ["parse", str(parser), "a film", "--beam", "99999999999"],
+            "--beam must be at most 1024; received 99999999999",
+        ),
         (["parse", "nowhere", "a film"], "No such file or directory"),
     ):
         assert main(arguments) == 2

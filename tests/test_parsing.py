@@ -219,8 +219,32 @@ def test_bad_input():
     for sentences in ([], [["a"], []]):
         with pytest.raises(ValueError, match="sentences must hold a word at least in each"):
             parse(net, vocabulary, sentences)
-    with pytest.raises(ValueError, match="beam must be at least 1; received 0"):
-        parse(net, vocabulary, [["a"]], beam=0)
+    for function in (right_branching, balanced):
+        with pytest.raises(ValueError, match="sentences must hold a word at least in each"):
+            function([["a"], []])
+    for sentences in ("a b", ["a b"], [["a", 3]]):
+        with pytest.raises(TypeError, match="sentences must hold lists of words, as words_of gives them; received"):
+            parse(net, vocabulary, sentences)
+    for beam, message in (
+        (0, "beam must be at least 1; received 0"),
+        (10**20, "beam must be at most 1024; received 1000"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            parse(net, vocabulary, [["a"]], beam=beam)
+    with pytest.raises(TypeError, match=r"optimizer must be one of fastdl\.optimizers; received 'adam'"):
+        fit_parser(net, vocabulary, trees, optimizer="adam")
+    with pytest.raises(TypeError, match="trees must be Trees; received list"):
+        fit_parser(net, vocabulary, [trees], optimizer=adam)
+    activated = fastdl.Sequential(
+        [
+            fastdl.layers.Embedding(3, 4),
+            fastdl.layers.Recursive(4, return_nodes=True),
+            fastdl.layers.Dense(1, "sigmoid"),
+        ],
+        input_shape=(None,),
+    )
+    with pytest.raises(ValueError, match=r"net must be a parser.*Dense\(units=1, activation='sigmoid'"):
+        parse(activated, vocabulary, [["a"]])
     with pytest.raises(ValueError, match=r"net must be a parser, as models\.tree_parser makes it"):
         parse(models.mlp((4, 2)), vocabulary, [["a"]])
     with pytest.raises(ValueError, match="vocabulary must hold at most 3 words, which net knows; received 4"):

@@ -128,6 +128,63 @@ def test_batching_makes_no_difference(composition, dtype, rng):
 
 
 @pytest.mark.parametrize("composition", COMPOSITIONS)
+def test_a_networks_predictions_of_one_tree(composition, rng):
+    trees = forest(rng, [0, 4, 1, 30, 2, 2, 17, 0, 9] * 5)
+    ids = rng.integers(0, 9, len(trees.words))
+    net = Sequential(
+        [
+            layers.Embedding(9, 11), layers.Dense(7, "relu"),
+            Recursive(7, composition=composition, return_nodes=True), layers.Dense(6, "tanh"), layers.Dense(3),
+        ],
+        input_shape=(None,), seed=0,
+    )  # fmt: skip
+    together = net.predict(ids, trees=trees)
+    for i, tree in enumerate(trees):
+        assert (net.predict(ids[trees.part(i, i + 1)], trees=tree) == together[trees.part(i, i + 1)]).all()
+
+
+def test_backward_after_other_trees(rng):
+    small, large = forest(rng, [2]), forest(rng, [40, 3])
+    vocabulary = fastdl.datasets.Vocabulary(["?", "a"])
+    net = models.tree_parser(2, units=8, seed=0)
+    ids = small.encode(vocabulary)
+    for trees in (large, forest(rng, [2])):
+        y = net.forward(ids, trees=small)
+        fastdl.parsing.fit_parser(net, vocabulary, trees, optimizer=optimizers.SGD(0.0))
+        with pytest.raises(RuntimeError, match="backward must follow a forward of"):
+            net.backward(y)
+        net.forward(ids, trees=small)
+        assert np.isfinite(net.backward(y)).all()
+
+
+def test_numbers_past_a_rows_end(rng):
+    # What lies behind a row of pairs in memory grows from call to call, and must never count.
+    layer = Recursive(1, 2, "identity", composition="tensor").build((None, 1), seed=0)
+    layer.params["tensor"][...] = 0
+    tree = forest(rng, [3])
+    x = np.full((len(tree.words), 1), 1e10)
+    for _ in range(9):
+        layer.forward(x, trees=tree)
+        assert np.isfinite(layer.backward([[1.0]])).all()
+
+
+def test_labels_that_come_late(rng):
+    trees = forest(rng, [1] * 60)
+    labels = np.full(len(trees.words), -1)
+    labels[-1] = 1
+    net = models.tree_classifier(5, 3, units=4, seed=0)
+    losses = []
+
+    class Watch(fastdl.callbacks.Callback):
+        def on_batch_block(self, net, done, total, logs):
+            losses.append(logs["loss"])
+
+    net.fit(np.zeros(180), labels, trees=trees, batch_size=5, shuffle=False, verbose=0, callbacks=[Watch()])
+    assert np.isfinite(losses).all()
+    assert losses[-1] > 0
+
+
+@pytest.mark.parametrize("composition", COMPOSITIONS)
 def test_any_number_of_threads_to_the_bit(composition, rng):
     trees = forest(rng, [12, 0, 40, 7, 3] * 100)
     labels = rng.integers(-1, 3, len(trees.words))
@@ -256,8 +313,18 @@ def test_roots_alone(rng):
     labels = np.full(len(trees.words), -1)
     labels[trees.roots] = [0, 1, 1]
     weights = np.array([1.0, 2.0, 0.5])
+    # Weights of trees and of labels, in a step made by hand.
+    logits = nodes.forward(ids, trees=trees)
+    dy = np.zeros_like(logits)
+    dy[trees.roots] = fastdl.losses.cross_entropy_backward(logits[trees.roots], [0, 1, 1]) * [[1], [6], [1.5]]
+    nodes.backward(dy)
+    wanted = nodes.parameters - 0.1 * nodes.gradients
+    arguments = {"sample_weight": weights, "class_weight": {1: 3.0}, "optimizer": optimizers.SGD(0.1), "verbose": 0}
     for net, y in ((roots, [0, 1, 1]), (nodes, labels)):
-        net.fit(ids, y, trees=trees, epochs=3, batch_size=2, sample_weight=weights, verbose=0)
+        net.fit(ids, y, trees=trees, shuffle=False, **arguments)
+        close(net.parameters, wanted)
+    for net, y in ((roots, [0, 1, 1]), (nodes, labels)):
+        net.fit(ids, y, trees=trees, epochs=3, batch_size=2, **arguments)
     assert (roots.parameters == nodes.parameters).all()
     target = rng.standard_normal((3, 2))
     figures = roots.evaluate(ids, target, trees=trees, loss="squared_error")
@@ -300,7 +367,13 @@ BAD = {
     "labels": (lambda net, x, y, t: net.fit(x, y + 2, trees=t), ValueError, "y must hold labels from 0 to 2"),
     "below": (lambda net, x, y, t: net.fit(x, y * 0 - 2, trees=t), ValueError, "y must hold labels from 0 to 2"),
     "no label": (lambda net, x, y, t: net.fit(x, y * 0 - 1, trees=t), ValueError, "y must hold a label for a node"),
-    "of roots": (lambda net, x, y, t: net.fit(x, y[:2], trees=t), ValueError, "y must have as many samples as x, 14"),
+    "rows of y": (lambda net, x, y, t: net.fit(x, y[:2], trees=t), ValueError, "y must have a row for each of"),
+    "prediction": (lambda net, x, y, t: net.predict(x, trees=t, lengths=3), ValueError, "lengths must be None"),
+    "trees for x": (lambda net, x, y, t: net.predict(t, trees=t), TypeError, "an array of numbers is wanted here"),
+    "split": (
+        lambda net, x, y, t: net.fit(x, np.where(np.arange(14) < 7, y, -1), trees=t, validation_split=0.5), ValueError,
+        "validation_split must leave labels on both sides",
+    ),
     "lengths": (lambda net, x, y, t: net.fit(x, y, trees=t, lengths=[1]), ValueError, "lengths must be None"),
     "validation": (
         lambda net, x, y, t: net.fit(x, y, trees=t, validation_data=(x, y)), ValueError,
@@ -340,6 +413,7 @@ def test_bad_input(call, error, message, rng):
             lambda: Sequential([Recursive(4, 2, return_nodes=True), Recursive(4, 3)], input_shape=(None, 4)),
             "layers must agree on the children of a node; received 2, 3",
         ),
+        (lambda: Sequential([Recursive(4)], input_shape=(7, 4)), r"input_shape must be \(None, F\) or \(None,\)"),
         (
             lambda: Sequential([Recursive(4, return_nodes=True), layers.GRU(4)], input_shape=(None, 4)),
             r"layers\[1\]: GRU cannot be in a network with a Recursive layer",

@@ -134,6 +134,13 @@ def test_early_stopping(rng):
     stopping = callbacks.EarlyStopping("accuracy", patience=1)
     history = net.fit(x, y, epochs=5, verbose=0, callbacks=[stopping]).history
     assert stopping.best == max(history["accuracy"])
+    # NaN is no better than anything.
+    for values, best in (([np.nan, 0.5, 0.4, 0.3], 4), ([0.5, np.nan, 0.4], 3), ([np.nan, np.nan], 1)):
+        stopping = callbacks.EarlyStopping(patience=9)
+        stopping.on_fit_begin(net, 9, 1)
+        for epoch, value in enumerate(values, 1):
+            stopping.on_epoch_end(net, epoch, {"val_loss": value})
+        assert stopping.best_epoch == best
     with pytest.raises(ValueError, match="monitor must be one of epoch, loss, accuracy, seconds; received 'val_loss'"):
         net.fit(x, y, verbose=0, callbacks=[callbacks.EarlyStopping()])
     with pytest.raises(ValueError, match="patience must be at least 1; received 0"):

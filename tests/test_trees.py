@@ -11,7 +11,7 @@ from fastdl.datasets import Trees, Vocabulary, expression_trees, expression_word
 from fastdl.drawing import draw_tree, save_picture
 
 FILM = "(3 (2 A) (4 (4 (4 great) (2 ,)) (3 (2 odd) (2 film))))"
-words = st.text("abc'-é1", min_size=1, max_size=4)
+words = st.text("abc'-é1()", min_size=1, max_size=4)
 nested = st.recursive(words, lambda below: st.lists(below, min_size=1, max_size=4).map(tuple), max_leaves=20)
 
 
@@ -148,6 +148,19 @@ def test_deep_and_wide_trees():
         (([0, 1, 3], [2, 2, -1], ["a", "b", None]), "parents must make trees in post-order"),
         (([0, 5], [3, 4, 3, 4, -1], ["a", "b", "c", None, None]), "parents must make trees in post-order"),
         (([0, 3], [2, 2, -1], ["a", None, None]), "words must hold a word for each leaf"),
+        (
+            ([0, 3], [2, 2, -1], ["a", "b c", None]),
+            "words must be strings, not empty and without white space; received 'b c'",
+        ),
+        (([0, 3], [2, 2, -1], ["a", "", None]), "words must be strings, not empty"),
+        (([0, 3], [2, 2, -1], ["a", 2, None]), "words must be strings, not empty"),
+        (
+            ([0, 3], [2, 2, -1], ["a", "b", None], [0, 1, 2], ["x", "y"]),
+            "labels must be below 2, as names has them; received 2",
+        ),
+        (([0, 3], [2, 2, -1], ["a", "b", None], [0.5, 1, 2]), r"labels must be integers \(M,\); received shape \(3,\)"),
+        (([0, 3.5], [2, 2, -1], ["a", "b", None]), "start must be integers"),
+        ((3, [2, 2, -1], ["a", "b", None]), r"start must be integers \(M,\); received shape \(\)"),
     ],
 )
 def test_arrays_that_are_no_trees(arguments, message):
@@ -159,6 +172,19 @@ def test_arrays_that_are_no_trees(arguments, message):
 def test_tuples_that_are_no_trees(nest):
     with pytest.raises(TypeError, match="nested must hold words and tuples of them, none of them empty"):
         Trees.of(nest)
+
+
+def test_arrays_are_the_trees_own():
+    start, parents = np.array([0, 3]), np.array([2, 2, -1], np.int32)
+    trees = Trees(start, parents, ["a", "b", None])
+    start[1], parents[0] = 1 << 40, 7  # the core would follow them anywhere
+    assert trees.start.tolist() == [0, 3]
+    assert trees.parents.tolist() == [2, 2, -1]
+    for array in (trees.start, trees.parents, trees.labels, trees.height, trees[0].start, trees[0].parents):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    with pytest.raises(TypeError, match="an array of numbers is wanted here; received Trees"):
+        np.asarray(trees)
 
 
 def test_no_tree_is_left():
@@ -173,6 +199,7 @@ def test_vocabulary_of_trees():
     # Every tenth of the words that occur once is left unknown.
     assert vocabulary.tokens == ["<unknown>", "great", *(w for w in once if w not in ("w00", "w10"))]
     assert trees.encode(vocabulary).tolist() == [0, 1, 0, -1, 0, 0, -1, -1, -1]
+    assert Vocabulary.of_words(["<unknown>", "a", "a"]).tokens == ["<unknown>", "a"]
 
 
 def test_expressions():
@@ -192,6 +219,7 @@ def test_drawings(tmp_path):
     assert lines[:3] == [" +", "├─  0 A", "└─ ++"]
     assert "\033[" not in draw_tree(tree)
     assert "\033[1;38;5;33m++\033[0m" in draw_tree(tree, colour=True)
+    assert draw_tree(Trees.parse("(S (NP cats) (VP sleep))")).splitlines() == ["(S)", "├─ (NP) cats", "└─ (VP) sleep"]
     assert draw_tree(Trees.of(("a", ("b", "c")))).splitlines() == ["·", "├─ a", "└─ ·", "   ├─ b", "   └─ c"]
     pytest.importorskip("matplotlib")
     save_picture(tree, tmp_path / "tree.svg")

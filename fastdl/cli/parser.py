@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import get_num_threads
+from .. import get_num_threads, load
 from ..callbacks import EarlyStopping
 from ..datasets import Trees, Vocabulary, expression_trees
 from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
-from ..parsing import balanced, bracket_f1, fit_parser, parse, right_branching
+from ..parsing import as_beam, balanced, bracket_f1, fit_parser, parse, right_branching
 from ..recipes import parser as recipe_of
-from .common import Mistake, add_common, check_common, check_outputs, watching
+from .common import add_common, check_common, check_outputs, watching
 from .sentiment import parsed, read_treebank, words
 
 _HELD_OUT = 0.1
@@ -63,7 +63,8 @@ def treebank(folder: str | None) -> list[Trees]:
 
 
 def _train(options: argparse.Namespace) -> None:
-    check_common(options, "units", "beam")
+    check_common(options, "units")
+    as_beam(options.beam, "--beam")
     check_outputs(options)
     train, dev, test = treebank(options.trees)
     vocabulary = Vocabulary.of_words(words(train))
@@ -99,10 +100,9 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _parse(options: argparse.Namespace) -> None:
-    if options.beam < 1:
-        raise Mistake(f"--beam must be at least 1; received {options.beam}")
+    beam, net = as_beam(options.beam, "--beam"), load(options.model)
     for i, sentence in enumerate(options.sentences):
-        tree = parsed(sentence, options.model, options.beam)
+        tree = parsed(sentence, options.model, net, beam)
         print(tree.brackets()[0])
         print(draw_tree(tree))
         if options.picture is not None and i == 0:

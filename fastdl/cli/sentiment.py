@@ -78,7 +78,8 @@ def _train(options: argparse.Namespace) -> None:
         f"{len(train.words):,} nodes, {len(vocabulary):,} words, {get_num_threads()} threads",
         flush=True,
     )
-    best = EarlyStopping("val_roots", patience=options.patience)
+    labelled = (dev.labels[dev.roots] >= 0).any()
+    best = EarlyStopping("val_roots" if labelled else "val_accuracy", patience=options.patience)
     measured = "dev {val_accuracy:.2%}, roots {val_roots:.2%}"
     start = perf_counter()
     with watching("trees", options.log, [_Roots(dev, dev.encode(vocabulary))], measured) as callbacks:
@@ -122,7 +123,9 @@ def accuracies(net: Sequential, trees: Trees, ids: Array) -> list[tuple[float, f
 
 def _shares(right: Array, counts: Array, roots: Array) -> tuple[float, float]:
     of_roots = counts[roots]
-    return float(right[counts].mean()), float(right[roots][of_roots].mean()) if of_roots.any() else math.nan
+    shares = (right[counts], right[roots][of_roots])
+    every, root = (float(part.mean()) if len(part) else math.nan for part in shares)
+    return every, root
 
 
 def table(trees: Trees, pairs: list[tuple[float, float]]) -> list[str]:
@@ -141,8 +144,9 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
     except (KeyError, TypeError, ValueError):
         raise Mistake(f"{options.network} must be what train sentiment --save wrote; it is another network") from None
     colour = sys.stdout.isatty()
+    parser = None if options.parser is None else load(options.parser)
     for i, text in enumerate(options.inputs):
-        for j, tree in enumerate(_trees(text, options.parser)):
+        for j, tree in enumerate(_trees(text, options.parser, parser)):
             logits = net.predict(tree.encode(vocabulary), trees=tree)
             labelled = tree.with_labels(logits.argmax(axis=1), names)
             if i or j:
@@ -152,18 +156,17 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
                 save_picture(labelled, options.picture)
 
 
-def _trees(text: str, parser: str | None) -> Trees:
+def _trees(text: str, path: str, parser: Sequential | None) -> Trees:
     """Take a file of trees, brackets, or a sentence."""
     if os.path.isfile(text):
         return read_trees(text).binarize()
     if text.lstrip().startswith("("):
         return Trees.parse(text, name="the tree").binarize()
-    return parsed(text, parser)
+    return parsed(text, path, parser)
 
 
-def parsed(sentence: str, parser: str | None, beam: int = 1) -> Trees:
-    """Give the tree of a sentence: a parser's, or else one that branches to the right."""
-    net = None if parser is None else load(parser)
+def parsed(sentence: str, path: str, net: Sequential | None, beam: int = 1) -> Trees:
+    """Give the tree of a sentence: that of a parser, which was at this path, or else one that branches to the right."""
     tokens = expression_words(sentence) if net is not None and net.notes.get("python") else words_of(sentence)
     if not tokens:
         raise Mistake("a sentence must have a word; received none")
@@ -172,4 +175,4 @@ def parsed(sentence: str, parser: str | None, beam: int = 1) -> Trees:
     try:
         return parse(net, Vocabulary(net.notes["vocabulary"], True), [tokens], beam=beam)
     except (KeyError, TypeError, ValueError) as error:
-        raise Mistake(f"{parser} must be what train parser --save wrote; {error}") from None
+        raise Mistake(f"{path} must be what train parser --save wrote; {error}") from None

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from .._validation import as_int
-from ..brackets import ESCAPES
+from ..brackets import escaped
 from ..trees import Trees
 
 __all__ = ["expression_trees", "expression_words"]
@@ -137,5 +137,5 @@ def _brackets(words: list[str], spans: set[Span], whole: Span) -> str | None:
                 return None
             opened.append(end)
             parts.append("(@")
-        parts.append(f"(@ {ESCAPES.get(words[i], words[i])})")
+        parts.append(f"(@ {escaped(words[i])})")
     return " ".join([*parts, *")" * len(opened)])

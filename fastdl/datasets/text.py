@@ -81,6 +81,7 @@ class Vocabulary:
         These stay unknown, so that whoever trains on the words learns what to make of unknown ones.
         """
         counts = Counter(words)
+        del counts[UNKNOWN]
         once = sorted(word for word in counts if counts[word] == 1)
         return cls(_most_common(counts, None, set(once[::_LEFT_OUT])), words=True)
 

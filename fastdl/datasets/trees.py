@@ -24,8 +24,8 @@ def read_trees(path: str | os.PathLike[str], *, names: Sequence[str] | None = No
     Returns
     -------
     Trees
-        Of any branching: ``binarize()`` makes them binary. A node without a label has -1. The words -LRB- and -RRB- are
-        ( and ).
+        Of any branching: ``binarize()`` makes them binary. A node without a label has -1. In words, -LRB- and
+        -RRB- are ( and ).
 
     Raises
     ------

@@ -26,6 +26,7 @@ class _Held(NamedTuple):
     draw: int
     lengths: Array | None
     forest: Forest | None
+    trees: Any  # the same as the plan takes them
 
 
 _PLANS = 4  # kept for as many different lengths
@@ -215,7 +216,7 @@ class Layer:
         y: Array = self._plan.forward(
             x, samples, get_num_threads(), training, draw, last, lengths, states, all_states, trees
         )
-        self._held = _Held(samples, shape, training, draw, lengths, forest)
+        self._held = _Held(samples, shape, training, draw, lengths, forest, trees)
         return y
 
     def backward(self, dy: Any) -> Array:
@@ -253,15 +254,14 @@ class Layer:
         if len(gradient) != (len(forest.trees) if roots else nodes):
             raise ValueError(f"dy must have as many rows as the last forward gave; received {len(gradient)}")
         if roots:
-            gradient = np.zeros((nodes, gradient.shape[1]), self.dtype)
-            gradient[forest.trees.roots] = dy
+            asked, gradient = gradient, np.zeros((nodes, gradient.shape[1]), self.dtype)
+            gradient[forest.trees.roots] = asked
         return self._backward(gradient.reshape(-1)).reshape(nodes, *self.input_shape[1:])
 
     def _backward(self, dy: Array, last: bool = False, state_gradients: Array | None = None) -> Array:
         """Do `backward`'s work on checked, flat numbers."""
         assert self._held
-        samples, _, training, draw, lengths, forest = self._held
-        trees = None if forest is None else forest.core(self.dtype)
+        samples, _, training, draw, lengths, _, trees = self._held
         dx: Array = self._plan.backward(
             dy, samples, get_num_threads(), training, draw, last, lengths, state_gradients, trees
         )
