@@ -1,7 +1,9 @@
 """``python -m bench``: measure everything, write results.json, and render README.md.
 
 Every contestant's result is compared with the reference before it is timed. Then they take turns, and the median
-counts. Networks that were trained meanwhile must have learned.
+counts. Networks that were trained meanwhile must have learned. Where BENCH_TREES is set in the environment, trees are
+those of that file, with labels from 0 to 4, such as the Stanford Sentiment Treebank's train.txt, else expressions of
+Python's standard library.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import numpy as np
 
 import fastdl
 
-from . import footprint, report, work
+from . import footprint, report, trees, work
 from .contestant import NAMES, Contestant
 
 HERE = Path(__file__).parent
@@ -54,7 +56,10 @@ def measure(names: list[str], repeats: int) -> dict[str, object]:
             if (outputs := contestant.ask("outputs", name, threads)) is not None:
                 work.verify_learned(outputs, f"{item.title}: {contestant.name}")
         seconds = {c: median(t) for c, t in times.items()}
-        rows[name] = {"seconds": seconds, "all": times, "share": shares, "peak": median(peaks), "threads": threads}
+        rows[name] = {
+            "seconds": seconds, "all": times, "share": shares, "flop": item.operations(), "peak": median(peaks),
+            "threads": threads,
+        }  # fmt: skip
         print(name, {c: f"{t * work.SCALE[item.unit]:.4g}" for c, t in seconds.items()}, item.unit, flush=True)
     ours.ask("check", "predict_overhead", 1)
     overhead = median(ours.ask("time", "predict_overhead", 1) for _ in range(repeats))
@@ -107,6 +112,7 @@ def main() -> None:
             "machine": machine(),
             "repeats": options.repeats,
             "rest": REST,
+            "trees": trees.source(),
             "peak_memory": footprint.peak_memory(),
             "installed_size": footprint.installed_size(),
             "import_time": footprint.import_time(),

@@ -1,4 +1,4 @@
-"""Turns results.json and accuracy.json into README.md."""
+"""Turns results.json and the other measurements into README.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from . import work
 _HEAD = """# Benchmarks
 
 Rendered by `python -m bench`; do not edit. `pytest bench` runs fastdl's own rows under pytest-benchmark,
-`python -m bench.accuracy` and `python -m bench.language FILE` train what the other tables tell.
+`python -m bench.accuracy`, `python -m bench.language FILE` and `python -m bench.treebank DIR` train what the other
+tables tell.
 
 """
 _METHOD = """
@@ -32,13 +33,13 @@ that are zero do, also at batch 1, where fastdl skips them.
 Batch 1 runs on one thread, which is as fast or faster for all. PyTorch runs LeNet-5 in `channels_last`, which is
 faster than its default; `torch.compile` and fused optimizers were not. JAX compiles whole steps and donates its
 buffers, and for the MLP runs a whole epoch in one `lax.scan`, which made LeNet-5 slower; on one thread it is bound
-to one processor. One call of fastdl's `fit` looks through the data once and, at batch 64 and 128, trains three epochs,
-of which the mean counts. Slow epochs are timed on fewer samples and scaled to 60,000. {few}.
+to one processor. One call of fastdl's `fit` looks through the data once and, at batch 64 and 128 and of trees, trains
+three epochs, of which the mean counts. Slow epochs are timed on fewer samples and scaled to 60,000. {few}.
 
 Recurrent layers give the gradients of their input and of all parameters; JAX scans over time after one product for
 all inputs. The language model is that of `fastdl train lm` (embedding of 128, dropout of 0.3, Adam, gradients kept to
 norm 1), on windows that follow one another; it is checked without dropout, after three steps of gradient descent.
-
+{trees}
 Work on two threads depends on how quickly this virtual machine's cores see one another's writes, which changes from
 run to run and with it all contestants: on 2026-11-24 LeNet-5 at batch 64 took 0.40 to 0.51 s (PyTorch 1.9 to 2.6),
 the MLP at batch 128 took 0.14 to 0.20 s (JAX 0.19 to 0.26), and two threads were 1.62 to 1.95 times as fast as one.
@@ -47,6 +48,15 @@ At batch 1 the LSTM and GRU of 128 units, whose threads meet at every step, took
 The object model does the work of article 3's listing, in its order, the deltas of the input too, which nothing
 uses and which take about a seventh of its time. It is timed on {objects:.0f} samples and extrapolated. Connections
 that lie in memory in the order of their sums would take 1,730 s where the article's take 4,600 s.
+"""
+
+_TREES = """
+The recursive network reads {source}, and gives five logits at every node: embedding,
+composition of the children by one matrix and tanh, dense layer; Adam, cross-entropy over the nodes of a batch. It is
+checked after three steps of gradient descent. Index tensors of all batches are there before it is timed. PyTorch takes
+the nodes of one height in all trees of a batch as one product, with a fused Adam, in an `autograd.Function` whose way
+back is written out: autograd's own takes nearly twice as long. JAX takes heights that are padded to the highest number
+of nodes in any batch. One node after another is timed on {few:.1%} of the nodes, and scaled.
 """
 
 
@@ -96,7 +106,8 @@ def _speed_table(results: dict[str, Any]) -> str:
             continue
         cells = [_number(seconds[n] * work.SCALE[item.unit]) if n in seconds else "" for n in names]
         cells[0] = f"**{cells[0]}**"
-        speed = item.flop / seconds["fastdl"] / 1e9
+        flop = row["flop"] if "flop" in row else item.operations()
+        speed = flop / seconds["fastdl"] / 1e9
         share = speed / row["peak"]
         ratio = _ratio(seconds, names[1:])
         line = [item.title, item.unit, str(row["threads"]), *cells, f"{speed:.0f}", f"{share:.0%}"]
@@ -172,6 +183,45 @@ def _language(path: Path) -> str:
     return text + "\n![Held-out loss over seconds of training](language.png)\n"
 
 
+# Socher et al. 2013, table 1: fine-grained and positive against negative, all nodes and roots.
+_PUBLISHED = {"matrix": ("RNN", 0.790, 0.432, 0.861, 0.824), "tensor": ("RNTN", 0.807, 0.457, 0.876, 0.854)}
+
+
+def _spread(values: list[float]) -> str:
+    return f"**{median(values):.1%}** ({min(values):.1%} to {max(values):.1%})"
+
+
+def _treebank(path: Path) -> str:
+    if not path.exists():
+        return ""
+    found = json.loads(path.read_text())
+    text = (
+        "\n## Trees\n\n"
+        "Test accuracy on the Stanford Sentiment Treebank by `fastdl train sentiment`, from random vectors: median\n"
+        f"and range of five seeds, measured on {found['when']}. Positive against negative\n"
+        "is what the five labels' probabilities add up to, neutral nodes left out. Published: Socher et al. 2013.\n\n"
+        "| composition | five labels, all nodes | roots | positive or negative, all nodes | roots | seconds |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+    )
+    for composition, run in found["sentiment"].items():
+        cells = [_spread(run[name]) for name in ("all", "roots", "binary_all", "binary_roots")]
+        text += f"| {composition} | {' | '.join(cells)} | {median(run['seconds']):.0f} |\n"
+        if composition in _PUBLISHED:
+            name, *values = _PUBLISHED[composition]
+            text += f"| {name}, published | {' | '.join(f'{v:.1%}' for v in values)} | |\n"
+    text += (
+        "\nBracket F1 of `fastdl train parser` on held-out sentences, without labels, words and whole sentences:\n\n"
+        "| trees | greedy | beam of 16 | right-branching | balanced | seconds |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+    )
+    titles = {"treebank": "the treebank's sentences", "expressions": "Python's expressions"}
+    for name, run in found["parser"].items():
+        base = " | ".join(f"{run[b][0]:.1%}" for b in ("right-branching", "balanced"))
+        cells = f"{_spread(run['greedy'])} | {_spread(run['beam'])} | {base}"
+        text += f"| {titles[name]} | {cells} | {median(run['seconds']):.0f} |\n"
+    return text
+
+
 def _elementwise(results: dict[str, Any]) -> str:
     values = ", ".join(f"{name} {rate:.1f}" for name, rate in results["elementwise"].items())
     return f"\nNumbers a nanosecond on one thread, float32, in the nearest cache: {values}.\n"
@@ -186,6 +236,12 @@ def _few(rows: dict[str, Any]) -> str:
             of = [f"{n} {60_000 * s:,.0f}" for n, s in row["share"].items() if s < 0.99]
             parts += [f"{item.title}: {', '.join(of)}"] if of else []
     return "; ".join(parts)
+
+
+def _trees(results: dict[str, Any]) -> str:
+    """Say what was done to trees, where there were any."""
+    row = results["rows"].get("trees_by_node")
+    return _TREES.format(source=results["trees"], few=row["share"].get("torch", 1.0)) if row else ""
 
 
 def render(folder: Path) -> None:
@@ -206,8 +262,10 @@ def render(folder: Path) -> None:
         + _elementwise(results)
         + _accuracy(folder / "accuracy.json")
         + _language(folder / "language.json")
+        + _treebank(folder / "treebank.json")
     )
     text += _METHOD.format(
+        trees=_trees(results),
         repeats=results["repeats"],
         rest=results["rest"] * 1e3,
         few=_few(results["rows"]),

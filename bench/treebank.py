@@ -1,7 +1,7 @@
-"""``python -m bench.treebank DIR``: train the sentiment recipes and the parser over five seeds, and write treebank.json.
+"""``python -m bench.treebank DIR``: train the sentiment recipes and the parser over five seeds; write treebank.json.
 
-DIR holds train.txt, dev.txt and test.txt of the Stanford Sentiment Treebank. Networks are chosen on dev, by their best epoch,
-and measured on test.
+DIR holds train.txt, dev.txt and test.txt of the Stanford Sentiment Treebank. Networks are chosen on dev, by their best
+epoch, and measured on test.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import fastdl
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import reference
 
-from . import sequences
+from . import sequences, trees
 
 # Operations of each layer's forward pass on one sample; either gradient takes as many.
 LENET_LAYERS = (2 * 6 * 28 * 28 * 25, 2 * 16 * 10 * 10 * 150, 2 * 400 * 120, 2 * 120 * 84, 2 * 84 * 10)
@@ -55,16 +55,20 @@ class Target:
 class Work:
     """One row of the table.
 
-    ``unit`` is what the seconds are of, ``flop`` how many useful operations that takes, ``result`` gives what every
-    contestant's check must give.
+    ``unit`` is what the seconds are of, ``flop`` how many useful operations that takes, or a function that counts them
+    where data must be read for it, ``result`` gives what every contestant's check must give.
     """
 
     title: str
     unit: str
-    flop: float
+    flop: float | Callable[[], float]
     threads: int
     result: Callable[[], np.ndarray]
     target: Target
+
+    def operations(self) -> float:
+        """Give how many useful operations the unit takes."""
+        return self.flop() if callable(self.flop) else self.flop
 
     def verify(self, check: Any, who: str) -> None:
         """Compare a contestant's results with the reference's."""
@@ -261,7 +265,8 @@ def _article_lstm_result():
 EPOCH = "s per 60,000 samples"
 MICROSECONDS = "us a call"
 CHARACTER = "us a character"
-SCALE = {EPOCH: 1.0, MICROSECONDS: 1e6, "us an image": 1e6, "ms": 1e3, CHARACTER: 1e6}
+EPOCH_OF_TREES = "s per epoch"
+SCALE = {EPOCH: 1.0, EPOCH_OF_TREES: 1.0, MICROSECONDS: 1e6, "us an image": 1e6, "ms": 1e3, CHARACTER: 1e6}
 _EPOCH_OF_LENET = 60_000 * training_flop(LENET_LAYERS)
 _EPOCH_OF_MLP = 60_000 * training_flop(MLP_LAYERS)
 _FRAMEWORKS = ("torch", "jax")
@@ -324,6 +329,14 @@ WORK = {
     "language": Work(
         "language model, LSTM of 512, 32 streams, windows of 64, training", CHARACTER, sequences.language_flop(), 2,
         sequences.language_result, Target(ratio=1.5, peers=_FRAMEWORKS),
+    ),
+    "trees": Work(
+        "recursive network of 30 units, batches of 25 trees, training", EPOCH_OF_TREES, trees.flop, 2, trees.result,
+        Target(ratio=3, peers=("torch",)),
+    ),
+    "trees_by_node": Work(
+        "the same, one node after another in PyTorch", EPOCH_OF_TREES, trees.flop, 2, trees.result,
+        Target(ratio=40, peers=("torch",)),
     ),
     "article_network": Work(
         "`bp.Network`, 784-300-10, `train` on MNIST", EPOCH, 0, 1, _article_network_result, _article_target(5000),

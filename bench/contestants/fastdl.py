@@ -4,6 +4,7 @@ import numpy as np
 
 import fastdl
 from bench import sequences, work
+from bench import trees as sentiment
 from bench.contestants import Task
 from fastdl import Sequential, layers, models
 from fastdl.compat import bp, cnn
@@ -190,6 +191,42 @@ def language(threads):
         net.fit(x[:timed], y[:timed], optimizer=optimizer, **arguments)
 
     return Task(check, run, timed * sequences.WINDOW)
+
+
+def _recursive():
+    start = sentiment.start()
+    net = Sequential(
+        [
+            layers.Embedding(len(start["embedding"]), sentiment.UNITS),
+            layers.Recursive(sentiment.UNITS, return_nodes=True),
+            layers.Dense(sentiment.CLASSES),
+        ],
+        input_shape=(None,),
+        seed=0,
+    )
+    for values, given in zip(net.params.values(), start.values(), strict=True):
+        values[...] = given
+    return net
+
+
+def trees(threads):
+    fastdl.set_num_threads(threads)
+    x, whole = sentiment.tokens(), sentiment.trees()
+    first, checked = whole[: sentiment.CHECKED_STEPS * sentiment.BATCH], whole[: sentiment.CHECKED_TREES]
+    net, optimizer = _recursive(), SGD(sentiment.CHECKED_RATE, momentum=0.0)
+    arguments = {"batch_size": sentiment.BATCH, "shuffle": False, "verbose": 0}
+    net.fit(x[: len(first.words)], first.labels, trees=first, optimizer=optimizer, **arguments)
+    check = net.predict(x[: len(checked.words)], trees=checked)
+    net, adam = _recursive(), Adam(sentiment.RATE)
+
+    def run():
+        fastdl.set_num_threads(threads)
+        net.fit(x, whole.labels, trees=whole, epochs=EPOCHS, optimizer=adam, **arguments)
+
+    return Task(check, run, EPOCHS)
+
+
+trees_by_node = trees
 
 
 def article_network(threads):
