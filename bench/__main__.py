@@ -1,4 +1,4 @@
-"""``python -m bench``: measure everything, write results.json, and render README.md.
+"""``python -m bench``: measure everything, write the results of this instruction set, and render README.md.
 
 Every contestant's result is compared with the reference before it is timed. Then they take turns, and the median
 counts. Networks that were trained meanwhile must have learned. Where BENCH_TREES is set in the environment, trees are
@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=work.WORK, help="these rows; nothing is written")
     parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--render", action="store_true", help="render README.md from results.json alone")
+    parser.add_argument("--render", action="store_true", help="render README.md from the results alone")
     options = parser.parse_args()
     if not options.render:
         results = measure(options.only or list(work.WORK), options.repeats)
@@ -118,7 +118,7 @@ def main() -> None:
             "import_time": footprint.import_time(),
             "elementwise": elementwise(),
         }
-        (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+        (HERE / f"results-{fastdl._core.isa}.json").write_text(json.dumps(results, indent=1) + "\n")
     report.render(HERE)
 
 

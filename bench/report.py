@@ -1,4 +1,4 @@
-"""Turns results.json and the other measurements into README.md."""
+"""Turns the results and the other measurements into README.md."""
 
 from __future__ import annotations
 
@@ -244,31 +244,31 @@ def _trees(results: dict[str, Any]) -> str:
     return _TREES.format(source=results["trees"], few=row["share"].get("torch", 1.0)) if row else ""
 
 
-def render(folder: Path) -> None:
-    """Write README.md beside the results."""
-    results = json.loads((folder / "results.json").read_text())
+def _measured(results: dict[str, Any]) -> str:
+    """Give the tables of one processor."""
     where = results["machine"]
     versions = ", ".join(f"{n} {v or 'not installed'}" for n, v in results["versions"].items())
     head = (
+        f"\n## {where['instruction set']}\n\n"
         f"Measured on {where['date']} at commit {where['commit']}: {where['cpu']}, {where['cores']} cores, "
         f"{where['instruction set']}, {where['system']}, Python {where['python']}; {versions}.\n\n"
     )
-    text = (
-        _HEAD
-        + head
-        + _speed_table(results)
-        + _article_table(results)
-        + _other_figures(results)
-        + _elementwise(results)
-        + _accuracy(folder / "accuracy.json")
-        + _language(folder / "language.json")
-        + _treebank(folder / "treebank.json")
-    )
+    tables = (_speed_table(results), _article_table(results), _other_figures(results), _elementwise(results))
+    return head + "".join(tables)
+
+
+def render(folder: Path) -> None:
+    """Write README.md beside the results, of which there is a file for each instruction set."""
+    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("results-*.json"))]
+    latest = max(runs, key=lambda results: (results["machine"]["date"], len(results["rows"])))
+    text = _HEAD.rstrip() + "\n" + "".join(map(_measured, runs))
+    text += _accuracy(folder / "accuracy.json") + _language(folder / "language.json")
+    text += _treebank(folder / "treebank.json")
     text += _METHOD.format(
-        trees=_trees(results),
-        repeats=results["repeats"],
-        rest=results["rest"] * 1e3,
-        few=_few(results["rows"]),
-        objects=60_000 * results["rows"]["article_network"]["share"]["articles"],
+        trees=_trees(latest),
+        repeats=latest["repeats"],
+        rest=latest["rest"] * 1e3,
+        few=_few(latest["rows"]),
+        objects=60_000 * latest["rows"]["article_network"]["share"]["articles"],
     )
     (folder / "README.md").write_text(text)
