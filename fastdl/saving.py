@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from math import prod
@@ -31,6 +30,8 @@ _DAMAGE = (
 
 def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) -> None:
     """Do what `Sequential.save` says."""
+    import tempfile  # which takes a while, and is of no use to who only predicts
+
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise ValueError(f"path must be that of a file; received {path}, which is something else")
