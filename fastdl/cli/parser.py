@@ -16,7 +16,7 @@ from ..layers.recursive import COMPOSITIONS
 from ..parsing import as_beam, balanced, bracket_f1, fit_parser, parse, right_branching
 from ..recipes import parser as recipe_of
 from .common import add_common, check_common, check_outputs, watching
-from .sentiment import parsed, read_treebank, words
+from .trees import parsed, read_treebank, words
 
 _HELD_OUT = 0.1
 

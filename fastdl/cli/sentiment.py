@@ -14,15 +14,13 @@ import numpy as np
 from .. import get_num_threads, load
 from .._validation import Array
 from ..callbacks import Callback, EarlyStopping
-from ..datasets import Trees, Vocabulary, expression_words, read_trees
+from ..datasets import Trees, Vocabulary, read_trees
 from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
 from ..model import Sequential
-from ..parsing import parse, right_branching, words_of
 from ..recipes import sentiment
 from .common import Mistake, add_common, check_common, check_outputs, watching
-
-SPLITS = ("train", "dev", "test")
+from .trees import parsed, read_treebank, words
 
 
 def add_train(networks: Any) -> None:
@@ -46,18 +44,6 @@ def add_train(networks: Any) -> None:
         metavar="N",
         help="end after N epochs that are no better (%(default)s)",
     )
-
-
-def read_treebank(folder: str) -> list[Trees]:
-    """Read the binary trees of a folder's three files, with the labels of the first."""
-    train = read_trees(os.path.join(folder, "train.txt"))
-    others = [read_trees(os.path.join(folder, f"{name}.txt"), names=train.names) for name in SPLITS[1:]]
-    return [trees.binarize() for trees in (train, *others)]
-
-
-def words(trees: Trees) -> list[str]:
-    """Give the words of all leaves."""
-    return [word for word in trees.words if word is not None]
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -162,16 +148,3 @@ def _trees(text: str, path: str, parser: Sequential | None) -> Trees:
     if text.lstrip().startswith("("):
         return Trees.parse(text, name="the tree").binarize()
     return parsed(text, path, parser)
-
-
-def parsed(sentence: str, path: str, net: Sequential | None, beam: int = 1) -> Trees:
-    """Give the tree of a sentence: that of a parser, which was at this path, or else one that branches to the right."""
-    tokens = expression_words(sentence) if net is not None and net.notes.get("python") else words_of(sentence)
-    if not tokens:
-        raise Mistake("a sentence must have a word; received none")
-    if net is None:
-        return right_branching([tokens])
-    try:
-        return parse(net, Vocabulary(net.notes["vocabulary"], True), [tokens], beam=beam)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Mistake(f"{path} must be what train parser --save wrote; {error}") from None
