@@ -7,12 +7,6 @@
 # Several samples are a register-tiled product. For one sample there is nothing to tile: its zeros (80% of
 # an MNIST image) are skipped, and only the weights that matter are read.
 
-# Steps in time that are summed in one go: then what a panel reads of dy, 192 bytes a step, is still in the nearest cache for
-# the next rows.
-cdef enum:
-    CACHED_STEPS = 192
-
-
 cdef struct Matrix:
     # A layer's weights inside the flat parameter vector, `rows` by `columns`, a row each `step`, and their transposed copies
     # (columns, segments, padded), one a worker, where row r is element r % length of segment r // length.
@@ -21,11 +15,6 @@ cdef struct Matrix:
     real* transposed
     real* panels
     Py_ssize_t transposed_stride, panels_stride
-
-
-cdef inline bint far_apart(const Matrix* w) noexcept nogil:
-    # Whether the rows of a panel would crowd into few cache sets.
-    return w.rows >= 64 and w.step * sizeof(real) % 1024 == 0
 
 
 cdef void transpose_matrix(const Matrix* w, const real* parameters, real* transposed) noexcept nogil:
@@ -76,7 +65,7 @@ cdef void multiply_panels(const real* panels, Py_ssize_t length, const real* ini
     q.segments, q.length = 1, length
     q.init, q.init_step = init, init_step
     q.c, q.c_step, q.in_order = y, y_step, 0
-    q.pack, q.next = NULL, NULL
+    q.next = NULL
     multiply(&q, rows, columns)
 
 
@@ -132,8 +121,8 @@ cdef void dense_forward_one(const Matrix* w, const real* parameters, const real*
 
 
 cdef void dense_forward(const Matrix* w, const real* parameters, const real* init, Py_ssize_t init_step, const real* x,
-                        Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t samples, int* nonzero, real* pack) noexcept nogil:
-    # y = init + x W; init is the bias, or y itself to add to it. `pack` is scratch of a panel of the weights.
+                        Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t samples, int* nonzero) noexcept nogil:
+    # y = init + x W; init is the bias, or y itself to add to it.
     cdef Product q
     cdef Py_ssize_t i
     if samples < 4:
@@ -145,7 +134,7 @@ cdef void dense_forward(const Matrix* w, const real* parameters, const real* ini
     q.segments, q.length = 1, w.rows
     q.init, q.init_step = init, init_step
     q.c, q.c_step, q.in_order = y, y_step, 0
-    q.pack, q.next = pack if far_apart(w) and samples >= 8 else NULL, NULL
+    q.next = NULL
     multiply(&q, samples, w.columns)
 
 
@@ -157,7 +146,7 @@ cdef void dense_input_gradient(const Matrix* w, const real* transposed, const re
     q.segments, q.length = 1, w.columns
     q.init, q.init_step = zeros, 0
     q.c, q.c_step, q.in_order = dx, dx_step, 0
-    q.pack, q.next = NULL, NULL
+    q.next = NULL
     multiply(&q, samples, w.rows)
 
 
@@ -197,23 +186,15 @@ cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* 
     # Rows start to stop of dW, summed over samples and their steps in time. Their weights are changed next: by then this
     # core should own their cache lines.
     cdef Product q
-    cdef Py_ssize_t chunk, first = 0
     if steps == 1:                      # one long sum rather than many short ones
         samples, steps, x_step, dy_step = 1, samples, x_sample, dy_sample
-    chunk = max(1, CACHED_STEPS // steps)
     q.x, q.row_step, q.x_segment, q.x_step = x + start, 1, x_sample, x_step
     q.w, q.w_segment, q.w_step = dy, dy_sample, dy_step
-    q.length = steps
+    q.segments, q.length = samples, steps
     q.init, q.init_step = zeros, 0
     q.c, q.c_step, q.in_order = gradients + w.offset + start * w.step, w.step, 0
-    q.pack, q.next = NULL, parameters + w.offset + start * w.step
-    while first < samples:
-        q.segments = min(chunk, samples - first)
-        multiply(&q, stop - start, w.columns)
-        first += q.segments
-        q.x += q.segments * x_sample
-        q.w += q.segments * dy_sample
-        q.init, q.init_step, q.next = q.c, w.step, NULL
+    q.next = parameters + w.offset + start * w.step
+    multiply(&q, stop - start, w.columns)
 
 
 cdef void dense_descend_one(const Matrix* w, const real* x, const real* dy, real rate, Py_ssize_t start,

@@ -186,13 +186,12 @@ cdef void dense_forward_group(const Network* net, int k, int worker, Py_ssize_t 
     cdef real* y = value_of(net, k + 1, worker, sample, 0)
     cdef const real* bias = net.parameters + w.bias
     cdef int* nonzero = net.nonzero + worker * net.nonzero_stride
-    cdef real* pack = net.fields + worker * net.fields_stride
     cdef Py_ssize_t i
     if source.steps == 1:
-        dense_forward(w, net.parameters, bias, 0, x, source.stride, y, target.stride, n, nonzero, pack)
+        dense_forward(w, net.parameters, bias, 0, x, source.stride, y, target.stride, n, nonzero)
     for i in range(n):
         if source.steps > 1:
-            dense_forward(w, net.parameters, bias, 0, x + i * source.stride, w.rows, y + i * target.stride, w.columns, source.steps, nonzero, pack)
+            dense_forward(w, net.parameters, bias, 0, x + i * source.stride, w.rows, y + i * target.stride, w.columns, source.steps, nonzero)
         activate_steps(activation_of(net, k), y + i * target.stride, target.size, target.steps)
 
 

@@ -86,6 +86,7 @@ cdef void score_nodes(const Parser* g, Search* s, int worker, Py_ssize_t first, 
     cdef Py_ssize_t node, j, units = g.p.units, whole = units // VEC_LANES * VEC_LANES
     cdef const real* y
     cdef vec sums
+    cdef real score                         # and no double: a sum overflows on every processor, or on none
     cdef const int* child
     if first == s.nodes:
         return
@@ -94,9 +95,10 @@ cdef void score_nodes(const Parser* g, Search* s, int worker, Py_ssize_t first, 
         y, sums = s.q.y + node * s.q.y_stride, vec_set1(0)
         for j from 0 <= j < whole by VEC_LANES:
             sums = sums + vec_load(y + j) * vec_load(g.score + j)
-        s.score[node] = vec_sum(sums) + g.score[units]
+        score = vec_sum(sums) + g.score[units]
         for j in range(whole, units):
-            s.score[node] += y[j] * g.score[j]
+            score += y[j] * g.score[j]
+        s.score[node] = score
         child = s.child + 2 * node
         s.right[node] = g.gold != NULL and s.right[child[0]] and s.right[child[1]] and s.gold[s.span[2 * node] * (words + 1) + s.span[2 * node + 1]]
         if g.gold != NULL and not s.right[node]:

@@ -206,8 +206,7 @@ cdef class Plan:
             self.has_sequences = True
 
     cdef _slice(self):
-        # Slices of about 16,000 weights, whole rows. Those of a sum over time as well as samples are larger, as each of them
-        # reads all of the output's gradient.
+        # Slices of about 16,000 weights, whole rows, and of 96 rows where there are so many: each reads all of the output's gradient.
         cdef Py_ssize_t pieces, rows, i
         cdef int k
         cdef list found = []
@@ -215,8 +214,7 @@ cdef class Plan:
             if self.op[k].rows:
                 rows = self.op[k].rows
                 pieces = max(1, min(rows, rows * self.op[k].columns // 16384))
-                if self.tensor[k].steps > 1:
-                    pieces = min(pieces, max(2, rows // 48))
+                pieces = min(pieces, max(2, rows // 96))
                 found += [(k, rows * i // pieces, rows * (i + 1) // pieces) for i in range(pieces)]
         self.slice_count = len(found)
         self.slices = <Slice*>malloc(max(1, self.slice_count) * sizeof(Slice))
@@ -261,8 +259,6 @@ cdef class Plan:
                 widest = max(widest, op.columns, op.window.kh * op.matrix.padded)
                 if op.kind == CONVOLUTION:
                     fields = max(fields, (op.window.ow + 1) * (op.matrix.padded + VEC_LANES), op.window.oc * padded(op.window.ow))
-                if op.kind == DENSE and far_apart(&op.matrix):
-                    fields = max(fields, 3 * VEC_LANES * op.matrix.rows)
                 for direction in range(op.directions):
                     widest = max(widest, op.cells[direction].width)
                     fields = max(fields, self._room_for_sequences(&op.cells[direction]))
@@ -333,7 +329,7 @@ cdef class Plan:
         # larger, where the batch is, to read the weights of dense layers less often.
         # A recurrent layer has a product for each step: its group is half the batch, where that is rows enough for one.
         cdef Py_ssize_t group = (8 if self.has_images else max(8, min(16, (batch + 1) // 2)) if self.has_sequences
-                                 else max(16, min(64, batch // 8)))
+                                 else max(16, min(128, batch // 8)))
         if group != self.net.group:
             self.net.group, self.net.rows, self.memory = group, group, None
 

@@ -1,8 +1,9 @@
 /* One SIMD vocabulary for every kernel: GCC/Clang vector types as wide as the target allows.
  *
  * `real` is float, or double with -DFASTDL_DOUBLE. `vec` holds VEC_LANES of them. Loads and stores need no
- * alignment. Tile heights, the channels of a planar product, and whether convolutions slide, follow from the number of vector registers:
- * accumulators and operands must fit, or the compiler spills.
+ * alignment. Tile heights, the channels of a planar product, whether convolutions slide, and whether products pack what
+ * they read, follow from the number of vector registers: accumulators and operands must fit, or the compiler spills, and the
+ * higher a tile is, the less it reads. PANEL_TERMS of a panel, three vectors each, are what a tile reads again quickly enough.
  */
 #pragma once
 #include <stddef.h>
@@ -41,22 +42,28 @@ typedef int32_t bits;
 #define TILE_ROWS_1 16
 #define TILE_ROWS_2 14
 #define TILE_ROWS_3 9
+#define PANEL_TERMS 1024
 #define PRODUCT_CHANNELS 3
 #define SLIDING 1
+#define PACKS 0
 #elif defined(__AVX2__)
 #define VEC_BYTES 32
 #define PRODUCT_CHANNELS 2
 #define SLIDING 0
+#define PACKS 1
 #define TILE_ROWS_1 14
 #define TILE_ROWS_2 6
 #define TILE_ROWS_3 4
+#define PANEL_TERMS 384
 #else
 #define VEC_BYTES 16
 #define PRODUCT_CHANNELS 2
 #define SLIDING 0
+#define PACKS 1
 #define TILE_ROWS_1 12
 #define TILE_ROWS_2 6
 #define TILE_ROWS_3 4
+#define PANEL_TERMS 256
 #endif
 
 #ifdef FASTDL_DOUBLE
@@ -82,6 +89,11 @@ INLINE vec vec_load(const real *p) { return *(const vec_unaligned *)p; }
 INLINE void vec_store(real *p, vec v) { *(vec_unaligned *)p = v; }
 INLINE vec vec_set1(real a) { return a - (vec){0}; }
 INLINE vec vec_fma(vec acc, real x, vec w) { return acc + x * w; }
+
+/* Where a thread packs what its product reads again and again. */
+#define PACKED_ROWS 128
+static _Thread_local real packed_rows[PACKS * PACKED_ROWS * PANEL_TERMS + VEC_LANES] __attribute__((aligned(64)));
+static _Thread_local real packed_panel[3 * VEC_LANES * PANEL_TERMS] __attribute__((aligned(64)));
 
 /* Keeps v in a register: the compiler would rather load it again for each use, and loads that cross a cache line cost two. */
 INLINE vec vec_keep(vec v) {

@@ -38,7 +38,6 @@ cdef struct Product:
     Py_ssize_t init_step
     real* c
     Py_ssize_t c_step
-    real* pack                # scratch for a panel of w, `length` rows of three vectors, or NULL
     const real* next          # what is written after c, element for element, or NULL: fetched while c is computed
     bint in_order             # rows of c are compact and may be overrun: what a row spills, the next row overwrites
 
@@ -115,62 +114,3 @@ cdef inline void rows_of_tile(int rows, const int vectors, const int unit, const
     elif vectors == 2: pass
     elif rows == 15: tile(15, vectors, unit, q, row, n, last)
     elif rows == 16: tile(16, vectors, unit, q, row, n, last)
-
-
-cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
-    # Rows are shared out evenly: 16 rows under a limit of 14 are 8 and 8, not 14 and 2.
-    cdef int limit = TILE_ROWS_1 if vectors == 1 else TILE_ROWS_2 if vectors == 2 else TILE_ROWS_3
-    cdef int left = <int>((rows + limit - 1) // limit)
-    cdef int size, larger
-    cdef Py_ssize_t row = 0
-    if left == 1:
-        size, larger = <int>rows, 0
-    else:
-        size = <int>(rows // left)
-        larger = <int>(rows - size * left)
-    while left > 0:
-        left -= 1
-        if q.row_step == 1:
-            rows_of_tile(size + (left < larger), vectors, 1, q, row, n, last)
-        else:
-            rows_of_tile(size + (left < larger), vectors, 0, q, row, n, last)
-        row += size + (left < larger)
-
-
-cdef void pack_panel(Product* q, int vectors, Py_ssize_t n) noexcept nogil:
-    # Rows that lie a power of two apart fall on the same few cache lines, and drive one another out. Side by side they stay.
-    cdef Py_ssize_t j
-    cdef int v
-    cdef const real* w = q.w + n
-    for j in range(q.length):
-        for v in range(vectors):
-            vec_store(q.pack + (j * vectors + v) * VEC_LANES, vec_load(w + v * VEC_LANES))
-        w += q.w_step
-    q.w, q.w_step = q.pack - n, vectors * VEC_LANES
-
-
-cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    cdef Py_ssize_t vectors = (columns + VEC_LANES - 1) // VEC_LANES
-    cdef Py_ssize_t panels = (vectors + 2) // 3
-    cdef Py_ssize_t i, start, end
-    cdef Product packed
-    cdef const Product* q = product
-    cdef int last
-    for i in range(panels):
-        start = vectors * i // panels
-        end = vectors * (i + 1) // panels
-        if product.w_step == 0:
-            packed = product[0]
-            packed.w, packed.w_step = product.w + start * VEC_LANES * (product.length - 1), (end - start) * VEC_LANES
-            q = &packed
-        elif product.pack != NULL:
-            packed = product[0]
-            pack_panel(&packed, <int>(end - start), start * VEC_LANES)
-            q = &packed
-        last = VEC_LANES if end < vectors or (q.in_order and panels == 1) else <int>(columns - (vectors - 1) * VEC_LANES)
-        if end - start == 1:
-            panel(1, q, rows, start * VEC_LANES, last)
-        elif end - start == 2:
-            panel(2, q, rows, start * VEC_LANES, last)
-        else:
-            panel(3, q, rows, start * VEC_LANES, last)

@@ -1,0 +1,161 @@
+# A product of any size, blocked for the caches, around the tile.
+#
+# A panel of w, up to three vectors wide, meets all rows of x, a tile of them at a time. A sum is cut into parts so short
+# that the panel stays in the nearest cache meanwhile; where one part leaves c, the next goes on. What is read often is
+# packed first, a panel of w that meets many rows, and rows of x that meet many panels, so that a tile reads two streams of
+# memory from front to back, wherever x and w lie (Goto, van de Geijn 2008). High tiles read so little that packing costs more
+# than it brings.
+
+cdef enum:
+    MANY_ROWS = 64              # from which on panels are packed for them, where tiles are low
+    MANY_PANELS = 16            # from which on rows are packed for them, likewise
+
+
+cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
+    # Rows are shared out evenly: 16 rows under a limit of 14 are 8 and 8, not 14 and 2.
+    cdef int limit = TILE_ROWS_1 if vectors == 1 else TILE_ROWS_2 if vectors == 2 else TILE_ROWS_3
+    cdef Py_ssize_t tiles = (rows + limit - 1) // limit, i, row
+    for i in range(tiles):
+        row = rows * i // tiles
+        if q.row_step == 1:
+            rows_of_tile(<int>(rows * (i + 1) // tiles - row), vectors, 1, q, row, n, last)
+        else:
+            rows_of_tile(<int>(rows * (i + 1) // tiles - row), vectors, 0, q, row, n, last)
+
+
+cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
+    # The same of packed rows, in the tiles that pack_rows made.
+    cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3, i, row, height
+    cdef Product p = q[0]
+    for i in range(tiles):
+        row = rows * i // tiles
+        height = rows * (i + 1) // tiles - row
+        p.x = q.x + row * (q.segments * q.length - 1)
+        p.x_segment, p.x_step = q.length * height, height
+        rows_of_tile(<int>height, vectors, 1, &p, row, n, last)
+
+
+cdef void pack_rows(Product* q, Py_ssize_t rows, real* pack) noexcept nogil:
+    # Tile by tile, a tile's rows side by side, term by term.
+    cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3, whole = q.length // VEC_LANES * VEC_LANES
+    cdef Py_ssize_t i, row, height, block, s, j, m
+    cdef const real* x
+    cdef real* y = pack
+    for i in range(tiles):
+        row = rows * i // tiles
+        height = rows * (i + 1) // tiles - row
+        block = min(height, VEC_LANES)
+        for s in range(q.segments):
+            x = q.x + s * q.x_segment + row * q.row_step
+            if q.row_step == 1:
+                for j in range(q.length):
+                    if height <= VEC_LANES:
+                        vec_store(y, vec_load(x))           # what it spills, the next one overwrites
+                    else:
+                        memcpy(y, x, height * sizeof(real))
+                    x += q.x_step
+                    y += height
+            else:
+                for j from 0 <= j < whole by VEC_LANES:
+                    transpose_block(x + j, q.row_step, block, y + j * height, height, VEC_LANES)
+                for j in range(q.length):
+                    for m in range(block if j < whole else 0, height):
+                        y[j * height + m] = x[m * q.row_step + j]
+                y += q.length * height
+    q.x, q.row_step = pack, 1
+
+
+cdef inline void pack_panel(const int vectors, Product* q, Py_ssize_t n, real* pack) noexcept nogil:
+    cdef Py_ssize_t s, j
+    cdef int v
+    cdef const real* w
+    cdef real* y = pack
+    for s in range(q.segments):
+        w = q.w + s * q.w_segment + n
+        for j in range(q.length):
+            for v in range(vectors):
+                vec_store(y + v * VEC_LANES, vec_load(w + v * VEC_LANES))
+            w += q.w_step
+            y += vectors * VEC_LANES
+    q.w, q.w_segment, q.w_step = pack - n, q.length * vectors * VEC_LANES, vectors * VEC_LANES
+
+
+cdef inline bint crowds(const Product* q) noexcept nogil:
+    # Whether the terms of a panel lie a power of two apart, so that they fall on the same few cache lines and drive one another out.
+    return q.length >= 64 and q.w_step * sizeof(real) % 1024 == 0
+
+
+cdef inline void multiply_panel(const Product* q, int vectors, bint packed, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
+    if packed and vectors == 2:
+        panel_of_packed(2, q, rows, n, last)
+    elif packed:
+        panel_of_packed(3, q, rows, n, last)
+    elif vectors == 1:
+        panel(1, q, rows, n, last)
+    elif vectors == 2:
+        panel(2, q, rows, n, last)
+    else:
+        panel(3, q, rows, n, last)
+
+
+cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t columns, bint packs_rows, bint packs_panels, bint overruns,
+                        Py_ssize_t term, Py_ssize_t terms) noexcept nogil:
+    # `term` is how many of all terms of the sum come before this part.
+    cdef Py_ssize_t vectors = (columns + VEC_LANES - 1) // VEC_LANES, panels = (vectors + 2) // 3, i, start, end
+    cdef Product of_rows = product[0], q
+    cdef int last
+    if packs_rows:
+        pack_rows(&of_rows, rows, packed_rows)
+    for i in range(panels):
+        start = vectors * i // panels
+        end = vectors * (i + 1) // panels
+        q = of_rows
+        if q.w_step == 0:
+            q.w_step = (end - start) * VEC_LANES
+            q.w += start * VEC_LANES * (terms - 1) + term * q.w_step
+        elif packs_panels and end - start == 3:
+            pack_panel(3, &q, start * VEC_LANES, packed_panel)
+        elif packs_panels and end - start == 2:
+            pack_panel(2, &q, start * VEC_LANES, packed_panel)
+        elif packs_panels:
+            pack_panel(1, &q, start * VEC_LANES, packed_panel)
+        last = VEC_LANES if end < vectors or overruns else <int>(columns - (vectors - 1) * VEC_LANES)
+        multiply_panel(&q, <int>(end - start), packs_rows, rows, start * VEC_LANES, last)
+
+
+cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    cdef Py_ssize_t panels = ((columns + VEC_LANES - 1) // VEC_LANES + 2) // 3, length = max(1, product.length)
+    # Parts of the sum are pieces of a segment, or whole segments.
+    cdef Py_ssize_t pieces = (length + PANEL_TERMS - 1) // PANEL_TERMS, group = max(1, PANEL_TERMS // length)
+    cdef Py_ssize_t parts = max(1, product.segments * pieces if pieces > 1 else (product.segments + group - 1) // group)
+    cdef bint packs_rows = PACKS and panels >= MANY_PANELS and rows >= TILE_ROWS_3
+    cdef bint packs_panels = product.w_step != 0 and ((PACKS and rows >= MANY_ROWS) or (rows >= 8 and crowds(product)))
+    cdef Py_ssize_t blocks = (rows + PACKED_ROWS - 1) // PACKED_ROWS if packs_rows else 1
+    cdef Py_ssize_t part, segment, term, block, row
+    cdef Product of_part, q
+    for part in range(parts):
+        of_part = product[0]
+        term = 0
+        if pieces > 1:
+            segment = part // pieces
+            term = length * (part % pieces) // pieces
+            of_part.segments, of_part.length = min(1, product.segments), length * (part % pieces + 1) // pieces - term
+        else:
+            segment = product.segments * part // parts
+            of_part.segments = product.segments * (part + 1) // parts - segment
+        of_part.x += segment * product.x_segment + term * product.x_step
+        of_part.w += segment * product.w_segment + term * product.w_step
+        if part > 0:
+            of_part.init, of_part.init_step = product.c, product.c_step
+        if part + 1 < parts:
+            of_part.next = NULL
+        for block in range(blocks):
+            row = rows * block // blocks
+            q = of_part
+            q.x += row * q.row_step
+            q.init += row * q.init_step
+            q.c += row * q.c_step
+            if q.next != NULL:
+                q.next += row * q.c_step
+            multiply_rows(&q, rows * (block + 1) // blocks - row, columns, packs_rows, packs_panels,
+                          product.in_order and panels == 1 and parts == 1, term, length)
