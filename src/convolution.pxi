@@ -27,7 +27,7 @@ cdef void convolution_forward(const Window* g, const Matrix* w, const real* para
     q.segments, q.length = g.kh, g.kw * g.c
     q.init, q.init_step = parameters + w.bias, 0
     q.c_step, q.in_order = g.oc, 1
-    q.next = NULL
+    q.may_pack, q.next = 0, NULL
     for i in range(g.oh):
         q.x = x + i * g.sh * g.w * g.c
         q.c = y + i * g.ow * g.oc
@@ -43,7 +43,7 @@ cdef void convolution_weight_gradient(const Window* g, const real* x, const real
     q.w, q.w_segment, q.w_step = dy, g.ow * g.oc, g.oc
     q.segments, q.length = g.oh, g.ow
     q.init_step, q.c_step, q.in_order = g.oc, g.oc, 0
-    q.next = NULL
+    q.may_pack, q.next = 0, NULL
     for k in range(g.kh):
         q.x = x + k * g.w * g.c
         q.c = dw + k * run * g.oc
@@ -68,7 +68,7 @@ cdef void convolution_input_gradient(const Window* g, const Matrix* w, const rea
     q.length = g.oc
     q.init, q.init_step = zeros, 0
     q.c, q.c_step, q.in_order = fields + VEC_LANES, between, 0
-    q.next = NULL
+    q.may_pack, q.next = 0, NULL
     for r in range(g.h):
         # Output rows i = (r - k) / sh, from the last that reaches row r upwards.
         i = r // g.sh

@@ -65,7 +65,7 @@ cdef void multiply_panels(const real* panels, Py_ssize_t length, const real* ini
     q.segments, q.length = 1, length
     q.init, q.init_step = init, init_step
     q.c, q.c_step, q.in_order = y, y_step, 0
-    q.next = NULL
+    q.may_pack, q.next = 0, NULL
     multiply(&q, rows, columns)
 
 
@@ -134,7 +134,7 @@ cdef void dense_forward(const Matrix* w, const real* parameters, const real* ini
     q.segments, q.length = 1, w.rows
     q.init, q.init_step = init, init_step
     q.c, q.c_step, q.in_order = y, y_step, 0
-    q.next = NULL
+    q.may_pack, q.next = 1, NULL
     multiply(&q, samples, w.columns)
 
 
@@ -146,7 +146,7 @@ cdef void dense_input_gradient(const Matrix* w, const real* transposed, const re
     q.segments, q.length = 1, w.columns
     q.init, q.init_step = zeros, 0
     q.c, q.c_step, q.in_order = dx, dx_step, 0
-    q.next = NULL
+    q.may_pack, q.next = 1, NULL
     multiply(&q, samples, w.rows)
 
 
@@ -193,7 +193,7 @@ cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* 
     q.segments, q.length = samples, steps
     q.init, q.init_step = zeros, 0
     q.c, q.c_step, q.in_order = gradients + w.offset + start * w.step, w.step, 0
-    q.next = parameters + w.offset + start * w.step
+    q.may_pack, q.next = 1, parameters + w.offset + start * w.step
     multiply(&q, stop - start, w.columns)
 
 

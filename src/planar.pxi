@@ -19,7 +19,7 @@ cdef void planar_convolution_forward(const Window* g, const Matrix* w, const rea
     q.segments, q.length = g.kh, g.kw
     q.init, q.init_step = biases, row
     q.c_step, q.in_order = g.oh * row, 0
-    q.next = NULL
+    q.may_pack, q.next = 0, NULL
     for i in range(g.oh):
         q.w = x + i * g.sh * g.w
         q.c = y + i * row

@@ -11,6 +11,17 @@ cdef enum:
     MANY_PANELS = 16            # from which on rows are packed for them, likewise
 
 
+cdef extern from * nogil:
+    """
+    #define PACKED_ROWS 128
+    static _Thread_local real packed_rows[PACKS * PACKED_ROWS * PANEL_TERMS + VEC_LANES] __attribute__((aligned(64)));
+    static _Thread_local real packed_panel[3 * VEC_LANES * PANEL_TERMS] __attribute__((aligned(64)));
+    """
+    const int PACKED_ROWS       # at a time
+    real packed_rows[]          # where a thread packs them
+    real packed_panel[]
+
+
 cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
     # Rows are shared out evenly: 16 rows under a limit of 14 are 8 and 8, not 14 and 2.
     cdef int limit = TILE_ROWS_1 if vectors == 1 else TILE_ROWS_2 if vectors == 2 else TILE_ROWS_3
@@ -85,17 +96,13 @@ cdef inline bint crowds(const Product* q) noexcept nogil:
     return q.length >= 64 and q.w_step * sizeof(real) % 1024 == 0
 
 
-cdef inline void multiply_panel(const Product* q, int vectors, bint packed, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
-    if packed and vectors == 2:
-        panel_of_packed(2, q, rows, n, last)
-    elif packed:
-        panel_of_packed(3, q, rows, n, last)
-    elif vectors == 1:
-        panel(1, q, rows, n, last)
-    elif vectors == 2:
-        panel(2, q, rows, n, last)
+cdef inline void multiply_panel(const int vectors, Product* q, bint packed, bint packs, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
+    if packs:
+        pack_panel(vectors, q, n, packed_panel)
+    if packed and vectors > 1:         # among many panels none is of one vector
+        panel_of_packed(vectors, q, rows, n, last)
     else:
-        panel(3, q, rows, n, last)
+        panel(vectors, q, rows, n, last)
 
 
 cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t columns, bint packs_rows, bint packs_panels, bint overruns,
@@ -113,14 +120,13 @@ cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t colu
         if q.w_step == 0:
             q.w_step = (end - start) * VEC_LANES
             q.w += start * VEC_LANES * (terms - 1) + term * q.w_step
-        elif packs_panels and end - start == 3:
-            pack_panel(3, &q, start * VEC_LANES, packed_panel)
-        elif packs_panels and end - start == 2:
-            pack_panel(2, &q, start * VEC_LANES, packed_panel)
-        elif packs_panels:
-            pack_panel(1, &q, start * VEC_LANES, packed_panel)
         last = VEC_LANES if end < vectors or overruns else <int>(columns - (vectors - 1) * VEC_LANES)
-        multiply_panel(&q, <int>(end - start), packs_rows, rows, start * VEC_LANES, last)
+        if end - start == 1:
+            multiply_panel(1, &q, packs_rows, packs_panels, rows, start * VEC_LANES, last)
+        elif end - start == 2:
+            multiply_panel(2, &q, packs_rows, packs_panels, rows, start * VEC_LANES, last)
+        else:
+            multiply_panel(3, &q, packs_rows, packs_panels, rows, start * VEC_LANES, last)
 
 
 cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -129,7 +135,7 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
     cdef Py_ssize_t pieces = (length + PANEL_TERMS - 1) // PANEL_TERMS, group = max(1, PANEL_TERMS // length)
     cdef Py_ssize_t parts = max(1, product.segments * pieces if pieces > 1 else (product.segments + group - 1) // group)
     cdef bint packs_rows = PACKS and panels >= MANY_PANELS and rows >= TILE_ROWS_3
-    cdef bint packs_panels = product.w_step != 0 and ((PACKS and rows >= MANY_ROWS) or (rows >= 8 and crowds(product)))
+    cdef bint packs_panels = product.may_pack and ((PACKS and rows >= MANY_ROWS) or (rows >= 8 and crowds(product)))
     cdef Py_ssize_t blocks = (rows + PACKED_ROWS - 1) // PACKED_ROWS if packs_rows else 1
     cdef Py_ssize_t part, segment, term, block, row
     cdef Product of_part, q

@@ -90,11 +90,6 @@ INLINE void vec_store(real *p, vec v) { *(vec_unaligned *)p = v; }
 INLINE vec vec_set1(real a) { return a - (vec){0}; }
 INLINE vec vec_fma(vec acc, real x, vec w) { return acc + x * w; }
 
-/* Where a thread packs what its product reads again and again. */
-#define PACKED_ROWS 128
-static _Thread_local real packed_rows[PACKS * PACKED_ROWS * PANEL_TERMS + VEC_LANES] __attribute__((aligned(64)));
-static _Thread_local real packed_panel[3 * VEC_LANES * PANEL_TERMS] __attribute__((aligned(64)));
-
 /* Keeps v in a register: the compiler would rather load it again for each use, and loads that cross a cache line cost two. */
 INLINE vec vec_keep(vec v) {
 #if defined(__x86_64__)

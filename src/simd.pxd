@@ -8,7 +8,6 @@ cdef extern from "simd.h" nogil:
     const int TILE_ROWS_1
     const int TILE_ROWS_2
     const int TILE_ROWS_3
-    const int PACKED_ROWS
     const int PACKS
     const int PANEL_TERMS
     const int PRODUCT_CHANNELS
@@ -34,6 +33,4 @@ cdef extern from "simd.h" nogil:
     vec vec_zip_high(vec a, vec b)
     void prefetch_to_write(const real* p)
     vec vec_keep(vec v)
-    real packed_rows[]
-    real packed_panel[]
     Py_ssize_t not_before(Py_ssize_t n)

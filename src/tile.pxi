@@ -39,6 +39,7 @@ cdef struct Product:
     real* c
     Py_ssize_t c_step
     const real* next          # what is written after c, element for element, or NULL: fetched while c is computed
+    bint may_pack             # panels of w: not a convolution's, whose products are many small ones with the same w
     bint in_order             # rows of c are compact and may be overrun: what a row spills, the next row overwrites
 
 

@@ -219,7 +219,7 @@ cdef void add_composition_gradient(const Composition* p, const real* zeros, cons
         q.x, q.row_step, q.x_segment, q.x_step = features + start, 1, 0, p.features_stride
         q.w, q.w_segment, q.w_step = d, 0, d_stride
         q.segments, q.length = 1, nodes
-        q.c, q.c_step, q.in_order = total, w.step, 0
+        q.c, q.c_step, q.may_pack, q.in_order = total, w.step, 1, 0
         if adds:
             q.init, q.init_step, q.next = total, w.step, NULL
         else:
