@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastdl
-from fastdl import Sequential, gradient_check, layers, models, optimizers
+from fastdl import Sequential, gradient_check, layers, models, optimizers, parsing
 from fastdl.compat import recursive as article
 from fastdl.compat.activators import IdentityActivator, TanhActivator
 from fastdl.datasets import Trees
@@ -150,7 +150,7 @@ def test_backward_after_other_trees(rng):
     ids = small.encode(vocabulary)
     for trees in (large, forest(rng, [2])):
         y = net.forward(ids, trees=small)
-        fastdl.parsing.fit_parser(net, vocabulary, trees, optimizer=optimizers.SGD(0.0))
+        parsing.fit_parser(net, vocabulary, trees, optimizer=optimizers.SGD(0.0))
         with pytest.raises(RuntimeError, match="backward must follow a forward of"):
             net.backward(y)
         net.forward(ids, trees=small)
