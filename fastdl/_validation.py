@@ -110,7 +110,7 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
         from ._threads import get_num_threads
 
         threads = get_num_threads()
-    if not _core.load(dtype).all_finite(array.reshape(-1), threads):
+    if not _core.load(dtype).all_finite(array, threads):
         raise ValueError(f"{name} must be finite in {dtype}; received NaN or infinity")
     return array
 

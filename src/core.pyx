@@ -6,6 +6,7 @@ Read from the top: a tile, the layers' kernels, a network of them, the engine th
 Python sees.
 """
 import numpy as np
+from cpython.buffer cimport Py_buffer, PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset

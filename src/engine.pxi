@@ -36,7 +36,7 @@ cdef struct Job:
     double* squares               # of each slice's gradient
     double* records               # of each step: sums of the weighted loss and of the hits, and over how many outputs
     # inference
-    real* out
+    real* out                     # or NULL
     Py_ssize_t out_channels, out_pixels
     work_items items, slice_items
     meeting gathering
@@ -252,7 +252,7 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
         elif leads(job, worker):
             gather(job, worker, row, row, n)
         forward_group(&job.net, worker, row, n, scramble(job.seed))
-        for i in range(n if leads(job, worker) else 0):
+        for i in range(n if job.out != NULL and leads(job, worker) else 0):
             channels_first(value_of(&job.net, job.net.count, worker, row, i), job.out + sample_at(job, row + i) * t.size,
                            job.out_channels, job.out_pixels)
         item = take_group(job, groups, worker, item)

@@ -196,18 +196,21 @@ cdef void scan_worker(void* context, int worker) noexcept nogil:
     scan.finite[worker] = finite_run(scan.x + start, scan.n * (worker + 1) // scan.gathering.workers - start)
 
 
-def all_finite(const real[::1] x, int threads=1):
-    """Whether no element is NaN or infinite."""
+def all_finite(x, int threads=1):
+    """Whether no element of x, contiguous and of any shape, is NaN or infinite."""
     cdef Scan scan
     cdef int worker
     cdef bint finite = True
-    scan.x, scan.n = &x[0], x.shape[0]
+    cdef Py_buffer view                 # an eighth of a typed view's cost, which small arrays would feel
+    PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
+    scan.x, scan.n = <const real*>view.buf, view.len // <Py_ssize_t>sizeof(real)
     meeting_open(&scan.gathering, min(threads, MAX_WORKERS))
     with nogil:
         parallel_run(scan_worker, &scan, &scan.gathering.workers)
     for worker in range(scan.gathering.workers):
         finite = finite and scan.finite[worker]
     meeting_close(&scan.gathering)
+    PyBuffer_Release(&view)
     return finite
 
 

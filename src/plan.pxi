@@ -474,7 +474,7 @@ cdef class Plan:
         job.net.first = job.channels == 1 and self.net.count > 0 and self.op[0].kind == PAD
 
     cdef _forward(self, Job* job, const real[::1] x, Py_ssize_t samples, real[::1] y):
-        job.x, job.out, job.samples = &x[0], &y[0], samples
+        job.x, job.out, job.samples = &x[0], &y[0] if y is not None else NULL, samples
         with nogil:
             parallel_run(forward_worker, job, &job.gathering.workers)
         meeting_close(&job.gathering)
@@ -498,10 +498,26 @@ cdef class Plan:
             self._hold(&job, training, seed, channels_last)
             self._take_sequences(&job, lengths, state_gradients)
             job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
-            job.x, job.out, job.samples = &dy[0], &dx[0], samples
-            with nogil:
-                parallel_run(backward_worker, &job, &job.gathering.workers)
-            meeting_close(&job.gathering)
+            self._backward(&job, dy, samples, dx)
+        return out
+
+    cdef _backward(self, Job* job, const real[::1] dy, Py_ssize_t samples, real[::1] dx):
+        job.x, job.out, job.samples = &dy[0], &dx[0], samples
+        with nogil:
+            parallel_run(backward_worker, job, &job.gathering.workers)
+        meeting_close(&job.gathering)
+
+    def gradients_at(self, const real[::1] x, const real[::1] dy, Py_ssize_t samples, int threads):
+        """What `backward` gives and writes, of vectors or images, in one call with the `forward` that it must follow."""
+        cdef Job job
+        out = self._outputs(0, samples, None)
+        cdef real[::1] dx = out
+        with self._lock:
+            self._start(&job, HOLDING, samples, threads, self.work * samples)
+            self.held = None
+            self._forward(&job, x, samples, None)
+            self._start(&job, HOLDING, samples, threads, self.work * samples)
+            self._backward(&job, dy, samples, dx)
         return out
 
     def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch, Py_ssize_t first, const double[::1] rates,

@@ -87,28 +87,6 @@ cdef void planar_weight_gradient(const Window* g, const real* x, const real* dy,
                 o += channels
 
 
-cdef inline vec pool_planar(const real* p, Py_ssize_t row, real* winners) noexcept nogil:
-    # Two rows of a plane to as many results as a vector has lanes: the largest, and which it is, or without winners the mean.
-    cdef vec top0 = vec_load(p), top1 = vec_load(p + VEC_LANES)
-    cdef vec bottom0 = vec_load(p + row), bottom1 = vec_load(p + row + VEC_LANES)
-    cdef vec best = vec_evens(top0, top1)
-    cdef vec winner = vec_set1(0)
-    cdef vec value
-    if winners == NULL:
-        return (best + vec_odds(top0, top1) + vec_evens(bottom0, bottom1) + vec_odds(bottom0, bottom1)) * vec_set1(<real>0.25)
-    value = vec_odds(top0, top1)
-    winner = vec_if_greater(value, best, vec_set1(1), winner)
-    best = vec_max(value, best)
-    value = vec_evens(bottom0, bottom1)
-    winner = vec_if_greater(value, best, vec_set1(2), winner)
-    best = vec_max(value, best)
-    value = vec_odds(bottom0, bottom1)
-    winner = vec_if_greater(value, best, vec_set1(3), winner)
-    best = vec_max(value, best)
-    vec_store(winners, winner)
-    return best
-
-
 cdef void planar_pool_forward(const Window* g, const real* x, real* y, real* winners) noexcept nogil:
     # Two by two: x (C, H, P) to y (OH, OW, C). `winners` (C, OH, OW rounded up) as of max_pool_forward, or NULL for the mean.
     # Of the channels those that fill no vector go first: what they spill, the others and the next pixels overwrite.
@@ -123,8 +101,8 @@ cdef void planar_pool_forward(const Window* g, const real* x, real* y, real* win
             while c >= 0:
                 channels = g.c - c if g.c - c < VEC_LANES else VEC_LANES
                 for n in range(channels):
-                    vec_store(pooled + n * VEC_LANES, pool_planar(
-                        x + ((c + n) * g.h + 2 * i) * row + 2 * j, row,
+                    vec_store(pooled + n * VEC_LANES, pool_two_rows(
+                        x + ((c + n) * g.h + 2 * i) * row + 2 * j, row, VEC_LANES,
                         winners + ((c + n) * g.oh + i) * pooled_row + j if winners != NULL else NULL))
                 transpose_block(pooled, VEC_LANES, VEC_LANES, y + (i * g.ow + j) * g.c + c, g.c, lanes)
                 c -= VEC_LANES
@@ -134,8 +112,7 @@ cdef void planar_pool_backward(const Window* g, const real* dy, const real* winn
     # Writes dx (C, H, P) and the zeros past the end of its rows.
     cdef Py_ssize_t c, i, j, n, lanes, channels
     cdef Py_ssize_t row = padded(g.w), pooled_row = padded(g.ow)
-    cdef vec d, winner, even, odd
-    cdef vec zero = vec_set1(0)
+    cdef vec d, even, odd
     cdef real* p
     cdef real pooled[VEC_LANES * VEC_LANES]
     cdef int k
@@ -152,12 +129,7 @@ cdef void planar_pool_backward(const Window* g, const real* dy, const real* winn
                     if lanes < VEC_LANES:
                         d = vec_keep_first(d, <int>lanes)
                     for k in range(2):
-                        if winners == NULL:
-                            even = odd = d * vec_set1(<real>0.25)
-                        else:
-                            winner = vec_load(winners + ((c + n) * g.oh + i) * pooled_row + j)
-                            even = vec_if_equal(winner, vec_set1(<real>(2 * k)), d, zero)
-                            odd = vec_if_equal(winner, vec_set1(<real>(2 * k + 1)), d, zero)
+                        spread_two(k, d, winners + ((c + n) * g.oh + i) * pooled_row + j if winners != NULL else NULL, &even, &odd)
                         p = dx + ((c + n) * g.h + 2 * i + k) * row + 2 * j
                         vec_store(p, vec_zip_low(even, odd))
                         if 2 * j + VEC_LANES < row:

@@ -196,7 +196,7 @@ def test_sensitivity_maps_are_expanded(rng):
 
 
 @pytest.mark.parametrize(("layer", "kind"), [(cnn.MaxPoolingLayer, "max"), (cnn.MeanPoolingLayer, "mean")])
-@pytest.mark.parametrize("shape", [(4, 6, 3, 2, 2, 2), (7, 5, 2, 3, 3, 2), (6, 4, 1, 3, 1, 1)])
+@pytest.mark.parametrize("shape", [(4, 6, 3, 2, 2, 2), (38, 4, 2, 2, 2, 2), (7, 5, 2, 3, 3, 2), (6, 4, 1, 3, 1, 1)])
 def test_pooling_layers(layer, kind, shape, rng):
     pool = layer(*shape)
     width, height, channels, w, h, stride = shape

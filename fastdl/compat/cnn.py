@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import functional
+from .._threads import get_num_threads
 from .._validation import Array, as_array, as_int, as_number, as_ranked
 from ..layers import Conv2D, MaxPool2D, MeanPool2D
 from ._checks import as_shaped, windows
@@ -247,8 +248,7 @@ class ConvLayer:
     def bp_gradient(self, sensitivity_array: Any) -> None:
         """Compute the filters' gradients alone, for the last `forward`'s input."""
         sensitivity, x = self._sensitivity(sensitivity_array), self._input()
-        self._layer._forward(x.reshape(-1))
-        self._layer._backward(sensitivity.reshape(-1))
+        self._layer._plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
 
     def expand_sensitivity_map(self, sensitivity_array: Any) -> Array:
         """Spread a sensitivity map out to where stride 1 would have it, zeros between."""
@@ -288,7 +288,11 @@ class _PoolingLayer:
         self.output_width = windows(input_width, filter_width, 0, stride, axis="width")
         self.output_height = windows(input_height, filter_height, 0, stride, axis="height")
         self._shape = channel_number, input_height, input_width
-        self._layer = self._pool((filter_height, filter_width), stride).build(self._shape, dtype="float64")
+        shape = self._shape
+        if filter_width == filter_height == stride == 2:
+            # Windows that tile each channel tile the channels on top of one another too: one image, as it lies.
+            shape = 1, channel_number * input_height, input_width
+        self._plan = self._pool((filter_height, filter_width), stride).build(shape, dtype="float64")._plan
         self.output_array = np.zeros((channel_number, self.output_height, self.output_width))
         self.delta_array = np.zeros(self._shape)
 
@@ -300,7 +304,8 @@ class _PoolingLayer:
         input_array : array_like, shape (channel_number, input_height, input_width)
         """
         x = as_shaped(input_array, "input_array", self._shape)
-        self.output_array = self._layer._forward(x.reshape(-1)).reshape(self.output_array.shape)
+        y = self._plan.forward(x.reshape(-1), 1, get_num_threads(), False, 0, False)
+        self.output_array = y.reshape(self.output_array.shape)
 
     def backward(self, input_array: Any, sensitivity_array: Any) -> None:
         """Compute ``delta_array``; where windows overlap, their gradients add.
@@ -310,9 +315,10 @@ class _PoolingLayer:
         input_array : array_like, shape (channel_number, input_height, input_width)
         sensitivity_array : array_like, shape (channel_number, output_height, output_width)
         """
-        sensitivity = as_shaped(sensitivity_array, "sensitivity_array", self.output_array.shape)
-        self.forward(input_array)
-        self.delta_array = self._layer._backward(sensitivity.reshape(-1)).reshape(self._shape)
+        x = as_shaped(input_array, "input_array", self._shape).reshape(-1)
+        sensitivity = as_shaped(sensitivity_array, "sensitivity_array", self.output_array.shape).reshape(-1)
+        delta = self._plan.gradients_at(x, sensitivity, 1, get_num_threads())
+        self.delta_array = delta.reshape(self._shape)
 
 
 class MaxPoolingLayer(_PoolingLayer):
