@@ -24,7 +24,7 @@ DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
 # Multiply-adds of a job below which waking a second thread costs more than it brings (measured: about 10 us).
 cdef double SMALL_WORK = 400_000
 # Multiply-adds of a recurrent layer's step from which on threads share its units, and meet at every step.
-cdef double SHARED_STEP = 30_000
+cdef double SHARED_STEP = 15_000
 # Nodes of the trees that a worker takes together, on average.
 cdef Py_ssize_t GROUP_NODES = 256
 

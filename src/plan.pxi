@@ -206,14 +206,14 @@ cdef class Plan:
             self.has_sequences = True
 
     cdef _slice(self):
-        # Slices of about 16,000 weights, whole rows, and of 96 rows where there are so many: each reads all of the output's gradient.
+        # Slices of at most about 16,000 weights, whole rows, but of 96 rows where there are so many: each reads all of the output's gradient.
         cdef Py_ssize_t pieces, rows, i
         cdef int k
         cdef list found = []
         for k in range(self.net.count):
             if self.op[k].rows:
                 rows = self.op[k].rows
-                pieces = max(1, min(rows, rows * self.op[k].columns // 16384))
+                pieces = min(rows, (rows * self.op[k].columns + 16383) // 16384)
                 pieces = min(pieces, max(2, rows // 96))
                 found += [(k, rows * i // pieces, rows * (i + 1) // pieces) for i in range(pieces)]
         self.slice_count = len(found)

@@ -3,7 +3,8 @@
  *
  * Why not OpenMP: its runtime hangs in a forked child that uses it after the parent did, and its barriers spin
  * for milliseconds, which on a machine whose cores are busy elsewhere costs a factor of eight. Here a
- * waiting thread spins for about ten microseconds and then sleeps; a forked child starts a pool of its own.
+ * waiting thread spins for some tens of microseconds, by how long the processor's pause is, and then sleeps; a
+ * forked child starts a pool of its own.
  * With -DFASTDL_NO_THREADS everything runs on the caller.
  */
 #pragma once
