@@ -39,6 +39,8 @@ three epochs, of which the mean counts. Slow epochs are timed on fewer samples a
 Recurrent layers give the gradients of their input and of all parameters; JAX scans over time after one product for
 all inputs. The language model is that of `fastdl train lm` (embedding of 128, dropout of 0.3, Adam, gradients kept to
 norm 1), on windows that follow one another; it is checked without dropout, after three steps of gradient descent.
+fastdl multiplies the embedding with the LSTM's input weights once a step, a row at a time, where the others do so for
+each token; operations count as if it did too.
 {trees}
 Work on two threads depends on how quickly this virtual machine's cores see one another's writes, which changes from
 run to run and with it all contestants: on 2026-11-24 LeNet-5 at batch 64 took 0.40 to 0.51 s (PyTorch 1.9 to 2.6),

@@ -25,6 +25,8 @@ DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
 cdef double SMALL_WORK = 400_000
 # Multiply-adds of a recurrent layer's step from which on threads share its units, and meet at every step.
 cdef double SHARED_STEP = 15_000
+# Tokens of a batch, for each row of an embedding's table, from which on a recurrent layer looks products up.
+cdef Py_ssize_t LOOKUP_TOKENS = 8
 # Nodes of the trees that a worker takes together, on average.
 cdef Py_ssize_t GROUP_NODES = 256
 
@@ -43,6 +45,7 @@ include "losses.pxi"
 include "optimizers.pxi"
 include "network.pxi"
 include "sequences.pxi"
+include "lookup.pxi"
 include "forest.pxi"
 include "engine.pxi"
 include "plan.pxi"

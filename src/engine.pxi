@@ -205,6 +205,13 @@ cdef void train_slices(Job* job, int worker, Py_ssize_t batch, Py_ssize_t step, 
     meet(&job.gathering, next)
 
 
+cdef void add_up(Job* job, int worker, Py_ssize_t batch) noexcept nogil:
+    # What gradients of weights need of the whole batch first.
+    if job.net.looks_up:
+        add_up_lookups(&job.net, worker, job.gathering.workers, batch)
+        meet(&job.gathering, NULL)
+
+
 cdef void train_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef Py_ssize_t step, position, batch, item, group
@@ -223,7 +230,8 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
                 job.records[3 * step] += job.losses[group]
                 job.records[3 * step + 1] += job.hits[group]
             job.records[3 * step + 2] = outputs_of(job, position, batch)
-        if job.optimizer.clip_norm > 0:
+        add_up(job, worker, batch)
+        if job.optimizer.clip_norm > 0 or job.net.looks_up:         # a gradient that reads other weights than its own
             train_slices(job, worker, batch, step, True, False, &job.slice_items)
             train_slices(job, worker, batch, step, False, True, &job.items)
         else:
@@ -288,6 +296,7 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
                     channels_first(t.gradient + i * t.stride, job.out + sample_at(job, i) * t.size, job.channels, job.pixels)
         item = take_group(job, slots, worker, item)
     meet(&job.gathering, &job.slice_items)
+    add_up(job, worker, job.samples)
     item = take(job, &job.slice_items, job.slice_count, worker)
     while item >= 0:
         weight_gradient(&job.net, job.slices[item].op, job.slices[item].start, job.slices[item].stop, job.samples, slots)

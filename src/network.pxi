@@ -64,6 +64,7 @@ cdef struct Network:
     Py_ssize_t slot_stride
     bint training
     bint skip_softmax           # the loss takes logits: leave the last activation out
+    bint looks_up               # the first operation is an embedding, and the layer behind it looks its products up
     bint has_transposed         # there are samples enough for copies of weights to pay
     const int64_t* lengths      # of the samples in time, or NULL
     real* states                # a row for each sample: what recurrent layers start with, and then end with; or NULL
@@ -163,6 +164,8 @@ cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, 
     elif op.kind == SHIFT:
         shift_of(net, op, draw, sample + i, &down, &right)
         shift_image(x, y, g.h, g.w, g.c, down, right)
+    elif op.kind == EMBEDDING and net.looks_up:
+        pass                        # nobody reads y
     elif op.kind == EMBEDDING:
         for token in range(net.tensor[k + 1].steps):
             if x[token] < 0:        # a node that is no leaf
@@ -230,6 +233,8 @@ cdef void lay_weights(const Network* net, int worker) noexcept nogil:
     for k in range(net.count):
         for direction in range(net.op[k].directions):
             lay_recurrent(&net.op[k].cells[direction], net.parameters, worker, members_of(net))
+            if looks_up(net, k):
+                lay_lookup(net, k, direction, worker)
         if net.op[k].kind == RECURSIVE:
             lay_panels_of(&net.op[k].tree.w, net.parameters, worker)
 
@@ -349,6 +354,8 @@ cdef void weight_gradient(const Network* net, int k, Py_ssize_t start, Py_ssize_
         recurrent_gradient(net, k, start, stop, batch)
     elif op.kind == RECURSIVE:
         recursive_gradient(net, k, start, stop, groups_of(net, batch))
+    elif op.kind == EMBEDDING and net.looks_up:
+        looked_up_gradient(net, k + 1, start, stop, total)
     elif op.kind == EMBEDDING:
         embedding_gradient(source.value, source.stride, target.gradient, target.stride, rows, target.steps, op.columns, start, stop, total)
     elif op.kind == DENSE:

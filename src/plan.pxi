@@ -276,6 +276,7 @@ cdef class Plan:
             rows = batch if t.wide else workers * self.net.rows
             for direction in range(op.directions):
                 self._hold_recurrent(&op.cells[direction], self.tensor[k].steps, rows)
+                self._hold_lookup(&op.cells[direction].lookup, mode, workers, op.columns, k == 1 and self.net.looks_up)
             if op.kind == RECURSIVE:
                 self._hold_recursive(&op.tree, rows)
             if op.kind == MAX_POOL:
@@ -323,6 +324,11 @@ cdef class Plan:
         r.gates = self._reserve(rows * r.gates_sample)
         r.h = self._reserve(rows * r.h_sample)
         r.c = self._reserve(rows * r.h_sample) if r.cell == LSTM else r.h
+
+    cdef _hold_lookup(self, Lookup* p, int mode, int workers, Py_ssize_t columns, bint wanted):
+        p.rows, p.table, p.stride = self.op[0].rows if wanted else 0, self.op[0].offset, self.op[0].rows * columns + VEC_LANES
+        p.products = self._reserve(workers * p.stride) if wanted else NULL
+        p.gradient = self._reserve(p.stride) if wanted and mode != INFERENCE else NULL
 
     cdef _choose_group(self, Py_ssize_t batch):
         # Small enough for the activations of a group to stay in a core's cache, and for eight cores to share a batch;
@@ -374,6 +380,11 @@ cdef class Plan:
             self.op[k + 1].planar = op.planar
             t.stride = (g.c * g.h * padded(g.w) if op.planar else padded(t.size)) + VEC_LANES
 
+    cdef bint _looks_up(self, Py_ssize_t batch):
+        # Whether there are so many more tokens than rows that each of several workers may as well have all products of its own.
+        return (self.net.count > 1 and self.op[0].kind == EMBEDDING and self.op[1].kind == RECURRENT and self.tensor[1].steps > 3
+                and batch * self.tensor[1].steps >= LOOKUP_TOKENS * self.op[0].rows)
+
     cdef bint _ends_in_softmax(self):
         return self.net.count > 0 and self.op[self.net.count - 1].activation == SOFTMAX
 
@@ -398,6 +409,8 @@ cdef class Plan:
         threads = <int>max(1, min(threads, MAX_WORKERS if team else groups_of(&self.net, batch), MAX_WORKERS))
         if self.has_sequences and self.net.has_transposed != (batch >= 4):
             self.memory = None
+        if self.net.looks_up != self._looks_up(batch):
+            self.net.looks_up, self.memory = not self.net.looks_up, None
         self.net.has_transposed = batch >= 4 or self.has_trees
         self._prepare(mode, rows, threads)
         self.net.training = mode == TRAINING

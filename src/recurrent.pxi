@@ -25,6 +25,15 @@ cdef enum Cell:
 _CELLS = {"rnn": RNN, "lstm": LSTM, "gru_before": GRU_BEFORE, "gru_after": GRU_AFTER}
 
 
+cdef struct Lookup:
+    # Of a layer behind an embedding: what its input weights make of each row of the table (lookup.pxi).
+    Py_ssize_t rows                 # 0 where nothing is looked up
+    Py_ssize_t table                # where the rows lie among the parameters
+    real* products                  # (rows, columns), one a worker
+    Py_ssize_t stride
+    real* gradient                  # (rows, columns), added up over the batch
+
+
 cdef struct Recurrent:
     int cell, activation            # activation of an RNN
     bint reverse                    # from the last step to the first
@@ -38,6 +47,7 @@ cdef struct Recurrent:
     real* h
     real* c
     Py_ssize_t gates_sample, h_sample
+    Lookup lookup
 
 
 cdef struct Sequences:
@@ -46,6 +56,8 @@ cdef struct Sequences:
     const int64_t* lengths          # of each sample, or NULL: from there on its state stays, and is asked for nothing
     const real* x
     Py_ssize_t x_sample
+    const real* tokens              # to look up, instead of x; or NULL
+    Py_ssize_t tokens_sample
     real* gates
     real* h
     real* c
@@ -380,13 +392,21 @@ cdef void recurrent_step(const Recurrent* r, const real* p, int worker, const Se
     gather_team(q)
 
 
+cdef void start_gates(const Recurrent* r, const real* p, real* start) noexcept nogil:
+    # The biases that come before any product with the state.
+    cdef Py_ssize_t i
+    for i in range(r.columns):
+        start[i] = p[r.bias + i] + (p[r.state_bias + i] if r.cell != GRU_AFTER or i < 2 * r.units else 0)
+
+
 cdef void recurrent_forward(const Recurrent* r, const real* p, int worker, const Sequences* q) noexcept nogil:
     # The state before the first step is there already.
     cdef Py_ssize_t i, s, first = share(q.steps, 1, q.member, q.members), last = share(q.steps, 1, q.member + 1, q.members)
-    for i in range(r.columns):
-        q.start[i] = p[r.bias + i] + (p[r.state_bias + i] if r.cell != GRU_AFTER or i < 2 * r.units else 0)
+    start_gates(r, p, q.start)
     gather_team(q)
-    for i in range(q.samples):
+    if q.tokens != NULL:
+        look_up(r, worker, q, first, last)
+    for i in range(q.samples if q.tokens == NULL else 0):
         rows_product(&r.u, p, worker, q.start, 0, q.x + i * q.x_sample + first * r.inputs, r.inputs,
                      q.gates + i * q.gates_sample + first * r.width, r.width, last - first, q.nonzero)
     gather_team(q)
@@ -472,7 +492,10 @@ cdef void recurrent_weight_gradient(const Recurrent* r, const Sequences* q, Py_s
     # Rows start to stop of U, W, b and d, one below the other. q holds the whole batch, gone back.
     cdef Py_ssize_t i, units = r.units, first = max(start - r.inputs, 0), last = min(stop - r.inputs, units)
     cdef const real* h = q.h + slot_before(r, 0) * units
-    if start < r.inputs:
+    if start < r.inputs and q.tokens != NULL:
+        dense_weight_gradient(&r.u, q.zeros, p + r.lookup.table, 0, r.inputs, r.lookup.gradient, 0, r.columns, 1, r.lookup.rows,
+                              start, min(stop, r.inputs), gradients, p)
+    elif start < r.inputs:
         dense_weight_gradient(&r.u, q.zeros, q.x, q.x_sample, r.inputs, q.gates, q.gates_sample, r.width, q.samples, q.steps,
                               start, min(stop, r.inputs), gradients, p)
     if first < last:

@@ -12,6 +12,8 @@ cdef Sequences sequences_of(const Network* net, int k, int direction, int worker
     q.samples, q.steps = n, source.steps
     q.lengths = net.lengths + sample if net.lengths != NULL else NULL
     q.x, q.x_sample = value_of(net, k, first, sample, 0), source.stride
+    if looks_up(net, k):
+        q.tokens, q.tokens_sample = value_of(net, k - 1, first, sample, 0), net.tensor[k - 1].stride
     q.gates, q.gates_sample = r.gates + row * r.gates_sample, r.gates_sample
     q.h, q.c, q.h_sample = r.h + row * r.h_sample, r.c + row * r.h_sample if r.c != NULL else NULL, r.h_sample
     q.d_sample = padded(max(r.units, r.inputs))
@@ -122,6 +124,8 @@ cdef void recurrent_backward_group(const Network* net, int k, int worker, Py_ssi
         if op.sequences:
             q.dy, q.dy_sample, q.dy_step = dy + (0 if op.adds else direction * r.units), target.stride, target.size // target.steps
         q.dx, q.dx_sample, q.adds = gradient_of(net, k, memory, sample, 0), net.tensor[k].stride, direction > 0
+        if q.tokens != NULL:
+            q.dx = NULL
         recurrent_backward(r, net.parameters, worker, &q)
         if q.member > 0:
             continue
