@@ -50,18 +50,26 @@ cdef class Recurrence:
 
     def step(self, x, h, c=None):
         """One step of rows x (N, inputs), h and, of an LSTM, c (N, units): the gates (N, width), the next h and the next c."""
-        cdef Py_ssize_t rows = len(x)
-        inputs = np.ascontiguousarray(x, DTYPE).reshape(rows, 1, -1)
-        gates = _roomy(None, (rows, 1, self.layer.width))
-        states = [_roomy(None, (rows, 2, self.layer.units)) for _ in range(2)]
-        states[0][:, 0] = h
+        cdef Py_ssize_t rows = len(x), units = self.layer.units, width = self.layer.width
+        # Gates, and each sample's state before and after, h and then c, with room to read whole vectors past the end.
+        memory = np.empty(rows * (width + 4 * units) + VEC_LANES, DTYPE)
+        gates = memory[:rows * width].reshape(rows, width)
+        states = memory[rows * width:rows * (width + 4 * units)].reshape(2, rows, 2, units)
+        states[0, :, 0] = h
         if c is not None:
-            states[1][:, 0] = c
-        cdef Sequences q = self._sequences(inputs, states[0], states[1], gates)
+            states[1, :, 0] = c
+        cdef real[::1] numbers = memory
+        cdef const real[:, ::1] inputs = np.ascontiguousarray(x, DTYPE)
         cdef real[::1] parameters = self.parameters
+        cdef Sequences q = self.sequences
+        q.members, q.samples, q.steps = 1, rows, 1
+        q.x, q.x_sample = &inputs[0, 0], self.layer.inputs
+        q.gates, q.gates_sample = &numbers[0], width
+        q.h, q.h_sample = q.gates + rows * width, 2 * units
+        q.c = q.h + rows * q.h_sample
         with nogil:
             recurrent_forward(&self.layer, &parameters[0], 0, &q)
-        return gates[:, 0], states[0][:, 1], states[1][:, 1]
+        return gates, states[0, :, 1], states[1, :, 1]
 
     def backward(self, x, h, c, gates, slopes, dh, dc=None):
         """Back through time; the parameters' gradients are written.

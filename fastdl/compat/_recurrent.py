@@ -70,7 +70,8 @@ class Recurrence:
         """
         steps, width = len(x), self._units * (4 if self._cell == "gru_before" else self._count)
         held = np.zeros((1, steps, width))  # of a GRU with room for what the core adds
-        held[0, :, : self._count * self._units] = _rows([np.concatenate(one) for one in zip(*gates, strict=True)])
+        for k, columns in enumerate(gates):
+            held[0, :, k * self._units : (k + 1) * self._units] = _rows(columns)
         dgates, dx, dh, _ = self._core.backward(
             _rows(x)[None],
             _rows(h),
@@ -86,7 +87,7 @@ class Recurrence:
 
 def _rows(columns: Sequence[Array]) -> Array:
     """Give columns (size, 1) as rows (T, size)."""
-    return np.stack(columns)[:, :, 0]
+    return np.concatenate(columns).reshape(len(columns), -1)
 
 
 class GatedLayer:
