@@ -23,7 +23,8 @@ DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
 
 # Multiply-adds of a job below which waking a second thread costs more than it brings (measured: about 10 us).
 cdef double SMALL_WORK = 400_000
-# Multiply-adds of a recurrent layer's step from which on threads share its units, and meet at every step.
+# A recurrent layer's step of that many units and multiply-adds, of all samples, is shared by threads, which meet at every step.
+cdef Py_ssize_t SHARED_UNITS = 96
 cdef double SHARED_STEP = 15_000
 # Tokens of a batch, for each row of an embedding's table, from which on a recurrent layer looks products up.
 cdef Py_ssize_t LOOKUP_TOKENS = 8

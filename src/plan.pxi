@@ -94,6 +94,7 @@ cdef class Plan:
     cdef bint has_images, has_sequences
     cdef readonly bint has_trees            # samples are trees then: what comes in and goes out has a row for each of their nodes
     cdef double least_step                  # multiply-adds of a step of a recurrent layer, a sample; 0 where steps are too few for a team
+    cdef Py_ssize_t fewest_units            # of a recurrent layer
     cdef int mode, workers
     cdef Py_ssize_t capacity
     cdef Py_ssize_t laid_rows, laid_groups, laid_largest, laid_workers      # what `layout` has room for
@@ -203,6 +204,7 @@ cdef class Plan:
             self.work += <double>(r.inputs + r.units) * r.columns * self.tensor[k].steps
             step = <double>r.units * r.columns if self.tensor[k].steps > 3 else 0
             self.least_step = min(self.least_step, step) if self.has_sequences else step
+            self.fewest_units = min(self.fewest_units, r.units) if self.has_sequences else r.units
             self.has_sequences = True
 
     cdef _slice(self):
@@ -405,7 +407,8 @@ cdef class Plan:
             work *= <double>trees.nodes / len(trees)
         if work < SMALL_WORK:
             threads = 1
-        team = self.has_sequences and groups_of(&self.net, batch) == 1 and batch * self.least_step >= SHARED_STEP
+        team = (self.has_sequences and groups_of(&self.net, batch) == 1 and batch * self.fewest_units >= SHARED_UNITS
+                and batch * self.least_step >= SHARED_STEP)
         threads = <int>max(1, min(threads, MAX_WORKERS if team else groups_of(&self.net, batch), MAX_WORKERS))
         if self.has_sequences and self.net.has_transposed != (batch >= 4):
             self.memory = None
