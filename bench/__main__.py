@@ -1,4 +1,4 @@
-"""``python -m bench``: measure everything, write the results of this instruction set, and render README.md.
+"""``python -m bench``: measure everything, write the results of this processor, and render README.md.
 
 Every contestant's result is compared with the reference before it is timed. Then they take turns, and the median
 counts. Networks that were trained meanwhile must have learned. Where BENCH_TREES is set in the environment, trees are
@@ -82,12 +82,17 @@ def _lines(path: str) -> list[str]:
     return Path(path).read_text().splitlines() if Path(path).exists() else []
 
 
+def _processor(name: str) -> str:
+    """What Linux says of it; an EPYC's family is 23 of Zen 1 and 2, 25 of Zen 3 and 4, 26 of Zen 5."""
+    return next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith(name)), "unknown")
+
+
 def machine() -> dict[str, object]:
     """Say where and with what it was measured."""
-    cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
+    cpu = ", family ".join(_processor(name) for name in ("model name", "cpu family"))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout
     return {
-        "cpu": cpu or platform.processor(),
+        "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)),
         "instruction set": f"x86-64-{fastdl._core.isa}",
         "system": platform.platform(terse=True),
@@ -118,7 +123,8 @@ def main() -> None:
             "import_time": footprint.import_time(),
             "elementwise": elementwise(),
         }
-        (HERE / f"results-{fastdl._core.isa}.json").write_text(json.dumps(results, indent=1) + "\n")
+        name = f"results-{fastdl._core.isa}-family{_processor('cpu family')}.json"
+        (HERE / name).write_text(json.dumps(results, indent=1) + "\n")
     report.render(HERE)
 
 

@@ -23,8 +23,9 @@ _METHOD = """
 Every contestant starts from the same weights, takes three steps (or one call), and must agree with the slow
 NumPy reference of `tests/reference.py` before it is timed; a network that was trained must have learned, as one
 that has died is faster. Each contestant lives in a process of its own and keeps its data in memory. They take
-turns, and the median of {repeats} turns counts. Those who wait are blocked, and a rest of {rest:.0f} ms before each
-turn lets the last one's threads go to sleep.
+turns, and the median of {repeats} turns counts; a ratio is the median, and the range, of the ratios within a turn,
+whose contestants find the machine in much the same state. Those who wait are blocked, and a rest of {rest:.0f} ms
+before each turn lets the last one's threads go to sleep.
 
 The peak is what fused multiply-adds on registers alone reach on the same number of threads, measured in every
 turn. Operations are the useful ones: padded lanes and what is computed twice do not count; products with pixels
@@ -47,12 +48,11 @@ run to run and with it all contestants: on 2026-11-24 LeNet-5 at batch 64 took 0
 the MLP at batch 128 took 0.14 to 0.20 s (JAX 0.19 to 0.26), and two threads were 1.62 to 1.95 times as fast as one.
 At batch 1 the LSTM and GRU of 128 units, whose threads meet at every step, took 0.25 to 0.32 and 0.20 to 0.27 ms.
 
-The tables are of the processors and commits named there. On a third processor, a Zen 4 whose AVX-512 has no higher
-peak than its AVX2 (118 and 236 GFLOP/s) and whose cores were shared with other work, two runs on 2026-11-25, at
-commits e2d0a28 and 3ccc74f, gave these ratios, best peer / fastdl: LeNet-5 at batch 64 4.17 and 3.70, MLP at batch
-128 1.17 and 1.39, dense 0.85 and 1.14; at batch 1 the RNN of 128 2.01 and 1.79; at batch 16 the RNN 2.00 and 1.98,
-the LSTM 1.99 and 1.74; at batch 32 the LSTM 1.13 and 0.66. The second run also gave LeNet-5 at batch 1 9.03, its
-inference at batch 1 1.35, the convolution 0.95 and the language model 1.32.
+Each table is of the processor and commit named above it. The Zen 4's (family 25, with AVX-512) AVX-512 has no higher
+peak than its AVX2, and its cores were shared with other work: some turns took twice as long as others. `LstmLayer`
+cannot be 20 times as fast as its Python there, which takes 150 to 160 us a step forward and back: a step a call reads
+1 MB of weights going forward alone, for which the second-level cache takes 14 us. The whole sequence in one call of
+`layers.LSTM` in float64 takes 25 us a step on one thread, and 16 on two.
 
 The object model does the work of article 3's listing, in its order, the deltas of the input too, which nothing
 uses and which take about a seventh of its time. It is timed on {objects:.0f} samples and extrapolated. Connections
@@ -77,10 +77,10 @@ def _met(answer: bool | None) -> str:
     return {True: "yes", False: "**no**", None: "not measured"}[answer]
 
 
-def _ratio(seconds: dict[str, float], peers: Iterable[str]) -> float | None:
-    """How many times as long the fastest of these peers takes."""
-    times = [seconds[n] for n in peers if n in seconds]
-    return min(times) / seconds["fastdl"] if times else None
+def _ratios(row: dict[str, Any], peers: Iterable[str]) -> list[float]:
+    """How many times as long the fastest of these peers takes, turn by turn; nothing without one of them."""
+    times = [row["all"][n] for n in peers if n in row["all"]]
+    return [min(theirs) / ours for ours, *theirs in zip(row["all"]["fastdl"], *times, strict=True)] if times else []
 
 
 def _target(target: work.Target) -> str:
@@ -93,7 +93,7 @@ def _target(target: work.Target) -> str:
     return ", ".join(parts)
 
 
-def _target_met(target: work.Target, seconds: dict[str, float], share: float) -> str:
+def _target_met(target: work.Target, row: dict[str, Any], share: float) -> str:
     if not target.ratio and not target.peak:
         return ""
     if share < target.peak:
@@ -101,8 +101,8 @@ def _target_met(target: work.Target, seconds: dict[str, float], share: float) ->
     if not target.ratio:
         return _met(True)
     # Without one of the peers it is not known which is the fastest.
-    ratio = _ratio(seconds, target.peers)
-    return _met(None if ratio is None or not all(n in seconds for n in target.peers) else ratio >= target.ratio)
+    known = all(n in row["all"] for n in target.peers)
+    return _met(median(_ratios(row, target.peers)) >= target.ratio if known else None)
 
 
 def _speed_table(results: dict[str, Any]) -> str:
@@ -118,10 +118,11 @@ def _speed_table(results: dict[str, Any]) -> str:
         flop = row["flop"] if "flop" in row else item.operations()
         speed = flop / seconds["fastdl"] / 1e9
         share = speed / row["peak"]
-        ratio = _ratio(seconds, names[1:])
+        ratios = _ratios(row, names[1:])
         line = [item.title, item.unit, str(row["threads"]), *cells, f"{speed:.0f}", f"{share:.0%}"]
-        line += ["" if ratio is None else f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}", _target(item.target)]
-        lines.append(f"| {' | '.join([*line, _target_met(item.target, seconds, share)])} |")
+        line.append(f"{median(ratios):.3g} ({min(ratios):.3g} to {max(ratios):.3g})" if ratios else "")
+        line += [_target(item.target), _target_met(item.target, row, share)]
+        lines.append(f"| {' | '.join(line)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -134,8 +135,9 @@ def _article_table(results: dict[str, Any]) -> str:
         item, seconds = work.WORK[name], row["seconds"]
         if "articles" in seconds:
             ours, theirs = (_number(seconds[n] * work.SCALE[item.unit]) for n in ("fastdl", "articles"))
-            line = [item.title, item.unit, f"**{ours}**", theirs, _number(seconds["articles"] / seconds["fastdl"])]
-            text += f"| {' | '.join([*line, f'{item.target.ratio:g}', _target_met(item.target, seconds, 0)])} |\n"
+            times = _number(median(_ratios(row, ["articles"])))
+            line = [item.title, item.unit, f"**{ours}**", theirs, times, f"{item.target.ratio:g}"]
+            text += f"| {' | '.join([*line, _target_met(item.target, row, 0)])} |\n"
     return text
 
 
@@ -258,16 +260,16 @@ def _measured(results: dict[str, Any]) -> str:
     where = results["machine"]
     versions = ", ".join(f"{n} {v or 'not installed'}" for n, v in results["versions"].items())
     head = (
-        f"\n## {where['instruction set']}\n\n"
-        f"Measured on {where['date']} at commit {where['commit']}: {where['cpu']}, {where['cores']} cores, "
-        f"{where['instruction set']}, {where['system']}, Python {where['python']}; {versions}.\n\n"
+        f"\n## {where['instruction set']}, {where['cpu']}\n\n"
+        f"Measured on {where['date']} at commit {where['commit']}: {where['cores']} cores, {where['system']}, "
+        f"Python {where['python']}; {versions}.\n\n"
     )
     tables = (_speed_table(results), _article_table(results), _other_figures(results), _elementwise(results))
     return head + "".join(tables)
 
 
 def render(folder: Path) -> None:
-    """Write README.md beside the results, of which there is a file for each instruction set."""
+    """Write README.md beside the results, of which there is a file for each processor."""
     runs = [json.loads(path.read_text()) for path in sorted(folder.glob("results-*.json"))]
     latest = max(runs, key=lambda results: (results["machine"]["date"], len(results["rows"])))
     text = _HEAD.rstrip() + "\n" + "".join(map(_measured, runs))
