@@ -31,9 +31,14 @@ cdef inline Matrix part_of(const Matrix* w, Py_ssize_t row, Py_ssize_t rows, Py_
     return part
 
 
-cdef void lay_panels(const Matrix* w, const real* parameters, real* panels) noexcept nogil:
-    # The columns that a tile takes at a time, side by side: a product with them reads memory from front to back.
-    cdef Py_ssize_t vectors = padded(w.columns) // VEC_LANES, count = (vectors + 2) // 3, i, j, v, start, wide
+cdef enum:
+    TILE = 3                # vectors of a panel that a tile takes, and one row alone, which needs more sums to keep the processor busy
+    ROW = 8
+
+
+cdef void lay_panels(const Matrix* w, const real* parameters, real* panels, int most) noexcept nogil:
+    # The columns that a product takes at a time, side by side, `most` vectors: it reads memory from front to back.
+    cdef Py_ssize_t vectors = padded(w.columns) // VEC_LANES, count = (vectors + most - 1) // most, i, j, v, start, wide
     cdef const real* row
     for i in range(count):
         start = vectors * i // count
@@ -46,9 +51,9 @@ cdef void lay_panels(const Matrix* w, const real* parameters, real* panels) noex
             panels += wide * VEC_LANES
 
 
-cdef void lay_transposed_panels(const Matrix* w, const real* parameters, real* panels) noexcept nogil:
+cdef void lay_transposed_panels(const Matrix* w, const real* parameters, real* panels, int most) noexcept nogil:
     # The same of the transposed matrix.
-    cdef Py_ssize_t vectors = padded(w.rows) // VEC_LANES, count = (vectors + 2) // 3, i, start, wide
+    cdef Py_ssize_t vectors = padded(w.rows) // VEC_LANES, count = (vectors + most - 1) // most, i, start, wide
     for i in range(count):
         start = vectors * i // count * VEC_LANES
         wide = vectors * (i + 1) // count * VEC_LANES - start
@@ -58,7 +63,7 @@ cdef void lay_transposed_panels(const Matrix* w, const real* parameters, real* p
 
 cdef void multiply_panels(const real* panels, Py_ssize_t length, const real* init, Py_ssize_t init_step, const real* x, Py_ssize_t x_step,
                           real* y, Py_ssize_t y_step, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    # y = init + x W, W (length, columns) in panels.
+    # y = init + x W, W (length, columns) in panels for tiles.
     cdef Product q
     q.x, q.row_step, q.x_segment, q.x_step = x, x_step, 0, 1
     q.w, q.w_segment, q.w_step = panels, 0, 0
@@ -67,6 +72,42 @@ cdef void multiply_panels(const real* panels, Py_ssize_t length, const real* ini
     q.c, q.c_step, q.in_order = y, y_step, 0
     q.may_pack, q.next = 0, NULL
     multiply(&q, rows, columns)
+
+
+cdef inline void row_of_panel(const int vectors, const real* w, Py_ssize_t length, const real* init, const real* x, real* y, int last) noexcept nogil:
+    cdef vec acc[ROW]
+    cdef Py_ssize_t j
+    cdef int v
+    for v in range(vectors):
+        acc[v] = vec_load(init + v * VEC_LANES)
+    for j in range(length):
+        for v in range(vectors):
+            acc[v] = vec_fma(acc[v], x[j], vec_load(w + v * VEC_LANES))
+        w += vectors * VEC_LANES
+    for v in range(vectors - 1):
+        vec_store(y + v * VEC_LANES, acc[v])
+    store_lanes(y + (vectors - 1) * VEC_LANES, acc[vectors - 1], last)
+
+
+cdef void multiply_row(const real* panels, Py_ssize_t length, const real* init, const real* x, real* y, Py_ssize_t columns) noexcept nogil:
+    # The same of one row, W in panels for it.
+    cdef Py_ssize_t vectors = padded(columns) // VEC_LANES, count = (vectors + ROW - 1) // ROW, i, start, wide
+    cdef int last
+    for i in range(count):
+        start = vectors * i // count
+        wide = vectors * (i + 1) // count - start
+        last = VEC_LANES if i + 1 < count else <int>(columns - (vectors - 1) * VEC_LANES)
+        if wide == 8: row_of_panel(8, panels, length, init, x, y, last)
+        elif wide == 7: row_of_panel(7, panels, length, init, x, y, last)
+        elif wide == 6: row_of_panel(6, panels, length, init, x, y, last)
+        elif wide == 5: row_of_panel(5, panels, length, init, x, y, last)
+        elif wide == 4: row_of_panel(4, panels, length, init, x, y, last)
+        elif wide == 3: row_of_panel(3, panels, length, init, x, y, last)
+        elif wide == 2: row_of_panel(2, panels, length, init, x, y, last)
+        else: row_of_panel(1, panels, length, init, x, y, last)
+        panels += wide * VEC_LANES * length
+        init += wide * VEC_LANES
+        y += wide * VEC_LANES
 
 
 cdef inline void sparse_panel(const int vectors, const real* x, const int* nonzero, Py_ssize_t count, const real* w,

@@ -66,6 +66,7 @@ cdef struct Network:
     bint skip_softmax           # the loss takes logits: leave the last activation out
     bint looks_up               # the first operation is an embedding, and the layer behind it looks its products up
     bint has_transposed         # there are samples enough for copies of weights to pay
+    bint alone                  # batches are of one sample
     const int64_t* lengths      # of the samples in time, or NULL
     real* states                # a row for each sample: what recurrent layers start with, and then end with; or NULL
     real* state_gradients
@@ -232,11 +233,11 @@ cdef void lay_weights(const Network* net, int worker) noexcept nogil:
     cdef int k, direction
     for k in range(net.count):
         for direction in range(net.op[k].directions):
-            lay_recurrent(&net.op[k].cells[direction], net.parameters, worker, members_of(net))
+            lay_recurrent(&net.op[k].cells[direction], net.parameters, worker, members_of(net), net.alone)
             if looks_up(net, k):
                 lay_lookup(net, k, direction, worker)
         if net.op[k].kind == RECURSIVE:
-            lay_panels_of(&net.op[k].tree.w, net.parameters, worker)
+            lay_panels_of(&net.op[k].tree.w, net.parameters, worker, TILE)
 
 
 cdef void transpose_weights(const Network* net, int worker) noexcept nogil:
@@ -247,10 +248,10 @@ cdef void transpose_weights(const Network* net, int worker) noexcept nogil:
         if w.transposed != NULL and (net.has_transposed or net.tensor[k].steps > 3 or net.op[k].kind == CONVOLUTION):
             transpose_matrix(w, net.parameters, w.transposed + worker * w.transposed_stride)
         for direction in range(net.op[k].directions):
-            lay_transposed_recurrent(&net.op[k].cells[direction], net.parameters, worker, members_of(net))
+            lay_transposed_recurrent(&net.op[k].cells[direction], net.parameters, worker, members_of(net), net.alone)
         if net.op[k].kind == RECURSIVE:
             w = &net.op[k].tree.w
-            lay_transposed_panels(w, net.parameters, w.transposed + worker * w.transposed_stride)
+            lay_transposed_panels(w, net.parameters, w.transposed + worker * w.transposed_stride, TILE)
 
 
 cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, Py_ssize_t sample, Py_ssize_t i, uint64_t draw) noexcept nogil:

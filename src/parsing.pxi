@@ -262,7 +262,7 @@ cdef void parse_sentence(Parser* g, int worker, Py_ssize_t sentence) noexcept no
 cdef void parse_worker(void* context, int worker) noexcept nogil:
     cdef Parser* g = <Parser*>context
     cdef Py_ssize_t sentence
-    lay_panels_of(&g.p.w, g.parameters, worker)
+    lay_panels_of(&g.p.w, g.parameters, worker, TILE)
     sentence = next_item(&g.items, g.sentences, g.gathering.workers, worker)
     while sentence >= 0:
         parse_sentence(g, worker, sentence)

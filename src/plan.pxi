@@ -415,6 +415,7 @@ cdef class Plan:
         if self.net.looks_up != self._looks_up(batch):
             self.net.looks_up, self.memory = not self.net.looks_up, None
         self.net.has_transposed = batch >= 4 or self.has_trees
+        self.net.alone = batch == 1
         self._prepare(mode, rows, threads)
         self.net.training = mode == TRAINING
         self.net.skip_softmax = False

@@ -9,7 +9,7 @@ cdef Sequences sequences_of(const Network* net, int k, int direction, int worker
     cdef Py_ssize_t row = row_of(net, &net.tensor[k + 1], first, sample, 0)
     cdef Sequences q
     memset(&q, 0, sizeof(Sequences))
-    q.samples, q.steps = n, source.steps
+    q.samples, q.steps, q.alone = n, source.steps, net.alone
     q.lengths = net.lengths + sample if net.lengths != NULL else NULL
     q.x, q.x_sample = value_of(net, k, first, sample, 0), source.stride
     if looks_up(net, k):

@@ -283,6 +283,22 @@ def test_a_team_to_the_bit(cell, samples, merge, rng):
                 assert np.array_equal(one, other)
 
 
+@cells
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_sample_to_the_bit(cell, dtype, threads, rng):
+    """A batch of one has panels of weights of its own, of one to eight vectors."""
+    fastdl.set_num_threads(threads)
+    for units in (1, 7, 17, 30, 41, 55, 70, 90, 111, 130, 203):
+        layer = built(cell[2](units, return_sequences=True, recurrent_initializer="uniform"), 5, dtype)
+        x, dy = rng.standard_normal((4, 6, 5)), rng.standard_normal((4, 6, units))
+        y = layer.forward(x)
+        dx = layer.backward(dy)
+        for i in range(4):
+            assert (layer.forward(x[i : i + 1]) == y[i]).all()
+            assert (layer.backward(dy[i : i + 1]) == dx[i]).all()
+
+
 @pytest.mark.parametrize("units", [40, 400])
 def test_a_team_in_training(units, rng):
     x, y = rng.integers(11, size=(2, 4, 50))
