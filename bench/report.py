@@ -50,9 +50,8 @@ At batch 1 the LSTM and GRU of 128 units, whose threads meet at every step, took
 
 Each table is of the processor and commit named above it. The Zen 4's (family 25, with AVX-512) AVX-512 has no higher
 peak than its AVX2, and its cores were shared with other work: some turns took twice as long as others. `LstmLayer`
-cannot be 20 times as fast as its Python there, which takes 150 to 160 us a step forward and back: a step a call reads
-1 MB of weights going forward alone, for which the second-level cache takes 14 us. The whole sequence in one call of
-`layers.LSTM` in float64 takes 25 us a step on one thread, and 16 on two.
+is bound by its weights, 1 MB in float64 that every step reads again, for its Python too, most of which is NumPy's
+products.
 
 The object model does the work of article 3's listing, in its order, the deltas of the input too, which nothing
 uses and which take about a seventh of its time. It is timed on {objects:.0f} samples and extrapolated. Connections

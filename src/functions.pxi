@@ -201,7 +201,7 @@ def all_finite(x, int threads=1):
     cdef Scan scan
     cdef int worker
     cdef bint finite = True
-    cdef Py_buffer view                 # an eighth of a typed view's cost, which small arrays would feel
+    cdef Py_buffer view                 # small arrays would feel what a typed view costs
     PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
     scan.x, scan.n = <const real*>view.buf, view.len // <Py_ssize_t>sizeof(real)
     meeting_open(&scan.gathering, min(threads, MAX_WORKERS))

@@ -290,7 +290,8 @@ class _PoolingLayer:
         self._shape = channel_number, input_height, input_width
         shape = self._shape
         if filter_width == filter_height == stride == 2:
-            # Windows that tile each channel tile the channels on top of one another too: one image, as it lies.
+            # Windows that tile each channel tile the channels on top of one another too: one image, as it lies. The
+            # core runs along its rows where windows are of two by two.
             shape = 1, channel_number * input_height, input_width
         self._plan = self._pool((filter_height, filter_width), stride).build(shape, dtype="float64")._plan
         self.output_array = np.zeros((channel_number, self.output_height, self.output_width))
