@@ -16,6 +16,7 @@
 #ifdef FASTDL_DOUBLE
 typedef double real;
 typedef int64_t bits;
+#define VEC_SUFFIX _pd
 #define EXP_MAGIC 6755399441055744.0            /* 1.5 * 2^52: adding it rounds to an integer */
 #define EXP_BIAS 1023
 #define EXP_SHIFT 52
@@ -27,6 +28,7 @@ typedef int64_t bits;
 #else
 typedef float real;
 typedef int32_t bits;
+#define VEC_SUFFIX _ps
 #define EXP_MAGIC 12582912.0f                   /* 1.5 * 2^23 */
 #define EXP_BIAS 127
 #define EXP_SHIFT 23
@@ -39,6 +41,7 @@ typedef int32_t bits;
 
 #if defined(__AVX512F__)
 #define VEC_BYTES 64
+#define VEC_PREFIX _mm512_
 #define TILE_ROWS_1 16
 #define TILE_ROWS_2 14
 #define TILE_ROWS_3 9
@@ -48,6 +51,7 @@ typedef int32_t bits;
 #define PACKS 0
 #elif defined(__AVX2__)
 #define VEC_BYTES 32
+#define VEC_PREFIX _mm256_
 #define PRODUCT_CHANNELS 2
 #define SLIDING 0
 #define PACKS 1
@@ -57,6 +61,7 @@ typedef int32_t bits;
 #define PANEL_TERMS 384
 #else
 #define VEC_BYTES 16
+#define VEC_PREFIX _mm_
 #define PRODUCT_CHANNELS 2
 #define SLIDING 0
 #define PACKS 1
@@ -192,41 +197,35 @@ INLINE vec vec_keep_first(vec v, int n) {
 INLINE vec vec_select(vec_bits mask, vec yes, vec no) {
     return (vec)((mask & (vec_bits)yes) | (~mask & (vec_bits)no));
 }
+/* Single instructions that compilers make of no loop over lanes, nor of comparisons, which NaN and signed zeros bind: where
+ * one of a and b is NaN, or both are zero, the greater and the lesser of them is b. */
+#if defined(__SSE2__)
+#define JOIN(prefix, operation, suffix) prefix##operation##suffix
+#define TYPED(prefix, operation, suffix) JOIN(prefix, operation, suffix)
+#define NATIVE(operation) TYPED(VEC_PREFIX, operation, VEC_SUFFIX)
+INLINE vec vec_max(vec a, vec b) { return NATIVE(max)(a, b); }
+INLINE vec vec_min(vec a, vec b) { return NATIVE(min)(a, b); }
+INLINE vec vec_sqrt(vec v) { return NATIVE(sqrt)(v); }
+#else
 INLINE vec vec_max(vec a, vec b) { return vec_select((vec_bits)(a > b), a, b); }
+INLINE vec vec_min(vec a, vec b) { return vec_select((vec_bits)(a < b), a, b); }
+INLINE vec vec_sqrt(vec v) {
+    for (int i = 0; i < VEC_LANES; i++) v[i] = __builtin_sqrt(v[i]);
+    return v;
+}
+#endif
 /* Where a > b: yes, elsewhere no; where a == b likewise. */
 INLINE vec vec_if_greater(vec a, vec b, vec yes, vec no) { return vec_select((vec_bits)(a > b), yes, no); }
 INLINE vec vec_if_equal(vec a, vec b, vec yes, vec no) { return vec_select((vec_bits)(a == b), yes, no); }
-/* Intrinsics, as compilers take a loop over lanes at its word. */
-#ifdef FASTDL_DOUBLE
-#define SQRT(prefix, type) ((vec)prefix##_sqrt_pd((type##d)v))
-#else
-#define SQRT(prefix, type) ((vec)prefix##_sqrt_ps((type)v))
-#endif
-INLINE vec vec_sqrt(vec v) {
-#if VEC_BYTES == 64
-    return SQRT(_mm512, __m512);
-#elif VEC_BYTES == 32
-    return SQRT(_mm256, __m256);
-#elif defined(__SSE2__)
-    return SQRT(_mm, __m128);
-#else
-    for (int i = 0; i < VEC_LANES; i++) v[i] = __builtin_sqrt(v[i]);
-    return v;
-#endif
-}
+INLINE vec vec_at_least(vec x, real low) { return vec_max(vec_set1(low), x); }         /* NaN stays NaN, and below too */
+INLINE vec vec_at_most(vec x, real high) { return vec_min(vec_set1(high), x); }
 
-INLINE vec vec_clamp(vec x, real low, real high) {      /* NaN stays NaN */
-    x = vec_select((vec_bits)(x < vec_set1(low)), vec_set1(low), x);
-    return vec_select((vec_bits)(x > vec_set1(high)), vec_set1(high), x);
-}
-INLINE vec vec_power_of_two(vec_bits n) { return (vec)((n + EXP_BIAS) << EXP_SHIFT); }
-
-/* x = n ln 2 + r with |r| <= ln 2 / 2; gives e^r - 1, a Taylor polynomial in r whose remainder is below half an ULP. */
-INLINE vec vec_exp_parts(vec x, vec_bits *exponent) {
-    vec shifted = x * (real)1.44269504088896340736 + EXP_MAGIC;
-    vec n = shifted - EXP_MAGIC;
+/* x = n ln 2 + r with |r| <= ln 2 / 2; gives e^r - 1, a Taylor polynomial in r whose remainder is below half an ULP. n comes
+ * as n + EXP_MAGIC, whose last bits are the integer n. */
+INLINE vec vec_exp_parts(vec x, vec *shifted) {
+    *shifted = x * (real)1.44269504088896340736 + EXP_MAGIC;
+    vec n = *shifted - EXP_MAGIC;
     vec r = x - n * LN2_HIGH - n * LN2_LOW;
-    *exponent = (vec_bits)shifted - (vec_bits)vec_set1(EXP_MAGIC);
     vec p;
 #ifdef FASTDL_DOUBLE
     p = vec_set1(1.0 / 6227020800.0);
@@ -246,26 +245,37 @@ INLINE vec vec_exp_parts(vec x, vec_bits *exponent) {
     p = p * r + (real)0.5;
     return p * r * r + r;
 }
-/* e^x, down to where it is denormal: 2^n in two factors, as it may be no number itself. */
-INLINE vec vec_exp(vec x) {
-    vec_bits n, half;
-    vec p = vec_exp_parts(vec_clamp(x, EXP_MIN, EXP_MAX), &n);
-    half = n >> 1;
-    vec scale = vec_power_of_two(half);
-    return (scale * p + scale) * vec_power_of_two(n - half);
+/* 2^n, and v 2^n, down to where that is denormal: in two factors, as 2^n may be no number itself. */
+#if defined(__AVX512F__)
+INLINE vec vec_power_of_two(vec shifted) { return NATIVE(scalef)(vec_set1(1), shifted - EXP_MAGIC); }
+INLINE vec vec_scale(vec v, vec shifted) { return NATIVE(scalef)(v, shifted - EXP_MAGIC); }
+#else
+INLINE vec vec_power_of_two_of(vec_bits n) { return (vec)((n + EXP_BIAS) << EXP_SHIFT); }
+INLINE vec_bits vec_exponent(vec shifted) { return (vec_bits)shifted - (vec_bits)vec_set1(EXP_MAGIC); }
+INLINE vec vec_power_of_two(vec shifted) { return vec_power_of_two_of(vec_exponent(shifted)); }
+INLINE vec vec_scale(vec v, vec shifted) {
+    vec_bits n = vec_exponent(shifted), half = n >> 1;
+    return v * vec_power_of_two_of(half) * vec_power_of_two_of(n - half);
 }
+#endif
+/* e^x of an x that is not above EXP_MAX. */
+INLINE vec vec_exp_below(vec x) {
+    vec shifted, p = vec_exp_parts(vec_at_least(x, EXP_MIN), &shifted);
+    return vec_scale((real)1 + p, shifted);
+}
+INLINE vec vec_exp(vec x) { return vec_exp_below(vec_at_most(x, EXP_MAX)); }
 /* e^-|x|, and the sigmoid from it: 1 / (1 + e^-|x|) or, of a negative x, e^-|x| / (1 + e^-|x|), which is exact where the
  * sigmoid itself is nearly nothing. */
 INLINE vec vec_sigmoid(vec x) {
     vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
-    vec e = vec_exp((vec)((vec_bits)x | (vec_bits)vec_set1((real)-0.0)));
+    vec e = vec_exp_below((vec)((vec_bits)x | (vec_bits)vec_set1((real)-0.0)));
     return vec_select(sign >> (8 * sizeof(bits) - 1), e, vec_set1(1)) / ((real)1 + e);
 }
-/* -m / (m + 2) with m = e^(-2|x|) - 1, and the sign of x. */
+/* m / (m + 2) with m = e^(-2|x|) - 1, and the sign of x. */
 INLINE vec vec_tanh(vec x) {
-    vec_bits n, sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
-    vec p = vec_exp_parts(vec_clamp((real)-2 * (vec)((vec_bits)x ^ sign), EXP_NONE, 0), &n);
-    vec scale = vec_power_of_two(n);
+    vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
+    vec shifted, p = vec_exp_parts(vec_at_least((real)-2 * (vec)((vec_bits)x ^ sign), EXP_NONE), &shifted);
+    vec scale = vec_power_of_two(shifted);
     vec m = scale * p + (scale - (real)1);
-    return (vec)((vec_bits)(-m / (m + (real)2)) ^ sign);
+    return (vec)(((vec_bits)(m / (m + (real)2)) & ~(vec_bits)vec_set1((real)-0.0)) | sign);
 }
