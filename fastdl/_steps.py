@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from ._validation import Array, as_array, as_ranked
-from .layers.base import check_activation
+from ._validation import Array, as_array, as_ranked, as_real
+from .layers.base import CELL_ACTIVATIONS, check_activation
 
 __all__ = [
     "gru_step",
@@ -204,17 +204,18 @@ class _Step:
         bias_hh: Any,
         activation: str = "tanh",
     ) -> None:
-        if check_activation(activation) == "softmax":
-            raise ValueError("activation must be tanh, relu, identity or sigmoid; received 'softmax'")
-        self.x = as_ranked(x, "x", 2, "(N, F)")
-        self.dtype = self.x.dtype.name
+        activation = check_activation(activation, known=CELL_ACTIVATIONS)
+        given = {"x": x, "h": h, "weight_ih": weight_ih, "weight_hh": weight_hh, **({"c": c} if cell == "lstm" else {})}
+        double = any(as_real(array, name).dtype == np.float64 for name, array in given.items())
+        self.dtype = "float64" if double else "float32"
+        self.x = as_ranked(x, "x", 2, "(N, F)", self.dtype)
         weights = as_ranked(weight_hh, "weight_hh", 2, f"({gates} units, units)", self.dtype)
         samples, inputs = self.x.shape
         units = weights.shape[1]
         columns = gates * units
         self.shape = samples, units
         self.h = self._state(h, "h")
-        self.c = None if c is None else self._state(c, "c")
+        self.c = self._state(c, "c") if cell == "lstm" else None
         parameters = (
             ("weight_ih", weight_ih, (columns, inputs)),
             ("weight_hh", weights, (columns, units)),

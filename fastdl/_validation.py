@@ -142,6 +142,7 @@ def as_lengths(lengths: Any, name: str, x: Array) -> Array | None:
         raise ValueError(
             f"{name} must hold an integer for each of the {len(x)} sequences; "
             f"received shape {array.shape} of dtype {array.dtype} for samples of shape {x.shape[1:]}"
+            + ("; of a mask, mask.sum(axis=1)" if array.shape == x.shape[:2] else "")
         )
     if array.min() < 1 or array.max() > x.shape[1]:
         raise ValueError(f"{name} must be from 1 to {x.shape[1]}; received {array.min()} to {array.max()}")

@@ -9,7 +9,7 @@ import numpy as np
 from . import losses
 from ._validation import Array, as_int, as_number, as_samples
 from .layers import Embedding, Layer
-from .layers.recurrent import Recurrent
+from .layers.state import StateLayer
 from .model import Sequential
 
 __all__ = ["gradient_check"]
@@ -34,7 +34,8 @@ def gradient_check(
         Built in float64; a `Sequential` is one.
     x : array_like, shape (N, *input_shape)
     y : array_like, optional
-        Targets of ``loss``. Without them the objective is a fixed random weighting of the outputs.
+        Targets of ``loss``. Without them the objective is a fixed random weighting of the outputs. With ``lengths`` it
+        is of the steps that count.
     loss : str
         cross_entropy or squared_error.
     lengths, trees : optional
@@ -61,18 +62,23 @@ def gradient_check(
     options = {name: given for name, given in (("lengths", lengths), ("trees", trees)) if given is not None}
 
     def forward() -> Array:
-        if isinstance(layer, (Recurrent, Sequential)):
+        if isinstance(layer, (StateLayer, Sequential)):
             layer.reset_state()
         return layer.forward(x, **options)
 
     outputs = forward()
-    direction = rng.standard_normal(outputs.shape)
+    direction: Array = np.asarray(rng.standard_normal(outputs.shape))
+    counts: Any = ...  # which of the outputs the objective is of
+    if lengths is not None and outputs.ndim == 3:
+        counts = np.arange(outputs.shape[1]) < np.asarray(lengths)[:, None]
+    targets = None if y is None else np.asarray(y)[counts]
 
     def objective() -> float:
-        outputs = forward()
-        return float((outputs * direction).sum()) if y is None else getattr(losses, name)(outputs, y)
+        outputs = forward()[counts]
+        return float((outputs * direction[counts]).sum()) if y is None else getattr(losses, name)(outputs, targets)
 
-    dy = direction if y is None else getattr(losses, f"{name}_backward")(outputs, y)
+    dy = np.zeros_like(outputs)
+    dy[counts] = direction[counts] if y is None else getattr(losses, f"{name}_backward")(outputs[counts], targets)
     dx = layer.backward(dy)
     pairs = [(values, layer.grads[name].copy()) for name, values in layer.params.items()]
     if not isinstance(first, Embedding):  # whose input is no number to change a little

@@ -99,6 +99,7 @@ cdef class Plan:
     cdef Py_ssize_t capacity
     cdef Py_ssize_t laid_rows, laid_groups, laid_largest, laid_workers      # what `layout` has room for
     cdef object layout, held                # and the trees of the last forward
+    cdef bint spent                         # a backward has been, and put gradients where the forward's gates were
     cdef object memory, batch_lengths, _lock
     cdef readonly object parameters, gradients
     cdef readonly tuple input_shape, output_shape
@@ -475,7 +476,7 @@ cdef class Plan:
             self._hold(&job, training, seed, channels_last)
             self._take_sequences(&job, lengths, states)
             job.net.all_states = all_states
-            self.held = trees
+            self.held, self.spent = trees, False
             self._forward(&job, x, samples, y)
         return out
 
@@ -508,13 +509,16 @@ cdef class Plan:
         cdef real[::1] dx = out
         with self._lock:
             if self.mode != HOLDING or self.memory is None or (samples if trees is None else trees.nodes) > self.capacity:
-                raise RuntimeError("backward must follow a forward of as many samples")
+                raise RuntimeError("backward must follow forward, before other calls of the same network or layer")
+            if self.spent:
+                raise RuntimeError("backward must follow forward: it can go back once through recurrent and recursive layers")
             if trees is not self.held:
                 raise RuntimeError("backward must follow a forward of the same trees")
             self._start(&job, HOLDING, samples, threads, self.work * samples, trees)
             self._hold(&job, training, seed, channels_last)
             self._take_sequences(&job, lengths, state_gradients)
             job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
+            self.spent = self.has_sequences or self.has_trees
             self._backward(&job, dy, samples, dx)
         return out
 

@@ -258,6 +258,15 @@ def test_sequences(sequence_net, x, y, arguments, message):
         sequence_net.fit(x, y, **{"batch_size": 2, "shuffle": False, "verbose": 0, **arguments})
 
 
+def test_a_stateful_layer_and_fewer_samples():
+    layer = layers.GRU(4, stateful=True).build((None, 2), seed=0)
+    layer.forward(SEQUENCES)
+    with pytest.raises(ValueError, match=r"the state of the last call, which reset_state\(\) forgets, must have shape"):
+        layer.forward(SEQUENCES[:2])
+    with pytest.raises(ValueError, match=r"lengths must hold an integer .* of a mask, mask.sum\(axis=1\)"):
+        layer.forward(SEQUENCES, lengths=np.ones((3, 5), bool))
+
+
 def test_other_calls_of_a_stateful_network(sequence_net):
     with pytest.raises(ValueError, match=r"x must have the 2 samples that the states are of, or reset_state"):
         sequence_net.predict(TOKENS)
@@ -307,7 +316,7 @@ def test_recurrent_layers(arguments, error, message):
     ("make", "error", "message"),
     [
         (lambda: layers.LSTM(0), ValueError, "units must be at least 1; received 0"),
-        (lambda: layers.RNN(3, "softmax"), ValueError, "activation of RNN must be tanh"),
+        (lambda: layers.RNN(3, "softmax"), ValueError, "activation must be one of identity"),
         (lambda: layers.LSTM(3, recurrent_initializer="x"), ValueError, "initializer must be one of"),
         (lambda: layers.LSTM(3, forget_bias=np.nan), ValueError, "forget_bias must be a finite number"),
         (lambda: layers.GRU(3).build((4,)), ValueError, r"input_shape of GRU must be \(T, F\); received \(4,\)"),
@@ -326,6 +335,14 @@ def test_recurrent_layers(arguments, error, message):
          ValueError, r"weight_ih must have shape \(16, 3\); received \(16, 2\)"),
         (lambda: F.rnn_step(np.zeros((2, 3)), np.zeros((1, 4)), np.zeros((4, 3)), np.zeros((4, 4))),
          ValueError, r"h must have shape \(2, 4\); received \(1, 4\)"),
+        (lambda: F.lstm_step(np.zeros((2, 3)), np.zeros((2, 4)), None, np.zeros((16, 3)), np.zeros((16, 4))),
+         TypeError, "c must be an array of real numbers"),
+        (lambda: layers.Bidirectional(layers.GRU(3)).build((None, 2)).forward(SEQUENCES, initial_state=SEQUENCES),
+         ValueError, "initial_state must be a pair of the two directions' states; received ndarray"),
+        (lambda: layers.Bidirectional(layers.GRU(3)).build((None, 2)).forward(SEQUENCES, initial_state=(None, [[1]])),
+         ValueError, r"initial_state\[1\] must have shape \(3, 3\); received \(1, 1\)"),
+        (lambda: Sequential([layers.LSTM(3), layers.LSTM(3)], input_shape=(None, 2)),
+         ValueError, r"received \(3,\) \(a recurrent layer before it would need return_sequences=True\)"),
     ],
 )  # fmt: skip
 def test_construction_for_sequences(make, error, message):

@@ -204,6 +204,9 @@ def test_steps_reach_every_element_of_any_layout(rng):
 def test_integers_become_float32():
     assert F.relu(np.arange(-2, 3)).dtype == np.float32
     assert F.dense([[1, 2]], np.ones((3, 2))).dtype == np.float64
+    x = np.ones((2, 3), np.float32)
+    assert F.rnn_step(x, np.ones((2, 4)), np.ones((4, 3), np.float32), np.eye(4), activation=None).dtype == float
+    assert F.rnn_step(x, x, np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)).dtype == np.float32
 
 
 STEPS = {

@@ -172,6 +172,60 @@ def test_gradients_of_states(cell, masked, rng):
             assert abs((above - below) / 2e-6 - expected[index]) < 1e-7
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@cells
+def test_states_of_both_directions(cell, sequences, masked, rng):
+    name, activation, make = cell
+    layer = built(layers.Bidirectional(make(4, return_sequences=sequences)), 3)
+    x, lengths = rng.standard_normal((5, 6, 3)), [6, 1, 2, 6, 3] if masked else None
+    start, way, asked = rng.standard_normal((3, 2, 2, 5, 4))
+
+    def states(arrays):
+        return tuple(tuple(pair) if name == "lstm" else pair[0] for pair in arrays)
+
+    y = layer.forward(x, lengths=lengths, initial_state=states(start))
+    outputs = []
+    for suffix, (h, c), state in zip(("", "_reverse"), start, layer.state, strict=True):
+        output, h, c = reference.recurrent(
+            name, x, weights(layer, suffix), activation=activation, lengths=lengths, reverse=bool(suffix), h=h, c=c
+        )
+        outputs.append(output if sequences else h)
+        for one, other in zip(state if name == "lstm" else [state], (h, c), strict=False):
+            close(one, other)
+    close(y, np.concatenate(outputs, axis=-1))
+
+    dy = rng.standard_normal(y.shape)
+    layer.backward(dy, state_gradient=states(asked))
+    used = 2 if name == "lstm" else 1
+
+    def objective(step):
+        y = layer.forward(x, lengths=lengths, initial_state=states(start + step * way))
+        final = np.array([s if name == "lstm" else [s] for s in layer.state])
+        return (y * dy).sum() + (final * asked[:, :used]).sum()
+
+    gradient = np.array([s if name == "lstm" else [s] for s in layer.state_gradient])
+    assert abs((objective(1e-6) - objective(-1e-6)) / 2e-6 - (gradient * way[:, :used]).sum()) < 1e-7
+
+
+@pytest.mark.parametrize("make", [lambda layer: layer, layers.Bidirectional])
+@cells
+def test_back_once_for_a_forward(cell, make, rng):
+    """The first time puts gradients where the gates were."""
+    layer = built(make(cell[2](5)), 3)
+    x = rng.standard_normal((2, 4, 3))
+    dx = layer.backward(np.ones_like(layer.forward(x)))
+    with pytest.raises(RuntimeError, match="backward must follow forward: it can go back once"):
+        layer.backward(np.ones((2, *layer.output_shape)))
+    assert (layer.backward(np.ones_like(layer.forward(x))) == dx).all()
+
+
+def test_built_again_starts_from_zeros(rng):
+    layer, x = layers.LSTM(4, stateful=True), rng.standard_normal((2, 5, 3))
+    first = layer.build((None, 3), seed=0).forward(x)
+    assert (layer.build((None, 3), seed=0).forward(x) == first).all()
+
+
 @cells
 def test_stateful_alone(cell, rng):
     layer, other = (built(cell[2](6, return_sequences=True, stateful=s), 3) for s in (True, False))
@@ -211,8 +265,23 @@ def test_gradients_of_a_network(samples, masked, rng):
     x, y = rng.integers(11, size=(2, samples, 6))
     lengths = rng.integers(1, 7, samples) if masked else None
     assert gradient_check(net, x, lengths=lengths, limit=60) < 1e-6
-    if not masked:
-        assert gradient_check(net, x, y, limit=60, epsilon=3e-5) < 1e-5 * samples
+    assert gradient_check(net, x, y, lengths=lengths, limit=60, epsilon=3e-5) < 1e-5 * samples
+
+
+def test_nothing_is_asked_of_steps_that_do_not_count(rng):
+    net = sequence_network()
+    x, lengths = rng.integers(11, size=(4, 6)), np.array([6, 1, 3, 2])
+    dy = rng.standard_normal((4, 6, 11))
+    net.forward(x, lengths=lengths)
+    net.backward(dy)
+    wanted = {name: values.copy() for name, values in net.grads.items()}
+    there = np.arange(6) < lengths[:, None]
+    close(wanted["3.bias"], dy[there].sum(axis=0))
+    dy[~there] = 1e6
+    net.forward(x, lengths=lengths)
+    net.backward(dy)
+    for name, values in net.grads.items():
+        assert (values == wanted[name]).all(), name
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7, 20])

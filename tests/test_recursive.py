@@ -151,7 +151,7 @@ def test_backward_after_other_trees(rng):
     for trees in (large, forest(rng, [2])):
         y = net.forward(ids, trees=small)
         parsing.fit_parser(net, vocabulary, trees, optimizer=optimizers.SGD(0.0))
-        with pytest.raises(RuntimeError, match="backward must follow a forward of"):
+        with pytest.raises(RuntimeError, match="backward must follow forward"):
             net.backward(y)
         net.forward(ids, trees=small)
         assert np.isfinite(net.backward(y)).all()

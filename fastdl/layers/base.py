@@ -14,7 +14,8 @@ from .._validation import Array, Shape, as_dtype, as_images, as_samples, as_shap
 if TYPE_CHECKING:
     from ..trees import Forest
 
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh", "softmax")
+CELL_ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+ACTIVATIONS = (*CELL_ACTIVATIONS, "softmax")
 
 
 class _Held(NamedTuple):
@@ -233,18 +234,23 @@ class Layer:
         """
         return self._backward_samples(dy)
 
-    def _backward_samples(self, dy: Any, state_gradients: Array | None = None) -> Array:
+    def _held_before_backward(self) -> _Held:
         self._check_built()
         if self._held is None:
             raise RuntimeError("backward must follow forward")
-        plan = self._plan_for(self._held.shape)
-        if self._held.forest is not None:
-            return self._backward_nodes(dy, self._held.forest)
+        return self._held
+
+    def _backward_samples(self, dy: Any, state_gradients: Array | None = None) -> Array:
+        held = self._held_before_backward()
+        plan = self._plan_for(held.shape)
+        if held.forest is not None:
+            return self._backward_nodes(dy, held.forest)
         gradient, last = as_images(dy, "dy", plan.output_shape, self.dtype)
-        if len(gradient) != self._held.samples:
-            raise ValueError(
-                f"dy must have the {self._held.samples} samples of the last forward; received {len(gradient)}"
-            )
+        if len(gradient) != held.samples:
+            raise ValueError(f"dy must have the {held.samples} samples of the last forward; received {len(gradient)}")
+        if held.lengths is not None and gradient.ndim == 3:  # nothing is asked of steps that do not count
+            there = np.arange(gradient.shape[1]) < held.lengths[:, None]
+            gradient = np.where(there[:, :, None], gradient, 0)
         return _shaped(self._backward(gradient.reshape(-1), last, state_gradients), plan.input_shape, last)
 
     def _backward_nodes(self, dy: Any, forest: Forest) -> Array:
@@ -287,12 +293,12 @@ def _shaped(flat: Array, shape: Shape, channels_last: bool) -> Array:
     return flat.reshape(-1, *shape)
 
 
-def check_activation(activation: Any, name: str = "activation") -> str:
+def check_activation(activation: Any, name: str = "activation", known: tuple[str, ...] = ACTIVATIONS) -> str:
     """Give an activation's name; None is the identity."""
     if activation is None:
         return "identity"
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise ValueError(f"{name} must be one of {', '.join(ACTIVATIONS)}; received {activation!r}")
+    if not isinstance(activation, str) or activation not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}; received {activation!r}")
     return activation
 
 
@@ -313,7 +319,8 @@ def check_initializer(name: Any) -> str:
 def sequence_shape(layer: Layer, shape: Shape) -> tuple[Any, int]:
     """Give (T, F), which the layer needs."""
     if len(shape) != 2:
-        raise ValueError(f"input_shape of {type(layer).__name__} must be (T, F); received {shape}")
+        hint = " (a recurrent layer before it would need return_sequences=True)" if len(shape) == 1 else ""
+        raise ValueError(f"input_shape of {type(layer).__name__} must be (T, F); received {shape}{hint}")
     return shape[0], shape[1]
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array, Shape, as_lengths, as_samples
+from .._validation import Array, Shape
 from .base import Layer
 from .recurrent import Recurrent
+from .state import State, StateLayer, as_pair_of_states
 
 
-class Bidirectional(Layer):
+class Bidirectional(StateLayer):
     """A recurrent layer's two directions, each with weights of its own.
 
     Parameters
@@ -25,7 +26,8 @@ class Bidirectional(Layer):
     -----
     x (N, T, F), y (N, T, 2 units) or (N, 2 units), units alone for a sum. Where the layer gives the last state alone,
     that of the second direction is the one after the first step. Parameters are named as the layer's, those of the
-    second direction with ``_reverse`` after it.
+    second direction with ``_reverse`` after it. The state is a pair: the first direction's, and that of the second,
+    which starts at the last step and ends at the first.
     """
 
     _arguments = ("merge",)
@@ -62,24 +64,17 @@ class Bidirectional(Layer):
         for suffix in ("", "_reverse"):
             self.layer._start(self.params, suffix, rng)
 
-    def forward(self, x: Any, *, training: bool = False, lengths: Any = None) -> Array:
-        """Give the output for a batch of sequences, and hold what `backward` needs.
+    @property
+    def _state_size(self) -> int:
+        return 2 * self.layer._state_size
 
-        Parameters
-        ----------
-        x : array_like, shape (N, T, F)
-        training : bool
-            Makes no difference here.
-        lengths : array_like of int, shape (N,), optional
-            How many steps of each sequence count: the second direction starts at the last of them.
+    def _joined(self, state: State, name: str, samples: int, dtype: str) -> Array:
+        parts = (None, None) if state is None else as_pair_of_states(state, name, "of the two directions' states")
+        return np.hstack([self.layer._joined(part, f"{name}[{k}]", samples, dtype) for k, part in enumerate(parts)])
 
-        Returns
-        -------
-        ndarray, shape (N, *output_shape)
-        """
-        self._check_built()
-        x = as_samples(x, "x", self.input_shape, self.dtype)
-        return self._forward_samples(x, training, lengths=as_lengths(lengths, "lengths", x))
+    def _parted(self, rows: Array) -> State:
+        first, second = np.hsplit(rows, 2)
+        return self.layer._parted(first), self.layer._parted(second)
 
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments, which `from_config` takes back."""

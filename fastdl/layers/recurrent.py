@@ -7,14 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import initializers
-from .._validation import Array, Shape, as_array, as_int, as_lengths, as_number, as_samples
-from .base import Layer, check_activation, check_initializer, sequence_shape
+from .._validation import Array, Shape, as_array, as_int, as_number
+from .base import CELL_ACTIVATIONS, check_activation, check_initializer, sequence_shape
+from .state import State, StateLayer, as_pair_of_states
 
-State = Any  # an array (N, units), or of an LSTM two of them
 
-
-class Recurrent(Layer):
-    """What recurrent layers share.
+class Recurrent(StateLayer):
+    """What recurrent layers of one direction share.
 
     A subclass gives its cell's name in the core, `_cell`, and the number of its gates, `_gates`.
     """
@@ -38,7 +37,6 @@ class Recurrent(Layer):
         self.return_sequences, self.stateful = bool(return_sequences), bool(stateful)
         self.initializer = check_initializer(initializer)
         self.recurrent_initializer = check_initializer(recurrent_initializer)
-        self.reset_state()
 
     def _cell(self) -> tuple[str, str]:
         """Name the cell, and its activation, as the core does."""
@@ -88,78 +86,24 @@ class Recurrent(Layer):
         params[f"bias_ih{suffix}"][...] = 0
         params[f"bias_hh{suffix}"][...] = 0
 
-    def reset_state(self) -> None:
-        """Let the next sequences of a stateful layer start from zeros."""
-        self.state: State = None
-        self.state_gradient: State = None
+    @property
+    def _state_size(self) -> int:
+        return self._states * self.units
 
-    def forward(self, x: Any, *, training: bool = False, lengths: Any = None, initial_state: State = None) -> Array:
-        """Give the output for a batch of sequences, and hold what `backward` needs.
-
-        Parameters
-        ----------
-        x : array_like, shape (N, T, F)
-        training : bool
-            Makes no difference here.
-        lengths : array_like of int, shape (N,), optional
-            How many steps of each sequence count. At the others outputs are zero and the state stays.
-        initial_state : array_like, shape (N, units), or of an LSTM a pair (h, c) of them, optional
-            At first zeros. A stateful layer goes on from the `state` of the last call where it is not given.
-
-        Returns
-        -------
-        ndarray, shape (N, T, units) or, of the last steps alone, (N, units)
-            `state` is the state after the last step.
-        """
-        self._check_built()
-        x = as_samples(x, "x", self.input_shape, self.dtype)
-        counts = as_lengths(lengths, "lengths", x)
-        if initial_state is None and self.stateful:
-            initial_state = self.state
-        states = self._joined(initial_state, "initial_state", len(x))
-        y = self._forward_samples(x, training, lengths=counts, states=states, all_states=True)
-        self.state = self._parted(states)
-        return y
-
-    def backward(self, dy: Any, *, state_gradient: State = None) -> Array:
-        """Go back through time; give the gradient with respect to the last `forward`'s input, and fill `grads`.
-
-        Parameters
-        ----------
-        dy : array_like, of the shape that `forward` gave
-        state_gradient : as `state`, optional
-            The gradient of the loss with respect to the final state, besides that through the output.
-
-        Returns
-        -------
-        ndarray, shape (N, T, F)
-            `state_gradient` is the gradient with respect to the initial state.
-        """
-        self._check_built()
-        gradients = self._joined(state_gradient, "state_gradient", self._held.samples if self._held else 1)
-        dx = self._backward_samples(dy, gradients)
-        self.state_gradient = self._parted(gradients)
-        return dx
-
-    def _joined(self, state: State, name: str, samples: int) -> Array:
-        """Give a row (S,) for each sample: its h and, of an LSTM, its c; zeros for None."""
-        rows = np.zeros((samples, self._states * self.units), self.dtype)
+    def _joined(self, state: State, name: str, samples: int, dtype: str) -> Array:
+        rows = np.zeros((samples, self._state_size), dtype)
         if state is None:
             return rows
-        parts = [state] if self._states == 1 else state
-        if self._states > 1 and (not isinstance(state, (tuple, list)) or len(state) != self._states):
-            raise ValueError(f"{name} must be a pair (h, c); received {type(state).__name__}")
-        for k, part in enumerate(parts):
-            array = as_array(part, name, self.dtype)
+        for k, part in enumerate([state] if self._states == 1 else as_pair_of_states(state, name, "(h, c)")):
+            array = as_array(part, name, dtype)
             if array.shape != (samples, self.units):
                 raise ValueError(f"{name} must have shape ({samples}, {self.units}); received {array.shape}")
             rows[:, k * self.units : (k + 1) * self.units] = array
         return rows
 
     def _parted(self, rows: Array) -> State:
-        if self._states == 1:
-            return rows
-        return tuple(rows[:, k * self.units : (k + 1) * self.units].copy() for k in range(self._states))
+        parts = tuple(rows[:, k * self.units : (k + 1) * self.units].copy() for k in range(self._states))
+        return parts[0] if self._states == 1 else parts
 
 
 class RNN(Recurrent):
@@ -197,9 +141,7 @@ class RNN(Recurrent):
         recurrent_initializer: str = "orthogonal",
     ) -> None:
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
-        self.activation = check_activation(activation)
-        if self.activation == "softmax":
-            raise ValueError("activation of RNN must be tanh, relu, identity or sigmoid; received 'softmax'")
+        self.activation = check_activation(activation, known=CELL_ACTIVATIONS)
 
     def _cell(self) -> tuple[str, str]:
         return "rnn", self.activation

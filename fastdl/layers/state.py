@@ -1,0 +1,115 @@
+"""Layers that go through sequences step by step, and hold a state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._validation import Array, Shape, as_lengths, as_samples
+from .base import Layer
+
+State = Any  # an array (N, units), or a pair of states: of an LSTM h and c, of a Bidirectional its two directions'
+
+
+class StateLayer(Layer):
+    """What recurrent layers share, alone and in two directions.
+
+    A subclass knows its state's form, `_joined` and `_parted`, and how many numbers a sample's is, `_state_size`.
+
+    Attributes
+    ----------
+    state : ndarray or tuple
+        After `forward`, what each sequence ended with.
+    state_gradient : ndarray or tuple
+        After `backward`, the gradient with respect to the initial state.
+    """
+
+    stateful = False  # whether a batch goes on from where the last one ended
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reset_state()
+
+    @property
+    def _state_size(self) -> int:
+        raise NotImplementedError
+
+    def _attach(
+        self, shape: Shape, output_shape: Shape, dtype: str, parameters: Array, gradients: Array, offset: int
+    ) -> None:
+        super()._attach(shape, output_shape, dtype, parameters, gradients, offset)
+        self.reset_state()
+
+    def _joined(self, state: State, name: str, samples: int, dtype: str) -> Array:
+        """Give a checked row (S,) for each sample; zeros for None."""
+        raise NotImplementedError
+
+    def _parted(self, rows: Array) -> State:
+        raise NotImplementedError
+
+    def reset_state(self) -> None:
+        """Let the next sequences of a stateful layer start from zeros."""
+        self.state: State = None
+        self.state_gradient: State = None
+
+    def forward(self, x: Any, *, training: bool = False, lengths: Any = None, initial_state: State = None) -> Array:
+        """Give the output for a batch of sequences, and hold what `backward` needs.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, T, F)
+        training : bool
+            Makes no difference here.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence count. At the others outputs are zero and the state stays; a second
+            direction starts at the last that counts.
+        initial_state : array_like, shape (N, units), or a pair, optional
+            Of an LSTM a pair (h, c) of them, of a `Bidirectional` a pair of its directions' states. At first zeros. A
+            stateful layer goes on from the `state` of the last call where it is not given.
+
+        Returns
+        -------
+        ndarray, shape (N, *output_shape)
+            `state` is the state after the last step.
+        """
+        self._check_built()
+        x = as_samples(x, "x", self.input_shape, self.dtype)
+        counts = as_lengths(lengths, "lengths", x)
+        name = "initial_state"
+        if initial_state is None and self.stateful:
+            initial_state, name = self.state, "the state of the last call, which reset_state() forgets,"
+        states = self._joined(initial_state, name, len(x), self.dtype)
+        y = self._forward_samples(x, training, lengths=counts, states=states, all_states=True)
+        self.state = self._parted(states)
+        return y
+
+    def backward(self, dy: Any, *, state_gradient: State = None) -> Array:
+        """Go back through time; give the gradient with respect to the last `forward`'s input, and fill `grads`.
+
+        Parameters
+        ----------
+        dy : array_like, of the shape that `forward` gave
+        state_gradient : as `state`, optional
+            The gradient of the loss with respect to the final state, besides that through the output.
+
+        Returns
+        -------
+        ndarray, shape (N, T, F)
+            `state_gradient` is the gradient with respect to the initial state.
+
+        Raises
+        ------
+        RuntimeError
+            The second time after one `forward`, which held what is now overwritten.
+        """
+        samples = self._held_before_backward().samples
+        gradients = self._joined(state_gradient, "state_gradient", samples, self.dtype)
+        dx = self._backward_samples(dy, gradients)
+        self.state_gradient = self._parted(gradients)
+        return dx
+
+
+def as_pair_of_states(state: State, name: str, what: str) -> tuple[State, State]:
+    """Give two states, which ``what`` tells."""
+    if not isinstance(state, (tuple, list)) or len(state) != 2:
+        raise ValueError(f"{name} must be a pair {what}; received {type(state).__name__}")
+    return state[0], state[1]
