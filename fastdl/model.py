@@ -9,25 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, losses, optimizers
+from . import losses, optimizers
 from ._threads import get_num_threads
 from ._validation import Array, Shape, as_dtype, as_images, as_int, as_lengths, as_real, as_samples, as_shape
 from .callbacks import Callback
 from .history import History
 from .layers import Activation, Dense, Dropout, Embedding, Layer, Recursive
 from .layers.base import sample_shape
-from .training import Data, Trainer
+from .layers.state import StateLayer
+from .training import Data, Progress, Trainer
 from .trees import Forest, as_forest
 
 _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
-
-
-class Progress:
-    """How far an optimizer has come: its state, twice as long as the parameters, and the steps taken."""
-
-    def __init__(self, net: Sequential, steps: int = 0) -> None:
-        self.state: Array = _core.load(net.dtype).aligned_zeros(2 * net.parameters.size)
-        self.steps = steps
 
 
 class Sequential(Layer):
@@ -70,7 +63,8 @@ class Sequential(Layer):
                 raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
         self._arity = _arity_of(self.layers)
         self._rng = np.random.default_rng(seed)
-        self._trainer: Trainer | None = None
+        self._loss = "cross_entropy"
+        self._optimizer: optimizers.Optimizer | None = None
         self._progress: Progress | None = None
         self._states: Array | None = None
         self.notes: dict[str, Any] = {}
@@ -158,6 +152,8 @@ class Sequential(Layer):
     def _lengths(self, lengths: Any, name: str, x: Array) -> Array | None:
         if lengths is not None and x.ndim != 3 and not isinstance(self.layers[0], Embedding):
             raise ValueError(f"{name} must be None for samples without steps in time, {x.shape[1:]}; received others")
+        if lengths is not None and len(self.output_shape) == 1 and not self._state_layers():
+            raise ValueError(f"{name} must be None for a network in which nothing heeds them; received others")
         return as_lengths(lengths, name, x)
 
     @property
@@ -168,11 +164,48 @@ class Sequential(Layer):
     @property
     def stateful(self) -> bool:
         """Whether any of its layers goes on from where the last batch ended."""
-        return any(getattr(layer, "stateful", False) for layer in self.layers)
+        return any(layer.stateful for layer in self._state_layers())
+
+    def _state_layers(self) -> list[StateLayer]:
+        return [layer for layer in self.layers if isinstance(layer, StateLayer)]
 
     def reset_state(self) -> None:
         """Let the next sequences of stateful layers start from zeros."""
         self._states = None
+
+    @property
+    def state(self) -> list[Any] | None:
+        """What stateful layers go on from: the state of each recurrent layer, None of one that is not stateful.
+
+        None where they start from zeros. What is assigned, of the same form, is copied.
+        """
+        if self._states is None:
+            return None
+        kept = self._state_layers()
+        columns = np.split(self._states, np.cumsum([layer._state_size for layer in kept])[:-1], axis=1)
+        return [layer._parted(rows) if layer.stateful else None for layer, rows in zip(kept, columns, strict=True)]
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        kept = self._state_layers()
+        if state is None:
+            self.reset_state()
+            return
+        if not self.stateful or not isinstance(state, (list, tuple)) or len(state) != len(kept):
+            raise ValueError(
+                f"state must have one for each of the {len(kept)} recurrent layers, of which some are stateful; "
+                f"received {state!r}"
+            )
+        for layer, given in zip(kept, state, strict=True):
+            if given is not None and not layer.stateful:
+                raise ValueError(f"state must be None for {layer!r}, which is not stateful; received another")
+        first = next((given for given in state if given is not None), None)
+        if first is None:
+            self.reset_state()
+            return
+        samples = len(first[0] if isinstance(first, tuple) else first)
+        rows = [layer._joined(given, "state", samples, self.dtype) for layer, given in zip(kept, state, strict=True)]
+        self._states = np.hstack(rows)
 
     def _states_of(self, x: Array) -> Array | None:
         """Give the states that this batch goes on from, and is to change; None where no layer is stateful."""
@@ -258,7 +291,8 @@ class Sequential(Layer):
         shuffle : bool
             Whether each epoch goes through the samples in an order of its own.
         sample_weight : array_like, shape (N,), optional
-            Each sample's loss and gradient are multiplied by it; the batch's sum is divided by its number of samples.
+            Each sample's loss and gradient are multiplied by it; the batch's sum is divided by the number of its
+            samples, or of the steps or nodes that count.
         class_weight : dict or array_like, optional
             A weight for each label, multiplied with that of the sample.
         lengths : array_like of int, shape (N,), optional
@@ -278,19 +312,17 @@ class Sequential(Layer):
         Raises
         ------
         FloatingPointError
-            When a step's loss or parameters are no longer finite: the parameters are then those before it.
+            When a step's loss, parameters or moments are no longer finite: the parameters are then those before it.
 
         Notes
         -----
         With stateful layers, row i of a batch goes on where row i of the batch before ended: without shuffling, and
         in whole batches. An epoch starts from zeros.
         """
-        trainer = self._prepared(loss, optimizer)
-        history = trainer.fit(
+        return Trainer(self, loss, optimizer).fit(
             x, y, epochs, initial_epoch, batch_size, validation_data, validation_split, shuffle, sample_weight,
             class_weight, lengths, trees, callbacks, verbose,
         )  # fmt: skip
-        return history
 
     def train_on_batch(
         self,
@@ -315,7 +347,7 @@ class Sequential(Layer):
         dict
             `loss`, and `accuracy` where there are classes, of the batch before the step.
         """
-        return self._prepared(loss, optimizer).train_on_batch(x, y, sample_weight, lengths, trees)
+        return Trainer(self, loss, optimizer).train_on_batch(x, y, sample_weight, lengths, trees)
 
     def evaluate(
         self,
@@ -342,7 +374,7 @@ class Sequential(Layer):
             `loss`, and `accuracy` where there is more than one output: the share of samples, or of their steps in time,
             whose largest output is where the label, or the largest target, says.
         """
-        name = losses.as_name(loss) if loss is not None else self._trainer.loss if self._trainer else "cross_entropy"
+        name = self._loss if loss is None else losses.as_name(loss)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
         return self._measure(self._checked(x, y, lengths, trees, name), name, size)
 
@@ -391,9 +423,9 @@ class Sequential(Layer):
         ----------
         path : path-like
         training : bool
-            Whether to write down too how far the training has come: the optimizer's state, the steps taken, and the
-            random numbers. The first optimizer of the loaded network, which should be the same, goes on from there,
-            to the bit.
+            Whether to write down too how far the training has come: the optimizer's state, the steps taken, the states
+            of stateful layers, and the random numbers. The first optimizer of the loaded network goes on from there, to
+            the bit, if it is the same; one of another class starts anew.
         """
         from .saving import save
 
@@ -408,33 +440,9 @@ class Sequential(Layer):
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from .saving import restore
+        from .saving import describe, restore
 
-        return restore, (
-            {**self.get_config(), "notes": self.notes},
-            {name: values.copy() for name, values in self.params.items()},
-        )
-
-    def _prepared(
-        self, loss: str | Callable[[Any, Any], float] | None, optimizer: optimizers.Optimizer | None
-    ) -> Trainer:
-        """Give the trainer of the last call where it is of this loss and optimizer, else a new one."""
-        last = self._trainer
-        name = losses.as_name(loss) if loss is not None else last.loss if last else "cross_entropy"
-        if optimizer is None:
-            optimizer = last.optimizer if last else optimizers.SGD(0.01, momentum=0.9)
-        if not isinstance(optimizer, optimizers.Optimizer):
-            raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}")
-        if last is not None and optimizer is not last.optimizer:
-            self._progress = None
-        if self._progress is None:
-            self._progress = Progress(self)
-        if last is None or optimizer is not last.optimizer:
-            self._trainer = Trainer(self, name, optimizer)
-        else:
-            last.loss = name
-        assert self._trainer is not None
-        return self._trainer
+        return restore, describe(self, training=True)
 
     def _checked(self, x: Any, y: Any, lengths: Any, trees: Any, loss: str, prefix: str = "") -> Data:
         """Check samples, what a loss compares them with, and their lengths or trees."""

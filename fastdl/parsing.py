@@ -15,9 +15,9 @@ from .callbacks import Callback
 from .datasets import Vocabulary
 from .history import History
 from .layers import Dense, Embedding, Recursive
-from .model import Progress, Sequential
+from .model import Sequential
 from .optimizers import Optimizer
-from .training import run_epochs
+from .training import Progress, run_epochs
 from .trees import Trees
 
 __all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching", "words_of"]
@@ -319,7 +319,7 @@ def fit_parser(
         raise ValueError("trees must hold a sentence of three words; all are shorter")
     data = data.part(which)
     gold = _gold_spans(data)
-    progress = Progress(net)
+    progress = Progress(net, type(optimizer).__name__)
     watchers = list(callbacks)
     half, core = net.parameters.size, _core.load(net.dtype)
 

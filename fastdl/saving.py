@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import layers
-from ._validation import Array, as_dtype, as_shape
+from ._validation import Array, as_dtype, as_int, as_shape
+from .layers.state import StateLayer
 
 if TYPE_CHECKING:
     from .model import Sequential
 
 _FORMAT = "fastdl network 1"
 _LONGEST_CONFIG = 1 << 24
-_TRAINING = "training"  # the array of an optimizer's state
+_PROGRESS, _STATES = "progress", "states"  # arrays besides the parameters: an optimizer's state, and stateful layers'
 _HEADER = 1 << 12  # more than the header of any array's file
 # What zipfile, json and the checks below raise where the file is not what it should be.
 _DAMAGE = (
@@ -35,13 +36,9 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise ValueError(f"path must be that of a file; received {path}, which is something else")
-    arrays = {name: np.ascontiguousarray(values) for name, values in net.params.items()}
-    config = {"format": _FORMAT, **net.get_config(), "notes": net.notes}
-    if training:
-        if net._progress is None:
-            raise ValueError("training must be False for a network that has not been trained; received True")
-        config[_TRAINING] = {"steps": net._progress.steps, "generator": net._rng.bit_generator.state}
-        arrays[_TRAINING] = net._progress.state
+    if training and net._progress is None:
+        raise ValueError("training must be False for a network that has not been trained; received True")
+    config, arrays = describe(net, training)
     text = json.dumps(config)
     directory, name = os.path.split(path)
     handle, beside = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=directory)
@@ -57,6 +54,21 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
     except BaseException:
         os.unlink(beside)
         raise
+
+
+def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Give all that a network is, as plain data and arrays, and how far its training has come."""
+    config: dict[str, Any] = {"format": _FORMAT, **net.get_config(), "loss": net._loss, "notes": net.notes}
+    arrays = {name: np.array(values, order="C") for name, values in net.params.items()}
+    if training:
+        config["generator"] = net._rng.bit_generator.state
+        if net._progress is not None:
+            config[_PROGRESS] = {"optimizer": net._progress.optimizer, "steps": net._progress.steps}
+            arrays[_PROGRESS] = net._progress.state.copy()
+        if net._states is not None:
+            config[_STATES] = len(net._states)
+            arrays[_STATES] = net._states.copy()
+    return config, arrays
 
 
 def load(path: str | os.PathLike[str]) -> Sequential:
@@ -84,19 +96,24 @@ def load(path: str | os.PathLike[str]) -> Sequential:
 
 
 def restore(config: dict[str, Any], arrays: dict[str, Array]) -> Sequential:
-    """Make a network of what `Sequential.get_config` gave, with these parameters."""
-    from .model import Progress, Sequential
+    """Make a network of what `describe` gave."""
+    from .losses import as_name
+    from .model import Sequential
+    from .training import Progress
 
     net = Sequential(
         [layers.from_config(c) for c in config["layers"]], input_shape=config["input_shape"], dtype=config["dtype"]
     )
-    net.notes = dict(config.get("notes", {}))
+    net._loss, net.notes = as_name(config["loss"]), dict(config["notes"])
     for name, values in net.params.items():
         values[...] = arrays[name]
-    if _TRAINING in config:
-        net._rng.bit_generator.state = config[_TRAINING]["generator"]
-        net._progress = Progress(net, int(config[_TRAINING]["steps"]))
-        net._progress.state[:] = arrays[_TRAINING]
+    if "generator" in config:
+        net._rng.bit_generator.state = config["generator"]
+    if _PROGRESS in config:
+        net._progress = Progress(net, str(config[_PROGRESS]["optimizer"]), int(config[_PROGRESS]["steps"]))
+        net._progress.state[:] = arrays[_PROGRESS]
+    if _STATES in config:
+        net._states = arrays[_STATES].copy()
     return net
 
 
@@ -108,9 +125,11 @@ def _read(archive: zipfile.ZipFile) -> Sequential:
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise ValueError(f"its format must be {_FORMAT!r}")
     # Shapes are worked out, and compared with what the file holds, before memory is taken for them.
-    expected = _parameter_shapes(config)
-    if _TRAINING in config:
-        expected[_TRAINING] = (2 * sum(prod(shape) for shape in expected.values()),)
+    expected, state_size = _shapes(config)
+    if _PROGRESS in config:
+        expected[_PROGRESS] = (2 * sum(prod(shape) for shape in expected.values()),)
+    if _STATES in config:
+        expected[_STATES] = (as_int(config[_STATES], _STATES), state_size)
     if set(expected) != set(sizes) - {"config"}:
         raise ValueError(f"it must hold {', '.join(sorted(expected))}; it holds {', '.join(sorted(sizes))}")
     dtype = np.dtype(config["dtype"])
@@ -134,12 +153,14 @@ def _array(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tup
         return np.frombuffer(member.read(), dtype).reshape(stored_shape)
 
 
-def _parameter_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    shape, found = as_shape(config["input_shape"]), {}
+def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
+    """Give those of the parameters, and how many numbers a sample's states have."""
+    shape, found, states = as_shape(config["input_shape"]), {}, 0
     as_dtype(config["dtype"])
     for i, description in enumerate(config["layers"]):
         layer = layers.from_config(description)
         for name, stored in layer._parameter_shapes(shape).items():
             found[f"{i}.{name}"] = layer._public_shape(stored)
+        states += layer._state_size if isinstance(layer, StateLayer) else 0
         shape = layer._output_shape(shape)
-    return found
+    return found, states

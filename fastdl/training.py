@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _core, losses
 from ._threads import get_num_threads
 from ._validation import Array, as_array, as_int, as_number
 from .callbacks import Callback, PrintEpochs
 from .history import History
 from .layers.base import sample_shape
-from .optimizers import Optimizer
+from .optimizers import SGD, Optimizer
 from .trees import Forest
 
 if TYPE_CHECKING:
-    from .model import Progress, Sequential
+    from .model import Sequential
 
 _BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
 
@@ -72,11 +73,37 @@ def run_epochs(
     return history
 
 
-class Trainer:
-    """A network together with its loss and its optimizer. How far it has come is the network's `_progress`."""
+class Progress:
+    """How far an optimizer, of a class of this name, has come: its state, twice the parameters, and the steps taken."""
 
-    def __init__(self, net: Sequential, loss: str, optimizer: Optimizer) -> None:
-        self.net, self.loss, self.optimizer = net, loss, optimizer
+    def __init__(self, net: Sequential, optimizer: str, steps: int = 0) -> None:
+        self.state: Array = _core.load(net.dtype).aligned_zeros(2 * net.parameters.size)
+        self.optimizer, self.steps = optimizer, steps
+
+
+class Trainer:
+    """A call of `Sequential.fit` or `train_on_batch`, which leaves the network as it was until all is checked."""
+
+    def __init__(
+        self, net: Sequential, loss: str | Callable[[Any, Any], float] | None, optimizer: Optimizer | None
+    ) -> None:
+        self.net, self.loss = net, net._loss if loss is None else losses.as_name(loss)
+        if optimizer is None:
+            optimizer = net._optimizer or SGD(0.01, momentum=0.9)
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}")
+        self.optimizer, kind, last = optimizer, type(optimizer).__name__, net._progress
+        if last is not None and optimizer is not net._optimizer and (net._optimizer or last.optimizer != kind):
+            last = None  # a loaded network, which has no optimizer yet, goes on with one of the same class
+        self.progress = last or Progress(net, kind)
+
+    def _begin(self) -> None:
+        net = self.net
+        net._loss, net._optimizer, net._progress = self.loss, self.optimizer, self.progress
+
+    def _rates(self, samples: int, batch: int) -> Array:
+        """Give the learning rates of the next pass over the samples."""
+        return self.optimizer.rates(self.progress.steps, -(-samples // min(batch, samples)))
 
     def fit(
         self,
@@ -126,11 +153,14 @@ class Trainer:
                 raise ValueError("validation_split must leave labels on both sides; received -1 for all nodes of one")
             self._check_order(len(part), min(batch_size, len(part)), shuffle)
         watchers = [*callbacks, *([PrintEpochs()] if verbose else [])]
+        self._rates(len(data), batch_size)
+        self._begin()
 
         def train(epoch: int) -> dict[str, float]:
+            rates = self._rates(len(data), batch_size)
             order = net._rng.permutation(len(data)) if shuffle else np.arange(len(data))
             net.reset_state()
-            return self._epoch(data, order, batch_size, epoch, watchers)
+            return self._epoch(data, order, batch_size, rates, epoch, watchers)
 
         def validate() -> dict[str, float]:
             if held_out is None:
@@ -144,7 +174,10 @@ class Trainer:
         """Do what `Sequential.train_on_batch` says."""
         data = self.net._checked(x, y, lengths, trees, self.loss)
         data = replace(data, weights=self._weights(data, sample_weight, None))
-        return self._epoch(data, np.arange(len(data)), len(data), 1, [])
+        rates = self._rates(len(data), len(data))
+        self.net._states_of(data.x)
+        self._begin()
+        return self._epoch(data, np.arange(len(data)), len(data), rates, 1, [])
 
     def _check_order(self, samples: int, batch: int, shuffle: bool) -> None:
         if not self.net.stateful:
@@ -154,12 +187,12 @@ class Trainer:
         if samples % batch:
             raise ValueError(f"batch_size must divide the {samples} samples, for stateful layers; received {batch}")
 
-    def _epoch(self, data: Data, order: Array, batch: int, epoch: int, watchers: list[Callback]) -> dict[str, float]:
+    def _epoch(
+        self, data: Data, order: Array, batch: int, rates: Array, epoch: int, watchers: list[Callback]
+    ) -> dict[str, float]:
         """Go through the samples once, in blocks of steps, and give the figures."""
-        net, samples, progress = self.net, len(data), self._progress()
+        net, samples, progress, steps = self.net, len(data), self.progress, len(rates)
         batch = min(batch, samples)
-        steps = -(-samples // batch)
-        rates = self.optimizer.rates(progress.steps, steps)
         seed = int(net._rng.integers(1 << 63))
         plan, states = net._plan_for(sample_shape(data.x, data.forest)), net._states_of(data.x[:batch])
         trees = None if data.forest is None else data.forest.core(net.dtype)
@@ -180,7 +213,7 @@ class Trainer:
             start = perf_counter()
             before = self._snapshot(states)
             records[done:end] = run(done, end)
-            if not np.isfinite(records[done:end, 0]).all() or not np.isfinite(net.parameters).all():
+            if not self._is_finite(records[done:end]):
                 self._back_off(before, states, run, done, end)
             block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
             progress.steps += end - done
@@ -193,12 +226,12 @@ class Trainer:
                 watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **figures})
         return figures
 
-    def _progress(self) -> Progress:
-        assert self.net._progress is not None
-        return self.net._progress
+    def _is_finite(self, records: Array) -> bool:
+        arrays, check = (self.net.parameters, self.progress.state), _core.load(self.net.dtype).all_finite
+        return bool(np.isfinite(records[:, 0]).all()) and all(check(array, get_num_threads()) for array in arrays)
 
     def _snapshot(self, states: Array | None) -> tuple[Array | None, ...]:
-        return tuple(None if a is None else a.copy() for a in (self.net.parameters, self._progress().state, states))
+        return tuple(None if a is None else a.copy() for a in (self.net.parameters, self.progress.state, states))
 
     def _back_off(
         self,
@@ -215,20 +248,21 @@ class Trainer:
         good, bad = first, end  # so many steps are good, and no more than so many
         while True:
             middle = (good + bad) // 2 if bad - good > 1 else good
-            for array, kept in zip((self.net.parameters, self._progress().state, states), before, strict=True):
+            for array, kept in zip((self.net.parameters, self.progress.state, states), before, strict=True):
                 if array is not None:
                     array[...] = kept
-            losses = run(first, middle)[:, 0] if middle > first else np.zeros(1)
+            records = run(first, middle) if middle > first else np.zeros((1, 3))
             if bad - good == 1:
                 break
-            if np.isfinite(losses).all() and np.isfinite(self.net.parameters).all():
+            if self._is_finite(records):
                 good = middle
             else:
                 bad = middle
-        self._progress().steps += good - first
+        self.progress.steps += good - first
         raise FloatingPointError(
-            f"step {self._progress().steps + 1} gives a loss or parameters that are not finite, and the parameters are "
-            f"now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
+            f"step {self.progress.steps + 1} gives a loss, parameters or moments that are not finite, and the "
+            f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
+            + ("; reset_state() forgets states that have grown too large" if states is not None else "")
         )
 
     def _weights(self, data: Data, sample_weight: Any, class_weight: Any) -> Array | None:

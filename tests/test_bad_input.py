@@ -214,15 +214,16 @@ def sequence_net():
     """A stateful network in the middle of a training; nothing of it may change, its states neither."""
     net = models.language_model(5, units=8, dim=4, seed=0)
     net.fit(TOKENS, TOKENS, batch_size=2, shuffle=False, verbose=0)
-    before = (
-        net.parameters.tobytes(),
-        net._rng.bit_generator.state,
-        net._states.tobytes(),
-        net._progress.state.tobytes(),
-    )
+
+    def everything():
+        return (
+            net.parameters.tobytes(), net._rng.bit_generator.state, net._states.tobytes(), net._loss, net._optimizer,
+            net._progress.steps, net._progress.state.tobytes(),
+        )  # fmt: skip
+
+    before = everything()
     yield net
-    after = net.parameters.tobytes(), net._rng.bit_generator.state, net._states.tobytes(), net._progress.state.tobytes()
-    assert before == after
+    assert everything() == before
 
 
 def token(value):
@@ -251,6 +252,8 @@ def token(value):
         (TOKENS, TOKENS, {"validation_data": (TOKENS[:3], TOKENS[:3])}, "batch_size must divide the 3 samples"),
         (TOKENS, TOKENS, {"class_weight": [1] * 5}, r"class_weight must come with integer labels \(N,\)"),
         (TOKENS, TOKENS, {"epochs": 2, "initial_epoch": 2}, "initial_epoch must be below epochs, 2; received 2"),
+        (TOKENS, token(9), {"optimizer": optimizers.Adam(0.1), "loss": "squared_error"}, "y must have shape"),
+        (TOKENS, TOKENS, {"optimizer": optimizers.SGD(lambda step: -1.0)}, "lr must give finite rates, not below 0"),
     ],
 )
 def test_sequences(sequence_net, x, y, arguments, message):
@@ -268,12 +271,28 @@ def test_a_stateful_layer_and_fewer_samples():
 
 
 def test_other_calls_of_a_stateful_network(sequence_net):
+    with pytest.raises(ValueError, match="lr must give finite rates"):
+        sequence_net.train_on_batch(TOKENS[:2], TOKENS[:2], optimizer=optimizers.SGD(lambda step: np.nan))
+    with pytest.raises(ValueError, match="x must have the 2 samples that the states are of"):
+        sequence_net.train_on_batch(TOKENS, TOKENS, optimizer=optimizers.SGD(0.1))
+    state = sequence_net.state[0]
+    for wrong in ([state] * 2, state, [None, None]):
+        with pytest.raises(ValueError, match="state must have one for each of the 1 recurrent layers"):
+            sequence_net.state = wrong
+    with pytest.raises(ValueError, match=r"state must have shape \(2, 8\); received \(1, 8\)"):
+        sequence_net.state = [(state[0], state[1][:1])]
     with pytest.raises(ValueError, match=r"x must have the 2 samples that the states are of, or reset_state"):
         sequence_net.predict(TOKENS)
     with pytest.raises(ValueError, match="batch_size must divide the 4 samples"):
         sequence_net.evaluate(TOKENS, TOKENS, batch_size=3)
     with pytest.raises(ValueError, match="x must hold token ids"):
         sequence_net.predict(token(9))
+
+
+def test_lengths_that_nothing_heeds():
+    net = Sequential([layers.Embedding(5, 2), layers.Flatten(), layers.Dense(3)], input_shape=6)
+    with pytest.raises(ValueError, match="lengths must be None for a network in which nothing heeds them"):
+        net.predict(TOKENS, lengths=[1, 2, 3, 4])
 
 
 def test_lengths_of_what_has_no_steps():

@@ -317,6 +317,26 @@ def test_labels_past_the_end_do_not_matter(rng):
     assert net.evaluate(np.where(there, x, 7), np.where(there, y, -1), lengths=lengths) == first
 
 
+def test_states_of_a_network_in_and_out(rng):
+    net = Sequential(
+        [layers.GRU(5, return_sequences=True), layers.LSTM(4, return_sequences=True, stateful=True), layers.Dense(3)],
+        input_shape=(None, 2), seed=0,
+    )  # fmt: skip
+    x = rng.standard_normal((3, 8, 2))
+    assert net.state is None
+    net.predict(x[:, :5])
+    nothing, (h, c) = net.state
+    assert nothing is None
+    assert h.shape == c.shape == (3, 4)
+    wanted = net.predict(x[:, 5:])
+    net.state = None
+    assert (net.predict(x[:, 5:]) != wanted).any()
+    net.state = [None, (h, c)]
+    assert (net.predict(x[:, 5:]) == wanted).all()
+    net.state = [None, (h, c)]
+    assert (net.forward(x[:, 5:]) == wanted).all()
+
+
 @pytest.mark.parametrize("threads", [2, 3, 5])
 def test_any_number_of_threads_to_the_bit(threads, rng):
     x, y = rng.integers(11, size=(2, 90, 40))

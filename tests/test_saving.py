@@ -5,12 +5,13 @@ import json
 import os
 import pickle
 import zipfile
+from copy import deepcopy
 
 import numpy as np
 import pytest
 
 import fastdl
-from fastdl import Sequential, layers, models
+from fastdl import Sequential, layers, models, optimizers, schedules
 
 
 @pytest.fixture
@@ -134,11 +135,84 @@ def test_other_contents(path):
         lambda c: c["layers"][0].update(filters=10**15),
         lambda c: c["layers"][2].pop("units"),
         lambda c: c.pop("layers"),
+        lambda c: c.update(loss="__import__"),
     ],
 )
 def test_another_description(path, change):
     with_config(path, change)
     refused(path)
+
+
+def _stream(net, x, y, **arguments):
+    for start in range(0, x.shape[1], 4):
+        net.train_on_batch(x[:, start : start + 4], y[:, start : start + 4], **arguments)
+
+
+@pytest.mark.parametrize("copy", ["save", "pickle", "deepcopy"])
+def test_a_stream_goes_on_to_the_bit(copy, tmp_path, rng):
+    """Parameters, moments, steps, random numbers of dropout, states and the loss."""
+    x, y = rng.integers(9, size=(2, 3, 24))
+    y = np.eye(9)[y]
+
+    def start():
+        return models.language_model(9, units=8, dim=4, dropout=0.3, seed=0)
+
+    def optimizer():
+        return optimizers.Adam(schedules.cosine(0.1, 10), clip_norm=1.0)
+
+    whole, net = start(), start()
+    _stream(whole, x, y, optimizer=optimizer(), loss="squared_error")
+    _stream(net, x[:, :12], y[:, :12], optimizer=optimizer(), loss="squared_error")
+    if copy == "save":
+        net.save(tmp_path / "net.npz", training=True)
+        again = fastdl.load(tmp_path / "net.npz")
+    else:
+        again = pickle.loads(pickle.dumps(net)) if copy == "pickle" else deepcopy(net)
+    _stream(again, x[:, 12:], y[:, 12:], optimizer=optimizer())
+    assert (again.parameters == whole.parameters).all()
+    assert again.evaluate(x, y) == whole.evaluate(x, y)
+
+
+def test_another_optimizer_starts_anew(tmp_path, rng):
+    x, y = rng.standard_normal((8, 3)), rng.integers(2, size=8)
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    net.fit(x, y, optimizer=optimizers.Adam(0.1), verbose=0)
+    net.save(tmp_path / "net.npz", training=True)
+    net.save(tmp_path / "plain.npz")
+    results = []
+    for name in ("net", "plain"):
+        again = fastdl.load(tmp_path / f"{name}.npz")
+        again.train_on_batch(x, y, optimizer=optimizers.SGD(0.1, momentum=0.9))
+        results.append(again.parameters)
+    assert (results[0] == results[1]).all()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Conv2D(3, 2, activation="relu").build((2, 5, 5), dtype="float64", seed=1),
+        layers.LSTM(3, stateful=True).build((None, 4), seed=1),
+        layers.Bidirectional(layers.GRU(3, reset_after=False), "sum").build((6, 4), seed=1),
+        layers.Dense(3),
+    ],
+)
+def test_layers_are_copied(layer, rng):
+    again, built = pickle.loads(pickle.dumps(layer)), hasattr(layer, "dtype")
+    assert again.get_config() == layer.get_config()
+    if built:
+        x = rng.standard_normal((2, *(n or 7 for n in layer.input_shape)))
+        layer.forward(x)
+        again = deepcopy(layer)
+        assert (again.forward(x) == layer.forward(x)).all()
+
+
+@pytest.mark.parametrize("streams", [0, 2, 10**12, "3", None])
+def test_other_states(streams, tmp_path):
+    net = models.language_model(5, units=8, dim=4, seed=0)
+    net.fit(np.zeros((3, 4), int), np.zeros((3, 4), int), batch_size=3, shuffle=False, verbose=0)
+    net.save(tmp_path / "net.npz", training=True)
+    with_config(tmp_path / "net.npz", lambda c: c.update(states=streams))
+    refused(tmp_path / "net.npz")
 
 
 def test_a_folder_and_nothing(tmp_path):

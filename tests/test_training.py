@@ -165,13 +165,22 @@ def test_a_loss_that_is_lost_leaves_the_last_finite_parameters(rng, dtype, momen
             slow.train_on_batch(x[:4], y[:4], **arguments)
             steps += 1
     fast, arguments = start()
-    with pytest.raises(FloatingPointError, match=f"step {steps + 1} gives a loss or parameters that are not finite"):
+    with pytest.raises(FloatingPointError, match=f"step {steps + 1} gives a loss, parameters or moments"):
         fast.fit(x[:4].repeat(1000, 0).reshape(4, 1000, 3).swapaxes(0, 1).reshape(-1, 3), np.ones((4000, 1)),
                  batch_size=4, shuffle=False, verbose=0, **arguments)  # fmt: skip
     assert 5 < steps < 1000
     assert np.isfinite(before).all()
     assert (fast.parameters == before).all()
     assert (slow.parameters == before).all()
+
+
+def test_moments_that_are_lost(rng):
+    """Squares of gradients overflow before the gradients do, and a step would be nothing from then on."""
+    net = Sequential([layers.Dense(1)], input_shape=3, seed=0)
+    before = net.parameters.copy()
+    with pytest.raises(FloatingPointError, match="step 1 gives a loss, parameters or moments that are not finite"):
+        net.fit(np.full((4, 3), 1e15), np.zeros((4, 1)), loss="squared_error", optimizer=optimizers.Adam(), verbose=0)
+    assert (net.parameters == before).all()
 
 
 @pytest.mark.parametrize("batch", [1, 3, 7, 64, 10**25])

@@ -273,6 +273,12 @@ class Layer:
         )
         return dx
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not hasattr(self, "dtype"):
+            return _made, (self.get_config(),)
+        values = {name: values.copy() for name, values in self.params.items()}
+        return _made, (self.get_config(), self.input_shape, self.dtype, values)
+
     @classmethod
     def _from_arguments(cls, arguments: dict[str, Any]) -> Layer:
         return cls(**arguments)
@@ -280,6 +286,18 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments, which `from_config` takes back."""
         return {"class": type(self).__name__, **{name: getattr(self, name) for name in self._arguments}}
+
+
+def _made(config: dict[str, Any], shape: Shape = (), dtype: str = "", values: dict[str, Array] | None = None) -> Layer:
+    """Make a layer again, for use alone."""
+    from . import from_config
+
+    layer = from_config(config)
+    if values is not None:
+        layer.build(shape, dtype=dtype)
+        for name, array in values.items():
+            layer.params[name][...] = array
+    return layer
 
 
 def sample_shape(x: Array, forest: Forest | None) -> Shape:

@@ -46,6 +46,9 @@ class StateLayer(Layer):
     def _parted(self, rows: Array) -> State:
         raise NotImplementedError
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return *super().__reduce__(), {"state": self.state, "state_gradient": self.state_gradient}
+
     def reset_state(self) -> None:
         """Let the next sequences of a stateful layer start from zeros."""
         self.state: State = None
