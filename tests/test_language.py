@@ -22,6 +22,26 @@ def test_characters():
     assert Vocabulary.of("abracadabra", limit=3).encode("abrac").tolist() == [1, 2, 0, 1, 0]
 
 
+def test_what_is_no_text_and_no_id():
+    vocabulary = Vocabulary.of("the")
+    for call in (vocabulary.encode, vocabulary.unknown, Vocabulary.of):
+        for text, name in ((b"the", "bytes"), (None, "NoneType")):
+            with pytest.raises(TypeError, match=f"text must be a string; received {name}"):
+                call(text)
+    for ids, error, message in (
+        ([-1], ValueError, "ids must be at least 0; received -1"),
+        ([0, 4], ValueError, "ids must be from 0 to 3; received 4"),
+        ([1.0], TypeError, "ids must be an integer; received 1.0"),
+    ):
+        with pytest.raises(error, match=message):
+            vocabulary.decode(ids)
+
+
+def test_unknown_tokens():
+    assert Vocabulary.of("abc").unknown("a☃bé☃") == ["☃", "é"]
+    assert Vocabulary.of("A cat.", words=True).unknown("A dog. A cow.") == ["dog", "cow"]
+
+
 def test_words_and_sentences():
     vocabulary = Vocabulary.of(FOX, words=True)
     ids = vocabulary.encode(FOX)
@@ -63,6 +83,17 @@ def test_windows_follow_one_another():
         text_windows(np.arange(15), 3, 5)
 
 
+def test_windows_of_what_is_no_text():
+    assert text_windows([1, 2, 3, 4, 5], 2, 2)[0].tolist() == [[1, 2], [3, 4]]
+    for ids, error, message in (
+        (np.arange(16.0), ValueError, r"ids must be integers of shape \(L,\); received float64 of shape \(16,\)"),
+        (np.zeros((4, 4), int), ValueError, r"ids must be integers of shape \(L,\); received int64 of shape \(4, 4\)"),
+        ("some text", TypeError, "ids must be an array of real numbers"),
+    ):
+        with pytest.raises(error, match=message):
+            text_windows(ids, 3, 5)
+
+
 def test_the_standard_library():
     text = standard_library(10_000)
     assert len(text) == 10_000
@@ -76,6 +107,11 @@ def test_files_that_are_no_text(tmp_path, content, message):
     (tmp_path / "text").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_text(tmp_path / "text")
+
+
+def test_a_mark_before_the_text(tmp_path):
+    (tmp_path / "text").write_text("abc", encoding="utf-8-sig")
+    assert read_text(tmp_path / "text") == "abc"
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])

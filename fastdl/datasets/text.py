@@ -8,10 +8,11 @@ import sysconfig
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from .._validation import Array, as_int
+from .._validation import Array, as_int, as_real
 
 __all__ = ["Vocabulary", "read_text", "standard_library", "text_windows"]
 
@@ -23,7 +24,7 @@ _WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")  # noqa: RUF001
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Read a file of UTF-8 text.
+    """Read a file of UTF-8 text, without the mark that some editors put before it.
 
     Raises
     ------
@@ -31,7 +32,8 @@ def read_text(path: str | os.PathLike[str]) -> str:
         If it is not UTF-8, or empty.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file:
+            text = file.read().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise ValueError(f"{os.fspath(path)} must be UTF-8 text; byte {error.start} is {error.reason}") from None
     if not text:
@@ -96,9 +98,16 @@ class Vocabulary:
         """Give the ids of a text's tokens, int64."""
         return np.array([self.encode_one(token) for token in _split(text, self.words)], np.int64)
 
+    def unknown(self, text: str) -> list[str]:
+        """Give the tokens of a text that are not in the vocabulary, each once."""
+        return list(dict.fromkeys(token for token in _split(text, self.words) if token not in self._ids))
+
     def decode(self, ids: Iterable[int]) -> str:
         """Give the text of ids."""
-        tokens = [self.tokens[i] for i in ids]
+        numbers = [as_int(i, "ids", least=0) for i in ids]
+        if max(numbers, default=0) >= len(self):
+            raise ValueError(f"ids must be from 0 to {len(self) - 1}; received {max(numbers)}")
+        tokens = [self.tokens[i] for i in numbers]
         if not self.words:
             return "".join("\ufffd" if token == UNKNOWN else token for token in tokens)
         text = " ".join({START: "", END: "\n"}.get(token, token) for token in tokens)
@@ -112,18 +121,20 @@ def _most_common(counts: Counter[str], limit: int | None, but: Container[str] = 
 
 
 def _split(text: str, words: bool) -> Iterable[str]:
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a string; received {type(text).__name__}")
     if not words:
         return text
     sentences = (_WORDS.findall(sentence) for sentence in _SENTENCES.split(text))
     return [token for sentence in sentences if sentence for token in (START, *sentence, END)]
 
 
-def text_windows(ids: Array, batch: int, steps: int) -> tuple[Array, Array]:
+def text_windows(ids: Any, batch: int, steps: int) -> tuple[Array, Array]:
     """Cut a text into windows for a stateful network: it is parted into ``batch`` streams, side by side.
 
     Parameters
     ----------
-    ids : ndarray, shape (L,)
+    ids : array_like of int, shape (L,)
         Of tokens.
     batch, steps : int
         Streams, and the tokens of a window.
@@ -138,7 +149,9 @@ def text_windows(ids: Array, batch: int, steps: int) -> tuple[Array, Array]:
     ValueError
         If there is not one window for each stream.
     """
-    batch, steps = as_int(batch, "batch"), as_int(steps, "steps")
+    ids, batch, steps = as_real(ids, "ids"), as_int(batch, "batch"), as_int(steps, "steps")
+    if ids.dtype.kind not in "iu" or ids.ndim != 1:
+        raise ValueError(f"ids must be integers of shape (L,); received {ids.dtype} of shape {ids.shape}")
     length = (len(ids) - 1) // batch
     windows = length // steps
     if windows < 1:
