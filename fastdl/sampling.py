@@ -30,6 +30,8 @@ def sample(
         As `models.language_model` makes it. Its state is reset, before and after.
     vocabulary : Vocabulary
     prompt : str
+        Without one, text begins as after a line's or a sentence's end; where the vocabulary has none, as after its
+        most frequent token.
     length : int
         How many tokens to write.
     temperature : float
@@ -39,16 +41,44 @@ def sample(
     Returns
     -------
     str
-        The prompt and what follows.
+        The prompt, as it came, and what follows.
     """
+    check_language_model(net, vocabulary)
+    if not isinstance(prompt, str):
+        raise TypeError(f"prompt must be a string; received {prompt!r}")
     as_int(length, "length")
     temperature = as_number(temperature, "temperature")
+    if seed is not None:
+        as_int(seed, "seed", least=0)
     ids = list(vocabulary.encode(prompt))
     if vocabulary.words and ids:
         ids.pop()  # the mark of the sentence's end: it is to go on
-    start = ids or [int(vocabulary.encode_one(START if vocabulary.words else "\n"))]
+    start = ids or [vocabulary.encode_one(START if vocabulary.words else "\n") or 1]
     written = list(_tokens(net, np.array([start]), length, temperature, np.random.default_rng(seed)))
-    return vocabulary.decode([*ids, *written])
+    following = vocabulary.decode([*ids, *written])[len(vocabulary.decode(ids)) :]
+    if vocabulary.words and prompt[-1:].isspace():
+        following = following.lstrip(" ")
+    return prompt + following
+
+
+def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
+    """Check that a network, asked for token after token, gives logits of the next, and of this vocabulary."""
+    if net.input_shape != (None,) or len(net.output_shape) != 2:
+        raise ValueError(
+            f"net must take tokens (None,) and give logits of each step (None, F); "
+            f"received one from {net.input_shape} to {net.output_shape}"
+        )
+    # The first is an embedding, as nothing else takes tokens.
+    operations = [op for op in net._operations((1,), 0) if op["kind"] != "dropout"]
+    if not net.stateful or not all(op.get("stateful", True) for op in operations):
+        raise ValueError("net must have recurrent layers, all of them stateful; received another")
+    if operations[-1].get("activation") == "softmax":
+        raise ValueError("net must end in logits; received one that ends in softmax")
+    if len(vocabulary) < 2 or not len(vocabulary) == net.output_shape[1] <= operations[0]["vocabulary"]:
+        raise ValueError(
+            f"vocabulary must have the tokens that net takes, {operations[0]['vocabulary']}, and gives, "
+            f"{net.output_shape[1]}, and at least 2; received {len(vocabulary)}"
+        )
 
 
 def _tokens(
@@ -56,10 +86,12 @@ def _tokens(
 ) -> Iterator[int]:
     net.reset_state()
     for _ in range(length):
-        logits = net.predict(ids)[0, -1].astype(float)
+        # A network whose training diverges may give what is not finite.
+        logits = np.nan_to_num(net.predict(ids)[0, -1].astype(float))
         logits[0] = -np.inf  # what is unknown is nothing to write
         if temperature > 0:
-            weights = np.exp((logits - logits.max()) / temperature)
+            with np.errstate(over="ignore"):  # to minus infinity, whose exp is 0
+                weights = np.exp((logits - logits.max()) / temperature)
             token = int(rng.choice(len(weights), p=weights / weights.sum()))
         else:
             token = int(logits.argmax())

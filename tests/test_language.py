@@ -134,6 +134,77 @@ def test_samples(rng):
     assert cold == sample(net, vocabulary, length=60, temperature=0)
 
 
+def test_a_prompt_stays_as_it_is():
+    vocabulary = Vocabulary.of("abc\n")
+    net = models.language_model(len(vocabulary), units=8, seed=0)
+    assert sample(net, vocabulary, "é☃b", length=5, seed=0).startswith("é☃b")
+    vocabulary = Vocabulary.of(FOX, words=True)
+    net = models.language_model(len(vocabulary), units=8, seed=0)
+    for prompt in ("The  quick", "A cat,\n\tand", "The quick ", "It barks .", " "):
+        written = sample(net, vocabulary, prompt, length=5, seed=0)
+        assert written.startswith(prompt)
+        assert "  " not in written[len(prompt) - 1 :]
+    logits = net.params["3.bias"]
+    logits[...] = 0
+    logits[vocabulary.encode_one("fox")] = 1e6
+    for prompt, whole in (
+        ("The  cat", "The  cat fox fox"), ("The ", "The fox fox"), ("Hi!", "Hi! fox fox"), ("", "fox fox"),
+    ):  # fmt: skip
+        assert sample(net, vocabulary, prompt, length=2, temperature=0) == whole
+
+
+def test_without_a_prompt_what_comes_first_is_known(monkeypatch):
+    for text, words, start in (("aa\nb", False, "\n"), ("abba a", False, "a"), ("A cat.", True, "<s>")):
+        vocabulary = Vocabulary.of(text, words=words)
+        net = models.language_model(len(vocabulary), units=4, seed=0)
+        asked = []
+        predict = net.predict
+        monkeypatch.setattr(net, "predict", lambda ids, asked=asked, predict=predict: asked.append(ids) or predict(ids))
+        sample(net, vocabulary, length=2)
+        assert vocabulary.tokens[asked[0].item()] == start
+
+
+def test_logits_of_any_size(rng):
+    vocabulary = Vocabulary.of("abc\n")
+    net = models.language_model(len(vocabulary), units=8, seed=0)
+    likeliest = sample(net, vocabulary, "ab", length=20, temperature=0)
+    assert sample(net, vocabulary, "ab", length=20, temperature=1e-320) == likeliest
+    net.parameters[...] = 3e38 * rng.choice([-1, 1], net.parameters.shape)
+    assert len(sample(net, vocabulary, "ab", length=20)) == 22
+
+
+def network_of(*more, vocabulary=5, stateful=True):
+    recurrent = layers.RNN(4, return_sequences=True, stateful=stateful)
+    return Sequential([layers.Embedding(vocabulary, 3), recurrent, *more], input_shape=(None,), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("net", "arguments", "error", "message"),
+    [
+        (Sequential([layers.Dense(5)], input_shape=5), {}, ValueError, r"net must take tokens .* \(5,\) to \(5,\)"),
+        (network_of(layers.Dense(5), stateful=False), {}, ValueError, "net must have recurrent layers, all of them st"),
+        (network_of(layers.GRU(5, return_sequences=True)), {}, ValueError, "net must have recurrent layers, all of"),
+        (network_of(layers.Bidirectional(layers.GRU(5, return_sequences=True), "sum")), {}, ValueError, "all of them"),
+        (network_of(layers.LSTM(5, stateful=True)), {}, ValueError, r"net must take tokens .* \(None,\) to \(5,\)"),
+        (network_of(layers.Dense(5, "softmax")), {}, ValueError, "net must end in logits; received one .* softmax"),
+        (network_of(layers.Dense(5), layers.Activation("softmax"), layers.Dropout(0.1)), {}, ValueError, "logits"),
+        (network_of(layers.Dense(4)), {}, ValueError, "vocabulary must have the tokens that .* 4, .* received 5"),
+        (network_of(layers.Dense(6)), {}, ValueError, "vocabulary must have the tokens that .* 6, .* received 5"),
+        (network_of(layers.Dense(5), vocabulary=4), {}, ValueError, "vocabulary must .* takes, 4, .* received 5"),
+        (network_of(layers.Dense(5)), {"prompt": None}, TypeError, "prompt must be a string; received None"),
+        (network_of(layers.Dense(5)), {"prompt": b"a"}, TypeError, "prompt must be a string; received b'a'"),
+        (network_of(layers.Dense(5)), {"seed": -1}, ValueError, "seed must be at least 0; received -1"),
+    ],
+)  # fmt: skip
+def test_networks_that_cannot_write(net, arguments, error, message):
+    if net.stateful:
+        net.predict([[0, 1]])
+        before = net._states.copy()
+    with pytest.raises(error, match=message):
+        sample(net, Vocabulary.of("abc\n"), **arguments)
+    assert not net.stateful or (net._states == before).all()
+
+
 def test_a_training_that_was_saved_goes_on_to_the_bit(tmp_path, rng):
     x, y = rng.integers(9, size=(2, 12, 7))
     make = lambda: models.language_model(9, units=6, dropout=0.5, dim=4, seed=0)  # noqa: E731
