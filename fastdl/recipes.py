@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from . import models
+from ._validation import as_number
 from .model import Sequential
 from .optimizers import SGD, Adam
 from .schedules import cosine
@@ -97,10 +98,10 @@ def language_model(
     lr : float
         The highest rate.
     clip : float
-        The largest norm of a gradient.
+        The largest norm of a gradient; 0 for no limit.
     seed : int, optional
     """
-    steps = epochs * (windows // batch_size)
+    steps, limit = epochs * (windows // batch_size), as_number(clip, "clip") or None
     return Recipe(
         models.language_model(vocabulary, cell=cell, units=units, layers=layers, dropout=dropout, seed=seed),
         {
@@ -108,7 +109,7 @@ def language_model(
             "batch_size": batch_size,
             "shuffle": False,
             "loss": "cross_entropy",
-            "optimizer": Adam(cosine(lr, steps, warmup=min(100, steps // 10)), clip_norm=clip),
+            "optimizer": Adam(cosine(lr, steps, warmup=min(100, steps // 10)), clip_norm=limit),
         },
     )
 

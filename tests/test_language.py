@@ -288,6 +288,8 @@ def test_resumed_as_never_interrupted(text, tmp_path, capsys):
     assert (fastdl.load(run).parameters == fastdl.load(tmp_path / "whole.npz").parameters).all()
     for arguments, message in (
         (["--units", "13"], "--units must be 12, as of"),
+        (["--vocabulary", "9"], "--vocabulary must be 256, as of"),
+        (["--words"], "run.npz is a model of characters"),
         (["--epochs", "4"], "--epochs must be above the 4 that"),
         (["--text", __file__, "--epochs", "9"], "--text must be the one that"),
         (["--epochs", "9", "--log", str(run)], "--save and --log must name two files"),
@@ -295,6 +297,17 @@ def test_resumed_as_never_interrupted(text, tmp_path, capsys):
         capsys.readouterr()
         assert main(["train", "lm", "--resume", str(run), *arguments]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_neither_clipping_nor_samples(text, tmp_path, capsys):
+    command = ["train", "lm", "--text", str(text), *SMALL, "--epochs", "1"]
+    losses = []
+    for clip in ("0", "1e9", "0.01"):
+        log = tmp_path / clip
+        assert main([*command, "--show", "0", "--clip", clip, "--log", str(log)]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == 2
+        losses.append(lines(log)[0]["loss"])
+    assert losses[0] == losses[1] != losses[2]
 
 
 def test_words(text, tmp_path, capsys):
@@ -314,9 +327,15 @@ def test_words(text, tmp_path, capsys):
         (["--bidirectional"], "--bidirectional makes no sense here"),
         (["--window", "10000"], "the text must have at least 320001 tokens"),
         (["--units", "0"], "--units must be at least 1; received 0"),
-        (["--dropout", "1"], "rate must be a finite number from 0.0 to 0.999"),
-        (["--clip", "0"], "clip_norm must be above 0; received 0"),
-        (["--vocabulary", "1"], "limit must be at least 2"),
+        (["--show", "-1"], "--show must be at least 0; received -1"),
+        (["--seed", "-1"], "--seed must be at least 0; received -1"),
+        (["--threads", "0"], "--threads must be at least 1; received 0"),
+        (["--dropout", "1"], "--dropout must be a finite number from 0.0 to 0.999; received 1.0"),
+        (["--clip", "-1"], "--clip must be a finite number from 0.0 to inf; received -1.0"),
+        (["--lr", "inf"], "--lr must be a finite number from 0.0 to inf; received inf"),
+        (["--vocabulary", "1"], "--vocabulary must be at least 2; received 1"),
+        (["--vocabulary", "0"], "--vocabulary must be at least 2; received 0"),
+        (["--vocabulary", "-5"], "--vocabulary must be at least 2; received -5"),
         (["--resume", "nowhere"], "No such file or directory"),
     ],
 )
@@ -337,6 +356,9 @@ def test_mistakes_of_sample(tmp_path, capsys):
         ([str(tmp_path / "net.npz")], "must be a language model"),
         ([str(tmp_path / "other.npz")], "must be a language model"),
         (["nowhere"], "No such file or directory"),
+        (["nowhere", "--length", "0"], "--length must be at least 1; received 0"),
+        (["nowhere", "--seed", "-1"], "--seed must be at least 0; received -1"),
+        (["nowhere", "--temperature", "-1"], "--temperature must be a finite number from 0.0 to inf; received -1.0"),
     ):
         assert main(["sample", *arguments]) == 2
         assert message in capsys.readouterr().err

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from .. import set_num_threads
+from .._validation import as_int, as_number
 from ..callbacks import Callback, PrintEpochs
 
 if TYPE_CHECKING:
@@ -36,13 +37,19 @@ def add_common(parser: argparse.ArgumentParser, *, epochs: int | None, batch_siz
 
 def check_common(options: argparse.Namespace, *whole: str) -> None:
     """Check those, and further options that are whole numbers from 1 on, and set the threads."""
-    for name in ("epochs", "batch-size", "seed", *whole):
-        value, least = getattr(options, name.replace("-", "_")), 0 if name == "seed" else 1
-        if value is not None and not least <= value <= sys.maxsize:
-            bound = f"at least {least}" if value < least else f"at most {sys.maxsize}"
-            raise Mistake(f"--{name} must be {bound}; received {value}")
+    check_whole(options, "epochs", "batch-size", "threads", *whole)
+    check_whole(options, "seed", least=0)
+    as_number(options.lr, "--lr")
     if options.threads is not None:
         set_num_threads(options.threads)
+
+
+def check_whole(options: argparse.Namespace, *names: str, least: int = 1) -> None:
+    """Check options that are whole numbers, where they are given."""
+    for name in names:
+        value = getattr(options, name.replace("-", "_"))
+        if value is not None and as_int(value, f"--{name}", least=least) > sys.maxsize:
+            raise Mistake(f"--{name} must be at most {sys.maxsize}; received {value}")
 
 
 def check_outputs(options: argparse.Namespace) -> None:

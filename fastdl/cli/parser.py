@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import get_num_threads, load
+from .._validation import as_number
 from ..callbacks import EarlyStopping
 from ..datasets import Trees, Vocabulary, expression_trees
 from ..drawing import draw_tree, save_picture
@@ -65,6 +66,8 @@ def treebank(folder: str | None) -> list[Trees]:
 def _train(options: argparse.Namespace) -> None:
     check_common(options, "units")
     as_beam(options.beam, "--beam")
+    as_number(options.penalty, "--penalty")
+    as_number(options.weight_decay, "--weight-decay")
     check_outputs(options)
     train, dev, test = treebank(options.trees)
     vocabulary = Vocabulary.of_words(words(train))

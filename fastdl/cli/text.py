@@ -9,21 +9,21 @@ import os
 from typing import Any
 
 from .. import get_num_threads, load
-from .._validation import Array
+from .._validation import Array, as_number
 from ..callbacks import Callback
 from ..datasets import Vocabulary, read_text, standard_library, text_windows
 from ..model import Sequential
 from ..models import CELLS
 from ..recipes import language_model
 from ..sampling import sample
-from .common import Log, Mistake, add_common, bars, check_common, check_outputs
+from .common import Log, Mistake, add_common, bars, check_common, check_outputs, check_whole
 
 # What a run is made of: it is saved with it, and a run that is resumed keeps it.
 _DEFAULTS = {
-    "words": False, "vocabulary": None, "cell": "lstm", "units": 512, "layers": 1, "dropout": 0.3, "window": 64,
+    "words": False, "vocabulary": 256, "cell": "lstm", "units": 512, "layers": 1, "dropout": 0.3, "window": 64,
     "batch_size": 32, "lr": 2e-3, "clip": 1.0, "seed": 0, "epochs": 10,
 }  # fmt: skip
-_VOCABULARY = {False: 256, True: 10_000}
+_WORDS = 10_000  # the usual vocabulary where tokens are words
 _HELD_OUT = 0.1
 
 
@@ -45,10 +45,12 @@ def add_train(networks: Any) -> None:
     lm.add_argument("--dropout", type=float, help="after each of them (0.3)")
     lm.add_argument("--bidirectional", action="store_true", help=argparse.SUPPRESS)
     lm.add_argument("--window", type=int, metavar="T", help="tokens that gradients go back through (64)")
-    lm.add_argument("--clip", type=float, help="the largest norm of a gradient (1)")
+    lm.add_argument("--clip", type=float, help="the largest norm of a gradient; 0 for no limit (1)")
     add_common(lm, epochs=10, batch_size=32, lr=2e-3)
     lm.add_argument("--resume", metavar="FILE", help="go on with what train lm --save wrote, and save there again")
-    lm.add_argument("--show", type=int, default=200, metavar="N", help="tokens to write after each epoch (%(default)s)")
+    lm.add_argument(
+        "--show", type=int, default=200, metavar="N", help="tokens to write after each epoch; 0 for none (%(default)s)"
+    )
     lm.set_defaults(**dict.fromkeys(_DEFAULTS))
 
 
@@ -69,7 +71,11 @@ def _train(options: argparse.Namespace) -> None:
     if options.bidirectional:
         raise Mistake("--bidirectional makes no sense here: a second direction would see what is to be predicted")
     run, settings = _settings(options)
-    check_common(options, "units", "layers", "window", "show")
+    check_common(options, "units", "layers", "window")
+    check_whole(options, "show", least=0)
+    check_whole(options, "vocabulary", least=2)  # as one token stands for all others
+    as_number(options.dropout, "--dropout", high=0.999)
+    as_number(options.clip, "--clip")
     check_outputs(options)
     text = standard_library() if settings["text"] is None else read_text(settings["text"])
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -78,7 +84,7 @@ def _train(options: argparse.Namespace) -> None:
     cut = len(text) - int(len(text) * _HELD_OUT)
     words, batch, window = settings["words"], settings["batch_size"], settings["window"]
     if run is None:
-        vocabulary = Vocabulary.of(text[:cut], words=words, limit=settings["vocabulary"] or _VOCABULARY[words])
+        vocabulary = Vocabulary.of(text[:cut], words=words, limit=settings["vocabulary"])
     else:
         vocabulary = _vocabulary(run, options.resume)
     tokens, held_out = vocabulary.encode(text[:cut]), vocabulary.encode(text[cut:])
@@ -121,6 +127,8 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
     if options.text is not None:
         given["text"] = os.path.abspath(options.text)
     run, usual = None, {**_DEFAULTS, "text": None}
+    if options.words:
+        usual["vocabulary"] = _WORDS
     if options.resume is not None:
         run = load(options.resume)
         saved = run.notes.get("run")
@@ -130,6 +138,8 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
         options.save = options.save or options.resume
     for name, value in given.items():
         if run is not None and name not in ("epochs", "text") and value != usual[name]:
+            if name == "words":
+                raise Mistake(f"--words must be left out, as {options.resume} is a model of characters")
             option = name.replace("_", "-")
             raise Mistake(f"--{option} must be {usual[name]}, as of {options.resume}; received {value}")
     settings = {**usual, **given}
@@ -184,9 +194,11 @@ class _Show(Callback):
         print(
             f"epoch {epoch}/{self._epochs.epochs}  loss {_figures(logs['loss'], vocabulary.words)}  "
             f"held out {_figures(logs['val_loss'], vocabulary.words)}  "
-            f"{self._epochs.tokens / logs['seconds']:,.0f} {_unit(vocabulary.words)}s per second"
+            f"{self._epochs.tokens / logs['seconds']:,.0f} {_unit(vocabulary.words)}s per second",
+            flush=True,
         )
-        print(sample(net, vocabulary, length=self._length, temperature=0.8, seed=epoch), end="\n\n", flush=True)
+        if self._length:
+            print(sample(net, vocabulary, length=self._length, temperature=0.8, seed=epoch), end="\n\n", flush=True)
 
 
 def _figures(loss: float, words: bool) -> str:
@@ -196,10 +208,11 @@ def _figures(loss: float, words: bool) -> str:
 
 
 def _sample(options: argparse.Namespace) -> None:
+    check_whole(options, "length")
+    check_whole(options, "seed", least=0)
+    as_number(options.temperature, "--temperature")
     net = load(options.model)
     vocabulary = _vocabulary(net, options.model)
-    if options.seed is not None and options.seed < 0:
-        raise Mistake(f"--seed must be at least 0; received {options.seed}")
     text = sample(
         net, vocabulary, options.prompt, length=options.length, temperature=options.temperature, seed=options.seed
     )
