@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -15,13 +16,18 @@ from .common import Mistake
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code: 0, 2 after a mistake of the user's, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot write, such as a drawn tree in ASCII, ends nothing
+        sys.stdout.reconfigure(errors="replace")
     try:
         options.run(options)
     except BrokenPipeError:  # as in `| head`: nobody is reading, so there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (Mistake, ValueError, FloatingPointError, OSError, ImportError, MemoryError) as error:
-        print(f"fastdl: {error or type(error).__name__}", file=sys.stderr)
+    except (Mistake, ValueError, FloatingPointError, OSError, ImportError) as error:
+        print(f"fastdl: {error}", file=sys.stderr)
+        return 2
+    except (MemoryError, OverflowError) as error:
+        print(f"fastdl: what was asked for is too large: {str(error) or 'there is no memory for it'}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         # On a terminal the cursor may stand behind half a progress bar, which the message takes the place of.
