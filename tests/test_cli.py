@@ -96,8 +96,8 @@ def test_predict(network, tmp_path, capsys):
         (["train", "mlp", "--save", ""], "--save must name a file; received ''"),
         (["train", "mlp", "--data", ""], "must hold train-images-idx3-ubyte"),
         (["train", "mlp", "--batch-size", "9" * 25], "--batch-size must be at most"),
-        (["train", "mlp", "--log", "nowhere/log"], "No such file or directory: 'nowhere/log'"),
-        (["predict", "nothing.npz", "a.png"], "No such file or directory: 'nothing.npz'"),
+        (["train", "mlp", "--log", "nowhere/log"], "--log must name a file that can be written to; [Errno 2]"),
+        (["predict", "nothing.npz", "a.png"], "FILE must name what can be read; [Errno 2] No such file or directory"),
         (["predict", __file__, "a.png"], "must be a network saved by fastdl"),
     ],
 )

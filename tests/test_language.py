@@ -1,6 +1,9 @@
 """Text, language models, and the commands for them."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -286,12 +289,15 @@ def test_resumed_as_never_interrupted(text, tmp_path, capsys):
     assert [h["epoch"] for h in part] == [3, 4]
     assert [h["val_loss"] for h in part] == [h["val_loss"] for h in whole[2:]]
     assert (fastdl.load(run).parameters == fastdl.load(tmp_path / "whole.npz").parameters).all()
+    assert main(["train", "lm", "--resume", str(run), "--log", str(logs[1]), "--epochs", "5"]) == 0
+    assert [h["epoch"] for h in lines(logs[1])] == [3, 4, 5]
     for arguments, message in (
         (["--units", "13"], "--units must be 12, as of"),
         (["--vocabulary", "9"], "--vocabulary must be 256, as of"),
         (["--words"], "run.npz is a model of characters"),
-        (["--epochs", "4"], "--epochs must be above the 4 that"),
+        (["--epochs", "4"], "--epochs must be above the 5 that"),
         (["--text", __file__, "--epochs", "9"], "--text must be the one that"),
+        (["--epochs", "9", "--save", ""], "--save must name a file; received ''"),
         (["--epochs", "9", "--log", str(run)], "--save and --log must name two files"),
     ):
         capsys.readouterr()
@@ -323,7 +329,13 @@ def test_words(text, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--text", "nowhere"], "No such file or directory"),
+        (["--text", "nowhere"], "--text must name what can be read; [Errno 2] No such file or directory"),
+        (["--text", ""], "--text must name what can be read; [Errno 2] No such file or directory: ''"),
+        (["--text", "."], "--text must name what can be read; [Errno 21] Is a directory"),
+        (["--save", "nowhere/lm.npz"], "--save must name a file in a folder that can be written to"),
+        (["--units", "3", "--log", "nowhere/log"], "--log must name a file that can be written to; [Errno 2]"),
+        (["--units", "99999999999"], "what was asked for is too large: Python int too large"),
+        (["--units", "3", "--threads", "99999999999"], "what was asked for is too large: value too large"),
         (["--bidirectional"], "--bidirectional makes no sense here"),
         (["--window", "10000"], "the text must have at least 320001 tokens"),
         (["--units", "0"], "--units must be at least 1; received 0"),
@@ -336,13 +348,65 @@ def test_words(text, tmp_path, capsys):
         (["--vocabulary", "1"], "--vocabulary must be at least 2; received 1"),
         (["--vocabulary", "0"], "--vocabulary must be at least 2; received 0"),
         (["--vocabulary", "-5"], "--vocabulary must be at least 2; received -5"),
-        (["--resume", "nowhere"], "No such file or directory"),
+        (["--resume", "nowhere"], "--resume must name what can be read; [Errno 2] No such file or directory"),
     ],
 )
 def test_mistakes_of_train(text, arguments, message, capsys):
     arguments = arguments if "--text" in arguments or "--resume" in arguments else ["--text", str(text), *arguments]
     assert main(["train", "lm", *arguments]) == 2
-    assert message in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == "" or "--threads" in arguments
+
+
+def test_what_is_no_run(text, tmp_path, capsys):
+    path = str(tmp_path / "lm.npz")
+    assert main(["train", "lm", "--text", str(text), *SMALL, "--epochs", "1", "--save", path]) == 0
+    net = fastdl.load(path)
+    run = net.notes["run"]
+    for bad in (
+        {name: value for name, value in run.items() if name != "digest"},
+        {**run, "epochs": None},
+        {**run, "epochs": "1"},
+        {**run, "settings": ["units"]},
+        {**run, "settings": {"units": 12}},
+        {**run, "settings": {**run["settings"], "lr": "0.1"}},
+        {**run, "settings": {**run["settings"], "text": 0.5}},
+    ):
+        net.notes["run"] = bad
+        net.save(path, training=True)
+        assert main(["train", "lm", "--resume", path, "--epochs", "2"]) == 2
+        assert f"--resume must name what train lm --save wrote after an epoch; received {path}" in (
+            capsys.readouterr().err
+        )
+
+
+def test_what_a_terminal_cannot_show(tmp_path):
+    (tmp_path / "text").write_text("é☃" * 500, encoding="utf-8")
+    model = str(tmp_path / "lm.npz")
+    for arguments in (
+        ["train", "lm", "--text", str(tmp_path / "text"), *SMALL, "--epochs", "2", "--save", model],
+        ["sample", model, "--prompt", "é"],
+    ):
+        shown = subprocess.run(
+            [sys.executable, "-m", "fastdl", *arguments],
+            env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert "????" in shown.stdout
+    assert fastdl.load(model).notes["run"]["epochs"] == 2
+
+
+def test_a_prompt_that_is_not_known(text, tmp_path, capsys):
+    path = str(tmp_path / "lm.npz")
+    for words, kind in (([], "characters"), (["--words"], "words")):
+        assert main(["train", "lm", "--text", str(text), *SMALL, *words, "--epochs", "1", "--save", path]) == 0
+        assert capsys.readouterr().err == ""
+        assert main(["sample", path, "--prompt", "The é  ☃é", "--length", "5"]) == 0
+        captured = capsys.readouterr()
+        assert captured.out.startswith("The é  ☃é")
+        assert captured.err == f"fastdl: --prompt has {kind} that {path} does not know: 'é', '☃'\n"
 
 
 def test_mistakes_of_sample(tmp_path, capsys):
@@ -355,7 +419,7 @@ def test_mistakes_of_sample(tmp_path, capsys):
     for arguments, message in (
         ([str(tmp_path / "net.npz")], "must be a language model"),
         ([str(tmp_path / "other.npz")], "must be a language model"),
-        (["nowhere"], "No such file or directory"),
+        (["nowhere"], "MODEL must name what can be read; [Errno 2] No such file or directory"),
         (["nowhere", "--length", "0"], "--length must be at least 1; received 0"),
         (["nowhere", "--seed", "-1"], "--seed must be at least 0; received -1"),
         (["nowhere", "--temperature", "-1"], "--temperature must be a finite number from 0.0 to inf; received -1.0"),

@@ -71,6 +71,23 @@ def check_writable(path: str) -> None:
         raise Mistake(f"--save must name a file in a folder that can be written to; {error}") from None
 
 
+@contextlib.contextmanager
+def reading(option: str) -> Iterator[None]:
+    """Name the option whose file cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise Mistake(f"{option} must name what can be read; {error}") from None
+
+
+def open_log(path: str | None, mode: str = "w") -> IO[str]:
+    """Open what --log names, if anything."""
+    try:
+        return open(os.devnull if path is None else path, mode)
+    except OSError as error:
+        raise Mistake(f"--log must name a file that can be written to; {error}") from None
+
+
 class Bar(Callback):
     """A live bar for each epoch, drawn by tqdm, and at its end what was measured on held-out data."""
 
@@ -124,7 +141,7 @@ def watching(
     """Give the callbacks of a training: those before, bars or else a line for each epoch, and the log."""
     drawn = bars(unit, measured)
     shown: list[Callback] = [*drawn] or [PrintEpochs()]
-    with open(os.devnull if log is None else log, "w") as file:
+    with open_log(log) as file:
         try:
             yield [*before, *shown, Log(file)]
         finally:

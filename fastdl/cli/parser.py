@@ -16,7 +16,7 @@ from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
 from ..parsing import as_beam, balanced, bracket_f1, fit_parser, parse, right_branching
 from ..recipes import parser as recipe_of
-from .common import add_common, check_common, check_outputs, watching
+from .common import add_common, check_common, check_outputs, reading, watching
 from .trees import parsed, read_treebank, words
 
 _HELD_OUT = 0.1
@@ -103,7 +103,9 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _parse(options: argparse.Namespace) -> None:
-    beam, net = as_beam(options.beam, "--beam"), load(options.model)
+    beam = as_beam(options.beam, "--beam")
+    with reading("MODEL"):
+        net = load(options.model)
     for i, sentence in enumerate(options.sentences):
         tree = parsed(sentence, options.model, net, beam)
         print(tree.brackets()[0])

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import load
 from . import images, sentiment
+from .common import reading
 
 
 def add_predict(commands: Any) -> None:
@@ -30,7 +31,8 @@ def add_predict(commands: Any) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    net = load(options.network)
+    with reading("FILE"):
+        net = load(options.network)
     if net.is_of_trees:
         sentiment.predict(net, options)
     else:

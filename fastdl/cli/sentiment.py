@@ -19,7 +19,7 @@ from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
 from ..model import Sequential
 from ..recipes import sentiment
-from .common import Mistake, add_common, check_common, check_outputs, watching
+from .common import Mistake, add_common, check_common, check_outputs, reading, watching
 from .trees import parsed, read_treebank, words
 
 
@@ -129,7 +129,8 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
     except (KeyError, TypeError, ValueError):
         raise Mistake(f"{options.network} must be what train sentiment --save wrote; it is another network") from None
     colour = sys.stdout.isatty()
-    parser = None if options.parser is None else load(options.parser)
+    with reading("--parser"):
+        parser = None if options.parser is None else load(options.parser)
     for i, text in enumerate(options.inputs):
         for j, tree in enumerate(_trees(text, options.parser, parser)):
             logits = net.predict(tree.encode(vocabulary), trees=tree)

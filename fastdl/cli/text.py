@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import math
 import os
+import sys
 from typing import Any
 
 from .. import get_num_threads, load
@@ -15,8 +16,8 @@ from ..datasets import Vocabulary, read_text, standard_library, text_windows
 from ..model import Sequential
 from ..models import CELLS
 from ..recipes import language_model
-from ..sampling import sample
-from .common import Log, Mistake, add_common, bars, check_common, check_outputs, check_whole
+from ..sampling import check_language_model, sample
+from .common import Log, Mistake, add_common, bars, check_common, check_outputs, check_whole, open_log, reading
 
 # What a run is made of: it is saved with it, and a run that is resumed keeps it.
 _DEFAULTS = {
@@ -77,7 +78,8 @@ def _train(options: argparse.Namespace) -> None:
     as_number(options.dropout, "--dropout", high=0.999)
     as_number(options.clip, "--clip")
     check_outputs(options)
-    text = standard_library() if settings["text"] is None else read_text(settings["text"])
+    with reading("--text"):
+        text = standard_library() if settings["text"] is None else read_text(settings["text"])
     digest = hashlib.sha256(text.encode()).hexdigest()
     if run is not None and digest != run.notes["run"]["digest"]:
         raise Mistake(f"--text must be the one that {options.resume} was trained on; received another")
@@ -104,15 +106,15 @@ def _train(options: argparse.Namespace) -> None:
         "words": words,
         "run": {"settings": settings, "digest": digest, "epochs": done},
     }
-    print(
-        f"{settings['layers']} x {settings['cell']} of {settings['units']}: {net.parameters.size:,} parameters, "
-        f"{len(tokens):,} {_unit(words)}s of {len(vocabulary)} kinds, {len(held_out):,} held out, "
-        f"{get_num_threads()} threads",
-        flush=True,
-    )
-    epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save)
-    drawn = bars(_unit(words) + "s")
-    with open(os.devnull if options.log is None else options.log, "w") as log:
+    with open_log(options.log, "w" if run is None else "a") as log:
+        print(
+            f"{settings['layers']} x {settings['cell']} of {settings['units']}: {net.parameters.size:,} parameters, "
+            f"{len(tokens):,} {_unit(words)}s of {len(vocabulary)} kinds, {len(held_out):,} held out, "
+            f"{get_num_threads()} threads",
+            flush=True,
+        )
+        epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save)
+        drawn = bars(_unit(words) + "s")
         callbacks = [epochs, *drawn, Log(log), _Show(epochs, options.show)]
         try:
             net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, **recipe.arguments)
@@ -125,17 +127,17 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
     """Give the run to be resumed, if any, and what was asked for, what it says, or what is usual."""
     given = {name: getattr(options, name) for name in _DEFAULTS if getattr(options, name) is not None}
     if options.text is not None:
-        given["text"] = os.path.abspath(options.text)
+        given["text"] = options.text and os.path.abspath(options.text)  # no name is none, rather than this folder's
     run, usual = None, {**_DEFAULTS, "text": None}
     if options.words:
         usual["vocabulary"] = _WORDS
     if options.resume is not None:
-        run = load(options.resume)
-        saved = run.notes.get("run")
-        if not isinstance(saved, dict) or run._progress is None or set(saved.get("settings", ())) != set(usual):
-            raise Mistake(f"--resume must name what train lm --save wrote; received {options.resume}")
-        usual = saved["settings"]
-        options.save = options.save or options.resume
+        with reading("--resume"):
+            run = load(options.resume)
+        if run._progress is None or not _is_run(run.notes.get("run")):
+            raise Mistake(f"--resume must name what train lm --save wrote after an epoch; received {options.resume}")
+        usual = run.notes["run"]["settings"]
+        options.save = options.resume if options.save is None else options.save
     for name, value in given.items():
         if run is not None and name not in ("epochs", "text") and value != usual[name]:
             if name == "words":
@@ -148,14 +150,24 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
     return run, settings
 
 
+def _is_run(saved: Any) -> bool:
+    """Tell whether a file's note is that of a run, as `_train` writes it."""
+    if not isinstance(saved, dict) or _types(saved) != _types({"settings": {}, "digest": "", "epochs": 0}):
+        return False
+    return _types(saved["settings"]) in [_types({**_DEFAULTS, "text": text}) for text in (None, "")]
+
+
+def _types(values: dict[str, Any]) -> dict[str, type]:
+    return {name: type(value) for name, value in values.items()}
+
+
 def _vocabulary(net: Sequential, path: str) -> Vocabulary:
     try:
         vocabulary = Vocabulary(net.notes["vocabulary"], net.notes["words"])
-        if net.output_shape == (None, len(vocabulary)) and net.stateful:
-            return vocabulary
+        check_language_model(net, vocabulary)
     except (KeyError, TypeError, ValueError):
-        pass
-    raise Mistake(f"{path} must be a language model, as train lm --save writes it; it is another network")
+        raise Mistake(f"{path} must be a language model, as train lm --save writes it; it is another network") from None
+    return vocabulary
 
 
 def _unit(words: bool) -> str:
@@ -211,8 +223,16 @@ def _sample(options: argparse.Namespace) -> None:
     check_whole(options, "length")
     check_whole(options, "seed", least=0)
     as_number(options.temperature, "--temperature")
-    net = load(options.model)
+    with reading("MODEL"):
+        net = load(options.model)
     vocabulary = _vocabulary(net, options.model)
+    unknown = vocabulary.unknown(options.prompt)
+    if unknown:
+        kind = _unit(vocabulary.words)
+        print(
+            f"fastdl: --prompt has {kind}s that {options.model} does not know: {', '.join(map(repr, unknown))}",
+            file=sys.stderr,
+        )
     text = sample(
         net, vocabulary, options.prompt, length=options.length, temperature=options.temperature, seed=options.seed
     )

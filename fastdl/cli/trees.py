@@ -7,13 +7,14 @@ import os
 from ..datasets import Trees, Vocabulary, expression_words, read_trees
 from ..model import Sequential
 from ..parsing import parse, right_branching, words_of
-from .common import Mistake
+from .common import Mistake, reading
 
 
 def read_treebank(folder: str) -> list[Trees]:
     """Read the binary trees of a folder's three files, with the labels of the first."""
-    train = read_trees(os.path.join(folder, "train.txt"))
-    others = [read_trees(os.path.join(folder, f"{name}.txt"), names=train.names) for name in ("dev", "test")]
+    with reading("--trees"):
+        train = read_trees(os.path.join(folder, "train.txt"))
+        others = [read_trees(os.path.join(folder, f"{name}.txt"), names=train.names) for name in ("dev", "test")]
     return [trees.binarize() for trees in (train, *others)]
 
 
