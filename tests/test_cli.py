@@ -194,11 +194,11 @@ def test_usage(arguments, capsys):
     assert "usage: fastdl" in capsys.readouterr().err
 
 
-def on_a_terminal(data, epochs, stop_after=None):
+def on_a_terminal(*arguments, stop_after=None):
     """Exit code and what was shown; Ctrl-C comes when ``stop_after`` has been."""
     master, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    command = [sys.executable, "-m", "fastdl", "train", "mlp", "--data", str(data), "--epochs", str(epochs)]
+    command = [sys.executable, "-m", "fastdl", "train", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=terminal, stderr=terminal)
     os.close(terminal)
     shown = b""
@@ -219,7 +219,7 @@ def on_a_terminal(data, epochs, stop_after=None):
 
 def test_a_bar_on_a_terminal(data):
     pytest.importorskip("tqdm")
-    code, shown = on_a_terminal(data, 2)
+    code, shown = on_a_terminal("mlp", "--data", data, "--epochs", 2)
     assert code == 0
     assert b"epoch 2/2: 100%" in shown
     assert b"test accuracy" in shown
@@ -227,7 +227,7 @@ def test_a_bar_on_a_terminal(data):
 
 def test_ctrl_c_on_a_terminal(data):
     pytest.importorskip("tqdm")
-    code, shown = on_a_terminal(data, 1_000_000, stop_after=b"epoch 2/")
+    code, shown = on_a_terminal("mlp", "--data", data, "--epochs", 1_000_000, stop_after=b"epoch 2/")
     assert code == 130
     assert shown.endswith(b"\r\033[Kfastdl: interrupted\r\n")
 

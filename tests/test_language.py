@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from test_cli import on_a_terminal
 
 import fastdl
 from fastdl import Sequential, layers, models, optimizers
@@ -305,6 +307,49 @@ def test_resumed_as_never_interrupted(text, tmp_path, capsys):
         assert message in capsys.readouterr().err
 
 
+def test_the_bar_counts_characters(text):
+    pytest.importorskip("tqdm")
+    code, shown = on_a_terminal("lm", "--text", text, *SMALL, "--epochs", 1)
+    assert code == 0
+    assert b"| 3.33k/3.33k" in shown  # 104 windows of 4 x 8 characters, of 3,348
+    assert b" characters/s" in shown
+
+
+def test_losses_in_short(text, capsys):
+    for words in ([], ["--words"]):
+        command = ["train", "lm", "--text", str(text), *words, *SMALL, "--show", "0", "--epochs", "1", "--lr"]
+        assert main([*command, "1e30", "--dropout", "0"]) == 0
+        assert len(capsys.readouterr().out.splitlines()[1]) < 120
+        assert main([*command, "0"]) == 0
+        assert re.search(r"loss \d\.\d{4} \((\d\.\d{3} bits|perplexity \d+\.\d)\) ", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(("window", "batch", "needed"), [(8, 20, 178), (7, 13, 102), (8, 1, 90), (1, 1, 20)])
+def test_a_text_that_is_too_short(tmp_path, capsys, window, batch, needed):
+    path = tmp_path / "text"
+    command = ["train", "lm", "--text", str(path), "--units", "3", "--window", str(window), "--batch-size", str(batch)]
+    path.write_text((FOX * 3)[: needed - 1])
+    assert main(command) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        f"fastdl: --text must have at least {needed} characters, of which a tenth is held out, for a --window of "
+        f"{window} and a --batch-size of {batch}; it has {needed - 1}\n"
+    )
+    path.write_text((FOX * 3)[:needed])
+    assert main([*command, "--epochs", "1"]) == 0
+
+
+def test_what_the_vocabulary_cuts_off(tmp_path, capsys):
+    path = tmp_path / "text"
+    path.write_text("aaab" * 100 + "c" * 60)
+    command = ["train", "lm", "--text", str(path), *SMALL, "--epochs", "1"]
+    assert main(command) == 0
+    assert "414 characters of 4 kinds, 46 held out" in capsys.readouterr().out
+    assert main([*command, "--vocabulary", "3"]) == 0
+    assert "414 characters of 3 kinds, 3.38% of them unknown, 46 held out" in capsys.readouterr().out
+
+
 def test_neither_clipping_nor_samples(text, tmp_path, capsys):
     command = ["train", "lm", "--text", str(text), *SMALL, "--epochs", "1"]
     losses = []
@@ -337,7 +382,8 @@ def test_words(text, tmp_path, capsys):
         (["--units", "99999999999"], "what was asked for is too large: Python int too large"),
         (["--units", "3", "--threads", "99999999999"], "what was asked for is too large: value too large"),
         (["--bidirectional"], "--bidirectional makes no sense here"),
-        (["--window", "10000"], "the text must have at least 320001 tokens"),
+        (["--window", "10000"], "--text must have at least 355,556 characters"),
+        (["--words", "--window", "10000"], "--text must have about 355,556 words"),
         (["--units", "0"], "--units must be at least 1; received 0"),
         (["--show", "-1"], "--show must be at least 0; received -1"),
         (["--seed", "-1"], "--seed must be at least 0; received -1"),

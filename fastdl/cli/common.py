@@ -93,10 +93,11 @@ class Bar(Callback):
 
     _bar: Any = None
 
-    def __init__(self, unit: str, measured: str = "test {val_accuracy:.2%}") -> None:
+    def __init__(self, unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) -> None:
         from tqdm import tqdm
 
         self._tqdm, self._unit, self._measured = tqdm, unit, measured
+        self._each = each  # so many units are a sample
 
     def close(self) -> None:
         """End the bar's line, also where the training was interrupted."""
@@ -104,12 +105,12 @@ class Bar(Callback):
             self._bar.close()
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        self._epochs, self._samples = epochs, samples
+        self._epochs, self._total = epochs, samples * self._each
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
         # A delay, however short, draws nothing before the bar is ours to close.
         self._bar = self._tqdm(
-            total=self._samples,
+            total=self._total,
             desc=f"epoch {epoch}/{self._epochs}",
             unit=f" {self._unit}",
             unit_scale=True,
@@ -117,19 +118,24 @@ class Bar(Callback):
         )
 
     def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
-        self._bar.set_postfix_str(f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.2%}", refresh=False)
-        self._bar.update(done - self._bar.n)
+        self._bar.set_postfix_str(f"loss {figure(logs['loss'])}, accuracy {logs['accuracy']:.2%}", refresh=False)
+        self._bar.update(done * self._each - self._bar.n)
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        figures = f"loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.2%}, " + self._measured.format(**logs)
+        figures = f"loss {figure(logs['loss'])}, accuracy {logs['accuracy']:.2%}, " + self._measured.format(**logs)
         self._bar.set_postfix_str(figures)
         self._bar.close()
 
 
-def bars(unit: str, measured: str = "test {val_accuracy:.2%}") -> list[Bar]:
+def figure(value: float, digits: int = 4) -> str:
+    """Write a figure with so many digits behind the point; a large one, as of a training that diverges, in short."""
+    return f"{value:.{digits}f}" if value < 1e6 else f"{value:.4g}"
+
+
+def bars(unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) -> list[Bar]:
     """Give a live bar on a terminal, where tqdm is there to draw it."""
     try:
-        return [Bar(unit, measured)] if sys.stderr.isatty() and sys.stdout.isatty() else []
+        return [Bar(unit, measured, each)] if sys.stderr.isatty() and sys.stdout.isatty() else []
     except ImportError:
         return []
 

@@ -9,6 +9,8 @@ import os
 import sys
 from typing import Any
 
+import numpy as np
+
 from .. import get_num_threads, load
 from .._validation import Array, as_number
 from ..callbacks import Callback
@@ -17,7 +19,7 @@ from ..model import Sequential
 from ..models import CELLS
 from ..recipes import language_model
 from ..sampling import check_language_model, sample
-from .common import Log, Mistake, add_common, bars, check_common, check_outputs, check_whole, open_log, reading
+from .common import Log, Mistake, add_common, bars, check_common, check_outputs, check_whole, figure, open_log, reading
 
 # What a run is made of: it is saved with it, and a run that is resumed keeps it.
 _DEFAULTS = {
@@ -25,7 +27,7 @@ _DEFAULTS = {
     "batch_size": 32, "lr": 2e-3, "clip": 1.0, "seed": 0, "epochs": 10,
 }  # fmt: skip
 _WORDS = 10_000  # the usual vocabulary where tokens are words
-_HELD_OUT = 0.1
+_PARTS = 10  # of which the last is held out
 
 
 def add_train(networks: Any) -> None:
@@ -83,15 +85,18 @@ def _train(options: argparse.Namespace) -> None:
     digest = hashlib.sha256(text.encode()).hexdigest()
     if run is not None and digest != run.notes["run"]["digest"]:
         raise Mistake(f"--text must be the one that {options.resume} was trained on; received another")
-    cut = len(text) - int(len(text) * _HELD_OUT)
+    cut = len(text) - len(text) // _PARTS
     words, batch, window = settings["words"], settings["batch_size"], settings["window"]
     if run is None:
         vocabulary = Vocabulary.of(text[:cut], words=words, limit=settings["vocabulary"])
     else:
         vocabulary = _vocabulary(run, options.resume)
     tokens, held_out = vocabulary.encode(text[:cut]), vocabulary.encode(text[cut:])
+    _check_length(options, len(tokens), len(held_out))
+    unit, share = _unit(words), np.mean(tokens == 0)
+    unknown = f", {100 * share:.3g}% of them unknown" if share else ""
     x, y = text_windows(tokens, batch, window)
-    streams = max(1, min(batch, (len(held_out) - 1) // window))
+    streams = min(batch, (len(held_out) - 1) // window)
     recipe = language_model(
         len(vocabulary), len(x), cell=settings["cell"], units=settings["units"], layers=settings["layers"],
         dropout=settings["dropout"], epochs=settings["epochs"], batch_size=batch, lr=settings["lr"],
@@ -109,18 +114,31 @@ def _train(options: argparse.Namespace) -> None:
     with open_log(options.log, "w" if run is None else "a") as log:
         print(
             f"{settings['layers']} x {settings['cell']} of {settings['units']}: {net.parameters.size:,} parameters, "
-            f"{len(tokens):,} {_unit(words)}s of {len(vocabulary)} kinds, {len(held_out):,} held out, "
+            f"{len(tokens):,} {unit}s of {len(vocabulary)} kinds{unknown}, {len(held_out):,} held out, "
             f"{get_num_threads()} threads",
             flush=True,
         )
         epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save)
-        drawn = bars(_unit(words) + "s")
+        drawn = bars(f"{unit}s", each=window)
         callbacks = [epochs, *drawn, Log(log), _Show(epochs, options.show)]
         try:
             net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, **recipe.arguments)
         finally:
             for bar in drawn:
                 bar.close()
+
+
+def _check_length(options: argparse.Namespace, tokens: int, held_out: int) -> None:
+    """Check that there is a window for each stream, and one that is held out."""
+    batch, window, unit = options.batch_size, options.window, _unit(options.words)
+    needed = batch * window + 1
+    if tokens < needed or held_out <= window:
+        # So many characters are just enough; words need not be spread evenly.
+        whole = max(needed + (needed - 1) // (_PARTS - 1), _PARTS * (window + 1))
+        raise Mistake(
+            f"--text must have {'about' if options.words else 'at least'} {whole:,} {unit}s, of which a tenth is held "
+            f"out, for a --window of {window} and a --batch-size of {batch}; it has {tokens + held_out:,}"
+        )
 
 
 def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str, Any]]:
@@ -215,8 +233,9 @@ class _Show(Callback):
 
 def _figures(loss: float, words: bool) -> str:
     """Tell a loss in nats, and as people do: perplexity of words, bits of characters."""
-    other = f"perplexity {math.exp(min(loss, 700)):.1f}" if words else f"{loss / math.log(2):.3f} bits"
-    return f"{loss:.4f} ({other})"
+    if words:
+        return f"{figure(loss)} (perplexity {figure(math.exp(loss) if loss < 700 else math.inf, 1)})"
+    return f"{figure(loss)} ({figure(loss / math.log(2), 3)} bits)"
 
 
 def _sample(options: argparse.Namespace) -> None:
