@@ -444,6 +444,42 @@ def test_what_a_terminal_cannot_show(tmp_path):
     assert fastdl.load(model).notes["run"]["epochs"] == 2
 
 
+def test_a_training_that_diverges(text, tmp_path, capsys):
+    path = tmp_path / "lm.npz"
+    command = ["train", "lm", "--text", str(text), *SMALL, "--epochs", "2", "--dropout", "0"]
+    for save, kept in (([], ""), (["--save", str(path)], f"; {path} has the parameters before it")):
+        assert main([*command, "--lr", "1e38", *save]) == 2
+        error = capsys.readouterr().err
+        assert re.match(r"fastdl: step \d+ gives a loss or parameters that are not finite: ", error)
+        assert error.endswith(f": a lower --lr, or a tighter --clip, may help{kept}\n")
+    net = fastdl.load(path)
+    assert np.isfinite(net.parameters).all()
+    assert (net.parameters != models.language_model(*net.output_shape[1:], units=12, seed=0).parameters).any()
+    assert main(["sample", str(path)]) == 0
+    assert main(["train", "lm", "--resume", str(path)]) == 2
+    assert "--resume must name what train lm --save wrote after an epoch" in capsys.readouterr().err
+
+
+def test_an_epoch_that_diverges_leaves_the_one_before(text, tmp_path, capsys, monkeypatch):
+    path = tmp_path / "lm.npz"
+    command = ["train", "lm", "--text", str(text), *SMALL]
+
+    def diverge(*arguments):
+        raise FloatingPointError
+
+    for run, when, epoch in (
+        ([*command, "--epochs", "3", "--save", str(path)], "on_epoch_end", 1),
+        (["train", "lm", "--resume", str(path)], "on_epoch_end", 2),
+        (["train", "lm", "--resume", str(path)], "on_epoch_begin", 2),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(fastdl.cli.text._Show, when, diverge)
+            assert main(run) == 2
+        assert capsys.readouterr().err.endswith(f"; {path} has what epoch {epoch} gave\n")
+        assert fastdl.load(path).notes["run"]["epochs"] == epoch
+    assert main(["train", "lm", "--resume", str(path)]) == 0
+
+
 def test_a_prompt_that_is_not_known(text, tmp_path, capsys):
     path = str(tmp_path / "lm.npz")
     for words, kind in (([], "characters"), (["--words"], "words")):

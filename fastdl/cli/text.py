@@ -123,9 +123,25 @@ def _train(options: argparse.Namespace) -> None:
         callbacks = [epochs, *drawn, Log(log), _Show(epochs, options.show)]
         try:
             net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, **recipe.arguments)
+        except FloatingPointError:
+            raise _diverged(net, options, done) from None
         finally:
             for bar in drawn:
                 bar.close()
+
+
+def _diverged(net: Sequential, options: argparse.Namespace, done: int) -> Mistake:
+    """Save the last finite parameters, where no epoch is saved, which is worth more, and tell what may help."""
+    run, progress = net.notes["run"], net._progress
+    assert progress is not None
+    kept, what = options.save if run["epochs"] > done else options.resume, f"what epoch {run['epochs']} gave"
+    if kept is None and options.save is not None:
+        net.save(options.save)
+        kept, what = options.save, "the parameters before it"
+    return Mistake(
+        f"step {progress.steps + 1} gives a loss or parameters that are not finite: a lower --lr, or a tighter --clip, "
+        f"may help" + ("" if kept is None else f"; {kept} has {what}")
+    )
 
 
 def _check_length(options: argparse.Namespace, tokens: int, held_out: int) -> None:
