@@ -50,7 +50,12 @@ def add_train(networks: Any) -> None:
     lm.add_argument("--window", type=int, metavar="T", help="tokens that gradients go back through (64)")
     lm.add_argument("--clip", type=float, help="the largest norm of a gradient; 0 for no limit (1)")
     add_common(lm, epochs=10, batch_size=32, lr=2e-3)
-    lm.add_argument("--resume", metavar="FILE", help="go on with what train lm --save wrote, and save there again")
+    lm.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="go on with what train lm --save wrote, to the bit, and save there again; with more --epochs than it was "
+        "to have, the rate goes on along the longer curve, unlike that of a run of so many from the start",
+    )
     lm.add_argument(
         "--show", type=int, default=200, metavar="N", help="tokens to write after each epoch; 0 for none (%(default)s)"
     )
