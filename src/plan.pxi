@@ -99,6 +99,7 @@ cdef class Plan:
     cdef Py_ssize_t capacity
     cdef Py_ssize_t laid_rows, laid_groups, laid_largest, laid_workers      # what `layout` has room for
     cdef object layout, held                # and the trees of the last forward
+    cdef bint masked                        # sequences are of different lengths
     cdef bint spent                         # a backward has been, and put gradients where the forward's gates were
     cdef object memory, batch_lengths, _lock
     cdef readonly object parameters, gradients
@@ -128,6 +129,8 @@ cdef class Plan:
             self.has_images = self.has_images or self.op[k].kind in (CONVOLUTION, MAX_POOL, MEAN_POOL, PAD, SHIFT)
             shape = tuple(operation["output_shape"])
             self._describe_tensor(k + 1, shape, self.op[k].rows > 0)
+            if gives_states(&self.op[k]):       # and the one that it started with
+                self.tensor[k + 1].stride += padded(self.op[k].cells[0].units)
             if self.op[k].kind == MAX_POOL and k > 0 and self.op[k - 1].activation == RELU:
                 # The largest of rectified numbers is the largest number, rectified: a quarter of the work.
                 self.op[k - 1].activation, self.op[k].activation = IDENTITY, RELU
@@ -253,7 +256,8 @@ cdef class Plan:
                                and self.op[k - 1].activation == IDENTITY)
             t.passing_gradient = between
             rows = batch if t.wide else workers * self.net.rows
-            t.value = self._reserve(rows * t.stride)
+            if k == 0 or self.masked or not gives_states(&self.op[k - 1]):
+                t.value = self._reserve(rows * t.stride)
             held = mode == HOLDING or (mode == TRAINING and (t.needs_gradient or k == self.net.count))
             t.gradient = self._reserve(rows * t.stride) if held else NULL
             widest = max(widest, t.stride)
@@ -279,6 +283,8 @@ cdef class Plan:
             rows = batch if t.wide else workers * self.net.rows
             for direction in range(op.directions):
                 self._hold_recurrent(&op.cells[direction], self.tensor[k].steps, rows)
+                if gives_states(op) and not self.masked:
+                    t.value = op.cells[0].h + op.cells[0].units
                 self._hold_lookup(&op.cells[direction].lookup, mode, workers, op.columns, k == 1 and self.net.looks_up)
             if op.kind == RECURSIVE:
                 self._hold_recursive(&op.tree, rows)
@@ -323,7 +329,7 @@ cdef class Plan:
     cdef _hold_recurrent(self, Recurrent* r, Py_ssize_t steps, Py_ssize_t rows):
         # States and gates of every step.
         r.gates_sample = padded(steps * r.width) + VEC_LANES
-        r.h_sample = padded((steps + 1) * r.units) + VEC_LANES
+        r.h_sample = padded(steps * r.units) + padded(r.units) + VEC_LANES
         r.gates = self._reserve(rows * r.gates_sample)
         r.h = self._reserve(rows * r.h_sample)
         r.c = self._reserve(rows * r.h_sample) if r.cell == LSTM else r.h
@@ -398,7 +404,7 @@ cdef class Plan:
     cdef bint _sums_batch(self, int k):
         return self.op[k].rows > 0 and self.op[k].kind != CONVOLUTION
 
-    cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work, Trees trees=None):
+    cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work, Trees trees=None, bint masked=False):
         cdef Py_ssize_t rows = batch
         memset(job, 0, sizeof(Job))
         if trees is None:
@@ -413,6 +419,8 @@ cdef class Plan:
         threads = <int>max(1, min(threads, MAX_WORKERS if team else groups_of(&self.net, batch), MAX_WORKERS))
         if self.has_sequences and self.net.has_transposed != (batch >= 4):
             self.memory = None
+        if self.masked != masked:
+            self.masked, self.memory = masked, None
         if self.net.looks_up != self._looks_up(batch):
             self.net.looks_up, self.memory = not self.net.looks_up, None
         self.net.has_transposed = batch >= 4 or self.has_trees
@@ -443,7 +451,7 @@ cdef class Plan:
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self._lock:
-            self._start(&job, INFERENCE, samples, threads, self.work * samples, trees)
+            self._start(&job, INFERENCE, samples, threads, self.work * samples, trees, lengths is not None)
             job.net.skip_softmax = logits and self._ends_in_softmax()
             self._take_sequences(&job, lengths, states)
             self._forward(&job, x, samples, y)
@@ -472,7 +480,7 @@ cdef class Plan:
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self._lock:
-            self._start(&job, HOLDING, samples, threads, self.work * samples, trees)
+            self._start(&job, HOLDING, samples, threads, self.work * samples, trees, lengths is not None)
             self._hold(&job, training, seed, channels_last)
             self._take_sequences(&job, lengths, states)
             job.net.all_states = all_states
@@ -514,7 +522,7 @@ cdef class Plan:
                 raise RuntimeError("backward must follow forward: it can go back once through recurrent and recursive layers")
             if trees is not self.held:
                 raise RuntimeError("backward must follow a forward of the same trees")
-            self._start(&job, HOLDING, samples, threads, self.work * samples, trees)
+            self._start(&job, HOLDING, samples, threads, self.work * samples, trees, lengths is not None)
             self._hold(&job, training, seed, channels_last)
             self._take_sequences(&job, lengths, state_gradients)
             job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
@@ -564,7 +572,7 @@ cdef class Plan:
         out = np.zeros((rates.shape[0], 3))
         records = out
         with self._lock:
-            self._start(&job, TRAINING, batch, threads, 3 * self.work * batch, trees)
+            self._start(&job, TRAINING, batch, threads, 3 * self.work * batch, trees, lengths is not None)
             groups = groups_of(&self.net, batch)
             sums = np.zeros(2 * groups + self.slice_count)
             job.x, job.order, job.samples = &x[0], &order[0], samples

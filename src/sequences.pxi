@@ -51,6 +51,11 @@ cdef inline real* row_of_states(const Network* net, const Op* op, real* states, 
     return states + row * net.state_stride if states != NULL and (op.stateful or net.all_states) else NULL
 
 
+cdef inline bint gives_states(const Op* op) noexcept nogil:
+    # Whether a layer's output is its states, one after another: no copy is made of them where all of them count.
+    return op.kind == RECURRENT and op.directions == 1 and op.sequences
+
+
 cdef void recurrent_output(const Op* op, const Sequences* q, int direction, Py_ssize_t i, real* y) noexcept nogil:
     # One direction's share of what goes on.
     cdef const Recurrent* r = &op.cells[direction]
@@ -66,6 +71,8 @@ cdef void recurrent_output(const Op* op, const Sequences* q, int direction, Py_s
             memcpy(y + direction * units, h, units * sizeof(real))
         return
     h += (0 if r.reverse else units)
+    if y == h:
+        return
     if op.directions == 1:
         memcpy(y, h, length * units * sizeof(real))
     else:
