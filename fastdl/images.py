@@ -1,31 +1,47 @@
-"""Image files as networks of grey images take them; needs Pillow, which ``fastdl[cli]`` brings."""
+"""Image files as networks take them; needs Pillow, which ``fastdl[cli]`` brings."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+import stat
+import warnings
+from typing import IO, Any
 
 import numpy as np
 
 from ._validation import Array
 
+_FORMATS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}  # by what their files begin with
+_FORMATS |= {b"P%d" % i: "PPM" for i in range(1, 7)}
+_HEADER, _PNG_DEPTH = 25, 24  # bytes until a PNG's bits a sample are known, and where these stand
+_MOST_PIXELS = 50_000_000  # what today's phones take; Pillow needs up to 13 bytes for each
+_LONGEST_SIDE = 65_535  # JPEG's own limit; scaling takes memory for each pixel of a side
+_ORIENTATION = 0x0112  # the tag of EXIF, and what its values ask for
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
+}  # fmt: skip
+_STEPS = {2: 85, 4: 17}  # from one level to the next, of so many bits, once Pillow has made them 8
+_OF_CHANNELS = {1: "L", 3: "RGB"}
 
-def read_image(path: str | os.PathLike[str], size: tuple[int, ...], invert: bool = False) -> Array:
-    """Read an image, grey and scaled to a network's size.
+
+def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: bool = False) -> Array:
+    """Read an image, upright, scaled to a network's size, and in grey or in colour as the network is.
 
     Parameters
     ----------
     path : path-like
-        PNG, JPEG or PGM.
-    size : tuple of int
-        (H, W).
+        PNG, JPEG or PGM (PBM and PPM too), of at most 50 million pixels and 65,535 a side.
+    shape : tuple of int
+        (1, H, W) or (3, H, W), red, green and blue.
     invert : bool
-        Whether to turn dark on light into MNIST's light on dark. What is transparent counts as ground either way.
+        Whether to turn dark on light into MNIST's light on dark. What is transparent counts as ground either way:
+        black, or with ``invert`` white before it is turned.
 
     Returns
     -------
     ndarray
-        float32 (1, H, W) in [0, 1].
+        float32, of that shape, in [0, 1].
 
     Raises
     ------
@@ -33,29 +49,78 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, ...], invert: bool
         Without Pillow.
     ValueError
         If the file is no such image, whole.
+
+    Notes
+    -----
+    The orientation of EXIF is heeded; profiles of colours are not. Of a file with several pictures the first is read.
     """
+    if len(shape) != 3 or shape[0] not in _OF_CHANNELS:
+        raise ValueError(f"shape must be (1, H, W) or (3, H, W); received {shape}")
     try:
-        from PIL import Image
+        from PIL import UnidentifiedImageError
     except ImportError:
         raise ImportError('reading images needs Pillow: pip install "fastdl[cli]"') from None
+    name = os.fspath(path)
     try:
-        with Image.open(path) as image:
-            grey = _grey(image, "white" if invert else "black")
-            if grey.size != (size[1], size[0]):
-                grey = grey.resize((size[1], size[0]), Image.Resampling.LANCZOS)
-            pixels = np.asarray(grey, np.float32)[None] / 255
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{os.fspath(path)} must be a PNG, JPEG or PGM image; {error}") from error
-    return 1 - pixels if invert else pixels
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would never end, and a folder is none
+            raise ValueError("it is no file")
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd descriptions beside the pixels
+            image = _read(file, _OF_CHANNELS[shape[0]], shape[:0:-1], "white" if invert else "black")
+    except UnidentifiedImageError:
+        raise ValueError(f"{name} must be a PNG, JPEG or PGM image; its header is damaged") from None
+    except Exception as error:  # Pillow's readers raise whatever their parsing of a damaged file meets
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{name} must be a PNG, JPEG or PGM image; {reason}") from error
+    pixels = np.asarray(image, np.float32).reshape(*shape[1:], shape[0]).transpose(2, 0, 1) / 255
+    return np.ascontiguousarray(1 - pixels if invert else pixels)
 
 
-def _grey(image: Any, ground: str) -> Any:
-    # convert("L") alone clips 16 bits a pixel to 8, and takes what is transparent as opaque.
+def _read(file: IO[bytes], mode: str, size: tuple[int, ...], ground: str) -> Any:
+    """Give the picture in a file, in a mode and size (W, H)."""
     from PIL import Image
 
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) // 257).clip(0, 255).astype(np.uint8))
-    if "A" in image.getbands() or "transparency" in image.info:
+    header = file.read(_HEADER)
+    file.seek(0)
+    format_ = next((name for start, name in _FORMATS.items() if header.startswith(start)), None)
+    if format_ is None:
+        raise ValueError(f"it begins with {header[:8]!r}" if header else "it is empty")
+    image = Image.open(file, formats=[format_])
+    if max(image.size) > _LONGEST_SIDE or image.width * image.height > _MOST_PIXELS:
+        raise ValueError(
+            f"it must have at most {_MOST_PIXELS:,} pixels and {_LONGEST_SIDE:,} a side; "
+            f"it has {image.width:,} x {image.height:,}"
+        )
+    image.load()
+    orientation = image.getexif().get(_ORIENTATION)
+    image = _flat(image, header[_PNG_DEPTH] if format_ == "PNG" else 8, mode, ground)
+    if orientation in _TURNS:
+        image = image.transpose(Image.Transpose[_TURNS[orientation]])
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _flat(image: Any, depth: int, mode: str, ground: str) -> Any:
+    """Give the image without what is transparent, through which the ground shows, in a mode."""
+    from PIL import Image, ImageChops
+
+    clear, cover = image.info.pop("transparency", None), None
+    wide = image.mode.startswith("I")
+    if wide or image.mode in ("1", "L"):
+        # Pillow clips 16 bits to 8, and leaves a transparent level as it stands in the file.
+        levels = np.asarray(image)
+        if clear is not None:
+            level = bool(clear) if image.mode == "1" else clear * _STEPS.get(depth, 1)
+            cover = Image.fromarray(np.where(levels == level, np.uint8(255), np.uint8(0)))
+        if wide:
+            image = Image.fromarray((levels >> 8).astype(np.uint8))
+    elif clear is not None:
+        if image.mode == "RGB" and depth > 8:
+            raise ValueError(f"a transparent colour of {depth} bits a channel cannot be told from its neighbours")
+        image.info["transparency"] = clear
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
-    return image.convert("L")
+    if "A" in image.getbands():
+        cover = ImageChops.invert(image.getchannel("A"))
+    image = image.convert(mode)
+    if cover is not None:
+        image.paste(ground, mask=cover)
+    return image

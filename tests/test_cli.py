@@ -20,7 +20,6 @@ import fastdl
 from fastdl.cli import main
 from fastdl.cli.common import Log
 from fastdl.cli.images import _probabilities
-from fastdl.images import read_image
 
 
 @pytest.fixture
@@ -109,11 +108,43 @@ def test_mistakes_end_in_one_line(arguments, message, capsys):
     assert "Traceback" not in captured.err
 
 
-def test_images_that_are_none(network, capsys):
-    pytest.importorskip("PIL")
-    for path in (__file__, "nothing.png"):
-        assert main(["predict", network[1], path]) == 2
-        assert f"{path} must be a PNG, JPEG or PGM image" in capsys.readouterr().err
+def test_images_that_are_none(network, tmp_path, capsys):
+    good = str(tmp_path / "a.png")
+    pytest.importorskip("PIL.Image").new("L", (28, 28)).save(good)
+    assert main(["predict", network[1], __file__, good, "nothing.png", good]) == 2
+    captured = capsys.readouterr()
+    assert [line.split(":")[0] for line in captured.out.splitlines()] == [good, good]  # the others are classified
+    lines = captured.err.splitlines()
+    assert len(lines) == 2
+    for line, path in zip(lines, (__file__, "nothing.png"), strict=True):
+        assert line.startswith(f"fastdl: {path} must be a PNG, JPEG or PGM image; ")
+
+
+def test_networks_that_do_not_classify_images(tmp_path, capsys):
+    path = str(tmp_path / "net.npz")
+    for shape, layers in (
+        ((4,), [fastdl.layers.Dense(2)]),
+        ((2, 8, 8), [fastdl.layers.Flatten(), fastdl.layers.Dense(2)]),
+        ((1, 8, 8), [fastdl.layers.Conv2D(2, 3)]),
+        ((1, 8, 8), [fastdl.layers.Flatten(), fastdl.layers.Dense(1)]),  # one number is no label
+    ):
+        fastdl.Sequential(layers, input_shape=shape).save(path)
+        assert main(["predict", path, "a.png"]) == 2
+        assert (
+            f"must be a network of grey or colour images or of trees; it goes from {shape}" in capsys.readouterr().err
+        )
+
+
+def test_options_of_predict_that_would_do_nothing(network, tmp_path, capsys):
+    trees = str(tmp_path / "trees.npz")
+    fastdl.models.tree_classifier(3, 2).save(trees)
+    for path, option, kind in (
+        (network[1], ["--picture", "x.svg"], "trees"),
+        (network[1], ["--parser", "x.npz"], "trees"),
+        (trees, ["--invert"], "images"),
+    ):
+        assert main(["predict", path, "a.png", *option]) == 2
+        assert f"{option[0]} is for networks of {kind}; {path} is none" in capsys.readouterr().err
 
 
 def test_saving_spares_what_is_no_file(data, tmp_path, capsys):
@@ -156,23 +187,6 @@ def test_probabilities(last):
     np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-30)
     if last == "relu":
         np.testing.assert_allclose(_probabilities(net, np.zeros((1, 5), "f4")), 0.2, rtol=1e-6)
-
-
-def test_images_of_16_bits_and_with_transparency(tmp_path):
-    image_module = pytest.importorskip("PIL.Image")
-    pixels = np.random.default_rng(0).integers(0, 256, (28, 28), "u1")
-    wide = image_module.fromarray(pixels.astype("u2") * 257)
-    black, white = (np.full((28, 28, 4), level, "u1") for level in (0, 255))
-    black[..., 3] = white[..., 3] = pixels  # ink on nothing
-    for name, image, invert in (
-        ("a.png", wide, False),
-        ("a.pgm", wide, False),
-        ("black.png", image_module.fromarray(black), True),
-        ("white.png", image_module.fromarray(white), False),
-    ):
-        image.save(tmp_path / name)
-        read = read_image(tmp_path / name, (28, 28), invert)
-        np.testing.assert_allclose(read[0], pixels / 255, atol=1.5 / 255, err_msg=name)
 
 
 def test_a_reader_that_leaves(network, tmp_path):

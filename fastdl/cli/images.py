@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from time import perf_counter
 from typing import Any
 
@@ -57,13 +58,27 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def predict(net: Sequential, options: argparse.Namespace) -> None:
-    """Classify the images that the options name."""
-    if len(net.input_shape) != 3 or net.input_shape[0] != 1 or len(net.output_shape) != 1:
-        raise Mistake(f"{options.network} must be a network of grey images or trees; its input is {net.input_shape}")
-    x = np.stack([read_image(path, net.input_shape[1:], options.invert) for path in options.inputs])
-    for path, row in zip(options.inputs, _probabilities(net, net.predict(x)), strict=True):
-        probabilities = "  ".join(f"{label}: {p:.3f}" for label, p in enumerate(row))
-        print(f"{path}: {row.argmax()}  ({probabilities})")
+    """Classify the images that the options name; those that cannot be read are told after the others."""
+    channels, classes = net.input_shape[0], net.output_shape[0]
+    if len(net.input_shape) != 3 or channels not in (1, 3) or len(net.output_shape) != 1 or classes < 2:
+        raise Mistake(
+            f"{options.network} must be a network of grey or colour images or of trees; "
+            f"it goes from {net.input_shape} to {net.output_shape}"
+        )
+    paths, images, unread = [], [], []
+    for path in options.inputs:
+        try:
+            images.append(read_image(path, net.input_shape, invert=options.invert))
+            paths.append(path)
+        except ValueError as error:
+            unread.append(str(error))
+    if images:
+        for path, row in zip(paths, _probabilities(net, net.predict(np.stack(images))), strict=True):
+            probabilities = "  ".join(f"{label}: {p:.3f}" for label, p in enumerate(row))
+            print(f"{path}: {row.argmax()}  ({probabilities})")
+    if unread:
+        sys.stdout.flush()
+        raise Mistake("\nfastdl: ".join(unread))
 
 
 def _probabilities(net: Sequential, outputs: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import load
 from . import images, sentiment
-from .common import reading
+from .common import Mistake, reading
 
 
 def add_predict(commands: Any) -> None:
@@ -23,7 +23,7 @@ def add_predict(commands: Any) -> None:
         "inputs",
         metavar="INPUT",
         nargs="+",
-        help="image files, light on dark as in MNIST; or sentences, bracketed trees, and files of these",
+        help="image files (PNG, JPEG, PGM), light on dark as in MNIST; or sentences, bracketed trees, files of these",
     )
     predict.add_argument("--invert", action="store_true", help="the images are dark on light")
     predict.add_argument("--parser", metavar="FILE", help="what train parser --save wrote, for plain sentences")
@@ -33,6 +33,11 @@ def add_predict(commands: Any) -> None:
 def _predict(options: argparse.Namespace) -> None:
     with reading("FILE"):
         net = load(options.network)
+    for option, of_trees in (("invert", False), ("parser", True), ("picture", True)):
+        if getattr(options, option) not in (None, False) and net.is_of_trees != of_trees:
+            raise Mistake(
+                f"--{option} is for networks of {'trees' if of_trees else 'images'}; {options.network} is none"
+            )
     if net.is_of_trees:
         sentiment.predict(net, options)
     else:
