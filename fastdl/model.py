@@ -46,7 +46,8 @@ class Sequential(Layer):
     params, grads : dict of str to ndarray
         Those of every layer, under names such as ``"0.weight"``.
     notes : dict
-        Whatever else should be saved with it, such as a vocabulary: plain data, as JSON has it.
+        Whatever else should be saved with it, such as a vocabulary: plain data, as JSON has it. NumPy's numbers are
+        saved as Python's, and tuples and arrays as lists.
     """
 
     def __init__(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import layers
+from ._archive import DAMAGE, Archive, encode, write
+from ._files import as_path, open_file, replacing
 from ._validation import Array, as_dtype, as_int, as_shape
 from .layers.state import StateLayer
 
@@ -19,41 +19,21 @@ if TYPE_CHECKING:
     from .model import Sequential
 
 _FORMAT = "fastdl network 1"
-_LONGEST_CONFIG = 1 << 24
 _PROGRESS, _STATES = "progress", "states"  # arrays besides the parameters: an optimizer's state, and stateful layers'
-_HEADER = 1 << 12  # more than the header of any array's file
-# What zipfile, json and the checks below raise where the file is not what it should be.
-_DAMAGE = (
-    ArithmeticError, EOFError, LookupError, NotImplementedError, OSError, RecursionError, RuntimeError, TypeError,
-    ValueError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+_MOST_NAMED = 50  # arrays in an error
+_SCALARS = (str, int, float, bool, type(None))
 
 
 def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) -> None:
     """Do what `Sequential.save` says."""
-    import tempfile  # which takes a while, and is of no use to who only predicts
-
-    path = os.path.realpath(path)
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise ValueError(f"path must be that of a file; received {path}, which is something else")
     if training and net._progress is None:
         raise ValueError("training must be False for a network that has not been trained; received True")
     config, arrays = describe(net, training)
-    text = json.dumps(config)
-    directory, name = os.path.split(path)
-    handle, beside = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=directory)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, config=np.frombuffer(text.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(beside, 0o666 & ~umask)
-        os.replace(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
+    config["notes"] = _as_notes(config["notes"])
+    text = encode(config)
+    _check(json.loads(text), arrays)
+    with replacing(path) as file:
+        write(file, text, arrays)
 
 
 def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -87,12 +67,18 @@ def load(path: str | os.PathLike[str]) -> Sequential:
     ValueError
         If the file is not such a network, whole and unaltered. Nothing in it is ever run.
     """
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         try:
-            with zipfile.ZipFile(file) as archive:
-                return _read(archive)
-        except _DAMAGE as error:
-            raise ValueError(f"{os.fspath(path)} must be a network saved by fastdl; {error}") from error
+            archive = Archive(file)
+            config = archive.config()
+            shapes = _expected(config)
+            if set(shapes) != archive.names:
+                wanted, found = (", ".join(sorted(names)[:_MOST_NAMED]) for names in (shapes, archive.names))
+                raise ValueError(f"it must hold {wanted}; it holds {found}")
+            dtype = np.dtype(config["dtype"])
+            return restore(config, {name: archive.array(name, dtype, shape) for name, shape in shapes.items()})
+        except DAMAGE as error:
+            raise ValueError(f"{as_path(path)} must be a network saved by fastdl; {error}") from error
 
 
 def restore(config: dict[str, Any], arrays: dict[str, Array]) -> Sequential:
@@ -117,40 +103,16 @@ def restore(config: dict[str, Any], arrays: dict[str, Array]) -> Sequential:
     return net
 
 
-def _read(archive: zipfile.ZipFile) -> Sequential:
-    sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
-    if "config" not in sizes or sizes["config"] > _LONGEST_CONFIG:
-        raise ValueError("it holds no description of one")
-    config = json.loads(_array(archive, "config", np.dtype(np.uint8), None).tobytes())
+def _expected(config: Any) -> dict[str, tuple[int, ...]]:
+    """Give the shapes of the arrays that belong to a description, before memory is taken for them."""
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise ValueError(f"its format must be {_FORMAT!r}")
-    # Shapes are worked out, and compared with what the file holds, before memory is taken for them.
     expected, state_size = _shapes(config)
     if _PROGRESS in config:
         expected[_PROGRESS] = (2 * sum(prod(shape) for shape in expected.values()),)
     if _STATES in config:
         expected[_STATES] = (as_int(config[_STATES], _STATES), state_size)
-    if set(expected) != set(sizes) - {"config"}:
-        raise ValueError(f"it must hold {', '.join(sorted(expected))}; it holds {', '.join(sorted(sizes))}")
-    dtype = np.dtype(config["dtype"])
-    arrays = {}
-    for name, shape in expected.items():
-        count = prod(shape) * dtype.itemsize
-        if not count < sizes[name] <= count + _HEADER:
-            raise ValueError(f"{name} must take {count} bytes and a header; it takes {sizes[name]}")
-        arrays[name] = _array(archive, name, dtype, shape)
-    return restore(config, arrays)
-
-
-def _array(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Array:
-    """Read numbers of this type and shape, or of any one axis, and nothing else."""
-    with archive.open(f"{name}.npy") as member:
-        if np.lib.format.read_magic(member) != (1, 0):
-            raise ValueError(f"{name} must be of version 1.0 of its format")
-        stored_shape, fortran, stored = np.lib.format.read_array_header_1_0(member)
-        if stored != dtype or fortran or stored_shape != (shape or stored_shape[:1]):
-            raise ValueError(f"{name} must be {dtype} of shape {shape or '(N,)'}; it is {stored} of {stored_shape}")
-        return np.frombuffer(member.read(), dtype).reshape(stored_shape)
+    return expected
 
 
 def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
@@ -164,3 +126,44 @@ def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
         states += layer._state_size if isinstance(layer, StateLayer) else 0
         shape = layer._output_shape(shape)
     return found, states
+
+
+def _check(config: Any, arrays: dict[str, Array]) -> None:
+    """Check, while nothing is lost yet, that what is to be written would be read."""
+    try:
+        expected = _expected(config)
+    except DAMAGE as error:
+        raise ValueError(f"the network must be as it was made, to be read again; {error}") from error
+    found = {name: array.shape for name, array in arrays.items()}
+    if found != expected:
+        name = next(name for name in {**found, **expected} if found.get(name) != expected.get(name))
+        raise ValueError(
+            f"the network must be as it was made, to be read again; its layers say that {name} is of shape "
+            f"{expected.get(name)}, it is of shape {found.get(name)}"
+        )
+
+
+def _as_notes(notes: Any) -> dict[str, Any]:
+    if not isinstance(notes, dict):
+        raise TypeError(f"notes must be a dict; received {notes!r}")
+    try:
+        plain: dict[str, Any] = _plain(notes, "notes")
+    except RecursionError:
+        raise ValueError("notes must not be nested so deeply; received a part that may hold itself") from None
+    return plain
+
+
+def _plain(value: Any, name: str) -> Any:
+    """Give data as JSON has them and gives them back, of NumPy's numbers too."""
+    if isinstance(value, _SCALARS):
+        return value
+    if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufU":
+        return (value.astype(float) if value.dtype.kind == "f" else value).tolist()
+    if isinstance(value, (list, tuple)):
+        return [v if type(v) in _SCALARS else _plain(v, f"{name}[{i}]") for i, v in enumerate(value)]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"{name} must have strings for keys, as JSON has it; received {key!r}")
+        return {key: _plain(v, f"{name}[{key!r}]") for key, v in value.items()}
+    raise TypeError(f"{name} must be plain data, as JSON has it; received {value!r}")

@@ -90,9 +90,10 @@ def test_predict(network, tmp_path, capsys):
         (["train", "lenet5", "--batch-size", "-1"], "--batch-size must be at least 1; received -1"),
         (["train", "lenet5", "--threads", "0"], "--threads must be at least 1; received 0"),
         (["train", "mlp", "--lr", "nan"], "--lr must be a finite number"),
-        (["train", "mlp", "--save", "nowhere/net.npz"], "--save must name a file in a folder"),
-        (["train", "mlp", "--save", "."], "--save must name a file; received '.'"),
-        (["train", "mlp", "--save", ""], "--save must name a file; received ''"),
+        (["train", "mlp", "--save", "nowhere/net.npz"], "--save must name a file that can be written; [Errno 2]"),
+        (["train", "mlp", "--save", "."], "--save must name a file that can be written; path must be that of a file"),
+        (["train", "mlp", "--save", ""], "path must be that of a file; received ''"),
+        (["train", "mlp", "--save", "n" * 256], "--save must name a file that can be written; [Errno 36]"),
         (["train", "mlp", "--data", ""], "must hold train-images-idx3-ubyte"),
         (["train", "mlp", "--batch-size", "9" * 25], "--batch-size must be at most"),
         (["train", "mlp", "--log", "nowhere/log"], "--log must name a file that can be written to; [Errno 2]"),
@@ -151,7 +152,7 @@ def test_saving_spares_what_is_no_file(data, tmp_path, capsys):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--save", str(pipe)]) == 2
-    assert "--save must name a file; received" in capsys.readouterr().err
+    assert "--save must name a file that can be written; path must be that of a file" in capsys.readouterr().err
     assert pipe.is_fifo()
     same = str(tmp_path / "same")
     assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--save", same, "--log", same]) == 2

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import json
 import random
 
 import numpy as np
@@ -305,7 +306,7 @@ def test_training_resumes(tmp_path, monkeypatch, capsys):
         mnist.train_and_evaluate(checkpoint)
     with np.load(checkpoint) as saved:
         kept = saved["parameters"]
-        assert (int(saved["epoch"]), float(saved["error_ratio"])) == (20, 0.2)
+        assert json.loads(saved["config"].tobytes()) == {"epoch": 20, "error_ratio": 0.2}
     errors += [0.5]
     network = mnist.train_and_evaluate(checkpoint)
     out = capsys.readouterr().out
@@ -325,8 +326,9 @@ def test_a_damaged_checkpoint_is_an_error(tmp_path, monkeypatch):
         checkpoint.write_bytes(damage)
         with pytest.raises(ValueError, match="checkpoint must be a file of this training; received"):
             mnist.train_and_evaluate(checkpoint)
-    np.savez(checkpoint, parameters=np.ones(3), epoch=10, error_ratio=0.5)
-    with pytest.raises(ValueError, match="parameters must have shape"):
+    config = np.frombuffer(b'{"epoch": 10, "error_ratio": 0.5}', np.uint8)
+    np.savez(checkpoint, config=config, parameters=np.ones(3))
+    with pytest.raises(ValueError, match=r"this training; received .*parameters must be .* 'shape': \(238510,\)"):
         mnist.train_and_evaluate(checkpoint)
 
 

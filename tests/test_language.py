@@ -299,7 +299,7 @@ def test_resumed_as_never_interrupted(text, tmp_path, capsys):
         (["--words"], "run.npz is a model of characters"),
         (["--epochs", "4"], "--epochs must be above the 5 that"),
         (["--text", __file__, "--epochs", "9"], "--text must be the one that"),
-        (["--epochs", "9", "--save", ""], "--save must name a file; received ''"),
+        (["--epochs", "9", "--save", ""], "path must be that of a file; received ''"),
         (["--epochs", "9", "--log", str(run)], "--save and --log must name two files"),
     ):
         capsys.readouterr()
@@ -377,7 +377,7 @@ def test_words(text, tmp_path, capsys):
         (["--text", "nowhere"], "--text must name what can be read; [Errno 2] No such file or directory"),
         (["--text", ""], "--text must name what can be read; [Errno 2] No such file or directory: ''"),
         (["--text", "."], "--text must name what can be read; [Errno 21] Is a directory"),
-        (["--save", "nowhere/lm.npz"], "--save must name a file in a folder that can be written to"),
+        (["--save", "nowhere/lm.npz"], "--save must name a file that can be written; [Errno 2]"),
         (["--units", "3", "--log", "nowhere/log"], "--log must name a file that can be written to; [Errno 2]"),
         (["--units", "99999999999"], "what was asked for is too large: Python int too large"),
         (["--units", "3", "--threads", "99999999999"], "what was asked for is too large: value too large"),

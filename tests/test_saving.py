@@ -4,6 +4,8 @@ import io
 import json
 import os
 import pickle
+import re
+import tracemalloc
 import zipfile
 from copy import deepcopy
 
@@ -141,6 +143,128 @@ def test_other_contents(path):
 def test_another_description(path, change):
     with_config(path, change)
     refused(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions(method, path):
+    contents = members(path)
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+    refused(path, "must be stored or deflated")
+
+
+def test_deflated(path, net):
+    contents = members(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+    assert (fastdl.load(path).parameters == net.parameters).all()
+
+
+@pytest.mark.parametrize("name", ["config", "0.bias"])
+def test_memory_stays_within_what_is_expected(name, path):
+    """Also where one of the arrays, or the description, unpacks to a hundred million bytes."""
+    contents = members(path)
+    contents[f"{name}.npy"] += bytes(100_000_000)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, data in contents.items():
+            archive.writestr(member, data)
+    contents.clear()
+    del data
+    tracemalloc.start()
+    refused(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000
+
+
+def test_sizes_that_the_file_cannot_have(path):
+    """In the central directory, which says how much there is to unpack."""
+    data = bytearray(path.read_bytes())
+    for place in (20, 24):  # packed and unpacked, of the first
+        altered = bytearray(data)
+        directory = altered.index(b"PK\x01\x02") + place
+        altered[directory : directory + 4] = (0xFFFFFFF0).to_bytes(4, "little")
+        path.write_bytes(altered)
+        refused(path, "cannot hold")
+
+
+def test_every_byte_of_a_header(path):
+    """Whatever it is, it is no other kind of error than a ValueError that names the file."""
+    contents = members(path)
+    end = contents["0.weight.npy"].index(b"}") + 1  # and spaces after it
+    for place in range(end):
+        for value in (b"\n", b"(", b"\xff"):
+            altered = bytearray(contents["0.weight.npy"])
+            altered[place : place + 1] = value if altered[place : place + 1] != value else b"["
+            write(path, {**contents, "0.weight.npy": bytes(altered)})
+            refused(path, re.escape(f"{path} must be a network saved by fastdl; 0.weight must be"))
+
+
+def test_notes(path, net):
+    net.notes = {
+        "words": ("a", "b"), "count": np.int64(3), "mean": np.array([0.5, 0.25]), "scale": np.float32(0.5),
+        "flag": np.bool_(True), "table": np.arange(4).reshape(2, 2), "names": np.array(["x"]), "none": None,
+        "deep": {"longdouble": np.longdouble(2), "infinite": np.inf, "odd": "\ud800"},
+    }  # fmt: skip
+    net.save(path)
+    assert fastdl.load(path).notes == {
+        "words": ["a", "b"], "count": 3, "mean": [0.5, 0.25], "scale": 0.5,
+        "flag": True, "table": [[0, 1], [2, 3]], "names": ["x"], "none": None,
+        "deep": {"longdouble": 2, "infinite": np.inf, "odd": "\ud800"},
+    }  # fmt: skip
+
+
+def _holding_itself():
+    notes = {}
+    notes["self"] = notes
+    return notes
+
+
+@pytest.mark.parametrize(
+    ("notes", "message"),
+    [
+        (3, "notes must be a dict; received 3"),
+        ({"a": [0, {"b": {1}}]}, r"notes\['a'\]\[1\]\['b'\] must be plain data, .* received \{1\}"),
+        ({"a": 1j}, r"notes\['a'\] must be plain data"),
+        ({"a": np.array([1j])}, r"notes\['a'\] must be plain data"),
+        ({"a": np.array(["x", 1], object)}, r"notes\['a'\] must be plain data"),
+        ({"labels": {0: "cat"}}, r"notes\['labels'\] must have strings for keys, as JSON has it; received 0"),
+        ({"a": 10**5000}, "notes must be plain data, as JSON has it; Exceeds the limit"),
+        (_holding_itself(), "notes must not be nested so deeply"),
+        ({"a": "x" * (1 << 26)}, "notes must be short enough for a description of 67,108,864 bytes"),
+    ],
+)
+def test_notes_that_cannot_be_saved(notes, message, path, net):
+    before = path.read_bytes()
+    net.notes = notes
+    with pytest.raises((TypeError, ValueError), match=message):
+        net.save(path)
+    assert path.read_bytes() == before
+
+
+def test_a_large_vocabulary(path, net):
+    net.notes = {"vocabulary": [f"{i:06}-word" for i in range(1_300_000)]}
+    net.save(path)
+    assert fastdl.load(path).notes == net.notes
+
+
+def test_what_would_not_be_loaded_is_not_saved(path, net, monkeypatch):
+    before = path.read_bytes()
+    config = net.get_config()
+    for change, message in (
+        (lambda c: c["layers"][2].update(units=5), r"2.weight is of shape \(5, 48\), it is of shape \(4, 48\)"),
+        (lambda c: c["layers"][2].update(units=-5), "units must be at least 1"),
+        (lambda c: c["layers"].pop(), "2.weight is of shape None"),
+        (lambda c: c["layers"][0].update({"class": "Mine"}), "config must name a layer class of"),
+    ):
+        changed = deepcopy(config)
+        change(changed)
+        monkeypatch.setattr(Sequential, "get_config", lambda _, changed=changed: changed)
+        with pytest.raises(ValueError, match=f"the network must be as it was made, to be read again; .*{message}"):
+            net.save(path)
+    assert path.read_bytes() == before
 
 
 def _stream(net, x, y, **arguments):

@@ -8,11 +8,11 @@ import json
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from .. import set_num_threads
+from .._files import check_writable
 from .._validation import as_int, as_number
 from ..callbacks import Callback, PrintEpochs
 
@@ -55,20 +55,12 @@ def check_whole(options: argparse.Namespace, *names: str, least: int = 1) -> Non
 def check_outputs(options: argparse.Namespace) -> None:
     """Find out before the training rather than after it whether --save and --log can be written."""
     if options.save is not None:
-        check_writable(options.save)
+        try:
+            check_writable(options.save)
+        except (OSError, ValueError) as error:
+            raise Mistake(f"--save must name a file that can be written; {error}") from None
     if None not in (options.save, options.log) and os.path.realpath(options.save) == os.path.realpath(options.log):
         raise Mistake(f"--save and --log must name two files; received {options.save} for both")
-
-
-def check_writable(path: str) -> None:
-    """Write beside it, as `save` will."""
-    # Saving renames over what is there: a folder would refuse, but a device such as /dev/null would be lost.
-    if not path or (os.path.exists(path) and not os.path.isfile(path)):
-        raise Mistake(f"--save must name a file; received {path!r}")
-    try:
-        tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(path))).close()
-    except OSError as error:
-        raise Mistake(f"--save must name a file in a folder that can be written to; {error}") from None
 
 
 @contextlib.contextmanager

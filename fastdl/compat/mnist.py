@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-import zipfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
+from .._archive import DAMAGE, Archive, encode, write
+from .._files import open_file, replacing
 from .._validation import Array, as_int
 from ..datasets.mnist import DATA
 from .bp import Network
@@ -163,16 +163,17 @@ def train_and_evaluate(checkpoint: str | os.PathLike[str] = "mnist_bp.npz") -> N
 
 
 def _save(network: Network, epoch: int, error_ratio: float, checkpoint: Path) -> None:
-    """Write beside, then rename: an interruption leaves the last whole file."""
-    with tempfile.NamedTemporaryFile(dir=checkpoint.parent, suffix=".npz", delete=False) as file:
-        np.savez(file, parameters=network.parameters, epoch=epoch, error_ratio=error_ratio)
-    os.replace(file.name, checkpoint)
+    with replacing(checkpoint) as file:
+        write(file, encode({"epoch": epoch, "error_ratio": error_ratio}), {"parameters": network.parameters})
 
 
 def _resume(network: Network, checkpoint: Path) -> tuple[int, float]:
-    try:
-        with open(checkpoint, "rb") as file, np.load(file, allow_pickle=False) as saved:
-            network.parameters = saved["parameters"]
-            return int(saved["epoch"]), float(saved["error_ratio"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"checkpoint must be a file of this training; received {checkpoint}: {error}") from error
+    parameters = network.parameters
+    with open_file(checkpoint) as file:
+        try:
+            archive = Archive(file)
+            config = archive.config()
+            network.parameters = archive.array("parameters", parameters.dtype, parameters.shape)
+            return int(config["epoch"]), float(config["error_ratio"])
+        except DAMAGE as error:
+            raise ValueError(f"checkpoint must be a file of this training; received {checkpoint}: {error}") from error

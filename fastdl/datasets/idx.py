@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from .._files import as_path, open_file
 from .._validation import Array, as_dtype
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -39,8 +40,8 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
     """
     import gzip  # here, as it costs importing fastdl some milliseconds
 
-    name = os.fspath(path)
-    with open(path, "rb") as file:
+    name = as_path(path)
+    with open_file(path) as file:
         compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         try:
@@ -99,12 +100,13 @@ def idx_folder(directory: str | os.PathLike[str], dtype: str = "float32") -> tup
         Images (N, 1, H, W) in [0, 1], and int64 labels (N,).
     """
     dtype = as_dtype(dtype)
-    if not Path(directory).is_dir():
-        raise ValueError(f"directory must be a folder of IDX files; received {os.fspath(directory)!r}")
-    train, test = (_split(Path(directory), part, dtype) for part in ("train", "t10k"))
+    folder = Path(as_path(directory, "directory"))
+    if not folder.is_dir():
+        raise ValueError(f"directory must be a folder of IDX files; received {str(folder)!r}")
+    train, test = (_split(folder, part, dtype) for part in ("train", "t10k"))
     if train[0].shape[1:] != test[0].shape[1:]:
         raise ValueError(
-            f"{os.fspath(directory)} must hold images of one size; "
+            f"{folder} must hold images of one size; "
             f"received {train[0].shape[2:]} for training and {test[0].shape[2:]} for testing"
         )
     return train, test

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .._files import as_path, open_file
 from .._validation import Array, as_int, as_real
 
 __all__ = ["Vocabulary", "read_text", "standard_library", "text_windows"]
@@ -32,12 +33,12 @@ def read_text(path: str | os.PathLike[str]) -> str:
         If it is not UTF-8, or empty.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read().removeprefix("\ufeff")
+        with open_file(path, "r", "utf-8") as file:
+            text: str = file.read().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{os.fspath(path)} must be UTF-8 text; byte {error.start} is {error.reason}") from None
+        raise ValueError(f"{as_path(path)} must be UTF-8 text; byte {error.start} is {error.reason}") from None
     if not text:
-        raise ValueError(f"{os.fspath(path)} must hold text; it is empty")
+        raise ValueError(f"{as_path(path)} must hold text; it is empty")
     return text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from .._files import as_path
 from ..trees import Trees
 from .text import read_text
 
@@ -32,4 +33,4 @@ def read_trees(path: str | os.PathLike[str], *, names: Sequence[str] | None = No
     ValueError
         Names the file, the line and the column of what is wrong.
     """
-    return Trees.parse(read_text(path), name=os.fspath(path), names=names)
+    return Trees.parse(read_text(path), name=as_path(path), names=names)

@@ -1,0 +1,91 @@
+"""A description and arrays in one .npz file, such as NumPy reads too. Nothing is unpacked beyond what is expected."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zipfile
+import zlib
+from math import prod
+from typing import IO, Any
+
+import numpy as np
+
+from ._validation import Array
+
+_CONFIG = "config"
+_LONGEST = 1 << 26  # bytes of a description: a vocabulary of some millions of words
+_START = struct.Struct("<8sH")  # of an array: a mark and the version of its format, and the length of the header
+_MARK = b"\x93NUMPY\x01\x00"
+_DEFLATED = 1032  # times smaller at the most
+_DEFLATED_TEXT = 64  # times, of more than so many bytes, at the most: objects of Python take many times their text
+_SHORT = 1 << 20
+
+# What zipfile, json and the checks of what is read raise where a file is not what it should be.
+DAMAGE = (
+    ArithmeticError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+
+
+def encode(config: dict[str, Any]) -> bytes:
+    """Give a description as text that is short enough."""
+    try:
+        text = json.dumps(config).encode()
+    except ValueError as error:  # a number of thousands of digits
+        raise ValueError(f"notes must be plain data, as JSON has it; {error}") from None
+    if len(text) > _LONGEST:
+        raise ValueError(f"notes must be short enough for a description of {_LONGEST:,} bytes; it has {len(text):,}")
+    return text
+
+
+def write(file: IO[bytes], text: bytes, arrays: dict[str, Array]) -> None:
+    """Write what `encode` gave, and arrays."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in {_CONFIG: np.frombuffer(text, np.uint8), **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, version=(1, 0), allow_pickle=False)
+
+
+class Archive:
+    """What such a file holds: the names of its arrays, its description, and its arrays."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._zip = zipfile.ZipFile(file)
+        self._members = {member.filename.removesuffix(".npy"): member for member in self._zip.infolist()}
+        self.names = set(self._members) - {_CONFIG}
+        there = os.fstat(file.fileno()).st_size
+        for name, member in self._members.items():
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{name} must be stored or deflated; it is of type {member.compress_type}")
+            times = _DEFLATED if member.compress_type == zipfile.ZIP_DEFLATED else 1
+            if member.compress_size > there or member.file_size > times * member.compress_size:
+                raise ValueError(f"{name} takes {member.file_size} bytes, which a file of {there} cannot hold")
+
+    def config(self) -> Any:
+        """Give the description."""
+        member = self._members.get(_CONFIG)
+        if member is None or member.file_size > min(_LONGEST, max(_SHORT, _DEFLATED_TEXT * member.compress_size)):
+            raise ValueError("it holds no description of one")
+        return json.loads(self.array(_CONFIG, np.dtype(np.uint8), None).tobytes())
+
+    def array(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Array:
+        """Give numbers of this type and shape, or of any one axis, and nothing else."""
+        size = self._members[name].file_size
+        with self._zip.open(self._members[name]) as member:
+            start = member.read(_START.size)
+            mark, length = _START.unpack(start) if len(start) == _START.size else (start, 0)
+            if mark != _MARK:
+                raise ValueError(f"{name} must be an array in version 1.0 of its format")
+            left = size - _START.size - length
+            if shape is None:
+                shape = (left // dtype.itemsize,)
+            header = member.read(length).rstrip(b" \n")
+            expected = f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': {shape}, }}"
+            if header != expected.encode() or left != prod(shape) * dtype.itemsize:
+                raise ValueError(f"{name} must be {expected} in {left} bytes; it is {header[:200]!r}")
+            data = member.read(left + 1)  # to its end, where its sum is checked
+        if len(data) != left:
+            raise ValueError(f"{name} must have {left} bytes; it has {len(data)}")
+        return np.frombuffer(data, dtype).reshape(shape)

@@ -1,0 +1,171 @@
+"""Files: regular ones are read, and what is written is there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from itertools import count
+from typing import IO, Any
+
+_KEPT = 50  # characters of a name in that of the file beside it, which is never too long then
+
+
+def as_path(path: Any, name: str = "path") -> str:
+    """Give a path as a string; a number is none, though `open` takes it for a descriptor, and closes that."""
+    try:
+        text = os.fsdecode(path)
+    except TypeError:
+        raise TypeError(f"{name} must be a path; received {path!r}") from None
+    if "\0" in text:
+        raise ValueError(f"{name} must be a path, without zero bytes; received {text!r}")
+    return text
+
+
+@contextlib.contextmanager
+def open_file(path: Any, mode: str = "rb", encoding: str | None = None) -> Iterator[IO[Any]]:
+    """Open a regular file to read it, and nothing that may never begin or never end."""
+    name = as_path(path)
+    waits_not = os.O_NONBLOCK | os.O_NOCTTY  # or a pipe would have us wait for its writer
+    with open(name, mode, encoding=encoding, opener=lambda path, flags: os.open(path, flags | waits_not)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError(f"{name} must be a file; it is a pipe, a device or the like")
+        yield file
+
+
+def check_writable(path: Any) -> None:
+    """Raise what `replacing` would, as far as it can be known before there is something to write."""
+    target, old = _target(path)
+    with _naming(target):
+        file, beside = _open_beside(target, old)
+        _remove(file, beside)
+        file.close()
+
+
+@contextlib.contextmanager
+def replacing(path: Any) -> Iterator[IO[bytes]]:
+    """Give a file to write, which takes the path's place in the end: there is the old file or the new one.
+
+    It has the mode of the one that it replaces. Where the path is a link, that stays. What killed processes left beside
+    the path is removed.
+
+    Raises
+    ------
+    OSError
+        Names the path, whatever failed.
+    ValueError
+        If the path is that of something else than a file.
+    """
+    target, old = _target(path)
+    with _naming(target):
+        file, beside = _open_beside(target, old)
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(beside, target)
+        except BaseException:
+            _remove(file, beside)
+            with contextlib.suppress(OSError):  # what its buffer holds has nowhere to go
+                file.close()
+            raise
+        file.close()
+        _sync(os.path.dirname(target))
+
+
+def _target(path: Any) -> tuple[str, os.stat_result | None]:
+    """Give what a path leads to, behind any links, and what is there."""
+    name = as_path(path)
+    if not name:
+        raise ValueError("path must be that of a file; received ''")
+    target = os.path.realpath(name)
+    try:
+        old = os.stat(target)
+    except FileNotFoundError:
+        return target, None
+    if not stat.S_ISREG(old.st_mode):
+        raise ValueError(f"path must be that of a file; received {target}, which is something else")
+    if not os.access(target, os.W_OK):  # though who may write to its folder may put another in its place
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
+    return target, old
+
+
+@contextlib.contextmanager
+def _naming(target: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), target) from error
+
+
+def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], str]:
+    """Make a file in the target's folder, and remove what is left there: what nobody has locked.
+
+    The lock ends with the process that has it, whatever ends that.
+    """
+    folder, name = os.path.split(target)
+    mode = 0o666 if old is None else 0o600  # nobody may read it who may not read the old one
+    slots = (os.path.join(folder, f".{name[:_KEPT]}.{i}.tmp") for i in count())
+    for beside in slots:
+        _remove_left(beside)
+        try:
+            descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        except FileExistsError:  # of somebody who is saving too
+            continue
+        file = os.fdopen(descriptor, "wb")
+        with contextlib.suppress(OSError):  # there are file systems without locks, where nothing is removed
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _is_at(descriptor, beside):
+            break
+        file.close()  # somebody took it for left before it was locked
+    while _remove_left(next(slots)):
+        pass
+    if old is not None:
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        with contextlib.suppress(PermissionError):  # of file systems without modes
+            os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    return file, beside
+
+
+def _remove_left(beside: str) -> bool:
+    """Remove a file unless somebody is writing it; tell whether there was one."""
+    try:
+        descriptor = os.open(beside, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(descriptor, beside):
+            os.unlink(beside)
+    os.close(descriptor)
+    return True
+
+
+def _remove(file: IO[bytes], beside: str) -> None:
+    """Remove a file of ours, and nobody else's that has its name by now."""
+    with contextlib.suppress(OSError):
+        if _is_at(file.fileno(), beside):
+            os.unlink(beside)
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
+def _sync(folder: str) -> None:
+    """See to it that a name is as durable as what it names, where the file system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
