@@ -56,7 +56,7 @@ def as_number(value: Any, name: str, low: float = 0.0, high: float = np.inf) -> 
         raise TypeError(f"{name} must be a number; received {value!r}")
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise TypeError(f"{name} must be a number; received {value!r}") from None
     if not (np.isfinite(number) and low <= number <= high):
         raise ValueError(f"{name} must be a finite number from {low} to {high}; received {number}")

@@ -463,13 +463,12 @@ def _step(optimizer: SGD | Adam, step: int, param: Array, grad: Any, state: dict
     if gradient.shape != param.shape:
         raise ValueError(f"grad must have the shape of param, {param.shape}; received {gradient.shape}")
     core = _core.load(param.dtype.name)
-    arrays = [param, gradient, *state.values()]
-    flat = [core.aligned_zeros(param.size) for _ in range(4)]
-    for target, source in zip(flat, arrays, strict=False):
-        if source is not None:
-            target[:] = source.reshape(-1)
-    core.optimizer_step(optimizer._core(), float(optimizer.rates(step, 1)[0]), step, *flat)
-    param[...] = flat[0].reshape(param.shape)
-    for target, source in zip(state.values(), flat[2:], strict=False):
-        if target is not None:
-            target[...] = source.reshape(param.shape)
+    moments = [array for array in state.values() if array is not None]
+    values, gradients = core.aligned_zeros(param.size), core.aligned_zeros(param.size)
+    rows = core.aligned_zeros(len(moments) * param.size).reshape(len(moments), param.size)
+    targets = [values, gradients, *rows]
+    for target, source in zip(targets, [param, gradient, *moments], strict=True):
+        target[:] = source.reshape(-1)
+    core.optimizer_step(optimizer._core(), float(optimizer.rates(step, 1)[0]), step, values, gradients, rows)
+    for changed, target in zip([param, *moments], [values, *rows], strict=True):
+        changed[...] = target.reshape(param.shape)

@@ -17,7 +17,8 @@ from .history import History
 from .layers import Activation, Dense, Dropout, Embedding, Layer, Recursive
 from .layers.base import sample_shape
 from .layers.state import StateLayer
-from .training import Data, Progress, Trainer
+from .training import Data, Trainer
+from .training_state import TrainingState
 from .trees import Forest, as_forest
 
 _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
@@ -64,9 +65,7 @@ class Sequential(Layer):
                 raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
         self._arity = _arity_of(self.layers)
         self._rng = np.random.default_rng(seed)
-        self._loss = "cross_entropy"
-        self._optimizer: optimizers.Optimizer | None = None
-        self._progress: Progress | None = None
+        self._training = TrainingState()
         self._states: Array | None = None
         self.notes: dict[str, Any] = {}
         shape = as_shape(input_shape)
@@ -283,8 +282,8 @@ class Sequential(Layer):
         loss : str or function, optional
             cross_entropy or squared_error. That of the last call where not given, cross_entropy at first.
         optimizer : Optimizer, optional
-            That of the last call where not given, at first ``SGD(0.01, momentum=0.9)``. For as long as the same object
-            is given, its velocities and its count of steps go on from call to call.
+            That of the last call where not given, at first ``SGD(0.01, momentum=0.9)``. With an equal one, or one that
+            has another fixed rate alone, moments and count of steps go on from call to call; any other starts anew.
         validation_data : (x, y), (x, y, lengths) or (x, y, trees), optional
             Measured after each epoch.
         validation_split : float
@@ -375,7 +374,7 @@ class Sequential(Layer):
             `loss`, and `accuracy` where there is more than one output: the share of samples, or of their steps in time,
             whose largest output is where the label, or the largest target, says.
         """
-        name = self._loss if loss is None else losses.as_name(loss)
+        name = self._training.loss if loss is None else losses.as_name(loss)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
         return self._measure(self._checked(x, y, lengths, trees, name), name, size)
 
@@ -424,9 +423,15 @@ class Sequential(Layer):
         ----------
         path : path-like
         training : bool
-            Whether to write down too how far the training has come: the optimizer's state, the steps taken, the states
-            of stateful layers, and the random numbers. The first optimizer of the loaded network goes on from there, to
-            the bit, if it is the same; one of another class starts anew.
+            Whether to write down too how far the training has come: the optimizer, its moments, the steps taken, the
+            states of stateful layers, and the random numbers. The loaded network then goes on as this one would, to the
+            bit.
+
+        Raises
+        ------
+        TypeError
+            If ``training`` is True and the optimizer, or its learning rate, is of a class or a function that is not
+            fastdl's: a file cannot hold it.
         """
         from .saving import save
 
@@ -443,7 +448,7 @@ class Sequential(Layer):
     def __reduce__(self) -> tuple[Any, ...]:
         from .saving import describe, restore
 
-        return restore, describe(self, training=True)
+        return restore, (*describe(self, training=True), self._training.optimizer)
 
     def _checked(self, x: Any, y: Any, lengths: Any, trees: Any, loss: str, prefix: str = "") -> Data:
         """Check samples, what a loss compares them with, and their lengths or trees."""

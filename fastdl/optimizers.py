@@ -1,31 +1,37 @@
 """Optimizers: how parameters follow their gradients. The arithmetic is in the compiled core.
 
-An optimizer holds settings alone. Its state (velocities, moments, the number of steps taken) belongs to the network,
-which keeps it for as long as it is given the same optimizer object.
+An optimizer holds settings alone, which do not change. Moments and the number of steps taken belong to the network
+(`training_state`), which goes on with them for as long as it is given an equal optimizer, or one of another fixed rate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
+from . import schedules
+from ._settings import Settings, make
 from ._validation import Array, as_number
 
-__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
+__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Optimizer", "RMSprop", "from_config"]
 
 Rate = float | Callable[[int], float]
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Settings):
     """What every optimizer has: a learning rate, fixed or a function of the step, which counts from 0, and clipping.
+
+    Optimizers of the same class and settings are equal, and do not change: where a rate is to fall, it is a function
+    of the step, or each call is given an optimizer of another fixed rate, which goes on with the last one's moments.
 
     Parameters
     ----------
     lr : float or callable
+        A file of a training holds it if it is a number or one of `fastdl.schedules`.
     clip_norm : float, optional
         The norm over all parameters that a gradient is scaled down to where it is longer (Pascanu, Mikolov and Bengio
         2013).
@@ -39,26 +45,49 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         for name in ("clip_norm", "clip_value"):
-            limit = getattr(self, name)
-            if limit is not None and as_number(limit, name) == 0:
+            if getattr(self, name) is not None and self._check(name) == 0:
                 raise ValueError(f"{name} must be above 0; received 0")
         if self.clip_norm is not None and self.clip_value is not None:
             raise ValueError("clip_norm and clip_value must not come together; received both")
         if not callable(self.lr):
-            as_number(self.lr, "lr")
+            self._check("lr")
+
+    @property
+    def moments(self) -> int:
+        """How many numbers are kept for each parameter."""
+        raise NotImplementedError
 
     def rates(self, first: int, count: int) -> Array:
         """Give the learning rates of ``count`` steps from ``first`` on."""
         if not callable(self.lr):
-            return np.full(count, float(self.lr))
-        rates = np.array([self.lr(i) for i in range(first, first + count)], dtype=float)
-        if not np.isfinite(rates).all() or (rates < 0).any():
-            raise ValueError(f"lr must give finite rates, not below 0; gave {rates.min()} to {rates.max()}")
-        return rates
+            return np.full(count, self.lr)
+        return np.array([self.lr(i) for i in range(first, first + count)], dtype=float)
+
+    def goes_on_from(self, last: Optimizer) -> bool:
+        """Tell whether moments and count of steps go on where this one follows another.
+
+        They do where both are equal, or differ in their rates alone and this one's is fixed.
+        """
+        if type(self) is not type(last):
+            return False
+        others = all(getattr(self, f.name) == getattr(last, f.name) for f in fields(self) if f.name != "lr")
+        return others and (not callable(self.lr) or self.lr == last.lr)
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the class and the arguments as plain data, which `from_config` takes back.
+
+        Raises
+        ------
+        TypeError
+            If it, or its learning rate, is of a class or a function that is not fastdl's.
+        """
+        if _CLASSES.get(type(self).__name__) is not type(self):
+            raise TypeError(f"optimizer must be one of fastdl.optimizers to be saved; received {self!r}")
+        return {**super().get_config(), "lr": schedules.get_config(self.lr) if callable(self.lr) else self.lr}
 
     def _core(self) -> tuple[Any, ...]:
         """(rule, nesterov, momentum, decay, beta1, beta2, epsilon, clip_norm, clip_value), as the core wants it."""
-        return *self._rule(), float(self.clip_norm or 0), float(self.clip_value or 0)
+        return *self._rule(), self.clip_norm or 0.0, self.clip_value or 0.0
 
     def _rule(self) -> tuple[Any, ...]:
         raise NotImplementedError
@@ -89,13 +118,20 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        as_number(self.momentum, "momentum", high=1.0)
-        as_number(self.weight_decay, "weight_decay")
+        self._check("momentum", high=1.0)
+        self._check("weight_decay")
+        if not isinstance(self.nesterov, bool):
+            raise TypeError(f"nesterov must be True or False; received {self.nesterov!r}")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov must come with a momentum above 0; received 0")
 
+    @property
+    def moments(self) -> int:
+        """The velocity, where there is momentum."""
+        return int(self.momentum > 0)
+
     def _rule(self) -> tuple[Any, ...]:
-        return "sgd", bool(self.nesterov), float(self.momentum), float(self.weight_decay), 0.0, 0.0, 0.0
+        return "sgd", self.nesterov, self.momentum, self.weight_decay, 0.0, 0.0, 0.0
 
 
 @dataclass(frozen=True)
@@ -123,16 +159,21 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.betas) != 2:
+        if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
             raise ValueError(f"betas must be two numbers; received {self.betas!r}")
-        for beta in self.betas:
-            if as_number(beta, "betas", high=1.0) == 1.0:
-                raise ValueError(f"betas must be below 1; received {self.betas!r}")
-        as_number(self.eps, "eps")
-        as_number(self.weight_decay, "weight_decay")
+        object.__setattr__(self, "betas", tuple(as_number(beta, "betas", high=1.0) for beta in self.betas))
+        if max(self.betas) == 1.0:
+            raise ValueError(f"betas must be below 1; received {self.betas!r}")
+        self._check("eps")
+        self._check("weight_decay")
+
+    @property
+    def moments(self) -> int:
+        """The first and the second."""
+        return 2
 
     def _rule(self) -> tuple[Any, ...]:
-        return "adam", False, 0.0, float(self.weight_decay), *map(float, self.betas), float(self.eps)
+        return "adam", False, 0.0, self.weight_decay, *self.betas, self.eps
 
 
 @dataclass(frozen=True)
@@ -178,13 +219,18 @@ class RMSprop(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if as_number(self.alpha, "alpha", high=1.0) == 1.0:
+        if self._check("alpha", high=1.0) == 1.0:
             raise ValueError(f"alpha must be below 1; received {self.alpha!r}")
-        as_number(self.eps, "eps")
-        as_number(self.weight_decay, "weight_decay")
+        self._check("eps")
+        self._check("weight_decay")
+
+    @property
+    def moments(self) -> int:
+        """The mean of squares."""
+        return 1
 
     def _rule(self) -> tuple[Any, ...]:
-        return "rmsprop", False, 0.0, float(self.weight_decay), 0.0, float(self.alpha), float(self.eps)
+        return "rmsprop", False, 0.0, self.weight_decay, 0.0, self.alpha, self.eps
 
 
 @dataclass(frozen=True)
@@ -209,8 +255,24 @@ class AdaGrad(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        as_number(self.eps, "eps")
-        as_number(self.weight_decay, "weight_decay")
+        self._check("eps")
+        self._check("weight_decay")
+
+    @property
+    def moments(self) -> int:
+        """The sum of squares."""
+        return 1
 
     def _rule(self) -> tuple[Any, ...]:
-        return "adagrad", False, 0.0, float(self.weight_decay), 0.0, 0.0, float(self.eps)
+        return "adagrad", False, 0.0, self.weight_decay, 0.0, 0.0, self.eps
+
+
+_CLASSES = {c.__name__: c for c in (SGD, Adam, AdamW, RMSprop, AdaGrad)}
+
+
+def from_config(config: dict[str, Any]) -> Optimizer:
+    """Make an optimizer of what its `get_config` gave."""
+    if isinstance(config, dict) and isinstance(config.get("lr"), dict):
+        config = {**config, "lr": schedules.from_config(config["lr"])}
+    optimizer: Optimizer = make(config, _CLASSES, "an optimizer")
+    return optimizer

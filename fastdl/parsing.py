@@ -17,7 +17,7 @@ from .history import History
 from .layers import Dense, Embedding, Recursive
 from .model import Sequential
 from .optimizers import Optimizer
-from .training import Progress, run_epochs
+from .training import run_epochs
 from .trees import Trees
 
 __all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching", "words_of"]
@@ -264,7 +264,7 @@ def fit_parser(
     vocabulary: Vocabulary,
     trees: Trees,
     *,
-    optimizer: Optimizer,
+    optimizer: Optimizer | None = None,
     epochs: int = 1,
     batch_size: int = 25,
     penalty: float = 0.1,
@@ -287,8 +287,8 @@ def fit_parser(
     vocabulary : Vocabulary
     trees : Trees
         Binary.
-    optimizer : Optimizer
-        Its weight decay is the article's regularization.
+    optimizer : Optimizer, optional
+        As of `Sequential.fit`. Its weight decay is the article's regularization.
     epochs, batch_size : int
     penalty : float
         For each node that is no subtree of the right tree (the article's k).
@@ -306,8 +306,7 @@ def fit_parser(
     network = _Network.of(net, vocabulary)
     epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
     penalty, beam = as_number(penalty, "penalty"), as_beam(beam)
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}")
+    state = net._training.following(None, optimizer, net.parameters.size, net.dtype)
     for name, given in (("trees", trees), ("validation_trees", validation_trees)):
         if not isinstance(given, Trees) and (given is not None or name == "trees"):
             raise TypeError(f"{name} must be Trees; received {type(given).__name__}")
@@ -319,9 +318,10 @@ def fit_parser(
         raise ValueError("trees must hold a sentence of three words; all are shorter")
     data = data.part(which)
     gold = _gold_spans(data)
-    progress = Progress(net, type(optimizer).__name__)
-    watchers = list(callbacks)
-    half, core = net.parameters.size, _core.load(net.dtype)
+    watchers, core = list(callbacks), _core.load(net.dtype)
+    state.rates(-(-len(which) // batch_size))
+    net._training, moments = state, state.moments
+    assert moments is not None
 
     def train(epoch: int) -> dict[str, float]:
         order, total, hits = net._rng.permutation(len(which)), 0.0, 0
@@ -329,19 +329,19 @@ def fit_parser(
         for first in range(0, len(order), batch_size):
             batch = order[first : first + batch_size]
             loss, found = _step(network, data.part(batch), gold[_ranges(data.start, batch)[0]], penalty, beam)
-            before = net.parameters.copy()
-            (rate,) = optimizer.rates(progress.steps, 1)
-            core.optimizer_step(
-                optimizer._core(), rate, progress.steps + 1, net.parameters, net.gradients,
-                progress.state[:half], progress.state[half:],
-            )  # fmt: skip
-            if not np.isfinite(loss) or not core.all_finite(net.parameters):
-                net.parameters[...] = before
+            changed = net.parameters, moments
+            before = [array.copy() for array in changed]
+            (rate,) = state.rates(1)
+            core.optimizer_step(state.optimizer._core(), rate, state.steps + 1, net.parameters, net.gradients, moments)
+            if not np.isfinite(loss) or not all(map(core.all_finite, changed)):
+                for array, kept in zip(changed, before, strict=True):
+                    array[...] = kept
                 raise FloatingPointError(
-                    f"step {progress.steps + 1} gives a loss or parameters that are not finite, and the parameters are "
-                    f"now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
+                    f"step {state.steps + 1} gives a loss, parameters or moments that are not finite, and the "
+                    f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, "
+                    f"may help"
                 )
-            progress.steps += 1
+            state.steps += 1
             total, hits, done = total + loss, hits + found, first + len(batch)
             figures = {"loss": total / done, "accuracy": hits / done}
             for watcher in watchers:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import layers
+from . import layers, optimizers
 from ._archive import DAMAGE, Archive, encode, write
 from ._files import as_path, open_file, replacing
 from ._validation import Array, as_dtype, as_int, as_shape
@@ -17,18 +17,22 @@ from .layers.state import StateLayer
 
 if TYPE_CHECKING:
     from .model import Sequential
+    from .optimizers import Optimizer
 
 _FORMAT = "fastdl network 1"
-_PROGRESS, _STATES = "progress", "states"  # arrays besides the parameters: an optimizer's state, and stateful layers'
+_MOMENTS, _STATES = "moments", "states"  # arrays besides the parameters: the optimizer's, and those of stateful layers
+_OPTIMIZER, _STEPS = "optimizer", "steps"  # of a training, in the description
 _MOST_NAMED = 50  # arrays in an error
 _SCALARS = (str, int, float, bool, type(None))
 
 
 def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) -> None:
     """Do what `Sequential.save` says."""
-    if training and net._progress is None:
+    if training and net._training.moments is None:
         raise ValueError("training must be False for a network that has not been trained; received True")
     config, arrays = describe(net, training)
+    if training:
+        config[_OPTIMIZER] = net._training.optimizer.get_config()
     config["notes"] = _as_notes(config["notes"])
     text = encode(config)
     _check(json.loads(text), arrays)
@@ -38,13 +42,13 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
 
 def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str, Array]]:
     """Give all that a network is, as plain data and arrays, and how far its training has come."""
-    config: dict[str, Any] = {"format": _FORMAT, **net.get_config(), "loss": net._loss, "notes": net.notes}
+    config: dict[str, Any] = {"format": _FORMAT, **net.get_config(), "loss": net._training.loss, "notes": net.notes}
     arrays = {name: np.array(values, order="C") for name, values in net.params.items()}
     if training:
         config["generator"] = net._rng.bit_generator.state
-        if net._progress is not None:
-            config[_PROGRESS] = {"optimizer": net._progress.optimizer, "steps": net._progress.steps}
-            arrays[_PROGRESS] = net._progress.state.copy()
+        if net._training.moments is not None:
+            config[_STEPS] = net._training.steps
+            arrays[_MOMENTS] = net._training.moments.copy()
         if net._states is not None:
             config[_STATES] = len(net._states)
             arrays[_STATES] = net._states.copy()
@@ -76,28 +80,32 @@ def load(path: str | os.PathLike[str]) -> Sequential:
                 wanted, found = (", ".join(sorted(names)[:_MOST_NAMED]) for names in (shapes, archive.names))
                 raise ValueError(f"it must hold {wanted}; it holds {found}")
             dtype = np.dtype(config["dtype"])
-            return restore(config, {name: archive.array(name, dtype, shape) for name, shape in shapes.items()})
+            optimizer = optimizers.from_config(config[_OPTIMIZER]) if _STEPS in config else None
+            arrays = {name: archive.array(name, dtype, shape) for name, shape in shapes.items()}
+            return restore(config, arrays, optimizer)
         except DAMAGE as error:
             raise ValueError(f"{as_path(path)} must be a network saved by fastdl; {error}") from error
 
 
-def restore(config: dict[str, Any], arrays: dict[str, Array]) -> Sequential:
-    """Make a network of what `describe` gave."""
+def restore(config: dict[str, Any], arrays: dict[str, Array], optimizer: Optimizer | None = None) -> Sequential:
+    """Make a network of what `describe` gave, and the optimizer that it was trained with."""
     from .losses import as_name
     from .model import Sequential
-    from .training import Progress
+    from .training_state import TrainingState, zero_moments
 
     net = Sequential(
         [layers.from_config(c) for c in config["layers"]], input_shape=config["input_shape"], dtype=config["dtype"]
     )
-    net._loss, net.notes = as_name(config["loss"]), dict(config["notes"])
+    net._training.loss, net.notes = as_name(config["loss"]), dict(config["notes"])
     for name, values in net.params.items():
         values[...] = arrays[name]
     if "generator" in config:
         net._rng.bit_generator.state = config["generator"]
-    if _PROGRESS in config:
-        net._progress = Progress(net, str(config[_PROGRESS]["optimizer"]), int(config[_PROGRESS]["steps"]))
-        net._progress.state[:] = arrays[_PROGRESS]
+    if _STEPS in config:
+        assert optimizer
+        moments = zero_moments(optimizer, net.parameters.size, net.dtype)
+        moments[...] = arrays[_MOMENTS]
+        net._training = TrainingState(net._training.loss, optimizer, config[_STEPS], moments)
     if _STATES in config:
         net._states = arrays[_STATES].copy()
     return net
@@ -108,8 +116,10 @@ def _expected(config: Any) -> dict[str, tuple[int, ...]]:
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise ValueError(f"its format must be {_FORMAT!r}")
     expected, state_size = _shapes(config)
-    if _PROGRESS in config:
-        expected[_PROGRESS] = (2 * sum(prod(shape) for shape in expected.values()),)
+    if _STEPS in config:
+        as_int(config[_STEPS], _STEPS, least=0)
+        kept = optimizers.from_config(config[_OPTIMIZER]).moments
+        expected[_MOMENTS] = (kept, sum(prod(shape) for shape in expected.values()))
     if _STATES in config:
         expected[_STATES] = (as_int(config[_STATES], _STATES), state_size)
     return expected

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from ._validation import as_int, as_number
+from ._settings import Settings, make
 
-__all__ = ["constant", "cosine", "one_cycle", "step"]
+__all__ = ["constant", "cosine", "from_config", "one_cycle", "step"]
 
 
 @dataclass(frozen=True)
-class constant:
+class constant(Settings):
     """The same rate at every step.
 
     Parameters
@@ -22,7 +24,7 @@ class constant:
     lr: float
 
     def __post_init__(self) -> None:
-        as_number(self.lr, "lr")
+        self._check("lr")
 
     def __call__(self, step: int) -> float:
         """Give the rate of a step."""
@@ -30,7 +32,7 @@ class constant:
 
 
 @dataclass(frozen=True)
-class step:
+class step(Settings):
     """A rate that is multiplied by ``factor`` after every ``every`` steps.
 
     Parameters
@@ -47,9 +49,9 @@ class step:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        as_number(self.lr, "lr")
-        as_int(self.every, "every")
-        as_number(self.factor, "factor")
+        self._check("lr")
+        self._check_int("every")
+        self._check("factor")
 
     def __call__(self, step: int) -> float:
         """Give the rate of a step."""
@@ -57,7 +59,7 @@ class step:
 
 
 @dataclass(frozen=True)
-class cosine:
+class cosine(Settings):
     """A rate that rises linearly to ``lr`` over ``warmup`` steps, then falls along half a cosine to ``final``.
 
     Parameters
@@ -80,10 +82,10 @@ class cosine:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        as_number(self.lr, "lr")
-        as_int(self.steps, "steps")
-        as_number(self.final, "final")
-        if as_int(self.warmup, "warmup", least=0) > self.steps:
+        self._check("lr")
+        self._check_int("steps")
+        self._check("final")
+        if self._check_int("warmup", least=0) > self.steps:
             raise ValueError(f"warmup must be at most steps, {self.steps}; received {self.warmup}")
 
     def __call__(self, step: int) -> float:
@@ -96,7 +98,7 @@ class cosine:
 
 
 @dataclass(frozen=True)
-class one_cycle:
+class one_cycle(Settings):
     """A rate that goes up to ``lr`` and down to nearly nothing, each along half a cosine.
 
     Parameters
@@ -122,10 +124,10 @@ class one_cycle:
     final: float = 1e-4
 
     def __post_init__(self) -> None:
-        as_number(self.lr, "lr")
-        as_int(self.steps, "steps")
+        self._check("lr")
+        self._check_int("steps")
         for name in ("rise", "start", "final"):
-            as_number(getattr(self, name), name, high=1.0)
+            self._check(name, high=1.0)
 
     def __call__(self, step: int) -> float:
         """Give the rate of a step."""
@@ -138,3 +140,19 @@ class one_cycle:
 def _fall(start: float, end: float, part: float) -> float:
     """Go from start to end along half a cosine."""
     return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
+
+
+_CLASSES = {c.__name__: c for c in (constant, step, cosine, one_cycle)}
+
+
+def get_config(schedule: Callable[[int], float]) -> dict[str, Any]:
+    """Give a schedule's class and arguments as plain data, which `from_config` takes back."""
+    if not isinstance(schedule, Settings) or _CLASSES.get(type(schedule).__name__) is not type(schedule):
+        raise TypeError(f"lr must be a number or one of fastdl.schedules to be saved; received {schedule!r}")
+    return schedule.get_config()
+
+
+def from_config(config: dict[str, Any]) -> Callable[[int], float]:
+    """Make a schedule of what its `get_config` gave."""
+    schedule: Callable[[int], float] = make(config, _CLASSES, "a schedule")
+    return schedule

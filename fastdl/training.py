@@ -15,7 +15,7 @@ from ._validation import Array, as_array, as_int, as_number
 from .callbacks import Callback, PrintEpochs
 from .history import History
 from .layers.base import sample_shape
-from .optimizers import SGD, Optimizer
+from .optimizers import Optimizer
 from .trees import Forest
 
 if TYPE_CHECKING:
@@ -73,37 +73,23 @@ def run_epochs(
     return history
 
 
-class Progress:
-    """How far an optimizer, of a class of this name, has come: its state, twice the parameters, and the steps taken."""
-
-    def __init__(self, net: Sequential, optimizer: str, steps: int = 0) -> None:
-        self.state: Array = _core.load(net.dtype).aligned_zeros(2 * net.parameters.size)
-        self.optimizer, self.steps = optimizer, steps
-
-
 class Trainer:
     """A call of `Sequential.fit` or `train_on_batch`, which leaves the network as it was until all is checked."""
 
     def __init__(
         self, net: Sequential, loss: str | Callable[[Any, Any], float] | None, optimizer: Optimizer | None
     ) -> None:
-        self.net, self.loss = net, net._loss if loss is None else losses.as_name(loss)
-        if optimizer is None:
-            optimizer = net._optimizer or SGD(0.01, momentum=0.9)
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}")
-        self.optimizer, kind, last = optimizer, type(optimizer).__name__, net._progress
-        if last is not None and optimizer is not net._optimizer and (net._optimizer or last.optimizer != kind):
-            last = None  # a loaded network, which has no optimizer yet, goes on with one of the same class
-        self.progress = last or Progress(net, kind)
+        self.net = net
+        name = None if loss is None else losses.as_name(loss)
+        self.state = net._training.following(name, optimizer, net.parameters.size, net.dtype)
+        self.loss = self.state.loss
 
     def _begin(self) -> None:
-        net = self.net
-        net._loss, net._optimizer, net._progress = self.loss, self.optimizer, self.progress
+        self.net._training = self.state
 
     def _rates(self, samples: int, batch: int) -> Array:
         """Give the learning rates of the next pass over the samples."""
-        return self.optimizer.rates(self.progress.steps, -(-samples // min(batch, samples)))
+        return self.state.rates(-(-samples // min(batch, samples)))
 
     def fit(
         self,
@@ -191,7 +177,7 @@ class Trainer:
         self, data: Data, order: Array, batch: int, rates: Array, epoch: int, watchers: list[Callback]
     ) -> dict[str, float]:
         """Go through the samples once, in blocks of steps, and give the figures."""
-        net, samples, progress, steps = self.net, len(data), self.progress, len(rates)
+        net, samples, state, steps = self.net, len(data), self.state, len(rates)
         batch = min(batch, samples)
         seed = int(net._rng.integers(1 << 63))
         plan, states = net._plan_for(sample_shape(data.x, data.forest)), net._states_of(data.x[:batch])
@@ -201,7 +187,7 @@ class Trainer:
         def run(first: int, last: int) -> Array:
             result: Array = plan.train(
                 data.x.reshape(-1), data.y, data.weights, order, batch, first * batch, rates[first:last],
-                progress.steps, self.loss, self.optimizer._core(), progress.state, seed, get_num_threads(),
+                state.steps, self.loss, state.optimizer._core(), state.moments, seed, get_num_threads(),
                 data.lengths, states, trees,
             )  # fmt: skip
             return result
@@ -216,7 +202,7 @@ class Trainer:
             if not self._is_finite(records[done:end]):
                 self._back_off(before, states, run, done, end)
             block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
-            progress.steps += end - done
+            state.steps += end - done
             done = end
             if watchers or done == steps:
                 loss, hits, count = records[:done].sum(axis=0)
@@ -227,11 +213,11 @@ class Trainer:
         return figures
 
     def _is_finite(self, records: Array) -> bool:
-        arrays, check = (self.net.parameters, self.progress.state), _core.load(self.net.dtype).all_finite
+        arrays, check = (self.net.parameters, self.state.moments), _core.load(self.net.dtype).all_finite
         return bool(np.isfinite(records[:, 0]).all()) and all(check(array, get_num_threads()) for array in arrays)
 
     def _snapshot(self, states: Array | None) -> tuple[Array | None, ...]:
-        return tuple(None if a is None else a.copy() for a in (self.net.parameters, self.progress.state, states))
+        return tuple(None if a is None else a.copy() for a in (self.net.parameters, self.state.moments, states))
 
     def _back_off(
         self,
@@ -248,7 +234,7 @@ class Trainer:
         good, bad = first, end  # so many steps are good, and no more than so many
         while True:
             middle = (good + bad) // 2 if bad - good > 1 else good
-            for array, kept in zip((self.net.parameters, self.progress.state, states), before, strict=True):
+            for array, kept in zip((self.net.parameters, self.state.moments, states), before, strict=True):
                 if array is not None:
                     array[...] = kept
             records = run(first, middle) if middle > first else np.zeros((1, 3))
@@ -258,9 +244,9 @@ class Trainer:
                 good = middle
             else:
                 bad = middle
-        self.progress.steps += good - first
+        self.state.steps += good - first
         raise FloatingPointError(
-            f"step {self.progress.steps + 1} gives a loss, parameters or moments that are not finite, and the "
+            f"step {self.state.steps + 1} gives a loss, parameters or moments that are not finite, and the "
             f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
             + ("; reset_state() forgets states that have grown too large" if states is not None else "")
         )

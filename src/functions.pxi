@@ -67,11 +67,10 @@ def loss_and_gradient(str name, const real[:, ::1] y, targets, weights=None):
     return total / rows, out, hits
 
 
-def optimizer_step(tuple optimizer, double rate, long step, real[::1] p, real[::1] g, real[::1] first, real[::1] second):
-    """One update of p, and of the state vectors, in place. All are made by `aligned_zeros`."""
+def optimizer_step(tuple optimizer, double rate, long step, real[::1] p, real[::1] g, real[:, ::1] moments):
+    """One update of p, and of the moments (K, P), in place. All are made by `aligned_zeros`."""
     cdef Optimizer o
-    describe_optimizer(&o, optimizer)
-    o.first, o.second = &first[0], &second[0]
+    describe_optimizer(&o, optimizer, moments)
     with nogil:
         clip(&o, sqrt(sum_of_squares(&g[0], 0, g.shape[0])), &g[0], 0, g.shape[0])
         update(&o, <real>rate, step, &p[0], &g[0], 0, p.shape[0])

@@ -549,13 +549,14 @@ cdef class Plan:
             self._backward(&job, dy, samples, dx)
         return out
 
-    def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch, Py_ssize_t first, const double[::1] rates,
-              long steps_before, str loss, tuple optimizer, real[::1] state, uint64_t seed, int threads, lengths=None, states=None, Trees trees=None):
+    def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
+              Py_ssize_t first, const double[::1] rates, long steps_before, str loss, tuple optimizer,
+              real[:, ::1] moments, uint64_t seed, int threads, lengths=None, states=None, Trees trees=None):
         """One step for each of `rates`, from position `first` of the order on.
 
         Returns (steps, 3), each step's sums over outputs of the weighted loss and of the hits, and how many outputs there
         were: samples, or steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F);
-        `state` is the optimizer's, twice as long as the parameters. `lengths` and `states` are as of `predict`; states
+        `moments` (K, P) are the optimizer's. `lengths` and `states` are as of `predict`; states
         have a row for each sample of a batch, and go on from one batch to the next. With `trees`, the order is one of trees,
         and x, targets and weights have a row for each node.
         """
@@ -593,9 +594,7 @@ cdef class Plan:
             if lengths is not None:
                 counts, batch_lengths = lengths, self.batch_lengths
                 job.lengths, job.batch_lengths, job.net.lengths = &counts[0], &batch_lengths[0], &batch_lengths[0]
-            describe_optimizer(&job.optimizer, optimizer)
-            job.optimizer.first = &state[0]
-            job.optimizer.second = &state[state.shape[0] // 2]
+            describe_optimizer(&job.optimizer, optimizer, moments)
             job.losses, job.hits, job.squares, job.records = &sums[0], &sums[groups], &sums[0] + 2 * groups, &records[0, 0]
             with nogil:
                 parallel_run(train_worker, &job, &job.gathering.workers)
@@ -603,9 +602,11 @@ cdef class Plan:
         return out
 
 
-cdef describe_optimizer(Optimizer* o, tuple settings):
+cdef describe_optimizer(Optimizer* o, tuple settings, real[:, ::1] moments):
+    # Of one moment both names are right, and of none they are not used.
     rule, o.nesterov, o.momentum, o.decay, o.beta1, o.beta2, o.epsilon, o.clip_norm, o.clip_value = settings
     o.rule = _RULES[rule]
+    o.first, o.second = &moments[0, 0], &moments[max(moments.shape[0], 1) - 1, 0]
 
 
 cdef tuple _channels_pixels(tuple shape):

@@ -217,8 +217,8 @@ def sequence_net():
 
     def everything():
         return (
-            net.parameters.tobytes(), net._rng.bit_generator.state, net._states.tobytes(), net._loss, net._optimizer,
-            net._progress.steps, net._progress.state.tobytes(),
+            net.parameters.tobytes(), net._rng.bit_generator.state, net._states.tobytes(), net._training.loss,
+            net._training.optimizer, net._training.steps, net._training.moments.tobytes(),
         )  # fmt: skip
 
     before = everything()

@@ -170,6 +170,19 @@ def test_any_number_of_threads(threads, rng):
     assert (nets[0].parameters == nets[1].parameters).all()
 
 
+def test_a_training_goes_on_from_call_to_call(rng, tmp_path):
+    trees = together(*(random_tree(rng, int(n), 2) for n in rng.integers(3, 9, 20)))
+    vocabulary, adam = Vocabulary(["?", "a"]), optimizers.Adam(0.01)
+    whole, parts = (models.tree_parser(2, units=5, seed=0) for _ in range(2))
+    fit_parser(whole, vocabulary, trees, epochs=3, optimizer=adam)
+    fit_parser(parts, vocabulary, trees, optimizer=adam)
+    fit_parser(parts, vocabulary, trees)
+    parts.save(tmp_path / "net.npz", training=True)
+    again = fastdl.load(tmp_path / "net.npz")
+    fit_parser(again, vocabulary, trees)
+    assert (again.parameters == whole.parameters).all()
+
+
 def test_baselines():
     sentences = [["a"], ["a", "b"], ["a", "b", "c"], list("abcde")]
     assert [t.brackets()[0] for t in right_branching(sentences)] == [
@@ -257,11 +270,11 @@ def test_bad_input():
         fit_parser(net, vocabulary, trees, optimizer=adam, penalty=-1)
     net = models.tree_parser(3, units=9, seed=0)
     net.parameters[:] = 3e38  # sums of these overflow
-    with pytest.raises(FloatingPointError, match="step 1 gives a loss or parameters that are not finite"):
+    with pytest.raises(FloatingPointError, match="step 1 gives a loss, parameters or moments that are not finite"):
         fit_parser(net, vocabulary, trees, optimizer=adam)
     assert (net.parameters == np.float32(3e38)).all()
     net = models.tree_parser(3, units=4, seed=0)
     before = net.parameters.copy()
-    with pytest.raises(FloatingPointError, match="step 1 gives a loss or parameters that are not finite"):
+    with pytest.raises(FloatingPointError, match="step 1 gives a loss, parameters or moments that are not finite"):
         fit_parser(net, vocabulary, trees, optimizer=optimizers.SGD(1e39))
     assert (net.parameters == before).all()

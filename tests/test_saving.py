@@ -272,27 +272,36 @@ def _stream(net, x, y, **arguments):
         net.train_on_batch(x[:, start : start + 4], y[:, start : start + 4], **arguments)
 
 
+@pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize("copy", ["save", "pickle", "deepcopy"])
-def test_a_stream_goes_on_to_the_bit(copy, tmp_path, rng):
-    """Parameters, moments, steps, random numbers of dropout, states and the loss."""
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optimizers.Adam(schedules.cosine(0.1, 10, warmup=2, final=0.01), betas=(0.8, 0.99), clip_norm=1.0),
+        optimizers.SGD(schedules.one_cycle(0.1, 10), momentum=0.9, nesterov=True, weight_decay=0.01),
+        optimizers.SGD(schedules.step(0.1, 2, 0.5)),
+        optimizers.AdamW(schedules.constant(0.1), clip_value=0.1),
+        optimizers.RMSprop(0.02, alpha=0.9),
+        optimizers.AdaGrad(0.1, eps=1e-3),
+    ],
+)
+def test_a_stream_goes_on_to_the_bit(optimizer, copy, named, tmp_path, rng):
+    """Parameters, optimizer, moments, steps, random numbers of dropout, states and the loss."""
     x, y = rng.integers(9, size=(2, 3, 24))
     y = np.eye(9)[y]
 
     def start():
         return models.language_model(9, units=8, dim=4, dropout=0.3, seed=0)
 
-    def optimizer():
-        return optimizers.Adam(schedules.cosine(0.1, 10), clip_norm=1.0)
-
     whole, net = start(), start()
-    _stream(whole, x, y, optimizer=optimizer(), loss="squared_error")
-    _stream(net, x[:, :12], y[:, :12], optimizer=optimizer(), loss="squared_error")
+    _stream(whole, x, y, optimizer=optimizer, loss="squared_error")
+    _stream(net, x[:, :12], y[:, :12], optimizer=optimizer, loss="squared_error")
     if copy == "save":
         net.save(tmp_path / "net.npz", training=True)
         again = fastdl.load(tmp_path / "net.npz")
     else:
         again = pickle.loads(pickle.dumps(net)) if copy == "pickle" else deepcopy(net)
-    _stream(again, x[:, 12:], y[:, 12:], optimizer=optimizer())
+    _stream(again, x[:, 12:], y[:, 12:], **({"optimizer": deepcopy(optimizer)} if named else {}))
     assert (again.parameters == whole.parameters).all()
     assert again.evaluate(x, y) == whole.evaluate(x, y)
 
@@ -309,6 +318,67 @@ def test_another_optimizer_starts_anew(tmp_path, rng):
         again.train_on_batch(x, y, optimizer=optimizers.SGD(0.1, momentum=0.9))
         results.append(again.parameters)
     assert (results[0] == results[1]).all()
+
+
+class Mine(optimizers.Adam):
+    pass
+
+
+class cosine(schedules.cosine):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (optimizers.Adam(lambda step: 0.1), "lr must be a number or one of fastdl.schedules to be saved; received <f"),
+        (optimizers.Adam(cosine(0.1, 9)), "lr must be a number or one of fastdl.schedules to be saved"),
+        (Mine(0.1), "optimizer must be one of fastdl.optimizers to be saved; received Mine"),
+    ],
+)
+def test_what_a_file_cannot_hold(optimizer, message, path, rng):
+    x, y = rng.standard_normal((8, 3)), rng.integers(2, size=8)
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    net.fit(x, y, optimizer=optimizer, verbose=0)
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match=message):
+        net.save(path, training=True)
+    assert path.read_bytes() == before
+    net.save(path)
+    assert (fastdl.load(path).parameters == net.parameters).all()
+    assert (deepcopy(net).train_on_batch(x, y)["loss"], 2) == (net.train_on_batch(x, y)["loss"], net._training.steps)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c.pop("optimizer"),
+        lambda c: c.update(optimizer="SGD"),
+        lambda c: c["optimizer"].update({"class": "Trap"}),
+        lambda c: c["optimizer"].update({"class": ["Adam"]}),
+        lambda c: c["optimizer"].update({"class": "SGD"}),
+        lambda c: c["optimizer"].update(momentum=0.9),
+        lambda c: c["optimizer"].update(lr=-1),
+        lambda c: c["optimizer"].update(lr=None),
+        lambda c: c["optimizer"].update(lr="0.1"),
+        lambda c: c["optimizer"].update(lr=10**400),
+        lambda c: c["optimizer"].update(lr={"class": "step", "lr": 0.1, "every": 0}),
+        lambda c: c["optimizer"].update(lr={"class": "print"}),
+        lambda c: c["optimizer"].update(lr={"class": "constant", "lr": {"class": "constant", "lr": 1.0}}),
+        lambda c: c["optimizer"].update(betas=[1.0, 1.0]),
+        lambda c: c["optimizer"].update(betas=0.9),
+        lambda c: c["optimizer"].update(clip_norm=0),
+        lambda c: c.update(steps=-1),
+        lambda c: c.update(steps=1.0),
+        lambda c: c.update(steps=None),
+    ],
+)
+def test_another_training(change, path, rng):
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    net.fit(rng.standard_normal((8, 3)), rng.integers(2, size=8), optimizer=optimizers.Adam(0.1), verbose=0)
+    net.save(path, training=True)
+    with_config(path, change)
+    refused(path)
 
 
 @pytest.mark.parametrize(

@@ -288,29 +288,98 @@ def test_learning(rng):
     assert net.evaluate(x, y)["accuracy"] == (net.predict(x).argmax(axis=1) == y).mean()
 
 
-def test_optimizer_state_goes_on_with_the_same_object(rng):
+def test_a_training_goes_on_with_an_equal_optimizer(rng):
     x, y = digits(rng, 60)
 
     def net():
         return models.lenet5(seed=0, dtype="float64")
 
-    optimizer = optimizers.SGD(schedules.cosine(0.1, 12), momentum=0.9)
+    def optimizer():
+        return optimizers.SGD(schedules.cosine(0.1, 12), momentum=0.9)
+
     whole = net()
-    whole.fit(x, y, epochs=4, batch_size=20, optimizer=optimizer, shuffle=False, verbose=0)
+    whole.fit(x, y, epochs=4, batch_size=20, optimizer=optimizer(), shuffle=False, verbose=0)
     parts = net()
     for _ in range(4):
-        parts.fit(x, y, batch_size=20, optimizer=optimizer, shuffle=False, verbose=0)
+        parts.fit(x, y, batch_size=20, optimizer=optimizer(), shuffle=False, verbose=0)
     steps = net()
     for i in range(12):
         start = 20 * (i % 3)
-        steps.train_on_batch(x[start : start + 20], y[start : start + 20], optimizer=optimizer)
+        steps.train_on_batch(x[start : start + 20], y[start : start + 20], optimizer=optimizer() if i < 5 else None)
     assert (whole.parameters == parts.parameters).all()
     assert (whole.parameters == steps.parameters).all()
-    # An equal optimizer that is another object starts anew.
-    fresh = net()
-    for _ in range(2):
-        fresh.fit(x, y, epochs=2, batch_size=20, optimizer=copy.copy(optimizer), shuffle=False, verbose=0)
-    assert (whole.parameters != fresh.parameters).any()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "goes_on"),
+    [
+        (optimizers.Adam(0.1), optimizers.Adam(0.1), True),
+        (optimizers.Adam(0.1), optimizers.Adam(np.float64(0.1), betas=[0.9, 0.999]), True),
+        (optimizers.Adam(0.1), optimizers.Adam(0.01), True),
+        (optimizers.Adam(schedules.cosine(0.1, 9)), optimizers.Adam(0.01), True),
+        (optimizers.Adam(0.01), optimizers.Adam(schedules.cosine(0.1, 9)), False),
+        (optimizers.Adam(schedules.cosine(0.1, 9)), optimizers.Adam(schedules.cosine(0.1, 8)), False),
+        (optimizers.Adam(0.1), optimizers.Adam(0.1, eps=1e-3), False),
+        (optimizers.Adam(0.1), optimizers.Adam(0.1, clip_norm=1), False),
+        (optimizers.Adam(0.1), optimizers.AdamW(0.1), False),
+        (optimizers.SGD(0.1), optimizers.SGD(0.1, momentum=0.9), False),
+        (optimizers.RMSprop(0.1), optimizers.AdaGrad(0.1), False),
+    ],
+)
+def test_which_optimizers_go_on(first, second, goes_on, rng):
+    """Where moments and count of steps go on, two steps differ from the second alone, on the same parameters."""
+    x, y = rng.standard_normal((20, 4)), rng.integers(3, size=20)
+    net, fresh = (small_net() for _ in range(2))
+    net.train_on_batch(x, y, optimizer=first)
+    fresh.parameters[...] = net.parameters
+    for either in (net, fresh):
+        either.train_on_batch(x, y, optimizer=second)
+    assert (net.parameters != fresh.parameters).any() == goes_on
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_a_function_as_rate_goes_with_copies(copied, rng):
+    x, y = rng.standard_normal((20, 4)), rng.integers(3, size=20)
+    net = small_net()
+    net.train_on_batch(x, y, optimizer=optimizers.Adam(rate))
+    again = copied(net)
+    for either in (net, again):
+        either.train_on_batch(x, y)
+    assert (net.parameters == again.parameters).all()
+
+
+def small_net():
+    return Sequential([layers.Dense(5, "tanh"), layers.Dense(3)], input_shape=4, seed=0)
+
+
+def rate(step):
+    return 0.1 / (1 + step)
+
+
+def test_a_schedule_that_has_ended(rng):
+    x, y = rng.standard_normal((20, 4)), rng.integers(3, size=20)
+    net = small_net()
+    net.fit(x, y, epochs=3, optimizer=optimizers.Adam(schedules.cosine(0.1, 3)), verbose=0)
+    with pytest.warns(UserWarning, match="lr gives 0 after 3 steps"):
+        net.fit(x, y, optimizer=optimizers.Adam(schedules.cosine(0.1, 3)), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        (np.ones(3), r"the optimizer's rates must have shape \(1,\); received \(3,\)"),
+        (np.array([np.nan]), "lr must give finite rates, not below 0; gave nan"),
+    ],
+)
+def test_rates_of_a_subclass_are_checked(rates, message, rng):
+    class Mine(optimizers.SGD):
+        def rates(self, first, count):
+            return rates
+
+    x, y = rng.standard_normal((20, 4)), rng.integers(3, size=20)
+    net = small_net()
+    with pytest.raises(ValueError, match=message):
+        net.train_on_batch(x, y, optimizer=Mine(0.1))
 
 
 def test_validation_split_is_the_end_and_not_trained_on(rng):

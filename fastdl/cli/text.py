@@ -7,6 +7,7 @@ import hashlib
 import math
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,10 @@ def _train(options: argparse.Namespace) -> None:
         clip=settings["clip"], seed=settings["seed"],
     )  # fmt: skip
     net = recipe.net if run is None else run
+    if run is not None:  # a rate that falls over more epochs goes on from the same steps
+        run._training.optimizer = replace(run._training.optimizer, lr=recipe.arguments["optimizer"].lr)
+        if run._training.optimizer != recipe.arguments["optimizer"]:
+            raise Mistake(f"--resume must name what train lm --save wrote after an epoch; received {options.resume}")
     done = 0 if run is None else run.notes["run"]["epochs"]
     if done >= settings["epochs"]:
         raise Mistake(f"--epochs must be above the {done} that {options.resume} has; received {settings['epochs']}")
@@ -137,15 +142,14 @@ def _train(options: argparse.Namespace) -> None:
 
 def _diverged(net: Sequential, options: argparse.Namespace, done: int) -> Mistake:
     """Save the last finite parameters, where no epoch is saved, which is worth more, and tell what may help."""
-    run, progress = net.notes["run"], net._progress
-    assert progress is not None
+    run = net.notes["run"]
     kept, what = options.save if run["epochs"] > done else options.resume, f"what epoch {run['epochs']} gave"
     if kept is None and options.save is not None:
         net.save(options.save)
         kept, what = options.save, "the parameters before it"
     return Mistake(
-        f"step {progress.steps + 1} gives a loss or parameters that are not finite: a lower --lr, or a tighter --clip, "
-        f"may help" + ("" if kept is None else f"; {kept} has {what}")
+        f"step {net._training.steps + 1} gives a loss or parameters that are not finite: a lower --lr, or a tighter "
+        f"--clip, may help" + ("" if kept is None else f"; {kept} has {what}")
     )
 
 
@@ -173,7 +177,7 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
     if options.resume is not None:
         with reading("--resume"):
             run = load(options.resume)
-        if run._progress is None or not _is_run(run.notes.get("run")):
+        if run._training.moments is None or not _is_run(run.notes.get("run")):
             raise Mistake(f"--resume must name what train lm --save wrote after an epoch; received {options.resume}")
         usual = run.notes["run"]["settings"]
         options.save = options.resume if options.save is None else options.save

@@ -1,0 +1,43 @@
+"""What optimizers and schedules are: a few numbers that do not change, and that can be told as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ._validation import as_int, as_number
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A frozen dataclass, equal to any other of the same class and numbers."""
+
+    def _check(self, name: str, low: float = 0.0, high: float = np.inf) -> float:
+        """Check a number and keep it as Python's own float, which files can hold."""
+        number = as_number(getattr(self, name), name, low, high)
+        object.__setattr__(self, name, number)
+        return number
+
+    def _check_int(self, name: str, least: int = 1) -> int:
+        number = as_int(getattr(self, name), name, least=least)
+        object.__setattr__(self, name, number)
+        return number
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the class and the arguments as plain data, which `from_config` of its module takes back."""
+        return {"class": type(self).__name__, **{f.name: getattr(self, f.name) for f in fields(self)}}
+
+
+def make(config: Any, classes: Mapping[str, type[Any]], what: str) -> Any:
+    """Make one of these classes of what its `get_config` gave."""
+    if not isinstance(config, dict) or config.get("class") not in classes:
+        raise ValueError(f"config must be that of {what}: {', '.join(classes)}; received {config!r}")
+    arguments = {name: value for name, value in config.items() if name != "class"}
+    chosen = classes[config["class"]]
+    unknown = set(arguments) - {f.name for f in fields(chosen)}
+    if unknown:
+        raise ValueError(f"config must hold arguments of {chosen.__name__}; received {', '.join(sorted(unknown))}")
+    return chosen(**arguments)

@@ -1,0 +1,68 @@
+"""How far a training has come: what the trainer changes, and what copies, pickles and files take along."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._validation import Array
+from .optimizers import SGD, Optimizer
+
+Moments = Array  # (K, P), a row for each that the optimizer keeps
+
+
+@dataclass
+class TrainingState:
+    """What a network keeps from one call of `fit` or `train_on_batch` to the next, besides its parameters.
+
+    Attributes
+    ----------
+    loss : str
+    optimizer : Optimizer
+    steps : int
+        How many it has taken.
+    moments : ndarray, shape (K, P), or None before the first call
+    """
+
+    loss: str = "cross_entropy"
+    optimizer: Optimizer = field(default_factory=lambda: SGD(0.01, momentum=0.9))
+    steps: int = 0
+    moments: Moments | None = None
+
+    def following(self, loss: str | None, optimizer: Any, size: int, dtype: str) -> TrainingState:
+        """Give where a call begins that asks for this loss and this optimizer, None being the last ones.
+
+        It goes on with the same moments, or starts with new ones for ``size`` parameters (`Optimizer.goes_on_from`).
+        """
+        loss, optimizer = loss or self.loss, self.optimizer if optimizer is None else optimizer
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}")
+        if self.moments is not None and optimizer.goes_on_from(self.optimizer):
+            return TrainingState(loss, optimizer, self.steps, self.moments)
+        return TrainingState(loss, optimizer, 0, zero_moments(optimizer, size, dtype))
+
+    def rates(self, count: int) -> Array:
+        """Give the learning rates of the next ``count`` steps."""
+        rates = np.asarray(self.optimizer.rates(self.steps, count), dtype=float)
+        if rates.shape != (count,):
+            raise ValueError(f"the optimizer's rates must have shape ({count},); received {rates.shape}")
+        if not np.isfinite(rates).all() or (rates < 0).any():
+            raise ValueError(f"lr must give finite rates, not below 0; gave {rates.min()} to {rates.max()}")
+        if callable(self.optimizer.lr) and self.steps and not rates.any():
+            warnings.warn(
+                f"lr gives 0 after {self.steps} steps, so that nothing is learned: an equal optimizer goes on where it "
+                f"was, and a schedule that has ended stays so",
+                stacklevel=5,
+            )
+        return rates
+
+
+def zero_moments(optimizer: Optimizer, size: int, dtype: str) -> Moments:
+    """Give the moments that an optimizer of so many parameters starts with."""
+    count = optimizer.moments
+    moments: Moments = _core.load(dtype).aligned_zeros(count * size).reshape(count, size)
+    return moments
