@@ -10,13 +10,21 @@ NO_LABEL = "@"  # how a node without one is written
 _TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is a part of a word
 
 
+# How the Penn Treebank writes what would be in the way.
+_ESCAPES = {
+    "-LRB-": "(", "-RRB-": ")", "-LCB-": "{", "-RCB-": "}", "-LSB-": "[", "-RSB-": "]", r"\/": "/", r"\*": "*",
+}  # fmt: skip
+_ESCAPED = re.compile("|".join(map(re.escape, _ESCAPES)))
+
+
 def escaped(word: str) -> str:
-    """Write the brackets in a word as the Penn Treebank does."""
+    """Write the round brackets in a word as the Penn Treebank does."""
     return word.replace("(", "-LRB-").replace(")", "-RRB-")
 
 
-def _unescaped(word: str) -> str:
-    return word.replace("-LRB-", "(").replace("-RRB-", ")")
+def unescaped(text: str) -> str:
+    """Give what the Penn Treebank's escapes stand for."""
+    return _ESCAPED.sub(lambda match: _ESCAPES[match.group()], text)
 
 
 class _Bracket(NamedTuple):
@@ -69,7 +77,7 @@ def read_brackets(text: str, name: str, names: Sequence[str] | None) -> Arrays:
             for child in node.children:
                 parents[child] = len(words)
             parents.append(-1)
-            words.append(None if node.children else _unescaped(node.tokens[1]))
+            words.append(None if node.children else unescaped(node.tokens[1]))
             labels.append(node.tokens[0] if node.tokens else NO_LABEL)
             places.append(node.place)
             if stack:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,16 +19,7 @@ from .optimizers import Optimizer
 from .training import run_epochs
 from .trees import Trees
 
-__all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching", "words_of"]
-
-
-_WORDS = re.compile(r"\w+?(?=n't\b)|n't\b|'\w+|[^\W_]+(?:[-./,]\w+)*|[^\w\s]|_+\w*", re.IGNORECASE)
-
-
-def words_of(sentence: str) -> list[str]:
-    """Take a sentence apart as treebanks do: punctuation and the ends of ``it's`` and ``isn't`` are words too."""
-    return _WORDS.findall(sentence)
-
+__all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching"]
 
 _WIDEST = 1024  # beam
 

@@ -50,9 +50,7 @@ def sample(
     temperature = as_number(temperature, "temperature")
     if seed is not None:
         as_int(seed, "seed", least=0)
-    ids = list(vocabulary.encode(prompt))
-    if vocabulary.words and ids:
-        ids.pop()  # the mark of the sentence's end: it is to go on
+    ids = list(vocabulary.encode(prompt, whole=False))
     start = ids or [vocabulary.encode_one(START if vocabulary.words else "\n") or 1]
     written = list(_tokens(net, np.array([start]), length, temperature, np.random.default_rng(seed)))
     following = vocabulary.decode([*ids, *written])[len(vocabulary.decode(ids)) :]

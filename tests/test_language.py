@@ -66,7 +66,8 @@ def test_words_and_sentences():
             "<e>",
             "<s>",
             "It",
-            "doesn't",
+            "does",
+            "n't",
             "bark",
             "!",
             "<e>",
@@ -74,6 +75,40 @@ def test_words_and_sentences():
     )
     assert vocabulary.decode(ids) == "The quick brown fox jumps over the lazy dog.\nIt doesn't bark!\n"
     assert vocabulary.encode("The cat.").tolist()[2] == 0
+
+
+def test_sentences_end_where_they_do():
+    vocabulary = Vocabulary.of("Mr. Fox met Dr. J. Bear in the U.S., etc. (He slept.) Why?\n\n<unk> it is", words=True)
+    assert vocabulary.decode(vocabulary.encode("Mr. Fox slept. Why? J. Bear met the U.S.")) == (
+        "Mr. Fox slept.\nWhy?\nJ. Bear met the U.S.\n"
+    )
+    assert vocabulary.decode(vocabulary.encode("It is (etc.). He met <unk>")) == "<unknown> is (etc.).\nHe met <unk>\n"
+    assert "<unk>" in vocabulary
+    assert "." in vocabulary
+    assert "Fox." not in vocabulary
+
+
+def test_a_sentence_a_line():
+    text = "mr. fox met\nthe u.s. dr.\n \n <unk> 's it . and it is n't\n"
+    vocabulary = Vocabulary.of(text, words=True, lines=True)
+    assert vocabulary.decode(vocabulary.encode(text)) == "mr. fox met\nthe u.s. dr.\n<unk>'s it. and it isn't\n"
+    assert vocabulary.tokens.count("<e>") == 1
+    assert (vocabulary.encode(text) == vocabulary.encode_one("<e>")).sum() == 3
+    with pytest.raises(ValueError, match="lines must be False for a vocabulary of characters; received True"):
+        Vocabulary.of(text, lines=True)
+
+
+def test_a_text_that_has_unknown_words():
+    for vocabulary in (Vocabulary.of("a <unknown> b", words=True), Vocabulary.of_words(["a", "b", "<unknown>"] * 2)):
+        assert vocabulary.tokens.count("<unknown>") == 1
+        assert vocabulary.encode("a <unknown>").tolist().count(0) == 1 + 2 * ("<s>" not in vocabulary)
+
+
+def test_a_text_that_goes_on():
+    vocabulary = Vocabulary.of("He met the U.S. and Dr. Fox.", words=True)
+    ends = {whole: vocabulary.encode("He met the U.S.", whole=whole)[-2:].tolist() for whole in (True, False)}
+    assert vocabulary.decode(ends[True]) == ".\n"
+    assert vocabulary.decode(ends[False]) == "the U.S."
 
 
 def test_windows_follow_one_another():
@@ -143,7 +178,7 @@ def test_a_prompt_stays_as_it_is():
     vocabulary = Vocabulary.of("abc\n")
     net = models.language_model(len(vocabulary), units=8, seed=0)
     assert sample(net, vocabulary, "é☃b", length=5, seed=0).startswith("é☃b")
-    vocabulary = Vocabulary.of(FOX, words=True)
+    vocabulary = Vocabulary.of(FOX + "(“", words=True)
     net = models.language_model(len(vocabulary), units=8, seed=0)
     for prompt in ("The  quick", "A cat,\n\tand", "The quick ", "It barks .", " "):
         written = sample(net, vocabulary, prompt, length=5, seed=0)
@@ -154,6 +189,7 @@ def test_a_prompt_stays_as_it_is():
     logits[vocabulary.encode_one("fox")] = 1e6
     for prompt, whole in (
         ("The  cat", "The  cat fox fox"), ("The ", "The fox fox"), ("Hi!", "Hi! fox fox"), ("", "fox fox"),
+        ("The (", "The (fox fox"), ("I isn’t “", "I isn’t “fox fox"), ("Dr.", "Dr. fox fox"),  # noqa: RUF001
     ):  # fmt: skip
         assert sample(net, vocabulary, prompt, length=2, temperature=0) == whole
 
@@ -369,6 +405,28 @@ def test_words(text, tmp_path, capsys):
     assert fastdl.load(saved).notes["vocabulary"][0] == "<unknown>"
     assert len(fastdl.load(saved).notes["vocabulary"]) == 9
     assert main(["sample", str(saved), "--prompt", "The quick", "--length", "5"]) == 0
+
+
+def test_lines(tmp_path, capsys):
+    path, saved = tmp_path / "text", str(tmp_path / "lm.npz")
+    path.write_text("a fox is no dog . or so\n" * 60)
+    command = ["train", "lm", "--text", str(path), "--words", "--lines", *SMALL, "--epochs", "1", "--save", saved]
+    assert main(command) == 0
+    assert "540 words of 11 kinds, 60 held out" in capsys.readouterr().out
+    assert fastdl.load(saved).notes["lines"] is True
+    assert main(["train", "lm", "--resume", saved, "--epochs", "2"]) == 0
+    assert "540 words of 11 kinds, 60 held out" in capsys.readouterr().out
+    assert main([*command[:5], "--resume", saved, "--epochs", "3"]) == 0
+    assert main(["sample", saved, "--prompt", "a fox is no dog. or", "--length", "1", "--temperature", "0"]) == 0
+    for arguments, message in (
+        (["--lines"], "--lines must come with --words"),
+        (["--words", "--resume", saved, "--text", __file__, "--epochs", "9"], "--text must be the one that"),
+    ):
+        assert main(["train", "lm", *arguments]) == 2
+        assert message in capsys.readouterr().err
+    assert main([*command[:4], "--words", *SMALL, "--epochs", "1", "--save", saved]) == 0
+    assert main(["train", "lm", "--resume", saved, "--lines", "--epochs", "2"]) == 2
+    assert f"--lines must be left out, as {saved} has sentences that end" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

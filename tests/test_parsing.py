@@ -13,7 +13,7 @@ from test_recursive import random_tree
 import fastdl
 from fastdl import _core, models, optimizers, parsing
 from fastdl.datasets import Trees, Vocabulary
-from fastdl.parsing import balanced, bracket_f1, fit_parser, parse, right_branching, words_of
+from fastdl.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
 
 
 def together(*tuples):
@@ -207,13 +207,6 @@ def test_bracket_f1():
     assert bracket_f1(gold[2], gold[2]) == 1
     with pytest.raises(ValueError, match="found and gold must be of the same sentences"):
         bracket_f1(gold[:2], gold)
-
-
-def test_words_of_a_sentence():
-    assert words_of("It's co-written, isn't it? (3.5 $)") == [
-        "It", "'s", "co-written", ",", "is", "n't", "it", "?", "(", "3.5", "$", ")",
-    ]  # fmt: skip
-    assert words_of("  ") == []
 
 
 def test_sentences_of_one_word_and_of_a_thousand():

@@ -24,8 +24,8 @@ from .common import Log, Mistake, add_common, bars, check_common, check_outputs,
 
 # What a run is made of: it is saved with it, and a run that is resumed keeps it.
 _DEFAULTS = {
-    "words": False, "vocabulary": 256, "cell": "lstm", "units": 512, "layers": 1, "dropout": 0.3, "window": 64,
-    "batch_size": 32, "lr": 2e-3, "clip": 1.0, "seed": 0, "epochs": 10,
+    "words": False, "lines": False, "vocabulary": 256, "cell": "lstm", "units": 512, "layers": 1, "dropout": 0.3,
+    "window": 64, "batch_size": 32, "lr": 2e-3, "clip": 1.0, "seed": 0, "epochs": 10,
 }  # fmt: skip
 _WORDS = 10_000  # the usual vocabulary where tokens are words
 _PARTS = 10  # of which the last is held out
@@ -42,6 +42,7 @@ def add_train(networks: Any) -> None:
     lm.set_defaults(run=_train)
     lm.add_argument("--text", metavar="FILE", help="UTF-8; the source of Python's standard library by default")
     lm.add_argument("--words", action="store_true", help="words and the marks of sentences, not characters")
+    lm.add_argument("--lines", action="store_true", help="with --words: a sentence is a line, wherever it seems to end")
     lm.add_argument("--vocabulary", type=int, metavar="N", help="tokens, the rarest being one (256; words 10000)")
     lm.add_argument("--cell", choices=sorted(CELLS), help="(lstm)")
     lm.add_argument("--units", type=int, help="of a recurrent layer (512)")
@@ -83,6 +84,8 @@ def _train(options: argparse.Namespace) -> None:
     check_common(options, "units", "layers", "window")
     check_whole(options, "show", least=0)
     check_whole(options, "vocabulary", least=2)  # as one token stands for all others
+    if options.lines and not options.words:
+        raise Mistake("--lines must come with --words: characters have no marks of sentences")
     as_number(options.dropout, "--dropout", high=0.999)
     as_number(options.clip, "--clip")
     check_outputs(options)
@@ -94,7 +97,7 @@ def _train(options: argparse.Namespace) -> None:
     cut = len(text) - len(text) // _PARTS
     words, batch, window = settings["words"], settings["batch_size"], settings["window"]
     if run is None:
-        vocabulary = Vocabulary.of(text[:cut], words=words, limit=settings["vocabulary"])
+        vocabulary = Vocabulary.of(text[:cut], words=words, lines=settings["lines"], limit=settings["vocabulary"])
     else:
         vocabulary = _vocabulary(run, options.resume)
     tokens, held_out = vocabulary.encode(text[:cut]), vocabulary.encode(text[cut:])
@@ -119,6 +122,7 @@ def _train(options: argparse.Namespace) -> None:
     net.notes = {
         "vocabulary": vocabulary.tokens,
         "words": words,
+        "lines": settings["lines"],
         "run": {"settings": settings, "digest": digest, "epochs": done},
     }
     with open_log(options.log, "w" if run is None else "a") as log:
@@ -185,6 +189,8 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
         if run is not None and name not in ("epochs", "text") and value != usual[name]:
             if name == "words":
                 raise Mistake(f"--words must be left out, as {options.resume} is a model of characters")
+            if name == "lines":
+                raise Mistake(f"--lines must be left out, as {options.resume} has sentences that end within lines")
             option = name.replace("_", "-")
             raise Mistake(f"--{option} must be {usual[name]}, as of {options.resume}; received {value}")
     settings = {**usual, **given}
@@ -206,7 +212,7 @@ def _types(values: dict[str, Any]) -> dict[str, type]:
 
 def _vocabulary(net: Sequential, path: str) -> Vocabulary:
     try:
-        vocabulary = Vocabulary(net.notes["vocabulary"], net.notes["words"])
+        vocabulary = Vocabulary(net.notes["vocabulary"], net.notes["words"], net.notes["lines"])
         check_language_model(net, vocabulary)
     except (KeyError, TypeError, ValueError):
         raise Mistake(f"{path} must be a language model, as train lm --save writes it; it is another network") from None

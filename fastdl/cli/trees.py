@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ..datasets import Trees, Vocabulary, expression_words, read_trees
+from ..datasets import Trees, Vocabulary, expression_words, read_trees, words_of
 from ..model import Sequential
-from ..parsing import parse, right_branching, words_of
+from ..parsing import parse, right_branching
 from .common import Mistake, reading
 
 

@@ -6,6 +6,7 @@ from .idx import idx_folder, load_idx
 from .mnist import mnist
 from .text import Vocabulary, read_text, standard_library, text_windows
 from .trees import read_trees
+from .words import words_of
 
 __all__ = [
     "Trees",
@@ -19,4 +20,5 @@ __all__ = [
     "read_trees",
     "standard_library",
     "text_windows",
+    "words_of",
 ]

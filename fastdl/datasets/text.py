@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sysconfig
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
@@ -14,14 +13,12 @@ import numpy as np
 
 from .._files import as_path, open_file
 from .._validation import Array, as_int, as_real
+from .words import sentences_of, text_of
 
 __all__ = ["Vocabulary", "read_text", "standard_library", "text_windows"]
 
 _LEFT_OUT = 10  # of the words that occur once, one in so many
 UNKNOWN, START, END = "<unknown>", "<s>", "<e>"
-
-_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
-_WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")  # noqa: RUF001
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -61,21 +58,27 @@ class Vocabulary:
     tokens : sequence of str
         Id 0 stands for all others and should be `UNKNOWN`.
     words : bool
-        Whether they are words, with marks at the start and the end of each sentence as in article 5, or characters.
+        Whether they are words, as `words_of` gives them, with marks at the start and the end of each sentence as in
+        article 5; or characters.
+    lines : bool
+        Whether each line is a sentence; else one ends after ``.``, ``?``, ``!`` and their like in other scripts, with
+        the quotes and brackets that close there, and at an empty line.
     """
 
-    def __init__(self, tokens: Sequence[str], words: bool = False) -> None:
-        self.tokens, self.words = list(tokens), bool(words)
+    def __init__(self, tokens: Sequence[str], words: bool = False, lines: bool = False) -> None:
+        self.tokens, self.words, self.lines = list(tokens), bool(words), bool(lines)
+        if lines and not words:
+            raise ValueError("lines must be False for a vocabulary of characters; received True")
         self._ids = {token: i for i, token in enumerate(self.tokens)}
         if not self.tokens or len(self._ids) != len(self.tokens) or not all(isinstance(t, str) for t in self.tokens):
             raise ValueError("tokens must be different strings, at least one; received others")
 
     @classmethod
-    def of(cls, text: str, *, words: bool = False, limit: int | None = None) -> Vocabulary:
+    def of(cls, text: str, *, words: bool = False, lines: bool = False, limit: int | None = None) -> Vocabulary:
         """Take the tokens of a text, at most ``limit`` of them, the unknown one included."""
         if limit is not None and as_int(limit, "limit") < 2:
             raise ValueError(f"limit must be at least 2, as one token stands for what is unknown; received {limit}")
-        return cls(_most_common(Counter(_split(text, words)), limit), words)
+        return cls(_most_common(_counted(_split(text, words, lines)), limit), words, lines)
 
     @classmethod
     def of_words(cls, words: Iterable[str]) -> Vocabulary:
@@ -83,8 +86,7 @@ class Vocabulary:
 
         These stay unknown, so that whoever trains on the words learns what to make of unknown ones.
         """
-        counts = Counter(words)
-        del counts[UNKNOWN]
+        counts = _counted(words)
         once = sorted(word for word in counts if counts[word] == 1)
         return cls(_most_common(counts, None, set(once[::_LEFT_OUT])), words=True)
 
@@ -95,13 +97,16 @@ class Vocabulary:
         """Give a token's id."""
         return self._ids.get(token, 0)
 
-    def encode(self, text: str) -> Array:
-        """Give the ids of a text's tokens, int64."""
-        return np.array([self.encode_one(token) for token in _split(text, self.words)], np.int64)
+    def __contains__(self, token: object) -> bool:
+        return token in self._ids
+
+    def encode(self, text: str, *, whole: bool = True) -> Array:
+        """Give the ids of a text's tokens, int64; where it is not whole, its last sentence is to go on."""
+        return np.array([self.encode_one(token) for token in _split(text, self.words, self.lines, whole)], np.int64)
 
     def unknown(self, text: str) -> list[str]:
         """Give the tokens of a text that are not in the vocabulary, each once."""
-        return list(dict.fromkeys(token for token in _split(text, self.words) if token not in self._ids))
+        return list(dict.fromkeys(token for token in _split(text, self.words, self.lines) if token not in self))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Give the text of ids."""
@@ -111,8 +116,14 @@ class Vocabulary:
         tokens = [self.tokens[i] for i in numbers]
         if not self.words:
             return "".join("\ufffd" if token == UNKNOWN else token for token in tokens)
-        text = " ".join({START: "", END: "\n"}.get(token, token) for token in tokens)
-        return re.sub(r" *\n *", "\n", re.sub(r" +([.,;:!?])", r"\1", text)).strip(" ")
+        return text_of("\n" if token == END else token for token in tokens if token != START)
+
+
+def _counted(tokens: Iterable[str]) -> Counter[str]:
+    """Count tokens, but for those that a text has for unknown ones."""
+    counts = Counter(tokens)
+    del counts[UNKNOWN]
+    return counts
 
 
 def _most_common(counts: Counter[str], limit: int | None, but: Container[str] = ()) -> list[str]:
@@ -121,13 +132,14 @@ def _most_common(counts: Counter[str], limit: int | None, but: Container[str] = 
     return [UNKNOWN, *common[: None if limit is None else limit - 1]]
 
 
-def _split(text: str, words: bool) -> Iterable[str]:
+def _split(text: str, words: bool, lines: bool, whole: bool = True) -> Iterable[str]:
     if not isinstance(text, str):
         raise TypeError(f"text must be a string; received {type(text).__name__}")
     if not words:
         return text
-    sentences = (_WORDS.findall(sentence) for sentence in _SENTENCES.split(text))
-    return [token for sentence in sentences if sentence for token in (START, *sentence, END)]
+    sentences = sentences_of(text, lines=lines, whole=whole)
+    tokens = [token for sentence in sentences for token in (START, *sentence, END)]
+    return tokens if whole else tokens[:-1]
 
 
 def text_windows(ids: Any, batch: int, steps: int) -> tuple[Array, Array]:
