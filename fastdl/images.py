@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 import warnings
 from typing import IO, Any
 
 import numpy as np
 
+from ._files import as_path, open_file
 from ._validation import Array
 
 _FORMATS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}  # by what their files begin with
@@ -60,11 +60,9 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: 
         from PIL import UnidentifiedImageError
     except ImportError:
         raise ImportError('reading images needs Pillow: pip install "fastdl[cli]"') from None
-    name = os.fspath(path)
+    name = as_path(path)
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would never end, and a folder is none
-            raise ValueError("it is no file")
-        with open(path, "rb") as file, warnings.catch_warnings():
+        with open_file(path) as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd descriptions beside the pixels
             image = _read(file, _OF_CHANNELS[shape[0]], shape[:0:-1], "white" if invert else "black")
     except UnidentifiedImageError:

@@ -25,19 +25,26 @@ from .model import Sequential
 
 __all__ = ["language_model", "lenet5", "mlp", "tree_classifier", "tree_parser"]
 
+_LEAST = 12  # rows and columns of which LeNet-5's kernels and poolings leave one
+
 
 def lenet5(
     *,
+    input_shape: Any = (1, 28, 28),
+    classes: int = 10,
     seed: int | None = None,
     dtype: str = "float32",
     activation: str = "relu",
     pooling: str = "max",
     shift: int = 0,
 ) -> Sequential:
-    """LeNet-5 for images (1, 28, 28) and ten classes: 61,706 parameters (LeCun et al. 1998; article 4).
+    """LeNet-5, of 61,706 parameters for images (1, 28, 28) and ten classes (LeCun et al. 1998; article 4).
 
     Parameters
     ----------
+    input_shape : (int, int, int)
+        (C, H, W), of at least 12 x 12 pixels.
+    classes : int
     seed : int, optional
     dtype : {"float32", "float64"}
     activation : str
@@ -49,10 +56,13 @@ def lenet5(
     Returns
     -------
     Sequential
-        The last layer gives logits (N, 10).
+        The last layer gives logits (N, classes).
     """
     if pooling not in ("max", "mean"):
         raise ValueError(f"pooling must be max or mean; received {pooling!r}")
+    shape = as_shape(input_shape)
+    if len(shape) != 3 or min(shape[1:]) < _LEAST:
+        raise ValueError(f"input_shape must be (C, H, W) of at least {_LEAST} x {_LEAST} pixels; received {shape}")
     pool = MaxPool2D if pooling == "max" else MeanPool2D
     shifts: list[Layer] = [RandomShift(shift)] if as_int(shift, "shift", least=0) else []
     return Sequential(
@@ -65,9 +75,9 @@ def lenet5(
             Flatten(),
             Dense(120, activation),
             Dense(84, activation),
-            Dense(10),
+            Dense(classes),
         ],
-        input_shape=(1, 28, 28),
+        input_shape=shape,
         dtype=dtype,
         seed=seed,
     )

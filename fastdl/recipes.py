@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 from . import models
@@ -19,7 +20,14 @@ class Recipe(NamedTuple):
 
 
 def lenet5(
-    samples: int, *, epochs: int = 10, batch_size: int = 32, lr: float = 0.05, seed: int | None = None
+    samples: int,
+    *,
+    input_shape: Any = (1, 28, 28),
+    classes: int = 10,
+    epochs: int = 10,
+    batch_size: int = 32,
+    lr: float = 0.05,
+    seed: int | None = None,
 ) -> Recipe:
     """Give LeNet-5, which sees every image shifted by up to a pixel, and a rate that warms up over an epoch.
 
@@ -27,6 +35,9 @@ def lenet5(
     ----------
     samples : int
         How many it will be trained on in an epoch.
+    input_shape : (int, int, int)
+        (C, H, W).
+    classes : int
     epochs, batch_size : int
     lr : float
         The highest rate.
@@ -35,7 +46,7 @@ def lenet5(
     steps = -(-samples // batch_size)
     schedule = cosine(lr, epochs * steps, warmup=min(steps, epochs * steps // 4))
     return Recipe(
-        models.lenet5(seed=seed, shift=1),
+        models.lenet5(input_shape=input_shape, classes=classes, seed=seed, shift=1),
         {
             "epochs": epochs,
             "batch_size": batch_size,
@@ -45,13 +56,25 @@ def lenet5(
     )
 
 
-def mlp(samples: int, *, epochs: int = 10, batch_size: int = 32, lr: float = 0.05, seed: int | None = None) -> Recipe:
-    """Give article 3's 784-300-10, with relu and cross-entropy.
+def mlp(
+    samples: int,
+    *,
+    input_shape: Any = (1, 28, 28),
+    classes: int = 10,
+    epochs: int = 10,
+    batch_size: int = 32,
+    lr: float = 0.05,
+    seed: int | None = None,
+) -> Recipe:
+    """Give article 3's 784-300-10, or its like for other images, with relu and cross-entropy.
 
     Parameters
     ----------
     samples : int
         How many it will be trained on in an epoch.
+    input_shape : (int, int, int)
+        (C, H, W).
+    classes : int
     epochs, batch_size : int
     lr : float
         The highest rate.
@@ -59,7 +82,9 @@ def mlp(samples: int, *, epochs: int = 10, batch_size: int = 32, lr: float = 0.0
     """
     steps = epochs * -(-samples // batch_size)
     return Recipe(
-        models.mlp(activation="relu", output=None, input_shape=(1, 28, 28), seed=seed),
+        models.mlp(
+            (prod(input_shape), 300, classes), activation="relu", output=None, input_shape=input_shape, seed=seed
+        ),
         {
             "epochs": epochs,
             "batch_size": batch_size,

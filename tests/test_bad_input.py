@@ -144,6 +144,8 @@ def test_a_failing_schedule_changes_nothing(net):
         (lambda: Sequential([3], input_shape=3), TypeError, "layers must hold layers; received 3"),
         (lambda: Sequential([layers.Flatten(), layers.Conv2D(2, 2)], input_shape=(1, 4, 4)), ValueError, "layers.1"),
         (lambda: models.lenet5(pooling="sum"), ValueError, "pooling must be max or mean; received 'sum'"),
+        (lambda: models.lenet5(input_shape=(28, 28)), ValueError, "must be .C, H, W. of at least 12 x 12 pixels"),
+        (lambda: models.lenet5(input_shape=(1, 11, 28)), ValueError, "12 x 12 pixels; received .1, 11, 28.$"),
         (lambda: models.mlp((4,)), ValueError, "sizes must hold at least 2 numbers"),
         (lambda: models.mlp((4, 2), input_shape=(1, 3, 3)), ValueError, "input_shape must hold 4 numbers"),
         (lambda: optimizers.SGD(-1.0), ValueError, "lr must be a finite number"),

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 import pytest
-from test_datasets import write_folder
+from test_datasets import write_folder, write_splits
 
 import fastdl
 from fastdl.cli import main
@@ -51,6 +51,75 @@ def test_train(network, data, tmp_path, capsys):
     before = net.parameters.copy()
     assert main(["train", network, *map(str, options), "--save", str(saved)]) == 0
     assert (fastdl.load(saved).parameters == before).all()  # the seed decides
+
+
+FOLDERS = {  # how images (N, C, 14, 16) lie in a file, and the options that this takes
+    "grey": (1, lambda x: x[:, 0], []),
+    "grey, transposed": (1, lambda x: x[:, 0].swapaxes(1, 2), ["--transpose"]),
+    "channels first": (3, lambda x: x, []),
+    "channels last": (3, lambda x: x.transpose(0, 2, 3, 1), []),
+    "channels last, transposed": (3, lambda x: x.transpose(0, 3, 2, 1), ["--transpose"]),
+}
+
+
+@pytest.mark.parametrize("network", ["lenet5", "mlp"])
+@pytest.mark.parametrize("how", FOLDERS)
+def test_networks_are_made_for_what_a_folder_holds(network, how, tmp_path, capsys):
+    """Images with a bright corner, whose labels are neither from 0 on nor without a gap."""
+    image_module = pytest.importorskip("PIL.Image")
+    channels, lie, options = FOLDERS[how]
+    rng, names = np.random.default_rng(0), np.array([1, 4, 26])
+    splits, upright = [], {}
+    for part, samples in (("train", 300), ("t10k", 60)):
+        classes = rng.integers(0, 3, samples)
+        images = rng.integers(0, 100, (samples, channels, 14, 16), "u1")
+        for image, label in zip(images, classes, strict=True):
+            image[:, 7 * (label == 1) :, 8 * (label == 2) :][:, :7, :8] += 100
+        upright = {names[label]: images[classes == label][0] for label in range(3)}
+        splits.append((part, np.ascontiguousarray(lie(images)), names[classes].astype("u1")))
+    write_splits(tmp_path, splits)
+    saved, log = str(tmp_path / "net.npz"), tmp_path / "log"
+    train = ["train", network, "--data", str(tmp_path), "--epochs", "3", "--batch-size", "10", *options]
+    assert main([*train, "--save", saved, "--log", str(log)]) == 0
+    assert "3 labels, 300 images" in capsys.readouterr().out
+    assert json.loads(log.read_text().splitlines()[-1])["val_accuracy"] > 0.95
+    assert fastdl.load(saved).notes == {"labels": [1, 4, 26]}
+    files = []
+    for name, image in upright.items():
+        files.append(str(tmp_path / f"{name}.png"))
+        image_module.fromarray(image[0] if channels == 1 else image.transpose(1, 2, 0)).save(files[-1])
+    assert main(["predict", saved, *files]) == 0
+    for line, file, name in zip(capsys.readouterr().out.splitlines(), files, upright, strict=True):
+        assert line.startswith(f"{file}: {name}  (1: ")
+        assert [part.split(":")[0] for part in line.split("(")[1].split("  ")] == ["1", "4", "26"]
+
+
+def test_folders_that_no_network_is_made_for(tmp_path, capsys):
+    def labelled(train, test, size=28):
+        for part, labels in (("train", train), ("t10k", test)):
+            images = np.zeros((len(labels), size, size), "u1")
+            write_splits(tmp_path, [(part, images, np.array(labels, "u1"))])
+
+    for train, test, size, message in (
+        ([1, 2, 2], [2, 3], 28, "--data must hold training images of every label of testing; it has none of 3"),
+        ([7, 7], [7], 28, "--data must hold training images of at least 2 labels; it has 7 alone"),
+        ([0, 1], [1], 8, "--data must hold what lenet5 can take; input_shape must be (C, H, W) of at least 12 x 12"),
+    ):
+        labelled(train, test, size)
+        assert main(["train", "lenet5", "--data", str(tmp_path)]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    assert main(["train", "mlp", "--data", str(tmp_path), "--epochs", "1"]) == 0
+
+
+def test_labels_that_are_not_the_network_s(network, capsys):
+    net, path = network
+    for labels in ([1, 2], "0123456789", None):
+        net.notes = {"labels": labels}
+        net.save(path)
+        assert main(["predict", path, "a.png"]) == 2
+        assert f"must have notes of its 10 labels; received {labels!r}" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -94,6 +163,7 @@ def test_predict(network, tmp_path, capsys):
         (["train", "mlp", "--save", "."], "--save must name a file that can be written; path must be that of a file"),
         (["train", "mlp", "--save", ""], "path must be that of a file; received ''"),
         (["train", "mlp", "--save", "n" * 256], "--save must name a file that can be written; [Errno 36]"),
+        (["train", "mlp", "--transpose"], "--transpose is for --data, which is not given"),
         (["train", "mlp", "--data", ""], "must hold train-images-idx3-ubyte"),
         (["train", "mlp", "--batch-size", "9" * 25], "--batch-size must be at most"),
         (["train", "mlp", "--log", "nowhere/log"], "--log must name a file that can be written to; [Errno 2]"),

@@ -135,11 +135,84 @@ def test_a_wrong_folder(tmp_path):
     with pytest.raises(ValueError, match="must hold as many images as there are labels, 19; it holds 20"):
         idx_folder(tmp_path)
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(encode(np.zeros((20, 1), "u1")))
-    with pytest.raises(ValueError, match="must hold unsigned bytes on 1 axes; it holds uint8 of shape"):
+    with pytest.raises(ValueError, match=r"must hold integers on 1 axis; it holds uint8 of shape \(20, 1\)"):
+        idx_folder(tmp_path)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(encode(np.zeros(20, "f4")))
+    with pytest.raises(ValueError, match="must hold integers on 1 axis; it holds float32"):
         idx_folder(tmp_path)
     write_folder(tmp_path)
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(encode(np.zeros((10, 4, 4), "u1")))
-    with pytest.raises(ValueError, match=r"images of one size; received \(28, 28\) for training and \(4, 4\)"):
+    with pytest.raises(ValueError, match=r"of one size; received \(1, 28, 28\) for training and \(1, 4, 4\)"):
+        idx_folder(tmp_path)
+    for images in (np.zeros((10, 28, 28), "f4"), np.zeros((10, 28), "u1"), np.zeros((10, 0, 28), "u1")):
+        (tmp_path / "t10k-images-idx3-ubyte").write_bytes(encode(images))
+        with pytest.raises(ValueError, match="must hold unsigned bytes on 3 or 4 axes; it holds "):
+            idx_folder(tmp_path)
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(encode(np.zeros((10, 3, 28, 3), "u1")))
+    with pytest.raises(ValueError, match=r"must hold fewer channels than .*; its shape is \(10, 3, 28, 3\)"):
+        idx_folder(tmp_path)
+    (tmp_path / "t10k-images-idx3-ubyte").unlink()
+    with pytest.raises(
+        ValueError, match=r"must hold t10k-images-idx3-ubyte or t10k-images-idx3-ubyte\.gz; it holds neither"
+    ):
+        idx_folder(tmp_path)
+
+
+def write_splits(folder, splits, names="{}-{}-ubyte"):
+    for part, images, labels in splits:
+        for kind, array in ((f"images-idx{images.ndim}", images), ("labels-idx1", labels)):
+            (folder / names.format(part, kind)).write_bytes(encode(array))
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+def test_channels_before_behind_and_none(transpose, tmp_path, rng):
+    for channels in (1, 3):
+        images = rng.integers(0, 256, (6, channels, 4, 5), "u1")
+        expected = (images.swapaxes(2, 3) if transpose else images) / 255
+        for lying in (images, images.transpose(0, 2, 3, 1), images[:, 0])[: 3 if channels == 1 else 2]:
+            folder = tmp_path / f"{channels}{lying.shape}"
+            folder.mkdir()
+            write_splits(
+                folder, [("train", lying, np.arange(6, dtype="u1")), ("t10k", lying, np.arange(6, dtype="u1"))]
+            )
+            (x_train, _), (x_test, _) = idx_folder(folder, "float64", transpose=transpose)
+            for x in (x_train, x_test):
+                np.testing.assert_allclose(x, expected)
+                assert x.flags.c_contiguous
+
+
+def test_labels_are_those_of_the_files(tmp_path):
+    images = np.zeros((3, 2, 2), "u1")
+    for kind, labels in (
+        ("u1", [1, 26, 200]),
+        ("i1", [-1, 5, 0]),
+        ("i2", [300, 0, 1]),
+        ("i4", [2**31 - 1, 0, -(2**31)]),
+    ):
+        write_splits(tmp_path, [(part, images, np.array(labels, kind)) for part in ("train", "t10k")])
+        y = idx_folder(tmp_path)[0][1]
+        assert y.dtype == np.int64
+        assert y.tolist() == labels
+
+
+def test_names_with_a_data_set_s_before(tmp_path, rng):
+    train, test = (
+        (part, rng.integers(0, 256, (4, 2, 2), "u1"), np.arange(4, dtype="u1")) for part in ("train", "test")
+    )
+    write_splits(tmp_path, [train, test], "emnist-letters-{}-{}-ubyte")
+    (x_train, _), (x_test, _) = idx_folder(tmp_path)
+    np.testing.assert_allclose(x_train[:, 0], train[1] / 255, rtol=1e-6)
+    np.testing.assert_allclose(x_test[:, 0], test[1] / 255, rtol=1e-6)
+    raw = tmp_path / "emnist-letters-train-images-idx3-ubyte"  # the same twice
+    (tmp_path / f"{raw.name}.gz").write_bytes(gzip.compress(raw.read_bytes()))
+    (x_again, _), _ = idx_folder(tmp_path)
+    assert (x_again == x_train).all()
+    write_splits(tmp_path, [train, test], "emnist-digits-{}-{}-ubyte")
+    with pytest.raises(
+        ValueError,
+        match=r"must hold the four files of one data set; it holds "
+        r"emnist-digits-train-images-idx3-ubyte, emnist-letters-train-images-idx3-ubyte$",
+    ):
         idx_folder(tmp_path)
 
 

@@ -11,13 +11,14 @@ import numpy as np
 
 from .. import get_num_threads
 from ..datasets import idx_folder, mnist
+from ..datasets.idx import Split
 from ..functional import softmax
 from ..images import read_image
 from ..model import Sequential
 from ..recipes import lenet5, mlp
 from .common import Mistake, add_common, check_common, check_outputs, watching
 
-_NETWORKS = {"lenet5": (lenet5, "LeNet-5 on MNIST"), "mlp": (mlp, "article 3's 784-300-10 on MNIST")}
+_NETWORKS = {"lenet5": (lenet5, "LeNet-5 for images"), "mlp": (mlp, "article 3's 784-300-10 for images")}
 _LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1}  # what these can give
 
 
@@ -27,22 +28,31 @@ def add_train(networks: Any) -> None:
         parser = networks.add_parser(name, help=help_, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
         parser.set_defaults(run=_train, network=name)
         parser.add_argument("--data", metavar="DIR", help="a folder of four IDX files, raw or .gz, instead of MNIST")
+        parser.add_argument(
+            "--transpose", action="store_true", help="turn rows into columns, as EMNIST's images want it"
+        )
         add_common(parser, epochs=10, batch_size=32, lr=0.05)
 
 
 def _train(options: argparse.Namespace) -> None:
     check_common(options)
-    train, test = idx_folder(options.data) if options.data is not None else mnist()
-    if train[0].shape[1:] != (1, 28, 28):
-        raise Mistake(f"--data must hold images of 28 x 28; received {train[0].shape[2:]}")
-    recipe = _NETWORKS[options.network][0](
-        len(train[0]), epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed
-    )
+    if options.transpose and options.data is None:
+        raise Mistake("--transpose is for --data, which is not given")
+    train, test = mnist() if options.data is None else idx_folder(options.data, transpose=options.transpose)
+    labels, train, test = _classes(train, test)
+    try:
+        recipe = _NETWORKS[options.network][0](
+            len(train[0]), input_shape=train[0].shape[1:], classes=len(labels),
+            epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
+        )  # fmt: skip
+    except ValueError as error:
+        raise Mistake(f"--data must hold what {options.network} can take; {error}") from None
+    recipe.net.notes = {"labels": labels}
     check_outputs(options)
     with watching("images", options.log) as callbacks:
         print(
-            f"{options.network}: {recipe.net.parameters.size:,} parameters, {len(train[0]):,} images, "
-            f"{get_num_threads()} threads",
+            f"{options.network}: {recipe.net.parameters.size:,} parameters, {len(labels)} labels, "
+            f"{len(train[0]):,} images, {get_num_threads()} threads",
             flush=True,
         )
         start = perf_counter()
@@ -57,6 +67,18 @@ def _train(options: argparse.Namespace) -> None:
     )
 
 
+def _classes(train: Split, test: Split) -> tuple[list[int], Split, Split]:
+    """Give the labels that training has, and for those of the images their places among them."""
+    labels = np.unique(train[1])
+    if len(labels) < 2:
+        raise Mistake(f"--data must hold training images of at least 2 labels; it has {labels[0]} alone")
+    unknown = np.setdiff1d(test[1], labels)
+    if len(unknown):
+        raise Mistake(f"--data must hold training images of every label of testing; it has none of {unknown[0]}")
+    train, test = ((x, np.searchsorted(labels, y)) for x, y in (train, test))
+    return labels.tolist(), train, test
+
+
 def predict(net: Sequential, options: argparse.Namespace) -> None:
     """Classify the images that the options name; those that cannot be read are told after the others."""
     channels, classes = net.input_shape[0], net.output_shape[0]
@@ -65,6 +87,9 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
             f"{options.network} must be a network of grey or colour images or of trees; "
             f"it goes from {net.input_shape} to {net.output_shape}"
         )
+    labels = net.notes.get("labels", list(range(classes)))
+    if not isinstance(labels, list) or len(labels) != classes:
+        raise Mistake(f"{options.network} must have notes of its {classes} labels; received {labels!r}")
     paths, images, unread = [], [], []
     for path in options.inputs:
         try:
@@ -74,8 +99,8 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
             unread.append(str(error))
     if images:
         for path, row in zip(paths, _probabilities(net, net.predict(np.stack(images))), strict=True):
-            probabilities = "  ".join(f"{label}: {p:.3f}" for label, p in enumerate(row))
-            print(f"{path}: {row.argmax()}  ({probabilities})")
+            probabilities = "  ".join(f"{label}: {p:.3f}" for label, p in zip(labels, row, strict=True))
+            print(f"{path}: {labels[row.argmax()]}  ({probabilities})")
     if unread:
         sys.stdout.flush()
         raise Mistake("\nfastdl: ".join(unread))

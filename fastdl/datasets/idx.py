@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -16,6 +17,7 @@ from .._validation import Array, as_dtype
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _PIECE = 1 << 20  # bytes read at a time, so that memory grows with what is there and not with what a header claims
 _MOST_AXES = 8
+_PARTS = {"train": "train", "t10k": "t10k|test"}  # as MNIST's files call them, and as names in general do
 
 Split = tuple[Array, Array]
 
@@ -83,59 +85,79 @@ def _parse(file: IO[bytes], name: str) -> Array:
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def idx_folder(directory: str | os.PathLike[str], dtype: str = "float32") -> tuple[Split, Split]:
+def idx_folder(
+    directory: str | os.PathLike[str], dtype: str = "float32", *, transpose: bool = False
+) -> tuple[Split, Split]:
     """Read images and labels from a folder laid out as MNIST is.
 
     Parameters
     ----------
     directory : path-like
         Holds train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each
-        raw or with .gz after its name.
+        raw or with .gz after its name. A data set's name may come before, as in emnist-letters-train-images-idx3-ubyte,
+        and test stand for t10k.
     dtype : {"float32", "float64"}
         Of the images.
+    transpose : bool
+        Whether to turn rows into columns, as EMNIST's images want it.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test)
-        Images (N, 1, H, W) in [0, 1], and int64 labels (N,).
+        Images (N, C, H, W) in [0, 1], and int64 labels (N,) as they stand in the files. Files of three axes hold grey
+        images; of those of four, the channels are the shorter of the second and the last.
     """
     dtype = as_dtype(dtype)
     folder = Path(as_path(directory, "directory"))
     if not folder.is_dir():
         raise ValueError(f"directory must be a folder of IDX files; received {str(folder)!r}")
-    train, test = (_split(folder, part, dtype) for part in ("train", "t10k"))
+    train, test = (_split(folder, part, dtype, transpose) for part in _PARTS)
     if train[0].shape[1:] != test[0].shape[1:]:
         raise ValueError(
             f"{folder} must hold images of one size; "
-            f"received {train[0].shape[2:]} for training and {test[0].shape[2:]} for testing"
+            f"received {train[0].shape[1:]} for training and {test[0].shape[1:]} for testing"
         )
     return train, test
 
 
-def _split(directory: Path, part: str, dtype: str) -> Split:
-    images_path, labels_path = (
-        _find(directory, f"{part}-images-idx3-ubyte"),
-        _find(directory, f"{part}-labels-idx1-ubyte"),
-    )
+def _split(directory: Path, part: str, dtype: str, transpose: bool) -> Split:
+    images_path, labels_path = _find(directory, part, "images", 3), _find(directory, part, "labels", 1)
     images, labels = load_idx(images_path), load_idx(labels_path)
-    for path, array, axes in ((images_path, images, 3), (labels_path, labels, 1)):
-        if array.dtype != np.uint8 or array.ndim != axes or not array.size:
-            raise ValueError(
-                f"{path} must hold unsigned bytes on {axes} axes; it holds {array.dtype} of shape {array.shape}"
-            )
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or not images.size:
+        raise ValueError(
+            f"{images_path} must hold unsigned bytes on 3 or 4 axes; it holds {images.dtype} of shape {images.shape}"
+        )
+    if labels.dtype.kind not in "iu" or labels.ndim != 1:
+        raise ValueError(f"{labels_path} must hold integers on 1 axis; it holds {labels.dtype} of shape {labels.shape}")
     if len(images) != len(labels):
         raise ValueError(
             f"{images_path} must hold as many images as there are labels, {len(labels)}; it holds {len(images)}"
         )
-    x: Any = np.multiply(images[:, None], np.dtype(dtype).type(1 / 255), dtype=dtype)
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.shape[1] == images.shape[3]:
+        raise ValueError(f"{images_path} must hold fewer channels than rows and columns; its shape is {images.shape}")
+    elif images.shape[1] > images.shape[3]:
+        images = images.transpose(0, 3, 1, 2)
+    if transpose:
+        images = images.swapaxes(2, 3)
+    x: Any = np.multiply(images, np.dtype(dtype).type(1 / 255), dtype=dtype, order="C")
     return x, labels.astype(np.int64)
 
 
-def _find(directory: Path, name: str) -> Path:
-    # Some distributions spell the last dash as a dot.
-    for spelling in (name, name.replace("-idx", ".idx")):
-        for suffix in ("", ".gz"):
-            path = directory / (spelling + suffix)
-            if path.is_file():
-                return path
-    raise ValueError(f"{directory} must hold {name} or {name}.gz; it holds neither")
+def _find(directory: Path, part: str, content: str, axes: int) -> Path:
+    pattern = re.compile(rf"(.+[-_.])?({_PARTS[part]})-{content}[-.]idx\d-\w+(\.gz)?")
+    # Some distributions spell the last dash as a dot. A raw file goes before its like with .gz, a dash before a dot.
+    found = {
+        path.name.removesuffix(".gz").replace(".idx", "-idx"): path
+        for path in sorted(directory.iterdir(), reverse=True)
+        if pattern.fullmatch(path.name) and path.is_file()
+    }
+    if not found:
+        name = f"{part}-{content}-idx{axes}-ubyte"
+        raise ValueError(f"{directory} must hold {name} or {name}.gz; it holds neither")
+    if len(found) > 1:
+        names = ", ".join(sorted(path.name for path in found.values()))
+        raise ValueError(f"{directory} must hold the four files of one data set; it holds {names}")
+    (path,) = found.values()
+    return path
