@@ -61,7 +61,7 @@ class Sequential(Layer):
         for i, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
                 raise TypeError(f"layers must hold layers; received {layer!r}")
-            if layer._network is not None or layer in self.layers[:i]:
+            if layer._in_network or layer in self.layers[:i]:
                 raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
         self._arity = _arity_of(self.layers)
         self._rng = np.random.default_rng(seed)
@@ -73,8 +73,8 @@ class Sequential(Layer):
             raise ValueError(f"input_shape must be (None, F) or (None,) with a Recursive layer; received {shape}")
         self.build(shape, dtype=as_dtype(dtype))
         for layer in self.layers:
-            layer._network = self
-        self._network = self
+            layer._in_network = True
+        self._in_network = True
 
     def __repr__(self) -> str:
         inside = "".join(f"    {layer!r},\n" for layer in self.layers)
@@ -118,6 +118,7 @@ class Sequential(Layer):
         self.parameters, self.gradients = parameters, gradients
         shapes = self._shapes(shape)
         for i, layer in enumerate(self.layers):
+            layer._turn = self._turn
             layer._attach(shapes[i], shapes[i + 1], dtype, parameters, gradients, offset)
             offset += layer._size(shapes[i])
             self.params.update({f"{i}.{name}": values for name, values in layer.params.items()})
@@ -241,11 +242,13 @@ class Sequential(Layer):
         """
         if self._arity is not None or trees is not None:
             samples, forest = self._planted(x, trees, lengths)
-            return self._forward_samples(samples, training, forest=forest)
+            with self._turn.lock:
+                return self._forward_samples(samples, training, forest=forest)
         samples, last = as_images(x, "x", self.input_shape, self.dtype)
         counts = self._lengths(lengths, "lengths", samples)
         self._check_values(samples, "x")
-        return self._forward_samples(samples, training, last, counts, self._states_of(samples))
+        with self._turn.lock:
+            return self._forward_samples(samples, training, last, counts, self._states_of(samples))
 
     def fit(
         self,
@@ -319,10 +322,11 @@ class Sequential(Layer):
         With stateful layers, row i of a batch goes on where row i of the batch before ended: without shuffling, and
         in whole batches. An epoch starts from zeros.
         """
-        return Trainer(self, loss, optimizer).fit(
-            x, y, epochs, initial_epoch, batch_size, validation_data, validation_split, shuffle, sample_weight,
-            class_weight, lengths, trees, callbacks, verbose,
-        )  # fmt: skip
+        with self._turn.training():
+            return Trainer(self, loss, optimizer).fit(
+                x, y, epochs, initial_epoch, batch_size, validation_data, validation_split, shuffle, sample_weight,
+                class_weight, lengths, trees, callbacks, verbose,
+            )  # fmt: skip
 
     def train_on_batch(
         self,
@@ -347,7 +351,9 @@ class Sequential(Layer):
         dict
             `loss`, and `accuracy` where there are classes, of the batch before the step.
         """
-        return Trainer(self, loss, optimizer).train_on_batch(x, y, sample_weight, lengths, trees)
+        with self._turn.lock:
+            self._turn.check_untrained()
+            return Trainer(self, loss, optimizer).train_on_batch(x, y, sample_weight, lengths, trees)
 
     def evaluate(
         self,
@@ -376,7 +382,9 @@ class Sequential(Layer):
         """
         name = self._training.loss if loss is None else losses.as_name(loss)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
-        return self._measure(self._checked(x, y, lengths, trees, name), name, size)
+        data = self._checked(x, y, lengths, trees, name)
+        with self._turn.lock:
+            return self._measure(data, name, size)
 
     def predict(self, x: Any, *, lengths: Any = None, trees: Any = None) -> Array:
         """Give what the last layer gives.
@@ -395,14 +403,15 @@ class Sequential(Layer):
             Stateful layers go on from the last call, of as many samples.
         """
         x, forest = self._planted(x, trees, lengths)
-        if forest is not None:
-            return self._of_nodes(self._run_trees(x, forest), forest)
-        counts = self._lengths(lengths, "lengths", x)
-        if self.stateful:
-            return self._run(x, counts, self._states_of(x))
-        size = self._chunk(x)
-        parts = [self._run(x[i : i + size], _part(counts, i, i + size)) for i in range(0, len(x), size)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        counts = None if forest is not None else self._lengths(lengths, "lengths", x)
+        with self._turn.lock:
+            if forest is not None:
+                return self._of_nodes(self._run_trees(x, forest), forest)
+            if self.stateful:
+                return self._run(x, counts, self._states_of(x))
+            size = self._chunk(x)
+            parts = [self._run(x[i : i + size], _part(counts, i, i + size)) for i in range(0, len(x), size)]
+            return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def summary(self) -> None:
         """Print a table of the layers, their output shapes and how many parameters they have."""
@@ -448,7 +457,8 @@ class Sequential(Layer):
     def __reduce__(self) -> tuple[Any, ...]:
         from .saving import describe, restore
 
-        return restore, (*describe(self, training=True), self._training.optimizer)
+        with self._turn.lock:
+            return restore, (*describe(self, training=True), self._training.optimizer)
 
     def _checked(self, x: Any, y: Any, lengths: Any, trees: Any, loss: str, prefix: str = "") -> Data:
         """Check samples, what a loss compares them with, and their lengths or trees."""

@@ -30,9 +30,10 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
     """Do what `Sequential.save` says."""
     if training and net._training.moments is None:
         raise ValueError("training must be False for a network that has not been trained; received True")
-    config, arrays = describe(net, training)
-    if training:
-        config[_OPTIMIZER] = net._training.optimizer.get_config()
+    with net._turn.lock:
+        config, arrays = describe(net, training)
+        if training:
+            config[_OPTIMIZER] = net._training.optimizer.get_config()
     config["notes"] = _as_notes(config["notes"])
     text = encode(config)
     _check(json.loads(text), arrays)

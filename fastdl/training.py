@@ -143,15 +143,17 @@ class Trainer:
         self._begin()
 
         def train(epoch: int) -> dict[str, float]:
-            rates = self._rates(len(data), batch_size)
-            order = net._rng.permutation(len(data)) if shuffle else np.arange(len(data))
-            net.reset_state()
+            with net._turn.lock:
+                rates = self._rates(len(data), batch_size)
+                order = net._rng.permutation(len(data)) if shuffle else np.arange(len(data))
+                net.reset_state()
             return self._epoch(data, order, batch_size, rates, epoch, watchers)
 
         def validate() -> dict[str, float]:
             if held_out is None:
                 return {}
-            measured = net._measure(held_out, self.loss, min(batch_size, len(held_out)) if net.stateful else None)
+            with net._turn.lock:
+                measured = net._measure(held_out, self.loss, min(batch_size, len(held_out)) if net.stateful else None)
             return {f"val_{name}": value for name, value in measured.items()}
 
         return run_epochs(net, range(initial_epoch + 1, epochs + 1), len(data), watchers, train, validate)
@@ -179,8 +181,9 @@ class Trainer:
         """Go through the samples once, in blocks of steps, and give the figures."""
         net, samples, state, steps = self.net, len(data), self.state, len(rates)
         batch = min(batch, samples)
-        seed = int(net._rng.integers(1 << 63))
-        plan, states = net._plan_for(sample_shape(data.x, data.forest)), net._states_of(data.x[:batch])
+        with net._turn.lock:
+            seed = int(net._rng.integers(1 << 63))
+            plan, states = net._plan_for(sample_shape(data.x, data.forest)), net._states_of(data.x[:batch])
         trees = None if data.forest is None else data.forest.core(net.dtype)
         records = np.zeros((steps, 3))
 
@@ -197,12 +200,13 @@ class Trainer:
         while done < steps:
             end = min(steps, done + block)
             start = perf_counter()
-            before = self._snapshot(states)
-            records[done:end] = run(done, end)
-            if not self._is_finite(records[done:end]):
-                self._back_off(before, states, run, done, end)
+            with net._turn.lock:
+                before = self._snapshot(states)
+                records[done:end] = run(done, end)
+                if not self._is_finite(records[done:end]):
+                    self._back_off(before, states, run, done, end)
+                state.steps += end - done
             block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
-            state.steps += end - done
             done = end
             if watchers or done == steps:
                 loss, hits, count = records[:done].sum(axis=0)

@@ -1,7 +1,5 @@
 # A Plan owns the memory of a network lowered to operations, and runs it. Arrays that come in are C-contiguous, of this
 # module's dtype, and checked: the Python layers above see to that.
-import threading
-
 _ACTIVATIONS = {"identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
 _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mean_pool": MEAN_POOL, "flatten": FLATTEN,
           "activation": ACTIVATION, "pad": PAD, "shift": SHIFT, "recurrent": RECURRENT, "embedding": EMBEDDING, "dropout": DROPOUT,
@@ -83,6 +81,8 @@ cdef class Plan:
         `composition_activation`, `children`.
     parameters, gradients : ndarray
         Flat vectors made by `aligned_zeros`.
+    turn : fastdl._turn.Turn
+        What all plans over these parameters share.
     """
     cdef Network net
     cdef Op op[64]
@@ -101,19 +101,18 @@ cdef class Plan:
     cdef object layout, held                # and the trees of the last forward
     cdef bint masked                        # sequences are of different lengths
     cdef bint spent                         # a backward has been, and put gradients where the forward's gates were
-    cdef object memory, batch_lengths, _lock
+    cdef object memory, batch_lengths, turn
     cdef readonly object parameters, gradients
     cdef readonly tuple input_shape, output_shape
     cdef readonly Py_ssize_t state_size     # numbers of a sample's states, of all recurrent layers
 
-    def __cinit__(self, tuple input_shape, tuple output_shape, list operations, parameters, gradients):
+    def __cinit__(self, tuple input_shape, tuple output_shape, list operations, parameters, gradients, turn):
         cdef real[::1] p = parameters
         cdef real[::1] g = gradients
         cdef int k
         if len(operations) > 64:
             raise ValueError(f"layers must make at most 64 operations; received {len(operations)}")
-        self._lock = threading.Lock()
-        self.parameters, self.gradients = parameters, gradients
+        self.parameters, self.gradients, self.turn = parameters, gradients, turn
         self.input_shape, self.output_shape = input_shape, output_shape
         self.net.count = <int>len(operations)
         self.net.op, self.net.tensor = self.op, self.tensor
@@ -450,7 +449,7 @@ cdef class Plan:
         cdef Job job
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
-        with self._lock:
+        with self.turn.lock:
             self._start(&job, INFERENCE, samples, threads, self.work * samples, trees, lengths is not None)
             job.net.skip_softmax = logits and self._ends_in_softmax()
             self._take_sequences(&job, lengths, states)
@@ -479,7 +478,7 @@ cdef class Plan:
         cdef Job job
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
-        with self._lock:
+        with self.turn.lock:
             self._start(&job, HOLDING, samples, threads, self.work * samples, trees, lengths is not None)
             self._hold(&job, training, seed, channels_last)
             self._take_sequences(&job, lengths, states)
@@ -515,7 +514,7 @@ cdef class Plan:
         cdef Job job
         out = self._outputs(0, samples, trees)
         cdef real[::1] dx = out
-        with self._lock:
+        with self.turn.lock:
             if self.mode != HOLDING or self.memory is None or (samples if trees is None else trees.nodes) > self.capacity:
                 raise RuntimeError("backward must follow forward, before other calls of the same network or layer")
             if self.spent:
@@ -541,7 +540,7 @@ cdef class Plan:
         cdef Job job
         out = self._outputs(0, samples, None)
         cdef real[::1] dx = out
-        with self._lock:
+        with self.turn.lock:
             self._start(&job, HOLDING, samples, threads, self.work * samples)
             self.held = None
             self._forward(&job, x, samples, None)
@@ -572,7 +571,7 @@ cdef class Plan:
         batch = min(batch, samples)
         out = np.zeros((rates.shape[0], 3))
         records = out
-        with self._lock:
+        with self.turn.lock:
             self._start(&job, TRAINING, batch, threads, 3 * self.work * batch, trees, lengths is not None)
             groups = groups_of(&self.net, batch)
             sums = np.zeros(2 * groups + self.slice_count)

@@ -44,6 +44,7 @@ class SigmoidChain:
         start = 0
         for n, m in pairwise(sizes):
             layer = Dense(m)
+            layer._turn = self.net._turn
             layer._attach((n,), (m,), "float64", parameters, gradients, start)
             end = start + (n + 1) * m
             self.linear.append(layer)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from math import prod
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .. import _core, initializers
 from .._threads import get_num_threads
+from .._turn import Turn
 from .._validation import Array, Shape, as_dtype, as_images, as_samples, as_shape
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class _Held(NamedTuple):
     lengths: Array | None
     forest: Forest | None
     trees: Any  # the same as the plan takes them
+    thread: int
 
 
 _PLANS = 4  # kept for as many different lengths
@@ -58,7 +61,8 @@ class Layer:
         self._plan: Any = None  # for the shape of the last samples
         self._plans: dict[Shape, Any] = {}
         self._held: _Held | None = None
-        self._network: Layer | None = None
+        self._turn = Turn()
+        self._in_network = False
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._arguments)
@@ -101,7 +105,7 @@ class Layer:
         Layer
             Itself.
         """
-        if self._network is not None:
+        if self._in_network:
             raise RuntimeError(f"{type(self).__name__} belongs to a network already: make another for use alone")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
         output_shape = self._output_shape(shape)
@@ -140,11 +144,15 @@ class Layer:
 
     def _plan_for(self, shape: Shape) -> Any:
         """Give the plan for samples of this shape, with its time axis, from now on the layer's."""
+        with self._turn.lock:
+            return self._plan_in_turn(shape)
+
+    def _plan_in_turn(self, shape: Shape) -> Any:
         plan = self._plans.pop(shape, None)
         if plan is None:
             parameters, gradients, offset = self._flat
             plan = _core.load(self.dtype).Plan(
-                shape, self._output_shape(shape), self._operations(shape, offset), parameters, gradients
+                shape, self._output_shape(shape), self._operations(shape, offset), parameters, gradients, self._turn
             )
         self._plans[shape] = self._plan = plan
         if len(self._plans) > _PLANS:
@@ -175,7 +183,8 @@ class Layer:
         self._check_built()
         samples, last = as_images(x, "x", self.input_shape, self.dtype)
         self._check_values(samples, "x")
-        return self._forward_samples(samples, training, last)
+        with self._turn.lock:
+            return self._forward_samples(samples, training, last)
 
     def _forward_samples(
         self,
@@ -217,7 +226,7 @@ class Layer:
         y: Array = self._plan.forward(
             x, samples, get_num_threads(), training, draw, last, lengths, states, all_states, trees
         )
-        self._held = _Held(samples, shape, training, draw, lengths, forest, trees)
+        self._held = _Held(samples, shape, training, draw, lengths, forest, trees, get_ident())
         return y
 
     def backward(self, dy: Any) -> Array:
@@ -232,12 +241,15 @@ class Layer:
         -------
         ndarray, shape (N, *input_shape)
         """
-        return self._backward_samples(dy)
+        with self._turn.lock:
+            return self._backward_samples(dy)
 
     def _held_before_backward(self) -> _Held:
         self._check_built()
         if self._held is None:
             raise RuntimeError("backward must follow forward")
+        if self._held.thread != get_ident():
+            raise RuntimeError("backward must follow a forward of its own thread; the last one was another thread's")
         return self._held
 
     def _backward_samples(self, dy: Any, state_gradients: Array | None = None) -> Array:
@@ -267,7 +279,7 @@ class Layer:
     def _backward(self, dy: Array, last: bool = False, state_gradients: Array | None = None) -> Array:
         """Do `backward`'s work on checked, flat numbers."""
         assert self._held
-        samples, _, training, draw, lengths, _, trees = self._held
+        samples, _, training, draw, lengths, _, trees, _ = self._held
         dx: Array = self._plan.backward(
             dy, samples, get_num_threads(), training, draw, last, lengths, state_gradients, trees
         )
@@ -276,7 +288,8 @@ class Layer:
     def __reduce__(self) -> tuple[Any, ...]:
         if not hasattr(self, "dtype"):
             return _made, (self.get_config(),)
-        values = {name: values.copy() for name, values in self.params.items()}
+        with self._turn.lock:
+            values = {name: values.copy() for name, values in self.params.items()}
         return _made, (self.get_config(), self.input_shape, self.dtype, values)
 
     @classmethod

@@ -36,14 +36,14 @@ class Bidirectional(StateLayer):
         super().__init__()
         if not isinstance(layer, Recurrent):
             raise TypeError(f"layer must be RNN, LSTM or GRU; received {layer!r}")
-        if layer._network is not None or hasattr(layer, "dtype"):
+        if layer._in_network or hasattr(layer, "dtype"):
             raise ValueError(f"layer must be new; received {layer!r} of another network, or built")
         if layer.stateful:
             raise ValueError("layer must not be stateful: its second direction has nothing to go on from")
         if merge not in ("concat", "sum"):
             raise ValueError(f"merge must be concat or sum; received {merge!r}")
         self.layer, self.merge = layer, merge
-        layer._network = self
+        layer._in_network = True
 
     def __repr__(self) -> str:
         return f"Bidirectional({self.layer!r}, merge={self.merge!r})"

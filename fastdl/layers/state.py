@@ -78,12 +78,13 @@ class StateLayer(Layer):
         x = as_samples(x, "x", self.input_shape, self.dtype)
         counts = as_lengths(lengths, "lengths", x)
         name = "initial_state"
-        if initial_state is None and self.stateful:
-            initial_state, name = self.state, "the state of the last call, which reset_state() forgets,"
-        states = self._joined(initial_state, name, len(x), self.dtype)
-        y = self._forward_samples(x, training, lengths=counts, states=states, all_states=True)
-        self.state = self._parted(states)
-        return y
+        with self._turn.lock:
+            if initial_state is None and self.stateful:
+                initial_state, name = self.state, "the state of the last call, which reset_state() forgets,"
+            states = self._joined(initial_state, name, len(x), self.dtype)
+            y = self._forward_samples(x, training, lengths=counts, states=states, all_states=True)
+            self.state = self._parted(states)
+            return y
 
     def backward(self, dy: Any, *, state_gradient: State = None) -> Array:
         """Go back through time; give the gradient with respect to the last `forward`'s input, and fill `grads`.
@@ -104,11 +105,12 @@ class StateLayer(Layer):
         RuntimeError
             The second time after one `forward`, which held what is now overwritten.
         """
-        samples = self._held_before_backward().samples
-        gradients = self._joined(state_gradient, "state_gradient", samples, self.dtype)
-        dx = self._backward_samples(dy, gradients)
-        self.state_gradient = self._parted(gradients)
-        return dx
+        with self._turn.lock:
+            samples = self._held_before_backward().samples
+            gradients = self._joined(state_gradient, "state_gradient", samples, self.dtype)
+            dx = self._backward_samples(dy, gradients)
+            self.state_gradient = self._parted(gradients)
+            return dx
 
 
 def as_pair_of_states(state: State, name: str, what: str) -> tuple[State, State]:
