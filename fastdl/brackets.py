@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+_SHOWN = 20  # labels, in an error
 NO_LABEL = "@"  # how a node without one is written
 _TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is a part of a word
 
@@ -93,7 +94,8 @@ def read_brackets(text: str, name: str, names: Sequence[str] | None) -> Arrays:
     numbers = {label: i for i, label in enumerate(names)} | {NO_LABEL: -1}
     for label, place in zip(labels, places, strict=True):
         if label not in numbers:
-            raise mistake(place, f"label must be one of {', '.join(names)}; it is {label}")
+            known = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+            raise mistake(place, f"label must be one of {known}; it is {label}")
     return Arrays(start, parents, words, [numbers[label] for label in labels], names)
 
 

@@ -229,6 +229,30 @@ class Trees:
         names = self.names if names is None else names
         return Trees(self.start, self.parents, self.words, labels, names)
 
+    def without(self, label: str) -> Trees:
+        """Give the trees without the words of a label, and without the nodes and trees that have none then.
+
+        So ``without("-NONE-")`` leaves out what the Penn Treebank has where no word is, such as traces.
+
+        Raises
+        ------
+        ValueError
+            If no tree is left.
+        """
+        if label not in self.names:
+            return self
+        kept = self.leaves & (self.labels != self.names.index(label))
+        for node, parent in enumerate(self.parents.tolist()):  # children first
+            if parent >= 0 and kept[node]:
+                kept[parent] = True
+        if not kept.any():
+            raise ValueError(f"trees must hold words of another label than {label}; all have it")
+        sizes = np.add.reduceat(kept, self.start[:-1], dtype=np.int64)
+        parents = np.where(self.parents >= 0, (np.cumsum(kept) - 1)[self.parents], -1)
+        words = [self.words[node] for node in np.flatnonzero(kept).tolist()]
+        start = np.concatenate([[0], np.cumsum(sizes[sizes > 0])])
+        return Trees(start, parents[kept], words, self.labels[kept], self.names)
+
     def binarize(self) -> Trees:
         """Give trees whose nodes have two children or none.
 

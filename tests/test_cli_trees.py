@@ -85,16 +85,88 @@ def test_predict_sentiment(treebank, sentiment, parser, tmp_path, capsys):
     picture = tmp_path / "tree.svg"
     pytest.importorskip("matplotlib")
     bracket = "(2 (2 (2 a) (2 film)) (2 (2 is) (2 (2 not) (2 good))))"
-    assert main(["predict", model, bracket, "a film is great", "--picture", str(picture)]) == 0
-    first, second = capsys.readouterr().out.split("\n\n")
+    assert main(["predict", model, "--trees", bracket, "--picture", str(picture)]) == 0
+    first = capsys.readouterr().out
     assert first.startswith("(1)\n├─ (2)\n│  ├─ (2) a\n│  └─ (2) film\n")
     assert "└─ (3) good" in first
+    assert main(["predict", model, "a film is great"]) == 0
+    second = capsys.readouterr().out
     assert re.fullmatch(r"\(.\)\n├─ \(2\) a\n└─ \(.\)\n   ├─ \(2\) film\n   └─ (.|\n)*\(3\) great\n", second)
     assert picture.read_text().count("<svg") == 1
     assert main(["predict", model, "--parser", str(parser), "a film is not awful"]) == 0
     assert capsys.readouterr().out.startswith("(3)\n├─ (2)\n│  ├─ (2) a\n│  └─ (2) film\n")
-    assert main(["predict", model, str(treebank / "dev.txt")]) == 0
+    assert main(["predict", model, "--trees", str(treebank / "dev.txt")]) == 0
     assert capsys.readouterr().out.count("\n\n") == 39
+
+
+def leaves(drawing):
+    """The words of a drawn tree, from top to bottom."""
+    return [line.split(") ", 1)[1] for line in drawing.splitlines() if ") " in line]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("(good) a film", "( good ) a film"),
+        ("(a film", "( a film"),
+        ("(a film) is good", "( a film ) is good"),
+        ("(2 films)", "( 2 films )"),
+        ("((really (very bad)))", "( ( really ( very bad ) ) )"),
+        ("(a film isn’t)", "( a film is n't )"),  # noqa: RUF001
+    ],
+)
+def test_sentences_that_begin_with_a_bracket(sentiment, parser, tmp_path, sentence, words, capsys):
+    path = tmp_path / "sentences.txt"
+    path.write_text(f"{sentence}\n\na film\n", encoding="utf-8")
+    model = str(sentiment[0])
+    for options in ([], ["--parser", str(parser)]):
+        assert main(["predict", model, sentence, *options]) == 0
+        assert leaves(capsys.readouterr().out) == words.split()
+        assert main(["predict", model, str(path), *options]) == 0
+        assert leaves(capsys.readouterr().out) == [*words.split(), "a", "film"]
+    assert main(["parse", str(parser), str(path)]) == 0
+    assert capsys.readouterr().out.endswith("(@ (@ a) (@ film))\n·\n├─ a\n└─ film\n")
+
+
+def test_unknown_words_are_told(treebank, sentiment, parser, capsys):
+    model, parser = str(sentiment[0]), str(parser)
+    told = "fastdl: the input has words that {} does not know: {}\n"
+    for arguments, error in (
+        (["predict", model, "a good film", "is a film"], ""),
+        (["predict", model, "a droll film, droll", "wry"], told.format(model, "'droll', ',', 'wry'")),
+        (["predict", model, "--trees", "(2 (2 a) (2 wry))"], told.format(model, "'wry'")),
+        (["predict", model, "wry", "--parser", parser], told.format(parser, "'wry'") + told.format(model, "'wry'")),
+        (["parse", parser, "a wry film", "film"], told.format(parser, "'wry'")),
+        (
+            ["parse", parser, " ".join(f"w{i}" for i in range(1500))],
+            told.format(parser, ", ".join(f"'w{i}'" for i in range(20)) + " and 1,480 more"),
+        ),
+    ):
+        assert main(arguments) == 0
+        assert capsys.readouterr().err == error
+
+
+PENN = """
+( (S (NP-SBJ (NNP Ms.) (NNP Haag)) (VP (VBZ plays) (NP (NNP Elianti))) (. .)) )
+(TOP (S (NP-SBJ-1 (PRP He)) (VP (VBZ seems) (S (NP-SBJ (-NONE- *-1)) (VP (TO to) (VP (VB go))))) (. .)))
+((FRAG (ADVP (RB Not)) (NP-TMP (DT this) (NN year)) (: --) (-LRB- -LRB-) (CC and\\/or) (-RRB- -RRB-)))
+(X (SYM *))
+"""
+
+
+def test_a_treebank_of_syntax(tmp_path, capsys):
+    for name, label in (("train", "NP"), ("dev", "NP-12"), ("test", "WHPP-3")):
+        (tmp_path / f"{name}.txt").write_text(PENN.replace("NP-TMP", label))
+    saved = str(tmp_path / "parser.npz")
+    command = ["--trees", str(tmp_path), "--units", "6", "--epochs", "2", "--save", saved]
+    assert main(["train", "parser", *command]) == 0
+    assert "4 trees of 32 nodes" in capsys.readouterr().out
+    assert "*-1" not in fastdl.load(saved).notes["vocabulary"]
+    assert main(["train", "sentiment", *command]) == 2
+    assert re.search(r"dev.txt:4:24: label must be one of -LRB-, .*; it is NP-12\n", capsys.readouterr().err)
+    for name in ("dev", "test"):  # a label that no node keeps
+        (tmp_path / f"{name}.txt").write_text(PENN.replace("(NP-TMP", "(NP").replace("(RB Not)", "(RB-9 Not)"))
+    assert main(["train", "sentiment", *command]) == 0
 
 
 def test_train_parser_on_expressions(tmp_path, capsys, monkeypatch):
@@ -112,7 +184,10 @@ def test_train_parser_on_expressions(tmp_path, capsys, monkeypatch):
     assert main(["parse", str(saved), "self.x", "a", "--beam", "2"]) == 0
     assert capsys.readouterr().out.startswith("(@ (@ self) (@ (@ .) (@ x)))\n·\n")
     assert main(["parse", str(saved), "f(y"]) == 2
-    assert "source must be an expression of Python" in capsys.readouterr().err
+    assert "a sentence: source must be an expression of Python" in capsys.readouterr().err
+    (tmp_path / "lines.py").write_text("self.x\n\nf(y\n")
+    assert main(["parse", str(saved), str(tmp_path / "lines.py")]) == 2
+    assert "lines.py:3: source must be an expression of Python" in capsys.readouterr().err
 
 
 def test_parse(parser, tmp_path, capsys):
@@ -134,6 +209,7 @@ def test_mistakes(treebank, sentiment, parser, tmp_path, capsys):
     (tmp_path / "one").mkdir()
     for name in ("train", "dev", "test"):
         (tmp_path / f"one/{name}.txt").write_text("(@ (@ a) (@ b))")
+    (tmp_path / "blank.txt").write_text(" \n\n")
     model = str(sentiment[0])
     train = ["train", "sentiment", "--trees", str(treebank)]
     for arguments, message in (
@@ -145,7 +221,13 @@ def test_mistakes(treebank, sentiment, parser, tmp_path, capsys):
         ([*train, "--save", "/dev/null"], "--save must name a file"),
         (["train", "parser", "--trees", str(treebank), "--penalty", "-1"], "penalty must be a finite number"),
         (["train", "parser", "--trees", str(tmp_path / "one")], "trees must hold a sentence of three words"),
-        (["predict", model, "(2 a"], "the tree:1:1: this bracket is never closed"),
+        (["predict", model, "--trees", "(2 a"], "the tree:1:1: this bracket is never closed"),
+        (["predict", model, "--trees", "a film"], "the tree:1:1: 'a' must stand in brackets"),
+        (["predict", model, "--trees", "(2 a)", "--parser", str(parser)], "--parser must be left out with --trees"),
+        (["predict", model, "(2 (2 a) (2 film))"], "INPUT must be sentences, unless --trees says that it is trees"),
+        (["predict", model, str(treebank / "dev.txt")], "INPUT must be sentences, unless --trees says that it is"),
+        (["predict", model, str(tmp_path / "blank.txt")], "blank.txt must hold a sentence a line; it holds none"),
+        (["parse", str(parser), str(tmp_path / "blank.txt")], "blank.txt must hold a sentence a line; it holds none"),
         (["predict", model, " "], "a sentence must have a word; received none"),
         (["predict", model, "a", "--parser", model], "must be what train parser --save wrote; net must be a parser"),
         (["predict", str(parser), "a"], "must be what train sentiment --save wrote"),

@@ -48,6 +48,23 @@ def test_syntactic_labels_over_several_lines():
     assert trees.binarize().brackets() == ["(S (NP (DT the) (NN cat)) (VP sits))"]
 
 
+def test_what_is_no_word_is_left_out():
+    trees = Trees.parse("""
+        (TOP (S (NP-SBJ-1 (-NONE- *PRO*)) (VP (TO to) (VP (VB go) (ADVP (-NONE- *T*-1) (-NONE- 0))))))
+        ( (NP (-NONE- *)) )
+        (NP (-NONE- *) (-NONE- *))
+        ((S (NP-SBJ (PRP$ its) (NN cat) (-NONE- *ICH*-2)) (. .)))
+    """)
+    real = trees.without("-NONE-")
+    assert real.brackets() == [
+        "(TOP (S (VP (TO to) (VP (VB go)))))", "(@ (S (NP-SBJ (PRP$ its) (NN cat)) (. .)))",
+    ]  # fmt: skip
+    assert real.binarize().brackets() == ["(TOP (TO to) (VP go))", "(S (NP-SBJ (PRP$ its) (NN cat)) (. .))"]
+    assert real.without("-NONE-").brackets() == real.without("NP").brackets() == real.brackets()
+    with pytest.raises(ValueError, match="trees must hold words of another label than -NONE-; all have it"):
+        trees[1:3].without("-NONE-")
+
+
 def test_more_children_are_made_two():
     trees = Trees.parse("(X (1 a) (1 b) (1 c) (1 d))")
     assert trees.child_counts().tolist() == [0, 0, 0, 0, 4]
@@ -100,6 +117,8 @@ def test_malformed_brackets(text, message):
 def test_labels_of_another_file():
     with pytest.raises(ValueError, match=r"t:2:4: label must be one of 0, 1, 2; it is 3"):
         Trees.parse("(1 a)\n(1 (3 a) (2 b))", name="t", names=["0", "1", "2"])
+    with pytest.raises(ValueError, match=r"t:1:1: label must be one of L0, L1, .*, L19, ...; it is X"):
+        Trees.parse("(X a)", name="t", names=[f"L{i}" for i in range(30)])
     trees = Trees.parse("(b (@ x) (a y))", names=["b", "a"])
     assert trees.labels.tolist() == [-1, 1, 0]
 

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from .. import set_num_threads
@@ -70,6 +70,13 @@ def reading(option: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise Mistake(f"{option} must name what can be read; {error}") from None
+
+
+def tell_unknown(what: str, path: str, tokens: Sequence[str], most: int = 20) -> None:
+    """Tell on stderr which tokens the network of a file does not know, if any."""
+    if tokens:
+        more = f" and {len(tokens) - most:,} more" if len(tokens) > most else ""
+        print(f"fastdl: {what} that {path} does not know: {', '.join(map(repr, tokens[:most]))}{more}", file=sys.stderr)
 
 
 def open_log(path: str | None, mode: str = "w") -> IO[str]:

@@ -48,7 +48,9 @@ def add_parse(commands: Any) -> None:
     parser = commands.add_parser("parse", help="parse sentences with what train parser wrote")
     parser.set_defaults(run=_parse)
     parser.add_argument("model", metavar="MODEL", help="what train parser --save wrote")
-    parser.add_argument("sentences", metavar="SENTENCE", nargs="+", help="or a Python expression, for a model of these")
+    parser.add_argument(
+        "sentences", metavar="SENTENCE", nargs="+", help="of Python, for a model of it; or a file of one a line"
+    )
     parser.add_argument("--beam", type=int, default=1, help="ways to follow at once; 1 is the greedy parser")
     parser.add_argument("--picture", metavar="FILE", help="where to draw the first tree, as .svg or .png")
 
@@ -56,7 +58,7 @@ def add_parse(commands: Any) -> None:
 def treebank(folder: str | None) -> list[Trees]:
     """Give the trees to train on, to choose by and to test on: a folder's, or else Python's expressions, shuffled."""
     if folder is not None:
-        return read_treebank(folder)
+        return read_treebank(folder, labels=False)
     trees = expression_trees()
     order = np.random.default_rng(0).permutation(len(trees))
     held = max(1, int(len(trees) * _HELD_OUT))
@@ -106,8 +108,8 @@ def _parse(options: argparse.Namespace) -> None:
     beam = as_beam(options.beam, "--beam")
     with reading("MODEL"):
         net = load(options.model)
-    for i, sentence in enumerate(options.sentences):
-        tree = parsed(sentence, options.model, net, beam)
+    trees = parsed(options.sentences, options.model, net, beam)
+    for i, tree in enumerate(tree for part in trees for tree in part):
         print(tree.brackets()[0])
         print(draw_tree(tree))
         if options.picture is not None and i == 0:

@@ -23,9 +23,10 @@ def add_predict(commands: Any) -> None:
         "inputs",
         metavar="INPUT",
         nargs="+",
-        help="image files (PNG, JPEG, PGM), light on dark as in MNIST; or sentences, bracketed trees, files of these",
+        help="image files (PNG, JPEG, PGM), light on dark as in MNIST; or sentences, and files of one a line",
     )
     predict.add_argument("--invert", action="store_true", help="the images are dark on light")
+    predict.add_argument("--trees", action="store_true", help="the inputs are bracketed trees, or files of them")
     predict.add_argument("--parser", metavar="FILE", help="what train parser --save wrote, for plain sentences")
     predict.add_argument("--picture", metavar="FILE", help="where to draw the first tree, as .svg or .png")
 
@@ -33,7 +34,7 @@ def add_predict(commands: Any) -> None:
 def _predict(options: argparse.Namespace) -> None:
     with reading("FILE"):
         net = load(options.network)
-    for option, of_trees in (("invert", False), ("parser", True), ("picture", True)):
+    for option, of_trees in (("invert", False), ("trees", True), ("parser", True), ("picture", True)):
         if getattr(options, option) not in (None, False) and net.is_of_trees != of_trees:
             raise Mistake(
                 f"--{option} is for networks of {'trees' if of_trees else 'images'}; {options.network} is none"

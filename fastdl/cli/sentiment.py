@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 from time import perf_counter
 from typing import Any
@@ -14,13 +13,13 @@ import numpy as np
 from .. import get_num_threads, load
 from .._validation import Array
 from ..callbacks import Callback, EarlyStopping
-from ..datasets import Trees, Vocabulary, read_trees
+from ..datasets import Trees, Vocabulary
 from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
 from ..model import Sequential
 from ..recipes import sentiment
 from .common import Mistake, add_common, check_common, check_outputs, reading, watching
-from .trees import parsed, read_treebank, words
+from .trees import are_trees, parsed, read_treebank, tell_unknown_words, typed_trees, words
 
 
 def add_train(networks: Any) -> None:
@@ -49,7 +48,7 @@ def add_train(networks: Any) -> None:
 def _train(options: argparse.Namespace) -> None:
     check_common(options, "units", "patience")
     check_outputs(options)
-    train, dev, test = read_treebank(options.trees)
+    train, dev, test = read_treebank(options.trees, labels=True)
     if len(train.names) < 2:
         raise Mistake(f"--trees must have nodes of at least 2 labels; {options.trees} has {len(train.names)}")
     vocabulary = Vocabulary.of_words(words(train))
@@ -128,24 +127,28 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
             raise ValueError
     except (KeyError, TypeError, ValueError):
         raise Mistake(f"{options.network} must be what train sentiment --save wrote; it is another network") from None
+    trees = _trees(options, names)
+    tell_unknown_words(trees, vocabulary, options.network)
     colour = sys.stdout.isatty()
+    for i, tree in enumerate(tree for part in trees for tree in part):
+        logits = net.predict(tree.encode(vocabulary), trees=tree)
+        labelled = tree.with_labels(logits.argmax(axis=1), names)
+        if i:
+            print()
+        print(draw_tree(labelled, colour=colour))
+        if options.picture is not None and i == 0:
+            save_picture(labelled, options.picture)
+
+
+def _trees(options: argparse.Namespace, names: list[str]) -> list[Trees]:
+    """Give the trees of each input."""
+    if options.trees:
+        if options.parser is not None:
+            raise Mistake("--parser must be left out with --trees: it is for plain sentences")
+        return typed_trees(options.inputs)
+    for text in options.inputs:
+        if are_trees(text, names):
+            raise Mistake(f"INPUT must be sentences, unless --trees says that it is trees; received {text}")
     with reading("--parser"):
         parser = None if options.parser is None else load(options.parser)
-    for i, text in enumerate(options.inputs):
-        for j, tree in enumerate(_trees(text, options.parser, parser)):
-            logits = net.predict(tree.encode(vocabulary), trees=tree)
-            labelled = tree.with_labels(logits.argmax(axis=1), names)
-            if i or j:
-                print()
-            print(draw_tree(labelled, colour=colour))
-            if options.picture is not None and i == j == 0:
-                save_picture(labelled, options.picture)
-
-
-def _trees(text: str, path: str, parser: Sequential | None) -> Trees:
-    """Take a file of trees, brackets, or a sentence."""
-    if os.path.isfile(text):
-        return read_trees(text).binarize()
-    if text.lstrip().startswith("("):
-        return Trees.parse(text, name="the tree").binarize()
-    return parsed(text, path, parser)
+    return parsed(options.inputs, options.parser, parser)

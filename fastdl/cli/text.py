@@ -6,7 +6,6 @@ import argparse
 import hashlib
 import math
 import os
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +19,19 @@ from ..model import Sequential
 from ..models import CELLS
 from ..recipes import language_model
 from ..sampling import check_language_model, sample
-from .common import Log, Mistake, add_common, bars, check_common, check_outputs, check_whole, figure, open_log, reading
+from .common import (
+    Log,
+    Mistake,
+    add_common,
+    bars,
+    check_common,
+    check_outputs,
+    check_whole,
+    figure,
+    open_log,
+    reading,
+    tell_unknown,
+)
 
 # What a run is made of: it is saved with it, and a run that is resumed keeps it.
 _DEFAULTS = {
@@ -276,13 +287,7 @@ def _sample(options: argparse.Namespace) -> None:
     with reading("MODEL"):
         net = load(options.model)
     vocabulary = _vocabulary(net, options.model)
-    unknown = vocabulary.unknown(options.prompt)
-    if unknown:
-        kind = _unit(vocabulary.words)
-        print(
-            f"fastdl: --prompt has {kind}s that {options.model} does not know: {', '.join(map(repr, unknown))}",
-            file=sys.stderr,
-        )
+    tell_unknown(f"--prompt has {_unit(vocabulary.words)}s", options.model, vocabulary.unknown(options.prompt))
     text = sample(
         net, vocabulary, options.prompt, length=options.length, temperature=options.temperature, seed=options.seed
     )

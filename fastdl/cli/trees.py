@@ -1,21 +1,36 @@
-"""What the commands for trees share: a treebank's files, and the tree of a sentence."""
+"""What the commands for trees share: a treebank's files, and the trees of what the user typed."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 
-from ..datasets import Trees, Vocabulary, expression_words, read_trees, words_of
+from ..datasets import Trees, Vocabulary, expression_words, read_text, read_trees, words_of
 from ..model import Sequential
 from ..parsing import parse, right_branching
-from .common import Mistake, reading
+from .common import Mistake, reading, tell_unknown
+
+_TRACE = "-NONE-"  # what the Penn Treebank calls a place where a word could be, and is none
 
 
-def read_treebank(folder: str) -> list[Trees]:
-    """Read the binary trees of a folder's three files, with the labels of the first."""
+def read_treebank(folder: str, *, labels: bool) -> list[Trees]:
+    """Read the binary trees of a folder's three files; with the labels of the first, where these matter."""
+    train, *others = (os.path.join(folder, f"{name}.txt") for name in ("train", "dev", "test"))
     with reading("--trees"):
-        train = read_trees(os.path.join(folder, "train.txt"))
-        others = [read_trees(os.path.join(folder, f"{name}.txt"), names=train.names) for name in ("dev", "test")]
-    return [trees.binarize() for trees in (train, *others)]
+        first = binary(read_trees(train))
+        return [first, *(_with_labels_of(first, path) if labels else binary(read_trees(path)) for path in others)]
+
+
+def _with_labels_of(first: Trees, path: str) -> Trees:
+    """Read a file whose labels must be those of another, but for nodes that are left out."""
+    trees = read_trees(path)
+    known, used = set(first.names), {trees.names[label] for label in set(binary(trees).labels.tolist()) - {-1}}
+    return binary(read_trees(path, names=[*first.names, *(name for name in trees.names if name not in known | used)]))
+
+
+def binary(trees: Trees) -> Trees:
+    """Leave out what is no word, and make nodes of two children."""
+    return trees.without(_TRACE).binarize()
 
 
 def words(trees: Trees) -> list[str]:
@@ -23,14 +38,64 @@ def words(trees: Trees) -> list[str]:
     return [word for word in trees.words if word is not None]
 
 
-def parsed(sentence: str, path: str, net: Sequential | None, beam: int = 1) -> Trees:
-    """Give the tree of a sentence: that of a parser, which was at this path, or else one that branches to the right."""
-    tokens = expression_words(sentence) if net is not None and net.notes.get("python") else words_of(sentence)
-    if not tokens:
-        raise Mistake("a sentence must have a word; received none")
-    if net is None:
-        return right_branching([tokens])
+def typed_trees(inputs: Sequence[str]) -> list[Trees]:
+    """Give the trees of each input, brackets or a file of them."""
+    with reading("INPUT"):
+        return [
+            binary(read_trees(text) if os.path.isfile(text) else Trees.parse(text, name="the tree")) for text in inputs
+        ]
+
+
+def are_trees(text: str, names: Sequence[str]) -> bool:
+    """Tell whether a text, or a file, is bracketed trees with these labels, which no sentence is."""
     try:
-        return parse(net, Vocabulary(net.notes["vocabulary"], True), [tokens], beam=beam)
+        trees = Trees.parse(read_text(text) if os.path.isfile(text) else text, names=names)
+    except (OSError, ValueError):
+        return False
+    return len(trees.words) > len(trees)  # of single words a few are sentences: (2 films)
+
+
+def parsed(inputs: Sequence[str], path: str, net: Sequential | None, beam: int = 1) -> list[Trees]:
+    """Give the trees of each input, a sentence or a file of one a line.
+
+    They are those of a parser, which was at this path, or else branch to the right.
+    """
+    python = net is not None and bool(net.notes.get("python"))
+    sentences = [[_words(place, line, python) for place, line in _lines(text)] for text in inputs]
+    if net is None:
+        return [right_branching(part) for part in sentences]
+    try:
+        vocabulary = Vocabulary(net.notes["vocabulary"], True)
+        trees = [parse(net, vocabulary, part, beam=beam) for part in sentences]
     except (KeyError, TypeError, ValueError) as error:
         raise Mistake(f"{path} must be what train parser --save wrote; {error}") from None
+    tell_unknown_words(trees, vocabulary, path)
+    return trees
+
+
+def _lines(text: str) -> list[tuple[str, str]]:
+    """Give the sentences of an input, and where each stands."""
+    if not os.path.isfile(text):
+        return [("a sentence", text)]
+    with reading("the input"):
+        lines = read_text(text).split("\n")
+    found = [(f"{text}:{i}", line) for i, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        raise Mistake(f"{text} must hold a sentence a line; it holds none")
+    return found
+
+
+def _words(place: str, sentence: str, python: bool) -> list[str]:
+    try:
+        found = expression_words(sentence) if python else words_of(sentence)
+    except ValueError as error:
+        raise Mistake(f"{place}: {error}") from None
+    if not found:
+        raise Mistake(f"{place} must have a word; received none")
+    return found
+
+
+def tell_unknown_words(trees: Iterable[Trees], vocabulary: Vocabulary, path: str) -> None:
+    """Tell which words a network does not know."""
+    unknown = dict.fromkeys(word for part in trees for word in words(part) if word not in vocabulary)
+    tell_unknown("the input has words", path, list(unknown))

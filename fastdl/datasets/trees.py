@@ -13,7 +13,7 @@ __all__ = ["read_trees"]
 
 
 def read_trees(path: str | os.PathLike[str], *, names: Sequence[str] | None = None) -> Trees:
-    """Read a file of bracketed trees: the Stanford Sentiment Treebank's, the Penn Treebank's, and the like.
+    r"""Read a file of bracketed trees: the Stanford Sentiment Treebank's, the Penn Treebank's, and the like.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def read_trees(path: str | os.PathLike[str], *, names: Sequence[str] | None = No
     Returns
     -------
     Trees
-        Of any branching: ``binarize()`` makes them binary. A node without a label has -1. In words, -LRB- and
-        -RRB- are ( and ).
+        Of any branching: ``binarize()`` makes them binary. A node without a label has -1. Of words, -LRB-,
+        -RRB-, -LCB-, -RCB-, -LSB-, -RSB-, \/ and \* are (, ), {, }, [, ], / and *.
 
     Raises
     ------
