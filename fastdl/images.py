@@ -83,13 +83,15 @@ def _read(file: IO[bytes], mode: str, size: tuple[int, ...], ground: str) -> Any
     format_ = next((name for start, name in _FORMATS.items() if header.startswith(start)), None)
     if format_ is None:
         raise ValueError(f"it begins with {header[:8]!r}" if header else "it is empty")
-    image = Image.open(file, formats=[format_])
+    image: Any = Image.open(file, formats=[format_])
     if max(image.size) > _LONGEST_SIDE or image.width * image.height > _MOST_PIXELS:
         raise ValueError(
             f"it must have at most {_MOST_PIXELS:,} pixels and {_LONGEST_SIDE:,} a side; "
             f"it has {image.width:,} x {image.height:,}"
         )
     image.load()
+    if image.mode == "P" and image.getextrema()[1] >= len(image.getpalette() or ()) // 3:
+        raise ValueError("it has pixels of colours that are not in its palette")
     orientation = image.getexif().get(_ORIENTATION)
     image = _flat(image, header[_PNG_DEPTH] if format_ == "PNG" else 8, mode, ground)
     if orientation in _TURNS:

@@ -111,6 +111,8 @@ def test_folders_that_no_network_is_made_for(tmp_path, capsys):
         assert message in error
         assert error.count("\n") == 1
     assert main(["train", "mlp", "--data", str(tmp_path), "--epochs", "1"]) == 0
+    labelled([0, 1], [1], 12)
+    assert main(["train", "lenet5", "--data", str(tmp_path), "--epochs", "1"]) == 0
 
 
 def test_labels_that_are_not_the_network_s(network, capsys):

@@ -130,6 +130,15 @@ def test_alpha_lets_the_ground_show(invert, pixels, rng, tmp_path):
         np.testing.assert_allclose(read, np.stack([expected] * 3), atol=1.6 / 255)
 
 
+def test_colours_that_are_not_in_the_palette_are_refused(pixels, tmp_path):
+    for extra in ([], [chunk(b"PLTE", bytes(3 * int(pixels.max())))]):
+        (tmp_path / "a.png").write_bytes(png(pixels, 8, 3, *extra))
+        with pytest.raises(ValueError, match=r"a\.png must be .* colours that are not in its palette"):
+            read_image(tmp_path / "a.png", GREY)
+    (tmp_path / "a.png").write_bytes(png(pixels, 8, 3, chunk(b"PLTE", bytes(3 * int(pixels.max()) + 3))))
+    assert (read_image(tmp_path / "a.png", GREY) == 0).all()
+
+
 def test_a_transparent_colour_of_16_bits_is_refused(colours, tmp_path):
     (tmp_path / "a.png").write_bytes(png(colours.astype("u2") * 257, 16, 2, chunk(b"tRNS", bytes(6))))
     with pytest.raises(ValueError, match=r"a\.png must be .* a transparent colour of 16 bits a channel"):
@@ -215,6 +224,17 @@ def test_what_is_no_file(tmp_path):
     ):
         with pytest.raises(ValueError, match=rf"(?s){path} must be a PNG, JPEG or PGM image; .*{reason}"):
             read_image(path, GREY)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.pbm", "a.pgm", "a.ppm"])
+def test_half_an_image_is_refused(name, colours, tmp_path):
+    mode = {"a.pbm": "1", "a.pgm": "L"}.get(name, "RGB")
+    Image.fromarray(colours).convert(mode).save(tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    for kept in (0.3, 0.6, 0.95):
+        (tmp_path / name).write_bytes(whole[: int(kept * len(whole))])
+        with pytest.raises(ValueError, match="must be a PNG, JPEG or PGM image"):
+            read_image(tmp_path / name, GREY)
 
 
 def damaged(rng):
