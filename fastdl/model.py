@@ -153,8 +153,6 @@ class Sequential(Layer):
     def _lengths(self, lengths: Any, name: str, x: Array) -> Array | None:
         if lengths is not None and x.ndim != 3 and not isinstance(self.layers[0], Embedding):
             raise ValueError(f"{name} must be None for samples without steps in time, {x.shape[1:]}; received others")
-        if lengths is not None and len(self.output_shape) == 1 and not self._state_layers():
-            raise ValueError(f"{name} must be None for a network in which nothing heeds them; received others")
         return as_lengths(lengths, name, x)
 
     @property

@@ -137,6 +137,14 @@ cdef void shift_of(const Network* net, const Op* op, uint64_t draw, Py_ssize_t s
         right[0] = <Py_ssize_t>((bits >> 32) % <uint64_t>(2 * op.pad_w + 1)) - op.pad_w
 
 
+cdef inline void clear_after_end(const Network* net, const Tensor* t, Py_ssize_t sample, real* x) noexcept nogil:
+    # Of what a sample has there, the steps that do not count.
+    cdef Py_ssize_t length
+    if net.lengths != NULL and t.steps > 1:
+        length = min(net.lengths[sample], t.steps)
+        memset(x + length * (t.size // t.steps), 0, (t.steps - length) * (t.size // t.steps) * sizeof(real))
+
+
 cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t i, uint64_t draw) noexcept nogil:
     # Operation k, any that does not take the group at once, on one sample.
     cdef const Op* op = &net.op[k]
@@ -158,6 +166,7 @@ cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, 
         mean_pool_forward(g, x, y)
     elif op.kind == FLATTEN:
         channels_first(x, y, g.c, g.h * g.w)
+        clear_after_end(net, &net.tensor[k], sample + i, y)
     elif op.kind == ACTIVATION:
         memcpy(y, x, net.tensor[k].size * sizeof(real))
     elif op.kind == PAD:
@@ -282,6 +291,7 @@ cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, P
         pool_backward(g, dy, winners, dx)
     elif op.kind == FLATTEN:
         channels_last(dy, dx, g.c, g.h * g.w)
+        clear_after_end(net, &net.tensor[k], sample + i, dx)
     elif op.kind == ACTIVATION:
         memcpy(dx, dy, net.tensor[k].size * sizeof(real))
     elif op.kind == PAD:

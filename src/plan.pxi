@@ -1,11 +1,16 @@
 # A Plan owns the memory of a network lowered to operations, and runs it. Arrays that come in are C-contiguous, of this
 # module's dtype, and checked: the Python layers above see to that.
+from fastdl._core.operations import check_operations
+
 _ACTIVATIONS = {"identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
 _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mean_pool": MEAN_POOL, "flatten": FLATTEN,
           "activation": ACTIVATION, "pad": PAD, "shift": SHIFT, "recurrent": RECURRENT, "embedding": EMBEDDING, "dropout": DROPOUT,
           "recursive": RECURSIVE}
 _LOSSES = {"squared_error": SQUARED_ERROR, "cross_entropy": CROSS_ENTROPY}
 _RULES = {"none": NO_UPDATE, "sgd": SGD, "adam": ADAM, "adamw": ADAMW, "rmsprop": RMSPROP, "adagrad": ADAGRAD}
+
+cdef enum:
+    MOST_OPERATIONS = 64
 
 cdef enum Mode:
     INFERENCE, TRAINING, HOLDING
@@ -73,20 +78,23 @@ cdef class Plan:
     input_shape : tuple
         (C, H, W), (T, F) or (F,), of one sample.
     output_shape : tuple
-        The last operation's, but for how its numbers are looked at.
+        The last operation's.
     operations : list of dict
-        Each names its `kind`, its `output_shape` and what that kind needs: `activation`, `kernel`, `stride`,
-        `padding`, `offset` (of the weights in the flat vector; the bias follows them), `rate`; of a recurrent layer `cell`,
-        `cell_activation`, `units`, `directions`, `sequences`, `adds`, `stateful`; of a recursive layer `composition`,
-        `composition_activation`, `children`.
+        Each names its `kind`, its `output_shape` and what `check_operations` says that the kind needs, such as `offset`: where its
+        parameters begin in the flat vector.
     parameters, gradients : ndarray
-        Flat vectors made by `aligned_zeros`.
+        Of these operations alone: flat vectors made by `aligned_zeros`, or a part of such.
     turn : fastdl._turn.Turn
         What all plans over these parameters share.
+
+    Raises
+    ------
+    ValueError
+        Where operations do not follow one another from one shape to the other.
     """
     cdef Network net
-    cdef Op op[64]
-    cdef Tensor tensor[65]
+    cdef Op op[MOST_OPERATIONS]
+    cdef Tensor tensor[MOST_OPERATIONS + 1]
     cdef Slice* slices
     cdef Py_ssize_t slice_count
     cdef Py_ssize_t channels, pixels, out_channels, out_pixels
@@ -109,12 +117,14 @@ cdef class Plan:
     def __cinit__(self, tuple input_shape, tuple output_shape, list operations, parameters, gradients, turn):
         cdef real[::1] p = parameters
         cdef real[::1] g = gradients
-        cdef int k
-        if len(operations) > 64:
-            raise ValueError(f"layers must make at most 64 operations; received {len(operations)}")
+        cdef int k = 0
+        if len(operations) > MOST_OPERATIONS:
+            raise ValueError(f"layers must make at most {MOST_OPERATIONS} operations; received {len(operations)}")
+        check_operations(input_shape, output_shape, operations, parameters.size)
+        if gradients.size != parameters.size:
+            raise ValueError(f"gradients must be as many as parameters, {parameters.size}; received {gradients.size}")
         self.parameters, self.gradients, self.turn = parameters, gradients, turn
         self.input_shape, self.output_shape = input_shape, output_shape
-        self.net.count = <int>len(operations)
         self.net.op, self.net.tensor = self.op, self.tensor
         if parameters.size:
             self.net.parameters, self.net.gradients = &p[0], &g[0]
@@ -123,16 +133,21 @@ cdef class Plan:
         self.capacity = -1
         shape = input_shape
         self._describe_tensor(0, shape, False)
-        for k, operation in enumerate(operations):
+        for operation in operations:
+            if operation["kind"] == "flatten" and not _moves(shape):
+                shape = operation["output_shape"]
+                continue
             self._describe_op(k, shape, operation)
             self.has_images = self.has_images or self.op[k].kind in (CONVOLUTION, MAX_POOL, MEAN_POOL, PAD, SHIFT)
-            shape = tuple(operation["output_shape"])
+            shape = operation["output_shape"]
             self._describe_tensor(k + 1, shape, self.op[k].rows > 0)
             if gives_states(&self.op[k]):       # and the one that it started with
                 self.tensor[k + 1].stride += padded(self.op[k].cells[0].units)
             if self.op[k].kind == MAX_POOL and k > 0 and self.op[k - 1].activation == RELU:
                 # The largest of rectified numbers is the largest number, rectified: a quarter of the work.
                 self.op[k - 1].activation, self.op[k].activation = IDENTITY, RELU
+            k += 1
+        self.net.count = k
         self._slice()
 
     def __dealloc__(self):
@@ -156,6 +171,8 @@ cdef class Plan:
         g.c, g.h, g.w = shape if len(shape) == 3 else (shape[len(shape) - 1], 1, 1)
         out = operation["output_shape"]
         g.oc, g.oh, g.ow = out if len(out) == 3 else (out[len(out) - 1], 1, 1)
+        if op.kind == FLATTEN and len(shape) == 2:      # steps lie one after another, as the rows of one channel do
+            g.c, g.h, g.w = 1, shape[0], shape[1]
         op.offset = operation.get("offset", 0)
         op.rate = operation.get("rate", 0)
         g.kh, g.kw = operation.get("kernel", (1, 1))
@@ -403,8 +420,17 @@ cdef class Plan:
     cdef bint _sums_batch(self, int k):
         return self.op[k].rows > 0 and self.op[k].kind != CONVOLUTION
 
+    cdef _check_trees(self, Trees trees):
+        cdef int k
+        if self.has_trees != (trees is not None):
+            raise ValueError(f"trees must {'be given' if self.has_trees else 'be None'} for these operations; received {trees!r}")
+        for k in range(self.net.count if self.has_trees else 0):
+            if self.op[k].kind == RECURSIVE and self.op[k].tree.arity != trees.arity:
+                raise ValueError(f"trees must have {self.op[k].tree.arity} children a node; received {trees.arity}")
+
     cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work, Trees trees=None, bint masked=False):
         cdef Py_ssize_t rows = batch
+        self._check_trees(trees)
         memset(job, 0, sizeof(Job))
         if trees is None:
             self._choose_group(batch)
@@ -447,26 +473,37 @@ cdef class Plan:
         each of their nodes.
         """
         cdef Job job
+        self._check_samples(x, 0, samples, trees)
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self.turn.lock:
             self._start(&job, INFERENCE, samples, threads, self.work * samples, trees, lengths is not None)
             job.net.skip_softmax = logits and self._ends_in_softmax()
-            self._take_sequences(&job, lengths, states)
+            self._take_sequences(&job, samples, lengths, states)
             self._forward(&job, x, samples, y)
         return out
+
+    cdef _check_samples(self, const real[::1] x, int k, Py_ssize_t samples, Trees trees):
+        # That each sample, or node, has a row of tensor k.
+        rows = samples if trees is None else trees.nodes
+        if samples < 1 or (trees is not None and len(trees) != samples) or x.shape[0] != rows * self.tensor[k].size:
+            raise ValueError(f"{samples} samples must have {rows} rows of {self.tensor[k].size} numbers; received {x.shape[0]} numbers")
 
     cdef _outputs(self, int k, Py_ssize_t samples, Trees trees):
         return np.empty((samples if trees is None else trees.nodes) * self.tensor[k].size, dtype=DTYPE)
 
-    cdef _take_sequences(self, Job* job, lengths, states):
+    cdef _take_sequences(self, Job* job, Py_ssize_t samples, lengths, states):
         cdef const int64_t[::1] counts
         cdef real[:, ::1] rows
         if lengths is not None:
             counts = lengths
+            if counts.shape[0] != samples:
+                raise ValueError(f"lengths must have shape ({samples},); received {lengths.shape}")
             job.net.lengths = &counts[0]
         if states is not None and self.state_size:
             rows = states
+            if rows.shape[0] != samples or rows.shape[1] != self.state_size:
+                raise ValueError(f"states must have shape ({samples}, {self.state_size}); received {states.shape}")
             job.net.states = &rows[0, 0]
 
     def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last,
@@ -476,12 +513,13 @@ cdef class Plan:
         With `all_states`, layers that are not stateful start with theirs too.
         """
         cdef Job job
+        self._check_samples(x, 0, samples, trees)
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self.turn.lock:
             self._start(&job, HOLDING, samples, threads, self.work * samples, trees, lengths is not None)
             self._hold(&job, training, seed, channels_last)
-            self._take_sequences(&job, lengths, states)
+            self._take_sequences(&job, samples, lengths, states)
             job.net.all_states = all_states
             self.held, self.spent = trees, False
             self._forward(&job, x, samples, y)
@@ -512,6 +550,7 @@ cdef class Plan:
         to the states before the first.
         """
         cdef Job job
+        self._check_samples(dy, self.net.count, samples, trees)
         out = self._outputs(0, samples, trees)
         cdef real[::1] dx = out
         with self.turn.lock:
@@ -523,7 +562,7 @@ cdef class Plan:
                 raise RuntimeError("backward must follow a forward of the same trees")
             self._start(&job, HOLDING, samples, threads, self.work * samples, trees, lengths is not None)
             self._hold(&job, training, seed, channels_last)
-            self._take_sequences(&job, lengths, state_gradients)
+            self._take_sequences(&job, samples, lengths, state_gradients)
             job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
             self.spent = self.has_sequences or self.has_trees
             self._backward(&job, dy, samples, dx)
@@ -538,6 +577,8 @@ cdef class Plan:
     def gradients_at(self, const real[::1] x, const real[::1] dy, Py_ssize_t samples, int threads):
         """What `backward` gives and writes, of vectors or images, in one call with the `forward` that it must follow."""
         cdef Job job
+        self._check_samples(x, 0, samples, None)
+        self._check_samples(dy, self.net.count, samples, None)
         out = self._outputs(0, samples, None)
         cdef real[::1] dx = out
         with self.turn.lock:
@@ -589,7 +630,7 @@ cdef class Plan:
             if weights is not None:
                 values = weights
                 job.weights = &values[0]
-            self._take_sequences(&job, None, states)
+            self._take_sequences(&job, batch, None, states)
             if lengths is not None:
                 counts, batch_lengths = lengths, self.batch_lengths
                 job.lengths, job.batch_lengths, job.net.lengths = &counts[0], &batch_lengths[0], &batch_lengths[0]
@@ -606,6 +647,12 @@ cdef describe_optimizer(Optimizer* o, tuple settings, real[:, ::1] moments):
     rule, o.nesterov, o.momentum, o.decay, o.beta1, o.beta2, o.epsilon, o.clip_norm, o.clip_value = settings
     o.rule = _RULES[rule]
     o.first, o.second = &moments[0, 0], &moments[max(moments.shape[0], 1) - 1, 0]
+
+
+cdef bint _moves(tuple shape):
+    # Whether a flat row of these numbers is another: one channel, or one pixel, lies in memory as it should already. Steps lie
+    # so too, but those that do not count are left out.
+    return (len(shape) == 3 and shape[0] > 1 and shape[1] * shape[2] > 1) or (len(shape) == 2 and shape[0] > 1)
 
 
 cdef tuple _channels_pixels(tuple shape):

@@ -291,12 +291,6 @@ def test_other_calls_of_a_stateful_network(sequence_net):
         sequence_net.predict(token(9))
 
 
-def test_lengths_that_nothing_heeds():
-    net = Sequential([layers.Embedding(5, 2), layers.Flatten(), layers.Dense(3)], input_shape=6)
-    with pytest.raises(ValueError, match="lengths must be None for a network in which nothing heeds them"):
-        net.predict(TOKENS, lengths=[1, 2, 3, 4])
-
-
 def test_lengths_of_what_has_no_steps():
     net = Sequential([layers.Dense(3)], input_shape=4)
     with pytest.raises(ValueError, match=r"lengths must be None for samples without steps in time, \(4,\)"):

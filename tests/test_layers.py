@@ -29,6 +29,10 @@ CASES = {
     "mean pool, overlapping": (lambda: layers.MeanPool2D((2, 3), 1), (5, 6, 7)),
     "flatten": (lambda: layers.Flatten(), (3, 4, 5)),
     "flatten one channel": (lambda: layers.Flatten(), (1, 4, 5)),
+    "flatten one pixel": (lambda: layers.Flatten(), (6, 1, 1)),
+    "flatten steps": (lambda: layers.Flatten(), (7, 3)),
+    "flatten one step": (lambda: layers.Flatten(), (1, 5)),
+    "flatten what is flat": (lambda: layers.Flatten(), (5,)),
     "activation": (lambda: layers.Activation("sigmoid"), (3, 4, 5)),
     "softmax": (lambda: layers.Activation("softmax"), (9,)),
     "random shift": (lambda: layers.RandomShift(2), (2, 6, 7)),
@@ -204,17 +208,3 @@ def test_initializers_differ_and_follow_the_seed():
     assert drawn["glorot_uniform"] == pytest.approx((2 / 500) ** 0.5, rel=0.02)
     assert drawn["he_normal"] == pytest.approx((2 / 300) ** 0.5, rel=0.02)
     assert drawn["zeros"] == 0
-
-
-def test_an_image_of_one_channel_is_flat_already(rng):
-    """No operation flattens it: the dense layer after it takes all its pixels."""
-    shape = (1, 4, 5)
-    net = Sequential([layers.Flatten(), layers.Dense(3, "tanh")], input_shape=shape, dtype="float64", seed=0)
-    flat = Sequential([layers.Dense(3, "tanh")], input_shape=20, dtype="float64")
-    flat.parameters[...] = net.parameters
-    x, target = rng.standard_normal((9, *shape)), rng.standard_normal((9, 3))
-    assert (net.predict(x) == flat.predict(x.reshape(9, 20))).all()
-    for one, samples in ((net, x), (flat, x.reshape(9, 20))):
-        one.fit(samples, target, epochs=3, batch_size=4, shuffle=False, loss="squared_error", verbose=0)
-    assert (net.parameters == flat.parameters).all()
-    assert gradient_check(net, x) < 1e-6

@@ -151,8 +151,14 @@ class Layer:
         plan = self._plans.pop(shape, None)
         if plan is None:
             parameters, gradients, offset = self._flat
+            mine = slice(offset, offset + self._size(shape))
             plan = _core.load(self.dtype).Plan(
-                shape, self._output_shape(shape), self._operations(shape, offset), parameters, gradients, self._turn
+                shape,
+                self._output_shape(shape),
+                self._operations(shape, 0),
+                parameters[mine],
+                gradients[mine],
+                self._turn,
             )
         self._plans[shape] = self._plan = plan
         if len(self._plans) > _PLANS:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from .._core.operations import MOST_CHILDREN
 from .._validation import Array, Shape, as_int, as_samples
 from ..trees import Trees, as_forest
 from .base import Layer, check_activation, sequence_shape, start_weights
 
 COMPOSITIONS = ("matrix", "tensor", "lstm")
-_MOST_CHILDREN = 16  # as in src/trees.pxi
 
 
 class Recursive(Layer):
@@ -58,8 +58,8 @@ class Recursive(Layer):
     ) -> None:
         super().__init__()
         self.units, self.children = as_int(units, "units"), as_int(children, "children")
-        if self.children > _MOST_CHILDREN:
-            raise ValueError(f"children must be at most {_MOST_CHILDREN}; received {children}")
+        if self.children > MOST_CHILDREN:
+            raise ValueError(f"children must be at most {MOST_CHILDREN}; received {children}")
         if composition not in COMPOSITIONS:
             raise ValueError(f"composition must be one of {', '.join(COMPOSITIONS)}; received {composition!r}")
         self.activation = check_activation(activation)

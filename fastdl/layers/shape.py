@@ -10,7 +10,10 @@ from .base import Layer, image_shape
 
 
 class Flatten(Layer):
-    """(N, C, H, W) as (N, C H W), rows of channels first, and (N, T, F) as (N, T F)."""
+    """(N, C, H, W) as (N, C H W), rows of channels first, and (N, T, F) as (N, T F).
+
+    Steps that do not count, where `lengths` are given, are zeros in it.
+    """
 
     def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if None in shape:
@@ -18,9 +21,7 @@ class Flatten(Layer):
         return (prod(shape),)
 
     def _operations(self, shape: tuple[int, ...], offset: int) -> list[dict[str, Any]]:
-        # One channel, or one pixel, lies in memory as it should already.
-        moves = len(shape) == 3 and shape[0] > 1 and shape[1] * shape[2] > 1
-        return [{"kind": "flatten", "output_shape": self._output_shape(shape)}] if moves else []
+        return [{"kind": "flatten", "output_shape": self._output_shape(shape)}]
 
 
 class RandomShift(Layer):
