@@ -3,33 +3,56 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from . import _core
+from ._processors import usable_processors
 from ._validation import as_int
 
-_threads = 0
+_MOST = 2**31 - 1  # as the core counts them; it has 64 at the most
+_threads = 0  # as set
 
 
 def set_num_threads(n: int) -> None:
     """Use at most ``n`` threads from now on. Results do not depend on it."""
     global _threads
-    _threads = as_int(n, "n")
+    _threads = min(as_int(n, "n"), _MOST)
 
 
 def get_num_threads() -> int:
-    """Give the number of threads in use at the most: as set, or FASTDL_NUM_THREADS, or the processors we may use."""
-    if not _threads:
-        wanted = os.environ.get("FASTDL_NUM_THREADS")
-        if wanted is not None:
-            try:
-                set_num_threads(int(wanted))
-            except ValueError:
-                raise ValueError(f"FASTDL_NUM_THREADS must be a positive integer; received {wanted!r}") from None
-        elif hasattr(os, "sched_getaffinity"):
-            set_num_threads(len(os.sched_getaffinity(0)))
-        else:
-            set_num_threads(os.cpu_count() or 1)
-    return _threads
+    """Give the number of threads in use at the most.
+
+    It is what `set_num_threads` set, or else FASTDL_NUM_THREADS, or else the processors that affinity and control
+    groups leave us, or OMP_NUM_THREADS where that is less: so joblib, Dask and Ray tell their workers how many threads
+    to have. Environment and limits are read once in each process.
+    """
+    return _threads or _default()
+
+
+@cache
+def _default() -> int:
+    wanted = os.environ.get("FASTDL_NUM_THREADS")
+    if wanted:  # a shell unsets a variable by making it empty
+        n = _positive(wanted)
+        if n is None:
+            raise ValueError(f"FASTDL_NUM_THREADS must be a positive integer; received {wanted!r}")
+        return min(n, _MOST)
+    # Of OpenMP's list, the first is of the outermost teams; what is no number is OpenMP's to complain about.
+    openmp = _positive(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0])
+    processors = usable_processors()
+    return min(processors, openmp or processors)
+
+
+def _positive(text: str) -> int | None:
+    try:
+        n = int(text)
+    except ValueError:
+        return None
+    return n if n > 0 else None
+
+
+if hasattr(os, "register_at_fork"):  # a child may be given an environment and processors of its own
+    os.register_at_fork(after_in_child=_default.cache_clear)
 
 
 def show_config() -> None:

@@ -109,14 +109,6 @@ print(*(name for name in new - sys.stdlib_module_names if "cython" not in name))
     assert run(code).split() == ["fastdl"]
 
 
-def test_threads_from_the_environment():
-    code = "import fastdl; print(fastdl.get_num_threads())"
-    assert run(code, FASTDL_NUM_THREADS="3").strip() == "3"
-    assert int(run(code)) >= 1
-    with pytest.raises(AssertionError, match="FASTDL_NUM_THREADS must be a positive integer; received 'many'"):
-        run(code, FASTDL_NUM_THREADS="many")
-
-
 def test_show_config(capsys):
     fastdl.show_config()
     out = capsys.readouterr().out

@@ -1,0 +1,55 @@
+"""How many processors this process may use: by its affinity, and by the quotas of its control groups."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+_MOUNT = re.compile(r"^\S+ \S+ \S+ (\S+) (\S+) .* - (cgroup2?) \S+ (\S+)$", re.MULTILINE)  # proc_pid_mountinfo(5)
+_GROUP = re.compile(r"^\d+:([^:\n]*):(.*)$", re.MULTILINE)
+
+
+def usable_processors() -> int:
+    """Give the least of what the scheduler and every control group allow."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([processors, *quotas()])
+
+
+def quotas(root: Path = Path("/")) -> Iterator[int]:
+    """Give each quota of the groups around this process, in processors, rounded up (cgroups(7), cpu.max and CFS's)."""
+    for group in _groups(root):
+        try:
+            if (group / "cpu.max").exists():  # version 2: "max 100000" or "150000 100000"
+                quota, period = map(int, (group / "cpu.max").read_text().split())
+            else:  # version 1: -1 is none
+                quota, period = (int((group / f"cpu.cfs_{what}_us").read_text()) for what in ("quota", "period"))
+        except (OSError, ValueError):
+            continue
+        if quota > 0 and period > 0:
+            yield ceil(quota / period)
+
+
+def _groups(root: Path) -> Iterator[Path]:
+    """Give the folders of this process's groups for processors, each with all that it is nested in."""
+    try:
+        mounts = (root / "proc/self/mountinfo").read_text()
+        groups = (root / "proc/self/cgroup").read_text()
+    except (OSError, ValueError):
+        return
+    for top, point, kind, options in _MOUNT.findall(mounts):
+        controller = "cpu" if kind == "cgroup" else ""  # version 2 has one hierarchy, which names none
+        if controller not in ("", *options.split(",")):
+            continue
+        for controllers, path in _GROUP.findall(groups):
+            if controller in controllers.split(","):
+                yield from _upwards(root / point.lstrip("/"), path.removeprefix(top.rstrip("/")))
+
+
+def _upwards(mounted: Path, path: str) -> Iterator[Path]:
+    # From outside a container a path may lead nowhere in it: what it does not find is passed over.
+    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
+    for depth in range(len(parts), -1, -1):
+        yield mounted.joinpath(*parts[:depth])
