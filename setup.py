@@ -1,11 +1,12 @@
 """Builds the compiled core: one C source for each instruction set and dtype, and a small probe of the processor.
 
-FASTDL_SANITIZE=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer; FASTDL_NO_THREADS=1 without threads.
+FASTDL_SANITIZE=address,undefined or =thread builds with these sanitizers; FASTDL_NO_THREADS=1 without threads.
 """
 
 import os
 import platform
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -46,15 +47,22 @@ GCC = [
     "max-completely-peel-times=48",
 ]
 CLANG = ["-mllvm", "-unroll-threshold=2000", "-fno-slp-vectorize"]
-SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+SANITIZERS = os.environ.get("FASTDL_SANITIZE")
+SANITIZE = ["-O1", "-g", f"-fsanitize={SANITIZERS}", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
 
 
 def compiler_flags():
-    """Give the flags of this build's compiler."""
+    """Give the flags of this build's compiler, or end where there is none."""
     command = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
-    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
+    try:
+        version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"fastdl's core needs a C compiler, gcc or clang (Debian: apt install gcc; CC names another): {error}")
+    headers = sysconfig.get_path("include")
+    if not Path(headers, "Python.h").exists():
+        sys.exit(f"fastdl's core needs Python's headers (Debian: apt install python3-dev): {headers} has no Python.h")
     flags = COMMON + (CLANG if "clang" in version else GCC)
-    if os.environ.get("FASTDL_SANITIZE") == "1":
+    if SANITIZERS:
         flags = flags + SANITIZE
     if os.environ.get("FASTDL_NO_THREADS") == "1":
         flags = [*flags, "-DFASTDL_NO_THREADS"]
@@ -64,7 +72,7 @@ def compiler_flags():
 def extensions():
     """Make an extension for each row of LEVELS x DTYPES, from one C file, and the processor probe."""
     flags = compiler_flags()
-    link = ["-fsanitize=address,undefined"] if os.environ.get("FASTDL_SANITIZE") == "1" else ["-s"]
+    link = [f"-fsanitize={SANITIZERS}"] if SANITIZERS else ["-s"]
     core, features = cythonize(
         [Extension("core", ["src/core.pyx"]), Extension("fastdl._core.features", ["src/features.pyx"])],
         include_path=["src"],

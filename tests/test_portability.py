@@ -1,12 +1,14 @@
 """What the compiled core must not do to its host, and where it must run."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +109,34 @@ new = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(*(name for name in new - sys.stdlib_module_names if "cython" not in name))  # which compiled modules make up
 """
     assert run(code).split() == ["fastdl"]
+
+
+def test_an_unbuilt_folder_says_so(tmp_path):
+    shutil.copytree(
+        Path(fastdl.__file__).parent, tmp_path / "fastdl", ignore=shutil.ignore_patterns("*.so", "*.pyd", "data")
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "import fastdl"],
+        capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(
+        f"ImportError: fastdl's compiled core for Python 3.{sys.version_info.minor} is not in {tmp_path}"
+    )
+    assert "python setup.py build_ext --inplace" in said
+
+
+def test_building_without_a_compiler_says_so(tmp_path):
+    pytest.importorskip("Cython")
+    pytest.importorskip("setuptools")
+    root = Path(__file__).parent.parent
+    for command in (str(tmp_path / "none"), str(tmp_path), f"{sys.executable} -c 1/0"):
+        done = subprocess.run(
+            [sys.executable, "setup.py", "--version"],
+            capture_output=True, text=True, cwd=root, env={**os.environ, "CC": command},
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert re.fullmatch("fastdl's core needs a C compiler, gcc or clang .*\n", done.stderr)
 
 
 def test_show_config(capsys):

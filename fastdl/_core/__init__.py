@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import features as features
+try:
+    import fastdl._core.features as features
+except ModuleNotFoundError:
+    raise ImportError(
+        f"fastdl's compiled core for Python {sys.version_info.major}.{sys.version_info.minor} is not in "
+        f"{Path(__file__).parent}: where this is fastdl's source, build it (python setup.py build_ext --inplace, or "
+        "pip install -e .), or start Python from another folder if fastdl is installed"
+    ) from None
 
 _LEVELS = {1: (), 2: ("v2",), 3: ("v3", "v2"), 4: ("v4", "v3", "v2"), 0: ("generic",)}
 
