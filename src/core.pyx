@@ -13,9 +13,9 @@ from libc.string cimport memcpy, memset
 
 from simd cimport (PACKS, PANEL_TERMS, PRODUCT_CHANNELS, SLIDING, TILE_ROWS_1, TILE_ROWS_2, TILE_ROWS_3, VEC_LANES,
                    VEC_LANES_LOG2, not_before, prefetch_to_write, real, vec, vec_evens, vec_exp, vec_fma,
-                   vec_if_equal, vec_if_greater, vec_keep, vec_keep_first, vec_load, vec_max, vec_odds, vec_set1,
-                   vec_sigmoid, vec_sqrt, vec_store, vec_store_first, vec_store_pieces, vec_sum, vec_tanh,
-                   vec_zip_high, vec_zip_low)
+                   vec_if_equal, vec_if_greater, vec_keep, vec_keep_first, vec_load, vec_load_first,
+                   vec_max, vec_odds, vec_set1, vec_sigmoid, vec_sqrt, vec_store, vec_store_first,
+                   vec_store_pieces, vec_sum, vec_tanh, vec_zip_high, vec_zip_low)
 from threads cimport (MAX_WORKERS, meet, meeting, meeting_close, meeting_open, next_item, parallel_available,
                       parallel_run, work_items)
 

@@ -78,8 +78,9 @@ cdef inline void row_of_panel(const int vectors, const real* w, Py_ssize_t lengt
     cdef vec acc[ROW]
     cdef Py_ssize_t j
     cdef int v
-    for v in range(vectors):
+    for v in range(vectors - 1):
         acc[v] = vec_load(init + v * VEC_LANES)
+    acc[vectors - 1] = load_lanes(init + (vectors - 1) * VEC_LANES, last)
     for j in range(length):
         for v in range(vectors):
             acc[v] = vec_fma(acc[v], x[j], vec_load(w + v * VEC_LANES))
@@ -245,6 +246,7 @@ cdef void dense_descend_one(const Matrix* w, const real* x, const real* dy, real
     cdef int rest = <int>(w.columns - whole)
     cdef real* row
     cdef real step
+    cdef vec last
     for i in range(start, stop):
         if x[i] == 0:
             continue
@@ -253,7 +255,8 @@ cdef void dense_descend_one(const Matrix* w, const real* x, const real* dy, real
         for o from 0 <= o < whole by VEC_LANES:
             vec_store(row + o, vec_fma(vec_load(row + o), step, vec_load(dy + o)))
         if rest:
-            vec_store_pieces(row + whole, vec_fma(vec_load(row + whole), step, vec_load(dy + whole)), rest)
+            last = vec_fma(vec_load_first(row + whole, rest), step, vec_load(dy + whole))
+            vec_store_pieces(row + whole, last, rest)
 
 
 cdef void sum_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t columns, real* total) noexcept nogil:
@@ -263,7 +266,7 @@ cdef void sum_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t c
     cdef const real* p
     for n from 0 <= n < columns by VEC_LANES:
         p = x + n
-        a = vec_load(total + n)
+        a = load_lanes(total + n, columns - n)
         b = vec_set1(0)
         c = b
         d = b
@@ -277,7 +280,4 @@ cdef void sum_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t c
             a = a + vec_load(p)
             p += step
         a = (a + b) + (c + d)
-        if columns - n >= VEC_LANES:
-            vec_store(total + n, a)
-        else:
-            vec_store_first(total + n, a, <int>(columns - n))
+        store_lanes(total + n, a, columns - n)

@@ -28,58 +28,43 @@ cdef struct Optimizer:
 
 
 cdef inline void sgd_vector(real* p, vec g, real* v, real rate, const Optimizer* o, int n) noexcept nogil:
-    cdef vec old = vec_load(p)
+    cdef vec old = load_lanes(p, n)
     cdef vec velocity
     if o.decay != 0:
         g = vec_fma(g, o.decay, old)
     if o.momentum != 0:
-        velocity = vec_fma(g, o.momentum, vec_load(v))
+        velocity = vec_fma(g, o.momentum, load_lanes(v, n))
         g = vec_fma(g, o.momentum, velocity) if o.nesterov else velocity
-        if n == VEC_LANES:
-            vec_store(v, velocity)
-        else:
-            vec_store_first(v, velocity, n)
+        store_lanes(v, velocity, n)
     old = vec_fma(old, -rate, g)
-    if n == VEC_LANES:
-        vec_store(p, old)
-    else:
-        vec_store_first(p, old, n)
+    store_lanes(p, old, n)
 
 
 cdef inline void adam_vector(real* p, vec g, real* m, real* v, real rate, real correction, real scale, const Optimizer* o, int n) noexcept nogil:
     # The rate has been divided by the first moment's correction.
-    cdef vec old = vec_load(p)
+    cdef vec old = load_lanes(p, n)
     cdef vec first, second
     if o.decay != 0 and o.rule == ADAMW:
         old = old - vec_set1(rate * correction * o.decay) * old
     elif o.decay != 0:
         g = vec_fma(g, o.decay, old)
-    first = vec_fma(vec_set1(1 - o.beta1) * g, o.beta1, vec_load(m))
-    second = vec_fma(vec_set1(1 - o.beta2) * g * g, o.beta2, vec_load(v))
+    first = vec_fma(vec_set1(1 - o.beta1) * g, o.beta1, load_lanes(m, n))
+    second = vec_fma(vec_set1(1 - o.beta2) * g * g, o.beta2, load_lanes(v, n))
     old = vec_fma(old, -rate, first / (vec_sqrt(second * vec_set1(scale)) + vec_set1(o.epsilon)))
-    if n == VEC_LANES:
-        vec_store(m, first)
-        vec_store(v, second)
-        vec_store(p, old)
-    else:
-        vec_store_first(m, first, n)
-        vec_store_first(v, second, n)
-        vec_store_first(p, old, n)
+    store_lanes(m, first, n)
+    store_lanes(v, second, n)
+    store_lanes(p, old, n)
 
 
 cdef inline void scaled_vector(real* p, vec g, real* v, real rate, real kept, real share, const Optimizer* o, int n) noexcept nogil:
-    cdef vec old = vec_load(p)
+    cdef vec old = load_lanes(p, n)
     cdef vec second
     if o.decay != 0:
         g = vec_fma(g, o.decay, old)
-    second = vec_fma(vec_set1(share) * g * g, kept, vec_load(v))
+    second = vec_fma(vec_set1(share) * g * g, kept, load_lanes(v, n))
     old = vec_fma(old, -rate, g / (vec_sqrt(second) + vec_set1(o.epsilon)))
-    if n == VEC_LANES:
-        vec_store(v, second)
-        vec_store(p, old)
-    else:
-        vec_store_first(v, second, n)
-        vec_store_first(p, old, n)
+    store_lanes(v, second, n)
+    store_lanes(p, old, n)
 
 
 cdef double sum_of_squares(const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -109,7 +94,7 @@ cdef void clip(const Optimizer* o, double norm, real* g, Py_ssize_t start, Py_ss
 
 
 cdef void update(const Optimizer* o, real rate, long step, real* p, const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    # Step counts from 1. Storage past `stop` may be read, as the flat vectors are padded, but is not written.
+    # Step counts from 1. What lies past `stop` may be another worker's.
     cdef Py_ssize_t i
     cdef int n
     cdef double correction1, correction2
@@ -117,17 +102,17 @@ cdef void update(const Optimizer* o, real rate, long step, real* p, const real* 
     if o.rule == SGD:
         for i from start <= i < stop by VEC_LANES:
             n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
-            sgd_vector(p + i, vec_load(g + i), o.first + i, rate, o, n)
+            sgd_vector(p + i, load_lanes(g + i, n), o.first + i, rate, o, n)
     elif o.rule == ADAM or o.rule == ADAMW:
         correction1 = 1 - pow(o.beta1, <double>step)
         correction2 = 1 - pow(o.beta2, <double>step)
         for i from start <= i < stop by VEC_LANES:
             n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
-            adam_vector(p + i, vec_load(g + i), o.first + i, o.second + i, <real>(rate / correction1), <real>correction1,
-                        <real>(1 / correction2), o, n)
+            adam_vector(p + i, load_lanes(g + i, n), o.first + i, o.second + i, <real>(rate / correction1),
+                        <real>correction1, <real>(1 / correction2), o, n)
     elif o.rule == RMSPROP or o.rule == ADAGRAD:
         if o.rule == RMSPROP:
             kept, share = <real>o.beta2, <real>(1 - o.beta2)
         for i from start <= i < stop by VEC_LANES:
             n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
-            scaled_vector(p + i, vec_load(g + i), o.second + i, rate, kept, share, o, n)
+            scaled_vector(p + i, load_lanes(g + i, n), o.second + i, rate, kept, share, o, n)

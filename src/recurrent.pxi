@@ -114,14 +114,17 @@ cdef inline vec tanh_slope(vec y) noexcept nogil:
 cdef inline void rnn_cell(const int activation, const real* gates, real* h, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j
     for j from first <= j < last by VEC_LANES:
-        store_lanes(h + j, activate_vector(activation, vec_load(gates + j)), last - j)
+        store_lanes(h + j, activate_vector(activation, load_lanes(gates + j, last - j)), last - j)
 
 
 cdef inline void rnn_cell_backward(const int activation, const real* h, const real* dy, real* dh, real* dgates, Py_ssize_t units,
                                    Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    cdef Py_ssize_t j
+    cdef Py_ssize_t j, left
+    cdef vec d
     for j from first <= j < last by VEC_LANES:
-        store_lanes(dgates + j, activation_derivative(activation, vec_load(dh + j) + vec_load(dy + j), vec_load(h + j)), last - j)
+        left = last - j
+        d = load_lanes(dh + j, left) + load_lanes(dy + j, left)
+        store_lanes(dgates + j, activation_derivative(activation, d, load_lanes(h + j, left)), left)
 
 
 cdef void lstm_cell(real* gates, const real* c_before, real* c, real* h, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
@@ -129,11 +132,11 @@ cdef void lstm_cell(real* gates, const real* c_before, real* c, real* h, Py_ssiz
     cdef vec i, f, g, o, cell
     for j from first <= j < last by VEC_LANES:
         left = last - j
-        i = vec_sigmoid(vec_load(gates + j))
-        f = vec_sigmoid(vec_load(gates + units + j))
-        g = vec_tanh(vec_load(gates + 2 * units + j))
-        o = vec_sigmoid(vec_load(gates + 3 * units + j))
-        cell = f * vec_load(c_before + j) + i * g
+        i = vec_sigmoid(load_lanes(gates + j, left))
+        f = vec_sigmoid(load_lanes(gates + units + j, left))
+        g = vec_tanh(load_lanes(gates + 2 * units + j, left))
+        o = vec_sigmoid(load_lanes(gates + 3 * units + j, left))
+        cell = f * load_lanes(c_before + j, left) + i * g
         store_lanes(gates + j, i, left)
         store_lanes(gates + units + j, f, left)
         store_lanes(gates + 2 * units + j, g, left)
@@ -149,12 +152,14 @@ cdef void lstm_cell_backward(real* gates, const real* c_before, const real* c, c
     cdef vec i, f, g, o, shown, d, wanted
     for j from first <= j < last by VEC_LANES:
         left = last - j
-        i, f = vec_load(gates + j), vec_load(gates + units + j)
-        g, o = vec_load(gates + 2 * units + j), vec_load(gates + 3 * units + j)
-        shown, d = vec_tanh(vec_load(c + j)), vec_load(dh + j) + vec_load(dy + j)
-        wanted = vec_load(dc + j) + d * o * tanh_slope(shown)
+        i, f = load_lanes(gates + j, left), load_lanes(gates + units + j, left)
+        g, o = load_lanes(gates + 2 * units + j, left), load_lanes(gates + 3 * units + j, left)
+        shown = vec_tanh(load_lanes(c + j, left))
+        d = load_lanes(dh + j, left) + load_lanes(dy + j, left)
+        wanted = load_lanes(dc + j, left) + d * o * tanh_slope(shown)
         store_lanes(gates + j, wanted * g * sigmoid_slope(i), left)
-        store_lanes(gates + units + j, wanted * vec_load(c_before + j) * sigmoid_slope(f), left)
+        store_lanes(gates + units + j,
+                    wanted * load_lanes(c_before + j, left) * sigmoid_slope(f), left)
         store_lanes(gates + 2 * units + j, wanted * i * tanh_slope(g), left)
         store_lanes(gates + 3 * units + j, d * shown * sigmoid_slope(o), left)
         store_lanes(dc + j, wanted * f, left)
@@ -166,9 +171,9 @@ cdef void gru_reset(real* gates, const real* h_before, Py_ssize_t units, Py_ssiz
     cdef vec r
     for j from first <= j < last by VEC_LANES:
         left = last - j
-        r = vec_sigmoid(vec_load(gates + j))
-        store_lanes(gates + units + j, vec_sigmoid(vec_load(gates + units + j)), left)
-        store_lanes(gates + 3 * units + j, r * vec_load(h_before + j), left)
+        r = vec_sigmoid(load_lanes(gates + j, left))
+        store_lanes(gates + units + j, vec_sigmoid(load_lanes(gates + units + j, left)), left)
+        store_lanes(gates + 3 * units + j, r * load_lanes(h_before + j, left), left)
         store_lanes(gates + j, r, left)
 
 
@@ -177,9 +182,10 @@ cdef void gru_mix(real* gates, const real* h_before, real* h, Py_ssize_t units, 
     cdef vec n, before
     for j from first <= j < last by VEC_LANES:
         left = last - j
-        n, before = vec_tanh(vec_load(gates + 2 * units + j)), vec_load(h_before + j)
+        n = vec_tanh(load_lanes(gates + 2 * units + j, left))
+        before = load_lanes(h_before + j, left)
         store_lanes(gates + 2 * units + j, n, left)
-        store_lanes(h + j, before + vec_load(gates + units + j) * (n - before), left)
+        store_lanes(h + j, before + load_lanes(gates + units + j, left) * (n - before), left)
 
 
 cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units,
@@ -189,9 +195,10 @@ cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, re
     cdef vec z, n, d
     for j from first <= j < last by VEC_LANES:
         left = last - j
-        z, n = vec_load(gates + units + j), vec_load(gates + 2 * units + j)
-        d = vec_load(dh + j) + vec_load(dy + j)
-        store_lanes(gates + units + j, d * (n - vec_load(h_before + j)) * sigmoid_slope(z), left)
+        z, n = load_lanes(gates + units + j, left), load_lanes(gates + 2 * units + j, left)
+        d = load_lanes(dh + j, left) + load_lanes(dy + j, left)
+        store_lanes(gates + units + j,
+                    d * (n - load_lanes(h_before + j, left)) * sigmoid_slope(z), left)
         store_lanes(gates + 2 * units + j, d * z * tanh_slope(n), left)
         store_lanes(dh + j, d - d * z, left)
 
@@ -203,10 +210,12 @@ cdef void gru_reset_backward(real* gates, const real* h_before, const real* dkep
     cdef vec r, d, before
     for j from first <= j < last by VEC_LANES:
         left = last - j
-        r, d, before = vec_load(gates + j), vec_load(dkept + j), vec_load(h_before + j)
+        r = load_lanes(gates + j, left)
+        d = load_lanes(dkept + j, left)
+        before = load_lanes(h_before + j, left)
         store_lanes(gates + 3 * units + j, r * before, left)
         store_lanes(gates + j, d * before * sigmoid_slope(r), left)
-        store_lanes(dh + j, vec_load(dh + j) + d * r, left)
+        store_lanes(dh + j, load_lanes(dh + j, left) + d * r, left)
 
 
 cdef void gru_after_cell(real* gates, const real* h_before, real* h, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
@@ -214,12 +223,13 @@ cdef void gru_after_cell(real* gates, const real* h_before, real* h, Py_ssize_t 
     cdef vec r, z, n
     for j from first <= j < last by VEC_LANES:
         left = last - j
-        r, z = vec_sigmoid(vec_load(gates + j)), vec_sigmoid(vec_load(gates + units + j))
-        n = vec_tanh(vec_load(gates + 2 * units + j) + r * vec_load(gates + 3 * units + j))
+        r = vec_sigmoid(load_lanes(gates + j, left))
+        z = vec_sigmoid(load_lanes(gates + units + j, left))
+        n = vec_tanh(load_lanes(gates + 2 * units + j, left) + r * load_lanes(gates + 3 * units + j, left))
         store_lanes(gates + j, r, left)
         store_lanes(gates + units + j, z, left)
         store_lanes(gates + 2 * units + j, n, left)
-        store_lanes(h + j, n + z * (vec_load(h_before + j) - n), left)
+        store_lanes(h + j, n + z * (load_lanes(h_before + j, left) - n), left)
 
 
 cdef void gru_after_cell_backward(real* gates, const real* h_before, const real* dy, real* dh, Py_ssize_t units,
@@ -228,11 +238,15 @@ cdef void gru_after_cell_backward(real* gates, const real* h_before, const real*
     cdef vec r, z, n, d, dn
     for j from first <= j < last by VEC_LANES:
         left = last - j
-        r, z, n = vec_load(gates + j), vec_load(gates + units + j), vec_load(gates + 2 * units + j)
-        d = vec_load(dh + j) + vec_load(dy + j)
+        r = load_lanes(gates + j, left)
+        z = load_lanes(gates + units + j, left)
+        n = load_lanes(gates + 2 * units + j, left)
+        d = load_lanes(dh + j, left) + load_lanes(dy + j, left)
         dn = (d - d * z) * tanh_slope(n)
-        store_lanes(gates + j, dn * vec_load(gates + 3 * units + j) * sigmoid_slope(r), left)
-        store_lanes(gates + units + j, d * (vec_load(h_before + j) - n) * sigmoid_slope(z), left)
+        store_lanes(gates + j,
+                    dn * load_lanes(gates + 3 * units + j, left) * sigmoid_slope(r), left)
+        store_lanes(gates + units + j,
+                    d * (load_lanes(h_before + j, left) - n) * sigmoid_slope(z), left)
         store_lanes(gates + 2 * units + j, dn, left)
         store_lanes(gates + 3 * units + j, dn * r, left)
         store_lanes(dh + j, d * z, left)

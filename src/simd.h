@@ -176,8 +176,8 @@ INLINE real vec_sum(vec v) {
     return v[0];
 }
 
-/* The first n lanes of v, zeros in the others. */
-INLINE vec vec_keep_first(vec v, int n) {
+/* All bits of the first n lanes. */
+INLINE vec_bits vec_mask_first(int n) {
     static const bits window[2 * VEC_BYTES / sizeof(bits)] = {
         -1, -1,
 #if VEC_BYTES >= 32 || !defined(FASTDL_DOUBLE)
@@ -190,8 +190,30 @@ INLINE vec vec_keep_first(vec v, int n) {
         -1, -1, -1, -1, -1, -1, -1, -1,
 #endif
     };
-    vec mask = vec_load((const real *)window + VEC_LANES - n);
-    return (vec)((vec_bits)v & (vec_bits)mask);
+    return (vec_bits)vec_load((const real *)window + VEC_LANES - n);
+}
+
+/* The first n lanes of v, zeros in the others. */
+INLINE vec vec_keep_first(vec v, int n) { return (vec)((vec_bits)v & vec_mask_first(n)); }
+
+/* Loads the first n lanes, 0 < n <= VEC_LANES, and zeros. What lies behind them is not read: another thread may be
+ * writing it. */
+INLINE vec vec_load_first(const real *p, int n) {
+#if defined(__AVX512F__) && defined(FASTDL_DOUBLE)
+    return (vec)_mm512_maskz_loadu_pd((__mmask8)((1 << n) - 1), p);
+#elif defined(__AVX512F__)
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1 << n) - 1), p);
+#elif defined(__AVX2__) && defined(FASTDL_DOUBLE)
+    return (vec)_mm256_maskload_pd(p, (__m256i)vec_mask_first(n));
+#elif defined(__AVX2__)
+    return (vec)_mm256_maskload_ps(p, (__m256i)vec_mask_first(n));
+#else
+    if (n == VEC_LANES) return vec_load(p);
+    vec v = {p[0]};
+    for (int i = 1; i < VEC_LANES - 1; i++)
+        if (i < n) v[i] = p[i];
+    return v;
+#endif
 }
 
 INLINE vec vec_select(vec_bits mask, vec yes, vec no) {

@@ -13,6 +13,7 @@ cdef extern from "simd.h" nogil:
     const int PRODUCT_CHANNELS
     const int SLIDING
     vec vec_load(const real* p)
+    vec vec_load_first(const real* p, int n)
     void vec_store(real* p, vec v)
     void vec_store_first(real* p, vec v, int n)
     void vec_store_pieces(real* p, vec v, int n)

@@ -21,6 +21,10 @@ cdef inline Py_ssize_t padded(Py_ssize_t n) noexcept nogil:
     return (n + VEC_LANES - 1) // VEC_LANES * VEC_LANES
 
 
+cdef inline vec load_lanes(const real* p, Py_ssize_t left) noexcept nogil:
+    return vec_load(p) if left >= VEC_LANES else vec_load_first(p, <int>left)
+
+
 cdef inline void store_lanes(real* p, vec v, Py_ssize_t left) noexcept nogil:
     if left >= VEC_LANES:
         vec_store(p, v)
@@ -55,8 +59,9 @@ cdef inline void tile(const int rows, const int vectors, const int unit, const P
     cdef Py_ssize_t s, step = 1 if unit else q.row_step, x_step = q.x_step if unit else 1, w_step = q.w_step, c_step = q.c_step
     cdef int m, v
     for m in range(rows):
-        for v in range(vectors):
+        for v in range(vectors - 1):
             acc[m * 3 + v] = vec_load(p + v * VEC_LANES)
+        acc[m * 3 + vectors - 1] = vec_load_first(p + (vectors - 1) * VEC_LANES, last)
         p += q.init_step
     if q.next != NULL:
         p = q.next + n + row * c_step
