@@ -1,0 +1,160 @@
+"""Threads of one network, and of several at once: the numbers of one thread, to the bit.
+
+``.ci/sanitize thread`` runs this file under ThreadSanitizer: it holds every kind of work that threads share.
+"""
+
+import threading
+
+import numpy as np
+import pytest
+from test_recursive import forest
+
+import fastdl
+from fastdl import Sequential, layers, models, optimizers
+from fastdl.datasets import Vocabulary
+from fastdl.parsing import fit_parser, parse
+
+
+def back(net, x, dy, **options):
+    return [net.predict(x, **options), net.forward(x, **options), net.backward(dy), net.gradients]
+
+
+def lenet5(rng):
+    x, y = rng.standard_normal((150, 1, 28, 28)), rng.integers(0, 10, 150)
+    net = models.lenet5(seed=0, shift=1)
+    net.fit(x, y, batch_size=70, verbose=0)
+    return [net.parameters, *back(net, x[:40], np.ones((40, 10)))]
+
+
+def odd_images(rng):
+    """Sizes that fill no vector, colours and averages: the kernels of any image."""
+    x, y = rng.standard_normal((90, 3, 13, 11)), rng.integers(0, 3, 90)
+    net = Sequential(
+        [layers.Conv2D(5, 3, padding=1, activation="relu"), layers.MeanPool2D(2), layers.Conv2D(7, 2),
+         layers.MaxPool2D(2, stride=1), layers.Flatten(), layers.Dropout(0.2), layers.Dense(33, "tanh"),
+         layers.Dense(3)],
+        input_shape=(3, 13, 11), dtype="float64", seed=0,
+    )  # fmt: skip
+    net.fit(x, y, batch_size=40, verbose=0, optimizer=optimizers.Adam(0.01))
+    return [net.parameters, *back(net, x, np.ones((90, 3)))]
+
+
+def mlp(rng):
+    x, y = rng.standard_normal((300, 83)), rng.integers(0, 5, 300)
+    net = models.mlp((83, 301, 47, 5), activation="relu", output="identity", seed=0)
+    net.fit(x, y, batch_size=130, verbose=0, optimizer=optimizers.AdamW(0.01, clip_norm=1.0))
+    net.fit(x[:9], y[:9], batch_size=1, verbose=0, optimizer=optimizers.SGD(0.1))
+    return [net.parameters, *back(net, x, np.ones((300, 5)))]
+
+
+def sequences(rng, samples, cell):
+    """A few sequences are a team's: all threads take them together. Many are groups."""
+    x, y = rng.standard_normal((samples, 9, 13)), rng.integers(0, 3, (samples, 9))
+    lengths = rng.integers(1, 10, samples)
+    net = Sequential(
+        [
+            layers.Bidirectional(cell(101, return_sequences=True), "sum"),
+            cell(99, return_sequences=True),
+            layers.Dense(3),
+        ],
+        input_shape=(9, 13),
+        seed=0,
+    )
+    net.fit(x, y, batch_size=samples, epochs=2, verbose=0, optimizer=optimizers.SGD(0.1))
+    net.fit(x, y, batch_size=samples, epochs=2, lengths=lengths, verbose=0, optimizer=optimizers.SGD(0.1))
+    return [net.parameters, *back(net, x, rng.standard_normal((samples, 9, 3)), lengths=lengths)]
+
+
+def online(rng):
+    """A sequence at a time, a team's, and plain descent, which writes no gradient of a dense layer down."""
+    x, y = rng.standard_normal((9, 7, 13)), rng.integers(0, 3, 9)
+    net = Sequential(
+        [layers.GRU(101, reset_after=False), layers.Dense(171, "tanh"), layers.Dense(3)], input_shape=(7, 13), seed=0
+    )
+    net.fit(x, y, batch_size=1, verbose=0, optimizer=optimizers.SGD(0.1))
+    return [net.parameters, net.predict(x)]
+
+
+def language(rng, samples):
+    """The embedding has few rows: their products are looked up."""
+    x, y = rng.integers(11, size=(2, samples, 30))
+    net = models.language_model(11, units=101, layers=2, seed=0)
+    net.fit(x, y, epochs=2, batch_size=samples, shuffle=False, verbose=0, optimizer=optimizers.SGD(0.1, clip_norm=0.5))
+    return [net.parameters, net.predict(x)]
+
+
+def words(rng):
+    """The embedding has too many rows for that."""
+    x, y = rng.integers(300, size=(40, 8)), rng.integers(0, 3, 40)
+    net = Sequential([layers.Embedding(300, 19), layers.GRU(33), layers.Dense(3)], input_shape=(None,), seed=0)
+    net.fit(x, y, batch_size=40, epochs=2, verbose=0, optimizer=optimizers.SGD(0.1))
+    return [net.parameters, net.predict(x)]
+
+
+def trees(rng, composition):
+    data = forest(rng, [12, 0, 40, 7, 3] * 20)
+    ids, labels = rng.integers(0, 50, len(data.words)), rng.integers(-1, 3, len(data.words))
+    net = models.tree_classifier(50, 3, composition=composition, units=19, seed=0)
+    net.fit(ids, labels, trees=data, batch_size=45, verbose=0, optimizer=optimizers.Adam(0.01, clip_norm=1.0))
+    return [net.parameters, *back(net, ids, rng.standard_normal((len(ids), 3)), trees=data)]
+
+
+def parser(rng):
+    data, vocabulary = forest(rng, [12, 9, 8, 7, 3] * 6), Vocabulary(["?", "a"])
+    net = models.tree_parser(2, units=19, seed=0)
+    fit_parser(net, vocabulary, data, optimizer=optimizers.Adam(0.01), beam=3)
+    return [net.parameters, parse(net, vocabulary, data.sentences(), beam=2).parents]
+
+
+WORK = {
+    "lenet5": lenet5,
+    "odd images": odd_images,
+    "mlp": mlp,
+    "team of rnn": lambda rng: sequences(rng, 1, layers.RNN),
+    "team of lstm": lambda rng: sequences(rng, 2, layers.LSTM),
+    "team of gru": lambda rng: sequences(rng, 3, layers.GRU),
+    "groups of rnn": lambda rng: sequences(rng, 21, layers.RNN),
+    "groups of lstm": lambda rng: sequences(rng, 21, layers.LSTM),
+    "groups of gru": lambda rng: sequences(rng, 21, layers.GRU),
+    "online": online,
+    "language model": lambda rng: language(rng, 24),
+    "team of a language model": lambda rng: language(rng, 2),
+    "words": words,
+    "matrix trees": lambda rng: trees(rng, "matrix"),
+    "tensor trees": lambda rng: trees(rng, "tensor"),
+    "tree lstm": lambda rng: trees(rng, "lstm"),
+    "parser": parser,
+}
+
+
+def results(name, threads):
+    fastdl.set_num_threads(threads)
+    return [np.array(a) for a in WORK[name](np.random.default_rng(0))]
+
+
+def assert_same(one, other):
+    for a, b in zip(one, other, strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_one_caller(name):
+    assert_same(results(name, 1), results(name, 3))
+
+
+def test_several_callers():
+    """Each has a network of its own; who finds the pool taken works alone."""
+    names = ["lenet5", "team of lstm", "language model", "tree lstm"]
+    wanted = {name: results(name, 1) for name in names}
+    found = {}
+
+    def call(name):
+        found[name] = results(name, 3)
+
+    callers = [threading.Thread(target=call, args=[name]) for name in names]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    for name in names:
+        assert_same(wanted[name], found[name])
