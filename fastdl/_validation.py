@@ -115,6 +115,15 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
     return array
 
 
+def copy_into(target: Array, values: Any, name: str) -> None:
+    """Copy finite numbers of the same shape to where an array is."""
+    array = as_real(values, name)
+    if array.shape != target.shape:
+        raise ValueError(f"{name} must have shape {target.shape}; received {array.shape}")
+    if target.size:
+        target[...] = as_array(array, name, target.dtype.name)
+
+
 def as_samples(x: Any, name: str, shape: Shape, dtype: str) -> Array:
     """Give a batch (N, *shape)."""
     array = as_array(x, name, dtype)

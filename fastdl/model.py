@@ -11,11 +11,11 @@ import numpy as np
 
 from . import losses, optimizers
 from ._threads import get_num_threads
-from ._validation import Array, Shape, as_dtype, as_images, as_int, as_lengths, as_real, as_samples, as_shape
+from ._validation import Array, Shape, as_dtype, as_images, as_int, as_lengths, as_real, as_samples, as_shape, copy_into
 from .callbacks import Callback
 from .history import History
 from .layers import Activation, Dense, Dropout, Embedding, Layer, Recursive
-from .layers.base import sample_shape
+from .layers.base import check_name, from_config, is_ours, kinds, sample_shape
 from .layers.state import StateLayer
 from .training import Data, Trainer
 from .training_state import TrainingState
@@ -41,11 +41,12 @@ class Sequential(Layer):
 
     Attributes
     ----------
-    layers : list of Layer
+    layers : tuple of Layer
     parameters, gradients : ndarray, shape (P,)
         Flat and live: every layer's ``params`` and ``grads`` are views of them. `fit` leaves gradients unspecified.
-    params, grads : dict of str to ndarray
-        Those of every layer, under names such as ``"0.weight"``.
+    params, grads : mapping of str to ndarray
+        Those of every layer, under names such as ``"0.weight"``. What is assigned, to these or to the flat ones, is
+        copied into place.
     notes : dict
         Whatever else should be saved with it, such as a vocabulary: plain data, as JSON has it. NumPy's numbers are
         saved as Python's, and tuples and arrays as lists.
@@ -55,7 +56,7 @@ class Sequential(Layer):
         self, layers: Sequence[Layer], *, input_shape: Any, dtype: str = "float32", seed: int | None = None
     ) -> None:
         super().__init__()
-        self.layers = list(layers)
+        self.layers = tuple(layers)
         if not self.layers:
             raise ValueError("layers must hold at least one layer; received none")
         for i, layer in enumerate(self.layers):
@@ -63,6 +64,12 @@ class Sequential(Layer):
                 raise TypeError(f"layers must hold layers; received {layer!r}")
             if layer._in_network or layer in self.layers[:i]:
                 raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
+            for method in ("forward", "backward"):
+                owner = next(kind for kind in type(layer).__mro__ if method in vars(kind))
+                if not is_ours(owner):
+                    raise TypeError(
+                        f"layers[{i}] must not have a {method} of its own, which no network calls; {owner.__name__} has"
+                    )
         self._arity = _arity_of(self.layers)
         self._rng = np.random.default_rng(seed)
         self._training = TrainingState()
@@ -115,14 +122,35 @@ class Sequential(Layer):
         offset: int,
     ) -> None:
         super()._attach(shape, output_shape, dtype, parameters, gradients, offset)
-        self.parameters, self.gradients = parameters, gradients
         shapes = self._shapes(shape)
         for i, layer in enumerate(self.layers):
             layer._turn = self._turn
             layer._attach(shapes[i], shapes[i + 1], dtype, parameters, gradients, offset)
             offset += layer._size(shapes[i])
-            self.params.update({f"{i}.{name}": values for name, values in layer.params.items()})
-            self.grads.update({f"{i}.{name}": values for name, values in layer.grads.items()})
+        self._name_parameters(
+            {f"{i}.{name}": values for i, layer in enumerate(self.layers) for name, values in layer.params.items()},
+            {f"{i}.{name}": values for i, layer in enumerate(self.layers) for name, values in layer.grads.items()},
+        )
+
+    @property
+    def parameters(self) -> Array:  # noqa: D102
+        return self._flat[0]
+
+    @parameters.setter
+    def parameters(self, values: Any) -> None:
+        copy_into(self.parameters, values, "parameters")
+
+    @property
+    def gradients(self) -> Array:  # noqa: D102
+        return self._flat[1]
+
+    @gradients.setter
+    def gradients(self, values: Any) -> None:
+        copy_into(self.gradients, values, "gradients")
+
+    @property
+    def _children(self) -> Sequence[Layer]:
+        return self.layers
 
     def _initialize(self, rng: np.random.Generator) -> None:
         for layer in self.layers:
@@ -444,9 +472,19 @@ class Sequential(Layer):
 
         save(self, path, training)
 
+    @classmethod
+    def _from_arguments(cls, arguments: dict[str, Any]) -> Sequential:
+        """Make a network of its layers, whatever a subclass' constructor takes."""
+        net = cls.__new__(cls)
+        Sequential.__init__(net, [from_config(c) for c in arguments.pop("layers")], **arguments)
+        net._complete = True
+        return net
+
     def get_config(self) -> dict[str, Any]:
-        """Give the constructor's arguments as plain data."""
+        """Give the class, and the arguments of `Sequential` as plain data."""
+        check_name(type(self))
         return {
+            "class": type(self).__name__,
             "layers": [layer.get_config() for layer in self.layers],
             "input_shape": list(self.input_shape),
             "dtype": self.dtype,
@@ -456,7 +494,8 @@ class Sequential(Layer):
         from .saving import describe, restore
 
         with self._turn.lock:
-            return restore, (*describe(self, training=True), self._training.optimizer)
+            made = (*describe(self, training=True), self._training.optimizer, kinds(self))
+            return restore, made, self._own()
 
     def _checked(self, x: Any, y: Any, lengths: Any, trees: Any, loss: str, prefix: str = "") -> Data:
         """Check samples, what a loss compares them with, and their lengths or trees."""

@@ -88,15 +88,20 @@ def load(path: str | os.PathLike[str]) -> Sequential:
             raise ValueError(f"{as_path(path)} must be a network saved by fastdl; {error}") from error
 
 
-def restore(config: dict[str, Any], arrays: dict[str, Array], optimizer: Optimizer | None = None) -> Sequential:
-    """Make a network of what `describe` gave, and the optimizer that it was trained with."""
+def restore(
+    config: dict[str, Any], arrays: dict[str, Array], optimizer: Optimizer | None = None, _: Any = None
+) -> Sequential:
+    """Make a network of what `describe` gave, and the optimizer that it was trained with.
+
+    The last argument is the layers' classes, whose modules are imported with a pickle.
+    """
     from .losses import as_name
     from .model import Sequential
     from .training_state import TrainingState, zero_moments
 
-    net = Sequential(
-        [layers.from_config(c) for c in config["layers"]], input_shape=config["input_shape"], dtype=config["dtype"]
-    )
+    net = layers.from_config({name: config[name] for name in ("class", "layers", "input_shape", "dtype")})
+    if not isinstance(net, Sequential):
+        raise ValueError(f"its class must be a Sequential; it is {config['class']!r}")
     net._training.loss, net.notes = as_name(config["loss"]), dict(config["notes"])
     for name, values in net.params.items():
         values[...] = arrays[name]

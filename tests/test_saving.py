@@ -257,7 +257,7 @@ def test_what_would_not_be_loaded_is_not_saved(path, net, monkeypatch):
         (lambda c: c["layers"][2].update(units=5), r"2.weight is of shape \(5, 48\), it is of shape \(4, 48\)"),
         (lambda c: c["layers"][2].update(units=-5), "units must be at least 1"),
         (lambda c: c["layers"].pop(), "2.weight is of shape None"),
-        (lambda c: c["layers"][0].update({"class": "Mine"}), "config must name a layer class of"),
+        (lambda c: c["layers"][0].update({"class": "Unheard"}), "config must name a layer class of"),
     ):
         changed = deepcopy(config)
         change(changed)

@@ -16,8 +16,6 @@ class Activation(Layer):
         identity, relu, sigmoid, tanh or softmax.
     """
 
-    _arguments = ("name",)
-
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = check_activation(name, "name")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping, Sequence
 from math import prod
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -12,6 +14,7 @@ from .. import _core, initializers
 from .._threads import get_num_threads
 from .._turn import Turn
 from .._validation import Array, Shape, as_dtype, as_images, as_samples, as_shape
+from .parameters import Parameters
 
 if TYPE_CHECKING:
     from ..trees import Forest
@@ -34,45 +37,87 @@ class _Held(NamedTuple):
 
 
 _PLANS = 4  # kept for as many different lengths
+_FIXED = ("dtype", "grads", "input_shape", "output_shape", "params", "stateful")
+_CLASSES: dict[str, type[Layer]] = {}  # all there are, by name
 
 
-class Layer:
+class _LayerType(type):
+    """Knows when a layer is made: from then on a new attribute would be a mistake."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        layer = super().__call__(*args, **kwargs)
+        if "_held" not in vars(layer):
+            raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
+        layer._complete = True
+        return layer
+
+
+class Layer(metaclass=_LayerType):
     """A differentiable function of one batch, with parameters.
 
     A subclass says what its output's shape is (`_output_shape`), which operations of the core it is (`_operations`),
-    the shapes of its parameters (`_parameter_shapes`) and how they start (`_initialize`).
+    the shapes of its parameters (`_parameter_shapes`) and how they start (`_initialize`). It keeps the arguments of its
+    constructor as attributes of their names: so it can be saved, and loaded wherever the class has been imported.
+    Arguments do not change once a layer is made, and attributes that it has not are refused.
 
     Attributes
     ----------
     input_shape, output_shape : tuple of int
         Of one sample, (F,), (T, F) or (C, H, W), with None for a T that may differ from call to call; known once built.
-    params, grads : dict of str to ndarray
-        Live views into the flat vectors: assign with ``layer.params["weight"][...] = w``.
+    params, grads : mapping of str to ndarray
+        Live views into the flat vectors. ``layer.params["weight"] = w`` copies into place what has the same shape.
     """
 
     _arguments: ClassVar[tuple[str, ...]] = ()
+    params: Parameters
+    grads: Parameters
     input_shape: Shape
     output_shape: Shape
     dtype: str
+    _complete: bool  # known once its constructor has ended
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        last = _CLASSES.get(cls.__name__)
+        if last is None or not is_ours(last):
+            _CLASSES[cls.__name__] = cls
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        passed = {p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+        names = [p.name for p in parameters if p.name not in passed]
+        inherited = cls._arguments if passed else ()
+        cls._arguments = (*names, *(name for name in inherited if name not in names))
 
     def __init__(self) -> None:
-        self.params: dict[str, Array] = {}
-        self.grads: dict[str, Array] = {}
+        self._name_parameters({}, {})
         self._plan: Any = None  # for the shape of the last samples
         self._plans: dict[Shape, Any] = {}
         self._held: _Held | None = None
         self._turn = Turn()
         self._in_network = False
 
+    if not TYPE_CHECKING:  # which would take any attribute for known
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not name.startswith("_") and "_complete" in vars(self):
+                kind = type(self).__name__
+                if name in self._arguments or name in _FIXED:
+                    raise AttributeError(f"{name} of {kind} cannot be changed: make another {kind}")
+                if name not in vars(self) and not hasattr(type(self), name):
+                    raise AttributeError(f"{kind} has no {name!r} that could be set")
+            super().__setattr__(name, value)
+
+    def _name_parameters(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+        vars(self).update(params=Parameters("params", params), grads=Parameters("grads", grads))
+
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._arguments)
         return f"{type(self).__name__}({arguments})"
 
     def _output_shape(self, shape: Shape) -> Shape:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _output_shape(shape)")
 
     def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _operations(shape, offset)")
 
     def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
         """Shapes of the parameters, weight before bias, as the core stores them."""
@@ -130,17 +175,18 @@ class Layer:
         offset: int,
     ) -> None:
         """Take shapes, and the parameters from ``offset`` of the flat vectors on."""
-        self.input_shape, self.output_shape, self.dtype = shape, output_shape, dtype
+        vars(self).update(input_shape=shape, output_shape=output_shape, dtype=dtype)
         self._flat = parameters, gradients, offset
         self._plan, self._plans, self._held = None, {}, None
         if None not in shape:
             self._plan_for(shape)
-        self.params, self.grads = {}, {}
+        params, grads = {}, {}
         for name, stored in self._parameter_shapes(shape).items():
             end = offset + prod(stored)
-            self.params[name] = self._public(parameters[offset:end].reshape(stored))
-            self.grads[name] = self._public(gradients[offset:end].reshape(stored))
+            params[name] = self._public(parameters[offset:end].reshape(stored))
+            grads[name] = self._public(gradients[offset:end].reshape(stored))
             offset = end
+        self._name_parameters(params, grads)
 
     def _plan_for(self, shape: Shape) -> Any:
         """Give the plan for samples of this shape, with its time axis, from now on the layer's."""
@@ -292,25 +338,73 @@ class Layer:
         return dx
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if not hasattr(self, "dtype"):
-            return _made, (self.get_config(),)
+        made: tuple[Any, ...] = (kinds(self), self.get_config())
         with self._turn.lock:
-            values = {name: values.copy() for name, values in self.params.items()}
-        return _made, (self.get_config(), self.input_shape, self.dtype, values)
+            if hasattr(self, "dtype"):
+                values = {name: values.copy() for name, values in self.params.items()}
+                made = *made, self.input_shape, self.dtype, values
+            return _made, made, self._own()
+
+    @property
+    def _children(self) -> Sequence[Layer]:
+        """Layers that it is made of."""
+        return ()
+
+    def _own(self) -> dict[str, Any]:
+        """Give what copies and pickles take along besides arguments and parameters: attributes of a subclass."""
+        known = {*self._arguments, *_FIXED}
+        return {name: value for name, value in vars(self).items() if not name.startswith("_") and name not in known}
 
     @classmethod
     def _from_arguments(cls, arguments: dict[str, Any]) -> Layer:
         return cls(**arguments)
 
     def get_config(self) -> dict[str, Any]:
-        """Give the constructor's arguments, which `from_config` takes back."""
-        return {"class": type(self).__name__, **{name: getattr(self, name) for name in self._arguments}}
+        """Give the class and the constructor's arguments, which `from_config` takes back."""
+        kind = type(self)
+        check_name(kind)
+        missing = [name for name in self._arguments if not hasattr(self, name)]
+        if missing:
+            raise TypeError(
+                f"{kind.__name__} must keep its constructor's arguments as attributes, to be saved or copied; "
+                f"there is no {', '.join(missing)}"
+            )
+        return {"class": kind.__name__, **{name: getattr(self, name) for name in self._arguments}}
 
 
-def _made(config: dict[str, Any], shape: Shape = (), dtype: str = "", values: dict[str, Array] | None = None) -> Layer:
+def is_ours(kind: type) -> bool:
+    """Tell whether a class is fastdl's."""
+    return kind.__module__.startswith("fastdl.")
+
+
+def check_name(kind: type[Layer]) -> None:
+    """Check that a class can be found by its name."""
+    if _CLASSES.get(kind.__name__) is not kind:
+        raise TypeError(f"{kind.__name__} must be the only layer class of that name, to be found by it again")
+
+
+def from_config(config: dict[str, Any]) -> Layer:
+    """Make a layer of what its `get_config` gave; its class is fastdl's, or has been imported before."""
+    arguments = dict(config)
+    name = arguments.pop("class", None)
+    if name not in _CLASSES:
+        raise ValueError(f"config must name a layer class of fastdl, or one that has been imported; received {name!r}")
+    return _CLASSES[name]._from_arguments(arguments)
+
+
+def kinds(layer: Layer) -> list[type[Layer]]:
+    """Give its class and those of the layers within, which are imported where they are unpickled."""
+    return [type(layer), *(kind for child in layer._children for kind in kinds(child))]
+
+
+def _made(
+    _: list[type[Layer]],
+    config: dict[str, Any],
+    shape: Shape = (),
+    dtype: str = "",
+    values: dict[str, Array] | None = None,
+) -> Layer:
     """Make a layer again, for use alone."""
-    from . import from_config
-
     layer = from_config(config)
     if values is not None:
         layer.build(shape, dtype=dtype)

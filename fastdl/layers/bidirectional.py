@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._validation import Array, Shape
-from .base import Layer
+from .base import Layer, from_config
 from .recurrent import Recurrent
 from .state import State, StateLayer, as_pair_of_states
 
@@ -30,8 +30,6 @@ class Bidirectional(StateLayer):
     which starts at the last step and ends at the first.
     """
 
-    _arguments = ("merge",)
-
     def __init__(self, layer: Recurrent, merge: str = "concat") -> None:
         super().__init__()
         if not isinstance(layer, Recurrent):
@@ -44,9 +42,6 @@ class Bidirectional(StateLayer):
             raise ValueError(f"merge must be concat or sum; received {merge!r}")
         self.layer, self.merge = layer, merge
         layer._in_network = True
-
-    def __repr__(self) -> str:
-        return f"Bidirectional({self.layer!r}, merge={self.merge!r})"
 
     def _output_shape(self, shape: Shape) -> Shape:
         *steps, units = self.layer._output_shape(shape)
@@ -76,14 +71,16 @@ class Bidirectional(StateLayer):
         first, second = np.hsplit(rows, 2)
         return self.layer._parted(first), self.layer._parted(second)
 
+    @property
+    def _children(self) -> tuple[Layer]:
+        return (self.layer,)
+
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's arguments, which `from_config` takes back."""
         return {**super().get_config(), "layer": self.layer.get_config()}
 
     @classmethod
     def _from_arguments(cls, arguments: dict[str, Any]) -> Layer:
-        from . import from_config
-
         layer = from_config(arguments.pop("layer"))
         if not isinstance(layer, Recurrent):
             raise ValueError(f"layer must be RNN, LSTM or GRU; received {layer!r}")

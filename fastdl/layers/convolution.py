@@ -30,8 +30,6 @@ class Conv2D(Layer):
     ``params["weight"]`` (filters, C, KH, KW), ``params["bias"]`` (filters,).
     """
 
-    _arguments = ("filters", "kernel_size", "stride", "padding", "activation", "initializer")
-
     def __init__(
         self,
         filters: int,

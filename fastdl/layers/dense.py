@@ -28,8 +28,6 @@ class Dense(Layer):
     (units, F), ``params["bias"]`` (units,).
     """
 
-    _arguments = ("units", "activation", "initializer")
-
     def __init__(self, units: int, activation: str | None = None, *, initializer: str = "uniform") -> None:
         super().__init__()
         self.units = as_int(units, "units")

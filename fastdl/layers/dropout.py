@@ -19,8 +19,6 @@ class Dropout(Layer):
         The probability, from 0 to below 1, in steps of 2^-16.
     """
 
-    _arguments = ("rate",)
-
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = as_number(rate, "rate", high=0.999)

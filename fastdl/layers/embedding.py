@@ -28,8 +28,6 @@ class Embedding(Layer):
     in a network; the gradient with respect to x is zero.
     """
 
-    _arguments = ("vocabulary", "dim")
-
     def __init__(self, vocabulary: int, dim: int) -> None:
         super().__init__()
         self.vocabulary, self.dim = as_int(vocabulary, "vocabulary"), as_int(dim, "dim")

@@ -9,7 +9,6 @@ from .base import Layer, image_shape
 
 
 class _Pool2D(Layer):
-    _arguments = ("size", "stride")
     _kind: ClassVar[str]
 
     def __init__(self, size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:

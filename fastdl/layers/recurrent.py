@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,9 +21,6 @@ class Recurrent(StateLayer):
 
     _gates: ClassVar[int]
     _states: ClassVar[int] = 1
-    _arguments: ClassVar[tuple[str, ...]] = (
-        "units", "return_sequences", "stateful", "initializer", "recurrent_initializer",
-    )  # fmt: skip
 
     def __init__(
         self,
@@ -74,7 +72,7 @@ class Recurrent(StateLayer):
     def _initialize(self, rng: np.random.Generator) -> None:
         self._start(self.params, "", rng)
 
-    def _start(self, params: dict[str, Array], suffix: str, rng: np.random.Generator) -> None:
+    def _start(self, params: Mapping[str, Array], suffix: str, rng: np.random.Generator) -> None:
         """Draw the weights of a direction, gate by gate."""
         inputs = params[f"weight_ih{suffix}"].shape[1]
         for name, initializer, columns in (
@@ -128,7 +126,6 @@ class RNN(Recurrent):
     """
 
     _gates = 1
-    _arguments = ("units", "activation", *Recurrent._arguments[1:])
 
     def __init__(
         self,
@@ -168,7 +165,6 @@ class LSTM(Recurrent):
 
     _gates = 4
     _states = 2
-    _arguments = (*Recurrent._arguments, "forget_bias")
 
     def __init__(
         self,
@@ -186,7 +182,7 @@ class LSTM(Recurrent):
     def _cell(self) -> tuple[str, str]:
         return "lstm", "tanh"
 
-    def _start(self, params: dict[str, Array], suffix: str, rng: np.random.Generator) -> None:
+    def _start(self, params: Mapping[str, Array], suffix: str, rng: np.random.Generator) -> None:
         super()._start(params, suffix, rng)
         params[f"bias_ih{suffix}"][self.units : 2 * self.units] = self.forget_bias
 
@@ -211,7 +207,6 @@ class GRU(Recurrent):
     """
 
     _gates = 3
-    _arguments = (*Recurrent._arguments, "reset_after")
 
     def __init__(
         self,

@@ -45,8 +45,6 @@ class Recursive(Layer):
     the same number, so that one weight stands for V_ij + V_ji.
     """
 
-    _arguments = ("units", "children", "activation", "composition", "return_nodes")
-
     def __init__(
         self,
         units: int,

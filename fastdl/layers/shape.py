@@ -33,8 +33,6 @@ class RandomShift(Layer):
         The largest shift down or up, and right or left.
     """
 
-    _arguments = ("pixels",)
-
     def __init__(self, pixels: int | tuple[int, int]) -> None:
         super().__init__()
         self.pixels = as_pair(pixels, "pixels", least=0)

@@ -18,7 +18,7 @@ class StateLayer(Layer):
     Attributes
     ----------
     state : ndarray or tuple
-        After `forward`, what each sequence ended with.
+        After `forward`, what each sequence ended with. A stateful layer goes on from what is assigned.
     state_gradient : ndarray or tuple
         After `backward`, the gradient with respect to the initial state.
     """
@@ -46,13 +46,29 @@ class StateLayer(Layer):
     def _parted(self, rows: Array) -> State:
         raise NotImplementedError
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return *super().__reduce__(), {"state": self.state, "state_gradient": self.state_gradient}
+    def _own(self) -> dict[str, Any]:
+        return {**super()._own(), "_state": self._state, "_state_gradient": self._state_gradient}
 
     def reset_state(self) -> None:
         """Let the next sequences of a stateful layer start from zeros."""
-        self.state: State = None
-        self.state_gradient: State = None
+        self._state: State = None
+        self._state_gradient: State = None
+
+    @property
+    def state(self) -> State:  # noqa: D102
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        if self._in_network:
+            raise AttributeError(f"state of {self!r} in a network cannot be set: the network has a state for all")
+        if not self.stateful:
+            raise AttributeError(f"state of {self!r} cannot be set, as it is not stateful: give forward initial_state")
+        self._state = state
+
+    @property
+    def state_gradient(self) -> State:  # noqa: D102
+        return self._state_gradient
 
     def forward(self, x: Any, *, training: bool = False, lengths: Any = None, initial_state: State = None) -> Array:
         """Give the output for a batch of sequences, and hold what `backward` needs.
@@ -83,7 +99,7 @@ class StateLayer(Layer):
                 initial_state, name = self.state, "the state of the last call, which reset_state() forgets,"
             states = self._joined(initial_state, name, len(x), self.dtype)
             y = self._forward_samples(x, training, lengths=counts, states=states, all_states=True)
-            self.state = self._parted(states)
+            self._state = self._parted(states)
             return y
 
     def backward(self, dy: Any, *, state_gradient: State = None) -> Array:
@@ -109,7 +125,7 @@ class StateLayer(Layer):
             samples = self._held_before_backward().samples
             gradients = self._joined(state_gradient, "state_gradient", samples, self.dtype)
             dx = self._backward_samples(dy, gradients)
-            self.state_gradient = self._parted(gradients)
+            self._state_gradient = self._parted(gradients)
             return dx
 
 

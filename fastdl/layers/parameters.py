@@ -1,0 +1,40 @@
+"""Parameters and gradients by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .._validation import Array, copy_into
+
+
+class Parameters(Mapping[str, Array]):
+    """Live arrays by name, of which each stays where it is: what is assigned is checked, then copied into place.
+
+    Raises
+    ------
+    KeyError
+        If what is assigned to is none of the names.
+    ValueError
+        If it is of another shape, or not finite.
+    """
+
+    def __init__(self, name: str, arrays: Mapping[str, Array]) -> None:
+        self._name, self._arrays = name, dict(arrays)
+
+    def __getitem__(self, key: str) -> Array:
+        return self._arrays[key]
+
+    def __setitem__(self, key: str, values: Any) -> None:
+        if key not in self._arrays:
+            raise KeyError(f"{self._name} are {', '.join(self._arrays) or 'none'}; received {key!r}")
+        copy_into(self._arrays[key], values, f"{self._name}[{key!r}]")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return repr(self._arrays)
