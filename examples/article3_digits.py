@@ -9,7 +9,7 @@ from fastdl.compat import bp, mnist
 network = bp.Network([784, 300, 10])
 train_data, train_labels = mnist.get_training_data_set()
 test_data, test_labels = mnist.get_test_data_set()
-train_data, test_data = train_data / np.float32(255), test_data / np.float32(255)
+train_data, test_data = np.array(train_data) / 255, np.array(test_data) / 255  # lists, as in the article
 
 for epoch in range(1, 6):
     start = time.perf_counter()

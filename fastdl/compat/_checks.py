@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .._validation import Array, as_array, as_int, as_real
 
 
@@ -35,14 +37,17 @@ def as_rows(values: Any, name: str, size: int) -> Array:
     return rows.reshape(-1, size)
 
 
+def as_sequence(values: Any) -> Any:
+    """Give what goes through its rows: a data frame goes through its columns."""
+    return values if isinstance(values, list | tuple | np.ndarray) else np.asarray(values)
+
+
 def windows(size: int, window: int, padding: int, stride: int, *, axis: str, what: str = "filter") -> int:
-    """Count the places of a window along an axis, which must fill it."""
+    """Count the places of a window along an axis; what is left over at its end is not looked at."""
     as_int(stride, "stride")
     room = size + 2 * padding - window
     if room < 0:
         raise ValueError(
             f"{what}_{axis} must be at most {size + 2 * padding}, the padded input's {axis}; received {window}"
         )
-    if room % stride:
-        raise ValueError(f"stride must divide {room}, what the {what} can move along the {axis}; received {stride}")
     return room // stride + 1

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
 from .. import optimizers
-from .._validation import as_array, as_int, as_number
+from .._validation import Array, as_array, as_int
 from ..layers import Dense
 from ..model import Sequential
-from ._checks import as_rows
+from ._checks import as_rows, as_sequence
 
+FEW = 16  # steps that are not worth a call of the core
 _BLOCK = 8192  # samples turned to float64 at a time
+
+
+def as_sizes(layers: Sequence[int]) -> list[int]:
+    """Give the nodes of each of at least two layers."""
+    if not isinstance(layers, Iterable):
+        raise TypeError(f"layers must be the nodes of each layer; received {layers!r}")
+    sizes = [as_int(n, "layers") for n in layers]
+    if len(sizes) < 2:
+        raise ValueError(f"layers must hold the nodes of at least two layers; received {sizes}")
+    return sizes
+
+
+def as_pairs(labels: Any, data_set: Any, inputs: int, outputs: int) -> tuple[Array, Array]:
+    """Give as many label vectors (N, outputs) as samples (N, inputs)."""
+    data_set, labels = as_rows(data_set, "data_set", inputs), as_rows(labels, "labels", outputs)
+    if len(data_set) != len(labels):
+        raise ValueError(f"labels must be as many as data_set, {len(data_set)}; received {len(labels)}")
+    return labels, data_set
+
+
+def one_by_one(step: Callable[[Any, Any, Any], None], labels: Any, data_set: Any, rate: Any, epochs: int) -> None:
+    """Take ``step(label, sample, rate)`` of all samples in order, ``epochs`` times, just as they came."""
+    labels, data_set = as_sequence(labels), as_sequence(data_set)
+    if len(data_set) != len(labels):
+        raise ValueError(f"labels must be as many as data_set, {len(data_set)}; received {len(labels)}")
+    for _ in range(epochs):
+        for label, sample in zip(labels, data_set, strict=True):
+            step(label, sample, rate)
 
 
 class SigmoidChain:
@@ -26,42 +55,27 @@ class SigmoidChain:
     Attributes
     ----------
     net : Sequential
-    linear : list of Dense
-        Each layer without its activation, over the same parameters and gradients.
-    weights, gradients : list of ndarray, shape (inputs + 1, outputs)
-        Of each layer; the last row is the bias. Live.
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
-        if not isinstance(sizes, Iterable):
-            raise TypeError(f"layers must be the nodes of each layer; received {sizes!r}")
-        sizes = [as_int(n, "layers") for n in sizes]
-        if len(sizes) < 2:
-            raise ValueError(f"layers must hold the nodes of at least two layers; received {sizes}")
-        self.net = Sequential([Dense(n, "sigmoid") for n in sizes[1:]], input_shape=(sizes[0],), dtype="float64")
-        parameters, gradients = self.net.parameters, self.net.gradients
-        self.linear, self.weights, self.gradients = [], [], []
-        start = 0
-        for n, m in pairwise(sizes):
-            layer = Dense(m)
-            layer._turn = self.net._turn
-            layer._attach((n,), (m,), "float64", parameters, gradients, start)
-            end = start + (n + 1) * m
-            self.linear.append(layer)
-            self.weights.append(parameters[start:end].reshape(n + 1, m))
-            self.gradients.append(gradients[start:end].reshape(n + 1, m))
-            start = end
+        self.sizes = tuple(sizes)
+        self.net = Sequential(
+            [Dense(n, "sigmoid", initializer="zeros") for n in sizes[1:]], input_shape=(sizes[0],), dtype="float64"
+        )
 
-    def train(self, labels: Any, data_set: Any, rate: float, epochs: int, last: Any) -> None:
-        """Go through all samples ``epochs`` times, the very last one by ``last(label, sample, rate)``.
+    def by_layer(self, flat: Array) -> list[Array]:
+        """Give views of the network's parameters or gradients: of each layer (inputs + 1, outputs), the bias last."""
+        views, start = [], 0
+        for n, m in pairwise(self.sizes):
+            views.append(flat[start : start + (n + 1) * m].reshape(n + 1, m))
+            start += (n + 1) * m
+        return views
 
-        So the caller's objects hold outputs and errors of the last sample, as if each had gone their way.
+    def train(self, labels: Array, data_set: Array, rate: float, epochs: int) -> None:
+        """Go through all samples ``epochs`` times, but for the very last one.
+
+        That one is the caller's, so that his objects hold its outputs and errors as if each had gone their way.
         """
-        inputs, outputs = self.net.input_shape[0], self.net.output_shape[0]
-        data_set, labels = as_rows(data_set, "data_set", inputs), as_rows(labels, "labels", outputs)
-        if len(data_set) != len(labels):
-            raise ValueError(f"labels must be as many as data_set, {len(data_set)}; received {len(labels)}")
-        rate = as_number(rate, "rate")
         for epoch in range(epochs):
             count = len(data_set) - (epoch == epochs - 1)
             for start in range(0, count, _BLOCK):
@@ -75,5 +89,3 @@ class SigmoidChain:
                     shuffle=False,
                     verbose=0,
                 )
-        if epochs:
-            last(labels[-1], data_set[-1], rate)

@@ -1,7 +1,8 @@
-"""What the recurrent layers of articles 5 and 6 share: one cell of the core, and states as lists of columns."""
+"""What the gated layers of article 6 share: one cell of the core, and states as lists of columns."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -9,11 +10,13 @@ import numpy as np
 
 from .. import _core
 from .._validation import Array, as_int, as_number
-from ._checks import as_column
-from ._live import uniform
-from .activators import check_activator, through
+from ._checks import as_column, as_shaped
+from ._memory import Built
+from .activators import check_activator, whole
 
-_GATES = {"rnn": 1, "lstm": 4, "gru_before": 3}
+_GATES = {"lstm": 4, "gru_before": 3}
+_held = {"once": object()}
+_ONCE = sys.getrefcount(_held["once"])  # of what nothing but a dict holds
 
 
 class Recurrence:
@@ -21,10 +24,8 @@ class Recurrence:
 
     Parameters
     ----------
-    cell : {"rnn", "lstm", "gru_before"}
+    cell : {"lstm", "gru_before"}
     inputs, units : int
-    activation : str
-        Of an rnn.
 
     Attributes
     ----------
@@ -32,18 +33,23 @@ class Recurrence:
         Flat and live.
     """
 
-    def __init__(self, cell: str, inputs: int, units: int, activation: str = "tanh") -> None:
+    def __init__(self, cell: str, inputs: int, units: int) -> None:
         core = _core.load("float64")
         self._cell, self._count, self._inputs, self._units = cell, _GATES[cell], inputs, units
         size = (inputs + units + 2) * self._count * units  # the second bias, that of the state, stays zero
         self.parameters, self.gradients = core.aligned_zeros(size), core.aligned_zeros(size)
-        self._core = core.Recurrence(cell, activation, inputs, units, self.parameters, self.gradients)
+        self._core = core.Recurrence(cell, "tanh", inputs, units, self.parameters, self.gradients)
 
-    def gate(self, flat: Array, k: int) -> tuple[Array, Array, Array]:
-        """Give gate k's Wh (units, units), Wx (units, inputs) and b (units, 1): views of parameters or gradients."""
-        inputs, units, gates = self._inputs, self._units, self._count
-        rows = flat.reshape(inputs + units + 2, gates, units)[:, k]
-        return rows[inputs : inputs + units].T, rows[:inputs].T, rows[inputs + units, :, None]
+    def by_name(self, flat: Array, letters: str, suffix: str = "") -> dict[str, Array]:
+        """Give each gate's Wh (units, units), Wx (units, inputs) and b (units, 1): views of parameters or gradients."""
+        inputs, units = self._inputs, self._units
+        views = {}
+        for k, letter in enumerate(letters):
+            rows = flat.reshape(inputs + units + 2, self._count, units)[:, k]
+            views[f"W{letter}h{suffix}"] = rows[inputs : inputs + units].T
+            views[f"W{letter}x{suffix}"] = rows[:inputs].T
+            views[f"b{letter}{suffix}"] = rows[inputs + units, :, None]
+        return views
 
     def step(self, x: Array, h: Array, c: Array | None = None) -> tuple[list[Array], Array, Array]:
         """Give the gates, h and c after a step, all columns (units, 1)."""
@@ -56,7 +62,6 @@ class Recurrence:
         h: Sequence[Array],
         c: Sequence[Array] | None,
         gates: Sequence[Sequence[Array]],
-        slopes: Sequence[Array] | None,
         delta: Array,
     ) -> tuple[list[list[Array]], list[Array], list[Array]]:
         """Take the gradient ``delta`` of the last h back through all times, and fill ``gradients``.
@@ -73,12 +78,7 @@ class Recurrence:
         for k, columns in enumerate(gates):
             held[0, :, k * self._units : (k + 1) * self._units] = _rows(columns)
         dgates, dx, dh, _ = self._core.backward(
-            _rows(x)[None],
-            _rows(h),
-            None if c is None else _rows(c),
-            held,
-            None if slopes is None else _rows(slopes)[None],
-            delta.T,
+            _rows(x)[None], _rows(h), None if c is None else _rows(c), held, None, delta.T
         )
         self.gradients[-self._count * self._units :] = 0
         by_gate = dgates.reshape(steps, -1, self._units, 1)
@@ -90,54 +90,69 @@ def _rows(columns: Sequence[Array]) -> Array:
     return np.concatenate(columns).reshape(len(columns), -1)
 
 
-class GatedLayer:
+class GatedLayer(Built):
     """What `LstmLayer` and `GruLayer` share.
 
-    A subclass names its gates in the core's order: their letters in weights and biases, and their lists.
+    A subclass names its gates in the core's order: their letters in weights and biases, and their lists; and in
+    ``_drawn`` the letters in the order in which their weights are drawn.
     """
 
     _cell: ClassVar[str]
     _letters: ClassVar[str]
+    _drawn: ClassVar[str]
     _lists: ClassVar[tuple[str, ...]]
     _has_c: ClassVar[bool]
+    _built = "_recurrence", "_own"
+    h_list: list[Any]
+    c_list: list[Any]
 
     def __init__(self, input_width: int, state_width: int, learning_rate: float) -> None:
         self.input_width = as_int(input_width, "input_width")
         self.state_width = as_int(state_width, "state_width")
         self.learning_rate = as_number(learning_rate, "learning_rate")
-        self._recurrence = Recurrence(self._cell, input_width, state_width)
-        self._views: dict[str, Array] = {}
-        for k, letter in enumerate(self._letters):
-            for flat, suffix in ((self._recurrence.parameters, ""), (self._recurrence.gradients, "_grad")):
-                of_h, of_x, bias = self._recurrence.gate(flat, k)
-                names = f"W{letter}h{suffix}", f"W{letter}x{suffix}", f"b{letter}{suffix}"
-                self._views.update(zip(names, (of_h, of_x, bias), strict=True))
-            for name in (f"W{letter}h", f"W{letter}x"):
-                self._views[name][...] = uniform(1e-4, self._views[name].shape)
         self.reset_state()
+        for letter in self._drawn:
+            for name, array in zip((f"W{letter}h", f"W{letter}x", f"b{letter}"), self.init_weight_mat(), strict=True):
+                setattr(self, name, array)
+        self._build()
 
-    def _start(self) -> list[Array]:
+    def _build(self) -> None:
+        self._recurrence = Recurrence(self._cell, self.input_width, self.state_width)
+        self._own = self._recurrence.by_name(self._recurrence.parameters, self._letters)
+
+    def init_state_vec(self) -> list[Array]:
+        """Start a list of states."""
         return [np.zeros((self.state_width, 1))]
+
+    def init_weight_mat(self) -> tuple[Array, Array, Array]:
+        """Draw a gate's weights of the state and of the input, and its bias."""
+        raise NotImplementedError
 
     def reset_state(self) -> None:
         """Forget all states, and go back to time 0."""
         self.times = 0
         self.x_list: list[Array] = []
-        self.h_list = self._start()
-        self.c_list = self._start()
-        for name in self._lists:
-            setattr(self, f"{name}_list", self._start())
+        for name in ("c", "h", *self._lists) if self._has_c else ("h", *self._lists):
+            setattr(self, f"{name}_list", self.init_state_vec())
 
-    def forward(self, x: Any) -> None:
-        """Take one step in time; every list grows by one.
+    def _settled(self) -> bool:
+        """Move the weights that a program assigned and let go of into the core's memory; tell whether all are there."""
+        there, settled = vars(self), True
+        for name, own in self._own.items():
+            if there.get(name) is own:
+                continue
+            settled = False
+            if isinstance(there.get(name), np.ndarray):
+                alone = sys.getrefcount(there[name]) <= _ONCE
+                if alone and (there[name].base is None or sys.getrefcount(there[name].base) <= _ONCE):
+                    own[...] = as_shaped(there[name], name, own.shape)
+                    setattr(self, name, own)
+        return settled or all(there.get(name) is own for name, own in self._own.items())
 
-        Parameters
-        ----------
-        x : array_like, shape (input_width, 1)
-        """
-        x = as_column(x, "x", self.input_width).copy()  # the caller may use its memory again
-        before = as_column(self.h_list[-1], "h_list[-1]", self.state_width)
-        cell = as_column(self.c_list[-1], "c_list[-1]", self.state_width) if self._has_c else None
+    def _step(self, x: Array) -> None:
+        """Let the core take a step."""
+        before = as_column(self.h_list[self.times], f"h_list[{self.times}]", self.state_width)
+        cell = as_column(self.c_list[self.times], f"c_list[{self.times}]", self.state_width) if self._has_c else None
         gates, h, c = self._recurrence.step(x, before, cell)
         self.times += 1
         self.x_list.append(x)
@@ -147,36 +162,39 @@ class GatedLayer:
         for name, gate in zip(self._lists, gates, strict=True):
             getattr(self, f"{name}_list").append(gate)
 
-    def backward(self, x: Any, delta_h: Any, activator: Any) -> None:
-        """Go back through all times since the last `reset_state`, and fill the gradients.
-
-        Parameters
-        ----------
-        x : array_like, shape (input_width, 1)
-            The last input.
-        delta_h : array_like, shape (state_width, 1)
-            The error's gradient with respect to the last h.
-        activator : object
-            Of the layer before, whose outputs the inputs are: ``delta_x_list`` is the gradient with respect to its
-            weighted input.
-        """
-        activator = check_activator(activator)
-        x, delta_h = as_column(x, "x", self.input_width), as_column(delta_h, "delta_h", self.state_width)
-        if self.times == 0:
-            raise RuntimeError("backward must follow forward")
-        inputs = [*self.x_list[:-1], x]
+    def _through_time(self, delta_h: Array, activator: Any) -> None:
+        """Let the core go back through all times."""
         dgates, self.delta_h_list, dx = self._recurrence.backward(
-            inputs,
+            self.x_list,
             self.h_list,
             self.c_list if self._has_c else None,
             [getattr(self, f"{name}_list")[1:] for name in self._lists],
-            None,
             delta_h,
         )
         for name, deltas in zip(self._lists, dgates, strict=True):
-            setattr(self, f"delta_{name}_list", self._start() + deltas)
-        self.delta_x_list = [np.zeros((self.input_width, 1)), *through(activator, np.stack(dx), np.stack(inputs))]
+            setattr(self, f"delta_{name}_list", [np.zeros((self.state_width, 1)), *deltas])
+        self._hand_down(dx, activator)
+        gradients = self._recurrence.by_name(self._recurrence.gradients.copy(), self._letters, "_grad")
+        for name, gradient in gradients.items():
+            setattr(self, name, gradient)
+
+    def _hand_down(self, dx: Sequence[Array], activator: Any) -> None:
+        """Keep what goes on to the layer before (article 6, equation 12)."""
+        slopes = [whole(activator.backward, x) for x in self.x_list]
+        self.delta_x_list = [np.zeros((self.input_width, 1)), *(d * s for d, s in zip(dx, slopes, strict=True))]
+
+    def _as_last_input(self, x: Any, delta_h: Any, activator: Any) -> Array:
+        """Check what `backward` is given; give ``delta_h``."""
+        check_activator(activator)
+        x, error = as_column(x, "x", self.input_width), as_column(delta_h, "delta_h", self.state_width)
+        if self.times == 0:
+            raise RuntimeError("backward must follow forward")
+        self.x_list[-1:] = [x]
+        return error
 
     def update(self) -> None:
         """Go down the gradient."""
-        self._recurrence.parameters -= self.learning_rate * self._recurrence.gradients
+        for letter in self._letters:
+            for name in (f"W{letter}h", f"W{letter}x", f"b{letter}"):
+                values = getattr(self, name)
+                values -= self.learning_rate * getattr(self, f"{name}_grad")

@@ -7,26 +7,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import functional
-from .._validation import Array, as_array
+from .._validation import Array, as_real
+from ._untouched import Steps
 
 __all__ = ["IdentityActivator", "ReluActivator", "SigmoidActivator", "TanhActivator"]
 
 
 class _Activator:
+    """A function of numbers and, number by number, of arrays of any shape."""
+
     kernel: ClassVar[str]
-
-    def forward(self, weighted_input: Any) -> Any:
-        """Give the function of numbers or arrays of any shape."""
-        x = as_array(weighted_input, "weighted_input", "float64")
-        y = getattr(functional, self.kernel)(x)
-        return y if x.ndim else float(y)
-
-    def backward(self, output: Any) -> Any:
-        """Give the derivative where the function has this output."""
-        y = as_array(output, "output", "float64")
-        slope = functional.activation_backward(np.ones_like(y), y, self.kernel)
-        return slope if y.ndim else float(slope)
 
 
 class IdentityActivator(_Activator):
@@ -34,11 +24,27 @@ class IdentityActivator(_Activator):
 
     kernel = "identity"
 
+    def forward(self, weighted_input: Any) -> Any:
+        """Give the number or a copy of the array."""
+        return +_real(weighted_input, "weighted_input")
+
+    def backward(self, output: Any) -> Any:
+        """Give 1."""
+        return 0.0 * _real(output, "output") + 1.0
+
 
 class ReluActivator(_Activator):
     """f(x) = max(0, x) (article 4)."""
 
     kernel = "relu"
+
+    def forward(self, weighted_input: Any) -> Any:
+        """Give the larger of 0 and x."""
+        return np.maximum(_real(weighted_input, "weighted_input"), 0.0)
+
+    def backward(self, output: Any) -> Any:
+        """Give 1 where the output is positive, else 0."""
+        return np.greater(_real(output, "output"), 0.0) * 1.0
 
 
 class SigmoidActivator(_Activator):
@@ -46,11 +52,37 @@ class SigmoidActivator(_Activator):
 
     kernel = "sigmoid"
 
+    def forward(self, weighted_input: Any) -> Any:
+        """Give a number from 0 to 1."""
+        with np.errstate(over="ignore"):  # e^800 is infinite, and 1 / infinity is right
+            return 1.0 / (1.0 + np.exp(-_real(weighted_input, "weighted_input")))
+
+    def backward(self, output: Any) -> Any:
+        """Give y (1 - y)."""
+        y = _real(output, "output")
+        return y * (1.0 - y)
+
 
 class TanhActivator(_Activator):
     """f(x) = tanh x (article 6)."""
 
     kernel = "tanh"
+
+    def forward(self, weighted_input: Any) -> Any:
+        """Give a number from -1 to 1."""
+        return np.tanh(_real(weighted_input, "weighted_input"))
+
+    def backward(self, output: Any) -> Any:
+        """Give 1 - y^2."""
+        y = _real(output, "output")
+        return 1.0 - y * y
+
+
+def _real(x: Any, name: str) -> Any:
+    """Give a float or a float64 array."""
+    if isinstance(x, float) or (isinstance(x, np.ndarray) and x.dtype == np.float64):
+        return x
+    return as_real(x, name).astype(np.float64)
 
 
 def check_activator(activator: Any, name: str = "activator") -> Any:
@@ -60,26 +92,37 @@ def check_activator(activator: Any, name: str = "activator") -> Any:
     return activator
 
 
+_STEPS = {
+    cls: Steps(cls, "forward", "backward")
+    for cls in (IdentityActivator, ReluActivator, SigmoidActivator, TanhActivator)
+}
+
+
 def kernel_of(activator: Any) -> str | None:
-    """Give the core's name of one of ours."""
-    return activator.kernel if isinstance(activator, _Activator) else None
+    """Give the core's name of one of ours that does what it was written to do."""
+    for cls in type(activator).__mro__:
+        if cls in _STEPS:
+            return activator.kernel if _STEPS[cls].untouched(activator) else None
+    return None
 
 
-def apply(method: Callable[[Any], Any], x: Array) -> Array:
-    """Give a method of an activator on an array, number by number where it takes numbers alone."""
-    if isinstance(getattr(method, "__self__", None), _Activator):
-        return method(x)  # type: ignore[no-any-return]
+def _takes_arrays_number_by_number(op: Any) -> bool:
+    return isinstance(op, np.ufunc) or kernel_of(getattr(op, "__self__", None)) is not None
+
+
+def each(op: Callable[[Any], Any], x: Array) -> Array:
+    """Give ``op`` of each number, one at a time unless it is known that an array makes no difference."""
+    if _takes_arrays_number_by_number(op):
+        return op(x)  # type: ignore[no-any-return]
+    return np.fromiter(map(op, x.ravel()), np.float64, x.size).reshape(x.shape)
+
+
+def whole(op: Callable[[Any], Any], x: Array) -> Array:
+    """Give ``op`` of an array, or of each number where it takes numbers alone."""
+    if _takes_arrays_number_by_number(op):
+        return op(x)  # type: ignore[no-any-return]
     try:
-        y = np.asarray(method(x), dtype=np.float64)
+        y = np.asarray(op(x), dtype=np.float64)
     except (TypeError, ValueError):
-        y = np.empty(0)
-    if y.shape != x.shape:
-        y = np.array([method(number) for number in x.reshape(-1).tolist()], dtype=np.float64).reshape(x.shape)
-    return y
-
-
-def through(activator: Any, delta: Array, output: Array) -> Array:
-    """Give the gradient before the activator, from that after it."""
-    if isinstance(activator, _Activator):
-        return functional.activation_backward(delta, output, activator.kernel)
-    return delta * apply(activator.backward, output)
+        return each(op, x)
+    return np.broadcast_to(y, x.shape) if y.ndim == 0 else y if y.shape == x.shape else each(op, x)

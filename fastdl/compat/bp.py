@@ -1,61 +1,90 @@
-"""Article 3, one object a neuron and a connection: live views of the core's arrays.
+"""Article 3, one object a neuron and a connection.
 
-Reading and assigning ``conn.weight``, ``node.output`` or ``node.delta`` works at any time; `Network.train` does not go
-through the objects, and runs at the speed of the core.
+The objects are the article's, and may be changed, replaced and linked as one likes. As long as nobody does, `Network`
+does not go through them, and runs at the speed of the core.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from .. import functional
 from .._validation import Array, as_int, as_number
-from ._checks import as_vector
-from ._live import LiveNumber
-from ._online import SigmoidChain
-from .activators import SigmoidActivator, through
+from ._checks import as_shaped, as_vector
+from ._online import FEW, as_pairs, as_sizes, one_by_one
+from ._twin import Twin
+from ._untouched import Steps
 
-__all__ = ["Connection", "Connections", "ConstNode", "Layer", "Network", "Node", "gradient_check"]
+__all__ = [
+    "Connection",
+    "Connections",
+    "ConstNode",
+    "Layer",
+    "Network",
+    "Node",
+    "Normalizer",
+    "gradient_check",
+    "mean_square_error",
+    "sigmoid",
+    "train_data_set",
+]
 
-_SIGMOID = SigmoidActivator()
+
+def sigmoid(inX: Any) -> Any:
+    """Give 1 / (1 + e^-x) of a number or an array."""
+    if isinstance(inX, float | int):
+        return 1.0 / (1.0 + math.exp(-inX)) if inX > -700 else math.exp(inX)
+    with np.errstate(over="ignore"):  # e^800 is infinite, and 1 / infinity is right
+        return 1.0 / (1.0 + np.exp(-np.asarray(inX, np.float64)))
+
+
+_sigmoid = sigmoid
 
 
 class _BaseNode:
-    """What nodes have in common: a place in a layer's arrays."""
+    """What nodes have in common: connections to the next layer, made when they are first asked for."""
 
-    __slots__ = ("_deltas", "_outputs", "downstream", "layer_index", "node_index", "upstream")
-
-    _place = 0
-    output, delta = LiveNumber("_outputs"), LiveNumber("_deltas")
+    __slots__ = ("__dict__", "__weakref__", "_downstream", "_twin", "_upstream", "delta", "layer_index", "node_index",
+                 "output")  # fmt: skip
 
     def __init__(self, layer_index: int, node_index: int) -> None:
         self.layer_index, self.node_index = layer_index, node_index
-        self.downstream: list[Connection] = []
-        self.upstream: list[Connection] = []
-        self._outputs, self._deltas = np.zeros(1), np.zeros(1)
+        self.output, self.delta = 0.0, 0.0
+        self._downstream: Any = []
+        self._upstream: Any = []
+        self._twin: Any = None
 
-    def _bind(self, outputs: Array, deltas: Array) -> None:
-        """Move into one place of a layer's arrays."""
-        outputs[0], deltas[0] = self._outputs[0], self._deltas[0]
-        self._outputs, self._deltas = outputs, deltas
+    @property
+    def downstream(self) -> list[Any]:
+        """Connections to nodes of the next layer."""
+        if self._downstream is None:
+            twin, k, i = self._twin
+            self._downstream = twin.from_node(k, i)
+        return self._downstream  # type: ignore[no-any-return]
 
-    def append_downstream_connection(self, conn: Connection) -> None:
+    @downstream.setter
+    def downstream(self, connections: list[Any]) -> None:
+        self._downstream = connections
+
+    def append_downstream_connection(self, conn: Any) -> None:
         """Add a connection to a node of the next layer."""
         self.downstream.append(conn)
 
     def calc_hidden_layer_delta(self) -> None:
         """Compute ``delta`` from those of the next layer (article 3, equation 4)."""
-        weights = np.array([[conn.weight for conn in self.downstream]])
-        deltas = np.array([[conn.downstream_node.delta for conn in self.downstream]])
-        total = functional.dense(deltas, weights) if self.downstream else np.zeros((1, 1))
-        self.delta = float(through(_SIGMOID, total, np.array([[self.output]]))[0, 0])
+        total = 0.0
+        for conn in self.downstream:
+            total += conn.downstream_node.delta * conn.weight
+        self.delta = self.output * (1 - self.output) * total
 
-    def _connections(self, title: str, connections: list[Connection]) -> str:
-        return f"\n\t{title}:" + "".join(f"\n\t{conn}" for conn in connections)
+
+def _listed(title: str, connections: list[Any]) -> str:
+    return f"\n\t{title}:" + "".join(f"\n\t{conn}" for conn in connections)
 
 
 class Node(_BaseNode):
@@ -74,30 +103,42 @@ class Node(_BaseNode):
 
     __slots__ = ()
 
+    @property
+    def upstream(self) -> list[Any]:
+        """Connections from nodes of the layer before."""
+        if self._upstream is None:
+            twin, k, j = self._twin
+            self._upstream = twin.into_node(k, j)
+        return self._upstream  # type: ignore[no-any-return]
+
+    @upstream.setter
+    def upstream(self, connections: list[Any]) -> None:
+        self._upstream = connections
+
     def set_output(self, output: float) -> None:
         """Assign ``output``: for nodes of the input layer."""
         self.output = output
 
-    def append_upstream_connection(self, conn: Connection) -> None:
+    def append_upstream_connection(self, conn: Any) -> None:
         """Add a connection from a node of the layer before."""
         self.upstream.append(conn)
 
     def calc_output(self) -> None:
         """Compute ``output`` from those of the layer before (article 3, equation 1)."""
-        weights = np.array([[conn.weight for conn in self.upstream]])
-        inputs = np.array([[conn.upstream_node.output for conn in self.upstream]])
-        self.output = _SIGMOID.forward(functional.dense(inputs, weights))[0, 0] if self.upstream else 0.5
+        total = 0.0
+        for conn in self.upstream:
+            total += conn.upstream_node.output * conn.weight
+        self.output = sigmoid(total)
 
     def calc_output_layer_delta(self, label: float) -> None:
         """Compute ``delta`` from the label (article 3, equation 3)."""
-        error = as_number(label, "label", -np.inf) - self.output
-        self.delta = float(through(_SIGMOID, np.array([error]), np.array([self.output]))[0])
+        self.delta = self.output * (1 - self.output) * (label - self.output)
 
     def __str__(self) -> str:
         return (
             f"{self.layer_index}-{self.node_index}: output: {self.output:f} delta: {self.delta:f}"
-            + self._connections("downstream", self.downstream)
-            + self._connections("upstream", self.upstream)
+            + _listed("downstream", self.downstream)
+            + _listed("upstream", self.upstream)
         )
 
 
@@ -117,7 +158,7 @@ class ConstNode(_BaseNode):
         self.output = 1.0
 
     def __str__(self) -> str:
-        return f"{self.layer_index}-{self.node_index}: output: 1" + self._connections("downstream", self.downstream)
+        return f"{self.layer_index}-{self.node_index}: output: 1" + _listed("downstream", self.downstream)
 
 
 class Layer:
@@ -136,15 +177,26 @@ class Layer:
 
     def __init__(self, layer_index: int, node_count: int) -> None:
         self.layer_index = layer_index
-        self.nodes: list[Any] = [Node(layer_index, i) for i in range(node_count)]
-        self.nodes.append(ConstNode(layer_index, node_count))
-        self._outputs, self._deltas = np.zeros((2, node_count + 1))
-        for i, node in enumerate(self.nodes):
-            node._bind(self._outputs[i : i + 1], self._deltas[i : i + 1])
+        self._nodes: list[Any] = [Node(layer_index, i) for i in range(node_count)]
+        self._nodes.append(ConstNode(layer_index, node_count))
+        self._twin: tuple[Twin, int] | None = None
+
+    @property
+    def nodes(self) -> list[Any]:
+        """The nodes, the ConstNode last."""
+        if self._twin is not None:
+            twin, k = self._twin
+            twin.see(k)
+        return self._nodes
+
+    @nodes.setter
+    def nodes(self, nodes: list[Any]) -> None:
+        self._nodes = nodes
 
     def set_output(self, data: Sequence[float]) -> None:
         """Assign the nodes' outputs: for the input layer."""
-        self._outputs[:-1] = as_vector(data, "data", len(self.nodes) - 1)
+        for node, value in zip(self.nodes, as_vector(data, "data", len(self.nodes) - 1).tolist(), strict=False):
+            node.set_output(value)
 
     def calc_output(self) -> None:
         """Let every node compute its output."""
@@ -170,20 +222,11 @@ class Connection:
         The gradient points down the error.
     """
 
-    __slots__ = ("_gradients", "_place", "_weights", "downstream_node", "upstream_node")
+    __slots__ = ("__dict__", "__weakref__", "downstream_node", "gradient", "upstream_node", "weight")
 
-    weight, gradient = LiveNumber("_weights"), LiveNumber("_gradients")
-
-    def __init__(self, upstream_node: Any, downstream_node: Node) -> None:
-        self._bind(upstream_node, downstream_node, np.zeros((1, 1)), np.zeros((1, 1)), (0, 0))
-
-    def _bind(
-        self, upstream_node: Any, downstream_node: Node, weights: Array, gradients: Array, place: tuple[int, int]
-    ) -> Connection:
+    def __init__(self, upstream_node: Any, downstream_node: Any) -> None:
         self.upstream_node, self.downstream_node = upstream_node, downstream_node
-        self._weights, self._gradients, self._place = weights, gradients, place
-        weights[place] = random.uniform(-0.1, 0.1)
-        return self
+        self.weight, self.gradient = random.uniform(-0.1, 0.1), 0.0
 
     def calc_gradient(self) -> None:
         """Compute ``gradient``: the error term downstream times the output upstream."""
@@ -203,13 +246,31 @@ class Connection:
         return f"({up.layer_index}-{up.node_index}) -> ({down.layer_index}-{down.node_index}) = {self.weight:f}"
 
 
+def _connection(up: Any, down: Any, weight: float, gradient: float) -> Connection:
+    conn = Connection.__new__(Connection)
+    conn.upstream_node, conn.downstream_node, conn.weight, conn.gradient = up, down, weight, gradient
+    return conn
+
+
 class Connections:
     """All connections of a network, in ``connections``."""
 
     def __init__(self) -> None:
-        self.connections: list[Connection] = []
+        self._connections: list[Any] | None = []
+        self._twin: Twin | None = None
 
-    def add_connection(self, connection: Connection) -> None:
+    @property
+    def connections(self) -> list[Any]:
+        """The connections, in the order in which they were added."""
+        if self._connections is None:
+            self._connections = self._twin.everything()  # type: ignore[union-attr]
+        return self._connections
+
+    @connections.setter
+    def connections(self, connections: list[Any]) -> None:
+        self._connections = connections
+
+    def add_connection(self, connection: Any) -> None:
         """Add one."""
         self.connections.append(connection)
 
@@ -217,6 +278,27 @@ class Connections:
         """Print them."""
         for conn in self.connections:
             print(conn)
+
+
+_PARTS = Layer, Node, ConstNode, Connection
+_STEPS = (
+    Steps(Layer, "__init__", "nodes", "set_output", "calc_output"),
+    Steps(Node, "__init__", "upstream", "downstream", "output", "delta", "set_output", "calc_output",
+          "calc_hidden_layer_delta", "calc_output_layer_delta"),
+    Steps(ConstNode, "__init__", "downstream", "output", "delta", "calc_hidden_layer_delta"),
+    Steps(Connection, "__init__", "upstream_node", "downstream_node", "weight", "gradient", "calc_gradient",
+          "update_weight"),
+)  # fmt: skip
+_ADDING = Steps(Connections, "__init__", "connections", "add_connection")
+_LINKING = Steps(Node, "append_upstream_connection", "append_downstream_connection")
+_LINKING_CONST = Steps(ConstNode, "append_downstream_connection")
+
+
+def _parts_as_written() -> bool:
+    """Tell whether the names of this module still mean what they meant, and what `Network` skips was not replaced."""
+    return (Layer, Node, ConstNode, Connection, sigmoid) == (*_PARTS, _sigmoid) and all(
+        steps.as_written() for steps in _STEPS
+    )
 
 
 class Network:
@@ -235,29 +317,65 @@ class Network:
     """
 
     def __init__(self, layers: Sequence[int]) -> None:
-        self._chain = SigmoidChain(layers)
+        sizes = as_sizes(layers)
         self.connections = Connections()
-        self.layers = [Layer(i, n) for i, n in enumerate(layers)]
-        for k, (above, below) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
-            arrays = self._chain.weights[k], self._chain.gradients[k]
-            for i, up in enumerate(above.nodes):
-                for j, down in enumerate(below.nodes[:-1]):
-                    conn = Connection.__new__(Connection)._bind(up, down, *arrays, (i, j))
-                    self.connections.add_connection(conn)
-                    down.append_upstream_connection(conn)
-                    up.append_downstream_connection(conn)
+        self.layers = [Layer(i, n) for i, n in enumerate(sizes)]
+        self._twin: Twin | None = None
+        linking = _LINKING.as_written() and _LINKING_CONST.as_written()
+        if linking and _ADDING.untouched(self.connections) and _parts_as_written():
+            self._twin = Twin(sizes, self.layers, _connection)
+            parameters = self._twin.chain.net.parameters
+            parameters[...] = [random.uniform(-0.1, 0.1) for _ in range(parameters.size)]
+            self.connections._connections, self.connections._twin = None, self._twin
+            return
+        for above, below in pairwise(self.layers):
+            between = [Connection(up, down) for up in above.nodes for down in below.nodes[:-1]]
+            for conn in between:
+                self.connections.add_connection(conn)
+                conn.downstream_node.append_upstream_connection(conn)
+                conn.upstream_node.append_downstream_connection(conn)
+
+    def _arrays(self) -> Twin | None:
+        """Give the twin, with the objects' numbers, or None where the objects are to be gone through."""
+        twin: Twin | None = vars(self).get("_twin")  # which a subclass with a constructor of its own may not have
+        if twin is None:
+            return None
+        if not _parts_as_written():
+            twin.everything()
+            return None
+        if not twin.holds(self.layers, *_STEPS):
+            twin.everything()
+            self._twin = None
+            return None
+        twin.take()
+        return twin
 
     @property
     def parameters(self) -> Array:
-        """All weights as one vector, in the order of the connections, live."""
-        return self._chain.net.parameters
+        """All weights, one after the other as in ``connections``: a copy. Assigning to it changes them."""
+        twin = self._arrays()
+        if twin is not None:
+            values = twin.chain.net.parameters.copy()
+        else:
+            values = np.array([conn.weight for conn in self.connections.connections])
+        values.flags.writeable = False
+        return values
 
     @parameters.setter
     def parameters(self, values: Any) -> None:
-        self.parameters[...] = as_vector(values, "parameters", self.parameters.size)
+        values = as_shaped(values, "parameters", self.parameters.shape)
+        twin = self._arrays()
+        if twin is not None:
+            twin.chain.net.parameters[...] = values
+            twin.show()
+        else:
+            for conn, weight in zip(self.connections.connections, values.tolist(), strict=True):
+                conn.weight = weight
 
-    def train(self, labels: Any, data_set: Any, rate: float, iteration: int) -> None:
-        """Go through all samples in order, ``iteration`` times, and learn from each.
+    def train(
+        self, labels: Any, data_set: Any, rate: float, iteration: int | None = None, epoch: int | None = None
+    ) -> None:
+        """Go through all samples in order, and learn from each.
 
         Parameters
         ----------
@@ -265,37 +383,71 @@ class Network:
         data_set : array_like, shape (N, inputs)
         rate : float
         iteration : int
+            How often.
+        epoch : int
+            Another name for ``iteration``.
         """
-        self._chain.train(labels, data_set, rate, as_int(iteration, "iteration", least=0), self.train_one_sample)
+        if (iteration is None) == (epoch is None):
+            raise TypeError(f"iteration or epoch must be given, one of them; received {iteration} and {epoch}")
+        times = as_int(epoch, "epoch", least=0) if iteration is None else as_int(iteration, "iteration", least=0)
+        twin = self._arrays() if _TRAINING.untouched(self) else None
+        if twin is None:
+            one_by_one(self.train_one_sample, labels, data_set, rate, times)
+            return
+        rate = as_number(rate, "rate")
+        labels, data_set = as_pairs(labels, data_set, twin.chain.sizes[0], twin.chain.sizes[-1])
+        if times * len(data_set) < FEW:
+            one_by_one(self.train_one_sample, labels, data_set, rate, times)
+            return
+        try:
+            twin.chain.train(labels, data_set, rate, times)
+        finally:
+            twin.show()
+        self.train_one_sample(labels[-1], data_set[-1], rate)
 
     def train_one_sample(self, label: Any, sample: Any, rate: float) -> None:
         """Predict, compute every error term, and correct every weight."""
-        label = self._label(label)
         self.predict(sample)
         self.calc_delta(label)
         self.update_weight(rate)
 
     def calc_delta(self, label: Any) -> None:
         """Compute every node's error term (article 3, equations 3 and 4)."""
-        last = self.layers[-1]
-        error = self._label(label) - last._outputs[:-1]
-        last._deltas[:-1] = through(_SIGMOID, error, last._outputs[:-1])
-        for k in range(len(self._chain.linear) - 1, -1, -1):
-            layer, linear = self.layers[k], self._chain.linear[k]
-            linear.forward(layer._outputs[None, :-1])
-            back = linear.backward(self.layers[k + 1]._deltas[None, :-1])[0]
-            layer._deltas[:-1] = through(_SIGMOID, back, layer._outputs[:-1])
-
-    def calc_gradient(self) -> None:
-        """Compute every connection's gradient from the nodes' outputs and error terms."""
-        for k, linear in enumerate(self._chain.linear):
-            linear.forward(self.layers[k]._outputs[None, :-1])
-            linear.backward(self.layers[k + 1]._deltas[None, :-1])
+        twin = self._arrays()
+        if twin is not None:
+            twin.calc_delta(as_vector(label, "label", twin.chain.sizes[-1]))
+            twin.show_nodes()
+            return
+        nodes = self.layers[-1].nodes
+        for node, value in zip(nodes, as_vector(label, "label", len(nodes) - 1).tolist(), strict=False):
+            node.calc_output_layer_delta(value)
+        for layer in self.layers[-2::-1]:
+            for node in layer.nodes:
+                node.calc_hidden_layer_delta()
 
     def update_weight(self, rate: float) -> None:
         """Correct every connection's weight."""
-        self.calc_gradient()
-        self.parameters += as_number(rate, "rate") * self._chain.net.gradients
+        twin = self._arrays()
+        if twin is not None:
+            twin.update_weight(as_number(rate, "rate"))
+            twin.show()
+            return
+        for layer in self.layers[:-1]:
+            for node in layer.nodes:
+                for conn in node.downstream:
+                    conn.update_weight(rate)
+
+    def calc_gradient(self) -> None:
+        """Compute every connection's gradient from the nodes' outputs and error terms."""
+        twin = self._arrays()
+        if twin is not None:
+            twin.calc_gradient()
+            twin.show()
+            return
+        for layer in self.layers[:-1]:
+            for node in layer.nodes:
+                for conn in node.downstream:
+                    conn.calc_gradient()
 
     def get_gradient(self, label: Any, sample: Any) -> None:
         """Compute every connection's gradient for one sample.
@@ -305,28 +457,65 @@ class Network:
         label : array_like, shape (outputs,)
         sample : array_like, shape (inputs,)
         """
-        label = self._label(label)
         self.predict(sample)
         self.calc_delta(label)
         self.calc_gradient()
 
     def predict(self, sample: Any) -> list[float]:
         """Give the outputs for a sample (inputs,)."""
-        self.layers[0]._outputs[:-1] = as_vector(sample, "sample", len(self.layers[0].nodes) - 1)
-        for k, layer in enumerate(self._chain.net.layers):
-            self.layers[k + 1]._outputs[:-1] = layer.forward(self.layers[k]._outputs[None, :-1])[0]
-        return self.layers[-1]._outputs[:-1].tolist()  # type: ignore[no-any-return]
+        twin = self._arrays()
+        if twin is not None:
+            outputs = twin.predict(as_vector(sample, "sample", twin.chain.sizes[0])).tolist()
+            twin.show_nodes()
+            return outputs  # type: ignore[no-any-return]
+        self.layers[0].set_output(sample)
+        for layer in self.layers[1:]:
+            layer.calc_output()
+        return [node.output for node in self.layers[-1].nodes[:-1]]
 
     def dump(self) -> None:
         """Print every node and its connections."""
         for layer in self.layers:
             layer.dump()
 
-    def _label(self, label: Any) -> Array:
-        return as_vector(label, "label", len(self.layers[-1].nodes) - 1)
+
+_TRAINING = Steps(Network, "train_one_sample", "predict", "calc_delta", "update_weight")
 
 
-def gradient_check(network: Network, sample_feature: Any, sample_label: Any) -> float:
+class Normalizer:
+    """Whole numbers from 0 to 255 as vectors of their eight bits, the lowest first: 0.9 for one, 0.1 for zero.
+
+    Attributes
+    ----------
+    mask : list of int
+        What each bit stands for.
+    """
+
+    def __init__(self) -> None:
+        self.mask = [1 << bit for bit in range(8)]
+
+    def norm(self, number: int) -> list[float]:
+        """Give the vector of a number."""
+        return [0.9 if number & bit else 0.1 for bit in self.mask]
+
+    def denorm(self, vec: Sequence[float]) -> int:
+        """Give the number of a vector, whose ones are above a half."""
+        return sum(bit for bit, value in zip(self.mask, vec, strict=True) if value > 0.5)
+
+
+def mean_square_error(vec1: Sequence[float], vec2: Sequence[float]) -> float:
+    """Give half the sum of squared differences."""
+    return 0.5 * sum((a - b) * (a - b) for a, b in zip(vec1, vec2, strict=True))
+
+
+def train_data_set() -> tuple[list[list[float]], list[list[float]]]:
+    """Give 32 random numbers, each a vector of bits that is its own label: labels, then samples."""
+    normalizer = Normalizer()
+    data_set = [normalizer.norm(int(random.uniform(0, 256))) for _ in range(32)]
+    return list(data_set), data_set
+
+
+def gradient_check(network: Any, sample_feature: Any, sample_label: Any) -> float:
     """Compare every connection's gradient with central differences, and print both.
 
     Parameters
@@ -340,17 +529,13 @@ def gradient_check(network: Network, sample_feature: Any, sample_label: Any) -> 
     float
         The largest difference, relative to the largest gradient.
     """
-
-    def error() -> float:
-        return functional.squared_error([network.predict(sample_feature)], [sample_label])
-
     network.get_gradient(sample_label, sample_feature)
     epsilon, worst, scale = 1e-4, 0.0, 0.0
     for conn in network.connections.connections:
         actual, kept, errors = conn.get_gradient(), conn.weight, []
         for shift in (-epsilon, epsilon):
             conn.weight = kept + shift
-            errors.append(error())
+            errors.append(mean_square_error(network.predict(sample_feature), sample_label))
         conn.weight = kept
         expected = (errors[0] - errors[1]) / (2 * epsilon)
         print(f"expected gradient: \t{expected:f}\nactual gradient: \t{actual:f}")

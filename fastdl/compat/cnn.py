@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,8 +13,10 @@ from .._threads import get_num_threads
 from .._validation import Array, as_array, as_int, as_number, as_ranked
 from ..layers import Conv2D, MaxPool2D, MeanPool2D
 from ._checks import as_shaped, windows
-from ._live import Live, LiveNumber, uniform
-from .activators import IdentityActivator, ReluActivator, apply, check_activator, through
+from ._draw import uniform
+from ._memory import Built
+from ._untouched import Steps
+from .activators import IdentityActivator, ReluActivator, check_activator, each
 
 __all__ = [
     "ConvLayer",
@@ -39,14 +42,14 @@ def get_patch(input_array: Array, i: int, j: int, filter_width: int, filter_heig
 def get_max_index(array: Array) -> tuple[int, int]:
     """Give the row and column of the largest number, the first of equals."""
     array = as_ranked(array, "array", 2, "(H, W)", "float64")
-    i, j = np.unravel_index(np.argmax(array), array.shape)
-    return int(i), int(j)
+    i, j = divmod(int(array.argmax()), array.shape[1])
+    return i, j
 
 
 def element_wise_op(array: Array, op: Callable[[Any], Any]) -> None:
     """Replace each number of the array by ``op`` of it."""
     array = _writable(array, "array")
-    array[...] = apply(op, array)
+    array[...] = each(op, array)
 
 
 def padding(input_array: Array, zp: int) -> Array:
@@ -56,33 +59,59 @@ def padding(input_array: Array, zp: int) -> Array:
         return input_array
     if input_array.ndim not in (2, 3):
         raise ValueError(f"input_array must have shape (H, W) or (C, H, W); received {input_array.shape}")
-    return np.pad(input_array, [(0, 0)] * (input_array.ndim - 2) + [(zp, zp)] * 2)
+    return _frame(input_array, zp, zp)
+
+
+def _frame(x: Array, rows: int, columns: int) -> Array:
+    """Put zeros around the last two axes, or take some away where there are fewer than none."""
+    x = x[..., max(-rows, 0) : x.shape[-2] + min(rows, 0), max(-columns, 0) : x.shape[-1] + min(columns, 0)]
+    rows, columns = max(rows, 0), max(columns, 0)
+    framed = np.zeros((*x.shape[:-2], x.shape[-2] + 2 * rows, x.shape[-1] + 2 * columns))
+    framed[..., rows : rows + x.shape[-2], columns : columns + x.shape[-1]] = x
+    return framed
 
 
 def conv(input_array: Array, kernel_array: Array, output_array: Array, stride: int, bias: float) -> None:
     """Cross-correlate (H, W) or (C, H, W) with one kernel of as many axes, into output_array (OH, OW)."""
     x = as_array(input_array, "input_array", "float64")
     kernel = as_array(kernel_array, "kernel_array", "float64")
-    if x.ndim not in (2, 3) or kernel.ndim != x.ndim:
+    if x.ndim not in (2, 3) or kernel.ndim != x.ndim or kernel.shape[:-2] != x.shape[:-2]:
         raise ValueError(
             f"input_array and kernel_array must both be (H, W) or both (C, H, W); received {x.shape} and {kernel.shape}"
         )
-    y = functional.cross_correlate2d(
-        x.reshape(1, -1, *x.shape[-2:]), kernel.reshape(1, -1, *kernel.shape[-2:]), [as_number(bias, "bias", -np.inf)],
-        stride=stride,
-    )[0, 0]  # fmt: skip
     if _writable(output_array, "output_array").ndim != 2:
         raise ValueError(f"output_array must have shape (OH, OW); received {output_array.shape}")
+    height, width = kernel.shape[-2:]
+    most = tuple(windows(n, m, 0, stride, axis=axis, what="kernel") for n, m, axis in zip(
+        x.shape[-2:], kernel.shape[-2:], ("height", "width"), strict=True))  # fmt: skip
     rows, columns = output_array.shape
-    if rows > y.shape[0] or columns > y.shape[1]:
-        raise ValueError(f"output_array must be at most {y.shape}; received {output_array.shape}")
-    output_array[...] = y[:rows, :columns]
+    if rows > most[0] or columns > most[1]:
+        raise ValueError(f"output_array must be at most {most}; received {output_array.shape}")
+    bias = as_number(bias, "bias", -np.inf)
+    if get_patch is not _FUNCTIONS[0]:
+        for i, j in np.ndindex(rows, columns):
+            output_array[i, j] = (get_patch(input_array, i, j, width, height, stride) * kernel).sum() + bias
+        return
+    channels, kernels = x.reshape(-1, *x.shape[-2:]), kernel.reshape(-1, height, width)
+    plane, row, column = channels.strides
+    patches = np.lib.stride_tricks.as_strided(
+        channels, (len(channels), rows, columns, height, width), (plane, row * stride, column * stride, row, column),
+        writeable=False,
+    )  # fmt: skip
+    output_array[...] = np.einsum("cijkl,ckl->ij", patches, kernels) + bias
 
 
 def _writable(array: Any, name: str) -> Array:
     if not (isinstance(array, np.ndarray) and array.flags.writeable):
         raise TypeError(f"{name} must be an array to write into; received {array!r}")
     return array
+
+
+def _functions() -> tuple[Any, ...]:
+    return get_patch, get_max_index, element_wise_op, padding, conv
+
+
+_FUNCTIONS = _functions()
 
 
 class Filter:
@@ -92,22 +121,13 @@ class Filter:
     ----------
     weights, weights_grad : ndarray, shape (depth, height, width)
     bias, bias_grad : float
-        In a `ConvLayer` all four are live: they are the layer's own.
     """
 
-    weights, weights_grad = Live(), Live()
-    bias, bias_grad = LiveNumber("_bias"), LiveNumber("_bias_grad")
-    _place = 0
-
     def __init__(self, width: int, height: int, depth: int) -> None:
-        shape = as_int(depth, "depth"), as_int(height, "height"), as_int(width, "width")
-        self._bind(np.empty(shape), np.zeros(1), np.zeros(shape), np.zeros(1))
-        self.weights = uniform(1e-4, shape)
-
-    def _bind(self, weights: Array, bias: Array, weights_grad: Array, bias_grad: Array) -> Filter:
-        self._views = {"weights": weights, "weights_grad": weights_grad}
-        self._bias, self._bias_grad = bias, bias_grad
-        return self
+        self.weights = uniform(1e-4, (as_int(depth, "depth"), as_int(height, "height"), as_int(width, "width")))
+        self.bias = 0.0
+        self.weights_grad = np.zeros(self.weights.shape)
+        self.bias_grad = 0.0
 
     def __repr__(self) -> str:
         return f"filter weights:\n{self.weights!r}\nbias:\n{self.bias!r}"
@@ -126,7 +146,14 @@ class Filter:
         self.bias -= learning_rate * self.bias_grad
 
 
-class ConvLayer:
+_FILTER = Filter
+_geometry_of_convolution = attrgetter(
+    "input_width", "input_height", "channel_number", "filter_width", "filter_height", "filter_number", "zero_padding",
+    "stride",
+)  # fmt: skip
+
+
+class ConvLayer(Built):
     """A convolution layer: `fastdl.layers.Conv2D` on one image.
 
     Parameters
@@ -135,7 +162,7 @@ class ConvLayer:
         Of the input (channel_number, input_height, input_width).
     filter_width, filter_height, filter_number : int
     zero_padding, stride : int
-        The stride must divide what a filter can move.
+        Where the stride does not divide what a filter can move, the last rows and columns are not looked at.
     activator : object
         With ``forward`` and ``backward``, see `fastdl.compat.activators`.
     learning_rate : float
@@ -143,12 +170,15 @@ class ConvLayer:
     Attributes
     ----------
     filters : list of Filter
-        Live: assigning to a filter changes the layer.
     input_array, padded_input_array, output_array : ndarray
         Of the last `forward`; the output (filter_number, output_height, output_width).
     delta_array : ndarray, shape (channel_number, input_height, input_width)
         Of the last `backward`: the sensitivity map of the layer before.
     """
+
+    _built = "_layer", "_geometry", "_weights", "_weights_grad"
+    delta_array: Array
+    padded_input_array: Any
 
     def __init__(
         self,
@@ -171,40 +201,58 @@ class ConvLayer:
         self.filter_number = as_int(filter_number, "filter_number")
         self.zero_padding = as_int(zero_padding, "zero_padding", least=0)
         self.stride = as_int(stride, "stride")
-        self.output_width = windows(input_width, filter_width, zero_padding, stride, axis="width")
-        self.output_height = windows(input_height, filter_height, zero_padding, stride, axis="height")
+        windows(input_width, filter_width, zero_padding, stride, axis="width")
+        windows(input_height, filter_height, zero_padding, stride, axis="height")
+        self.output_width = ConvLayer.calculate_output_size(input_width, filter_width, zero_padding, stride)
+        self.output_height = ConvLayer.calculate_output_size(input_height, filter_height, zero_padding, stride)
         self.activator = check_activator(activator)
         self.learning_rate = as_number(learning_rate, "learning_rate")
-        self._shape = channel_number, input_height, input_width
-        self._layer = Conv2D(filter_number, (filter_height, filter_width), stride=stride, padding=zero_padding)
-        self._layer.build(self._shape, dtype="float64")
-        params, grads = self._layer.params, self._layer.grads
-        self.filters = []
-        for f in range(filter_number):
-            drawn = Filter(filter_width, filter_height, channel_number)
-            params["weight"][f], params["bias"][f] = drawn.weights, drawn.bias
-            one = slice(f, f + 1)
-            self.filters.append(
-                drawn._bind(params["weight"][f], params["bias"][one], grads["weight"][f], grads["bias"][one])
-            )
         self.output_array = np.zeros((filter_number, self.output_height, self.output_width))
-        self.delta_array = self.create_delta_array()
+        self.filters: list[Any] = [Filter(filter_width, filter_height, channel_number) for _ in range(filter_number)]
         self.input_array: Array | None = None
+        self._padded: Array | None = None
+        self._through_core: Array | None = None  # the input of the last `forward`, if the core took it
+        self._build()
+
+    def _build(self) -> None:
+        self._geometry = _geometry_of_convolution(self)
+        width, height, channels, filter_width, filter_height, filters, zero_padding, stride = self._geometry
+        self._layer = Conv2D(
+            filters, (filter_height, filter_width), stride=stride, padding=zero_padding, initializer="zeros"
+        ).build((channels, height, width), dtype="float64")
+        self._weights, self._weights_grad = (list(of["weight"]) for of in (self._layer.params, self._layer.grads))
+        for one, weights, weights_grad in zip(self.filters, self._weights, self._weights_grad, strict=False):
+            if type(one) is _FILTER and one.weights.shape == one.weights_grad.shape == weights.shape:
+                weights[...], weights_grad[...] = one.weights, one.weights_grad
+                one.weights, one.weights_grad = weights, weights_grad
 
     @staticmethod
     def calculate_output_size(input_size: int, filter_size: int, zero_padding: int, stride: int) -> int:
         """Count the output's pixels along an axis."""
-        return windows(input_size, filter_size, zero_padding, stride, axis="size")
+        return (input_size - filter_size + 2 * zero_padding) // stride + 1
 
-    @property
-    def padded_input_array(self) -> Array:
-        """The last input in its frame of zeros."""
-        return padding(self._input(), self.zero_padding)
+    def _ready(self) -> bool:
+        """Tell whether the core computes what this module's functions would."""
+        return (
+            _functions() == _FUNCTIONS
+            and _geometry_of_convolution(self) == self._geometry
+            and self.output_array.shape == self._layer.output_shape
+        )
 
-    def _input(self) -> Array:
+    def _hand_over_weights(self) -> None:
+        for f, weights in enumerate(self._weights):
+            given = self.filters[f].get_weights()
+            if given is not weights:
+                weights[...] = as_shaped(given, f"filters[{f}].weights", weights.shape)
+
+    def _seen(self) -> Array:
         if self.input_array is None:
             raise RuntimeError("backward must follow forward")
         return self.input_array
+
+    def _same_input(self, x: Array) -> bool:
+        """Tell whether both attributes still are the input that `forward` took."""
+        return self.input_array is x and self.padded_input_array is self._padded
 
     def _sensitivity(self, sensitivity_array: Any) -> Array:
         return as_shaped(sensitivity_array, "sensitivity_array", self.output_array.shape)
@@ -216,10 +264,21 @@ class ConvLayer:
         ----------
         input_array : array_like, shape (channel_number, input_height, input_width)
         """
-        x = as_shaped(input_array, "input_array", self._shape)
-        y = self._layer._forward(x.reshape(-1)).reshape(self.output_array.shape)
-        self.output_array = apply(self.activator.forward, y)
+        x = as_shaped(input_array, "input_array", (self.channel_number, self.input_height, self.input_width))
         self.input_array = x
+        self.padded_input_array = self._padded = padding(x, self.zero_padding)
+        self._through_core = None
+        if self._ready():
+            self._hand_over_weights()
+            self._layer.params["bias"][:] = [self.filters[f].get_bias() for f in range(self.filter_number)]
+            y = self._layer._forward(x.reshape(-1)).reshape(self.output_array.shape)
+            self.output_array[...] = each(self.activator.forward, y)
+            self._through_core = x
+            return
+        for f in range(self.filter_number):
+            weights, bias = self.filters[f].get_weights(), self.filters[f].get_bias()
+            conv(self.padded_input_array, weights, self.output_array[f], self.stride, bias)
+        element_wise_op(self.output_array, self.activator.forward)
 
     def backward(self, input_array: Any, sensitivity_array: Any, activator: Any) -> None:
         """Compute ``delta_array`` and every filter's gradient.
@@ -233,33 +292,75 @@ class ConvLayer:
             Of the layer before, whose output the input is.
         """
         sensitivity, activator = self._sensitivity(sensitivity_array), check_activator(activator)
+        self._through_core = None
         self.forward(input_array)
-        back = self._layer._backward(sensitivity.reshape(-1)).reshape(self._shape)
-        self.delta_array = through(activator, back, self._input())
+        if self._through_core is not None and self._same_input(self._through_core) and _BACKWARD.untouched(self):
+            self._hand_over_weights()
+            back = self._layer._backward(sensitivity.reshape(-1)).reshape(self._layer.input_shape)
+            self._hand_out_gradients()
+            self.delta_array = back * each(activator.backward, self._through_core)
+            return
+        self.bp_sensitivity_map(sensitivity_array, activator)
+        self.bp_gradient(sensitivity_array)
 
     def bp_sensitivity_map(self, sensitivity_array: Any, activator: Any) -> None:
         """Compute ``delta_array`` alone, for the last `forward`'s input."""
-        sensitivity, x = self._sensitivity(sensitivity_array)[None], self._input()
-        delta, _, _ = functional.cross_correlate2d_backward(
-            sensitivity, x[None], self._layer.params["weight"], stride=self.stride, padding=self.zero_padding
-        )
-        self.delta_array = through(check_activator(activator), delta[0], x)
+        sensitivity, x, activator = self._sensitivity(sensitivity_array), self._seen(), check_activator(activator)
+        if self._ready() and _BACKWARD.untouched(self):
+            self._hand_over_weights()
+            delta, _, _ = functional.cross_correlate2d_backward(
+                sensitivity[None], x[None], self._layer.params["weight"], stride=self.stride, padding=self.zero_padding
+            )
+            self.delta_array = delta[0] * each(activator.backward, x)
+            return
+        expanded = self.expand_sensitivity_map(sensitivity_array)
+        rows, columns = self.filter_height - 1 - self.zero_padding, self.filter_width - 1 - self.zero_padding
+        framed = padding(expanded, rows) if rows == columns >= 0 else _frame(expanded, rows, columns)
+        self.delta_array = self.create_delta_array()
+        for f in range(self.filter_number):
+            turned, delta_array = self.filters[f].get_weights()[:, ::-1, ::-1], self.create_delta_array()
+            for kernel, delta in zip(turned, delta_array, strict=True):
+                conv(framed[f], kernel, delta, 1, 0)
+            self.delta_array += delta_array
+        derivative = np.array(x)
+        element_wise_op(derivative, activator.backward)
+        self.delta_array *= derivative
 
     def bp_gradient(self, sensitivity_array: Any) -> None:
         """Compute the filters' gradients alone, for the last `forward`'s input."""
-        sensitivity, x = self._sensitivity(sensitivity_array), self._input()
-        self._layer._plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
+        sensitivity, x = self._sensitivity(sensitivity_array), self._seen()
+        if self._same_input(x) and self._ready() and _BACKWARD.untouched(self):
+            self._layer._plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
+            self._hand_out_gradients()
+            return
+        expanded = self.expand_sensitivity_map(sensitivity_array)
+        for f in range(self.filter_number):
+            one = self.filters[f]
+            for channel, gradient in zip(self.padded_input_array, one.weights_grad, strict=True):
+                conv(channel, expanded[f], gradient, 1, 0)
+            one.bias_grad = float(expanded[f].sum())
+
+    def _hand_out_gradients(self) -> None:
+        for f, (weights_grad, bias_grad) in enumerate(
+            zip(self._weights_grad, self._layer.grads["bias"].tolist(), strict=True)
+        ):
+            one = self.filters[f]
+            if one.weights_grad is not weights_grad:
+                one.weights_grad[...] = weights_grad
+            one.bias_grad = bias_grad
 
     def expand_sensitivity_map(self, sensitivity_array: Any) -> Array:
         """Spread a sensitivity map out to where stride 1 would have it, zeros between."""
+        sensitivity = self._sensitivity(sensitivity_array)
         height = self.input_height - self.filter_height + 2 * self.zero_padding + 1
         width = self.input_width - self.filter_width + 2 * self.zero_padding + 1
-        sensitivity = self._sensitivity(sensitivity_array)[None]
-        return functional.expand_sensitivity_map(sensitivity, self.stride, (height, width))[0]  # type: ignore[no-any-return]
+        expanded = np.zeros((len(sensitivity), height, width))
+        expanded[:, :: self.stride, :: self.stride] = sensitivity
+        return expanded
 
     def create_delta_array(self) -> Array:
         """Give zeros of the input's shape."""
-        return np.zeros(self._shape)
+        return np.zeros((self.channel_number, self.input_height, self.input_width))
 
     def update(self) -> None:
         """Go down the gradient."""
@@ -267,8 +368,18 @@ class ConvLayer:
             one.update(self.learning_rate)
 
 
-class _PoolingLayer:
+_BACKWARD = Steps(ConvLayer, "bp_sensitivity_map", "bp_gradient", "expand_sensitivity_map", "create_delta_array")
+
+
+_geometry_of_pooling = attrgetter(
+    "input_width", "input_height", "channel_number", "filter_width", "filter_height", "stride"
+)
+
+
+class _PoolingLayer(Built):
     _pool: ClassVar[type[MaxPool2D] | type[MeanPool2D]]
+    delta_array: Array
+    _built = "_plan", "_geometry"
 
     def __init__(
         self,
@@ -287,15 +398,32 @@ class _PoolingLayer:
         self.stride = as_int(stride, "stride")
         self.output_width = windows(input_width, filter_width, 0, stride, axis="width")
         self.output_height = windows(input_height, filter_height, 0, stride, axis="height")
-        self._shape = channel_number, input_height, input_width
-        shape = self._shape
-        if filter_width == filter_height == stride == 2:
+        self.output_array = np.zeros((channel_number, self.output_height, self.output_width))
+        self._build()
+
+    def _build(self) -> None:
+        self._geometry = _geometry_of_pooling(self)
+        width, height, channels, filter_width, filter_height, stride = self._geometry
+        shape = channels, height, width
+        if filter_width == filter_height == stride == 2 and height % 2 == 0:
             # Windows that tile each channel tile the channels on top of one another too: one image, as it lies. The
             # core runs along its rows where windows are of two by two.
-            shape = 1, channel_number * input_height, input_width
+            shape = 1, channels * height, width
         self._plan = self._pool((filter_height, filter_width), stride).build(shape, dtype="float64")._plan
-        self.output_array = np.zeros((channel_number, self.output_height, self.output_width))
-        self.delta_array = np.zeros(self._shape)
+
+    def _ready(self) -> bool:
+        """Tell whether the core computes what the listing would."""
+        return (
+            _functions() == _FUNCTIONS
+            and _geometry_of_pooling(self) == self._geometry
+            and self.output_array.shape == (self.channel_number, self.output_height, self.output_width)
+        )
+
+    def _input(self, input_array: Any) -> Array:
+        return as_shaped(input_array, "input_array", (self.channel_number, self.input_height, self.input_width))
+
+    def _patch(self, array: Array, i: int, j: int) -> Array:
+        return get_patch(array, i, j, self.filter_width, self.filter_height, self.stride)
 
     def forward(self, input_array: Any) -> None:
         """Compute ``output_array``.
@@ -304,9 +432,13 @@ class _PoolingLayer:
         ----------
         input_array : array_like, shape (channel_number, input_height, input_width)
         """
-        x = as_shaped(input_array, "input_array", self._shape)
-        y = self._plan.forward(x.reshape(-1), 1, get_num_threads(), False, 0, False)
-        self.output_array = y.reshape(self.output_array.shape)
+        x = self._input(input_array)
+        if self._ready():
+            y = self._plan.forward(x.reshape(-1), 1, get_num_threads(), False, 0, False)
+            self.output_array[...] = y.reshape(self.output_array.shape)
+            return
+        for d, i, j in np.ndindex(self.output_array.shape):
+            self.output_array[d, i, j] = self._of_patch(self._patch(x[d], i, j))
 
     def backward(self, input_array: Any, sensitivity_array: Any) -> None:
         """Compute ``delta_array``; where windows overlap, their gradients add.
@@ -316,10 +448,24 @@ class _PoolingLayer:
         input_array : array_like, shape (channel_number, input_height, input_width)
         sensitivity_array : array_like, shape (channel_number, output_height, output_width)
         """
-        x = as_shaped(input_array, "input_array", self._shape).reshape(-1)
-        sensitivity = as_shaped(sensitivity_array, "sensitivity_array", self.output_array.shape).reshape(-1)
-        delta = self._plan.gradients_at(x, sensitivity, 1, get_num_threads())
-        self.delta_array = delta.reshape(self._shape)
+        x = self._input(input_array)
+        sensitivity = as_shaped(sensitivity_array, "sensitivity_array", self.output_array.shape)
+        if self._ready():
+            delta = self._plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
+            self.delta_array = delta.reshape(x.shape)
+            return
+        self.delta_array = np.zeros(x.shape)
+        for d, i, j in np.ndindex(sensitivity.shape):
+            rows, columns = self._places(x[d], i, j)
+            self.delta_array[d, rows, columns] += sensitivity[d, i, j] / self.delta_array[d, rows, columns].size
+
+    @staticmethod
+    def _of_patch(patch: Array) -> float:
+        raise NotImplementedError
+
+    def _places(self, plane: Array, i: int, j: int) -> tuple[Any, Any]:
+        """Give the rows and columns of a plane that share a window's gradient."""
+        raise NotImplementedError
 
 
 class MaxPoolingLayer(_PoolingLayer):
@@ -330,7 +476,7 @@ class MaxPoolingLayer(_PoolingLayer):
     input_width, input_height, channel_number : int
         Of the input (channel_number, input_height, input_width).
     filter_width, filter_height, stride : int
-        The stride must divide what the window can move.
+        Where the stride does not divide what the window can move, the last rows and columns are not looked at.
 
     Attributes
     ----------
@@ -339,6 +485,14 @@ class MaxPoolingLayer(_PoolingLayer):
     """
 
     _pool = MaxPool2D
+
+    @staticmethod
+    def _of_patch(patch: Array) -> float:
+        return float(patch.max())
+
+    def _places(self, plane: Array, i: int, j: int) -> tuple[Any, Any]:
+        row, column = get_max_index(self._patch(plane, i, j))
+        return i * self.stride + row, j * self.stride + column
 
 
 class MeanPoolingLayer(_PoolingLayer):
@@ -349,7 +503,7 @@ class MeanPoolingLayer(_PoolingLayer):
     input_width, input_height, channel_number : int
         Of the input (channel_number, input_height, input_width).
     filter_width, filter_height, stride : int
-        The stride must divide what the window can move.
+        Where the stride does not divide what the window can move, the last rows and columns are not looked at.
 
     Attributes
     ----------
@@ -358,3 +512,11 @@ class MeanPoolingLayer(_PoolingLayer):
     """
 
     _pool = MeanPool2D
+
+    @staticmethod
+    def _of_patch(patch: Array) -> float:
+        return float(patch.mean())
+
+    def _places(self, plane: Array, i: int, j: int) -> tuple[Any, Any]:
+        top, left = i * self.stride, j * self.stride
+        return slice(top, top + self.filter_height), slice(left, left + self.filter_width)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 
 from .._validation import Array, as_int, as_number
-from ..layers import Dense
+from . import bp
 from ._checks import as_column
-from ._live import Live, uniform
-from ._online import SigmoidChain
-from .activators import SigmoidActivator, apply, check_activator, through
+from ._draw import uniform
+from ._online import FEW, SigmoidChain, as_pairs, as_sizes, one_by_one
+from ._untouched import Steps
+from .activators import IdentityActivator, SigmoidActivator, check_activator, kernel_of, whole
 
-__all__ = ["FullConnectedLayer", "Network", "SigmoidActivator"]
+__all__ = [
+    "FullConnectedLayer",
+    "IdentityActivator",
+    "Network",
+    "Normalizer",
+    "SigmoidActivator",
+    "train_data_set",
+    "transpose",
+]
 
 
 class FullConnectedLayer:
@@ -30,34 +40,18 @@ class FullConnectedLayer:
     ----------
     W, W_grad : ndarray, shape (output_size, input_size)
     b, b_grad : ndarray, shape (output_size, 1)
-        Live.
+    input : ndarray, shape (input_size, 1)
     output : ndarray, shape (output_size, 1)
     delta : ndarray, shape (input_size, 1)
         What `backward` hands to the layer before. As in article 3, deltas and gradients point down the error.
     """
 
-    W, b, W_grad, b_grad = Live(), Live(), Live(), Live()
-
     def __init__(self, input_size: int, output_size: int, activator: Any) -> None:
-        layer = Dense(as_int(output_size, "output_size"))
-        layer.build((as_int(input_size, "input_size"),), dtype="float64")
-        self._bind(layer, activator)
-
-    def _bind(self, layer: Dense, activator: Any) -> FullConnectedLayer:
-        self._layer, self.activator = layer, check_activator(activator)
-        (self.input_size,), (self.output_size,) = layer.input_shape, layer.output_shape
-        self._views = {
-            "W": layer.params["weight"],
-            "b": layer.params["bias"][:, None],
-            "W_grad": layer.grads["weight"],
-            "b_grad": layer.grads["bias"][:, None],
-        }
-        self.W = uniform(0.1, (self.output_size, self.input_size))
-        self.b = np.zeros((self.output_size, 1))
-        self.input: Array | None = None
-        self.output = np.zeros((self.output_size, 1))
-        self.delta = np.zeros((self.input_size, 1))
-        return self
+        self.input_size, self.output_size = as_int(input_size, "input_size"), as_int(output_size, "output_size")
+        self.activator = check_activator(activator)
+        self.W = uniform(0.1, (output_size, input_size))
+        self.b = np.zeros((output_size, 1))
+        self.output = np.zeros((output_size, 1))
 
     def forward(self, input_array: Any) -> None:
         """Compute ``output`` (article 3, equation 2).
@@ -66,8 +60,8 @@ class FullConnectedLayer:
         ----------
         input_array : array_like, shape (input_size, 1)
         """
-        self.input = as_column(input_array, "input_array", self.input_size)
-        self.output = apply(self.activator.forward, self._layer.forward(self.input.T).T)
+        self.input = as_column(input_array, "input_array", self.W.shape[1])
+        self.output = whole(self.activator.forward, np.dot(self.W, self.input) + self.b)
 
     def backward(self, delta_array: Any) -> None:
         """Compute ``delta``, ``W_grad`` and ``b_grad`` (article 3, equation 8).
@@ -78,24 +72,28 @@ class FullConnectedLayer:
             The error term of this layer's weighted input. ``delta`` is that of the layer before, if that has the same
             activator.
         """
-        delta = as_column(delta_array, "delta_array", self.output_size)
-        if self.input is None:
+        delta = as_column(delta_array, "delta_array", self.W.shape[0])
+        if getattr(self, "input", None) is None:
             raise RuntimeError("backward must follow forward")
-        self.delta = through(self.activator, self._layer.backward(delta.T).T, self.input)
+        self.delta = whole(self.activator.backward, self.input) * np.dot(self.W.T, delta)
+        self.W_grad = np.dot(delta, self.input.T)
+        self.b_grad = delta
 
     def update(self, learning_rate: float) -> None:
         """Go along the gradient, which points down the error."""
-        rate = as_number(learning_rate, "learning_rate")
-        self.W += rate * self.W_grad
-        self.b += rate * self.b_grad
+        self.W += learning_rate * self.W_grad
+        self.b += learning_rate * self.b_grad
 
     def dump(self) -> None:
         """Print the parameters."""
         print(f"W: {self.W}\nb:{self.b}")
 
 
+_LEARNING = Steps(FullConnectedLayer, "forward", "backward", "update")
+
+
 class Network:
-    """Fully connected sigmoid layers, trained on one sample at a time at the speed of the core.
+    """Fully connected sigmoid layers, trained on one sample at a time.
 
     Parameters
     ----------
@@ -105,15 +103,12 @@ class Network:
     Attributes
     ----------
     layers : list of FullConnectedLayer
-        Live: assigning to ``W`` or ``b`` changes the network.
+        As long as they are just that, `train` runs at the speed of the core.
     """
 
     def __init__(self, layers: Sequence[int]) -> None:
-        self._chain = SigmoidChain(layers)
-        self.layers = [
-            FullConnectedLayer.__new__(FullConnectedLayer)._bind(linear, SigmoidActivator())
-            for linear in self._chain.linear
-        ]
+        sizes = as_sizes(layers)
+        self.layers = [FullConnectedLayer(n, m, SigmoidActivator()) for n, m in pairwise(sizes)]
 
     def predict(self, sample: Any) -> Array:
         """Give the output (n, 1) for a sample (m, 1)."""
@@ -134,19 +129,47 @@ class Network:
         epoch : int
         """
         epoch = as_int(epoch, "epoch", least=0)
-        if all(type(layer.activator) is SigmoidActivator for layer in self.layers):
-            self._chain.train(
-                labels, data_set, rate, epoch,
-                lambda label, sample, rate: self.train_one_sample(label[:, None], sample[:, None], rate),
-            )  # fmt: skip
+        sizes = self._sizes()
+        if sizes is None:
+            one_by_one(self.train_one_sample, labels, data_set, rate, epoch)
             return
-        for _ in range(epoch):
-            for label, sample in zip(labels, data_set, strict=True):
-                self.train_one_sample(label, sample, rate)
+        rate = as_number(rate, "rate")
+        labels, data_set = as_pairs(labels, data_set, sizes[0], sizes[-1])
+        labels, data_set = labels[..., None], data_set[..., None]
+        if epoch * len(data_set) < FEW:
+            one_by_one(self.train_one_sample, labels, data_set, rate, epoch)
+            return
+        chain = SigmoidChain(sizes)
+        parameters = chain.by_layer(chain.net.parameters)
+        for layer, both in zip(self.layers, parameters, strict=True):
+            both[:-1], both[-1] = layer.W.T, layer.b[:, 0]
+        try:
+            chain.train(labels[..., 0], data_set[..., 0], rate, epoch)
+        finally:
+            for layer, both in zip(self.layers, parameters, strict=True):
+                layer.W[...], layer.b[:, 0] = both[:-1].T, both[-1]
+        self.train_one_sample(labels[-1], data_set[-1], rate)
+
+    def _sizes(self) -> list[int] | None:
+        """Give the nodes of each layer, or None where the layers may compute something else than ours."""
+        if not (self.layers and _TRAINING.untouched(self)):
+            return None
+        if not all(
+            _LEARNING.untouched(layer)
+            and kernel_of(layer.activator) == "sigmoid"
+            and all(isinstance(a, np.ndarray) and a.dtype == np.float64 for a in (layer.W, layer.b))
+            for layer in self.layers
+        ):
+            return None
+        arrays = [array for layer in self.layers for array in (layer.W, layer.b)]
+        sizes = [*self.layers[0].W.shape[1:], *(len(layer.W) for layer in self.layers)]
+        shapes = [shape for n, m in pairwise(sizes) for shape in ((m, n), (m, 1))]
+        if [array.shape for array in arrays] != shapes or not all(array.flags.writeable for array in arrays):
+            return None
+        return None if any(np.may_share_memory(a, b) for a, b in combinations(arrays, 2)) else sizes
 
     def train_one_sample(self, label: Any, sample: Any, rate: float) -> None:
         """Predict, compute the gradient, and follow it."""
-        label = self._label(label)
         self.predict(sample)
         self.calc_gradient(label)
         self.update_weight(rate)
@@ -154,7 +177,8 @@ class Network:
     def calc_gradient(self, label: Any) -> Array:
         """Take the error of the last prediction back through all layers; give the first one's ``delta``."""
         last = self.layers[-1]
-        delta = through(last.activator, self._label(label) - last.output, last.output)
+        error = as_column(label, "label", len(last.output)) - last.output
+        delta = whole(last.activator.backward, last.output) * error
         for layer in reversed(self.layers):
             layer.backward(delta)
             delta = layer.delta
@@ -172,10 +196,11 @@ class Network:
 
     def loss(self, output: Any, label: Any) -> float:
         """Give half the sum of squared differences of two columns."""
-        return float(0.5 * np.sum(np.square(self._label(label) - self._label(output))))
+        size = np.size(output)
+        return float(0.5 * np.sum(np.square(as_column(label, "label", size) - as_column(output, "output", size))))
 
     def gradient_check(self, sample_feature: Any, sample_label: Any) -> float:
-        """Compare every weight's and bias's gradient with central differences.
+        """Compare every weight's and bias's gradient with central differences, and print both.
 
         Parameters
         ----------
@@ -190,17 +215,44 @@ class Network:
         self.predict(sample_feature)
         self.calc_gradient(sample_label)
         epsilon, worst, scale = 1e-5, 0.0, 0.0
-        for values, slopes in zip(self._chain.weights, self._chain.gradients, strict=True):
-            for i in np.ndindex(values.shape):
-                kept, errors = values[i], []
-                for shift in (-epsilon, epsilon):
-                    values[i] = kept + shift
-                    errors.append(self.loss(self.predict(sample_feature), sample_label))
-                values[i] = kept
-                worst = max(worst, float(abs((errors[0] - errors[1]) / (2 * epsilon) - slopes[i])))
-                scale = max(scale, float(abs(slopes[i])))
+        for layer in self.layers:
+            for name, values, gradients in (("weights", layer.W, layer.W_grad), ("bias", layer.b, layer.b_grad)):
+                for i in np.ndindex(values.shape):
+                    kept, errors = values[i], []
+                    for shift in (-epsilon, epsilon):
+                        values[i] = kept + shift
+                        errors.append(self.loss(self.predict(sample_feature), sample_label))
+                    values[i] = kept
+                    expected = (errors[0] - errors[1]) / (2 * epsilon)
+                    print(f"{name}{i}: expected - actual {expected:.4e} - {gradients[i]:.4e}".replace(" ", "", 1))
+                    worst = max(worst, float(abs(expected - gradients[i])))
+                    scale = max(scale, float(abs(gradients[i])))
         self.predict(sample_feature)
         return worst / scale if scale else worst
 
-    def _label(self, label: Any) -> Array:
-        return as_column(label, "label", self.layers[-1].output_size)
+
+_TRAINING = Steps(Network, "train_one_sample", "predict", "calc_gradient", "update_weight")
+
+
+class Normalizer(bp.Normalizer):
+    """Whole numbers from 0 to 255 as columns (8, 1) of their bits, the lowest first: 0.9 for one, 0.1 for zero."""
+
+    def norm(self, number: int) -> Array:  # type: ignore[override]
+        """Give the column of a number."""
+        return np.array(super().norm(number))[:, None]
+
+    def denorm(self, vec: Any) -> int:
+        """Give the number of a column, whose ones are above a half."""
+        return super().denorm(vec[:, 0])
+
+
+def transpose(args: Any) -> list[list[Array]]:
+    """Turn the vectors of several lists into columns (n, 1)."""
+    return [[np.array(line).reshape(len(line), 1) for line in arg] for arg in args]
+
+
+def train_data_set() -> tuple[list[Array], list[Array]]:
+    """Give all numbers from 0 to 255, each a column of bits that is its own label: labels, then samples."""
+    normalizer = Normalizer()
+    data_set = [normalizer.norm(number) for number in range(256)]
+    return list(data_set), data_set

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from .._validation import Array
-from ._live import Live
+from ._checks import as_column, as_shaped
+from ._draw import uniform
 from ._recurrent import GatedLayer
 from .activators import IdentityActivator, SigmoidActivator, TanhActivator
 
@@ -23,12 +28,11 @@ class GruLayer(GatedLayer):
     Wzh, Wrh, Wch : ndarray, shape (state_width, state_width)
     Wzx, Wrx, Wcx : ndarray, shape (state_width, input_width)
     bz, br, bc : ndarray, shape (state_width, 1)
-        Live; with ``_grad`` after the name, their gradients after `backward`. The article has no biases: they start at
-        zero.
+        With ``_grad`` after the name, their gradients after `backward`. The article has no biases: they start at zero.
     h_list, z_list, r_list, ct_list : list of ndarray, shape (state_width, 1)
         By time; the first is the start.
     delta_h_list, delta_z_list, delta_r_list, delta_ct_list : list of ndarray
-        The error"s gradient with respect to h and to the weighted inputs of the gates, by time, after `backward`.
+        The error's gradient with respect to h and to the weighted inputs of the gates, by time, after `backward`.
     x_list, delta_x_list : list of ndarray, shape (input_width, 1)
         Inputs and, by time, what goes on to the layer before.
     times : int
@@ -36,19 +40,46 @@ class GruLayer(GatedLayer):
     """
 
     _cell = "gru_before"
-    _letters = "rzc"
+    _letters = _drawn = "rzc"
     _lists = ("r", "z", "ct")
     _has_c = False
 
-    Wzh, Wzx, bz = Live(), Live(), Live()
-    Wrh, Wrx, br = Live(), Live(), Live()
-    Wch, Wcx, bc = Live(), Live(), Live()
-    Wzh_grad, Wzx_grad, bz_grad = Live(), Live(), Live()
-    Wrh_grad, Wrx_grad, br_grad = Live(), Live(), Live()
-    Wch_grad, Wcx_grad, bc_grad = Live(), Live(), Live()
-    r_list: list[Array]
-    delta_r_list: list[Array]
-    z_list: list[Array]
-    delta_z_list: list[Array]
-    ct_list: list[Array]
-    delta_ct_list: list[Array]
+    def init_weight_mat(self) -> tuple[Array, Array, Array]:
+        """Draw a gate's weights of the state and of the input, and its bias."""
+        units, inputs = self.state_width, self.input_width
+        return uniform(1e-4, (units, units)), uniform(1e-4, (units, inputs)), np.zeros((units, 1))
+
+    def forward(self, x: Any) -> None:
+        """Take one step in time; every list grows by one.
+
+        Parameters
+        ----------
+        x : array_like, shape (input_width, 1)
+        """
+        x = as_column(x, "x", self.input_width).copy()  # the caller may use its memory again
+        self._hand_over()
+        self._step(x)
+
+    def backward(self, x: Any, delta_h: Any, activator: Any) -> None:
+        """Go back through all times since the last `reset_state`, and fill the gradients.
+
+        Parameters
+        ----------
+        x : array_like, shape (input_width, 1)
+            The last input.
+        delta_h : array_like, shape (state_width, 1)
+            The error's gradient with respect to the last h.
+        activator : object
+            Of the layer before, whose outputs the inputs are: ``delta_x_list`` is the gradient with respect to its
+            weighted input.
+        """
+        delta_h = self._as_last_input(x, delta_h, activator)
+        self._hand_over()
+        self._through_time(delta_h, activator)
+
+    def _hand_over(self) -> None:
+        """Let the core have all weights, also those that somebody else holds too."""
+        if not self._settled():
+            for name, own in self._own.items():
+                if getattr(self, name) is not own:
+                    own[...] = as_shaped(getattr(self, name), name, own.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,6 +16,7 @@ from .._archive import DAMAGE, Archive, encode, write
 from .._files import open_file, replacing
 from .._validation import Array, as_int
 from ..datasets.mnist import DATA
+from ._untouched import Steps
 from .bp import Network
 
 __all__ = [
@@ -27,8 +29,12 @@ __all__ = [
     "get_test_data_set",
     "get_training_data_set",
     "now",
+    "show",
     "train_and_evaluate",
 ]
+
+
+_GZIP = b"\x1f\x8b"
 
 
 class Loader:
@@ -46,8 +52,10 @@ class Loader:
         self.path, self.count = path, as_int(count, "count")
 
     def get_file_content(self) -> bytes:
-        """Give the file's bytes, header and all."""
-        return self._found().read_bytes()
+        """Give the file's bytes, header and all, unpacked where it is gzipped."""
+        with open_file(self._found()) as file:
+            content: bytes = file.read()
+        return gzip.decompress(content) if content.startswith(_GZIP) else content
 
     def to_int(self, byte: int | bytes) -> int:
         """Give the number that a byte is."""
@@ -73,42 +81,62 @@ class ImageLoader(Loader):
     def get_picture(self, content: Sequence[int], index: int) -> list[list[int]]:
         """Give rows of pixels of one image of a raw file's content."""
         start = 16 + index * 28 * 28
-        return [list(content[start + i * 28 : start + (i + 1) * 28]) for i in range(28)]
+        rows = (content[start + i * 28 : start + (i + 1) * 28] for i in range(28))
+        return [[self.to_int(byte) for byte in row] for row in rows]
 
     def get_one_sample(self, picture: Sequence[Sequence[int]]) -> list[int]:
         """Give the pixels in one row."""
         return [pixel for row in picture for pixel in row]
 
-    def load(self) -> Array:
-        """Give all samples, bytes (count, 784) from 0 to 255."""
-        return self._read(3).reshape(self.count, -1)
+    def load(self) -> list[list[int]]:
+        """Give all samples, each 784 numbers from 0 to 255."""
+        if _READING.untouched(self):
+            return self._read(3).reshape(self.count, -1).tolist()
+        content = self.get_file_content()
+        return [self.get_one_sample(self.get_picture(content, index)) for index in range(self.count)]
+
+
+_READING = Steps(ImageLoader, "get_file_content", "to_int", "get_picture", "get_one_sample")
 
 
 class LabelLoader(Loader):
     """Labels from 0 to 9."""
 
-    def load(self) -> Array:
-        """Give all label vectors, (count, 10)."""
-        return np.array([self.norm(label) for label in self._read(1).tolist()])
+    def load(self) -> list[list[float]]:
+        """Give all label vectors, each ten numbers."""
+        whole = _READING_LABELS.untouched(self)
+        labels = self._read(1).tolist() if whole else self.get_file_content()[8 : 8 + self.count]
+        return [self.norm(label) for label in labels]
 
     def norm(self, label: int | bytes) -> list[float]:
         """Give ten numbers: 0.9 at the label, 0.1 elsewhere."""
-        return [0.9 if i == self.to_int(label) else 0.1 for i in range(10)]
+        value = self.to_int(label)
+        return [0.9 if i == value else 0.1 for i in range(10)]
 
 
-def get_training_data_set() -> tuple[Array, Array]:
-    """Give MNIST's 60,000 training samples, images (60000, 784) and label vectors (60000, 10)."""
+_READING_LABELS = Steps(LabelLoader, "get_file_content")
+
+
+def get_training_data_set() -> tuple[list[list[int]], list[list[float]]]:
+    """Give MNIST's 60,000 training samples, lists of 784 numbers, and lists of their ten labels."""
     return ImageLoader("train-images-idx3-ubyte", 60000).load(), LabelLoader("train-labels-idx1-ubyte", 60000).load()
 
 
-def get_test_data_set() -> tuple[Array, Array]:
-    """Give MNIST's 10,000 test samples, images (10000, 784) and label vectors (10000, 10)."""
+def get_test_data_set() -> tuple[list[list[int]], list[list[float]]]:
+    """Give MNIST's 10,000 test samples, lists of 784 numbers, and lists of their ten labels."""
     return ImageLoader("t10k-images-idx3-ubyte", 10000).load(), LabelLoader("t10k-labels-idx1-ubyte", 10000).load()
+
+
+def show(sample: Sequence[int]) -> None:
+    """Print an image of 784 numbers, a star where there is ink."""
+    for i in range(28):
+        print("".join("*" if pixel else " " for pixel in sample[i * 28 : (i + 1) * 28]))
+    print()
 
 
 def get_result(vec: Any) -> int:
     """Give the place of the largest number: the digit that a label or an output stands for."""
-    return int(np.argmax(vec))
+    return max(range(len(vec)), key=vec.__getitem__)
 
 
 def evaluate(network: Any, test_data_set: Any, test_labels: Any) -> float:
@@ -141,8 +169,8 @@ def train_and_evaluate(checkpoint: str | os.PathLike[str] = "mnist_bp.npz") -> N
     Network
     """
     checkpoint = Path(checkpoint)
-    (train_data_set, train_labels), (test_data_set, test_labels) = get_training_data_set(), get_test_data_set()
-    train_data_set, test_data_set = train_data_set / np.float32(255), test_data_set / np.float32(255)
+    (train_bytes, train_labels), (test_bytes, test_labels) = get_training_data_set(), get_test_data_set()
+    train_data_set, test_data_set = np.array(train_bytes, np.float32) / 255, np.array(test_bytes, np.float32) / 255
     network, epoch, last_error_ratio = Network([784, 300, 10]), 0, 1.0
     if checkpoint.exists():
         epoch, last_error_ratio = _resume(network, checkpoint)

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
+from math import isfinite
+from operator import add, mul
 from typing import Any
 
 from .._validation import as_array, as_int, as_number, as_ranked
-from ._checks import as_rows, as_vector
+from ._checks import as_rows, as_sequence, as_vector
 
-__all__ = ["Perceptron"]
+__all__ = ["Perceptron", "VectorOp"]
+
+
+class VectorOp:
+    """Sums and products of vectors, as lists of numbers."""
+
+    @staticmethod
+    def dot(x: Sequence[float], y: Sequence[float]) -> float:
+        """Give the sum of the products, element by element."""
+        return reduce(add, VectorOp.element_multiply(x, y), 0.0)  # sum() rounds otherwise from Python 3.12 on
+
+    @staticmethod
+    def element_multiply(x: Sequence[float], y: Sequence[float]) -> list[float]:
+        """Give the products, element by element."""
+        return list(map(mul, x, y))
+
+    @staticmethod
+    def element_add(x: Sequence[float], y: Sequence[float]) -> list[float]:
+        """Give the sums, element by element."""
+        return list(map(add, x, y))
+
+    @staticmethod
+    def scala_multiply(v: Sequence[float], s: float) -> list[float]:
+        """Give each element times a number."""
+        return [value * s for value in v]
 
 
 class Perceptron:
@@ -39,11 +66,9 @@ class Perceptron:
 
     def predict(self, input_vec: Sequence[float]) -> float:
         """Give the activator of the weighted sum of the inputs and the bias."""
-        return self._output(self._inputs(input_vec))
+        return self.activator(VectorOp.dot(self._numbers(input_vec), self.weights) + self.bias)
 
-    def train(
-        self, input_vecs: Iterable[Sequence[float]], labels: Iterable[float], iteration: int, rate: float
-    ) -> None:
+    def train(self, input_vecs: Any, labels: Any, iteration: int, rate: float) -> None:
         """Correct the weights by each sample in turn: w += rate (label - output) x.
 
         Parameters
@@ -54,19 +79,31 @@ class Perceptron:
             How often to go through all samples.
         rate : float
         """
-        inputs = as_array(as_rows(input_vecs, "input_vecs", len(self.weights)), "input_vecs", "float64").tolist()
-        targets = as_ranked(labels, "labels", 1, "(N,)", "float64").tolist()
+        inputs = as_array(as_rows(input_vecs, "input_vecs", len(self.weights)), "input_vecs", "float64")
+        targets = as_ranked(labels, "labels", 1, "(N,)", "float64")
         if len(inputs) != len(targets):
             raise ValueError(f"labels must be as many as input_vecs, {len(inputs)}; received {len(targets)}")
         rate = as_number(rate, "rate")
         for _ in range(as_int(iteration, "iteration", least=0)):
-            for x, label in zip(inputs, targets, strict=True):
-                step = rate * (label - self._output(x))
-                self.weights = [w + step * value for w, value in zip(self.weights, x, strict=True)]
-                self.bias += step
+            self._one_iteration(as_sequence(input_vecs), as_sequence(labels), rate)
 
-    def _inputs(self, input_vec: Any) -> list[float]:
+    def _one_iteration(self, input_vecs: Any, labels: Any, rate: float) -> None:
+        """Go through all samples once."""
+        for input_vec, label in zip(input_vecs, labels, strict=True):
+            self._update_weights(input_vec, self.predict(input_vec), label, rate)
+
+    def _update_weights(self, input_vec: Sequence[float], output: float, label: float, rate: float) -> None:
+        """Correct weights and bias by one sample."""
+        step = rate * (label - output)
+        self.weights = VectorOp.element_add(self.weights, VectorOp.scala_multiply(self._numbers(input_vec), step))
+        self.bias += step
+
+    def _numbers(self, input_vec: Any) -> Sequence[float]:
+        """Give as many finite numbers as there are weights."""
+        if type(input_vec) in (list, tuple) and len(input_vec) == len(self.weights):
+            try:
+                if isfinite(sum(input_vec)):
+                    return input_vec  # type: ignore[no-any-return]
+            except (TypeError, OverflowError):
+                pass
         return as_vector(input_vec, "input_vec", len(self.weights)).tolist()  # type: ignore[no-any-return]
-
-    def _output(self, x: list[float]) -> float:
-        return self.activator(sum(w * value for w, value in zip(self.weights, x, strict=True)) + self.bias)

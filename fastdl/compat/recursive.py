@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .._validation import Array, as_int, as_number
-from ..layers import Dense
 from ._checks import as_column
-from ._live import Live, uniform
-from .activators import IdentityActivator, apply, check_activator, through
+from ._draw import uniform
+from ._untouched import Steps
+from .activators import IdentityActivator, check_activator, kernel_of, whole
 
 __all__ = ["IdentityActivator", "RecursiveLayer", "TreeNode"]
+
+
+class _WhenAsked:
+    """An attribute that is computed when it is asked for, unless it has been assigned."""
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self._compute = compute
+
+    def __get__(self, node: Any, owner: type) -> Any:
+        return self if node is None else self._compute(node)
 
 
 class TreeNode:
@@ -26,6 +36,14 @@ class TreeNode:
         Whose ``parent`` this node becomes; none of a leaf.
     children_data : ndarray, shape (child_count * node_width, 1)
         The children's data, one below the other.
+
+    Attributes
+    ----------
+    parent : TreeNode or None
+    delta : ndarray, shape (node_width, 1)
+        Of the last `RecursiveLayer.backward`.
+    W_grad, b_grad : ndarray
+        What this node with its children adds to the layer's gradients.
     """
 
     def __init__(self, data: Any, children: Sequence[TreeNode] = (), children_data: Any = ()) -> None:
@@ -33,9 +51,12 @@ class TreeNode:
         self.children = children
         self.children_data = children_data
         self.data = data
-        self.delta: Array | None = None
         for child in children:
             child.parent = self
+
+    delta: Any  # there after `RecursiveLayer.backward`
+    W_grad = _WhenAsked(lambda node: np.dot(node.delta, node.children_data.T))
+    b_grad = _WhenAsked(lambda node: node.delta)
 
 
 class RecursiveLayer:
@@ -52,35 +73,24 @@ class RecursiveLayer:
     ----------
     W, W_grad : ndarray, shape (node_width, node_width * child_count)
     b, b_grad : ndarray, shape (node_width, 1)
-        Live.
     root : TreeNode or None
         What the last `forward` made.
     """
-
-    W, b, W_grad, b_grad = Live(), Live(), Live(), Live()
 
     def __init__(self, node_width: int, child_count: int, activator: Any, learning_rate: float) -> None:
         self.node_width = as_int(node_width, "node_width")
         self.child_count = as_int(child_count, "child_count")
         self.activator = check_activator(activator)
         self.learning_rate = as_number(learning_rate, "learning_rate")
-        self._layer = Dense(node_width)
-        self._layer.build((node_width * child_count,), dtype="float64")
-        params, grads = self._layer.params, self._layer.grads
-        self._views = {
-            "W": params["weight"],
-            "b": params["bias"][:, None],
-            "W_grad": grads["weight"],
-            "b_grad": grads["bias"][:, None],
-        }
-        self.W = uniform(1e-4, self.W.shape)
-        self.root: TreeNode | None = None
+        self.W = uniform(1e-4, (node_width, node_width * child_count))
+        self.b = np.zeros((node_width, 1))
+        self.root: Any = None
 
     def reset_state(self) -> None:
         """Forget the tree."""
         self.root = None
 
-    def forward(self, *children: TreeNode) -> None:
+    def forward(self, *children: Any) -> None:
         """Make the parent of these nodes, and let it be the ``root``.
 
         Parameters
@@ -91,15 +101,17 @@ class RecursiveLayer:
         if len(children) != self.child_count:
             raise ValueError(f"children must be {self.child_count} nodes; received {len(children)}")
         for child in children:
-            if not isinstance(child, TreeNode):
+            if not hasattr(child, "children"):
                 raise TypeError(f"children must be TreeNodes; received {child!r}")
-        columns = [as_column(child.data, "children's data", self.node_width) for child in children]
-        below = np.concatenate(columns)
-        data = apply(self.activator.forward, self._layer.forward(below.T).T)
-        self.root = TreeNode(data, children, below)
+        below = self.concatenate(children)
+        self.root = TreeNode(whole(self.activator.forward, np.dot(self.W, below) + self.b), children, below)
+
+    def concatenate(self, tree_nodes: Sequence[Any]) -> Array:
+        """Give the data of nodes, one below the other."""
+        return np.concatenate([as_column(node.data, "children's data", self.node_width) for node in tree_nodes])
 
     def backward(self, parent_delta: Any) -> None:
-        """Go back through the structure, level by level: every node's ``delta``, and the gradients (article 7).
+        """Go back through the structure: every node's ``delta``, and the gradients (article 7).
 
         Parameters
         ----------
@@ -109,24 +121,73 @@ class RecursiveLayer:
         delta = as_column(parent_delta, "parent_delta", self.node_width)
         if self.root is None:
             raise RuntimeError("backward must follow forward")
+        if _BACKWARD.untouched(self) and kernel_of(self.activator):
+            self._backward_by_levels(delta)
+            return
+        self.calc_delta(delta, self.root)
+        self.W_grad, self.b_grad = self.calc_gradient(self.root)
+
+    def _backward_by_levels(self, delta: Array) -> None:
         self.root.delta = delta
         level = [self.root]
-        W_grad, b_grad = np.zeros_like(self.W), np.zeros_like(self.b)
+        self.W_grad, self.b_grad = np.zeros(self.W.shape), np.zeros(self.b.shape)
         while level:
-            below = np.stack([node.children_data[:, 0] for node in level])
-            self._layer.forward(below)
-            deltas = self._layer.backward(np.stack([node.delta[:, 0] for node in level]))  # type: ignore[index]
-            W_grad += self.W_grad
-            b_grad += self.b_grad
+            below = np.hstack([node.children_data for node in level])
+            deltas = np.hstack([node.delta for node in level])
+            self.W_grad += np.dot(deltas, below.T)
+            self.b_grad += deltas.sum(axis=1, keepdims=True)
+            down = (np.dot(self.W.T, deltas) * self.activator.backward(below)).T.reshape(-1, self.node_width, 1)
             children = [child for node in level for child in node.children]
-            for child, one in zip(
-                children, through(self.activator, deltas, below).reshape(-1, self.node_width, 1), strict=True
-            ):
+            for child, one in zip(children, down, strict=True):
                 child.delta = one
             level = [child for child in children if child.children]
-        self.W_grad, self.b_grad = W_grad, b_grad
+
+    def calc_delta(self, parent_delta: Any, parent: Any) -> None:
+        """Compute the ``delta`` of a node's descendants from its own (article 7, equation 2)."""
+        again = None if _BACKWARD.untouched(self) else self.calc_delta
+        waiting = [(as_column(parent_delta, "parent_delta", self.node_width), parent)]
+        while waiting:
+            delta, node = waiting.pop()
+            node.delta = delta
+            if not node.children:
+                continue
+            below = np.dot(self.W.T, delta) * whole(self.activator.backward, node.children_data)
+            for one, child in zip(np.split(below, self.child_count), node.children, strict=True):
+                if again is None:
+                    waiting.append((one, child))
+                else:
+                    again(one, child)
+
+    def calc_gradient(self, parent: Any) -> tuple[Array, Array]:
+        """Give the gradients of W and b, summed over a node and its descendants."""
+        again = None if _BACKWARD.untouched(self) else self.calc_gradient
+        W_grad, b_grad = np.zeros(self.W.shape), np.zeros(self.b.shape)
+        waiting = [parent]
+        while waiting:
+            node = waiting.pop()
+            if not node.children:
+                continue
+            W_grad += np.dot(node.delta, node.children_data.T)
+            b_grad += node.delta
+            if again is None:
+                waiting.extend(node.children)
+                continue
+            for child in node.children:
+                W, b = again(child)
+                W_grad += W
+                b_grad += b
+        return W_grad, b_grad
 
     def update(self) -> None:
         """Go down the gradient."""
         self.W -= self.learning_rate * self.W_grad
         self.b -= self.learning_rate * self.b_grad
+
+    def dump(self, *, dump_grad: Any = None) -> None:
+        """Print the root's data and its children's; with ``dump_grad`` the gradients too."""
+        print(f"root.data: {self.root.data}\nroot.children_data: {self.root.children_data}")
+        if dump_grad is not None:
+            print(f"W_grad: {self.W_grad}\nb_grad: {self.b_grad}")
+
+
+_BACKWARD = Steps(RecursiveLayer, "calc_delta", "calc_gradient")

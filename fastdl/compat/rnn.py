@@ -8,17 +8,8 @@ import numpy as np
 
 from .._validation import Array, as_int, as_number
 from ._checks import as_column
-from ._live import Live, uniform
-from ._recurrent import Recurrence
-from .activators import (
-    IdentityActivator,
-    ReluActivator,
-    SigmoidActivator,
-    TanhActivator,
-    apply,
-    check_activator,
-    kernel_of,
-)
+from ._draw import uniform
+from .activators import IdentityActivator, ReluActivator, SigmoidActivator, TanhActivator, check_activator
 from .cnn import element_wise_op
 
 __all__ = [
@@ -45,28 +36,24 @@ class RecurrentLayer:
     ----------
     U, gradient_U : ndarray, shape (state_width, input_width)
     W, gradient : ndarray, shape (state_width, state_width)
-        Live.
     state_list, delta_list : list of ndarray, shape (state_width, 1)
         States by time, the first being the start, and after `backward` the error's gradients with respect to the
         weighted inputs.
+    gradient_list : list of ndarray, shape (state_width, state_width)
+        What each time adds to ``gradient``.
     x_list : list of ndarray, shape (input_width, 1)
     times : int
         Steps since the last `reset_state`.
     """
-
-    U, W, gradient_U, gradient = Live(), Live(), Live(), Live()
 
     def __init__(self, input_width: int, state_width: int, activator: Any, learning_rate: float) -> None:
         self.input_width = as_int(input_width, "input_width")
         self.state_width = as_int(state_width, "state_width")
         self.activator = check_activator(activator)
         self.learning_rate = as_number(learning_rate, "learning_rate")
-        self._recurrence = Recurrence("rnn", input_width, state_width, kernel_of(activator) or "identity")
-        self._views: dict[str, Array] = {}
-        self._views["W"], self._views["U"], _ = self._recurrence.gate(self._recurrence.parameters, 0)
-        self._views["gradient"], self._views["gradient_U"], _ = self._recurrence.gate(self._recurrence.gradients, 0)
-        self.U = uniform(1e-4, self.U.shape)
-        self.W = uniform(1e-4, self.W.shape)
+        self.U = uniform(1e-4, (state_width, input_width))
+        self.W = uniform(1e-4, (state_width, state_width))
+        self.gradient_U: Array | None = None
         self.reset_state()
 
     def reset_state(self) -> None:
@@ -74,7 +61,6 @@ class RecurrentLayer:
         self.times = 0
         self.x_list: list[Array] = []
         self.state_list = [np.zeros((self.state_width, 1))]
-        self.delta_list: list[Array] = []
 
     def forward(self, input_array: Any) -> None:
         """Take one step in time: a state is added.
@@ -85,15 +71,14 @@ class RecurrentLayer:
         """
         x = as_column(input_array, "input_array", self.input_width).copy()  # the caller may use its memory again
         before = as_column(self.state_list[-1], "state_list[-1]", self.state_width)
-        _, state, _ = self._recurrence.step(x, before)
-        if kernel_of(self.activator) is None:
-            state = apply(self.activator.forward, state)
+        state = np.dot(self.U, x) + np.dot(self.W, before)
+        element_wise_op(state, self.activator.forward)
         self.times += 1
         self.x_list.append(x)
         self.state_list.append(state)
 
     def backward(self, sensitivity_array: Any, activator: Any) -> None:
-        """Go back through all times since the last `reset_state` (article 5, equation 3), and fill the gradients.
+        """Go back through all times since the last `reset_state`, and fill the gradients.
 
         Parameters
         ----------
@@ -102,17 +87,42 @@ class RecurrentLayer:
         activator : object
             The layer's own, whose derivative leads from each state to the weighted input before it.
         """
-        activator = check_activator(activator)
-        sensitivity = as_column(sensitivity_array, "sensitivity_array", self.state_width)
+        check_activator(activator)
+        as_column(sensitivity_array, "sensitivity_array", self.state_width)
         if self.times == 0:
             raise RuntimeError("backward must follow forward")
-        slopes = [apply(activator.backward, state) for state in self.state_list[1:-1]]
-        (deltas,), _, _ = self._recurrence.backward(
-            self.x_list, self.state_list, None, [self.state_list[1:]], [*slopes, np.ones_like(sensitivity)], sensitivity
-        )
-        self.delta_list = [np.zeros_like(sensitivity), *deltas]
+        self.gradient_U = None
+        self.calc_delta(sensitivity_array, activator)
+        self.calc_gradient()
+
+    def calc_delta(self, sensitivity_array: Any, activator: Any) -> None:
+        """Compute ``delta_list``, from that of the last time."""
+        last = as_column(sensitivity_array, "sensitivity_array", self.state_width)
+        self.delta_list = [*(np.zeros((self.state_width, 1)) for _ in range(self.times)), last]
+        for k in range(self.times - 1, 0, -1):
+            self.calc_delta_k(k, activator)
+
+    def calc_delta_k(self, k: int, activator: Any) -> None:
+        """Compute the error term at time k from that at time k + 1 (article 5, equation 3)."""
+        derivative = self.state_list[k].copy()
+        element_wise_op(derivative, activator.backward)
+        self.delta_list[k] = np.dot(self.W.T, self.delta_list[k + 1]) * derivative
+
+    def calc_gradient(self) -> None:
+        """Add up the gradients of W and U over all times."""
+        self.gradient_list = [np.zeros((self.state_width, self.state_width)) for _ in range(self.times + 1)]
+        for t in range(self.times, 0, -1):
+            self.calc_gradient_t(t)
+        self.gradient = sum(self.gradient_list[1:], self.gradient_list[0])
+        if 0 < len(self.x_list) == self.times:  # a program's own `forward` need not know of it
+            self.gradient_U = np.dot(np.hstack(self.delta_list[1:]), np.hstack(self.x_list).T)
+
+    def calc_gradient_t(self, t: int) -> None:
+        """Compute the gradient of W at time t."""
+        self.gradient_list[t] = np.dot(self.delta_list[t], self.state_list[t - 1].T)
 
     def update(self) -> None:
         """Go down the gradient."""
-        self.U -= self.learning_rate * self.gradient_U
         self.W -= self.learning_rate * self.gradient
+        if self.gradient_U is not None:  # a program's own `calc_gradient` trains W alone, as the listing does
+            self.U -= self.learning_rate * self.gradient_U

@@ -1,0 +1,12 @@
+"""How the articles' arrays start."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._validation import Array
+
+
+def uniform(most: float, shape: tuple[int, ...]) -> Array:
+    """Draw from -most to most by NumPy's global generator, as the articles do: np.random.seed repeats a program."""
+    return np.random.uniform(-most, most, shape)  # noqa: NPY002
