@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._validation import as_int, as_number
+from ._validation import COUNT, as_int, as_number
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Settings:
         return number
 
     def _check_int(self, name: str, least: int = 1) -> int:
-        number = as_int(getattr(self, name), name, least=least)
+        number = as_int(getattr(self, name), name, least=least, most=COUNT)
         object.__setattr__(self, name, number)
         return number
 

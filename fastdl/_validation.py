@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,11 @@ from . import _core
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[Any, ...]  # of one sample; None where the first axis, time, is of any length
+
+# Sizes, and what they make, the numbers of a sample and the parameters of a network, are at most that. The core, which
+# multiplies on with those and with as many samples as memory holds, stays within 64 bits then.
+MOST = (1 << 31) - 1
+COUNT = 1 << 53  # of steps, which are many and take no memory
 
 _LARGE = 1 << 18  # numbers, which several threads look through
 
@@ -27,8 +33,8 @@ def as_dtype(dtype: Any) -> str:
     return name
 
 
-def as_int(value: Any, name: str, *, least: int = 1) -> int:
-    """Give an integer not below ``least``."""
+def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST) -> int:
+    """Give an integer in least .. most."""
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -37,6 +43,8 @@ def as_int(value: Any, name: str, *, least: int = 1) -> int:
         raise TypeError(f"{name} must be an integer; received {value!r}") from None
     if number < least:
         raise ValueError(f"{name} must be at least {least}; received {number}")
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}; received {number}")
     return number
 
 
@@ -56,8 +64,10 @@ def as_number(value: Any, name: str, low: float = 0.0, high: float = np.inf) -> 
         raise TypeError(f"{name} must be a number; received {value!r}")
     try:
         number = float(value)
-    except (OverflowError, TypeError, ValueError):
+    except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number; received {value!r}") from None
+    except OverflowError:
+        number = np.inf
     if not (np.isfinite(number) and low <= number <= high):
         raise ValueError(f"{name} must be a finite number from {low} to {high}; received {number}")
     return number
@@ -73,7 +83,14 @@ def as_shape(shape: Any, name: str = "input_shape") -> Shape:
     sizes = tuple(n if n is None else as_int(n, name) for n in shape)
     if len(sizes) not in (1, 2, 3) or (free and (free != [0] or len(sizes) == 3)):
         raise ValueError(f"{name} must be (F,), (T, F) or (C, H, W), with None for any T; received {sizes}")
+    check_size(sizes, name)
     return sizes
+
+
+def check_size(shape: Shape, name: object) -> None:
+    """Check that an array of this shape, whatever T is, has no more than `MOST` numbers."""
+    if prod(1 if n is None else n for n in shape) > MOST:
+        raise ValueError(f"{name} must make an array of at most {MOST} numbers; received one of shape {shape}")
 
 
 def fits(shape: tuple[int, ...], expected: Shape) -> bool:

@@ -19,7 +19,7 @@ from ._steps import (
     rnn_step,
     rnn_step_backward,
 )
-from ._validation import Array, as_array, as_int, as_number, as_pair, as_ranked
+from ._validation import COUNT, Array, as_array, as_int, as_number, as_pair, as_ranked, check_size
 from .layers import Conv2D, Dense, Layer, MaxPool2D, MeanPool2D
 from .layers.base import check_activation
 from .losses import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward
@@ -119,6 +119,7 @@ def im2col(x: Any, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0) ->
     """
     x = as_ranked(x, "x", 4, "(N, C, H, W)")
     kernel, stride, padding, (oh, ow) = _fields(x.shape[2:], kernel_size, stride, padding)
+    check_size((x.shape[1], *kernel, oh, ow), "kernel_size and padding")
     (ph, pw) = padding
     padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
     return _core.load(x.dtype.name).im2col(padded, *kernel, *stride, oh, ow)  # type: ignore[no-any-return]
@@ -239,6 +240,7 @@ def expand_sensitivity_map(delta: Any, stride: Pair, size: Pair | None = None) -
     h, w = least if size is None else as_pair(size, "size")
     if h < least[0] or w < least[1]:
         raise ValueError(f"size must be at least {least}; received {(h, w)}")
+    check_size((*delta.shape[1:2], h, w), "stride and size")
     return _core.load(delta.dtype.name).expand(delta, sh, sw, h, w)  # type: ignore[no-any-return]
 
 
@@ -381,7 +383,8 @@ def adam_step(
     lr, eps, weight_decay : float
     betas : (float, float)
     """
-    _step(Adam(as_number(lr, "lr"), betas, eps, weight_decay), as_int(step, "step"), param, grad, {"m": m, "v": v})
+    step = as_int(step, "step", most=COUNT)
+    _step(Adam(as_number(lr, "lr"), betas, eps, weight_decay), step, param, grad, {"m": m, "v": v})
 
 
 def _convolution(x: Any, weight: Any, bias: Any, stride: Pair, padding: Pair) -> tuple[Array, Layer]:
@@ -432,6 +435,7 @@ def _fields(shape: tuple[int, ...], kernel_size: Pair, stride: Pair, padding: Pa
     """Give kernel, stride, padding and output size, each (height, width)."""
     kernel, stride = as_pair(kernel_size, "kernel_size"), as_pair(stride, "stride")
     padding = as_pair(padding, "padding", least=0)
+    check_size((shape[0] + 2 * padding[0], shape[1] + 2 * padding[1]), "padding")
     oh, ow = ((shape[i] + 2 * padding[i] - kernel[i]) // stride[i] + 1 for i in (0, 1))
     if oh < 1 or ow < 1:
         raise ValueError(f"kernel_size must fit into the padded input of {shape} and {padding}; received {kernel}")

@@ -6,30 +6,31 @@ import math
 
 import numpy as np
 
-from ._validation import Array
+from ._validation import Array, as_int, check_size
 
 __all__ = ["glorot_uniform", "he_normal", "orthogonal", "uniform", "zeros"]
 
 
 def uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Draw uniformly within 1 / sqrt(fan_in) of zero (LeCun et al. 1998)."""
-    limit = 1 / math.sqrt(fan_in)
-    return rng.uniform(-limit, limit, shape)
+    limit = 1 / math.sqrt(as_int(fan_in, "fan_in"))
+    return rng.uniform(-limit, limit, _sizes(shape))
 
 
 def glorot_uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Draw uniformly within sqrt(6 / (fan_in + fan_out)) of zero (Glorot and Bengio 2010)."""
-    limit = math.sqrt(6 / (fan_in + fan_out))
-    return rng.uniform(-limit, limit, shape)
+    limit = math.sqrt(6 / (as_int(fan_in, "fan_in") + as_int(fan_out, "fan_out")))
+    return rng.uniform(-limit, limit, _sizes(shape))
 
 
 def he_normal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Draw from a normal distribution with variance 2 / fan_in, for relu (He et al. 2015)."""
-    return rng.normal(0.0, math.sqrt(2 / fan_in), shape)
+    return rng.normal(0.0, math.sqrt(2 / as_int(fan_in, "fan_in")), _sizes(shape))
 
 
 def orthogonal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Draw a random rotation, rows or columns of length one at right angles (Saxe, McClelland and Ganguli 2014)."""
+    shape = _sizes(shape)
     rows, columns = shape[0], math.prod(shape[1:])
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
     q *= np.sign(np.diag(r))  # without it, not all rotations would be equally likely
@@ -38,4 +39,10 @@ def orthogonal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random
 
 def zeros(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Give zeros."""
-    return np.zeros(shape)
+    return np.zeros(_sizes(shape))
+
+
+def _sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    sizes = tuple(as_int(n, "shape") for n in shape)
+    check_size(sizes, "shape")
+    return sizes

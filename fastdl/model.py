@@ -11,7 +11,19 @@ import numpy as np
 
 from . import losses, optimizers
 from ._threads import get_num_threads
-from ._validation import Array, Shape, as_dtype, as_images, as_int, as_lengths, as_real, as_samples, as_shape, copy_into
+from ._validation import (
+    Array,
+    Shape,
+    as_dtype,
+    as_images,
+    as_int,
+    as_lengths,
+    as_real,
+    as_samples,
+    as_shape,
+    check_size,
+    copy_into,
+)
 from .callbacks import Callback
 from .history import History
 from .layers import Activation, Dense, Dropout, Embedding, Layer, Recursive
@@ -101,6 +113,14 @@ class Sequential(Layer):
 
     def _output_shape(self, shape: Shape) -> Shape:
         return self._shapes(shape)[-1]
+
+    def _check_sizes(self, shape: Shape) -> None:
+        for i, (layer, s) in enumerate(zip(self.layers, self._shapes(shape), strict=False)):
+            try:
+                layer._check_sizes(s)
+            except ValueError as error:
+                raise ValueError(f"layers[{i}]: {error}") from None
+        check_size((self._size(shape),), "the parameters of layers")
 
     def _size(self, shape: Shape) -> int:
         return sum(layer._size(s) for layer, s in zip(self.layers, self._shapes(shape), strict=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -49,7 +50,7 @@ def sample(
     as_int(length, "length")
     temperature = as_number(temperature, "temperature")
     if seed is not None:
-        as_int(seed, "seed", least=0)
+        as_int(seed, "seed", least=0, most=math.inf)
     ids = list(vocabulary.encode(prompt, whole=False))
     start = ids or [vocabulary.encode_one(START if vocabulary.words else "\n") or 1]
     written = list(_tokens(net, np.array([start]), length, temperature, np.random.default_rng(seed)))

@@ -12,7 +12,7 @@ import numpy as np
 from . import layers, optimizers
 from ._archive import DAMAGE, Archive, encode, write
 from ._files import as_path, open_file, replacing
-from ._validation import Array, as_dtype, as_int, as_shape
+from ._validation import COUNT, Array, as_dtype, as_int, as_shape
 from .layers.state import StateLayer
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _expected(config: Any) -> dict[str, tuple[int, ...]]:
         raise ValueError(f"its format must be {_FORMAT!r}")
     expected, state_size = _shapes(config)
     if _STEPS in config:
-        as_int(config[_STEPS], _STEPS, least=0)
+        as_int(config[_STEPS], _STEPS, least=0, most=COUNT)
         kept = optimizers.from_config(config[_OPTIMIZER]).moments
         expected[_MOMENTS] = (kept, sum(prod(shape) for shape in expected.values()))
     if _STATES in config:

@@ -26,6 +26,9 @@ def _whole(values: Any, name: str, dtype: Any) -> Array:
     array = as_real(values, name)
     if (array.dtype.kind not in "iu" and array.size) or array.ndim != 1:
         raise ValueError(f"{name} must be integers (M,); received shape {array.shape} of dtype {array.dtype}")
+    kept = np.iinfo(dtype)
+    if array.size and (array.min() < kept.min or array.max() > kept.max):
+        raise ValueError(f"{name} must be from {kept.min} to {kept.max}; received {array.min()} to {array.max()}")
     copy = np.array(array, dtype)
     copy.setflags(write=False)
     return copy

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from .. import set_num_threads
 from .._files import check_writable
-from .._validation import as_int, as_number
+from .._validation import MOST, as_int, as_number
 from ..callbacks import Callback, PrintEpochs
 
 if TYPE_CHECKING:
@@ -38,18 +38,18 @@ def add_common(parser: argparse.ArgumentParser, *, epochs: int | None, batch_siz
 def check_common(options: argparse.Namespace, *whole: str) -> None:
     """Check those, and further options that are whole numbers from 1 on, and set the threads."""
     check_whole(options, "epochs", "batch-size", "threads", *whole)
-    check_whole(options, "seed", least=0)
+    check_whole(options, "seed", least=0, most=math.inf)
     as_number(options.lr, "--lr")
     if options.threads is not None:
         set_num_threads(options.threads)
 
 
-def check_whole(options: argparse.Namespace, *names: str, least: int = 1) -> None:
+def check_whole(options: argparse.Namespace, *names: str, least: int = 1, most: float = MOST) -> None:
     """Check options that are whole numbers, where they are given."""
     for name in names:
         value = getattr(options, name.replace("-", "_"))
-        if value is not None and as_int(value, f"--{name}", least=least) > sys.maxsize:
-            raise Mistake(f"--{name} must be at most {sys.maxsize}; received {value}")
+        if value is not None:
+            as_int(value, f"--{name}", least=least, most=most)
 
 
 def check_outputs(options: argparse.Namespace) -> None:

@@ -282,7 +282,7 @@ def _figures(loss: float, words: bool) -> str:
 
 def _sample(options: argparse.Namespace) -> None:
     check_whole(options, "length")
-    check_whole(options, "seed", least=0)
+    check_whole(options, "seed", least=0, most=math.inf)
     as_number(options.temperature, "--temperature")
     with reading("MODEL"):
         net = load(options.model)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import _core
-from .._validation import Array, as_int, as_number
+from .._validation import Array, as_int, as_number, check_size
 from ._checks import as_column, as_shaped
 from ._memory import Built
 from .activators import check_activator, whole
@@ -37,6 +37,7 @@ class Recurrence:
         core = _core.load("float64")
         self._cell, self._count, self._inputs, self._units = cell, _GATES[cell], inputs, units
         size = (inputs + units + 2) * self._count * units  # the second bias, that of the state, stays zero
+        check_size((size,), "input_width and state_width")
         self.parameters, self.gradients = core.aligned_zeros(size), core.aligned_zeros(size)
         self._core = core.Recurrence(cell, "tanh", inputs, units, self.parameters, self.gradients)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import functional
 from .._threads import get_num_threads
-from .._validation import Array, as_array, as_int, as_number, as_ranked
+from .._validation import Array, as_array, as_int, as_number, as_ranked, check_size
 from ..layers import Conv2D, MaxPool2D, MeanPool2D
 from ._checks import as_shaped, windows
 from ._draw import uniform
@@ -59,6 +59,7 @@ def padding(input_array: Array, zp: int) -> Array:
         return input_array
     if input_array.ndim not in (2, 3):
         raise ValueError(f"input_array must have shape (H, W) or (C, H, W); received {input_array.shape}")
+    check_size((*input_array.shape[:-2], *(n + 2 * zp for n in input_array.shape[-2:])), "zp")
     return _frame(input_array, zp, zp)
 
 
@@ -124,7 +125,9 @@ class Filter:
     """
 
     def __init__(self, width: int, height: int, depth: int) -> None:
-        self.weights = uniform(1e-4, (as_int(depth, "depth"), as_int(height, "height"), as_int(width, "width")))
+        shape = as_int(depth, "depth"), as_int(height, "height"), as_int(width, "width")
+        check_size(shape, "depth, height and width")
+        self.weights = uniform(1e-4, shape)
         self.bias = 0.0
         self.weights_grad = np.zeros(self.weights.shape)
         self.bias_grad = 0.0

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array, as_int, as_number
+from .._validation import Array, as_int, as_number, check_size
 from ._checks import as_column
 from ._draw import uniform
 from .activators import IdentityActivator, ReluActivator, SigmoidActivator, TanhActivator, check_activator
@@ -51,6 +51,7 @@ class RecurrentLayer:
         self.state_width = as_int(state_width, "state_width")
         self.activator = check_activator(activator)
         self.learning_rate = as_number(learning_rate, "learning_rate")
+        check_size((state_width, input_width + state_width), "input_width and state_width")
         self.U = uniform(1e-4, (state_width, input_width))
         self.W = uniform(1e-4, (state_width, state_width))
         self.gradient_U: Array | None = None

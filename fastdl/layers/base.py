@@ -13,7 +13,7 @@ import numpy as np
 from .. import _core, initializers
 from .._threads import get_num_threads
 from .._turn import Turn
-from .._validation import Array, Shape, as_dtype, as_images, as_samples, as_shape
+from .._validation import Array, Shape, as_dtype, as_images, as_samples, as_shape, check_size
 from .parameters import Parameters
 
 if TYPE_CHECKING:
@@ -116,6 +116,12 @@ class Layer(metaclass=_LayerType):
     def _output_shape(self, shape: Shape) -> Shape:
         raise NotImplementedError(f"{type(self).__name__} must define _output_shape(shape)")
 
+    def _check_sizes(self, shape: Shape) -> None:
+        """Check, before memory is taken, what each operation gives for a sample, and how many parameters there are."""
+        for operation in self._operations(tuple(1 if n is None else n for n in shape), 0):
+            check_size(operation["output_shape"], self)
+        check_size((self._size(shape),), self)
+
     def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
         raise NotImplementedError(f"{type(self).__name__} must define _operations(shape, offset)")
 
@@ -154,6 +160,7 @@ class Layer(metaclass=_LayerType):
             raise RuntimeError(f"{type(self).__name__} belongs to a network already: make another for use alone")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
         output_shape = self._output_shape(shape)
+        self._check_sizes(shape)
         core = _core.load(dtype)
         size = self._size(shape)
         parameters, gradients = core.aligned_zeros(size), core.aligned_zeros(size)
@@ -196,6 +203,8 @@ class Layer(metaclass=_LayerType):
     def _plan_in_turn(self, shape: Shape) -> Any:
         plan = self._plans.pop(shape, None)
         if plan is None:
+            if None in self.input_shape:  # what T makes is not known before
+                self._check_sizes(shape)
             parameters, gradients, offset = self._flat
             mine = slice(offset, offset + self._size(shape))
             plan = _core.load(self.dtype).Plan(

@@ -30,9 +30,7 @@ class Embedding(Layer):
 
     def __init__(self, vocabulary: int, dim: int) -> None:
         super().__init__()
-        self.vocabulary, self.dim = as_int(vocabulary, "vocabulary"), as_int(dim, "dim")
-        if self.vocabulary > _LARGEST:
-            raise ValueError(f"vocabulary must be at most {_LARGEST}; received {vocabulary}")
+        self.vocabulary, self.dim = as_int(vocabulary, "vocabulary", most=_LARGEST), as_int(dim, "dim")
 
     def _output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
