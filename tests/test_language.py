@@ -45,6 +45,7 @@ def test_what_is_no_text_and_no_id():
 def test_unknown_tokens():
     assert Vocabulary.of("abc").unknown("a☃bé☃") == ["☃", "é"]
     assert Vocabulary.of("A cat.", words=True).unknown("A dog. A cow.") == ["dog", "cow"]
+    assert Vocabulary(["<unknown>", "<s>", "The", "U.S."], words=True).unknown("The U.S.") == []
 
 
 def test_words_and_sentences():

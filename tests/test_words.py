@@ -57,12 +57,15 @@ def typed(words, curly):
         (r"-LRB- writer\/director -RRB- \*\*\* -LSB- a -LCB- b", "( writer/director ) *** [ a { b"),
         ("<unk> of @-@ at https://a.org/?c=d.e. Or me@b.org.", "<unk> of @-@ at https://a.org/?c=d.e . Or me@b.org ."),
         ("End . . . or end.... Or..", "End ... or end ... . Or .."),
+        ('He said "films, etc."', "He said `` films , etc. . ''"),
+        ("mass. Mass. law. Al. Ho et al. I. Jason X... X", "mass . Mass. law . Al . Ho et al. I . Jason X ... X"),
+        ("10\u202f000 self\u2011made\u200bfilms.Best 3/4-time", "10\u202f000 self-made films.Best 3/4-time"),
         ("snake_case f(x[0])", "snake_case f ( x [ 0 ] )"),
         ("  ", ""),
     ],
 )  # fmt: skip
 def test_words_of_a_sentence(text, words):
-    assert words_of(text) == words.split()
+    assert words_of(text) == words.split(" ") * bool(words)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +95,24 @@ def test_no_letter_is_lost(text):
     kept = "".join(words_of(text, whole=False))
     assert [c for c in kept if c not in "'`-"] == [c for c in text if c not in "'`- "]
     assert all(words_of(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'The "best" (so far) isn\'t \'it\', it\'s... that\'s -- $5, 10% of [all]? \'Tis! <unk>\n"A;" b: c, etc.',
+        "「你好。」 如是，也。", "यह है। क्या?", "هذا؟ نعم، هو",
+    ],
+)  # fmt: skip
+def test_words_are_written_as_people_do(text):
+    written = text_of(word for line in text.split("\n") for word in (*words_of(line), "\n")).rstrip("\n")
+    assert written == text
+
+
+@given(st.text("ab.?!'\"()。 U", max_size=20))
+def test_no_word_is_in_no_sentence(text):
+    assert [word for sentence in sentences_of(text) for word in sentence] == words_of(text)
+    assert list(sentences_of(text, lines=True)) == [words_of(text)] * bool(text.strip())
 
 
 @pytest.mark.parametrize(

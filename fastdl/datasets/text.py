@@ -105,8 +105,9 @@ class Vocabulary:
         return np.array([self.encode_one(token) for token in _split(text, self.words, self.lines, whole)], np.int64)
 
     def unknown(self, text: str) -> list[str]:
-        """Give the tokens of a text that are not in the vocabulary, each once."""
-        return list(dict.fromkeys(token for token in _split(text, self.words, self.lines) if token not in self))
+        """Give the tokens of a text, which may go on, that are not in the vocabulary, each once."""
+        tokens = _split(text, self.words, self.lines, whole=False)
+        return list(dict.fromkeys(token for token in tokens if token not in self))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Give the text of ids."""

@@ -18,7 +18,7 @@ _OPENING = frozenset({"``", "`", "(", "[", "{"})
 _CLOSING = frozenset({"''", "'", *")]}»」』）】"})
 _ENDS = frozenset(".!?։؟۔।॥።፧。！？｡．")
 _NO_SPACE_BEFORE = frozenset("',;:%،、，；：") | _CLOSING | _ENDS
-_NO_SPACE_AFTER = _OPENING | {"'t", *"$#「『（【"}
+_NO_SPACE_AFTER = _OPENING | {"'t", "'T", *"$#「『（【，、；：。！？"}
 
 # What people type, in the treebank's letters.
 _TYPED = str.maketrans(
