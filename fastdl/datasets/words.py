@@ -92,7 +92,7 @@ def words_of(sentence: str, *, whole: bool = True) -> list[str]:
             word = "'" + word[1:]
         elif word.startswith(_DASH):
             word = _DASH
-        elif word.startswith(".") and word.endswith(".") and len(word) > 2:
+        elif "".join(word.split()) == _ELLIPSIS:
             word = _ELLIPSIS
         if word in ("``", "''"):
             quoted = word == "``"
