@@ -207,6 +207,10 @@ def test_names_with_a_data_set_s_before(tmp_path, rng):
     (tmp_path / f"{raw.name}.gz").write_bytes(gzip.compress(raw.read_bytes()))
     (x_again, _), _ = idx_folder(tmp_path)
     assert (x_again == x_train).all()
+    (tmp_path / raw.name.replace("-idx", ".idx")).write_bytes(raw.read_bytes())
+    (tmp_path / "of-train-images-idx3-ubyte").mkdir()
+    (x_again, _), _ = idx_folder(tmp_path)
+    assert (x_again == x_train).all()
     write_splits(tmp_path, [train, test], "emnist-digits-{}-{}-ubyte")
     with pytest.raises(
         ValueError,

@@ -69,6 +69,14 @@ def test_images_are_read_upright(orientation, name, tmp_path):
     np.testing.assert_allclose(read_image(tmp_path / name, (1, 20, 30))[0], upright / 255, atol=0.02)
 
 
+def test_odd_descriptions_are_no_warning(pixels, tmp_path):
+    cut = exif(6)[:-6]  # the entry of the orientation ends before its value
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=cut)
+    with Image.open(tmp_path / "a.png") as image, pytest.warns(UserWarning, match="Corrupt EXIF data"):
+        image.getexif()
+    np.testing.assert_allclose(read_image(tmp_path / "a.png", GREY)[0], pixels / 255, atol=1e-6)
+
+
 def test_orientation_after_the_pixels(pixels, tmp_path):
     whole = png(np.rot90(pixels), 8)
     (tmp_path / "a.png").write_bytes(whole[:-12] + chunk(b"eXIf", exif(6)[6:]) + whole[-12:])
@@ -189,6 +197,11 @@ def test_images_are_scaled(tmp_path):
     np.testing.assert_allclose(read[:, 3, -2], [1, 60 / 255, 0], atol=0.02)
 
 
+def test_scaling_down_averages(tmp_path):
+    Image.fromarray(np.indices((280, 280)).sum(axis=0) % 2 == 0).save(tmp_path / "a.png")
+    np.testing.assert_allclose(read_image(tmp_path / "a.png", GREY), 0.5, atol=0.02)
+
+
 @pytest.mark.parametrize("shape", [(28, 28), (2, 28, 28), (4, 28, 28)])
 def test_shapes_that_no_image_has(shape):
     with pytest.raises(ValueError, match=r"shape must be \(1, H, W\) or \(3, H, W\); received \("):
@@ -209,6 +222,21 @@ def test_what_pillow_alone_counts_as_pgm_is_refused(magic, tmp_path):
     (tmp_path / "a.pgm").write_bytes(magic + b"\n28 28\n255\n" + bytes(4 * 28 * 28))
     with pytest.raises(ValueError, match="it begins with b'P"):
         read_image(tmp_path / "a.pgm", GREY)
+
+
+def test_pillow_is_asked_for_one_format_alone(pixels, tmp_path, monkeypatch):
+    asked, opened = [], Image.open
+    monkeypatch.setattr(Image, "open", lambda file, formats: asked.extend(formats) or opened(file, formats=formats))
+    for kind in ("PNG", "JPEG", "PPM"):
+        Image.fromarray(pixels).save(tmp_path / "a", kind)
+        read_image(tmp_path / "a", GREY)
+    assert asked == ["PNG", "JPEG", "PPM"]
+
+
+def test_a_damaged_header_is_said_to_be_so(pixels, tmp_path):
+    (tmp_path / "a.png").write_bytes(png(pixels[:, :0], 8))
+    with pytest.raises(ValueError, match=r"a\.png must be a PNG, JPEG or PGM image; its header is damaged$"):
+        read_image(tmp_path / "a.png", GREY)
 
 
 def test_what_is_no_file(tmp_path):
