@@ -4,7 +4,9 @@ Every method of every class is replaced, in the class, by a subclass and in an o
 `tests/listings`, which goes through all steps: the method is called as often, and the numbers are the same.
 """
 
+import copy
 import importlib
+import pickle
 import random
 from types import FunctionType, MethodType
 
@@ -352,3 +354,470 @@ def test_a_function_replaced_in_its_module(name, function, tmp_path, monkeypatch
         monkeypatch.undo()
     agree(*results)
     assert counts[0] == counts[1] > 0
+
+
+# programs that change objects, arrays and lists: each gives numbers
+
+
+def momentum(fc):
+    class Layer(fc.FullConnectedLayer):
+        speed = 0.0
+
+        def update(self, learning_rate):
+            self.speed = 0.9 * self.speed + self.W_grad
+            self.W += learning_rate * self.speed
+            self.b += learning_rate * self.b_grad
+
+    network = fc.Network([3, 4, 2])
+    network.layers = [Layer(3, 4, activator(fc, "Sigmoid")), Layer(4, 2, activator(fc, "Sigmoid"))]
+    return trained_arrays(network)
+
+
+def trained_arrays(network, outputs=2):
+    rng = np.random.default_rng(4)
+    network.train(list(rng.random((20, outputs, 1))), list(rng.random((20, 3, 1))), 0.5, 2)
+    return [network.predict(rng.random((3, 1))), *(array for layer in network.layers for array in (layer.W, layer.b))]
+
+
+def an_appended_layer(fc):
+    network = fc.Network([3, 4, 2])
+    network.layers.append(fc.FullConnectedLayer(2, 5, activator(fc, "Tanh")))
+    return trained_arrays(network, 5)
+
+
+def an_appended_sigmoid_layer(fc):
+    network = fc.Network([3, 4])
+    network.layers.append(fc.FullConnectedLayer(4, 2, activator(fc, "Sigmoid")))
+    return trained_arrays(network)
+
+
+def a_replaced_layer(fc):
+    network = fc.Network([3, 4, 2])
+    network.layers[0], network.layers[1] = (
+        fc.FullConnectedLayer(*s, activator(fc, "Sigmoid")) for s in ((3, 6), (6, 2))
+    )
+    return trained_arrays(network)
+
+
+def tied_weights(fc):
+    network = fc.Network([3, 4, 3])
+    network.layers[1].W = network.layers[0].W.T
+    return trained_arrays(network, 3)
+
+
+def weights_that_the_program_holds(fc):
+    network, W = fc.Network([3, 4, 2]), np.full((4, 3), 0.5)
+    network.layers[0].W = W
+    first = trained_arrays(network)
+    W *= 0.5
+    return [*first, *trained_arrays(network), W]
+
+
+def an_activator_of_a_subclass(fc):
+    class Steep(type(activator(fc, "Sigmoid"))):
+        def backward(self, output):
+            return 2 * super().backward(output)
+
+    network = fc.Network([3, 4, 2])
+    network.layers[1].activator = Steep()
+    return trained_arrays(network)
+
+
+def gradients_of_two_times(fc):
+    layer, kept = fc.FullConnectedLayer(3, 2, activator(fc, "Sigmoid")), []
+    for x in np.random.default_rng(0).random((2, 3, 1)):
+        layer.forward(x)
+        layer.backward(np.ones((2, 1)))
+        kept += [layer.W_grad, layer.output]
+        layer.update(0.5)
+    return kept
+
+
+def every_other_sample(fc):
+    class Network(fc.Network):
+        count = 0
+
+        def train_one_sample(self, label, sample, rate):
+            self.count += 1
+            if self.count % 2:
+                super().train_one_sample(label, sample, rate / self.count)
+
+    return trained_arrays(Network([3, 4, 2]))
+
+
+def trained_objects(network, between=lambda: None):
+    rng = np.random.default_rng(4)
+    labels, samples = rng.random((20, 2)).tolist(), rng.random((20, 3)).tolist()
+    network.train(labels, samples, 0.5, 1)
+    between()
+    network.train(labels, samples, 0.5, 1)
+    result = network.predict(samples[0])
+    result += [conn.weight for layer in network.layers[:-1] for node in layer.nodes for conn in node.downstream]
+    return result + [node.delta for layer in network.layers for node in layer.nodes[:-1]]
+
+
+def a_removed_connection(bp):
+    network = bp.Network([3, 4, 2])
+    conn = network.layers[0].nodes[1].downstream[2]
+    conn.upstream_node.downstream.remove(conn)
+    conn.downstream_node.upstream.remove(conn)
+    return trained_objects(network)
+
+
+def a_connection_removed_later(bp):
+    network = bp.Network([3, 4, 2])
+
+    def remove():
+        conn = network.connections.connections[3]
+        conn.upstream_node.downstream.remove(conn)
+        conn.downstream_node.upstream.remove(conn)
+
+    return trained_objects(network, remove)
+
+
+def a_connection_past_a_layer(bp):
+    network = bp.Network([3, 4, 2])
+    up, down = network.layers[0].nodes[0], network.layers[2].nodes[1]
+    conn = bp.Connection(up, down)
+    up.append_downstream_connection(conn)
+    down.append_upstream_connection(conn)
+    return trained_objects(network)
+
+
+def a_connection_led_elsewhere(bp):
+    network = bp.Network([3, 4, 2])
+    conn = network.layers[0].nodes[1].downstream[2]
+    conn.upstream_node = network.layers[0].nodes[0]
+    return trained_objects(network)
+
+
+def a_frozen_connection(bp):
+    network = bp.Network([3, 4, 2])
+    network.layers[0].nodes[1].downstream[2].update_weight = lambda rate: None
+    return trained_objects(network)
+
+
+def connections_with_momentum(bp):
+    class Connection(bp.Connection):
+        speed = 0.0
+
+        def update_weight(self, rate):
+            self.calc_gradient()
+            self.speed = 0.5 * self.speed + self.gradient
+            self.weight += rate * self.speed
+
+    network = bp.Network([3, 4, 2])
+    for layer in network.layers[:-1]:
+        for node in layer.nodes:
+            for i, old in enumerate(node.downstream):
+                new = Connection(node, old.downstream_node)
+                node.downstream[i] = new
+                new.downstream_node.upstream[new.downstream_node.upstream.index(old)] = new
+    return trained_objects(network)
+
+
+def an_appended_layer_of_objects(bp):
+    network = bp.Network([3, 4])
+    last = bp.Layer(2, 2)
+    for up in network.layers[-1].nodes:
+        for down in last.nodes[:-1]:
+            conn = bp.Connection(up, down)
+            up.append_downstream_connection(conn)
+            down.append_upstream_connection(conn)
+    network.layers.append(last)
+    return trained_objects(network)
+
+
+def a_larger_bias(bp):
+    network = bp.Network([3, 4, 2])
+    network.layers[0].nodes[-1].output = 2.0
+    return trained_objects(network)
+
+
+def a_relu_node(bp):
+    class Relu(bp.Node):
+        def calc_output(self):
+            self.output = max(0.0, sum(conn.upstream_node.output * conn.weight for conn in self.upstream))
+
+    network = bp.Network([3, 4, 2])
+    old = network.layers[1].nodes[0]
+    new = network.layers[1].nodes[0] = Relu(1, 0)
+    new.upstream, new.downstream = old.upstream, old.downstream
+    for conn in new.upstream:
+        conn.downstream_node = new
+    for conn in new.downstream:
+        conn.upstream_node = new
+    return trained_objects(network)
+
+
+def weights_assigned_between(bp):
+    network = bp.Network([3, 4, 2])
+
+    def change():
+        network.layers[0].nodes[1].downstream[2].weight = 0.5
+        network.layers[1].nodes[0].upstream[1].weight += 1
+        network.layers[1].nodes[1].note = "kept"
+
+    result = trained_objects(network, change)
+    network.layers[1].nodes[2].delta = 3.0
+    network.calc_gradient()
+    assert network.layers[1].nodes[1].note == "kept"
+    return [*result, *(conn.gradient for conn in network.connections.connections)]
+
+
+def a_network_that_builds_itself(bp):
+    class Network(bp.Network):
+        def __init__(self):
+            self.layers, self.connections = [bp.Layer(0, 3), bp.Layer(1, 2)], bp.Connections()
+            for up in self.layers[0].nodes:
+                for down in self.layers[1].nodes[:-1]:
+                    conn = bp.Connection(up, down)
+                    self.connections.add_connection(conn)
+                    up.append_downstream_connection(conn)
+                    down.append_upstream_connection(conn)
+
+    return trained_objects(Network())
+
+
+def a_perceptron_with_decay(perceptron):
+    class Decay(perceptron.Perceptron):
+        def _update_weights(self, input_vec, output, label, rate):
+            super()._update_weights(input_vec, output, label, rate)
+            self.weights = [0.9 * w for w in self.weights]
+
+    p = Decay(2, lambda x: x)
+    return run_perceptron(perceptron, {"": p})
+
+
+def convolved(layer, module):
+    rng, result = np.random.default_rng(5), []
+    for _ in range(2):
+        x, sensitivity = rng.standard_normal((2, 5, 6)), rng.standard_normal(layer.output_array.shape)
+        layer.forward(x)
+        layer.backward(x, sensitivity, activator(module, "Identity"))
+        layer.update()
+        result += [layer.output_array.copy(), layer.delta_array]
+        result += [np.array(value) for one in layer.filters for value in (one.weights, one.weights_grad, one.bias)]
+    return result
+
+
+def convolution(cnn, of=None):
+    return cnn.ConvLayer(6, 5, 2, 3, 3, 2, 1, 2, of or activator(cnn, "Relu"), 0.1)
+
+
+def shared_kernels(cnn):
+    layer = convolution(cnn)
+    layer.filters[1] = layer.filters[0]
+    return convolved(layer, cnn)
+
+
+def kernels_that_the_program_holds(cnn):
+    layer, weights = convolution(cnn), np.random.default_rng(0).random((2, 3, 3))
+    layer.filters[0].weights = weights
+    first = convolved(layer, cnn)
+    weights *= 0.5
+    return [*first, *convolved(layer, cnn), weights]
+
+
+def a_filter_with_momentum(cnn):
+    class Filter(cnn.Filter):
+        speed = 0.0
+
+        def update(self, learning_rate):
+            self.speed = 0.9 * self.speed + self.weights_grad
+            self.weights = self.weights - learning_rate * self.speed
+
+    layer = convolution(cnn)
+    layer.filters[0] = Filter(3, 3, 2)
+    return convolved(layer, cnn)
+
+
+class Counting:
+    """An activator of numbers, each call of which gives something else."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def forward(self, weighted_input):
+        self.calls += 1
+        return weighted_input * (1 + self.calls % 3)
+
+    def backward(self, output):
+        self.calls += 1
+        return 1 + self.calls % 2
+
+
+def an_activator_that_counts(cnn):
+    return convolved(convolution(cnn, Counting()), cnn)
+
+
+def a_forward_of_its_own(cnn):
+    class Layer(cnn.ConvLayer):
+        def forward(self, input_array):
+            super().forward(np.abs(input_array))
+            self.padded_input_array = 2 * self.padded_input_array
+
+    return convolved(Layer(6, 5, 2, 3, 3, 2, 1, 2, activator(cnn, "Relu"), 0.1), cnn)
+
+
+def another_stride_later(cnn):
+    layer = convolution(cnn)
+    layer.stride, layer.output_array = 1, np.zeros((2, 5, 6))
+    layer.output_height, layer.output_width = 5, 6
+    return convolved(layer, cnn)
+
+
+def another_stride_of_a_pool(cnn):
+    pool, rng = cnn.MaxPoolingLayer(5, 6, 2, 3, 3, 2), np.random.default_rng(0)
+    pool.stride, pool.output_array = 1, np.zeros((2, 4, 3))
+    pool.output_height, pool.output_width = 4, 3
+    x = rng.standard_normal((2, 6, 5))
+    pool.forward(x)
+    pool.backward(x, rng.standard_normal((2, 4, 3)))
+    return [pool.output_array, pool.delta_array]
+
+
+def states_assigned_between(rnn):
+    layer = rnn.RecurrentLayer(3, 2, Counting(), 0.1)
+    layer.W = layer.W * 3000
+    result = []
+    for _ in range(2):
+        for x in np.random.default_rng(0).standard_normal((3, 3, 1)):
+            layer.forward(x)
+            layer.state_list[-1] = layer.state_list[-1] + 0.5
+        layer.backward(np.ones((2, 1)), layer.activator)
+        result += [layer.gradient, layer.gradient_U, *layer.state_list, *layer.delta_list]
+        layer.update()
+    return result
+
+
+def stepped(layer, module, between=lambda: None):
+    rng, result = np.random.default_rng(5), []
+    for _ in range(2):
+        for x in rng.standard_normal((3, 3, 1)):
+            layer.forward(x)
+            between()
+        layer.backward(x, np.ones((2, 1)), activator(module, "Identity"))
+        result += [layer.Wfh_grad, layer.Wix_grad, layer.bo_grad, *layer.h_list, *layer.delta_h_list]
+        layer.update()
+        result += [np.array(values) for values in (layer.Wfh, layer.Wih, layer.Wox, layer.bc)]
+        layer.reset_state()
+    return result
+
+
+def gates_of_another_kind(lstm):
+    class Hard:
+        def forward(self, weighted_input):
+            return np.clip(0.5 + 0.25 * weighted_input, 0, 1)
+
+        def backward(self, output):
+            return 0.25 * ((output > 0) & (output < 1))
+
+    layer = lstm.LstmLayer(3, 2, 0.1)
+    layer.gate_activator = Hard()
+    return stepped(layer, lstm)
+
+
+def larger_weights(lstm):
+    class Layer(lstm.LstmLayer):
+        def init_weight_mat(self):
+            Wh, Wx, b = super().init_weight_mat()
+            return 5000 * Wh, 5000 * Wx, b + 1
+
+        def init_state_vec(self):
+            return [np.full((self.state_width, 1), 0.25)]
+
+    return stepped(Layer(3, 2, 0.1), lstm)
+
+
+def weights_held_and_changed_between(lstm):
+    layer, W = lstm.LstmLayer(3, 2, 0.1), np.full((2, 2), 0.5)
+    layer.Wfh = W
+
+    def change():
+        W[0] *= 0.9
+
+    return [*stepped(layer, lstm, change), layer.Wfh, layer.Wfh is W]
+
+
+def gates_with_the_same_start(lstm):
+    layer = lstm.LstmLayer(3, 2, 0.1)
+    layer.Wih, layer.bo = np.full((2, 2), 0.5), layer.bf + 1
+    layer.h_list[0] = np.full((2, 1), 0.5)
+    return stepped(layer, lstm)
+
+
+def nodes_of_another_class(recursive):
+    class Word:
+        def __init__(self, data):
+            self.data, self.children = data, []
+
+    layer = recursive.RecursiveLayer(2, 2, activator(recursive, "Tanh"), 0.1)
+    layer.W = layer.W * 3000
+    words = [Word(data) for data in np.random.default_rng(0).random((3, 2, 1))]
+    layer.forward(*words[:2])
+    layer.forward(layer.root, words[2])
+    layer.backward(np.ones((2, 1)))
+    kept = layer.W_grad
+    layer.update()
+    layer.backward(np.ones((2, 1)))
+    return [kept, layer.W_grad, layer.b_grad, *(word.delta for word in words)]
+
+
+def a_layer_that_clips(recursive):
+    class Layer(recursive.RecursiveLayer):
+        def calc_delta(self, parent_delta, parent):
+            super().calc_delta(np.clip(parent_delta, -0.1, 0.1), parent)
+
+    layer = Layer(2, 2, activator(recursive, "Tanh"), 0.1)
+    return run_recursive(recursive, {"": layer})
+
+
+CHANGES = {
+    "fc": [
+        momentum, an_appended_layer, an_appended_sigmoid_layer, a_replaced_layer, tied_weights,
+        weights_that_the_program_holds, an_activator_of_a_subclass, gradients_of_two_times, every_other_sample,
+    ],
+    "bp": [
+        a_removed_connection, a_connection_removed_later, a_connection_past_a_layer, a_connection_led_elsewhere,
+        a_frozen_connection, connections_with_momentum, an_appended_layer_of_objects, a_larger_bias, a_relu_node,
+        weights_assigned_between, a_network_that_builds_itself,
+    ],
+    "perceptron": [a_perceptron_with_decay],
+    "cnn": [
+        shared_kernels, kernels_that_the_program_holds, a_filter_with_momentum, an_activator_that_counts,
+        a_forward_of_its_own, another_stride_later, another_stride_of_a_pool,
+    ],
+    "rnn": [states_assigned_between],
+    "lstm": [gates_of_another_kind, larger_weights, weights_held_and_changed_between, gates_with_the_same_start],
+    "recursive": [nodes_of_another_class, a_layer_that_clips],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [(name, p) for name, programs in CHANGES.items() for p in programs],
+    ids=lambda p: getattr(p, "__name__", p),
+)
+def test_a_program_that_changes_something(name, program):
+    results = []
+    for module in modules(name):
+        np.random.seed(6)  # noqa: NPY002
+        random.seed(6)
+        results.append(program(module))
+    agree(*results)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("mnist", "perceptron", "linear_unit")])
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda parts: pickle.loads(pickle.dumps(parts))])
+def test_a_copy_is_another_object(name, how, tmp_path):
+    _, module = modules(name)
+    np.random.seed(3)  # noqa: NPY002
+    parts = globals()[name](module, tmp_path)
+    run = globals()[f"run_{name}"]
+    first = run(module, parts)
+    other, third = how(parts), how(parts)
+    one, two = run(module, other), run(module, parts)
+    agree(one, two)
+    agree(run(module, third), two)
+    assert not np.allclose(np.concatenate([np.ravel(v) for v in first]), np.concatenate([np.ravel(v) for v in one]))

@@ -13,6 +13,8 @@ from ._checks import as_rows, as_sequence, as_vector
 
 __all__ = ["Perceptron", "VectorOp"]
 
+Activator = Callable[[float], float]
+
 
 class VectorOp:
     """Sums and products of vectors, as lists of numbers."""
@@ -47,6 +49,8 @@ class Perceptron:
         Inputs.
     activator : callable
         From the weighted input, a number, to the output.
+    activator_fun : callable
+        Another name for ``activator``.
 
     Attributes
     ----------
@@ -54,7 +58,13 @@ class Perceptron:
     bias : float
     """
 
-    def __init__(self, input_num: int, activator: Callable[[float], float]) -> None:
+    def __init__(
+        self, input_num: int, activator: Activator | None = None, activator_fun: Activator | None = None
+    ) -> None:
+        if activator is None:
+            activator = activator_fun
+        elif activator_fun is not None:
+            raise TypeError("activator and activator_fun are one argument; received both")
         if not callable(activator):
             raise TypeError(f"activator must be a function of one number; received {activator!r}")
         self.activator = activator

@@ -105,4 +105,5 @@ class LstmLayer:
     def update(self):
         for gate in "fioc":
             for name in (f"W{gate}h", f"W{gate}x", f"b{gate}"):
-                setattr(self, name, getattr(self, name) - self.learning_rate * getattr(self, f"{name}_grad"))
+                values = getattr(self, name)
+                values -= self.learning_rate * getattr(self, f"{name}_grad")
