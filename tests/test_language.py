@@ -328,6 +328,8 @@ def test_resumed_as_never_interrupted(text, tmp_path, capsys):
     assert [h["epoch"] for h in part] == [3, 4]
     assert [h["val_loss"] for h in part] == [h["val_loss"] for h in whole[2:]]
     assert (fastdl.load(run).parameters == fastdl.load(tmp_path / "whole.npz").parameters).all()
+    with open(logs[1], "a") as log:
+        log.write('{"epoch": 5, "lo')  # by a run that was killed
     assert main(["train", "lm", "--resume", str(run), "--log", str(logs[1]), "--epochs", "5"]) == 0
     assert [h["epoch"] for h in lines(logs[1])] == [3, 4, 5]
     for arguments, message in (

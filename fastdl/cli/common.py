@@ -80,8 +80,11 @@ def tell_unknown(what: str, path: str, tokens: Sequence[str], most: int = 20) ->
 
 
 def open_log(path: str | None, mode: str = "w") -> IO[str]:
-    """Open what --log names, if anything."""
+    """Open what --log names, if anything; to add to it, after its last whole line."""
     try:
+        if mode == "a" and path is not None and os.path.isfile(path):
+            with open(path, "r+b") as file:
+                file.truncate(file.read().rfind(b"\n") + 1)
         return open(os.devnull if path is None else path, mode)
     except OSError as error:
         raise Mistake(f"--log must name a file that can be written to; {error}") from None
