@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from ._validation import Array, as_array, as_ranked, as_real
+from ._validation import Array, as_array, as_ranked, as_real, precision
 from .layers.base import CELL_ACTIVATIONS, check_activation
 
 __all__ = [
@@ -206,7 +206,7 @@ class _Step:
     ) -> None:
         activation = check_activation(activation, known=CELL_ACTIVATIONS)
         given = {"x": x, "h": h, "weight_ih": weight_ih, "weight_hh": weight_hh, **({"c": c} if cell == "lstm" else {})}
-        double = any(as_real(array, name).dtype == np.float64 for name, array in given.items())
+        double = any(precision(as_real(array, name)) == "float64" for name, array in given.items())
         self.dtype = "float64" if double else "float32"
         self.x = as_ranked(x, "x", 2, "(N, F)", self.dtype)
         weights = as_ranked(weight_hh, "weight_hh", 2, f"({gates} units, units)", self.dtype)

@@ -25,7 +25,7 @@ _LARGE = 1 << 18  # numbers, which several threads look through
 def as_dtype(dtype: Any) -> str:
     """Give "float32" or "float64"."""
     try:
-        name = str(np.dtype(dtype).name)
+        name = str(np.dtype(dtype).name) if dtype is not None else "None"
     except TypeError:
         name = repr(dtype)
     if name not in ("float32", "float64"):
@@ -46,6 +46,13 @@ def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST) -> int:
     if number > most:
         raise ValueError(f"{name} must be at most {most}; received {number}")
     return number
+
+
+def as_generator(seed: Any) -> np.random.Generator:
+    """Give the random numbers of a seed, an integer of any size, or of none."""
+    if seed is not None:
+        as_int(seed, "seed", least=0, most=np.inf)
+    return np.random.default_rng(seed)
 
 
 def as_pair(value: Any, name: str, *, least: int = 1) -> tuple[int, int]:
@@ -100,6 +107,9 @@ def fits(shape: tuple[int, ...], expected: Shape) -> bool:
 
 def as_real(x: Any, name: str) -> Array:
     """Give an array of real numbers of whatever type, as it lies."""
+    for part in x if isinstance(x, (list, tuple)) else (x,):
+        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+            raise ValueError(f"{name} must have no masked numbers; received some: fill them, or leave them out")
     try:
         array = np.asarray(x)
     except ValueError:
@@ -109,14 +119,19 @@ def as_real(x: Any, name: str) -> Array:
     return array
 
 
+def precision(array: Array) -> str:
+    """Give float64 for float64, of any byte order, and wider numbers; float32 for all others."""
+    return "float64" if array.dtype.kind == "f" and array.dtype.itemsize >= 8 else "float32"
+
+
 def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
     """Give a contiguous, aligned, native array of numbers that are all finite.
 
-    Without ``dtype``, float64 stays and every other numeric type becomes float32. No copy is made where none is needed.
+    Without ``dtype`` it is of `precision`. No copy is made where none is needed.
     """
     array = as_real(x, name)
     if dtype is None:
-        dtype = "float64" if array.dtype == np.float64 else "float32"
+        dtype = precision(array)
     if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):
         with np.errstate(over="ignore"):
             array = np.require(array, dtype, ["C", "A"])

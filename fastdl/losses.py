@@ -93,10 +93,10 @@ def measure(loss: str, outputs: Array, targets: Array) -> tuple[float, Array, in
 
 def as_name(loss: str | Callable[[Any, Any], float]) -> str:
     """Give the name of a loss, which may be given as that or as the function."""
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", None)
-    if name not in ("squared_error", "cross_entropy"):
-        raise ValueError(f"loss must be squared_error or cross_entropy; received {loss!r}")
-    return str(name)
+    for name, function in (("squared_error", squared_error), ("cross_entropy", cross_entropy)):
+        if loss is function or (isinstance(loss, str) and loss == name):
+            return name
+    raise ValueError(f"loss must be squared_error or cross_entropy, fastdl's own; received {loss!r}")
 
 
 def as_targets(

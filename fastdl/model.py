@@ -14,7 +14,6 @@ from ._threads import get_num_threads
 from ._validation import (
     Array,
     Shape,
-    as_dtype,
     as_images,
     as_int,
     as_lengths,
@@ -83,16 +82,15 @@ class Sequential(Layer):
                         f"layers[{i}] must not have a {method} of its own, which no network calls; {owner.__name__} has"
                     )
         self._arity = _arity_of(self.layers)
-        self._rng = np.random.default_rng(seed)
         self._training = TrainingState()
         self._states: Array | None = None
         self.notes: dict[str, Any] = {}
         shape = as_shape(input_shape)
         if self._arity is not None and shape[0] is not None:
             raise ValueError(f"input_shape must be (None, F) or (None,) with a Recursive layer; received {shape}")
-        self.build(shape, dtype=as_dtype(dtype))
+        self.build(shape, dtype=dtype, seed=seed)
         for layer in self.layers:
-            layer._in_network = True
+            layer._in_network, layer._rng = True, self._rng
         self._in_network = True
 
     def __repr__(self) -> str:
@@ -174,7 +172,7 @@ class Sequential(Layer):
 
     def _initialize(self, rng: np.random.Generator) -> None:
         for layer in self.layers:
-            layer._initialize(self._rng)
+            layer._initialize(rng)
 
     def _check_values(self, x: Array, name: str) -> None:
         self.layers[0]._check_values(x, name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from ._validation import as_int, as_number
+from ._validation import as_generator, as_int, as_number
 from .datasets.text import START, Vocabulary
 from .model import Sequential
 
@@ -49,11 +48,10 @@ def sample(
         raise TypeError(f"prompt must be a string; received {prompt!r}")
     as_int(length, "length")
     temperature = as_number(temperature, "temperature")
-    if seed is not None:
-        as_int(seed, "seed", least=0, most=math.inf)
+    generator = as_generator(seed)
     ids = list(vocabulary.encode(prompt, whole=False))
     start = ids or [vocabulary.encode_one(START if vocabulary.words else "\n") or 1]
-    written = list(_tokens(net, np.array([start]), length, temperature, np.random.default_rng(seed)))
+    written = list(_tokens(net, np.array([start]), length, temperature, generator))
     following = vocabulary.decode([*ids, *written])[len(vocabulary.decode(ids)) :]
     if vocabulary.words and prompt[-1:].isspace():
         following = following.lstrip(" ")

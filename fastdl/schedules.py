@@ -131,10 +131,11 @@ class one_cycle(Settings):
 
     def __call__(self, step: int) -> float:
         """Give the rate of a step."""
-        top = self.rise * self.steps
+        top, last = self.rise * self.steps, self.steps - 1
+        step = min(step, last)
         if step < top:
             return _fall(self.lr * self.start, self.lr, step / top)
-        return _fall(self.lr, self.lr * self.final, min(1.0, (step - top) / max(1.0, self.steps - 1 - top)))
+        return _fall(self.lr, self.lr * self.final, (step - top) / (last - top) if last > top else 0.0)
 
 
 def _fall(start: float, end: float, part: float) -> float:

@@ -110,7 +110,7 @@ class Trainer:
     ) -> History:
         """Do what `Sequential.fit` says."""
         net = self.net
-        epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
+        epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size", most=np.inf)
         if as_int(initial_epoch, "initial_epoch", least=0) >= epochs:
             raise ValueError(f"initial_epoch must be below epochs, {epochs}; received {initial_epoch}")
         if verbose not in (0, 1):

@@ -13,7 +13,7 @@ import numpy as np
 from .. import _core, initializers
 from .._threads import get_num_threads
 from .._turn import Turn
-from .._validation import Array, Shape, as_dtype, as_images, as_samples, as_shape, check_size
+from .._validation import Array, Shape, as_dtype, as_generator, as_images, as_samples, as_shape, check_size
 from .parameters import Parameters
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Layer(metaclass=_LayerType):
             (F,), (T, F) or (C, H, W), without the batch axis. T may be None: sequences of any length.
         dtype : {"float32", "float64"}
         seed : int, optional
-            Of the initial parameters.
+            Of the initial parameters, and of what is random in `forward`.
 
         Returns
         -------
@@ -164,8 +164,9 @@ class Layer(metaclass=_LayerType):
         core = _core.load(dtype)
         size = self._size(shape)
         parameters, gradients = core.aligned_zeros(size), core.aligned_zeros(size)
+        self._rng = as_generator(seed)
         self._attach(shape, output_shape, dtype, parameters, gradients, 0)
-        self._initialize(np.random.default_rng(seed))
+        self._initialize(self._rng)
         return self
 
     def _size(self, shape: Shape) -> int:
@@ -260,7 +261,7 @@ class Layer(metaclass=_LayerType):
         """Do `forward`'s work on checked numbers."""
         if not last:
             self._plan_for(sample_shape(x, forest))
-        draw = int(np.random.default_rng().integers(1 << 63)) if training else 0
+        draw = int(self._rng.integers(1 << 63)) if training else 0
         y = self._forward(x.reshape(-1), training, draw, last, lengths, states, all_states, forest)
         return self._of_nodes(y, forest) if forest is not None else _shaped(y, self._plan.output_shape, last)
 
@@ -351,7 +352,7 @@ class Layer(metaclass=_LayerType):
         with self._turn.lock:
             if hasattr(self, "dtype"):
                 values = {name: values.copy() for name, values in self.params.items()}
-                made = *made, self.input_shape, self.dtype, values
+                made = *made, self.input_shape, self.dtype, values, self._rng.bit_generator.state
             return _made, made, self._own()
 
     @property
@@ -412,11 +413,13 @@ def _made(
     shape: Shape = (),
     dtype: str = "",
     values: dict[str, Array] | None = None,
+    generator: Any = None,
 ) -> Layer:
     """Make a layer again, for use alone."""
     layer = from_config(config)
     if values is not None:
         layer.build(shape, dtype=dtype)
+        layer._rng.bit_generator.state = generator
         for name, array in values.items():
             layer.params[name][...] = array
     return layer

@@ -1,0 +1,136 @@
+"""Numbers of every kind that an array can hold: taken as they are, or refused."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from fastdl import Sequential, functional, layers, losses, optimizers, schedules
+
+X = np.random.default_rng(0).standard_normal((6, 4))
+Y = np.array([0, 1, 2, 0, 1, 2])
+
+
+@pytest.mark.parametrize("dtype", [">f8", "<f8", np.longdouble])
+def test_doubles_of_every_byte_order_stay_doubles(dtype):
+    x, w = X.astype(dtype), X[:3].astype(dtype)
+    h = X[:, :3].astype(dtype)
+    for given, doubles in (
+        (functional.dense(x, w), functional.dense(X, X[:3])),
+        (functional.sigmoid(x), functional.sigmoid(X)),
+        (functional.activation_backward(x, x, "tanh"), functional.activation_backward(X, X, "tanh")),
+        (functional.max_pool2d(x[None, None], 2), functional.max_pool2d(X[None, None], 2)),
+        (functional.rnn_step(x, h, w, w[:, :3]), functional.rnn_step(X, X[:, :3], X[:3], X[:3, :3])),
+        (losses.cross_entropy_backward(x, Y), losses.cross_entropy_backward(X, Y)),
+        (losses.squared_error(x, x + 1), losses.squared_error(X, X + 1)),
+    ):
+        assert np.asarray(given).dtype == "=f8"
+        assert np.array_equal(given, doubles)
+
+
+def test_steps_of_any_byte_order():
+    param, velocity = X.astype(">f8"), np.zeros((6, 4), ">f8")
+    other, moved = X.copy(), np.zeros((6, 4))
+    functional.sgd_step(param, X, velocity, lr=0.1, momentum=0.9)
+    functional.sgd_step(other, X, moved, lr=0.1, momentum=0.9)
+    assert param.dtype == ">f8"
+    assert (param == other).all()
+    assert (velocity == moved).all()
+
+
+def test_masked_arrays():
+    net = Sequential([layers.Dense(3)], input_shape=4, seed=0)
+    whole = np.ma.masked_array(X)
+    assert (net.predict(whole) == net.predict(X)).all()
+    some = np.ma.masked_array(X, mask=np.eye(6, 4, dtype=bool))
+    labels = np.ma.masked_array(Y, mask=Y == 1)
+    weights = np.ma.masked_array(np.ones(6), mask=Y == 1)
+    for name, call in (
+        ("x", lambda: net.predict(some)),
+        ("x", lambda: net.predict(list(some))),
+        ("x", lambda: net.forward(some)),
+        ("x", lambda: functional.relu(some)),
+        ("logits", lambda: losses.cross_entropy(some, Y % 4)),
+        ("y", lambda: net.evaluate(X, labels)),
+        ("y", lambda: net.fit(X, labels, verbose=0)),
+        ("sample_weight", lambda: net.fit(X, Y, sample_weight=weights, verbose=0)),
+        ("parameters", lambda: setattr(net, "parameters", np.ma.masked_array(np.ones(15), mask=np.arange(15) == 1))),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} must have no masked numbers; received some"):
+            call()
+
+
+def squared_error(y, target):
+    """A function of a user's own, of the same name as ours."""
+    return float(np.abs(y - target).sum())
+
+
+def cross_entropy(logits, target):
+    raise AssertionError
+
+
+@pytest.mark.parametrize("loss", [squared_error, cross_entropy, losses.squared_error_backward, "squared error", 7])
+def test_losses_are_fastdl_s_own(loss):
+    net = Sequential([layers.Dense(4)], input_shape=4)
+    for call in (net.fit, net.train_on_batch, net.evaluate):
+        with pytest.raises(ValueError, match="loss must be squared_error or cross_entropy, fastdl's own; received"):
+            call(X, X, loss=loss)
+    assert net.evaluate(X, X, loss=losses.squared_error) == net.evaluate(X, X, loss="squared_error")
+
+
+@pytest.mark.parametrize("rise", [0.0, 0.3, 0.5, 1.0])
+@pytest.mark.parametrize("steps", [1, 2, 3, 10])
+def test_one_cycle_keeps_its_last_rate(steps, rise):
+    rate = schedules.one_cycle(1.0, steps, rise=rise)
+    rates = [rate(i) for i in range(steps)]
+    assert {rate(i) for i in range(steps - 1, steps + 9)} == {rates[-1]}
+    top = int(np.argmax(rates))
+    assert (np.diff(rates[: top + 1]) > 0).all()
+    assert (np.diff(rates[top:]) < 0).all()
+    if rise * steps < steps - 1:
+        assert rates[-1] == pytest.approx(1e-4)
+    else:
+        assert top == steps - 1
+
+
+def test_forward_draws_from_the_seed():
+    def outputs(net):
+        return [net.forward(X, training=True) for _ in range(2)]
+
+    def network(seed):
+        return Sequential([layers.Dense(30), layers.Dropout(0.5)], input_shape=4, seed=seed)
+
+    for make in (network, lambda seed: layers.Dropout(0.5).build(4, seed=seed)):
+        one, other, third = outputs(make(1)), outputs(make(1)), outputs(make(2))
+        assert (one[0] == other[0]).all()
+        assert (one[1] == other[1]).all()
+        assert ((one[0] == 0) != (one[1] == 0)).any()
+        assert ((one[0] == 0) != (third[0] == 0)).any()
+    net = network(1)
+    net.forward(X, training=True)
+    for copied in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert (copied.forward(X, training=True) == outputs(network(1))[1]).all()
+    layer = network(1).layers[1]
+    first = layer.forward(np.ones((6, 30)), training=True)
+    assert (first == network(1).layers[1].forward(np.ones((6, 30)), training=True)).all()
+    alone = layers.Dropout(0.5).build(4, seed=1)
+    again = copy.deepcopy(alone)
+    assert (alone.forward(X, training=True) == again.forward(X, training=True)).all()
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", [1, 2]])
+def test_seeds(seed):
+    for call in (
+        lambda: Sequential([layers.Dense(2)], input_shape=4, seed=seed),
+        lambda: layers.Dense(2).build(4, seed=seed),
+    ):
+        with pytest.raises((TypeError, ValueError), match="seed must be"):
+            call()
+
+
+def test_settings_are_plain_numbers():
+    assert optimizers.Adam(np.float32(0.5), betas=[0.5, 0.75]).get_config()["lr"] == 0.5
+    for wrong in ({"nesterov": "no", "momentum": 0.9}, {"lr": "0.1"}, {"lr": 10**400}, {"momentum": True}):
+        with pytest.raises((TypeError, ValueError), match=f"{next(iter(wrong))} must be"):
+            optimizers.SGD(**wrong)
