@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastdl.brackets import escaped
 from fastdl.datasets import Trees, Vocabulary, expression_trees, expression_words, read_trees
 from fastdl.drawing import draw_tree, save_picture
 
@@ -63,6 +64,26 @@ def test_what_is_no_word_is_left_out():
     assert real.without("-NONE-").brackets() == real.without("NP").brackets() == real.brackets()
     with pytest.raises(ValueError, match="trees must hold words of another label than -NONE-; all have it"):
         trees[1:3].without("-NONE-")
+
+
+@given(st.lists(nested, min_size=1, max_size=4))
+def test_words_of_a_label_are_left_out(tuples):
+    def text(tree):
+        if isinstance(tree, str):
+            return f"({'-NONE-' if 'a' in tree else 'W'} {escaped(tree)})"
+        return f"(X {' '.join(map(text, tree))})"
+
+    def rest(tree):
+        if isinstance(tree, str):
+            return None if "a" in tree else tree
+        return tuple(part for part in map(rest, tree) if part is not None) or None
+
+    trees, left = Trees.parse(" ".join(map(text, tuples))), [tree for tree in map(rest, tuples) if tree is not None]
+    if left:
+        assert [unnested(tree) for tree in trees.without("-NONE-")] == left
+    else:
+        with pytest.raises(ValueError, match="trees must hold words of another label than -NONE-"):
+            trees.without("-NONE-")
 
 
 def test_more_children_are_made_two():
