@@ -32,7 +32,7 @@ for name, curve in curves.items():
 try:
     from matplotlib.figure import Figure
 except ImportError:
-    print('for the picture: pip install "fastdl[plot]"')
+    print('for the picture: pip install "fastdl-cpu[plot]"')
 else:
     figure = Figure(figsize=(6.5, 3.4), layout="constrained")
     axes = figure.subplots()

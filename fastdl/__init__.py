@@ -2,6 +2,7 @@
 
 import importlib
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from . import callbacks, initializers, layers, losses, models, optimizers, schedules
 from ._threads import get_num_threads, set_num_threads, show_config
@@ -9,6 +10,9 @@ from .gradients import gradient_check
 from .history import History
 from .model import Sequential
 from .saving import load
+
+if TYPE_CHECKING:
+    from . import datasets, functional
 
 __version__ = "0.1.0"
 
@@ -31,9 +35,15 @@ __all__ = [
     "show_config",
 ]
 
+_LAZY = ("datasets", "functional")
+
 
 def __getattr__(name: str) -> ModuleType:
     # Loaded when first asked for: a program that predicts needs neither.
-    if name in ("datasets", "functional"):
+    if name in _LAZY:
         return importlib.import_module(f"fastdl.{name}")
     raise AttributeError(f"module 'fastdl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from ._extras import missing
 from ._validation import Array
 from .brackets import NO_LABEL
 from .trees import Trees
@@ -81,14 +82,14 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ImportError
-        Without matplotlib, which ``fastdl[plot]`` brings.
+        Without matplotlib, which the extra ``plot`` brings.
     ValueError
         If the tree is too wide for a picture.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError('pictures of trees need matplotlib: pip install "fastdl[plot]"') from None
+        raise missing("a picture of trees", "matplotlib", "plot") from None
     tree = tree[0]
     x, y = _places(tree)
     words = int(tree.leaves.sum())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._extras import missing
+
 
 class History:
     """The figures of each epoch.
@@ -38,7 +40,7 @@ class History:
         try:
             from matplotlib.figure import Figure
         except ImportError:
-            raise ImportError('History.plot needs matplotlib: pip install "fastdl[plot]"') from None
+            raise missing("History.plot", "matplotlib", "plot") from None
         measures = [name for name in ("loss", "accuracy") if name in self.history]
         figure = Figure(figsize=(4.5 * len(measures), 3.2), layout="constrained")
         for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):

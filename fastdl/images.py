@@ -1,4 +1,4 @@
-"""Image files as networks take them; needs Pillow, which ``fastdl[cli]`` brings."""
+"""Image files as networks take them; needs Pillow, which the extra ``cli`` brings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from ._extras import missing
 from ._files import as_path, open_file
 from ._validation import Array
 
@@ -59,7 +60,7 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: 
     try:
         from PIL import UnidentifiedImageError
     except ImportError:
-        raise ImportError('reading images needs Pillow: pip install "fastdl[cli]"') from None
+        raise missing("reading images", "Pillow", "cli") from None
     name = as_path(path)
     try:
         with open_file(path) as file, warnings.catch_warnings():

@@ -17,6 +17,8 @@ from .._validation import Array, Shape, as_dtype, as_generator, as_images, as_sa
 from .parameters import Parameters
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from ..trees import Forest
 
 CELL_ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
@@ -140,7 +142,7 @@ class Layer(metaclass=_LayerType):
     def _initialize(self, rng: np.random.Generator) -> None:
         pass
 
-    def build(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> Layer:
+    def build(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> Self:
         """Make parameters for samples of this shape, so that the layer can be used alone.
 
         Parameters
