@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _FORMAT = "fastdl network 1"
 _MOMENTS, _STATES = "moments", "states"  # arrays besides the parameters: the optimizer's, and those of stateful layers
 _OPTIMIZER, _STEPS = "optimizer", "steps"  # of a training, in the description
+_MOST_LAYERS = 1000  # each of which takes much more memory than its description
 _MOST_NAMED = 50  # arrays in an error
 _SCALARS = (str, int, float, bool, type(None))
 
@@ -135,6 +136,8 @@ def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
     """Give those of the parameters, and how many numbers a sample's states have."""
     shape, found, states = as_shape(config["input_shape"]), {}, 0
     as_dtype(config["dtype"])
+    if len(config["layers"]) > _MOST_LAYERS:
+        raise ValueError(f"layers must be at most {_MOST_LAYERS}; there are {len(config['layers'])}")
     for i, description in enumerate(config["layers"]):
         layer = layers.from_config(description)
         for name, stored in layer._parameter_shapes(shape).items():

@@ -181,6 +181,12 @@ def test_mistakes_end_in_one_line(arguments, message, capsys):
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_log_that_does_not_fit(data, capsys):
+    assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--log", "/dev/full"]) == 2
+    assert "--log must name a file that can be written to; [Errno 28]" in capsys.readouterr().err
+
+
 def test_images_that_are_none(network, tmp_path, capsys):
     good = str(tmp_path / "a.png")
     pytest.importorskip("PIL.Image").new("L", (28, 28)).save(good)

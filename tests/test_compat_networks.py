@@ -341,6 +341,11 @@ def test_a_damaged_checkpoint_is_an_error(tmp_path, monkeypatch):
         mnist.train_and_evaluate(checkpoint)
 
 
+def test_a_checkpoint_that_cannot_be_written_is_told_before_all_else(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere/run.npz"):
+        mnist.train_and_evaluate(tmp_path / "nowhere" / "run.npz")
+
+
 def test_evaluate():
     class Constant:
         def predict(self, sample):

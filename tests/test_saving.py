@@ -131,6 +131,7 @@ def test_other_contents(path):
         lambda c: c.update(input_shape="abc"),
         lambda c: c.update(layers=[]),
         lambda c: c.update(layers=7),
+        lambda c: c.update(layers=[{"class": "Activation", "name": "relu"}] * 100_000),
         lambda c: c["layers"].append({"class": "Dense", "units": 10**12}),
         lambda c: c["layers"].append({"class": "Flatten", "unknown": 1}),
         lambda c: c["layers"][0].update({"class": "__import__"}),

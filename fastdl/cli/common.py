@@ -165,5 +165,11 @@ class Log(Callback):
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
         # JSON has no NaN and no infinity, which is what a network that diverges may give on held-out data.
-        self._file.write(json.dumps({k: v if math.isfinite(v) else None for k, v in logs.items()}) + "\n")
-        self._file.flush()
+        line = json.dumps({k: v if math.isfinite(v) else None for k, v in logs.items()}) + "\n"
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # what its buffer holds has nowhere to go
+                self._file.close()
+            raise Mistake(f"--log must name a file that can be written to; {error}") from None

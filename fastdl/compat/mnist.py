@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import datasets
 from .._archive import DAMAGE, Archive, encode, write
-from .._files import open_file, replacing
+from .._files import check_writable, open_file, replacing
 from .._validation import Array, as_int
 from ..datasets.mnist import DATA
 from ._untouched import Steps
@@ -168,6 +168,7 @@ def train_and_evaluate(checkpoint: str | os.PathLike[str] = "mnist_bp.npz") -> N
     -------
     Network
     """
+    check_writable(checkpoint)
     checkpoint = Path(checkpoint)
     (train_bytes, train_labels), (test_bytes, test_labels) = get_training_data_set(), get_test_data_set()
     train_data_set, test_data_set = np.array(train_bytes, np.float32) / 255, np.array(test_bytes, np.float32) / 255
