@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._validation import as_int
@@ -12,12 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Callback", "EarlyStopping", "PrintEpochs"]
 
+_MODES = {"loss": "min", "accuracy": "max", "f1": "max"}
+
 
 class Callback:
     """Methods that `fit` calls; a subclass overrides what it needs.
 
-    ``logs`` holds the figures so far: `epoch` (counted from 1), `loss`, `accuracy`, and at the end of an epoch
-    `val_loss`, `val_accuracy` and `seconds`.
+    ``logs`` holds the figures so far: `epoch` (counted from 1), `loss`, `accuracy` where targets are classes, and at
+    the end of an epoch `val_loss`, `val_accuracy` and `seconds`.
     """
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
@@ -42,7 +45,9 @@ class EarlyStopping(Callback):
     Parameters
     ----------
     monitor : str
-        One of the figures; a loss is to be low, others high.
+        One of the figures, or one that a callback before this one adds.
+    mode : {"min", "max"}, optional
+        Whether it is to be low or high. Of a loss, an accuracy and an F1 it is known.
     patience : int
         After so many epochs that are no better than the best one.
 
@@ -54,8 +59,13 @@ class EarlyStopping(Callback):
         Its figure.
     """
 
-    def __init__(self, monitor: str = "val_loss", *, patience: int = 3) -> None:
-        self.monitor, self.patience = monitor, as_int(patience, "patience")
+    def __init__(self, monitor: str = "val_loss", *, mode: str | None = None, patience: int = 3) -> None:
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor must be the name of a figure; received {monitor!r}")
+        known = _MODES.get(monitor.removeprefix("val_"))
+        if mode not in ("min", "max", None) or (mode is None and known is None):
+            raise ValueError(f"mode must be min or max, as {monitor} is to be low or high; received {mode!r}")
+        self.monitor, self.mode, self.patience = monitor, mode or known, as_int(patience, "patience")
         self.best_epoch, self.best = 0, math.inf
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
@@ -66,7 +76,7 @@ class EarlyStopping(Callback):
         """Compare."""
         if self.monitor not in logs:
             raise ValueError(f"monitor must be one of {', '.join(logs)}; received {self.monitor!r}")
-        value = logs[self.monitor] if self.monitor.endswith("loss") else -logs[self.monitor]
+        value = logs[self.monitor] if self.mode == "min" else -logs[self.monitor]
         if self.best_epoch == 0 or value < self._lowest:  # NaN is no better than anything
             self.best_epoch, self.best = epoch, logs[self.monitor]
             self._lowest = math.inf if math.isnan(value) else value
@@ -76,6 +86,26 @@ class EarlyStopping(Callback):
     def on_fit_end(self, net: Sequential) -> None:
         """Go back to the best parameters."""
         net.parameters[...] = self._parameters
+
+
+def as_callbacks(callbacks: Any, figures: Sequence[str]) -> list[Callback]:
+    """Check callbacks, and that what is watched will be one of these figures, or may be added to them."""
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list of callbacks; received {callbacks!r}")
+    given = list(callbacks)
+    for callback in given:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must hold objects of subclasses of Callback; received {callback!r}")
+    for callback in given:
+        if type(callback) not in (EarlyStopping, PrintEpochs):
+            break  # it may add a figure
+        if isinstance(callback, EarlyStopping) and callback.monitor not in figures:
+            wanted = callback.monitor.startswith("val_") and not any(name.startswith("val_") for name in figures)
+            raise ValueError(
+                f"monitor must be one of {', '.join(figures)}; received {callback.monitor!r}"
+                + (", which needs validation_data or validation_split" if wanted else "")
+            )
+    return given
 
 
 class PrintEpochs(Callback):

@@ -91,6 +91,14 @@ def measure(loss: str, outputs: Array, targets: Array) -> tuple[float, Array, in
     return float(mean), gradient, int(hits)
 
 
+def tell_classes(loss: str, targets: Array) -> bool:
+    """Tell whether targets are labels, distributions or rows with a one among zeros, which outputs can hit."""
+    if loss == "cross_entropy":
+        return True
+    ones = targets == 1
+    return targets.shape[-1] > 1 and bool((ones.sum(axis=-1) == 1).all() and (ones | (targets == 0)).all())
+
+
 def as_name(loss: str | Callable[[Any, Any], float]) -> str:
     """Give the name of a loss, which may be given as that or as the function."""
     for name, function in (("squared_error", squared_error), ("cross_entropy", cross_entropy)):

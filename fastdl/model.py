@@ -327,19 +327,20 @@ class Sequential(Layer):
         initial_epoch : int
             How many of the epochs an earlier call took already.
         loss : str or function, optional
-            cross_entropy or squared_error. That of the last call where not given, cross_entropy at first.
+            cross_entropy, which takes outputs for logits unless a softmax gives them, or squared_error. That of the
+            last call where not given, cross_entropy at first.
         optimizer : Optimizer, optional
             That of the last call where not given, at first ``SGD(0.01, momentum=0.9)``. With an equal one, or one that
             has another fixed rate alone, moments and count of steps go on from call to call; any other starts anew.
         validation_data : (x, y), (x, y, lengths) or (x, y, trees), optional
             Measured after each epoch.
         validation_split : float
-            The fraction at the end of x and y to validate on instead of training on it.
+            The fraction at the end of x and y to validate on instead of training on it, a sample at least.
         shuffle : bool
             Whether each epoch goes through the samples in an order of its own.
         sample_weight : array_like, shape (N,), optional
             Each sample's loss and gradient are multiplied by it; the batch's sum is divided by the number of its
-            samples, or of the steps or nodes that count.
+            samples, or of the steps or nodes that count. Some weight must be above 0.
         class_weight : dict or array_like, optional
             A weight for each label, multiplied with that of the sample.
         lengths : array_like of int, shape (N,), optional
@@ -421,8 +422,9 @@ class Sequential(Layer):
         Returns
         -------
         dict
-            `loss`, and `accuracy` where there is more than one output: the share of samples, or of their steps in time,
-            whose largest output is where the label, or the largest target, says.
+            `loss`, and, where targets are classes, `accuracy`: the share of samples, or of their steps in time, whose
+            largest output is where the label, or the largest target, says. Targets of cross-entropy are classes, and
+            those of squared error where every row is a one among zeros.
         """
         name = self._training.loss if loss is None else losses.as_name(loss)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
@@ -524,12 +526,18 @@ class Sequential(Layer):
                 f"the network must end in (F,) or (T, F) for a loss; it ends in {self.output_shape}: add a Flatten"
             )
         if loss == "cross_entropy" and self.output_shape[-1] < 2:
-            raise ValueError("loss must be squared_error for a network of one output; received cross_entropy")
+            raise ValueError(
+                "the network must end in an output for each class with cross_entropy, Dense(2) for yes and no; it ends "
+                "in one, which squared_error takes"
+            )
         if forest is not None:
             targets, forest = self._node_targets(y, f"{prefix}y", loss, forest)
-            return Data(samples, targets, None, forest)
+            there = targets[forest.counts.astype(bool)]
+            return Data(samples, targets, None, forest, losses.tell_classes(loss, there))
         outputs = (len(samples), *self._plan_for(samples.shape[1:]).output_shape)
-        return Data(samples, losses.as_targets(y, f"{prefix}y", loss, outputs, self.dtype, counts), counts, None)
+        targets = losses.as_targets(y, f"{prefix}y", loss, outputs, self.dtype, counts)
+        there = targets if counts is None or targets.ndim < 3 else targets[_steps_within(counts, targets.shape[1])]
+        return Data(samples, targets, counts, None, losses.tell_classes(loss, there))
 
     def _node_targets(self, y: Any, name: str, loss: str, forest: Forest) -> tuple[Array, Forest]:
         """Give targets for all nodes, and the trees with a note of which of them count."""
@@ -582,7 +590,7 @@ class Sequential(Layer):
         if forest is not None:
             there = forest.counts.astype(bool)
             mean, _, found = losses.measure(loss, self._run_trees(x, forest, loss == "cross_entropy")[there], y[there])
-            return self._figures(mean, found / int(there.sum()))
+            return self._figures(mean, found / int(there.sum()), data.classes)
         size = batch_size or len(x)
         states = None
         if self.stateful:
@@ -598,15 +606,20 @@ class Sequential(Layer):
             outputs = self._run(x[part], lengths_here, states, logits=loss == "cross_entropy")
             targets = y[part]
             if outputs.ndim == 3 and lengths_here is not None:
-                there = np.arange(outputs.shape[1]) < lengths_here[:, None]
+                there = _steps_within(lengths_here, outputs.shape[1])
                 outputs, targets = outputs[there], targets[there]
             rows = outputs.size // outputs.shape[-1]
             mean, _, found = losses.measure(loss, outputs, targets)
             total, hits, count = total + mean * rows, hits + found, count + rows
-        return self._figures(total / count, hits / count)
+        return self._figures(total / count, hits / count, data.classes)
 
-    def _figures(self, loss: float, accuracy: float) -> dict[str, float]:
-        return {"loss": loss, "accuracy": accuracy} if self.output_shape[-1] > 1 else {"loss": loss}
+    def _figures(self, loss: float, accuracy: float, classes: bool) -> dict[str, float]:
+        return {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
+
+
+def _steps_within(lengths: Array, steps: int) -> Array:
+    there: Array = np.arange(steps) < lengths[:, None]
+    return there
 
 
 def _part(array: Array | None, start: int, stop: int) -> Array | None:

@@ -10,7 +10,7 @@ import numpy as np
 from . import _core
 from ._threads import get_num_threads
 from ._validation import Array, as_int, as_number
-from .callbacks import Callback
+from .callbacks import Callback, as_callbacks
 from .datasets import Vocabulary
 from .history import History
 from .layers import Dense, Embedding, Recursive
@@ -168,9 +168,7 @@ def _as_sentences(sentences: Any) -> list[list[str]]:
 
 def as_beam(beam: Any, name: str = "beam") -> int:
     """Give a beam that memory has room for."""
-    if as_int(beam, name) > _WIDEST:
-        raise ValueError(f"{name} must be at most {_WIDEST}; received {beam}")
-    return int(beam)
+    return as_int(beam, name, most=_WIDEST)
 
 
 def _trees(sentences: Sentences, words: Sequence[Sequence[str]]) -> Trees:
@@ -308,7 +306,8 @@ def fit_parser(
         raise ValueError("trees must hold a sentence of three words; all are shorter")
     data = data.part(which)
     gold = _gold_spans(data)
-    watchers, core = list(callbacks), _core.load(net.dtype)
+    figures = ["loss", "accuracy", *(["val_f1"] if validation_trees is not None else [])]
+    watchers, core = as_callbacks(callbacks, figures), _core.load(net.dtype)
     state.rates(-(-len(which) // batch_size))
     net._training, moments = state, state.moments
     assert moments is not None

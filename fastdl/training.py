@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -12,8 +13,9 @@ import numpy as np
 from . import _core, losses
 from ._threads import get_num_threads
 from ._validation import Array, as_array, as_int, as_number
-from .callbacks import Callback, PrintEpochs
+from .callbacks import Callback, PrintEpochs, as_callbacks
 from .history import History
+from .layers import Activation, Conv2D, Dense, Dropout, Flatten
 from .layers.base import sample_shape
 from .optimizers import Optimizer
 from .trees import Forest
@@ -32,6 +34,7 @@ class Data:
     y: Array
     lengths: Array | None
     forest: Forest | None
+    classes: bool  # whether an output hits or misses its target
     weights: Array | None = None
 
     def __len__(self) -> int:
@@ -43,7 +46,20 @@ class Data:
         rows = slice(first, last) if self.forest is None else self.forest.trees.part(first, last)
         forest = None if self.forest is None else self.forest.part(first, last)
         weights, lengths = (None if a is None else a[rows] for a in (self.weights, self.lengths))
-        return Data(self.x[rows], self.y[rows], lengths, forest, weights)
+        return Data(self.x[rows], self.y[rows], lengths, forest, self.classes, weights)
+
+
+def _check_logits(net: Sequential) -> None:
+    """Warn where cross-entropy would take for logits what an activation gave."""
+    layers = [layer for layer in net.layers if not isinstance(layer, (Dropout, Flatten))]
+    last = layers[-1] if layers else None
+    name = last.name if isinstance(last, Activation) else last.activation if isinstance(last, (Conv2D, Dense)) else None
+    if name in ("relu", "sigmoid", "tanh"):
+        warnings.warn(
+            f"cross_entropy takes the outputs of {last!r} for logits, and puts a softmax after its {name}: leave the "
+            f"{name} out",
+            stacklevel=4,
+        )
 
 
 def run_epochs(
@@ -83,6 +99,8 @@ class Trainer:
         name = None if loss is None else losses.as_name(loss)
         self.state = net._training.following(name, optimizer, net.parameters.size, net.dtype)
         self.loss = self.state.loss
+        if self.loss == "cross_entropy":
+            _check_logits(net)
 
     def _begin(self) -> None:
         self.net._training = self.state
@@ -118,12 +136,15 @@ class Trainer:
         data = net._checked(x, y, lengths, trees, self.loss)
         data = replace(data, weights=self._weights(data, sample_weight, class_weight))
         held_out: Data | None = None
-        split = int(len(data) * as_number(validation_split, "validation_split", high=1.0))
-        if split:
+        if as_number(validation_split, "validation_split", high=1.0):
             if validation_data is not None:
                 raise ValueError("validation_split must be 0 with validation_data; received both")
-            if split == len(data):
-                raise ValueError(f"validation_split must leave samples to train on; received {validation_split}")
+            split = int(len(data) * validation_split)
+            if split in (0, len(data)):
+                raise ValueError(
+                    f"validation_split must leave samples to train on, and some to validate on; received "
+                    f"{validation_split} of {len(data)}"
+                )
             data, held_out = data.part(0, len(data) - split), data.part(len(data) - split, len(data))
         elif validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
@@ -138,7 +159,10 @@ class Trainer:
             if part.forest is not None and not part.forest.counts.any():
                 raise ValueError("validation_split must leave labels on both sides; received -1 for all nodes of one")
             self._check_order(len(part), min(batch_size, len(part)), shuffle)
-        watchers = [*callbacks, *([PrintEpochs()] if verbose else [])]
+        self._check_weights(data)
+        figures = list(net._figures(0.0, 0.0, data.classes))
+        held = [f"val_{name}" for name in net._figures(0.0, 0.0, held_out.classes)] if held_out else []
+        watchers = [*as_callbacks(callbacks, [*figures, *held]), *([PrintEpochs()] if verbose else [])]
         self._rates(len(data), batch_size)
         self._begin()
 
@@ -162,6 +186,7 @@ class Trainer:
         """Do what `Sequential.train_on_batch` says."""
         data = self.net._checked(x, y, lengths, trees, self.loss)
         data = replace(data, weights=self._weights(data, sample_weight, None))
+        self._check_weights(data)
         rates = self._rates(len(data), len(data))
         self.net._states_of(data.x)
         self._begin()
@@ -211,7 +236,7 @@ class Trainer:
             if watchers or done == steps:
                 loss, hits, count = records[:done].sum(axis=0)
                 count = max(count, 1)  # of trees there may be none yet whose labels count
-                figures = net._figures(float(loss / count), float(hits / count))
+                figures = net._figures(float(loss / count), float(hits / count), data.classes)
             for watcher in watchers:
                 watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **figures})
         return figures
@@ -270,8 +295,17 @@ class Trainer:
             if y.dtype != np.int64 or y.ndim != 1:
                 raise ValueError("class_weight must come with integer labels (N,); received other targets")
             of_class = self._class_weights(class_weight)[y]
-            weights = of_class if weights is None else weights * of_class
+            if weights is None:
+                return of_class
+            with np.errstate(over="ignore"):
+                weights = as_array(weights * of_class, "sample_weight times class_weight")
         return weights
+
+    def _check_weights(self, data: Data) -> None:
+        """Check that there is something to learn from."""
+        there = ... if data.forest is None else data.forest.counts.astype(bool)
+        if data.weights is not None and not data.weights[there].any():
+            raise ValueError("sample_weight and class_weight must not make all weights 0; received nothing else")
 
     def _class_weights(self, class_weight: Any) -> Array:
         classes = self.net.output_shape[-1]

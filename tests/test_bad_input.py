@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastdl
-from fastdl import Sequential, gradient_check, initializers, layers, losses, models, optimizers, schedules
+from fastdl import Sequential, callbacks, gradient_check, initializers, layers, losses, models, optimizers, schedules
 from fastdl import functional as F
 
 X = np.zeros((4, 1, 28, 28), "float32")
@@ -91,7 +91,7 @@ def test_y(net, y, error, message):
         ({"loss": "hinge"}, ValueError, "loss must be squared_error or cross_entropy, fastdl's own; received 'hinge'"),
         ({"loss": "squared_error"}, ValueError, r"y must have shape \(N, 10\); received \(4,\)"),
         ({"optimizer": "sgd"}, TypeError, "optimizer must be one of fastdl.optimizers; received 'sgd'"),
-        ({"validation_split": 1.0}, ValueError, "validation_split must leave samples to train on; received 1.0"),
+        ({"validation_split": 1.0}, ValueError, "validation_split must leave samples .* received 1.0 of 4"),
         ({"validation_split": -0.1}, ValueError, "validation_split must be a finite number from 0.0 to 1.0"),
         ({"validation_split": 0.5, "validation_data": (X, Y)}, ValueError, "validation_split must be 0"),
         (
@@ -105,6 +105,32 @@ def test_y(net, y, error, message):
         ({"class_weight": {10: 1.0}}, ValueError, "class_weight must name labels from 0 to 9; received 10"),
         ({"class_weight": [1, 2]}, ValueError, "class_weight must hold 10 weights"),
         ({"verbose": 7}, ValueError, "verbose must be 0 or 1; received 7"),
+        ({"validation_split": 0.2}, ValueError, "validation_split must leave samples .* received 0.2 of 4"),
+        ({"sample_weight": [0, 0, 0, 0]}, ValueError, "sample_weight and class_weight must not make all weights 0"),
+        ({"class_weight": np.eye(10)[9]}, ValueError, "sample_weight and class_weight must not make all weights 0"),
+        (
+            {"sample_weight": [0, 0, 1, 1], "validation_split": 0.5},
+            ValueError,
+            "sample_weight and class_weight must not make all weights 0",
+        ),
+        (
+            {"sample_weight": [1e30] * 4, "class_weight": [1e30] * 10},
+            ValueError,
+            "sample_weight times class_weight must",
+        ),
+        ({"callbacks": callbacks.EarlyStopping("loss")}, TypeError, "callbacks must be a list of callbacks"),
+        ({"callbacks": [callbacks.EarlyStopping]}, TypeError, "callbacks must hold objects of subclasses of Callback"),
+        ({"callbacks": [print]}, TypeError, "callbacks must hold objects of subclasses of Callback"),
+        (
+            {"callbacks": [callbacks.EarlyStopping()]},
+            ValueError,
+            "monitor must be one of loss, accuracy; received 'val_loss', which needs validation_data or validation_s",
+        ),
+        (
+            {"callbacks": [callbacks.EarlyStopping("val_f1")], "validation_split": 0.5},
+            ValueError,
+            "monitor must be one of loss, accuracy, val_loss, val_accuracy; received 'val_f1'$",
+        ),
     ],
 )
 def test_arguments_of_fit(net, arguments, error, message):
@@ -200,7 +226,7 @@ def test_a_network_that_does_not_end_in_features():
     net = Sequential([layers.Conv2D(2, 3)], input_shape=(1, 5, 5))
     with pytest.raises(ValueError, match=r"must end in \(F,\)"):
         net.fit(np.zeros((2, 1, 5, 5)), [0, 1])
-    with pytest.raises(ValueError, match="loss must be squared_error for a network of one output"):
+    with pytest.raises(ValueError, match=r"must end in an output for each class with cross_entropy, Dense\(2\)"):
         Sequential([layers.Dense(1)], input_shape=2).fit([[1, 2]], [0])
 
 

@@ -141,10 +141,95 @@ def test_early_stopping(rng):
         for epoch, value in enumerate(values, 1):
             stopping.on_epoch_end(net, epoch, {"val_loss": value})
         assert stopping.best_epoch == best
+    # Another callback may add the figure, or not.
     with pytest.raises(ValueError, match="monitor must be one of epoch, loss, accuracy, seconds; received 'val_loss'"):
-        net.fit(x, y, verbose=0, callbacks=[callbacks.EarlyStopping()])
+        net.fit(x, y, verbose=0, callbacks=[callbacks.Callback(), callbacks.EarlyStopping()])
     with pytest.raises(ValueError, match="patience must be at least 1; received 0"):
         callbacks.EarlyStopping(patience=0)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "values", "best"),
+    [
+        ("val_mae", "min", [3, 2, 4], 2),
+        ("val_r2", "max", [3, 2, 4], 3),
+        ("val_f1", None, [3, 2, 4], 3),
+        ("loss", None, [3, 2, 4], 2),
+        ("accuracy", "min", [3, 2, 4], 2),
+    ],
+)
+def test_whether_a_figure_is_to_be_low(monitor, mode, values, best, rng):
+    class Added(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs[monitor] = values[epoch - 1]
+
+    stopping = callbacks.EarlyStopping(monitor, mode=mode)
+    small_net().fit(rng.standard_normal((8, 4)), np.arange(8) % 3, epochs=3, callbacks=[Added(), stopping], verbose=0)
+    assert stopping.best_epoch == best
+
+
+def test_modes():
+    for monitor, mode in (("val_mae", None), ("val_my_loss", None), ("val_loss", "low")):
+        with pytest.raises(ValueError, match=f"mode must be min or max, as {monitor} is to be low or high; received"):
+            callbacks.EarlyStopping(monitor, mode=mode)
+    with pytest.raises(TypeError, match="monitor must be the name of a figure; received 7"):
+        callbacks.EarlyStopping(7)
+
+
+def test_accuracy_is_of_classes(rng, capsys):
+    x, numbers, labels = rng.standard_normal((12, 4)), rng.standard_normal((12, 3)), np.arange(12) % 3
+    for loss, y, classes in (
+        ("cross_entropy", labels, True),
+        ("cross_entropy", np.full((12, 3), 1 / 3), True),
+        ("squared_error", np.eye(3)[labels], True),
+        ("squared_error", np.eye(3)[labels] + np.eye(3)[0], False),
+        ("squared_error", 0.9 * np.eye(3)[labels], False),
+        ("squared_error", np.zeros((12, 3)), False),
+        ("squared_error", numbers, False),
+    ):
+        net = small_net()
+        names = {"loss", "accuracy"} if classes else {"loss"}
+        history = net.fit(x, y, loss=loss, validation_split=0.25).history
+        assert set(history) == {*names, *(f"val_{name}" for name in names), "seconds"}
+        assert ("accuracy" in capsys.readouterr().out) == classes
+        assert set(net.evaluate(x, y)) == set(net.train_on_batch(x, y)) == names
+    # Steps beyond a sequence's end tell nothing.
+    net = Sequential([layers.RNN(3, return_sequences=True)], input_shape=(None, 4), seed=0)
+    x, lengths = rng.standard_normal((3, 4, 4)), [4, 2, 1]
+    y = np.eye(3)[rng.integers(3, size=(3, 4))] * (np.arange(4) < np.array(lengths)[:, None])[:, :, None]
+    assert "accuracy" in net.evaluate(x, y, loss="squared_error", lengths=lengths)
+    assert "accuracy" not in net.evaluate(x, y, loss="squared_error")
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        [layers.Dense(3, "sigmoid")],
+        [layers.Dense(3, "relu"), layers.Dropout(0.1)],
+        [layers.Dense(3), layers.Activation("tanh")],
+    ],
+)
+def test_an_activation_before_cross_entropy(last, rng):
+    x, y = rng.standard_normal((12, 4)), np.arange(12) % 3
+    net = Sequential([layers.Dense(5, "relu"), *last], input_shape=4, seed=0)
+    with pytest.warns(UserWarning, match="cross_entropy takes the outputs of .* for logits"):
+        net.fit(x, y, verbose=0)
+    net.fit(x, np.eye(3)[y], loss="squared_error", verbose=0)
+    softmax = Sequential([layers.Dense(5, "relu"), layers.Dense(3, "softmax")], input_shape=4, seed=0)
+    softmax.fit(x, y, verbose=0)
+
+
+def test_some_weights_may_be_zero(rng):
+    """A batch whose weights are all zero has a loss of zero, and changes nothing without momentum or decay."""
+    x, y = rng.standard_normal((8, 4)), np.arange(8) % 3
+    weights = np.repeat([0.0, 1.0], 4)
+    net, other = small_net(), small_net()
+    arguments = {"optimizer": optimizers.SGD(0.1), "shuffle": False, "batch_size": 4, "verbose": 0}
+    net.fit(x, y, sample_weight=weights, **arguments)
+    other.fit(x[4:], y[4:], **arguments)
+    assert (net.parameters == other.parameters).all()
+    with pytest.raises(ValueError, match="must not make all weights 0"):
+        net.train_on_batch(x[:4], y[:4], sample_weight=weights[:4])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
