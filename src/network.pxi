@@ -26,6 +26,7 @@ cdef struct Op:
     bint stateful
     Composition tree            # of recursive layers
     real rate                   # of DROPOUT
+    Py_ssize_t nth              # of DROPOUT and SHIFT: how many of these there are before it
     Py_ssize_t offset, rows, columns    # its parameters, all in rows of one width; 0 rows where there are none
     Py_ssize_t pad_h, pad_w     # of PAD; the largest shift of SHIFT
     bint planar                 # one of a pair of planar.pxi
@@ -126,12 +127,17 @@ cdef inline Py_ssize_t frame_start(const Op* op) noexcept nogil:
     return (op.pad_h * op.window.ow + op.pad_w) * op.window.c
 
 
+cdef inline uint64_t drawn(const Op* op, uint64_t draw, Py_ssize_t sample) noexcept nogil:
+    # Random bits of an operation's own for each sample.
+    return scramble(draw + (<uint64_t>op.nth << 32) + <uint64_t>sample)
+
+
 cdef void shift_of(const Network* net, const Op* op, uint64_t draw, Py_ssize_t sample, Py_ssize_t* down, Py_ssize_t* right) noexcept nogil:
     # Each sample's own, uniform in -pad .. pad on each axis; none outside training.
     cdef uint64_t bits, low
     down[0] = right[0] = 0
     if net.training:
-        bits = scramble(draw + <uint64_t>sample)
+        bits = drawn(op, draw, sample)
         low = <uint32_t>bits
         down[0] = <Py_ssize_t>(low % <uint64_t>(2 * op.pad_h + 1)) - op.pad_h
         right[0] = <Py_ssize_t>((bits >> 32) % <uint64_t>(2 * op.pad_w + 1)) - op.pad_w
@@ -183,7 +189,7 @@ cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, 
             else:
                 memcpy(y + token * op.columns, net.parameters + op.offset + <Py_ssize_t>x[token] * op.columns, op.columns * sizeof(real))
     elif op.kind == DROPOUT:
-        dropout(x, y, net.tensor[k].size, op.rate if net.training else 0, scramble(scramble(draw + <uint64_t>(sample + i)) + <uint64_t>k))
+        dropout(x, y, net.tensor[k].size, op.rate if net.training else 0, drawn(op, draw, sample + i))
     activate_steps(activation_of(net, k), y, extent(op, &net.tensor[k + 1]), net.tensor[k + 1].steps)
 
 
@@ -302,7 +308,7 @@ cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, P
     elif op.kind == EMBEDDING:
         memset(dx, 0, net.tensor[k].size * sizeof(real))
     elif op.kind == DROPOUT:
-        dropout(dy, dx, net.tensor[k].size, op.rate if net.training else 0, scramble(scramble(draw + <uint64_t>(sample + i)) + <uint64_t>k))
+        dropout(dy, dx, net.tensor[k].size, op.rate if net.training else 0, drawn(op, draw, sample + i))
 
 
 cdef void dense_backward_group(const Network* net, int k, int worker, Py_ssize_t sample, Py_ssize_t n) noexcept nogil:

@@ -175,6 +175,7 @@ cdef class Plan:
             g.c, g.h, g.w = 1, shape[0], shape[1]
         op.offset = operation.get("offset", 0)
         op.rate = operation.get("rate", 0)
+        op.nth = sum([self.op[i].kind in (DROPOUT, SHIFT) for i in range(k)])
         g.kh, g.kw = operation.get("kernel", (1, 1))
         g.sh, g.sw = operation.get("stride", (1, 1))
         op.pad_h, op.pad_w = operation.get("padding", (0, 0))
