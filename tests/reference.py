@@ -69,11 +69,10 @@ def max_pool2d(x, size, stride):
 
 def max_pool2d_backward(dy, x, size, stride):
     dx = np.zeros_like(x)
+    n, c = np.indices(x.shape[:2])
     for i, j, field in windows(x, size, stride):
-        for n in range(x.shape[0]):
-            for c in range(x.shape[1]):
-                down, right = np.unravel_index(field[n, c].argmax(), size)  # the first of equals
-                dx[n, c, i * stride[0] + down, j * stride[1] + right] += dy[n, c, i, j]
+        down, right = np.unravel_index(field.reshape(*x.shape[:2], -1).argmax(axis=2), size)  # the first of equals
+        dx[n, c, i * stride[0] + down, j * stride[1] + right] += dy[:, :, i, j]
     return dx
 
 
@@ -174,54 +173,6 @@ def adam_step(p, g, m, v, *, step, lr, betas=(0.9, 0.999), eps=1e-8, weight_deca
     m = betas[0] * m + (1 - betas[0]) * g
     v = betas[1] * v + (1 - betas[1]) * g * g
     return p - lr * (m / (1 - betas[0] ** step)) / (np.sqrt(v / (1 - betas[1] ** step)) + eps), m, v
-
-
-class Network:
-    """A chain of layers, each a dict of what it is, for whole training steps.
-
-    ``{"kind": "conv", "weight", "bias", "stride", "padding", "activation"}``, ``{"kind": "dense", "weight", "bias",
-    "activation"}``, ``{"kind": "max" or "mean", "size", "stride"}``, ``{"kind": "flatten"}``.
-    """
-
-    def __init__(self, layers):
-        self.layers = layers
-
-    def forward(self, x):
-        self.inputs, self.outputs = [], []
-        for layer in self.layers:
-            self.inputs.append(x)
-            kind = layer["kind"]
-            if kind == "conv":
-                x = cross_correlate2d(x, layer["weight"], layer["bias"], layer["stride"], layer["padding"])
-            elif kind == "dense":
-                x = dense(x, layer["weight"], layer["bias"])
-            elif kind == "flatten":
-                x = x.reshape(len(x), -1)
-            else:
-                x = (max_pool2d if kind == "max" else mean_pool2d)(x, layer["size"], layer["stride"])
-            x = ACTIVATIONS[layer.get("activation", "identity")](x)
-            self.outputs.append(x)
-        return x
-
-    def backward(self, dy):
-        """Return the gradients [(dweight, dbias)] of the layers that have parameters, first to last."""
-        gradients = []
-        for layer, x, y in reversed(list(zip(self.layers, self.inputs, self.outputs, strict=True))):
-            dy = activation_backward(dy, y, layer.get("activation", "identity"))
-            kind = layer["kind"]
-            if kind == "conv":
-                dy, dw, db = cross_correlate2d_backward(dy, x, layer["weight"], layer["stride"], layer["padding"])
-                gradients.append((dw, db))
-            elif kind == "dense":
-                dy, dw, db = dense_backward(dy, x, layer["weight"])
-                gradients.append((dw, db))
-            elif kind == "flatten":
-                dy = dy.reshape(x.shape)
-            else:
-                dy = (max_pool2d_backward if kind == "max" else mean_pool2d_backward)(
-                    dy, x, layer["size"], layer["stride"]
-                )
-        return gradients[::-1]
 
 
 def lenet5(parameters, activation="relu", pooling="max"):
@@ -344,20 +295,27 @@ def recurrent_cell_backward(cell, dh, dc, x, h, c, w, activation="tanh"):
     return d_input @ w["weight_ih"], before, dc, gradients
 
 
-def recurrent_backward(cell, dy, x, w, activation="tanh"):
-    """Return the gradients of x and of the parameters from that of every step's h; states start at zero."""
+def recurrent_backward(cell, dy, x, w, activation="tanh", *, reverse=False, lengths=None, h=None, c=None, dh=0):
+    """Return the gradients of x and of the parameters from that of every step's h, and of the last one alone."""
     units = w["weight_hh"].shape[1]
-    h, c = [np.zeros((len(x), units))], [np.zeros((len(x), units))]
-    for t in range(x.shape[1]):
+    lengths = np.full(len(x), x.shape[1]) if lengths is None else np.asarray(lengths)
+    h = [np.zeros((len(x), units)) if h is None else h]
+    c = [np.zeros((len(x), units)) if c is None else c]
+    steps = range(x.shape[1])[:: -1 if reverse else 1]
+    for t in steps:
+        there = (t < lengths)[:, None]
         h_next, c_next = recurrent_cell(cell, x[:, t], h[-1], c[-1], w, activation)
-        h.append(h_next)
-        c.append(c_next)
-    dx, dh, dc = np.zeros_like(x), np.zeros_like(h[0]), np.zeros_like(c[0])
+        h.append(np.where(there, h_next, h[-1]))
+        c.append(np.where(there, c_next, c[-1]))
+    dx, dc = np.zeros_like(x), np.zeros_like(c[0])
+    dh = dh + np.zeros_like(h[0])
     total = {name: np.zeros_like(values) for name, values in w.items()}
-    for t in range(x.shape[1])[::-1]:
-        dx[:, t], dh, dc, gradients = recurrent_cell_backward(
-            cell, dh + dy[:, t], dc, x[:, t], h[t], c[t], w, activation
+    for k, t in reversed(list(enumerate(steps))):
+        there = (t < lengths)[:, None]
+        dx[:, t], dh_before, dc_before, gradients = recurrent_cell_backward(
+            cell, there * (dh + dy[:, t]), there * dc, x[:, t], h[k], c[k], w, activation
         )
+        dh, dc = np.where(there, dh_before, dh), np.where(there, dc_before, dc)
         for name, gradient in gradients.items():
             total[name] += gradient
     return dx, total
@@ -500,3 +458,209 @@ def span(tree):
 
 def is_right(tree, gold):
     return isinstance(tree, int) or (is_right(tree[0], gold) and is_right(tree[1], gold) and span(tree) in gold)
+
+
+def scramble(x):
+    """Random bits of counters (splitmix64)."""
+    with np.errstate(over="ignore"):
+        x = np.asarray(x, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+
+def drawn(draw, nth, samples):
+    """Random bits of each sample, for the nth random layer."""
+    with np.errstate(over="ignore"):
+        return scramble(np.arange(samples, dtype=np.uint64) + np.uint64(draw) + (np.uint64(nth) << np.uint64(32)))
+
+
+def dropout_factors(rate, bits, shape):
+    """What the numbers of each sample are multiplied by: 0, or what makes up for it.
+
+    Four draw from one word; those of images (C, H, W) pixel after pixel.
+    """
+    threshold, size = int(rate * 65536 + 0.5), int(np.prod(shape))
+    place = np.arange(size, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        words = scramble(bits[:, None] + (place - place % np.uint64(4)))
+    kept = (words >> (np.uint64(16) * (place % np.uint64(4)))) % np.uint64(65536) >= threshold
+    factors = kept * (65536 / (65536 - threshold))
+    if len(shape) == 3:
+        return factors.reshape(len(bits), *shape[1:], shape[0]).transpose(0, 3, 1, 2)
+    return factors.reshape(len(bits), *shape)
+
+
+def shifts(padding, bits):
+    """How far each image goes down and right."""
+    (ph, pw), low, high = padding, bits % np.uint64(2**32), bits >> np.uint64(32)
+    down, right = low % np.uint64(2 * ph + 1), high % np.uint64(2 * pw + 1)
+    return down.astype(int) - ph, right.astype(int) - pw
+
+
+def shift(x, down, right):
+    """Move images (N, C, H, W), each as far as is said, with zeros behind them."""
+    y = np.zeros_like(x)
+    h, w = x.shape[2:]
+    for n in range(len(x)):
+        for i in range(h):
+            for j in range(w):
+                if 0 <= i - down[n] < h and 0 <= j - right[n] < w:
+                    y[n, :, i, j] = x[n, :, i - down[n], j - right[n]]
+    return y
+
+
+class Network:
+    """A chain of layers, each a dict of its kind, its parameters and settings.
+
+    ``conv`` (weight, bias, stride, padding), ``dense`` (weight, bias), ``max`` and ``mean`` (size, stride),
+    ``flatten``, ``activation``, ``dropout`` (rate), ``shift`` (padding), ``embedding`` (weight), ``recurrent`` (cell,
+    cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a second direction with
+    _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor); any may have an
+    ``activation``.
+
+    Attributes
+    ----------
+    dx : ndarray
+        After `backward`, the input's gradient.
+    margin : float
+        After `forward`, how near a relu or a maximum came to another slope: rounding may take it there.
+    """
+
+    def __init__(self, layers):
+        self.layers = layers
+        self.states = {}
+
+    def forward(self, x, *, lengths=None, children=None, draw=None):
+        """Give the output; `draw`, of a random network in training, seeds its randomness."""
+        self.lengths, self.children, self.draw = lengths, children, draw
+        self.random = 0  # layers so far
+        self.margin = np.inf
+        self.steps = []
+        for layer in self.layers:
+            y, back = getattr(self, f"_{layer['kind']}")(layer, x)
+            if layer.get("activation") == "relu":
+                self._near(np.abs(y))
+            y = ACTIVATIONS[layer.get("activation", "identity")](y)
+            self.steps.append((layer, back, y))
+            x = y
+        return x
+
+    def backward(self, dy):
+        """Give the gradients of the parameters, a tuple for each layer that has any, first to last."""
+        gradients = []
+        for layer, back, y in reversed(self.steps):
+            dy, *values = back(activation_backward(dy, y, layer.get("activation", "identity")))
+            if values:
+                gradients.append(tuple(values))
+        self.dx = dy
+        return gradients[::-1]
+
+    def _near(self, gaps):
+        self.margin = min(self.margin, gaps.min(where=gaps > 0, initial=np.inf))
+
+    def _there(self, x):
+        """Which steps count, for every number of x (N, T, F)."""
+        lengths = np.full(len(x), x.shape[1]) if self.lengths is None else np.asarray(self.lengths)
+        return np.broadcast_to((np.arange(x.shape[1]) < lengths[:, None])[:, :, None], x.shape)
+
+    def _bits(self, samples):
+        self.random += 1
+        return drawn(self.draw, self.random - 1, samples)
+
+    def _conv(self, layer, x):
+        geometry = layer["stride"], layer["padding"]
+        y = cross_correlate2d(x, layer["weight"], layer["bias"], *geometry)
+        return y, lambda dy: cross_correlate2d_backward(dy, x, layer["weight"], *geometry)
+
+    def _dense(self, layer, x):
+        def back(dy):
+            rows = dy.reshape(-1, dy.shape[-1])
+            dx, dw, db = dense_backward(rows, x.reshape(-1, x.shape[-1]), layer["weight"])
+            return dx.reshape(x.shape), dw, db
+
+        return dense(x, layer["weight"], layer["bias"]), back
+
+    def _max(self, layer, x):
+        geometry = layer["size"], layer["stride"]
+        if np.prod(layer["size"]) > 1:
+            for _, _, field in windows(x, *geometry):
+                first, second = np.sort(field.reshape(*x.shape[:2], -1), axis=2)[:, :, -1:-3:-1].transpose(2, 0, 1)
+                self._near(first - second)
+        return max_pool2d(x, *geometry), lambda dy: (max_pool2d_backward(dy, x, *geometry),)
+
+    def _mean(self, layer, x):
+        geometry = layer["size"], layer["stride"]
+        return mean_pool2d(x, *geometry), lambda dy: (mean_pool2d_backward(dy, x, *geometry),)
+
+    def _flatten(self, layer, x):
+        there = self._there(x) if x.ndim == 3 else np.ones(x.shape, bool)
+        y = np.where(there, x, 0).reshape(len(x), -1)
+        return y, lambda dy: (np.where(there, dy.reshape(x.shape), 0),)
+
+    def _activation(self, layer, x):
+        return x, lambda dy: (dy,)
+
+    def _dropout(self, layer, x):
+        bits = self._bits(len(x)) if self.draw is not None else None
+        factors = 1.0 if bits is None else dropout_factors(layer["rate"], bits, x.shape[1:])
+        return x * factors, lambda dy: (dy * factors,)
+
+    def _shift(self, layer, x):
+        if self.draw is None:
+            return x, lambda dy: (dy,)
+        down, right = shifts(layer["padding"], self._bits(len(x)))
+        return shift(x, down, right), lambda dy: (shift(dy, -down, -right),)
+
+    def _embedding(self, layer, x):
+        x = x.astype(int)  # below 0 where there is no token
+        there = (x >= 0)[..., None]
+
+        def back(dy):
+            dw = np.zeros_like(layer["weight"])
+            np.add.at(dw, np.maximum(x, 0), np.where(there, dy, 0))
+            return np.zeros(x.shape), dw
+
+        return np.where(there, layer["weight"][np.maximum(x, 0)], 0), back
+
+    def _recurrent(self, layer, x):
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        cell, activation, units = layer["cell"], layer["cell_activation"], layer["weight_hh"].shape[1]
+        suffixes = ("", "_reverse") if "weight_hh_reverse" in layer else ("",)
+        weights = [{name: layer[name + suffix] for name in names} for suffix in suffixes]
+        before = self.states.get(id(layer), (None, None))
+        options = [
+            {"reverse": k > 0, "lengths": self.lengths, "h": before[0], "c": before[1]} for k in range(len(suffixes))
+        ]
+        ways = [recurrent(cell, x, w, activation=activation, **o) for w, o in zip(weights, options, strict=True)]
+        if layer["stateful"]:
+            self.states[id(layer)] = ways[0][1:]
+        outputs = [y if layer["sequences"] else h for y, h, _ in ways]
+        merged = sum(outputs) if layer["merge"] == "sum" else np.concatenate(outputs, axis=-1)
+
+        def back(dy):
+            dx, gradients = 0, []
+            for k, (w, o) in enumerate(zip(weights, options, strict=True)):
+                part = dy if layer["merge"] == "sum" else dy[..., k * units : (k + 1) * units]
+                of_steps = part if layer["sequences"] else np.zeros((*x.shape[:2], units))
+                of_last = 0 if layer["sequences"] else part
+                dx_part, total = recurrent_backward(cell, of_steps, x, w, activation, **o, dh=of_last)
+                dx = dx + dx_part
+                gradients += total.values()
+            return dx, *gradients
+
+        return merged, back
+
+    def _recursive(self, layer, x):
+        w = {name: layer[name] for name in ("weight", "tensor", "bias") if name in layer}
+        how = x, self.children, w, layer["cell_activation"]
+        roots = sorted(set(range(len(x))) - {child for below in self.children for child in below})
+        rows = slice(None) if layer["nodes"] else roots
+
+        def back(dy):
+            of_nodes = np.zeros_like(x)
+            of_nodes[rows] = dy
+            dx, total = recursive_backward(layer["composition"], of_nodes, *how)
+            return dx, *total.values()
+
+        return recursive(layer["composition"], *how)[0][rows], back

@@ -1,0 +1,513 @@
+"""Networks drawn at random, of every layer over every kind of sample, beside the reference.
+
+Each is used in several ways one after another: predict, forward and backward, steps of fit, evaluate, gradient_check.
+It is drawn from its number, which a failure names: `check(17)` draws it again. FASTDL_RANDOM_NETWORKS says how many
+there are.
+"""
+
+import copy
+import os
+
+import numpy as np
+import pytest
+import reference
+
+import fastdl
+from fastdl import Sequential, gradient_check, layers, optimizers
+from fastdl.trees import Trees
+
+NUMBERS = int(os.environ.get("FASTDL_RANDOM_NETWORKS", "1000"))
+BLOCK = 50
+TOLERANCE = {"float32": 3e-4, "float64": 1e-10}  # of numbers that went through a few layers
+MARGIN = {"float32": 1e-4, "float64": 1e-9}  # nearer to a relu's corner, rounding may decide
+
+
+@pytest.mark.parametrize("first", range(0, NUMBERS, BLOCK))
+def test_against_the_reference(first):
+    for number in range(first, min(first + BLOCK, NUMBERS)):
+        check(number)
+
+
+def check(number):
+    """Draw the network of this number, and use it."""
+    draw = Draw(number)
+    net = draw.network()
+    fastdl.set_num_threads(draw.of(1, 2))
+    done = []
+    try:
+        for name in draw.actions(net):
+            done.append(name)
+            getattr(Use(draw, net), name)()
+    except Corner:
+        pass
+    except Exception as error:
+        raise AssertionError(f"network {number}, {', '.join(done)}: {error}\n{net}") from error
+
+
+class Corner(Exception):
+    """A relu or a maximum is so near to another slope that rounding may take it there: no more can be told."""
+
+
+class Draw:
+    """What is drawn for one network."""
+
+    def __init__(self, number):
+        self.rng = np.random.default_rng(number)
+        self.wide = self.chance(0.08)  # then there is work enough for several threads
+        self.dtype = self.of("float32", "float64")
+        self.kind = self.of("vectors", "sequences", "sequences", "tokens", "images", "images", "trees")
+        self.stateful = self.chance(0.15)
+        self.vocabulary = self.of(2, 3, 7, 40)
+        self.children = self.of(1, 2, 2, 2, 3)
+        self.optimizer = random_optimizer(self)
+
+    def of(self, *choices):
+        return choices[self.rng.integers(len(choices))]
+
+    def chance(self, share):
+        return bool(self.rng.random() < share)
+
+    def some(self, make, least, most):
+        return [make() for _ in range(self.rng.integers(least, most + 1))]
+
+    def width(self, most=40):
+        return min(
+            most, self.of(24, 64, 100, 129) if self.wide else self.of(1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 20, 33)
+        )
+
+    def samples(self):
+        return self.of(1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 23, 33, *((65, 121, 130, 150) if self.chance(0.2) else ()))
+
+    def cell_activation(self):
+        """An activation of recurrent and recursive cells: where they have a corner is not seen from outside."""
+        return self.of("tanh", "sigmoid", *(("relu", "identity") if self.dtype == "float64" else ()))
+
+    def activation(self):
+        return self.of("identity", "relu", "sigmoid", "tanh")
+
+    def network(self):
+        made, shape = getattr(self, f"_{self.kind}")()
+        if self.kind != "trees" and self.chance(0.9):
+            made += self.head(made, shape)
+        net = Sequential(made, input_shape=shape, dtype=self.dtype, seed=0)
+        for name, values in net.params.items():
+            if "bias" in name:
+                values[...] = self.rng.standard_normal(values.shape) / 3
+        return net
+
+    def head(self, made, shape):
+        """What makes vectors of whatever there is, and goes on with these."""
+        steps = shape
+        for layer in made:
+            steps = layer._output_shape(steps)
+        flat = [layers.Flatten()] if len(steps) == 3 or (None not in steps and self.chance(0.5)) else []
+        return flat + self.some(self.dense, 1, 2)
+
+    def dense(self):
+        return layers.Dense(self.width(), self.of(self.activation(), self.activation(), "softmax"))
+
+    def any_of(self):
+        """A layer that takes every shape."""
+        return self.of(
+            lambda: layers.Activation(self.activation()), lambda: layers.Dropout(self.of(0, 0.25, 0.5)), self.dense
+        )()
+
+    def _vectors(self):
+        return self.some(lambda: self.of(self.any_of, self.dense, layers.Flatten)(), 1, 3), (self.width(),)
+
+    def _sequences(self):
+        steps = None if self.chance(0.3) else self.steps()
+        return self.in_time(), (steps, self.width())
+
+    def _tokens(self):
+        steps = None if self.chance(0.3) else self.steps()
+        return [layers.Embedding(self.vocabulary, self.width()), *self.in_time()], (steps,)
+
+    def steps(self):
+        return self.of(1, 2, 3, 4, 5, 6, 9)
+
+    def in_time(self):
+        inner = self.some(lambda: self.of(self.any_of, lambda: self.recurrent(True))(), 0, 2)
+        return [*inner, self.recurrent(self.chance(0.5))] if self.chance(0.7) or not inner else inner
+
+    def recurrent(self, sequences):
+        bidirectional = self.chance(0.3)
+        options = {"return_sequences": sequences, "stateful": self.stateful and not bidirectional}
+        layer = self.of(
+            lambda: layers.RNN(self.width(), self.cell_activation(), **options),
+            lambda: layers.LSTM(self.width(), **options),
+            lambda: layers.GRU(self.width(), reset_after=self.chance(0.5), **options),
+        )()
+        return layers.Bidirectional(layer, merge=self.of("concat", "sum")) if bidirectional else layer
+
+    def _images(self):
+        shape = self.of(1, 1, 2, 3, 5, 8, 9), *self.rng.integers(1, 13, 2).tolist()
+        made, now = [], shape
+        for _ in range(self.rng.integers(1, 5)):
+            layer = self.of(self.convolution, self.convolution, self.pool, self.pool, self.of_images)(now)
+            now = layer._output_shape(now)
+            made.append(layer)
+        return made, shape
+
+    def window(self, shape, most=5):
+        return tuple(int(self.rng.integers(1, min(n, most) + 1)) for n in shape[1:])
+
+    def stride(self):
+        return self.of(1, 1, 1, 2, 3, (1, 2), (2, 1))
+
+    def convolution(self, shape):
+        padding = self.of(0, 0, 1, 2, (0, 1), (2, 1))
+        ph, pw = (padding, padding) if isinstance(padding, int) else padding
+        kernel = self.window((shape[0], shape[1] + 2 * ph, shape[2] + 2 * pw))
+        return layers.Conv2D(
+            min(self.width(), 24), kernel, stride=self.stride(), padding=padding, activation=self.activation()
+        )
+
+    def pool(self, shape):
+        make = self.of(layers.MaxPool2D, layers.MeanPool2D)
+        if min(shape[1:]) >= 2 and self.chance(0.6):
+            return make(2)
+        return make(self.window(shape, 3), self.of(None, self.stride()))
+
+    def of_images(self, shape):
+        return self.of(
+            layers.RandomShift(self.of(0, 1, 2, (1, 3))),
+            layers.Dropout(0.25),
+            layers.Activation(self.activation()),
+        )
+
+    def _trees(self):
+        units = min(self.width(), 12)
+        embedded = self.chance(0.5)
+        first = [layers.Embedding(self.vocabulary, units)] if embedded else []
+        inner = self.some(lambda: self.of(self.nodes, self.recursive)(units), 0, 2)
+        last = self.recursive(units, self.chance(0.6))
+        return [*first, *inner, last, *self.some(self.dense, 0, 2)], (None,) if embedded else (None, units)
+
+    def nodes(self, units):
+        # Which numbers a node drops depends on where it is laid.
+        return self.of(layers.Dense(units, self.activation()), layers.Activation("tanh"), layers.Dropout(0))
+
+    def recursive(self, units, nodes=True):
+        composition = self.of("matrix", "tensor", "lstm") if units * self.children < 20 else self.of("matrix", "lstm")
+        activation = self.cell_activation() if composition == "matrix" else "tanh"
+        return layers.Recursive(units, self.children, activation, composition=composition, return_nodes=nodes)
+
+    def actions(self, net):
+        known = ["predict", "backward", "backward"]
+        if len(net.output_shape) < 3:
+            known += ["fit", "fit", "evaluate"]
+        if self.dtype == "float64":
+            known.append("gradient_check")
+        return self.some(lambda: self.of(*known), 2, 4)
+
+
+class Use:
+    """A call of a network on samples drawn for it, beside the reference's."""
+
+    def __init__(self, draw, net):
+        self.draw, self.net, self.rng = draw, net, draw.rng
+        self.model = reference.Network([specified(layer) for layer in net.layers])
+        self.options, self.known = {}, {}
+        net.reset_state()
+        self.of_trees = draw.kind == "trees"
+        if self.of_trees:
+            self.trees = random_trees(draw)
+            shape = (len(self.trees.words), *net.input_shape[1:])
+            self.options["trees"] = self.trees
+        else:
+            steps = draw.steps()
+            shape = draw.samples(), *(steps if n is None else n for n in net.input_shape)
+        tokens = isinstance(net.layers[0], layers.Embedding)
+        self.x = self.rng.integers(0, draw.vocabulary, shape) if tokens else self.rng.standard_normal(shape)
+        if not tokens:
+            self.x = self.x.astype(net.dtype)
+        self.lengths = None
+        if draw.kind in ("sequences", "tokens") and draw.chance(0.4):
+            self.lengths = self.rng.integers(1, shape[1] + 1, shape[0])
+            self.options["lengths"] = self.lengths
+        self.samples = len(self.trees) if self.of_trees else len(self.x)
+
+    def rows(self, which):
+        """The rows of x that some samples are: themselves, or the nodes of trees."""
+        return nodes_of(self.trees, which) if self.of_trees else which
+
+    def expected(self, which=None, draw=None):
+        """What the reference gives for some samples, or for all."""
+        which = np.arange(self.samples) if which is None else which
+        x = self.x[self.rows(which)].astype(float)
+        if not self.of_trees:
+            return self.model.forward(x, lengths=None if self.lengths is None else self.lengths[which], draw=draw)
+        trees = self.trees[which.tolist()]
+        if x.ndim == 1:
+            x[~trees.leaves] = -1
+        children = [[child for child in row if child >= 0] for row in trees.children(self.draw.children).tolist()]
+        return self.model.forward(x, children=children, draw=draw)
+
+    def close(self, actual, expected, what):
+        expected = np.asarray(expected)
+        assert actual.shape == expected.shape, f"{what} has shape {actual.shape}, not {expected.shape}"
+        error = np.abs(actual - expected).max(initial=0)
+        limit = TOLERANCE[self.net.dtype] * max(np.abs(expected).max(initial=0), 1.0)
+        assert error <= limit, f"{what} is off by {error:.2g}, with {self.call()}"
+
+    def check_margin(self):
+        if self.model.margin < MARGIN[self.net.dtype]:
+            raise Corner
+
+    def call(self):
+        return f"x of shape {self.x.shape}, lengths {self.lengths}"
+
+    def counts(self, outputs):
+        """Which rows of outputs count."""
+        if outputs.ndim == 3 and self.lengths is not None:
+            return np.arange(outputs.shape[1]) < self.lengths[:, None]
+        return np.ones(outputs.shape[:-1], bool)
+
+    def layout(self, x):
+        """Images as they are, or channels last in memory."""
+        if x.ndim == 4 and self.draw.chance(0.3):
+            return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        return x
+
+    def predict(self):
+        for _ in range(2):  # the second goes on from the states of the first
+            self.close(self.net.predict(self.x, **self.options), self.expected(), "predict")
+
+    def backward(self):
+        training = self.draw.chance(0.5)
+        y = self.net.forward(self.layout(self.x), training=training, **self.options)
+        draw = reference.scramble(self.net._held.draw) if training else None
+        expected = self.expected(draw=draw)
+        self.close(y, expected, "forward")
+        dy = self.rng.standard_normal(y.shape)
+        dx = self.net.backward(self.layout(dy))
+        self.check_margin()
+        if y.ndim == 3 and self.lengths is not None:
+            dy[~self.counts(y)] = 0
+        gradients = self.model.backward(dy)
+        self.close(dx, self.model.dx, "dx")
+        for name, expected in zip(self.net.grads, named(gradients), strict=True):
+            self.close(self.net.grads[name], expected, f"the gradient of {name}")
+
+    def gradient_check(self):
+        if self.expected().size and self.model.margin > 1e-3:
+            error = gradient_check(self.net, self.x, limit=2, **self.options)
+            assert error < 0.05, f"gradient_check gives {error:.2g}, with {self.call()}"
+
+    def targets(self, outputs):
+        """A loss, and what it compares outputs of this shape with."""
+        last = self.net.layers[-1]
+        ends = getattr(last, "activation", None) or getattr(last, "name", "identity")
+        classes = outputs.shape[-1]
+        # Of an activation before it, cross_entropy leaves out a softmax alone.
+        if (
+            classes < 2
+            or not isinstance(last, layers.Dense)
+            or ends not in ("identity", "softmax")
+            or self.draw.chance(0.4)
+        ):
+            return "squared_error", self.rng.standard_normal(outputs.shape).astype(self.net.dtype)
+        if self.draw.chance(0.3):
+            return "cross_entropy", self.rng.dirichlet(np.ones(classes), outputs.shape[:-1]).astype(self.net.dtype)
+        labels = self.rng.integers(0, classes, outputs.shape[:-1])
+        if self.of_trees and len(self.net.output_shape) == 2 and self.draw.chance(0.5):
+            labels[self.rng.random(len(labels)) < 0.3] = -1
+            labels[0] = 0
+        return "cross_entropy", labels
+
+    def loss(self, name, outputs, targets, weights=None):
+        """The summed loss of rows that count, its gradient, and how many of them are hit."""
+        rows = len(outputs)
+        if name == "squared_error":
+            each, gradient = ((outputs - targets) ** 2).sum(axis=1) / 2, outputs - targets
+            best = targets.argmax(axis=1)
+        else:
+            best = targets if targets.ndim == 1 else targets.argmax(axis=1)
+            gradient = reference.cross_entropy_backward(outputs, targets) * rows
+            each = np.array([reference.cross_entropy(outputs[i : i + 1], targets[i : i + 1]) for i in range(rows)])
+        weights = np.ones(rows) if weights is None else weights
+        hits = int((outputs.argmax(axis=1) == best).sum())
+        return (each * weights).sum(), gradient * weights[:, None], hits
+
+    def counted(self, targets, outputs, which):
+        """Which rows of some samples' outputs count, and their targets."""
+        if self.of_trees:
+            rows = self.rows(which) if len(self.net.output_shape) == 2 else which
+            there = np.ones(len(rows), bool) if targets.ndim > 1 else targets[rows] >= 0
+            return there, targets[rows][there]
+        there = self.counts(self.expected_shape)[which] if outputs.ndim == 3 else np.ones(len(which), bool)
+        return there, targets[which][there]
+
+    def logits(self):
+        """Leave out of the model a last softmax, which cross_entropy has in it."""
+        if self.model.layers[-1].get("activation") == "softmax":
+            self.model.layers[-1]["activation"] = "identity"
+
+    def evaluate(self):
+        outputs = self.expected()
+        self.expected_shape = outputs
+        name, targets = self.targets(outputs)
+        if name == "cross_entropy":
+            self.logits()
+            self.model.states = {}
+            outputs = self.expected()
+        options = {"batch_size": self.samples} if self.net.stateful else {}
+        measured = self.net.evaluate(self.x, targets, loss=name, **options, **self.options)
+        there, targets = self.counted(targets, outputs, np.arange(self.samples))
+        loss, _, hits = self.loss(name, outputs[there], targets)
+        self.close(np.array(measured["loss"]), loss / there.sum(), "the loss")
+        if "accuracy" in measured and self.net.dtype == "float64":
+            self.close(np.array(measured["accuracy"]), hits / there.sum(), "the accuracy")
+
+    def fit(self):
+        outputs = self.expected()
+        self.model.states = {}
+        self.expected_shape = outputs
+        name, targets = self.targets(outputs)
+        if name == "cross_entropy":
+            self.logits()
+        batch = max(1, self.samples // self.draw.of(1, 1, 2, 3))
+        if self.net.stateful and self.samples % batch:
+            batch = self.samples
+        shuffle = self.draw.chance(0.5) and not self.net.stateful
+        weights = self.rng.random(self.samples) if self.draw.chance(0.3) else None
+        optimizer, step = self.draw.optimizer  # which goes on from the last fit
+        epochs, rng = self.draw.of(1, 1, 2), copy.deepcopy(self.net._rng)
+        history = self.net.fit(
+            self.x, targets, loss=name, optimizer=optimizer, batch_size=batch, epochs=epochs, shuffle=shuffle,
+            sample_weight=None if weights is None else weights.astype(self.net.dtype), verbose=0, **self.options,
+        )  # fmt: skip
+        for epoch in range(epochs):
+            order = rng.permutation(self.samples) if shuffle else np.arange(self.samples)
+            seed = int(rng.integers(1 << 63))
+            total = hits = count = 0
+            self.model.states = {}
+            for start in range(0, self.samples, batch):
+                which = order[start : start + batch]
+                outputs = self.expected(which, draw=reference.scramble(seed + start))
+                self.check_margin()
+                there, wanted = self.counted(targets, outputs, which)
+                of_rows = None if weights is None else self.of_rows(weights[which], which, outputs)[there]
+                loss, gradient, hit = self.loss(name, outputs[there], wanted, of_rows)
+                total, hits, count = total + loss, hits + hit, count + there.sum()
+                dy = np.zeros_like(outputs)
+                dy[there] = gradient / max(there.sum(), 1)
+                step(self.model, self.model.backward(dy))
+            self.close(np.array(history.history["loss"][epoch]), total / count, "the loss of fit")
+            if "accuracy" in history.history and self.net.dtype == "float64":
+                self.close(np.array(history.history["accuracy"][epoch]), hits / count, "the accuracy of fit")
+        for name, expected in zip(self.net.params, parameters(self.model), strict=True):
+            self.close(self.net.params[name], expected, f"{name} after fit")
+
+    def of_rows(self, weights, which, outputs):
+        """The weights of some samples for each row of their outputs."""
+        if self.of_trees and len(self.net.output_shape) == 2:
+            return np.repeat(weights, np.diff(self.trees.start)[which])
+        return np.broadcast_to(weights[:, None], outputs.shape[:2]) if outputs.ndim == 3 else weights
+
+
+def specified(layer):
+    """What a layer is for the reference, with its parameters."""
+    params = {name: values.astype(float) for name, values in layer.params.items()}
+    if isinstance(layer, layers.Conv2D):
+        return {
+            "kind": "conv", **params, "stride": layer.stride, "padding": layer.padding, "activation": layer.activation,
+        }  # fmt: skip
+    if isinstance(layer, layers.Dense):
+        return {"kind": "dense", **params, "activation": layer.activation}
+    if isinstance(layer, layers.MaxPool2D):
+        return {"kind": "max", "size": layer.size, "stride": layer.stride}
+    if isinstance(layer, layers.MeanPool2D):
+        return {"kind": "mean", "size": layer.size, "stride": layer.stride}
+    if isinstance(layer, layers.Flatten):
+        return {"kind": "flatten"}
+    if isinstance(layer, layers.Activation):
+        return {"kind": "activation", "activation": layer.name}
+    if isinstance(layer, layers.Dropout):
+        return {"kind": "dropout", "rate": layer.rate}
+    if isinstance(layer, layers.RandomShift):
+        return {"kind": "shift", "padding": layer.pixels}
+    if isinstance(layer, layers.Embedding):
+        return {"kind": "embedding", **params}
+    if isinstance(layer, layers.Recursive):
+        return {
+            "kind": "recursive", **params, "composition": layer.composition, "cell_activation": layer.activation,
+            "nodes": layer.return_nodes,
+        }  # fmt: skip
+    inner = layer.layer if isinstance(layer, layers.Bidirectional) else layer
+    cell = {layers.RNN: "rnn", layers.LSTM: "lstm"}.get(type(inner)) or (
+        "gru_after" if inner.reset_after else "gru_before"
+    )
+    return {
+        "kind": "recurrent", **params, "cell": cell, "cell_activation": getattr(inner, "activation", "tanh"),
+        "sequences": inner.return_sequences, "merge": getattr(layer, "merge", "concat"), "stateful": inner.stateful,
+    }  # fmt: skip
+
+
+def named(gradients):
+    return [array for values in gradients for array in values]
+
+
+def parameters(model):
+    return [values for layer in model.layers for values in layer.values() if isinstance(values, np.ndarray)]
+
+
+def nodes_of(trees, which):
+    """The rows of some trees' nodes, one tree after another."""
+    return np.concatenate([np.arange(trees.start[tree], trees.start[tree + 1]) for tree in which])
+
+
+def random_trees(draw):
+    """Some trees, of nodes that have so many children or none."""
+    texts = []
+    for _ in range(draw.of(1, 2, 3, 5, 9, 20)):
+        merges = int(draw.rng.integers(0, 7))
+        parts = ["a"] * (1 + (draw.children - 1) * merges)
+        for _ in range(merges):
+            at = int(draw.rng.integers(len(parts) - draw.children + 1))
+            parts[at : at + draw.children] = [tuple(parts[at : at + draw.children])]
+        texts += Trees.of(parts[0]).brackets()
+    return Trees.parse("\n".join(texts))
+
+
+def random_optimizer(draw):
+    """An optimizer, and a function that takes its step on the reference's network."""
+    clip = draw.of({}, {}, {"clip_norm": 0.3}, {"clip_value": 0.05})
+    decay = draw.of({}, {"weight_decay": 0.01})
+    eps = {"eps": 1e-2}  # rounding would show where gradients are next to nothing
+    momentum = {"momentum": draw.of(0.0, 0.9), "nesterov": draw.chance(0.3)}
+    if not momentum["momentum"]:
+        momentum["nesterov"] = False
+    kind = draw.of("SGD", "SGD", "Adam", "AdamW", "RMSprop", "AdaGrad")
+    lr = draw.of(0.0003, 0.002) if kind == "SGD" else draw.of(0.003, 0.02)  # slow enough for rounding to stay small
+    settings = {
+        "SGD": {**momentum, **decay}, "Adam": {**eps, **decay}, "AdamW": {**eps, "weight_decay": 0.01},
+        "RMSprop": {**eps, **decay}, "AdaGrad": {**eps, **decay},
+    }[kind]  # fmt: skip
+    memory, steps = {}, [0]
+
+    def update(k, p, g):
+        first, second = memory.get(k, (np.zeros_like(p), np.zeros_like(p)))
+        if kind == "SGD":
+            p, first = reference.sgd_step(p, g, first, lr=lr, **settings)
+        elif kind in ("Adam", "AdamW"):
+            take = reference.adam_step if kind == "Adam" else reference.adamw_step
+            p, first, second = take(p, g, first, second, step=steps[0], lr=lr, **settings)
+        elif kind == "RMSprop":
+            p, second = reference.rmsprop_step(p, g, second, lr=lr, **settings)
+        else:
+            p, second = reference.adagrad_step(p, g, second, lr=lr, **settings)
+        memory[k] = first, second
+        return p
+
+    def step(model, gradients):
+        steps[0] += 1
+        gradients = named(gradients)
+        norm = np.sqrt(sum((g**2).sum() for g in gradients))
+        scale = min(1.0, clip["clip_norm"] / norm) if "clip_norm" in clip and norm else 1.0
+        limit = clip.get("clip_value", np.inf)
+        for k, (values, g) in enumerate(zip(parameters(model), gradients, strict=True)):
+            values[...] = update(k, values, np.clip(g * scale, -limit, limit))
+
+    return getattr(optimizers, kind)(lr, **settings, **clip), step
