@@ -17,7 +17,7 @@ Shape = tuple[Any, ...]  # of one sample; None where the first axis, time, is of
 # Sizes, and what they make, the numbers of a sample and the parameters of a network, are at most that. The core, which
 # multiplies on with those and with as many samples as memory holds, stays within 64 bits then.
 MOST = (1 << 31) - 1
-COUNT = 1 << 53  # of steps, which are many and take no memory
+COUNT = 1 << 53  # of steps, of which there may be more, as they take no memory
 
 _LARGE = 1 << 18  # numbers, which several threads look through
 

@@ -1,7 +1,10 @@
 """What `fuzz.py` does for hours with guidance, for a moment and without."""
 
+import json
+from copy import deepcopy
+
 import pytest
-from fuzz import TARGETS, seeds
+from fuzz import TARGETS, network, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,3 +35,36 @@ def test_files_by_chance(target):
         TARGETS[target](data)
 
     check()
+
+
+DESCRIPTIONS = [data for data in seeds("network") if data[:1] == b"{"]
+LAYERS = [layer for data in DESCRIPTIONS for layer in json.loads(data)["layers"]]
+SCALARS = [None, True, -1, 0, 1, 2, 3, 7, 2**31, 2**63, 2**70, 10**400, 0.5, -0.5, 1e308, float("nan"), "", "tanh"]
+VALUES = st.sampled_from([*SCALARS, [], {}, [1], [2, 2], [None, 2], [1, 2, 3], *LAYERS])
+DROP = object()
+
+
+def _places(part):
+    """Give all (holder, key) of a description."""
+    for key, below in list(part.items() if isinstance(part, dict) else enumerate(part)):
+        yield part, key
+        if isinstance(below, (dict, list)):
+            yield from _places(below)
+
+
+@settings(max_examples=500)
+@given(
+    st.sampled_from(DESCRIPTIONS),
+    st.lists(st.tuples(st.integers(0, 200), VALUES | st.just(DROP)), min_size=1, max_size=3),
+)
+def test_descriptions_by_chance(data, changes):
+    """One of the corpus, whose arrays are right, but in a few places of which is another value, or none."""
+    config = json.loads(data)
+    for place, value in changes:
+        places = list(_places(config))
+        holder, key = places[place % len(places)]
+        if value is DROP:
+            del holder[key]
+        else:
+            holder[key] = deepcopy(value)
+    network(json.dumps(config).encode())
