@@ -222,12 +222,14 @@ def test_networks_refuse(network, samples):
         return np.concatenate([array.ravel() for layer in network.layers for array in (layer.W, layer.b)])
 
     before = numbers().copy()
-    with pytest.raises(ValueError, match=r"sample must have|input_array must have"):
+    with pytest.raises(ValueError, match=r"(data|input_array) must have shape"):
         network.predict([[1], [2]])
     with pytest.raises(ValueError, match=r"data_set must hold vectors of 3 numbers; received shape \(20, 2\)"):
         network.train(labels, labels, 0.1, 1)
     with pytest.raises(ValueError, match="labels must be as many as data_set, 20; received 19"):
         network.train(labels[:-1], x, 0.1, 1)
+    with pytest.raises(ValueError, match=r"data_set must .*ragged"):
+        network.train(labels[:2], [[1, 2, 3], [1, 2]], 0.1, 1)
     with pytest.raises(ValueError, match="rate must be"):
         network.train(labels, x, np.nan, 1)
     x[-1, 1] = np.nan

@@ -6,11 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .._validation import Array, as_array, as_int, as_real
+
+_finite = _core.load("float64").all_finite
 
 
 def as_shaped(x: Any, name: str, shape: tuple[int, ...]) -> Array:
     """Give a float64 array of this shape."""
+    if type(x) is np.ndarray and x.shape == shape and x.dtype == np.float64 and x.flags.carray and _finite(x, 1):
+        return x
     array = as_array(x, name, "float64")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}; received {array.shape}")

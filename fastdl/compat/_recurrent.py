@@ -12,7 +12,7 @@ from .. import _core
 from .._validation import Array, as_int, as_number, check_size
 from ._checks import as_column, as_shaped
 from ._memory import Built
-from .activators import check_activator, whole
+from .activators import check_activator, kernel_of, whole
 
 _GATES = {"lstm": 4, "gru_before": 3}
 _held = {"once": object()}
@@ -103,7 +103,7 @@ class GatedLayer(Built):
     _drawn: ClassVar[str]
     _lists: ClassVar[tuple[str, ...]]
     _has_c: ClassVar[bool]
-    _built = "_recurrence", "_own"
+    _built = "_recurrence", "_own", "_handed"
     h_list: list[Any]
     c_list: list[Any]
 
@@ -120,6 +120,7 @@ class GatedLayer(Built):
     def _build(self) -> None:
         self._recurrence = Recurrence(self._cell, self.input_width, self.state_width)
         self._own = self._recurrence.by_name(self._recurrence.parameters, self._letters)
+        self._handed: tuple[Array, dict[str, Array]] | None = None  # the last gradients, in one piece and by name
 
     def init_state_vec(self) -> list[Array]:
         """Start a list of states."""
@@ -175,14 +176,18 @@ class GatedLayer(Built):
         for name, deltas in zip(self._lists, dgates, strict=True):
             setattr(self, f"delta_{name}_list", [np.zeros((self.state_width, 1)), *deltas])
         self._hand_down(dx, activator)
-        gradients = self._recurrence.by_name(self._recurrence.gradients.copy(), self._letters, "_grad")
-        for name, gradient in gradients.items():
+        flat = self._recurrence.gradients.copy()
+        self._handed = flat, self._recurrence.by_name(flat, self._letters, "_grad")
+        for name, gradient in self._handed[1].items():
             setattr(self, name, gradient)
 
     def _hand_down(self, dx: Sequence[Array], activator: Any) -> None:
         """Keep what goes on to the layer before (article 6, equation 12)."""
-        slopes = [whole(activator.backward, x) for x in self.x_list]
-        self.delta_x_list = [np.zeros((self.input_width, 1)), *(d * s for d, s in zip(dx, slopes, strict=True))]
+        if kernel_of(activator) is not None:
+            below = list(np.stack(dx) * activator.backward(np.stack(self.x_list)))
+        else:
+            below = [d * whole(activator.backward, x) for d, x in zip(dx, self.x_list, strict=True)]
+        self.delta_x_list = [np.zeros((self.input_width, 1)), *below]
 
     def _as_last_input(self, x: Any, delta_h: Any, activator: Any) -> Array:
         """Check what `backward` is given; give ``delta_h``."""
@@ -195,6 +200,12 @@ class GatedLayer(Built):
 
     def update(self) -> None:
         """Go down the gradient."""
+        there = vars(self)
+        if self._handed is not None and self._settled():
+            flat, by_name = self._handed
+            if all(there.get(name) is gradient for name, gradient in by_name.items()):
+                self._recurrence.parameters -= self.learning_rate * flat
+                return
         for letter in self._letters:
             for name in (f"W{letter}h", f"W{letter}x", f"b{letter}"):
                 values = getattr(self, name)

@@ -17,18 +17,46 @@ from .._validation import Array
 from ._online import SigmoidChain
 from ._untouched import Steps
 
+_SMALL = 1000  # connections that are as quickly gone through as handed to the core, for one sample
+
 
 class _Made:
     """The connections of one layer to the next that there are, each at its place."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        self.at = np.full((inputs + 1, outputs), None, dtype=object)
+    def __init__(self, above: Sequence[Any], below: Sequence[Any]) -> None:
+        self.above, self.below = above, below
+        self.at = np.full((len(above), len(below) - 1), None, dtype=object)
         self.objects: list[Any] = []
-        self.places: list[tuple[int, int]] = []
+        self.ups: list[Any] = []
+        self.downs: list[Any] = []
+        self._places: list[int] = []
+        self._index = np.empty(0, np.intp)
+
+    def add(self, i: int, j: int, conn: Any) -> None:
+        self.at[i, j] = conn
+        self.objects.append(conn)
+        self.ups.append(self.above[i])
+        self.downs.append(self.below[j])
+        self._places.append(i * self.at.shape[1] + j)
 
     @property
-    def index(self) -> Any:
-        return tuple(np.array(self.places, dtype=np.intp).T)
+    def index(self) -> Array:
+        """Places in the flat array of all weights between these layers."""
+        if len(self._index) < len(self._places):
+            self._index = np.array(self._places, np.intp)
+        return self._index
+
+    def holds(self, of_connections: Steps) -> bool:
+        """Tell whether each still connects what it did, and does what its class does."""
+        return (
+            of_connections.all_untouched(self.objects)
+            and list(map(_UP, self.objects)) == self.ups
+            and list(map(_DOWN, self.objects)) == self.downs
+        )
+
+
+_UP, _DOWN = attrgetter("upstream_node"), attrgetter("downstream_node")
+_LEAVING, _REACHING = attrgetter("_downstream"), attrgetter("_upstream")
 
 
 class Twin:
@@ -51,7 +79,7 @@ class Twin:
         self.layers = list(layers)
         self.nodes = [list(layer._nodes) for layer in layers]
         self.seen = [False] * len(sizes)
-        self._made = [_Made(n, m) for n, m in pairwise(sizes)]
+        self._made = [_Made(above, below) for above, below in pairwise(self.nodes)]
         self._connection, self._complete = connection, False
         for k, (layer, nodes) in enumerate(zip(self.layers, self.nodes, strict=True)):
             layer._twin = self, k
@@ -61,19 +89,28 @@ class Twin:
                     node._downstream = None
             for node in nodes[:-1] if k else ():
                 node._upstream = None
+        # what each node's lists hold, or None where nobody has looked yet
+        self._leaving: list[list[Any]] = [
+            [None if node._downstream is None else [] for node in nodes] for nodes in self.nodes
+        ]
+        self._reaching: list[list[Any]] = [
+            [None if node._upstream is None else [] for node in nodes] for nodes in self.nodes
+        ]
 
     # objects
 
     def from_node(self, k: int, i: int) -> list[Any]:
         """Make the connections that leave a node."""
-        return [self._at(k, i, j) for j in range(self.chain.sizes[k + 1])]
+        self._leaving[k][i] = [self._at(k, i, j) for j in range(self.chain.sizes[k + 1])]
+        return list(self._leaving[k][i])
 
     def into_node(self, k: int, j: int) -> list[Any]:
         """Make the connections that reach a node."""
-        return [self._at(k - 1, i, j) for i in range(self.chain.sizes[k - 1] + 1)]
+        self._reaching[k][j] = [self._at(k - 1, i, j) for i in range(self.chain.sizes[k - 1] + 1)]
+        return list(self._reaching[k][j])
 
-    def everything(self) -> list[Any]:
-        """Make all that is not there yet; give all connections, from upstream to downstream."""
+    def everything(self) -> None:
+        """Make all that is not there yet."""
         if not self._complete:
             for k, nodes in enumerate(self.nodes):
                 self.see(k)
@@ -84,7 +121,16 @@ class Twin:
                     if node._upstream is None:
                         node._upstream = self.into_node(k, j)
             self._complete = True
+
+    def connections(self) -> list[Any]:
+        """Make and give all connections, from upstream to downstream."""
+        self.everything()
         return [conn for made in self._made for conn in made.at.ravel().tolist()]
+
+    def pays(self) -> bool:
+        """Tell whether one sample is sooner taken through the arrays than through the objects."""
+        connections = sum(made.at.size for made in self._made)
+        return connections > _SMALL and 8 * sum(len(made.objects) for made in self._made) < connections
 
     def see(self, k: int) -> None:
         """Show the nodes of a layer, from now on."""
@@ -100,9 +146,7 @@ class Twin:
             self.see(k + 1)
             weight, gradient = (self.chain.by_layer(flat)[k][i, j] for flat in self._flat())
             conn = self._connection(self.nodes[k][i], self.nodes[k + 1][j], float(weight), float(gradient))
-            made.at[i, j] = conn
-            made.objects.append(conn)
-            made.places.append((i, j))
+            made.add(i, j, conn)
         return conn
 
     def _flat(self) -> tuple[Array, Array]:
@@ -118,7 +162,7 @@ class Twin:
             and all(map(of_layers.untouched, self.layers))
             and all(layer._nodes == nodes for layer, nodes in zip(self.layers, self.nodes, strict=True))
             and all(self._nodes_hold(k, of_nodes, of_last) for k, seen in enumerate(self.seen) if seen)
-            and all(self._connections_hold(k, of_connections) for k in range(len(self._made)))
+            and all(made.holds(of_connections) for made in self._made)
         )
 
     def _nodes_hold(self, k: int, of_nodes: Steps, of_last: Steps) -> bool:
@@ -127,21 +171,8 @@ class Twin:
             of_nodes.all_untouched(nodes)
             and of_last.untouched(last)
             and last.output == 1
-            and all(n._downstream is None or n._downstream == self._row(k, i) for i, n in enumerate(self.nodes[k]))
-            and all(n._upstream is None or n._upstream == self._column(k, j) for j, n in enumerate(nodes))
-        )
-
-    def _row(self, k: int, i: int) -> Any:
-        return self._made[k].at[i].tolist() if k < len(self._made) else []
-
-    def _column(self, k: int, j: int) -> Any:
-        return self._made[k - 1].at[:, j].tolist() if k else []
-
-    def _connections_hold(self, k: int, of_connections: Steps) -> bool:
-        made, above, below = self._made[k], self.nodes[k], self.nodes[k + 1]
-        return of_connections.all_untouched(made.objects) and all(
-            conn.upstream_node is above[i] and conn.downstream_node is below[j]
-            for conn, (i, j) in zip(made.objects, made.places, strict=True)
+            and list(map(_LEAVING, self.nodes[k])) == self._leaving[k]
+            and list(map(_REACHING, self.nodes[k])) == self._reaching[k]
         )
 
     # numbers
@@ -151,9 +182,8 @@ class Twin:
         parameters, gradients = (self.chain.by_layer(flat) for flat in self._flat())
         for k, made in enumerate(self._made):
             if made.objects:
-                index = made.index
-                parameters[k][index] = _numbers(made.objects, "weight")
-                gradients[k][index] = _numbers(made.objects, "gradient")
+                parameters[k].reshape(-1)[made.index] = _numbers(made.objects, "weight")
+                gradients[k].reshape(-1)[made.index] = _numbers(made.objects, "gradient")
         for k, nodes in enumerate(self.nodes):
             if self.seen[k]:
                 self.outputs[k][:] = _numbers(nodes, "output")
@@ -164,10 +194,8 @@ class Twin:
         parameters, gradients = (self.chain.by_layer(flat) for flat in self._flat())
         for k, made in enumerate(self._made):
             if made.objects:
-                index = made.index
-                for conn, weight, gradient in zip(
-                    made.objects, parameters[k][index].tolist(), gradients[k][index].tolist(), strict=True
-                ):
+                weights, slopes = (flat[k].reshape(-1)[made.index].tolist() for flat in (parameters, gradients))
+                for conn, weight, gradient in zip(made.objects, weights, slopes, strict=True):
                     conn.weight, conn.gradient = weight, gradient
         self.show_nodes()
 

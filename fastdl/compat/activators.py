@@ -12,6 +12,8 @@ from ._untouched import Steps
 
 __all__ = ["IdentityActivator", "ReluActivator", "SigmoidActivator", "TanhActivator"]
 
+_MOST = 709.0  # of what e may be raised to
+
 
 class _Activator:
     """A function of numbers and, number by number, of arrays of any shape."""
@@ -54,8 +56,7 @@ class SigmoidActivator(_Activator):
 
     def forward(self, weighted_input: Any) -> Any:
         """Give a number from 0 to 1."""
-        with np.errstate(over="ignore"):  # e^800 is infinite, and 1 / infinity is right
-            return 1.0 / (1.0 + np.exp(-_real(weighted_input, "weighted_input")))
+        return 1.0 / (1.0 + np.exp(np.minimum(-_real(weighted_input, "weighted_input"), _MOST)))
 
     def backward(self, output: Any) -> Any:
         """Give y (1 - y)."""

@@ -19,6 +19,7 @@ from ._checks import as_shaped, as_vector
 from ._online import FEW, as_pairs, as_sizes, one_by_one
 from ._twin import Twin
 from ._untouched import Steps
+from .activators import SigmoidActivator
 
 __all__ = [
     "Connection",
@@ -38,9 +39,8 @@ __all__ = [
 def sigmoid(inX: Any) -> Any:
     """Give 1 / (1 + e^-x) of a number or an array."""
     if isinstance(inX, float | int):
-        return 1.0 / (1.0 + math.exp(-inX)) if inX > -700 else math.exp(inX)
-    with np.errstate(over="ignore"):  # e^800 is infinite, and 1 / infinity is right
-        return 1.0 / (1.0 + np.exp(-np.asarray(inX, np.float64)))
+        return 1.0 / (1.0 + math.exp(min(-inX, 709.0)))
+    return SigmoidActivator().forward(inX)
 
 
 _sigmoid = sigmoid
@@ -263,7 +263,7 @@ class Connections:
     def connections(self) -> list[Any]:
         """The connections, in the order in which they were added."""
         if self._connections is None:
-            self._connections = self._twin.everything()  # type: ignore[union-attr]
+            self._connections = self._twin.connections()  # type: ignore[union-attr]
         return self._connections
 
     @connections.setter
@@ -301,6 +301,11 @@ def _parts_as_written() -> bool:
     )
 
 
+def _width(layer: Any) -> int:
+    """Count a layer's nodes but for the last; to ask one of ours for its ``nodes`` would show them all."""
+    return len(layer._nodes if isinstance(layer, Layer) else layer.nodes) - 1
+
+
 class Network:
     """A fully connected sigmoid network.
 
@@ -335,12 +340,15 @@ class Network:
                 conn.downstream_node.append_upstream_connection(conn)
                 conn.upstream_node.append_downstream_connection(conn)
 
-    def _arrays(self) -> Twin | None:
-        """Give the twin, with the objects' numbers, or None where the objects are to be gone through."""
+    def _arrays(self, *, many: bool = False) -> Twin | None:
+        """Give the twin, with the objects' numbers, or None where the objects are to be gone through.
+
+        Taking over their numbers must pay: for ``many`` samples it always does.
+        """
         twin: Twin | None = vars(self).get("_twin")  # which a subclass with a constructor of its own may not have
         if twin is None:
             return None
-        if not _parts_as_written():
+        if not (_parts_as_written() and (many or twin.pays())):
             twin.everything()
             return None
         if not twin.holds(self.layers, *_STEPS):
@@ -353,7 +361,7 @@ class Network:
     @property
     def parameters(self) -> Array:
         """All weights, one after the other as in ``connections``: a copy. Assigning to it changes them."""
-        twin = self._arrays()
+        twin = self._arrays(many=True)
         if twin is not None:
             values = twin.chain.net.parameters.copy()
         else:
@@ -364,7 +372,7 @@ class Network:
     @parameters.setter
     def parameters(self, values: Any) -> None:
         values = as_shaped(values, "parameters", self.parameters.shape)
-        twin = self._arrays()
+        twin = self._arrays(many=True)
         if twin is not None:
             twin.chain.net.parameters[...] = values
             twin.show()
@@ -390,13 +398,13 @@ class Network:
         if (iteration is None) == (epoch is None):
             raise TypeError(f"iteration or epoch must be given, one of them; received {iteration} and {epoch}")
         times = as_int(epoch, "epoch", least=0) if iteration is None else as_int(iteration, "iteration", least=0)
-        twin = self._arrays() if _TRAINING.untouched(self) else None
+        twin = None
+        if _TRAINING.untouched(self) and _parts_as_written():
+            rate = as_number(rate, "rate")
+            inputs, outputs = (_width(layer) for layer in (self.layers[0], self.layers[-1]))
+            labels, data_set = as_pairs(labels, data_set, inputs, outputs)
+            twin = self._arrays(many=True) if times * len(data_set) >= FEW else None
         if twin is None:
-            one_by_one(self.train_one_sample, labels, data_set, rate, times)
-            return
-        rate = as_number(rate, "rate")
-        labels, data_set = as_pairs(labels, data_set, twin.chain.sizes[0], twin.chain.sizes[-1])
-        if times * len(data_set) < FEW:
             one_by_one(self.train_one_sample, labels, data_set, rate, times)
             return
         try:

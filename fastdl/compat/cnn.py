@@ -149,7 +149,6 @@ class Filter:
         self.bias -= learning_rate * self.bias_grad
 
 
-_FILTER = Filter
 _geometry_of_convolution = attrgetter(
     "input_width", "input_height", "channel_number", "filter_width", "filter_height", "filter_number", "zero_padding",
     "stride",
@@ -179,7 +178,7 @@ class ConvLayer(Built):
         Of the last `backward`: the sensitivity map of the layer before.
     """
 
-    _built = "_layer", "_geometry", "_weights", "_weights_grad"
+    _built = "_layer", "_geometry"
     delta_array: Array
     padded_input_array: Any
 
@@ -223,11 +222,6 @@ class ConvLayer(Built):
         self._layer = Conv2D(
             filters, (filter_height, filter_width), stride=stride, padding=zero_padding, initializer="zeros"
         ).build((channels, height, width), dtype="float64")
-        self._weights, self._weights_grad = (list(of["weight"]) for of in (self._layer.params, self._layer.grads))
-        for one, weights, weights_grad in zip(self.filters, self._weights, self._weights_grad, strict=False):
-            if type(one) is _FILTER and one.weights.shape == one.weights_grad.shape == weights.shape:
-                weights[...], weights_grad[...] = one.weights, one.weights_grad
-                one.weights, one.weights_grad = weights, weights_grad
 
     @staticmethod
     def calculate_output_size(input_size: int, filter_size: int, zero_padding: int, stride: int) -> int:
@@ -243,10 +237,10 @@ class ConvLayer(Built):
         )
 
     def _hand_over_weights(self) -> None:
-        for f, weights in enumerate(self._weights):
-            given = self.filters[f].get_weights()
-            if given is not weights:
-                weights[...] = as_shaped(given, f"filters[{f}].weights", weights.shape)
+        weight = self._layer.params["weight"]
+        given = [self.filters[f].get_weights() for f in range(self.filter_number)]
+        for f, weights in enumerate(given):
+            weight[f] = as_shaped(weights, f"filters[{f}].weights", weight.shape[1:])
 
     def _seen(self) -> Array:
         if self.input_array is None:
@@ -344,13 +338,9 @@ class ConvLayer(Built):
             one.bias_grad = float(expanded[f].sum())
 
     def _hand_out_gradients(self) -> None:
-        for f, (weights_grad, bias_grad) in enumerate(
-            zip(self._weights_grad, self._layer.grads["bias"].tolist(), strict=True)
-        ):
-            one = self.filters[f]
-            if one.weights_grad is not weights_grad:
-                one.weights_grad[...] = weights_grad
-            one.bias_grad = bias_grad
+        grads = self._layer.grads
+        for one, weights, bias in zip(self.filters, grads["weight"], grads["bias"].tolist(), strict=False):
+            one.weights_grad[...], one.bias_grad = weights, bias
 
     def expand_sensitivity_map(self, sensitivity_array: Any) -> Array:
         """Spread a sensitivity map out to where stride 1 would have it, zeros between."""
