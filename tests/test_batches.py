@@ -1,0 +1,104 @@
+"""Batches of other sizes, and one call after another: what memory, plans and parts of a batch must not mix up."""
+
+import numpy as np
+import pytest
+import reference
+from conftest import close
+
+from fastdl import Sequential, layers, optimizers
+
+
+@pytest.mark.parametrize("samples", [120, 121, 128, 129, 200])
+def test_every_part_of_a_large_batch_counts(samples, rng):
+    """A convolution's gradient is added up in 16 parts, from 121 samples on."""
+    layer = layers.Conv2D(3, 2).build((2, 4, 4), dtype="float64", seed=0)
+    x = rng.standard_normal((samples, 2, 4, 4))
+    dy = rng.standard_normal(layer.forward(x).shape)
+    dx = layer.backward(dy)
+    expected = reference.cross_correlate2d_backward(dy, x, layer.params["weight"], (1, 1), (0, 0))
+    for actual, wanted in zip((dx, layer.grads["weight"], layer.grads["bias"]), expected, strict=True):
+        close(actual, wanted)
+
+
+def test_every_part_of_a_large_batch_trains(rng):
+    net, by_hand = (
+        Sequential(
+            [layers.Conv2D(3, 2), layers.Flatten(), layers.Dense(2)], input_shape=(2, 4, 4), dtype="float64", seed=0
+        )
+        for _ in range(2)
+    )
+    x, target = rng.standard_normal((130, 2, 4, 4)), rng.standard_normal((130, 2))
+    by_hand.backward((by_hand.forward(x) - target) / 130)
+    net.fit(x, target, batch_size=130, shuffle=False, loss="squared_error", optimizer=optimizers.SGD(0.1), verbose=0)
+    close(net.parameters, by_hand.parameters - 0.1 * by_hand.gradients)
+
+
+def test_lookups_come_and_go_with_the_batch(rng):
+    """Eight tokens or more for each row of the table are looked up in products of rows; fewer are not."""
+
+    def make():
+        return Sequential(
+            [layers.Embedding(4, 3), layers.GRU(5), layers.Dense(2)], input_shape=(6,), dtype="float64", seed=0
+        )
+
+    net = make()
+    for samples in (2, 12, 3, 12, 1, 30, 4):
+        x = rng.integers(0, 4, (samples, 6))
+        close(net.predict(x), make().predict(x))
+    for samples in (12, 4, 30, 2, 9):
+        x, dy = rng.integers(0, 4, (samples, 6)), rng.standard_normal((samples, 2))
+        alone = make()
+        close(net.forward(x), alone.forward(x))
+        net.backward(dy)
+        alone.backward(dy)
+        close(net.gradients, alone.gradients)
+    for samples in (12, 4, 30, 2, 9):
+        x, target = rng.integers(0, 4, (samples, 6)), rng.standard_normal((samples, 2))
+        alone = make()
+        alone.parameters[...] = net.parameters
+        for one in (net, alone):
+            one.train_on_batch(x, target, loss="squared_error", optimizer=optimizers.SGD(0.1))
+        close(net.parameters, alone.parameters)
+
+
+LAYERS = {
+    "rnn": lambda: layers.RNN(3, return_sequences=True),
+    "lstm": lambda: layers.LSTM(3, return_sequences=True),
+    "gru": lambda: layers.GRU(3, return_sequences=True),
+    "concat": lambda: layers.Bidirectional(layers.LSTM(3, return_sequences=True)),
+    "sum": lambda: layers.Bidirectional(layers.GRU(3, return_sequences=True), merge="sum"),
+}
+
+
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS.keys())
+def test_outputs_past_the_end_are_zeros_whatever_was_there(make, rng):
+    x = rng.standard_normal((9, 6, 2))
+    net = Sequential([make()], input_shape=(6, 2), seed=0)
+    layer = make().build((6, 2), seed=0)
+    for longest in (6, 6, 5, 2, 6, 1):
+        lengths = rng.integers(1, longest + 1, 9)
+        past = np.arange(6) >= lengths[:, None]
+        for y in (net.predict(x, lengths=lengths), net.forward(x, lengths=lengths), layer.forward(x, lengths=lengths)):
+            assert not y[past].any()
+            assert y[~past].all()
+
+
+def test_plans_of_many_lengths_are_dropped(rng):
+    """A plan holds the memory of a batch: four are kept, of the last lengths."""
+    net = Sequential([layers.LSTM(3, return_sequences=True)], input_shape=(None, 2), seed=0)
+    layer = layers.GRU(3).build((None, 2))
+    for steps in range(1, 13):
+        net.predict(rng.standard_normal((4, steps, 2)))
+        layer.forward(rng.standard_normal((4, steps, 2)))
+    assert list(net._plans) == list(layer._plans) == [(9, 2), (10, 2), (11, 2), (12, 2)]
+
+
+def test_lengths_of_more_samples_than_are_predicted_at_a_time(rng):
+    net = Sequential([layers.RNN(2), layers.Dense(1)], input_shape=(3, 1), seed=0)
+    x, lengths = rng.standard_normal((17_000, 3, 1)), rng.integers(1, 4, 17_000)
+    whole, target = net.predict(x, lengths=lengths), np.zeros((17_000, 1))
+    for first in (0, 8192, 16_384, 16_900):
+        part = slice(first, first + 100)
+        assert np.allclose(whole[part], net.predict(x[part], lengths=lengths[part]), atol=1e-6)
+    measured = net.evaluate(x, target, loss="squared_error", lengths=lengths)
+    assert measured["loss"] == pytest.approx((whole.astype(float) ** 2).sum() / 2 / 17_000, rel=1e-4)
