@@ -62,6 +62,10 @@ def typed(words, curly):
         ("'Tis—and 'twas, ‘til 'bout ―so 'round 'em, 'cause 'tisane 'no Bol'shoi",
          "'T is -- and 't was , 'til 'bout -- so 'round 'em , 'cause ` tisane ` no Bol'shoi"),
         ("Jan–Feb, post\u2010war cel·la 'roundly ol'x", "Jan -- Feb , post-war cel·la ` roundly ol'x"),
+        ("It is n't; I'm, he'd, WE'LL, you're --- 's", "It is n't ; I 'm , he 'd , WE 'LL , you 're -- 's"),
+        ('the actors \' (" so " ) we\'ve', "the actors ' ( `` so '' ) we 've"),
+        ("1, 2,a:b,3 (no. 4; vitamin C.) Jason X. ", "1 , 2 , a : b , 3 ( no. 4 ; vitamin C . ) Jason X ."),
+        ("pre-\"war\" and/'or' צ״ה ג׳ה a\u20dd", "pre - `` war '' and / ` or ' צ״ה ג׳ה a\u20dd"),
         ("10\u202f000 self\u2011made\u200bfilms.Best 3/4-time", "10\u202f000 self-made films.Best 3/4-time"),
         ("snake_case f(x[0])", "snake_case f ( x [ 0 ] )"),
         ("  ", ""),
@@ -69,6 +73,10 @@ def typed(words, curly):
 )  # fmt: skip
 def test_words_of_a_sentence(text, words):
     assert words_of(text) == words.split(" ") * bool(words)
+
+
+def test_figures_with_spaces_that_do_not_break():
+    assert words_of("2\xa01/2 of 10\u202f000\xa0m") == ["2\xa01/2", "of", "10\u202f000", "m"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +113,7 @@ def test_no_letter_is_lost(text):
     "text",
     [
         'The "best" (so far) isn\'t \'it\', it\'s... that\'s -- $5, 10% of [all]? \'Tis! <unk>\n"A;" b: c, etc.',
-        "「你好。」 如是，也。", "यह है। क्या?", "هذا؟ نعم، هو",
+        "So be it....", "「你好。」 如是，也。", "यह है। क्या?", "هذا؟ نعم، هو",
     ],
 )  # fmt: skip
 def test_words_are_written_as_people_do(text):
@@ -124,7 +132,7 @@ def test_no_word_is_in_no_sentence(text):
     [
         ("Mr. Lee left the U.S. yesterday. He did? Yes!", ["Mr. Lee left the U.S. yesterday.", "He did?", "Yes!"]),
         ('"Why?" he asked. "No!" She left (at 5.) So.', ['"Why?" he asked.', '"No!"', "She left (at 5.)", "So."]),
-        ("Well... so it is. J. K. Lee\n\nThe end", ["Well... so it is.", "J. K. Lee", "The end"]),
+        ("Well... so it is. J. K. Lee\n \nThe end", ["Well... so it is.", "J. K. Lee", "The end"]),
         ("the cat sat. the dog, etc. ran.\nit slept", ["the cat sat.", "the dog, etc. ran.", "it slept"]),
         ("「你好。」他说。对！是？", ["「你好。」", "他说。", "对！", "是？"]),
         ("यह है। वह है॥ هذا؟ نعم", ["यह है।", "वह है॥", "هذا؟", "نعم"]),
@@ -135,8 +143,14 @@ def test_sentences(text, sentences):
     assert [text_of(sentence) for sentence in sentences_of(text)] == sentences
 
 
+def test_a_text_that_goes_on():
+    text = "plays, etc.\n\nfilms, etc."
+    assert list(sentences_of(text, whole=False)) == [["plays", ",", "etc.", "."], ["films", ",", "etc."]]
+    assert [sentence[-1] for sentence in sentences_of(text)] == [".", "."]
+
+
 def test_lines_are_sentences():
-    assert list(sentences_of("a. b\n\n dr. no\n", lines=True)) == [["a", ".", "b"], ["dr.", "no"]]
+    assert list(sentences_of("a. b\n\n dr. no\n \n", lines=True)) == [["a", ".", "b"], ["dr.", "no"]]
 
 
 def test_escapes_of_trees():

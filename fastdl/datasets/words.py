@@ -128,7 +128,7 @@ def _quote(match: re.Match[str], before: list[str], quoted: bool) -> str:
     if joined and before[0] not in _OPENING | {"-", "/", _DASH}:
         opens = False
     elif match.end() == len(text) or text[match.end()].isspace():
-        opens = double and not joined and not quoted
+        opens = double and not quoted
     else:
         opens = True
     return ("``" if double else "`") if opens else ("''" if double else "'")
