@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from . import _core
+from ._objects import as_numbers, columns_of
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[Any, ...]  # of one sample; None where the first axis, time, is of any length
@@ -53,6 +54,20 @@ def as_generator(seed: Any) -> np.random.Generator:
     if seed is not None:
         as_int(seed, "seed", least=0, most=np.inf)
     return np.random.default_rng(seed)
+
+
+def as_flag(value: Any, name: str) -> bool:
+    """Give True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; received {value!r}")
+    return bool(value)
+
+
+def as_choice(value: Any, name: str, choices: Iterable[str]) -> str:
+    """Give one of some names."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; received {value!r}")
+    return value
 
 
 def as_pair(value: Any, name: str, *, least: int = 1) -> tuple[int, int]:
@@ -114,9 +129,7 @@ def as_real(x: Any, name: str) -> Array:
         array = np.asarray(x)
     except ValueError:
         raise ValueError(f"{name} must be an array of numbers; received a ragged sequence") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be an array of real numbers; received dtype {array.dtype}")
-    return array
+    return array if array.dtype.kind in "biuf" else as_numbers(x, array, name)
 
 
 def precision(array: Array) -> str:
@@ -143,7 +156,9 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
 
         threads = get_num_threads()
     if not _core.load(dtype).all_finite(array, threads):
-        raise ValueError(f"{name} must be finite in {dtype}; received NaN or infinity")
+        labels = columns_of(x, array)
+        where = "" if labels is None else f" in column {labels[int(np.isfinite(array).all(axis=0).argmin())]!r}"
+        raise ValueError(f"{name} must be finite in {dtype}; received NaN or infinity{where}")
     return array
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._validation import as_int
+from ._validation import as_choice, as_int
 
 if TYPE_CHECKING:
     from .model import Sequential
@@ -63,8 +63,8 @@ class EarlyStopping(Callback):
         if not isinstance(monitor, str):
             raise TypeError(f"monitor must be the name of a figure; received {monitor!r}")
         known = _MODES.get(monitor.removeprefix("val_"))
-        if mode not in ("min", "max", None) or (mode is None and known is None):
-            raise ValueError(f"mode must be min or max, as {monitor} is to be low or high; received {mode!r}")
+        if mode is not None or known is None:
+            as_choice(mode, f"mode of monitor {monitor!r}", ("min", "max"))
         self.monitor, self.mode, self.patience = monitor, mode or known, as_int(patience, "patience")
         self.best_epoch, self.best = 0, math.inf
 

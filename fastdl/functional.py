@@ -353,9 +353,9 @@ def sgd_step(
     lr, momentum, weight_decay : float
     nesterov : bool
     """
-    if momentum and velocity is None:
-        raise ValueError("velocity must be given with momentum; received None")
     optimizer = SGD(as_number(lr, "lr"), momentum, nesterov, weight_decay)
+    if optimizer.moments and velocity is None:
+        raise ValueError("velocity must be given with momentum; received None")
     _step(optimizer, 1, param, grad, {"velocity": velocity})
 
 
@@ -454,7 +454,7 @@ def _activate(name: str, x: Any) -> Array:
 def _step(optimizer: SGD | Adam, step: int, param: Array, grad: Any, state: dict[str, Array | None]) -> None:
     """Check, copy to where kernels may run, take the step, copy back."""
     for name, array in {"param": param, **state}.items():
-        if array is None:
+        if array is None and name != "param":
             continue
         if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64"):
             raise TypeError(f"{name} must be a float32 or float64 array, as it is changed in place; received {array!r}")

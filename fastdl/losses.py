@@ -122,10 +122,10 @@ def as_targets(
             array = np.where(np.arange(array.shape[1]) < lengths[:, None], array, 0)
         return as_labels(array, name, outputs[-1])
     if array.shape != outputs:
-        axes, inner = "N, ", ", ".join(map(str, outputs[1:-1]))
-        labels = f" or integer labels ({axes}{inner})" if loss == "cross_entropy" else ""
+        *axes, features = ("N", *map(str, outputs[1:]))
+        labels = f" or integer labels ({', '.join(axes)}{',' * (len(axes) == 1)})" if loss == "cross_entropy" else ""
         raise ValueError(
-            f"{name} must have shape ({axes}{inner}{', ' if inner else ''}{outputs[-1]}){labels}; "
+            f"{name} must have shape ({', '.join(axes)}, {features}){labels}; "
             f"received {array.shape} of dtype {array.dtype}"
         )
     array = as_array(array, name, dtype)

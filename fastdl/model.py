@@ -67,12 +67,15 @@ class Sequential(Layer):
         self, layers: Sequence[Layer], *, input_shape: Any, dtype: str = "float32", seed: int | None = None
     ) -> None:
         super().__init__()
+        if not isinstance(layers, Iterable):
+            raise TypeError(f"layers must be a list of layers; received {layers!r}")
         self.layers = tuple(layers)
         if not self.layers:
             raise ValueError("layers must hold at least one layer; received none")
         for i, layer in enumerate(self.layers):
             if not isinstance(layer, Layer):
-                raise TypeError(f"layers must hold layers; received {layer!r}")
+                hint = ", a class: make one of it" if isinstance(layer, type) else ""
+                raise TypeError(f"layers must hold layers; received {layer!r}{hint}")
             if layer._in_network or layer in self.layers[:i]:
                 raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
             for method in ("forward", "backward"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._validation import as_int, as_shape
+from ._validation import as_choice, as_int, as_number, as_shape
 from .layers import (
     GRU,
     LSTM,
@@ -21,6 +21,8 @@ from .layers import (
     RandomShift,
     Recursive,
 )
+from .layers.base import check_activation
+from .layers.dropout import MOST_DROPPED
 from .model import Sequential
 
 __all__ = ["language_model", "lenet5", "mlp", "tree_classifier", "tree_parser"]
@@ -58,8 +60,7 @@ def lenet5(
     Sequential
         The last layer gives logits (N, classes).
     """
-    if pooling not in ("max", "mean"):
-        raise ValueError(f"pooling must be max or mean; received {pooling!r}")
+    as_choice(pooling, "pooling", ("max", "mean"))
     shape = as_shape(input_shape)
     if len(shape) != 3 or min(shape[1:]) < _LEAST:
         raise ValueError(f"input_shape must be (C, H, W) of at least {_LEAST} x {_LEAST} pixels; received {shape}")
@@ -75,7 +76,7 @@ def lenet5(
             Flatten(),
             Dense(120, activation),
             Dense(84, activation),
-            Dense(classes),
+            Dense(as_int(classes, "classes")),
         ],
         input_shape=shape,
         dtype=dtype,
@@ -111,8 +112,10 @@ def mlp(
     -------
     Sequential
     """
-    if len(sizes) < 2:
+    if not hasattr(sizes, "__len__") or len(sizes) < 2:
         raise ValueError(f"sizes must hold at least 2 numbers; received {sizes!r}")
+    sizes = [as_int(n, "sizes") for n in sizes]
+    check_activation(output, "output")
     hidden: list[Layer] = [Dense(n, activation) for n in sizes[1:-1]]
     shape = as_shape(sizes[0] if input_shape is None else input_shape)
     if None in shape:
@@ -160,8 +163,8 @@ def language_model(
     Sequential
         x (N, T), y (N, T, vocabulary).
     """
-    if cell not in CELLS:
-        raise ValueError(f"cell must be one of {', '.join(CELLS)}; received {cell!r}")
+    as_choice(cell, "cell", CELLS)
+    dropout = as_number(dropout, "dropout", high=MOST_DROPPED)
     recurrent: list[Layer] = []
     for _ in range(as_int(layers, "layers")):
         recurrent += [CELLS[cell](units, return_sequences=True, stateful=True), Dropout(dropout)]
@@ -204,9 +207,14 @@ def tree_classifier(
     Sequential
         x (M,), y (M, classes), of the nodes of trees.
     """
+    units, classes = as_int(units, "units"), as_int(classes, "classes")
+    before, after = (
+        Dropout(as_number(rate, name, high=MOST_DROPPED))
+        for rate, name in ((word_dropout, "word_dropout"), (node_dropout, "node_dropout"))
+    )
     layers: list[Layer] = [
-        Embedding(vocabulary, units), Dropout(word_dropout),
-        Recursive(units, composition=composition, return_nodes=True), Dropout(node_dropout), Dense(classes),
+        Embedding(vocabulary, units), before,
+        Recursive(units, composition=composition, return_nodes=True), after, Dense(classes),
     ]  # fmt: skip
     net = Sequential(layers, input_shape=(None,), seed=seed, dtype=dtype)
     net.params["0.weight"] *= _WORDS
@@ -239,6 +247,7 @@ def tree_parser(
     Sequential
         x (M,), y (M, 1), of the nodes of trees.
     """
+    units = as_int(units, "units")
     layers: list[Layer] = [
         Embedding(vocabulary, units), Recursive(units, composition=composition, return_nodes=True), Dense(1),
     ]  # fmt: skip

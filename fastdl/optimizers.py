@@ -14,7 +14,7 @@ import numpy as np
 
 from . import schedules
 from ._settings import Settings, make
-from ._validation import Array, as_number
+from ._validation import Array, as_flag, as_number
 
 __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Optimizer", "RMSprop", "from_config"]
 
@@ -120,8 +120,7 @@ class SGD(Optimizer):
         super().__post_init__()
         self._check("momentum", high=1.0)
         self._check("weight_decay")
-        if not isinstance(self.nesterov, bool):
-            raise TypeError(f"nesterov must be True or False; received {self.nesterov!r}")
+        object.__setattr__(self, "nesterov", as_flag(self.nesterov, "nesterov"))
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov must come with a momentum above 0; received 0")
 

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import models
-from ._validation import as_number
+from ._validation import as_choice, as_int, as_number, as_shape
 from .model import Sequential
 from .optimizers import SGD, Adam
 from .schedules import cosine
@@ -17,6 +17,11 @@ class Recipe(NamedTuple):
 
     net: Sequential
     arguments: dict[str, Any]
+
+
+def _batches(samples: Any, batch_size: Any, name: str = "samples") -> int:
+    """Give how many batches so many samples are."""
+    return -(-as_int(samples, name) // as_int(batch_size, "batch_size"))
 
 
 def lenet5(
@@ -43,7 +48,7 @@ def lenet5(
         The highest rate.
     seed : int, optional
     """
-    steps = -(-samples // batch_size)
+    steps, epochs = _batches(samples, batch_size), as_int(epochs, "epochs")
     schedule = cosine(lr, epochs * steps, warmup=min(steps, epochs * steps // 4))
     return Recipe(
         models.lenet5(input_shape=input_shape, classes=classes, seed=seed, shift=1),
@@ -80,10 +85,12 @@ def mlp(
         The highest rate.
     seed : int, optional
     """
-    steps = epochs * -(-samples // batch_size)
+    steps, shape = as_int(epochs, "epochs") * _batches(samples, batch_size), as_shape(input_shape)
+    if None in shape:
+        raise ValueError(f"input_shape must be (C, H, W); received {shape}")
     return Recipe(
         models.mlp(
-            (prod(input_shape), 300, classes), activation="relu", output=None, input_shape=input_shape, seed=seed
+            (prod(shape), 300, as_int(classes, "classes")), activation="relu", output=None, input_shape=shape, seed=seed
         ),
         {
             "epochs": epochs,
@@ -126,7 +133,10 @@ def language_model(
         The largest norm of a gradient; 0 for no limit.
     seed : int, optional
     """
-    steps, limit = epochs * (windows // batch_size), as_number(clip, "clip") or None
+    batches = as_int(windows, "windows") // as_int(batch_size, "batch_size")
+    if batches < 1:
+        raise ValueError(f"windows must be as many as batch_size at least, {batch_size}; received {windows}")
+    steps, limit = as_int(epochs, "epochs") * batches, as_number(clip, "clip") or None
     return Recipe(
         models.language_model(vocabulary, cell=cell, units=units, layers=layers, dropout=dropout, seed=seed),
         {
@@ -183,11 +193,10 @@ def sentiment(
         The highest rate.
     seed : int, optional
     """
-    if composition not in SENTIMENT:
-        raise ValueError(f"composition must be one of {', '.join(SENTIMENT)}; received {composition!r}")
+    as_choice(composition, "composition", SENTIMENT)
     usual = SENTIMENT[composition]
     epochs = usual.epochs if epochs is None else epochs
-    steps = epochs * -(-trees // batch_size)
+    steps = as_int(epochs, "epochs") * _batches(trees, batch_size, "trees")
     return Recipe(
         models.tree_classifier(
             vocabulary, classes, composition=composition, units=usual.units if units is None else units,
@@ -234,7 +243,7 @@ def parser(
         The highest rate.
     seed : int, optional
     """
-    steps = epochs * -(-trees // batch_size)
+    steps = as_int(epochs, "epochs") * _batches(trees, batch_size, "trees")
     return Recipe(
         models.tree_parser(vocabulary, units=units, composition=composition, seed=seed),
         {

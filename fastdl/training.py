@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _core, losses
 from ._threads import get_num_threads
-from ._validation import Array, as_array, as_int, as_number
+from ._validation import Array, as_array, as_flag, as_int, as_number
 from .callbacks import Callback, PrintEpochs, as_callbacks
 from .history import History
 from .layers import Activation, Conv2D, Dense, Dropout, Flatten
@@ -131,8 +131,9 @@ class Trainer:
         epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size", most=np.inf)
         if as_int(initial_epoch, "initial_epoch", least=0) >= epochs:
             raise ValueError(f"initial_epoch must be below epochs, {epochs}; received {initial_epoch}")
-        if verbose not in (0, 1):
+        if not isinstance(verbose, int) or verbose not in (0, 1):
             raise ValueError(f"verbose must be 0 or 1; received {verbose!r}")
+        shuffle = as_flag(shuffle, "shuffle")
         data = net._checked(x, y, lengths, trees, self.loss)
         data = replace(data, weights=self._weights(data, sample_weight, class_weight))
         held_out: Data | None = None

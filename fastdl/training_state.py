@@ -40,7 +40,8 @@ class TrainingState:
         """
         loss, optimizer = loss or self.loss, self.optimizer if optimizer is None else optimizer
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}")
+            hint = ", a class: make one of it" if isinstance(optimizer, type) else ""
+            raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}{hint}")
         if self.moments is not None and optimizer.goes_on_from(self.optimizer):
             return TrainingState(loss, optimizer, self.steps, self.moments)
         return TrainingState(loss, optimizer, 0, zero_moments(optimizer, size, dtype))

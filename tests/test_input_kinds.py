@@ -134,3 +134,121 @@ def test_settings_are_plain_numbers():
     for wrong in ({"nesterov": "no", "momentum": 0.9}, {"lr": "0.1"}, {"lr": 10**400}, {"momentum": True}):
         with pytest.raises((TypeError, ValueError), match=f"{next(iter(wrong))} must be"):
             optimizers.SGD(**wrong)
+
+
+def frame(pandas, **columns):
+    return pandas.DataFrame(columns)
+
+
+def test_data_frames():
+    pandas = pytest.importorskip("pandas")
+    numbers = {
+        "a": pandas.array([1, 2, 3], "Int64"),
+        "b": pandas.array([True, False, True], "boolean"),
+        "c": pandas.array([0.5, 1.5, 2.5], "Float32"),
+        "d": pandas.Categorical([7, 8, 7]),
+        "e": pandas.arrays.SparseArray([0.0, 0.0, 1.5]),
+        "f": [True, False, False],
+        "g": np.array([1, 2.5, True], object),
+    }
+    expected = np.column_stack([np.asarray(list(values), float) for values in numbers.values()])
+    net = Sequential([layers.Dense(3)], input_shape=7, seed=0)
+    x = frame(pandas, **numbers)
+    assert (net.predict(x) == net.predict(expected)).all()
+    for label in numbers:
+        column = x[[label]]
+        alone = Sequential([layers.Dense(3)], input_shape=1, seed=0)
+        assert (alone.predict(column) == alone.predict(expected[:, [list(numbers).index(label)]])).all()
+    y = pandas.Series([0, 2, 1], dtype="Int64", index=[5, 3, 4])
+    assert net.evaluate(x, y) == net.evaluate(expected, [0, 2, 1])
+    weights = pandas.Series([1, 2, 3], dtype="Float64")
+    one, other = (Sequential([layers.Dense(3)], input_shape=7, seed=0) for _ in range(2))
+    one.fit(x, y, sample_weight=weights, verbose=0)
+    other.fit(expected, [0, 2, 1], sample_weight=[1, 2, 3], verbose=0)
+    assert (one.parameters == other.parameters).all()
+
+
+def test_columns_that_are_no_numbers():
+    pandas = pytest.importorskip("pandas")
+    net = Sequential([layers.Dense(3)], input_shape=2)
+    for strangers, message in (
+        (["Oslo", "Rome"], "column 'city' of others, such as 'Oslo'"),
+        (pandas.Categorical(["Oslo", "Rome"]), "column 'city' of others, such as 'Oslo'"),
+        (pandas.array([1, None], "Int64"), "column 'city' of others, such as <NA>"),
+        (pandas.array([True, None], "boolean"), "column 'city' of others, such as <NA>"),
+        (["1", "2"], "column 'city' of others, such as '1'"),
+        (pandas.to_datetime(["2024-01-01", "2024-01-02"]), "column 'city' of others, such as Timestamp"),
+        ([1.0, None], "finite in float32; received NaN or infinity in column 'city'"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=f"x must be .*{message}"):
+            net.predict(frame(pandas, size=[1.0, 2.0], city=strangers))
+    with pytest.raises(
+        TypeError, match=r"y must be an array of real numbers; received dtype (object|str), such as 'b'"
+    ):
+        net.fit(np.ones((2, 2)), pandas.Series(["b", "a"]))
+    with pytest.raises(TypeError, match="column 'b' of others, such as 'c'"):
+        net.predict(pandas.DataFrame({"b": ["c", "d"], "e": ["f", "g"]}))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (None, "dtype object, a NoneType"),
+        (object(), "dtype object, a object"),
+        ("text", "dtype <U4, a str"),
+        ([[1, None]], "dtype object, such as None"),
+        ([["a", 1]], "dtype <U21, such as 'a'"),
+        ([[1j, 1]], r"dtype complex128, such as 1j"),
+        (np.array([[1, 2], [3]], dtype=object), r"dtype object, such as \[1, 2\]"),
+        ({"a": 1}, "dtype object, a dict"),
+    ],
+)
+def test_what_is_no_number(x, message):
+    net = Sequential([layers.Dense(3)], input_shape=2)
+    with pytest.raises(TypeError, match=f"x must be an array of real numbers; received {message}"):
+        net.predict(x)
+
+
+def test_sparse_matrices():
+    class Sparse:
+        def toarray(self):
+            raise AssertionError
+
+    with pytest.raises(TypeError, match="received dtype object, a Sparse: toarray makes it dense"):
+        functional.relu(Sparse())
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: Sequential(layers.Dense(3), input_shape=2),
+            r"layers must be a list of layers; received Dense\(units=3",
+        ),
+        (
+            lambda: Sequential([layers.Flatten], input_shape=2),
+            "layers must hold layers; received .*, a class: make one",
+        ),
+        (lambda: Sequential([print], input_shape=2), "layers must hold layers; received <built-in"),
+        (lambda: network().fit(X, Y, optimizer=optimizers.Adam), "optimizer must be .*, a class: make one of it"),
+        (lambda: network().fit(X, Y, optimizer="adam"), "optimizer must be one of fastdl.optimizers; received 'adam'"),
+        (lambda: network().fit(X, Y, shuffle="no"), "shuffle must be True or False; received 'no'"),
+        (lambda: network().forward(X, training="no"), "training must be True or False; received 'no'"),
+        (lambda: layers.GRU(3, return_sequences=1), "return_sequences must be True or False; received 1"),
+        (lambda: layers.LSTM(3, stateful="no"), "stateful must be True or False; received 'no'"),
+        (lambda: layers.GRU(3, reset_after=None), "reset_after must be True or False; received None"),
+        (lambda: layers.Recursive(3, return_nodes="x"), "return_nodes must be True or False; received 'x'"),
+    ],
+)
+def test_messages(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def network():
+    return Sequential([layers.Dense(3)], input_shape=4, seed=0)
+
+
+def test_shapes_are_told_as_python_does():
+    with pytest.raises(ValueError, match=r"y must have shape \(N, 3\) or integer labels \(N,\); received \(6, 1\)"):
+        network().fit(X, Y[:, None])

@@ -13,7 +13,18 @@ import numpy as np
 from .. import _core, initializers
 from .._threads import get_num_threads
 from .._turn import Turn
-from .._validation import Array, Shape, as_dtype, as_generator, as_images, as_samples, as_shape, check_size
+from .._validation import (
+    Array,
+    Shape,
+    as_choice,
+    as_dtype,
+    as_flag,
+    as_generator,
+    as_images,
+    as_samples,
+    as_shape,
+    check_size,
+)
 from .parameters import Parameters
 
 if TYPE_CHECKING:
@@ -261,6 +272,7 @@ class Layer(metaclass=_LayerType):
         forest: Forest | None = None,
     ) -> Array:
         """Do `forward`'s work on checked numbers."""
+        training = as_flag(training, "training")
         if not last:
             self._plan_for(sample_shape(x, forest))
         draw = int(self._rng.integers(1 << 63)) if training else 0
@@ -442,9 +454,7 @@ def check_activation(activation: Any, name: str = "activation", known: tuple[str
     """Give an activation's name; None is the identity."""
     if activation is None:
         return "identity"
-    if not isinstance(activation, str) or activation not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}; received {activation!r}")
-    return activation
+    return as_choice(activation, name, known)
 
 
 def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:
@@ -454,11 +464,9 @@ def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def check_initializer(name: Any) -> str:
+def check_initializer(initializer: Any, name: str = "initializer") -> str:
     """Give an initializer's name."""
-    if not isinstance(name, str) or name not in initializers.__all__:
-        raise ValueError(f"initializer must be one of {', '.join(initializers.__all__)}; received {name!r}")
-    return name
+    return as_choice(initializer, name, initializers.__all__)
 
 
 def sequence_shape(layer: Layer, shape: Shape) -> tuple[Any, int]:

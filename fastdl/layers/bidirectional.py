@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array, Shape
+from .._validation import Array, Shape, as_choice
 from .base import Layer, from_config
 from .recurrent import Recurrent
 from .state import State, StateLayer, as_pair_of_states
@@ -38,8 +38,7 @@ class Bidirectional(StateLayer):
             raise ValueError(f"layer must be new; received {layer!r} of another network, or built")
         if layer.stateful:
             raise ValueError("layer must not be stateful: its second direction has nothing to go on from")
-        if merge not in ("concat", "sum"):
-            raise ValueError(f"merge must be concat or sum; received {merge!r}")
+        as_choice(merge, "merge", ("concat", "sum"))
         self.layer, self.merge = layer, merge
         layer._in_network = True
 

@@ -7,6 +7,8 @@ from typing import Any
 from .._validation import Shape, as_number
 from .base import Layer
 
+MOST_DROPPED = 0.999
+
 
 class Dropout(Layer):
     """In training, makes each number zero with a probability, and the others larger to make up for it.
@@ -21,7 +23,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        self.rate = as_number(rate, "rate", high=0.999)
+        self.rate = as_number(rate, "rate", high=MOST_DROPPED)
 
     def _output_shape(self, shape: Shape) -> Shape:
         return shape

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import initializers
-from .._validation import Array, Shape, as_array, as_int, as_number
+from .._validation import Array, Shape, as_array, as_flag, as_int, as_number
 from .base import CELL_ACTIVATIONS, check_activation, check_initializer, sequence_shape
 from .state import State, StateLayer, as_pair_of_states
 
@@ -32,9 +32,12 @@ class Recurrent(StateLayer):
     ) -> None:
         super().__init__()
         self.units = as_int(units, "units")
-        self.return_sequences, self.stateful = bool(return_sequences), bool(stateful)
+        self.return_sequences, self.stateful = (
+            as_flag(return_sequences, "return_sequences"),
+            as_flag(stateful, "stateful"),
+        )
         self.initializer = check_initializer(initializer)
-        self.recurrent_initializer = check_initializer(recurrent_initializer)
+        self.recurrent_initializer = check_initializer(recurrent_initializer, "recurrent_initializer")
 
     def _cell(self) -> tuple[str, str]:
         """Name the cell, and its activation, as the core does."""
@@ -219,7 +222,7 @@ class GRU(Recurrent):
         recurrent_initializer: str = "orthogonal",
     ) -> None:
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
-        self.reset_after = bool(reset_after)
+        self.reset_after = as_flag(reset_after, "reset_after")
 
     def _cell(self) -> tuple[str, str]:
         return "gru_after" if self.reset_after else "gru_before", "tanh"

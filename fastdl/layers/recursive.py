@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._core.operations import MOST_CHILDREN
-from .._validation import Array, Shape, as_int, as_samples
+from .._validation import Array, Shape, as_choice, as_flag, as_int, as_samples
 from ..trees import Trees, as_forest
 from .base import Layer, check_activation, sequence_shape, start_weights
 
@@ -58,14 +58,13 @@ class Recursive(Layer):
         self.units, self.children = as_int(units, "units"), as_int(children, "children")
         if self.children > MOST_CHILDREN:
             raise ValueError(f"children must be at most {MOST_CHILDREN}; received {children}")
-        if composition not in COMPOSITIONS:
-            raise ValueError(f"composition must be one of {', '.join(COMPOSITIONS)}; received {composition!r}")
+        as_choice(composition, "composition", COMPOSITIONS)
         self.activation = check_activation(activation)
         if self.activation == "softmax" or (composition == "lstm" and self.activation != "tanh"):
             raise ValueError(
                 f"activation must be tanh, or relu, identity or sigmoid with no lstm; received {activation!r}"
             )
-        self.composition, self.return_nodes = composition, bool(return_nodes)
+        self.composition, self.return_nodes = composition, as_flag(return_nodes, "return_nodes")
 
     def _output_shape(self, shape: Shape) -> Shape:
         nodes, features = sequence_shape(self, shape)

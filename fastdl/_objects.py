@@ -1,0 +1,60 @@
+"""Numbers that come as objects: in data frames whose columns are of several kinds, or may have gaps."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+_NUMBERS = (numbers.Real, np.number, np.bool_)
+
+
+def as_numbers(x: Any, array: Array, name: str) -> Array:
+    """Give the numbers of ``array``, which NumPy made of x, where all that it holds are such."""
+    labels = columns_of(x, array)
+    if labels is None:
+        found = _of_one_kind(array)
+        if found is None:
+            raise TypeError(
+                f"{name} must be an array of real numbers; received dtype {array.dtype}{_stranger(x, array)}"
+            )
+        return found
+    columns = [_of_one_kind(array[:, i]) for i in range(len(labels))]
+    for i, column in enumerate(columns):
+        if column is None:
+            raise TypeError(
+                f"{name} must be an array of real numbers; received column {labels[i]!r} of others"
+                f"{_stranger(x, array[:, i])}"
+            )
+    return np.column_stack([column for column in columns if column is not None])
+
+
+def columns_of(x: Any, array: Array) -> Sequence[Any] | None:
+    """Give the names of a data frame's columns; None where x is none."""
+    labels = getattr(x, "columns", None)
+    if labels is None or array.ndim != 2:
+        return None
+    labels = list(labels)
+    return labels if len(labels) == array.shape[1] else None
+
+
+def _of_one_kind(array: Array) -> Array | None:
+    """Give an array of numbers of one type, if these are such; no text is read as numbers."""
+    if array.dtype.kind == "O":
+        try:
+            array = np.asarray(array.reshape(-1).tolist()).reshape(array.shape)
+        except ValueError:
+            return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _stranger(x: Any, array: Array) -> str:
+    """Tell of something that is no number."""
+    if array.ndim == 0:
+        return f", a {type(x).__name__}" + (": toarray makes it dense" if hasattr(x, "toarray") else "")
+    value = next((v for v in array.reshape(-1).tolist() if not isinstance(v, _NUMBERS)), None)
+    return f", such as {value!r:.50}"
