@@ -52,7 +52,7 @@ def kill_saves(count, folder, rng):
         _wait_for(saver, path)
         time.sleep(rng.uniform(0, 0.02))
         saver.kill()
-        saver.wait()
+        assert saver.wait() == -9
         parameters = fastdl.load(path).parameters
         assert (parameters == parameters[0]).all()
         left += len(os.listdir(folder)) - 1

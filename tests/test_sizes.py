@@ -26,8 +26,9 @@ def net(*made, shape=ROWS):
 
 
 def trained(**arguments):
-    made = net(layers.Dense(2))
+    made = Sequential([layers.Dense(2)], input_shape=3, seed=0)
     made.fit(np.ones((4, 3)), np.zeros(4, int), verbose=0, **arguments)
+    return made
 
 
 def parser():
@@ -87,7 +88,6 @@ ARGUMENTS = {
     "adam_step": (lambda n: functional.adam_step(*np.ones((4, 3)), step=2**23 * n), "step"),
     "epochs": (lambda n: trained(epochs=n), "epochs"),
     "initial_epoch": (lambda n: trained(initial_epoch=n), "initial_epoch"),
-    "batch_size": (lambda n: trained(batch_size=n), "batch_size"),
     "batch_size of evaluate": (
         lambda n: net(layers.Dense(2)).evaluate(np.ones((4, 3)), np.zeros(4, int), batch_size=n),
         "batch_size",
@@ -236,6 +236,12 @@ def test_saved_descriptions(change, n, tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4_000_000
+
+
+@pytest.mark.parametrize("n", [2**31, 2**63, 2**70])
+def test_a_batch_of_all(n):
+    """A batch_size takes no memory for samples that are not there."""
+    assert (trained(batch_size=n).parameters == trained(batch_size=4).parameters).all()
 
 
 def test_numbers_that_no_float_holds():
