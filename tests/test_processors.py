@@ -86,15 +86,14 @@ def test_what_is_unlike_anything_known_limits_nothing(tmp_path, mounts, groups):
     assert found(tmp_path, mounts, groups, {}) == []
 
 
-NONE = {"FASTDL_NUM_THREADS": "", "OMP_NUM_THREADS": ""}
+NAMES = ("FASTDL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def threads(before="", **environment):
     """Give the number of threads in another process."""
     code = f"import os\n{before}\nimport fastdl\nprint(fastdl.get_num_threads())"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **NONE, **environment}
-    )
+    others = {name: value for name, value in os.environ.items() if name not in NAMES}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**others, **environment})
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
@@ -104,8 +103,8 @@ def default(monkeypatch):
     """Give what a process would find that has this environment."""
 
     def default(**environment):
-        for name, value in {**NONE, **environment}.items():
-            monkeypatch.setenv(name, value)
+        for name in NAMES:
+            monkeypatch.setenv(name, environment.get(name, ""))
         return fastdl._threads._default.__wrapped__()
 
     return default
