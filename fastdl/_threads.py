@@ -9,12 +9,12 @@ from . import _core
 from ._processors import usable_processors
 from ._validation import as_int
 
-_MOST = 2**31 - 1  # as the core counts them; it has 64 at the most
+_MOST = 64  # that the core has: MAX_WORKERS of src/threads.h
 _threads = 0  # as set
 
 
 def set_num_threads(n: int) -> None:
-    """Use at most ``n`` threads from now on. Results do not depend on it."""
+    """Use at most ``n`` threads from now on, and 64 of however many. Results do not depend on it."""
     global _threads
     _threads = min(as_int(n, "n"), _MOST)
 
