@@ -136,7 +136,15 @@ def test_full_connection(activator, rng):
 
 @activators
 @pytest.mark.parametrize(
-    "shape", [(5, 5, 3, 3, 3, 2, 1, 2), (7, 5, 2, 3, 1, 3, 0, 2), (4, 6, 1, 2, 2, 1, 0, 1), (6, 3, 2, 4, 3, 2, 2, 2)]
+    "shape",
+    [
+        (5, 5, 3, 3, 3, 2, 1, 2),
+        (7, 5, 2, 3, 1, 3, 0, 2),
+        (4, 6, 1, 2, 2, 1, 0, 1),
+        (6, 3, 2, 4, 3, 2, 2, 2),
+        (6, 8, 2, 3, 2, 2, 0, 2),  # a column is left over
+        (7, 6, 1, 2, 3, 2, 1, 4),  # three columns and one row
+    ],
 )
 def test_convolution_layer(activator, shape, rng):
     activator, previous = activator(), TanhActivator()
@@ -210,7 +218,18 @@ def test_sensitivity_maps_are_expanded(rng):
 
 
 @pytest.mark.parametrize(("layer", "kind"), [(cnn.MaxPoolingLayer, "max"), (cnn.MeanPoolingLayer, "mean")])
-@pytest.mark.parametrize("shape", [(4, 6, 3, 2, 2, 2), (38, 4, 2, 2, 2, 2), (7, 5, 2, 3, 3, 2), (6, 4, 1, 3, 1, 1)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (4, 6, 3, 2, 2, 2),
+        (38, 4, 2, 2, 2, 2),
+        (7, 5, 2, 3, 3, 2),
+        (6, 4, 1, 3, 1, 1),
+        (5, 7, 3, 2, 2, 2),  # a row and a column are left over
+        (5, 4, 2, 2, 2, 2),
+        (6, 8, 2, 3, 2, 4),
+    ],
+)
 def test_pooling_layers(layer, kind, shape, rng):
     pool = layer(*shape)
     width, height, channels, w, h, stride = shape
@@ -516,3 +535,50 @@ def test_inputs_may_be_used_again(rng):
         buffer[...] = x
         layer.forward(buffer)
     close(np.stack(layer.x_list), xs)
+
+
+def test_a_tree_is_printed(capsys):
+    layer = RecursiveLayer(2, 2, IdentityActivator(), 0.1)
+    layer.W, layer.b = np.eye(2, 4), np.full((2, 1), 0.5)
+    layer.forward(TreeNode(np.array([[1.0], [2.0]])), TreeNode(np.array([[3.0], [4.0]])))
+    layer.dump()
+    assert capsys.readouterr().out == "root.data: [[1.5]\n [2.5]]\nroot.children_data: [[1.]\n [2.]\n [3.]\n [4.]]\n"
+    layer.backward(np.array([[1.0], [0.0]]))
+    layer.dump(dump_grad="true")
+    assert capsys.readouterr().out.endswith("W_grad: [[1. 2. 3. 4.]\n [0. 0. 0. 0.]]\nb_grad: [[1.]\n [0.]]\n")
+
+
+def test_the_steps_of_a_recursive_layer(rng):
+    layer = RecursiveLayer(3, 2, TanhActivator(), 0.1)
+    draw(layer, ("W", "b"), rng)
+    nodes = tree(layer, rng.standard_normal((5, 3, 1)))
+    close(layer.concatenate(nodes[:2]), np.concatenate([nodes[0].data, nodes[1].data]))
+    with pytest.raises(AttributeError):
+        _ = layer.root.W_grad
+    layer.backward(np.ones((3, 1)))
+    deltas, gradients = [node.delta for node in nodes], (layer.W_grad, layer.b_grad)
+    layer.calc_delta(2 * np.ones((3, 1)), layer.root)
+    for node, delta in zip(nodes, deltas, strict=True):
+        close(node.delta, 2 * delta)
+    for twice, once in zip(layer.calc_gradient(layer.root), gradients, strict=True):
+        close(twice, 2 * once)
+    close(layer.root.W_grad, layer.root.delta @ layer.root.children_data.T)
+    assert not layer.calc_gradient(nodes[0])[0].any()
+
+
+def test_states_of_an_lstm_step_by_step(rng):
+    layer = LstmLayer(3, 2, 0.1)
+    draw(layer, names(LstmLayer), rng)
+    x = rng.standard_normal((3, 1))
+    gate = layer.calc_gate(x, layer.Wfx, layer.Wfh, layer.bf, layer.gate_activator)
+    close(gate, reference.sigmoid(layer.Wfx @ x + layer.Wfh @ layer.h_list[-1] + layer.bf))
+    run(layer, [x, x])
+    layer.backward(x, np.ones((2, 1)), IdentityActivator())
+    whole = {name: getattr(layer, name) for name in names(LstmLayer, "_grad")}
+    layer.calc_delta(np.ones((2, 1)), IdentityActivator())
+    layer.calc_gradient(x)
+    for name, gradient in whole.items():
+        close(getattr(layer, name), gradient)
+    assert len(layer.calc_gradient_t(1)) == 8
+    assert [len(layer.init_delta()), len(layer.init_state_vec())] == [3, 1]
+    assert [array.shape for array in layer.init_weight_gradient_mat()] == [(2, 2), (2, 3), (2, 1)]

@@ -13,7 +13,7 @@ from conftest import close
 from fastdl.compat import bp, fc, mnist
 from fastdl.compat.activators import SigmoidActivator, TanhActivator
 from fastdl.compat.linear_unit import LinearUnit
-from fastdl.compat.perceptron import Perceptron
+from fastdl.compat.perceptron import Perceptron, VectorOp
 
 TABLE = [[1, 1], [0, 0], [1, 0], [0, 1]]
 
@@ -244,6 +244,67 @@ def test_networks_refuse(network, samples):
     close(numbers(), before)
 
 
+def test_numbers_of_eight_bits():
+    normalizer, columns = bp.Normalizer(), fc.Normalizer()
+    assert normalizer.norm(6) == [0.1, 0.9, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1]
+    assert columns.norm(6).tolist() == [[bit] for bit in normalizer.norm(6)]
+    assert [normalizer.denorm(normalizer.norm(n)) for n in range(256)] == list(range(256))
+    assert [columns.denorm(columns.norm(n)) for n in range(256)] == list(range(256))
+    random.seed(5)
+    labels, samples = bp.train_data_set()
+    random.seed(5)
+    assert labels == samples == [normalizer.norm(int(random.uniform(0, 256))) for _ in range(32)]
+    labels, samples = fc.train_data_set()
+    assert [columns.denorm(label) for label in labels] == [columns.denorm(sample) for sample in samples]
+    assert fc.transpose((labels[:2], samples[:3]))[1][2].shape == (8, 1)
+    assert fc.transpose(([[1, 2], [3, 4]],))[0][1].tolist() == [[3], [4]]
+
+
+def test_functions_of_article_3():
+    assert bp.mean_square_error([1, 2], [3, 5]) == 6.5
+    assert bp.sigmoid(0) == 0.5
+    assert [bp.sigmoid(x) for x in (-1000.0, 1000.0)] == pytest.approx([0, 1])
+    close(bp.sigmoid(np.array([-80.0, 0.0, 2.0])), reference.sigmoid(np.array([-80.0, 0.0, 2.0])))
+    assert bp.sigmoid(np.array([-800.0]))[0] < 1e-300
+    assert VectorOp.dot([1, 2], [3, 4]) == 11
+    assert VectorOp.element_multiply([1, 2], [3, 4]) == [3, 8]
+    assert VectorOp.element_add([1, 2], [3, 4]) == [4, 6]
+    assert VectorOp.scala_multiply([1, 2], 3) == [3, 6]
+
+
+def test_other_names_of_arguments(samples):
+    x, labels = samples
+    networks = [bp.Network([3, 4, 2]) for _ in range(2)]
+    networks[1].parameters = networks[0].parameters
+    networks[0].train(labels, x, 0.5, 2)
+    networks[1].train(labels, x, 0.5, epoch=2)
+    assert networks[0].parameters.tolist() == networks[1].parameters.tolist()
+    for arguments in ((), (2, 2)):
+        with pytest.raises(TypeError, match="iteration or epoch must be given, one of them"):
+            networks[0].train(labels, x, 0.5, *arguments)
+    with pytest.raises(ValueError, match="read-only"):
+        networks[0].parameters[0] = 1
+    p = Perceptron(2, activator_fun=lambda x: 7)
+    assert p.predict([1, 1]) == 7
+    with pytest.raises(TypeError, match="received both"):
+        Perceptron(2, abs, abs)
+
+
+def test_a_network_learns_to_pass_bits_on():
+    random.seed(0)
+    network = bp.Network([8, 3, 8])
+    labels, samples = bp.train_data_set()
+
+    def error():
+        return sum(
+            bp.mean_square_error(network.predict(sample), label) for sample, label in zip(samples, labels, strict=True)
+        )
+
+    before = error()
+    network.train(labels, samples, 0.3, 50)
+    assert error() < 0.75 * before
+
+
 # MNIST
 
 
@@ -277,6 +338,8 @@ def test_the_package_has_the_articles_files(tmp_path, monkeypatch):
     assert samples
     assert samples[0]
     assert mnist.get_result(labels[0]) == 7
+    loader = mnist.ImageLoader("t10k-images-idx3-ubyte", 1)  # gzipped in the package
+    assert loader.get_one_sample(loader.get_picture(loader.get_file_content(), 0)) == samples[0]
 
 
 def small_sets(monkeypatch, count=200):
@@ -346,6 +409,25 @@ def test_a_damaged_checkpoint_is_an_error(tmp_path, monkeypatch):
 def test_a_checkpoint_that_cannot_be_written_is_told_before_all_else(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         mnist.train_and_evaluate(tmp_path / "nowhere" / "run.npz")
+
+
+def test_show(capsys):
+    sample = [0] * 784
+    sample[28 * 3 + 5] = 200
+    mnist.show(sample)
+    lines = capsys.readouterr().out.split("\n")
+    assert lines[3] == " " * 5 + "*" + " " * 22
+    assert (len(lines), {len(line) for line in lines[:28]}) == (30, {28})
+
+
+def test_a_loader_of_ones_own():
+    class Scaled(mnist.ImageLoader):
+        def get_one_sample(self, picture):
+            return [pixel / 255 for pixel in super().get_one_sample(picture)]
+
+    name = "t10k-images-idx3-ubyte"
+    plain = mnist.ImageLoader(name, 2).load()
+    assert Scaled(name, 2).load() == [[pixel / 255 for pixel in sample] for sample in plain]
 
 
 def test_evaluate():
