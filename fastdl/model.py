@@ -26,7 +26,7 @@ from ._validation import (
 from .callbacks import Callback
 from .history import History
 from .layers import Activation, Dense, Dropout, Embedding, Layer, Recursive
-from .layers.base import check_name, from_config, is_ours, kinds, sample_shape
+from .layers.base import check_name, class_of, from_config, is_ours, kinds, sample_shape
 from .layers.state import StateLayer
 from .training import Data, Trainer
 from .training_state import TrainingState
@@ -496,12 +496,8 @@ class Sequential(Layer):
         save(self, path, training)
 
     @classmethod
-    def _from_arguments(cls, arguments: dict[str, Any]) -> Sequential:
-        """Make a network of its layers, whatever a subclass' constructor takes."""
-        net = cls.__new__(cls)
-        Sequential.__init__(net, [from_config(c) for c in arguments.pop("layers")], **arguments)
-        net._complete = True
-        return net
+    def _from_arguments(cls, arguments: dict[str, Any]) -> Layer:
+        raise ValueError(f"layers must not hold networks; received a {cls.__name__}")
 
     def get_config(self) -> dict[str, Any]:
         """Give the class, and the arguments of `Sequential` as plain data."""
@@ -618,6 +614,18 @@ class Sequential(Layer):
 
     def _figures(self, loss: float, accuracy: float, classes: bool) -> dict[str, float]:
         return {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
+
+
+def network_of(config: dict[str, Any]) -> Sequential:
+    """Make a network of what its `get_config` gave, whatever a subclass' constructor takes."""
+    kind = class_of(config["class"])
+    if not issubclass(kind, Sequential):
+        raise ValueError(f"config must name a class of networks; received {kind.__name__}")
+    net = kind.__new__(kind)
+    layers = [from_config(layer) for layer in config["layers"]]
+    Sequential.__init__(net, layers, input_shape=config["input_shape"], dtype=config["dtype"])
+    net._complete = True
+    return net
 
 
 def _steps_within(lengths: Array, steps: int) -> Array:

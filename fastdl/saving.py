@@ -97,12 +97,10 @@ def restore(
     The last argument is the layers' classes, whose modules are imported with a pickle.
     """
     from .losses import as_name
-    from .model import Sequential
+    from .model import network_of
     from .training_state import TrainingState, zero_moments
 
-    net = layers.from_config({name: config[name] for name in ("class", "layers", "input_shape", "dtype")})
-    if not isinstance(net, Sequential):
-        raise ValueError(f"its class must be a Sequential; it is {config['class']!r}")
+    net = network_of(config)
     net._training.loss, net.notes = as_name(config["loss"]), dict(config["notes"])
     for name, values in net.params.items():
         values[...] = arrays[name]

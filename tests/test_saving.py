@@ -139,6 +139,15 @@ def test_other_contents(path):
         lambda c: c["layers"][2].pop("units"),
         lambda c: c.pop("layers"),
         lambda c: c.update(loss="__import__"),
+        lambda c: c.update({"class": "Dense"}),
+        lambda c: c.update({"class": "Unheard"}),
+        lambda c: c.pop("class"),
+        lambda c: c["layers"].append({"class": "Recurrent", "units": 3}),
+        lambda c: c["layers"].insert(0, {"class": "_Pool2D", "size": 1}),
+        lambda c: c["layers"].insert(
+            0,
+            {"class": "Sequential", "layers": [{"class": "Flatten"}], "input_shape": [1, 1 << 30], "dtype": "float64"},
+        ),
     ],
 )
 def test_another_description(path, change):

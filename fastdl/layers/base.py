@@ -89,10 +89,10 @@ class Layer(metaclass=_LayerType):
     dtype: str
     _complete: bool  # known once its constructor has ended
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__()
         last = _CLASSES.get(cls.__name__)
-        if last is None or not is_ours(last):
+        if not abstract and (last is None or not is_ours(last)):
             _CLASSES[cls.__name__] = cls
         parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
         passed = {p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
@@ -410,10 +410,14 @@ def check_name(kind: type[Layer]) -> None:
 def from_config(config: dict[str, Any]) -> Layer:
     """Make a layer of what its `get_config` gave; its class is fastdl's, or has been imported before."""
     arguments = dict(config)
-    name = arguments.pop("class", None)
+    return class_of(arguments.pop("class", None))._from_arguments(arguments)
+
+
+def class_of(name: Any) -> type[Layer]:
+    """Give the class of a name."""
     if name not in _CLASSES:
         raise ValueError(f"config must name a layer class of fastdl, or one that has been imported; received {name!r}")
-    return _CLASSES[name]._from_arguments(arguments)
+    return _CLASSES[name]
 
 
 def kinds(layer: Layer) -> list[type[Layer]]:

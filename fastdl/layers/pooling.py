@@ -8,7 +8,7 @@ from .._validation import as_pair
 from .base import Layer, image_shape
 
 
-class _Pool2D(Layer):
+class _Pool2D(Layer, abstract=True):
     _kind: ClassVar[str]
 
     def __init__(self, size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:

@@ -13,7 +13,7 @@ from .base import CELL_ACTIVATIONS, check_activation, check_initializer, sequenc
 from .state import State, StateLayer, as_pair_of_states
 
 
-class Recurrent(StateLayer):
+class Recurrent(StateLayer, abstract=True):
     """What recurrent layers of one direction share.
 
     A subclass gives its cell's name in the core, `_cell`, and the number of its gates, `_gates`.

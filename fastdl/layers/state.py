@@ -10,7 +10,7 @@ from .base import Layer
 State = Any  # an array (N, units), or a pair of states: of an LSTM h and c, of a Bidirectional its two directions'
 
 
-class StateLayer(Layer):
+class StateLayer(Layer, abstract=True):
     """What recurrent layers share, alone and in two directions.
 
     A subclass knows its state's form, `_joined` and `_parted`, and how many numbers a sample's is, `_state_size`.
