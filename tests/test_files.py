@@ -6,7 +6,9 @@ import resource
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ import fastdl
 from fastdl import Sequential, layers
 from fastdl._files import check_writable, replacing
 from fastdl.datasets import load_idx, read_text, read_trees
+
+_NOBODY = 65534
 
 
 @pytest.fixture
@@ -85,21 +89,44 @@ def test_an_error_names_the_path(path, tmp_path, net):
         assert error.value.filename == str(tmp_path / path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
-def test_what_is_read_only_stays(tmp_path, net):
-    path = tmp_path / "file"
+@pytest.fixture
+def folder():
+    """One of a user for whom a file can be read-only: of nobody where that is root."""
+    with tempfile.TemporaryDirectory() as name:
+        root = os.geteuid() == 0
+        if root:
+            os.chown(name, _NOBODY, _NOBODY)
+            os.setresuid(_NOBODY, _NOBODY, 0)
+        yield Path(name)
+        if root:
+            os.setresuid(0, 0, 0)
+
+
+def test_what_is_read_only_stays(folder, net):
+    path = folder / "file"
     path.write_bytes(b"old")
     path.chmod(0o400)
     for write in (check_writable, net.save):
         with pytest.raises(PermissionError, match=str(path)):
             write(path)
     path.chmod(0o600)
-    tmp_path.chmod(0o500)
+    folder.chmod(0o500)
     for write in (check_writable, net.save):
         with pytest.raises(PermissionError, match=str(path)):
             write(path)
-    tmp_path.chmod(0o700)
     assert path.read_bytes() == b"old"
+    assert os.listdir(folder) == ["file"]
+    folder.chmod(0o700)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_owner_stays(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    os.chown(path, _NOBODY, _NOBODY)
+    path.chmod(0o640)
+    write(path, b"new")
+    assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (_NOBODY, _NOBODY, 0o640)
 
 
 def test_a_full_disk(tmp_path):
