@@ -202,6 +202,18 @@ def test_parse(parser, tmp_path, capsys):
     assert (tmp_path / "tree.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_options_of_several_sentences(sentiment, parser, monkeypatch, capsys):
+    drawn, beams = [], []
+    for module in (cli.sentiment, cli.parser):
+        monkeypatch.setattr(module, "save_picture", lambda tree, path: drawn.append((tree.sentences(), path)))
+    parse = cli.trees.parse
+    monkeypatch.setattr(cli.trees, "parse", lambda *given, beam: beams.append(beam) or parse(*given, beam=beam))
+    assert main(["predict", str(sentiment[0]), "a film", "a good film", "--picture", "tree.svg"]) == 0
+    assert main(["parse", str(parser), "a film", "a good film", "--picture", "tree.svg", "--beam", "3"]) == 0
+    assert drawn == [([["a", "film"]], "tree.svg")] * 2
+    assert beams == [3, 3]
+
+
 def test_mistakes(treebank, sentiment, parser, tmp_path, capsys):
     models.mlp((4, 2)).save(tmp_path / "mlp.npz")
     (tmp_path / "broken").mkdir()
@@ -222,6 +234,7 @@ def test_mistakes(treebank, sentiment, parser, tmp_path, capsys):
         (["train", "parser", "--trees", str(treebank), "--penalty", "-1"], "penalty must be a finite number"),
         (["train", "parser", "--trees", str(tmp_path / "one")], "trees must hold a sentence of three words"),
         (["predict", model, "--trees", "(2 a"], "the tree:1:1: this bracket is never closed"),
+        (["predict", str(tmp_path / "mlp.npz"), "a", "--trees"], "--trees is for networks of trees"),
         (["predict", model, "--trees", "a film"], "the tree:1:1: 'a' must stand in brackets"),
         (["predict", model, "--trees", "(2 a)", "--parser", str(parser)], "--parser must be left out with --trees"),
         (["predict", model, "(2 (2 a) (2 film))"], "INPUT must be sentences, unless --trees says that it is trees"),
