@@ -63,6 +63,19 @@ def as_flag(value: Any, name: str) -> bool:
     return bool(value)
 
 
+def check_is(value: Any, name: str, kind: type) -> None:
+    """Check that an object is of a class."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {kind.__name__}; received {type(value).__name__}")
+
+
+def as_list(values: Any, name: str, what: str) -> list[Any]:
+    """Give what an iterable, which is no string, holds."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list of {what}; received {values!r}")
+    return list(values)
+
+
 def as_choice(value: Any, name: str, choices: Iterable[str]) -> str:
     """Give one of some names."""
     if not isinstance(value, str) or value not in choices:
@@ -129,6 +142,8 @@ def as_real(x: Any, name: str) -> Array:
         array = np.asarray(x)
     except ValueError:
         raise ValueError(f"{name} must be an array of numbers; received a ragged sequence") from None
+    except (RuntimeError, TypeError) as error:  # what makes arrays of itself, or refuses to
+        raise TypeError(f"{name} must be an array of real numbers; {error}") from None
     return array if array.dtype.kind in "biuf" else as_numbers(x, array, name)
 
 

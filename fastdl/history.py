@@ -42,6 +42,8 @@ class History:
         except ImportError:
             raise missing("History.plot", "matplotlib", "plot") from None
         measures = [name for name in ("loss", "accuracy") if name in self.history]
+        if not measures:
+            raise ValueError("the history must hold an epoch at least to be drawn; it holds none")
         figure = Figure(figsize=(4.5 * len(measures), 3.2), layout="constrained")
         for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
             for name, label in ((measure, "training"), (f"val_{measure}", "validation")):

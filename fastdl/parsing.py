@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _core
 from ._threads import get_num_threads
-from ._validation import Array, as_int, as_number
+from ._validation import Array, as_int, as_list, as_number, check_is
 from .callbacks import Callback, as_callbacks
 from .datasets import Vocabulary
 from .history import History
@@ -101,6 +101,8 @@ class _Network(NamedTuple):
 
     @classmethod
     def of(cls, net: Sequential, vocabulary: Vocabulary) -> _Network:
+        check_is(net, "net", Sequential)
+        check_is(vocabulary, "vocabulary", Vocabulary)
         kinds = [type(layer) for layer in net.layers]
         fits = kinds == [Embedding, Recursive, Dense] and net.output_shape == (None, 1) and net._arity == 2
         if not fits or net.layers[-1].activation != "identity":  # type: ignore[attr-defined]
@@ -157,9 +159,10 @@ def parse(net: Sequential, vocabulary: Vocabulary, sentences: Iterable[Sequence[
 
 def _as_sentences(sentences: Any) -> list[list[str]]:
     """Check that sentences hold words."""
-    sentences = list(sentences)
+    sentences = as_list(sentences, "sentences", "lists of words, as words_of gives them")
     for sentence in sentences:
-        if isinstance(sentence, str) or not all(isinstance(word, str) for word in sentence):
+        listed = isinstance(sentence, Iterable) and not isinstance(sentence, str)
+        if not listed or not all(isinstance(word, str) for word in sentence):
             raise TypeError(f"sentences must hold lists of words, as words_of gives them; received {sentence!r}")
     if not sentences or not all(map(len, sentences)):
         raise ValueError("sentences must hold a word at least in each; received none")
@@ -231,6 +234,8 @@ def bracket_f1(found: Trees, gold: Trees) -> float:
     float
         The harmonic mean of precision and recall over all sentences; 1 where there is nothing to miss.
     """
+    check_is(found, "found", Trees)
+    check_is(gold, "gold", Trees)
     if len(found) != len(gold) or [len(s) for s in found.sentences()] != [len(s) for s in gold.sentences()]:
         raise ValueError("found and gold must be of the same sentences; received others")
     ours, theirs = _brackets(found), _brackets(gold)
@@ -296,8 +301,8 @@ def fit_parser(
     penalty, beam = as_number(penalty, "penalty"), as_beam(beam)
     state = net._training.following(None, optimizer, net.parameters.size, net.dtype)
     for name, given in (("trees", trees), ("validation_trees", validation_trees)):
-        if not isinstance(given, Trees) and (given is not None or name == "trees"):
-            raise TypeError(f"{name} must be Trees; received {type(given).__name__}")
+        if given is not None or name == "trees":
+            check_is(given, name, Trees)
         if given is not None and (given.child_counts()[given.height > 0] != 2).any():
             raise ValueError(f"{name} must have 2 children at every node that is no leaf: Trees.binarize makes them so")
     data = _sentences(trees, vocabulary)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ._validation import as_generator, as_int, as_number
+from ._validation import as_generator, as_int, as_number, check_is
 from .datasets.text import START, Vocabulary
 from .model import Sequential
 
@@ -60,6 +60,8 @@ def sample(
 
 def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
     """Check that a network, asked for token after token, gives logits of the next, and of this vocabulary."""
+    check_is(net, "net", Sequential)
+    check_is(vocabulary, "vocabulary", Vocabulary)
     if net.input_shape != (None,) or len(net.output_shape) != 2:
         raise ValueError(
             f"net must take tokens (None,) and give logits of each step (None, F); "

@@ -12,7 +12,7 @@ import numpy as np
 from . import layers, optimizers
 from ._archive import DAMAGE, Archive, encode, write
 from ._files import as_path, open_file, replacing
-from ._validation import COUNT, Array, as_dtype, as_int, as_shape
+from ._validation import COUNT, Array, as_dtype, as_flag, as_int, as_shape
 from .layers.state import StateLayer
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _SCALARS = (str, int, float, bool, type(None))
 
 def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) -> None:
     """Do what `Sequential.save` says."""
-    if training and net._training.moments is None:
+    if as_flag(training, "training") and net._training.moments is None:
         raise ValueError("training must be False for a network that has not been trained; received True")
     with net._turn.lock:
         config, arrays = describe(net, training)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import _core
-from ._validation import Array, as_real
+from ._validation import Array, as_list, as_real
 from .brackets import NO_LABEL, escaped, read_brackets
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ class Trees:
         labels: Any = None,
         names: Sequence[str] = (),
     ) -> None:
-        self.words, self.names = list(words), list(names)
+        self.words, self.names = as_list(words, "words", "strings"), as_list(names, "names", "strings")
+        if not all(isinstance(name, str) for name in self.names):
+            raise TypeError(f"names must be strings; received {self.names!r}")
         nodes = len(self.words)
         self.start, self.parents = _whole(start, "start", np.int64), _whole(parents, "parents", np.int32)
         self.labels = _whole(np.full(nodes, -1) if labels is None else labels, "labels", np.int64)
@@ -335,8 +337,7 @@ class Forest(NamedTuple):
 
 def as_forest(trees: Any, name: str, arity: int, nodes: int) -> Forest:
     """Check that trees have so many children at each node, and nodes in all, which all count."""
-    if not isinstance(trees, Trees):
-        raise TypeError(f"{name} must be Trees; received {type(trees).__name__}")
+    check_is(trees, name, Trees)
     if len(trees.words) != nodes:
         raise ValueError(f"{name} must have a node for each of the {nodes} rows of x; received {len(trees.words)}")
     found = np.unique(trees.child_counts()[trees.height > 0])

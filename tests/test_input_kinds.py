@@ -6,7 +6,20 @@ import pickle
 import numpy as np
 import pytest
 
-from fastdl import Sequential, functional, layers, losses, optimizers, schedules
+from fastdl import (
+    Sequential,
+    functional,
+    layers,
+    losses,
+    models,
+    optimizers,
+    parsing,
+    recipes,
+    sampling,
+    schedules,
+    trees,
+)
+from fastdl.datasets import Vocabulary
 
 X = np.random.default_rng(0).standard_normal((6, 4))
 Y = np.array([0, 1, 2, 0, 1, 2])
@@ -238,10 +251,29 @@ def test_sparse_matrices():
         (lambda: layers.LSTM(3, stateful="no"), "stateful must be True or False; received 'no'"),
         (lambda: layers.GRU(3, reset_after=None), "reset_after must be True or False; received None"),
         (lambda: layers.Recursive(3, return_nodes="x"), "return_nodes must be True or False; received 'x'"),
+        (lambda: network().save("net.npz", training=1), "training must be True or False; received 1"),
+        (lambda: Vocabulary("ab"), "tokens must be a list of strings; received 'ab'"),
+        (lambda: Vocabulary(["a"], words="no"), "words must be True or False; received 'no'"),
+        (lambda: sampling.sample("net.npz", Vocabulary(["a", "b"])), "net must be Sequential; received str"),
+        (lambda: sampling.sample(network(), ["a", "b"]), "vocabulary must be Vocabulary; received list"),
+        (lambda: parsing.parse(None, Vocabulary(["a"]), []), "net must be Sequential; received NoneType"),
+        (lambda: parsing.parse(models.tree_parser(1), ["a"], []), "vocabulary must be Vocabulary; received list"),
+        (lambda: parsing.bracket_f1("a", "b"), "found must be Trees; received str"),
+        (lambda: trees.Trees([0, 1], [-1], "a"), "words must be a list of strings; received 'a'"),
+        (lambda: trees.Trees([0, 1], [-1], ["a"], [0], [1]), r"names must be strings; received \[1\]"),
+        (lambda: models.mlp(None), "sizes must hold at least 2 numbers; received None"),
+        (lambda: models.lenet5(classes="ten"), "classes must be an integer; received 'ten'"),
+        (lambda: models.language_model(9, dropout="x"), "dropout must be a number; received 'x'"),
+        (lambda: models.tree_classifier(9, 2, word_dropout=None), "word_dropout must be a number; received None"),
+        (lambda: models.tree_parser(9, units=1.5), "units must be an integer; received 1.5"),
+        (lambda: recipes.lenet5("all"), "samples must be an integer; received 'all'"),
+        (lambda: recipes.mlp(9, epochs=1.5), "epochs must be an integer; received 1.5"),
+        (lambda: recipes.sentiment(9, 2, 9, batch_size=None), "batch_size must be an integer; received None"),
+        (lambda: functional.adam_step(None, X, X, X, step=1), "param must be a float32 or float64 array"),
     ],
 )
 def test_messages(call, message):
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         call()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._files import as_path, open_file
-from .._validation import Array, as_int, as_real
+from .._validation import Array, as_flag, as_int, as_list, as_real
 from .words import sentences_of, text_of
 
 __all__ = ["Vocabulary", "read_text", "standard_library", "text_windows"]
@@ -66,12 +66,14 @@ class Vocabulary:
     """
 
     def __init__(self, tokens: Sequence[str], words: bool = False, lines: bool = False) -> None:
-        self.tokens, self.words, self.lines = list(tokens), bool(words), bool(lines)
+        self.tokens = as_list(tokens, "tokens", "strings")
+        self.words, self.lines = as_flag(words, "words"), as_flag(lines, "lines")
         if lines and not words:
             raise ValueError("lines must be False for a vocabulary of characters; received True")
-        self._ids = {token: i for i, token in enumerate(self.tokens)}
-        if not self.tokens or len(self._ids) != len(self.tokens) or not all(isinstance(t, str) for t in self.tokens):
+        strings = all(isinstance(token, str) for token in self.tokens)
+        if not self.tokens or not strings or len(set(self.tokens)) != len(self.tokens):
             raise ValueError("tokens must be different strings, at least one; received others")
+        self._ids = {token: i for i, token in enumerate(self.tokens)}
 
     @classmethod
     def of(cls, text: str, *, words: bool = False, lines: bool = False, limit: int | None = None) -> Vocabulary:
