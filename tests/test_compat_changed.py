@@ -13,6 +13,8 @@ from types import FunctionType, MethodType
 import numpy as np
 import pytest
 
+from fastdl.compat._online import SigmoidChain
+
 MODULES = ("perceptron", "linear_unit", "bp", "mnist", "fc", "cnn", "rnn", "lstm", "recursive")
 PRIVATE = {"__init__", "_one_iteration", "_update_weights"}  # of those that begin with "_", the listings' own
 NUMBERS = (
@@ -821,3 +823,85 @@ def test_a_copy_is_another_object(name, how, tmp_path):
     agree(one, two)
     agree(run(module, third), two)
     assert not np.allclose(np.concatenate([np.ravel(v) for v in first]), np.concatenate([np.ravel(v) for v in one]))
+
+
+# both ways give the same, and what is unchanged takes the fast one
+
+
+@pytest.mark.parametrize("replaced", ["conv", "get_patch"])
+@pytest.mark.parametrize(
+    "shape", [(7, 5, 2, 3, 1, 3, 0, 2), (6, 4, 1, 2, 3, 2, 3, 2), (6, 3, 2, 4, 3, 2, 2, 2), (5, 6, 2, 2, 2, 1, 1, 3)]
+)
+def test_a_convolution_in_steps(replaced, shape, monkeypatch):
+    _, cnn = modules("cnn")
+    rng = np.random.default_rng(0)
+    layers = [cnn.ConvLayer(*shape, activator(cnn, "Sigmoid"), 0.1) for _ in range(2)]
+    for one, other in zip(layers[0].filters, layers[1].filters, strict=True):
+        one.weights, one.bias = rng.standard_normal(one.weights.shape), 0.5
+        other.weights, other.bias = one.weights, one.bias
+    x = rng.random((shape[2], shape[1], shape[0]))
+    sensitivity, results = rng.standard_normal(layers[0].output_array.shape), []
+    for layer in layers:
+        layer.backward(x, sensitivity, activator(cnn, "Tanh"))
+        assert (layer._through_core is not None) == (layer is layers[0])
+        results.append([layer.output_array, layer.delta_array, *(f.weights_grad for f in layer.filters)])
+        results[-1] += [f.bias_grad for f in layer.filters]
+        original = getattr(cnn, replaced)
+        monkeypatch.setattr(cnn, replaced, lambda *arguments, step=original: step(*arguments))
+    agree(*results)
+
+
+@pytest.mark.parametrize("kind", ["MaxPoolingLayer", "MeanPoolingLayer"])
+@pytest.mark.parametrize("shape", [(4, 6, 3, 2, 2, 2), (5, 7, 2, 2, 3, 2), (6, 4, 1, 3, 2, 1)])
+def test_a_pool_in_steps(kind, shape, monkeypatch):
+    _, cnn = modules("cnn")
+    rng, pool, results = np.random.default_rng(0), getattr(cnn, kind)(*shape), []
+    x, sensitivity = rng.random((shape[2], shape[1], shape[0])), rng.standard_normal(pool.output_array.shape)
+    for _ in range(2):
+        pool.forward(x)
+        pool.backward(x, sensitivity)
+        results.append([pool.output_array.copy(), pool.delta_array])
+        monkeypatch.setattr(cnn, "get_patch", lambda *arguments, step=cnn.get_patch: step(*arguments))
+    agree(*results)
+
+
+@pytest.mark.parametrize("name", ["bp", "fc"])
+def test_unchanged_networks_are_trained_by_the_core(name, monkeypatch):
+    _, module = modules(name)
+    rng, calls = np.random.default_rng(0), []
+
+    def train(chain, *arguments, step=SigmoidChain.train):
+        calls.append(None)
+        step(chain, *arguments)
+
+    monkeypatch.setattr(SigmoidChain, "train", train)
+
+    class Network(module.Network):
+        def __init__(self, layers):
+            super().__init__(layers)
+            self.note = "mine"
+
+        def accuracy(self):
+            return 1.0
+
+    for count, cls in enumerate((module.Network, Network), 1):
+        network = cls([3, 4, 2])
+        if name == "bp":
+            conn = network.layers[0].nodes[1].downstream[2]
+            conn.weight, conn.note = conn.weight + 1, "mine"
+            network.predict([1, 2, 3])
+        network.train(rng.random((20, 2)), rng.random((20, 3)), 0.5, 1)
+        assert len(calls) == count
+
+
+def test_an_lstm_takes_over_what_only_it_holds():
+    _, module = modules("lstm")
+    layer, kept = module.LstmLayer(3, 2, 0.1), np.ones((4, 2))
+    layer.Wfx, layer.bf = np.ones((3, 2)).T, np.ones((2, 1))
+    assert layer._settled()
+    layer.Wfh, layer.Wih = kept[:2], kept[2:].T
+    assert not layer._settled()
+    del kept
+    layer.Wih = layer.Wih.copy()
+    assert layer._settled()
+    assert layer.Wfh.tolist() == layer.Wih.tolist() == [[1, 1], [1, 1]]

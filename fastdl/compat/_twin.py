@@ -24,20 +24,20 @@ class _Made:
     """The connections of one layer to the next that there are, each at its place."""
 
     def __init__(self, above: Sequence[Any], below: Sequence[Any]) -> None:
-        self.above, self.below = above, below
         self.at = np.full((len(above), len(below) - 1), None, dtype=object)
+        self.all_places = np.arange(self.at.size).reshape(self.at.shape)
         self.objects: list[Any] = []
         self.ups: list[Any] = []
         self.downs: list[Any] = []
         self._places: list[int] = []
         self._index = np.empty(0, np.intp)
 
-    def add(self, i: int, j: int, conn: Any) -> None:
-        self.at[i, j] = conn
+    def add(self, place: int, conn: Any) -> None:
+        self.at.flat[place] = conn
         self.objects.append(conn)
-        self.ups.append(self.above[i])
-        self.downs.append(self.below[j])
-        self._places.append(i * self.at.shape[1] + j)
+        self.ups.append(conn.upstream_node)
+        self.downs.append(conn.downstream_node)
+        self._places.append(place)
 
     @property
     def index(self) -> Array:
@@ -101,13 +101,28 @@ class Twin:
 
     def from_node(self, k: int, i: int) -> list[Any]:
         """Make the connections that leave a node."""
-        self._leaving[k][i] = [self._at(k, i, j) for j in range(self.chain.sizes[k + 1])]
+        self._leaving[k][i] = self._make(k, (i, slice(None)))
         return list(self._leaving[k][i])
 
     def into_node(self, k: int, j: int) -> list[Any]:
         """Make the connections that reach a node."""
-        self._reaching[k][j] = [self._at(k - 1, i, j) for i in range(self.chain.sizes[k - 1] + 1)]
+        self._reaching[k][j] = self._make(k - 1, (slice(None), j))
         return list(self._reaching[k][j])
+
+    def _make(self, k: int, where: Any) -> list[Any]:
+        """Give a row or a column of connections, made where they are not there yet."""
+        made, (above, below) = self._made[k], self.nodes[k : k + 2]
+        self.see(k)
+        self.see(k + 1)
+        weights, gradients = (self.chain.by_layer(flat)[k][where].tolist() for flat in self._flat())
+        there = made.at[where].tolist()
+        for place, conn, weight, gradient in zip(
+            made.all_places[where].tolist(), there, weights, gradients, strict=True
+        ):
+            if conn is None:
+                i, j = divmod(place, made.at.shape[1])
+                made.add(place, self._connection(above[i], below[j], weight, gradient))
+        return made.at[where].tolist()  # type: ignore[no-any-return]
 
     def everything(self) -> None:
         """Make all that is not there yet."""
@@ -137,17 +152,6 @@ class Twin:
         if not self.seen[k]:
             self.seen[k] = True
             self._show_nodes(k)
-
-    def _at(self, k: int, i: int, j: int) -> Any:
-        made = self._made[k]
-        conn = made.at[i, j]
-        if conn is None:
-            self.see(k)
-            self.see(k + 1)
-            weight, gradient = (self.chain.by_layer(flat)[k][i, j] for flat in self._flat())
-            conn = self._connection(self.nodes[k][i], self.nodes[k + 1][j], float(weight), float(gradient))
-            made.add(i, j, conn)
-        return conn
 
     def _flat(self) -> tuple[Array, Array]:
         return self.chain.net.parameters, self.chain.net.gradients
