@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import _core
-from ._validation import Array, as_list, as_real
+from ._validation import Array, as_list, as_real, check_is
 from .brackets import NO_LABEL, escaped, read_brackets
 
 if TYPE_CHECKING:
