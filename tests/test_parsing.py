@@ -229,9 +229,7 @@ def test_bad_input():
         with pytest.raises(ValueError, match="sentences must hold a word at least in each"):
             function([["a"], []])
     for sentences in ("a b", ["a b"], [["a", 3]]):
-        with pytest.raises(
-            TypeError, match="sentences must .* lists of words, as words_of gives them; received"
-        ):
+        with pytest.raises(TypeError, match=r"sentences must .* lists of words, as words_of gives them; received"):
             parse(net, vocabulary, sentences)
     for beam, message in (
         (0, "beam must be at least 1; received 0"),
