@@ -118,11 +118,9 @@ def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], st
         except FileExistsError:  # of somebody who is saving too
             continue
         file = os.fdopen(descriptor, "wb")
-        with contextlib.suppress(OSError):  # there are file systems without locks, where nothing is removed
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if _is_at(descriptor, beside):
+        if _is_locked(descriptor) and _is_at(descriptor, beside):
             break
-        file.close()  # somebody took it for left before it was locked
+        file.close()  # somebody took it for left
     while _remove_left(next(slots)):
         pass
     if old is not None:
@@ -131,6 +129,17 @@ def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], st
         with contextlib.suppress(PermissionError):  # of file systems without modes
             os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
     return file, beside
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Lock a new file, unless somebody who takes it for left has."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # of a file system without locks, where nothing is taken for left
+        pass
+    return True
 
 
 def _remove_left(beside: str) -> bool:

@@ -210,6 +210,24 @@ def test_an_interruption_leaves_the_old_file(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_what_is_written_lasts(tmp_path, monkeypatch):
+    """The file before it gets its name, and the name afterwards."""
+    synced, fsync, replace = [], os.fsync, os.replace
+
+    def note_sync(descriptor):
+        synced.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else os.fstat(descriptor).st_size)
+        fsync(descriptor)
+
+    def note_name(old, new):
+        synced.append("name")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "replace", note_name)
+    write(tmp_path / "file", b"whole")
+    assert synced == [5, "name", "folder"]
+
+
 def test_links_stay(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("folder/file")  # which is not there yet

@@ -174,9 +174,9 @@ def test_deflated(path, net):
 
 @pytest.mark.parametrize("name", ["config", "0.bias"])
 def test_memory_stays_within_what_is_expected(name, path):
-    """Also where one of the arrays, or the description, unpacks to a hundred million bytes."""
+    """Also where one of the arrays, or the description, unpacks to thirty million bytes."""
     contents = members(path)
-    contents[f"{name}.npy"] += bytes(100_000_000)
+    contents[f"{name}.npy"] += bytes(30_000_000)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for member, data in contents.items():
             archive.writestr(member, data)
@@ -198,6 +198,24 @@ def test_sizes_that_the_file_cannot_have(path):
         altered[directory : directory + 4] = (0xFFFFFFF0).to_bytes(4, "little")
         path.write_bytes(altered)
         refused(path, "cannot hold")
+
+
+def test_an_array_that_ends_too_early(path):
+    """Though its sum is right, and the central directory says that it does not."""
+    contents = members(path)
+    contents["0.bias.npy"] = contents["0.bias.npy"][:-4]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+        place = list(contents).index("0.bias.npy")
+    data = bytearray(path.read_bytes())
+    directory = -1
+    for _ in range(place + 1):
+        directory = data.index(b"PK\x01\x02", directory + 1)
+    size = int.from_bytes(data[directory + 24 : directory + 28], "little")
+    data[directory + 24 : directory + 28] = (size + 4).to_bytes(4, "little")
+    path.write_bytes(data)
+    refused(path, "0.bias must have 12 bytes; it has 8")
 
 
 def test_every_byte_of_a_header(path):
