@@ -54,11 +54,16 @@ _WORD = r"""
 """
 
 
-@functools.cache
-def _words(marks: str) -> re.Pattern[str]:
-    """Give the pattern of words, for text with these marks, which `re` takes for no part of them."""
+@functools.lru_cache
+def _words(pages: tuple[int, ...]) -> re.Pattern[str]:
+    """Give the pattern of words with the marks of some pages of Unicode, which `re` takes for no part of words."""
+    marks = "".join(chr(256 * page + i) for page in pages for i in range(256) if _is_mark(chr(256 * page + i)))
     c = rf"[\w{marks}]"
     return re.compile(_WORD.format(c=c, marks=f"[{marks}]", ending=f"(?i:s|m|d|ll|re|ve)(?!{c})"), re.VERBOSE)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf")
 
 
 def words_of(sentence: str, *, whole: bool = True) -> list[str]:
@@ -77,10 +82,10 @@ def words_of(sentence: str, *, whole: bool = True) -> list[str]:
         Whether it ends here: then the point of an ``etc.`` at the end is a word of its own as well.
     """
     text = _RANGE.sub("-", unescaped(sentence)).translate(_TYPED)
-    marks = sorted(c for c in {*text, "\u0301"} if unicodedata.category(c) in ("Mn", "Mc", "Me", "Cf"))
+    pages = {ord(c) // 256 for c in {*text, "\u0301"} if _is_mark(c)}
     words: list[str] = []
     quoted = False
-    for match in _words("".join(marks)).finditer(text):
+    for match in _words(tuple(sorted(pages))).finditer(text):
         word = match.group()
         if match.lastgroup:
             point = [] if word[-1] != "." or _is_short(word[:-1], text[match.end() : match.end() + 9]) else ["."]
