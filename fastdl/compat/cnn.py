@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, ClassVar
 
 import numpy as np
@@ -213,6 +213,7 @@ class ConvLayer(Built):
         self.filters: list[Any] = [Filter(filter_width, filter_height, channel_number) for _ in range(filter_number)]
         self.input_array: Array | None = None
         self._padded: Array | None = None
+        self._given: list[Any] = []  # the filters' weights that the core has
         self._through_core: Array | None = None  # the input of the last `forward`, if the core took it
         self._build()
 
@@ -237,10 +238,15 @@ class ConvLayer(Built):
         )
 
     def _hand_over_weights(self) -> None:
-        weight = self._layer.params["weight"]
         given = [self.filters[f].get_weights() for f in range(self.filter_number)]
-        for f, weights in enumerate(given):
-            weight[f] = as_shaped(weights, f"filters[{f}].weights", weight.shape[1:])
+        if self._through_core is not None and all(map(is_, given, self._given)):
+            return  # `backward` comes right after its `forward`
+        weight, self._given = self._layer.params["weight"], given
+        if all(type(one) is np.ndarray and one.shape == weight.shape[1:] for one in given):
+            weight[...] = as_shaped(np.array(given), "weights of filters", weight.shape)
+            return
+        for f, one in enumerate(given):
+            weight[f] = as_shaped(one, f"filters[{f}].weights", weight.shape[1:])
 
     def _seen(self) -> Array:
         if self.input_array is None:
@@ -304,6 +310,7 @@ class ConvLayer(Built):
         """Compute ``delta_array`` alone, for the last `forward`'s input."""
         sensitivity, x, activator = self._sensitivity(sensitivity_array), self._seen(), check_activator(activator)
         if self._ready() and _BACKWARD.untouched(self):
+            self._through_core = None
             self._hand_over_weights()
             delta, _, _ = functional.cross_correlate2d_backward(
                 sensitivity[None], x[None], self._layer.params["weight"], stride=self.stride, padding=self.zero_padding

@@ -224,7 +224,7 @@ class Network:
                         errors.append(self.loss(self.predict(sample_feature), sample_label))
                     values[i] = kept
                     expected = (errors[0] - errors[1]) / (2 * epsilon)
-                    print(f"{name}{i}: expected - actual {expected:.4e} - {gradients[i]:.4e}".replace(" ", "", 1))
+                    print(f"{name}{i}: expected - actual {expected:.4e} - {gradients[i]:.4e}")
                     worst = max(worst, float(abs(expected - gradients[i])))
                     scale = max(scale, float(abs(gradients[i])))
         self.predict(sample_feature)

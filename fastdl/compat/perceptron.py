@@ -94,8 +94,10 @@ class Perceptron:
         if len(inputs) != len(targets):
             raise ValueError(f"labels must be as many as input_vecs, {len(inputs)}; received {len(targets)}")
         rate = as_number(rate, "rate")
+        if not isinstance(labels, list | tuple):
+            labels = targets.tolist()
         for _ in range(as_int(iteration, "iteration", least=0)):
-            self._one_iteration(as_sequence(input_vecs), as_sequence(labels), rate)
+            self._one_iteration(as_sequence(input_vecs), labels, rate)
 
     def _one_iteration(self, input_vecs: Any, labels: Any, rate: float) -> None:
         """Go through all samples once."""
