@@ -135,6 +135,8 @@ def fits(shape: tuple[int, ...], expected: Shape) -> bool:
 
 def as_real(x: Any, name: str) -> Array:
     """Give an array of real numbers of whatever type, as it lies."""
+    if type(x) is np.ndarray and x.dtype.kind in "biuf":
+        return x
     for part in x if isinstance(x, (list, tuple)) else (x,):
         if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
             raise ValueError(f"{name} must have no masked numbers; received some: fill them, or leave them out")

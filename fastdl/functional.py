@@ -19,7 +19,7 @@ from ._steps import (
     rnn_step,
     rnn_step_backward,
 )
-from ._validation import COUNT, Array, as_array, as_int, as_number, as_pair, as_ranked, check_size
+from ._validation import COUNT, Array, as_array, as_int, as_number, as_pair, as_ranked, as_real, check_size
 from .layers import Conv2D, Dense, Layer, MaxPool2D, MeanPool2D
 from .layers.base import check_activation
 from .losses import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward
@@ -458,6 +458,7 @@ def _step(optimizer: SGD | Adam, step: int, param: Array, grad: Any, state: dict
             continue
         if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64"):
             raise TypeError(f"{name} must be a float32 or float64 array, as it is changed in place; received {array!r}")
+        as_real(array, name)  # nothing masked
         if array.shape != param.shape or array.dtype != param.dtype or not array.flags.writeable:
             raise ValueError(
                 f"{name} must be writeable, {param.dtype} and of shape {param.shape}; "

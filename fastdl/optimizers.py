@@ -14,7 +14,7 @@ import numpy as np
 
 from . import schedules
 from ._settings import Settings, make
-from ._validation import Array, as_flag, as_number
+from ._validation import Array, as_flag, as_number, as_real
 
 __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Optimizer", "RMSprop", "from_config"]
 
@@ -55,13 +55,13 @@ class Optimizer(Settings):
     @property
     def moments(self) -> int:
         """How many numbers are kept for each parameter."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
 
     def rates(self, first: int, count: int) -> Array:
         """Give the learning rates of ``count`` steps from ``first`` on."""
         if not callable(self.lr):
             return np.full(count, self.lr)
-        return np.array([self.lr(i) for i in range(first, first + count)], dtype=float)
+        return as_real([self.lr(i) for i in range(first, first + count)], "the rates that lr gives").astype(float)
 
     def goes_on_from(self, last: Optimizer) -> bool:
         """Tell whether moments and count of steps go on where this one follows another.
@@ -90,7 +90,7 @@ class Optimizer(Settings):
         return *self._rule(), self.clip_norm or 0.0, self.clip_value or 0.0
 
     def _rule(self) -> tuple[Any, ...]:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,10 @@ class step(Settings):
 
     def __call__(self, step: int) -> float:
         """Give the rate of a step."""
-        return self.lr * self.factor ** (step // self.every)
+        try:
+            return self.lr * self.factor ** (step // self.every)
+        except OverflowError:
+            return math.inf
 
 
 @dataclass(frozen=True)

@@ -450,6 +450,31 @@ def test_a_schedule_that_has_ended(rng):
 
 
 @pytest.mark.parametrize(
+    ("optimizer", "error", "message"),
+    [
+        (
+            optimizers.SGD(lambda step: None),
+            TypeError,
+            r"the rates that lr gives must be an array of real .*, such as None",
+        ),
+        (optimizers.SGD(lambda step: "0.1"), TypeError, r"the rates that lr gives must be .*, such as '0.1'"),
+        (optimizers.SGD(lambda step: -0.1), ValueError, "lr must give finite rates, not below 0; gave -0.1 to -0.1"),
+        (optimizers.Optimizer(0.1), NotImplementedError, "Optimizer has no rule"),
+    ],
+)
+def test_rates_that_are_none(optimizer, error, message, rng):
+    net = small_net()
+    before = net.parameters.copy()
+    with pytest.raises(error, match=message):
+        net.train_on_batch(rng.standard_normal((20, 4)), rng.integers(3, size=20), optimizer=optimizer)
+    assert (net.parameters == before).all()
+
+
+def test_a_rate_that_rises_without_end():
+    assert schedules.step(1.0, 1, 10.0)(400) == np.inf
+
+
+@pytest.mark.parametrize(
     ("rates", "message"),
     [
         (np.ones(3), r"the optimizer's rates must have shape \(1,\); received \(3,\)"),
