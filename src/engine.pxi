@@ -183,7 +183,7 @@ cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t st
     cdef double rate = job.rates[step], norm = 0
     cdef Py_ssize_t start = op.offset + slice.start * op.columns, stop = op.offset + slice.stop * op.columns, i
     if (o.rule == SGD and o.momentum == 0 and o.decay == 0 and o.clip_norm == 0 and o.clip_value == 0 and batch == 1
-            and op.kind == DENSE and job.net.tensor[slice.op].steps == 1 and not has_trees(&job.net)):
+            and op.kind == DENSE and job.net.tensor[slice.op].steps == 1 and not has_trees(&job.net) and counts and updates):
         descend_online(job, slice, <real>rate)
         return
     if counts:

@@ -102,3 +102,22 @@ def test_lengths_of_more_samples_than_are_predicted_at_a_time(rng):
         assert np.allclose(whole[part], net.predict(x[part], lengths=lengths[part]), atol=1e-6)
     measured = net.evaluate(x, target, loss="squared_error", lengths=lengths)
     assert measured["loss"] == pytest.approx((whole.astype(float) ** 2).sum() / 2 / 17_000, rel=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", [optimizers.SGD(0.1), optimizers.SGD(0.1, clip_norm=1e6)])
+def test_a_last_batch_of_one_sample_takes_one_step(optimizer, rng):
+    """Also where gradients and updates are apart, as they are with lookups and with a limit of the norm."""
+    net, by_hand = (
+        Sequential(
+            [layers.Embedding(4, 3), layers.GRU(5), layers.Dense(4, "tanh"), layers.Dense(2)],
+            input_shape=(6,), dtype="float64", seed=0,
+        )
+        for _ in range(2)
+    )  # fmt: skip
+    x, target = rng.integers(0, 4, (9, 6)), rng.standard_normal((9, 2))
+    for part in (slice(0, 8), slice(8, 9)):
+        y = by_hand.forward(x[part])
+        by_hand.backward((y - target[part]) / len(y))
+        by_hand.parameters -= 0.1 * by_hand.gradients
+    net.fit(x, target, batch_size=8, shuffle=False, loss="squared_error", optimizer=optimizer, verbose=0)
+    close(net.parameters, by_hand.parameters)
