@@ -76,6 +76,13 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
         _sync(os.path.dirname(target))
 
 
+def save_figure(figure: Any, path: Any, **options: Any) -> None:
+    """Write a picture of matplotlib's in the format that the path's ending names, PNG where it has none."""
+    kind = os.path.splitext(as_path(path))[1][1:] or "png"
+    with replacing(path) as file:
+        figure.savefig(file, format=kind, **options)
+
+
 def _target(path: Any) -> tuple[str, os.stat_result | None]:
     """Give what a path leads to, behind any links, and what is there."""
     name = as_path(path)

@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from ._extras import missing
+from ._files import save_figure
 from ._validation import Array
 from .brackets import NO_LABEL
 from .trees import Trees
@@ -112,7 +113,7 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
         if (word := tree.words[node]) is not None:
             axes.text(x[node], y[node] - 0.45, word.replace("$", r"\$"), ha="center", va="top", fontsize=9)
     axes.set(xlim=(-0.6, words - 0.4), ylim=(y.min() - 1, 0.5))
-    figure.savefig(path, dpi=100)
+    save_figure(figure, path, dpi=100)
 
 
 def _places(tree: Trees) -> tuple[Array, Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._extras import missing
+from ._files import save_figure
 
 
 class History:
@@ -53,5 +54,5 @@ class History:
             axes.set(xlabel="epoch", ylabel=measure)
             axes.legend()
         if path is not None:
-            figure.savefig(path)
+            save_figure(figure, path)
         return figure

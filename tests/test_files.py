@@ -16,7 +16,8 @@ import pytest
 import fastdl
 from fastdl import Sequential, layers
 from fastdl._files import check_writable, replacing
-from fastdl.datasets import load_idx, read_text, read_trees
+from fastdl.datasets import Trees, load_idx, read_text, read_trees
+from fastdl.drawing import save_picture
 
 _NOBODY = 65534
 
@@ -236,6 +237,21 @@ def test_links_stay(tmp_path):
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "folder" / "file").read_bytes() == data
     assert os.listdir(tmp_path / "folder") == ["file"]
+
+
+def test_pictures(tmp_path):
+    pytest.importorskip("matplotlib")
+    tree = Trees.of(("a", "b"))
+    for name, start in (("tree.svg", b"<?xml"), ("tree.PNG", b"\x89PNG"), ("tree", b"\x89PNG")):
+        save_picture(tree, tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    (tmp_path / "old.xyz").write_bytes(b"old")
+    with pytest.raises(ValueError, match="xyz"):
+        save_picture(tree, tmp_path / "old.xyz")
+    assert (tmp_path / "old.xyz").read_bytes() == b"old"
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        save_picture(tree, tmp_path / "nowhere" / "tree.png")
+    assert sorted(os.listdir(tmp_path)) == ["old.xyz", "tree", "tree.PNG", "tree.svg"]
 
 
 READERS = (fastdl.load, read_text, read_trees, load_idx)
