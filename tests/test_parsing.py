@@ -72,8 +72,8 @@ def test_search(lengths, units, beam, has_gold, threads, seed):
         most = max([0.0, *ahead])
         close(totals[i], most)
         if most > 0:
-            step = int(np.argmax(ahead))
-            assert counts[i] == step + 1
+            step = int(counts[i]) - 1
+            close(np.array(ahead[step]), most)  # two steps may be as far ahead, but for rounding
             assert sorted(as_pairs(mine, counts[i], n), key=reference.span) == list(found[step][1])
             parts = as_pairs(right[start[i] : start[i + 1]], counts[i], n)
             assert all(reference.is_right(part, spans[i]) for part in parts)

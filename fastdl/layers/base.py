@@ -111,13 +111,13 @@ class Layer(metaclass=_LayerType):
     if not TYPE_CHECKING:  # which would take any attribute for known
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if not name.startswith("_") and "_complete" in vars(self):
+            if name[0] != "_" and "_complete" in vars(self):
                 kind = type(self).__name__
                 if name in self._arguments or name in _FIXED:
                     raise AttributeError(f"{name} of {kind} cannot be changed: make another {kind}")
                 if name not in vars(self) and not hasattr(type(self), name):
                     raise AttributeError(f"{kind} has no {name!r} that could be set")
-            super().__setattr__(name, value)
+            object.__setattr__(self, name, value)
 
     def _name_parameters(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
         vars(self).update(params=Parameters("params", params), grads=Parameters("grads", grads))
