@@ -55,13 +55,15 @@ class Archive:
         self._zip = zipfile.ZipFile(file)
         self._members = {member.filename.removesuffix(".npy"): member for member in self._zip.infolist()}
         self.names = set(self._members) - {_CONFIG}
-        there = os.fstat(file.fileno()).st_size
+        there, parts = os.fstat(file.fileno()).st_size, sum(m.compress_size for m in self._zip.infolist())
+        if parts > there:  # which may be one another
+            raise ValueError(f"its parts take {parts} bytes, which a file of {there} cannot hold")
         for name, member in self._members.items():
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"{name} must be stored or deflated; it is of type {member.compress_type}")
             times = _DEFLATED if member.compress_type == zipfile.ZIP_DEFLATED else 1
-            if member.compress_size > there or member.file_size > times * member.compress_size:
-                raise ValueError(f"{name} takes {member.file_size} bytes, which a file of {there} cannot hold")
+            if member.file_size > times * member.compress_size:
+                raise ValueError(f"{name} takes {member.file_size} bytes, which {member.compress_size} cannot hold")
 
     def config(self) -> Any:
         """Give the description."""

@@ -7,7 +7,7 @@ import pickle
 import re
 import tracemalloc
 import zipfile
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import numpy as np
 import pytest
@@ -198,6 +198,24 @@ def test_sizes_that_the_file_cannot_have(path):
         altered[directory : directory + 4] = (0xFFFFFFF0).to_bytes(4, "little")
         path.write_bytes(altered)
         refused(path, "cannot hold")
+
+
+def test_parts_that_lie_on_one_another(tmp_path):
+    """Many arrays of a network that are one and the same in the file."""
+    path = tmp_path / "net.npz"
+    Sequential([layers.Dense(30) for _ in range(8)], input_shape=30).save(path)
+    contents = members(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.npy", contents["config.npy"])
+        archive.writestr("0.weight.npy", contents["0.weight.npy"])
+        archive.writestr("0.bias.npy", contents["0.bias.npy"])
+        for name in contents:
+            if name not in archive.namelist():
+                same = copy(archive.getinfo("0.weight.npy" if "weight" in name else "0.bias.npy"))
+                same.filename = name
+                archive.filelist.append(same)
+                archive.NameToInfo[name] = same
+    refused(path, "its parts take .* cannot hold")
 
 
 def test_an_array_that_ends_too_early(path):
