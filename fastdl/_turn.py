@@ -22,13 +22,16 @@ class Turn:
         Re-entrant: a thread that holds it may take it again.
     trainer : int or None
         The thread that is in `fit`, which lets go of the lock between blocks of steps.
+    running : bool
+        Whether the core is at work. Only the handler of a signal, on the thread that holds the lock, can find it so.
     """
 
-    __slots__ = ("__weakref__", "lock", "trainer")
+    __slots__ = ("__weakref__", "lock", "running", "trainer")
 
     def __init__(self) -> None:
         self.lock: Any = threading.RLock()
         self.trainer: int | None = None
+        self.running = False
         _turns.add(self)
 
     @contextmanager

@@ -207,7 +207,10 @@ def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]
 
 
 def as_lengths(lengths: Any, name: str, x: Array) -> Array | None:
-    """Give int64 lengths (N,) of the sequences x (N, T, ...), from 1 to T, or None where all are T."""
+    """Give int64 lengths (N,) of the sequences x (N, T, ...), from 1 to T, or None where all are T.
+
+    They are a copy: the core indexes with them, whatever becomes of what was given.
+    """
     if lengths is None:
         return None
     array = as_real(lengths, name)
@@ -217,9 +220,10 @@ def as_lengths(lengths: Any, name: str, x: Array) -> Array | None:
             f"received shape {array.shape} of dtype {array.dtype} for samples of shape {x.shape[1:]}"
             + ("; of a mask, mask.sum(axis=1)" if array.shape == x.shape[:2] else "")
         )
+    array = np.array(array, np.int64, order="C")
     if array.min() < 1 or array.max() > x.shape[1]:
         raise ValueError(f"{name} must be from 1 to {x.shape[1]}; received {array.min()} to {array.max()}")
-    return np.require(array, np.int64, ["C", "A"])
+    return array
 
 
 def as_ranked(x: Any, name: str, rank: int, axes: str, dtype: str | None = None) -> Array:
@@ -231,8 +235,8 @@ def as_ranked(x: Any, name: str, rank: int, axes: str, dtype: str | None = None)
 
 
 def as_labels(y: Any, name: str, classes: int) -> Array:
-    """Give int64 labels from 0 to ``classes`` - 1."""
-    labels = np.require(y, np.int64, ["C", "A"])
+    """Give a copy of labels from 0 to ``classes`` - 1, as int64: the core indexes with them."""
+    labels = np.array(y, np.int64, order="C")
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise ValueError(f"{name} must hold labels from 0 to {classes - 1}; received {labels.min()} to {labels.max()}")
     return labels

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._validation import as_choice, as_int
+from ._validation import Array, as_choice, as_int
 
 if TYPE_CHECKING:
     from .model import Sequential
@@ -36,7 +36,7 @@ class Callback:
         """After an epoch, counted from 1, and its validation. True ends the training."""
 
     def on_fit_end(self, net: Sequential) -> None:
-        """After the last epoch."""
+        """After the last epoch, or after what ended the training before it, such as Ctrl-C or a divergence."""
 
 
 class EarlyStopping(Callback):
@@ -67,10 +67,12 @@ class EarlyStopping(Callback):
             as_choice(mode, f"mode of monitor {monitor!r}", ("min", "max"))
         self.monitor, self.mode, self.patience = monitor, mode or known, as_int(patience, "patience")
         self.best_epoch, self.best = 0, math.inf
+        self._parameters: Array | None = None
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Forget an earlier training."""
         self.best_epoch, self.best, self._lowest = 0, math.inf, math.inf
+        self._parameters = None
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool:
         """Compare."""
@@ -84,8 +86,11 @@ class EarlyStopping(Callback):
         return epoch - self.best_epoch >= self.patience
 
     def on_fit_end(self, net: Sequential) -> None:
-        """Go back to the best parameters."""
-        net.parameters[...] = self._parameters
+        """Go back to the best parameters, if there was an epoch."""
+        if self._parameters is not None:
+            with net._turn.lock:
+                net.parameters[...] = self._parameters
+        self._parameters = None
 
 
 def as_callbacks(callbacks: Any, figures: Sequence[str]) -> list[Callback]:

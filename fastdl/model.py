@@ -61,6 +61,8 @@ class Sequential(Layer):
     notes : dict
         Whatever else should be saved with it, such as a vocabulary: plain data, as JSON has it. NumPy's numbers are
         saved as Python's, and tuples and arrays as lists.
+    history : History or None
+        Of the last call of `fit`, the epochs that it finished, whatever ended it.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Sequential(Layer):
         self._training = TrainingState()
         self._states: Array | None = None
         self.notes: dict[str, Any] = {}
+        self.history: History | None = None
         shape = as_shape(input_shape)
         if self._arity is not None and shape[0] is not None:
             raise ValueError(f"input_shape must be (None, F) or (None,) with a Recursive layer; received {shape}")
@@ -227,11 +230,12 @@ class Sequential(Layer):
 
         None where they start from zeros. What is assigned, of the same form, is copied.
         """
-        if self._states is None:
-            return None
-        kept = self._state_layers()
-        columns = np.split(self._states, np.cumsum([layer._state_size for layer in kept])[:-1], axis=1)
-        return [layer._parted(rows) if layer.stateful else None for layer, rows in zip(kept, columns, strict=True)]
+        with self._turn.lock:
+            if self._states is None:
+                return None
+            kept = self._state_layers()
+            columns = np.split(self._states, np.cumsum([layer._state_size for layer in kept])[:-1], axis=1)
+            return [layer._parted(rows) if layer.stateful else None for layer, rows in zip(kept, columns, strict=True)]
 
     @state.setter
     def state(self, state: Any) -> None:
@@ -364,9 +368,15 @@ class Sequential(Layer):
         ------
         FloatingPointError
             When a step's loss, parameters or moments are no longer finite: the parameters are then those before it.
+        RuntimeError
+            If another call of `fit` is training the network (`docs/threads.md`).
 
         Notes
         -----
+        Ctrl-C, or whatever else a signal's handler or a callback raises, leaves a network of whole steps: parameters,
+        moments, the count of steps and the states of stateful layers agree, as after that many steps undisturbed. The
+        rest of the epoch is lost: a further call begins one, in an order of its own.
+
         With stateful layers, row i of a batch goes on where row i of the batch before ended: without shuffling, and
         in whole batches. An epoch starts from zeros.
         """

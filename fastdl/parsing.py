@@ -16,7 +16,7 @@ from .history import History
 from .layers import Dense, Embedding, Recursive
 from .model import Sequential
 from .optimizers import Optimizer
-from .training import run_epochs
+from .training import Kept, run_epochs
 from .trees import Trees
 
 __all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching"]
@@ -154,7 +154,9 @@ def parse(net: Sequential, vocabulary: Vocabulary, sentences: Iterable[Sequence[
     start = np.concatenate([[0], np.cumsum([len(sentence) for sentence in words])])
     ids = np.array([vocabulary.encode_one(word) for sentence in words for word in sentence])
     found = Sentences(ids, start, np.zeros((len(ids), 2), np.int32), np.diff(start) - 1)
-    return _trees(found._replace(merges=network.search(found, beam)[0]), words)
+    with net._turn.lock:
+        merges = network.search(found, beam)[0]
+    return _trees(found._replace(merges=merges), words)
 
 
 def _as_sentences(sentences: Any) -> list[list[str]]:
@@ -299,7 +301,6 @@ def fit_parser(
     network = _Network.of(net, vocabulary)
     epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
     penalty, beam = as_number(penalty, "penalty"), as_beam(beam)
-    state = net._training.following(None, optimizer, net.parameters.size, net.dtype)
     for name, given in (("trees", trees), ("validation_trees", validation_trees)):
         if given is not None or name == "trees":
             check_is(given, name, Trees)
@@ -313,29 +314,32 @@ def fit_parser(
     gold = _gold_spans(data)
     figures = ["loss", "accuracy", *(["val_f1"] if validation_trees is not None else [])]
     watchers, core = as_callbacks(callbacks, figures), _core.load(net.dtype)
-    state.rates(-(-len(which) // batch_size))
-    net._training, moments = state, state.moments
-    assert moments is not None
+
+    def take_step(batch: Array) -> tuple[float, int]:
+        kept = Kept(net, state)
+        try:
+            loss, found = _step(network, data.part(batch), gold[_ranges(data.start, batch)[0]], penalty, beam)
+            (rate,) = state.rates(1)
+            core.optimizer_step(state.optimizer._core(), rate, state.steps + 1, net.parameters, net.gradients, moments)
+            if np.isfinite(loss) and core.all_finite(net.parameters) and core.all_finite(moments):
+                state.counter[0] += 1
+                return loss, found
+        except BaseException:
+            kept.restore()
+            raise
+        kept.restore()
+        raise FloatingPointError(
+            f"step {state.steps + 1} gives a loss, parameters or moments that are not finite, and the parameters are "
+            f"now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
+        )
 
     def train(epoch: int) -> dict[str, float]:
         order, total, hits = net._rng.permutation(len(which)), 0.0, 0
         figures: dict[str, float] = {}
         for first in range(0, len(order), batch_size):
             batch = order[first : first + batch_size]
-            loss, found = _step(network, data.part(batch), gold[_ranges(data.start, batch)[0]], penalty, beam)
-            changed = net.parameters, moments
-            before = [array.copy() for array in changed]
-            (rate,) = state.rates(1)
-            core.optimizer_step(state.optimizer._core(), rate, state.steps + 1, net.parameters, net.gradients, moments)
-            if not np.isfinite(loss) or not all(map(core.all_finite, changed)):
-                for array, kept in zip(changed, before, strict=True):
-                    array[...] = kept
-                raise FloatingPointError(
-                    f"step {state.steps + 1} gives a loss, parameters or moments that are not finite, and the "
-                    f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, "
-                    f"may help"
-                )
-            state.steps += 1
+            with net._turn.lock:
+                loss, found = take_step(batch)
             total, hits, done = total + loss, hits + found, first + len(batch)
             figures = {"loss": total / done, "accuracy": hits / done}
             for watcher in watchers:
@@ -347,7 +351,11 @@ def fit_parser(
             return {}
         return {"val_f1": bracket_f1(parse(net, vocabulary, validation_trees.sentences()), validation_trees)}
 
-    return run_epochs(net, range(1, epochs + 1), len(which), watchers, train, validate)
+    with net._turn.training():
+        state = net._training.following(None, optimizer, net.parameters.size, net.dtype)
+        state.rates(-(-len(which) // batch_size))
+        net._training, moments = state, state.moments
+        return run_epochs(net, range(1, epochs + 1), len(which), watchers, train, validate)
 
 
 def _gold_spans(data: Sentences) -> Array:

@@ -110,7 +110,7 @@ def restore(
         assert optimizer
         moments = zero_moments(optimizer, net.parameters.size, net.dtype)
         moments[...] = arrays[_MOMENTS]
-        net._training = TrainingState(net._training.loss, optimizer, config[_STEPS], moments)
+        net._training = TrainingState(net._training.loss, optimizer, np.array([config[_STEPS]], np.int64), moments)
     if _STATES in config:
         net._states = arrays[_STATES].copy()
     return net

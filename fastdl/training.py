@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from .history import History
 from .layers import Activation, Conv2D, Dense, Dropout, Flatten
 from .layers.base import sample_shape
 from .optimizers import Optimizer
+from .training_state import TrainingState
 from .trees import Forest
 
 if TYPE_CHECKING:
@@ -71,22 +73,40 @@ def run_epochs(
     validate: Callable[[], dict[str, float]],
 ) -> History:
     """Train and validate epoch after epoch, with callbacks around, until the last or until one of them ends it."""
-    history = History()
-    for watcher in watchers:
-        watcher.on_fit_begin(net, epochs.stop - 1, samples)
-    for epoch in epochs:
-        start = perf_counter()
+    net.history = history = History()
+    begun: list[Callback] = []
+    try:
         for watcher in watchers:
-            watcher.on_epoch_begin(net, epoch)
-        logs: dict[str, Any] = {"epoch": epoch, **train(epoch)}
-        seconds = perf_counter() - start
-        logs.update(validate(), seconds=seconds)
-        history.append(logs)
-        if any([watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]):  # all of them see it
-            break
-    for watcher in watchers:
-        watcher.on_fit_end(net)
+            begun.append(watcher)
+            watcher.on_fit_begin(net, epochs.stop - 1, samples)
+        for epoch in epochs:
+            start = perf_counter()
+            for watcher in watchers:
+                watcher.on_epoch_begin(net, epoch)
+            logs: dict[str, Any] = {"epoch": epoch, **train(epoch)}
+            seconds = perf_counter() - start
+            logs.update(validate(), seconds=seconds)
+            history.append(logs)
+            if any([watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]):  # all of them see it
+                break
+    finally:  # whatever ended it, and whatever one of them raises, all of them see its end
+        with ExitStack() as ends:
+            for watcher in reversed(begun):
+                ends.callback(watcher.on_fit_end, net)
     return history
+
+
+class Kept:
+    """What a network was before some steps."""
+
+    def __init__(self, net: Sequential, state: TrainingState, states: Array | None = None) -> None:
+        changed = (net.parameters, state.moments, state.counter, states)
+        self._pairs = [(array, array.copy()) for array in changed if array is not None]
+
+    def restore(self) -> None:
+        """Let it be that again."""
+        for array, values in self._pairs:
+            array[...] = values
 
 
 class Trainer:
@@ -213,25 +233,20 @@ class Trainer:
         trees = None if data.forest is None else data.forest.core(net.dtype)
         records = np.zeros((steps, 3))
 
-        def run(first: int, last: int) -> Array:
-            result: Array = plan.train(
+        def run(first: int, last: int) -> None:
+            plan.train(
                 data.x.reshape(-1), data.y, data.weights, order, batch, first * batch, rates[first:last],
-                state.steps, self.loss, state.optimizer._core(), state.moments, seed, get_num_threads(),
-                data.lengths, states, trees,
+                state.counter, self.loss, state.optimizer._core(), state.moments, seed, get_num_threads(),
+                records[first:last], data.lengths, states, trees,
             )  # fmt: skip
-            return result
 
         done, block = 0, 1
         figures: dict[str, float] = {}
         while done < steps:
             end = min(steps, done + block)
-            start = perf_counter()
             with net._turn.lock:
-                before = self._snapshot(states)
-                records[done:end] = run(done, end)
-                if not self._is_finite(records[done:end]):
-                    self._back_off(before, states, run, done, end)
-                state.steps += end - done
+                start = perf_counter()
+                self._block(run, records, states, done, end)
             block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
             done = end
             if watchers or done == steps:
@@ -246,40 +261,52 @@ class Trainer:
         arrays, check = (self.net.parameters, self.state.moments), _core.load(self.net.dtype).all_finite
         return bool(np.isfinite(records[:, 0]).all()) and all(check(array, get_num_threads()) for array in arrays)
 
-    def _snapshot(self, states: Array | None) -> tuple[Array | None, ...]:
-        return tuple(None if a is None else a.copy() for a in (self.net.parameters, self.state.moments, states))
-
-    def _back_off(
-        self,
-        before: tuple[Array | None, ...],
-        states: Array | None,
-        run: Callable[[int, int], Array],
-        first: int,
-        end: int,
+    def _block(
+        self, run: Callable[[int, int], None], records: Array, states: Array | None, first: int, end: int
     ) -> None:
-        """Go back to the last finite parameters, by taking the block's steps again up to there, and raise.
-
-        Steps are reproducible to the bit, so that halving finds the first one that is no good.
-        """
-        good, bad = first, end  # so many steps are good, and no more than so many
-        while True:
-            middle = (good + bad) // 2 if bad - good > 1 else good
-            for array, kept in zip((self.net.parameters, self.state.moments, states), before, strict=True):
-                if array is not None:
-                    array[...] = kept
-            records = run(first, middle) if middle > first else np.zeros((1, 3))
-            if bad - good == 1:
-                break
-            if self._is_finite(records):
-                good = middle
-            else:
-                bad = middle
-        self.state.steps += good - first
+        """Take the steps ``first`` to ``end``; whatever ends them leaves a network of whole, finite steps."""
+        net, begin = self.net, self.state.steps
+        before = Kept(net, self.state, states)
+        net._states = states  # which the core changes with each step
+        try:
+            run(first, end)
+            if self._is_finite(records[first:end]):
+                return
+            self._go_back(before, run, records, first, end)
+        except BaseException:
+            taken = self.state.steps - begin
+            if not self._is_finite(records[first : first + taken]):
+                self._go_back(before, run, records, first, first + taken)
+            raise
+        finally:  # other calls may change theirs, in callbacks for instance
+            net._states = None if states is None else states.copy()
         raise FloatingPointError(
             f"step {self.state.steps + 1} gives a loss, parameters or moments that are not finite, and the "
             f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
             + ("; reset_state() forgets states that have grown too large" if states is not None else "")
         )
+
+    def _go_back(self, before: Kept, run: Callable[[int, int], None], records: Array, first: int, end: int) -> None:
+        """Go back to the last finite step, by taking the block's steps again up to there.
+
+        Steps are reproducible to the bit, so that halving finds the first one that is no good.
+        """
+        good, bad = first, end
+        try:
+            while bad - good > 1:
+                middle = (good + bad) // 2
+                before.restore()
+                run(first, middle)
+                if self._is_finite(records[first:middle]):
+                    good = middle
+                else:
+                    bad = middle
+            before.restore()
+            if good > first:
+                run(first, good)
+        except BaseException:
+            before.restore()
+            raise
 
     def _weights(self, data: Data, sample_weight: Any, class_weight: Any) -> Array | None:
         """Give a weight for each sample, or each node, or None where all are 1."""

@@ -23,15 +23,20 @@ class TrainingState:
     ----------
     loss : str
     optimizer : Optimizer
-    steps : int
-        How many it has taken.
+    counter : ndarray of int64, shape (1,)
+        The steps taken, where the core counts them, each as it is done.
     moments : ndarray, shape (K, P), or None before the first call
     """
 
     loss: str = "cross_entropy"
     optimizer: Optimizer = field(default_factory=lambda: SGD(0.01, momentum=0.9))
-    steps: int = 0
+    counter: Array = field(default_factory=lambda: np.zeros(1, np.int64))
     moments: Moments | None = None
+
+    @property
+    def steps(self) -> int:
+        """How many it has taken."""
+        return int(self.counter[0])
 
     def following(self, loss: str | None, optimizer: Any, size: int, dtype: str) -> TrainingState:
         """Give where a call begins that asks for this loss and this optimizer, None being the last ones.
@@ -43,8 +48,8 @@ class TrainingState:
             hint = ", a class: make one of it" if isinstance(optimizer, type) else ""
             raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}{hint}")
         if self.moments is not None and optimizer.goes_on_from(self.optimizer):
-            return TrainingState(loss, optimizer, self.steps, self.moments)
-        return TrainingState(loss, optimizer, 0, zero_moments(optimizer, size, dtype))
+            return TrainingState(loss, optimizer, self.counter.copy(), self.moments)
+        return TrainingState(loss, optimizer, moments=zero_moments(optimizer, size, dtype))
 
     def rates(self, count: int) -> Array:
         """Give the learning rates of the next ``count`` steps."""

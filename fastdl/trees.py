@@ -29,9 +29,12 @@ def _whole(values: Any, name: str, dtype: Any) -> Array:
     kept = np.iinfo(dtype)
     if array.size and (array.min() < kept.min or array.max() > kept.max):
         raise ValueError(f"{name} must be from {kept.min} to {kept.max}; received {array.min()} to {array.max()}")
-    copy = np.array(array, dtype)
-    copy.setflags(write=False)
-    return copy
+    return _frozen(array.astype(dtype))
+
+
+def _frozen(array: Array) -> Array:
+    """Give a copy that cannot be written to, nor be made so."""
+    return np.frombuffer(array.tobytes(), array.dtype)
 
 
 class Trees:
@@ -85,12 +88,12 @@ class Trees:
             raise ValueError(f"labels must be {nodes} integers from -1 on; received shape {self.labels.shape}")
         if self.names and self.labels.max() >= len(self.names):
             raise ValueError(f"labels must be below {len(self.names)}, as names has them; received {self.labels.max()}")
-        self.height = _core.load("float32").tree_heights(self.start, self.parents)
-        if self.height is None:
+        height = _core.load("float32").tree_heights(self.start, self.parents)
+        if height is None:
             raise ValueError(
                 "parents must make trees in post-order, with -1 for the last node of each; received others"
             )
-        self.height.setflags(write=False)
+        self.height = _frozen(height)
         self._check_words()
 
     def _check_words(self) -> None:
@@ -156,12 +159,10 @@ class Trees:
         nodes = np.arange(start[-1]) + shift
         parents = self.parents[nodes]
         part = object.__new__(Trees)  # what was checked once need not be again
-        part.start = start
-        part.parents = np.where(parents >= 0, parents - shift, -1).astype(np.int32)
+        part.start = _frozen(start)
+        part.parents = _frozen(np.where(parents >= 0, parents - shift, -1).astype(np.int32))
         part.words = [self.words[i] for i in nodes.tolist()]
-        part.labels, part.height, part.names = self.labels[nodes], self.height[nodes], self.names
-        for array in (part.start, part.parents, part.labels, part.height):
-            array.setflags(write=False)
+        part.labels, part.height, part.names = _frozen(self.labels[nodes]), _frozen(self.height[nodes]), self.names
         return part
 
     def __iter__(self) -> Iterator[Trees]:

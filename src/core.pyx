@@ -7,6 +7,8 @@ Python sees.
 """
 import numpy as np
 from cpython.buffer cimport Py_buffer, PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -16,13 +18,15 @@ from simd cimport (PACKS, PANEL_TERMS, PRODUCT_CHANNELS, SLIDING, TILE_ROWS_1, T
                    vec_if_equal, vec_if_greater, vec_keep, vec_keep_first, vec_load, vec_load_first,
                    vec_max, vec_odds, vec_set1, vec_sigmoid, vec_sqrt, vec_store, vec_store_first,
                    vec_store_pieces, vec_sum, vec_tanh, vec_zip_high, vec_zip_low)
-from threads cimport (MAX_WORKERS, meet, meeting, meeting_close, meeting_open, next_item, parallel_available,
-                      parallel_run, work_items)
+from threads cimport (MAX_WORKERS, flag, is_raised, meet, meet_looking, meeting, meeting_close, meeting_open,
+                      next_item, parallel_available, parallel_run, parallel_task, raise_flag, seconds, work_items)
 
 DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
 
 # Multiply-adds of a job below which waking a second thread costs more than it brings (measured: about 10 us).
 cdef double SMALL_WORK = 400_000
+# Multiply-adds of a step of training from which on it can be dropped until its parameters change: about a tenth of a second.
+cdef double LONG_WORK = 1e9
 # A recurrent layer's step of that many units and multiply-adds, of all samples, is shared by threads, which meet at every step.
 cdef Py_ssize_t SHARED_UNITS = 96
 cdef double SHARED_STEP = 15_000
@@ -31,6 +35,7 @@ cdef Py_ssize_t LOOKUP_TOKENS = 8
 # Nodes of the trees that a worker takes together, on average.
 cdef Py_ssize_t GROUP_NODES = 256
 
+include "watch.pxi"
 include "tile.pxi"
 include "layout.pxi"
 include "product.pxi"

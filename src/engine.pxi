@@ -4,7 +4,8 @@
 # A training step has two phases with a meeting after each:
 #   1. groups of samples: gather, forward, loss, backward. An item is a slot, a fixed run of groups.
 #   2. slices of the parameters: their gradient (a product over the batch, or the sum over slots), and their update. Where
-#      the gradient's norm is limited, there is a meeting between the two.
+#      the gradient's norm is limited, and where a step takes long, there is a meeting between the two.
+# What ends a job (watch.pxi) ends it before an update or after a whole one: steps, parameters, moments and states agree.
 
 cdef struct Slice:
     int op
@@ -28,7 +29,11 @@ cdef struct Job:
     int64_t* batch_lengths
     Optimizer optimizer
     const double* rates           # one a step
-    long steps_before             # steps taken before this job
+    int64_t* steps                # taken so far, by the network
+    int64_t steps_before          # and before this job
+    real* states                  # those after the last whole step, or NULL: `net` has those that are being worked at
+    Py_ssize_t states_size        # of the batch
+    bint apart                    # gradients first, then a meeting, then updates
     Slice* slices
     Py_ssize_t slice_count
     double* losses                # of each group of the batch
@@ -40,6 +45,7 @@ cdef struct Job:
     Py_ssize_t out_channels, out_pixels
     work_items items, slice_items
     meeting gathering
+    Watch watch
 
 
 cdef inline Py_ssize_t slots_of(const Network* net, Py_ssize_t samples) noexcept nogil:
@@ -62,6 +68,30 @@ cdef inline bint leads(const Job* job, int worker) noexcept nogil:
     return job.net.team == NULL or worker == 0
 
 
+cdef void look(void* context) noexcept nogil:
+    # While worker 0 waits.
+    ask(&(<Job*>context).watch)
+
+
+cdef inline bint meet_all(Job* job, int worker, work_items* reset) noexcept nogil:
+    # Whether it all ends here.
+    if worker == 0:
+        meet_looking(&job.gathering, reset, look, job)
+    else:
+        meet(&job.gathering, reset)
+    return job.gathering.over
+
+
+cdef void check_tokens(Job* job, real* x, Py_ssize_t count, Py_ssize_t rows) noexcept nogil:
+    # Of a copy that nobody else changes any more, though the samples may have been since they were checked.
+    cdef Py_ssize_t i
+    for i in range(count):
+        if not (0 <= x[i] < rows and x[i] == <Py_ssize_t>x[i]):
+            x[i] = 0
+            raise_flag(&job.watch.no_token)
+            raise_flag(job.watch.ending)
+
+
 cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
     # n samples from `position` of the order on, into the input tensor from batch row `row` on; or straight into the frame that
     # the first operation would put around them.
@@ -75,6 +105,8 @@ cdef void gather(Job* job, int worker, Py_ssize_t row, Py_ssize_t position, Py_s
             copy_image(x, g.w * g.c, value_of(&job.net, 1, worker, row, i) + frame_start(&job.net.op[0]), g.ow * g.c, g.h, g.w * g.c)
         else:
             channels_last(x, value_of(&job.net, 0, worker, row, i), job.channels, job.pixels)
+            if job.net.op[0].kind == EMBEDDING:
+                check_tokens(job, value_of(&job.net, 0, worker, row, i), job.net.tensor[0].size, job.net.op[0].rows)
         if job.batch_lengths != NULL:
             job.batch_lengths[row + i] = job.lengths[sample]
 
@@ -83,9 +115,15 @@ cdef void gather_trees(Job* job, int worker, Py_ssize_t group, Py_ssize_t row, P
     # The same of n trees, the first one being the batch's tree `row`: their nodes, laid out.
     cdef const Forest* f = &job.net.forest
     cdef Py_ssize_t i, size = job.net.tensor[0].size, first = nodes_of(f, job.order, position - row, position)
+    cdef real* x
     lay_group(f, worker, group, first, job.order, position, position + n)
     for i in range(f.rows[group]):
-        memcpy(value_of(&job.net, 0, worker, first, i), job.x + f.node[first + i] * size, size * sizeof(real))
+        x = value_of(&job.net, 0, worker, first, i)
+        memcpy(x, job.x + f.node[first + i] * size, size * sizeof(real))
+        if job.net.op[0].kind == EMBEDDING and i < f.leaves[group]:
+            check_tokens(job, x, 1, job.net.op[0].rows)
+        elif job.net.op[0].kind == EMBEDDING:
+            x[0] = -1
 
 
 cdef Py_ssize_t outputs_of(const Job* job, Py_ssize_t position, Py_ssize_t batch) noexcept nogil:
@@ -162,6 +200,8 @@ cdef void train_slot(Job* job, int worker, Py_ssize_t slot, Py_ssize_t position,
         if leads(job, worker):
             losses_of_group(job, worker, group, row, first, n, outputs)
         backward_group(&job.net, worker, slot, row, n, draw)
+        if is_ending(&job.watch) and job.net.team == NULL:
+            return
 
 
 cdef void descend_online(Job* job, const Slice* slice, real rate) noexcept nogil:
@@ -183,8 +223,9 @@ cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t st
     cdef double rate = job.rates[step], norm = 0
     cdef Py_ssize_t start = op.offset + slice.start * op.columns, stop = op.offset + slice.stop * op.columns, i
     if (o.rule == SGD and o.momentum == 0 and o.decay == 0 and o.clip_norm == 0 and o.clip_value == 0 and batch == 1
-            and op.kind == DENSE and job.net.tensor[slice.op].steps == 1 and not has_trees(&job.net) and counts and updates):
-        descend_online(job, slice, <real>rate)
+            and op.kind == DENSE and job.net.tensor[slice.op].steps == 1 and not has_trees(&job.net)):
+        if updates:
+            descend_online(job, slice, <real>rate)
         return
     if counts:
         weight_gradient(&job.net, slice.op, slice.start, slice.stop, batch, slots_of(&job.net, batch))
@@ -197,19 +238,27 @@ cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t st
         update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients, start, stop)
 
 
-cdef void train_slices(Job* job, int worker, Py_ssize_t batch, Py_ssize_t step, bint counts, bint updates, work_items* next) noexcept nogil:
+cdef void train_slices(Job* job, int worker, Py_ssize_t batch, Py_ssize_t step, bint counts, bint updates) noexcept nogil:
+    # All of them, or, where no parameter changes, as many as there are before the end.
     cdef Py_ssize_t item = take(job, &job.slice_items, job.slice_count, worker)
+    cdef const Slice* slice
     while item >= 0:
         train_slice(job, item, batch, step, counts, updates)
+        if not updates:
+            slice = &job.slices[item]
+            worked(&job.watch, worker, <double>(slice.stop - slice.start) * job.net.op[slice.op].columns * batch
+                   * job.net.tensor[slice.op].steps)
+            if is_ending(&job.watch):
+                return
         item = take(job, &job.slice_items, job.slice_count, worker)
-    meet(&job.gathering, next)
 
 
-cdef void add_up(Job* job, int worker, Py_ssize_t batch) noexcept nogil:
-    # What gradients of weights need of the whole batch first.
-    if job.net.looks_up:
-        add_up_lookups(&job.net, worker, job.gathering.workers, batch)
-        meet(&job.gathering, NULL)
+cdef bint add_up(Job* job, int worker, Py_ssize_t batch) noexcept nogil:
+    # What gradients of weights need of the whole batch first. Whether it all ends here.
+    if not job.net.looks_up:
+        return False
+    add_up_lookups(&job.net, worker, job.gathering.workers, batch)
+    return meet_all(job, worker, NULL)
 
 
 cdef void train_worker(void* context, int worker) noexcept nogil:
@@ -223,19 +272,28 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
         item = take_group(job, slots_of(&job.net, batch), worker, -1)
         while item >= 0:
             train_slot(job, worker, item, position, batch, scramble(job.seed + <uint64_t>position))
+            if is_ending(&job.watch) and job.net.team == NULL:
+                break
             item = take_group(job, slots_of(&job.net, batch), worker, item)
-        meet(&job.gathering, &job.slice_items)
+        if meet_all(job, worker, &job.slice_items) or add_up(job, worker, batch):
+            return
+        if job.apart:
+            train_slices(job, worker, batch, step, True, False)
+            if meet_all(job, worker, &job.slice_items):
+                return
         if worker == 0:
             for group in range(groups_of(&job.net, batch)):
                 job.records[3 * step] += job.losses[group]
                 job.records[3 * step + 1] += job.hits[group]
             job.records[3 * step + 2] = outputs_of(job, position, batch)
-        add_up(job, worker, batch)
-        if job.optimizer.clip_norm > 0 or job.net.looks_up:         # a gradient that reads other weights than its own
-            train_slices(job, worker, batch, step, True, False, &job.slice_items)
-            train_slices(job, worker, batch, step, False, True, &job.items)
-        else:
-            train_slices(job, worker, batch, step, True, True, &job.items)
+            if job.states != NULL:
+                memcpy(job.states, job.net.states, job.states_size * sizeof(real))
+        train_slices(job, worker, batch, step, not job.apart, True)
+        meet(&job.gathering, &job.items)
+        if worker == 0:
+            job.steps[0] += 1
+        if job.gathering.over:
+            return
 
 
 cdef inline Py_ssize_t sample_at(const Job* job, Py_ssize_t row) noexcept nogil:
@@ -263,6 +321,8 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
         for i in range(n if job.out != NULL and leads(job, worker) else 0):
             channels_first(value_of(&job.net, job.net.count, worker, row, i), job.out + sample_at(job, row + i) * t.size,
                            job.out_channels, job.out_pixels)
+        if is_ending(&job.watch) and job.net.team == NULL:
+            return
         item = take_group(job, groups, worker, item)
 
 
@@ -294,10 +354,14 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
                                job.out + i * t.size, g.w * g.c, g.h, g.w * g.c)
                 else:
                     channels_first(t.gradient + i * t.stride, job.out + sample_at(job, i) * t.size, job.channels, job.pixels)
+        if is_ending(&job.watch) and job.net.team == NULL:
+            break
         item = take_group(job, slots, worker, item)
-    meet(&job.gathering, &job.slice_items)
-    add_up(job, worker, job.samples)
+    if meet_all(job, worker, &job.slice_items) or add_up(job, worker, job.samples):
+        return
     item = take(job, &job.slice_items, job.slice_count, worker)
-    while item >= 0:
+    while item >= 0 and not is_ending(&job.watch):
         weight_gradient(&job.net, job.slices[item].op, job.slices[item].start, job.slices[item].stop, job.samples, slots)
+        worked(&job.watch, worker, <double>(job.slices[item].stop - job.slices[item].start)
+               * job.net.op[job.slices[item].op].columns * job.samples * job.net.tensor[job.slices[item].op].steps)
         item = take(job, &job.slice_items, job.slice_count, worker)

@@ -149,6 +149,8 @@ def tree_spans(const int64_t[::1] start, const int32_t[::1] parents):
     """(nodes, 2): the first leaf below each node, counted from its tree's first one, and the one after its last."""
     cdef Py_ssize_t tree, i
     cdef int32_t leaf, parent
+    if start[0] != 0 or start[start.shape[0] - 1] != parents.shape[0] or (np.diff(start) < 0).any():
+        raise ValueError(f"start must rise from 0 to {parents.shape[0]}; received {np.asarray(start)}")
     out = np.zeros((parents.shape[0], 2), np.int32)
     cdef int32_t[:, ::1] span = out
     with nogil:
@@ -160,7 +162,7 @@ def tree_spans(const int64_t[::1] start, const int32_t[::1] parents):
                     leaf += 1
                     span[i, 1] = leaf
                 parent = parents[i]
-                if parent >= 0:
+                if parent >= 0 and parent < parents.shape[0]:
                     span[parent, 0] = span[i, 0] if span[parent, 1] == 0 else min(span[parent, 0], span[i, 0])
                     span[parent, 1] = max(span[parent, 1], span[i, 1])
     return out
@@ -205,7 +207,7 @@ def all_finite(x, int threads=1):
     scan.x, scan.n = <const real*>view.buf, view.len // <Py_ssize_t>sizeof(real)
     meeting_open(&scan.gathering, min(threads, MAX_WORKERS))
     with nogil:
-        parallel_run(scan_worker, &scan, &scan.gathering.workers)
+        parallel_run(scan_worker, &scan, &scan.gathering.workers, NULL)
     for worker in range(scan.gathering.workers):
         finite = finite and scan.finite[worker]
     meeting_close(&scan.gathering)

@@ -27,6 +27,7 @@ cdef struct Op:
     Composition tree            # of recursive layers
     real rate                   # of DROPOUT
     Py_ssize_t nth              # of DROPOUT and SHIFT: how many of these there are before it
+    double work                 # multiply-adds of a forward pass, a sample
     Py_ssize_t offset, rows, columns    # its parameters, all in rows of one width; 0 rows where there are none
     Py_ssize_t pad_h, pad_w     # of PAD; the largest shift of SHIFT
     bint planar                 # one of a pair of planar.pxi
@@ -73,6 +74,7 @@ cdef struct Network:
     real* state_gradients
     Py_ssize_t state_stride
     meeting* team               # of all workers, where there is one group that they take together; or NULL
+    Watch* watch
     bint all_states             # of all recurrent layers, not only of stateful ones
 
 
@@ -212,6 +214,9 @@ cdef void dense_forward_group(const Network* net, int k, int worker, Py_ssize_t 
         if source.steps > 1:
             dense_forward(w, net.parameters, bias, 0, x + i * source.stride, w.rows, y + i * target.stride, w.columns, source.steps, nonzero)
         activate_steps(activation_of(net, k), y + i * target.stride, target.size, target.steps)
+        worked(net.watch, worker, net.op[k].work)
+        if is_ending(net.watch):
+            return
 
 
 cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ssize_t n, uint64_t draw) noexcept nogil:
@@ -221,19 +226,23 @@ cdef void forward_group(const Network* net, int worker, Py_ssize_t sample, Py_ss
     cdef int first = net.first, last, k
     cdef bint leads = net.team == NULL or worker == 0       # a team's others help with recurrent layers alone
     cdef Py_ssize_t i
-    while first < net.count:
+    while first < net.count and (net.team != NULL or not is_ending(net.watch)):
         last = first
         while last < net.count and not takes_group(&net.op[last]):
             last += 1
         for i in range(n if leads else 0):
             for k in range(first, last):
                 forward_one(net, k, worker, sample, i, draw)
+                worked(net.watch, worker, net.op[k].work)
+            if is_ending(net.watch):
+                break
         if last < net.count and net.op[last].kind == DENSE and leads:
             dense_forward_group(net, last, worker, sample, n)
         elif last < net.count and net.op[last].kind == RECURRENT:
             recurrent_forward_group(net, last, worker, sample, n)
         elif last < net.count and net.op[last].kind == RECURSIVE:
             recursive_forward_group(net, last, worker, sample, n)
+            worked(net.watch, worker, net.op[last].work * n)
         first = last + 1
 
 
@@ -328,6 +337,9 @@ cdef void dense_backward_group(const Network* net, int k, int worker, Py_ssize_t
         dense_input_gradient(w, transposed, net.zeros, dy, target.stride, dx, source.stride, n)
         return
     for i in range(n):
+        worked(net.watch, worker, net.op[k].work)
+        if is_ending(net.watch):
+            return
         if source.steps > 3:
             dense_input_gradient(w, transposed, net.zeros, dy, w.columns, dx, w.rows, source.steps)
         else:
@@ -342,19 +354,23 @@ cdef void backward_group(const Network* net, int worker, Py_ssize_t slot, Py_ssi
     cdef int last = net.count, first, k
     cdef bint leads = net.team == NULL or worker == 0
     cdef Py_ssize_t i
-    while last > net.first and net.tensor[last].needs_gradient:
+    while last > net.first and net.tensor[last].needs_gradient and (net.team != NULL or not is_ending(net.watch)):
         first = last
         while first > net.first and not takes_group(&net.op[first - 1]) and net.tensor[first].needs_gradient:
             first -= 1
         for i in range(n if leads else 0):
             for k in range(last - 1, first - 1, -1):
                 backward_one(net, k, worker, slot, sample, i, draw)
+                worked(net.watch, worker, 2 * net.op[k].work)
+            if is_ending(net.watch):
+                break
         if first > 0 and net.op[first - 1].kind == DENSE and net.tensor[first].needs_gradient and leads:
             dense_backward_group(net, first - 1, worker, sample, n)
         elif first > 0 and net.op[first - 1].kind == RECURRENT and net.tensor[first].needs_gradient:
             recurrent_backward_group(net, first - 1, worker, sample, n)
         elif first > 0 and net.op[first - 1].kind == RECURSIVE and net.tensor[first].needs_gradient:
             recursive_backward_group(net, first - 1, worker, sample, n)
+            worked(net.watch, worker, net.op[first - 1].work * n)
         last = first - 1
 
 

@@ -34,6 +34,7 @@ cdef struct Parser:
     Search* search
     work_items items
     meeting gathering
+    Watch watch
 
 
 cdef struct Search:
@@ -244,6 +245,9 @@ cdef void parse_sentence(Parser* g, int worker, Py_ssize_t sentence) noexcept no
         made = s.nodes
         states = merge(g, s, step, states, n - 1 - step)
         score_nodes(g, s, worker, made, n)
+        worked(&g.watch, worker, <double>(s.nodes - made) * g.p.w.rows * g.p.w.columns + <double>states * g.candidates)
+        if is_ending(&g.watch):
+            return
         if g.gold != NULL:
             ahead = s.totals[((step + 1) % 2) * g.beam] - s.so_far[step + 1]
             if not ahead <= most:               # NaN is to be told
@@ -259,6 +263,10 @@ cdef void parse_sentence(Parser* g, int worker, Py_ssize_t sentence) noexcept no
         write_merges(s, s.sequence, count, n, g.right + 2 * first)
 
 
+cdef void look_at_parser(void* context) noexcept nogil:
+    ask(&(<Parser*>context).watch)
+
+
 cdef void parse_worker(void* context, int worker) noexcept nogil:
     cdef Parser* g = <Parser*>context
     cdef Py_ssize_t sentence
@@ -266,6 +274,8 @@ cdef void parse_worker(void* context, int worker) noexcept nogil:
     sentence = next_item(&g.items, g.sentences, g.gathering.workers, worker)
     while sentence >= 0:
         parse_sentence(g, worker, sentence)
+        if is_ending(&g.watch):
+            return
         sentence = next_item(&g.items, g.sentences, g.gathering.workers, worker)
 
 
@@ -345,9 +355,11 @@ def parse(str composition, str activation, Py_ssize_t units, parameters, Py_ssiz
         s.sequence, s.worst, s.so_far = _counts(memory, longest), _counts(memory, longest), _doubles(memory, longest + 1)
         s.states, s.origin = _counts(memory, 4 * beam * longest), _counts(memory, 2 * g.candidates)
     meeting_open(&g.gathering, threads)
+    open_watch(&g.watch, &g.gathering.ending)
     with nogil:
-        parallel_run(parse_worker, &g, &g.gathering.workers)
+        parallel_run(parse_worker, &g, &g.gathering.workers, look_at_parser)
     meeting_close(&g.gathering)
+    raise_what_ended(&g.watch)
     return merges, right, counts, scores
 
 

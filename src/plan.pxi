@@ -37,7 +37,7 @@ cdef class Trees:
     counts : ndarray of uint8, shape (nodes,)
         Whether the loss looks at a node.
     """
-    cdef const int64_t[::1] start
+    cdef const int64_t[::1] start           # copies all, as the core relies on what was checked
     cdef const int32_t[:, ::1] children
     cdef const int32_t[::1] height
     cdef const uint8_t[::1] counts
@@ -45,14 +45,24 @@ cdef class Trees:
     cdef readonly Py_ssize_t nodes, arity
 
     def __cinit__(self, start, children, counts):
-        cdef Py_ssize_t i, k
-        cdef int32_t[::1] height = np.zeros(len(children), np.int32)
-        self.start, self.children, self.height, self.counts = start, children, height, counts
-        self.nodes, self.arity = children.shape
-        for i in range(self.nodes):
-            for k in range(self.arity if self.children[i, 0] >= 0 else 0):
-                height[i] = max(height[i], height[self.children[i, k]] + 1)
-        self.sizes = np.cumsum(np.sort(np.diff(start))[::-1])
+        cdef Py_ssize_t tree, i, k
+        cdef int32_t child
+        start = np.array(start, np.int64)
+        self.start, self.children, self.counts = start, np.array(children, np.int32), np.array(counts, np.uint8)
+        self.nodes, self.arity = self.children.shape[0], self.children.shape[1]
+        cdef int32_t[::1] height = np.zeros(self.nodes, np.int32)
+        sizes = np.diff(start)
+        if not len(sizes) or start[0] != 0 or start[len(sizes)] != self.nodes or sizes.min() < 1 or len(self.counts) != self.nodes:
+            raise ValueError(f"trees must have nodes from 0 to {self.nodes}; received others")
+        for tree in range(len(self)):
+            for i in range(self.start[tree], self.start[tree + 1]):
+                for k in range(self.arity if self.children[i, 0] >= 0 else 0):
+                    child = self.children[i, k]
+                    if not self.start[tree] <= child < i:
+                        raise ValueError("trees must have each node's children before it; received others")
+                    height[i] = max(height[i], height[child] + 1)
+        self.height = height
+        self.sizes = np.cumsum(np.sort(sizes)[::-1])
 
     def __len__(self):
         return self.start.shape[0] - 1
@@ -166,6 +176,7 @@ cdef class Plan:
         cdef Op* op = &self.op[k]
         cdef Window* g = &op.window
         cdef Matrix* w = &op.matrix
+        cdef double before = self.work
         op.kind = _KINDS[operation["kind"]]
         op.activation = _ACTIVATIONS[operation.get("activation", "identity")]
         g.c, g.h, g.w = shape if len(shape) == 3 else (shape[len(shape) - 1], 1, 1)
@@ -204,6 +215,7 @@ cdef class Plan:
             op.rows, op.columns = op.tree.w.rows + 1, op.tree.w.columns
             self.work += <double>op.tree.w.rows * op.tree.w.columns / 2          # about half of the nodes are leaves
         self.work += <double>self.tensor[k].size
+        op.work = self.work - before
 
     cdef _describe_recurrent(self, int k, dict operation):
         cdef Op* op = &self.op[k]
@@ -432,6 +444,8 @@ cdef class Plan:
     cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work, Trees trees=None, bint masked=False):
         cdef Py_ssize_t rows = batch
         self._check_trees(trees)
+        if self.turn.running:
+            raise RuntimeError("a signal's handler cannot use a network in the middle of its own step; a copy can be made there")
         memset(job, 0, sizeof(Job))
         if trees is None:
             self._choose_group(batch)
@@ -464,6 +478,8 @@ cdef class Plan:
         job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
         self._frame(job)
         meeting_open(&job.gathering, threads)
+        open_watch(&job.watch, &job.gathering.ending)
+        job.net.watch = &job.watch
         job.net.team = &job.gathering if team and threads > 1 else NULL
 
     def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False, lengths=None, states=None, Trees trees=None):
@@ -480,8 +496,9 @@ cdef class Plan:
         with self.turn.lock:
             self._start(&job, INFERENCE, samples, threads, self.work * samples, trees, lengths is not None)
             job.net.skip_softmax = logits and self._ends_in_softmax()
-            self._take_sequences(&job, samples, lengths, states)
+            states = self._take_sequences(&job, samples, lengths, states)
             self._forward(&job, x, samples, y)
+            self._give_states(&job, states)
         return out
 
     cdef _check_samples(self, const real[::1] x, int k, Py_ssize_t samples, Trees trees):
@@ -490,22 +507,40 @@ cdef class Plan:
         if samples < 1 or (trees is not None and len(trees) != samples) or x.shape[0] != rows * self.tensor[k].size:
             raise ValueError(f"{samples} samples must have {rows} rows of {self.tensor[k].size} numbers; received {x.shape[0]} numbers")
 
+    cdef _run(self, Job* job, parallel_task task):
+        self.turn.running = True
+        with nogil:
+            parallel_run(task, job, &job.gathering.workers, look)
+        meeting_close(&job.gathering)
+        self.turn.running = False
+        if is_ending(&job.watch) and self.mode == HOLDING:
+            self.mode = -1              # there is nothing to go back from
+        raise_what_ended(&job.watch)
+
     cdef _outputs(self, int k, Py_ssize_t samples, Trees trees):
         return np.empty((samples if trees is None else trees.nodes) * self.tensor[k].size, dtype=DTYPE)
 
     cdef _take_sequences(self, Job* job, Py_ssize_t samples, lengths, states):
+        # States are worked at in a copy, which is given: those of the caller change once a step, or the whole call, is done.
         cdef const int64_t[::1] counts
         cdef real[:, ::1] rows
+        cdef real[:, ::1] copy
         if lengths is not None:
             counts = lengths
             if counts.shape[0] != samples:
                 raise ValueError(f"lengths must have shape ({samples},); received {lengths.shape}")
             job.net.lengths = &counts[0]
-        if states is not None and self.state_size:
-            rows = states
-            if rows.shape[0] != samples or rows.shape[1] != self.state_size:
-                raise ValueError(f"states must have shape ({samples}, {self.state_size}); received {states.shape}")
-            job.net.states = &rows[0, 0]
+        if states is None or not self.state_size:
+            return None
+        rows, copy = states, states.copy()
+        if rows.shape[0] != samples or rows.shape[1] != self.state_size:
+            raise ValueError(f"states must have shape ({samples}, {self.state_size}); received {states.shape}")
+        job.states, job.states_size, job.net.states = &rows[0, 0], samples * self.state_size, &copy[0, 0]
+        return copy
+
+    cdef _give_states(self, Job* job, copy):
+        if copy is not None:
+            memcpy(job.states, job.net.states, job.states_size * sizeof(real))
 
     def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last,
                 lengths=None, states=None, bint all_states=False, Trees trees=None):
@@ -520,10 +555,11 @@ cdef class Plan:
         with self.turn.lock:
             self._start(&job, HOLDING, samples, threads, self.work * samples, trees, lengths is not None)
             self._hold(&job, training, seed, channels_last)
-            self._take_sequences(&job, samples, lengths, states)
+            states = self._take_sequences(&job, samples, lengths, states)
             job.net.all_states = all_states
             self.held, self.spent = trees, False
             self._forward(&job, x, samples, y)
+            self._give_states(&job, states)
         return out
 
     cdef _hold(self, Job* job, bint training, uint64_t seed, bint channels_last):
@@ -539,9 +575,7 @@ cdef class Plan:
 
     cdef _forward(self, Job* job, const real[::1] x, Py_ssize_t samples, real[::1] y):
         job.x, job.out, job.samples = &x[0], &y[0] if y is not None else NULL, samples
-        with nogil:
-            parallel_run(forward_worker, job, &job.gathering.workers)
-        meeting_close(&job.gathering)
+        self._run(job, forward_worker)
 
     def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last,
                  lengths=None, state_gradients=None, Trees trees=None):
@@ -563,17 +597,17 @@ cdef class Plan:
                 raise RuntimeError("backward must follow a forward of the same trees")
             self._start(&job, HOLDING, samples, threads, self.work * samples, trees, lengths is not None)
             self._hold(&job, training, seed, channels_last)
-            self._take_sequences(&job, samples, lengths, state_gradients)
+            gradients = self._take_sequences(&job, samples, lengths, state_gradients)
             job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
             self.spent = self.has_sequences or self.has_trees
             self._backward(&job, dy, samples, dx)
+            job.net.states = job.net.state_gradients
+            self._give_states(&job, gradients)
         return out
 
     cdef _backward(self, Job* job, const real[::1] dy, Py_ssize_t samples, real[::1] dx):
         job.x, job.out, job.samples = &dy[0], &dx[0], samples
-        with nogil:
-            parallel_run(backward_worker, job, &job.gathering.workers)
-        meeting_close(&job.gathering)
+        self._run(job, backward_worker)
 
     def gradients_at(self, const real[::1] x, const real[::1] dy, Py_ssize_t samples, int threads):
         """What `backward` gives and writes, of vectors or images, in one call with the `forward` that it must follow."""
@@ -591,12 +625,13 @@ cdef class Plan:
         return out
 
     def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
-              Py_ssize_t first, const double[::1] rates, long steps_before, str loss, tuple optimizer,
-              real[:, ::1] moments, uint64_t seed, int threads, lengths=None, states=None, Trees trees=None):
-        """One step for each of `rates`, from position `first` of the order on.
+              Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, str loss, tuple optimizer,
+              real[:, ::1] moments, uint64_t seed, int threads, double[:, ::1] records, lengths=None, states=None,
+              Trees trees=None):
+        """One step for each of `rates`, from position `first` of the order on; `steps` (1,) counts them, one by one.
 
-        Returns (steps, 3), each step's sums over outputs of the weighted loss and of the hits, and how many outputs there
-        were: samples, or steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F);
+        Fills `records` (steps, 3): each step's sums over outputs of the weighted loss and of the hits, and how many outputs
+        there were: samples, or steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F);
         `moments` (K, P) are the optimizer's. `lengths` and `states` are as of `predict`; states
         have a row for each sample of a batch, and go on from one batch to the next. With `trees`, the order is one of trees,
         and x, targets and weights have a row for each node.
@@ -605,21 +640,19 @@ cdef class Plan:
         cdef const int64_t[::1] labels
         cdef const real[::1] values
         cdef double[::1] sums
-        cdef double[:, ::1] records
         cdef const int64_t[::1] counts
         cdef int64_t[::1] batch_lengths
         cdef Py_ssize_t samples = order.shape[0]
         cdef Py_ssize_t groups
         batch = min(batch, samples)
-        out = np.zeros((rates.shape[0], 3))
-        records = out
+        records[:, :] = 0
         with self.turn.lock:
             self._start(&job, TRAINING, batch, threads, 3 * self.work * batch, trees, lengths is not None)
             groups = groups_of(&self.net, batch)
             sums = np.zeros(2 * groups + self.slice_count)
             job.x, job.order, job.samples = &x[0], &order[0], samples
             job.batch, job.first, job.batches = batch, first, rates.shape[0]
-            job.rates, job.steps_before, job.seed = &rates[0], steps_before, seed
+            job.rates, job.steps, job.steps_before, job.seed = &rates[0], &steps[0], steps[0], seed
             job.loss = _LOSSES[loss]
             job.net.skip_softmax = job.loss == CROSS_ENTROPY and self._ends_in_softmax()
             if targets.dtype == np.int64:
@@ -631,16 +664,15 @@ cdef class Plan:
             if weights is not None:
                 values = weights
                 job.weights = &values[0]
-            self._take_sequences(&job, batch, None, states)
+            states = self._take_sequences(&job, batch, None, states)
             if lengths is not None:
                 counts, batch_lengths = lengths, self.batch_lengths
                 job.lengths, job.batch_lengths, job.net.lengths = &counts[0], &batch_lengths[0], &batch_lengths[0]
             describe_optimizer(&job.optimizer, optimizer, moments)
+            job.apart = (job.optimizer.clip_norm > 0 or job.net.looks_up        # a gradient that reads other weights
+                         or 3 * self.work * batch > LONG_WORK)
             job.losses, job.hits, job.squares, job.records = &sums[0], &sums[groups], &sums[0] + 2 * groups, &records[0, 0]
-            with nogil:
-                parallel_run(train_worker, &job, &job.gathering.workers)
-            meeting_close(&job.gathering)
-        return out
+            self._run(&job, train_worker)
 
 
 cdef describe_optimizer(Optimizer* o, tuple settings, real[:, ::1] moments):

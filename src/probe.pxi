@@ -38,7 +38,7 @@ def fma_peak(int threads, double seconds=0.1):
         meeting_open(&p.gathering, min(threads, MAX_WORKERS))
         start = perf_counter()
         with nogil:
-            parallel_run(probe_worker, &p, &p.gathering.workers)
+            parallel_run(probe_worker, &p, &p.gathering.workers, NULL)
         elapsed = perf_counter() - start
         best = max(best, p.gathering.workers * 2.0 * 12 * VEC_LANES * p.rounds / elapsed / 1e9)
         meeting_close(&p.gathering)

@@ -79,6 +79,7 @@ cdef struct Sequences:
     int* nonzero
     meeting* team                   # or NULL
     int member, members
+    Watch* watch                    # or NULL
 
 
 cdef void describe_matrix(Matrix* w, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t step) noexcept nogil:
@@ -289,6 +290,12 @@ cdef inline void gather_team(const Sequences* q) noexcept nogil:
         meet(q.team, NULL)
 
 
+cdef inline bint leaves_off(const Recurrent* r, int worker, const Sequences* q) noexcept nogil:
+    # After a step in time, a team all at the same one.
+    worked(q.watch, worker, <double>r.units * r.columns * q.samples / q.members)
+    return q.team.over if q.team != NULL else is_ending(q.watch)
+
+
 cdef void lay_state_panels(const Recurrent* r, const Matrix* w, const real* p, int member, int members, real* panels, int most) noexcept nogil:
     # Of a member's units, gate by gate.
     cdef Py_ssize_t first = share(r.units, VEC_LANES, member, members), count = share(r.units, VEC_LANES, member + 1, members) - first, gate
@@ -432,9 +439,14 @@ cdef void recurrent_forward(const Recurrent* r, const real* p, int worker, const
     for i in range(q.samples if q.tokens == NULL else 0):
         rows_product(&r.u, p, worker, q.start, 0, q.x + i * q.x_sample + first * r.inputs, r.inputs,
                      q.gates + i * q.gates_sample + first * r.width, r.width, last - first, q.nonzero)
+        worked(q.watch, worker, <double>r.inputs * r.columns * (last - first))
+        if is_ending(q.watch):
+            break
     gather_team(q)
     for s in range(q.steps):
         recurrent_step(r, p, worker, q, q.steps - 1 - s if r.reverse else s)
+        if leaves_off(r, worker, q):
+            return
 
 
 cdef void cells_back(const Recurrent* r, const Sequences* q, Py_ssize_t t, Py_ssize_t i, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
@@ -499,6 +511,8 @@ cdef void recurrent_backward(const Recurrent* r, const real* p, int worker, cons
     gather_team(q)
     for s in range(q.steps):
         recurrent_step_back(r, p, worker, q, s if r.reverse else q.steps - 1 - s)
+        if leaves_off(r, worker, q):
+            break
     if q.whole != NULL:
         for i in range(q.samples):
             memcpy(q.whole + (i * (q.steps + 1) + (q.steps if r.reverse else 0)) * r.units, q.dh + i * q.d_sample, r.units * sizeof(real))
@@ -507,6 +521,9 @@ cdef void recurrent_backward(const Recurrent* r, const real* p, int worker, cons
         for i in range(q.samples):
             rows_product_back(&r.u, p, worker, init, q.gates + i * q.gates_sample + first * r.width, r.width,
                               q.dx + i * q.dx_sample + first * r.inputs, r.inputs, last - first, q.spare)
+            worked(q.watch, worker, <double>r.inputs * r.columns * (last - first))
+            if is_ending(q.watch):
+                break
     gather_team(q)
 
 

@@ -21,7 +21,7 @@ cdef Sequences sequences_of(const Network* net, int k, int direction, int worker
     q.dc = q.dh + net.group * q.d_sample
     q.spare = q.dc + net.group * q.d_sample
     q.start = net.fields + worker * net.fields_stride + 3 * net.group * q.d_sample
-    q.team, q.member, q.members = net.team, 0, 1
+    q.team, q.member, q.members, q.watch = net.team, 0, 1, net.watch
     if net.team != NULL:
         q.member, q.members = worker, net.team.workers
     q.zeros, q.nonzero = net.zeros, net.nonzero + worker * net.nonzero_stride

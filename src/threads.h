@@ -9,6 +9,7 @@
  */
 #pragma once
 #include <stdatomic.h>
+#include <time.h>
 
 #define MAX_WORKERS 64
 
@@ -42,14 +43,42 @@ static inline void reset_items(work_items *items, int workers) {
     for (int w = 0; w < workers; w++) atomic_store_explicit(&items->share[w].taken, 0, memory_order_relaxed);
 }
 
+/* What one worker raises and all see. */
+typedef struct { atomic_int up; } flag;
+static inline void raise_flag(flag *f) { atomic_store_explicit(&f->up, 1, memory_order_relaxed); }
+static inline int is_raised(const flag *f) { return atomic_load_explicit((atomic_int *)&f->up, memory_order_relaxed); }
+
+static inline double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1e-9 * now.tv_nsec;
+}
+
+/* What a worker that waits does meanwhile, every LOOK nanoseconds. */
+typedef void (*parallel_look)(void *context);
+#define LOOK 50000000
+
 #ifdef FASTDL_NO_THREADS
 
-typedef struct { int workers; } meeting;
-static inline void meeting_open(meeting *m, int workers) { m->workers = workers; }
+typedef struct { int workers; flag ending; int over; } meeting;
+static inline void meeting_open(meeting *m, int workers) {
+    m->workers = workers;
+    m->over = 0;
+    atomic_init(&m->ending.up, 0);
+}
 static inline void meeting_close(meeting *m) { (void)m; }
-static inline void meet(meeting *m, work_items *reset) { if (reset) reset_items(reset, m->workers); }
+static inline void meet_looking(meeting *m, work_items *reset, parallel_look look, void *context) {
+    (void)look, (void)context;
+    if (reset) reset_items(reset, m->workers);
+    m->over = is_raised(&m->ending);
+}
+static inline void meet(meeting *m, work_items *reset) { meet_looking(m, reset, NULL, NULL); }
 static inline int parallel_available(void) { return 0; }
-static inline void parallel_run(parallel_task task, void *context, int *workers) { *workers = 1; task(context, 0); }
+static inline void parallel_run(parallel_task task, void *context, int *workers, parallel_look look) {
+    (void)look;
+    *workers = 1;
+    task(context, 0);
+}
 
 #else
 
@@ -57,9 +86,20 @@ static inline void parallel_run(parallel_task task, void *context, int *workers)
 #include <signal.h>
 #define SPINS 3000
 
-/* A barrier for `workers` threads, reusable: the last to arrive sets work items back and opens the next round. */
+static inline void wait_a_while(pthread_cond_t *condition, pthread_mutex_t *lock) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += LOOK;
+    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    pthread_cond_timedwait(condition, lock, &until);
+}
+
+/* A barrier for `workers` threads, reusable: the last to arrive sets work items back and opens the next round. Whether
+ * all is to end here, as `ending` asks at any time, is what the last to arrive finds: so all leave off at the same place. */
 typedef struct {
     int workers;
+    flag ending;
+    int over;
     atomic_int arrived;
     atomic_uint round;
     atomic_int sleepers;
@@ -69,6 +109,8 @@ typedef struct {
 
 static inline void meeting_open(meeting *m, int workers) {
     m->workers = workers;
+    m->over = 0;
+    atomic_init(&m->ending.up, 0);
     atomic_init(&m->arrived, 0);
     atomic_init(&m->round, 0);
     atomic_init(&m->sleepers, 0);
@@ -81,15 +123,17 @@ static inline void meeting_close(meeting *m) {
     pthread_cond_destroy(&m->opened);
 }
 
-static void meet(meeting *m, work_items *reset) {
+static void meet_looking(meeting *m, work_items *reset, parallel_look look, void *context) {
     if (m->workers == 1) {
         if (reset) reset_items(reset, m->workers);
+        m->over = is_raised(&m->ending);
         return;
     }
     unsigned round = atomic_load(&m->round);
     if (atomic_fetch_add(&m->arrived, 1) == m->workers - 1) {
         atomic_store(&m->arrived, 0);
         if (reset) reset_items(reset, m->workers);
+        m->over = is_raised(&m->ending);
         atomic_store(&m->round, round + 1);
         if (atomic_load(&m->sleepers)) {
             pthread_mutex_lock(&m->lock);
@@ -104,10 +148,21 @@ static void meet(meeting *m, work_items *reset) {
     }
     pthread_mutex_lock(&m->lock);
     atomic_fetch_add(&m->sleepers, 1);
-    while (atomic_load(&m->round) == round) pthread_cond_wait(&m->opened, &m->lock);
+    while (atomic_load(&m->round) == round) {
+        if (!look) {
+            pthread_cond_wait(&m->opened, &m->lock);
+            continue;
+        }
+        wait_a_while(&m->opened, &m->lock);
+        pthread_mutex_unlock(&m->lock);
+        look(context);
+        pthread_mutex_lock(&m->lock);
+    }
     atomic_fetch_sub(&m->sleepers, 1);
     pthread_mutex_unlock(&m->lock);
 }
+
+static inline void meet(meeting *m, work_items *reset) { meet_looking(m, reset, NULL, NULL); }
 
 /* The pool. `busy` guards it: a second caller at the same time runs its task alone. */
 static struct {
@@ -157,8 +212,8 @@ static void *pool_helper(void *argument) {
 static inline int parallel_available(void) { return 1; }
 
 /* Runs the task on *workers threads, lowering *workers first where fewer can be had: point it at the count
- * that the task's barrier reads. */
-static void parallel_run(parallel_task task, void *context, int *workers) {
+ * that the task's barrier reads. While the caller waits for the others at the end, it looks. */
+static void parallel_run(parallel_task task, void *context, int *workers, parallel_look look) {
     if (*workers > MAX_WORKERS) *workers = MAX_WORKERS;
     if (*workers <= 1 || pthread_mutex_trylock(&pool.busy)) {
         *workers = 1;
@@ -190,7 +245,16 @@ static void parallel_run(parallel_task task, void *context, int *workers) {
     task(context, 0);
     for (int i = 0; i < SPINS && atomic_load(&pool.left); i++) spin_pause();
     pthread_mutex_lock(&pool.lock);
-    while (atomic_load(&pool.left)) pthread_cond_wait(&pool.done, &pool.lock);
+    while (atomic_load(&pool.left)) {
+        if (!look) {
+            pthread_cond_wait(&pool.done, &pool.lock);
+            continue;
+        }
+        wait_a_while(&pool.done, &pool.lock);
+        pthread_mutex_unlock(&pool.lock);
+        look(context);
+        pthread_mutex_lock(&pool.lock);
+    }
     pthread_mutex_unlock(&pool.lock);
     pthread_mutex_unlock(&pool.busy);
 }

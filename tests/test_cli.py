@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 
 import numpy as np
 import pytest
@@ -325,17 +324,39 @@ def test_ctrl_c_on_a_terminal(data):
     assert shown.endswith(b"\r\033[Kfastdl: interrupted\r\n")
 
 
-def test_ctrl_c(data):
+@pytest.mark.parametrize(
+    ("number", "code", "told"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_signals(number, code, told, data, tmp_path):
+    saved = str(tmp_path / "net.npz")
     command = [sys.executable, "-m", "fastdl", "train", "lenet5", "--data", str(data), "--epochs", "1000000"]
+    command += ["--save", saved]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline().startswith("lenet5:")
         assert process.stdout.readline().startswith("epoch 1 ")
-        time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline().startswith("epoch 2 ")
+        process.send_signal(number)
         _, error = process.communicate(timeout=30)
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 130
-    assert error == "fastdl: interrupted\n"
+    assert process.returncode == code
+    assert error == f"fastdl: {told}\n"
+    assert fastdl.load(saved).output_shape == (10,)
+    assert sorted(os.listdir(tmp_path)) == ["data", "net.npz"]
+
+
+def test_a_training_that_ends_before_its_time_has_saved_its_last_epoch(data, tmp_path, monkeypatch, capsys):
+    saved, epochs = tmp_path / "net.npz", []
+
+    def interrupt(self, net, done, total, logs):
+        if logs["epoch"] == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Log, "on_batch_block", interrupt)
+    monkeypatch.setattr(Log, "on_epoch_end", lambda self, net, epoch, logs: epochs.append(net.parameters.copy()))
+    assert main(["train", "mlp", "--data", str(data), "--epochs", "5", "--save", str(saved)]) == 130
+    assert (fastdl.load(saved).parameters == epochs[1]).all()
+    assert (epochs[0] != epochs[1]).any()
+    assert len(epochs) == 2

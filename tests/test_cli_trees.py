@@ -9,6 +9,7 @@ import pytest
 import fastdl
 from fastdl import cli, models
 from fastdl.cli import main
+from fastdl.cli.common import Log
 
 GOOD, BAD = ("good", "great", "fine"), ("bad", "awful", "poor")
 
@@ -256,3 +257,23 @@ def test_mistakes(treebank, sentiment, parser, tmp_path, capsys):
     ):
         assert main(arguments) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("network", ["sentiment", "parser"])
+def test_a_training_that_ends_before_its_time_has_saved_its_best_epoch(network, treebank, tmp_path, monkeypatch):
+    saved, epochs = tmp_path / "net.npz", {}
+
+    def interrupt(self, net, done, total, logs):
+        if logs["epoch"] == 4:
+            raise KeyboardInterrupt
+
+    def note(self, net, epoch, logs):
+        epochs[epoch] = (logs["val_f1" if network == "parser" else "val_accuracy"], -epoch), net.parameters.copy()
+
+    monkeypatch.setattr(Log, "on_batch_block", interrupt)
+    monkeypatch.setattr(Log, "on_epoch_end", note)
+    options = ["--trees", str(treebank), "--units", "12", "--epochs", "9", "--save", str(saved)]
+    assert main(["train", network, *options]) == 130
+    assert sorted(epochs) == [1, 2, 3]
+    _, best = max(epochs.values(), key=lambda pair: pair[0])
+    assert (fastdl.load(saved).parameters == best).all()

@@ -16,6 +16,7 @@ from test_layers import CASES
 
 import fastdl
 from fastdl import Sequential, callbacks, layers, models, optimizers
+from fastdl.compat import bp, cnn, fc, lstm, perceptron, rnn
 from fastdl.datasets import Trees, Vocabulary
 from fastdl.parsing import fit_parser, parse
 
@@ -114,6 +115,34 @@ def test_a_network_of_trees_dies_with_its_last_name(no_collector):
 
     assert dies(network)
     assert dies(parser)
+
+
+def trained(network):
+    network.train(np.array([[0.0, 1.0]]), np.array([[1.0, 2.0, 3.0]]), 0.1, 1)
+    return network
+
+
+def stepped(layer):
+    layer.forward(np.ones((3, 1)))
+    return layer
+
+
+ARTICLES = {
+    "bp": lambda: trained(bp.Network([3, 4, 2])),
+    "fc": lambda: trained(fc.Network([3, 4, 2])),
+    "perceptron": lambda: perceptron.Perceptron(2, lambda x: x),
+    "cnn": lambda: cnn.ConvLayer(5, 5, 3, 3, 3, 2, 1, 2, cnn.IdentityActivator(), 0.001),
+    "rnn": lambda: stepped(rnn.RecurrentLayer(3, 2, cnn.ReluActivator(), 0.001)),
+    "lstm": lambda: stepped(lstm.LstmLayer(3, 2, 0.001)),
+}
+
+
+@pytest.mark.parametrize("make", ARTICLES.values(), ids=ARTICLES.keys())
+def test_an_object_of_the_articles_dies_with_its_last_name(no_collector, make):
+    thing = make()
+    watched = weakref.ref(thing)
+    del thing
+    assert watched() is None
 
 
 def together(*works):
@@ -253,6 +282,7 @@ def test_sequences_of_many_lengths_from_several_threads(rng):
     def work(seed):
         for t in np.random.default_rng(seed).permutation(60):
             assert (net.predict(x[:, : t + 1]) == expected[t]).all()
+            net.evaluate(x[:, : t + 1], [0, 1])
 
     together(*[lambda seed=seed: [work(seed) for _ in range(5)] for seed in range(4)])
 

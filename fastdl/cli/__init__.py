@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 from .. import __version__
@@ -14,10 +16,11 @@ from .common import Mistake
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit code: 0, 2 after a mistake of the user's, 130 after Ctrl-C."""
+    """Run the command line and give its exit code: 0, 2 after a user's mistake, 130 after Ctrl-C, 143 after SIGTERM."""
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot write, such as a drawn tree in ASCII, ends nothing
         sys.stdout.reconfigure(errors="replace")
+    _end_as_after_ctrl_c(signal.SIGTERM)
     try:
         options.run(options)
     except BrokenPipeError:  # as in `| head`: nobody is reading, so there is nobody to tell
@@ -29,11 +32,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (MemoryError, OverflowError) as error:
         print(f"fastdl: what was asked for is too large: {str(error) or 'there is no memory for it'}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         # On a terminal the cursor may stand behind half a progress bar, which the message takes the place of.
-        print(("\r\033[K" if sys.stderr.isatty() else "") + "fastdl: interrupted", file=sys.stderr)
-        return 130
+        what = "terminated" if isinstance(error, _Terminated) else "interrupted"
+        print(("\r\033[K" if sys.stderr.isatty() else "") + f"fastdl: {what}", file=sys.stderr)
+        return 143 if isinstance(error, _Terminated) else 130
     return 0
+
+
+class _Terminated(KeyboardInterrupt):
+    """What SIGTERM raises: a batch system's end of the time, for instance."""
+
+
+def _end_as_after_ctrl_c(number: signal.Signals) -> None:
+    """Let a signal raise, unless somebody else attends to it."""
+
+    def handle(*_: object) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(number) == signal.SIG_DFL:
+        signal.signal(number, handle)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from .. import set_num_threads
 from .._files import check_writable
 from .._validation import MOST, as_int, as_number
-from ..callbacks import Callback, PrintEpochs
+from ..callbacks import Callback, EarlyStopping, PrintEpochs
 
 if TYPE_CHECKING:
     from ..model import Sequential
@@ -31,7 +31,7 @@ def add_common(parser: argparse.ArgumentParser, *, epochs: int | None, batch_siz
     parser.add_argument("--lr", type=float, default=lr, help="the highest learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="at the most; all there are by default")
-    parser.add_argument("--save", metavar="FILE", help="where to write the trained network (.npz)")
+    parser.add_argument("--save", metavar="FILE", help="where to write the trained network (.npz), after each epoch")
     parser.add_argument("--log", metavar="FILE", help="where to write a JSON object a line for each epoch")
 
 
@@ -155,6 +155,25 @@ def watching(
         finally:
             for bar in drawn:
                 bar.close()
+
+
+class Save(Callback):
+    """Writes the network after each epoch, or each that is the best so far, so that no end of a training loses it.
+
+    Parameters
+    ----------
+    path : str or None
+        Nothing is written without one.
+    best : EarlyStopping, optional
+        Which comes before it.
+    """
+
+    def __init__(self, path: str | None, best: EarlyStopping | None = None) -> None:
+        self._path, self._best = path, best
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        if self._path is not None and (self._best is None or self._best.best_epoch == epoch):
+            net.save(self._path)
 
 
 class Log(Callback):

@@ -16,7 +16,7 @@ from ..functional import softmax
 from ..images import read_image
 from ..model import Sequential
 from ..recipes import lenet5, mlp
-from .common import Mistake, add_common, check_common, check_outputs, watching
+from .common import Mistake, Save, add_common, check_common, check_outputs, watching
 
 _NETWORKS = {"lenet5": (lenet5, "LeNet-5 for images"), "mlp": (mlp, "article 3's 784-300-10 for images")}
 _LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1}  # what these can give
@@ -56,10 +56,10 @@ def _train(options: argparse.Namespace) -> None:
             flush=True,
         )
         start = perf_counter()
-        history = recipe.net.fit(*train, validation_data=test, callbacks=callbacks, verbose=0, **recipe.arguments)
+        history = recipe.net.fit(
+            *train, validation_data=test, callbacks=[*callbacks, Save(options.save)], verbose=0, **recipe.arguments
+        )
         total = perf_counter() - start
-    if options.save is not None:
-        recipe.net.save(options.save)
     seconds = sum(history.history["seconds"])
     print(
         f"test accuracy {history.history['val_accuracy'][-1]:.2%}, {total:.1f} s, "

@@ -16,7 +16,7 @@ from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
 from ..parsing import as_beam, balanced, bracket_f1, fit_parser, parse, right_branching
 from ..recipes import parser as recipe_of
-from .common import add_common, check_common, check_outputs, reading, watching
+from .common import Save, add_common, check_common, check_outputs, reading, watching
 from .trees import parsed, read_treebank, words
 
 _HELD_OUT = 0.1
@@ -88,10 +88,9 @@ def _train(options: argparse.Namespace) -> None:
     best = EarlyStopping("val_f1", patience=options.epochs)
     start = perf_counter()
     with watching("sentences", options.log, measured="dev F1 {val_f1:.2%}") as callbacks:
-        fit_parser(net, vocabulary, train, validation_trees=dev, callbacks=[*callbacks, best], **recipe.arguments)
+        watchers = [*callbacks, best, Save(options.save, best)]
+        fit_parser(net, vocabulary, train, validation_trees=dev, callbacks=watchers, **recipe.arguments)
     total = perf_counter() - start
-    if options.save is not None:
-        net.save(options.save)
     sentences = test.sentences()
     print(f"epoch {best.best_epoch} was best on dev; {total:.1f} s")
     print("bracket F1 on test, without labels")

@@ -18,7 +18,7 @@ from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
 from ..model import Sequential
 from ..recipes import sentiment
-from .common import Mistake, add_common, check_common, check_outputs, reading, watching
+from .common import Mistake, Save, add_common, check_common, check_outputs, reading, watching
 from .trees import are_trees, parsed, read_treebank, tell_unknown_words, typed_trees, words
 
 
@@ -68,12 +68,11 @@ def _train(options: argparse.Namespace) -> None:
     start = perf_counter()
     with watching("trees", options.log, [_Roots(dev, dev.encode(vocabulary))], measured) as callbacks:
         net.fit(
-            train.encode(vocabulary), train.labels, trees=train, callbacks=[*callbacks, best], verbose=0,
+            train.encode(vocabulary), train.labels, trees=train, verbose=0,
+            callbacks=[*callbacks, best, Save(options.save, best)],
             validation_data=(dev.encode(vocabulary), dev.labels, dev), **recipe.arguments,
         )  # fmt: skip
     total = perf_counter() - start
-    if options.save is not None:
-        net.save(options.save)
     print(f"epoch {best.best_epoch} was best on dev; {total:.1f} s")
     print("\n".join(table(test, accuracies(net, test, test.encode(vocabulary)))))
 

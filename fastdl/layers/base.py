@@ -299,6 +299,7 @@ class Layer(metaclass=_LayerType):
         shape = self._plan.input_shape
         samples = x.size // prod(shape) if forest is None else len(forest.trees)
         trees = None if forest is None else forest.core(self.dtype)
+        self._held = None  # should this one not come to its end
         y: Array = self._plan.forward(
             x, samples, get_num_threads(), training, draw, last, lengths, states, all_states, trees
         )

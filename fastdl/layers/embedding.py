@@ -62,5 +62,6 @@ class Embedding(Layer):
             raise ValueError(
                 f"{name} must hold token ids from 0 to {self.vocabulary - 1}; received {low:g} to {high:g}"
             )
-        if (x != np.floor(x)).any():
-            raise ValueError(f"{name} must hold token ids, integers; received {x[x != np.floor(x)][0]:g}")
+        others = x[x != np.floor(x)]
+        if len(others):
+            raise ValueError(f"{name} must hold token ids, integers; received {others[0]:g}")
