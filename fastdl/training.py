@@ -169,9 +169,10 @@ class Trainer:
             data, held_out = data.part(0, len(data) - split), data.part(len(data) - split, len(data))
         elif validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+                size = f" of {len(validation_data)}" if isinstance(validation_data, (tuple, list)) else ""
                 raise ValueError(
                     f"validation_data must be (x, y), (x, y, lengths) or (x, y, trees); "
-                    f"received {type(validation_data).__name__}"
+                    f"received {type(validation_data).__name__}{size}"
                 )
             x, y, third = (*validation_data, None)[:3]
             lengths, trees = (third, None) if trees is None else (None, third)
@@ -340,9 +341,9 @@ class Trainer:
         if isinstance(class_weight, Mapping):
             table = np.ones(classes)
             for label, weight in class_weight.items():
-                if as_int(label, "class_weight", least=0) >= classes:
+                if as_int(label, "labels of class_weight", least=0) >= classes:
                     raise ValueError(f"class_weight must name labels from 0 to {classes - 1}; received {label}")
-                table[label] = as_number(weight, "class_weight")
+                table[label] = as_number(weight, f"class_weight[{label}]")
             class_weight = table
         table = as_array(class_weight, "class_weight", self.net.dtype)
         if table.shape != (classes,) or table.min() < 0:
