@@ -53,7 +53,7 @@ class Draw:
 
     def __init__(self, number):
         self.rng = np.random.default_rng(number)
-        self.wide = self.chance(0.08)  # then there is work enough for several threads
+        self.wide = self.chance(0.05)  # then there is work enough for several threads
         self.dtype = self.of("float32", "float64")
         self.kind = self.of("vectors", "sequences", "sequences", "tokens", "images", "images", "trees")
         self.stateful = self.chance(0.15)
@@ -70,16 +70,14 @@ class Draw:
     def some(self, make, least, most):
         return [make() for _ in range(self.rng.integers(least, most + 1))]
 
-    def width(self, most=40):
-        return min(
-            most, self.of(24, 64, 100, 129) if self.wide else self.of(1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 20, 33)
-        )
+    def width(self):
+        return self.of(24, 64, 100, 129) if self.wide else self.of(1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 20, 33)
 
     def samples(self):
         return self.of(1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 23, 33, *((65, 121, 130, 150) if self.chance(0.2) else ()))
 
     def cell_activation(self):
-        """An activation of recurrent and recursive cells: where they have a corner is not seen from outside."""
+        """An activation of recurrent and recursive cells: how near they come to a corner is not seen from outside."""
         return self.of("tanh", "sigmoid", *(("relu", "identity") if self.dtype == "float64" else ()))
 
     def activation(self):
@@ -258,10 +256,10 @@ class Use:
     def call(self):
         return f"x of shape {self.x.shape}, lengths {self.lengths}"
 
-    def counts(self, outputs):
-        """Which rows of outputs count."""
+    def counts(self, outputs, which=slice(None)):
+        """Which rows of some samples' outputs count."""
         if outputs.ndim == 3 and self.lengths is not None:
-            return np.arange(outputs.shape[1]) < self.lengths[:, None]
+            return np.arange(outputs.shape[1]) < self.lengths[which][:, None]
         return np.ones(outputs.shape[:-1], bool)
 
     def layout(self, x):
@@ -291,7 +289,8 @@ class Use:
             self.close(self.net.grads[name], expected, f"the gradient of {name}")
 
     def gradient_check(self):
-        if self.expected().size and self.model.margin > 1e-3:
+        corners = any(layer.get("cell_activation") == "relu" for layer in self.model.layers)  # which are not seen
+        if self.expected().size and self.model.margin > 1e-3 and not corners:
             error = gradient_check(self.net, self.x, limit=2, **self.options)
             assert error < 0.05, f"gradient_check gives {error:.2g}, with {self.call()}"
 
@@ -336,7 +335,7 @@ class Use:
             rows = self.rows(which) if len(self.net.output_shape) == 2 else which
             there = np.ones(len(rows), bool) if targets.ndim > 1 else targets[rows] >= 0
             return there, targets[rows][there]
-        there = self.counts(self.expected_shape)[which] if outputs.ndim == 3 else np.ones(len(which), bool)
+        there = self.counts(outputs, which)
         return there, targets[which][there]
 
     def logits(self):
@@ -346,7 +345,6 @@ class Use:
 
     def evaluate(self):
         outputs = self.expected()
-        self.expected_shape = outputs
         name, targets = self.targets(outputs)
         if name == "cross_entropy":
             self.logits()
@@ -363,7 +361,6 @@ class Use:
     def fit(self):
         outputs = self.expected()
         self.model.states = {}
-        self.expected_shape = outputs
         name, targets = self.targets(outputs)
         if name == "cross_entropy":
             self.logits()
