@@ -3,8 +3,9 @@
  *
  * Why not OpenMP: its runtime hangs in a forked child that uses it after the parent did, and its barriers spin
  * for milliseconds, which on a machine whose cores are busy elsewhere costs a factor of eight. Here a
- * waiting thread spins for some tens of microseconds, by how long the processor's pause is, and then sleeps; a
- * forked child starts a pool of its own.
+ * waiting thread spins for some tens of microseconds at most, by how long the processor's pause is,
+ * and then sleeps; where that happens so often that it costs more than the others bring, the caller
+ * works alone for a while; a forked child starts a pool of its own.
  * With -DFASTDL_NO_THREADS everything runs on the caller.
  */
 #pragma once
@@ -86,6 +87,24 @@ static inline void parallel_run(parallel_task task, void *context, int *workers,
 #include <signal.h>
 #define SPINS 3000
 
+/* How many pauses a wait may take before it sleeps. Where the one waited for is not running, as
+ * on a machine whose processors are busy elsewhere, they are in vain: who had to sleep makes the
+ * next waits spin for less, and who had not, for more. */
+static atomic_int patience = SPINS;
+static atomic_long sleeps;
+
+static inline void waited(int slept) {
+    int before = atomic_load_explicit(&patience, memory_order_relaxed);
+    int after = slept ? before / 2 : 2 * before;
+    after = after < SPINS / 16 ? SPINS / 16 : after > SPINS ? SPINS : after;
+    if (after != before) atomic_store_explicit(&patience, after, memory_order_relaxed);
+    if (slept) atomic_fetch_add_explicit(&sleeps, 1, memory_order_relaxed);
+}
+
+static inline int spins_of_a_wait(void) {
+    return atomic_load_explicit(&patience, memory_order_relaxed);
+}
+
 static inline void wait_a_while(pthread_cond_t *condition, pthread_mutex_t *lock) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -142,10 +161,14 @@ static void meet_looking(meeting *m, work_items *reset, parallel_look look, void
         }
         return;
     }
-    for (int i = 0; i < SPINS; i++) {
-        if (atomic_load(&m->round) != round) return;
+    for (int i = spins_of_a_wait(); i > 0; i--) {
+        if (atomic_load(&m->round) != round) {
+            waited(0);
+            return;
+        }
         spin_pause();
     }
+    waited(1);
     pthread_mutex_lock(&m->lock);
     atomic_fetch_add(&m->sleepers, 1);
     while (atomic_load(&m->round) == round) {
@@ -175,6 +198,8 @@ static struct {
     parallel_task task;
     void *context;
     int hooked;
+    double wall, processors;      /* seconds that jobs took, and had, since the last judgement */
+    int refusals, alone;          /* judgements that the caller works alone for, and what is left */
 } pool = {.busy = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
@@ -184,6 +209,39 @@ static void pool_forget(void) {   /* in a forked child: its threads are gone, an
     pthread_cond_init(&pool.wake, NULL);
     pthread_cond_init(&pool.done, NULL);
     pool.size = 0;
+    pool.refusals = pool.alone = 0;
+    pool.wall = pool.processors = 0;
+    atomic_store(&patience, SPINS);
+    atomic_store(&sleeps, 0);
+}
+
+/* Where workers sleep so often that it costs a good part of the processors' time, as members of a
+ * team do that meet every ten microseconds on a busy machine, the caller is better off alone. He
+ * is until he has got a processor for himself for some time, the longer, the more often a trial
+ * of all failed. */
+#define JUDGED_EVERY 0.05
+#define A_SLEEP 10e-6
+#define LONGEST 63
+
+static double processor_seconds(void) {
+    struct timespec had;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &had);
+    return had.tv_sec + 1e-9 * had.tv_nsec;
+}
+
+static void pool_judge(double began, double had) {
+    pool.wall += seconds() - began;
+    pool.processors += processor_seconds() - had;
+    if (pool.wall < JUDGED_EVERY) return;
+    if ((double)atomic_exchange(&sleeps, 0) * A_SLEEP > 0.2 * pool.processors) {
+        pool.refusals = 2 * pool.refusals + 1 < LONGEST ? 2 * pool.refusals + 1 : LONGEST;
+        pool.alone = pool.refusals;
+    } else if (!pool.alone) {
+        pool.refusals = 0;
+    } else if (pool.processors > 0.9 * pool.wall) {
+        pool.alone--;
+    }
+    pool.wall = pool.processors = 0;
 }
 
 static void *pool_helper(void *argument) {
@@ -193,7 +251,7 @@ static void *pool_helper(void *argument) {
     for (;;) {
         if (pool.job == seen) {
             pthread_mutex_unlock(&pool.lock);
-            for (int i = 0; i < SPINS && atomic_load(&pool.posted) == seen; i++) spin_pause();
+            for (int i = spins_of_a_wait(); i > 0 && atomic_load(&pool.posted) == seen; i--) spin_pause();
             pthread_mutex_lock(&pool.lock);
         }
         while (pool.job == seen) pthread_cond_wait(&pool.wake, &pool.lock);
@@ -220,6 +278,14 @@ static void parallel_run(parallel_task task, void *context, int *workers, parall
         task(context, 0);
         return;
     }
+    double began = seconds(), had = processor_seconds();
+    if (pool.alone) {
+        *workers = 1;
+        task(context, 0);
+        pool_judge(began, had);
+        pthread_mutex_unlock(&pool.busy);
+        return;
+    }
     pthread_mutex_lock(&pool.lock);
     if (!pool.hooked) pool.hooked = !pthread_atfork(NULL, NULL, pool_forget);
     pool.job++;
@@ -243,7 +309,7 @@ static void parallel_run(parallel_task task, void *context, int *workers, parall
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
     task(context, 0);
-    for (int i = 0; i < SPINS && atomic_load(&pool.left); i++) spin_pause();
+    for (int i = spins_of_a_wait(); i > 0 && atomic_load(&pool.left); i--) spin_pause();
     pthread_mutex_lock(&pool.lock);
     while (atomic_load(&pool.left)) {
         if (!look) {
@@ -256,6 +322,7 @@ static void parallel_run(parallel_task task, void *context, int *workers, parall
         pthread_mutex_lock(&pool.lock);
     }
     pthread_mutex_unlock(&pool.lock);
+    pool_judge(began, had);
     pthread_mutex_unlock(&pool.busy);
 }
 
