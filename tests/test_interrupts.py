@@ -130,12 +130,16 @@ def test_a_long_step_is_dropped(alarm, threads):
     fastdl.set_num_threads(threads)
 
     def make():
-        net = Sequential([layers.LSTM(128, stateful=True), layers.Dense(3)], input_shape=(None, 32), seed=0)
-        net.state = [(np.full((24, 128), 0.1), np.full((24, 128), 0.2))]
+        net = Sequential(
+            [layers.LSTM(512, recurrent_initializer="uniform", stateful=True), layers.Dense(3)],
+            input_shape=(None, 32),
+            seed=0,
+        )
+        net.state = [(np.full((18, 512), 0.1), np.full((18, 512), 0.2))]
         return net
 
     rng = np.random.default_rng(0)
-    x, y, net, other = rng.random((24, 2000, 32), np.float32), rng.integers(0, 3, 24), make(), make()
+    x, y, net, other = rng.random((18, 800, 32), np.float32), rng.integers(0, 3, 18), make(), make()
     seen = alarm(0.1, lambda: net._turn.running)
     with pytest.raises(Alarm):
         net.train_on_batch(x, y, optimizer=optimizers.Adam(1e-3))
@@ -145,7 +149,7 @@ def test_a_long_step_is_dropped(alarm, threads):
     assert (net.parameters == other.parameters).all()
     assert (net._states == other._states).all()
     for one in (net, other):
-        one.train_on_batch(x[:, :20], y, optimizer=optimizers.Adam(1e-3))
+        one.train_on_batch(x[:, :5], y, optimizer=optimizers.Adam(1e-3))
     assert same(net, other)
 
 
@@ -159,15 +163,14 @@ LONG = {
 @alarms
 @pytest.mark.parametrize("call", LONG.values(), ids=LONG.keys())
 def test_a_long_call_is_interrupted(alarm, call, rng):
-    fastdl.set_num_threads(2)
-    net = Sequential(
-        [layers.LSTM(96, return_sequences=True, stateful=True), layers.Dense(3)], input_shape=(None, 32), seed=0
-    )
-    x = rng.random((24, 4, 32))
+    fastdl.set_num_threads(1)  # which takes longer
+    lstm = layers.LSTM(512, recurrent_initializer="uniform", return_sequences=True, stateful=True)
+    net = Sequential([lstm, layers.Dense(3)], input_shape=(None, 32), seed=0)
+    x = rng.random((18, 4, 32))
     net.predict(x)
     before, expected = net._states.copy(), net.forward(x)
     net._states[...] = before
-    long = rng.random((24, 4000, 32), np.float32)
+    long = rng.random((18, 1000, 32), np.float32)
     seen = alarm(0.1, lambda: net._turn.running)
     with pytest.raises(Alarm):
         call(net, long)
@@ -181,8 +184,13 @@ def test_a_long_call_is_interrupted(alarm, call, rng):
 
 @alarms
 def test_backward_is_interrupted(alarm, rng):
-    net = Sequential([layers.LSTM(96, return_sequences=True), layers.Dense(3)], input_shape=(None, 32), seed=0)
-    x = rng.random((24, 2000, 32), np.float32)
+    fastdl.set_num_threads(1)
+    net = Sequential(
+        [layers.LSTM(512, recurrent_initializer="uniform", return_sequences=True), layers.Dense(3)],
+        input_shape=(None, 32),
+        seed=0,
+    )
+    x = rng.random((18, 500, 32), np.float32)
     y = net.forward(x)
     seen = alarm(0.05, lambda: net._turn.running)
     with pytest.raises(Alarm):
@@ -234,9 +242,13 @@ def test_a_handler_takes_a_copy_in_the_middle_of_a_step(alarm, tmp_path):
             return fastdl.load(tmp_path / "net.npz")
         return None
 
+    class Enough(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            return any(seen)
+
     seen = alarm(0.12, look, repeats=True)
     optimizer = optimizers.Adam(1e-3)
-    net.fit(x, y, epochs=2, batch_size=512, optimizer=optimizer, shuffle=False, verbose=0)
+    net.fit(x, y, epochs=10**6, callbacks=[Enough()], batch_size=512, optimizer=optimizer, shuffle=False, verbose=0)
     signal.setitimer(signal.ITIMER_REAL, 0)
     assert any(seen)
     for other in filter(None, seen):
