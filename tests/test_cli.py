@@ -317,6 +317,7 @@ def test_a_bar_on_a_terminal(data):
     assert b"test accuracy" in shown
 
 
+@pytest.mark.usefixtures("signals_that_end")
 def test_ctrl_c_on_a_terminal(data):
     pytest.importorskip("tqdm")
     code, shown = on_a_terminal("mlp", "--data", data, "--epochs", 1_000_000, stop_after=b"epoch 2/")
@@ -324,6 +325,7 @@ def test_ctrl_c_on_a_terminal(data):
     assert shown.endswith(b"\r\033[Kfastdl: interrupted\r\n")
 
 
+@pytest.mark.usefixtures("signals_that_end")
 @pytest.mark.parametrize(
     ("number", "code", "told"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
@@ -337,7 +339,7 @@ def test_signals(number, code, told, data, tmp_path):
         assert process.stdout.readline().startswith("epoch 1 ")
         assert process.stdout.readline().startswith("epoch 2 ")
         process.send_signal(number)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=120)
     finally:
         process.kill()
         process.wait()
