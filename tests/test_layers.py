@@ -5,7 +5,7 @@ import pytest
 from conftest import close
 
 import fastdl
-from fastdl import Sequential, gradient_check, layers
+from fastdl import Sequential, gradient_check, initializers, layers
 
 # A name, a maker, and the shape of a sample.
 CASES = {
@@ -208,3 +208,36 @@ def test_initializers_differ_and_follow_the_seed():
     assert drawn["glorot_uniform"] == pytest.approx((2 / 500) ** 0.5, rel=0.02)
     assert drawn["he_normal"] == pytest.approx((2 / 300) ** 0.5, rel=0.02)
     assert drawn["zeros"] == 0
+
+
+STARTS = {
+    "dense": (lambda name: layers.Dense(200, initializer=name), (300,), "weight", 300, 200),
+    "dense in time": (lambda name: layers.Dense(200, initializer=name), (7, 300), "weight", 300, 200),
+    "convolution": (lambda name: layers.Conv2D(40, (4, 5), initializer=name), (10, 9, 9), "weight", 200, 800),
+    "recurrent": (lambda name: layers.LSTM(60, initializer=name), (None, 200), "weight_ih", 200, 60),
+    "recurrent, of the state": (
+        lambda name: layers.GRU(100, recurrent_initializer=name), (None, 9), "weight_hh", 100, 100,
+    ),
+    "recurrent, back": (
+        lambda name: layers.Bidirectional(layers.RNN(60, initializer=name)), (None, 200), "weight_ih_reverse", 200, 60,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STARTS.values(), ids=STARTS.keys())
+def test_weights_start_as_large_as_what_they_join_asks_for(case):
+    make, shape, parameter, inputs, outputs = case
+    for name, scale in (
+        ("uniform", (1 / (3 * inputs)) ** 0.5),
+        ("glorot_uniform", (2 / (inputs + outputs)) ** 0.5),
+        ("he_normal", (2 / inputs) ** 0.5),
+    ):
+        assert make(name).build(shape, seed=0).params[parameter].std() == pytest.approx(scale, rel=0.03)
+
+
+def test_orthogonal_is_any_rotation():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3):
+        drawn = [initializers.orthogonal((n, n), n, n, rng) for _ in range(400)]
+        assert all(np.allclose(q @ q.T, np.eye(n)) for q in drawn)
+        assert abs(np.mean([np.trace(q) for q in drawn])) < 0.2  # four times what chance makes of 0

@@ -248,6 +248,16 @@ def test_two_readings_of_one_phrase():
     assert net.predict(ids, trees=both).argmax(axis=1).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("composition", ["matrix", "tensor"])
+@pytest.mark.parametrize("children", [2, 3])
+def test_a_node_starts_as_about_the_mean_of_its_children(composition, children, rng):
+    layer = Recursive(50, children, "identity", composition=composition).build((None, 50), dtype="float64", seed=0)
+    x = rng.standard_normal((children + 1, 50))
+    trees = Trees([0, children + 1], [children] * children + [-1], ["word"] * children + [None])
+    y = layer.forward(x, trees=trees)
+    assert np.abs(y - x[:-1].mean(axis=0)).max() < 0.4
+
+
 @pytest.mark.parametrize("composition", COMPOSITIONS)
 def test_a_tree_of_ten_thousand_levels(composition):
     deep = Trees.parse("(x " * 10_000 + "(x a)" + " (x b))" * 10_000)

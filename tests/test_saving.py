@@ -5,6 +5,8 @@ import json
 import os
 import pickle
 import re
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from copy import copy, deepcopy
@@ -444,6 +446,26 @@ def test_layers_are_copied(layer, rng):
         layer.forward(x)
         again = deepcopy(layer)
         assert (again.forward(x) == layer.forward(x)).all()
+
+
+def test_a_pickle_brings_its_classes(tmp_path):
+    """Into a process that has not imported them, as joblib's workers, however deep a layer of theirs is."""
+    (tmp_path / "mine.py").write_text("from fastdl import layers\n\n\nclass Mine(layers.GRU):\n    pass\n")
+    made = """
+import pickle, mine
+from fastdl import Sequential, layers
+net = Sequential([layers.Bidirectional(mine.Mine(3)), layers.Dense(2)], input_shape=(5, 4), seed=0)
+pickle.dump(net, open("net.pickle", "wb"))
+pickle.dump(net.predict([[[0.5] * 4] * 5]), open("y.pickle", "wb"))
+"""
+    used = """
+import pickle
+net = pickle.load(open("net.pickle", "rb"))
+assert (net.predict([[[0.5] * 4] * 5]) == pickle.load(open("y.pickle", "rb"))).all()
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    for code in (made, used):
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, env=environment, check=True)
 
 
 @pytest.mark.parametrize("streams", [0, 2, 10**12, "3", None])
