@@ -198,6 +198,14 @@ def test_use_out_of_order():
         Sequential([net.layers[0]], input_shape=2)
 
 
+def test_a_gradient_check_leaves_what_it_is_given(rng):
+    layer = layers.Dense(3).build(4, dtype="float64", seed=0)
+    x, before = rng.standard_normal((2, 4)), layer.params["weight"].copy()
+    x.flags.writeable = False
+    assert gradient_check(layer, x) < 1e-6
+    assert (layer.params["weight"] == before).all()
+
+
 def test_initializers_differ_and_follow_the_seed():
     drawn = {}
     for name in ("uniform", "glorot_uniform", "he_normal", "zeros"):

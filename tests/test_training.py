@@ -156,6 +156,8 @@ def test_early_stopping(rng):
         ("val_f1", None, [3, 2, 4], 3),
         ("loss", None, [3, 2, 4], 2),
         ("accuracy", "min", [3, 2, 4], 2),
+        ("loss", None, [2, 2, 2], 1),  # as good is no better
+        ("accuracy", None, [2, 2, 2], 1),
     ],
 )
 def test_whether_a_figure_is_to_be_low(monitor, mode, values, best, rng):
@@ -422,6 +424,20 @@ def test_which_optimizers_go_on(first, second, goes_on, rng):
     assert (net.parameters != fresh.parameters).any() == goes_on
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (optimizers.SGD(), optimizers.SGD(0.01, momentum=0, nesterov=False, weight_decay=0)),
+        (optimizers.Adam(), optimizers.Adam(1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0)),
+        (optimizers.AdamW(), optimizers.AdamW(1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2)),
+        (optimizers.RMSprop(), optimizers.RMSprop(1e-2, alpha=0.99, eps=1e-8, weight_decay=0)),
+        (optimizers.AdaGrad(), optimizers.AdaGrad(1e-2, eps=1e-8, weight_decay=0)),
+    ],
+)
+def test_defaults_are_those_of_papers_and_other_libraries(given, meant):
+    assert given == meant
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda net: pickle.loads(pickle.dumps(net))])
 def test_a_function_as_rate_goes_with_copies(copied, rng):
     x, y = rng.standard_normal((20, 4)), rng.integers(3, size=20)
@@ -555,6 +571,7 @@ def test_a_regression_has_no_accuracy(rng):
     history = net.fit(x, x @ [[1.0], [2], [3]], loss="squared_error", epochs=150, verbose=0).history
     assert "accuracy" not in history
     close(net.params["0.weight"], np.array([[1.0, 2, 3]]), "float32")
+    assert "accuracy" not in net.evaluate(x, np.ones((200, 1)))  # nor has one whose targets happen to be ones
 
 
 def test_schedules():
