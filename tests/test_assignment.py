@@ -88,14 +88,15 @@ def test_arguments_do_not_change(made):
             layer.trainable = False
 
 
-def test_a_network_does_not_change(net):
+def test_a_network_does_not_change(net, tmp_path):
     assert isinstance(net.layers, tuple)
-    for name in ("layers", "input_shape", "dtype", "params"):
-        with pytest.raises(AttributeError, match=f"{name} of Sequential cannot be changed"):
-            setattr(net, name, getattr(net, name))
-    for name in ("optimizer", "loss", "note"):
-        with pytest.raises(AttributeError, match=f"Sequential has no '{name}' that could be set"):
-            setattr(net, name, None)
+    for either in (net, *copies(net, tmp_path)):
+        for name in ("layers", "input_shape", "dtype", "params"):
+            with pytest.raises(AttributeError, match=f"{name} of Sequential cannot be changed"):
+                setattr(either, name, getattr(either, name))
+        for name in ("optimizer", "loss", "note"):
+            with pytest.raises(AttributeError, match=f"Sequential has no '{name}' that could be set"):
+                setattr(either, name, None)
     net.notes = {"a": 1}
     assert copy.deepcopy(net).notes == {"a": 1}
 

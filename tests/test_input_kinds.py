@@ -127,6 +127,7 @@ def test_forward_draws_from_the_seed():
     layer = network(1).layers[1]
     first = layer.forward(np.ones((6, 30)), training=True)
     assert (first == network(1).layers[1].forward(np.ones((6, 30)), training=True)).all()
+    assert (first != network(2).layers[1].forward(np.ones((6, 30)), training=True)).any()
     alone = layers.Dropout(0.5).build(4, seed=1)
     again = copy.deepcopy(alone)
     assert (alone.forward(X, training=True) == again.forward(X, training=True)).all()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastdl
-from fastdl import Sequential, gradient_check, layers, losses, models, optimizers
+from fastdl import Sequential, callbacks, gradient_check, layers, losses, models, optimizers
 
 CELLS = {
     "rnn tanh": ("rnn", "tanh", lambda units, **o: layers.RNN(units, **o)),
@@ -335,6 +335,41 @@ def test_states_of_a_network_in_and_out(rng):
     assert (net.predict(x[:, 5:]) == wanted).all()
     net.state = [None, (h, c)]
     assert (net.forward(x[:, 5:]) == wanted).all()
+    net.state = [None, None]
+    assert net.state is None
+
+
+def stateful_data(rng):
+    x, y = rng.integers(11, size=(2, 12, 4))
+    return sequence_network(stateful=True), x, y, {"batch_size": 3, "shuffle": False, "verbose": 0}
+
+
+def test_what_a_callback_predicts_is_another_text(monkeypatch, rng):
+    """A training's states go on as if nobody had asked."""
+    monkeypatch.setattr("fastdl.training._BLOCK_SECONDS", 0)
+
+    class Asks(callbacks.Callback):
+        def on_batch_block(self, net, done, total, logs):
+            net.predict(x[:3])
+
+    net, x, y, options = stateful_data(rng)
+    other = sequence_network(stateful=True)
+    net.fit(x, y, callbacks=[Asks()], **options)
+    other.fit(x, y, **options)
+    assert (net.parameters == other.parameters).all()
+
+
+def test_validation_of_a_stateful_network(rng):
+    """It goes on from batch to batch, in batches of the training's size, which is checked before there is one."""
+    net, x, y, options = stateful_data(rng)
+    history = net.fit(x, y, validation_data=(x[:6], y[:6]), **options).history
+    measured = net.evaluate(x[:6], y[:6], batch_size=3)
+    assert (history["val_loss"], history["val_accuracy"]) == ([measured["loss"]], [measured["accuracy"]])
+    assert measured != net.evaluate(x[:6], y[:6])
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match="batch_size must divide the 7 samples"):
+        net.fit(x, y, validation_data=(x[:7], y[:7]), **options)
+    assert (net.parameters == before).all()
 
 
 @pytest.mark.parametrize("threads", [2, 3, 5])

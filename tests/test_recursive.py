@@ -330,6 +330,11 @@ def test_roots_alone(rng):
     nodes.backward(dy)
     wanted = nodes.parameters - 0.1 * nodes.gradients
     arguments = {"sample_weight": weights, "class_weight": {1: 3.0}, "optimizer": optimizers.SGD(0.1), "verbose": 0}
+    measured = roots.evaluate(ids, [0, 1, 1], trees=trees)
+    assert (
+        roots.evaluate(ids, np.eye(2)[[0, 1, 1]], trees=trees, loss="squared_error")["accuracy"]
+        == (measured["accuracy"])
+    )
     for net, y in ((roots, [0, 1, 1]), (nodes, labels)):
         net.fit(ids, y, trees=trees, shuffle=False, **arguments)
         close(net.parameters, wanted)

@@ -448,6 +448,20 @@ def test_layers_are_copied(layer, rng):
         assert (again.forward(x) == layer.forward(x)).all()
 
 
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optimizers.SGD(np.float32(0.5), momentum=np.float16(0.5)),
+        optimizers.Adam(schedules.step(np.float32(0.5), np.int64(3)), betas=np.array([0.5, 0.75]).tolist()),
+    ],
+)
+def test_settings_of_numpys_numbers(optimizer, tmp_path, rng):
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    net.train_on_batch(rng.random((2, 3)), [0, 1], optimizer=optimizer)
+    net.save(tmp_path / "net.npz", training=True)
+    assert fastdl.load(tmp_path / "net.npz")._training.optimizer == optimizer
+
+
 def test_a_pickle_brings_its_classes(tmp_path):
     """Into a process that has not imported them, as joblib's workers, however deep a layer of theirs is."""
     (tmp_path / "mine.py").write_text("from fastdl import layers\n\n\nclass Mine(layers.GRU):\n    pass\n")

@@ -134,6 +134,18 @@ def test_early_stopping(rng):
     stopping = callbacks.EarlyStopping("accuracy", patience=1)
     history = net.fit(x, y, epochs=5, verbose=0, callbacks=[stopping]).history
     assert stopping.best == max(history["accuracy"])
+    # Callbacks see the end in their order: those after it the parameters that it went back to.
+    ends = []
+
+    class End(callbacks.Callback):
+        def on_fit_end(self, net):
+            ends.append((self, net.parameters.copy()))
+
+    one, other, stopping = End(), End(), callbacks.EarlyStopping("loss", mode="max")
+    net.fit(x, y, epochs=2, optimizer=optimizers.SGD(0.1), verbose=0, callbacks=[one, stopping, other])
+    assert [end[0] for end in ends] == [one, other]
+    assert (ends[0][1] != ends[1][1]).any()
+    assert (ends[1][1] == net.parameters).all()
     # NaN is no better than anything.
     for values, best in (([np.nan, 0.5, 0.4, 0.3], 4), ([0.5, np.nan, 0.4], 3), ([np.nan, np.nan], 1)):
         stopping = callbacks.EarlyStopping(patience=9)
@@ -463,6 +475,7 @@ def test_a_schedule_that_has_ended(rng):
     net.fit(x, y, epochs=3, optimizer=optimizers.Adam(schedules.cosine(0.1, 3)), verbose=0)
     with pytest.warns(UserWarning, match="lr gives 0 after 3 steps"):
         net.fit(x, y, optimizer=optimizers.Adam(schedules.cosine(0.1, 3)), verbose=0)
+    small_net().train_on_batch(x, y, optimizer=optimizers.Adam(lambda step: 0.1 * step))  # it has not begun yet
 
 
 @pytest.mark.parametrize(
