@@ -68,6 +68,8 @@ class Optimizer(Settings):
 
         They do where both are equal, or differ in their rates alone and this one's is fixed.
         """
+        if self is last:
+            return True
         if type(self) is not type(last):
             return False
         others = all(getattr(self, f.name) == getattr(last, f.name) for f in fields(self) if f.name != "lr")

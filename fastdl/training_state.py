@@ -56,7 +56,7 @@ class TrainingState:
         rates = np.asarray(self.optimizer.rates(self.steps, count), dtype=float)
         if rates.shape != (count,):
             raise ValueError(f"the optimizer's rates must have shape ({count},); received {rates.shape}")
-        if not np.isfinite(rates).all() or (rates < 0).any():
+        if not (rates.min() >= 0 and rates.max() < np.inf):
             raise ValueError(f"lr must give finite rates, not below 0; gave {rates.min()} to {rates.max()}")
         if callable(self.optimizer.lr) and self.steps and not rates.any():
             warnings.warn(
