@@ -35,6 +35,7 @@ BAD_X = {
     "empty": (X[:0], ValueError, r"x must not be empty; received shape \(0, 1, 28, 28\)"),
     "scalar": (1.0, ValueError, r"x must have shape \(N, 1, 28, 28\); received \(\)"),
 }
+MASKED = np.ma.masked_array([1.0, 2.0], mask=[False, True])
 BAD_Y = {
     "too few": (Y[:3], ValueError, r"y must have as many samples as x, 4; received shape \(3,\)"),
     "too many": (np.zeros(5, int), ValueError, "y must have as many samples as x, 4"),
@@ -221,6 +222,9 @@ IMAGES, KERNELS = np.zeros((2, 3, 6, 6)), np.zeros((4, 3, 2, 2))
         (lambda: losses.squared_error([1, 2], [1, 2]), ValueError, r"y must have shape \(N, F\)"),
         (lambda: losses.cross_entropy([[1, 2]], [2]), ValueError, "target must hold labels from 0 to 1"),
         (lambda: F.sgd_step([1.0], [1.0], lr=0.1), TypeError, "param must be a float32 or float64 array"),
+        (lambda: F.sgd_step(np.broadcast_to(1.0, 2), np.ones(2), lr=0.1), ValueError, "param must be writeable"),
+        (lambda: F.sgd_step(MASKED, np.ones(2), lr=0.1), ValueError, "param must have no masked numbers"),
+        (lambda: F.col2im(np.ones((1, 4, 3)), 3, 2), ValueError, r"columns must have shape \(N, C \* 4, 4\)"),
         (lambda: F.sgd_step(np.ones(2), [1.0], lr=0.1), ValueError, "grad must have the shape of param"),
         (lambda: F.sgd_step(np.ones(2), np.ones(2), lr=0.1, momentum=0.9), ValueError, "velocity must be given"),
         (lambda: F.adam_step(np.ones(2), np.ones(2), np.ones(2), np.ones(3), step=1), ValueError, "v must be"),
@@ -306,6 +310,25 @@ def test_a_stateful_layer_and_fewer_samples():
         layer.forward(SEQUENCES[:2])
     with pytest.raises(ValueError, match=r"lengths must hold an integer .* of a mask, mask.sum\(axis=1\)"):
         layer.forward(SEQUENCES, lengths=np.ones((3, 5), bool))
+
+
+def test_images_that_lie_channels_last_are_of_the_right_shape(rng):
+    net = Sequential([layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)], input_shape=(3, 6, 5), seed=0)
+    layer = layers.Conv2D(2, 3).build((3, 6, 5), seed=0)
+    for shape in ((2, 5, 5, 3), (2, 6, 5, 4), (2, 5, 6, 3)):
+        x = rng.random(shape).transpose(0, 3, 1, 2)
+        for call in (net.predict, net.forward, layer.forward):
+            with pytest.raises(ValueError, match=r"x must have shape \(N, 3, 6, 5\); received"):
+                call(x)
+
+
+def test_a_state_of_a_layer_that_is_not_stateful():
+    net = Sequential(
+        [layers.GRU(3, return_sequences=True), layers.GRU(3, stateful=True)], input_shape=(None, 2), seed=0
+    )
+    with pytest.raises(ValueError, match=r"state must be None for GRU.* which is not stateful; received another"):
+        net.state = [np.zeros((1, 3)), np.zeros((1, 3))]
+    assert net.state is None
 
 
 def test_other_calls_of_a_stateful_network(sequence_net):

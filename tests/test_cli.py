@@ -16,8 +16,10 @@ import pytest
 from test_datasets import write_folder, write_splits
 
 import fastdl
+from fastdl import Sequential
+from fastdl.callbacks import Callback, EarlyStopping
 from fastdl.cli import main
-from fastdl.cli.common import Log
+from fastdl.cli.common import Bar, Log, Save
 from fastdl.cli.images import _probabilities
 
 
@@ -235,6 +237,10 @@ def test_saving_spares_what_is_no_file(data, tmp_path, capsys):
     assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--save", same, "--log", same]) == 2
     assert "--save and --log must name two files" in capsys.readouterr().err
     assert not os.path.exists(same)
+    os.symlink(same, tmp_path / "link")
+    log = str(tmp_path / "link")
+    assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--save", same, "--log", log]) == 2
+    assert "--save and --log must name two files" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore:the loss is no longer finite")
@@ -315,6 +321,30 @@ def test_a_bar_on_a_terminal(data):
     assert code == 0
     assert b"epoch 2/2: 100%" in shown
     assert b"test accuracy" in shown
+
+
+def test_a_bar_goes_as_far_as_its_epoch():
+    pytest.importorskip("tqdm")
+    bar = Bar("images", each=2)
+    bar.on_fit_begin(None, 1, 30)
+    bar.on_epoch_begin(None, 1)
+    for done in (10, 20, 30):
+        bar.on_batch_block(None, done, 30, {"loss": 1.0, "accuracy": 0.5})
+        assert bar._bar.n == 2 * done
+    bar.close()
+
+
+def test_the_best_epoch_is_saved(tmp_path):
+    class Measures(Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs["measure"] = [2, 3, 1][epoch - 1]
+
+    net = Sequential([fastdl.layers.Dense(3)], input_shape=4, seed=0)
+    best = EarlyStopping("measure", mode="max", patience=9)
+    watchers = [Measures(), best, Save(tmp_path / "net.npz", best)]
+    net.fit(np.eye(4), [0, 1, 2, 0], epochs=3, callbacks=watchers, verbose=0)
+    assert best.best_epoch == 2
+    assert (fastdl.load(tmp_path / "net.npz").parameters == net.parameters).all()
 
 
 @pytest.mark.usefixtures("signals_that_end")

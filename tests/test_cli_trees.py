@@ -10,6 +10,7 @@ import fastdl
 from fastdl import cli, models
 from fastdl.cli import main
 from fastdl.cli.common import Log
+from fastdl.cli.sentiment import accuracies
 
 GOOD, BAD = ("good", "great", "fine"), ("bad", "awful", "poor")
 
@@ -66,6 +67,53 @@ def test_train_sentiment(treebank, sentiment, capsys):
         assert out[0].startswith(f"{composition}: ")
         assert "300 trees of" in out[0]
         assert out[-1].startswith("4 labels")
+
+
+class Says:
+    """Gives these logits."""
+
+    def __init__(self, logits):
+        self.logits = np.array(logits, float)
+
+    def predict(self, ids, trees):
+        return self.logits
+
+
+def test_accuracies():
+    """Nodes without a label do not count; of positive and negative, neutral ones neither, nor what is said for them."""
+    trees = fastdl.datasets.Trees.parse("(4 (2 a) (@ b)) (0 (1 c) (3 d))")  # nodes: 2 @ 4, 1 3 0
+    logits = [
+        [0, 0, 9, 0, 0],  # neutral, as it is
+        [0, 0, 0, 0, 9],
+        [0, 1, 9, 2, 3],  # 4 is called neutral, and rather positive than negative
+        [0, 9, 8, 8, 8.5],  # 1, and negative
+        [1, 9, 0, 0, 0],  # 3 is called 1
+        [9, 0, 0, 0, 0],
+    ]
+    net = Says(logits)
+    assert accuracies(net, trees, None) == [(3 / 5, 1 / 2), (3 / 4, 2 / 2)]
+    assert accuracies(Says(np.delete(logits, 2, axis=1)), trees.with_labels([0, -1, 3, 1, 2, 0]), None)[1:] == []
+
+
+def test_patience_and_figures(treebank, tmp_path):
+    log, saved = tmp_path / "log.jsonl", tmp_path / "net.npz"
+    options = ["--trees", str(treebank), "--units", "4", "--epochs", "9", "--lr", "1e-30", "--log", str(log)]
+    assert main(["train", "sentiment", *options, "--patience", "2", "--save", str(saved)]) == 0
+    epochs = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(epochs) == 3  # at such a rate none is better than the first
+    net, dev = fastdl.load(saved), fastdl.datasets.read_trees(treebank / "dev.txt", names=list("01234")).binarize()
+    ids = dev.encode(fastdl.datasets.Vocabulary(net.notes["vocabulary"], True))
+    figures = epochs[0]["val_accuracy"], epochs[0]["val_roots"]
+    assert figures[0] != figures[1]
+    assert accuracies(net, dev, ids)[0] == pytest.approx(figures)
+
+
+def test_what_is_tested_on_is_not_trained_on(monkeypatch):
+    trees = fastdl.datasets.expression_trees(50)
+    monkeypatch.setattr(cli.parser, "expression_trees", lambda: trees)
+    parts = [part.brackets() for part in cli.parser.treebank(None)]
+    assert [len(part) for part in parts] == [40, 5, 5]
+    assert sorted(tree for part in parts for tree in part) == sorted(trees.brackets())
 
 
 def test_positive_and_negative(treebank, tmp_path, capsys):

@@ -40,6 +40,16 @@ def test_every_type(kind, compress, file, rng):
     assert (loaded == array).all()
 
 
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_file_that_is_longer_by_a_piece(compress, file, monkeypatch):
+    """However much of it is read at a time."""
+    monkeypatch.setattr("fastdl.datasets.idx._PIECE", 4)
+    data = encode(np.arange(8, dtype="u1"))
+    assert (load_idx(file(compress(data))) == np.arange(8)).all()
+    with pytest.raises(ValueError, match="it holds more"):
+        load_idx(file(compress(data + b"9")))
+
+
 WHOLE = encode(np.arange(60, dtype="u1").reshape(3, 4, 5))
 HUGE = bytes([0, 0, 8, 4]) + struct.pack(">4I", *[2**32 - 1] * 4) + bytes(100)
 HOSTILE = {

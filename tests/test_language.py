@@ -42,6 +42,11 @@ def test_what_is_no_text_and_no_id():
             vocabulary.decode(ids)
 
 
+def test_a_vocabulary_does_not_depend_on_the_order_of_a_text():
+    assert Vocabulary.of("bacab").tokens == Vocabulary.of("cabba").tokens == ["<unknown>", "a", "b", "c"]
+    assert Vocabulary.of("b a\n", words=True).tokens == Vocabulary.of("a b\n", words=True).tokens
+
+
 def test_unknown_tokens():
     assert Vocabulary.of("abc").unknown("a☃bé☃") == ["☃", "é"]
     assert Vocabulary.of("A cat.", words=True).unknown("A dog. A cow.") == ["dog", "cow"]
@@ -173,6 +178,10 @@ def test_samples(rng):
     assert len(one) == 62
     cold = sample(net, vocabulary, length=60, temperature=1e-3, seed=5)
     assert cold == sample(net, vocabulary, length=60, temperature=0)
+    assert net.state is None
+    # What is unknown is not written, however likely it is.
+    net.params["3.bias"][0] = 1e6
+    assert not set(sample(net, vocabulary, length=60, seed=0)) - set("abc\n")
 
 
 def test_a_prompt_stays_as_it_is():
@@ -299,6 +308,13 @@ def test_train_and_sample(text, tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.startswith("The")
     assert len(out) == 3 + 30 + 1
+    # The coldest is the same whatever the seed.
+    written = []
+    for temperature in ("0", "5"):
+        for seed in ("1", "2"):
+            assert main(["sample", str(saved), "--length", "30", "--temperature", temperature, "--seed", seed]) == 0
+            written.append(capsys.readouterr().out)
+    assert written[0] == written[1] != written[2] != written[3]
 
 
 def test_resumed_as_never_interrupted(text, tmp_path, capsys):
@@ -337,6 +353,7 @@ def test_resumed_as_never_interrupted(text, tmp_path, capsys):
         (["--vocabulary", "9"], "--vocabulary must be 256, as of"),
         (["--words"], "run.npz is a model of characters"),
         (["--epochs", "4"], "--epochs must be above the 5 that"),
+        (["--epochs", "5"], "--epochs must be above the 5 that"),
         (["--text", __file__, "--epochs", "9"], "--text must be the one that"),
         (["--epochs", "9", "--save", ""], "path must be that of a file; received ''"),
         (["--epochs", "9", "--log", str(run)], "--save and --log must name two files"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_recursive import random_tree
 
 import fastdl
-from fastdl import _core, models, optimizers, parsing
+from fastdl import _core, callbacks, models, optimizers, parsing
 from fastdl.datasets import Trees, Vocabulary
 from fastdl.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
 
@@ -181,6 +181,28 @@ def test_a_training_goes_on_from_call_to_call(rng, tmp_path):
     again = fastdl.load(tmp_path / "net.npz")
     fit_parser(again, vocabulary, trees)
     assert (again.parameters == whole.parameters).all()
+
+
+def test_rates_and_figures_of_each_step():
+    trees = Trees.parse("(x (x (x a) (x b)) (x (x c) (x d)))\n" * 4)
+    vocabulary = Vocabulary.of_words([word for word in trees.words if word])
+
+    def parser():
+        return models.tree_parser(len(vocabulary), units=4, seed=0)
+
+    class Figures(callbacks.Callback):
+        def on_batch_block(self, net, done, total, logs):
+            figures.append((logs["loss"], logs["accuracy"]))
+
+    figures = []
+    fit_parser(parser(), vocabulary, trees, optimizer=optimizers.SGD(0.0), batch_size=1, callbacks=[Figures()])
+    assert figures[0][0] > 0
+    np.testing.assert_allclose(figures, figures[:1] * 4, rtol=1e-6)
+    one, other = parser(), parser()
+    for net, epochs in ((one, 1), (other, 3)):  # all but the first step are too small to change a number
+        fit_parser(net, vocabulary, trees, optimizer=optimizers.SGD(lambda step: 1e-30 if step else 0.1), epochs=epochs)
+        assert (net.parameters != parser().parameters).any()
+    assert (one.parameters == other.parameters).all()
 
 
 def test_baselines():

@@ -59,6 +59,8 @@ def test_an_unknown_instruction_set_is_refused():
     )  # fmt: skip
     assert done.returncode
     assert "FASTDL_ISA must be one of" in done.stderr
+    for name in (_core.isa, f"x86-64-{_core.isa}"):
+        assert run("from fastdl import _core; print(_core.isa)", FASTDL_ISA=name).strip() == _core.isa
 
 
 @pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs qemu-x86_64 (Debian: apt install qemu-user)")

@@ -295,6 +295,12 @@ def test_labels_of_some_nodes_alone(rng):
     assert net.evaluate(ids, some, trees=trees)["loss"] == pytest.approx(
         fastdl.losses.cross_entropy(logits[there], some[there])
     )
+    # Trees whose labels count must have weights.
+    weights = np.ones(len(trees))
+    bare = np.where(np.arange(len(labels)) < trees.start[1], -1, labels)
+    weights[1:] = 0
+    with pytest.raises(ValueError, match="sample_weight and class_weight must not make all weights 0"):
+        net.train_on_batch(ids, bare, trees=trees, sample_weight=weights)
     # A step follows the mean over them.
     before, rate = net.parameters.copy(), 0.1
     dy = np.zeros_like(logits)

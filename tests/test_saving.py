@@ -462,6 +462,18 @@ def test_settings_of_numpys_numbers(optimizer, tmp_path, rng):
     assert fastdl.load(tmp_path / "net.npz")._training.optimizer == optimizer
 
 
+def test_a_description_that_unfolds(path):
+    """A long one is text, which is not a thousand times longer than what it is deflated to."""
+    with_config(path, lambda config: config["notes"].update(a=[0] * 10**6))
+    assert fastdl.load(path).notes == {"a": [0] * 10**6}
+    contents = members(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+    assert path.stat().st_size < 10**5
+    refused(path, "it holds no description")
+
+
 def test_a_pickle_brings_its_classes(tmp_path):
     """Into a process that has not imported them, as joblib's workers, however deep a layer of theirs is."""
     (tmp_path / "mine.py").write_text("from fastdl import layers\n\n\nclass Mine(layers.GRU):\n    pass\n")

@@ -253,7 +253,23 @@ def test_expressions():
     assert expression_words("f(x, 'a b')[2]") == ["f", "(", "x", ",", "<string>", ")", "[", "<number>", "]"]
 
 
-def test_drawings(tmp_path):
+def test_numbers_beyond_their_type():
+    for parents, labels, name in (([2**32 - 1], None, "parents"), ([-1], [2**64 - 1], "labels")):
+        with pytest.raises(ValueError, match=f"{name} must be from -.* received"):
+            Trees([0, 1], np.array(parents), ["word"], None if labels is None else np.array(labels))
+
+
+def test_which_expressions_are_taken(monkeypatch, tmp_path):
+    """Those of 3 to 40 tokens, of which each is a word of its own."""
+    long = " + ".join("a" for _ in range(20))  # 39 tokens
+    (tmp_path / "a.py").write_text(f"x = b.c\ny = {long}\nz = not {long}\nw = not not {long}\nv = f'{{b}}' + b * c\n")
+    (tmp_path / "b.py").write_text("f('é');\n", encoding="utf-8")
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
+    taken = [" ".join(words) for words in expression_trees().sentences()]
+    assert taken == ["b . c", long, f"not {long}"]
+
+
+def test_drawings(tmp_path, monkeypatch):
     tree = Trees.parse(FILM)
     lines = draw_tree(tree).splitlines()
     assert lines[:3] == [" +", "├─  0 A", "└─ ++"]
@@ -265,7 +281,17 @@ def test_drawings(tmp_path):
     save_picture(tree, tmp_path / "tree.svg")
     text = (tmp_path / "tree.svg").read_text()
     assert "2166ac" in text
-    save_picture(Trees.of(("a$b", "c_{")), tmp_path / "tree.png")
+    save_picture(Trees.of(("a$b", "c_{", r"$\q$")), tmp_path / "tree.png")
     assert (tmp_path / "tree.png").read_bytes().startswith(b"\x89PNG")
+    # A node stands above the middle of what is below it, and leaves side by side.
+    monkeypatch.setattr("fastdl.drawing.save_figure", lambda figure, path, dpi: drawn.append(figure))
+    drawn = []
+    save_picture(Trees.of((("a", "b", ("c", "d")), "e")), "any")
+    places = [dots.get_offsets()[0].tolist() for dots in drawn[0].axes[0].collections]
+    middle = (0 + 1 + 2.5) / 3
+    assert places == [
+        [0, -2], [1, -2], [2, -3], [3, -3], [2.5, -2], [pytest.approx(middle), -1], [4, -1],
+        [pytest.approx((middle + 4) / 2), 0],
+    ]  # fmt: skip
     with pytest.raises(ValueError, match="a picture can show at most 200 words; the tree has 201"):
         save_picture(Trees.of(("a",) * 201), tmp_path / "wide.png")

@@ -346,6 +346,26 @@ def test_a_child_forked_during_a_training_has_whole_steps(rng):
 
 @forks
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_forked_by_a_callback_is_within_its_training(rng):
+    net, x, y = small(), rng.standard_normal((8, 8)), rng.integers(0, 2, 8)
+
+    def child():
+        with pytest.raises(RuntimeError, match="around this callback"):
+            net.fit(x, y, verbose=0)
+        net.predict(x)
+        return 0
+
+    class Forks(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            codes.append(in_child(child))
+
+    codes = []
+    net.fit(x, y, callbacks=[Forks()], verbose=0)
+    assert codes == [0]
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_forked_during_a_step_that_takes_too_long_refuses(rng, monkeypatch):
     monkeypatch.setattr("fastdl._turn._PATIENCE", 0.01)
     net, x = small(), rng.standard_normal((3, 8))

@@ -1,0 +1,58 @@
+"""Ready-made networks and how they are trained: what one asks for is what one gets."""
+
+import numpy as np
+import pytest
+
+from fastdl import layers, models, recipes
+
+# Each recipe for so many samples, epochs and batches, and how many steps that is.
+STEPS = {
+    "lenet5": (lambda epochs: recipes.lenet5(65, epochs=epochs, batch_size=16), 5),
+    "mlp": (lambda epochs: recipes.mlp(65, epochs=epochs, batch_size=16), 5),
+    "sentiment": (lambda epochs: recipes.sentiment(9, 5, 65, units=4, epochs=epochs, batch_size=16), 5),
+    "parser": (lambda epochs: recipes.parser(9, 65, units=4, epochs=epochs, batch_size=16), 5),
+    # Windows of 16 streams: what does not make a whole batch of them is not there.
+    "language model": (lambda epochs: recipes.language_model(9, 5 * 16 + 7, units=4, epochs=epochs, batch_size=16), 5),
+}
+
+
+@pytest.mark.parametrize("recipe", STEPS.values(), ids=STEPS.keys())
+@pytest.mark.parametrize("epochs", [1, 12])
+def test_rates_fall_to_nothing_with_the_last_step(recipe, epochs):
+    make, batches = recipe
+    rates = make(epochs).arguments["optimizer"].rates(0, epochs * batches + 1)
+    top = int(rates.argmax())
+    assert top <= len(rates) / 4
+    assert (np.diff(rates[top:]) <= 0).all()
+    assert rates[-1] == 0 < rates[-2]
+
+
+def rates(net):
+    return [layer.rate for layer in net.layers if isinstance(layer, layers.Dropout)]
+
+
+def test_arguments_of_recipes():
+    for composition, usual in recipes.SENTIMENT.items():
+        net = recipes.sentiment(9, 5, 65, composition=composition).net
+        assert rates(net) == [usual.word_dropout, usual.node_dropout]
+        assert net.layers[2].units == usual.units
+    recipe = recipes.parser(9, 65, penalty=0.3, beam=4, weight_decay=0.25, composition="tensor", units=4)
+    assert (recipe.arguments["penalty"], recipe.arguments["beam"]) == (0.3, 4)
+    assert recipe.arguments["optimizer"].weight_decay == 0.25
+    assert recipe.net.layers[1].composition == "tensor"
+    assert recipes.language_model(9, 16, units=4, batch_size=16, clip=0.5).arguments["optimizer"].clip_norm == 0.5
+    assert recipes.language_model(9, 16, units=4, batch_size=16, clip=0).arguments["optimizer"].clip_norm is None
+
+
+def test_arguments_of_models():
+    net = models.lenet5(shift=3, pooling="mean", activation="tanh", seed=0)
+    assert net.layers[0].pixels == (3, 3)
+    assert [type(layer) for layer in net.layers].count(layers.MeanPool2D) == 2
+    net = models.tree_classifier(9, 5, word_dropout=0.25, node_dropout=0.5, units=4)
+    assert [type(layer) for layer in net.layers] == [
+        layers.Embedding, layers.Dropout, layers.Recursive, layers.Dropout, layers.Dense,
+    ]  # fmt: skip
+    assert rates(net) == [0.25, 0.5]
+    net = models.language_model(9, cell="gru", units=4, layers=2, dropout=0.25, dim=3)
+    assert [type(layer) for layer in net.layers[1:-1]] == [layers.GRU, layers.Dropout] * 2
+    assert (net.layers[0].dim, net.layers[1].units, rates(net)) == (3, 4, [0.25, 0.25])
