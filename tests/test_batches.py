@@ -78,7 +78,9 @@ def test_outputs_past_the_end_are_zeros_whatever_was_there(make, rng):
     for longest in (6, 6, 5, 2, 6, 1):
         lengths = rng.integers(1, longest + 1, 9)
         past = np.arange(6) >= lengths[:, None]
-        for y in (net.predict(x, lengths=lengths), net.forward(x, lengths=lengths), layer.forward(x, lengths=lengths)):
+        for call in (net.predict, net.forward, layer.forward):
+            assert call(x).all()
+            y = call(x, lengths=lengths)
             assert not y[past].any()
             assert y[~past].all()
 
@@ -121,3 +123,40 @@ def test_a_last_batch_of_one_sample_takes_one_step(optimizer, rng):
         by_hand.parameters -= 0.1 * by_hand.gradients
     net.fit(x, target, batch_size=8, shuffle=False, loss="squared_error", optimizer=optimizer, verbose=0)
     close(net.parameters, by_hand.parameters)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scratch_of_two_convolutions(dtype, rng):
+    """The last column is in no window; the second convolution's numbers lie where the first one's fields end."""
+    first, second = layers.Conv2D(30, (2, 8), stride=(1, 9)), layers.Conv2D(2, 2)
+    net = Sequential([first, second], input_shape=(2, 5, 36), dtype=dtype, seed=0)
+    x = rng.standard_normal((3, 2, 5, 36))
+    dy = rng.standard_normal(net.forward(x).shape)
+    dx = net.backward(dy)
+    weights = [layer.params["weight"].astype(float) for layer in net.layers]
+    between = reference.cross_correlate2d(x, weights[0], 0, (1, 9), (0, 0))
+    d = reference.cross_correlate2d_backward(dy, between, weights[1], (1, 1), (0, 0))[0]
+    close(dx, reference.cross_correlate2d_backward(d, x, weights[0], (1, 9), (0, 0))[0], dtype)
+
+
+@pytest.mark.parametrize("pool", [layers.MaxPool2D, layers.MeanPool2D])
+@pytest.mark.parametrize("size", [2, (2, 3)])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_was_no_number_is_forgotten(pool, size, channels, dtype, rng):
+    """Pixels that are in no window have a gradient of zero, and no memory of a step in which all was NaN."""
+    net = Sequential(
+        [layers.Conv2D(2, 2, activation="tanh"), pool(size), layers.Conv2D(2, 1), layers.Flatten(), layers.Dense(1)],
+        input_shape=(channels, 19, 18), dtype=dtype, seed=0,
+    )  # fmt: skip
+    x, target = rng.standard_normal((3, channels, 19, 18)), rng.standard_normal((3, 1))
+    options = {"loss": "squared_error", "optimizer": optimizers.SGD(0.01)}
+    start = net.parameters.copy()
+    net.train_on_batch(x, target, **options)
+    expected = net.parameters.copy()
+    net.parameters[...] = np.nan
+    with pytest.raises(FloatingPointError):
+        net.train_on_batch(x, target, **options)
+    net.parameters[...] = start
+    net.train_on_batch(x, target, **options)
+    close(net.parameters, expected, dtype)

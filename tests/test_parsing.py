@@ -82,6 +82,19 @@ def test_search(lengths, units, beam, has_gold, threads, seed):
             assert counts[i] == 0
 
 
+def test_the_first_of_equals_comes_first():
+    layer = fastdl.layers.Recursive(1, return_nodes=True).build((None, 1), dtype="float64", seed=0)
+    layer.params["weight"][...], layer.params["bias"][...] = [[-1, -3]], 2
+    words, start = np.ones((4, 1)), np.array([0, 4])
+    for beam in (1, 2, 9):  # whose score is the same, whatever they are made of
+        merges, *_ = search(layer, words, start, np.array([0.0, 1.0]), None, 0.0, beam)
+        assert merges[:3].tolist() == [[0, 1], [4, 2], [5, 3]]
+    # Both pairs are right, and the wrong one between them is ahead by its penalty.
+    gold = np.array([[0, 2], [2, 4], [0, 4], [0, 0]], np.int32)
+    merges, right, counts, scores = search(layer, words, start, np.array([-2.0, 1.0]), gold, 0.5, 1)
+    assert (merges[0].tolist(), right[0].tolist(), counts[0], scores[0]) == ([1, 2], [0, 1], 1, 0.5)
+
+
 def right_so_far(arguments, spans, n):
     """Add up the scores of right merges, the best first."""
     vectors, w, u, bias = arguments

@@ -31,8 +31,14 @@ def check(layer, shape, samples, expected, expected_backward):
 # Sums that one part holds, and two, and more; panels of every width; rows that lie a power of two apart.
 for samples, inputs, outputs in (
     (300, 383, 600), (521, 385, 201), (70, 1024, 512), (9, 2051, 256), (3, 1500, 65), (130, 64, 1024), (64, 1, 130),
+    (400, 270, 390),
 ):
     check(layers.Dense(outputs), (inputs,), samples, reference.dense, reference.dense_backward)
+# And of so many rows, the steps of a sample, that they are packed in several blocks.
+check(
+    layers.Dense(390), (140, 400), 2, reference.dense,
+    lambda dy, x, w: (dy @ w, np.einsum("nto,nti->oi", dy, x), dy.sum(axis=(0, 1))),
+)
 # Fields of long rows, each a piece of the sum or several of them, and of many short ones.
 for kernel, channels, outputs in ((3, 150, 130), (2, 600, 9), (7, 20, 67)):
     check(

@@ -1,5 +1,7 @@
 """Recursive layers and networks of trees: references, gradients, and what must not make a difference."""
 
+import copy
+
 import numpy as np
 import pytest
 import reference
@@ -143,6 +145,31 @@ def test_a_networks_predictions_of_one_tree(composition, rng):
         assert (net.predict(ids[trees.part(i, i + 1)], trees=tree) == together[trees.part(i, i + 1)]).all()
 
 
+def test_a_networks_gradients_of_one_tree(rng):
+    trees = forest(rng, [0, 4, 1, 30, 2, 2, 17, 0, 9])
+    net = Sequential(
+        [layers.Dense(7, "tanh"), layers.Dense(7), Recursive(7, return_nodes=True), layers.Dense(3)],
+        input_shape=(None, 5), seed=0,
+    )  # fmt: skip
+    x, dy = rng.standard_normal((len(trees.words), 5)), rng.standard_normal((len(trees.words), 3))
+    net.forward(x, trees=trees)
+    together = net.backward(dy)
+    for i, tree in enumerate(trees):
+        part = trees.part(i, i + 1)
+        net.forward(x[part], trees=tree)
+        assert (net.backward(dy[part]) == together[part]).all()
+
+
+def test_forests_of_other_shapes(rng):
+    """A network makes room for few and large trees, and for many and small ones with fewer nodes in all."""
+    tall = forest(rng, [2500])
+    for order in ((tall, forest(rng, [1] * 1600)), (forest(rng, [1] * 1700), tall)):
+        net, fresh = (Sequential([Recursive(2)], input_shape=(None, 2), dtype="float64", seed=0) for _ in range(2))
+        for trees in order:
+            x = rng.standard_normal((len(trees.words), 2))
+            close(net.predict(x, trees=trees), copy.deepcopy(fresh).predict(x, trees=trees))
+
+
 def test_backward_after_other_trees(rng):
     small, large = forest(rng, [2]), forest(rng, [40, 3])
     vocabulary = fastdl.datasets.Vocabulary(["?", "a"])
@@ -275,8 +302,10 @@ def test_one_word_and_a_thousand(rng):
     assert net.predict([3], trees=one).shape == (1, 5)
     many = forest(rng, [999])
     assert net.predict(rng.integers(0, 10, 1999), trees=many).shape == (1999, 5)
-    # Words alone have nothing to compose: the layer's own gradients are zero.
+    # Words alone have nothing to compose: the layer's own gradients are zero, whatever they were.
     alone = Trees.parse("(x a)\n(x b)")
+    net.backward(np.ones_like(net.forward(rng.integers(0, 10, 1999), trees=many)))
+    assert (net.grads["2.weight"] != 0).any()
     net.forward([1, 2], trees=alone)
     net.backward(np.ones((2, 5)))
     assert (net.grads["2.weight"] == 0).all()
