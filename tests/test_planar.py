@@ -1,6 +1,7 @@
 """Images of one channel, a convolution and a pool of two by two: training has kernels of its own for them."""
 
 import pytest
+import reference
 from conftest import close
 
 from fastdl import Sequential, layers, optimizers
@@ -39,3 +40,10 @@ def test_one_channel_of_a_convolution(rng):
     by_hand.backward((by_hand.forward(x) - target) / 11)
     net.fit(x, target, batch_size=11, loss="squared_error", optimizer=optimizers.SGD(0.1), verbose=0)
     close(net.parameters, by_hand.parameters - 0.1 * by_hand.gradients)
+
+
+def test_the_first_of_equal_pixels_wins(rng):
+    x, dy = rng.integers(0, 2, (20, 1, 6, 38)).astype(float), rng.standard_normal((20, 1, 3, 19))
+    layer = layers.MaxPool2D(2).build((1, 6, 38), dtype="float64")
+    close(layer.forward(x), reference.max_pool2d(x, (2, 2), (2, 2)))
+    close(layer.backward(dy), reference.max_pool2d_backward(dy, x, (2, 2), (2, 2)))

@@ -190,6 +190,14 @@ def test_modes():
         callbacks.EarlyStopping(7)
 
 
+def test_the_first_of_equal_outputs_is_the_class(rng):
+    net = Sequential([layers.Dense(3)], input_shape=2)
+    net.parameters[...] = 0
+    x, labels = rng.standard_normal((4, 2)), [0, 1, 2, 0]
+    assert net.evaluate(x, labels)["accuracy"] == 0.5
+    assert net.train_on_batch(x, labels)["accuracy"] == 0.5
+
+
 def test_accuracy_is_of_classes(rng, capsys):
     x, numbers, labels = rng.standard_normal((12, 4)), rng.standard_normal((12, 3)), np.arange(12) % 3
     for loss, y, classes in (
