@@ -170,6 +170,7 @@ def test_a_failing_schedule_changes_nothing(net):
         (lambda: layers.from_config({"class": "os.system"}), ValueError, "config must name a layer class"),
         (lambda: layers.Dense(3).build((2, 3, 4)), ValueError, r"must be \(F,\) or \(T, F\); received \(2, 3, 4\)"),
         (lambda: layers.Dense(3).build((None,)), ValueError, r"have a number of features; received \(None,\)"),
+        (lambda: layers.Conv2D(3, 2).build((None, 5, 5)), ValueError, r"with None for any T; received \(None, 5, 5\)"),
         (lambda: layers.Dense(3).build(2.5), TypeError, r"input_shape must be a tuple \(F,\), \(T, F\) or \(C, H, W\)"),
         (lambda: layers.Dense(3).build((2, 3, 4, 5)), ValueError, r"must be \(F,\), \(T, F\) or \(C, H, W\)"),
         (lambda: layers.Dense(3).build(2, dtype="float16"), ValueError, "dtype must be float32 or float64"),
@@ -301,6 +302,10 @@ def token(value):
 def test_sequences(sequence_net, x, y, arguments, message):
     with pytest.raises(ValueError, match=message):
         sequence_net.fit(x, y, **{"batch_size": 2, "shuffle": False, "verbose": 0, **arguments})
+    if message.startswith("x must hold"):
+        for call in (sequence_net.predict, sequence_net.forward):
+            with pytest.raises(ValueError, match=message):
+                call(x)
 
 
 def test_a_stateful_layer_and_fewer_samples():
@@ -401,7 +406,7 @@ def test_recurrent_layers(arguments, error, message):
         (lambda: layers.Embedding(2**25, 3), ValueError, "vocabulary must be at most 16777216"),
         (lambda: layers.Dropout(1.0), ValueError, "rate must be a finite number from 0.0 to 0.999"),
         (lambda: layers.Flatten().build((None, 3)), ValueError, "input_shape of Flatten must be of known length"),
-        (lambda: Sequential([layers.Dense(3), layers.Embedding(4, 2)], input_shape=3), ValueError, "must come first"),
+        (lambda: Sequential([layers.Dense(3), layers.Embedding(4, 2)], input_shape=3), ValueError, "Embedding must"),
         (lambda: models.language_model(5, cell="x"), ValueError, "cell must be one of rnn, lstm, gru; received 'x'"),
         (lambda: optimizers.SGD(clip_norm=0), ValueError, "clip_norm must be above 0; received 0"),
         (lambda: optimizers.Adam(clip_norm=1.0, clip_value=1.0), ValueError, "must not come together"),

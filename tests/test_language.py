@@ -296,7 +296,8 @@ def lines(path):
 def test_train_and_sample(text, tmp_path, capsys):
     saved, log = tmp_path / "lm.npz", tmp_path / "log"
     command = ["train", "lm", "--text", str(text), *SMALL]
-    assert main([*command, "--epochs", "3", "--save", str(saved), "--log", str(log)]) == 0
+    assert main([*command, "--epochs", "3", "--save", str(saved), "--log", str(log), "--threads", "3"]) == 0
+    assert fastdl.get_num_threads() == 3
     printed = capsys.readouterr().out
     assert "1 x lstm of 12:" in printed
     assert "epoch 3/3  loss" in printed
@@ -304,6 +305,17 @@ def test_train_and_sample(text, tmp_path, capsys):
     history = lines(log)
     assert [h["epoch"] for h in history] == [1, 2, 3]
     assert history[2]["val_loss"] < history[0]["val_loss"]
+    for epoch, line in zip(history, [line for line in printed.splitlines() if line.startswith("epoch ")], strict=True):
+        figures = re.findall(r"([0-9.]+) \(([0-9.]+) bits\)", line)
+        for (nats, bits), name in zip(figures, ("loss", "val_loss"), strict=True):
+            assert float(nats) == pytest.approx(epoch[name], abs=1e-4)
+            assert float(bits) == pytest.approx(epoch[name] / np.log(2), abs=1e-3)
+        (speed,) = re.findall(r"([0-9,]+) characters per second", line)
+        assert float(speed.replace(",", "")) == pytest.approx(3328 / epoch["seconds"], abs=1)  # in whole windows
+    # Held out is the last tenth, in as many streams as are trained on.
+    net = fastdl.load(saved)
+    held_out = Vocabulary(net.notes["vocabulary"]).encode(text.read_text()[-6 * len(FOX) :])
+    assert net.evaluate(*text_windows(held_out, 4, 8), batch_size=4)["loss"] == history[2]["val_loss"]
     assert main(["sample", str(saved), "--prompt", "The", "--length", "30", "--seed", "0"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("The")

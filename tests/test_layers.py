@@ -191,6 +191,11 @@ def test_use_out_of_order():
         layers.Dense(3).forward(np.ones((1, 2)))
     with pytest.raises(RuntimeError, match="backward must follow forward"):
         layers.Dense(3).build(2).backward(np.ones((1, 3)))
+    layer = layers.Dense(3).build(2)
+    layer.forward(np.ones((4, 2)))
+    for samples in (3, 5):
+        with pytest.raises(ValueError, match=f"dy must have the 4 samples of the last forward; received {samples}"):
+            layer.backward(np.ones((samples, 3)))
     net = Sequential([layers.Dense(3)], input_shape=2)
     with pytest.raises(RuntimeError, match="belongs to a network"):
         net.layers[0].build(2)

@@ -211,6 +211,14 @@ def test_rates_and_figures_of_each_step():
     fit_parser(parser(), vocabulary, trees, optimizer=optimizers.SGD(0.0), batch_size=1, callbacks=[Figures()])
     assert figures[0][0] > 0
     np.testing.assert_allclose(figures, figures[:1] * 4, rtol=1e-6)
+    # The search is as wide as it is asked to be.
+    losses = []
+    for beam in (1, 8):
+        net = models.tree_parser(len(vocabulary), units=4, seed=2)
+        wide = Trees.parse("(x (x (x a) (x b)) (x (x c) (x (x d) (x (x a) (x (x c) (x b))))))\n" * 4)
+        history = fit_parser(net, vocabulary, wide, optimizer=optimizers.SGD(0.0), beam=beam, penalty=1.0).history
+        losses += history["loss"]
+    assert losses[0] < losses[1]
     one, other = parser(), parser()
     for net, epochs in ((one, 1), (other, 3)):  # all but the first step are too small to change a number
         fit_parser(net, vocabulary, trees, optimizer=optimizers.SGD(lambda step: 1e-30 if step else 0.1), epochs=epochs)

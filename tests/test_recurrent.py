@@ -359,6 +359,17 @@ def test_what_a_callback_predicts_is_another_text(monkeypatch, rng):
     assert (net.parameters == other.parameters).all()
 
 
+def test_an_epoch_starts_from_zeros(rng):
+    net, x, y, options = stateful_data(rng)
+    other = sequence_network(stateful=True)
+    other.predict(x[:3])  # which leaves states
+    net.fit(x, y, epochs=2, **options)
+    for _ in range(2):
+        other.fit(x, y, **options)
+        other.predict(x[:3])
+    assert (net.parameters == other.parameters).all()
+
+
 def test_validation_of_a_stateful_network(rng):
     """It goes on from batch to batch, in batches of the training's size, which is checked before there is one."""
     net, x, y, options = stateful_data(rng)

@@ -462,6 +462,12 @@ def test_settings_of_numpys_numbers(optimizer, tmp_path, rng):
     assert fastdl.load(tmp_path / "net.npz")._training.optimizer == optimizer
 
 
+def test_a_training_that_has_not_begun(net, tmp_path):
+    with pytest.raises(ValueError, match="training must be False for a network that has not been trained"):
+        net.save(tmp_path / "none.npz", training=True)
+    assert not os.listdir(tmp_path)
+
+
 def test_a_description_that_unfolds(path):
     """A long one is text, which is not a thousand times longer than what it is deflated to."""
     with_config(path, lambda config: config["notes"].update(a=[0] * 10**6))
@@ -492,6 +498,12 @@ assert (net.predict([[[0.5] * 4] * 5]) == pickle.load(open("y.pickle", "rb"))).a
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     for code in (made, used):
         subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, env=environment, check=True)
+
+
+@pytest.mark.parametrize("notes", [3, None, "ab", ["abc"]])
+def test_notes_that_are_no_dict(notes, path):
+    with_config(path, lambda config: config.update(notes=notes))
+    refused(path)
 
 
 @pytest.mark.parametrize("streams", [0, 2, 10**12, "3", None])

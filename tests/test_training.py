@@ -596,6 +596,8 @@ def test_a_regression_has_no_accuracy(rng):
 
 
 def test_schedules():
+    warm = schedules.cosine(1.0, 4, warmup=4, final=0.25)
+    assert [warm(i) for i in range(6)] == [0.25, 0.5, 0.75, 1.0, 0.25, 0.25]
     assert schedules.constant(0.1)(1000) == 0.1
     step = schedules.step(1.0, 10, 0.5)
     assert [step(i) for i in (0, 9, 10, 25)] == [1, 1, 0.5, 0.25]
@@ -615,4 +617,8 @@ def test_plot(rng, tmp_path):
     history = models.lenet5(seed=0).fit(x, y, epochs=2, validation_data=(x, y), verbose=0)
     figure = history.plot(str(tmp_path / "curves.png"))
     assert len(figure.axes) == 2
+    for axes, name in zip(figure.axes, ("loss", "accuracy"), strict=True):
+        for line, measure in zip(axes.lines, (name, f"val_{name}"), strict=True):
+            assert line.get_xdata().tolist() == [1, 2]
+            assert line.get_ydata().tolist() == history.history[measure]
     assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"

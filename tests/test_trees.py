@@ -253,6 +253,12 @@ def test_expressions():
     assert expression_words("f(x, 'a b')[2]") == ["f", "(", "x", ",", "<string>", ")", "[", "<number>", "]"]
 
 
+def test_labels_that_are_too_large_for_numbers():
+    """They are names: numbers up to them all would have names else."""
+    assert Trees.parse("(99999 a)").names[-2:] == ["99998", "99999"]
+    assert Trees.parse("(100000 a) (1 b)").names == ["1", "100000"]
+
+
 def test_numbers_beyond_their_type():
     for parents, labels, name in (([2**32 - 1], None, "parents"), ([-1], [2**64 - 1], "labels")):
         with pytest.raises(ValueError, match=f"{name} must be from -.* received"):
@@ -287,6 +293,8 @@ def test_drawings(tmp_path, monkeypatch):
     monkeypatch.setattr("fastdl.drawing.save_figure", lambda figure, path, dpi: drawn.append(figure))
     drawn = []
     save_picture(Trees.of((("a", "b", ("c", "d")), "e")), "any")
+    save_picture(Trees.parse("(x a)\n(x (x b) (x c))"), "any")
+    assert len(drawn.pop().axes[0].collections) == 1  # of the first tree alone
     places = [dots.get_offsets()[0].tolist() for dots in drawn[0].axes[0].collections]
     middle = (0 + 1 + 2.5) / 3
     assert places == [
