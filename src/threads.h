@@ -88,17 +88,19 @@ static inline void parallel_run(parallel_task task, void *context, int *workers,
 #define SPINS 3000
 
 /* How many pauses a wait may take before it sleeps. Where the one waited for is not running, as
- * on a machine whose processors are busy elsewhere, they are in vain: who had to sleep makes the
- * next waits spin for less, and who had not, for more. */
+ * on a machine whose processors are busy elsewhere, they are in vain: who slept for long makes the
+ * next waits spin for less; who did not sleep, or so briefly that spinning would have done, for
+ * more. */
 static atomic_int patience = SPINS;
 static atomic_long sleeps;
+#define BRIEF_SLEEP 100e-6
 
-static inline void waited(int slept) {
+static inline void waited(double slept) {
     int before = atomic_load_explicit(&patience, memory_order_relaxed);
-    int after = slept ? before / 2 : 2 * before;
+    int after = slept > BRIEF_SLEEP ? before / 2 : 2 * before;
     after = after < SPINS / 16 ? SPINS / 16 : after > SPINS ? SPINS : after;
     if (after != before) atomic_store_explicit(&patience, after, memory_order_relaxed);
-    if (slept) atomic_fetch_add_explicit(&sleeps, 1, memory_order_relaxed);
+    if (slept > 0) atomic_fetch_add_explicit(&sleeps, 1, memory_order_relaxed);
 }
 
 static inline int spins_of_a_wait(void) {
@@ -168,7 +170,7 @@ static void meet_looking(meeting *m, work_items *reset, parallel_look look, void
         }
         spin_pause();
     }
-    waited(1);
+    double began = seconds();
     pthread_mutex_lock(&m->lock);
     atomic_fetch_add(&m->sleepers, 1);
     while (atomic_load(&m->round) == round) {
@@ -183,6 +185,7 @@ static void meet_looking(meeting *m, work_items *reset, parallel_look look, void
     }
     atomic_fetch_sub(&m->sleepers, 1);
     pthread_mutex_unlock(&m->lock);
+    waited(seconds() - began);
 }
 
 static inline void meet(meeting *m, work_items *reset) { meet_looking(m, reset, NULL, NULL); }
