@@ -112,10 +112,14 @@ def softmax(x):
     return e / e.sum(axis=-1, keepdims=True)
 
 
+def sigmoid(x):
+    return np.exp(-np.logaddexp(0, -x))
+
+
 ACTIVATIONS = {
     "identity": lambda x: x,
     "relu": lambda x: np.maximum(x, 0),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "sigmoid": sigmoid,
     "tanh": np.tanh,
     "softmax": softmax,
 }
@@ -191,10 +195,6 @@ def lenet5(parameters, activation="relu", pooling="max"):
     ])  # fmt: skip
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
 def rnn_step(x, h, U, W, f):
     return f(U @ x + W @ h)
 
@@ -213,10 +213,15 @@ def gru_step(x, h, p):
     return (1 - z) * h + z * ct
 
 
-def recurrent_cell(cell, x, h, c, w, activation="tanh"):
+def unseen(weighted):
+    """What is told of the weighted inputs of a cell's activation, where nobody asks."""
+
+
+def recurrent_cell(cell, x, h, c, w, activation="tanh", *, see=unseen):
     """One step of rows x (N, F), h and c (N, units); `w` holds weight_ih, weight_hh, bias_ih, bias_hh as in PyTorch."""
     of_x, of_h = x @ w["weight_ih"].T + w["bias_ih"], h @ w["weight_hh"].T + w["bias_hh"]
     if cell == "rnn":
+        see(of_x + of_h)
         return ACTIVATIONS[activation](of_x + of_h), c
     if cell == "lstm":
         i, f, g, o = np.split(of_x + of_h, 4, axis=1)
@@ -232,7 +237,7 @@ def recurrent_cell(cell, x, h, c, w, activation="tanh"):
     return (1 - z) * h + z * n, c
 
 
-def recurrent(cell, x, w, *, activation="tanh", reverse=False, lengths=None, h=None, c=None):
+def recurrent(cell, x, w, *, activation="tanh", reverse=False, lengths=None, h=None, c=None, see=unseen):
     """Return every step's h (N, T, units), zeros beyond the lengths, and the last h and c."""
     units = w["weight_hh"].shape[1]
     steps = x.shape[1]
@@ -242,7 +247,7 @@ def recurrent(cell, x, w, *, activation="tanh", reverse=False, lengths=None, h=N
     y = np.zeros((len(x), steps, units))
     for t in range(steps)[:: -1 if reverse else 1]:
         there = (t < lengths)[:, None]
-        h_next, c_next = recurrent_cell(cell, x[:, t], h, c, w, activation)
+        h_next, c_next = recurrent_cell(cell, x[:, t], h, c, w, activation, see=see)
         h, c = np.where(there, h_next, h), np.where(there, c_next, c)
         y[:, t] = np.where(there, h, 0)
     return y, h, c
@@ -349,7 +354,7 @@ def weights(w):
     return np.concatenate([w["weight"], w["tensor"]], axis=1) if "tensor" in w else w["weight"]
 
 
-def recursive(composition, x, children, w, activation="tanh"):
+def recursive(composition, x, children, w, activation="tanh", *, see=unseen):
     """Return y and c of every node (M, units), children before parents; x is the leaves' vectors."""
     y, c = np.zeros_like(x), np.zeros_like(x)
     for node, below in enumerate(children):
@@ -365,6 +370,7 @@ def recursive(composition, x, children, w, activation="tanh"):
             )
             y[node] = sigmoid(o) * np.tanh(c[node])
         else:
+            see(p)
             y[node] = ACTIVATIONS[activation](p)
     return y, c
 
@@ -557,7 +563,14 @@ class Network:
         return gradients[::-1]
 
     def _near(self, gaps):
+        """Note how near these come to a corner; those that lie on one do so of themselves, as zeros' maximum."""
         self.margin = min(self.margin, gaps.min(where=gaps > 0, initial=np.inf))
+
+    def _in_cell(self, activation):
+        """Give what notes how near a cell's weighted inputs come to a corner; on one, rounding alone has put them."""
+        if activation != "relu":
+            return unseen
+        return lambda weighted: setattr(self, "margin", min(self.margin, np.abs(weighted).min()))
 
     def _there(self, x):
         """Which steps count, for every number of x (N, T, F)."""
@@ -632,7 +645,10 @@ class Network:
         options = [
             {"reverse": k > 0, "lengths": self.lengths, "h": before[0], "c": before[1]} for k in range(len(suffixes))
         ]
-        ways = [recurrent(cell, x, w, activation=activation, **o) for w, o in zip(weights, options, strict=True)]
+        see = self._in_cell(activation)
+        ways = [
+            recurrent(cell, x, w, activation=activation, see=see, **o) for w, o in zip(weights, options, strict=True)
+        ]
         if layer["stateful"]:
             self.states[id(layer)] = ways[0][1:]
         outputs = [y if layer["sequences"] else h for y, h, _ in ways]
@@ -663,4 +679,4 @@ class Network:
             dx, total = recursive_backward(layer["composition"], of_nodes, *how)
             return dx, *total.values()
 
-        return recursive(layer["composition"], *how)[0][rows], back
+        return recursive(layer["composition"], *how, see=self._in_cell(layer["cell_activation"]))[0][rows], back

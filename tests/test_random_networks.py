@@ -59,7 +59,7 @@ class Draw:
         self.stateful = self.chance(0.15)
         self.vocabulary = self.of(2, 3, 7, 40)
         self.children = self.of(1, 2, 2, 2, 3)
-        self.optimizer = random_optimizer(self)
+        self.optimizer = Optimizer(self)
 
     def of(self, *choices):
         return choices[self.rng.integers(len(choices))]
@@ -77,8 +77,7 @@ class Draw:
         return self.of(1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 23, 33, *((65, 121, 130, 150) if self.chance(0.2) else ()))
 
     def cell_activation(self):
-        """An activation of recurrent and recursive cells: how near they come to a corner is not seen from outside."""
-        return self.of("tanh", "sigmoid", *(("relu", "identity") if self.dtype == "float64" else ()))
+        return self.of("tanh", "sigmoid", "relu", "identity")
 
     def activation(self):
         return self.of("identity", "relu", "sigmoid", "tanh")
@@ -246,7 +245,8 @@ class Use:
         expected = np.asarray(expected)
         assert actual.shape == expected.shape, f"{what} has shape {actual.shape}, not {expected.shape}"
         error = np.abs(actual - expected).max(initial=0)
-        limit = TOLERANCE[self.net.dtype] * max(np.abs(expected).max(initial=0), 1.0)
+        drift = max(1, self.draw.optimizer.steps)  # of parameters, a little further apart after each step
+        limit = TOLERANCE[self.net.dtype] * max(np.abs(expected).max(initial=0), 1.0) * drift
         assert error <= limit, f"{what} is off by {error:.2g}, with {self.call()}"
 
     def check_margin(self):
@@ -289,8 +289,7 @@ class Use:
             self.close(self.net.grads[name], expected, f"the gradient of {name}")
 
     def gradient_check(self):
-        corners = any(layer.get("cell_activation") == "relu" for layer in self.model.layers)  # which are not seen
-        if self.expected().size and self.model.margin > 1e-3 and not corners:
+        if self.expected().size and self.model.margin > 1e-3:
             error = gradient_check(self.net, self.x, limit=2, **self.options)
             assert error < 0.05, f"gradient_check gives {error:.2g}, with {self.call()}"
 
@@ -369,10 +368,10 @@ class Use:
             batch = self.samples
         shuffle = self.draw.chance(0.5) and not self.net.stateful
         weights = self.rng.random(self.samples) if self.draw.chance(0.3) else None
-        optimizer, step = self.draw.optimizer  # which goes on from the last fit
+        optimizer = self.draw.optimizer  # which goes on from the last fit
         epochs, rng = self.draw.of(1, 1, 2), copy.deepcopy(self.net._rng)
         history = self.net.fit(
-            self.x, targets, loss=name, optimizer=optimizer, batch_size=batch, epochs=epochs, shuffle=shuffle,
+            self.x, targets, loss=name, optimizer=optimizer.ours, batch_size=batch, epochs=epochs, shuffle=shuffle,
             sample_weight=None if weights is None else weights.astype(self.net.dtype), verbose=0, **self.options,
         )  # fmt: skip
         for epoch in range(epochs):
@@ -390,7 +389,7 @@ class Use:
                 total, hits, count = total + loss, hits + hit, count + there.sum()
                 dy = np.zeros_like(outputs)
                 dy[there] = gradient / max(there.sum(), 1)
-                step(self.model, self.model.backward(dy))
+                optimizer.step(self.model, self.model.backward(dy))
             self.close(np.array(history.history["loss"][epoch]), total / count, "the loss of fit")
             if "accuracy" in history.history and self.net.dtype == "float64":
                 self.close(np.array(history.history["accuracy"][epoch]), hits / count, "the accuracy of fit")
@@ -468,43 +467,47 @@ def random_trees(draw):
     return Trees.parse("\n".join(texts))
 
 
-def random_optimizer(draw):
-    """An optimizer, and a function that takes its step on the reference's network."""
-    clip = draw.of({}, {}, {"clip_norm": 0.3}, {"clip_value": 0.05})
-    decay = draw.of({}, {"weight_decay": 0.01})
-    eps = {"eps": 1e-2}  # rounding would show where gradients are next to nothing
-    momentum = {"momentum": draw.of(0.0, 0.9), "nesterov": draw.chance(0.3)}
-    if not momentum["momentum"]:
-        momentum["nesterov"] = False
-    kind = draw.of("SGD", "SGD", "Adam", "AdamW", "RMSprop", "AdaGrad")
-    lr = draw.of(0.0003, 0.002) if kind == "SGD" else draw.of(0.003, 0.02)  # slow enough for rounding to stay small
-    settings = {
-        "SGD": {**momentum, **decay}, "Adam": {**eps, **decay}, "AdamW": {**eps, "weight_decay": 0.01},
-        "RMSprop": {**eps, **decay}, "AdaGrad": {**eps, **decay},
-    }[kind]  # fmt: skip
-    memory, steps = {}, [0]
+class Optimizer:
+    """An optimizer drawn at random, ours and the reference's."""
 
-    def update(k, p, g):
-        first, second = memory.get(k, (np.zeros_like(p), np.zeros_like(p)))
-        if kind == "SGD":
-            p, first = reference.sgd_step(p, g, first, lr=lr, **settings)
-        elif kind in ("Adam", "AdamW"):
-            take = reference.adam_step if kind == "Adam" else reference.adamw_step
-            p, first, second = take(p, g, first, second, step=steps[0], lr=lr, **settings)
-        elif kind == "RMSprop":
-            p, second = reference.rmsprop_step(p, g, second, lr=lr, **settings)
-        else:
-            p, second = reference.adagrad_step(p, g, second, lr=lr, **settings)
-        memory[k] = first, second
-        return p
+    def __init__(self, draw):
+        self.clip = draw.of({}, {}, {"clip_norm": 0.3}, {"clip_value": 0.05})
+        decay = draw.of({}, {"weight_decay": 0.01})
+        eps = {"eps": 1e-2}  # rounding would show where gradients are next to nothing
+        momentum = {"momentum": draw.of(0.0, 0.9), "nesterov": draw.chance(0.3)}
+        if not momentum["momentum"]:
+            momentum["nesterov"] = False
+        self.kind = draw.of("SGD", "SGD", "Adam", "AdamW", "RMSprop", "AdaGrad")
+        # slow enough for rounding to stay small
+        lr = draw.of(0.0003, 0.002) if self.kind == "SGD" else draw.of(0.003, 0.02)
+        settings = {
+            "SGD": {**momentum, **decay}, "Adam": {**eps, **decay}, "AdamW": {**eps, "weight_decay": 0.01},
+            "RMSprop": {**eps, **decay}, "AdaGrad": {**eps, **decay},
+        }[self.kind]  # fmt: skip
+        self.settings = {"lr": lr, **settings}
+        self.ours = getattr(optimizers, self.kind)(**self.settings, **self.clip)
+        self.moments, self.steps = {}, 0
 
-    def step(model, gradients):
-        steps[0] += 1
+    def step(self, model, gradients):
+        """Take the reference's step on the reference's network."""
+        self.steps += 1
         gradients = named(gradients)
         norm = np.sqrt(sum((g**2).sum() for g in gradients))
-        scale = min(1.0, clip["clip_norm"] / norm) if "clip_norm" in clip and norm else 1.0
-        limit = clip.get("clip_value", np.inf)
+        scale = min(1.0, self.clip["clip_norm"] / norm) if "clip_norm" in self.clip and norm else 1.0
+        limit = self.clip.get("clip_value", np.inf)
         for k, (values, g) in enumerate(zip(parameters(model), gradients, strict=True)):
-            values[...] = update(k, values, np.clip(g * scale, -limit, limit))
+            values[...] = self._updated(k, values, np.clip(g * scale, -limit, limit))
 
-    return getattr(optimizers, kind)(lr, **settings, **clip), step
+    def _updated(self, k, p, g):
+        first, second = self.moments.get(k, (np.zeros_like(p), np.zeros_like(p)))
+        if self.kind == "SGD":
+            p, first = reference.sgd_step(p, g, first, **self.settings)
+        elif self.kind in ("Adam", "AdamW"):
+            take = reference.adam_step if self.kind == "Adam" else reference.adamw_step
+            p, first, second = take(p, g, first, second, step=self.steps, **self.settings)
+        elif self.kind == "RMSprop":
+            p, second = reference.rmsprop_step(p, g, second, **self.settings)
+        else:
+            p, second = reference.adagrad_step(p, g, second, **self.settings)
+        self.moments[k] = first, second
+        return p
