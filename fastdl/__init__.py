@@ -8,8 +8,8 @@ from . import callbacks, initializers, layers, losses, models, optimizers, sched
 from ._threads import get_num_threads, set_num_threads, show_config
 from .gradients import gradient_check
 from .history import History
-from .model import Sequential
 from .saving import load
+from .sequential import Sequential
 
 if TYPE_CHECKING:
     from . import datasets, functional

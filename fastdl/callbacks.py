@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ._validation import Array, as_choice, as_int
 
 if TYPE_CHECKING:
-    from .model import Sequential
+    from .sequential import Sequential
 
 __all__ = ["Callback", "EarlyStopping", "PrintEpochs"]
 

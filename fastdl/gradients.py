@@ -10,7 +10,7 @@ from . import losses
 from ._validation import Array, as_int, as_number, as_samples
 from .layers import Embedding, Layer
 from .layers.state import StateLayer
-from .model import Sequential
+from .sequential import Sequential
 
 __all__ = ["gradient_check"]
 

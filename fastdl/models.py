@@ -23,7 +23,7 @@ from .layers import (
 )
 from .layers.base import check_activation
 from .layers.dropout import MOST_DROPPED
-from .model import Sequential
+from .sequential import Sequential
 
 __all__ = ["language_model", "lenet5", "mlp", "tree_classifier", "tree_parser"]
 

@@ -14,8 +14,8 @@ from .callbacks import Callback, as_callbacks
 from .datasets import Vocabulary
 from .history import History
 from .layers import Dense, Embedding, Recursive
-from .model import Sequential
 from .optimizers import Optimizer
+from .sequential import Sequential
 from .training import Kept, run_epochs
 from .trees import Trees
 

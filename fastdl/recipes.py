@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from . import models
 from ._validation import as_choice, as_int, as_number, as_shape
-from .model import Sequential
 from .optimizers import SGD, Adam
 from .schedules import cosine
+from .sequential import Sequential
 
 
 class Recipe(NamedTuple):

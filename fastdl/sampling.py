@@ -8,7 +8,7 @@ import numpy as np
 
 from ._validation import as_generator, as_int, as_number, check_is
 from .datasets.text import START, Vocabulary
-from .model import Sequential
+from .sequential import Sequential
 
 __all__ = ["sample"]
 

@@ -16,8 +16,8 @@ from ._validation import COUNT, Array, as_dtype, as_flag, as_int, as_shape
 from .layers.state import StateLayer
 
 if TYPE_CHECKING:
-    from .model import Sequential
     from .optimizers import Optimizer
+    from .sequential import Sequential
 
 _FORMAT = "fastdl network 1"
 _MOMENTS, _STATES = "moments", "states"  # arrays besides the parameters: the optimizer's, and those of stateful layers
@@ -97,7 +97,7 @@ def restore(
     The last argument is the layers' classes, whose modules are imported with a pickle.
     """
     from .losses import as_name
-    from .model import network_of
+    from .sequential import network_of
     from .training_state import TrainingState, zero_moments
 
     net = network_of(config)

@@ -23,7 +23,7 @@ from .training_state import TrainingState
 from .trees import Forest
 
 if TYPE_CHECKING:
-    from .model import Sequential
+    from .sequential import Sequential
 
 _BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
 

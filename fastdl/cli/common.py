@@ -17,7 +17,7 @@ from .._validation import MOST, as_int, as_number
 from ..callbacks import Callback, EarlyStopping, PrintEpochs
 
 if TYPE_CHECKING:
-    from ..model import Sequential
+    from ..sequential import Sequential
 
 
 class Mistake(Exception):

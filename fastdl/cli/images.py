@@ -14,8 +14,8 @@ from ..datasets import idx_folder, mnist
 from ..datasets.idx import Split
 from ..functional import softmax
 from ..images import read_image
-from ..model import Sequential
 from ..recipes import lenet5, mlp
+from ..sequential import Sequential
 from .common import Mistake, Save, add_common, check_common, check_outputs, watching
 
 _NETWORKS = {"lenet5": (lenet5, "LeNet-5 for images"), "mlp": (mlp, "article 3's 784-300-10 for images")}

@@ -16,8 +16,8 @@ from ..callbacks import Callback, EarlyStopping
 from ..datasets import Trees, Vocabulary
 from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
-from ..model import Sequential
 from ..recipes import sentiment
+from ..sequential import Sequential
 from .common import Mistake, Save, add_common, check_common, check_outputs, reading, watching
 from .trees import are_trees, parsed, read_treebank, tell_unknown_words, typed_trees, words
 

@@ -15,10 +15,10 @@ from .. import get_num_threads, load
 from .._validation import Array, as_number
 from ..callbacks import Callback
 from ..datasets import Vocabulary, read_text, standard_library, text_windows
-from ..model import Sequential
 from ..models import CELLS
 from ..recipes import language_model
 from ..sampling import check_language_model, sample
+from ..sequential import Sequential
 from .common import (
     Log,
     Mistake,

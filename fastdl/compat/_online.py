@@ -9,7 +9,7 @@ from typing import Any
 from .. import optimizers
 from .._validation import Array, as_array, as_int
 from ..layers import Dense
-from ..model import Sequential
+from ..sequential import Sequential
 from ._checks import as_rows, as_sequence
 
 FEW = 16  # steps that are not worth a call of the core
