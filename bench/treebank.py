@@ -18,7 +18,7 @@ from fastdl.cli import main
 from fastdl.cli.parser import treebank
 from fastdl.cli.sentiment import accuracies
 from fastdl.datasets import Trees, Vocabulary
-from fastdl.parsing import balanced, bracket_f1, parse, right_branching
+from fastdl.trees.parsing import balanced, bracket_f1, parse, right_branching
 
 from .__main__ import machine
 

@@ -229,7 +229,7 @@ def tree_parser(
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Sequential:
-    """Give a recursive layer between an embedding and a score of every node, for `fastdl.parsing` (article 7).
+    """Give a recursive layer between an embedding and a score of every node, for `fastdl.trees.parsing` (article 7).
 
     Parameters
     ----------

@@ -225,7 +225,7 @@ def parser(
     lr: float = 1e-3,
     seed: int | None = None,
 ) -> Recipe:
-    """Give a parser, and the arguments of `parsing.fit_parser`.
+    """Give a parser, and the arguments of `trees.parsing.fit_parser`.
 
     Parameters
     ----------

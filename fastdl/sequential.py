@@ -30,7 +30,7 @@ from .layers.base import check_name, class_of, from_config, is_ours, kinds, samp
 from .layers.state import StateLayer
 from .training import Data, Trainer
 from .training_state import TrainingState
-from .trees import Forest, as_forest
+from .trees.forest import Forest, as_forest
 
 _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
 

@@ -20,7 +20,7 @@ from .layers import Activation, Conv2D, Dense, Dropout, Flatten
 from .layers.base import sample_shape
 from .optimizers import Optimizer
 from .training_state import TrainingState
-from .trees import Forest
+from .trees.forest import Forest
 
 if TYPE_CHECKING:
     from .sequential import Sequential

@@ -23,7 +23,7 @@ import numpy as np
 import fastdl
 from fastdl import _archive, saving
 from fastdl.datasets import Trees, Vocabulary, load_idx, read_text, read_trees
-from fastdl.drawing import draw_tree
+from fastdl.trees.drawing import draw_tree
 
 CORPUS = Path(__file__).parent / "corpus"
 _FEW = 20_000  # numbers, of which a network is quickly made and run

@@ -43,7 +43,7 @@ def test_every_type(kind, compress, file, rng):
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
 def test_a_file_that_is_longer_by_a_piece(compress, file, monkeypatch):
     """However much of it is read at a time."""
-    monkeypatch.setattr("fastdl.datasets.idx._PIECE", 4)
+    monkeypatch.setattr("fastdl.images.idx._PIECE", 4)
     data = encode(np.arange(8, dtype="u1"))
     assert (load_idx(file(compress(data))) == np.arange(8)).all()
     with pytest.raises(ValueError, match="it holds more"):

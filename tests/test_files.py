@@ -17,7 +17,7 @@ import fastdl
 from fastdl import Sequential, layers
 from fastdl._files import check_writable, replacing
 from fastdl.datasets import Trees, load_idx, read_text, read_trees
-from fastdl.drawing import save_picture
+from fastdl.trees.drawing import save_picture
 
 _NOBODY = 65534
 

@@ -9,7 +9,7 @@ import pytest
 import fastdl
 from fastdl import Sequential, _core, callbacks, layers, models, optimizers, schedules
 from fastdl.datasets import Trees, Vocabulary, expression_trees
-from fastdl.parsing import fit_parser, parse
+from fastdl.trees.parsing import fit_parser, parse
 
 alarms = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
 

@@ -14,7 +14,7 @@ import fastdl
 from fastdl import Sequential, layers, models, optimizers
 from fastdl.cli import main
 from fastdl.datasets import Vocabulary, read_text, standard_library, text_windows
-from fastdl.sampling import sample
+from fastdl.text.sampling import sample
 
 FOX = "The quick brown fox jumps over the lazy dog. It doesn't bark! "
 

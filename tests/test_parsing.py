@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from test_recursive import random_tree
 
 import fastdl
-from fastdl import _core, callbacks, models, optimizers, parsing
+from fastdl import _core, callbacks, models, optimizers
 from fastdl.datasets import Trees, Vocabulary
-from fastdl.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
+from fastdl.trees import parsing
+from fastdl.trees.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
 
 
 def together(*tuples):

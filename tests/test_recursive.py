@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastdl
-from fastdl import Sequential, gradient_check, layers, models, optimizers, parsing
+from fastdl import Sequential, gradient_check, layers, models, optimizers
 from fastdl.compat import recursive as article
 from fastdl.compat.activators import IdentityActivator, TanhActivator
 from fastdl.datasets import Trees
 from fastdl.layers import Recursive
+from fastdl.trees import parsing
 
 COMPOSITIONS = ("matrix", "tensor", "lstm")
 

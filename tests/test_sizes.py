@@ -12,8 +12,8 @@ from fastdl.compat import bp, cnn, fc, gru, linear_unit, lstm, mnist, perceptron
 from fastdl.compat.activators import IdentityActivator, SigmoidActivator
 from fastdl.datasets import Trees, Vocabulary
 from fastdl.optimizers import SGD
-from fastdl.parsing import fit_parser, parse
 from fastdl.saving import describe
+from fastdl.trees.parsing import fit_parser, parse
 
 RNG = np.random.default_rng(0)
 IMAGE, ROWS, PIXEL = (2, 5, 5), (3,), np.ones((1, 2, 5, 5))

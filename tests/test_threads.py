@@ -12,7 +12,7 @@ from test_recursive import forest
 import fastdl
 from fastdl import Sequential, layers, models, optimizers
 from fastdl.datasets import Vocabulary
-from fastdl.parsing import fit_parser, parse
+from fastdl.trees.parsing import fit_parser, parse
 
 
 def back(net, x, dy, **options):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastdl.brackets import escaped
 from fastdl.datasets import Trees, Vocabulary, expression_trees, expression_words, read_trees
-from fastdl.drawing import draw_tree, save_picture
+from fastdl.text.escapes import escaped
+from fastdl.trees.drawing import draw_tree, save_picture
 
 FILM = "(3 (2 A) (4 (4 (4 great) (2 ,)) (3 (2 odd) (2 film))))"
 words = st.text("abc'-é1()", min_size=1, max_size=4)
@@ -290,7 +290,7 @@ def test_drawings(tmp_path, monkeypatch):
     save_picture(Trees.of(("a$b", "c_{", r"$\q$")), tmp_path / "tree.png")
     assert (tmp_path / "tree.png").read_bytes().startswith(b"\x89PNG")
     # A node stands above the middle of what is below it, and leaves side by side.
-    monkeypatch.setattr("fastdl.drawing.save_figure", lambda figure, path, dpi: drawn.append(figure))
+    monkeypatch.setattr("fastdl.trees.drawing.save_figure", lambda figure, path, dpi: drawn.append(figure))
     drawn = []
     save_picture(Trees.of((("a", "b", ("c", "d")), "e")), "any")
     save_picture(Trees.parse("(x a)\n(x (x b) (x c))"), "any")

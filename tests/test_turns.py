@@ -18,7 +18,7 @@ import fastdl
 from fastdl import Sequential, callbacks, layers, models, optimizers
 from fastdl.compat import bp, cnn, fc, lstm, perceptron, rnn
 from fastdl.datasets import Trees, Vocabulary
-from fastdl.parsing import fit_parser, parse
+from fastdl.trees.parsing import fit_parser, parse
 
 RECURRENT = {
     "rnn": lambda: layers.RNN(5),

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fastdl.datasets import Trees, read_trees, words_of
-from fastdl.datasets.words import sentences_of, text_of
+from fastdl.text.words import sentences_of, text_of
 
 TREEBANK = Path(__file__).parent.parent.parent / "shared/data/sst/test.txt"
 PLAIN = {"``": '"', "''": '"', "`": "'"}

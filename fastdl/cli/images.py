@@ -11,9 +11,9 @@ import numpy as np
 
 from .. import get_num_threads
 from ..datasets import idx_folder, mnist
-from ..datasets.idx import Split
 from ..functional import softmax
 from ..images import read_image
+from ..images.idx import Split
 from ..recipes import lenet5, mlp
 from ..sequential import Sequential
 from .common import Mistake, Save, add_common, check_common, check_outputs, watching

@@ -12,10 +12,10 @@ from .. import get_num_threads, load
 from .._validation import as_number
 from ..callbacks import EarlyStopping
 from ..datasets import Trees, Vocabulary, expression_trees
-from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
-from ..parsing import as_beam, balanced, bracket_f1, fit_parser, parse, right_branching
 from ..recipes import parser as recipe_of
+from ..trees.drawing import draw_tree, save_picture
+from ..trees.parsing import as_beam, balanced, bracket_f1, fit_parser, parse, right_branching
 from .common import Save, add_common, check_common, check_outputs, reading, watching
 from .trees import parsed, read_treebank, words
 

@@ -14,10 +14,10 @@ from .. import get_num_threads, load
 from .._validation import Array
 from ..callbacks import Callback, EarlyStopping
 from ..datasets import Trees, Vocabulary
-from ..drawing import draw_tree, save_picture
 from ..layers.recursive import COMPOSITIONS
 from ..recipes import sentiment
 from ..sequential import Sequential
+from ..trees.drawing import draw_tree, save_picture
 from .common import Mistake, Save, add_common, check_common, check_outputs, reading, watching
 from .trees import are_trees, parsed, read_treebank, tell_unknown_words, typed_trees, words
 

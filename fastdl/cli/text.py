@@ -17,8 +17,8 @@ from ..callbacks import Callback
 from ..datasets import Vocabulary, read_text, standard_library, text_windows
 from ..models import CELLS
 from ..recipes import language_model
-from ..sampling import check_language_model, sample
 from ..sequential import Sequential
+from ..text.sampling import check_language_model, sample
 from .common import (
     Log,
     Mistake,

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Sequence
 
 from ..datasets import Trees, Vocabulary, expression_words, read_text, read_trees, words_of
-from ..parsing import parse, right_branching
 from ..sequential import Sequential
+from ..trees.parsing import parse, right_branching
 from .common import Mistake, reading, tell_unknown
 
 _TRACE = "-NONE-"  # what the Penn Treebank calls a place where a word could be, and is none

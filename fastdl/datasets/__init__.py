@@ -1,12 +1,15 @@
 """Data to train on."""
 
+from ..images.idx import idx_folder, load_idx
+from ..text.reading import read_text
+from ..text.vocabulary import Vocabulary
+from ..text.windows import text_windows
+from ..text.words import words_of
 from ..trees import Trees
+from ..trees.reading import read_trees
 from .expressions import expression_trees, expression_words
-from .idx import idx_folder, load_idx
 from .mnist import mnist
-from .text import Vocabulary, read_text, standard_library, text_windows
-from .trees import read_trees
-from .words import words_of
+from .standard_library import standard_library
 
 __all__ = [
     "Trees",

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from .._validation import as_int
-from ..brackets import escaped
+from ..text.escapes import escaped
 from ..trees import Trees
 
 __all__ = ["expression_trees", "expression_words"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .idx import Split, idx_folder
+from ..images.idx import Split, idx_folder
 
 DATA = Path(__file__).parent / "data"
 

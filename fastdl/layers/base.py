@@ -30,7 +30,7 @@ from .parameters import Parameters
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..trees import Forest
+    from ..trees.forest import Forest
 
 CELL_ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
 ACTIVATIONS = (*CELL_ACTIVATIONS, "softmax")

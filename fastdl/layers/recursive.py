@@ -8,7 +8,8 @@ import numpy as np
 
 from .._core.operations import MOST_CHILDREN
 from .._validation import Array, Shape, as_choice, as_flag, as_int, as_samples
-from ..trees import Trees, as_forest
+from ..trees import Trees
+from ..trees.forest import as_forest
 from .base import Layer, check_activation, sequence_shape, start_weights
 
 COMPOSITIONS = ("matrix", "tensor", "lstm")

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 
 from .._files import as_path
-from ..trees import Trees
-from .text import read_text
+from ..text.reading import read_text
+from .arrays import Trees
 
 __all__ = ["read_trees"]
 

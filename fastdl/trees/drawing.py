@@ -6,11 +6,11 @@ import os
 
 import numpy as np
 
-from ._extras import missing
-from ._files import save_figure
-from ._validation import Array
+from .._extras import missing
+from .._files import save_figure
+from .._validation import Array
+from .arrays import Trees
 from .brackets import NO_LABEL
-from .trees import Trees
 
 __all__ = ["draw_tree", "save_picture"]
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core
-from ._validation import Array, as_list, as_real, check_is
-from .brackets import NO_LABEL, escaped, read_brackets
+from .. import _core
+from .._validation import Array, as_list, as_real
+from ..text.escapes import escaped
+from .brackets import NO_LABEL, read_brackets
 
 if TYPE_CHECKING:
-    from .datasets import Vocabulary
+    from ..text.vocabulary import Vocabulary
 
 __all__ = ["Trees"]
 
@@ -316,36 +317,3 @@ class Trees:
                 open_nodes.append(node)
         parts += [f"({self.label(node)}" for node in reversed(open_nodes)]
         return " ".join(reversed(parts)).replace(" )", ")")
-
-
-class Forest(NamedTuple):
-    """Trees on their way into the core."""
-
-    trees: Trees
-    children: Array  # (M, arity), as the layers want them
-    counts: Array  # uint8 (M,): whether the loss looks at a node
-
-    def core(self, dtype: str) -> Any:
-        """Give what a plan takes."""
-        return _core.load(dtype).Trees(self.trees.start, self.children, self.counts)
-
-    def part(self, first: int, last: int) -> Forest:
-        """Give the trees ``first`` to ``last``."""
-        nodes = self.trees.part(first, last)
-        children = self.children[nodes]
-        return Forest(self.trees[first:last], np.where(children >= 0, children - nodes.start, -1), self.counts[nodes])
-
-
-def as_forest(trees: Any, name: str, arity: int, nodes: int) -> Forest:
-    """Check that trees have so many children at each node, and nodes in all, which all count."""
-    check_is(trees, name, Trees)
-    if len(trees.words) != nodes:
-        raise ValueError(f"{name} must have a node for each of the {nodes} rows of x; received {len(trees.words)}")
-    found = np.unique(trees.child_counts()[trees.height > 0])
-    if (found != arity).any():
-        hint = ": Trees.binarize makes them so" if arity == 2 else ""
-        raise ValueError(
-            f"{name} must have {arity} children at every node that is no leaf{hint}; "
-            f"received nodes of {', '.join(map(str, found))}"
-        )
-    return Forest(trees, trees.children(arity), np.ones(nodes, np.uint8))

@@ -1,53 +1,19 @@
-"""Text as numbers: reading it, taking it apart into characters or words, and windows to train on."""
+"""The tokens of a text, characters or words, as numbers."""
 
 from __future__ import annotations
 
-import os
-import sysconfig
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .._files import as_path, open_file
-from .._validation import Array, as_flag, as_int, as_list, as_real
+from .._validation import Array, as_flag, as_int, as_list
 from .words import sentences_of, text_of
 
-__all__ = ["Vocabulary", "read_text", "standard_library", "text_windows"]
+__all__ = ["Vocabulary"]
 
 _LEFT_OUT = 10  # of the words that occur once, one in so many
 UNKNOWN, START, END = "<unknown>", "<s>", "<e>"
-
-
-def read_text(path: str | os.PathLike[str]) -> str:
-    """Read a file of UTF-8 text, without the mark that some editors put before it.
-
-    Raises
-    ------
-    ValueError
-        If it is not UTF-8, or empty.
-    """
-    try:
-        with open_file(path, "r", "utf-8") as file:
-            text: str = file.read().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{as_path(path)} must be UTF-8 text; byte {error.start} is {error.reason}") from None
-    if not text:
-        raise ValueError(f"{as_path(path)} must hold text; it is empty")
-    return text
-
-
-def standard_library(characters: int = 2_000_000) -> str:
-    """Give so much of the source of Python's standard library, file after file: text that every machine has."""
-    parts, left = [], as_int(characters, "characters")
-    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
-        parts.append(path.read_text(encoding="utf-8", errors="ignore")[:left])
-        left -= len(parts[-1])
-        if left == 0:
-            break
-    return "".join(parts)
 
 
 class Vocabulary:
@@ -143,38 +109,3 @@ def _split(text: str, words: bool, lines: bool, whole: bool = True) -> Iterable[
     sentences = sentences_of(text, lines=lines, whole=whole)
     tokens = [token for sentence in sentences for token in (START, *sentence, END)]
     return tokens if whole else tokens[:-1]
-
-
-def text_windows(ids: Any, batch: int, steps: int) -> tuple[Array, Array]:
-    """Cut a text into windows for a stateful network: it is parted into ``batch`` streams, side by side.
-
-    Parameters
-    ----------
-    ids : array_like of int, shape (L,)
-        Of tokens.
-    batch, steps : int
-        Streams, and the tokens of a window.
-
-    Returns
-    -------
-    x, y : ndarray, shape (W batch, steps)
-        Row w batch + i is window w of stream i; y is what follows each token of x. What is left at the end is dropped.
-
-    Raises
-    ------
-    ValueError
-        If there is not one window for each stream.
-    """
-    ids, batch, steps = as_real(ids, "ids"), as_int(batch, "batch"), as_int(steps, "steps")
-    if ids.dtype.kind not in "iu" or ids.ndim != 1:
-        raise ValueError(f"ids must be integers of shape (L,); received {ids.dtype} of shape {ids.shape}")
-    length = (len(ids) - 1) // batch
-    windows = length // steps
-    if windows < 1:
-        raise ValueError(
-            f"the text must have at least {batch * steps + 1} tokens, a window of {steps} for each of {batch} streams; "
-            f"it has {len(ids)}"
-        )
-    streams = [ids[start : start + batch * length].reshape(batch, length)[:, : windows * steps] for start in (0, 1)]
-    x, y = (s.reshape(batch, windows, steps).swapaxes(0, 1).reshape(-1, steps) for s in streams)
-    return np.ascontiguousarray(x), np.ascontiguousarray(y)

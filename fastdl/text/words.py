@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from ..brackets import unescaped
+from .escapes import unescaped
 
 __all__ = ["words_of"]
 

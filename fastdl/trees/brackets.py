@@ -6,26 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..text.escapes import unescaped
+
 _SHOWN = 20  # labels, in an error
 NO_LABEL = "@"  # how a node without one is written
 _TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is a part of a word
-
-
-# How the Penn Treebank writes what would be in the way.
-_ESCAPES = {
-    "-LRB-": "(", "-RRB-": ")", "-LCB-": "{", "-RCB-": "}", "-LSB-": "[", "-RSB-": "]", r"\/": "/", r"\*": "*",
-}  # fmt: skip
-_ESCAPED = re.compile("|".join(map(re.escape, _ESCAPES)))
-
-
-def escaped(word: str) -> str:
-    """Write the round brackets in a word as the Penn Treebank does."""
-    return word.replace("(", "-LRB-").replace(")", "-RRB-")
-
-
-def unescaped(text: str) -> str:
-    """Give what the Penn Treebank's escapes stand for."""
-    return _ESCAPED.sub(lambda match: _ESCAPES[match.group()], text)
 
 
 class _Bracket(NamedTuple):

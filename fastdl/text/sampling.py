@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ._validation import as_generator, as_int, as_number, check_is
-from .datasets.text import START, Vocabulary
-from .sequential import Sequential
+from .._validation import as_generator, as_int, as_number, check_is
+from ..sequential import Sequential
+from .vocabulary import START, Vocabulary
 
 __all__ = ["sample"]
 

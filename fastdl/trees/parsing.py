@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _core
-from ._threads import get_num_threads
-from ._validation import Array, as_int, as_list, as_number, check_is
-from .callbacks import Callback, as_callbacks
-from .datasets import Vocabulary
-from .history import History
-from .layers import Dense, Embedding, Recursive
-from .optimizers import Optimizer
-from .sequential import Sequential
-from .training import Kept, run_epochs
-from .trees import Trees
+from .. import _core
+from .._threads import get_num_threads
+from .._validation import Array, as_int, as_list, as_number, check_is
+from ..callbacks import Callback, as_callbacks
+from ..history import History
+from ..layers import Dense, Embedding, Recursive
+from ..optimizers import Optimizer
+from ..sequential import Sequential
+from ..text.vocabulary import Vocabulary
+from ..training import Kept, run_epochs
+from .arrays import Trees
 
 __all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching"]
 

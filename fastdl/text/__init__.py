@@ -1,0 +1,1 @@
+"""Text: read, taken apart into characters or words, as numbers, and written."""
