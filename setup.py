@@ -94,7 +94,7 @@ def extensions():
                     f"fastdl._core.{name}",
                     [str(stub)],
                     include_dirs=["src"],
-                    depends=["setup.py", str(source), *map(str, Path("src").iterdir())],
+                    depends=["setup.py", str(source), *map(str, Path("src").rglob("*.*"))],
                     extra_compile_args=flags + march + define,
                     extra_link_args=["-pthread", *link],
                 )

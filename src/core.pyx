@@ -2,7 +2,7 @@
 # cython: freethreading_compatible=False
 """The compiled core: one module, built for each instruction set and dtype. See docs/architecture.md.
 
-Read from the top: a tile, the layers' kernels, a network of them, the engine that runs it on threads, and what
+Read from the top: the kernels (arithmetic alone), a network of them, the engine that runs it on threads, and what
 Python sees.
 """
 import numpy as np
@@ -36,19 +36,22 @@ cdef Py_ssize_t LOOKUP_TOKENS = 8
 cdef Py_ssize_t GROUP_NODES = 256
 
 include "watch.pxi"
-include "tile.pxi"
-include "layout.pxi"
-include "product.pxi"
-include "activations.pxi"
-include "dense.pxi"
-include "convolution.pxi"
-include "sliding.pxi"
-include "pooling.pxi"
-include "planar.pxi"
-include "recurrent.pxi"
-include "trees.pxi"
-include "losses.pxi"
-include "optimizers.pxi"
+include "kernels/tile.pxi"
+include "kernels/layout.pxi"
+include "kernels/product.pxi"
+include "kernels/sums.pxi"
+include "kernels/activations.pxi"
+include "kernels/dense.pxi"
+include "kernels/embedding.pxi"
+include "kernels/convolution.pxi"
+include "kernels/sliding.pxi"
+include "kernels/pooling.pxi"
+include "kernels/planar.pxi"
+include "kernels/recurrent.pxi"
+include "kernels/trees.pxi"
+include "kernels/losses.pxi"
+include "kernels/optimizers.pxi"
+include "kernels/random.pxi"
 include "network.pxi"
 include "sequences.pxi"
 include "lookup.pxi"

@@ -14,7 +14,7 @@ import numpy as np
 
 Shape = tuple[int, ...]
 
-MOST_CHILDREN = 16  # as in src/trees.pxi
+MOST_CHILDREN = 16  # as in src/kernels/trees.pxi
 MOST_NUMBERS = 2**31 - 1  # of a sample: the core counts some of them in ints
 
 _ELEMENTWISE = ("identity", "relu", "sigmoid", "tanh")

@@ -257,27 +257,3 @@ cdef void dense_descend_one(const Matrix* w, const real* x, const real* dy, real
         if rest:
             last = vec_fma(vec_load_first(row + whole, rest), step, vec_load(dy + whole))
             vec_store_pieces(row + whole, last, rest)
-
-
-cdef void sum_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t columns, real* total) noexcept nogil:
-    # total += the column sums of x: the gradient of a bias.
-    cdef Py_ssize_t n, r
-    cdef vec a, b, c, d
-    cdef const real* p
-    for n from 0 <= n < columns by VEC_LANES:
-        p = x + n
-        a = load_lanes(total + n, columns - n)
-        b = vec_set1(0)
-        c = b
-        d = b
-        for r in range(0, rows - 3, 4):
-            a = a + vec_load(p)
-            b = b + vec_load(p + step)
-            c = c + vec_load(p + 2 * step)
-            d = d + vec_load(p + 3 * step)
-            p += 4 * step
-        for r in range(rows // 4 * 4, rows):
-            a = a + vec_load(p)
-            p += step
-        a = (a + b) + (c + d)
-        store_lanes(total + n, a, columns - n)
