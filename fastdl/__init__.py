@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import callbacks, initializers, layers, losses, models, optimizers, schedules
 from ._threads import get_num_threads, set_num_threads, show_config
+from ._version import __version__ as __version__
 from .gradients import gradient_check
 from .history import History
 from .saving import load
@@ -13,8 +14,6 @@ from .sequential import Sequential
 
 if TYPE_CHECKING:
     from . import datasets, functional
-
-__version__ = "0.1.0"
 
 __all__ = [
     "History",

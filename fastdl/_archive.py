@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from ._validation import Array
+from ._types import Array
 
 _CONFIG = "config"
 _LONGEST = 1 << 26  # bytes of a description: a vocabulary of some millions of words

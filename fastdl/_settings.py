@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._validation import COUNT, as_int, as_number
+from ._validation.values import COUNT, as_int, as_number
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from ._validation import Array, as_array, as_ranked, as_real, precision
+from ._types import Array
+from ._validation.arrays import as_array, as_ranked, as_real, precision
 from .layers.base import CELL_ACTIVATIONS, check_activation
 
 __all__ = [

@@ -7,7 +7,8 @@ from functools import cache
 
 from . import _core
 from ._processors import usable_processors
-from ._validation import as_int
+from ._validation.values import as_int
+from ._version import __version__
 
 _MOST = 64  # that the core has: MAX_WORKERS of src/threads.h
 _threads = 0  # as set
@@ -57,8 +58,6 @@ if hasattr(os, "register_at_fork"):  # a child may be given an environment and p
 
 def show_config() -> None:
     """Print the version, the instruction set bound, and the number of threads."""
-    from . import __version__
-
     config = _core.load("float32").config()
     print(f"fastdl {__version__}")
     print(f"instruction set: {_core.isa} ({config['lanes']} float32 lanes)")

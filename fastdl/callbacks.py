@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._validation import Array, as_choice, as_int
+from ._types import Array
+from ._validation.values import as_choice, as_int
 
 if TYPE_CHECKING:
     from .sequential import Sequential

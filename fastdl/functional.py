@@ -19,7 +19,10 @@ from ._steps import (
     rnn_step,
     rnn_step_backward,
 )
-from ._validation import COUNT, Array, as_array, as_int, as_number, as_pair, as_ranked, as_real, check_size
+from ._types import Array
+from ._validation.arrays import as_array, as_ranked, as_real
+from ._validation.shapes import check_size
+from ._validation.values import COUNT, as_int, as_number, as_pair
 from .layers import Conv2D, Dense, Layer, MaxPool2D, MeanPool2D
 from .layers.base import check_activation
 from .losses import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from . import losses
-from ._validation import Array, as_int, as_number, as_samples
+from ._types import Array
+from ._validation.samples import as_samples
+from ._validation.values import as_int, as_number
 from .layers import Embedding, Layer
 from .layers.state import StateLayer
 from .sequential import Sequential

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
-from ._validation import Array, as_int, check_size
+from ._types import Array
+from ._validation.shapes import check_size
+from ._validation.values import as_int
 
 __all__ = ["glorot_uniform", "he_normal", "orthogonal", "uniform", "zeros"]
 

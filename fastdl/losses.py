@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from ._validation import Array, as_array, as_labels, as_real
+from ._types import Array
+from ._validation.arrays import as_array, as_real
+from ._validation.samples import as_labels
 
 __all__ = ["cross_entropy", "cross_entropy_backward", "squared_error", "squared_error_backward"]
 

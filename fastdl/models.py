@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._validation import as_choice, as_int, as_number, as_shape
+from ._validation.shapes import as_shape
+from ._validation.values import as_choice, as_int, as_number
 from .layers import (
     GRU,
     LSTM,

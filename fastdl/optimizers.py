@@ -14,7 +14,9 @@ import numpy as np
 
 from . import schedules
 from ._settings import Settings, make
-from ._validation import Array, as_flag, as_number, as_real
+from ._types import Array
+from ._validation.arrays import as_real
+from ._validation.values import as_flag, as_number
 
 __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Optimizer", "RMSprop", "from_config"]
 

@@ -6,7 +6,8 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import models
-from ._validation import as_choice, as_int, as_number, as_shape
+from ._validation.shapes import as_shape
+from ._validation.values import as_choice, as_int, as_number
 from .optimizers import SGD, Adam
 from .schedules import cosine
 from .sequential import Sequential

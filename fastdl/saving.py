@@ -12,7 +12,9 @@ import numpy as np
 from . import layers, optimizers
 from ._archive import DAMAGE, Archive, encode, write
 from ._files import as_path, open_file, replacing
-from ._validation import COUNT, Array, as_dtype, as_flag, as_int, as_shape
+from ._types import Array
+from ._validation.shapes import as_shape
+from ._validation.values import COUNT, as_dtype, as_flag, as_int
 from .layers.state import StateLayer
 
 if TYPE_CHECKING:

@@ -11,18 +11,11 @@ import numpy as np
 
 from . import losses, optimizers
 from ._threads import get_num_threads
-from ._validation import (
-    Array,
-    Shape,
-    as_images,
-    as_int,
-    as_lengths,
-    as_real,
-    as_samples,
-    as_shape,
-    check_size,
-    copy_into,
-)
+from ._types import Array, Shape
+from ._validation.arrays import as_real, copy_into
+from ._validation.samples import as_images, as_lengths, as_samples
+from ._validation.shapes import as_shape, check_size
+from ._validation.values import as_int
 from .callbacks import Callback
 from .history import History
 from .layers import Activation, Dense, Dropout, Embedding, Layer, Recursive

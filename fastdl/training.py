@@ -13,7 +13,9 @@ import numpy as np
 
 from . import _core, losses
 from ._threads import get_num_threads
-from ._validation import Array, as_array, as_flag, as_int, as_number
+from ._types import Array
+from ._validation.arrays import as_array
+from ._validation.values import as_flag, as_int, as_number
 from .callbacks import Callback, PrintEpochs, as_callbacks
 from .history import History
 from .layers import Activation, Conv2D, Dense, Dropout, Flatten

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from ._validation import Array
+from ._types import Array
 from .optimizers import SGD, Optimizer
 
 Moments = Array  # (K, P), a row for each that the optimizer keeps

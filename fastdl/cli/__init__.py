@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from .. import __version__
+from .._version import __version__
 from . import images, parser, predict, sentiment, text
 from .common import Mistake
 

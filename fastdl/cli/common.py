@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from .. import set_num_threads
 from .._files import check_writable
-from .._validation import MOST, as_int, as_number
+from .._validation.values import MOST, as_int, as_number
 from ..callbacks import Callback, EarlyStopping, PrintEpochs
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import get_num_threads, load
-from .._validation import as_number
+from .._validation.values import as_number
 from ..callbacks import EarlyStopping
 from ..datasets import Trees, Vocabulary, expression_trees
 from ..layers.recursive import COMPOSITIONS

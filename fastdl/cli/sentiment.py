@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import get_num_threads, load
-from .._validation import Array
+from .._types import Array
 from ..callbacks import Callback, EarlyStopping
 from ..datasets import Trees, Vocabulary
 from ..layers.recursive import COMPOSITIONS

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import get_num_threads, load
-from .._validation import Array, as_number
+from .._types import Array
+from .._validation.values import as_number
 from ..callbacks import Callback
 from ..datasets import Vocabulary, read_text, standard_library, text_windows
 from ..models import CELLS

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._validation import Array, as_array, as_int, as_real
+from .._types import Array
+from .._validation.arrays import as_array, as_real
+from .._validation.values import as_int
 
 _finite = _core.load("float64").all_finite
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._validation import Array
+from .._types import Array
 
 
 def uniform(most: float, shape: tuple[int, ...]) -> Array:

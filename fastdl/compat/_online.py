@@ -7,7 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from .. import optimizers
-from .._validation import Array, as_array, as_int
+from .._types import Array
+from .._validation.arrays import as_array
+from .._validation.values import as_int
 from ..layers import Dense
 from ..sequential import Sequential
 from ._checks import as_rows, as_sequence

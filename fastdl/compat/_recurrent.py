@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import _core
-from .._validation import Array, as_int, as_number, check_size
+from .._types import Array
+from .._validation.shapes import check_size
+from .._validation.values import as_int, as_number
 from ._checks import as_column, as_shaped
 from ._memory import Built
 from .activators import check_activator, kernel_of, whole

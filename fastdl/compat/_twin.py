@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array
+from .._types import Array
 from ._online import SigmoidChain
 from ._untouched import Steps
 

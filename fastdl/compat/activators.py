@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._validation import Array, as_real
+from .._types import Array
+from .._validation.arrays import as_real
 from ._untouched import Steps
 
 __all__ = ["IdentityActivator", "ReluActivator", "SigmoidActivator", "TanhActivator"]

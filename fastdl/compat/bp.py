@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array, as_int, as_number
+from .._types import Array
+from .._validation.values import as_int, as_number
 from ._checks import as_shaped, as_vector
 from ._online import FEW, as_pairs, as_sizes, one_by_one
 from ._twin import Twin

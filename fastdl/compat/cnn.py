@@ -10,7 +10,10 @@ import numpy as np
 
 from .. import functional
 from .._threads import get_num_threads
-from .._validation import Array, as_array, as_int, as_number, as_ranked, check_size
+from .._types import Array
+from .._validation.arrays import as_array, as_ranked
+from .._validation.shapes import check_size
+from .._validation.values import as_int, as_number
 from ..layers import Conv2D, MaxPool2D, MeanPool2D
 from ._checks import as_shaped, windows
 from ._draw import uniform

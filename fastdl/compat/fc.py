@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array, as_int, as_number
+from .._types import Array
+from .._validation.values import as_int, as_number
 from . import bp
 from ._checks import as_column
 from ._draw import uniform

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array
+from .._types import Array
 from ._checks import as_column
 from ._draw import uniform
 from ._recurrent import GatedLayer

@@ -14,7 +14,8 @@ import numpy as np
 from .. import datasets
 from .._archive import DAMAGE, Archive, encode, write
 from .._files import check_writable, open_file, replacing
-from .._validation import Array, as_int
+from .._types import Array
+from .._validation.values import as_int
 from ..datasets.mnist import DATA
 from ._untouched import Steps
 from .bp import Network

@@ -8,7 +8,8 @@ from math import isfinite
 from operator import add, mul
 from typing import Any
 
-from .._validation import as_array, as_int, as_number, as_ranked
+from .._validation.arrays import as_array, as_ranked
+from .._validation.values import as_int, as_number
 from ._checks import as_rows, as_sequence, as_vector
 
 __all__ = ["Perceptron", "VectorOp"]

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array, as_int, as_number, check_size
+from .._types import Array
+from .._validation.shapes import check_size
+from .._validation.values import as_int, as_number
 from ._checks import as_column
 from ._draw import uniform
 from .activators import IdentityActivator, ReluActivator, SigmoidActivator, TanhActivator, check_activator

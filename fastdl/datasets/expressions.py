@@ -9,7 +9,7 @@ import tokenize
 import warnings
 from pathlib import Path
 
-from .._validation import as_int
+from .._validation.values import as_int
 from ..text.escapes import escaped
 from ..trees import Trees
 

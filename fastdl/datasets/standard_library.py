@@ -5,7 +5,7 @@ from __future__ import annotations
 import sysconfig
 from pathlib import Path
 
-from .._validation import as_int
+from .._validation.values import as_int
 
 __all__ = ["standard_library"]
 

@@ -12,7 +12,8 @@ from typing import IO, Any
 import numpy as np
 
 from .._files import as_path, open_file
-from .._validation import Array, as_dtype
+from .._types import Array
+from .._validation.values import as_dtype
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _PIECE = 1 << 20  # bytes read at a time, so that memory grows with what is there and not with what a header claims

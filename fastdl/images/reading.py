@@ -10,7 +10,7 @@ import numpy as np
 
 from .._extras import missing
 from .._files import as_path, open_file
-from .._validation import Array
+from .._types import Array
 
 _FORMATS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}  # by what their files begin with
 _FORMATS |= {b"P%d" % i: "PPM" for i in range(1, 7)}

@@ -13,18 +13,10 @@ import numpy as np
 from .. import _core, initializers
 from .._threads import get_num_threads
 from .._turn import Turn
-from .._validation import (
-    Array,
-    Shape,
-    as_choice,
-    as_dtype,
-    as_flag,
-    as_generator,
-    as_images,
-    as_samples,
-    as_shape,
-    check_size,
-)
+from .._types import Array, Shape
+from .._validation.samples import as_images, as_samples
+from .._validation.shapes import as_shape, check_size
+from .._validation.values import as_choice, as_dtype, as_flag, as_generator
 from .parameters import Parameters
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array, Shape, as_choice
+from .._types import Array, Shape
+from .._validation.values import as_choice
 from .base import Layer, from_config
 from .recurrent import Recurrent
 from .state import State, StateLayer, as_pair_of_states

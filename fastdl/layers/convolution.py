@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import as_int, as_pair
+from .._validation.values import as_int, as_pair
 from .base import Layer, check_activation, check_initializer, image_shape, start_weights
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Shape, as_int
+from .._types import Shape
+from .._validation.values import as_int
 from .base import Layer, check_activation, check_initializer, start_weights
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._validation import Shape, as_number
+from .._types import Shape
+from .._validation.values import as_number
 from .base import Layer
 
 MOST_DROPPED = 0.999

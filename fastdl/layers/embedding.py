@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array, Shape, as_int
+from .._types import Array, Shape
+from .._validation.values import as_int
 from .base import Layer
 
 _LARGEST = 1 << 24  # token ids travel as float32, which holds all integers up to here

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._validation import Array, copy_into
+from .._types import Array
+from .._validation.arrays import copy_into
 
 
 class Parameters(Mapping[str, Array]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .._validation import as_pair
+from .._validation.values import as_pair
 from .base import Layer, image_shape
 
 

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import initializers
-from .._validation import Array, Shape, as_array, as_flag, as_int, as_number
+from .._types import Array, Shape
+from .._validation.arrays import as_array
+from .._validation.values import as_flag, as_int, as_number
 from .base import CELL_ACTIVATIONS, check_activation, check_initializer, sequence_shape
 from .state import State, StateLayer, as_pair_of_states
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from .._core.operations import MOST_CHILDREN
-from .._validation import Array, Shape, as_choice, as_flag, as_int, as_samples
+from .._types import Array, Shape
+from .._validation.samples import as_samples
+from .._validation.values import as_choice, as_flag, as_int
 from ..trees import Trees
 from ..trees.forest import as_forest
 from .base import Layer, check_activation, sequence_shape, start_weights

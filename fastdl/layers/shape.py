@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from .._validation import as_pair
+from .._validation.values import as_pair
 from .base import Layer, image_shape
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._validation import Array, Shape, as_lengths, as_samples
+from .._types import Array, Shape
+from .._validation.samples import as_lengths, as_samples
 from .base import Layer
 
 State = Any  # an array (N, units), or a pair of states: of an LSTM h and c, of a Bidirectional its two directions'

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._validation import as_generator, as_int, as_number, check_is
+from .._validation.values import as_generator, as_int, as_number, check_is
 from ..sequential import Sequential
 from .vocabulary import START, Vocabulary
 

@@ -7,7 +7,8 @@ from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 
-from .._validation import Array, as_flag, as_int, as_list
+from .._types import Array
+from .._validation.values import as_flag, as_int, as_list
 from .words import sentences_of, text_of
 
 __all__ = ["Vocabulary"]

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .._validation import Array, as_int, as_real
+from .._types import Array
+from .._validation.arrays import as_real
+from .._validation.values import as_int
 
 __all__ = ["text_windows"]
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .._validation import Array, as_list, as_real
+from .._types import Array
+from .._validation.arrays import as_real
+from .._validation.values import as_list
 from ..text.escapes import escaped
 from .brackets import NO_LABEL, read_brackets
 

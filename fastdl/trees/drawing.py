@@ -8,7 +8,7 @@ import numpy as np
 
 from .._extras import missing
 from .._files import save_figure
-from .._validation import Array
+from .._types import Array
 from .arrays import Trees
 from .brackets import NO_LABEL
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core
-from .._validation import Array, check_is
+from .._types import Array
+from .._validation.values import check_is
 from .arrays import Trees
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import _core
 from .._threads import get_num_threads
-from .._validation import Array, as_int, as_list, as_number, check_is
+from .._types import Array
+from .._validation.values import as_int, as_list, as_number, check_is
 from ..callbacks import Callback, as_callbacks
 from ..history import History
 from ..layers import Dense, Embedding, Recursive

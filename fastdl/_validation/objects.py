@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from .._types import Array
 
 _NUMBERS = (numbers.Real, np.number, np.bool_)
 

@@ -1,0 +1,73 @@
+"""Arrays of finite numbers, of whatever can be made one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._threads import get_num_threads
+from .._types import Array
+from .objects import as_numbers, columns_of
+
+_LARGE = 1 << 18  # numbers, which several threads look through
+
+
+def as_real(x: Any, name: str) -> Array:
+    """Give an array of real numbers of whatever type, as it lies."""
+    if type(x) is np.ndarray and x.dtype.kind in "biuf":
+        return x
+    for part in x if isinstance(x, (list, tuple)) else (x,):
+        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+            raise ValueError(f"{name} must have no masked numbers; received some: fill them, or leave them out")
+    try:
+        array = np.asarray(x)
+    except ValueError:
+        raise ValueError(f"{name} must be an array of numbers; received a ragged sequence") from None
+    except (RuntimeError, TypeError) as error:  # what makes arrays of itself, or refuses to
+        raise TypeError(f"{name} must be an array of real numbers; {error}") from None
+    return array if array.dtype.kind in "biuf" else as_numbers(x, array, name)
+
+
+def precision(array: Array) -> str:
+    """Give float64 for float64, of any byte order, and wider numbers; float32 for all others."""
+    return "float64" if array.dtype.kind == "f" and array.dtype.itemsize >= 8 else "float32"
+
+
+def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
+    """Give a contiguous, aligned, native array of numbers that are all finite.
+
+    Without ``dtype`` it is of `precision`. No copy is made where none is needed.
+    """
+    array = as_real(x, name)
+    if dtype is None:
+        dtype = precision(array)
+    if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):
+        with np.errstate(over="ignore"):
+            array = np.require(array, dtype, ["C", "A"])
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty; received shape {array.shape}")
+    threads = get_num_threads() if array.size > _LARGE else 1
+    if not _core.load(dtype).all_finite(array, threads):
+        labels = columns_of(x, array)
+        where = "" if labels is None else f" in column {labels[int(np.isfinite(array).all(axis=0).argmin())]!r}"
+        raise ValueError(f"{name} must be finite in {dtype}; received NaN or infinity{where}")
+    return array
+
+
+def as_ranked(x: Any, name: str, rank: int, axes: str, dtype: str | None = None) -> Array:
+    """Give an array of ``rank`` axes, called ``axes`` in the error."""
+    array = as_array(x, name, dtype)
+    if array.ndim != rank:
+        raise ValueError(f"{name} must have shape {axes}; received {array.shape}")
+    return array
+
+
+def copy_into(target: Array, values: Any, name: str) -> None:
+    """Copy finite numbers of the same shape to where an array is."""
+    array = as_real(values, name)
+    if array.shape != target.shape:
+        raise ValueError(f"{name} must have shape {target.shape}; received {array.shape}")
+    if target.size:
+        target[...] = as_array(array, name, target.dtype.name)

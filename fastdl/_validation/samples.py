@@ -1,0 +1,57 @@
+"""Batches of samples, and the lengths and labels of these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._types import Array, Shape
+from .arrays import as_array, as_real
+from .shapes import fits
+
+
+def as_samples(x: Any, name: str, shape: Shape, dtype: str) -> Array:
+    """Give a batch (N, *shape)."""
+    array = as_array(x, name, dtype)
+    if array.ndim == 0 or not fits(array.shape[1:], shape):
+        expected = ", ".join("T" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name} must have shape (N,{' ' if shape else ''}{expected}); received {array.shape}")
+    return array
+
+
+def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]:
+    """Give a batch, and whether it is (N, H, W, C), as the memory of what came is, which is taken as it lies."""
+    if isinstance(x, np.ndarray) and x.ndim == 4 and x.shape[1:] == shape and not x.flags.c_contiguous:
+        last = x.transpose(0, 2, 3, 1)
+        if last.flags.c_contiguous:
+            return as_array(last, name, dtype), True
+    return as_samples(x, name, shape, dtype), False
+
+
+def as_lengths(lengths: Any, name: str, x: Array) -> Array | None:
+    """Give int64 lengths (N,) of the sequences x (N, T, ...), from 1 to T, or None where all are T.
+
+    They are a copy: the core indexes with them, whatever becomes of what was given.
+    """
+    if lengths is None:
+        return None
+    array = as_real(lengths, name)
+    if array.dtype.kind not in "iu" or array.shape != x.shape[:1]:
+        raise ValueError(
+            f"{name} must hold an integer for each of the {len(x)} sequences; "
+            f"received shape {array.shape} of dtype {array.dtype} for samples of shape {x.shape[1:]}"
+            + ("; of a mask, mask.sum(axis=1)" if array.shape == x.shape[:2] else "")
+        )
+    array = np.array(array, np.int64, order="C")
+    if array.min() < 1 or array.max() > x.shape[1]:
+        raise ValueError(f"{name} must be from 1 to {x.shape[1]}; received {array.min()} to {array.max()}")
+    return array
+
+
+def as_labels(y: Any, name: str, classes: int) -> Array:
+    """Give a copy of labels from 0 to ``classes`` - 1, as int64: the core indexes with them."""
+    labels = np.array(y, np.int64, order="C")
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise ValueError(f"{name} must hold labels from 0 to {classes - 1}; received {labels.min()} to {labels.max()}")
+    return labels

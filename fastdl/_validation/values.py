@@ -1,0 +1,99 @@
+"""Single values: integers, numbers, flags, names and lists."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+# Sizes, and what they make, the numbers of a sample and the parameters of a network, are at most that. The core, which
+# multiplies on with those and with as many samples as memory holds, stays within 64 bits then.
+MOST = (1 << 31) - 1
+COUNT = 1 << 53  # of steps, of which there may be more, as they take no memory
+
+
+def as_dtype(dtype: Any) -> str:
+    """Give "float32" or "float64"."""
+    try:
+        name = str(np.dtype(dtype).name) if dtype is not None else "None"
+    except TypeError:
+        name = repr(dtype)
+    if name not in ("float32", "float64"):
+        raise ValueError(f"dtype must be float32 or float64; received {name}")
+    return name
+
+
+def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST) -> int:
+    """Give an integer in least .. most."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer; received {value!r}") from None
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}; received {number}")
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}; received {number}")
+    return number
+
+
+def as_generator(seed: Any) -> np.random.Generator:
+    """Give the random numbers of a seed, an integer of any size, or of none."""
+    if seed is not None:
+        as_int(seed, "seed", least=0, most=np.inf)
+    return np.random.default_rng(seed)
+
+
+def as_flag(value: Any, name: str) -> bool:
+    """Give True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; received {value!r}")
+    return bool(value)
+
+
+def check_is(value: Any, name: str, kind: type) -> None:
+    """Check that an object is of a class."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {kind.__name__}; received {type(value).__name__}")
+
+
+def as_list(values: Any, name: str, what: str) -> list[Any]:
+    """Give what an iterable, which is no string, holds."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list of {what}; received {values!r}")
+    return list(values)
+
+
+def as_choice(value: Any, name: str, choices: Iterable[str]) -> str:
+    """Give one of some names."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; received {value!r}")
+    return value
+
+
+def as_pair(value: Any, name: str, *, least: int = 1) -> tuple[int, int]:
+    """Give (height, width) of one integer or two."""
+    if isinstance(value, (tuple, list, np.ndarray)):
+        if len(value) != 2:
+            raise ValueError(f"{name} must be one integer or two; received {value!r}")
+        return as_int(value[0], name, least=least), as_int(value[1], name, least=least)
+    number = as_int(value, name, least=least)
+    return number, number
+
+
+def as_number(value: Any, name: str, low: float = 0.0, high: float = np.inf) -> float:
+    """Give a finite float in low .. high."""
+    if isinstance(value, (str, bytes, complex, bool)) or value is None:
+        raise TypeError(f"{name} must be a number; received {value!r}")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number; received {value!r}") from None
+    except OverflowError:
+        number = np.inf
+    if not (np.isfinite(number) and low <= number <= high):
+        raise ValueError(f"{name} must be a finite number from {low} to {high}; received {number}")
+    return number
