@@ -13,13 +13,13 @@ from fastdl import (
     losses,
     models,
     optimizers,
-    parsing,
     recipes,
     sampling,
     schedules,
     trees,
 )
 from fastdl.datasets import Vocabulary
+from fastdl.trees import parsing
 
 X = np.random.default_rng(0).standard_normal((6, 4))
 Y = np.array([0, 1, 2, 0, 1, 2])
