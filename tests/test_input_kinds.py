@@ -14,11 +14,11 @@ from fastdl import (
     models,
     optimizers,
     recipes,
-    sampling,
     schedules,
     trees,
 )
 from fastdl.datasets import Vocabulary
+from fastdl.text import sampling
 from fastdl.trees import parsing
 
 X = np.random.default_rng(0).standard_normal((6, 4))
