@@ -15,20 +15,23 @@ from ._validation.values import COUNT, as_int, as_number
 class Settings:
     """A frozen dataclass, equal to any other of the same class and numbers."""
 
-    def _check(self, name: str, low: float = 0.0, high: float = np.inf) -> float:
-        """Check a number and keep it as Python's own float, which files can hold."""
-        number = as_number(getattr(self, name), name, low, high)
-        object.__setattr__(self, name, number)
-        return number
-
-    def _check_int(self, name: str, least: int = 1) -> int:
-        number = as_int(getattr(self, name), name, least=least, most=COUNT)
-        object.__setattr__(self, name, number)
-        return number
-
     def get_config(self) -> dict[str, Any]:
         """Give the class and the arguments as plain data, which `from_config` of its module takes back."""
         return {"class": type(self).__name__, **{f.name: getattr(self, f.name) for f in fields(self)}}
+
+
+def keep_number(settings: Settings, name: str, low: float = 0.0, high: float = np.inf) -> float:
+    """Check a number and keep it as Python's own float, which files can hold."""
+    number = as_number(getattr(settings, name), name, low, high)
+    object.__setattr__(settings, name, number)
+    return number
+
+
+def keep_int(settings: Settings, name: str, least: int = 1) -> int:
+    """Check a count of steps and keep it as Python's own integer."""
+    number = as_int(getattr(settings, name), name, least=least, most=COUNT)
+    object.__setattr__(settings, name, number)
+    return number
 
 
 def make(config: Any, classes: Mapping[str, type[Any]], what: str) -> Any:

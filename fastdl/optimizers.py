@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import schedules
-from ._settings import Settings, make
+from ._settings import Settings, keep_number, make
 from ._types import Array
 from ._validation.arrays import as_real
 from ._validation.values import as_flag, as_number
@@ -47,12 +47,12 @@ class Optimizer(Settings):
 
     def __post_init__(self) -> None:
         for name in ("clip_norm", "clip_value"):
-            if getattr(self, name) is not None and self._check(name) == 0:
+            if getattr(self, name) is not None and keep_number(self, name) == 0:
                 raise ValueError(f"{name} must be above 0; received 0")
         if self.clip_norm is not None and self.clip_value is not None:
             raise ValueError("clip_norm and clip_value must not come together; received both")
         if not callable(self.lr):
-            self._check("lr")
+            keep_number(self, "lr")
 
     @property
     def moments(self) -> int:
@@ -122,8 +122,8 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("momentum", high=1.0)
-        self._check("weight_decay")
+        keep_number(self, "momentum", high=1.0)
+        keep_number(self, "weight_decay")
         object.__setattr__(self, "nesterov", as_flag(self.nesterov, "nesterov"))
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov must come with a momentum above 0; received 0")
@@ -167,8 +167,8 @@ class Adam(Optimizer):
         object.__setattr__(self, "betas", tuple(as_number(beta, "betas", high=1.0) for beta in self.betas))
         if max(self.betas) == 1.0:
             raise ValueError(f"betas must be below 1; received {self.betas!r}")
-        self._check("eps")
-        self._check("weight_decay")
+        keep_number(self, "eps")
+        keep_number(self, "weight_decay")
 
     @property
     def moments(self) -> int:
@@ -222,10 +222,10 @@ class RMSprop(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self._check("alpha", high=1.0) == 1.0:
+        if keep_number(self, "alpha", high=1.0) == 1.0:
             raise ValueError(f"alpha must be below 1; received {self.alpha!r}")
-        self._check("eps")
-        self._check("weight_decay")
+        keep_number(self, "eps")
+        keep_number(self, "weight_decay")
 
     @property
     def moments(self) -> int:
@@ -258,8 +258,8 @@ class AdaGrad(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check("eps")
-        self._check("weight_decay")
+        keep_number(self, "eps")
+        keep_number(self, "weight_decay")
 
     @property
     def moments(self) -> int:

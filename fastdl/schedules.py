@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ._settings import Settings, make
+from ._settings import Settings, keep_int, keep_number, make
 
 __all__ = ["constant", "cosine", "from_config", "one_cycle", "step"]
 
@@ -24,7 +24,7 @@ class constant(Settings):
     lr: float
 
     def __post_init__(self) -> None:
-        self._check("lr")
+        keep_number(self, "lr")
 
     def __call__(self, step: int) -> float:
         """Give the rate of a step."""
@@ -49,9 +49,9 @@ class step(Settings):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        self._check("lr")
-        self._check_int("every")
-        self._check("factor")
+        keep_number(self, "lr")
+        keep_int(self, "every")
+        keep_number(self, "factor")
 
     def __call__(self, step: int) -> float:
         """Give the rate of a step."""
@@ -85,10 +85,10 @@ class cosine(Settings):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        self._check("lr")
-        self._check_int("steps")
-        self._check("final")
-        if self._check_int("warmup", least=0) > self.steps:
+        keep_number(self, "lr")
+        keep_int(self, "steps")
+        keep_number(self, "final")
+        if keep_int(self, "warmup", least=0) > self.steps:
             raise ValueError(f"warmup must be at most steps, {self.steps}; received {self.warmup}")
 
     def __call__(self, step: int) -> float:
@@ -127,10 +127,10 @@ class one_cycle(Settings):
     final: float = 1e-4
 
     def __post_init__(self) -> None:
-        self._check("lr")
-        self._check_int("steps")
+        keep_number(self, "lr")
+        keep_int(self, "steps")
         for name in ("rise", "start", "final"):
-            self._check(name, high=1.0)
+            keep_number(self, name, high=1.0)
 
     def __call__(self, step: int) -> float:
         """Give the rate of a step."""

@@ -38,7 +38,6 @@ KNOWN_UNDERSCORES = {
         "_own",
         "_turn",
     },
-    "fastdl.optimizers": {"_check"},
     "fastdl.saving": {
         "_output_shape",
         "_parameter_shapes",
@@ -49,7 +48,6 @@ KNOWN_UNDERSCORES = {
         "_training",
         "_turn",
     },
-    "fastdl.schedules": {"_check", "_check_int"},
     "fastdl.sequential": {
         "_attach",
         "_check_sizes",
