@@ -358,6 +358,18 @@ def test_a_function_replaced_in_its_module(name, function, tmp_path, monkeypatch
     assert counts[0] == counts[1] > 0
 
 
+def test_a_function_taken_away_is_missed_until_it_is_back(monkeypatch):
+    from fastdl.compat import bp
+
+    network = bp.Network([3, 4, 2])
+    before = network.predict([1, 0, 1])
+    monkeypatch.delattr(bp, "sigmoid")
+    with pytest.raises(NameError, match="sigmoid"):
+        network.predict([1, 0, 1])
+    monkeypatch.undo()
+    agree([network.predict([1, 0, 1])], [before])
+
+
 # programs that change objects, arrays and lists: each gives numbers
 
 

@@ -12,7 +12,6 @@ KNOWN_CIRCLES = [{"fastdl.saving", "fastdl.sequential"}]
 KNOWN_UNDERSCORES = {
     "fastdl.callbacks": {"_turn"},
     "fastdl.cli.text": {"_training"},
-    "fastdl.compat._twin": {"_nodes", "_twin"},
     "fastdl.compat.cnn": {"_backward", "_forward", "_plan"},
     "fastdl.compat.gru": {"_as_last_input", "_own", "_settled", "_step", "_through_time"},
     "fastdl.compat.lstm": {"_as_last_input", "_hand_down", "_settled", "_step", "_through_time"},

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from .._types import Array
-from ._online import SigmoidChain
-from ._untouched import Steps
+from ..._types import Array
+from .._online import SigmoidChain
+from .._untouched import Steps
+from .connections import Connection, connected
+from .nodes import bare_nodes, downstream_of, entrust_layers, made_downstream, made_upstream, upstream_of
 
 _SMALL = 1000  # connections that are as quickly gone through as handed to the core, for one sample
 
@@ -56,7 +58,6 @@ class _Made:
 
 
 _UP, _DOWN = attrgetter("upstream_node"), attrgetter("downstream_node")
-_LEAVING, _REACHING = attrgetter("_downstream"), attrgetter("_upstream")
 
 
 class Twin:
@@ -69,32 +70,25 @@ class Twin:
     layers : sequence of Layer
         Their nodes become this network's.
     connection : type
-        What makes a connection of two nodes, a weight and a gradient.
+        Of the connections, which it makes.
     """
 
-    def __init__(self, sizes: Sequence[int], layers: Sequence[Any], connection: Any) -> None:
+    def __init__(self, sizes: Sequence[int], layers: Sequence[Any], connection: type[Connection]) -> None:
         self.chain = SigmoidChain(sizes)
         self.outputs = [np.append(np.zeros(n), 1.0) for n in sizes]
         self.deltas = [np.zeros(n + 1) for n in sizes]
         self.layers = list(layers)
-        self.nodes = [list(layer._nodes) for layer in layers]
+        self.nodes = [list(bare_nodes(layer)) for layer in layers]
         self.seen = [False] * len(sizes)
         self._made = [_Made(above, below) for above, below in pairwise(self.nodes)]
         self._connection, self._complete = connection, False
-        for k, (layer, nodes) in enumerate(zip(self.layers, self.nodes, strict=True)):
-            layer._twin = self, k
-            for i, node in enumerate(nodes):
-                node._twin = self, k, i
-                if k < len(sizes) - 1:
-                    node._downstream = None
-            for node in nodes[:-1] if k else ():
-                node._upstream = None
+        entrust_layers(self.layers, self)
         # what each node's lists hold, or None where nobody has looked yet
         self._leaving: list[list[Any]] = [
-            [None if node._downstream is None else [] for node in nodes] for nodes in self.nodes
+            [None if made_downstream(node) is None else [] for node in nodes] for nodes in self.nodes
         ]
         self._reaching: list[list[Any]] = [
-            [None if node._upstream is None else [] for node in nodes] for nodes in self.nodes
+            [None if made_upstream(node) is None else [] for node in nodes] for nodes in self.nodes
         ]
 
     # objects
@@ -121,7 +115,7 @@ class Twin:
         ):
             if conn is None:
                 i, j = divmod(place, made.at.shape[1])
-                made.add(place, self._connection(above[i], below[j], weight, gradient))
+                made.add(place, connected(self._connection, above[i], below[j], weight, gradient))
         return made.at[where].tolist()  # type: ignore[no-any-return]
 
     def everything(self) -> None:
@@ -129,12 +123,10 @@ class Twin:
         if not self._complete:
             for k, nodes in enumerate(self.nodes):
                 self.see(k)
-                for i, node in enumerate(nodes):
-                    if node._downstream is None:
-                        node._downstream = self.from_node(k, i)
-                for j, node in enumerate(nodes[:-1]):
-                    if node._upstream is None:
-                        node._upstream = self.into_node(k, j)
+                for node in nodes:
+                    downstream_of(node)
+                for node in nodes[:-1]:
+                    upstream_of(node)
             self._complete = True
 
     def connections(self) -> list[Any]:
@@ -164,7 +156,7 @@ class Twin:
             len(layers) == len(self.layers)
             and all(layer is ours for layer, ours in zip(layers, self.layers, strict=True))
             and all(map(of_layers.untouched, self.layers))
-            and all(layer._nodes == nodes for layer, nodes in zip(self.layers, self.nodes, strict=True))
+            and all(bare_nodes(layer) == nodes for layer, nodes in zip(self.layers, self.nodes, strict=True))
             and all(self._nodes_hold(k, of_nodes, of_last) for k, seen in enumerate(self.seen) if seen)
             and all(made.holds(of_connections) for made in self._made)
         )
@@ -175,8 +167,8 @@ class Twin:
             of_nodes.all_untouched(nodes)
             and of_last.untouched(last)
             and last.output == 1
-            and list(map(_LEAVING, self.nodes[k])) == self._leaving[k]
-            and list(map(_REACHING, self.nodes[k])) == self._reaching[k]
+            and list(map(made_downstream, self.nodes[k])) == self._leaving[k]
+            and list(map(made_upstream, self.nodes[k])) == self._reaching[k]
         )
 
     # numbers

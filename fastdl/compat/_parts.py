@@ -1,0 +1,31 @@
+"""One module in several files."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+
+class Parts(ModuleType):
+    """A package that stands for an article's one file: what a program assigns to it, its modules see too.
+
+    So a class or a function that is replaced, ``bp.sigmoid = f``, is what all the others use, as in a single file.
+    """
+
+    @classmethod
+    def join(cls, package: str, *parts: ModuleType) -> None:
+        """Make one of a package, and of the modules whose names it has."""
+        module = sys.modules[package]
+        vars(module)["_homes"] = {name: [p for p in parts if name in vars(p)] for name in vars(module)["__all__"]}
+        module.__class__ = cls
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        for module in vars(self)["_homes"].get(name, ()):
+            setattr(module, name, value)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        for module in vars(self)["_homes"].get(name, ()):
+            delattr(module, name)
+        super().__delattr__(name)
