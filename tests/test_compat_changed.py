@@ -28,7 +28,7 @@ def modules(name):
 
 
 def activator(module, name):
-    return getattr(importlib.import_module(f"{module.__package__}.activators"), f"{name}Activator")()
+    return getattr(importlib.import_module(f"{module.__name__.rpartition('.')[0]}.activators"), f"{name}Activator")()
 
 
 # the programs: what is built, what of it can be changed, and what is done with it

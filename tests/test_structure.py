@@ -12,7 +12,8 @@ KNOWN_CIRCLES = [{"fastdl.saving", "fastdl.sequential"}]
 KNOWN_UNDERSCORES = {
     "fastdl.callbacks": {"_turn"},
     "fastdl.cli.text": {"_training"},
-    "fastdl.compat.cnn": {"_backward", "_forward", "_plan"},
+    "fastdl.compat.cnn.convolution": {"_backward", "_forward", "_plan"},
+    "fastdl.compat.cnn.pooling": {"_plan"},
     "fastdl.compat.gru": {"_as_last_input", "_own", "_settled", "_step", "_through_time"},
     "fastdl.compat.lstm": {"_as_last_input", "_hand_down", "_settled", "_step", "_through_time"},
     "fastdl.functional": {"_core"},

@@ -1,121 +1,24 @@
-"""Article 4: convolution and pooling layers on one image (C, H, W)."""
+"""The convolution layer and its filters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from operator import attrgetter, is_
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from .. import functional
-from .._threads import get_num_threads
-from .._types import Array
-from .._validation.arrays import as_array, as_ranked
-from .._validation.shapes import check_size
-from .._validation.values import as_int, as_number
-from ..layers import Conv2D, MaxPool2D, MeanPool2D
-from ._checks import as_shaped, windows
-from ._draw import uniform
-from ._memory import Built
-from ._untouched import Steps
-from .activators import IdentityActivator, ReluActivator, check_activator, each
-
-__all__ = [
-    "ConvLayer",
-    "Filter",
-    "IdentityActivator",
-    "MaxPoolingLayer",
-    "MeanPoolingLayer",
-    "ReluActivator",
-    "conv",
-    "element_wise_op",
-    "get_max_index",
-    "get_patch",
-    "padding",
-]
-
-
-def get_patch(input_array: Array, i: int, j: int, filter_width: int, filter_height: int, stride: int) -> Array:
-    """Give the window of output pixel (i, j), a view of (H, W) or (C, H, W)."""
-    top, left = i * stride, j * stride
-    return input_array[..., top : top + filter_height, left : left + filter_width]
-
-
-def get_max_index(array: Array) -> tuple[int, int]:
-    """Give the row and column of the largest number, the first of equals."""
-    array = as_ranked(array, "array", 2, "(H, W)", "float64")
-    i, j = divmod(int(array.argmax()), array.shape[1])
-    return i, j
-
-
-def element_wise_op(array: Array, op: Callable[[Any], Any]) -> None:
-    """Replace each number of the array by ``op`` of it."""
-    array = _writable(array, "array")
-    array[...] = each(op, array)
-
-
-def padding(input_array: Array, zp: int) -> Array:
-    """Put a frame of ``zp`` zeros around (H, W) or around each channel of (C, H, W)."""
-    input_array = as_array(input_array, "input_array", "float64")
-    if as_int(zp, "zp", least=0) == 0:
-        return input_array
-    if input_array.ndim not in (2, 3):
-        raise ValueError(f"input_array must have shape (H, W) or (C, H, W); received {input_array.shape}")
-    check_size((*input_array.shape[:-2], *(n + 2 * zp for n in input_array.shape[-2:])), "zp")
-    return _frame(input_array, zp, zp)
-
-
-def _frame(x: Array, rows: int, columns: int) -> Array:
-    """Put zeros around the last two axes, or take some away where there are fewer than none."""
-    x = x[..., max(-rows, 0) : x.shape[-2] + min(rows, 0), max(-columns, 0) : x.shape[-1] + min(columns, 0)]
-    rows, columns = max(rows, 0), max(columns, 0)
-    framed = np.zeros((*x.shape[:-2], x.shape[-2] + 2 * rows, x.shape[-1] + 2 * columns))
-    framed[..., rows : rows + x.shape[-2], columns : columns + x.shape[-1]] = x
-    return framed
-
-
-def conv(input_array: Array, kernel_array: Array, output_array: Array, stride: int, bias: float) -> None:
-    """Cross-correlate (H, W) or (C, H, W) with one kernel of as many axes, into output_array (OH, OW)."""
-    x = as_array(input_array, "input_array", "float64")
-    kernel = as_array(kernel_array, "kernel_array", "float64")
-    if x.ndim not in (2, 3) or kernel.ndim != x.ndim or kernel.shape[:-2] != x.shape[:-2]:
-        raise ValueError(
-            f"input_array and kernel_array must both be (H, W) or both (C, H, W); received {x.shape} and {kernel.shape}"
-        )
-    if _writable(output_array, "output_array").ndim != 2:
-        raise ValueError(f"output_array must have shape (OH, OW); received {output_array.shape}")
-    height, width = kernel.shape[-2:]
-    most = tuple(windows(n, m, 0, stride, axis=axis, what="kernel") for n, m, axis in zip(
-        x.shape[-2:], kernel.shape[-2:], ("height", "width"), strict=True))  # fmt: skip
-    rows, columns = output_array.shape
-    if rows > most[0] or columns > most[1]:
-        raise ValueError(f"output_array must be at most {most}; received {output_array.shape}")
-    bias = as_number(bias, "bias", -np.inf)
-    if get_patch is not _FUNCTIONS[0]:
-        for i, j in np.ndindex(rows, columns):
-            output_array[i, j] = (get_patch(input_array, i, j, width, height, stride) * kernel).sum() + bias
-        return
-    channels, kernels = x.reshape(-1, *x.shape[-2:]), kernel.reshape(-1, height, width)
-    plane, row, column = channels.strides
-    patches = np.lib.stride_tricks.as_strided(
-        channels, (len(channels), rows, columns, height, width), (plane, row * stride, column * stride, row, column),
-        writeable=False,
-    )  # fmt: skip
-    output_array[...] = np.einsum("cijkl,ckl->ij", patches, kernels) + bias
-
-
-def _writable(array: Any, name: str) -> Array:
-    if not (isinstance(array, np.ndarray) and array.flags.writeable):
-        raise TypeError(f"{name} must be an array to write into; received {array!r}")
-    return array
-
-
-def _functions() -> tuple[Any, ...]:
-    return get_patch, get_max_index, element_wise_op, padding, conv
-
-
-_FUNCTIONS = _functions()
+from ... import functional
+from ..._threads import get_num_threads
+from ..._types import Array
+from ..._validation.shapes import check_size
+from ..._validation.values import as_int, as_number
+from ...layers import Conv2D
+from .._checks import as_shaped, windows
+from .._draw import uniform
+from .._memory import Built
+from .._untouched import Steps
+from ..activators import check_activator, each
+from .functions import conv, element_wise_op, frame, functions_as_written, padding
 
 
 class Filter:
@@ -235,7 +138,7 @@ class ConvLayer(Built):
     def _ready(self) -> bool:
         """Tell whether the core computes what this module's functions would."""
         return (
-            _functions() == _FUNCTIONS
+            functions_as_written()
             and _geometry_of_convolution(self) == self._geometry
             and self.output_array.shape == self._layer.output_shape
         )
@@ -322,7 +225,7 @@ class ConvLayer(Built):
             return
         expanded = self.expand_sensitivity_map(sensitivity_array)
         rows, columns = self.filter_height - 1 - self.zero_padding, self.filter_width - 1 - self.zero_padding
-        framed = padding(expanded, rows) if rows == columns >= 0 else _frame(expanded, rows, columns)
+        framed = padding(expanded, rows) if rows == columns >= 0 else frame(expanded, rows, columns)
         self.delta_array = self.create_delta_array()
         for f in range(self.filter_number):
             turned, delta_array = self.filters[f].get_weights()[:, ::-1, ::-1], self.create_delta_array()
@@ -372,154 +275,3 @@ class ConvLayer(Built):
 
 
 _BACKWARD = Steps(ConvLayer, "bp_sensitivity_map", "bp_gradient", "expand_sensitivity_map", "create_delta_array")
-
-
-_geometry_of_pooling = attrgetter(
-    "input_width", "input_height", "channel_number", "filter_width", "filter_height", "stride"
-)
-
-
-class _PoolingLayer(Built):
-    _pool: ClassVar[type[MaxPool2D] | type[MeanPool2D]]
-    delta_array: Array
-    _built = "_plan", "_geometry"
-
-    def __init__(
-        self,
-        input_width: int,
-        input_height: int,
-        channel_number: int,
-        filter_width: int,
-        filter_height: int,
-        stride: int,
-    ) -> None:
-        self.input_width = as_int(input_width, "input_width")
-        self.input_height = as_int(input_height, "input_height")
-        self.channel_number = as_int(channel_number, "channel_number")
-        self.filter_width = as_int(filter_width, "filter_width")
-        self.filter_height = as_int(filter_height, "filter_height")
-        self.stride = as_int(stride, "stride")
-        self.output_width = windows(input_width, filter_width, 0, stride, axis="width")
-        self.output_height = windows(input_height, filter_height, 0, stride, axis="height")
-        self.output_array = np.zeros((channel_number, self.output_height, self.output_width))
-        self._build()
-
-    def _build(self) -> None:
-        self._geometry = _geometry_of_pooling(self)
-        width, height, channels, filter_width, filter_height, stride = self._geometry
-        shape = channels, height, width
-        if filter_width == filter_height == stride == 2 and height % 2 == 0:
-            # Windows that tile each channel tile the channels on top of one another too: one image, as it lies. The
-            # core runs along its rows where windows are of two by two.
-            shape = 1, channels * height, width
-        self._plan = self._pool((filter_height, filter_width), stride).build(shape, dtype="float64")._plan
-
-    def _ready(self) -> bool:
-        """Tell whether the core computes what the listing would."""
-        return (
-            _functions() == _FUNCTIONS
-            and _geometry_of_pooling(self) == self._geometry
-            and self.output_array.shape == (self.channel_number, self.output_height, self.output_width)
-        )
-
-    def _input(self, input_array: Any) -> Array:
-        return as_shaped(input_array, "input_array", (self.channel_number, self.input_height, self.input_width))
-
-    def _patch(self, array: Array, i: int, j: int) -> Array:
-        return get_patch(array, i, j, self.filter_width, self.filter_height, self.stride)
-
-    def forward(self, input_array: Any) -> None:
-        """Compute ``output_array``.
-
-        Parameters
-        ----------
-        input_array : array_like, shape (channel_number, input_height, input_width)
-        """
-        x = self._input(input_array)
-        if self._ready():
-            y = self._plan.forward(x.reshape(-1), 1, get_num_threads(), False, 0, False)
-            self.output_array[...] = y.reshape(self.output_array.shape)
-            return
-        for d, i, j in np.ndindex(self.output_array.shape):
-            self.output_array[d, i, j] = self._of_patch(self._patch(x[d], i, j))
-
-    def backward(self, input_array: Any, sensitivity_array: Any) -> None:
-        """Compute ``delta_array``; where windows overlap, their gradients add.
-
-        Parameters
-        ----------
-        input_array : array_like, shape (channel_number, input_height, input_width)
-        sensitivity_array : array_like, shape (channel_number, output_height, output_width)
-        """
-        x = self._input(input_array)
-        sensitivity = as_shaped(sensitivity_array, "sensitivity_array", self.output_array.shape)
-        if self._ready():
-            delta = self._plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
-            self.delta_array = delta.reshape(x.shape)
-            return
-        self.delta_array = np.zeros(x.shape)
-        for d, i, j in np.ndindex(sensitivity.shape):
-            rows, columns = self._places(x[d], i, j)
-            self.delta_array[d, rows, columns] += sensitivity[d, i, j] / self.delta_array[d, rows, columns].size
-
-    @staticmethod
-    def _of_patch(patch: Array) -> float:
-        raise NotImplementedError
-
-    def _places(self, plane: Array, i: int, j: int) -> tuple[Any, Any]:
-        """Give the rows and columns of a plane that share a window's gradient."""
-        raise NotImplementedError
-
-
-class MaxPoolingLayer(_PoolingLayer):
-    """The largest number of each window; its gradient goes to the first place that holds it.
-
-    Parameters
-    ----------
-    input_width, input_height, channel_number : int
-        Of the input (channel_number, input_height, input_width).
-    filter_width, filter_height, stride : int
-        Where the stride does not divide what the window can move, the last rows and columns are not looked at.
-
-    Attributes
-    ----------
-    output_array : ndarray, shape (channel_number, output_height, output_width)
-    delta_array : ndarray, shape (channel_number, input_height, input_width)
-    """
-
-    _pool = MaxPool2D
-
-    @staticmethod
-    def _of_patch(patch: Array) -> float:
-        return float(patch.max())
-
-    def _places(self, plane: Array, i: int, j: int) -> tuple[Any, Any]:
-        row, column = get_max_index(self._patch(plane, i, j))
-        return i * self.stride + row, j * self.stride + column
-
-
-class MeanPoolingLayer(_PoolingLayer):
-    """The mean of each window; its gradient is shared out evenly.
-
-    Parameters
-    ----------
-    input_width, input_height, channel_number : int
-        Of the input (channel_number, input_height, input_width).
-    filter_width, filter_height, stride : int
-        Where the stride does not divide what the window can move, the last rows and columns are not looked at.
-
-    Attributes
-    ----------
-    output_array : ndarray, shape (channel_number, output_height, output_width)
-    delta_array : ndarray, shape (channel_number, input_height, input_width)
-    """
-
-    _pool = MeanPool2D
-
-    @staticmethod
-    def _of_patch(patch: Array) -> float:
-        return float(patch.mean())
-
-    def _places(self, plane: Array, i: int, j: int) -> tuple[Any, Any]:
-        top, left = i * self.stride, j * self.stride
-        return slice(top, top + self.filter_height), slice(left, left + self.filter_width)
