@@ -427,3 +427,9 @@ def test_recurrent_layers(arguments, error, message):
 def test_construction_for_sequences(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("dtype", [",float16", "(2,)f4", "f4", "float", None, "None", object, 3])
+def test_a_dtype_is_a_name_or_numpys(dtype):
+    with pytest.raises(ValueError, match="dtype must be float32 or float64; received"):
+        fastdl.layers.Dense(1).build((2,), dtype=dtype)

@@ -16,13 +16,15 @@ COUNT = 1 << 53  # of steps, of which there may be more, as they take no memory
 
 def as_dtype(dtype: Any) -> str:
     """Give "float32" or "float64"."""
-    try:
-        name = str(np.dtype(dtype).name) if dtype is not None else "None"
-    except TypeError:
-        name = repr(dtype)
+    name = dtype
+    if not isinstance(dtype, str) and dtype is not None:  # NumPy reads strings as programs of a kind
+        try:
+            name = str(np.dtype(dtype).name)
+        except TypeError:
+            name = repr(dtype)
     if name not in ("float32", "float64"):
         raise ValueError(f"dtype must be float32 or float64; received {name}")
-    return name
+    return str(name)
 
 
 def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST) -> int:
