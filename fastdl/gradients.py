@@ -8,10 +8,10 @@ import numpy as np
 
 from . import losses
 from ._types import Array
-from ._validation.samples import as_samples
 from ._validation.values import as_int, as_number
 from .layers import Embedding, Layer
 from .layers.state import StateLayer
+from .samples import as_batch
 from .sequential import Sequential
 
 __all__ = ["gradient_check"]
@@ -55,7 +55,8 @@ def gradient_check(
     """
     if not hasattr(layer, "dtype") or layer.dtype != "float64":
         raise ValueError("layer must be built with dtype='float64', for central differences to mean anything")
-    x = as_samples(x, "x", layer.input_shape if trees is None else layer.input_shape[1:], "float64").copy()
+    samples = as_batch(layer, x, lengths, trees)
+    x = samples.x.copy()
     first = layer.layers[0] if isinstance(layer, Sequential) else layer
     name = losses.as_name(loss)
     as_number(epsilon, "epsilon", 1e-12, 1.0)
@@ -70,17 +71,15 @@ def gradient_check(
 
     outputs = forward()
     direction: Array = np.asarray(rng.standard_normal(outputs.shape))
-    counts: Any = ...  # which of the outputs the objective is of
-    if lengths is not None and outputs.ndim == 3:
-        counts = np.arange(outputs.shape[1]) < np.asarray(lengths)[:, None]
-    targets = None if y is None else np.asarray(y)[counts]
+    there = ... if trees is not None else samples.counted(outputs.shape[1:])  # the objective is of these outputs
+    targets = None if y is None else np.asarray(y)[there]
 
     def objective() -> float:
-        outputs = forward()[counts]
-        return float((outputs * direction[counts]).sum()) if y is None else getattr(losses, name)(outputs, targets)
+        outputs = forward()[there]
+        return float((outputs * direction[there]).sum()) if y is None else getattr(losses, name)(outputs, targets)
 
     dy = np.zeros_like(outputs)
-    dy[counts] = direction[counts] if y is None else getattr(losses, f"{name}_backward")(outputs[counts], targets)
+    dy[there] = direction[there] if y is None else getattr(losses, f"{name}_backward")(outputs[there], targets)
     dx = layer.backward(dy)
     pairs = [(values, layer.grads[name].copy()) for name, values in layer.params.items()]
     if not isinstance(first, Embedding):  # whose input is no number to change a little

@@ -85,11 +85,15 @@ def _apply(loss: str, y: Any, target: Any) -> tuple[float, Array]:
     return mean, gradient.reshape(outputs.shape)
 
 
-def measure(loss: str, outputs: Array, targets: Array) -> tuple[float, Array, int]:
-    """Give the mean loss over checked outputs (N, F) or (N, T, F), its gradient (rows, F), and how many rows hit."""
+def measure(loss: str, outputs: Array, targets: Array, weights: Array | None = None) -> tuple[float, Array, int]:
+    """Give the mean loss over checked outputs (N, F) or (N, T, F), its gradient (rows, F), and how many rows hit.
+
+    Where there are weights, each row's loss is multiplied with its own; the mean is over the rows all the same.
+    """
     rows = outputs.reshape(-1, outputs.shape[-1])
     targets = targets.reshape(-1) if targets.dtype == np.int64 else targets.reshape(rows.shape)
-    mean, gradient, hits = _core.load(outputs.dtype.name).loss_and_gradient(loss, rows, targets)
+    weights = None if weights is None else weights.reshape(-1)
+    mean, gradient, hits = _core.load(outputs.dtype.name).loss_and_gradient(loss, rows, targets, weights)
     return float(mean), gradient, int(hits)
 
 
@@ -109,19 +113,17 @@ def as_name(loss: str | Callable[[Any, Any], float]) -> str:
     raise ValueError(f"loss must be squared_error or cross_entropy, fastdl's own; received {loss!r}")
 
 
-def as_targets(
-    y: Any, name: str, loss: str, outputs: tuple[int, ...], dtype: str, lengths: Array | None = None
-) -> Array:
+def as_targets(y: Any, name: str, loss: str, outputs: tuple[int, ...], dtype: str, there: Any = ...) -> Array:
     """Give what a loss compares outputs of this shape with: int64 labels, without the last axis, or numbers.
 
-    Labels beyond ``lengths`` become 0.
+    Labels of rows that are not ``there`` become 0.
     """
     array = as_real(y, name)
     if len(array.shape) == 0 or len(array) != outputs[0]:
         raise ValueError(f"{name} must have as many samples as x, {outputs[0]}; received shape {array.shape}")
     if loss == "cross_entropy" and array.shape == outputs[:-1] and array.dtype.kind in "biu":
-        if lengths is not None and array.ndim == 2:
-            array = np.where(np.arange(array.shape[1]) < lengths[:, None], array, 0)
+        if there is not ...:
+            array = np.where(there, array, 0)
         return as_labels(array, name, outputs[-1])
     if array.shape != outputs:
         *axes, features = ("N", *map(str, outputs[1:]))

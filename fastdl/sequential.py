@@ -12,18 +12,18 @@ import numpy as np
 from . import losses, optimizers
 from ._threads import get_num_threads
 from ._types import Array, Shape
-from ._validation.arrays import as_real, copy_into
-from ._validation.samples import as_images, as_lengths, as_samples
+from ._validation.arrays import copy_into
 from ._validation.shapes import as_shape, check_size
 from ._validation.values import as_int
 from .callbacks import Callback
+from .examples import Examples
 from .history import History
 from .layers import Activation, Dense, Dropout, Embedding, Layer, Recursive
-from .layers.base import check_name, class_of, from_config, is_ours, kinds, sample_shape
+from .layers.base import check_name, class_of, from_config, is_ours, kinds
 from .layers.state import StateLayer
-from .training import Data, Trainer
+from .samples import Samples, as_batch, parts
+from .training import Trainer
 from .training_state import TrainingState
-from .trees.forest import Forest, as_forest
 
 _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
 
@@ -173,32 +173,17 @@ class Sequential(Layer):
         for layer in self.layers:
             layer._initialize(rng)
 
-    def _check_values(self, x: Array, name: str) -> None:
-        self.layers[0]._check_values(x, name)
+    def check_values(self, x: Array, name: str) -> None:  # noqa: D102
+        self.layers[0].check_values(x, name)
 
-    def _planted(self, x: Any, trees: Any, lengths: Any, prefix: str = "") -> tuple[Array, Forest | None]:
-        """Give checked samples and, where they are trees, these; x then has a row for each node."""
-        if self._arity is None:
-            if trees is not None:
-                raise ValueError(f"{prefix}trees must be None for a network without a Recursive layer; received others")
-            samples = as_samples(x, f"{prefix}x", self.input_shape, self.dtype)
-            self._check_values(samples, f"{prefix}x")
-            return samples, None
-        if trees is None:
-            raise ValueError(f"{prefix}trees must be given, as the network has a Recursive layer; received None")
-        if lengths is not None:
-            raise ValueError(f"{prefix}lengths must be None with trees; received others")
-        samples = as_samples(x, f"{prefix}x", self.input_shape[1:], self.dtype)
-        forest = as_forest(trees, f"{prefix}trees", self._arity, len(samples))
-        self._check_values(samples[trees.leaves], f"{prefix}x at the leaves")
-        if samples.ndim == 1:  # an embedding has nothing for the other nodes
-            samples = np.where(trees.leaves, samples, -1).astype(self.dtype)
-        return samples, forest
+    @property
+    def in_time(self) -> bool:  # noqa: D102
+        return self.layers[0].in_time
 
-    def _lengths(self, lengths: Any, name: str, x: Array) -> Array | None:
-        if lengths is not None and x.ndim != 3 and not isinstance(self.layers[0], Embedding):
-            raise ValueError(f"{name} must be None for samples without steps in time, {x.shape[1:]}; received others")
-        return as_lengths(lengths, name, x)
+    @property
+    def arity(self) -> int | None:  # type: ignore[override]
+        """How many children a node of its trees has; None where its samples are none."""
+        return self._arity
 
     @property
     def is_of_trees(self) -> bool:
@@ -252,17 +237,16 @@ class Sequential(Layer):
         rows = [layer._joined(given, "state", samples, self.dtype) for layer, given in zip(kept, state, strict=True)]
         self._states = np.hstack(rows)
 
-    def _states_of(self, x: Array) -> Array | None:
-        """Give the states that this batch goes on from, and is to change; None where no layer is stateful."""
+    def _states_of(self, shape: Shape, samples: int) -> Array | None:
+        """Give the states that such a batch goes on from, and is to change; None where no layer is stateful."""
         if not self.stateful:
             return None
-        size = self._plan_for(x.shape[1:]).state_size
         if self._states is None:
-            self._states = np.zeros((len(x), size), self.dtype)
-        if len(self._states) != len(x):
+            self._states = np.zeros((samples, self._plan_for(shape).state_size), self.dtype)
+        if len(self._states) != samples:
             raise ValueError(
                 f"x must have the {len(self._states)} samples that the states are of, or reset_state() come first; "
-                f"received {len(x)}"
+                f"received {samples}"
             )
         return self._states
 
@@ -284,15 +268,9 @@ class Sequential(Layer):
         ndarray, shape (N, *output_shape)
             Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
         """
-        if self._arity is not None or trees is not None:
-            samples, forest = self._planted(x, trees, lengths)
-            with self._turn.lock:
-                return self._forward_samples(samples, training, forest=forest)
-        samples, last = as_images(x, "x", self.input_shape, self.dtype)
-        counts = self._lengths(lengths, "lengths", samples)
-        self._check_values(samples, "x")
+        samples = as_batch(self, x, lengths, trees, as_it_lies=True)
         with self._turn.lock:
-            return self._forward_samples(samples, training, last, counts, self._states_of(samples))
+            return self._forward(samples, training, self._states_of(samples.shape, len(samples)))
 
     def fit(
         self,
@@ -332,17 +310,20 @@ class Sequential(Layer):
         optimizer : Optimizer, optional
             That of the last call where not given, at first ``SGD(0.01, momentum=0.9)``. With an equal one, or one that
             has another fixed rate alone, moments and count of steps go on from call to call; any other starts anew.
-        validation_data : (x, y), (x, y, lengths) or (x, y, trees), optional
-            Measured after each epoch.
+        validation_data : tuple, optional
+            Measured after each epoch: (x, y), (x, y, lengths) or (x, y, trees), and after the lengths or trees, or None
+            for none, a sample_weight.
         validation_split : float
-            The fraction at the end of x and y to validate on instead of training on it, a sample at least.
+            The fraction at the end of x and y to validate on instead of training on it, a sample at least. Weights of
+            samples count there too, those of classes do not.
         shuffle : bool
             Whether each epoch goes through the samples in an order of its own.
         sample_weight : array_like, shape (N,), optional
-            Each sample's loss and gradient are multiplied by it; the batch's sum is divided by the number of its
-            samples, or of the steps or nodes that count. Some weight must be above 0.
+            Each sample's loss and gradient are multiplied by it, whatever its sign; the batch's sum is divided by the
+            number of its samples, or of the steps or nodes that count. Where the network gives all steps, (N, T), and
+            where it gives all nodes of trees, (M,), may weight each of them. Some weight must not be 0.
         class_weight : dict or array_like, optional
-            A weight for each label, multiplied with that of the sample.
+            A weight for each label, of any sign, multiplied with that of the sample, the step or the node.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence (N, T, ...) count; the loss is the mean over those of a batch.
         trees : Trees, optional
@@ -412,6 +393,7 @@ class Sequential(Layer):
         y: Any,
         *,
         loss: str | Callable[[Any, Any], float] | None = None,
+        sample_weight: Any = None,
         lengths: Any = None,
         trees: Any = None,
         batch_size: int | None = None,
@@ -420,7 +402,7 @@ class Sequential(Layer):
 
         Parameters
         ----------
-        x, y, loss, lengths, trees
+        x, y, loss, sample_weight, lengths, trees
             As of `fit`.
         batch_size : int, optional
             Of stateful layers, which start from zeros and go on from batch to batch. Elsewhere it makes no difference.
@@ -428,13 +410,15 @@ class Sequential(Layer):
         Returns
         -------
         dict
-            `loss`, and, where targets are classes, `accuracy`: the share of samples, or of their steps in time, whose
-            largest output is where the label, or the largest target, says. Targets of cross-entropy are classes, and
-            those of squared error where every row is a one among zeros.
+            `loss`, as `fit` lowers it: the sum of each sample's loss times its weight, over the number of samples, not
+            over the sum of weights, which may be 0. Where targets are classes, also `accuracy`: the share of samples,
+            whatever their weights, whose largest output is where the label, or the largest target, says. Targets of
+            cross-entropy are classes, and those of squared error where every row is a one among zeros. Where there are
+            outputs for steps or nodes, both are over those that count.
         """
         name = self._training.loss if loss is None else losses.as_name(loss)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
-        data = self._checked(x, y, lengths, trees, name)
+        data = self._checked(x, y, lengths, trees, sample_weight, name)
         with self._turn.lock:
             return self._measure(data, name, size)
 
@@ -454,16 +438,12 @@ class Sequential(Layer):
         ndarray, shape (N, *output_shape), or (M, F) where it is of all nodes
             Stateful layers go on from the last call, of as many samples.
         """
-        x, forest = self._planted(x, trees, lengths)
-        counts = None if forest is not None else self._lengths(lengths, "lengths", x)
+        samples = as_batch(self, x, lengths, trees)
         with self._turn.lock:
-            if forest is not None:
-                return self._of_nodes(self._run_trees(x, forest), forest)
-            if self.stateful:
-                return self._run(x, counts, self._states_of(x))
-            size = self._chunk(x)
-            parts = [self._run(x[i : i + size], _part(counts, i, i + size)) for i in range(0, len(x), size)]
-            return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            plan, states = self._plan_for(samples.shape), self._states_of(samples.shape, len(samples))
+            some = [samples] if self.stateful else parts(samples, _at_once(plan, samples))
+            outputs = [self._run(part, states) for part in some]
+            return samples.outputs(outputs[0] if len(outputs) == 1 else np.concatenate(outputs), plan.output_shape)
 
     def summary(self) -> None:
         """Print a table of the layers, their output shapes and how many parameters they have."""
@@ -519,10 +499,11 @@ class Sequential(Layer):
             made = (*describe(self, training=True), self._training.optimizer, kinds(self))
             return restore, made, self._own()
 
-    def _checked(self, x: Any, y: Any, lengths: Any, trees: Any, loss: str, prefix: str = "") -> Data:
-        """Check samples, what a loss compares them with, and their lengths or trees."""
-        samples, forest = self._planted(x, trees, lengths, prefix)
-        counts = self._lengths(lengths, f"{prefix}lengths", samples)
+    def _checked(
+        self, x: Any, y: Any, lengths: Any, trees: Any, sample_weight: Any, loss: str, prefix: str = ""
+    ) -> Examples:
+        """Check samples, what a loss compares them with, and weights."""
+        samples = as_batch(self, x, lengths, trees, prefix)
         if len(self.output_shape) == 3:
             raise ValueError(
                 f"the network must end in (F,) or (T, F) for a loss; it ends in {self.output_shape}: add a Flatten"
@@ -532,91 +513,41 @@ class Sequential(Layer):
                 "the network must end in an output for each class with cross_entropy, Dense(2) for yes and no; it ends "
                 "in one, which squared_error takes"
             )
-        if forest is not None:
-            targets, forest = self._node_targets(y, f"{prefix}y", loss, forest)
-            there = targets[forest.counts.astype(bool)]
-            return Data(samples, targets, None, forest, losses.tell_classes(loss, there))
-        outputs = (len(samples), *self._plan_for(samples.shape[1:]).output_shape)
-        targets = losses.as_targets(y, f"{prefix}y", loss, outputs, self.dtype, counts)
-        there = targets if counts is None or targets.ndim < 3 else targets[_steps_within(counts, targets.shape[1])]
-        return Data(samples, targets, counts, None, losses.tell_classes(loss, there))
+        shape = self._plan_for(samples.shape).output_shape
+        targets, there = samples.targets(y, f"{prefix}y", loss, shape)
+        weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
+        return Examples(samples, targets, there, losses.tell_classes(loss, targets[there]), weights)
 
-    def _node_targets(self, y: Any, name: str, loss: str, forest: Forest) -> tuple[Array, Forest]:
-        """Give targets for all nodes, and the trees with a note of which of them count."""
-        nodes, features, roots = len(forest.trees.words), self.output_shape[-1], len(self.output_shape) == 1
-        labels = as_real(y, name)
-        wanted = f"each of the {len(forest.trees)} trees" if roots else f"each of their {nodes} nodes"
-        if labels.shape[:1] != ((len(forest.trees) if roots else nodes),):
-            raise ValueError(f"{name} must have a row for {wanted}; received shape {labels.shape}")
-        if roots:
-            given = losses.as_targets(y, name, loss, (len(forest.trees), features), self.dtype)
-            targets, counts = np.zeros((nodes, *given.shape[1:]), given.dtype), np.zeros(nodes, np.uint8)
-            targets[forest.trees.roots], counts[forest.trees.roots] = given, 1
-            return targets, forest._replace(counts=counts)
-        if loss == "squared_error" or labels.shape != (nodes,) or labels.dtype.kind != "i":
-            return losses.as_targets(y, name, loss, (nodes, features), self.dtype), forest
-        there = labels != -1
-        if not there.any():
-            raise ValueError(f"{name} must hold a label for a node at least; received -1 for all")
-        targets = losses.as_targets(np.where(there, labels, 0), name, loss, (nodes, features), self.dtype)
-        return targets, forest._replace(counts=there.astype(np.uint8))
-
-    def _chunk(self, x: Array) -> int:
-        """Give how many samples to predict at a time: their outputs may be large."""
-        numbers: int = prod(self._plan_for(x.shape[1:]).output_shape)
-        return max(1, min(_SAMPLES, _NUMBERS // numbers))
-
-    def _run(self, x: Array, lengths: Array | None, states: Array | None = None, logits: bool = False) -> Array:
-        """Give the outputs of checked samples."""
-        plan = self._plan_for(x.shape[1:])
-        y: Array = plan.predict(x.reshape(-1), len(x), get_num_threads(), logits, lengths, states)
-        return y.reshape(len(x), *plan.output_shape)
-
-    def _run_trees(self, x: Array, forest: Forest, logits: bool = False) -> Array:
-        """Give the outputs (M, F) of all nodes, some trees at a time."""
-        plan = self._plan_for(sample_shape(x, forest))
-        size = max(1, _SAMPLES * len(forest.trees) // len(x))
-        parts = []
-        for first in range(0, len(forest.trees), size):
-            last = min(first + size, len(forest.trees))
-            part = forest if last - first == len(forest.trees) else forest.part(first, last)
-            rows = x[forest.trees.part(first, last)].reshape(-1)
-            trees = part.core(self.dtype)
-            parts.append(plan.predict(rows, last - first, get_num_threads(), logits, None, None, trees))
-        y: Array = np.concatenate(parts).reshape(len(x), -1)
+    def _run(self, samples: Samples, states: Array | None = None, logits: bool = False) -> Array:
+        """Give the outputs of samples, flat."""
+        x, plan, trees = samples.x.reshape(-1), self._plan_for(samples.shape), samples.core_trees()
+        y: Array = plan.predict(x, len(samples), get_num_threads(), logits, samples.lengths, states, trees)
         return y
 
-    def _measure(self, data: Data, loss: str, batch_size: int | None = None) -> dict[str, float]:
+    def _measure(self, data: Examples, loss: str, batch_size: int | None = None) -> dict[str, float]:
         """Measure on checked samples, some at a time: their outputs may be many."""
-        x, y, lengths, forest = data.x, data.y, data.lengths, data.forest
-        if forest is not None:
-            there = forest.counts.astype(bool)
-            mean, _, found = losses.measure(loss, self._run_trees(x, forest, loss == "cross_entropy")[there], y[there])
-            return self._figures(mean, found / int(there.sum()), data.classes)
-        size = batch_size or len(x)
-        states = None
+        samples, states = data.samples, None
+        plan = self._plan_for(samples.shape)
+        size = _at_once(plan, samples)
         if self.stateful:
-            if len(x) % size:
-                raise ValueError(f"batch_size must divide the {len(x)} samples, for stateful layers; received {size}")
-            states = np.zeros((size, self._plan_for(x.shape[1:]).state_size), self.dtype)
-        else:
-            size = self._chunk(x)
+            size = batch_size or len(data)
+            if len(data) % size:
+                raise ValueError(
+                    f"batch_size must divide the {len(data)} samples, for stateful layers; received {size}"
+                )
+            states = np.zeros((size, plan.state_size), self.dtype)
         total, hits, count = 0.0, 0, 0
-        for start in range(0, len(x), size):
-            part = slice(start, start + size)
-            lengths_here = _part(lengths, start, start + size)
-            outputs = self._run(x[part], lengths_here, states, logits=loss == "cross_entropy")
-            targets = y[part]
-            if outputs.ndim == 3 and lengths_here is not None:
-                there = _steps_within(lengths_here, outputs.shape[1])
-                outputs, targets = outputs[there], targets[there]
-            rows = outputs.size // outputs.shape[-1]
-            mean, _, found = losses.measure(loss, outputs, targets)
-            total, hits, count = total + mean * rows, hits + found, count + rows
-        return self._figures(total / count, hits / count, data.classes)
+        for part in parts(data, size):
+            outputs = self._run(part.samples, states, logits=loss == "cross_entropy")
+            losses_here, hits_here, rows = part.measure(loss, outputs)
+            total, hits, count = total + losses_here, hits + hits_here, count + rows
+        return data.figures(total / count, hits / count)
 
-    def _figures(self, loss: float, accuracy: float, classes: bool) -> dict[str, float]:
-        return {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
+
+def _at_once(plan: Any, samples: Samples) -> int:
+    """Tell how many samples to predict at a time: their outputs may be large."""
+    numbers: int = prod(plan.output_shape)
+    return samples.having(max(1, min(_SAMPLES, _NUMBERS // numbers)))
 
 
 def network_of(config: dict[str, Any]) -> Sequential:
@@ -629,15 +560,6 @@ def network_of(config: dict[str, Any]) -> Sequential:
     Sequential.__init__(net, layers, input_shape=config["input_shape"], dtype=config["dtype"])
     net._complete = True
     return net
-
-
-def _steps_within(lengths: Array, steps: int) -> Array:
-    there: Array = np.arange(steps) < lengths[:, None]
-    return there
-
-
-def _part(array: Array | None, start: int, stop: int) -> Array | None:
-    return None if array is None else array[start:stop]
 
 
 def _arity_of(layers: Sequence[Layer]) -> int | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,43 +13,18 @@ import numpy as np
 from . import _core, losses
 from ._threads import get_num_threads
 from ._types import Array
-from ._validation.arrays import as_array
 from ._validation.values import as_flag, as_int, as_number
 from .callbacks import Callback, PrintEpochs, as_callbacks
+from .examples import Examples
 from .history import History
 from .layers import Activation, Conv2D, Dense, Dropout, Flatten
-from .layers.base import sample_shape
 from .optimizers import Optimizer
 from .training_state import TrainingState
-from .trees.forest import Forest
 
 if TYPE_CHECKING:
     from .sequential import Sequential
 
 _BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
-
-
-@dataclass(frozen=True)
-class Data:
-    """Checked samples, and what belongs to each; of trees a row for each node."""
-
-    x: Array
-    y: Array
-    lengths: Array | None
-    forest: Forest | None
-    classes: bool  # whether an output hits or misses its target
-    weights: Array | None = None
-
-    def __len__(self) -> int:
-        """How many samples there are."""
-        return len(self.x) if self.forest is None else len(self.forest.trees)
-
-    def part(self, first: int, last: int) -> Data:
-        """Give the samples ``first`` to ``last``."""
-        rows = slice(first, last) if self.forest is None else self.forest.trees.part(first, last)
-        forest = None if self.forest is None else self.forest.part(first, last)
-        weights, lengths = (None if a is None else a[rows] for a in (self.weights, self.lengths))
-        return Data(self.x[rows], self.y[rows], lengths, forest, self.classes, weights)
 
 
 def _check_logits(net: Sequential) -> None:
@@ -156,9 +130,8 @@ class Trainer:
         if not isinstance(verbose, int) or verbose not in (0, 1):
             raise ValueError(f"verbose must be 0 or 1; received {verbose!r}")
         shuffle = as_flag(shuffle, "shuffle")
-        data = net._checked(x, y, lengths, trees, self.loss)
-        data = replace(data, weights=self._weights(data, sample_weight, class_weight))
-        held_out: Data | None = None
+        data = net._checked(x, y, lengths, trees, sample_weight, self.loss)
+        held_out: Examples | None = None
         if as_number(validation_split, "validation_split", high=1.0):
             if validation_data is not None:
                 raise ValueError("validation_split must be 0 with validation_data; received both")
@@ -170,22 +143,24 @@ class Trainer:
                 )
             data, held_out = data.part(0, len(data) - split), data.part(len(data) - split, len(data))
         elif validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3, 4):
                 size = f" of {len(validation_data)}" if isinstance(validation_data, (tuple, list)) else ""
                 raise ValueError(
-                    f"validation_data must be (x, y), (x, y, lengths) or (x, y, trees); "
+                    f"validation_data must be (x, y), (x, y, lengths) or (x, y, trees), and a sample_weight after it; "
                     f"received {type(validation_data).__name__}{size}"
                 )
-            x, y, third = (*validation_data, None)[:3]
+            x, y, third, weights = (*validation_data, None, None)[:4]
             lengths, trees = (third, None) if trees is None else (None, third)
-            held_out = net._checked(x, y, lengths, trees, self.loss, "validation ")
+            held_out = net._checked(x, y, lengths, trees, weights, self.loss, "validation ")
         for part in (data, held_out) if held_out else (data,):
-            if part.forest is not None and not part.forest.counts.any():
+            if not part.counts():
                 raise ValueError("validation_split must leave labels on both sides; received -1 for all nodes of one")
             self._check_order(len(part), min(batch_size, len(part)), shuffle)
-        self._check_weights(data)
-        figures = list(net._figures(0.0, 0.0, data.classes))
-        held = [f"val_{name}" for name in net._figures(0.0, 0.0, held_out.classes)] if held_out else []
+        if class_weight is not None:
+            data = data.weighted_by_class(class_weight, net.output_shape[-1])
+        data.check_weights()
+        figures = list(data.figures(0.0, 0.0))
+        held = [f"val_{name}" for name in held_out.figures(0.0, 0.0)] if held_out else []
         watchers = [*as_callbacks(callbacks, [*figures, *held]), *([PrintEpochs()] if verbose else [])]
         self._rates(len(data), batch_size)
         self._begin()
@@ -208,11 +183,10 @@ class Trainer:
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any, trees: Any) -> dict[str, float]:
         """Do what `Sequential.train_on_batch` says."""
-        data = self.net._checked(x, y, lengths, trees, self.loss)
-        data = replace(data, weights=self._weights(data, sample_weight, None))
-        self._check_weights(data)
+        data = self.net._checked(x, y, lengths, trees, sample_weight, self.loss)
+        data.check_weights()
         rates = self._rates(len(data), len(data))
-        self.net._states_of(data.x)
+        self.net._states_of(data.samples.shape, len(data))
         self._begin()
         return self._epoch(data, np.arange(len(data)), len(data), rates, 1, [])
 
@@ -225,22 +199,23 @@ class Trainer:
             raise ValueError(f"batch_size must divide the {samples} samples, for stateful layers; received {batch}")
 
     def _epoch(
-        self, data: Data, order: Array, batch: int, rates: Array, epoch: int, watchers: list[Callback]
+        self, data: Examples, order: Array, batch: int, rates: Array, epoch: int, watchers: list[Callback]
     ) -> dict[str, float]:
         """Go through the samples once, in blocks of steps, and give the figures."""
         net, samples, state, steps = self.net, len(data), self.state, len(rates)
         batch = min(batch, samples)
         with net._turn.lock:
             seed = int(net._rng.integers(1 << 63))
-            plan, states = net._plan_for(sample_shape(data.x, data.forest)), net._states_of(data.x[:batch])
-        trees = None if data.forest is None else data.forest.core(net.dtype)
+            plan, states = net._plan_for(data.samples.shape), net._states_of(data.samples.shape, batch)
+        x, trees = data.samples.x.reshape(-1), data.samples.core_trees(data.there)
+        weights = None if data.weights is None else data.weights.reshape(-1)
         records = np.zeros((steps, 3))
 
         def run(first: int, last: int) -> None:
             plan.train(
-                data.x.reshape(-1), data.y, data.weights, order, batch, first * batch, rates[first:last],
+                x, data.targets, weights, order, batch, first * batch, rates[first:last],
                 state.counter, self.loss, state.optimizer._core(), state.moments, seed, get_num_threads(),
-                records[first:last], data.lengths, states, trees,
+                records[first:last], data.samples.lengths, states, trees,
             )  # fmt: skip
 
         done, block = 0, 1
@@ -255,7 +230,7 @@ class Trainer:
             if watchers or done == steps:
                 loss, hits, count = records[:done].sum(axis=0)
                 count = max(count, 1)  # of trees there may be none yet whose labels count
-                figures = net._figures(float(loss / count), float(hits / count), data.classes)
+                figures = data.figures(float(loss / count), float(hits / count))
             for watcher in watchers:
                 watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **figures})
         return figures
@@ -310,44 +285,3 @@ class Trainer:
         except BaseException:
             before.restore()
             raise
-
-    def _weights(self, data: Data, sample_weight: Any, class_weight: Any) -> Array | None:
-        """Give a weight for each sample, or each node, or None where all are 1."""
-        weights, y = None, data.y
-        if sample_weight is not None:
-            weights = as_array(sample_weight, "sample_weight", self.net.dtype)
-            if weights.shape != (len(data),):
-                raise ValueError(f"sample_weight must have shape ({len(data)},); received {weights.shape}")
-            if weights.min() < 0:
-                raise ValueError(f"sample_weight must not be below 0; received {weights.min()}")
-            if data.forest is not None:
-                weights = np.repeat(weights, np.diff(data.forest.trees.start))
-        if class_weight is not None:
-            if y.dtype != np.int64 or y.ndim != 1:
-                raise ValueError("class_weight must come with integer labels (N,); received other targets")
-            of_class = self._class_weights(class_weight)[y]
-            if weights is None:
-                return of_class
-            with np.errstate(over="ignore"):
-                weights = as_array(weights * of_class, "sample_weight times class_weight")
-        return weights
-
-    def _check_weights(self, data: Data) -> None:
-        """Check that there is something to learn from."""
-        there = ... if data.forest is None else data.forest.counts.astype(bool)
-        if data.weights is not None and not data.weights[there].any():
-            raise ValueError("sample_weight and class_weight must not make all weights 0; received nothing else")
-
-    def _class_weights(self, class_weight: Any) -> Array:
-        classes = self.net.output_shape[-1]
-        if isinstance(class_weight, Mapping):
-            table = np.ones(classes)
-            for label, weight in class_weight.items():
-                if as_int(label, "labels of class_weight", least=0) >= classes:
-                    raise ValueError(f"class_weight must name labels from 0 to {classes - 1}; received {label}")
-                table[label] = as_number(weight, f"class_weight[{label}]")
-            class_weight = table
-        table = as_array(class_weight, "class_weight", self.net.dtype)
-        if table.shape != (classes,) or table.min() < 0:
-            raise ValueError(f"class_weight must hold {classes} weights, none below 0; received {table}")
-        return table

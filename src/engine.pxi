@@ -24,7 +24,7 @@ cdef struct Job:
     int loss
     const int64_t* labels         # or
     const real* targets
-    const real* weights           # of samples, or NULL
+    const real* weights           # of rows of outputs, or NULL
     const int64_t* lengths        # of samples, or NULL; the network has those of the batch
     int64_t* batch_lengths
     Optimizer optimizer
@@ -164,9 +164,9 @@ cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row
                 continue
         else:
             sample = job.order[position + i] if job.order != NULL else position + i
-        weight = job.weights[sample] if job.weights != NULL else 1
         length = job.lengths[sample] if job.lengths != NULL and t.steps > 1 else t.steps
         for step in range(length):
+            weight = job.weights[sample * t.steps + step] if job.weights != NULL else 1
             target = job.targets + sample * t.size + step * features if job.targets != NULL else NULL
             label = job.labels[sample * t.steps + step] if target == NULL else largest_of(target, features)
             if job.loss == SQUARED_ERROR:

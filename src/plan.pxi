@@ -635,6 +635,7 @@ cdef class Plan:
         `moments` (K, P) are the optimizer's. `lengths` and `states` are as of `predict`; states
         have a row for each sample of a batch, and go on from one batch to the next. With `trees`, the order is one of trees,
         and x, targets and weights have a row for each node.
+        Weights are flat, one for each output.
         """
         cdef Job job
         cdef const int64_t[::1] labels

@@ -319,7 +319,7 @@ def test_ids_of_trees_that_become_none_end_a_training(monkeypatch):
 
     def tampering(*arguments):
         data = checked(*arguments)
-        data.x[0] = 1e7
+        data.samples.x[0] = 1e7
         return data
 
     monkeypatch.setattr(Sequential, "_checked", tampering)

@@ -404,7 +404,7 @@ def test_it_learns_and_is_saved(rng, tmp_path):
 
 
 BAD = {
-    "no trees": (lambda net, x, y, t: net.predict(x), ValueError, "trees must be given, as the network has a Rec"),
+    "no trees": (lambda net, x, y, t: net.predict(x), ValueError, "trees must be given, as samples of a Rec"),
     "none": (lambda net, x, y, t: net.fit(x, y), ValueError, "trees must be given"),
     "a list": (lambda net, x, y, t: net.predict(x, trees=[1]), TypeError, "trees must be Trees; received list"),
     "rows": (lambda net, x, y, t: net.predict(x[1:], trees=t), ValueError, "for each of the 13 rows of x; received 14"),
@@ -480,7 +480,7 @@ def test_trees_of_other_networks(rng):
     with pytest.raises(ValueError, match="trees must be None for a network without a Recursive layer"):
         models.mlp((4, 2)).predict(np.ones((2, 4)), trees=forest(rng))
     layer = built(4)
-    with pytest.raises(TypeError, match="trees must be Trees; received NoneType"):
+    with pytest.raises(ValueError, match="trees must be given, as samples of a Rec"):
         layer.forward(np.ones((3, 4)))
     with pytest.raises(RuntimeError, match="backward must follow forward"):
         layer.backward(np.ones((3, 4)))

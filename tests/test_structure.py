@@ -27,12 +27,12 @@ KNOWN_UNDERSCORES = {
         "_start",
         "_state_size",
     },
-    "fastdl.layers.recursive": {"_check_built", "_forward_samples"},
+    "fastdl.layers.recursive": {"_check_built", "_forward"},
     "fastdl.layers.state": {
         "_attach",
-        "_backward_samples",
+        "_backward",
         "_check_built",
-        "_forward_samples",
+        "_forward",
         "_held_before_backward",
         "_in_network",
         "_own",
@@ -51,15 +51,13 @@ KNOWN_UNDERSCORES = {
     "fastdl.sequential": {
         "_attach",
         "_check_sizes",
-        "_check_values",
         "_complete",
         "_flat",
-        "_forward_samples",
+        "_forward",
         "_in_network",
         "_initialize",
         "_joined",
         "_name_parameters",
-        "_of_nodes",
         "_operations",
         "_output_shape",
         "_own",
@@ -74,7 +72,6 @@ KNOWN_UNDERSCORES = {
     "fastdl.training": {
         "_checked",
         "_core",
-        "_figures",
         "_measure",
         "_plan_for",
         "_rng",
@@ -83,7 +80,7 @@ KNOWN_UNDERSCORES = {
         "_training",
         "_turn",
     },
-    "fastdl.trees.parsing": {"_arity", "_core", "_flat", "_plan_for", "_rng", "_training", "_turn"},
+    "fastdl.trees.parsing": {"_core", "_flat", "_plan_for", "_rng", "_training", "_turn"},
 }
 
 PUBLIC_ALL_THE_SAME = {"_asdict", "_fields", "_make", "_replace"}  # of named tuples

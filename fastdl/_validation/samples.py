@@ -29,13 +29,11 @@ def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]
     return as_samples(x, name, shape, dtype), False
 
 
-def as_lengths(lengths: Any, name: str, x: Array) -> Array | None:
-    """Give int64 lengths (N,) of the sequences x (N, T, ...), from 1 to T, or None where all are T.
+def as_lengths(lengths: Any, name: str, x: Array) -> Array:
+    """Give int64 lengths (N,) of the sequences x (N, T, ...), from 1 to T.
 
     They are a copy: the core indexes with them, whatever becomes of what was given.
     """
-    if lengths is None:
-        return None
     array = as_real(lengths, name)
     if array.dtype.kind not in "iu" or array.shape != x.shape[:1]:
         raise ValueError(

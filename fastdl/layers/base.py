@@ -14,15 +14,13 @@ from .. import _core, initializers
 from .._threads import get_num_threads
 from .._turn import Turn
 from .._types import Array, Shape
-from .._validation.samples import as_images, as_samples
 from .._validation.shapes import as_shape, check_size
 from .._validation.values import as_choice, as_dtype, as_flag, as_generator
+from ..samples import Samples, as_batch
 from .parameters import Parameters
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from ..trees.forest import Forest
 
 CELL_ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
 ACTIVATIONS = (*CELL_ACTIVATIONS, "softmax")
@@ -31,18 +29,15 @@ ACTIVATIONS = (*CELL_ACTIVATIONS, "softmax")
 class _Held(NamedTuple):
     """What `backward` has to know of the last `forward`."""
 
-    samples: int
-    shape: Shape
+    samples: Samples
+    trees: Any  # the same as the plan takes them
     training: bool
     draw: int
-    lengths: Array | None
-    forest: Forest | None
-    trees: Any  # the same as the plan takes them
     thread: int
 
 
 _PLANS = 4  # kept for as many different lengths
-_FIXED = ("dtype", "grads", "input_shape", "output_shape", "params", "stateful")
+_FIXED = ("arity", "dtype", "grads", "input_shape", "output_shape", "params", "stateful")
 _CLASSES: dict[str, type[Layer]] = {}  # all there are, by name
 
 
@@ -74,6 +69,7 @@ class Layer(metaclass=_LayerType):
     """
 
     _arguments: ClassVar[tuple[str, ...]] = ()
+    arity: int | None = None  # how many children a node of the trees has that its samples are; None of other samples
     params: Parameters
     grads: Parameters
     input_shape: Shape
@@ -203,6 +199,9 @@ class Layer(metaclass=_LayerType):
 
     def _plan_for(self, shape: Shape) -> Any:
         """Give the plan for samples of this shape, with its time axis, from now on the layer's."""
+        last = self._plan
+        if last is not None and last.input_shape == shape:
+            return last
         with self._turn.lock:
             return self._plan_in_turn(shape)
 
@@ -230,7 +229,12 @@ class Layer(metaclass=_LayerType):
         if not hasattr(self, "dtype"):
             raise RuntimeError(f"{type(self).__name__} must be built before use: call build(input_shape)")
 
-    def _check_values(self, x: Array, name: str) -> None:
+    @property
+    def in_time(self) -> bool:
+        """Whether a sample is a sequence of steps, so that lengths can tell how many of them count."""
+        return len(self.input_shape) == 2
+
+    def check_values(self, x: Array, name: str) -> None:
         """Check what the samples hold."""
 
     def forward(self, x: Any, *, training: bool = False) -> Array:
@@ -248,55 +252,23 @@ class Layer(metaclass=_LayerType):
             Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
         """
         self._check_built()
-        samples, last = as_images(x, "x", self.input_shape, self.dtype)
-        self._check_values(samples, "x")
-        with self._turn.lock:
-            return self._forward_samples(samples, training, last)
-
-    def _forward_samples(
-        self,
-        x: Array,
-        training: bool,
-        last: bool = False,
-        lengths: Array | None = None,
-        states: Array | None = None,
-        all_states: bool = False,
-        forest: Forest | None = None,
-    ) -> Array:
-        """Do `forward`'s work on checked numbers."""
-        training = as_flag(training, "training")
-        if not last:
-            self._plan_for(sample_shape(x, forest))
-        draw = int(self._rng.integers(1 << 63)) if training else 0
-        y = self._forward(x.reshape(-1), training, draw, last, lengths, states, all_states, forest)
-        return self._of_nodes(y, forest) if forest is not None else _shaped(y, self._plan.output_shape, last)
-
-    def _of_nodes(self, y: Array, forest: Forest) -> Array:
-        """Shape what is there for each node, and take the roots alone where these are all that is given."""
-        rows = y.reshape(len(forest.trees.words), -1)
-        return rows if len(self.output_shape) == 2 else rows[forest.trees.roots]
+        return self._forward(as_batch(self, x, as_it_lies=True), training)
 
     def _forward(
-        self,
-        x: Array,
-        training: bool = False,
-        draw: int = 0,
-        last: bool = False,
-        lengths: Array | None = None,
-        states: Array | None = None,
-        all_states: bool = False,
-        forest: Forest | None = None,
+        self, samples: Samples, training: bool = False, states: Array | None = None, all_states: bool = False
     ) -> Array:
-        """Do `forward`'s work on checked, flat numbers."""
-        shape = self._plan.input_shape
-        samples = x.size // prod(shape) if forest is None else len(forest.trees)
-        trees = None if forest is None else forest.core(self.dtype)
-        self._held = None  # should this one not come to its end
-        y: Array = self._plan.forward(
-            x, samples, get_num_threads(), training, draw, last, lengths, states, all_states, trees
-        )
-        self._held = _Held(samples, shape, training, draw, lengths, forest, trees, get_ident())
-        return y
+        """Do `forward`'s work on checked samples."""
+        training, trees = as_flag(training, "training"), samples.core_trees()
+        with self._turn.lock:
+            plan = self._plan_for(samples.shape)
+            draw = int(self._rng.integers(1 << 63)) if training else 0
+            self._held = None  # should this one not come to its end
+            y: Array = plan.forward(
+                samples.x.reshape(-1), len(samples), get_num_threads(), training, draw, samples.channels_last,
+                samples.lengths, states, all_states, trees,
+            )  # fmt: skip
+            self._held = _Held(samples, trees, training, draw, get_ident())
+            return samples.outputs(y, plan.output_shape)
 
     def backward(self, dy: Any) -> Array:
         """Give the gradient with respect to the last `forward`'s input, and fill `grads`.
@@ -311,7 +283,7 @@ class Layer(metaclass=_LayerType):
         ndarray, shape (N, *input_shape)
         """
         with self._turn.lock:
-            return self._backward_samples(dy)
+            return self._backward(dy)
 
     def _held_before_backward(self) -> _Held:
         self._check_built()
@@ -321,38 +293,16 @@ class Layer(metaclass=_LayerType):
             raise RuntimeError("backward must follow a forward of its own thread; the last one was another thread's")
         return self._held
 
-    def _backward_samples(self, dy: Any, state_gradients: Array | None = None) -> Array:
-        held = self._held_before_backward()
-        plan = self._plan_for(held.shape)
-        if held.forest is not None:
-            return self._backward_nodes(dy, held.forest)
-        gradient, last = as_images(dy, "dy", plan.output_shape, self.dtype)
-        if len(gradient) != held.samples:
-            raise ValueError(f"dy must have the {held.samples} samples of the last forward; received {len(gradient)}")
-        if held.lengths is not None and gradient.ndim == 3:  # nothing is asked of steps that do not count
-            there = np.arange(gradient.shape[1]) < held.lengths[:, None]
-            gradient = np.where(there[:, :, None], gradient, 0)
-        return _shaped(self._backward(gradient.reshape(-1), last, state_gradients), plan.input_shape, last)
-
-    def _backward_nodes(self, dy: Any, forest: Forest) -> Array:
-        """Do `backward`'s work for trees."""
-        nodes, roots = len(forest.trees.words), len(self.output_shape) == 1
-        gradient = as_samples(dy, "dy", self.output_shape[-1:], self.dtype)
-        if len(gradient) != (len(forest.trees) if roots else nodes):
-            raise ValueError(f"dy must have as many rows as the last forward gave; received {len(gradient)}")
-        if roots:
-            asked, gradient = gradient, np.zeros((nodes, gradient.shape[1]), self.dtype)
-            gradient[forest.trees.roots] = asked
-        return self._backward(gradient.reshape(-1)).reshape(nodes, *self.input_shape[1:])
-
-    def _backward(self, dy: Array, last: bool = False, state_gradients: Array | None = None) -> Array:
-        """Do `backward`'s work on checked, flat numbers."""
-        assert self._held
-        samples, _, training, draw, lengths, _, trees, _ = self._held
-        dx: Array = self._plan.backward(
-            dy, samples, get_num_threads(), training, draw, last, lengths, state_gradients, trees
-        )
-        return dx
+    def _backward(self, dy: Any, state_gradients: Array | None = None) -> Array:
+        """Do `backward`'s work."""
+        samples, trees, training, draw, _ = self._held_before_backward()
+        plan = self._plan_for(samples.shape)
+        gradient, last = samples.gradients(dy, plan.output_shape)
+        dx: Array = plan.backward(
+            gradient.reshape(-1), len(samples), get_num_threads(), training, draw, last, samples.lengths,
+            state_gradients, trees,
+        )  # fmt: skip
+        return samples.inputs(dx, last)
 
     def __reduce__(self) -> tuple[Any, ...]:
         made: tuple[Any, ...] = (kinds(self), self.get_config())
@@ -434,17 +384,6 @@ def _made(
         for name, array in values.items():
             layer.params[name][...] = array
     return layer
-
-
-def sample_shape(x: Array, forest: Forest | None) -> Shape:
-    """Give the shape of a sample as plans see it: a tree's node is one step."""
-    return x.shape[1:] if forest is None else (1, *x.shape[1:])
-
-
-def _shaped(flat: Array, shape: Shape, channels_last: bool) -> Array:
-    if channels_last and len(shape) == 3:
-        return flat.reshape(-1, *shape[1:], shape[0]).transpose(0, 3, 1, 2)
-    return flat.reshape(-1, *shape)
 
 
 def check_activation(activation: Any, name: str = "activation", known: tuple[str, ...] = ACTIVATIONS) -> str:

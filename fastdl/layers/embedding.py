@@ -57,7 +57,11 @@ class Embedding(Layer):
     def _initialize(self, rng: np.random.Generator) -> None:
         self.params["weight"][...] = rng.standard_normal((self.vocabulary, self.dim))
 
-    def _check_values(self, x: Array, name: str) -> None:
+    @property
+    def in_time(self) -> bool:  # noqa: D102
+        return True
+
+    def check_values(self, x: Array, name: str) -> None:  # noqa: D102
         low, high = x.min(), x.max()
         if low < 0 or high >= self.vocabulary:
             raise ValueError(

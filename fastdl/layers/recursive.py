@@ -8,10 +8,9 @@ import numpy as np
 
 from .._core.operations import MOST_CHILDREN
 from .._types import Array, Shape
-from .._validation.samples import as_samples
 from .._validation.values import as_choice, as_flag, as_int
+from ..samples import as_batch
 from ..trees import Trees
-from ..trees.forest import as_forest
 from .base import Layer, check_activation, sequence_shape, start_weights
 
 COMPOSITIONS = ("matrix", "tensor", "lstm")
@@ -68,6 +67,11 @@ class Recursive(Layer):
                 f"activation must be tanh, or relu, identity or sigmoid with no lstm; received {activation!r}"
             )
         self.composition, self.return_nodes = composition, as_flag(return_nodes, "return_nodes")
+
+    @property
+    def arity(self) -> int:  # type: ignore[override]
+        """How many children a node has."""
+        return self.children
 
     def _output_shape(self, shape: Shape) -> Shape:
         nodes, features = sequence_shape(self, shape)
@@ -132,5 +136,4 @@ class Recursive(Layer):
         ndarray, shape (M, units) or, of the roots alone, (N, units)
         """
         self._check_built()
-        samples = as_samples(x, "x", self.input_shape[1:], self.dtype)
-        return self._forward_samples(samples, training, forest=as_forest(trees, "trees", self.children, len(samples)))
+        return self._forward(as_batch(self, x, trees=trees), training)

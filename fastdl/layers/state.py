@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._types import Array, Shape
-from .._validation.samples import as_lengths, as_samples
+from ..samples import as_batch
 from .base import Layer
 
 State = Any  # an array (N, units), or a pair of states: of an LSTM h and c, of a Bidirectional its two directions'
@@ -92,14 +92,13 @@ class StateLayer(Layer, abstract=True):
             `state` is the state after the last step.
         """
         self._check_built()
-        x = as_samples(x, "x", self.input_shape, self.dtype)
-        counts = as_lengths(lengths, "lengths", x)
+        samples = as_batch(self, x, lengths)
         name = "initial_state"
         with self._turn.lock:
             if initial_state is None and self.stateful:
                 initial_state, name = self.state, "the state of the last call, which reset_state() forgets,"
-            states = self._joined(initial_state, name, len(x), self.dtype)
-            y = self._forward_samples(x, training, lengths=counts, states=states, all_states=True)
+            states = self._joined(initial_state, name, len(samples), self.dtype)
+            y = self._forward(samples, training, states, all_states=True)
             self._state = self._parted(states)
             return y
 
@@ -124,8 +123,8 @@ class StateLayer(Layer, abstract=True):
         """
         with self._turn.lock:
             samples = self._held_before_backward().samples
-            gradients = self._joined(state_gradient, "state_gradient", samples, self.dtype)
-            dx = self._backward_samples(dy, gradients)
+            gradients = self._joined(state_gradient, "state_gradient", len(samples), self.dtype)
+            dx = self._backward(dy, gradients)
             self._state_gradient = self._parted(gradients)
             return dx
 

@@ -105,7 +105,7 @@ class _Network(NamedTuple):
         check_is(net, "net", Sequential)
         check_is(vocabulary, "vocabulary", Vocabulary)
         kinds = [type(layer) for layer in net.layers]
-        fits = kinds == [Embedding, Recursive, Dense] and net.output_shape == (None, 1) and net._arity == 2
+        fits = kinds == [Embedding, Recursive, Dense] and net.output_shape == (None, 1) and net.arity == 2
         if not fits or net.layers[-1].activation != "identity":  # type: ignore[attr-defined]
             raise ValueError(
                 "net must be a parser, as models.tree_parser makes it: an Embedding, a Recursive layer of two children "

@@ -13,6 +13,7 @@ from ..._types import Array
 from ..._validation.shapes import check_size
 from ..._validation.values import as_int, as_number
 from ...layers import Conv2D
+from ...samples import Samples
 from .._checks import as_shaped, windows
 from .._draw import uniform
 from .._memory import Built
@@ -180,7 +181,7 @@ class ConvLayer(Built):
         if self._ready():
             self._hand_over_weights()
             self._layer.params["bias"][:] = [self.filters[f].get_bias() for f in range(self.filter_number)]
-            y = self._layer._forward(x.reshape(-1)).reshape(self.output_array.shape)
+            y = self._layer._forward(Samples(x[None], x.shape))[0]
             self.output_array[...] = each(self.activator.forward, y)
             self._through_core = x
             return
@@ -205,7 +206,7 @@ class ConvLayer(Built):
         self.forward(input_array)
         if self._through_core is not None and self._same_input(self._through_core) and _BACKWARD.untouched(self):
             self._hand_over_weights()
-            back = self._layer._backward(sensitivity.reshape(-1)).reshape(self._layer.input_shape)
+            back = self._layer._backward(sensitivity[None])[0]
             self._hand_out_gradients()
             self.delta_array = back * each(activator.backward, self._through_core)
             return
