@@ -13,6 +13,7 @@ from types import FunctionType, MethodType
 import numpy as np
 import pytest
 
+from fastdl.compat._gated import settle
 from fastdl.compat._online import SigmoidChain
 
 MODULES = ("perceptron", "linear_unit", "bp", "mnist", "fc", "cnn", "rnn", "lstm", "recursive")
@@ -910,10 +911,10 @@ def test_an_lstm_takes_over_what_only_it_holds():
     _, module = modules("lstm")
     layer, kept = module.LstmLayer(3, 2, 0.1), np.ones((4, 2))
     layer.Wfx, layer.bf = np.ones((3, 2)).T, np.ones((2, 1))
-    assert layer._settled()
+    assert settle(layer)
     layer.Wfh, layer.Wih = kept[:2], kept[2:].T
-    assert not layer._settled()
+    assert not settle(layer)
     del kept
     layer.Wih = layer.Wih.copy()
-    assert layer._settled()
+    assert settle(layer)
     assert layer.Wfh.tolist() == layer.Wih.tolist() == [[1, 1], [1, 1]]

@@ -14,8 +14,6 @@ KNOWN_UNDERSCORES = {
     "fastdl.cli.text": {"_training"},
     "fastdl.compat.cnn.convolution": {"_backward", "_forward", "_plan"},
     "fastdl.compat.cnn.pooling": {"_plan"},
-    "fastdl.compat.gru": {"_as_last_input", "_own", "_settled", "_step", "_through_time"},
-    "fastdl.compat.lstm": {"_as_last_input", "_hand_down", "_settled", "_step", "_through_time"},
     "fastdl.functional": {"_core"},
     "fastdl.layers.bidirectional": {
         "_in_network",

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .._types import Array
-from ._checks import as_column, as_shaped
+from ._checks import as_column
 from ._draw import uniform
-from ._recurrent import GatedLayer
+from ._gated import GatedLayer, as_last_input, go_back, hand_over, take_step
 from .activators import IdentityActivator, SigmoidActivator, TanhActivator
 
 __all__ = ["GruLayer", "IdentityActivator", "SigmoidActivator", "TanhActivator"]
@@ -57,8 +57,8 @@ class GruLayer(GatedLayer):
         x : array_like, shape (input_width, 1)
         """
         x = as_column(x, "x", self.input_width).copy()  # the caller may use its memory again
-        self._hand_over()
-        self._step(x)
+        hand_over(self)
+        take_step(self, x)
 
     def backward(self, x: Any, delta_h: Any, activator: Any) -> None:
         """Go back through all times since the last `reset_state`, and fill the gradients.
@@ -73,13 +73,6 @@ class GruLayer(GatedLayer):
             Of the layer before, whose outputs the inputs are: ``delta_x_list`` is the gradient with respect to its
             weighted input.
         """
-        delta_h = self._as_last_input(x, delta_h, activator)
-        self._hand_over()
-        self._through_time(delta_h, activator)
-
-    def _hand_over(self) -> None:
-        """Let the core have all weights, also those that somebody else holds too."""
-        if not self._settled():
-            for name, own in self._own.items():
-                if getattr(self, name) is not own:
-                    own[...] = as_shaped(getattr(self, name), name, own.shape)
+        delta_h = as_last_input(self, x, delta_h, activator)
+        hand_over(self)
+        go_back(self, delta_h, activator)

@@ -9,7 +9,7 @@ import numpy as np
 from .._types import Array
 from ._checks import as_column
 from ._draw import uniform
-from ._recurrent import GatedLayer
+from ._gated import GatedLayer, as_last_input, go_back, hand_down, settle, take_step
 from ._untouched import Steps
 from .activators import IdentityActivator, SigmoidActivator, TanhActivator, check_activator, kernel_of, whole
 
@@ -69,7 +69,7 @@ class LstmLayer(GatedLayer):
             steps.untouched(self)
             and kernel_of(self.gate_activator) == "sigmoid"
             and kernel_of(self.output_activator) == "tanh"
-            and self._settled()
+            and settle(self)
         )
 
     def forward(self, x: Any) -> None:
@@ -81,7 +81,7 @@ class LstmLayer(GatedLayer):
         """
         x = as_column(x, "x", self.input_width).copy()  # the caller may use its memory again
         if self._ready(_FORWARD):
-            self._step(x)
+            take_step(self, x)
             return
         self.times += 1
         self.x_list.append(x)
@@ -111,9 +111,9 @@ class LstmLayer(GatedLayer):
             Of the layer before, whose outputs the inputs are: ``delta_x_list`` is the gradient with respect to its
             weighted input.
         """
-        delta_h = self._as_last_input(x, delta_h, activator)
+        delta_h = as_last_input(self, x, delta_h, activator)
         if self._ready(_BACKWARD) and len(self.x_list) == self.times:
-            self._through_time(delta_h, activator)
+            go_back(self, delta_h, activator)
             return
         self.calc_delta(delta_h, activator)
         self.calc_gradient(x)
@@ -128,7 +128,7 @@ class LstmLayer(GatedLayer):
             self.calc_delta_k(k)
         deltas = [(getattr(self, f"W{letter}x"), getattr(self, f"delta_{name}_list")) for letter, name in _GATES]
         back = [sum(np.dot(Wx.T, delta[k]) for Wx, delta in deltas) for k in range(1, self.times + 1)]
-        self._hand_down(back, check_activator(activator))
+        hand_down(self, back, check_activator(activator))
 
     def init_delta(self) -> list[Array]:
         """Give zeros for all times."""
