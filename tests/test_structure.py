@@ -14,7 +14,7 @@ KNOWN_UNDERSCORES = {
     "fastdl.cli.text": {"_training"},
     "fastdl.compat.cnn.convolution": {"_backward", "_forward", "_plan"},
     "fastdl.compat.cnn.pooling": {"_plan"},
-    "fastdl.functional": {"_core"},
+    "fastdl.functional.updates": {"_core"},
     "fastdl.layers.bidirectional": {
         "_in_network",
         "_joined",

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._types import Array
-from ._validation.arrays import as_array, as_ranked, as_real, precision
-from .layers.base import CELL_ACTIVATIONS, check_activation
+from .. import _core
+from .._types import Array
+from .._validation.arrays import as_array, as_ranked, as_real, precision
+from ..layers.base import CELL_ACTIVATIONS, check_activation
 
 __all__ = [
     "gru_step",

@@ -1,0 +1,45 @@
+"""The kernels as plain functions on arrays.
+
+Each takes array_likes and gives new C-contiguous arrays: of float64 where float64 comes in, of float32 otherwise.
+``stride``, ``padding`` and sizes are one integer or (height, width); padding is of zeros, on every side.
+"""
+
+from ..losses import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward
+from .activations import activation_backward, identity, relu, sigmoid, softmax, tanh
+from .affine import dense, dense_backward
+from .convolution import col2im, cross_correlate2d, cross_correlate2d_backward, expand_sensitivity_map, im2col
+from .pooling import max_pool2d, max_pool2d_backward, mean_pool2d, mean_pool2d_backward
+from .recurrent import gru_step, gru_step_backward, lstm_step, lstm_step_backward, rnn_step, rnn_step_backward
+from .updates import adam_step, sgd_step
+
+__all__ = [
+    "activation_backward",
+    "adam_step",
+    "col2im",
+    "cross_correlate2d",
+    "cross_correlate2d_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "dense",
+    "dense_backward",
+    "expand_sensitivity_map",
+    "gru_step",
+    "gru_step_backward",
+    "identity",
+    "im2col",
+    "lstm_step",
+    "lstm_step_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "mean_pool2d",
+    "mean_pool2d_backward",
+    "relu",
+    "rnn_step",
+    "rnn_step_backward",
+    "sgd_step",
+    "sigmoid",
+    "softmax",
+    "squared_error",
+    "squared_error_backward",
+    "tanh",
+]

@@ -1,0 +1,98 @@
+"""Single steps of optimizers, in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._types import Array
+from .._validation.arrays import as_array, as_real
+from .._validation.values import COUNT, as_int, as_number
+from ..optimizers import SGD, Adam
+
+
+def sgd_step(
+    param: Array,
+    grad: Any,
+    velocity: Array | None = None,
+    *,
+    lr: float,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+) -> None:
+    """Take one step of stochastic gradient descent, in place.
+
+    g = grad + weight_decay param;  velocity = momentum velocity + g;
+    param -= lr (g + momentum velocity if nesterov else velocity)
+
+    Parameters
+    ----------
+    param, velocity : ndarray, float32 or float64
+        Changed in place. The velocity may be left out without momentum.
+    grad : array_like, of param's shape
+    lr, momentum, weight_decay : float
+    nesterov : bool
+    """
+    optimizer = SGD(as_number(lr, "lr"), momentum, nesterov, weight_decay)
+    if optimizer.moments and velocity is None:
+        raise ValueError("velocity must be given with momentum; received None")
+    _step(optimizer, 1, param, grad, {"velocity": velocity})
+
+
+def adam_step(
+    param: Array,
+    grad: Any,
+    m: Array,
+    v: Array,
+    *,
+    step: int,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> None:
+    """Take one step of Adam, in place (Kingma and Ba 2015).
+
+    Parameters
+    ----------
+    param, m, v : ndarray, float32 or float64
+        The parameters and the two moments, changed in place.
+    grad : array_like, of param's shape
+    step : int
+        Which step it is, counted from 1.
+    lr, eps, weight_decay : float
+    betas : (float, float)
+    """
+    step = as_int(step, "step", most=COUNT)
+    _step(Adam(as_number(lr, "lr"), betas, eps, weight_decay), step, param, grad, {"m": m, "v": v})
+
+
+def _step(optimizer: SGD | Adam, step: int, param: Array, grad: Any, state: dict[str, Array | None]) -> None:
+    """Check, copy to where kernels may run, take the step, copy back."""
+    for name, array in {"param": param, **state}.items():
+        if array is None and name != "param":
+            continue
+        if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64"):
+            raise TypeError(f"{name} must be a float32 or float64 array, as it is changed in place; received {array!r}")
+        as_real(array, name)  # nothing masked
+        if array.shape != param.shape or array.dtype != param.dtype or not array.flags.writeable:
+            raise ValueError(
+                f"{name} must be writeable, {param.dtype} and of shape {param.shape}; "
+                f"received {array.dtype} of {array.shape}"
+            )
+    gradient = as_array(grad, "grad", param.dtype.name)
+    if gradient.shape != param.shape:
+        raise ValueError(f"grad must have the shape of param, {param.shape}; received {gradient.shape}")
+    core = _core.load(param.dtype.name)
+    moments = [array for array in state.values() if array is not None]
+    values, gradients = core.aligned_zeros(param.size), core.aligned_zeros(param.size)
+    rows = core.aligned_zeros(len(moments) * param.size).reshape(len(moments), param.size)
+    targets = [values, gradients, *rows]
+    for target, source in zip(targets, [param, gradient, *moments], strict=True):
+        target[:] = source.reshape(-1)
+    core.optimizer_step(optimizer._core(), float(optimizer.rates(step, 1)[0]), step, values, gradients, rows)
+    for changed, target in zip([param, *moments], [values, *rows], strict=True):
+        changed[...] = target.reshape(param.shape)
