@@ -1,4 +1,4 @@
-"""How to train the ready-made networks on MNIST, text and trees: chosen by experiment on held-out data, see bench/."""
+"""How to train the networks of `models`, each under its name: chosen by experiment on held-out data, see bench/."""
 
 from __future__ import annotations
 
@@ -159,14 +159,14 @@ class TreeDefaults(NamedTuple):
     epochs: int
 
 
-SENTIMENT = {
+BY_COMPOSITION = {
     "matrix": TreeDefaults(50, 0.4, 0.2, 12),
     "tensor": TreeDefaults(30, 0.4, 0.0, 15),
     "lstm": TreeDefaults(100, 0.4, 0.3, 8),
 }
 
 
-def sentiment(
+def tree_classifier(
     vocabulary: int,
     classes: int,
     trees: int,
@@ -194,8 +194,8 @@ def sentiment(
         The highest rate.
     seed : int, optional
     """
-    as_choice(composition, "composition", SENTIMENT)
-    usual = SENTIMENT[composition]
+    as_choice(composition, "composition", BY_COMPOSITION)
+    usual = BY_COMPOSITION[composition]
     epochs = usual.epochs if epochs is None else epochs
     steps = as_int(epochs, "epochs") * _batches(trees, batch_size, "trees")
     return Recipe(
@@ -212,7 +212,7 @@ def sentiment(
     )  # fmt: skip
 
 
-def parser(
+def tree_parser(
     vocabulary: int,
     trees: int,
     *,

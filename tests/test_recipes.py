@@ -9,8 +9,8 @@ from fastdl import layers, models, recipes
 STEPS = {
     "lenet5": (lambda epochs: recipes.lenet5(65, epochs=epochs, batch_size=16), 5),
     "mlp": (lambda epochs: recipes.mlp(65, epochs=epochs, batch_size=16), 5),
-    "sentiment": (lambda epochs: recipes.sentiment(9, 5, 65, units=4, epochs=epochs, batch_size=16), 5),
-    "parser": (lambda epochs: recipes.parser(9, 65, units=4, epochs=epochs, batch_size=16), 5),
+    "sentiment": (lambda epochs: recipes.tree_classifier(9, 5, 65, units=4, epochs=epochs, batch_size=16), 5),
+    "parser": (lambda epochs: recipes.tree_parser(9, 65, units=4, epochs=epochs, batch_size=16), 5),
     # Windows of 16 streams: what does not make a whole batch of them is not there.
     "language model": (lambda epochs: recipes.language_model(9, 5 * 16 + 7, units=4, epochs=epochs, batch_size=16), 5),
 }
@@ -32,11 +32,11 @@ def rates(net):
 
 
 def test_arguments_of_recipes():
-    for composition, usual in recipes.SENTIMENT.items():
-        net = recipes.sentiment(9, 5, 65, composition=composition).net
+    for composition, usual in recipes.BY_COMPOSITION.items():
+        net = recipes.tree_classifier(9, 5, 65, composition=composition).net
         assert rates(net) == [usual.word_dropout, usual.node_dropout]
         assert net.layers[2].units == usual.units
-    recipe = recipes.parser(9, 65, penalty=0.3, beam=4, weight_decay=0.25, composition="tensor", units=4)
+    recipe = recipes.tree_parser(9, 65, penalty=0.3, beam=4, weight_decay=0.25, composition="tensor", units=4)
     assert (recipe.arguments["penalty"], recipe.arguments["beam"]) == (0.3, 4)
     assert recipe.arguments["optimizer"].weight_decay == 0.25
     assert recipe.net.layers[1].composition == "tensor"

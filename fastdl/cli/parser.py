@@ -13,7 +13,7 @@ from .._validation.values import as_number
 from ..callbacks import EarlyStopping
 from ..datasets import Trees, Vocabulary, expression_trees
 from ..layers.recursive import COMPOSITIONS
-from ..recipes import parser as recipe_of
+from ..recipes import tree_parser
 from ..trees.drawing import draw_tree, save_picture
 from ..trees.parsing import as_beam, balanced, bracket_f1, fit_parser, parse, right_branching
 from .common import Save, add_common, check_common, check_outputs, reading, watching
@@ -73,7 +73,7 @@ def _train(options: argparse.Namespace) -> None:
     check_outputs(options)
     train, dev, test = treebank(options.trees)
     vocabulary = Vocabulary.of_words(words(train))
-    recipe = recipe_of(
+    recipe = tree_parser(
         len(vocabulary), len(train), composition=options.composition, units=options.units, penalty=options.penalty,
         weight_decay=options.weight_decay, beam=options.beam, epochs=options.epochs, batch_size=options.batch_size,
         lr=options.lr, seed=options.seed,

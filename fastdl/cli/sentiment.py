@@ -15,7 +15,7 @@ from .._types import Array
 from ..callbacks import Callback, EarlyStopping
 from ..datasets import Trees, Vocabulary
 from ..layers.recursive import COMPOSITIONS
-from ..recipes import sentiment
+from ..recipes import tree_classifier
 from ..sequential import Sequential
 from ..trees.drawing import draw_tree, save_picture
 from .common import Mistake, Save, add_common, check_common, check_outputs, reading, watching
@@ -52,7 +52,7 @@ def _train(options: argparse.Namespace) -> None:
     if len(train.names) < 2:
         raise Mistake(f"--trees must have nodes of at least 2 labels; {options.trees} has {len(train.names)}")
     vocabulary = Vocabulary.of_words(words(train))
-    recipe = sentiment(
+    recipe = tree_classifier(
         len(vocabulary), len(train.names), len(train), composition=options.composition, units=options.units,
         epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
     )  # fmt: skip
