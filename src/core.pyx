@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=False
-"""The compiled core: one module, built for each instruction set and dtype. See docs/architecture.md.
+"""The compiled core, one module for each instruction set and dtype. See docs/architecture.md.
 
-Read from the top: the kernels (arithmetic alone), a network of them, the engine that runs it on threads, and what
-Python sees.
+Read from the top: the kernels (arithmetic alone), a network of them, the engine that runs it on
+threads, and what Python sees.
 """
 import numpy as np
 from cpython.buffer cimport Py_buffer, PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
@@ -13,33 +13,44 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from simd cimport (PACKS, PANEL_TERMS, PRODUCT_CHANNELS, SLIDING, TILE_ROWS_1, TILE_ROWS_2, TILE_ROWS_3, VEC_LANES,
-                   VEC_LANES_LOG2, not_before, prefetch_to_write, real, vec, vec_evens, vec_exp, vec_fma,
-                   vec_if_equal, vec_if_greater, vec_keep, vec_keep_first, vec_load, vec_load_first,
-                   vec_max, vec_odds, vec_set1, vec_sigmoid, vec_sqrt, vec_store, vec_store_first,
-                   vec_store_pieces, vec_sum, vec_tanh, vec_zip_high, vec_zip_low)
-from threads cimport (MAX_WORKERS, flag, is_raised, meet, meet_looking, meeting, meeting_close, meeting_open,
-                      next_item, parallel_available, parallel_run, parallel_task, raise_flag, seconds, work_items)
+from elementary cimport vec_exp, vec_gelu, vec_gelu_slope, vec_sigmoid, vec_tanh
+from simd cimport (
+    PACKS, PANEL_TERMS, PRODUCT_CHANNELS, SLIDING, TILE_ROWS_1, TILE_ROWS_2, TILE_ROWS_3,
+    VEC_LANES, VEC_LANES_LOG2, not_before, prefetch_to_write, real, vec, vec_evens, vec_fma,
+    vec_if_equal, vec_if_greater, vec_keep, vec_keep_first, vec_load, vec_load_first, vec_max,
+    vec_odds, vec_set1, vec_sqrt, vec_store, vec_store_first, vec_store_pieces, vec_sum,
+    vec_zip_high, vec_zip_low,
+)
+from threads cimport (
+    MAX_WORKERS, flag, is_raised, meet, meet_looking, meeting, meeting_close, meeting_open,
+    next_item, parallel_available, parallel_run, parallel_task, raise_flag, seconds, work_items,
+)
 
 DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
 
-# Multiply-adds of a job below which waking a second thread costs more than it brings (measured: about 10 us).
+# Multiply-adds of a job below which waking a second thread costs more than it brings (measured:
+# about 10 us).
 cdef double SMALL_WORK = 400_000
-# Multiply-adds of a step of training from which on it can be dropped until its parameters change: about a tenth of a second.
+# Multiply-adds of a step of training from which on it can be dropped until its parameters change:
+# about a tenth of a second.
 cdef double LONG_WORK = 1e9
-# A recurrent layer's step of that many units and multiply-adds, of all samples, is shared by threads, which meet at every step.
+# A recurrent layer's step of that many units and multiply-adds, of all samples, is shared by
+# threads, which meet at every step.
 cdef Py_ssize_t SHARED_UNITS = 96
 cdef double SHARED_STEP = 15_000
-# Tokens of a batch, for each row of an embedding's table, from which on a recurrent layer looks products up.
+# Tokens of a batch, for each row of an embedding's table, from which on a recurrent layer looks
+# products up.
 cdef Py_ssize_t LOOKUP_TOKENS = 8
 # Nodes of the trees that a worker takes together, on average.
 cdef Py_ssize_t GROUP_NODES = 256
 
 include "watch.pxi"
+include "tables.pxi"
 include "kernels/tile.pxi"
 include "kernels/layout.pxi"
 include "kernels/product.pxi"
 include "kernels/sums.pxi"
+include "kernels/largest.pxi"
 include "kernels/activations.pxi"
 include "kernels/dense.pxi"
 include "kernels/embedding.pxi"

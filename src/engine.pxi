@@ -169,10 +169,7 @@ cdef void losses_of_group(Job* job, int worker, Py_ssize_t group, Py_ssize_t row
             weight = job.weights[sample * t.steps + step] if job.weights != NULL else 1
             target = job.targets + sample * t.size + step * features if job.targets != NULL else NULL
             label = job.labels[sample * t.steps + step] if target == NULL else largest_of(target, features)
-            if job.loss == SQUARED_ERROR:
-                loss = squared_error_row(y, target, dy, <real>(weight / outputs), features)
-            else:
-                loss = cross_entropy_row(y, target, label, dy, <real>(weight / outputs), features)
+            loss = LOSS_ROWS[job.loss].of_row(y, target, label, dy, <real>(weight / outputs), features)
             job.losses[group] += weight * loss
             job.hits[group] += largest_of(y, features) == label
             y += features

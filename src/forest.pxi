@@ -113,7 +113,7 @@ cdef void recursive_backward_group(const Network* net, int k, int worker, Py_ssi
         else:
             memcpy(dx, dy, p.units * sizeof(real))
             if p.kind == TREE_LSTM:
-                activate_backward(TANH, dx, q.y + i * q.y_stride, p.units)
+                activate_backward(TANH, 0, dx, q.y + i * q.y_stride, p.units)
                 add_slice(dx, dc + i * p.c_stride, p.units)
         dx += net.tensor[k].stride
         dy += stride

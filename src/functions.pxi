@@ -1,34 +1,34 @@
 # What fastdl.functional needs besides plans of one operation: elementwise activations, losses over whole
 # arrays, one optimizer step, and columns. Flat, contiguous, checked arrays come in.
 
-def activation_forward(str name, const real[:, ::1] x):
+def activation_forward(str name, double setting, const real[:, ::1] x):
     """The activation of each row of x (rows, features), as a new array; softmax works along rows."""
     cdef Py_ssize_t n = x.shape[1], i
-    cdef int kind = _ACTIVATIONS[name]
+    cdef int kind = row_of_name(_ACTIVATIONS, "name", name)
     out = np.empty((x.shape[0], n), dtype=DTYPE)
     cdef real[:, ::1] y = out
     cdef real[::1] row = aligned_zeros(n)
     with nogil:
         for i in range(x.shape[0]):
             memcpy(&row[0], &x[i, 0], n * sizeof(real))
-            activate(kind, &row[0], n)
+            activate(kind, <real>setting, &row[0], n)
             memcpy(&y[i, 0], &row[0], n * sizeof(real))
     return out
 
 
-def activation_backward(str name, const real[:, ::1] dy, const real[:, ::1] y):
-    """dx from dy and the activation's output y, each (rows, features)."""
-    cdef Py_ssize_t n = y.shape[1], i
-    cdef int kind = _ACTIVATIONS[name]
-    out = np.empty((y.shape[0], n), dtype=DTYPE)
+def activation_backward(str name, double setting, const real[:, ::1] dy, const real[:, ::1] seen):
+    """dx from dy and the activation's output, or input where that tells it, each (rows, features)."""
+    cdef Py_ssize_t n = seen.shape[1], i
+    cdef int kind = row_of_name(_ACTIVATIONS, "name", name)
+    out = np.empty((seen.shape[0], n), dtype=DTYPE)
     cdef real[:, ::1] dx = out
     cdef real[::1] d = aligned_zeros(n)
     cdef real[::1] row = aligned_zeros(n)
     with nogil:
-        for i in range(y.shape[0]):
+        for i in range(seen.shape[0]):
             memcpy(&d[0], &dy[i, 0], n * sizeof(real))
-            memcpy(&row[0], &y[i, 0], n * sizeof(real))
-            activate_backward(kind, &d[0], &row[0], n)
+            memcpy(&row[0], &seen[i, 0], n * sizeof(real))
+            activate_backward(kind, <real>setting, &d[0], &row[0], n)
             memcpy(&dx[i, 0], &d[0], n * sizeof(real))
     return out
 
@@ -36,7 +36,7 @@ def activation_backward(str name, const real[:, ::1] dy, const real[:, ::1] y):
 def loss_and_gradient(str name, const real[:, ::1] y, targets, weights=None):
     """The mean over rows of the weighted loss, its gradient with respect to y, and how many rows hit."""
     cdef Py_ssize_t n = y.shape[1], rows = y.shape[0], i
-    cdef int loss = _LOSSES[name]
+    cdef int loss = row_of_name(_LOSSES, "loss", name)
     cdef bint labelled = targets.dtype == np.int64
     cdef const int64_t[::1] labels = targets if labelled else np.zeros(1, np.int64)
     cdef const real[:, ::1] values = targets if not labelled else np.zeros((1, 1), DTYPE)
@@ -57,10 +57,8 @@ def loss_and_gradient(str name, const real[:, ::1] y, targets, weights=None):
             target = NULL
             if not labelled:
                 target = &values[i, 0]
-            if loss == SQUARED_ERROR:
-                one = squared_error_row(&row[0], target, &d[0], <real>(w / rows), n)
-            else:
-                one = cross_entropy_row(&row[0], target, labels[i] if labelled else 0, &d[0], <real>(w / rows), n)
+            one = LOSS_ROWS[loss].of_row(&row[0], target, labels[i] if labelled else 0, &d[0],
+                                         <real>(w / rows), n)
             total += w * one
             hits += largest_of(&row[0], n) == (labels[i] if labelled else largest_of(target, n))
             memcpy(&dy[i, 0], &d[0], n * sizeof(real))

@@ -17,6 +17,7 @@ cdef enum:
 cdef struct Op:
     int kind
     int activation
+    real setting                # of the activation
     Window window               # of convolutions and pools; elsewhere h, w, c and oh, ow, oc alone
     Matrix matrix               # of dense layers, convolutions and embeddings
     Recurrent cells[2]          # of recurrent layers, the second from the last step to the first
@@ -192,7 +193,7 @@ cdef void forward_one(const Network* net, int k, int worker, Py_ssize_t sample, 
                 memcpy(y + token * op.columns, net.parameters + op.offset + <Py_ssize_t>x[token] * op.columns, op.columns * sizeof(real))
     elif op.kind == DROPOUT:
         dropout(x, y, net.tensor[k].size, op.rate if net.training else 0, drawn(op, draw, sample + i))
-    activate_steps(activation_of(net, k), y, extent(op, &net.tensor[k + 1]), net.tensor[k + 1].steps)
+    activate_steps(activation_of(net, k), net.op[k].setting, y, extent(op, &net.tensor[k + 1]), net.tensor[k + 1].steps)
 
 
 cdef inline bint takes_group(const Op* op) noexcept nogil:
@@ -213,7 +214,7 @@ cdef void dense_forward_group(const Network* net, int k, int worker, Py_ssize_t 
     for i in range(n):
         if source.steps > 1:
             dense_forward(w, net.parameters, bias, 0, x + i * source.stride, w.rows, y + i * target.stride, w.columns, source.steps, nonzero)
-        activate_steps(activation_of(net, k), y + i * target.stride, target.size, target.steps)
+        activate_steps(activation_of(net, k), net.op[k].setting, y + i * target.stride, target.size, target.steps)
         worked(net.watch, worker, net.op[k].work)
         if is_ending(net.watch):
             return
@@ -290,7 +291,7 @@ cdef void backward_one(const Network* net, int k, int worker, Py_ssize_t slot, P
     cdef real* fields = net.fields + worker * net.fields_stride
     cdef real* dw = net.slots + slot * net.slot_stride + op.slot
     cdef Py_ssize_t down, right
-    activate_backward_steps(activation_of(net, k), dy, value_of(net, k + 1, worker, sample, i), extent(op, &net.tensor[k + 1]),
+    activate_backward_steps(activation_of(net, k), net.op[k].setting, dy, value_of(net, k + 1, worker, sample, i), extent(op, &net.tensor[k + 1]),
                             net.tensor[k + 1].steps)
     if op.kind == CONVOLUTION and op.planar:
         planar_weight_gradient(g, x, dy, dw, dw + w.rows * w.columns)
@@ -330,7 +331,8 @@ cdef void dense_backward_group(const Network* net, int k, int worker, Py_ssize_t
     cdef real* dy = gradient_of(net, k + 1, worker, sample, 0)
     cdef Py_ssize_t i, t
     for i in range(n):
-        activate_backward_steps(activation_of(net, k), dy + i * target.stride, value_of(net, k + 1, worker, sample, i), target.size, target.steps)
+        activate_backward_steps(activation_of(net, k), net.op[k].setting, dy + i * target.stride, value_of(net, k + 1, worker, sample, i),
+                                target.size, target.steps)
     if dx == NULL:
         return
     if source.steps == 1 and net.has_transposed and (n >= 4 or has_trees(net)):      # a tree's results depend on no other's

@@ -2,12 +2,9 @@
 # module's dtype, and checked: the Python layers above see to that.
 from fastdl._core.operations import check_operations
 
-_ACTIVATIONS = {"identity": IDENTITY, "relu": RELU, "sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
 _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mean_pool": MEAN_POOL, "flatten": FLATTEN,
           "activation": ACTIVATION, "pad": PAD, "shift": SHIFT, "recurrent": RECURRENT, "embedding": EMBEDDING, "dropout": DROPOUT,
           "recursive": RECURSIVE}
-_LOSSES = {"squared_error": SQUARED_ERROR, "cross_entropy": CROSS_ENTROPY}
-_RULES = {"none": NO_UPDATE, "sgd": SGD, "adam": ADAM, "adamw": ADAMW, "rmsprop": RMSPROP, "adagrad": ADAGRAD}
 
 cdef enum:
     MOST_OPERATIONS = 64
@@ -178,7 +175,8 @@ cdef class Plan:
         cdef Matrix* w = &op.matrix
         cdef double before = self.work
         op.kind = _KINDS[operation["kind"]]
-        op.activation = _ACTIVATIONS[operation.get("activation", "identity")]
+        op.activation = row_of_name(_FUSED, "activation", operation.get("activation", "identity"))
+        op.setting = operation.get("setting", 0)
         g.c, g.h, g.w = shape if len(shape) == 3 else (shape[len(shape) - 1], 1, 1)
         out = operation["output_shape"]
         g.oc, g.oh, g.ow = out if len(out) == 3 else (out[len(out) - 1], 1, 1)
@@ -210,7 +208,8 @@ cdef class Plan:
             self._describe_recurrent(k, operation)
         elif op.kind == RECURSIVE:
             self.has_trees = True
-            describe_composition(&op.tree, _COMPOSITIONS[operation["composition"]], _ACTIVATIONS[operation["composition_activation"]],
+            describe_composition(&op.tree, _COMPOSITIONS[operation["composition"]],
+                                 row_of_name(_FUSED, "activation", operation["composition_activation"]), 0,
                                  operation["children"], g.c, op.offset)
             op.rows, op.columns = op.tree.w.rows + 1, op.tree.w.columns
             self.work += <double>op.tree.w.rows * op.tree.w.columns / 2          # about half of the nodes are leaves
@@ -227,7 +226,7 @@ cdef class Plan:
         op.stateful = operation["stateful"]
         for direction in range(op.directions):
             r = &op.cells[direction]
-            describe_recurrent(r, _CELLS[operation["cell"]], _ACTIVATIONS[operation["cell_activation"]], op.window.c,
+            describe_recurrent(r, _CELLS[operation["cell"]], row_of_name(_FUSED, "activation", operation["cell_activation"]), 0, op.window.c,
                                operation["units"], offset)
             r.reverse = direction
             r.state = self.state_size
@@ -654,7 +653,7 @@ cdef class Plan:
             job.x, job.order, job.samples = &x[0], &order[0], samples
             job.batch, job.first, job.batches = batch, first, rates.shape[0]
             job.rates, job.steps, job.steps_before, job.seed = &rates[0], &steps[0], steps[0], seed
-            job.loss = _LOSSES[loss]
+            job.loss = row_of_name(_LOSSES, "loss", loss)
             job.net.skip_softmax = job.loss == CROSS_ENTROPY and self._ends_in_softmax()
             if targets.dtype == np.int64:
                 labels = targets.reshape(-1)
@@ -679,7 +678,7 @@ cdef class Plan:
 cdef describe_optimizer(Optimizer* o, tuple settings, real[:, ::1] moments):
     # Of one moment both names are right, and of none they are not used.
     rule, o.nesterov, o.momentum, o.decay, o.beta1, o.beta2, o.epsilon, o.clip_norm, o.clip_value = settings
-    o.rule = _RULES[rule]
+    o.rule = row_of_name(_RULES, "rule", rule)
     o.first, o.second = &moments[0, 0], &moments[max(moments.shape[0], 1) - 1, 0]
 
 

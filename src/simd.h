@@ -17,26 +17,10 @@
 typedef double real;
 typedef int64_t bits;
 #define VEC_SUFFIX _pd
-#define EXP_MAGIC 6755399441055744.0            /* 1.5 * 2^52: adding it rounds to an integer */
-#define EXP_BIAS 1023
-#define EXP_SHIFT 52
-#define EXP_MIN (-746.0)                        /* below which e^x is 0, and above which it is infinite */
-#define EXP_MAX 710.0
-#define EXP_NONE (-37.0)                        /* below which it is nothing beside 1 */
-#define LN2_HIGH 6.93147180369123816490e-01     /* ln 2 in two parts, the first exact times any n */
-#define LN2_LOW 1.90821492927058770002e-10
 #else
 typedef float real;
 typedef int32_t bits;
 #define VEC_SUFFIX _ps
-#define EXP_MAGIC 12582912.0f                   /* 1.5 * 2^23 */
-#define EXP_BIAS 127
-#define EXP_SHIFT 23
-#define EXP_MIN (-104.0f)
-#define EXP_MAX 89.0f
-#define EXP_NONE (-18.0f)
-#define LN2_HIGH 0.693359375f
-#define LN2_LOW (-2.12194440e-4f)
 #endif
 
 #if defined(__AVX512F__)
@@ -241,63 +225,3 @@ INLINE vec vec_if_greater(vec a, vec b, vec yes, vec no) { return vec_select((ve
 INLINE vec vec_if_equal(vec a, vec b, vec yes, vec no) { return vec_select((vec_bits)(a == b), yes, no); }
 INLINE vec vec_at_least(vec x, real low) { return vec_max(vec_set1(low), x); }         /* NaN stays NaN, and below too */
 INLINE vec vec_at_most(vec x, real high) { return vec_min(vec_set1(high), x); }
-
-/* x = n ln 2 + r with |r| <= ln 2 / 2; gives e^r - 1, a Taylor polynomial in r whose remainder is below half an ULP. n comes
- * as n + EXP_MAGIC, whose last bits are the integer n. */
-INLINE vec vec_exp_parts(vec x, vec *shifted) {
-    *shifted = x * (real)1.44269504088896340736 + EXP_MAGIC;
-    vec n = *shifted - EXP_MAGIC;
-    vec r = x - n * LN2_HIGH - n * LN2_LOW;
-    vec p;
-#ifdef FASTDL_DOUBLE
-    p = vec_set1(1.0 / 6227020800.0);
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
-#else
-    p = vec_set1((real)(1.0 / 5040.0));
-#endif
-    p = p * r + (real)(1.0 / 720.0);
-    p = p * r + (real)(1.0 / 120.0);
-    p = p * r + (real)(1.0 / 24.0);
-    p = p * r + (real)(1.0 / 6.0);
-    p = p * r + (real)0.5;
-    return p * r * r + r;
-}
-/* 2^n, and v 2^n, down to where that is denormal: in two factors, as 2^n may be no number itself. */
-#if defined(__AVX512F__)
-INLINE vec vec_power_of_two(vec shifted) { return NATIVE(scalef)(vec_set1(1), shifted - EXP_MAGIC); }
-INLINE vec vec_scale(vec v, vec shifted) { return NATIVE(scalef)(v, shifted - EXP_MAGIC); }
-#else
-INLINE vec vec_power_of_two_of(vec_bits n) { return (vec)((n + EXP_BIAS) << EXP_SHIFT); }
-INLINE vec_bits vec_exponent(vec shifted) { return (vec_bits)shifted - (vec_bits)vec_set1(EXP_MAGIC); }
-INLINE vec vec_power_of_two(vec shifted) { return vec_power_of_two_of(vec_exponent(shifted)); }
-INLINE vec vec_scale(vec v, vec shifted) {
-    vec_bits n = vec_exponent(shifted), half = n >> 1;
-    return v * vec_power_of_two_of(half) * vec_power_of_two_of(n - half);
-}
-#endif
-/* e^x of an x that is not above EXP_MAX. */
-INLINE vec vec_exp_below(vec x) {
-    vec shifted, p = vec_exp_parts(vec_at_least(x, EXP_MIN), &shifted);
-    return vec_scale((real)1 + p, shifted);
-}
-INLINE vec vec_exp(vec x) { return vec_exp_below(vec_at_most(x, EXP_MAX)); }
-/* e^-|x|, and the sigmoid from it: 1 / (1 + e^-|x|) or, of a negative x, e^-|x| / (1 + e^-|x|), which is exact where the
- * sigmoid itself is nearly nothing. */
-INLINE vec vec_sigmoid(vec x) {
-    vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
-    vec e = vec_exp_below((vec)((vec_bits)x | (vec_bits)vec_set1((real)-0.0)));
-    return vec_select(sign >> (8 * sizeof(bits) - 1), e, vec_set1(1)) / ((real)1 + e);
-}
-/* m / (m + 2) with m = e^(-2|x|) - 1, and the sign of x. */
-INLINE vec vec_tanh(vec x) {
-    vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
-    vec shifted, p = vec_exp_parts(vec_at_least((real)-2 * (vec)((vec_bits)x ^ sign), EXP_NONE), &shifted);
-    vec scale = vec_power_of_two(shifted);
-    vec m = scale * p + (scale - (real)1);
-    return (vec)(((vec_bits)(m / (m + (real)2)) & ~(vec_bits)vec_set1((real)-0.0)) | sign);
-}

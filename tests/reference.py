@@ -1,5 +1,7 @@
 """What every kernel must compute, in slow and obvious NumPy. This is the specification."""
 
+import math
+
 import numpy as np
 
 
@@ -123,6 +125,28 @@ ACTIVATIONS = {
     "tanh": np.tanh,
     "softmax": softmax,
 }
+
+
+def leaky_relu(x, slope):
+    return np.where(x > 0, x, slope * x)
+
+
+def leaky_relu_backward(dy, y, slope):
+    return np.where(y > 0, dy, slope * dy)
+
+
+def normal(x):
+    """Give the normal distribution up to x, and its density."""
+    return np.vectorize(math.erfc, otypes=[float])(-x / math.sqrt(2)) / 2, np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+def gelu(x):
+    return x * normal(x)[0]
+
+
+def gelu_backward(dy, x):
+    distribution, density = normal(x)
+    return dy * (distribution + x * density)
 
 
 def activation_backward(dy, y, name):

@@ -7,6 +7,7 @@ from conftest import close
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastdl import _core
 from fastdl import functional as F
 
 DTYPES = st.sampled_from(["float32", "float64"])
@@ -122,9 +123,56 @@ def test_activations(name, rows, features, dtype, seed):
     close(F.activation_backward(dy, y, name), exact, dtype)
 
 
+@given(st.integers(1, 5), st.integers(1, 40), st.sampled_from([1e-3, 0.2, 1.0, 3.0]), DTYPES, SEEDS)
+def test_leaky_relu(rows, features, slope, dtype, seed):
+    rng = np.random.default_rng(seed)
+    x, dy = normal(rng, (rows, features), dtype), normal(rng, (rows, features), dtype)
+    y = F.leaky_relu(x, slope)
+    assert y.dtype == dtype
+    close(y, reference.leaky_relu(x.astype("float64"), slope), dtype)
+    exact = reference.leaky_relu_backward(dy.astype("float64"), y.astype("float64"), slope)
+    close(F.activation_backward(dy, y, "leaky_relu", slope=slope), exact, dtype)
+
+
+@given(st.integers(1, 5), st.integers(1, 40), DTYPES, SEEDS)
+def test_gelu(rows, features, dtype, seed):
+    rng = np.random.default_rng(seed)
+    x, dy = 3 * normal(rng, (rows, features), dtype), normal(rng, (rows, features), dtype)
+    y = F.gelu(x)
+    assert y.dtype == dtype
+    close(y, reference.gelu(x.astype("float64")), dtype)
+    close(F.gelu_backward(dy, x), reference.gelu_backward(dy.astype("float64"), x.astype("float64")), dtype)
+
+
+def test_gradients_of_leaky_relu_and_gelu_are_the_slopes(rng):
+    x, h = rng.standard_normal(101), 1e-6
+    leaky = F.activation_backward(np.ones_like(x), F.leaky_relu(x, 0.3), "leaky_relu", slope=0.3)
+    np.testing.assert_allclose(leaky, (F.leaky_relu(x + h, 0.3) - F.leaky_relu(x - h, 0.3)) / (2 * h), atol=1e-8)
+    slopes = F.gelu_backward(np.ones_like(x), x)
+    np.testing.assert_allclose(slopes, (F.gelu(x + h) - F.gelu(x - h)) / (2 * h), atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_ends_of_gelu(dtype):
+    x = np.array([-np.inf, -1e30, 0, 1e30, np.inf], dtype)
+    core = _core.load(dtype)
+    assert core.activation_forward("gelu", 0, x[None]).tolist() == [[0, 0, 0, x[3], np.inf]]
+    slopes = core.activation_backward("gelu", 0, np.ones_like(x)[None], x[None])
+    np.testing.assert_allclose(slopes, [[0, 0, 0.5, 1, 1]], rtol=1e-6)
+
+
+def test_an_activation_that_nobody_knows_is_none():
+    core = _core.load("float32")
+    with pytest.raises(ValueError, match=r"must be one of identity, .*; received 'swish'"):
+        core.activation_forward("swish", 0, np.ones((1, 3), "float32"))
+    with pytest.raises(ValueError, match="must be one of squared_error, cross_entropy; received 'hinge'"):
+        core.loss_and_gradient("hinge", np.ones((1, 3), "float32"), np.ones((1, 3), "float32"))
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4, 5)])
 def test_activations_take_any_shape(shape, rng):
     x = rng.standard_normal(shape)
+    assert F.gelu(x).shape == F.gelu_backward(x, x).shape == F.leaky_relu(x).shape == shape
     for name in reference.ACTIVATIONS:
         y = getattr(F, name)(x)
         assert y.shape == shape

@@ -5,7 +5,7 @@ Each takes array_likes and gives new C-contiguous arrays: of float64 where float
 """
 
 from ..losses import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward
-from .activations import activation_backward, identity, relu, sigmoid, softmax, tanh
+from .activations import activation_backward, gelu, gelu_backward, identity, leaky_relu, relu, sigmoid, softmax, tanh
 from .affine import dense, dense_backward
 from .convolution import col2im, cross_correlate2d, cross_correlate2d_backward, expand_sensitivity_map, im2col
 from .pooling import max_pool2d, max_pool2d_backward, mean_pool2d, mean_pool2d_backward
@@ -23,10 +23,13 @@ __all__ = [
     "dense",
     "dense_backward",
     "expand_sensitivity_map",
+    "gelu",
+    "gelu_backward",
     "gru_step",
     "gru_step_backward",
     "identity",
     "im2col",
+    "leaky_relu",
     "lstm_step",
     "lstm_step_backward",
     "max_pool2d",

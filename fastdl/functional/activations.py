@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import _core
 from .._types import Array
 from .._validation.arrays import as_array
-from ..layers.base import check_activation
+from .._validation.values import as_number
+from ..layers.base import ACTIVATIONS, check_activation
+
+_FROM_OUTPUT = (*ACTIVATIONS, "leaky_relu")  # those whose derivative can be told from the output
+_SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def identity(x: Any) -> Array:
@@ -35,8 +41,45 @@ def softmax(x: Any) -> Array:
     return _activate("softmax", x)
 
 
-def activation_backward(dy: Any, y: Any, name: str) -> Array:
-    """Give the gradient with respect to an activation's input.
+def leaky_relu(x: Any, slope: float = 0.01) -> Array:
+    """Give x where it is above 0, elsewhere slope x (Maas, Hannun and Ng 2013).
+
+    Parameters
+    ----------
+    x : array_like, of any shape
+    slope : float, above 0
+
+    Returns
+    -------
+    ndarray, of x's shape
+    """
+    return _activate("leaky_relu", x, _slope(slope))
+
+
+def gelu(x: Any) -> Array:
+    """Give x P(x), P the normal distribution, not an approximation (Hendrycks and Gimpel 2016); x of any shape."""
+    return _activate("gelu", x)
+
+
+def gelu_backward(dy: Any, x: Any) -> Array:
+    """Give the gradient with respect to the input of `gelu`.
+
+    Parameters
+    ----------
+    dy : array_like
+        The gradient with respect to the output.
+    x : array_like, of dy's shape
+        The input, as the output does not tell it.
+
+    Returns
+    -------
+    ndarray, of dy's shape
+    """
+    return _activate_backward("gelu", dy, x, "x")
+
+
+def activation_backward(dy: Any, y: Any, name: str, *, slope: float = 0.01) -> Array:
+    """Give the gradient with respect to the input of an activation whose output tells it: of all but `gelu`.
 
     Parameters
     ----------
@@ -45,25 +88,37 @@ def activation_backward(dy: Any, y: Any, name: str) -> Array:
     y : array_like, of dy's shape
         That output.
     name : str
-        identity, relu, sigmoid, tanh or softmax.
+        identity, relu, sigmoid, tanh, softmax or leaky_relu.
+    slope : float, above 0
+        Of leaky_relu.
 
     Returns
     -------
     ndarray, of dy's shape
     """
-    name = check_activation(name, "name")
-    y = as_array(y, "y")
-    dy = as_array(dy, "dy", y.dtype.name)
-    if dy.shape != y.shape:
-        raise ValueError(f"dy must have the shape of y, {y.shape}; received {dy.shape}")
-    rows = _rows(y)
-    return _core.load(y.dtype.name).activation_backward(name, dy.reshape(rows.shape), rows).reshape(y.shape)  # type: ignore[no-any-return]
+    name = check_activation(name, "name", _FROM_OUTPUT)
+    return _activate_backward(name, dy, y, "y", _slope(slope))
 
 
 def _rows(x: Array) -> Array:
     return x.reshape(-1, x.shape[-1]) if x.ndim else x.reshape(1, 1)
 
 
-def _activate(name: str, x: Any) -> Array:
+def _slope(slope: Any) -> float:
+    return as_number(slope, "slope", _SMALLEST)
+
+
+def _activate(name: str, x: Any, setting: float = 0.0) -> Array:
     x = as_array(x, "x")
-    return _core.load(x.dtype.name).activation_forward(name, _rows(x)).reshape(x.shape)  # type: ignore[no-any-return]
+    return _core.load(x.dtype.name).activation_forward(name, setting, _rows(x)).reshape(x.shape)  # type: ignore[no-any-return]
+
+
+def _activate_backward(name: str, dy: Any, seen: Any, seen_name: str, setting: float = 0.0) -> Array:
+    """Give dx from dy and the output or the input, as the activation wants it."""
+    seen = as_array(seen, seen_name)
+    dy = as_array(dy, "dy", seen.dtype.name)
+    if dy.shape != seen.shape:
+        raise ValueError(f"dy must have the shape of {seen_name}, {seen.shape}; received {dy.shape}")
+    rows = _rows(seen)
+    core = _core.load(seen.dtype.name)
+    return core.activation_backward(name, setting, dy.reshape(rows.shape), rows).reshape(seen.shape)  # type: ignore[no-any-return]

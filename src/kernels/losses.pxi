@@ -1,13 +1,25 @@
-# Losses over one row of n outputs. Each writes the gradient with respect to the outputs, times `scale`
-# (a sample's weight over the batch's size), and returns the unscaled loss.
+# Losses over one row of n outputs. Each writes the gradient with respect to the outputs, times
+# `scale` (a sample's weight over the batch's size), and returns the unscaled loss.
+# `target` is a row of as many numbers, or NULL, and `label` says where it has its one among zeros.
+#
+# To add one: a member of `Loss`, its function of a row, and a row of `LOSS_ROWS`.
 from libc.math cimport log
 
 cdef enum Loss:
-    SQUARED_ERROR, CROSS_ENTROPY
+    SQUARED_ERROR, CROSS_ENTROPY, LOSSES
+
+ctypedef double (*loss_of_row)(const real* y, const real* target, long label, real* dy, real scale,
+                               Py_ssize_t n) noexcept nogil
 
 
-cdef double squared_error_row(const real* y, const real* target, real* dy, real scale, Py_ssize_t n) noexcept nogil:
-    # Half the sum of squares; the gradient is y - target.
+cdef struct LossRow:
+    const char* name
+    loss_of_row of_row
+
+
+cdef double squared_error(const real* y, const real* target, long label, real* dy, real scale,
+                          Py_ssize_t n) noexcept nogil:
+    # Half the sum of squares; the gradient is y - target. Labels are no target of it.
     cdef Py_ssize_t i
     cdef double total = 0
     cdef double difference
@@ -18,10 +30,10 @@ cdef double squared_error_row(const real* y, const real* target, real* dy, real 
     return total / 2
 
 
-cdef double cross_entropy_row(const real* logits, const real* target, long label, real* dy, real scale, Py_ssize_t n) noexcept nogil:
-    # -sum t log softmax(x), the gradient softmax(x) sum(t) - t. `target` is a distribution, or NULL and `label` says
-    # where it is one. As log-sum-exp minus the logits, so that saturated outputs stay finite. dy is written in whole
-    # vectors.
+cdef double cross_entropy(const real* logits, const real* target, long label, real* dy, real scale,
+                          Py_ssize_t n) noexcept nogil:
+    # -sum t log softmax(x), the gradient softmax(x) sum(t) - t, of a distribution t. As log-sum-exp
+    # minus the logits, so that saturated outputs stay finite.
     cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
     cdef vec sums = vec_set1(0)
     cdef vec e
@@ -53,29 +65,10 @@ cdef double cross_entropy_row(const real* logits, const real* target, long label
     return loss
 
 
-cdef real largest_number(const real* x, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
-    cdef real lanes[VEC_LANES]
-    cdef real largest = x[0]
-    cdef vec best
-    if whole:
-        best = vec_load(x)
-        for i from VEC_LANES <= i < whole by VEC_LANES:
-            best = vec_max(vec_load(x + i), best)
-        vec_store(lanes, best)
-        for i in range(VEC_LANES):
-            if lanes[i] > largest:
-                largest = lanes[i]
-    for i in range(whole, n):
-        if x[i] > largest:
-            largest = x[i]
-    return largest
+cdef LossRow[2] LOSS_ROWS = [
+    LossRow(b"squared_error", squared_error),
+    LossRow(b"cross_entropy", cross_entropy),
+]
+has_rows(LOSSES, 2)
 
-
-cdef Py_ssize_t largest_of(const real* y, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef Py_ssize_t best = 0
-    for i in range(1, n):
-        if y[i] > y[best]:
-            best = i
-    return best
+_LOSSES = {LOSS_ROWS[k].name.decode(): k for k in range(LOSSES)}

@@ -7,15 +7,15 @@
 #     RMSprop   g += decay p;  v = b2 v + (1 - b2) g^2;  p -= rate g / (sqrt(v) + eps)
 #     AdaGrad   the same with v = v + g^2                                          (Duchi, Hazan and Singer 2011)
 #
-# Before it, g may be scaled down to a norm over all parameters, or each number kept between two limits (Pascanu,
-# Mikolov and Bengio 2013).
+# Before it, g may be scaled down to a norm over all parameters, or each number kept between two
+# limits (Pascanu, Mikolov and Bengio 2013).
 #
-# A slice may end anywhere, so the loops are scalar and left to the compiler, but for the vector body.
+# To add one: a member of `Rule`, its function of a slice, and a row of `RULE_ROWS`.
 
 from libc.math cimport pow, sqrt
 
 cdef enum Rule:
-    NO_UPDATE, SGD, ADAM, ADAMW, RMSPROP, ADAGRAD
+    NO_UPDATE, SGD, ADAM, ADAMW, RMSPROP, ADAGRAD, RULES
 
 
 cdef struct Optimizer:
@@ -25,6 +25,17 @@ cdef struct Optimizer:
     double clip_norm, clip_value        # 0 for none
     real* first           # velocity, or Adam's first moment
     real* second          # the second moment of the others
+
+
+# From parameter `start` to before `stop`, with the step that counts from 1. What lies past `stop` may
+# be another worker's.
+ctypedef void (*update_of_slice)(const Optimizer* o, real rate, long step, real* p, const real* g,
+                                 Py_ssize_t start, Py_ssize_t stop) noexcept nogil
+
+
+cdef struct RuleRow:
+    const char* name
+    update_of_slice update
 
 
 cdef inline void sgd_vector(real* p, vec g, real* v, real rate, const Optimizer* o, int n) noexcept nogil:
@@ -40,7 +51,8 @@ cdef inline void sgd_vector(real* p, vec g, real* v, real rate, const Optimizer*
     store_lanes(p, old, n)
 
 
-cdef inline void adam_vector(real* p, vec g, real* m, real* v, real rate, real correction, real scale, const Optimizer* o, int n) noexcept nogil:
+cdef inline void adam_vector(real* p, vec g, real* m, real* v, real rate, real correction,
+                             real scale, const Optimizer* o, int n) noexcept nogil:
     # The rate has been divided by the first moment's correction.
     cdef vec old = load_lanes(p, n)
     cdef vec first, second
@@ -50,13 +62,15 @@ cdef inline void adam_vector(real* p, vec g, real* m, real* v, real rate, real c
         g = vec_fma(g, o.decay, old)
     first = vec_fma(vec_set1(1 - o.beta1) * g, o.beta1, load_lanes(m, n))
     second = vec_fma(vec_set1(1 - o.beta2) * g * g, o.beta2, load_lanes(v, n))
-    old = vec_fma(old, -rate, first / (vec_sqrt(second * vec_set1(scale)) + vec_set1(o.epsilon)))
+    g = first / (vec_sqrt(second * vec_set1(scale)) + vec_set1(o.epsilon))
+    old = vec_fma(old, -rate, g)
     store_lanes(m, first, n)
     store_lanes(v, second, n)
     store_lanes(p, old, n)
 
 
-cdef inline void scaled_vector(real* p, vec g, real* v, real rate, real kept, real share, const Optimizer* o, int n) noexcept nogil:
+cdef inline void scaled_vector(real* p, vec g, real* v, real rate, real kept, real share,
+                               const Optimizer* o, int n) noexcept nogil:
     cdef vec old = load_lanes(p, n)
     cdef vec second
     if o.decay != 0:
@@ -65,6 +79,73 @@ cdef inline void scaled_vector(real* p, vec g, real* v, real rate, real kept, re
     old = vec_fma(old, -rate, g / (vec_sqrt(second) + vec_set1(o.epsilon)))
     store_lanes(v, second, n)
     store_lanes(p, old, n)
+
+
+cdef inline int lanes_left(Py_ssize_t i, Py_ssize_t stop) noexcept nogil:
+    return VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
+
+
+cdef void no_update(const Optimizer* o, real rate, long step, real* p, const real* g,
+                    Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    pass
+
+
+cdef void sgd(const Optimizer* o, real rate, long step, real* p, const real* g,
+              Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int n
+    for i from start <= i < stop by VEC_LANES:
+        n = lanes_left(i, stop)
+        sgd_vector(p + i, load_lanes(g + i, n), o.first + i, rate, o, n)
+
+
+cdef void adam(const Optimizer* o, real rate, long step, real* p, const real* g,
+               Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int n
+    cdef double correction1 = 1 - pow(o.beta1, <double>step)
+    cdef double correction2 = 1 - pow(o.beta2, <double>step)
+    for i from start <= i < stop by VEC_LANES:
+        n = lanes_left(i, stop)
+        adam_vector(p + i, load_lanes(g + i, n), o.first + i, o.second + i,
+                    <real>(rate / correction1), <real>correction1, <real>(1 / correction2), o, n)
+
+
+cdef inline void scale_all(const Optimizer* o, real rate, real kept, real share, real* p,
+                           const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int n
+    for i from start <= i < stop by VEC_LANES:
+        n = lanes_left(i, stop)
+        scaled_vector(p + i, load_lanes(g + i, n), o.second + i, rate, kept, share, o, n)
+
+
+cdef void rmsprop(const Optimizer* o, real rate, long step, real* p, const real* g,
+                  Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    scale_all(o, rate, <real>o.beta2, <real>(1 - o.beta2), p, g, start, stop)
+
+
+cdef void adagrad(const Optimizer* o, real rate, long step, real* p, const real* g,
+                  Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    scale_all(o, rate, 1, 1, p, g, start, stop)
+
+
+cdef RuleRow[6] RULE_ROWS = [
+    RuleRow(b"none", no_update),
+    RuleRow(b"sgd", sgd),
+    RuleRow(b"adam", adam),
+    RuleRow(b"adamw", adam),
+    RuleRow(b"rmsprop", rmsprop),
+    RuleRow(b"adagrad", adagrad),
+]
+has_rows(RULES, 6)
+
+_RULES = {RULE_ROWS[k].name.decode(): k for k in range(RULES)}
+
+
+cdef inline void update(const Optimizer* o, real rate, long step, real* p, const real* g,
+                        Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    RULE_ROWS[o.rule].update(o, rate, step, p, g, start, stop)
 
 
 cdef double sum_of_squares(const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -80,7 +161,8 @@ cdef double sum_of_squares(const real* g, Py_ssize_t start, Py_ssize_t stop) noe
     return (a + b) + (c + d)
 
 
-cdef void clip(const Optimizer* o, double norm, real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+cdef void clip(const Optimizer* o, double norm, real* g, Py_ssize_t start,
+               Py_ssize_t stop) noexcept nogil:
     # norm: that of the whole gradient.
     cdef Py_ssize_t i
     cdef real scale = <real>(o.clip_norm / norm)
@@ -91,28 +173,3 @@ cdef void clip(const Optimizer* o, double norm, real* g, Py_ssize_t start, Py_ss
     if o.clip_value > 0:
         for i in range(start, stop):            # NaN stays what it is
             g[i] = limit if g[i] > limit else -limit if g[i] < -limit else g[i]
-
-
-cdef void update(const Optimizer* o, real rate, long step, real* p, const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    # Step counts from 1. What lies past `stop` may be another worker's.
-    cdef Py_ssize_t i
-    cdef int n
-    cdef double correction1, correction2
-    cdef real kept = 1, share = 1
-    if o.rule == SGD:
-        for i from start <= i < stop by VEC_LANES:
-            n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
-            sgd_vector(p + i, load_lanes(g + i, n), o.first + i, rate, o, n)
-    elif o.rule == ADAM or o.rule == ADAMW:
-        correction1 = 1 - pow(o.beta1, <double>step)
-        correction2 = 1 - pow(o.beta2, <double>step)
-        for i from start <= i < stop by VEC_LANES:
-            n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
-            adam_vector(p + i, load_lanes(g + i, n), o.first + i, o.second + i, <real>(rate / correction1),
-                        <real>correction1, <real>(1 / correction2), o, n)
-    elif o.rule == RMSPROP or o.rule == ADAGRAD:
-        if o.rule == RMSPROP:
-            kept, share = <real>o.beta2, <real>(1 - o.beta2)
-        for i from start <= i < stop by VEC_LANES:
-            n = VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
-            scaled_vector(p + i, load_lanes(g + i, n), o.second + i, rate, kept, share, o, n)

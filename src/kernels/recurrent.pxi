@@ -36,6 +36,7 @@ cdef struct Lookup:
 
 cdef struct Recurrent:
     int cell, activation            # activation of an RNN
+    real setting                    # of the activation
     bint reverse                    # from the last step to the first
     Py_ssize_t inputs, units
     Py_ssize_t columns              # of U and W: a gate's units, times the gates
@@ -87,10 +88,12 @@ cdef void describe_matrix(Matrix* w, Py_ssize_t offset, Py_ssize_t rows, Py_ssiz
     w.offset, w.rows, w.columns, w.step, w.segments, w.length, w.padded = offset, rows, columns, step, 1, rows, padded(rows)
 
 
-cdef void describe_recurrent(Recurrent* r, int cell, int activation, Py_ssize_t inputs, Py_ssize_t units, Py_ssize_t offset) noexcept nogil:
+cdef void describe_recurrent(Recurrent* r, int cell, int activation, real setting, Py_ssize_t inputs,
+                             Py_ssize_t units, Py_ssize_t offset) noexcept nogil:
     cdef bint gru = cell == GRU_BEFORE or cell == GRU_AFTER
     memset(r, 0, sizeof(Recurrent))
-    r.cell, r.activation, r.inputs, r.units = cell, activation, inputs, units
+    r.cell, r.activation, r.setting = cell, activation, setting
+    r.inputs, r.units = inputs, units
     r.columns = units * (4 if cell == LSTM else 3 if gru else 1)
     r.width = 4 * units if gru else r.columns
     describe_matrix(&r.u, offset, inputs, r.columns, r.columns)
@@ -104,28 +107,20 @@ cdef inline Py_ssize_t state_size(const Recurrent* r) noexcept nogil:
     return 2 * r.units if r.cell == LSTM else r.units
 
 
-cdef inline vec sigmoid_slope(vec y) noexcept nogil:
-    return y * (vec_set1(1) - y)
+cdef inline void rnn_cell(const Recurrent* r, const real* gates, real* h, Py_ssize_t first,
+                          Py_ssize_t last) noexcept nogil:
+    ACTIVATION_ROWS[r.activation].forward(gates + first, h + first, r.setting, last - first)
 
 
-cdef inline vec tanh_slope(vec y) noexcept nogil:
-    return (vec_set1(1) - y) * (vec_set1(1) + y)
-
-
-cdef inline void rnn_cell(const int activation, const real* gates, real* h, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    cdef Py_ssize_t j
-    for j from first <= j < last by VEC_LANES:
-        store_lanes(h + j, activate_vector(activation, load_lanes(gates + j, last - j)), last - j)
-
-
-cdef inline void rnn_cell_backward(const int activation, const real* h, const real* dy, real* dh, real* dgates, Py_ssize_t units,
-                                   Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef inline void rnn_cell_backward(const Recurrent* r, const real* h, const real* dy,
+                                   const real* dh, real* dgates, Py_ssize_t first,
+                                   Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j, left
-    cdef vec d
+    cdef real* d = dgates + first
     for j from first <= j < last by VEC_LANES:
         left = last - j
-        d = load_lanes(dh + j, left) + load_lanes(dy + j, left)
-        store_lanes(dgates + j, activation_derivative(activation, d, load_lanes(h + j, left)), left)
+        store_lanes(dgates + j, load_lanes(dh + j, left) + load_lanes(dy + j, left), left)
+    ACTIVATION_ROWS[r.activation].backward(d, h + first, d, r.setting, last - first)
 
 
 cdef void lstm_cell(real* gates, const real* c_before, real* c, real* h, Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
@@ -408,14 +403,8 @@ cdef void recurrent_step(const Recurrent* r, const real* p, int worker, const Se
             gru_after_cell(gates, h, h_after, units, first, last)
         elif r.cell == GRU_BEFORE:
             gru_mix(gates, h, h_after, units, first, last)
-        elif r.activation == TANH:
-            rnn_cell(TANH, gates, h_after, units, first, last)
-        elif r.activation == SIGMOID:
-            rnn_cell(SIGMOID, gates, h_after, units, first, last)
-        elif r.activation == RELU:
-            rnn_cell(RELU, gates, h_after, units, first, last)
         else:
-            rnn_cell(IDENTITY, gates, h_after, units, first, last)
+            rnn_cell(r, gates, h_after, first, last)
         gates += q.gates_sample
         h += q.h_sample
         h_after += q.h_sample
@@ -473,14 +462,8 @@ cdef void cells_back(const Recurrent* r, const Sequences* q, Py_ssize_t t, Py_ss
     elif q.slopes != NULL:
         for j in range(units):
             gates[j] = (dh[j] + dy[j]) * q.slopes[(i * q.steps + t) * units + j]
-    elif r.activation == TANH:
-        rnn_cell_backward(TANH, h + after * units, dy, dh, gates, units, first, last)
-    elif r.activation == SIGMOID:
-        rnn_cell_backward(SIGMOID, h + after * units, dy, dh, gates, units, first, last)
-    elif r.activation == RELU:
-        rnn_cell_backward(RELU, h + after * units, dy, dh, gates, units, first, last)
     else:
-        rnn_cell_backward(IDENTITY, h + after * units, dy, dh, gates, units, first, last)
+        rnn_cell_backward(r, h + after * units, dy, dh, gates, first, last)
     if r.cell == RNN or r.cell == LSTM:
         memset(dh + first, 0, (last - first) * sizeof(real))
 

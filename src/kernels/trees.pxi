@@ -28,6 +28,7 @@ cdef enum:
 
 cdef struct Composition:
     int kind, activation
+    real setting                    # of the activation
     Py_ssize_t arity, units         # children of a node, and how wide it is
     Matrix w                        # (features, columns), W and V, the bias below them
     real* features                  # of each row, as all of these are
@@ -63,11 +64,12 @@ cdef struct Nodes:
     Py_ssize_t y_stride
 
 
-cdef void describe_composition(Composition* p, int kind, int activation, Py_ssize_t arity, Py_ssize_t units, Py_ssize_t offset) noexcept nogil:
+cdef void describe_composition(Composition* p, int kind, int activation, real setting,
+                               Py_ssize_t arity, Py_ssize_t units, Py_ssize_t offset) noexcept nogil:
     cdef Py_ssize_t inputs = arity * units
     cdef Py_ssize_t features = inputs + (inputs * (inputs + 1) // 2 if kind == TENSOR else 0)
     memset(p, 0, sizeof(Composition))
-    p.kind, p.activation, p.arity, p.units = kind, activation, arity, units
+    p.kind, p.activation, p.setting, p.arity, p.units = kind, activation, setting, arity, units
     describe_matrix(&p.w, offset, features, units * (3 + arity if kind == TREE_LSTM else 1), units * (3 + arity if kind == TREE_LSTM else 1))
     p.w.bias = offset + features * p.w.columns
     p.features_stride, p.gates_stride, p.c_stride = padded(features) + VEC_LANES, padded(p.w.columns) + VEC_LANES, padded(units) + VEC_LANES
@@ -158,7 +160,7 @@ cdef void compose(const Composition* p, const real* parameters, int worker, cons
                     p.gates_stride if gated else q.y_stride, last - first, p.w.columns)
     for r in range(first, last):
         if not gated:
-            activate(p.activation, q.y + r * q.y_stride, units)
+            activate(p.activation, p.setting, q.y + r * q.y_stride, units)
             continue
         child = q.child + r * arity
         for k in range(arity):
@@ -171,7 +173,7 @@ cdef void plant(const Composition* p, const Nodes* q, Py_ssize_t row, const real
     memcpy(q.y + row * q.y_stride, x, p.units * sizeof(real))
     if p.kind == TREE_LSTM:
         memcpy(q.c + row * p.c_stride, x, p.units * sizeof(real))
-        activate(TANH, q.y + row * q.y_stride, p.units)
+        activate(TANH, 0, q.y + row * q.y_stride, p.units)
 
 
 cdef void decompose(const Composition* p, int worker, const Nodes* q, Py_ssize_t first, Py_ssize_t last, const real* zeros, real* dy,
@@ -186,7 +188,7 @@ cdef void decompose(const Composition* p, int worker, const Nodes* q, Py_ssize_t
     cdef real* asked
     for r in range(first, last):
         if not gated:
-            activate_backward(p.activation, dy + r * dy_stride, q.y + r * q.y_stride, units)
+            activate_backward(p.activation, p.setting, dy + r * dy_stride, q.y + r * q.y_stride, units)
             continue
         child = q.child + r * arity
         for k in range(arity):

@@ -1,0 +1,156 @@
+/* Elementary functions of vectors: e^x, sigmoid, tanh, and the normal distribution. Each is within a few units in the last
+ * place over all of its range, denormal results included.
+ */
+#pragma once
+#include "simd.h"
+
+#ifdef FASTDL_DOUBLE
+#define EXP_MAGIC 6755399441055744.0            /* 1.5 * 2^52: adding it rounds to an integer */
+#define EXP_BIAS 1023
+#define EXP_SHIFT 52
+#define EXP_MIN (-746.0)                        /* below which e^x is 0, and above which it is infinite */
+#define EXP_MAX 710.0
+#define EXP_NONE (-37.0)                        /* below which it is nothing beside 1 */
+#define LN2_HIGH 6.93147180369123816490e-01     /* ln 2 in two parts, the first exact times any n */
+#define LN2_LOW 1.90821492927058770002e-10
+#define NORMAL_NONE 39.0                        /* the distribution up to -39 is 0 */
+#define NORMAL_ROUND 6442450944.0               /* 1.5 * 2^32: adding it rounds to multiples of 2^-20 */
+#define NORMAL_K 3.5
+#else
+#define EXP_MAGIC 12582912.0f                   /* 1.5 * 2^23 */
+#define EXP_BIAS 127
+#define EXP_SHIFT 23
+#define EXP_MIN (-104.0f)
+#define EXP_MAX 89.0f
+#define EXP_NONE (-18.0f)
+#define LN2_HIGH 0.693359375f
+#define LN2_LOW (-2.12194440e-4f)
+#define NORMAL_NONE 14.6f
+#define NORMAL_ROUND 98304.0f                   /* 1.5 * 2^16: to multiples of 2^-7 */
+#define NORMAL_K 2.5f
+#endif
+
+/* x = n ln 2 + r with |r| <= ln 2 / 2; gives e^r - 1, a Taylor polynomial in r whose remainder is below half an ULP. n comes
+ * as n + EXP_MAGIC, whose last bits are the integer n. */
+INLINE vec vec_exp_parts(vec x, vec *shifted) {
+    *shifted = x * (real)1.44269504088896340736 + EXP_MAGIC;
+    vec n = *shifted - EXP_MAGIC;
+    vec r = x - n * LN2_HIGH - n * LN2_LOW;
+    vec p;
+#ifdef FASTDL_DOUBLE
+    p = vec_set1(1.0 / 6227020800.0);
+    p = p * r + 1.0 / 479001600.0;
+    p = p * r + 1.0 / 39916800.0;
+    p = p * r + 1.0 / 3628800.0;
+    p = p * r + 1.0 / 362880.0;
+    p = p * r + 1.0 / 40320.0;
+    p = p * r + 1.0 / 5040.0;
+#else
+    p = vec_set1((real)(1.0 / 5040.0));
+#endif
+    p = p * r + (real)(1.0 / 720.0);
+    p = p * r + (real)(1.0 / 120.0);
+    p = p * r + (real)(1.0 / 24.0);
+    p = p * r + (real)(1.0 / 6.0);
+    p = p * r + (real)0.5;
+    return p * r * r + r;
+}
+/* 2^n, and v 2^n, down to where that is denormal: in two factors, as 2^n may be no number itself. */
+#if defined(__AVX512F__)
+INLINE vec vec_power_of_two(vec shifted) { return NATIVE(scalef)(vec_set1(1), shifted - EXP_MAGIC); }
+INLINE vec vec_scale(vec v, vec shifted) { return NATIVE(scalef)(v, shifted - EXP_MAGIC); }
+#else
+INLINE vec vec_power_of_two_of(vec_bits n) { return (vec)((n + EXP_BIAS) << EXP_SHIFT); }
+INLINE vec_bits vec_exponent(vec shifted) { return (vec_bits)shifted - (vec_bits)vec_set1(EXP_MAGIC); }
+INLINE vec vec_power_of_two(vec shifted) { return vec_power_of_two_of(vec_exponent(shifted)); }
+INLINE vec vec_scale(vec v, vec shifted) {
+    vec_bits n = vec_exponent(shifted), half = n >> 1;
+    return v * vec_power_of_two_of(half) * vec_power_of_two_of(n - half);
+}
+#endif
+/* e^x of an x that is not above EXP_MAX. */
+INLINE vec vec_exp_below(vec x) {
+    vec shifted, p = vec_exp_parts(vec_at_least(x, EXP_MIN), &shifted);
+    return vec_scale((real)1 + p, shifted);
+}
+INLINE vec vec_exp(vec x) { return vec_exp_below(vec_at_most(x, EXP_MAX)); }
+/* e^-|x|, and the sigmoid from it: 1 / (1 + e^-|x|) or, of a negative x, e^-|x| / (1 + e^-|x|), which is exact where the
+ * sigmoid itself is nearly nothing. */
+INLINE vec vec_sigmoid(vec x) {
+    vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
+    vec e = vec_exp_below((vec)((vec_bits)x | (vec_bits)vec_set1((real)-0.0)));
+    return vec_select(sign >> (8 * sizeof(bits) - 1), e, vec_set1(1)) / ((real)1 + e);
+}
+/* m / (m + 2) with m = e^(-2|x|) - 1, and the sign of x. */
+INLINE vec vec_tanh(vec x) {
+    vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
+    vec shifted, p = vec_exp_parts(vec_at_least((real)-2 * (vec)((vec_bits)x ^ sign), EXP_NONE), &shifted);
+    vec scale = vec_power_of_two(shifted);
+    vec m = scale * p + (scale - (real)1);
+    return (vec)(((vec_bits)(m / (m + (real)2)) & ~(vec_bits)vec_set1((real)-0.0)) | sign);
+}
+/* The normal distribution up to -a, a = |x|, is e m with e = e^(-a^2/2), and (a + k) m a polynomial
+ * in t = (a - k) / (a + k): the one through Chebyshev's nodes of a from 0 to NORMAL_NONE. Gives m.
+ * What rounding leaves of a^2/2 would come out multiplied by it, so that the power is taken of a
+ * rounded, h, whose square is exact, and of the rest. */
+INLINE vec vec_normal_parts(vec x, vec *e) {
+    vec a = vec_at_most((vec)((vec_bits)x & ~(vec_bits)vec_set1((real)-0.0)), NORMAL_NONE);
+    vec h = (a + NORMAL_ROUND) - NORMAL_ROUND;
+    vec rest = (h - a) * (h + a) * (real)0.5;
+    vec power = vec_exp_below(h * h * (real)-0.5);
+    vec p = rest * (real)(1.0 / 24.0) + (real)(1.0 / 6.0);
+    p = p * rest + (real)0.5;
+    p = p * rest + (real)1;
+    *e = power + power * (p * rest);
+    vec near = (real)1 / (a + NORMAL_K);
+    vec t = (real)1 - near * (2 * NORMAL_K);
+#ifdef FASTDL_DOUBLE
+    p = vec_set1(2.066618747873453175e-09);
+    p = p * t + 7.739928330196247181e-10;
+    p = p * t - 2.521979131002406836e-08;
+    p = p * t - 3.552162641427652475e-08;
+    p = p * t + 1.050521485279621328e-07;
+    p = p * t + 2.967269533954106102e-07;
+    p = p * t - 1.250258668409867072e-07;
+    p = p * t - 1.478429668694942375e-06;
+    p = p * t - 1.175983529074360748e-06;
+    p = p * t + 5.650594329778434557e-06;
+    p = p * t + 1.151090820848779700e-05;
+    p = p * t - 1.878823482860354143e-05;
+    p = p * t - 7.558574196266835294e-05;
+    p = p * t + 6.703305768493588550e-05;
+    p = p * t + 4.766572742724194438e-04;
+    p = p * t - 4.450129246435719108e-04;
+    p = p * t - 3.189101064479453888e-03;
+    p = p * t + 6.476218917924463050e-03;
+    p = p * t + 1.740783260283189388e-02;
+    p = p * t - 1.160509287140120895e-01;
+    p = p * t + 3.154249698879375404e-01;
+    p = p * t - 5.655618160537796321e-01;
+    p = p * t + 7.444160754359381756e-01;
+#else
+    p = vec_set1(-1.5830498731e-04f);
+    p = p * t - 3.1355715567e-04f;
+    p = p * t + 6.8361884393e-04f;
+    p = p * t + 2.5258051018e-03f;
+    p = p * t - 1.5996845987e-03f;
+    p = p * t - 1.6386754385e-02f;
+    p = p * t + 9.2355300683e-03f;
+    p = p * t + 1.3198703641e-01f;
+    p = p * t - 4.3369198785e-01f;
+    p = p * t + 7.0665665888e-01f;
+#endif
+    return p * near;
+}
+/* x times the normal distribution up to x, whose limit below is 0, and the derivative of that. */
+INLINE vec vec_gelu(vec x) {
+    vec e, m = vec_normal_parts(x, &e);
+    vec above = x * ((real)1 - e * m);
+    return vec_select((vec_bits)(x > (real)0), above, vec_at_least(x, -NORMAL_NONE) * m * e);
+}
+INLINE vec vec_gelu_slope(vec x) {
+    vec e, m = vec_normal_parts(x, &e);
+    x = vec_at_least(vec_at_most(x, NORMAL_NONE), -NORMAL_NONE);
+    vec density = x * (real)0.39894228040143267794;         /* times e: x e / sqrt(2 pi) */
+    return vec_select((vec_bits)(x > (real)0), (real)1 - (m - density) * e, (m + density) * e);
+}

@@ -1,0 +1,28 @@
+# The largest of n numbers, and which one it is.
+
+cdef real largest_number(const real* x, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
+    cdef real lanes[VEC_LANES]
+    cdef real largest = x[0]
+    cdef vec best
+    if whole:
+        best = vec_load(x)
+        for i from VEC_LANES <= i < whole by VEC_LANES:
+            best = vec_max(vec_load(x + i), best)
+        vec_store(lanes, best)
+        for i in range(VEC_LANES):
+            if lanes[i] > largest:
+                largest = lanes[i]
+    for i in range(whole, n):
+        if x[i] > largest:
+            largest = x[i]
+    return largest
+
+
+cdef Py_ssize_t largest_of(const real* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef Py_ssize_t best = 0
+    for i in range(1, n):
+        if y[i] > y[best]:
+            best = i
+    return best
