@@ -1,19 +1,20 @@
-"""What optimizers and schedules are: a few numbers that do not change, and that can be told as plain data."""
+"""What optimizers and schedules are: a few numbers that can be told as plain data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import fields
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ._validation.values import COUNT, as_int, as_number
 
 
-@dataclass(frozen=True)
 class Settings:
-    """A frozen dataclass, equal to any other of the same class and numbers."""
+    """A dataclass, equal to any other of the same class and numbers."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def get_config(self) -> dict[str, Any]:
         """Give the class and the arguments as plain data, which `from_config` of its module takes back."""

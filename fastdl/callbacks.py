@@ -31,7 +31,10 @@ class Callback:
         """Before an epoch, counted from 1."""
 
     def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
-        """After a run of steps of about a tenth of a second; ``done`` of ``total`` samples of the epoch are through."""
+        """After a run of steps of about a tenth of a second; ``done`` of ``total`` samples of the epoch are through.
+
+        A learning rate that is set here, ``optimizer.lr = ...``, holds from the next step on.
+        """
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool | None:
         """After an epoch, counted from 1, and its validation. True ends the training."""

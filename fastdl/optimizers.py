@@ -1,14 +1,15 @@
 """Optimizers: how parameters follow their gradients. The arithmetic is in the compiled core.
 
-An optimizer holds settings alone, which do not change. Moments and the number of steps taken belong to the network
-(`training_state`), which goes on with them for as long as it is given an equal optimizer, or one of another fixed rate.
+An optimizer holds settings alone, of which the learning rate may be changed. Moments and the number of steps taken
+belong to the network (`training_state`), which goes on with them for as long as it is given an equal optimizer, or one
+of another fixed rate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,12 +24,13 @@ __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Optimizer", "RMSprop", "from_conf
 Rate = float | Callable[[int], float]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Optimizer(Settings):
     """What every optimizer has: a learning rate, fixed or a function of the step, which counts from 0, and clipping.
 
-    Optimizers of the same class and settings are equal, and do not change: where a rate is to fall, it is a function
-    of the step, or each call is given an optimizer of another fixed rate, which goes on with the last one's moments.
+    Optimizers of the same class and settings are equal. Of these the rate alone may be set: what a callback sets holds
+    from the next block of steps on. Or it is a function of the step, or each call is given an optimizer of another
+    fixed rate, which goes on with the last one's moments.
 
     Parameters
     ----------
@@ -51,8 +53,18 @@ class Optimizer(Settings):
                 raise ValueError(f"{name} must be above 0; received 0")
         if self.clip_norm is not None and self.clip_value is not None:
             raise ValueError("clip_norm and clip_value must not come together; received both")
-        if not callable(self.lr):
-            keep_number(self, "lr")
+
+    if not TYPE_CHECKING:  # which would take any attribute for known
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            kind, names = type(self), [f.name for f in fields(self)]
+            if name == "lr" and not callable(value):
+                value = as_number(value, "lr")
+            elif name != "lr" and name in names and name in vars(self):
+                raise AttributeError(f"{name} of {kind.__name__} cannot be changed: make another {kind.__name__}")
+            elif name not in names and _CLASSES.get(kind.__name__) is kind:
+                raise AttributeError(f"{kind.__name__} has no {name!r} that could be set")
+            object.__setattr__(self, name, value)
 
     @property
     def moments(self) -> int:
@@ -97,7 +109,7 @@ class Optimizer(Settings):
         raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
 
 
-@dataclass(frozen=True)
+@dataclass
 class SGD(Optimizer):
     """Stochastic gradient descent.
 
@@ -137,7 +149,7 @@ class SGD(Optimizer):
         return "sgd", self.nesterov, self.momentum, self.weight_decay, 0.0, 0.0, 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2015).
 
@@ -179,7 +191,7 @@ class Adam(Optimizer):
         return "adam", False, 0.0, self.weight_decay, *self.betas, self.eps
 
 
-@dataclass(frozen=True)
+@dataclass
 class AdamW(Adam):
     """Adam, with weight decay beside the moments rather than in them (Loshchilov and Hutter 2019).
 
@@ -197,7 +209,7 @@ class AdamW(Adam):
         return "adamw", *super()._rule()[1:]
 
 
-@dataclass(frozen=True)
+@dataclass
 class RMSprop(Optimizer):
     """Gradients over the root of their running mean square (Tieleman and Hinton 2012).
 
@@ -236,7 +248,7 @@ class RMSprop(Optimizer):
         return "rmsprop", False, 0.0, self.weight_decay, 0.0, self.alpha, self.eps
 
 
-@dataclass(frozen=True)
+@dataclass
 class AdaGrad(Optimizer):
     """Gradients over the root of the sum of their squares so far (Duchi, Hazan and Singer 2011).
 

@@ -131,7 +131,7 @@ class Sequences(Samples):
         return gradient, last
 
 
-class Nodes(Samples):
+class Forest(Samples):
     """Trees: a row of x for each of their nodes, of which those at the leaves are read.
 
     Attributes
@@ -156,7 +156,7 @@ class Nodes(Samples):
         nodes = self.place(first, last)
         children = self.children[nodes]
         children = np.where(children >= 0, children - nodes.start, -1).astype(np.int32)
-        return Nodes(self.x[nodes], self.start[first : last + 1] - nodes.start, children)
+        return Forest(self.x[nodes], self.start[first : last + 1] - nodes.start, children)
 
     def core_trees(self, there: Mask = ...) -> Any:  # noqa: D102
         counts = np.zeros(len(self.x), np.uint8)
@@ -239,7 +239,7 @@ def as_batch(
         layer.check_values(x[trees.leaves], f"{name} at the leaves")
         if x.ndim == 1:  # an embedding has nothing for the other nodes
             x = np.where(trees.leaves, x, -1).astype(dtype)
-        return Nodes(x, trees.start, trees.children(layer.arity))
+        return Forest(x, trees.start, trees.children(layer.arity))
     if trees is not None:
         raise ValueError(f"{prefix}trees must be None for a network without a Recursive layer; received others")
     last = False

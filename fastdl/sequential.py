@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from math import prod
 from typing import Any
 
@@ -496,7 +497,7 @@ class Sequential(Layer):
         from .saving import describe, restore
 
         with self._turn.lock:
-            made = (*describe(self, training=True), self._training.optimizer, kinds(self))
+            made = (*describe(self, training=True), copy(self._training.optimizer), kinds(self))
             return restore, made, self._own()
 
     def _checked(

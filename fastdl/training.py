@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core, losses
+from . import losses
 from ._threads import get_num_threads
 from ._types import Array
 from ._validation.values import as_flag, as_int, as_number
@@ -19,12 +19,10 @@ from .examples import Examples
 from .history import History
 from .layers import Activation, Conv2D, Dense, Dropout, Flatten
 from .optimizers import Optimizer
-from .training_state import TrainingState
+from .stepping import take_pass
 
 if TYPE_CHECKING:
     from .sequential import Sequential
-
-_BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
 
 
 def _check_logits(net: Sequential) -> None:
@@ -70,19 +68,6 @@ def run_epochs(
             for watcher in reversed(begun):
                 ends.callback(watcher.on_fit_end, net)
     return history
-
-
-class Kept:
-    """What a network was before some steps."""
-
-    def __init__(self, net: Sequential, state: TrainingState, states: Array | None = None) -> None:
-        changed = (net.parameters, state.moments, state.counter, states)
-        self._pairs = [(array, array.copy()) for array in changed if array is not None]
-
-    def restore(self) -> None:
-        """Let it be that again."""
-        for array, values in self._pairs:
-            array[...] = values
 
 
 class Trainer:
@@ -202,86 +187,22 @@ class Trainer:
         self, data: Examples, order: Array, batch: int, rates: Array, epoch: int, watchers: list[Callback]
     ) -> dict[str, float]:
         """Go through the samples once, in blocks of steps, and give the figures."""
-        net, samples, state, steps = self.net, len(data), self.state, len(rates)
+        net, samples, state = self.net, len(data), self.state
         batch = min(batch, samples)
         with net._turn.lock:
             seed = int(net._rng.integers(1 << 63))
             plan, states = net._plan_for(data.samples.shape), net._states_of(data.samples.shape, batch)
         x, trees = data.samples.x.reshape(-1), data.samples.core_trees(data.there)
         weights = None if data.weights is None else data.weights.reshape(-1)
-        records = np.zeros((steps, 3))
 
-        def run(first: int, last: int) -> None:
+        def run(first: int, rates: Array, records: Array) -> None:
             plan.train(
-                x, data.targets, weights, order, batch, first * batch, rates[first:last],
-                state.counter, self.loss, state.optimizer._core(), state.moments, seed, get_num_threads(),
-                records[first:last], data.samples.lengths, states, trees,
+                x, data.targets, weights, order, batch, first * batch, rates, state.counter, self.loss,
+                state.optimizer._core(), state.moments, seed, get_num_threads(), records, data.samples.lengths, states,
+                trees,
             )  # fmt: skip
 
-        done, block = 0, 1
-        figures: dict[str, float] = {}
-        while done < steps:
-            end = min(steps, done + block)
-            with net._turn.lock:
-                start = perf_counter()
-                self._block(run, records, states, done, end)
-            block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
-            done = end
-            if watchers or done == steps:
-                loss, hits, count = records[:done].sum(axis=0)
-                count = max(count, 1)  # of trees there may be none yet whose labels count
-                figures = data.figures(float(loss / count), float(hits / count))
-            for watcher in watchers:
-                watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **figures})
-        return figures
-
-    def _is_finite(self, records: Array) -> bool:
-        arrays, check = (self.net.parameters, self.state.moments), _core.load(self.net.dtype).all_finite
-        return bool(np.isfinite(records[:, 0]).all()) and all(check(array, get_num_threads()) for array in arrays)
-
-    def _block(
-        self, run: Callable[[int, int], None], records: Array, states: Array | None, first: int, end: int
-    ) -> None:
-        """Take the steps ``first`` to ``end``; whatever ends them leaves a network of whole, finite steps."""
-        net, begin = self.net, self.state.steps
-        before = Kept(net, self.state, states)
-        net._states = states  # which the core changes with each step
-        try:
-            run(first, end)
-            if self._is_finite(records[first:end]):
-                return
-            self._go_back(before, run, records, first, end)
-        except BaseException:
-            taken = self.state.steps - begin
-            if not self._is_finite(records[first : first + taken]):
-                self._go_back(before, run, records, first, first + taken)
-            raise
-        finally:  # other calls may change theirs, in callbacks for instance
-            net._states = None if states is None else states.copy()
-        raise FloatingPointError(
-            f"step {self.state.steps + 1} gives a loss, parameters or moments that are not finite, and the "
-            f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
-            + ("; reset_state() forgets states that have grown too large" if states is not None else "")
-        )
-
-    def _go_back(self, before: Kept, run: Callable[[int, int], None], records: Array, first: int, end: int) -> None:
-        """Go back to the last finite step, by taking the block's steps again up to there.
-
-        Steps are reproducible to the bit, so that halving finds the first one that is no good.
-        """
-        good, bad = first, end
-        try:
-            while bad - good > 1:
-                middle = (good + bad) // 2
-                before.restore()
-                run(first, middle)
-                if self._is_finite(records[first:middle]):
-                    good = middle
-                else:
-                    bad = middle
-            before.restore()
-            if good > first:
-                run(first, good)
-        except BaseException:
-            before.restore()
-            raise
+        return take_pass(
+            net, state, run, rates, samples=samples, batch=batch, figures=data.figures, epoch=epoch, watchers=watchers,
+            states=states,
+        )  # fmt: skip

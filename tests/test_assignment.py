@@ -118,11 +118,26 @@ def test_states():
 
 
 def test_settings_do_not_change():
-    optimizer = optimizers.SGD(schedules.cosine(0.1, 5))
-    for settings in (optimizer, optimizer.lr):
-        for name in ("lr", "momentun"):
-            with pytest.raises(AttributeError, match=name):
-                setattr(settings, name, 0.5)
+    optimizer = optimizers.SGD(schedules.cosine(0.1, 5), clip_norm=1.0)
+    names = ["momentum", "nesterov", "clip_norm", "momentun", "moments"]
+    for settings, name in [(optimizer.lr, "lr"), (optimizer.lr, "steps"), *((optimizer, name) for name in names)]:
+        before = repr(settings)
+        with pytest.raises(AttributeError, match=name):
+            setattr(settings, name, 0.5)
+        assert repr(settings) == before
+
+
+def test_a_rate_may_be_set():
+    optimizer = optimizers.Adam(0.5)
+    for rate in (np.float32(0.25), schedules.step(0.1, every=2)):
+        optimizer.lr = rate
+        assert optimizer == optimizers.Adam(rate)
+    for rate, error in ((-1, ValueError), (np.nan, ValueError), ("fast", TypeError), (None, TypeError)):
+        with pytest.raises(error, match="lr must be a"):
+            optimizer.lr = rate
+        assert optimizer == optimizers.Adam(schedules.step(0.1, every=2))
+    optimizer.lr = np.float32(0.25)
+    assert type(optimizer.lr) is float
 
 
 class Scaled(layers.Dense):

@@ -66,6 +66,7 @@ KNOWN_UNDERSCORES = {
         "_state_size",
         "_turn",
     },
+    "fastdl.stepping": {"_states", "_turn"},
     "fastdl.text.sampling": {"_operations", "_turn"},
     "fastdl.training": {
         "_checked",
@@ -73,12 +74,11 @@ KNOWN_UNDERSCORES = {
         "_measure",
         "_plan_for",
         "_rng",
-        "_states",
         "_states_of",
         "_training",
         "_turn",
     },
-    "fastdl.trees.parsing": {"_core", "_flat", "_plan_for", "_rng", "_training", "_turn"},
+    "fastdl.trees.parsing": {"_backward", "_core", "_flat", "_forward", "_rng", "_training", "_turn"},
 }
 
 PUBLIC_ALL_THE_SAME = {"_asdict", "_fields", "_make", "_replace"}  # of named tuples

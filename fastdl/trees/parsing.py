@@ -15,9 +15,11 @@ from ..callbacks import Callback, as_callbacks
 from ..history import History
 from ..layers import Dense, Embedding, Recursive
 from ..optimizers import Optimizer
+from ..samples import Forest
 from ..sequential import Sequential
+from ..stepping import take_pass
 from ..text.vocabulary import Vocabulary
-from ..training import Kept, run_epochs
+from ..training import run_epochs
 from .arrays import Trees
 
 __all__ = ["balanced", "bracket_f1", "fit_parser", "parse", "right_branching"]
@@ -316,36 +318,23 @@ def fit_parser(
     figures = ["loss", "accuracy", *(["val_f1"] if validation_trees is not None else [])]
     watchers, core = as_callbacks(callbacks, figures), _core.load(net.dtype)
 
-    def take_step(batch: Array) -> tuple[float, int]:
-        kept = Kept(net, state)
-        try:
-            loss, found = _step(network, data.part(batch), gold[_ranges(data.start, batch)[0]], penalty, beam)
-            (rate,) = state.rates(1)
-            core.optimizer_step(state.optimizer._core(), rate, state.steps + 1, net.parameters, net.gradients, moments)
-            if np.isfinite(loss) and core.all_finite(net.parameters) and core.all_finite(moments):
-                state.counter[0] += 1
-                return loss, found
-        except BaseException:
-            kept.restore()
-            raise
-        kept.restore()
-        raise FloatingPointError(
-            f"step {state.steps + 1} gives a loss, parameters or moments that are not finite, and the parameters are "
-            f"now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
-        )
-
     def train(epoch: int) -> dict[str, float]:
-        order, total, hits = net._rng.permutation(len(which)), 0.0, 0
-        figures: dict[str, float] = {}
-        for first in range(0, len(order), batch_size):
-            batch = order[first : first + batch_size]
-            with net._turn.lock:
-                loss, found = take_step(batch)
-            total, hits, done = total + loss, hits + found, first + len(batch)
-            figures = {"loss": total / done, "accuracy": hits / done}
-            for watcher in watchers:
-                watcher.on_batch_block(net, done, len(order), {"epoch": epoch, **figures})
-        return figures
+        with net._turn.lock:
+            order, rates = net._rng.permutation(len(which)), state.rates(steps)
+
+        def run(first: int, rates: Array, records: Array) -> None:
+            batch = order[first * batch_size : (first + 1) * batch_size]
+            loss, found = _step(network, data.part(batch), gold[_ranges(data.start, batch)[0]], penalty, beam)
+            core.optimizer_step(
+                state.optimizer._core(), rates[0], state.steps + 1, net.parameters, net.gradients, state.moments
+            )
+            records[0] = loss, found, len(batch)
+            state.counter[0] += 1
+
+        return take_pass(
+            net, state, run, rates, samples=len(which), batch=batch_size, figures=_figures, epoch=epoch,
+            watchers=watchers, alone=True,
+        )  # fmt: skip
 
     def validate() -> dict[str, float]:
         if validation_trees is None:
@@ -354,9 +343,14 @@ def fit_parser(
 
     with net._turn.training():
         state = net._training.following(None, optimizer, net.parameters.size, net.dtype)
-        state.rates(-(-len(which) // batch_size))
-        net._training, moments = state, state.moments
+        steps = -(-len(which) // batch_size)
+        state.rates(steps)
+        net._training = state
         return run_epochs(net, range(1, epochs + 1), len(which), watchers, train, validate)
+
+
+def _figures(loss: float, accuracy: float) -> dict[str, float]:
+    return {"loss": loss, "accuracy": accuracy}
 
 
 def _gold_spans(data: Sentences) -> Array:
@@ -384,14 +378,11 @@ def _step(network: _Network, batch: Sentences, gold: Array, penalty: float, beam
         np.tile(made, 2),
     )
     nodes = both.nodes()
-    core, plan = _core.load(net.dtype), net._plan_for((1,))
-    trees = core.Trees(nodes.start, nodes.children, np.ones(len(nodes.leaves), np.uint8))
     x = np.full(len(nodes.leaves), -1, net.dtype)
     x[nodes.leaves] = both.ids
     # A tree's score is the sum over its nodes: the wrong ones down, the right ones up.
-    dy = np.zeros(len(nodes.leaves), net.dtype)
-    dy[nodes.inner] = np.where(nodes.inner < nodes.start[size], 1 / size, -1 / size)
-    threads = get_num_threads()
-    plan.forward(x, 2 * size, threads, True, 0, False, None, None, False, trees)
-    plan.backward(dy, 2 * size, threads, True, 0, False, None, None, trees)
+    dy = np.zeros((len(nodes.leaves), 1), net.dtype)
+    dy[nodes.inner, 0] = np.where(nodes.inner < nodes.start[size], 1 / size, -1 / size)
+    net._forward(Forest(x, nodes.start, nodes.children))
+    net._backward(dy)
     return float(losses.sum()), int((made == 0).sum())

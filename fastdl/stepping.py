@@ -1,0 +1,146 @@
+"""A pass over the samples, in blocks of steps: what takes them, and what ends them, leaves whole and finite ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import _core
+from ._threads import get_num_threads
+from ._types import Array
+from .callbacks import Callback
+from .training_state import TrainingState
+
+if TYPE_CHECKING:
+    from .sequential import Sequential
+
+_BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
+
+# (first, rates, records): take a step for each rate, from step ``first`` of the pass on, and count it in the state once
+# it is whole; record each one's sums over rows of the losses and of the hits, and how many rows there were. The same
+# call again does the same to the bit.
+Run = Callable[[int, Array, Array], None]
+
+
+def take_pass(
+    net: Sequential,
+    state: TrainingState,
+    run: Run,
+    rates: Array,
+    *,
+    samples: int,
+    batch: int,
+    figures: Callable[[float, float], dict[str, float]],
+    epoch: int,
+    watchers: list[Callback],
+    states: Array | None = None,
+    alone: bool = False,
+) -> dict[str, float]:
+    """Take a step for each batch of the samples, with callbacks after each block of them, and give the figures.
+
+    A rate that a callback gives the optimizer holds from the next block on. A step that is ``alone`` is a block.
+    """
+    steps, done, block, lr = len(rates), 0, 1, state.optimizer.lr
+    records = np.zeros((steps, 3))
+    found: dict[str, float] = {}
+    while done < steps:
+        end = min(steps, done + block)
+        with net._turn.lock:
+            start = perf_counter()
+            if state.optimizer.lr is not lr:
+                lr, rates = state.optimizer.lr, np.concatenate([rates[:done], state.rates(steps - done)])
+            _Block(net, state, run, rates[done:end], records[done:end], done, states).take()
+        if not alone:
+            block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
+        done = end
+        if watchers or done == steps:
+            loss, hits, count = records[:done].sum(axis=0)
+            count = max(count, 1)  # of trees there may be none yet whose labels count
+            found = figures(float(loss / count), float(hits / count))
+        for watcher in watchers:
+            watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **found})
+    return found
+
+
+class _Block:
+    """Some steps of a pass, taken together."""
+
+    def __init__(
+        self,
+        net: Sequential,
+        state: TrainingState,
+        run: Run,
+        rates: Array,
+        records: Array,
+        first: int,
+        states: Array | None,
+    ) -> None:
+        self.net, self.state, self.states = net, state, states
+        self._run, self._rates, self._records, self._first = run, rates, records, first
+        changed = (net.parameters, state.moments, state.counter, states)
+        self._before = [(array, array.copy()) for array in changed if array is not None]
+
+    def take(self) -> None:
+        """Take them; whatever ends them leaves a network of whole, finite steps."""
+        net, begin, steps = self.net, self.state.steps, len(self._rates)
+        net._states = self.states  # which the core changes with each step
+        try:
+            self._steps(steps)
+            if self._is_finite(steps):
+                return
+            self._go_back(steps)
+        except BaseException:
+            taken = self.state.steps - begin
+            if net._turn.running:  # a signal's handler called this in the middle of a step, which goes on
+                raise
+            if taken == 0:
+                self._restore()
+            elif not self._is_finite(taken):
+                self._go_back(taken)
+            raise
+        finally:  # other calls may change theirs, in callbacks for instance
+            net._states = None if self.states is None else self.states.copy()
+        raise FloatingPointError(
+            f"step {self.state.steps + 1} gives a loss, parameters or moments that are not finite, and the "
+            f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
+            + ("; reset_state() forgets states that have grown too large" if self.states is not None else "")
+        )
+
+    def _steps(self, count: int) -> None:
+        self._run(self._first, self._rates[:count], self._records[:count])
+
+    def _is_finite(self, count: int) -> bool:
+        """Tell whether the network, and the losses of so many steps, are."""
+        arrays, check = (self.net.parameters, self.state.moments), _core.load(self.net.dtype).all_finite
+        losses = self._records[:count, 0]
+        return bool(np.isfinite(losses).all()) and all(check(array, get_num_threads()) for array in arrays)
+
+    def _restore(self) -> None:
+        """Let the network be what it was before."""
+        for array, values in self._before:
+            array[...] = values
+
+    def _go_back(self, bad: int) -> None:
+        """Go back to the last finite step before the one that is ``bad``, by taking the steps again up to there.
+
+        Steps are reproducible to the bit, so that halving finds the first one that is no good.
+        """
+        good = 0
+        try:
+            while bad - good > 1:
+                middle = (good + bad) // 2
+                self._restore()
+                self._steps(middle)
+                if self._is_finite(middle):
+                    good = middle
+                else:
+                    bad = middle
+            self._restore()
+            if good > 0:
+                self._steps(good)
+        except BaseException:
+            self._restore()
+            raise
