@@ -13,8 +13,10 @@ from test_recursive import random_tree
 import fastdl
 from fastdl import _core, callbacks, models, optimizers
 from fastdl.datasets import Trees, Vocabulary
-from fastdl.trees import parsing
 from fastdl.trees.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
+from fastdl.trees.parsing.merges import Sentences
+from fastdl.trees.parsing.search import Parser
+from fastdl.trees.parsing.training import fill_gradients
 
 
 def together(*tuples):
@@ -55,8 +57,8 @@ def test_search(lengths, units, beam, has_gold, threads, seed):
     gold, spans = None, [None] * len(lengths)
     if has_gold:
         trees = together(*(random_tree(rng, n - 1, 2) for n in lengths))
-        data = parsing._sentences(trees, Vocabulary(["a"]))
-        gold = parsing._gold_spans(data)
+        data = Sentences.of(trees, Vocabulary(["a"]))
+        gold = data.spans()
         spans = [set(map(tuple, gold[a : b - 1].tolist())) for a, b in pairwise(start)]
     merges, right, counts, totals = search(layer, vectors, start, score, gold, 0.5, beam)
     for i, n in enumerate(lengths):
@@ -113,8 +115,8 @@ def right_so_far(arguments, spans, n):
 
 def objective(net, vocabulary, trees, penalty):
     """The mean loss over sentences, from the search's own figures."""
-    data = parsing._sentences(trees, vocabulary)
-    losses = parsing._Network.of(net, vocabulary).search(data, 1, parsing._gold_spans(data), penalty)[3]
+    data = Sentences.of(trees, vocabulary)
+    losses = Parser.of(net, vocabulary).search(data, 1, data.spans(), penalty)[3]
     return losses.mean()
 
 
@@ -125,8 +127,8 @@ def test_the_margins_gradient(composition, rng):
     vocabulary = Vocabulary(["?", *"abcdef"])
     net = models.tree_parser(7, units=5, composition=composition, seed=1, dtype="float64")
     net.parameters[:] = rng.standard_normal(net.parameters.size) * 0.5
-    data = parsing._sentences(trees, vocabulary)
-    loss, without = parsing._step(parsing._Network.of(net, vocabulary), data, parsing._gold_spans(data), 0.3, 1)
+    data = Sentences.of(trees, vocabulary)
+    loss, without = fill_gradients(Parser.of(net, vocabulary), data, data.spans(), 0.3, 1)
     assert loss / 4 == pytest.approx(objective(net, vocabulary, trees, 0.3))
     assert without < 4
     gradients, step = net.gradients.copy(), 1e-6

@@ -15,7 +15,8 @@ from ..datasets import Trees, Vocabulary, expression_trees
 from ..layers.recursive import COMPOSITIONS
 from ..recipes import tree_parser
 from ..trees.drawing import draw_tree, save_picture
-from ..trees.parsing import as_beam, balanced, bracket_f1, fit_parser, parse, right_branching
+from ..trees.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
+from ..trees.parsing.search import as_beam
 from .common import Save, add_common, check_common, check_outputs, reading, watching
 from .trees import parsed, read_treebank, words
 

@@ -1,0 +1,41 @@
+"""How much of the right trees a parser finds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..._types import Array
+from ..._validation.values import check_is
+from ..arrays import Trees
+
+
+def bracket_f1(found: Trees, gold: Trees) -> float:
+    """Compare the spans of trees over the same sentences, without labels.
+
+    Single words and whole sentences, which no tree can miss, do not count.
+
+    Parameters
+    ----------
+    found, gold : Trees
+
+    Returns
+    -------
+    float
+        The harmonic mean of precision and recall over all sentences; 1 where there is nothing to miss.
+    """
+    check_is(found, "found", Trees)
+    check_is(gold, "gold", Trees)
+    if len(found) != len(gold) or [len(s) for s in found.sentences()] != [len(s) for s in gold.sentences()]:
+        raise ValueError("found and gold must be of the same sentences; received others")
+    ours, theirs = _brackets(found), _brackets(gold)
+    total = len(ours) + len(theirs)
+    return 2 * len(np.intersect1d(ours, theirs)) / total if total else 1.0
+
+
+def _brackets(trees: Trees) -> Array:
+    """Give a number for each tree and span of it that counts."""
+    spans, longest = trees.spans().astype(np.int64), int(trees.spans().max()) + 1
+    tree = np.repeat(np.arange(len(trees)), np.diff(trees.start))
+    counts = spans[:, 1] - spans[:, 0] > 1
+    counts[trees.roots] = False
+    return np.unique(((tree * longest + spans[:, 0]) * longest + spans[:, 1])[counts])

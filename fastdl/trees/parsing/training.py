@@ -1,0 +1,140 @@
+"""Training a parser by a margin (article 7; Socher et al. 2011)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ... import _core
+from ..._types import Array
+from ..._validation.values import as_int, as_number, check_is
+from ...callbacks import Callback, as_callbacks
+from ...history import History
+from ...optimizers import Optimizer
+from ...samples import Forest
+from ...sequential import Sequential
+from ...stepping import take_pass
+from ...text.vocabulary import Vocabulary
+from ...training import run_epochs
+from ..arrays import Trees
+from .merges import Sentences, ranges
+from .scores import bracket_f1
+from .search import Parser, as_beam, parse
+
+
+def fit_parser(
+    net: Sequential,
+    vocabulary: Vocabulary,
+    trees: Trees,
+    *,
+    optimizer: Optimizer | None = None,
+    epochs: int = 1,
+    batch_size: int = 25,
+    penalty: float = 0.1,
+    beam: int = 1,
+    validation_trees: Trees | None = None,
+    callbacks: Iterable[Callback] = (),
+) -> History:
+    """Train a parser by a margin (article 7's objective).
+
+    For each sentence x with the tree y, s(y) is to be above s(y') + penalty * (nodes of y' that are no subtrees of y),
+    for every other tree y': the loss is by how much the y' that is most ahead is ahead. It is searched as `parse` does,
+    with the penalties added to the scores: a node's vector depends on all that is below it, so that no dynamic
+    programming over spans finds the best tree. And as this search may miss it, both are compared after every merge, as
+    far as they are built, where y' is most ahead (the largest violation; Huang, Fayong and Guo 2012).
+
+    Parameters
+    ----------
+    net : Sequential
+        As `models.tree_parser` makes it.
+    vocabulary : Vocabulary
+    trees : Trees
+        Binary.
+    optimizer : Optimizer, optional
+        As of `Sequential.fit`. Its weight decay is the article's regularization.
+    epochs, batch_size : int
+    penalty : float
+        For each node that is no subtree of the right tree (the article's k).
+    beam : int
+        Of the search.
+    validation_trees : Trees, optional
+        Parsed greedily after each epoch.
+    callbacks : iterable of Callback
+
+    Returns
+    -------
+    History
+        `loss` and `accuracy`, the share of sentences of which no tree was ahead, and `val_f1`.
+    """
+    network = Parser.of(net, vocabulary)
+    epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
+    penalty, beam = as_number(penalty, "penalty"), as_beam(beam)
+    for name, given in (("trees", trees), ("validation_trees", validation_trees)):
+        if given is not None or name == "trees":
+            check_is(given, name, Trees)
+        if given is not None and (given.child_counts()[given.height > 0] != 2).any():
+            raise ValueError(f"{name} must have 2 children at every node that is no leaf: Trees.binarize makes them so")
+    data = Sentences.of(trees, vocabulary)
+    which = np.flatnonzero(np.diff(data.start) > 2)  # there is one tree alone over two words
+    if not len(which):
+        raise ValueError("trees must hold a sentence of three words; all are shorter")
+    data = data.part(which)
+    gold = data.spans()
+    figures = ["loss", "accuracy", *(["val_f1"] if validation_trees is not None else [])]
+    watchers, core = as_callbacks(callbacks, figures), _core.load(net.dtype)
+
+    def train(epoch: int) -> dict[str, float]:
+        with net._turn.lock:
+            order, rates = net._rng.permutation(len(which)), state.rates(steps)
+
+        def run(first: int, rates: Array, records: Array) -> None:
+            batch = order[first * batch_size : (first + 1) * batch_size]
+            loss, found = fill_gradients(network, data.part(batch), gold[ranges(data.start, batch)[0]], penalty, beam)
+            core.optimizer_step(
+                state.optimizer._core(), rates[0], state.steps + 1, net.parameters, net.gradients, state.moments
+            )
+            records[0] = loss, found, len(batch)
+            state.counter[0] += 1
+
+        return take_pass(
+            net, state, run, rates, samples=len(which), batch=batch_size, figures=_figures, epoch=epoch,
+            watchers=watchers, alone=True,
+        )  # fmt: skip
+
+    def validate() -> dict[str, float]:
+        if validation_trees is None:
+            return {}
+        return {"val_f1": bracket_f1(parse(net, vocabulary, validation_trees.sentences()), validation_trees)}
+
+    with net._turn.training():
+        state = net._training.following(None, optimizer, net.parameters.size, net.dtype)
+        steps = -(-len(which) // batch_size)
+        state.rates(steps)
+        net._training = state
+        return run_epochs(net, range(1, epochs + 1), len(which), watchers, train, validate)
+
+
+def _figures(loss: float, accuracy: float) -> dict[str, float]:
+    return {"loss": loss, "accuracy": accuracy}
+
+
+def fill_gradients(network: Parser, batch: Sentences, gold: Array, penalty: float, beam: int) -> tuple[float, int]:
+    """Fill the gradients; give the sum of losses, and how many sentences had none."""
+    net, size = network.net, len(batch.start) - 1
+    merges, right, made, losses = network.search(batch, beam, gold, penalty)
+    both = Sentences(
+        np.tile(batch.ids, 2),
+        np.concatenate([batch.start, batch.start[-1] + batch.start[1:]]),
+        np.concatenate([merges, right]),
+        np.tile(made, 2),
+    )
+    nodes = both.nodes()
+    x = np.full(len(nodes.leaves), -1, net.dtype)
+    x[nodes.leaves] = both.ids
+    # A tree's score is the sum over its nodes: the wrong ones down, the right ones up.
+    dy = np.zeros((len(nodes.leaves), 1), net.dtype)
+    dy[nodes.inner, 0] = np.where(nodes.inner < nodes.start[size], 1 / size, -1 / size)
+    net._forward(Forest(x, nodes.start, nodes.children))
+    net._backward(dy)
+    return float(losses.sum()), int((made == 0).sum())
