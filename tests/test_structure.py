@@ -70,7 +70,7 @@ KNOWN_UNDERSCORES = {
     "fastdl.text.sampling": {"_operations", "_turn"},
     "fastdl.training": {"_checked", "_core", "_measure", "_plan_for", "_rng", "_states_of", "_training", "_turn"},
     "fastdl.trees.parsing.search": {"_flat", "_turn"},
-    "fastdl.trees.parsing.training": {"_backward", "_core", "_forward", "_rng", "_training", "_turn"},
+    "fastdl.trees.parsing.training": {"_backward", "_core", "_forward", "_held", "_rng", "_training", "_turn"},
 }
 
 PUBLIC_ALL_THE_SAME = {"_asdict", "_fields", "_make", "_replace"}  # of named tuples
