@@ -1,4 +1,4 @@
-"""Trees: in arrays, as brackets, drawn, and what parses sentences into them."""
+"""Trees: in arrays, as brackets, drawn (`drawing`), and found by a parser (`parsing`)."""
 
 from .arrays import Trees
 
