@@ -238,12 +238,12 @@ class Sequential(Layer):
         rows = [layer._joined(given, "state", samples, self.dtype) for layer, given in zip(kept, state, strict=True)]
         self._states = np.hstack(rows)
 
-    def _states_of(self, shape: Shape, samples: int) -> Array | None:
+    def _states_of(self, plan: Any, samples: int) -> Array | None:
         """Give the states that such a batch goes on from, and is to change; None where no layer is stateful."""
-        if not self.stateful:
+        if not plan.state_size or not self.stateful:
             return None
         if self._states is None:
-            self._states = np.zeros((samples, self._plan_for(shape).state_size), self.dtype)
+            self._states = np.zeros((samples, plan.state_size), self.dtype)
         if len(self._states) != samples:
             raise ValueError(
                 f"x must have the {len(self._states)} samples that the states are of, or reset_state() come first; "
@@ -271,7 +271,8 @@ class Sequential(Layer):
         """
         samples = as_batch(self, x, lengths, trees, as_it_lies=True)
         with self._turn.lock:
-            return self._forward(samples, training, self._states_of(samples.shape, len(samples)))
+            states = self._states_of(self._plan_for(samples.shape), len(samples))
+            return self._forward(samples, training, states)
 
     def fit(
         self,
@@ -441,9 +442,10 @@ class Sequential(Layer):
         """
         samples = as_batch(self, x, lengths, trees)
         with self._turn.lock:
-            plan, states = self._plan_for(samples.shape), self._states_of(samples.shape, len(samples))
-            some = [samples] if self.stateful else parts(samples, _at_once(plan, samples))
-            outputs = [self._run(part, states) for part in some]
+            plan = self._plan_for(samples.shape)
+            states = self._states_of(plan, len(samples))
+            some = parts(samples, _at_once(plan, samples)) if states is None else [samples]
+            outputs = [_run(plan, part, states) for part in some]
             return samples.outputs(outputs[0] if len(outputs) == 1 else np.concatenate(outputs), plan.output_shape)
 
     def summary(self) -> None:
@@ -519,12 +521,6 @@ class Sequential(Layer):
         weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
         return Examples(samples, targets, there, losses.tell_classes(loss, targets[there]), weights)
 
-    def _run(self, samples: Samples, states: Array | None = None, logits: bool = False) -> Array:
-        """Give the outputs of samples, flat."""
-        x, plan, trees = samples.x.reshape(-1), self._plan_for(samples.shape), samples.core_trees()
-        y: Array = plan.predict(x, len(samples), get_num_threads(), logits, samples.lengths, states, trees)
-        return y
-
     def _measure(self, data: Examples, loss: str, batch_size: int | None = None) -> dict[str, float]:
         """Measure on checked samples, some at a time: their outputs may be many."""
         samples, states = data.samples, None
@@ -539,10 +535,17 @@ class Sequential(Layer):
             states = np.zeros((size, plan.state_size), self.dtype)
         total, hits, count = 0.0, 0, 0
         for part in parts(data, size):
-            outputs = self._run(part.samples, states, logits=loss == "cross_entropy")
+            outputs = _run(plan, part.samples, states, logits=loss == "cross_entropy")
             losses_here, hits_here, rows = part.measure(loss, outputs)
             total, hits, count = total + losses_here, hits + hits_here, count + rows
         return data.figures(total / count, hits / count)
+
+
+def _run(plan: Any, samples: Samples, states: Array | None, logits: bool = False) -> Array:
+    """Give the outputs of samples, flat."""
+    x, trees = samples.x.reshape(-1), samples.core_trees()
+    y: Array = plan.predict(x, len(samples), get_num_threads(), logits, samples.lengths, states, trees)
+    return y
 
 
 def _at_once(plan: Any, samples: Samples) -> int:

@@ -170,10 +170,11 @@ class Trainer:
         """Do what `Sequential.train_on_batch` says."""
         data = self.net._checked(x, y, lengths, trees, sample_weight, self.loss)
         data.check_weights()
-        rates = self._rates(len(data), len(data))
-        self.net._states_of(data.samples.shape, len(data))
+        samples = len(data)
+        rates = self._rates(samples, samples)
+        self.net._states_of(self.net._plan_for(data.samples.shape), samples)
         self._begin()
-        return self._epoch(data, np.arange(len(data)), len(data), rates, 1, [])
+        return self._epoch(data, np.arange(samples), samples, rates, 1, [])
 
     def _check_order(self, samples: int, batch: int, shuffle: bool) -> None:
         if not self.net.stateful:
@@ -187,11 +188,12 @@ class Trainer:
         self, data: Examples, order: Array, batch: int, rates: Array, epoch: int, watchers: list[Callback]
     ) -> dict[str, float]:
         """Go through the samples once, in blocks of steps, and give the figures."""
-        net, samples, state = self.net, len(data), self.state
+        net, state, samples = self.net, self.state, len(order)
         batch = min(batch, samples)
         with net._turn.lock:
             seed = int(net._rng.integers(1 << 63))
-            plan, states = net._plan_for(data.samples.shape), net._states_of(data.samples.shape, batch)
+            plan = net._plan_for(data.samples.shape)
+            states = net._states_of(plan, batch)
         x, trees = data.samples.x.reshape(-1), data.samples.core_trees(data.there)
         weights = None if data.weights is None else data.weights.reshape(-1)
 

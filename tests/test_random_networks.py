@@ -350,9 +350,11 @@ class Use:
             self.model.states = {}
             outputs = self.expected()
         options = {"batch_size": self.samples} if self.net.stateful else {}
-        measured = self.net.evaluate(self.x, targets, loss=name, **options, **self.options)
-        there, targets = self.counted(targets, outputs, np.arange(self.samples))
-        loss, _, hits = self.loss(name, outputs[there], targets)
+        weights, which = self.weights(outputs), np.arange(self.samples)
+        measured = self.net.evaluate(self.x, targets, loss=name, sample_weight=weights, **options, **self.options)
+        there, targets = self.counted(targets, outputs, which)
+        of_rows = None if weights is None else self.of_rows(weights, which, outputs)[there]
+        loss, _, hits = self.loss(name, outputs[there], targets, of_rows)
         self.close(np.array(measured["loss"]), loss / there.sum(), "the loss")
         if "accuracy" in measured and self.net.dtype == "float64":
             self.close(np.array(measured["accuracy"]), hits / there.sum(), "the accuracy")
@@ -367,12 +369,12 @@ class Use:
         if self.net.stateful and self.samples % batch:
             batch = self.samples
         shuffle = self.draw.chance(0.5) and not self.net.stateful
-        weights = self.rng.random(self.samples) if self.draw.chance(0.3) else None
+        weights = self.weights(outputs)
         optimizer = self.draw.optimizer  # which goes on from the last fit
         epochs, rng = self.draw.of(1, 1, 2), copy.deepcopy(self.net._rng)
         history = self.net.fit(
             self.x, targets, loss=name, optimizer=optimizer.ours, batch_size=batch, epochs=epochs, shuffle=shuffle,
-            sample_weight=None if weights is None else weights.astype(self.net.dtype), verbose=0, **self.options,
+            sample_weight=weights, verbose=0, **self.options,
         )  # fmt: skip
         for epoch in range(epochs):
             order = rng.permutation(self.samples) if shuffle else np.arange(self.samples)
@@ -384,7 +386,7 @@ class Use:
                 outputs = self.expected(which, draw=reference.scramble(seed + start))
                 self.check_margin()
                 there, wanted = self.counted(targets, outputs, which)
-                of_rows = None if weights is None else self.of_rows(weights[which], which, outputs)[there]
+                of_rows = None if weights is None else self.of_rows(weights, which, outputs)[there]
                 loss, gradient, hit = self.loss(name, outputs[there], wanted, of_rows)
                 total, hits, count = total + loss, hits + hit, count + there.sum()
                 dy = np.zeros_like(outputs)
@@ -396,11 +398,18 @@ class Use:
         for name, expected in zip(self.net.params, parameters(self.model), strict=True):
             self.close(self.net.params[name], expected, f"{name} after fit")
 
+    def weights(self, outputs):
+        """Weights of samples, or of the rows of all outputs, of any sign; or none."""
+        shape = self.draw.of(None, None, (self.samples,), outputs.shape[:-1])
+        return None if shape is None else self.rng.standard_normal(shape).astype(self.net.dtype)
+
     def of_rows(self, weights, which, outputs):
         """The weights of some samples for each row of their outputs."""
         if self.of_trees and len(self.net.output_shape) == 2:
-            return np.repeat(weights, np.diff(self.trees.start)[which])
-        return np.broadcast_to(weights[:, None], outputs.shape[:2]) if outputs.ndim == 3 else weights
+            nodes = len(weights) == len(self.x)
+            return weights[self.rows(which)] if nodes else np.repeat(weights[which], np.diff(self.trees.start)[which])
+        weights = weights[which]
+        return weights if weights.shape == outputs.shape[:-1] else np.broadcast_to(weights[:, None], outputs.shape[:2])
 
 
 def specified(layer):

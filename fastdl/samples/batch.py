@@ -1,0 +1,73 @@
+"""The one way in: what a layer or a network is called with becomes samples, and some at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._validation.samples import as_images, as_lengths, as_samples
+from .._validation.values import check_is
+from ..trees import Trees
+from .dense import Samples
+from .forest import Forest
+from .sequences import Sequences
+
+if TYPE_CHECKING:
+    from ..layers import Layer
+
+
+def as_batch(
+    layer: Layer, x: Any, lengths: Any = None, trees: Any = None, prefix: str = "", as_it_lies: bool = False
+) -> Samples:
+    """Give what a layer or a network is called with, checked; errors put the prefix before the arguments' names.
+
+    Images that lie channels last are made to lie channels first, unless they may stay.
+    """
+    name, dtype = f"{prefix}x", layer.dtype
+    if layer.arity is not None:
+        if trees is None:
+            raise ValueError(f"{prefix}trees must be given, as samples of a Recursive layer are trees; received None")
+        if lengths is not None:
+            raise ValueError(f"{prefix}lengths must be None with trees; received others")
+        x = as_samples(x, name, layer.input_shape[1:], dtype)
+        _check_trees(trees, f"{prefix}trees", layer.arity, len(x))
+        layer.check_values(x[trees.leaves], f"{name} at the leaves")
+        if x.ndim == 1:  # an embedding has nothing for the other nodes
+            x = np.where(trees.leaves, x, -1).astype(dtype)
+        return Forest(x, trees.start, trees.children(layer.arity))
+    if trees is not None:
+        raise ValueError(f"{prefix}trees must be None for a network without a Recursive layer; received others")
+    last = False
+    if as_it_lies:
+        x, last = as_images(x, name, layer.input_shape, dtype)
+    else:
+        x = as_samples(x, name, layer.input_shape, dtype)
+    layer.check_values(x, name)
+    if lengths is None:
+        return Samples(x, layer.input_shape if last else x.shape[1:], last)
+    if not layer.in_time:
+        raise ValueError(
+            f"{prefix}lengths must be None for samples without steps in time, {x.shape[1:]}; received others"
+        )
+    return Sequences(x, as_lengths(lengths, f"{prefix}lengths", x))
+
+
+def _check_trees(trees: Any, name: str, arity: int, nodes: int) -> None:
+    """Check that trees have so many children at each node that is no leaf, and so many nodes in all."""
+    check_is(trees, name, Trees)
+    if len(trees.words) != nodes:
+        raise ValueError(f"{name} must have a node for each of the {nodes} rows of x; received {len(trees.words)}")
+    found = np.unique(trees.child_counts()[trees.height > 0])
+    if (found != arity).any():
+        hint = ": Trees.binarize makes them so" if arity == 2 else ""
+        raise ValueError(
+            f"{name} must have {arity} children at every node that is no leaf{hint}; "
+            f"received nodes of {', '.join(map(str, found))}"
+        )
+
+
+def parts(whole: Any, size: int) -> list[Any]:
+    """Give samples, or what else has such parts, ``size`` at a time."""
+    count = len(whole)
+    return [whole] if size >= count else [whole.part(i, min(i + size, count)) for i in range(0, count, size)]

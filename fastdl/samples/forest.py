@@ -1,0 +1,104 @@
+"""Trees, whose nodes are rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._types import Array, Shape
+from .._validation.arrays import as_real
+from .._validation.samples import as_samples
+from ..losses import as_targets
+from .dense import Mask, Samples
+
+
+class Forest(Samples):
+    """Trees: a row of x for each of their nodes, of which those at the leaves are read.
+
+    Attributes
+    ----------
+    start : ndarray of int64, shape (N + 1,)
+        Where each tree's nodes begin, and where the last one's end.
+    children : ndarray of int32, shape (M, arity)
+        Of each node, -1 where there is none.
+    """
+
+    def __init__(self, x: Array, start: Array, children: Array) -> None:
+        super().__init__(x, (1, *x.shape[1:]))  # a node is one step
+        self.start, self.children = start, children
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def place(self, first: int, last: int) -> slice:  # noqa: D102
+        return slice(int(self.start[first]), int(self.start[last]))
+
+    def part(self, first: int, last: int) -> Samples:  # noqa: D102
+        nodes = self.place(first, last)
+        children = self.children[nodes]
+        children = np.where(children >= 0, children - nodes.start, -1).astype(np.int32)
+        return Forest(self.x[nodes], self.start[first : last + 1] - nodes.start, children)
+
+    def core_trees(self, there: Mask = ...) -> Any:  # noqa: D102
+        counts = np.zeros(len(self.x), np.uint8)
+        counts[there] = 1
+        return _core.load(self.dtype).Trees(self.start, self.children, counts)
+
+    @property
+    def roots(self) -> Array:
+        """The last node of each tree."""
+        roots: Array = self.start[1:] - 1
+        return roots
+
+    def rows(self, output_shape: Shape) -> Shape:  # noqa: D102
+        return (len(self.x),)
+
+    def counted(self, output_shape: Shape) -> Mask:  # noqa: D102
+        if len(output_shape) == 2:
+            return ...
+        there = np.zeros(len(self.x), bool)
+        there[self.roots] = True
+        return there
+
+    def outputs(self, y: Array, output_shape: Shape) -> Array:  # noqa: D102
+        rows = y.reshape(len(self.x), -1)
+        return rows if len(output_shape) == 2 else rows[self.roots]
+
+    def gradients(self, dy: Any, output_shape: Shape) -> tuple[Array, bool]:  # noqa: D102
+        gradient = as_samples(dy, "dy", output_shape[-1:], self.dtype)
+        if gradient.shape[:1] != self._visible(output_shape):
+            raise ValueError(f"dy must have as many rows as the last forward gave; received {len(gradient)}")
+        return self._of_nodes(gradient, output_shape), False
+
+    def inputs(self, dx: Array, channels_last: bool) -> Array:  # noqa: D102
+        return dx.reshape(self.x.shape)
+
+    def targets(self, y: Any, name: str, loss: str, output_shape: Shape) -> tuple[Array, Mask]:
+        """Give what a loss compares the nodes with, checked, and which of them count: those of label -1 do not."""
+        labels, there, rows = as_real(y, name), self.counted(output_shape), self._visible(output_shape)
+        if labels.shape[:1] != rows:
+            wanted = f"each of the {len(self)} trees" if there is not ... else f"each of their {len(self.x)} nodes"
+            raise ValueError(f"{name} must have a row for {wanted}; received shape {labels.shape}")
+        if there is ... and loss == "cross_entropy" and labels.shape == rows and labels.dtype.kind == "i":
+            there = labels != -1
+            if not there.any():
+                raise ValueError(f"{name} must hold a label for a node at least; received -1 for all")
+            labels = np.where(there, labels, 0)
+        targets = as_targets(labels, name, loss, (*rows, output_shape[-1]), self.dtype)
+        return self._of_nodes(targets, output_shape), there
+
+    def _visible(self, output_shape: Shape) -> Shape:
+        return (len(self.x) if len(output_shape) == 2 else len(self),)
+
+    def _of_nodes(self, given: Array, output_shape: Shape) -> Array:
+        """Give all nodes a row, where the roots alone may have one."""
+        if len(output_shape) == 2:
+            return given
+        rows = np.zeros((len(self.x), *given.shape[1:]), given.dtype)
+        rows[self.roots] = given
+        return rows
+
+    def _spread(self, array: Array, output_shape: Shape) -> Array:
+        return np.repeat(array, np.diff(self.start))

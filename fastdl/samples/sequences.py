@@ -1,0 +1,29 @@
+"""Sequences of different lengths, padded to one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._types import Array, Shape
+from .dense import Mask, Samples
+
+
+class Sequences(Samples):
+    """Sequences of which some steps count, the first ones of each."""
+
+    def __init__(self, x: Array, lengths: Array) -> None:
+        super().__init__(x, x.shape[1:])
+        self.lengths: Array = lengths
+
+    def part(self, first: int, last: int) -> Samples:  # noqa: D102
+        return Sequences(self.x[first:last], self.lengths[first:last])
+
+    def counted(self, output_shape: Shape) -> Mask:  # noqa: D102
+        return np.arange(output_shape[0]) < self.lengths[:, None] if len(output_shape) == 2 else ...
+
+    def gradients(self, dy: Any, output_shape: Shape) -> tuple[Array, bool]:  # noqa: D102
+        gradient, last = super().gradients(dy, output_shape)
+        there = self.counted(output_shape)
+        return (gradient if there is ... else np.where(there[:, :, None], gradient, 0)), last
