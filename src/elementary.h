@@ -1,5 +1,5 @@
-/* Elementary functions of vectors: e^x, sigmoid, tanh, and the normal distribution. Each is within a few units in the last
- * place over all of its range, denormal results included.
+/* Elementary functions of vectors: e^x, sigmoid, tanh, and the normal distribution. Each is within
+ * a few units in the last place over all of its range, denormal results included.
  */
 #pragma once
 #include "simd.h"
@@ -8,13 +8,13 @@
 #define EXP_MAGIC 6755399441055744.0            /* 1.5 * 2^52: adding it rounds to an integer */
 #define EXP_BIAS 1023
 #define EXP_SHIFT 52
-#define EXP_MIN (-746.0)                        /* below which e^x is 0, and above which it is infinite */
+#define EXP_MIN (-746.0)                        /* below it e^x is 0, above EXP_MAX infinite */
 #define EXP_MAX 710.0
 #define EXP_NONE (-37.0)                        /* below which it is nothing beside 1 */
 #define LN2_HIGH 6.93147180369123816490e-01     /* ln 2 in two parts, the first exact times any n */
 #define LN2_LOW 1.90821492927058770002e-10
 #define NORMAL_NONE 39.0                        /* the distribution up to -39 is 0 */
-#define NORMAL_ROUND 6442450944.0               /* 1.5 * 2^32: adding it rounds to multiples of 2^-20 */
+#define NORMAL_ROUND 6442450944.0               /* 1.5 * 2^32: rounds to multiples of 2^-20 */
 #define NORMAL_K 3.5
 #else
 #define EXP_MAGIC 12582912.0f                   /* 1.5 * 2^23 */
@@ -30,8 +30,8 @@
 #define NORMAL_K 2.5f
 #endif
 
-/* x = n ln 2 + r with |r| <= ln 2 / 2; gives e^r - 1, a Taylor polynomial in r whose remainder is below half an ULP. n comes
- * as n + EXP_MAGIC, whose last bits are the integer n. */
+/* x = n ln 2 + r with |r| <= ln 2 / 2; gives e^r - 1, a Taylor polynomial in r whose remainder
+ * is below half an ULP. n comes as n + EXP_MAGIC, whose last bits are the integer n. */
 INLINE vec vec_exp_parts(vec x, vec *shifted) {
     *shifted = x * (real)1.44269504088896340736 + EXP_MAGIC;
     vec n = *shifted - EXP_MAGIC;
@@ -55,13 +55,18 @@ INLINE vec vec_exp_parts(vec x, vec *shifted) {
     p = p * r + (real)0.5;
     return p * r * r + r;
 }
-/* 2^n, and v 2^n, down to where that is denormal: in two factors, as 2^n may be no number itself. */
+/* 2^n, and v 2^n, down to where that is denormal: in two factors, as 2^n may be no number
+ * itself. */
 #if defined(__AVX512F__)
-INLINE vec vec_power_of_two(vec shifted) { return NATIVE(scalef)(vec_set1(1), shifted - EXP_MAGIC); }
+INLINE vec vec_power_of_two(vec shifted) {
+    return NATIVE(scalef)(vec_set1(1), shifted - EXP_MAGIC);
+}
 INLINE vec vec_scale(vec v, vec shifted) { return NATIVE(scalef)(v, shifted - EXP_MAGIC); }
 #else
 INLINE vec vec_power_of_two_of(vec_bits n) { return (vec)((n + EXP_BIAS) << EXP_SHIFT); }
-INLINE vec_bits vec_exponent(vec shifted) { return (vec_bits)shifted - (vec_bits)vec_set1(EXP_MAGIC); }
+INLINE vec_bits vec_exponent(vec shifted) {
+    return (vec_bits)shifted - (vec_bits)vec_set1(EXP_MAGIC);
+}
 INLINE vec vec_power_of_two(vec shifted) { return vec_power_of_two_of(vec_exponent(shifted)); }
 INLINE vec vec_scale(vec v, vec shifted) {
     vec_bits n = vec_exponent(shifted), half = n >> 1;
@@ -74,8 +79,8 @@ INLINE vec vec_exp_below(vec x) {
     return vec_scale((real)1 + p, shifted);
 }
 INLINE vec vec_exp(vec x) { return vec_exp_below(vec_at_most(x, EXP_MAX)); }
-/* e^-|x|, and the sigmoid from it: 1 / (1 + e^-|x|) or, of a negative x, e^-|x| / (1 + e^-|x|), which is exact where the
- * sigmoid itself is nearly nothing. */
+/* e^-|x|, and the sigmoid from it: 1 / (1 + e^-|x|) or, of a negative x, e^-|x| / (1 + e^-|x|),
+ * which is exact where the sigmoid itself is nearly nothing. */
 INLINE vec vec_sigmoid(vec x) {
     vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
     vec e = vec_exp_below((vec)((vec_bits)x | (vec_bits)vec_set1((real)-0.0)));
@@ -84,7 +89,8 @@ INLINE vec vec_sigmoid(vec x) {
 /* m / (m + 2) with m = e^(-2|x|) - 1, and the sign of x. */
 INLINE vec vec_tanh(vec x) {
     vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
-    vec shifted, p = vec_exp_parts(vec_at_least((real)-2 * (vec)((vec_bits)x ^ sign), EXP_NONE), &shifted);
+    vec low = vec_at_least((real)-2 * (vec)((vec_bits)x ^ sign), EXP_NONE);
+    vec shifted, p = vec_exp_parts(low, &shifted);
     vec scale = vec_power_of_two(shifted);
     vec m = scale * p + (scale - (real)1);
     return (vec)(((vec_bits)(m / (m + (real)2)) & ~(vec_bits)vec_set1((real)-0.0)) | sign);

@@ -1,4 +1,6 @@
-# What the machine can do: fused multiply-adds on registers alone, as many chains as hide their latency.
+# What the machine can do, and what single kernels take of it.
+
+# Fused multiply-adds on registers alone, as many chains as hide their latency.
 
 cdef struct Probe:
     long rounds
@@ -25,7 +27,7 @@ cdef void probe_worker(void* context, int worker) noexcept nogil:
 
 
 def fma_peak(int threads, double seconds=0.1):
-    """GFLOP/s of `threads` threads doing nothing but fused multiply-adds; the best of several runs."""
+    """GFLOP/s of `threads` threads doing nothing but fused multiply-adds: the best of some runs."""
     from time import perf_counter
     cdef Probe p
     cdef int worker
@@ -46,7 +48,8 @@ def fma_peak(int threads, double seconds=0.1):
             return best
 
 
-def convolution_probe(Py_ssize_t c, Py_ssize_t h, Py_ssize_t w, Py_ssize_t oc, Py_ssize_t kh, Py_ssize_t kw, long repeats):
+def convolution_probe(Py_ssize_t c, Py_ssize_t h, Py_ssize_t w, Py_ssize_t oc, Py_ssize_t kh,
+                      Py_ssize_t kw, long repeats):
     """The forward kernel alone, stride 1, on one image that stays in the cache.
 
     Returns the seconds an image took, x (H, W, C), weight (KH, KW, C, OC) and y (OH, OW, OC).
@@ -70,12 +73,13 @@ def convolution_probe(Py_ssize_t c, Py_ssize_t h, Py_ssize_t w, Py_ssize_t oc, P
         for i in range(repeats):
             convolution_forward(&g, &m, &weight[0], &x[0], &y[0])
     seconds = (perf_counter() - start) / repeats
-    return (seconds, np.asarray(x).reshape(h, w, c), np.asarray(weight)[:m.bias].reshape(kh, kw, c, oc),
+    return (seconds, np.asarray(x).reshape(h, w, c),
+            np.asarray(weight)[:m.bias].reshape(kh, kw, c, oc),
             np.asarray(y)[:g.oh * g.ow * oc].reshape(g.oh, g.ow, oc))
 
 
 def elementwise_probe(str name, const real[::1] x, long repeats=1):
-    """exp or an activation of x, as kernels compute it: the seconds that it took once, and the values."""
+    """exp or an activation of x, as kernels compute it: the seconds it took, and the values."""
     from time import perf_counter
     cdef Py_ssize_t n = x.shape[0], i
     cdef long turn
@@ -92,3 +96,8 @@ def elementwise_probe(str name, const real[::1] x, long repeats=1):
             for i from 0 <= i < n by VEC_LANES:
                 vec_store(&y[i], vec_exp(vec_load(&source[i])))
     return (perf_counter() - start) / repeats, np.asarray(y)
+
+
+def config():
+    """What this module was built with."""
+    return {"lanes": VEC_LANES, "dtype": DTYPE.name, "threads": bool(parallel_available())}

@@ -1,9 +1,10 @@
 /* One SIMD vocabulary for every kernel: GCC/Clang vector types as wide as the target allows.
  *
- * `real` is float, or double with -DFASTDL_DOUBLE. `vec` holds VEC_LANES of them. Loads and stores need no
- * alignment. Tile heights, the channels of a planar product, whether convolutions slide, and whether products pack what
- * they read, follow from the number of vector registers: accumulators and operands must fit, or the compiler spills, and the
- * higher a tile is, the less it reads. PANEL_TERMS of a panel, three vectors each, are what a tile reads again quickly enough.
+ * `real` is float, or double with -DFASTDL_DOUBLE. `vec` holds VEC_LANES of them. Loads and stores
+ * need no alignment. Tile heights, the channels of a planar product, whether convolutions slide,
+ * and whether products pack what they read, follow from the number of vector registers:
+ * accumulators and operands must fit, or the compiler spills, and the higher a tile is, the less it
+ * reads. PANEL_TERMS of a panel, three vectors each, are what a tile reads again quickly enough.
  */
 #pragma once
 #include <stddef.h>
@@ -63,10 +64,12 @@ typedef int32_t bits;
 
 typedef real vec __attribute__((vector_size(VEC_BYTES), may_alias));
 typedef bits vec_bits __attribute__((vector_size(VEC_BYTES), may_alias));
-typedef real vec_unaligned __attribute__((vector_size(VEC_BYTES), aligned(sizeof(real)), may_alias));
+typedef real vec_unaligned
+    __attribute__((vector_size(VEC_BYTES), aligned(sizeof(real)), may_alias));
 
-/* `cdef inline` must mean it: a tile whose constant bounds do not reach the compiler is ten times slower,
- * and what the compiler inlines on its own judgement changes with its version and flags. */
+/* `cdef inline` must mean it: a tile whose constant bounds do not reach the compiler is ten
+ * times slower, and what the compiler inlines on its own judgement changes with its version and
+ * flags. */
 #ifdef CYTHON_INLINE
 #undef CYTHON_INLINE
 #define CYTHON_INLINE inline __attribute__((always_inline, unused))
@@ -79,7 +82,8 @@ INLINE void vec_store(real *p, vec v) { *(vec_unaligned *)p = v; }
 INLINE vec vec_set1(real a) { return a - (vec){0}; }
 INLINE vec vec_fma(vec acc, real x, vec w) { return acc + x * w; }
 
-/* Keeps v in a register: the compiler would rather load it again for each use, and loads that cross a cache line cost two. */
+/* Keeps v in a register: the compiler would rather load it again for each use, and loads that
+ * cross a cache line cost two. */
 INLINE vec vec_keep(vec v) {
 #if defined(__x86_64__)
     __asm__("" : "+v"(v));
@@ -87,7 +91,8 @@ INLINE vec vec_keep(vec v) {
     return v;
 }
 
-/* n, of which the compiler knows nothing before here: it computes no addresses ahead of a loop that has no registers to spare. */
+/* n, of which the compiler knows nothing before here: it computes no addresses ahead of a loop
+ * that has no registers to spare. */
 INLINE ptrdiff_t not_before(ptrdiff_t n) {
     __asm__ volatile("" : "+r"(n));
     return n;
@@ -106,7 +111,8 @@ INLINE void vec_store_pieces(real *p, vec v, int n) {
     if (n & 1) *p = *q;
 }
 
-/* The same under a mask, where there are masks: one store, but a load from where its hidden lanes lie has to wait for it. */
+/* The same under a mask, where there are masks: one store, but a load from where its hidden
+ * lanes lie has to wait for it. */
 INLINE void vec_store_first(real *p, vec v, int n) {
 #if defined(__AVX512F__) && defined(FASTDL_DOUBLE)
     _mm512_mask_storeu_pd(p, (__mmask8)((1 << n) - 1), (__m512d)v);
@@ -180,8 +186,8 @@ INLINE vec_bits vec_mask_first(int n) {
 /* The first n lanes of v, zeros in the others. */
 INLINE vec vec_keep_first(vec v, int n) { return (vec)((vec_bits)v & vec_mask_first(n)); }
 
-/* Loads the first n lanes, 0 < n <= VEC_LANES, and zeros. What lies behind them is not read: another thread may be
- * writing it. */
+/* Loads the first n lanes, 0 < n <= VEC_LANES, and zeros. What lies behind them is not read:
+ * another thread may be writing it. */
 INLINE vec vec_load_first(const real *p, int n) {
 #if defined(__AVX512F__) && defined(FASTDL_DOUBLE)
     return (vec)_mm512_maskz_loadu_pd((__mmask8)((1 << n) - 1), p);
@@ -203,8 +209,9 @@ INLINE vec vec_load_first(const real *p, int n) {
 INLINE vec vec_select(vec_bits mask, vec yes, vec no) {
     return (vec)((mask & (vec_bits)yes) | (~mask & (vec_bits)no));
 }
-/* Single instructions that compilers make of no loop over lanes, nor of comparisons, which NaN and signed zeros bind: where
- * one of a and b is NaN, or both are zero, the greater and the lesser of them is b. */
+/* Single instructions that compilers make of no loop over lanes, nor of comparisons, which NaN
+ * and signed zeros bind: where one of a and b is NaN, or both are zero, the greater and the
+ * lesser of them is b. */
 #if defined(__SSE2__)
 #define JOIN(prefix, operation, suffix) prefix##operation##suffix
 #define TYPED(prefix, operation, suffix) JOIN(prefix, operation, suffix)
@@ -221,7 +228,12 @@ INLINE vec vec_sqrt(vec v) {
 }
 #endif
 /* Where a > b: yes, elsewhere no; where a == b likewise. */
-INLINE vec vec_if_greater(vec a, vec b, vec yes, vec no) { return vec_select((vec_bits)(a > b), yes, no); }
-INLINE vec vec_if_equal(vec a, vec b, vec yes, vec no) { return vec_select((vec_bits)(a == b), yes, no); }
-INLINE vec vec_at_least(vec x, real low) { return vec_max(vec_set1(low), x); }         /* NaN stays NaN, and below too */
+INLINE vec vec_if_greater(vec a, vec b, vec yes, vec no) {
+    return vec_select((vec_bits)(a > b), yes, no);
+}
+INLINE vec vec_if_equal(vec a, vec b, vec yes, vec no) {
+    return vec_select((vec_bits)(a == b), yes, no);
+}
+/* NaN stays NaN in both. */
+INLINE vec vec_at_least(vec x, real low) { return vec_max(vec_set1(low), x); }
 INLINE vec vec_at_most(vec x, real high) { return vec_min(vec_set1(high), x); }

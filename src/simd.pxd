@@ -1,5 +1,5 @@
-# The vector vocabulary of simd.h, as Cython sees it. `real` and `vec` are declared as double for Cython's type
-# rules alone; the C compiler knows better.
+# The vector vocabulary of simd.h, as Cython sees it. `real` and `vec` are declared as double for
+# Cython's type rules alone; the C compiler knows better.
 cdef extern from "simd.h" nogil:
     ctypedef double real
     ctypedef double vec

@@ -1,12 +1,12 @@
-/* A small pool of POSIX threads: parallel_run calls task(context, worker) once on each of `workers` threads,
- * the caller being worker 0. Inside, workers share work items and meet at barriers.
+/* A small pool of POSIX threads: parallel_run calls task(context, worker) once on each of `workers`
+ * threads, the caller being worker 0. Inside, workers share work items and meet at barriers.
  *
- * Why not OpenMP: its runtime hangs in a forked child that uses it after the parent did, and its barriers spin
- * for milliseconds, which on a machine whose cores are busy elsewhere costs a factor of eight. Here a
- * waiting thread spins for some tens of microseconds at most, by how long the processor's pause is,
- * and then sleeps; where that happens so often that it costs more than the others bring, the caller
- * works alone for a while; a forked child starts a pool of its own.
- * With -DFASTDL_NO_THREADS everything runs on the caller.
+ * Why not OpenMP: its runtime hangs in a forked child that uses it after the parent did, and its
+ * barriers spin for milliseconds, which on a machine whose cores are busy elsewhere costs a factor
+ * of eight. Here a waiting thread spins for some tens of microseconds at most, by how long the
+ * processor's pause is, and then sleeps; where that happens so often that it costs more than the
+ * others bring, the caller works alone for a while; a forked child starts a pool of its own. With
+ * -DFASTDL_NO_THREADS everything runs on the caller.
  */
 #pragma once
 #include <stdatomic.h>
@@ -22,8 +22,9 @@ static inline void spin_pause(void) {
 #endif
 }
 
-/* Work items 0 .. total, of which every worker has a share of its own, the same each time, so that what it wrote last time
- * is still in its cache; who is through with that helps the others. next_item gives -1 when all are taken. */
+/* Work items 0 .. total, of which every worker has a share of its own, the same each time, so
+ * that what it wrote last time is still in its cache; who is through with that helps the others.
+ * next_item gives -1 when all are taken. */
 typedef struct {
     struct { _Alignas(64) atomic_long taken; } share[MAX_WORKERS];
 } work_items;
@@ -33,7 +34,8 @@ static inline long next_item(work_items *items, long total, int workers, int wor
         int w = worker + i < workers ? worker + i : worker + i - workers;
         long start = total * w / workers, end = total * (w + 1) / workers;
         if (start + atomic_load_explicit(&items->share[w].taken, memory_order_relaxed) < end) {
-            long item = start + atomic_fetch_add_explicit(&items->share[w].taken, 1, memory_order_relaxed);
+            long item = start + atomic_fetch_add_explicit(&items->share[w].taken, 1,
+                                                          memory_order_relaxed);
             if (item < end) return item;
         }
     }
@@ -41,13 +43,16 @@ static inline long next_item(work_items *items, long total, int workers, int wor
 }
 
 static inline void reset_items(work_items *items, int workers) {
-    for (int w = 0; w < workers; w++) atomic_store_explicit(&items->share[w].taken, 0, memory_order_relaxed);
+    for (int w = 0; w < workers; w++)
+        atomic_store_explicit(&items->share[w].taken, 0, memory_order_relaxed);
 }
 
 /* What one worker raises and all see. */
 typedef struct { atomic_int up; } flag;
 static inline void raise_flag(flag *f) { atomic_store_explicit(&f->up, 1, memory_order_relaxed); }
-static inline int is_raised(const flag *f) { return atomic_load_explicit((atomic_int *)&f->up, memory_order_relaxed); }
+static inline int is_raised(const flag *f) {
+    return atomic_load_explicit((atomic_int *)&f->up, memory_order_relaxed);
+}
 
 static inline double seconds(void) {
     struct timespec now;
@@ -75,7 +80,8 @@ static inline void meet_looking(meeting *m, work_items *reset, parallel_look loo
 }
 static inline void meet(meeting *m, work_items *reset) { meet_looking(m, reset, NULL, NULL); }
 static inline int parallel_available(void) { return 0; }
-static inline void parallel_run(parallel_task task, void *context, int *workers, parallel_look look) {
+static inline void parallel_run(parallel_task task, void *context, int *workers,
+                                parallel_look look) {
     (void)look;
     *workers = 1;
     task(context, 0);
@@ -115,8 +121,9 @@ static inline void wait_a_while(pthread_cond_t *condition, pthread_mutex_t *lock
     pthread_cond_timedwait(condition, lock, &until);
 }
 
-/* A barrier for `workers` threads, reusable: the last to arrive sets work items back and opens the next round. Whether
- * all is to end here, as `ending` asks at any time, is what the last to arrive finds: so all leave off at the same place. */
+/* A barrier for `workers` threads, reusable: the last to arrive sets work items back and opens
+ * the next round. Whether all is to end here, as `ending` asks at any time, is what the last to
+ * arrive finds: so all leave off at the same place. */
 typedef struct {
     int workers;
     flag ending;
@@ -206,7 +213,8 @@ static struct {
 } pool = {.busy = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 
-static void pool_forget(void) {   /* in a forked child: its threads are gone, and a lock may be held by one of them */
+/* In a forked child: its threads are gone, and a lock may be held by one of them. */
+static void pool_forget(void) {
     pthread_mutex_init(&pool.busy, NULL);
     pthread_mutex_init(&pool.lock, NULL);
     pthread_cond_init(&pool.wake, NULL);
@@ -250,11 +258,12 @@ static void pool_judge(double began, double had) {
 static void *pool_helper(void *argument) {
     int worker = (int)(intptr_t)argument;
     pthread_mutex_lock(&pool.lock);
-    unsigned long seen = pool.job - 1;      /* it is started under the lock for the job being posted */
+    unsigned long seen = pool.job - 1;      /* started under the lock for the job being posted */
     for (;;) {
         if (pool.job == seen) {
             pthread_mutex_unlock(&pool.lock);
-            for (int i = spins_of_a_wait(); i > 0 && atomic_load(&pool.posted) == seen; i--) spin_pause();
+            for (int i = spins_of_a_wait(); i > 0 && atomic_load(&pool.posted) == seen; i--)
+                spin_pause();
             pthread_mutex_lock(&pool.lock);
         }
         while (pool.job == seen) pthread_cond_wait(&pool.wake, &pool.lock);
@@ -272,8 +281,9 @@ static void *pool_helper(void *argument) {
 
 static inline int parallel_available(void) { return 1; }
 
-/* Runs the task on *workers threads, lowering *workers first where fewer can be had: point it at the count
- * that the task's barrier reads. While the caller waits for the others at the end, it looks. */
+/* Runs the task on *workers threads, lowering *workers first where fewer can be had: point it at
+ * the count that the task's barrier reads. While the caller waits for the others at the end, it
+ * looks. */
 static void parallel_run(parallel_task task, void *context, int *workers, parallel_look look) {
     if (*workers > MAX_WORKERS) *workers = MAX_WORKERS;
     if (*workers <= 1 || pthread_mutex_trylock(&pool.busy)) {

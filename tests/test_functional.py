@@ -161,12 +161,15 @@ def test_the_ends_of_gelu(dtype):
     np.testing.assert_allclose(slopes, [[0, 0, 0.5, 1, 1]], rtol=1e-6)
 
 
-def test_an_activation_that_nobody_knows_is_none():
+def test_what_no_table_has_a_row_for_is_an_error():
     core = _core.load("float32")
     with pytest.raises(ValueError, match=r"must be one of identity, .*; received 'swish'"):
         core.activation_forward("swish", 0, np.ones((1, 3), "float32"))
     with pytest.raises(ValueError, match="must be one of squared_error, cross_entropy; received 'hinge'"):
         core.loss_and_gradient("hinge", np.ones((1, 3), "float32"), np.ones((1, 3), "float32"))
+    vectors = [core.aligned_zeros(3) for _ in range(3)]
+    with pytest.raises(ValueError, match=r"must be one of none, sgd, .*; received 'lion'"):
+        core.optimizer_step(("lion", *[0] * 8), 0.1, 1, *vectors[:2], vectors[2][None])
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4, 5)])

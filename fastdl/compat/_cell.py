@@ -33,7 +33,7 @@ class Cell:
         size = (inputs + units + 2) * self._count * units  # the second bias, that of the state, stays zero
         check_size((size,), "input_width and state_width")
         self.parameters, self.gradients = core.aligned_zeros(size), core.aligned_zeros(size)
-        self._core = core.Recurrence(cell, "tanh", inputs, units, self.parameters, self.gradients)
+        self._core = core.RecurrentCell(cell, "tanh", inputs, units, self.parameters, self.gradients)
 
     def by_name(self, flat: Array, letters: str, suffix: str = "") -> dict[str, Array]:
         """Give each gate's Wh (units, units), Wx (units, inputs) and b (units, 1): views of parameters or gradients."""

@@ -233,7 +233,7 @@ class _Step:
                 if array.shape != shape:
                     raise ValueError(f"{name} must have shape {shape}; received {array.shape}")
                 place[...] = array
-        self.core = core.Recurrence(cell, activation, inputs, units, self.parameters, self.gradients)
+        self.core = core.RecurrentCell(cell, activation, inputs, units, self.parameters, self.gradients)
 
     def _parts(self, flat: Array) -> Gradients:
         """Look at weight_ih, weight_hh, bias_ih and bias_hh in a flat vector."""

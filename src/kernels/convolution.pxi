@@ -7,7 +7,8 @@
 #     d input     f[r, j, l, c]  = sum over k, o of dy[(r - k) / sh, j, o] weight[k, l, c, o]
 #                 dx[r, p, c]    = sum over l of f[r, (p - l) / sw, l, c]
 #
-# A field's row (l, c) is one contiguous run of KW C numbers, so that the sum over a field has KH segments.
+# A field's row (l, c) is one contiguous run of KW C numbers, so that the sum over a field has KH
+# segments.
 
 cdef struct Window:
     # The geometry that convolutions and pools share.
@@ -16,34 +17,33 @@ cdef struct Window:
     Py_ssize_t kh, kw, sh, sw
 
 
-cdef void convolution_forward(const Window* g, const Matrix* w, const real* parameters, const real* x, real* y) noexcept nogil:
+cdef void convolution_forward(const Window* g, const Matrix* w, const real* parameters,
+                              const real* x, real* y) noexcept nogil:
     cdef Product q
     cdef Py_ssize_t i
     if slides(g):
         sliding_forward(g, w, parameters, x, y)
         return
-    q.row_step, q.x_segment, q.x_step = g.sw * g.c, g.w * g.c, 1
-    q.w, q.w_segment, q.w_step = parameters + w.offset, g.kw * g.c * g.oc, g.oc
-    q.segments, q.length = g.kh, g.kw * g.c
-    q.init, q.init_step = parameters + w.bias, 0
-    q.c_step, q.in_order = g.oc, 1
-    q.may_pack, q.next = 0, NULL
+    q = product(g.kw * g.c, x=x, row_step=g.sw * g.c, x_step=1,
+                w=parameters + w.offset, w_step=g.oc,
+                init=parameters + w.bias, init_step=0, c=y, c_step=g.oc)
+    in_segments(&q, g.kh, g.w * g.c, g.kw * g.c * g.oc)
+    q.in_order = True
     for i in range(g.oh):
         q.x = x + i * g.sh * g.w * g.c
         q.c = y + i * g.ow * g.oc
         multiply(&q, g.ow, g.oc)
 
 
-cdef void convolution_weight_gradient(const Window* g, const real* x, const real* dy, real* dw, real* db) noexcept nogil:
+cdef void convolution_weight_gradient(const Window* g, const real* x, const real* dy, real* dw,
+                                      real* db) noexcept nogil:
     # Adds to dw and db.
     cdef Product q
     cdef Py_ssize_t k
     cdef Py_ssize_t run = g.kw * g.c
-    q.row_step, q.x_segment, q.x_step = 1, g.sh * g.w * g.c, g.sw * g.c
-    q.w, q.w_segment, q.w_step = dy, g.ow * g.oc, g.oc
-    q.segments, q.length = g.oh, g.ow
-    q.init_step, q.c_step, q.in_order = g.oc, g.oc, 0
-    q.may_pack, q.next = 0, NULL
+    q = product(g.ow, x=x, row_step=1, x_step=g.sw * g.c, w=dy, w_step=g.oc,
+                init=dw, init_step=g.oc, c=dw, c_step=g.oc)
+    in_segments(&q, g.oh, g.sh * g.w * g.c, g.ow * g.oc)
     for k in range(g.kh):
         q.x = x + k * g.w * g.c
         q.c = dw + k * run * g.oc
@@ -52,32 +52,30 @@ cdef void convolution_weight_gradient(const Window* g, const real* x, const real
     sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
 
 
-cdef void convolution_input_gradient(const Window* g, const Matrix* w, const real* transposed, const real* zeros,
-                                     const real* dy, real* fields, real* dx) noexcept nogil:
-    # `fields` is scratch: what each output pixel of a row of windows gives to one row of dx, a vector of zeros before each
-    # and after the last. So the sum at any place of the row reads whole vectors of all fields that reach it.
+cdef void convolution_input_gradient(const Window* g, const Matrix* w, const real* transposed,
+                                     const real* zeros, const real* dy, real* fields,
+                                     real* dx) noexcept nogil:
+    # `fields` is scratch: what each output pixel of a row of windows gives to one row of dx, a
+    # vector of zeros before each and after the last. So the sum at any place of the row reads whole
+    # vectors of all fields that reach it.
     cdef Product q
-    cdef Py_ssize_t r, k, i, n, first, last
-    cdef Py_ssize_t padded = w.padded, between = padded + VEC_LANES, step = g.sw * g.c, width = g.kw * g.c
+    cdef Py_ssize_t r, k, i, n, first, last, segments
+    cdef Py_ssize_t padded = w.padded, between = padded + VEC_LANES
+    cdef Py_ssize_t step = g.sw * g.c, width = g.kw * g.c
     cdef const real* field
     cdef vec total
     for i in range(g.ow + 1):
         vec_store(fields + i * between, vec_set1(0))
-    q.row_step, q.x_segment, q.x_step = g.oc, -g.ow * g.oc, 1
-    q.w_segment, q.w_step = g.sh * padded, g.kh * padded
-    q.length = g.oc
-    q.init, q.init_step = zeros, 0
-    q.c, q.c_step, q.in_order = fields + VEC_LANES, between, 0
-    q.may_pack, q.next = 0, NULL
+    q = product(g.oc, x=dy, row_step=g.oc, x_step=1, w=transposed, w_step=g.kh * padded,
+                init=zeros, init_step=0, c=fields + VEC_LANES, c_step=between)
     for r in range(g.h):
         # Output rows i = (r - k) / sh, from the last that reaches row r upwards.
         i = r // g.sh
         if i > g.oh - 1:
             i = g.oh - 1
         k = r - i * g.sh
-        q.segments = (g.kh - k + g.sh - 1) // g.sh if k < g.kh else 0
-        if q.segments > i + 1:
-            q.segments = i + 1
+        segments = min((g.kh - k + g.sh - 1) // g.sh if k < g.kh else 0, i + 1)
+        in_segments(&q, segments, -g.ow * g.oc, g.sh * padded)
         q.x = dy + i * g.ow * g.oc
         q.w = transposed + k * padded
         multiply(&q, g.ow, padded)

@@ -1,7 +1,9 @@
 # The gradient of a table whose rows were looked up.
 
-cdef void embedding_gradient(const real* x, Py_ssize_t x_sample, const real* dy, Py_ssize_t dy_sample, Py_ssize_t samples, Py_ssize_t steps,
-                             Py_ssize_t columns, Py_ssize_t start, Py_ssize_t stop, real* total) noexcept nogil:
+cdef void embedding_gradient(const real* x, Py_ssize_t x_sample, const real* dy,
+                             Py_ssize_t dy_sample, Py_ssize_t samples, Py_ssize_t steps,
+                             Py_ssize_t columns, Py_ssize_t start, Py_ssize_t stop,
+                             real* total) noexcept nogil:
     # Rows start to stop of a table's gradient: what was asked of each place where the row stood.
     cdef Py_ssize_t i, t, token
     memset(total + start * columns, 0, (stop - start) * columns * sizeof(real))

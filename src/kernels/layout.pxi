@@ -1,9 +1,10 @@
-# Moving numbers without computing: between (C, H, W), as arrays cross the interface, and (H, W, C), as kernels want
-# them; into padded frames; shifted by whole pixels.
+# Moving numbers without computing: between (C, H, W), as arrays cross the interface, and (H, W, C),
+# as kernels want them; into padded frames; shifted by whole pixels.
 
-cdef inline void transpose_block(const real* x, Py_ssize_t x_step, Py_ssize_t rows, real* y, Py_ssize_t y_step, Py_ssize_t columns) noexcept nogil:
-    # At most as many rows and columns as a vector has lanes; rows of y are written as whole vectors. Each round zips the
-    # upper half of the rows with the lower.
+cdef inline void transpose_block(const real* x, Py_ssize_t x_step, Py_ssize_t rows, real* y,
+                                 Py_ssize_t y_step, Py_ssize_t columns) noexcept nogil:
+    # At most as many rows and columns as a vector has lanes; rows of y are written as whole
+    # vectors. Each round zips the upper half of the rows with the lower.
     cdef vec a[VEC_LANES]
     cdef vec b[VEC_LANES]
     cdef int i, turn
@@ -22,14 +23,16 @@ cdef inline void transpose_block(const real* x, Py_ssize_t x_step, Py_ssize_t ro
             vec_store(y + i * y_step, a[i])
 
 
-cdef void transpose(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+cdef void transpose(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t rows,
+                    Py_ssize_t columns) noexcept nogil:
     # y[j, i] = x[i, j]
     cdef Py_ssize_t i, j, n, m
     cdef Py_ssize_t whole_rows = rows // VEC_LANES * VEC_LANES
     cdef Py_ssize_t whole_columns = columns // VEC_LANES * VEC_LANES
     for i from 0 <= i < whole_rows by VEC_LANES:
         for j from 0 <= j < whole_columns by VEC_LANES:
-            transpose_block(x + i * x_step + j, x_step, VEC_LANES, y + j * y_step + i, y_step, VEC_LANES)
+            transpose_block(x + i * x_step + j, x_step, VEC_LANES, y + j * y_step + i, y_step,
+                            VEC_LANES)
         for j in range(whole_columns, columns):
             for n in range(i, i + VEC_LANES):
                 y[j * y_step + n] = x[n * x_step + j]
@@ -49,17 +52,20 @@ cdef void channels_first(const real* x, real* y, Py_ssize_t c, Py_ssize_t pixels
     channels_last(x, y, pixels, c)
 
 
-cdef void copy_image(const real* x, Py_ssize_t x_row, real* y, Py_ssize_t y_row, Py_ssize_t rows, Py_ssize_t row) noexcept nogil:
+cdef void copy_image(const real* x, Py_ssize_t x_row, real* y, Py_ssize_t y_row, Py_ssize_t rows,
+                     Py_ssize_t row) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(rows):
         memcpy(y + i * y_row, x + i * x_row, row * sizeof(real))
 
 
-cdef void shift_image(const real* x, real* y, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c, Py_ssize_t down, Py_ssize_t right) noexcept nogil:
+cdef void shift_image(const real* x, real* y, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c,
+                      Py_ssize_t down, Py_ssize_t right) noexcept nogil:
     # y[i, j] = x[i - down, j - right], zero where that is outside.
     cdef Py_ssize_t rows = h - (down if down > 0 else -down)
     cdef Py_ssize_t columns = w - (right if right > 0 else -right)
     memset(y, 0, h * w * c * sizeof(real))
     if rows > 0 and columns > 0:
         copy_image(x + ((-down if down < 0 else 0) * w + (-right if right < 0 else 0)) * c, w * c,
-                   y + ((down if down > 0 else 0) * w + (right if right > 0 else 0)) * c, w * c, rows, columns * c)
+                   y + ((down if down > 0 else 0) * w + (right if right > 0 else 0)) * c, w * c,
+                   rows, columns * c)

@@ -2,10 +2,12 @@
 #
 #     SGD       g += decay p;  v = momentum v + g;  p -= rate (g + momentum v if nesterov else v)
 #     Adam      g += decay p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
-#               p -= rate / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)          (Kingma and Ba 2015)
-#     AdamW     the same, but without decay in g:  p -= rate decay p first         (Loshchilov and Hutter 2019)
+#               p -= rate / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)
+#               (Kingma and Ba 2015)
+#     AdamW     the same, but without decay in g:  p -= rate decay p first
+#               (Loshchilov and Hutter 2019)
 #     RMSprop   g += decay p;  v = b2 v + (1 - b2) g^2;  p -= rate g / (sqrt(v) + eps)
-#     AdaGrad   the same with v = v + g^2                                          (Duchi, Hazan and Singer 2011)
+#     AdaGrad   the same with v = v + g^2  (Duchi, Hazan and Singer 2011)
 #
 # Before it, g may be scaled down to a norm over all parameters, or each number kept between two
 # limits (Pascanu, Mikolov and Bengio 2013).
@@ -27,8 +29,8 @@ cdef struct Optimizer:
     real* second          # the second moment of the others
 
 
-# From parameter `start` to before `stop`, with the step that counts from 1. What lies past `stop` may
-# be another worker's.
+# From parameter `start` to before `stop`, with the step that counts from 1. What lies past `stop`
+# may be another worker's.
 ctypedef void (*update_of_slice)(const Optimizer* o, real rate, long step, real* p, const real* g,
                                  Py_ssize_t start, Py_ssize_t stop) noexcept nogil
 
@@ -38,7 +40,8 @@ cdef struct RuleRow:
     update_of_slice update
 
 
-cdef inline void sgd_vector(real* p, vec g, real* v, real rate, const Optimizer* o, int n) noexcept nogil:
+cdef inline void sgd_vector(real* p, vec g, real* v, real rate, const Optimizer* o,
+                            int n) noexcept nogil:
     cdef vec old = load_lanes(p, n)
     cdef vec velocity
     if o.decay != 0:

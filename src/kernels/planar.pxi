@@ -1,12 +1,14 @@
-# Convolution of one-channel images and the pooling of what it gives. Such images, MNIST's, leave most lanes empty where
-# vectors run over a handful of output channels; here they run over pixels, and the output is planar:
+# Convolution of one-channel images and the pooling of what it gives. Such images, MNIST's, leave
+# most lanes empty where vectors run over a handful of output channels; here they run over pixels,
+# and the output is planar:
 #
 #     y (O, OH, P)   with P = OW rounded up to whole vectors
 #
-# The forward product is the usual tile with its operands exchanged. Pooling two by two brings the result back to channels
-# last, so that nothing outside this pair of operations ever sees planes.
+# The forward product is the usual tile with its operands exchanged. Pooling two by two brings the
+# result back to channels last, so that nothing outside this pair of operations ever sees planes.
 
-cdef void planar_convolution_forward(const Window* g, const Matrix* w, const real* parameters, const real* x, real* biases, real* y) noexcept nogil:
+cdef void planar_convolution_forward(const Window* g, const Matrix* w, const real* parameters,
+                                     const real* x, real* biases, real* y) noexcept nogil:
     # `biases` is scratch of (O, P).
     cdef Product q
     cdef Py_ssize_t o, i, n
@@ -14,20 +16,19 @@ cdef void planar_convolution_forward(const Window* g, const Matrix* w, const rea
     for o in range(g.oc):
         for n from 0 <= n < row by VEC_LANES:
             vec_store(biases + o * row + n, vec_set1(parameters[w.bias + o]))
-    q.x, q.row_step, q.x_segment, q.x_step = parameters + w.offset, 1, g.kw * g.oc, g.oc
-    q.w_segment, q.w_step = g.w, 1
-    q.segments, q.length = g.kh, g.kw
-    q.init, q.init_step = biases, row
-    q.c_step, q.in_order = g.oh * row, 0
-    q.may_pack, q.next = 0, NULL
+    q = product(g.kw, x=parameters + w.offset, row_step=1, x_step=g.oc, w=x, w_step=1,
+                init=biases, init_step=row, c=y, c_step=g.oh * row)
+    in_segments(&q, g.kh, g.kw * g.oc, g.w)
     for i in range(g.oh):
         q.w = x + i * g.sh * g.w
         q.c = y + i * row
         multiply(&q, g.oc, row)
 
 
-cdef inline void planar_products(const int taps, const int channels, const Window* g, const real* x, const real* dy, real* dw) noexcept nogil:
-    # dw[l, o] += sum over pixels of x[i sh, j + l] dy[o, i, j], for the first `taps` l and the first `channels` o.
+cdef inline void planar_products(const int taps, const int channels, const Window* g, const real* x,
+                                 const real* dy, real* dw) noexcept nogil:
+    # dw[l, o] += sum over pixels of x[i sh, j + l] dy[o, i, j], for the first `taps` l and the
+    # first `channels` o.
     cdef vec acc[15]
     cdef vec image[5]
     cdef vec d
@@ -54,7 +55,8 @@ cdef inline void planar_products(const int taps, const int channels, const Windo
             dw[l * g.oc + o] += vec_sum(acc[l * 3 + o])
 
 
-cdef inline void planar_product_taps(const int channels, Py_ssize_t taps, const Window* g, const real* x, const real* dy, real* dw) noexcept nogil:
+cdef inline void planar_product_taps(const int channels, Py_ssize_t taps, const Window* g,
+                                     const real* x, const real* dy, real* dw) noexcept nogil:
     if taps == 1: planar_products(1, channels, g, x, dy, dw)
     elif taps == 2: planar_products(2, channels, g, x, dy, dw)
     elif taps == 3: planar_products(3, channels, g, x, dy, dw)
@@ -62,7 +64,8 @@ cdef inline void planar_product_taps(const int channels, Py_ssize_t taps, const 
     else: planar_products(5, channels, g, x, dy, dw)
 
 
-cdef void planar_weight_gradient(const Window* g, const real* x, const real* dy, real* dw, real* db) noexcept nogil:
+cdef void planar_weight_gradient(const Window* g, const real* x, const real* dy, real* dw,
+                                 real* db) noexcept nogil:
     # Adds to dw and db. What lies past the end of a row of dy is zero.
     cdef Py_ssize_t o, k, l, n, taps, channels
     cdef Py_ssize_t plane = g.oh * padded(g.ow)
@@ -79,17 +82,22 @@ cdef void planar_weight_gradient(const Window* g, const real* x, const real* dy,
             while o < g.oc:
                 channels = g.oc - o if g.oc - o < PRODUCT_CHANNELS else PRODUCT_CHANNELS
                 if channels == 3:
-                    planar_product_taps(3, taps, g, x + k * g.w + l, dy + o * plane, dw + (k * g.kw + l) * g.oc + o)
+                    planar_product_taps(3, taps, g, x + k * g.w + l, dy + o * plane,
+                                        dw + (k * g.kw + l) * g.oc + o)
                 elif channels == 2:
-                    planar_product_taps(2, taps, g, x + k * g.w + l, dy + o * plane, dw + (k * g.kw + l) * g.oc + o)
+                    planar_product_taps(2, taps, g, x + k * g.w + l, dy + o * plane,
+                                        dw + (k * g.kw + l) * g.oc + o)
                 else:
-                    planar_product_taps(1, taps, g, x + k * g.w + l, dy + o * plane, dw + (k * g.kw + l) * g.oc + o)
+                    planar_product_taps(1, taps, g, x + k * g.w + l, dy + o * plane,
+                                        dw + (k * g.kw + l) * g.oc + o)
                 o += channels
 
 
-cdef void planar_pool_forward(const Window* g, const real* x, real* y, real* winners) noexcept nogil:
-    # Two by two: x (C, H, P) to y (OH, OW, C). `winners` (C, OH, OW rounded up) as of max_pool_forward, or NULL for the mean.
-    # Of the channels those that fill no vector go first: what they spill, the others and the next pixels overwrite.
+cdef void planar_pool_forward(const Window* g, const real* x, real* y,
+                              real* winners) noexcept nogil:
+    # Two by two: x (C, H, P) to y (OH, OW, C). `winners` (C, OH, OW rounded up) as of
+    # max_pool_forward, or NULL for the mean. Of the channels those that fill no vector go first:
+    # what they spill, the others and the next pixels overwrite.
     cdef Py_ssize_t c, i, j, n, lanes, channels
     cdef Py_ssize_t row = padded(g.w), pooled_row = padded(g.ow)
     cdef real pooled[VEC_LANES * VEC_LANES]
@@ -101,14 +109,18 @@ cdef void planar_pool_forward(const Window* g, const real* x, real* y, real* win
             while c >= 0:
                 channels = g.c - c if g.c - c < VEC_LANES else VEC_LANES
                 for n in range(channels):
-                    vec_store(pooled + n * VEC_LANES, pool_two_rows(
-                        x + ((c + n) * g.h + 2 * i) * row + 2 * j, row, VEC_LANES,
-                        winners + ((c + n) * g.oh + i) * pooled_row + j if winners != NULL else NULL))
-                transpose_block(pooled, VEC_LANES, VEC_LANES, y + (i * g.ow + j) * g.c + c, g.c, lanes)
+                    vec_store(pooled + n * VEC_LANES,
+                              pool_two_rows(x + ((c + n) * g.h + 2 * i) * row + 2 * j, row,
+                                            VEC_LANES,
+                                            winners + ((c + n) * g.oh + i) * pooled_row + j
+                                            if winners != NULL else NULL))
+                transpose_block(pooled, VEC_LANES, VEC_LANES, y + (i * g.ow + j) * g.c + c, g.c,
+                                lanes)
                 c -= VEC_LANES
 
 
-cdef void planar_pool_backward(const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
+cdef void planar_pool_backward(const Window* g, const real* dy, const real* winners,
+                               real* dx) noexcept nogil:
     # Writes dx (C, H, P) and the zeros past the end of its rows.
     cdef Py_ssize_t c, i, j, n, lanes, channels
     cdef Py_ssize_t row = padded(g.w), pooled_row = padded(g.ow)
@@ -123,13 +135,16 @@ cdef void planar_pool_backward(const Window* g, const real* dy, const real* winn
             lanes = g.ow - j if g.ow - j < VEC_LANES else VEC_LANES
             for c from 0 <= c < g.c by VEC_LANES:
                 channels = g.c - c if g.c - c < VEC_LANES else VEC_LANES
-                transpose_block(dy + (i * g.ow + j) * g.c + c, g.c, lanes, pooled, VEC_LANES, channels)
+                transpose_block(dy + (i * g.ow + j) * g.c + c, g.c, lanes, pooled, VEC_LANES,
+                                channels)
                 for n in range(channels):
                     d = vec_load(pooled + n * VEC_LANES)
                     if lanes < VEC_LANES:
                         d = vec_keep_first(d, <int>lanes)
                     for k in range(2):
-                        spread_two(k, d, winners + ((c + n) * g.oh + i) * pooled_row + j if winners != NULL else NULL, &even, &odd)
+                        spread_two(k, d,
+                                   winners + ((c + n) * g.oh + i) * pooled_row + j
+                                   if winners != NULL else NULL, &even, &odd)
                         p = dx + ((c + n) * g.h + 2 * i + k) * row + 2 * j
                         vec_store(p, vec_zip_low(even, odd))
                         if 2 * j + VEC_LANES < row:

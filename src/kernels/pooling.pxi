@@ -1,18 +1,22 @@
 # Pooling over one channels-last image, any window and stride; windows that do not fit are dropped.
 #
-# Vectors run over channels. The last vector of a pixel spills into the next pixel, which is written after it. Windows
-# of two by two, the usual ones, have loops of their own: their bounds are constants.
+# Vectors run over channels. The last vector of a pixel spills into the next pixel, which is written
+# after it. Windows of two by two, the usual ones, have loops of their own: their bounds are
+# constants.
 
-cdef inline vec pool_two_rows(const real* p, Py_ssize_t row, Py_ssize_t second, real* winners) noexcept nogil:
-    # Two by two: two rows of a plane, `row` apart, to as many results as a vector has lanes: the largest, and which it is, or
-    # without winners the mean. `second` is VEC_LANES, or 0 where a row ends before a second vector.
+cdef inline vec pool_two_rows(const real* p, Py_ssize_t row, Py_ssize_t second,
+                              real* winners) noexcept nogil:
+    # Two by two: two rows of a plane, `row` apart, to as many results as a vector has lanes: the
+    # largest, and which it is, or without winners the mean. `second` is VEC_LANES, or 0 where a row
+    # ends before a second vector.
     cdef vec top0 = vec_load(p), top1 = vec_load(p + second)
     cdef vec bottom0 = vec_load(p + row), bottom1 = vec_load(p + row + second)
     cdef vec best = vec_evens(top0, top1)
     cdef vec winner = vec_set1(0)
     cdef vec value
     if winners == NULL:
-        return (best + vec_odds(top0, top1) + vec_evens(bottom0, bottom1) + vec_odds(bottom0, bottom1)) * vec_set1(<real>0.25)
+        return (best + vec_odds(top0, top1) + vec_evens(bottom0, bottom1)
+                + vec_odds(bottom0, bottom1)) * vec_set1(<real>0.25)
     value = vec_odds(top0, top1)
     winner = vec_if_greater(value, best, vec_set1(1), winner)
     best = vec_max(value, best)
@@ -26,7 +30,8 @@ cdef inline vec pool_two_rows(const real* p, Py_ssize_t row, Py_ssize_t second, 
     return best
 
 
-cdef inline void spread_two(const int k, vec d, const real* winners, vec* even, vec* odd) noexcept nogil:
+cdef inline void spread_two(const int k, vec d, const real* winners, vec* even,
+                            vec* odd) noexcept nogil:
     # Two by two: what of the gradients d goes to row k of their windows, left and right.
     cdef vec winner
     if winners == NULL:
@@ -48,11 +53,14 @@ cdef void pool_plane(const Window* g, const real* x, real* y, real* winners) noe
     for i in range(g.oh):
         for j from 0 <= j < g.ow by VEC_LANES:
             n = i * g.ow + j
-            vec_store(y + n, pool_two_rows(x + 2 * i * g.w + 2 * j, g.w, VEC_LANES if 2 * j + VEC_LANES < g.w else 0,
-                                           winners + n if winners != NULL else NULL))
+            vec_store(y + n,
+                      pool_two_rows(x + 2 * i * g.w + 2 * j, g.w,
+                                    VEC_LANES if 2 * j + VEC_LANES < g.w else 0,
+                                    winners + n if winners != NULL else NULL))
 
 
-cdef void spread_plane(const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
+cdef void spread_plane(const Window* g, const real* dy, const real* winners,
+                       real* dx) noexcept nogil:
     # What a row spills is zero, and overwritten by the next one.
     cdef Py_ssize_t i, j, n
     cdef vec d, even, odd
@@ -72,7 +80,8 @@ cdef void spread_plane(const Window* g, const real* dy, const real* winners, rea
                     vec_store(p + VEC_LANES, vec_zip_high(even, odd))
 
 
-cdef inline void max_pool_windows(const int kh, const int kw, const Window* g, const real* x, real* y, real* winners) noexcept nogil:
+cdef inline void max_pool_windows(const int kh, const int kw, const Window* g, const real* x,
+                                  real* y, real* winners) noexcept nogil:
     cdef Py_ssize_t i, j, n, out
     cdef int k, l
     cdef vec best, value, winner
@@ -103,7 +112,8 @@ cdef void max_pool_forward(const Window* g, const real* x, real* y, real* winner
         max_pool_windows(<int>g.kh, <int>g.kw, g, x, y, winners)
 
 
-cdef inline void mean_pool_windows(const int kh, const int kw, const Window* g, const real* x, real* y) noexcept nogil:
+cdef inline void mean_pool_windows(const int kh, const int kw, const Window* g, const real* x,
+                                   real* y) noexcept nogil:
     cdef Py_ssize_t i, j, n
     cdef int k, l
     cdef vec total
@@ -129,12 +139,13 @@ cdef void mean_pool_forward(const Window* g, const real* x, real* y) noexcept no
         mean_pool_windows(<int>g.kh, <int>g.kw, g, x, y)
 
 
-cdef inline void spread(const int kh, const int kw, const bint apart, const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
-    # Each window's gradient to its winner, or in equal shares where there are no winners. Windows that lie apart are
-    # written, pixel after pixel; where they overlap, gradients add.
+cdef inline void spread(const int kh, const int kw, const bint apart, const Window* g,
+                        const real* dy, const real* winners, real* dx) noexcept nogil:
+    # Each window's gradient to its winner, or in equal shares where there are no winners. Windows
+    # that lie apart are written, pixel after pixel; where they overlap, gradients add.
     cdef Py_ssize_t i, j, n, c = g.c, step = g.sw * g.c
     cdef int k, l
-    cdef vec d
+    cdef vec d, place
     cdef vec zero = vec_set1(0)
     cdef vec share = vec_set1(<real>(1.0 / <double>(kh * kw)))
     cdef const real* gradient
@@ -154,7 +165,8 @@ cdef inline void spread(const int kh, const int kw, const bint apart, const Wind
                         if winners == NULL:
                             d = d * share
                         else:
-                            d = vec_if_equal(vec_load(winner + n), vec_set1(<real>(k * kw + l)), d, zero)
+                            place = vec_set1(<real>(k * kw + l))
+                            d = vec_if_equal(vec_load(winner + n), place, d, zero)
                         vec_store(p + l * c + n, d if apart else vec_load(p + l * c + n) + d)
                 p += step
                 gradient += c
@@ -162,7 +174,8 @@ cdef inline void spread(const int kh, const int kw, const bint apart, const Wind
                     winner += c
 
 
-cdef void pool_backward(const Window* g, const real* dy, const real* winners, real* dx) noexcept nogil:
+cdef void pool_backward(const Window* g, const real* dy, const real* winners,
+                        real* dx) noexcept nogil:
     # `winners` of max_pool_forward, or NULL for a mean.
     cdef bint apart = g.sh >= g.kh and g.sw >= g.kw
     if not apart or g.oh * g.kh < g.h or g.ow * g.kw < g.w:

@@ -1,10 +1,32 @@
 # A product of any size, blocked for the caches, around the tile.
 #
-# A panel of w, up to three vectors wide, meets all rows of x, a tile of them at a time. A sum is cut into parts so short
-# that the panel stays in the nearest cache meanwhile; where one part leaves c, the next goes on. What is read often is
-# packed first, a panel of w that meets many rows, and rows of x that meet many panels, so that a tile reads two streams of
-# memory from front to back, wherever x and w lie (Goto, van de Geijn 2008). High tiles read so little that packing costs more
+# A panel of w, up to three vectors wide, meets all rows of x, a tile of them at a time. A sum is
+# cut into parts so short that the panel stays in the nearest cache meanwhile; where one part leaves
+# c, the next goes on. What is read often is packed first, a panel of w that meets many rows, and
+# rows of x that meet many panels, so that a tile reads two streams of memory from front to back,
+# wherever x and w lie (Goto, van de Geijn 2008). High tiles read so little that packing costs more
 # than it brings.
+
+cdef inline Product product(Py_ssize_t length, const real* x, Py_ssize_t row_step,
+                            Py_ssize_t x_step, const real* w, Py_ssize_t w_step, const real* init,
+                            Py_ssize_t init_step, real* c, Py_ssize_t c_step) noexcept nogil:
+    # One segment of so many terms, for a tile as it is: what else there is to say is said of q.
+    cdef Product q
+    q.segments, q.length = 1, length
+    q.x, q.x_segment = x, 0
+    q.row_step, q.x_step = row_step, x_step
+    q.w, q.w_segment, q.w_step = w, 0, w_step
+    q.init, q.init_step = init, init_step
+    q.c, q.c_step = c, c_step
+    q.next = NULL
+    q.may_pack, q.in_order = False, False
+    return q
+
+
+cdef inline void in_segments(Product* q, Py_ssize_t segments, Py_ssize_t x_segment,
+                             Py_ssize_t w_segment) noexcept nogil:
+    q.segments, q.x_segment, q.w_segment = segments, x_segment, w_segment
+
 
 cdef enum:
     MANY_ROWS = 64              # from which on panels are packed for them, where tiles are low
@@ -14,15 +36,17 @@ cdef enum:
 cdef extern from * nogil:
     """
     #define PACKED_ROWS 128
-    static _Thread_local real packed_rows[PACKS * PACKED_ROWS * PANEL_TERMS + VEC_LANES] __attribute__((aligned(64)));
-    static _Thread_local real packed_panel[3 * VEC_LANES * PANEL_TERMS] __attribute__((aligned(64)));
+    #define PER_THREAD static _Thread_local __attribute__((aligned(64)))
+    PER_THREAD real packed_rows[PACKS * PACKED_ROWS * PANEL_TERMS + VEC_LANES];
+    PER_THREAD real packed_panel[3 * VEC_LANES * PANEL_TERMS];
     """
     const int PACKED_ROWS       # at a time
     real packed_rows[]          # where a thread packs them
     real packed_panel[]
 
 
-cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
+cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n,
+                       int last) noexcept nogil:
     # Rows are shared out evenly: 16 rows under a limit of 14 are 8 and 8, not 14 and 2.
     cdef int limit = TILE_ROWS_1 if vectors == 1 else TILE_ROWS_2 if vectors == 2 else TILE_ROWS_3
     cdef Py_ssize_t tiles = (rows + limit - 1) // limit, i, row
@@ -34,7 +58,8 @@ cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_
             rows_of_tile(<int>(rows * (i + 1) // tiles - row), vectors, 0, q, row, n, last)
 
 
-cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
+cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n,
+                                 int last) noexcept nogil:
     # The same of packed rows, in the tiles that pack_rows made.
     cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3, i, row, height
     cdef Product p = q[0]
@@ -48,7 +73,8 @@ cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t
 
 cdef void pack_rows(Product* q, Py_ssize_t rows, real* pack) noexcept nogil:
     # Tile by tile, a tile's rows side by side, term by term.
-    cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3, whole = q.length // VEC_LANES * VEC_LANES
+    cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3
+    cdef Py_ssize_t whole = q.length // VEC_LANES * VEC_LANES
     cdef Py_ssize_t i, row, height, block, s, j, m
     cdef const real* x
     cdef real* y = pack
@@ -61,7 +87,8 @@ cdef void pack_rows(Product* q, Py_ssize_t rows, real* pack) noexcept nogil:
             if q.row_step == 1:
                 for j in range(q.length):
                     if height <= VEC_LANES:
-                        vec_store(y, vec_load(x))           # what it spills, the next one overwrites
+                        # What it spills, the next one overwrites.
+                        vec_store(y, vec_load(x))
                     else:
                         memcpy(y, x, height * sizeof(real))
                     x += q.x_step
@@ -92,11 +119,13 @@ cdef inline void pack_panel(const int vectors, Product* q, Py_ssize_t n, real* p
 
 
 cdef inline bint crowds(const Product* q) noexcept nogil:
-    # Whether the terms of a panel lie a power of two apart, so that they fall on the same few cache lines and drive one another out.
+    # Whether the terms of a panel lie a power of two apart, so that they fall on the same few cache
+    # lines and drive one another out.
     return q.length >= 64 and q.w_step * sizeof(real) % 1024 == 0
 
 
-cdef inline void multiply_panel(const int vectors, Product* q, bint packed, bint packs, Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
+cdef inline void multiply_panel(const int vectors, Product* q, bint packed, bint packs,
+                                Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
     if packs:
         pack_panel(vectors, q, n, packed_panel)
     if packed and vectors > 1:         # among many panels none is of one vector
@@ -105,10 +134,12 @@ cdef inline void multiply_panel(const int vectors, Product* q, bint packed, bint
         panel(vectors, q, rows, n, last)
 
 
-cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t columns, bint packs_rows, bint packs_panels, bint overruns,
-                        Py_ssize_t term, Py_ssize_t terms) noexcept nogil:
+cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t columns,
+                        bint packs_rows, bint packs_panels, bint overruns, Py_ssize_t term,
+                        Py_ssize_t terms) noexcept nogil:
     # `term` is how many of all terms of the sum come before this part.
-    cdef Py_ssize_t vectors = (columns + VEC_LANES - 1) // VEC_LANES, panels = (vectors + 2) // 3, i, start, end
+    cdef Py_ssize_t vectors = (columns + VEC_LANES - 1) // VEC_LANES, panels = (vectors + 2) // 3
+    cdef Py_ssize_t i, start, end
     cdef Product of_rows = product[0], q
     cdef int last
     if packs_rows:
@@ -120,7 +151,9 @@ cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t colu
         if q.w_step == 0:
             q.w_step = (end - start) * VEC_LANES
             q.w += start * VEC_LANES * (terms - 1) + term * q.w_step
-        last = VEC_LANES if end < vectors or overruns else <int>(columns - (vectors - 1) * VEC_LANES)
+        last = VEC_LANES
+        if end == vectors and not overruns:
+            last = <int>(columns - (vectors - 1) * VEC_LANES)
         if end - start == 1:
             multiply_panel(1, &q, packs_rows, packs_panels, rows, start * VEC_LANES, last)
         elif end - start == 2:
@@ -130,12 +163,16 @@ cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t colu
 
 
 cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    cdef Py_ssize_t panels = ((columns + VEC_LANES - 1) // VEC_LANES + 2) // 3, length = max(1, product.length)
+    cdef Py_ssize_t panels = ((columns + VEC_LANES - 1) // VEC_LANES + 2) // 3
+    cdef Py_ssize_t length = max(1, product.length)
     # Parts of the sum are pieces of a segment, or whole segments.
-    cdef Py_ssize_t pieces = (length + PANEL_TERMS - 1) // PANEL_TERMS, group = max(1, PANEL_TERMS // length)
-    cdef Py_ssize_t parts = max(1, product.segments * pieces if pieces > 1 else (product.segments + group - 1) // group)
+    cdef Py_ssize_t pieces = (length + PANEL_TERMS - 1) // PANEL_TERMS
+    cdef Py_ssize_t group = max(1, PANEL_TERMS // length)
+    cdef Py_ssize_t parts = max(1, product.segments * pieces if pieces > 1
+                                else (product.segments + group - 1) // group)
     cdef bint packs_rows = PACKS and panels >= MANY_PANELS and rows >= TILE_ROWS_3
-    cdef bint packs_panels = product.may_pack and ((PACKS and rows >= MANY_ROWS) or (rows >= 8 and crowds(product)))
+    cdef bint many_rows = PACKS and rows >= MANY_ROWS
+    cdef bint packs_panels = product.may_pack and (many_rows or (rows >= 8 and crowds(product)))
     cdef Py_ssize_t blocks = (rows + PACKED_ROWS - 1) // PACKED_ROWS if packs_rows else 1
     cdef Py_ssize_t part, segment, term, block, row
     cdef Product of_part, q
@@ -145,7 +182,8 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
         if pieces > 1:
             segment = part // pieces
             term = length * (part % pieces) // pieces
-            of_part.segments, of_part.length = min(1, product.segments), length * (part % pieces + 1) // pieces - term
+            of_part.segments = min(1, product.segments)
+            of_part.length = length * (part % pieces + 1) // pieces - term
         else:
             segment = product.segments * part // parts
             of_part.segments = product.segments * (part + 1) // parts - segment

@@ -1,14 +1,15 @@
-# Convolutions whose output channels fit one vector, with windows of three or five that move a pixel at a time. There the
-# tile is bound by its broadcasts, one a multiply-add. Here a broadcast pixel meets every weight of a kernel's row, and so
-# serves as many output pixels as the row has taps.
+# Convolutions whose output channels fit one vector, with windows of three or five that move a pixel
+# at a time. There the tile is bound by its broadcasts, one a multiply-add. Here a broadcast pixel
+# meets every weight of a kernel's row, and so serves as many output pixels as the row has taps.
 
 cdef inline bint slides(const Window* g) noexcept nogil:
     return g.oc <= VEC_LANES and g.sw == 1 and (g.kw == 3 or g.kw == 5) and g.c > 1 and SLIDING
 
 
-cdef inline void slide(const int taps, const int pixels, const Window* g, const real* weight, const real* bias,
-                       const real* x, real* y) noexcept nogil:
-    # `pixels` output pixels of a row. Each may be overrun: what a pixel spills, the next overwrites.
+cdef inline void slide(const int taps, const int pixels, const Window* g, const real* weight,
+                       const real* bias, const real* x, real* y) noexcept nogil:
+    # `pixels` output pixels of a row. Each may be overrun: what a pixel spills, the next
+    # overwrites.
     cdef vec acc[10]
     cdef vec w[5]
     cdef vec pixel
@@ -35,8 +36,9 @@ cdef inline void slide(const int taps, const int pixels, const Window* g, const 
         vec_store(y + i * g.oc, acc[i])
 
 
-cdef inline void slide_pixels(const int taps, Py_ssize_t pixels, const Window* g, const real* weight, const real* bias,
-                              const real* x, real* y) noexcept nogil:
+cdef inline void slide_pixels(const int taps, Py_ssize_t pixels, const Window* g,
+                              const real* weight, const real* bias, const real* x,
+                              real* y) noexcept nogil:
     if pixels == 1: slide(taps, 1, g, weight, bias, x, y)
     elif pixels == 2: slide(taps, 2, g, weight, bias, x, y)
     elif pixels == 3: slide(taps, 3, g, weight, bias, x, y)
@@ -49,7 +51,8 @@ cdef inline void slide_pixels(const int taps, Py_ssize_t pixels, const Window* g
     else: slide(taps, 10, g, weight, bias, x, y)
 
 
-cdef void sliding_forward(const Window* g, const Matrix* w, const real* parameters, const real* x, real* y) noexcept nogil:
+cdef void sliding_forward(const Window* g, const Matrix* w, const real* parameters, const real* x,
+                          real* y) noexcept nogil:
     cdef Py_ssize_t blocks = (g.ow + 9) // 10
     cdef Py_ssize_t i, block, start, pixels
     for i in range(g.oh):

@@ -14,7 +14,8 @@ cdef void add_slice(real* total, const real* x, Py_ssize_t n) noexcept nogil:
         total[n] += x[n]
 
 
-cdef void sum_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t columns, real* total) noexcept nogil:
+cdef void sum_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t columns,
+                   real* total) noexcept nogil:
     # total += the column sums of x: the gradient of a bias.
     cdef Py_ssize_t n, r
     cdef vec a, b, c, d

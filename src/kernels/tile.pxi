@@ -3,18 +3,18 @@
 #     c[m, n] = init[m, n] + sum over s, j of x[m * row_step + s * x_segment + j * x_step]
 #                                            * w[s * w_segment + j * w_step + n]
 #
-# m runs over rows (samples, pixels or weights), n over contiguous features, `vectors` SIMD vectors of them.
-# The sum runs over segments s of equal length, because a convolution's receptive field is a few contiguous
-# runs of a channels-last image. Forward, input gradients and weight gradients of dense and convolution
-# layers are all this product, with other steps:
+# m runs over rows (samples, pixels or weights), n over contiguous features, `vectors` SIMD vectors
+# of them. The sum runs over segments s of equal length, because a convolution's receptive field is
+# a few contiguous runs of a channels-last image. Forward, input gradients and weight gradients of
+# dense and convolution layers are all this product, with other steps:
 #
 #     layer        rows m   summed over         x                  w
 #     forward      pixels   (kh), (kw, ci)      input              weight   (kh, kw, ci, co)
 #     d weight     (kw, ci) (oh), (ow)          input              d output (oh, ow, co)
 #     d input      pixels   (kh), (co)          d output           weight   (co, kh, kw, ci)
 #
-# A dense layer is a convolution whose field is the whole sample: one segment. One of x's two steps is 1 in each of them,
-# which the tile is told as a constant (`unit`: it is the step between rows).
+# A dense layer is a convolution whose field is the whole sample: one segment. One of x's two steps
+# is 1 in each of them, which the tile is told as a constant (`unit`: it is the step between rows).
 
 cdef inline Py_ssize_t padded(Py_ssize_t n) noexcept nogil:
     # Rounded up to whole vectors.
@@ -42,12 +42,16 @@ cdef struct Product:
     Py_ssize_t init_step
     real* c
     Py_ssize_t c_step
-    const real* next          # what is written after c, element for element, or NULL: fetched while c is computed
-    bint may_pack             # panels of w: not a convolution's, whose products are many small ones with the same w
-    bint in_order             # rows of c are compact and may be overrun: what a row spills, the next row overwrites
+    # What is written after c, element for element, or NULL: fetched while c is computed.
+    const real* next
+    # Panels of w: not a convolution's, whose products are many small ones with the same w.
+    bint may_pack
+    # Rows of c are compact and may be overrun: what a row spills, the next row overwrites.
+    bint in_order
 
 
-cdef inline void tile(const int rows, const int vectors, const int unit, const Product* q, Py_ssize_t row, Py_ssize_t n, int last) noexcept nogil:
+cdef inline void tile(const int rows, const int vectors, const int unit, const Product* q,
+                      Py_ssize_t row, Py_ssize_t n, int last) noexcept nogil:
     # Rows come in threes behind one pointer, so that a tile of 14 needs 5 pointers and not 14.
     cdef vec acc[48]
     cdef vec wide[3]
@@ -56,7 +60,8 @@ cdef inline void tile(const int rows, const int vectors, const int unit, const P
     cdef const real* end
     cdef const real* p = q.init + n + row * q.init_step
     cdef real* c
-    cdef Py_ssize_t s, step = 1 if unit else q.row_step, x_step = q.x_step if unit else 1, w_step = q.w_step, c_step = q.c_step
+    cdef Py_ssize_t step = 1 if unit else q.row_step, x_step = q.x_step if unit else 1
+    cdef Py_ssize_t w_step = q.w_step, c_step = q.c_step, s
     cdef int m, v
     for m in range(rows):
         for v in range(vectors - 1):
@@ -74,12 +79,13 @@ cdef inline void tile(const int rows, const int vectors, const int unit, const P
             x[m] = q.x + s * q.x_segment + (row + 3 * m) * step
         w = q.w + s * q.w_segment + n
         end = w + q.length * w_step
-        while w != end:                 # a pointer and no counter: general registers are scarce here
+        while w != end:                 # a pointer and no counter: registers are scarce here
             for v in range(vectors):
                 wide[v] = vec_load(w + v * VEC_LANES)
             for m in range(rows):
                 for v in range(vectors):
-                    acc[m * 3 + v] = vec_fma(acc[m * 3 + v], x[0 if unit else m // 3][m if unit else (m % 3) * step], wide[v])
+                    acc[m * 3 + v] = vec_fma(acc[m * 3 + v], x[0 if unit else m // 3]
+                                             [m if unit else (m % 3) * step], wide[v])
             for m in range(1 if unit else (rows + 2) // 3):
                 x[m] += x_step
             w += w_step
@@ -98,8 +104,10 @@ cdef inline void tile(const int rows, const int vectors, const int unit, const P
             c += c_step
 
 
-cdef inline void rows_of_tile(int rows, const int vectors, const int unit, const Product* q, Py_ssize_t row, Py_ssize_t n, int last) noexcept nogil:
-    # One instance a height: constant bounds are what lets the compiler keep every accumulator in a register.
+cdef inline void rows_of_tile(int rows, const int vectors, const int unit, const Product* q,
+                              Py_ssize_t row, Py_ssize_t n, int last) noexcept nogil:
+    # One instance a height: constant bounds are what lets the compiler keep every accumulator in a
+    # register.
     if rows == 1: tile(1, vectors, unit, q, row, n, last)
     elif rows == 2: tile(2, vectors, unit, q, row, n, last)
     elif rows == 3: tile(3, vectors, unit, q, row, n, last)

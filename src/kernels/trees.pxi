@@ -1,26 +1,31 @@
-# A recursive layer: trees, computed bottom-up by one composition of children, with the same weights at every node.
+# A recursive layer: trees, computed bottom-up by one composition of children, with the same weights
+# at every node.
 #
-#     MATRIX      y = f(x W + b)           x: the children's y, side by side                     (article 7, equation 1)
-#     TENSOR      y = f(x W + z V + b)     z: x_i x_j / n for i <= j, the products of all pairs of n numbers
-#                                          (Socher et al. 2013, where they are not divided by n)
-#     TREE_LSTM   i, o, f_k = sigmoid, g = tanh of x W + b, gates in the order i o g f_1 f_2 ... (Tai, Socher and Manning 2015)
+#     MATRIX      y = f(x W + b)           x: the children's y, side by side (article 7, equation 1)
+#     TENSOR      y = f(x W + z V + b)     z: x_i x_j / n for i <= j, the products of all pairs of n
+#                                          numbers (Socher et al. 2013, where they are not divided)
+#     TREE_LSTM   i, o, f_k = sigmoid, g = tanh of x W + b, gates in the order i o g f_1 f_2 ...
 #                 c = i g + sum over children of f_k c_k,  y = o tanh c
+#                 (Tai, Socher and Manning 2015)
 #
-# A leaf's y is the vector that stands there; with TREE_LSTM that is its c, and y = tanh c. What a node's product reads are its
-# `features`: x, and z after it. So W and V are one matrix, and a composition is a dense layer of features.
+# A leaf's y is the vector that stands there; with TREE_LSTM that is its c, and y = tanh c. What a
+# node's product reads are its `features`: x, and z after it. So W and V are one matrix, and a
+# composition is a dense layer of features.
 #
-# A node is a row of the network's tensors. Rows of a group lie in the order of heights, leaves first, whatever tree they
-# belong to: nodes of one height are one product. A row comes out the same to the bit, however many there are beside it.
+# A node is a row of the network's tensors. Rows of a group lie in the order of heights, leaves
+# first, whatever tree they belong to: nodes of one height are one product. A row comes out the same
+# to the bit, however many there are beside it.
 #
-# Going back, the y's gradient of a node (of TREE_LSTM its gates) turns into that of the product, in place, and the gradient
-# of the weights waits for the whole batch: one product for each group.
+# Going back, the y's gradient of a node (of TREE_LSTM its gates) turns into that of the product, in
+# place, and the gradient of the weights waits for the whole batch: one product for each group.
 
 cdef enum Composing:
     MATRIX, TENSOR, TREE_LSTM
 
 _COMPOSITIONS = {"matrix": MATRIX, "tensor": TENSOR, "lstm": TREE_LSTM}
 
-# How many children a node may have, and how many nodes of one height go back together: their features' gradients are scratch.
+# How many children a node may have, and how many nodes of one height go back together: their
+# features' gradients are scratch.
 cdef enum:
     MOST_CHILDREN = 16
     ROWS_BACK = 32
@@ -40,14 +45,16 @@ cdef struct Composition:
 cdef struct Forest:
     # The trees of a job, each node after its children.
     Py_ssize_t arity
-    const int64_t* start            # of each tree's nodes, and after the last tree; NULL where samples are no trees
+    # Of each tree's nodes, and after the last tree; NULL where samples are no trees.
+    const int64_t* start
     const int32_t* children         # (nodes, arity), -1 where there is none
     const int32_t* height           # of each node, 0 of a leaf
     const uint8_t* counts           # whether the loss looks at a node
     # How the batch's nodes are laid out, row after row: groups write it, and read it going back.
     int* child                      # (rows, arity): rows within the group
     int* node                       # which one stands here
-    int* first                      # of each group: its first row, how many rows, and how many of them are leaves
+    # Of each group: its first row, how many rows, and how many of them are leaves.
+    int* first
     int* rows
     int* leaves
     int* scratch                    # of each worker
@@ -65,84 +72,22 @@ cdef struct Nodes:
 
 
 cdef void describe_composition(Composition* p, int kind, int activation, real setting,
-                               Py_ssize_t arity, Py_ssize_t units, Py_ssize_t offset) noexcept nogil:
+                               Py_ssize_t arity, Py_ssize_t units,
+                               Py_ssize_t offset) noexcept nogil:
     cdef Py_ssize_t inputs = arity * units
     cdef Py_ssize_t features = inputs + (inputs * (inputs + 1) // 2 if kind == TENSOR else 0)
+    cdef Py_ssize_t columns = units * (3 + arity if kind == TREE_LSTM else 1)
     memset(p, 0, sizeof(Composition))
     p.kind, p.activation, p.setting, p.arity, p.units = kind, activation, setting, arity, units
-    describe_matrix(&p.w, offset, features, units * (3 + arity if kind == TREE_LSTM else 1), units * (3 + arity if kind == TREE_LSTM else 1))
+    describe_matrix(&p.w, offset, features, columns, columns)
     p.w.bias = offset + features * p.w.columns
-    p.features_stride, p.gates_stride, p.c_stride = padded(features) + VEC_LANES, padded(p.w.columns) + VEC_LANES, padded(units) + VEC_LANES
+    p.features_stride = padded(features) + VEC_LANES
+    p.gates_stride = padded(columns) + VEC_LANES
+    p.c_stride = padded(units) + VEC_LANES
 
 
-cdef void pair_products(const real* x, Py_ssize_t n, real* z) noexcept nogil:
-    # Row by row of the triangle: what a row spills, the next overwrites. There are so many of them that a step of an optimizer
-    # which goes equally far in all weights would be too long in theirs, were they not divided.
-    cdef Py_ssize_t i, j
-    cdef vec v
-    for i in range(n):
-        v = vec_set1(x[i] / n)
-        for j from i <= j < n by VEC_LANES:
-            vec_store(z + j - i, v * vec_load(x + j))
-        z += n - i
-
-
-cdef void pair_products_backward(const real* dz, const real* x, Py_ssize_t n, real* dx) noexcept nogil:
-    # dx_i += dz_ij x_j / n, dx_j += dz_ij x_i / n; dx is written in whole vectors.
-    cdef Py_ssize_t i, j
-    cdef vec d, sums, v
-    for i in range(n):
-        sums, v = vec_set1(0), vec_set1(x[i] / n)
-        for j from i <= j < n by VEC_LANES:
-            d = vec_load(dz + j - i)
-            vec_store(dx + j, vec_load(dx + j) + d * v)
-            d = d * vec_load(x + j)
-            sums = sums + (d if n - j >= VEC_LANES else vec_keep_first(d, <int>(n - j)))     # what lies past n may be no number
-        dx[i] += vec_sum(sums) / n
-        dz += n - i
-
-
-cdef void tree_cell(real* gates, const real** below, Py_ssize_t arity, real* c, real* h, Py_ssize_t units) noexcept nogil:
-    # `below` are the children's c.
-    cdef Py_ssize_t j, k, left
-    cdef vec i, o, g, f, cell
-    for j from 0 <= j < units by VEC_LANES:
-        left = units - j
-        i = vec_sigmoid(vec_load(gates + j))
-        o = vec_sigmoid(vec_load(gates + units + j))
-        g = vec_tanh(vec_load(gates + 2 * units + j))
-        store_lanes(gates + j, i, left)
-        store_lanes(gates + units + j, o, left)
-        store_lanes(gates + 2 * units + j, g, left)
-        cell = i * g
-        for k in range(arity):
-            f = vec_sigmoid(vec_load(gates + (3 + k) * units + j))
-            store_lanes(gates + (3 + k) * units + j, f, left)
-            cell = cell + f * vec_load(below[k] + j)
-        store_lanes(c + j, cell, left)
-        store_lanes(h + j, o * vec_tanh(cell), left)
-
-
-cdef void tree_cell_backward(real* gates, const real** below, real** d_below, Py_ssize_t arity, const real* c, const real* dh, const real* dc,
-                             Py_ssize_t units) noexcept nogil:
-    # Gates become gradients, and the children's c get theirs: nobody but this node asks for them.
-    cdef Py_ssize_t j, k, left
-    cdef vec i, o, g, f, t, d, asked
-    for j from 0 <= j < units by VEC_LANES:
-        left = units - j
-        i, o, g = vec_load(gates + j), vec_load(gates + units + j), vec_load(gates + 2 * units + j)
-        t, asked = vec_tanh(vec_load(c + j)), vec_load(dh + j)
-        d = vec_load(dc + j) + asked * o * tanh_slope(t)
-        store_lanes(gates + j, d * g * sigmoid_slope(i), left)
-        store_lanes(gates + units + j, asked * t * sigmoid_slope(o), left)
-        store_lanes(gates + 2 * units + j, d * i * tanh_slope(g), left)
-        for k in range(arity):
-            f = vec_load(gates + (3 + k) * units + j)
-            store_lanes(gates + (3 + k) * units + j, d * vec_load(below[k] + j) * sigmoid_slope(f), left)
-            store_lanes(d_below[k] + j, d * f, left)
-
-
-cdef void compose(const Composition* p, const real* parameters, int worker, const Nodes* q, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef void compose(const Composition* p, const real* parameters, int worker, const Nodes* q,
+                  Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # Rows first to last, whose children are there.
     cdef Py_ssize_t r, k, units = p.units, arity = p.arity
     cdef bint gated = p.kind == TREE_LSTM
@@ -155,8 +100,9 @@ cdef void compose(const Composition* p, const real* parameters, int worker, cons
             memcpy(features + k * units, q.y + child[k] * q.y_stride, units * sizeof(real))
         if p.kind == TENSOR:
             pair_products(features, arity * units, features + arity * units)
-    multiply_panels(p.w.panels + worker * p.w.panels_stride, p.w.rows, parameters + p.w.bias, 0, q.features + first * p.features_stride,
-                    p.features_stride, q.gates + first * p.gates_stride if gated else q.y + first * q.y_stride,
+    multiply_panels(p.w.panels + worker * p.w.panels_stride, p.w.rows, parameters + p.w.bias, 0,
+                    q.features + first * p.features_stride, p.features_stride,
+                    q.gates + first * p.gates_stride if gated else q.y + first * q.y_stride,
                     p.gates_stride if gated else q.y_stride, last - first, p.w.columns)
     for r in range(first, last):
         if not gated:
@@ -165,7 +111,8 @@ cdef void compose(const Composition* p, const real* parameters, int worker, cons
         child = q.child + r * arity
         for k in range(arity):
             below[k] = q.c + child[k] * p.c_stride
-        tree_cell(q.gates + r * p.gates_stride, below, arity, q.c + r * p.c_stride, q.y + r * q.y_stride, units)
+        tree_cell(q.gates + r * p.gates_stride, below, arity, q.c + r * p.c_stride,
+                  q.y + r * q.y_stride, units)
 
 
 cdef void plant(const Composition* p, const Nodes* q, Py_ssize_t row, const real* x) noexcept nogil:
@@ -176,9 +123,11 @@ cdef void plant(const Composition* p, const Nodes* q, Py_ssize_t row, const real
         activate(TANH, 0, q.y + row * q.y_stride, p.units)
 
 
-cdef void decompose(const Composition* p, int worker, const Nodes* q, Py_ssize_t first, Py_ssize_t last, const real* zeros, real* dy,
-                    Py_ssize_t dy_stride, real* dc, real* scratch) noexcept nogil:
-    # Rows first to last, at most ROWS_BACK, whose own gradients are there, to their products and their children.
+cdef void decompose(const Composition* p, int worker, const Nodes* q, Py_ssize_t first,
+                    Py_ssize_t last, const real* zeros, real* dy, Py_ssize_t dy_stride, real* dc,
+                    real* scratch) noexcept nogil:
+    # Rows first to last, at most ROWS_BACK, whose own gradients are there, to their products and
+    # their children.
     cdef Py_ssize_t r, k, j, units = p.units, arity = p.arity
     cdef bint gated = p.kind == TREE_LSTM
     cdef const int* child
@@ -188,44 +137,48 @@ cdef void decompose(const Composition* p, int worker, const Nodes* q, Py_ssize_t
     cdef real* asked
     for r in range(first, last):
         if not gated:
-            activate_backward(p.activation, p.setting, dy + r * dy_stride, q.y + r * q.y_stride, units)
+            activate_backward(p.activation, p.setting, dy + r * dy_stride, q.y + r * q.y_stride,
+                              units)
             continue
         child = q.child + r * arity
         for k in range(arity):
             below[k], d_below[k] = q.c + child[k] * p.c_stride, dc + child[k] * p.c_stride
-        tree_cell_backward(q.gates + r * p.gates_stride, below, d_below, arity, q.c + r * p.c_stride, dy + r * dy_stride,
-                           dc + r * p.c_stride, units)
+        tree_cell_backward(q.gates + r * p.gates_stride, below, d_below, arity,
+                           q.c + r * p.c_stride, dy + r * dy_stride, dc + r * p.c_stride, units)
     multiply_panels(p.w.transposed + worker * p.w.transposed_stride, p.w.columns, zeros, 0,
-                    q.gates + first * p.gates_stride if gated else dy + first * dy_stride, p.gates_stride if gated else dy_stride,
-                    scratch, p.features_stride, last - first, p.w.rows)
+                    q.gates + first * p.gates_stride if gated else dy + first * dy_stride,
+                    p.gates_stride if gated else dy_stride, scratch, p.features_stride,
+                    last - first, p.w.rows)
     for r in range(first, last):
         d, child = scratch + (r - first) * p.features_stride, q.child + r * arity
         if p.kind == TENSOR:
             # The run of pairs that follows is not to be spilled on.
             asked = scratch + ROWS_BACK * p.features_stride
             memcpy(asked, d, arity * units * sizeof(real))
-            pair_products_backward(d + arity * units, q.features + r * p.features_stride, arity * units, asked)
+            pair_products_backward(d + arity * units, q.features + r * p.features_stride,
+                                   arity * units, asked)
             d = asked
         for k in range(arity):
             add_slice(dy + child[k] * dy_stride, d + k * units, units)
 
 
-cdef void add_composition_gradient(const Composition* p, const real* zeros, const real* features, const real* d, Py_ssize_t d_stride,
-                                   Py_ssize_t nodes, bint adds, Py_ssize_t start, Py_ssize_t stop, real* gradients,
+cdef void add_composition_gradient(const Composition* p, const real* zeros, const real* features,
+                                   const real* d, Py_ssize_t d_stride, Py_ssize_t nodes, bint adds,
+                                   Py_ssize_t start, Py_ssize_t stop, real* gradients,
                                    const real* parameters) noexcept nogil:
-    # Rows start to stop of W's and V's gradient and of the bias's, over nodes that follow one another.
+    # Rows start to stop of W's and V's gradient and of the bias's, over nodes that follow one
+    # another.
     cdef const Matrix* w = &p.w
     cdef real* total = gradients + w.offset + start * w.step
     cdef Product q
     if start < w.rows:
-        q.x, q.row_step, q.x_segment, q.x_step = features + start, 1, 0, p.features_stride
-        q.w, q.w_segment, q.w_step = d, 0, d_stride
-        q.segments, q.length = 1, nodes
-        q.c, q.c_step, q.may_pack, q.in_order = total, w.step, 1, 0
+        q = product(nodes, x=features + start, row_step=1, x_step=p.features_stride,
+                    w=d, w_step=d_stride, init=zeros, init_step=0, c=total, c_step=w.step)
+        q.may_pack = True
         if adds:
-            q.init, q.init_step, q.next = total, w.step, NULL
+            q.init, q.init_step = total, w.step
         else:
-            q.init, q.init_step, q.next = zeros, 0, parameters + w.offset + start * w.step
+            q.next = parameters + w.offset + start * w.step
         multiply(&q, min(stop, w.rows) - start, w.columns)
     if stop > w.rows:
         if not adds:

@@ -1,5 +1,5 @@
-# A recurrent layer as Python drives it, step by step, for those who keep the states themselves: fastdl.functional and
-# fastdl.compat. One thread; states and gates are the caller's arrays.
+# A recurrent layer as Python drives it, step by step, for those who keep the states themselves:
+# fastdl.functional and fastdl.compat. One thread; states and gates are the caller's arrays.
 
 def _roomy(array, tuple shape):
     """A copy of the array, or zeros, with room to read whole vectors past its end."""
@@ -12,7 +12,7 @@ def _roomy(array, tuple shape):
     return copy
 
 
-cdef class Recurrence:
+cdef class RecurrentCell:
     """A recurrent layer over flat parameters.
 
     Parameters
@@ -29,18 +29,21 @@ cdef class Recurrence:
     cdef readonly object parameters, gradients
     cdef object memory
 
-    def __cinit__(self, str cell, str activation, Py_ssize_t inputs, Py_ssize_t units, parameters, gradients):
-        describe_recurrent(&self.layer, _CELLS[cell], row_of_name(_FUSED, "activation", activation), 0, inputs,
-                           units, 0)
+    def __cinit__(self, str cell, str activation, Py_ssize_t inputs, Py_ssize_t units, parameters,
+                  gradients):
+        describe_recurrent(&self.layer, _CELLS[cell], row_of_name(_FUSED, "activation", activation),
+                           0, inputs, units, 0)
         self.parameters, self.gradients = parameters, gradients
         cdef Py_ssize_t widest = max(inputs, self.layer.width)
         cdef real[::1] start = aligned_zeros(self.layer.columns)
         cdef real[::1] zeros = aligned_zeros(widest)
         cdef real[::1] nonzero = aligned_zeros(widest)
         self.memory = start, zeros, nonzero
-        self.sequences.start, self.sequences.zeros, self.sequences.nonzero = &start[0], &zeros[0], <int*>&nonzero[0]
+        self.sequences.start, self.sequences.zeros = &start[0], &zeros[0]
+        self.sequences.nonzero = <int*>&nonzero[0]
 
-    cdef Sequences _sequences(self, const real[:, :, ::1] x, real[:, :, ::1] h, real[:, :, ::1] c, real[:, :, ::1] gates):
+    cdef Sequences _sequences(self, const real[:, :, ::1] x, real[:, :, ::1] h, real[:, :, ::1] c,
+                              real[:, :, ::1] gates):
         cdef Sequences q = self.sequences
         q.members = 1
         q.samples, q.steps = x.shape[0], x.shape[1]
@@ -50,9 +53,13 @@ cdef class Recurrence:
         return q
 
     def step(self, x, h, c=None):
-        """One step of rows x (N, inputs), h and, of an LSTM, c (N, units): the gates (N, width), the next h and the next c."""
+        """One step of rows x (N, inputs), h and, of an LSTM, c (N, units).
+
+        Gives the gates (N, width), the next h and the next c.
+        """
         cdef Py_ssize_t rows = len(x), units = self.layer.units, width = self.layer.width
-        # Gates, and each sample's state before and after, h and then c, with room to read whole vectors past the end.
+        # Gates, and each sample's state before and after, h and then c, with room to read whole
+        # vectors past the end.
         memory = np.empty(rows * (width + 4 * units) + VEC_LANES, DTYPE)
         gates = memory[:rows * width].reshape(rows, width)
         states = memory[rows * width:rows * (width + 4 * units)].reshape(2, rows, 2, units)
@@ -88,8 +95,8 @@ cdef class Recurrence:
 
         Returns
         -------
-        dgates (N, T, width), dx (N, T, inputs), dh (N, T + 1, units), the whole gradient with respect to each h, and dc
-        (N, units), that with respect to the first c.
+        dgates (N, T, width), dx (N, T, inputs), dh (N, T + 1, units), the whole gradient with
+        respect to each h, and dc (N, units), that with respect to the first c.
         """
         cdef Py_ssize_t rows = len(x), steps = len(x[0]), units = self.layer.units
         cdef Py_ssize_t room = max(padded(units), padded(self.layer.inputs))
@@ -115,5 +122,6 @@ cdef class Recurrence:
         q.whole, q.dx, q.dx_sample = &whole[0, 0, 0], &dx[0, 0, 0], steps * self.layer.inputs
         with nogil:
             recurrent_backward(&self.layer, &parameters[0], 0, &q)
-            recurrent_weight_gradient(&self.layer, &q, 0, self.layer.inputs + units + 2, &gradients[0], &parameters[0])
+            recurrent_weight_gradient(&self.layer, &q, 0, self.layer.inputs + units + 2,
+                                      &gradients[0], &parameters[0])
         return gates, dx.base, whole.base, cells[:, :units]

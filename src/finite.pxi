@@ -1,0 +1,48 @@
+# Whether all of an array is finite, on threads.
+
+cdef struct Scan:
+    const real* x
+    Py_ssize_t n
+    bint finite[MAX_WORKERS]
+    meeting gathering
+
+
+cdef bint finite_run(const real* x, Py_ssize_t n) noexcept nogil:
+    # A finite number times zero is zero; the sums stay so.
+    cdef Py_ssize_t i, whole = n // (4 * VEC_LANES) * (4 * VEC_LANES)
+    cdef vec a = vec_set1(0), b = vec_set1(0), c = vec_set1(0), d = vec_set1(0)
+    cdef real rest = 0
+    for i from 0 <= i < whole by 4 * VEC_LANES:
+        a = a + vec_load(x + i) * a
+        b = b + vec_load(x + i + VEC_LANES) * b
+        c = c + vec_load(x + i + 2 * VEC_LANES) * c
+        d = d + vec_load(x + i + 3 * VEC_LANES) * d
+    for i in range(whole, n):
+        rest += x[i] * 0
+    rest += vec_sum((a + b) + (c + d))
+    return rest == 0
+
+
+cdef void scan_worker(void* context, int worker) noexcept nogil:
+    cdef Scan* scan = <Scan*>context
+    cdef Py_ssize_t start = scan.n * worker // scan.gathering.workers
+    scan.finite[worker] = finite_run(scan.x + start,
+                                     scan.n * (worker + 1) // scan.gathering.workers - start)
+
+
+def all_finite(x, int threads=1):
+    """Whether no element of x, contiguous and of any shape, is NaN or infinite."""
+    cdef Scan scan
+    cdef int worker
+    cdef bint finite = True
+    cdef Py_buffer view                 # small arrays would feel what a typed view costs
+    PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
+    scan.x, scan.n = <const real*>view.buf, view.len // <Py_ssize_t>sizeof(real)
+    meeting_open(&scan.gathering, min(threads, MAX_WORKERS))
+    with nogil:
+        parallel_run(scan_worker, &scan, &scan.gathering.workers, NULL)
+    for worker in range(scan.gathering.workers):
+        finite = finite and scan.finite[worker]
+    meeting_close(&scan.gathering)
+    PyBuffer_Release(&view)
+    return finite

@@ -1,0 +1,172 @@
+# Recurrent layers step by step: a group of sequences through all of its steps, and back.
+
+cdef inline void gather_team(const Sequences* q) noexcept nogil:
+    if q.team != NULL:
+        meet(q.team, NULL)
+
+
+cdef inline bint leaves_off(const Recurrent* r, int worker, const Sequences* q) noexcept nogil:
+    # After a step in time, a team all at the same one.
+    worked(q.watch, worker, <double>r.units * r.columns * q.samples / q.members)
+    return q.team.over if q.team != NULL else is_ending(q.watch)
+
+
+cdef inline bint is_over(const Sequences* q, Py_ssize_t i, Py_ssize_t t) noexcept nogil:
+    return q.lengths != NULL and t >= q.lengths[i]
+
+
+cdef void recurrent_step(const Recurrent* r, const real* p, int worker, const Sequences* q,
+                         Py_ssize_t t) noexcept nogil:
+    cdef Py_ssize_t i, units = r.units, before = slot_before(r, t), after = 2 * t + 1 - before
+    cdef Py_ssize_t first = share(units, VEC_LANES, q.member, q.members)
+    cdef Py_ssize_t last = share(units, VEC_LANES, q.member + 1, q.members)
+    cdef real* gates = q.gates + t * r.width
+    cdef const real* h = q.h + before * units
+    cdef real* h_after = q.h + after * units
+    state_product(r, &r.w, p, worker, q, gates, q.gates_sample, h, q.h_sample, gates)
+    if r.cell == GRU_AFTER:
+        state_product(r, &r.v, p, worker, q, p + r.state_bias + 2 * units, 0, h, q.h_sample,
+                      gates + 3 * units)
+    elif r.cell == GRU_BEFORE:
+        for i in range(q.samples):
+            gru_reset(gates + i * q.gates_sample, h + i * q.h_sample, units, first, last)
+        gather_team(q)
+        state_product(r, &r.v, p, worker, q, gates + 2 * units, q.gates_sample, gates + 3 * units,
+                      q.gates_sample, gates + 2 * units)
+    for i in range(q.samples):
+        if is_over(q, i, t):
+            memcpy(h_after + first, h + first, (last - first) * sizeof(real))
+            if r.cell == LSTM:
+                memcpy(q.c + i * q.h_sample + after * units + first,
+                       q.c + i * q.h_sample + before * units + first, (last - first) * sizeof(real))
+        elif r.cell == LSTM:
+            lstm_cell(gates, q.c + i * q.h_sample + before * units,
+                      q.c + i * q.h_sample + after * units, h_after, units, first, last)
+        elif r.cell == GRU_AFTER:
+            gru_after_cell(gates, h, h_after, units, first, last)
+        elif r.cell == GRU_BEFORE:
+            gru_mix(gates, h, h_after, units, first, last)
+        else:
+            rnn_cell(r.activation, r.setting, gates, h_after, first, last)
+        gates += q.gates_sample
+        h += q.h_sample
+        h_after += q.h_sample
+    gather_team(q)
+
+
+cdef void start_gates(const Recurrent* r, const real* p, real* start) noexcept nogil:
+    # The biases that come before any product with the state.
+    cdef Py_ssize_t i
+    for i in range(r.columns):
+        start[i] = p[r.bias + i]
+        if r.cell != GRU_AFTER or i < 2 * r.units:
+            start[i] += p[r.state_bias + i]
+
+
+cdef void recurrent_forward(const Recurrent* r, const real* p, int worker,
+                            const Sequences* q) noexcept nogil:
+    # The state before the first step is there already.
+    cdef Py_ssize_t first = share(q.steps, 1, q.member, q.members)
+    cdef Py_ssize_t last = share(q.steps, 1, q.member + 1, q.members)
+    cdef Py_ssize_t i, s
+    start_gates(r, p, q.start)
+    gather_team(q)
+    if q.tokens != NULL:
+        look_up(r, worker, q, first, last)
+    for i in range(q.samples if q.tokens == NULL else 0):
+        rows_product(&r.u, p, worker, q.start, 0, q.x + i * q.x_sample + first * r.inputs, r.inputs,
+                     q.gates + i * q.gates_sample + first * r.width, r.width, last - first,
+                     q.nonzero)
+        worked(q.watch, worker, <double>r.inputs * r.columns * (last - first))
+        if is_ending(q.watch):
+            break
+    gather_team(q)
+    for s in range(q.steps):
+        recurrent_step(r, p, worker, q, q.steps - 1 - s if r.reverse else s)
+        if leaves_off(r, worker, q):
+            return
+
+
+cdef void cells_back(const Recurrent* r, const Sequences* q, Py_ssize_t t, Py_ssize_t i,
+                     Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    # Sample i's gates become gradients, and dh what goes straight to the state before: past its
+    # end, where its state stays, all of it.
+    cdef Py_ssize_t j, units = r.units, before = slot_before(r, t), after = 2 * t + 1 - before
+    cdef real* gates = q.gates + i * q.gates_sample + t * r.width
+    cdef real* dh = q.dh + i * q.d_sample
+    cdef const real* h = q.h + i * q.h_sample
+    cdef const real* dy = q.zeros
+    if q.dy != NULL and not is_over(q, i, t):
+        dy = q.dy + i * q.dy_sample + t * q.dy_step
+    if q.whole != NULL:
+        for j in range(units):
+            q.whole[(i * (q.steps + 1) + after) * units + j] = dh[j] + dy[j]
+    if is_over(q, i, t):
+        for j in range(r.width // units):
+            memset(gates + j * units + first, 0, (last - first) * sizeof(real))
+        return
+    if r.cell == LSTM:
+        lstm_cell_backward(gates, q.c + i * q.h_sample + before * units,
+                           q.c + i * q.h_sample + after * units, dy, dh, q.dc + i * q.d_sample,
+                           units, first, last)
+    elif r.cell == GRU_AFTER:
+        gru_after_cell_backward(gates, h + before * units, dy, dh, units, first, last)
+    elif r.cell == GRU_BEFORE:
+        gru_mix_backward(gates, h + before * units, dy, dh, units, first, last)
+    elif q.slopes != NULL:
+        for j in range(units):
+            gates[j] = (dh[j] + dy[j]) * q.slopes[(i * q.steps + t) * units + j]
+    else:
+        rnn_cell_backward(r.activation, r.setting, h + after * units, dy, dh, gates, first, last)
+    if r.cell == RNN or r.cell == LSTM:
+        memset(dh + first, 0, (last - first) * sizeof(real))
+
+
+cdef void recurrent_step_back(const Recurrent* r, const real* p, int worker, const Sequences* q,
+                              Py_ssize_t t) noexcept nogil:
+    cdef Py_ssize_t i, units = r.units
+    cdef Py_ssize_t first = share(units, VEC_LANES, q.member, q.members)
+    cdef Py_ssize_t last = share(units, VEC_LANES, q.member + 1, q.members)
+    cdef real* gates = q.gates + t * r.width
+    for i in range(q.samples):
+        cells_back(r, q, t, i, first, last)
+    gather_team(q)
+    if r.cell == GRU_AFTER:
+        state_product_back(r, &r.v, p, worker, q, NULL, gates + 3 * units, q.dh)
+    elif r.cell == GRU_BEFORE:
+        state_product_back(r, &r.v, p, worker, q, q.zeros, gates + 2 * units, q.spare)
+        for i in range(q.samples):
+            gru_reset_backward(gates + i * q.gates_sample,
+                               q.h + i * q.h_sample + slot_before(r, t) * units,
+                               q.spare + i * q.d_sample, q.dh + i * q.d_sample, units, first, last)
+        gather_team(q)
+    state_product_back(r, &r.w, p, worker, q, NULL, gates, q.dh)
+
+
+cdef void recurrent_backward(const Recurrent* r, const real* p, int worker,
+                             const Sequences* q) noexcept nogil:
+    cdef Py_ssize_t first = share(q.steps, 1, q.member, q.members)
+    cdef Py_ssize_t last = share(q.steps, 1, q.member + 1, q.members)
+    cdef Py_ssize_t i, s
+    cdef const real* init = q.zeros
+    if q.adds:
+        init = NULL
+    gather_team(q)
+    for s in range(q.steps):
+        recurrent_step_back(r, p, worker, q, s if r.reverse else q.steps - 1 - s)
+        if leaves_off(r, worker, q):
+            break
+    if q.whole != NULL:
+        for i in range(q.samples):
+            memcpy(q.whole + (i * (q.steps + 1) + (q.steps if r.reverse else 0)) * r.units,
+                   q.dh + i * q.d_sample, r.units * sizeof(real))
+    gather_team(q)
+    if q.dx != NULL:
+        for i in range(q.samples):
+            rows_product_back(&r.u, p, worker, init, q.gates + i * q.gates_sample + first * r.width,
+                              r.width, q.dx + i * q.dx_sample + first * r.inputs, r.inputs,
+                              last - first, q.spare)
+            worked(q.watch, worker, <double>r.inputs * r.columns * (last - first))
+            if is_ending(q.watch):
+                break
+    gather_team(q)

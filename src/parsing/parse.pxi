@@ -1,0 +1,157 @@
+# The search, sentence by sentence on threads, and what Python calls.
+
+cdef void parse_sentence(Parser* g, int worker, Py_ssize_t sentence) noexcept nogil:
+    cdef Search* s = &g.search[worker]
+    cdef Py_ssize_t first = g.start[sentence], n = g.start[sentence + 1] - first
+    cdef Py_ssize_t states = 1, made, count = 0
+    cdef double ahead, most = 0
+    cdef int step
+    start_search(g, s, worker, sentence)
+    if g.gold != NULL:
+        follow_right(g, s, worker, n)
+    for step in range(n - 1):
+        made = s.nodes
+        states = merge(g, s, step, states, n - 1 - step)
+        score_nodes(g, s, worker, made, n)
+        worked(&g.watch, worker, <double>(s.nodes - made) * g.p.w.rows * g.p.w.columns
+               + <double>states * g.candidates)
+        if is_ending(&g.watch):
+            return
+        if g.gold != NULL:
+            ahead = s.totals[((step + 1) % 2) * g.beam] - s.so_far[step + 1]
+            if not ahead <= most:               # NaN is to be told
+                most, count = ahead, step + 1
+                memcpy(s.worst, nodes_of_state(g, s, step + 1, 0), (n - count) * sizeof(int))
+    if g.gold == NULL:
+        g.scores[sentence], g.counts[sentence] = s.totals[((n - 1) % 2) * g.beam], n - 1
+        write_merges(s, nodes_of_state(g, s, <int>n - 1, 0), 1, n, g.merges + 2 * first)
+        return
+    g.scores[sentence], g.counts[sentence] = most, count
+    if count:
+        write_merges(s, s.worst, n - count, n, g.merges + 2 * first)
+        write_merges(s, s.sequence, count, n, g.right + 2 * first)
+
+
+cdef void look_at_parser(void* context) noexcept nogil:
+    ask(&(<Parser*>context).watch)
+
+
+cdef void parse_worker(void* context, int worker) noexcept nogil:
+    cdef Parser* g = <Parser*>context
+    cdef Py_ssize_t sentence
+    lay_panels_of(&g.p.w, g.parameters, worker, TILE)
+    sentence = next_item(&g.items, g.sentences, g.gathering.workers, worker)
+    while sentence >= 0:
+        parse_sentence(g, worker, sentence)
+        if is_ending(&g.watch):
+            return
+        sentence = next_item(&g.items, g.sentences, g.gathering.workers, worker)
+
+
+def parse(str composition, str activation, Py_ssize_t units, parameters, Py_ssize_t offset, score,
+          const real[:, ::1] leaves, const int64_t[::1] start, gold, double penalty,
+          Py_ssize_t beam, int threads):
+    """The best trees found for some sentences.
+
+    Parameters
+    ----------
+    composition, activation, units, parameters, offset
+        Of a recursive layer of two children, in a flat vector made by `aligned_zeros`.
+    score : ndarray, shape (units + 1,)
+        u and its bias.
+    leaves : ndarray, shape (W, units)
+        A vector for each word.
+    start : ndarray of int64
+        Where each sentence's words begin, and the last one's end.
+    gold : ndarray of int32, shape (W, 2), or None
+        The spans that are right, n - 1 for each sentence of n words, from where its words begin on.
+    penalty : float
+        For each node that is no subtree of the gold tree.
+    beam, threads : int
+
+    Returns
+    -------
+    merges : ndarray of int32, shape (W, 2)
+        The children of n - 1 nodes for each sentence of n words, the last of them its root, from
+        where its words begin on; words are counted first.
+    right, counts : ndarray
+        With `gold`, as many right merges, and how many of both there are: 0 where no tree was
+        ahead.
+    scores : ndarray of float64
+        Of the trees or, with `gold`, by how much the wrong merges are ahead.
+    """
+    cdef Parser g
+    cdef const real[::1] p = parameters
+    cdef real[::1] u = _roomy(score, (units + 1,))
+    cdef const int32_t[:, ::1] spans
+    cdef Search* s
+    cdef Py_ssize_t words = leaves.shape[0], longest = int(np.diff(start).max())
+    cdef Py_ssize_t nodes = nodes_for(beam, longest), worker
+    merges, right = np.zeros((words, 2), np.int32), np.zeros((words, 2), np.int32)
+    scores = np.zeros(start.shape[0] - 1)
+    counts = np.zeros(start.shape[0] - 1, np.int64)
+    cdef int32_t[:, ::1] found = merges
+    cdef int32_t[:, ::1] good = right
+    cdef int64_t[::1] count = counts
+    cdef double[::1] totals = scores
+    memset(&g, 0, sizeof(Parser))
+    describe_composition(&g.p, _COMPOSITIONS[composition],
+                         row_of_name(_FUSED, "activation", activation), 0, 2, units, offset)
+    g.parameters, g.score = &p[0], &u[0]
+    g.beam, g.words, g.penalty = beam, longest, <real>penalty
+    g.candidates = min(beam * beam, beam * longest)
+    g.leaves, g.start, g.sentences = &leaves[0, 0], &start[0], start.shape[0] - 1
+    if gold is not None:
+        spans = gold
+        g.gold = &spans[0, 0]
+    g.merges, g.right, g.counts, g.scores = &found[0, 0], &good[0, 0], &count[0], &totals[0]
+    threads = <int>max(1, min(threads, g.sentences, MAX_WORKERS))
+    g.p.w.panels_stride = g.p.w.rows * (padded(g.p.w.columns) + 4 * VEC_LANES)
+    memory = []
+    cdef real[::1] panels = aligned_zeros(threads * g.p.w.panels_stride)
+    g.p.w.panels = &panels[0]
+    searches = np.zeros(threads * sizeof(Search), np.uint8)
+    cdef unsigned char[::1] raw = searches
+    g.search = <Search*>&raw[0]
+    for worker in range(threads):
+        s = &g.search[worker]
+        s.q.y_stride = padded(units) + VEC_LANES
+        s.q.y = _reals(memory, nodes * s.q.y_stride)
+        s.q.features = _reals(memory, nodes * g.p.features_stride)
+        s.q.gates = _reals(memory, nodes * g.p.gates_stride) if g.p.kind == TREE_LSTM else s.q.y
+        s.q.c = _reals(memory, nodes * g.p.c_stride) if g.p.kind == TREE_LSTM else s.q.y
+        s.child, s.span = _counts(memory, 2 * nodes), _counts(memory, 2 * nodes)
+        s.q.child = s.child
+        s.table = _counts(memory, slots_for(beam, longest))
+        s.right = <unsigned char*>_counts(memory, nodes // 4 + 1)
+        s.gold = <unsigned char*>_counts(memory, longest * (longest + 1) // 4 + 1)
+        s.score, s.totals = _doubles(memory, nodes), _doubles(memory, 2 * beam)
+        s.best = _doubles(memory, g.candidates)
+        s.sequence, s.worst = _counts(memory, longest), _counts(memory, longest)
+        s.so_far = _doubles(memory, longest + 1)
+        s.states, s.origin = _counts(memory, 4 * beam * longest), _counts(memory, 2 * g.candidates)
+    meeting_open(&g.gathering, threads)
+    open_watch(&g.watch, &g.gathering.ending)
+    with nogil:
+        parallel_run(parse_worker, &g, &g.gathering.workers, look_at_parser)
+    meeting_close(&g.gathering)
+    raise_what_ended(&g.watch)
+    return merges, right, counts, scores
+
+
+cdef real* _reals(list memory, Py_ssize_t n) except NULL:
+    cdef real[::1] block = aligned_zeros(n)
+    memory.append(block)
+    return &block[0]
+
+
+cdef int* _counts(list memory, Py_ssize_t n) except NULL:
+    cdef int[::1] block = np.empty(n, np.intc)
+    memory.append(block)
+    return &block[0]
+
+
+cdef double* _doubles(list memory, Py_ssize_t n) except NULL:
+    cdef double[::1] block = np.empty(n)
+    memory.append(block)
+    return &block[0]
