@@ -31,8 +31,8 @@ cdef class RecurrentCell:
 
     def __cinit__(self, str cell, str activation, Py_ssize_t inputs, Py_ssize_t units, parameters,
                   gradients):
-        describe_recurrent(&self.layer, _CELLS[cell], row_of_name(_FUSED, "activation", activation),
-                           0, inputs, units, 0)
+        describe_recurrent(&self.layer, row_of_name(_CELLS, "cell", cell),
+                           row_of_name(_FUSED, "activation", activation), 0, inputs, units, 0)
         self.parameters, self.gradients = parameters, gradients
         cdef Py_ssize_t widest = max(inputs, self.layer.width)
         cdef real[::1] start = aligned_zeros(self.layer.columns)

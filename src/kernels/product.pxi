@@ -151,9 +151,8 @@ cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t colu
         if q.w_step == 0:
             q.w_step = (end - start) * VEC_LANES
             q.w += start * VEC_LANES * (terms - 1) + term * q.w_step
-        last = VEC_LANES
-        if end == vectors and not overruns:
-            last = <int>(columns - (vectors - 1) * VEC_LANES)
+        last = (VEC_LANES if end < vectors or overruns
+                else <int>(columns - (vectors - 1) * VEC_LANES))
         if end - start == 1:
             multiply_panel(1, &q, packs_rows, packs_panels, rows, start * VEC_LANES, last)
         elif end - start == 2:

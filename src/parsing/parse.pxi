@@ -95,7 +95,7 @@ def parse(str composition, str activation, Py_ssize_t units, parameters, Py_ssiz
     cdef int64_t[::1] count = counts
     cdef double[::1] totals = scores
     memset(&g, 0, sizeof(Parser))
-    describe_composition(&g.p, _COMPOSITIONS[composition],
+    describe_composition(&g.p, row_of_name(_COMPOSITIONS, "composition", composition),
                          row_of_name(_FUSED, "activation", activation), 0, 2, units, offset)
     g.parameters, g.score = &p[0], &u[0]
     g.beam, g.words, g.penalty = beam, longest, <real>penalty
