@@ -22,7 +22,7 @@ from .layers import (
     RandomShift,
     Recursive,
 )
-from .layers.base import check_activation
+from .layers.activation import as_activation
 from .layers.dropout import MOST_DROPPED
 from .sequential import Sequential
 
@@ -116,7 +116,7 @@ def mlp(
     if not hasattr(sizes, "__len__") or len(sizes) < 2:
         raise ValueError(f"sizes must hold at least 2 numbers; received {sizes!r}")
     sizes = [as_int(n, "sizes") for n in sizes]
-    check_activation(output, "output")
+    as_activation(output, "output")
     hidden: list[Layer] = [Dense(n, activation) for n in sizes[1:-1]]
     shape = as_shape(sizes[0] if input_shape is None else input_shape)
     if None in shape:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import layers, optimizers
+from . import optimizers
 from ._archive import DAMAGE, Archive, encode, write
+from ._core.graph import Graph
 from ._files import as_path, open_file, replacing
 from ._types import Array
 from ._validation.shapes import as_shape
 from ._validation.values import COUNT, as_dtype, as_flag, as_int
+from .layers.base import from_config
+from .layers.container import adopted, numbered, through, walk
 from .layers.state import StateLayer
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
 def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str, Array]]:
     """Give all that a network is, as plain data and arrays, and how far its training has come."""
     config: dict[str, Any] = {"format": _FORMAT, **net.get_config(), "loss": net._training.loss, "notes": net.notes}
-    arrays = {name: np.array(values, order="C") for name, values in net.params.items()}
+    arrays = {name: np.array(values, order="C") for name, values in {**net.params, **net.buffers}.items()}
     if training:
         config["generator"] = net._rng.bit_generator.state
         if net._training.moments is not None:
@@ -104,7 +107,7 @@ def restore(
 
     net = network_of(config)
     net._training.loss, net.notes = as_name(config["loss"]), dict(config["notes"])
-    for name, values in net.params.items():
+    for name, values in {**net.params, **net.buffers}.items():
         values[...] = arrays[name]
     if "generator" in config:
         net._rng.bit_generator.state = config["generator"]
@@ -134,16 +137,18 @@ def _expected(config: Any) -> dict[str, tuple[int, ...]]:
 
 def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
     """Give those of the parameters, and how many numbers a sample's states have."""
-    shape, found, states = as_shape(config["input_shape"]), {}, 0
     as_dtype(config["dtype"])
     if len(config["layers"]) > _MOST_LAYERS:
         raise ValueError(f"layers must be at most {_MOST_LAYERS}; there are {len(config['layers'])}")
-    for i, description in enumerate(config["layers"]):
-        layer = layers.from_config(description)
-        for name, stored in layer._parameter_shapes(shape).items():
-            found[f"{i}.{name}"] = layer._public_shape(stored)
+    chain = adopted([from_config(description) for description in config["layers"]])
+    graph = Graph(as_shape(config["input_shape"]))
+    graph.finish(through(chain, graph.input))
+    shapes = {id(lowered.layer): lowered.input_shape for lowered in graph.layers}
+    found, states = {}, 0
+    for path, layer in (pair for name, child in numbered(chain).items() for pair in walk(child, name)):
+        for name, stored in layer.parameter_shapes(shapes[id(layer)]).items():
+            found[f"{path}.{name}"] = layer.shown_shape(stored)
         states += layer._state_size if isinstance(layer, StateLayer) else 0
-        shape = layer._output_shape(shape)
     return found, states
 
 

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import losses, optimizers
+from ._core.graph import Tensor
 from ._threads import get_num_threads
-from ._types import Array, Shape
+from ._types import Array
 from ._validation.arrays import copy_into
-from ._validation.shapes import as_shape, check_size
+from ._validation.shapes import as_shape
 from ._validation.values import as_int
 from .callbacks import Callback
 from .examples import Examples
 from .history import History
-from .layers import Activation, Dense, Dropout, Embedding, Layer, Recursive
-from .layers.base import check_name, class_of, from_config, is_ours, kinds
+from .layers import Layer, Recursive
+from .layers.base import check_name, class_of, from_config, kinds
+from .layers.container import Container, adopted, check_through, numbered, through, walk
 from .layers.state import StateLayer
 from .samples import Samples, as_batch, parts
 from .training import Trainer
 from .training_state import TrainingState
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
 
 
-class Sequential(Layer):
+class Sequential(Container):
     """A network of layers, each of which reads what the one before gave.
 
     Parameters
@@ -60,95 +65,36 @@ class Sequential(Layer):
     """
 
     def __init__(
-        self, layers: Sequence[Layer], *, input_shape: Any, dtype: str = "float32", seed: int | None = None
+        self, layers: Sequence[Layer], *, input_shape: Any = None, dtype: str = "float32", seed: int | None = None
     ) -> None:
         super().__init__()
-        if not isinstance(layers, Iterable):
-            raise TypeError(f"layers must be a list of layers; received {layers!r}")
-        self.layers = tuple(layers)
-        if not self.layers:
-            raise ValueError("layers must hold at least one layer; received none")
-        for i, layer in enumerate(self.layers):
-            if not isinstance(layer, Layer):
-                hint = ", a class: make one of it" if isinstance(layer, type) else ""
-                raise TypeError(f"layers must hold layers; received {layer!r}{hint}")
-            if layer._in_network or layer in self.layers[:i]:
-                raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
-            for method in ("forward", "backward"):
-                owner = next(kind for kind in type(layer).__mro__ if method in vars(kind))
-                if not is_ours(owner):
-                    raise TypeError(
-                        f"layers[{i}] must not have a {method} of its own, which no network calls; {owner.__name__} has"
-                    )
-        self._arity = _arity_of(self.layers)
+        self.layers = adopted(layers)
+        self._arity = _arity_of(self)
         self._training = TrainingState()
         self._states: Array | None = None
         self.notes: dict[str, Any] = {}
         self.history: History | None = None
-        shape = as_shape(input_shape)
-        if self._arity is not None and shape[0] is not None:
-            raise ValueError(f"input_shape must be (None, F) or (None,) with a Recursive layer; received {shape}")
-        self.build(shape, dtype=dtype, seed=seed)
-        for layer in self.layers:
-            layer._in_network, layer._rng = True, self._rng
-        self._in_network = True
+        if input_shape is not None:
+            self.build(input_shape, dtype=dtype, seed=seed)
 
     def __repr__(self) -> str:
         inside = "".join(f"    {layer!r},\n" for layer in self.layers)
-        return f"Sequential([\n{inside}], input_shape={self.input_shape}, dtype={self.dtype!r})"
+        built = f", input_shape={self.input_shape}, dtype={self.dtype!r}" if hasattr(self, "dtype") else ""
+        return f"Sequential([\n{inside}]{built})"
 
-    def _shapes(self, shape: Shape) -> list[Shape]:
-        """Shapes before, between and after the layers."""
-        shapes = [shape]
-        for i, layer in enumerate(self.layers):
-            if isinstance(layer, Embedding) and i > 0:
-                raise ValueError(f"layers[{i}]: Embedding must come first")
-            try:
-                shapes.append(layer._output_shape(shapes[-1]))
-            except ValueError as error:
-                raise ValueError(f"layers[{i}]: {error}") from None
-        return shapes
+    def build(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> Self:  # noqa: D102
+        shape = as_shape(input_shape)
+        if self._arity is not None and shape[0] is not None:
+            raise ValueError(f"input_shape must be (None, F) or (None,) with a Recursive layer; received {shape}")
+        super().build(shape, dtype=dtype, seed=seed)
+        self._in_network = True
+        return self
 
-    def _output_shape(self, shape: Shape) -> Shape:
-        return self._shapes(shape)[-1]
+    def named_layers(self) -> Mapping[str, Layer]:  # noqa: D102
+        return numbered(self.layers)
 
-    def _check_sizes(self, shape: Shape) -> None:
-        for i, (layer, s) in enumerate(zip(self.layers, self._shapes(shape), strict=False)):
-            try:
-                layer._check_sizes(s)
-            except ValueError as error:
-                raise ValueError(f"layers[{i}]: {error}") from None
-        check_size((self._size(shape),), "the parameters of layers")
-
-    def _size(self, shape: Shape) -> int:
-        return sum(layer._size(s) for layer, s in zip(self.layers, self._shapes(shape), strict=False))
-
-    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
-        operations = []
-        for layer, s in zip(self.layers, self._shapes(shape), strict=False):
-            operations += layer._operations(s, offset)
-            offset += layer._size(s)
-        return operations
-
-    def _attach(
-        self,
-        shape: Shape,
-        output_shape: Shape,
-        dtype: str,
-        parameters: Array,
-        gradients: Array,
-        offset: int,
-    ) -> None:
-        super()._attach(shape, output_shape, dtype, parameters, gradients, offset)
-        shapes = self._shapes(shape)
-        for i, layer in enumerate(self.layers):
-            layer._turn = self._turn
-            layer._attach(shapes[i], shapes[i + 1], dtype, parameters, gradients, offset)
-            offset += layer._size(shapes[i])
-        self._name_parameters(
-            {f"{i}.{name}": values for i, layer in enumerate(self.layers) for name, values in layer.params.items()},
-            {f"{i}.{name}": values for i, layer in enumerate(self.layers) for name, values in layer.grads.items()},
-        )
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        return through(self.layers, x)
 
     @property
     def parameters(self) -> Array:  # noqa: D102
@@ -166,16 +112,8 @@ class Sequential(Layer):
     def gradients(self, values: Any) -> None:
         copy_into(self.gradients, values, "gradients")
 
-    @property
-    def _children(self) -> Sequence[Layer]:
-        return self.layers
-
-    def _initialize(self, rng: np.random.Generator) -> None:
-        for layer in self.layers:
-            layer._initialize(rng)
-
-    def check_values(self, x: Array, name: str) -> None:  # noqa: D102
-        self.layers[0].check_values(x, name)
+    def check_values(self, x: Array, name: str) -> Array | None:  # noqa: D102
+        return check_through(self.layers, x, name)
 
     @property
     def in_time(self) -> bool:  # noqa: D102
@@ -191,13 +129,8 @@ class Sequential(Layer):
         """Whether its samples are trees."""
         return self._arity is not None
 
-    @property
-    def stateful(self) -> bool:
-        """Whether any of its layers goes on from where the last batch ended."""
-        return any(layer.stateful for layer in self._state_layers())
-
     def _state_layers(self) -> list[StateLayer]:
-        return [layer for layer in self.layers if isinstance(layer, StateLayer)]
+        return [layer for _, layer in walk(self) if isinstance(layer, StateLayer)]
 
     def reset_state(self) -> None:
         """Let the next sequences of stateful layers start from zeros."""
@@ -452,7 +385,7 @@ class Sequential(Layer):
         """Print a table of the layers, their output shapes and how many parameters they have."""
         rows = [("layer", "output", "parameters")]
         for layer in self.layers:
-            rows.append((type(layer).__name__, str(layer.output_shape), f"{layer._size(layer.input_shape):,}"))
+            rows.append((type(layer).__name__, str(layer.output_shape), f"{layer.parameter_count:,}"))
         rows.append(("", "", f"{self.parameters.size:,}"))
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         for name, shape, count in rows:
@@ -483,17 +416,15 @@ class Sequential(Layer):
 
     @classmethod
     def _from_arguments(cls, arguments: dict[str, Any]) -> Layer:
-        raise ValueError(f"layers must not hold networks; received a {cls.__name__}")
+        return cls(arguments["layers"])
 
     def get_config(self) -> dict[str, Any]:
         """Give the class, and the arguments of `Sequential` as plain data."""
         check_name(type(self))
-        return {
-            "class": type(self).__name__,
-            "layers": [layer.get_config() for layer in self.layers],
-            "input_shape": list(self.input_shape),
-            "dtype": self.dtype,
-        }
+        config = {"class": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
+        if not hasattr(self, "_flat"):  # it is one, or to be one, of another's layers
+            return config
+        return {**config, "input_shape": list(self.input_shape), "dtype": self.dtype}
 
     def __reduce__(self) -> tuple[Any, ...]:
         from .saving import describe, restore
@@ -566,16 +497,11 @@ def network_of(config: dict[str, Any]) -> Sequential:
     return net
 
 
-def _arity_of(layers: Sequence[Layer]) -> int | None:
+def _arity_of(net: Sequential) -> int | None:
     """Give how many children a node of a network's trees has; None where its samples are no trees."""
-    arities = {layer.children for layer in layers if isinstance(layer, Recursive)}
-    if not arities:
-        return None
+    arities = {layer.children for _, layer in walk(net) if isinstance(layer, Recursive)}
     if len(arities) > 1:
         raise ValueError(
             f"layers must agree on the children of a node; received {', '.join(map(str, sorted(arities)))}"
         )
-    for i, layer in enumerate(layers):
-        if not isinstance(layer, (Activation, Dense, Dropout, Embedding, Recursive)):
-            raise ValueError(f"layers[{i}]: {type(layer).__name__} cannot be in a network with a Recursive layer")
-    return arities.pop()
+    return arities.pop() if arities else None

@@ -11,7 +11,7 @@ from cpython.buffer cimport Py_buffer, PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyO
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from elementary cimport vec_exp, vec_gelu, vec_gelu_slope, vec_sigmoid, vec_tanh
@@ -72,10 +72,26 @@ include "kernels/trees.pxi"
 include "kernels/losses.pxi"
 include "kernels/optimizers.pxi"
 include "kernels/random.pxi"
-include "network.pxi"
-include "sequences.pxi"
-include "lookup.pxi"
+include "operations/table.pxi"
+include "graph.pxi"
+include "memory.pxi"
 include "forest.pxi"
+include "operations/dense.pxi"
+include "operations/convolution.pxi"
+include "operations/pool.pxi"
+include "operations/elementwise.pxi"
+include "operations/shape.pxi"
+include "operations/embedding.pxi"
+include "operations/recurrent.pxi"
+include "operations/lookup.pxi"
+include "operations/recursive.pxi"
+include "operations/layer_norm.pxi"
+include "operations/batch_norm.pxi"
+include "operations/merge.pxi"
+include "operations/rows.pxi"
+include "network.pxi"
+include "schedule.pxi"
+include "job.pxi"
 include "engine.pxi"
 include "plan.pxi"
 include "functional/elementwise.pxi"

@@ -1,4 +1,4 @@
-# Recursive layers in a network: how a group's trees are laid out as rows, and the way through them.
+# Trees as samples: how a group's nodes are laid out as rows of the network's tensors, in the order of heights.
 
 cdef inline Py_ssize_t tree_size(const Forest* f, Py_ssize_t tree) noexcept nogil:
     return <Py_ssize_t>(f.start[tree + 1] - f.start[tree])
@@ -65,73 +65,75 @@ cdef inline Py_ssize_t level_start(const Forest* f, Py_ssize_t first, Py_ssize_t
     return end
 
 
-# A recursive layer.
+cdef class Trees:
+    """Trees as a plan takes them, or parts of trees. Each node comes after its children.
 
-cdef Nodes nodes_of_group(const Network* net, int k, int worker, Py_ssize_t row) noexcept nogil:
-    cdef const Composition* p = &net.op[k].tree
-    cdef Py_ssize_t place = row_of(net, &net.tensor[k + 1], worker, row, 0)
-    cdef Nodes q
-    q.child = net.forest.child + row * p.arity
-    q.y, q.y_stride = value_of(net, k + 1, worker, row, 0), net.tensor[k + 1].stride
-    q.features = p.features + place * p.features_stride
-    q.gates, q.c = p.gates + place * p.gates_stride, p.c + place * p.c_stride
-    return q
+    Parameters
+    ----------
+    start : ndarray of int64, shape (trees + 1,)
+        Where each tree's nodes begin, and the last one's end.
+    children : ndarray of int32, shape (nodes, arity)
+        Of each node, counted over all trees; -1 where there is none: a node has all of them or none.
+    counts : ndarray of uint8, shape (nodes,)
+        Whether the loss looks at a node.
+    """
+    cdef const int64_t[::1] start           # copies all, as the core relies on what was checked
+    cdef const int32_t[:, ::1] children
+    cdef const int32_t[::1] height
+    cdef const uint8_t[::1] counts
+    cdef object sizes               # sums of the largest trees' nodes
+    cdef readonly Py_ssize_t nodes, arity
 
+    def __cinit__(self, start, children, counts):
+        cdef Py_ssize_t tree, i, k
+        cdef int32_t child
+        start = np.array(start, np.int64)
+        self.start, self.children, self.counts = start, np.array(children, np.int32), np.array(counts, np.uint8)
+        self.nodes, self.arity = self.children.shape[0], self.children.shape[1]
+        cdef int32_t[::1] height = np.zeros(self.nodes, np.int32)
+        sizes = np.diff(start)
+        if not len(sizes) or start[0] != 0 or start[len(sizes)] != self.nodes or sizes.min() < 1 or len(self.counts) != self.nodes:
+            raise ValueError(f"trees must have nodes from 0 to {self.nodes}; received others")
+        for tree in range(len(self)):
+            for i in range(self.start[tree], self.start[tree + 1]):
+                for k in range(self.arity if self.children[i, 0] >= 0 else 0):
+                    child = self.children[i, k]
+                    if not self.start[tree] <= child < i:
+                        raise ValueError("trees must have each node's children before it; received others")
+                    height[i] = max(height[i], height[child] + 1)
+        self.height = height
+        self.sizes = np.cumsum(np.sort(sizes)[::-1])
 
-cdef void recursive_forward_group(const Network* net, int k, int worker, Py_ssize_t row, Py_ssize_t n) noexcept nogil:
-    # Height after height.
-    cdef const Composition* p = &net.op[k].tree
-    cdef Nodes q = nodes_of_group(net, k, worker, row)
-    cdef Py_ssize_t i, first = level_end(&net.forest, row, row + n) - row, last
-    for i in range(first):
-        plant(p, &q, i, value_of(net, k, worker, row, i))
-    while first < n:
-        last = level_end(&net.forest, row + first, row + n) - row
-        compose(p, net.parameters, worker, &q, first, last)
-        first = last
+    def __len__(self):
+        return self.start.shape[0] - 1
 
+    def largest(self, Py_ssize_t trees):
+        """How many nodes so many trees have at the most."""
+        return int(self.sizes[min(trees, len(self)) - 1])
 
-cdef void recursive_backward_group(const Network* net, int k, int worker, Py_ssize_t row, Py_ssize_t n) noexcept nogil:
-    # Back-propagation through structure. The gradient of the weights waits for the whole batch.
-    cdef const Composition* p = &net.op[k].tree
-    cdef Nodes q = nodes_of_group(net, k, worker, row)
-    cdef Py_ssize_t i, first, last = n, leaves = level_end(&net.forest, row, row + n) - row
-    cdef Py_ssize_t stride = net.tensor[k + 1].stride
-    cdef real* scratch = net.fields + worker * net.fields_stride
-    cdef real* dc = scratch + (ROWS_BACK + 1) * p.features_stride
-    cdef real* dy = gradient_of(net, k + 1, worker, row, 0)
-    cdef real* dx = gradient_of(net, k, worker, row, 0)
-    if p.kind == TREE_LSTM:
-        memset(dc, 0, n * p.c_stride * sizeof(real))
-    while last > leaves:
-        first = max(level_start(&net.forest, row, row + last) - row, last - ROWS_BACK)
-        decompose(p, worker, &q, first, last, net.zeros, dy, stride, dc, scratch)
-        last = first
-    for i in range(n if dx != NULL else 0):
-        if i >= leaves:
-            memset(dx, 0, p.units * sizeof(real))
-        else:
-            memcpy(dx, dy, p.units * sizeof(real))
-            if p.kind == TREE_LSTM:
-                activate_backward(TANH, 0, dx, q.y + i * q.y_stride, p.units)
-                add_slice(dx, dc + i * p.c_stride, p.units)
-        dx += net.tensor[k].stride
-        dy += stride
+    cdef describe(self, Forest* f):
+        f.arity, f.start, f.children, f.height, f.counts = self.arity, &self.start[0], &self.children[0, 0], &self.height[0], &self.counts[0]
 
 
-cdef void recursive_gradient(const Network* net, int k, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t groups) noexcept nogil:
-    # Rows start to stop.
-    cdef const Composition* p = &net.op[k].tree
-    cdef const Forest* f = &net.forest
-    cdef const Tensor* t = &net.tensor[k + 1]
-    cdef Py_ssize_t group, row, nodes
-    cdef bint adds = False
-    for group in range(groups):
-        row, nodes = f.first[group] + f.leaves[group], f.rows[group] - f.leaves[group]
-        if nodes:
-            add_composition_gradient(p, net.zeros, p.features + row * p.features_stride,
-                                     p.gates + row * p.gates_stride if p.kind == TREE_LSTM else t.gradient + row * t.stride,
-                                     p.gates_stride if p.kind == TREE_LSTM else t.stride, nodes, adds, start, stop, net.gradients, net.parameters)
-            adds = True
-    if not adds:
-        memset(net.gradients + p.w.offset + start * p.w.columns, 0, (stop - start) * p.w.columns * sizeof(real))
+cdef inline int* _ints(block) except NULL:
+    cdef int[::1] view = block
+    return &view[0]
+
+
+cdef class Layout:
+    """Where the nodes of a batch's groups stand, with room for so many."""
+    cdef Py_ssize_t rows, groups, largest
+    cdef int workers
+    cdef list blocks
+
+    cdef bint has_room(self, Py_ssize_t rows, Py_ssize_t groups, Py_ssize_t largest, int workers):
+        return rows <= self.rows and groups <= self.groups and largest <= self.largest and workers <= self.workers
+
+    cdef grow(self, Forest* f, Py_ssize_t rows, Py_ssize_t groups, Py_ssize_t largest, int workers, Py_ssize_t arity):
+        self.rows, self.groups = max(rows, self.rows), max(groups, self.groups)
+        self.largest, self.workers = max(largest, self.largest), max(workers, self.workers)
+        f.scratch_stride = 2 * self.largest + 16
+        self.blocks = [np.empty(n, np.intc) for n in (self.rows * arity, self.rows, self.groups, self.groups, self.groups,
+                                                      self.workers * f.scratch_stride)]
+        f.child, f.node, f.first = _ints(self.blocks[0]), _ints(self.blocks[1]), _ints(self.blocks[2])
+        f.rows, f.leaves, f.scratch = _ints(self.blocks[3]), _ints(self.blocks[4]), _ints(self.blocks[5])

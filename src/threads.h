@@ -151,6 +151,30 @@ static inline void meeting_close(meeting *m) {
     pthread_cond_destroy(&m->opened);
 }
 
+/* Who looks arrives last: what it sees, a handler that copies parameters for instance, nobody changes meanwhile. */
+static void wait_for_others(meeting *m, parallel_look look, void *context) {
+    int others = m->workers - 1;
+    for (int i = spins_of_a_wait(); i > 0; i--) {
+        if (atomic_load(&m->arrived) == others) {
+            waited(0);
+            return;
+        }
+        spin_pause();
+    }
+    double began = seconds();
+    pthread_mutex_lock(&m->lock);
+    atomic_fetch_add(&m->sleepers, 1);
+    while (atomic_load(&m->arrived) != others) {
+        wait_a_while(&m->opened, &m->lock);
+        pthread_mutex_unlock(&m->lock);
+        look(context);
+        pthread_mutex_lock(&m->lock);
+    }
+    atomic_fetch_sub(&m->sleepers, 1);
+    pthread_mutex_unlock(&m->lock);
+    waited(seconds() - began);
+}
+
 static void meet_looking(meeting *m, work_items *reset, parallel_look look, void *context) {
     if (m->workers == 1) {
         if (reset) reset_items(reset, m->workers);
@@ -158,7 +182,9 @@ static void meet_looking(meeting *m, work_items *reset, parallel_look look, void
         return;
     }
     unsigned round = atomic_load(&m->round);
-    if (atomic_fetch_add(&m->arrived, 1) == m->workers - 1) {
+    if (look) wait_for_others(m, look, context);
+    int before = atomic_fetch_add(&m->arrived, 1);
+    if (before == m->workers - 1) {
         atomic_store(&m->arrived, 0);
         if (reset) reset_items(reset, m->workers);
         m->over = is_raised(&m->ending);
@@ -170,6 +196,11 @@ static void meet_looking(meeting *m, work_items *reset, parallel_look look, void
         }
         return;
     }
+    if (before == m->workers - 2 && atomic_load(&m->sleepers)) {
+        pthread_mutex_lock(&m->lock);
+        pthread_cond_broadcast(&m->opened);
+        pthread_mutex_unlock(&m->lock);
+    }
     for (int i = spins_of_a_wait(); i > 0; i--) {
         if (atomic_load(&m->round) != round) {
             waited(0);
@@ -180,16 +211,7 @@ static void meet_looking(meeting *m, work_items *reset, parallel_look look, void
     double began = seconds();
     pthread_mutex_lock(&m->lock);
     atomic_fetch_add(&m->sleepers, 1);
-    while (atomic_load(&m->round) == round) {
-        if (!look) {
-            pthread_cond_wait(&m->opened, &m->lock);
-            continue;
-        }
-        wait_a_while(&m->opened, &m->lock);
-        pthread_mutex_unlock(&m->lock);
-        look(context);
-        pthread_mutex_lock(&m->lock);
-    }
+    while (atomic_load(&m->round) == round) pthread_cond_wait(&m->opened, &m->lock);
     atomic_fetch_sub(&m->sleepers, 1);
     pthread_mutex_unlock(&m->lock);
     waited(seconds() - began);

@@ -58,7 +58,7 @@ def network(data):
     assert json.dumps(again.notes) == json.dumps(net.notes)
     assert again.parameters.tobytes() == net.parameters.tobytes()
     shape = tuple(n or 2 for n in net.input_shape)
-    sizes = [prod(operation["output_shape"]) for operation in net._operations(shape, 0)]
+    sizes = [prod(operation["output_shape"]) for operation in net.lowered(shape).operations]
     if not net.is_of_trees and max([prod(shape), *sizes]) < _FEW:
         with contextlib.suppress(ValueError):  # parameters that are not finite, states of other samples
             net.predict(np.zeros((2, *shape)))

@@ -234,5 +234,5 @@ def test_subclasses_that_a_network_would_not_heed():
     class Empty(layers.Layer):
         pass
 
-    with pytest.raises(NotImplementedError, match=r"Empty must define _output_shape\(shape\)"):
+    with pytest.raises(NotImplementedError, match=r"Empty must define operations\(x\)"):
         Empty().build(2)

@@ -99,7 +99,7 @@ def test_a_batch_as_its_samples(case, x):
 def test_any_number_of_threads_to_the_bit(case, rng):
     layer = built(case, "float32")
     # Enough work for the core to wake its threads.
-    work = np.prod(case[1]) * max(1, layer._size(case[1]) // max(1, case[1][0]))
+    work = np.prod(case[1]) * max(1, layer.parameter_count // max(1, case[1][0]))
     samples = int(min(20_000, max(70, 1_000_000 // work)))
     x, dy = rng.standard_normal((samples, *case[1])), upstream(layer, samples)
     fastdl.set_num_threads(1)

@@ -96,7 +96,7 @@ class Draw:
         """What makes vectors of whatever there is, and goes on with these."""
         steps = shape
         for layer in made:
-            steps = layer._output_shape(steps)
+            steps = layer.lowered(steps).output_shape
         flat = [layers.Flatten()] if len(steps) == 3 or (None not in steps and self.chance(0.5)) else []
         return flat + self.some(self.dense, 1, 2)
 
@@ -142,7 +142,7 @@ class Draw:
         made, now = [], shape
         for _ in range(self.rng.integers(1, 5)):
             layer = self.of(self.convolution, self.convolution, self.pool, self.pool, self.of_images)(now)
-            now = layer._output_shape(now)
+            now = layer.lowered(now).output_shape
             made.append(layer)
         return made, shape
 

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _core
 from .._types import Array
 from .._validation.arrays import as_array, as_ranked, as_real, precision
-from ..layers.base import CELL_ACTIVATIONS, check_activation
+from .._validation.values import as_choice
 
 __all__ = [
     "gru_step",
@@ -205,7 +205,7 @@ class _Step:
         bias_hh: Any,
         activation: str = "tanh",
     ) -> None:
-        activation = check_activation(activation, known=CELL_ACTIVATIONS)
+        activation = as_choice(activation or "identity", "activation", ("identity", "relu", "sigmoid", "tanh"))
         given = {"x": x, "h": h, "weight_ih": weight_ih, "weight_hh": weight_hh, **({"c": c} if cell == "lstm" else {})}
         double = any(precision(as_real(array, name)) == "float64" for name, array in given.items())
         self.dtype = "float64" if double else "float32"

@@ -5,13 +5,16 @@ from __future__ import annotations
 from .activation import Activation
 from .base import Layer, from_config
 from .bidirectional import Bidirectional
+from .container import Parallel, Residual
 from .convolution import Conv2D
 from .dense import Dense
 from .dropout import Dropout
 from .embedding import Embedding
+from .normalization import BatchNorm, LayerNorm
 from .pooling import MaxPool2D, MeanPool2D
 from .recurrent import GRU, LSTM, RNN
 from .recursive import Recursive
+from .select import Select
 from .shape import Flatten, RandomShift
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Activation",
+    "BatchNorm",
     "Bidirectional",
     "Conv2D",
     "Dense",
@@ -26,9 +30,13 @@ __all__ = [
     "Embedding",
     "Flatten",
     "Layer",
+    "LayerNorm",
     "MaxPool2D",
     "MeanPool2D",
+    "Parallel",
     "RandomShift",
     "Recursive",
+    "Residual",
+    "Select",
     "from_config",
 ]

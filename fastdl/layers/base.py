@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from .. import _core, initializers
+from .._core.graph import Graph, Lowered, Tensor, TooManyNumbersError
 from .._threads import get_num_threads
 from .._turn import Turn
 from .._types import Array, Shape
-from .._validation.shapes import as_shape, check_size
+from .._validation.shapes import as_shape
 from .._validation.values import as_choice, as_dtype, as_flag, as_generator
 from ..samples import Samples, as_batch
 from .parameters import Parameters
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-CELL_ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
-ACTIVATIONS = (*CELL_ACTIVATIONS, "softmax")
 
 
 class _Held(NamedTuple):
@@ -37,7 +35,9 @@ class _Held(NamedTuple):
 
 
 _PLANS = 4  # kept for as many different lengths
-_FIXED = ("arity", "dtype", "grads", "input_shape", "output_shape", "params", "stateful")
+_FIXED = (
+    "arity", "buffers", "dtype", "grads", "input_shape", "output_shape", "params", "parameter_count", "stateful",
+)  # fmt: skip
 _CLASSES: dict[str, type[Layer]] = {}  # all there are, by name
 
 
@@ -55,25 +55,32 @@ class _LayerType(type):
 class Layer(metaclass=_LayerType):
     """A differentiable function of one batch, with parameters.
 
-    A subclass says what its output's shape is (`_output_shape`), which operations of the core it is (`_operations`),
-    the shapes of its parameters (`_parameter_shapes`) and how they start (`_initialize`). It keeps the arguments of its
-    constructor as attributes of their names: so it can be saved, and loaded wherever the class has been imported.
-    Arguments do not change once a layer is made, and attributes that it has not are refused.
+    A subclass says which operations of the core it is (`operations`), the shapes of its parameters
+    (`parameter_shapes`) and how they start (`initialize`); `docs/adding-a-layer.md` makes one. It keeps the arguments
+    of its constructor as attributes of their names: so it can be saved, and loaded wherever the class has been
+    imported. Arguments do not change once a layer is made, and attributes that it has not are refused.
 
     Attributes
     ----------
     input_shape, output_shape : tuple of int
         Of one sample, (F,), (T, F) or (C, H, W), with None for a T that may differ from call to call; known once built.
+    parameter_count : int
+        How many numbers its parameters are; known once built.
     params, grads : mapping of str to ndarray
         Live views into the flat vectors. ``layer.params["weight"] = w`` copies into place what has the same shape.
+    buffers : mapping of str to ndarray
+        What is saved as parameters are, but changed by no optimizer, such as running statistics.
     """
 
     _arguments: ClassVar[tuple[str, ...]] = ()
     arity: int | None = None  # how many children a node of the trees has that its samples are; None of other samples
+    _kept: ClassVar[tuple[str, ...]] = ()  # parameters that no optimizer changes
     params: Parameters
     grads: Parameters
+    buffers: Parameters
     input_shape: Shape
     output_shape: Shape
+    parameter_count: int
     dtype: str
     _complete: bool  # known once its constructor has ended
 
@@ -89,7 +96,7 @@ class Layer(metaclass=_LayerType):
         cls._arguments = (*names, *(name for name in inherited if name not in names))
 
     def __init__(self) -> None:
-        self._name_parameters({}, {})
+        self._name_parameters({}, {}, {})
         self._plan: Any = None  # for the shape of the last samples
         self._plans: dict[Shape, Any] = {}
         self._held: _Held | None = None
@@ -107,39 +114,88 @@ class Layer(metaclass=_LayerType):
                     raise AttributeError(f"{kind} has no {name!r} that could be set")
             object.__setattr__(self, name, value)
 
-    def _name_parameters(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
-        vars(self).update(params=Parameters("params", params), grads=Parameters("grads", grads))
+    def _name_parameters(
+        self, params: Mapping[str, Array], grads: Mapping[str, Array], buffers: Mapping[str, Array]
+    ) -> None:
+        vars(self).update(
+            params=Parameters("params", params),
+            grads=Parameters("grads", grads),
+            buffers=Parameters("buffers", buffers),
+        )
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._arguments)
         return f"{type(self).__name__}({arguments})"
 
-    def _output_shape(self, shape: Shape) -> Shape:
-        raise NotImplementedError(f"{type(self).__name__} must define _output_shape(shape)")
+    def operations(self, x: Tensor) -> Tensor:
+        """Add what the layer does to the graph of its input, and give its output.
 
-    def _check_sizes(self, shape: Shape) -> None:
-        """Check, before memory is taken, what each operation gives for a sample, and how many parameters there are."""
-        for operation in self._operations(tuple(1 if n is None else n for n in shape), 0):
-            check_size(operation["output_shape"], self)
-        check_size((self._size(shape),), self)
+        Parameters
+        ----------
+        x : Tensor
+            ``x.shape`` is the shape of a sample; ``x.then("dense", units=3)`` goes on with an operation of the core,
+            ``x.then(layer)`` with another layer.
 
-    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
-        raise NotImplementedError(f"{type(self).__name__} must define _operations(shape, offset)")
+        Returns
+        -------
+        Tensor
 
-    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """Shapes of the parameters, weight before bias, as the core stores them."""
+        Raises
+        ------
+        ValueError
+            If samples of this shape are none for the layer.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define operations(x)")
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """Give the shapes of the parameters as the core stores them, in the order of the operations.
+
+        Parameters
+        ----------
+        shape : tuple
+            Of a sample of the input.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Such as ``{"weight": (inputs, units), "bias": (units,)}``; `params` shows them with their axes reversed.
+        """
         return {}
 
-    def _public(self, stored: Array) -> Array:
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Fill `params`, which are zeros at first."""
+
+    def shown(self, stored: Array) -> Array:
         """Turn the view of a stored parameter to its conventional axes."""
         return stored.transpose(*range(stored.ndim - 1, -1, -1))
 
-    def _public_shape(self, stored: Shape) -> Shape:
-        shape: Shape = self._public(np.broadcast_to(np.zeros(()), stored)).shape
+    def shown_shape(self, stored: Shape) -> Shape:
+        """Give the shape of `shown`."""
+        shape: Shape = self.shown(np.broadcast_to(np.zeros(()), stored)).shape
         return shape
 
-    def _initialize(self, rng: np.random.Generator) -> None:
-        pass
+    def lower(self, x: Tensor) -> Tensor:
+        """Add the layer to a graph: its operations, and where its parameters are. ``x.then(layer)`` calls it."""
+        graph, offset = x.graph, x.graph.size
+        try:
+            y = self.operations(x)
+        except TooManyNumbersError as error:
+            raise error.of(self) from None
+        if not isinstance(y, Tensor) or y.graph is not graph:
+            raise TypeError(f"operations of {type(self).__name__} must give a Tensor of x's graph; received {y!r}")
+        size = sum(prod(sizes) for sizes in self.parameter_shapes(x.shape).values())
+        if not self._children and size != graph.size - offset:
+            raise ValueError(
+                f"parameter_shapes of {type(self).__name__} must have the {graph.size - offset} numbers that its "
+                f"operations have; received {size}"
+            )
+        graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size))
+        return y
+
+    def lowered(self, shape: Shape) -> Graph:
+        """Give the layer as a graph of its own."""
+        graph = Graph(shape)
+        return graph.finish(self.lower(graph.input))
 
     def build(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> Self:
         """Make parameters for samples of this shape, so that the layer can be used alone.
@@ -160,42 +216,35 @@ class Layer(metaclass=_LayerType):
         if self._in_network:
             raise RuntimeError(f"{type(self).__name__} belongs to a network already: make another for use alone")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
-        output_shape = self._output_shape(shape)
-        self._check_sizes(shape)
+        graph = self.lowered(shape)
         core = _core.load(dtype)
-        size = self._size(shape)
-        parameters, gradients = core.aligned_zeros(size), core.aligned_zeros(size)
+        flat = core.aligned_zeros(graph.size), core.aligned_zeros(graph.size)
         self._rng = as_generator(seed)
-        self._attach(shape, output_shape, dtype, parameters, gradients, 0)
-        self._initialize(self._rng)
+        for lowered in graph.layers:
+            if lowered.layer is not self:
+                lowered.layer._turn, lowered.layer._rng = self._turn, self._rng
+            lowered.layer._attach(lowered, dtype, *flat)
+        if None not in shape:
+            self._keep_plan(shape, graph)
+        self.initialize(self._rng)
         return self
 
-    def _size(self, shape: Shape) -> int:
-        """How many parameters it has."""
-        return sum(prod(sizes) for sizes in self._parameter_shapes(shape).values())
-
-    def _attach(
-        self,
-        shape: Shape,
-        output_shape: Shape,
-        dtype: str,
-        parameters: Array,
-        gradients: Array,
-        offset: int,
-    ) -> None:
-        """Take shapes, and the parameters from ``offset`` of the flat vectors on."""
-        vars(self).update(input_shape=shape, output_shape=output_shape, dtype=dtype)
-        self._flat = parameters, gradients, offset
+    def _attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
+        """Take shapes, and the parameters that are the layer's of the flat vectors."""
+        _, shape, output_shape, offset, end = lowered
+        vars(self).update(input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset)
+        self._flat = parameters[offset:end], gradients[offset:end]
         self._plan, self._plans, self._held = None, {}, None
-        if None not in shape:
-            self._plan_for(shape)
-        params, grads = {}, {}
-        for name, stored in self._parameter_shapes(shape).items():
-            end = offset + prod(stored)
-            params[name] = self._public(parameters[offset:end].reshape(stored))
-            grads[name] = self._public(gradients[offset:end].reshape(stored))
-            offset = end
-        self._name_parameters(params, grads)
+        params, grads, buffers, start = {}, {}, {}, 0
+        for name, stored in self.parameter_shapes(shape).items():
+            stop = start + prod(stored)
+            values, gradient = (self.shown(flat[start:stop].reshape(stored)) for flat in self._flat)
+            if name in self._kept:
+                buffers[name] = values
+            else:
+                params[name], grads[name] = values, gradient
+            start = stop
+        self._name_parameters(params, grads, buffers)
 
     def _plan_for(self, shape: Shape) -> Any:
         """Give the plan for samples of this shape, with its time axis, from now on the layer's."""
@@ -203,24 +252,14 @@ class Layer(metaclass=_LayerType):
         if last is not None and last.input_shape == shape:
             return last
         with self._turn.lock:
-            return self._plan_in_turn(shape)
+            plan = self._plans.pop(shape, None)
+            if plan is None:
+                return self._keep_plan(shape, self.lowered(shape))
+            self._plans[shape] = self._plan = plan
+            return plan
 
-    def _plan_in_turn(self, shape: Shape) -> Any:
-        plan = self._plans.pop(shape, None)
-        if plan is None:
-            if None in self.input_shape:  # what T makes is not known before
-                self._check_sizes(shape)
-            parameters, gradients, offset = self._flat
-            mine = slice(offset, offset + self._size(shape))
-            plan = _core.load(self.dtype).Plan(
-                shape,
-                self._output_shape(shape),
-                self._operations(shape, 0),
-                parameters[mine],
-                gradients[mine],
-                self._turn,
-            )
-        self._plans[shape] = self._plan = plan
+    def _keep_plan(self, shape: Shape, graph: Graph) -> Any:
+        self._plans[shape] = self._plan = plan = _core.load(self.dtype).Plan(graph, *self._flat, self._turn)
         if len(self._plans) > _PLANS:
             del self._plans[next(iter(self._plans))]
         return plan
@@ -234,8 +273,9 @@ class Layer(metaclass=_LayerType):
         """Whether a sample is a sequence of steps, so that lengths can tell how many of them count."""
         return len(self.input_shape) == 2
 
-    def check_values(self, x: Array, name: str) -> None:
-        """Check what the samples hold."""
+    def check_values(self, x: Array, name: str) -> Array | None:
+        """Check what samples hold, and give what a layer behind this one reads where these are numbers of theirs."""
+        return None
 
     def forward(self, x: Any, *, training: bool = False) -> Array:
         """Give the output for a batch, and hold what `backward` needs.
@@ -308,7 +348,7 @@ class Layer(metaclass=_LayerType):
         made: tuple[Any, ...] = (kinds(self), self.get_config())
         with self._turn.lock:
             if hasattr(self, "dtype"):
-                values = {name: values.copy() for name, values in self.params.items()}
+                values = {name: values.copy() for name, values in {**self.params, **self.buffers}.items()}
                 made = *made, self.input_shape, self.dtype, values, self._rng.bit_generator.state
             return _made, made, self._own()
 
@@ -336,7 +376,7 @@ class Layer(metaclass=_LayerType):
                 f"{kind.__name__} must keep its constructor's arguments as attributes, to be saved or copied; "
                 f"there is no {', '.join(missing)}"
             )
-        return {"class": kind.__name__, **{name: getattr(self, name) for name in self._arguments}}
+        return {"class": kind.__name__, **{name: _described(getattr(self, name)) for name in self._arguments}}
 
 
 def is_ours(kind: type) -> bool:
@@ -352,8 +392,26 @@ def check_name(kind: type[Layer]) -> None:
 
 def from_config(config: dict[str, Any]) -> Layer:
     """Make a layer of what its `get_config` gave; its class is fastdl's, or has been imported before."""
-    arguments = dict(config)
+    if not isinstance(config, dict):
+        raise ValueError(f"config must be a dict; received {config!r}")
+    arguments = {name: _made_of(value) for name, value in config.items()}
     return class_of(arguments.pop("class", None))._from_arguments(arguments)
+
+
+def _described(argument: Any) -> Any:
+    """Give an argument as plain data, layers in it too."""
+    if isinstance(argument, Layer):
+        return argument.get_config()
+    if isinstance(argument, (list, tuple)) and any(isinstance(item, (Layer, list, tuple)) for item in argument):
+        return [_described(item) for item in argument]
+    return argument
+
+
+def _made_of(argument: Any) -> Any:
+    """Give an argument that was `_described`."""
+    if isinstance(argument, dict) and "class" in argument:
+        return from_config(argument)
+    return [_made_of(item) for item in argument] if isinstance(argument, list) else argument
 
 
 def class_of(name: Any) -> type[Layer]:
@@ -382,15 +440,8 @@ def _made(
         layer.build(shape, dtype=dtype)
         layer._rng.bit_generator.state = generator
         for name, array in values.items():
-            layer.params[name][...] = array
+            (layer.params if name in layer.params else layer.buffers)[name][...] = array
     return layer
-
-
-def check_activation(activation: Any, name: str = "activation", known: tuple[str, ...] = ACTIVATIONS) -> str:
-    """Give an activation's name; None is the identity."""
-    if activation is None:
-        return "identity"
-    return as_choice(activation, name, known)
 
 
 def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:

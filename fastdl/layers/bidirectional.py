@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from .._core.graph import Tensor
 from .._types import Array, Shape
 from .._validation.values import as_choice
-from .base import Layer, from_config
+from .base import Layer
 from .recurrent import Recurrent
 from .state import State, StateLayer, as_pair_of_states
 
@@ -43,19 +42,14 @@ class Bidirectional(StateLayer):
         self.layer, self.merge = layer, merge
         layer._in_network = True
 
-    def _output_shape(self, shape: Shape) -> Shape:
-        *steps, units = self.layer._output_shape(shape)
-        return *steps, units if self.merge == "sum" else 2 * units
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        return self.layer.in_directions(x, 2, adds=self.merge == "sum")
 
-    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        shapes = self.layer._parameter_shapes(shape)
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
+        shapes = self.layer.parameter_shapes(shape)
         return {f"{name}{suffix}": sizes for suffix in ("", "_reverse") for name, sizes in shapes.items()}
 
-    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
-        (operation,) = self.layer._operations(shape, offset)
-        return [{**operation, "output_shape": self._output_shape(shape), "directions": 2, "adds": self.merge == "sum"}]
-
-    def _initialize(self, rng: np.random.Generator) -> None:
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         for suffix in ("", "_reverse"):
             self.layer._start(self.params, suffix, rng)
 
@@ -74,14 +68,3 @@ class Bidirectional(StateLayer):
     @property
     def _children(self) -> tuple[Layer]:
         return (self.layer,)
-
-    def get_config(self) -> dict[str, Any]:
-        """Give the constructor's arguments, which `from_config` takes back."""
-        return {**super().get_config(), "layer": self.layer.get_config()}
-
-    @classmethod
-    def _from_arguments(cls, arguments: dict[str, Any]) -> Layer:
-        layer = from_config(arguments.pop("layer"))
-        if not isinstance(layer, Recurrent):
-            raise ValueError(f"layer must be RNN, LSTM or GRU; received {layer!r}")
-        return cls(layer, **arguments)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from .._core.graph import ELEMENTWISE, Tensor
+from .._types import Array, Shape
 from .._validation.values import as_int, as_pair
-from .base import Layer, check_activation, check_initializer, image_shape, start_weights
+from .activation import Activation, activated, as_activation
+from .base import Layer, check_initializer, image_shape, start_weights
 
 
 class Conv2D(Layer):
@@ -19,8 +20,8 @@ class Conv2D(Layer):
         Output channels.
     kernel_size, stride, padding : int or (int, int)
         Height and width; the padding is of zeros, on every side.
-    activation : str, optional
-        identity, relu, sigmoid or tanh.
+    activation : str or Activation, optional
+        identity, relu, sigmoid, tanh, leaky_relu or gelu.
     initializer : str
         Of the weights: a name of `fastdl.initializers`.
 
@@ -37,7 +38,7 @@ class Conv2D(Layer):
         *,
         stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, int] = 0,
-        activation: str | None = None,
+        activation: str | Activation | None = None,
         initializer: str = "uniform",
     ) -> None:
         super().__init__()
@@ -45,40 +46,27 @@ class Conv2D(Layer):
         self.kernel_size = as_pair(kernel_size, "kernel_size")
         self.stride = as_pair(stride, "stride")
         self.padding = as_pair(padding, "padding", least=0)
-        self.activation = check_activation(activation)
+        self.activation = as_activation(activation, known=ELEMENTWISE)
         self.initializer = check_initializer(initializer)
-        if self.activation == "softmax":
-            raise ValueError("activation of Conv2D must be identity, relu, sigmoid or tanh; received 'softmax'")
 
-    def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        _, h, w = image_shape(self, shape)
-        (kh, kw), (sh, sw), (ph, pw) = self.kernel_size, self.stride, self.padding
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        _, h, w = image_shape(self, x.shape)
+        (kh, kw), (ph, pw) = self.kernel_size, self.padding
         if h + 2 * ph < kh or w + 2 * pw < kw:
             raise ValueError(
                 f"kernel_size must fit into the padded input of {h + 2 * ph} x {w + 2 * pw}; received {kh} x {kw}"
             )
-        return self.filters, (h + 2 * ph - kh) // sh + 1, (w + 2 * pw - kw) // sw + 1
+        if ph or pw:
+            x = x.then("pad", padding=self.padding)
+        y = x.then("convolution", filters=self.filters, kernel=self.kernel_size, stride=self.stride)
+        return activated(y, self.activation)
 
-    def _parameter_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
         return {"weight": (*self.kernel_size, shape[0], self.filters), "bias": (self.filters,)}
 
-    def _public(self, stored: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def shown(self, stored: Array) -> Array:  # noqa: D102
         return stored.transpose(3, 2, 0, 1) if stored.ndim == 4 else stored
 
-    def _operations(self, shape: tuple[int, ...], offset: int) -> list[dict[str, Any]]:
-        c, h, w = image_shape(self, shape)
-        ph, pw = self.padding
-        pad = {"kind": "pad", "output_shape": (c, h + 2 * ph, w + 2 * pw), "padding": (ph, pw)}
-        convolution = {
-            "kind": "convolution",
-            "output_shape": self._output_shape(shape),
-            "kernel": self.kernel_size,
-            "stride": self.stride,
-            "activation": self.activation,
-            "offset": offset,
-        }
-        return [pad, convolution] if ph or pw else [convolution]
-
-    def _initialize(self, rng: np.random.Generator) -> None:
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         field = self.kernel_size[0] * self.kernel_size[1]
         start_weights(self, self.initializer, self.input_shape[0] * field, self.filters * field, rng)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from .._core.graph import Tensor
 from .._types import Shape
 from .._validation.values import as_int
-from .base import Layer, check_activation, check_initializer, start_weights
+from .activation import Activation, activated, as_activation
+from .base import Layer, check_initializer, start_weights
 
 
 class Dense(Layer):
@@ -18,8 +18,8 @@ class Dense(Layer):
     ----------
     units : int
         Output features.
-    activation : str, optional
-        identity, relu, sigmoid, tanh or softmax.
+    activation : str or Activation, optional
+        identity, relu, sigmoid, tanh, softmax, leaky_relu or gelu.
     initializer : str
         Of the weights: a name of `fastdl.initializers`.
 
@@ -29,31 +29,23 @@ class Dense(Layer):
     (units, F), ``params["bias"]`` (units,).
     """
 
-    def __init__(self, units: int, activation: str | None = None, *, initializer: str = "uniform") -> None:
+    def __init__(self, units: int, activation: str | Activation | None = None, *, initializer: str = "uniform") -> None:
         super().__init__()
         self.units = as_int(units, "units")
-        self.activation = check_activation(activation)
+        self.activation = as_activation(activation)
         self.initializer = check_initializer(initializer)
 
-    def _output_shape(self, shape: Shape) -> Shape:
-        if len(shape) == 3:
-            raise ValueError(f"input_shape of Dense must be (F,) or (T, F); received {shape}: put a Flatten before it")
-        if shape[-1] is None:
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        if len(x.shape) == 3:
+            raise ValueError(
+                f"input_shape of Dense must be (F,) or (T, F); received {x.shape}: put a Flatten before it"
+            )
+        if x.shape[-1] is None:
             raise ValueError("input_shape of Dense must have a number of features; received (None,)")
-        return *shape[:-1], self.units
+        return activated(x.then("dense", units=self.units), self.activation)
 
-    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
         return {"weight": (shape[-1], self.units), "bias": (self.units,)}
 
-    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
-        return [
-            {
-                "kind": "dense",
-                "output_shape": self._output_shape(shape),
-                "activation": self.activation,
-                "offset": offset,
-            }
-        ]
-
-    def _initialize(self, rng: np.random.Generator) -> None:
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         start_weights(self, self.initializer, self.input_shape[-1], self.units, rng)

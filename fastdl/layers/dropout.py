@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .._types import Shape
+from .._core.graph import Tensor
 from .._validation.values import as_number
 from .base import Layer
 
@@ -26,8 +24,5 @@ class Dropout(Layer):
         super().__init__()
         self.rate = as_number(rate, "rate", high=MOST_DROPPED)
 
-    def _output_shape(self, shape: Shape) -> Shape:
-        return shape
-
-    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
-        return [{"kind": "dropout", "output_shape": shape, "rate": self.rate}]
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        return x.then("dropout", rate=self.rate)

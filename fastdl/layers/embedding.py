@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from .._core.graph import Tensor
 from .._types import Array, Shape
 from .._validation.values import as_int
 from .base import Layer
@@ -25,43 +24,33 @@ class Embedding(Layer):
 
     Notes
     -----
-    x (N, T), y (N, T, dim); ``params["weight"]`` (vocabulary, dim), from a standard normal distribution. It comes first
-    in a network; the gradient with respect to x is zero.
+    x (N, T), y (N, T, dim); ``params["weight"]`` (vocabulary, dim), from a standard normal distribution. The
+    gradient with respect to x is zero.
     """
 
     def __init__(self, vocabulary: int, dim: int) -> None:
         super().__init__()
         self.vocabulary, self.dim = as_int(vocabulary, "vocabulary", most=_LARGEST), as_int(dim, "dim")
 
-    def _output_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 1:
-            raise ValueError(f"input_shape of Embedding must be (T,); received {shape}")
-        return shape[0], self.dim
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        if len(x.shape) != 1:
+            raise ValueError(f"input_shape of Embedding must be (T,); received {x.shape}")
+        return x.then("embedding", vocabulary=self.vocabulary, dim=self.dim)
 
-    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
         return {"weight": (self.vocabulary, self.dim)}
 
-    def _public(self, stored: Array) -> Array:
+    def shown(self, stored: Array) -> Array:  # noqa: D102
         return stored
 
-    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
-        return [
-            {
-                "kind": "embedding",
-                "output_shape": self._output_shape(shape),
-                "offset": offset,
-                "vocabulary": self.vocabulary,
-            }
-        ]
-
-    def _initialize(self, rng: np.random.Generator) -> None:
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         self.params["weight"][...] = rng.standard_normal((self.vocabulary, self.dim))
 
     @property
     def in_time(self) -> bool:  # noqa: D102
         return True
 
-    def check_values(self, x: Array, name: str) -> None:  # noqa: D102
+    def check_values(self, x: Array, name: str) -> Array | None:  # noqa: D102
         low, high = x.min(), x.max()
         if low < 0 or high >= self.vocabulary:
             raise ValueError(
@@ -70,3 +59,4 @@ class Embedding(Layer):
         others = x[x != np.floor(x)]
         if len(others):
             raise ValueError(f"{name} must hold token ids, integers; received {others[0]:g}")
+        return None

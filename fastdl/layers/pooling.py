@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from .._core.graph import Tensor
 from .._validation.values import as_pair
 from .base import Layer, image_shape
 
@@ -16,16 +17,11 @@ class _Pool2D(Layer, abstract=True):
         self.size = as_pair(size, "size")
         self.stride = self.size if stride is None else as_pair(stride, "stride")
 
-    def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        c, h, w = image_shape(self, shape)
-        (kh, kw), (sh, sw) = self.size, self.stride
-        if h < kh or w < kw:
-            raise ValueError(f"size must fit into the input of {h} x {w}; received {kh} x {kw}")
-        return c, (h - kh) // sh + 1, (w - kw) // sw + 1
-
-    def _operations(self, shape: tuple[int, ...], offset: int) -> list[dict[str, Any]]:
-        output_shape = self._output_shape(shape)
-        return [{"kind": self._kind, "output_shape": output_shape, "kernel": self.size, "stride": self.stride}]
+    def operations(self, x: Tensor) -> Tensor:
+        _, h, w = image_shape(self, x.shape)
+        if h < self.size[0] or w < self.size[1]:
+            raise ValueError(f"size must fit into the input of {h} x {w}; received {self.size[0]} x {self.size[1]}")
+        return x.then(self._kind, kernel=self.size, stride=self.stride)
 
 
 class MaxPool2D(_Pool2D):

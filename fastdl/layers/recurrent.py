@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from .. import initializers
+from .._core.graph import OF_CELLS, Tensor
 from .._types import Array, Shape
 from .._validation.arrays import as_array
 from .._validation.values import as_flag, as_int, as_number
-from .base import CELL_ACTIVATIONS, check_activation, check_initializer, sequence_shape
+from .activation import Activation, as_activation, name_and_setting
+from .base import check_initializer, sequence_shape
 from .state import State, StateLayer, as_pair_of_states
 
 
@@ -41,15 +43,31 @@ class Recurrent(StateLayer, abstract=True):
         self.initializer = check_initializer(initializer)
         self.recurrent_initializer = check_initializer(recurrent_initializer, "recurrent_initializer")
 
-    def _cell(self) -> tuple[str, str]:
+    def _cell(self) -> tuple[str, str | Activation]:
         """Name the cell, and its activation, as the core does."""
         raise NotImplementedError
 
-    def _output_shape(self, shape: Shape) -> Shape:
-        steps, _ = sequence_shape(self, shape)
-        return (steps, self.units) if self.return_sequences else (self.units,)
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        return self.in_directions(x, 1)
 
-    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+    def in_directions(self, x: Tensor, directions: int, *, adds: bool = False) -> Tensor:
+        """Add the layer, or two of its kind, the second of which begins at the end, side by side or added up."""
+        sequence_shape(self, x.shape)
+        cell, activation = self._cell()
+        name, setting = name_and_setting(activation)
+        return x.then(
+            "recurrent",
+            cell=cell,
+            cell_activation=name,
+            setting=setting,
+            units=self.units,
+            directions=directions,
+            sequences=self.return_sequences,
+            adds=adds,
+            stateful=self.stateful,
+        )
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
         columns = self._gates * self.units
         return {
             "weight_ih": (shape[1], columns),
@@ -58,23 +76,7 @@ class Recurrent(StateLayer, abstract=True):
             "bias_hh": (columns,),
         }
 
-    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
-        cell, activation = self._cell()
-        operation = {
-            "kind": "recurrent",
-            "output_shape": self._output_shape(shape),
-            "offset": offset,
-            "cell": cell,
-            "cell_activation": activation,
-            "units": self.units,
-            "directions": 1,
-            "sequences": self.return_sequences,
-            "adds": False,
-            "stateful": self.stateful,
-        }
-        return [operation]
-
-    def _initialize(self, rng: np.random.Generator) -> None:
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         self._start(self.params, "", rng)
 
     def _start(self, params: Mapping[str, Array], suffix: str, rng: np.random.Generator) -> None:
@@ -115,8 +117,8 @@ class RNN(Recurrent):
     Parameters
     ----------
     units : int
-    activation : str
-        f: tanh, relu, identity or sigmoid.
+    activation : str or Activation
+        f: tanh, relu, identity, sigmoid or leaky_relu.
     return_sequences : bool
         Whether to give every step's h, or that of the last.
     stateful : bool
@@ -135,7 +137,7 @@ class RNN(Recurrent):
     def __init__(
         self,
         units: int,
-        activation: str = "tanh",
+        activation: str | Activation = "tanh",
         *,
         return_sequences: bool = False,
         stateful: bool = False,
@@ -143,9 +145,9 @@ class RNN(Recurrent):
         recurrent_initializer: str = "orthogonal",
     ) -> None:
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
-        self.activation = check_activation(activation, known=CELL_ACTIVATIONS)
+        self.activation = as_activation(activation, known=OF_CELLS)
 
-    def _cell(self) -> tuple[str, str]:
+    def _cell(self) -> tuple[str, str | Activation]:
         return "rnn", self.activation
 
 
@@ -184,7 +186,7 @@ class LSTM(Recurrent):
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
         self.forget_bias = as_number(forget_bias, "forget_bias", low=-np.inf)
 
-    def _cell(self) -> tuple[str, str]:
+    def _cell(self) -> tuple[str, str | Activation]:
         return "lstm", "tanh"
 
     def _start(self, params: Mapping[str, Array], suffix: str, rng: np.random.Generator) -> None:
@@ -226,5 +228,5 @@ class GRU(Recurrent):
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
         self.reset_after = as_flag(reset_after, "reset_after")
 
-    def _cell(self) -> tuple[str, str]:
+    def _cell(self) -> tuple[str, str | Activation]:
         return "gru_after" if self.reset_after else "gru_before", "tanh"

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .._core.operations import MOST_CHILDREN
+from .._core.graph import MOST_CHILDREN, OF_CELLS, Tensor
 from .._types import Array, Shape
 from .._validation.values import as_choice, as_flag, as_int
 from ..samples import as_batch
 from ..trees import Trees
-from .base import Layer, check_activation, sequence_shape, start_weights
+from .activation import Activation, as_activation, name_and_setting
+from .base import Layer, sequence_shape, start_weights
 
 COMPOSITIONS = ("matrix", "tensor", "lstm")
 
@@ -51,7 +52,7 @@ class Recursive(Layer):
         self,
         units: int,
         children: int = 2,
-        activation: str = "tanh",
+        activation: str | Activation = "tanh",
         *,
         composition: str = "matrix",
         return_nodes: bool = False,
@@ -61,11 +62,7 @@ class Recursive(Layer):
         if self.children > MOST_CHILDREN:
             raise ValueError(f"children must be at most {MOST_CHILDREN}; received {children}")
         as_choice(composition, "composition", COMPOSITIONS)
-        self.activation = check_activation(activation)
-        if self.activation == "softmax" or (composition == "lstm" and self.activation != "tanh"):
-            raise ValueError(
-                f"activation must be tanh, or relu, identity or sigmoid with no lstm; received {activation!r}"
-            )
+        self.activation = as_activation(activation, known=("tanh",) if composition == "lstm" else OF_CELLS)
         self.composition, self.return_nodes = composition, as_flag(return_nodes, "return_nodes")
 
     @property
@@ -73,15 +70,23 @@ class Recursive(Layer):
         """How many children a node has."""
         return self.children
 
-    def _output_shape(self, shape: Shape) -> Shape:
-        nodes, features = sequence_shape(self, shape)
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        _, features = sequence_shape(self, x.shape)
         if features != self.units:
             raise ValueError(
-                f"input_shape of Recursive must have as many features as it has units, {self.units}; received {shape}"
+                f"input_shape of Recursive must have as many features as it has units, {self.units}; received {x.shape}"
             )
-        return (nodes, self.units) if self.return_nodes else (self.units,)
+        name, setting = name_and_setting(self.activation)
+        return x.then(
+            "recursive",
+            composition=self.composition,
+            composition_activation=name,
+            setting=setting,
+            children=self.children,
+            nodes=self.return_nodes,
+        )
 
-    def _parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
         inputs = self.children * self.units
         if self.composition == "lstm":
             columns = (3 + self.children) * self.units
@@ -94,19 +99,7 @@ class Recursive(Layer):
             "bias": (self.units,),
         }
 
-    def _operations(self, shape: Shape, offset: int) -> list[dict[str, Any]]:
-        return [
-            {
-                "kind": "recursive",
-                "output_shape": self._output_shape(shape),
-                "offset": offset,
-                "composition": self.composition,
-                "composition_activation": self.activation,
-                "children": self.children,
-            }
-        ]
-
-    def _initialize(self, rng: np.random.Generator) -> None:
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         inputs = self.children * self.units
         start_weights(self, "glorot_uniform", inputs, self.units, rng)
         if self.composition != "lstm":

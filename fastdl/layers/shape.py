@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
-from typing import Any
-
+from .._core.graph import Tensor
 from .._validation.values import as_pair
 from .base import Layer, image_shape
 
@@ -15,13 +13,10 @@ class Flatten(Layer):
     Steps that do not count, where `lengths` are given, are zeros in it.
     """
 
-    def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if None in shape:
-            raise ValueError(f"input_shape of Flatten must be of known length; received {shape}")
-        return (prod(shape),)
-
-    def _operations(self, shape: tuple[int, ...], offset: int) -> list[dict[str, Any]]:
-        return [{"kind": "flatten", "output_shape": self._output_shape(shape)}]
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        if None in x.shape:
+            raise ValueError(f"input_shape of Flatten must be of known length; received {x.shape}")
+        return x.then("flatten")
 
 
 class RandomShift(Layer):
@@ -37,8 +32,6 @@ class RandomShift(Layer):
         super().__init__()
         self.pixels = as_pair(pixels, "pixels", least=0)
 
-    def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return image_shape(self, shape)
-
-    def _operations(self, shape: tuple[int, ...], offset: int) -> list[dict[str, Any]]:
-        return [{"kind": "shift", "output_shape": shape, "padding": self.pixels}]
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        image_shape(self, x.shape)
+        return x.then("shift", padding=self.pixels)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._types import Array, Shape
+from .._core.graph import Lowered
+from .._types import Array
 from ..samples import as_batch
 from .base import Layer
 
@@ -34,10 +35,8 @@ class StateLayer(Layer, abstract=True):
     def _state_size(self) -> int:
         raise NotImplementedError
 
-    def _attach(
-        self, shape: Shape, output_shape: Shape, dtype: str, parameters: Array, gradients: Array, offset: int
-    ) -> None:
-        super()._attach(shape, output_shape, dtype, parameters, gradients, offset)
+    def _attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
+        super()._attach(lowered, dtype, parameters, gradients)
         self.reset_state()
 
     def _joined(self, state: State, name: str, samples: int, dtype: str) -> Array:

@@ -69,7 +69,7 @@ def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
             f"received one from {net.input_shape} to {net.output_shape}"
         )
     # The first is an embedding, as nothing else takes tokens.
-    operations = [op for op in net._operations((1,), 0) if op["kind"] != "dropout"]
+    operations = [op for op in net.lowered((1,)).operations if op["kind"] != "dropout"]
     if not net.stateful or not all(op.get("stateful", True) for op in operations):
         raise ValueError("net must have recurrent layers, all of them stateful; received another")
     if operations[-1].get("activation") == "softmax":

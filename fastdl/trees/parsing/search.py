@@ -54,9 +54,9 @@ class Parser(NamedTuple):
         layer, dtype = self.recursive, self.net.dtype
         score = np.append(self.score.params["weight"], self.score.params["bias"]).astype(dtype)
         leaves = np.ascontiguousarray(self.embedding.params["weight"][sentences.ids])
-        parameters, _, offset = layer._flat
+        parameters, _ = layer._flat
         return _core.load(dtype).parse(
-            layer.composition, layer.activation, layer.units, parameters, offset, score, leaves, sentences.start, gold,
+            layer.composition, layer.activation, layer.units, parameters, 0, score, leaves, sentences.start, gold,
             penalty, beam, get_num_threads(),
         )  # fmt: skip
 

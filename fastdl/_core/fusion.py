@@ -1,0 +1,81 @@
+"""What becomes of a graph's operations before they run: fewer of them, which give the same.
+
+An activation joins the product before it. The largest of rectified numbers is the largest number, rectified: a quarter
+of the work. A flatten of what lies in a row already is left out. And in the end each tensor is read by one operation:
+for every further reader there is a ``fan_out``, whose gradient is added to the tensor's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Operation = dict[str, Any]
+
+_PRODUCTS = ("dense", "convolution")
+
+
+def fused(operations: list[Operation], input_shape: tuple[Any, ...]) -> list[Operation]:
+    """Give operations, the kth of which writes tensor k + 1, that do what these do."""
+    shapes = [input_shape, *(operation["output_shape"] for operation in operations)]
+    readers: list[list[str]] = [[] for _ in shapes]  # kinds
+    for operation in operations:
+        for number in operation["reads"]:
+            readers[number].append(operation["kind"])
+    kept: list[Operation] = []
+    now = [0]  # for each tensor, the one that it has become
+    for operation in operations:
+        first = operation["reads"][0]
+        source = now[first]
+        before = kept[source - 1] if source and len(readers[first]) == 1 else None  # of which nobody else reads
+        if operation["kind"] == "activation" and before and _joins(operation, before):
+            before["activation"], before["setting"] = operation["activation"], operation["setting"]
+            now.append(source)
+        elif operation["kind"] == "flatten" and _is_flat(shapes[first], readers[len(now)]):
+            now.append(source)
+        else:
+            kept.append({**operation, "reads": tuple(now[number] for number in operation["reads"])})
+            now.append(len(kept))
+            if operation["kind"] == "max_pool" and before and before.get("activation") == "relu":
+                before["activation"], kept[-1]["activation"] = "identity", "relu"
+    return _with_fan_outs(kept, input_shape)
+
+
+def _joins(activation: Operation, before: Operation) -> bool:
+    told_from_output = activation["activation"] != "gelu"  # of which the product's own numbers are lost
+    return before["kind"] in _PRODUCTS and before.get("activation", "identity") == "identity" and told_from_output
+
+
+def _is_flat(shape: tuple[Any, ...], readers: list[str]) -> bool:
+    """Tell whether a sample of this shape may as well be read as it is.
+
+    One channel, or one pixel, lies in memory as a row of its numbers does, and a dense layer looks at these alone. So
+    do steps, but those that do not count have to be left out.
+    """
+    if len(shape) == 1:
+        return True
+    alike = shape[0] == 1 if len(shape) == 2 else shape[0] == 1 or shape[1] * shape[2] == 1
+    return alike and set(readers) == {"dense"}
+
+
+def _with_fan_outs(operations: list[Operation], input_shape: tuple[Any, ...]) -> list[Operation]:
+    uses = [0] * (len(operations) + 1)
+    for operation in operations:
+        for number in operation["reads"]:
+            uses[number] += 1
+    if max(uses) <= 1:
+        return operations
+    given: list[Operation] = []
+
+    def spread(number: int, shape: tuple[Any, ...]) -> Iterator[int]:
+        """Give the numbers under which a tensor, which is the last now, is read."""
+        here = len(given)
+        for _ in range(uses[number] - 1):
+            given.append({"kind": "fan_out", "reads": (here,), "output_shape": shape, "offset": 0})
+        return iter([here, *range(here + 1, len(given) + 1)])
+
+    numbers = [spread(0, input_shape)]
+    for k, operation in enumerate(operations):
+        given.append({**operation, "reads": tuple(next(numbers[number]) for number in operation["reads"])})
+        numbers.append(spread(k + 1, operation["output_shape"]))
+    return given

@@ -1,0 +1,168 @@
+"""Layers made of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._core.graph import Lowered, Tensor, merged
+from .._types import Array
+from .._validation.values import as_choice
+from .base import Layer, is_ours
+
+MERGES = ("concat", "sum", "product")
+
+
+class Container(Layer, abstract=True):
+    """What layers made of layers share. A subclass gives these, by name, in `named_layers`."""
+
+    def named_layers(self) -> Mapping[str, Layer]:
+        """Give the layers that it is made of, under the names that begin those of their parameters."""
+        raise NotImplementedError
+
+    @property
+    def _children(self) -> Sequence[Layer]:
+        return tuple(self.named_layers().values())
+
+    @property
+    def stateful(self) -> bool:
+        """Whether any of its layers goes on from where the last batch ended."""
+        return any(getattr(layer, "stateful", False) for layer in self._children)
+
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
+        for layer in self._children:
+            layer.initialize(rng)
+
+    def _attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
+        super()._attach(lowered, dtype, parameters, gradients)
+        arrays: list[dict[str, Array]] = [{}, {}, {}]
+        for prefix, layer in self.named_layers().items():
+            for found, mapping in zip(arrays, (layer.params, layer.grads, layer.buffers), strict=True):
+                found.update({f"{prefix}.{name}": values for name, values in mapping.items()})
+        self._name_parameters(*arrays)
+
+
+class Residual(Container):
+    """x + f(x), where f is a chain of layers that gives the shape it takes (He et al. 2016).
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        New ones: a layer belongs to one network.
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        super().__init__()
+        self.layers = adopted(layers)
+
+    def named_layers(self) -> Mapping[str, Layer]:  # noqa: D102
+        return numbered(self.layers)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        y = through(self.layers, x)
+        if y.shape != x.shape:
+            raise ValueError(f"layers of Residual must give the shape that they take, {x.shape}; they give {y.shape}")
+        return merged([y, x], "sum")
+
+    def check_values(self, x: Array, name: str) -> Array | None:  # noqa: D102
+        check_through(self.layers, x, name)
+        return None
+
+
+class Parallel(Container):
+    """Several chains of layers that read the same, and of whose outputs one is made.
+
+    Parameters
+    ----------
+    branches : sequence of sequences of Layer
+        One at least. An empty one passes on what it reads.
+    merge : {"concat", "sum", "product"}
+        Whether the outputs are put side by side along their features, or channels, or are added up, or multiplied,
+        number by number.
+    """
+
+    def __init__(self, branches: Sequence[Sequence[Layer]], merge: str = "concat") -> None:
+        super().__init__()
+        if not isinstance(branches, Iterable) or isinstance(branches, Layer):
+            raise TypeError(f"branches must be lists of layers; received {branches!r}")
+        given = list(branches)
+        if not given:
+            raise ValueError("branches must be one at least; received none")
+        self.branches = tuple(adopted(layers, f"branches[{k}]", empty=True) for k, layers in enumerate(given))
+        flat = [layer for branch in self.branches for layer in branch]
+        if len({id(layer) for layer in flat}) < len(flat):
+            raise ValueError("branches must be of different layers; received one twice")
+        self.merge = as_choice(merge, "merge", MERGES)
+
+    def named_layers(self) -> Mapping[str, Layer]:  # noqa: D102
+        return {
+            f"{k}.{name}": layer for k, branch in enumerate(self.branches) for name, layer in numbered(branch).items()
+        }
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        return merged([through(branch, x, f"branches[{k}]") for k, branch in enumerate(self.branches)], self.merge)
+
+    def check_values(self, x: Array, name: str) -> Array | None:  # noqa: D102
+        for branch in self.branches:
+            check_through(branch, x, name)
+        return None
+
+
+def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[Layer, ...]:
+    """Give layers that are new, and from now on belong together."""
+    if not isinstance(layers, Iterable) or isinstance(layers, Layer):
+        raise TypeError(f"{name} must be a list of layers; received {layers!r}")
+    found = tuple(layers)
+    if not found and not empty:
+        raise ValueError(f"{name} must hold at least one layer; received none")
+    for i, layer in enumerate(found):
+        if not isinstance(layer, Layer):
+            hint = ", a class: make one of it" if isinstance(layer, type) else ""
+            raise TypeError(f"{name} must hold layers; received {layer!r}{hint}")
+        if layer._in_network or layer in found[:i]:
+            raise ValueError(f"{name} must be new; received {layer!r} of another network, or twice")
+        for method in ("forward", "backward"):
+            owner = next(kind for kind in type(layer).__mro__ if method in vars(kind))
+            if not is_ours(owner):
+                raise TypeError(
+                    f"{name}[{i}] must not have a {method} of its own, which no network calls; {owner.__name__} has"
+                )
+    for layer in found:
+        layer._in_network = True
+    return found
+
+
+def numbered(layers: Sequence[Layer]) -> dict[str, Layer]:
+    """Give layers under their numbers."""
+    return {str(i): layer for i, layer in enumerate(layers)}
+
+
+def through(layers: Sequence[Layer], x: Tensor, name: str = "layers") -> Tensor:
+    """Give what a chain of layers makes of a tensor; an error says which one cannot take it."""
+    for i, layer in enumerate(layers):
+        try:
+            x = x.then(layer)
+        except ValueError as error:
+            raise ValueError(f"{name}[{i}]: {error}") from None
+    return x
+
+
+def check_through(layers: Sequence[Layer], x: Array, name: str) -> Array | None:
+    """Check what samples hold, as far into a chain of layers as they are passed on as they are."""
+    values: Array | None = x
+    for layer in layers:
+        if values is None:
+            return None
+        values = layer.check_values(values, name)
+    return values
+
+
+def walk(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """Give the layers that are not made of others, each under the name that begins those of its parameters."""
+    if not isinstance(layer, Container):
+        yield prefix, layer
+        return
+    for name, child in layer.named_layers().items():
+        yield from walk(child, f"{prefix}.{name}" if prefix else name)

@@ -1,0 +1,89 @@
+"""Layers that bring numbers to mean 0 and variance 1."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from .._core.graph import Tensor, features_of
+from .._types import Array, Shape
+from .._validation.values import as_number
+from .base import Layer
+
+
+class BatchNorm(Layer):
+    """Normalize every feature, or channel, over a batch, then scale and shift it (Ioffe and Szegedy 2015).
+
+    y = weight (x - mean) / sqrt(variance + epsilon) + bias, with the mean and the variance of all samples of the batch,
+    and their steps that count or their pixels. Outside training they are running ones, which each step of training
+    moves on towards its own.
+
+    Parameters
+    ----------
+    momentum : float
+        How far the running statistics move in a step, from 0 to 1.
+    epsilon : float
+
+    Notes
+    -----
+    x and y (N, F), (N, T, F) or (N, C, H, W); ``params["weight"]`` and ``params["bias"]``, ``buffers["running_mean"]``
+    and ``buffers["running_var"]``, an estimate from n numbers, are (F,) or (C,).
+    """
+
+    _kept: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")
+
+    def __init__(self, *, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.momentum = as_number(momentum, "momentum", high=1)
+        self.epsilon = as_number(epsilon, "epsilon", high=1)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        check_features(self, x.shape)
+        return x.then("batch_norm", epsilon=self.epsilon, momentum=self.momentum)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
+        return dict.fromkeys(("weight", "bias", *self._kept), (features_of(shape),))
+
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
+        self.params["weight"][...] = 1
+        self.buffers["running_var"][...] = 1
+
+
+class LayerNorm(Layer):
+    """Normalize each step, or each image, by itself, then scale and shift each number (Ba, Kiros and Hinton 2016).
+
+    y = weight (x - mean) / sqrt(variance + epsilon) + bias.
+
+    Parameters
+    ----------
+    epsilon : float
+
+    Notes
+    -----
+    x and y (N, F), (N, T, F) or (N, C, H, W); ``params["weight"]`` and ``params["bias"]`` (F,) or (C, H, W).
+    """
+
+    def __init__(self, *, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.epsilon = as_number(epsilon, "epsilon", high=1)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        check_features(self, x.shape)
+        return x.then("layer_norm", epsilon=self.epsilon)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
+        stored = (*shape[1:], shape[0]) if len(shape) == 3 else shape[-1:]
+        return dict.fromkeys(("weight", "bias"), stored)
+
+    def shown(self, stored: Array) -> Array:  # noqa: D102
+        return stored.transpose(2, 0, 1) if stored.ndim == 3 else stored
+
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
+        self.params["weight"][...] = 1
+
+
+def check_features(layer: Layer, shape: Shape) -> None:
+    """Check that there are features to normalize."""
+    if features_of(shape) is None:
+        raise ValueError(f"input_shape of {type(layer).__name__} must have a number of features; received {shape}")

@@ -1,0 +1,237 @@
+# A network lowered to C: operations, each of which reads tensors and writes one. Together they are a graph.
+#
+# Operation k writes tensor k + 1; tensor 0 is the input. An operation comes behind those whose tensors it
+# reads, and the last one's tensor is the output. What is read twice has a FAN_OUT for each further reader,
+# with a gradient of its own, so that whoever goes back writes a gradient and need not add to one.
+#
+# A tensor's row is one sample, or a node of one that is a tree, channels last, padded so that whole vectors
+# may be read and written past its end. `wide` tensors have a row for each sample of the batch, because a
+# weight gradient is one product over the whole batch, or because a meeting of the workers lies between those
+# who write and read it. The others exist once a worker, for the group of samples it is taking through the
+# network, and stay in its cache.
+
+# Into how many sums a batch's gradients that are summed sample by sample are parted at the most. Like a
+# group's size it is independent of the number of threads: so are the results.
+cdef enum:
+    SLOTS = 16
+
+
+cdef struct Tensor:
+    Py_ssize_t size, stride     # numbers of a sample, and of its storage
+    Py_ssize_t steps            # in time, that a sample consists of; 1 where there is no such axis
+    Py_ssize_t features, h, w   # of a step; or channels, of an image
+    bint wide
+    bint after_weights          # some operation before it has weights
+    bint needs_gradient
+    bint passing_value          # of no use once the next operation has read it: one row a worker
+    bint passing_gradient
+    real* value
+    real* gradient
+
+
+cdef struct Op:
+    int kind
+    int reads                   # how many tensors,
+    const int* source           # these,
+    int target                  # and writes this one
+    int activation              # of what it gives
+    real setting                # of the activation
+    Py_ssize_t offset, rows, columns    # its parameters, all in rows of one width; 0 rows where there are none
+    Py_ssize_t trained          # how many of the rows an optimizer changes
+    Py_ssize_t slot             # where its gradient lies inside a slot, of one that is summed sample by sample
+    double work                 # multiply-adds of a forward pass, a sample
+    int run, run_end            # the first and the one behind the last of the operations that each sample goes through alone
+    void* own                   # what its kind needs to know besides
+    const Methods* methods
+
+
+cdef struct Network:
+    int count                   # operations; there is one more tensor
+    int first                   # 1 where the first operation is a PAD that the engine does, as samples come and go
+    Op* op
+    Tensor* tensor
+    int stages                  # parts of a pass in training, with a meeting of all workers between them,
+    int* stage                  # where each begins, and where the last ends
+    Py_ssize_t group            # samples that a worker takes through the network together, at the most
+    Py_ssize_t rows             # of tensors that they take: as many, or the nodes of so many trees
+    Forest forest               # of recursive layers: samples are trees, and rows their nodes
+    real* parameters
+    real* gradients
+    const real* zeros
+    real* fields                # scratch of each worker
+    int* nonzero                # and indices of non-zero inputs
+    Py_ssize_t fields_stride, nonzero_stride
+    real* slots                 # gradients that are summed sample by sample, one sum a slot
+    Py_ssize_t slot_stride
+    int randoms                 # operations that draw numbers
+    bint reads_tokens           # an embedding reads the input
+    bint training
+    bint skip_softmax           # the loss takes logits: leave the last activation out
+    bint has_transposed         # there are samples enough for copies of weights to pay
+    bint alone                  # batches are of one sample
+    bint adds_up                # some gradient needs sums over the whole batch first
+    const int64_t* lengths      # of the samples in time, or NULL
+    real* states                # a row for each sample: what recurrent layers start with, and then end with; or NULL
+    real* state_gradients
+    Py_ssize_t state_stride     # numbers of a sample's states, of all recurrent layers
+    bint all_states             # of all recurrent layers, not only of stateful ones
+    meeting* team               # of all workers, where there is one group that they take together; or NULL
+    Watch* watch
+
+
+cdef struct Part:
+    # What a function of an operation is to do: one sample, or all rows of the group that the worker has.
+    int worker
+    Py_ssize_t group            # its number in the batch,
+    Py_ssize_t row              # the row of the batch where it begins,
+    Py_ssize_t first, count     # and which of its rows are meant
+    Py_ssize_t slot
+    uint64_t draw               # seeds what is random
+
+
+# The functions of a kind of operation (operations/table.pxi): NULL where it has nothing to do.
+ctypedef int (*describe_function)(Network* net, Op* op, dict fields) except -1
+ctypedef int (*reserve_function)(Memory memory, Network* net, Op* op) except -1
+ctypedef void (*copy_function)(const Network* net, const Op* op, int worker) noexcept nogil
+ctypedef void (*pass_function)(const Network* net, const Op* op, const Part* part) noexcept nogil
+ctypedef void (*batch_function)(const Network* net, const Op* op, int worker, int workers,
+                                Py_ssize_t batch) noexcept nogil
+ctypedef void (*gradient_function)(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
+                                   Py_ssize_t batch) noexcept nogil
+ctypedef bint (*descend_function)(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
+                                  real rate) noexcept nogil
+
+
+cdef struct Methods:
+    int kind
+    size_t own                  # bytes of what it needs to know besides
+    describe_function describe  # takes what Python says of it
+    reserve_function reserve    # memory for a batch
+    copy_function copy          # each worker's copies of the weights, for the way forward
+    copy_function copy_back     # and for the way back
+    bint takes_group            # all rows of a group at once, rather than sample after sample
+    bint takes_team             # all workers of a team together, rather than the first alone
+    pass_function forward       # writes the target's values
+    pass_function backward      # from the target's gradient to the sources', and what is summed sample by sample
+    gradient_function gradient  # rows of the parameters' gradient, once the whole batch has been back
+    batch_function add_up       # what gradients need of the whole batch first, with a meeting after it
+    descend_function descend    # a step of plain descent on one sample, without a gradient being written down
+    # Of an operation that has to see the whole batch: it begins a stage.
+    pass_function measure       # a group's share, before that stage
+    batch_function settle       # what all shares come to
+    pass_function measure_back  # the same on the way back, of the target's gradient
+    batch_function settle_back
+    batch_function keep         # what a step of training leaves behind besides parameters
+
+
+cdef inline bint has_trees(const Network* net) noexcept nogil:
+    return net.forest.start != NULL
+
+
+cdef inline Py_ssize_t groups_of(const Network* net, Py_ssize_t samples) noexcept nogil:
+    return (samples + net.group - 1) // net.group
+
+
+cdef inline Py_ssize_t slots_of(const Network* net, Py_ssize_t samples) noexcept nogil:
+    cdef Py_ssize_t groups = groups_of(net, samples)
+    return groups if groups < SLOTS else SLOTS
+
+
+cdef inline Py_ssize_t rows_of(const Network* net, Py_ssize_t batch) noexcept nogil:
+    # Of a batch's samples, once their groups are laid out.
+    cdef Py_ssize_t last = groups_of(net, batch) - 1
+    return net.forest.first[last] + net.forest.rows[last] if has_trees(net) else batch
+
+
+cdef inline const Tensor* source_of(const Network* net, const Op* op) noexcept nogil:
+    return &net.tensor[op.source[0]]
+
+
+cdef inline const Tensor* target_of(const Network* net, const Op* op) noexcept nogil:
+    return &net.tensor[op.target]
+
+
+cdef inline Py_ssize_t place_of(const Network* net, const Tensor* t, const Part* part) noexcept nogil:
+    # The row where the part's first sample is kept.
+    return (part.row if t.wide else part.worker * net.rows) + part.first
+
+
+cdef inline real* value_of(const Network* net, const Tensor* t, const Part* part) noexcept nogil:
+    return t.value + (part.worker * net.rows if t.passing_value else place_of(net, t, part)) * t.stride
+
+
+cdef inline real* gradient_of(const Network* net, const Tensor* t, const Part* part) noexcept nogil:
+    # NULL where nobody wants it.
+    if not t.needs_gradient:
+        return NULL
+    return t.gradient + (part.worker * net.rows if t.passing_gradient else place_of(net, t, part)) * t.stride
+
+
+cdef inline const real* input_of(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    return value_of(net, source_of(net, op), part)
+
+
+cdef inline real* output_of(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    return value_of(net, target_of(net, op), part)
+
+
+cdef inline real* input_gradient_of(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    return gradient_of(net, source_of(net, op), part)
+
+
+cdef inline real* output_gradient_of(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    return gradient_of(net, target_of(net, op), part)
+
+
+cdef inline real* slot_of(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    return net.slots + part.slot * net.slot_stride + op.slot
+
+
+cdef inline real* fields_of(const Network* net, int worker) noexcept nogil:
+    return net.fields + worker * net.fields_stride
+
+
+cdef inline int* nonzero_of(const Network* net, int worker) noexcept nogil:
+    return net.nonzero + worker * net.nonzero_stride
+
+
+cdef inline Py_ssize_t length_of(const Network* net, const Tensor* t, Py_ssize_t sample) noexcept nogil:
+    # How many of a sample's steps count.
+    return min(net.lengths[sample], t.steps) if net.lengths != NULL and t.steps > 1 else t.steps
+
+
+cdef inline int activation_of(const Network* net, const Op* op) noexcept nogil:
+    return IDENTITY if net.skip_softmax and op.target == net.count else op.activation
+
+
+cdef inline void activate_output(const Network* net, const Op* op, real* y, Py_ssize_t n) noexcept nogil:
+    # n numbers of a sample, in place.
+    activate_steps(activation_of(net, op), op.setting, y, n, target_of(net, op).steps)
+
+
+cdef inline void activate_output_backward(const Network* net, const Op* op, real* dy, const real* y,
+                                          Py_ssize_t n) noexcept nogil:
+    activate_backward_steps(activation_of(net, op), op.setting, dy, y, n, target_of(net, op).steps)
+
+
+cdef inline uint64_t drawn(uint64_t draw, Py_ssize_t nth, Py_ssize_t sample) noexcept nogil:
+    # Random bits for each sample, of the nth operation that draws some.
+    return scramble(draw + (<uint64_t>nth << 32) + <uint64_t>sample)
+
+
+cdef void gradient_of_slots(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
+                            Py_ssize_t batch) noexcept nogil:
+    # Of what is summed sample by sample.
+    cdef real* total = net.gradients + op.offset
+    cdef Py_ssize_t s
+    start *= op.columns
+    stop *= op.columns
+    memcpy(total + start, net.slots + op.slot + start, (stop - start) * sizeof(real))
+    for s in range(1, slots_of(net, batch)):
+        add_slice(total + start, net.slots + s * net.slot_stride + op.slot + start, stop - start)
+
+
+cdef void take_slot(Network* net, Op* op):
+    # Room for its gradient in every slot.
+    op.slot = net.slot_stride
+    net.slot_stride += padded(op.trained * op.columns) + VEC_LANES

@@ -1,0 +1,162 @@
+# A job: what one call of the core is to do with a network, what comes in, and what goes out.
+
+cdef struct Job:
+    Network net
+    const real* x                 # samples, as they cross the interface
+    const int64_t* order          # which sample comes when; NULL for as they lie
+    Py_ssize_t samples, batch, batches, first
+    Py_ssize_t channels, pixels   # of the input
+    uint64_t seed
+    # training
+    int loss
+    const int64_t* labels         # or
+    const real* targets
+    const real* weights           # of rows of outputs, or NULL
+    const int64_t* lengths        # of samples, or NULL; the network has those of the batch
+    int64_t* batch_lengths
+    Optimizer optimizer
+    const double* rates           # one a step
+    int64_t* steps                # taken so far, by the network
+    int64_t steps_before          # and before this job
+    real* states                  # those after the last whole step, or NULL: `net` has those that are being worked at
+    Py_ssize_t states_size        # of the batch
+    bint apart                    # gradients first, then a meeting, then updates
+    Slice* slices
+    Py_ssize_t slice_count
+    double* losses                # of each group of the batch
+    double* hits
+    double* squares               # of each slice's gradient
+    double* records               # of each step: sums of the weighted loss and of the hits, and over how many outputs
+    # inference
+    real* out                     # or NULL
+    Py_ssize_t out_channels, out_pixels
+    work_items items, slice_items
+    meeting gathering
+    Watch watch
+
+
+cdef inline Py_ssize_t sample_at(const Job* job, Py_ssize_t position) noexcept nogil:
+    return job.order[position] if job.order != NULL else position
+
+
+cdef void gather(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
+    # n samples from `position` of the order on, into the input tensor; or straight into the frame that the first
+    # operation would put around them.
+    cdef const Tensor* input = &job.net.tensor[0]
+    cdef Py_ssize_t sample
+    cdef const real* x
+    part.count = 1
+    for part.first in range(n):
+        sample = sample_at(job, position + part.first)
+        x = job.x + sample * input.size
+        if job.net.first:
+            frame_image(&job.net, &job.net.op[0], x, output_of(&job.net, &job.net.op[0], part))
+        else:
+            channels_last(x, value_of(&job.net, input, part), job.channels, job.pixels)
+        if job.batch_lengths != NULL:
+            job.batch_lengths[part.row + part.first] = job.lengths[sample]
+
+
+cdef Py_ssize_t gather_trees(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
+    # The same of n trees, the first one being the batch's tree `part.row`: their nodes, laid out. Gives how many.
+    cdef const Forest* f = &job.net.forest
+    cdef const Tensor* input = &job.net.tensor[0]
+    cdef Py_ssize_t i
+    cdef real* x
+    part.row = nodes_of(f, job.order, position - part.row, position)
+    lay_group(f, part.worker, part.group, part.row, job.order, position, position + n)
+    part.first, part.count = 0, f.rows[part.group]
+    x = value_of(&job.net, input, part)
+    for i in range(f.rows[part.group]):
+        memcpy(x, job.x + f.node[part.row + i] * input.size, input.size * sizeof(real))
+        if job.net.reads_tokens and i >= f.leaves[part.group]:
+            x[0] = -1
+        x += input.stride
+    return f.rows[part.group]
+
+
+cdef Py_ssize_t outputs_of(const Job* job, Py_ssize_t position, Py_ssize_t batch) noexcept nogil:
+    # How many outputs a batch has for the loss to compare: samples, their steps in time, or nodes that count.
+    cdef Py_ssize_t i, node, total = 0, steps = job.net.tensor[job.net.count].steps
+    cdef const Forest* f = &job.net.forest
+    if has_trees(&job.net):
+        for i in range(position, position + batch):
+            for node in range(f.start[job.order[i]], f.start[job.order[i] + 1]):
+                total += f.counts[node]
+        return total
+    if job.lengths == NULL or steps == 1:
+        return batch * steps
+    for i in range(position, position + batch):
+        total += job.lengths[job.order[i]]
+    return total
+
+
+cdef void losses_of_group(Job* job, const Part* part, Py_ssize_t position, Py_ssize_t n,
+                          Py_ssize_t outputs) noexcept nogil:
+    # The losses of a group's samples and steps, or nodes, and the gradient of their mean over `outputs`.
+    cdef const Tensor* t = &job.net.tensor[job.net.count]
+    cdef Part group = part[0]
+    cdef Py_ssize_t i, sample, length, step, label, place
+    cdef const real* y
+    cdef const real* target
+    cdef real* dy
+    cdef double weight, loss
+    group.first = 0
+    place = place_of(&job.net, t, &group)
+    job.losses[part.group] = 0
+    job.hits[part.group] = 0
+    for i in range(n):
+        y = t.value + (place + i) * t.stride
+        dy = t.gradient + (place + i) * t.stride
+        if has_trees(&job.net):
+            sample = job.net.forest.node[part.row + i]
+            if not job.net.forest.counts[sample]:
+                memset(dy, 0, t.size * sizeof(real))
+                continue
+        else:
+            sample = sample_at(job, position + i)
+        length = job.lengths[sample] if job.lengths != NULL and t.steps > 1 else t.steps
+        for step in range(length):
+            weight = job.weights[sample * t.steps + step] if job.weights != NULL else 1
+            target = job.targets + sample * t.size + step * t.features if job.targets != NULL else NULL
+            label = job.labels[sample * t.steps + step] if target == NULL else largest_of(target, t.features)
+            loss = LOSS_ROWS[job.loss].of_row(y, target, label, dy, <real>(weight / outputs), t.features)
+            job.losses[part.group] += weight * loss
+            job.hits[part.group] += largest_of(y, t.features) == label
+            y += t.features
+            dy += t.features
+        memset(dy, 0, (t.steps - length) * t.features * sizeof(real))
+
+
+cdef void give_output(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
+    # The last tensor's rows, to where their samples are; `position` of a group's first sample.
+    cdef const Tensor* t = &job.net.tensor[job.net.count]
+    cdef Py_ssize_t at
+    part.count = 1
+    for part.first in range(n):
+        at = job.net.forest.node[part.row + part.first] if has_trees(&job.net) else position + part.first
+        channels_first(value_of(&job.net, t, part), job.out + at * t.size, job.out_channels, job.out_pixels)
+
+
+cdef void take_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
+    # Of the last tensor's rows, from x.
+    cdef const Tensor* t = &job.net.tensor[job.net.count]
+    cdef Py_ssize_t at
+    part.count = 1
+    for part.first in range(n):
+        at = job.net.forest.node[part.row + part.first] if has_trees(&job.net) else part.row + part.first
+        channels_last(job.x + at * t.size, gradient_of(&job.net, t, part), job.out_channels, job.out_pixels)
+
+
+cdef void give_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
+    # Of the first tensor's rows, to out.
+    cdef const Tensor* t = &job.net.tensor[0]
+    cdef Py_ssize_t at
+    part.count = 1
+    for part.first in range(n):
+        at = job.net.forest.node[part.row + part.first] if has_trees(&job.net) else part.row + part.first
+        if job.net.first:
+            unframe_image(&job.net, &job.net.op[0], output_gradient_of(&job.net, &job.net.op[0], part),
+                          job.out + at * t.size)
+        else:
+            channels_first(gradient_of(&job.net, t, part), job.out + at * t.size, job.channels, job.pixels)

@@ -1,0 +1,130 @@
+# The memory of a network for batches of some size: what each tensor and operation needs, taken once and kept.
+
+cdef enum Mode:
+    INFERENCE, TRAINING, HOLDING
+
+
+def aligned_zeros(Py_ssize_t n):
+    """A zero vector of n numbers as kernels want it: on a cache line, with room to read past the end."""
+    cdef Py_ssize_t spare = 128 // sizeof(real)
+    raw = np.zeros(n + 3 * spare, dtype=DTYPE)
+    cdef real[::1] view = raw
+    cdef Py_ssize_t skip = <Py_ssize_t>(-<uint64_t>&view[0] % 64) // <Py_ssize_t>sizeof(real)
+    return raw[skip:skip + n]
+
+
+cdef class Memory:
+    """What is asked for in one go, for batches of so many rows and so many workers, in a mode."""
+    cdef int mode, workers
+    cdef Py_ssize_t batch           # rows
+    cdef bint masked                # sequences are of different lengths
+    cdef list blocks
+    cdef Py_ssize_t fields          # the most scratch that an operation needs,
+    cdef Py_ssize_t widest          # and the widest row that it reads zeros for
+
+    def __cinit__(self, int mode, Py_ssize_t batch, int workers, bint masked):
+        self.mode, self.batch, self.workers, self.masked = mode, batch, workers, masked
+        self.blocks = []
+
+    cdef real* take(self, Py_ssize_t n) except NULL:
+        cdef real[::1] block = aligned_zeros(max(n, 1))
+        self.blocks.append(block)
+        return &block[0]
+
+    cdef double* take_doubles(self, Py_ssize_t n) except NULL:
+        cdef double[::1] block = np.zeros(max(n, 1))
+        self.blocks.append(block)
+        return &block[0]
+
+    cdef real* take_copies(self, Py_ssize_t stride) except NULL:
+        # One for each worker.
+        return self.take(self.workers * stride)
+
+    cdef Py_ssize_t rows_of(self, const Network* net, const Tensor* t):
+        return self.batch if t.wide else self.workers * net.rows
+
+    cdef void need(self, Py_ssize_t fields, Py_ssize_t widest):
+        self.fields, self.widest = max(self.fields, fields), max(self.widest, widest)
+
+
+cdef Memory reserve(Network* net, int mode, Py_ssize_t batch, int workers, bint masked):
+    """Take memory for a network."""
+    cdef Memory memory = Memory(mode, batch, workers, masked)
+    cdef Tensor* t
+    cdef int k
+    _lay_tensors(net, mode)
+    for k in range(net.count + 1):
+        t = &net.tensor[k]
+        memory.need(0, t.stride)
+        t.value = t.gradient = NULL
+        if k == 0 or not shares_value(memory, &net.op[k - 1]):
+            t.value = memory.take(memory.rows_of(net, t) * t.stride)
+        if mode == HOLDING or (mode == TRAINING and (t.needs_gradient or k == net.count)):
+            t.gradient = memory.take(memory.rows_of(net, t) * t.stride)
+    for k in range(net.count):
+        memory.need(0, net.op[k].columns)
+        if net.op[k].methods.reserve != NULL:
+            net.op[k].methods.reserve(memory, net, &net.op[k])
+    net.zeros = memory.take(memory.widest + 4 * VEC_LANES)
+    net.fields_stride = padded(memory.fields) + VEC_LANES
+    net.fields = memory.take_copies(net.fields_stride)
+    net.nonzero_stride = memory.widest + 16
+    net.nonzero = <int*>memory.take_copies(net.nonzero_stride)
+    net.slots = memory.take(slots_of(net, batch) * net.slot_stride)
+    return memory
+
+
+cdef bint shares_value(Memory memory, const Op* op):
+    # Whether an operation's target lies in memory that is there anyway, which its reserve says.
+    return op.kind == FAN_OUT or (gives_states(op) and not memory.masked)
+
+
+cdef _lay_tensors(Network* net, int mode):
+    # Where each one's rows lie.
+    cdef int k, i, source
+    cdef Tensor* t
+    cdef Op* op
+    for k in range(net.count + 1):
+        t = &net.tensor[k]
+        t.needs_gradient = mode == HOLDING or t.after_weights
+        t.wide = mode == HOLDING
+        t.passing_value = False
+        t.passing_gradient = mode == TRAINING and 0 < k < net.count
+    for k in range(net.count if mode == TRAINING else 0):
+        op = &net.op[k]
+        if op.methods.gradient != NULL and op.methods.gradient != gradient_of_slots:    # a product over the batch
+            net.tensor[op.target].wide = True
+        for i in range(op.reads):
+            source = op.source[i]
+            if op.methods.gradient != NULL and op.methods.gradient != gradient_of_slots:
+                net.tensor[source].wide = True
+            if source == 0 or net.op[source - 1].run != op.run:
+                net.tensor[source].passing_gradient = False
+    if mode == TRAINING:
+        _keep_between_stages(net)
+        _share_wide(net)
+    for k in range(net.count + 1):
+        t = &net.tensor[k]
+        t.passing_gradient = t.passing_gradient and not t.wide
+        if t.passing_gradient and k < net.count and is_planar(&net.op[k - 1]):
+            t.passing_value = net.op[k - 1].activation == IDENTITY
+
+
+cdef _share_wide(Network* net):
+    # Tensors of one value lie alike.
+    cdef int k
+    for k in range(net.count - 1, -1, -1):
+        if net.op[k].kind == FAN_OUT and net.tensor[k + 1].wide:
+            net.tensor[net.op[k].source[0]].wide = True
+    for k in range(net.count):
+        if net.op[k].kind == FAN_OUT:
+            net.tensor[k + 1].wide = net.tensor[net.op[k].source[0]].wide
+
+
+cdef _keep_between_stages(Network* net):
+    # What all groups have left behind before the first of them comes back: and what begins a stage writes, which
+    # goes back after a meeting.
+    cdef int k
+    if net.stages > 1:
+        for k in range(net.stage[net.stages - 1] + 2):
+            net.tensor[k].wide = True

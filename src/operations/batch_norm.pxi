@@ -1,0 +1,251 @@
+# Batch normalization (Ioffe and Szegedy 2015): every feature, or channel, of a batch is brought to mean 0 and
+# variance 1, then scaled and shifted.
+#
+#     y = z w + b    z = (x - mean) / sqrt(variance + epsilon)
+#     dw = sum(dy z)    db = sum(dy)    dx = w (dy - db / n - z dw / n) / sqrt(variance + epsilon)
+#
+# The n are all samples of the batch, and their steps that count, or pixels. Outside training the mean and the
+# variance are running ones, which each step of training moves on towards its own.
+#
+# So the operation begins a stage: groups leave a share of the mean and of the squares about it, which every
+# worker puts together in the same order, and going back shares of dw and db, one a slot.
+
+cdef struct BatchNorm:
+    real epsilon
+    double momentum             # how far running statistics move
+    double* shares              # of each group: how many, and each feature's mean and sum of squares about it
+    Py_ssize_t shares_stride
+    double* totals              # of the batch likewise, a copy of each worker's
+    real* moments               # each worker's: means, what z is scaled by, db / n and dw / n
+    Py_ssize_t moments_stride
+
+
+cdef int describe_batch_norm(Network* net, Op* op, dict fields) except -1:
+    cdef BatchNorm* own = <BatchNorm*>op.own
+    cdef const Tensor* t = target_of(net, op)
+    own.epsilon, own.momentum = fields["epsilon"], fields["momentum"]
+    op.rows, op.trained, op.columns = 4, 2, t.features
+    op.work = 4. * t.size
+    take_slot(net, op)
+    return 0
+
+
+cdef int reserve_batch_norm(Memory memory, Network* net, Op* op) except -1:
+    cdef BatchNorm* own = <BatchNorm*>op.own
+    own.shares_stride = 1 + 2 * op.columns
+    own.moments_stride = 4 * (padded(op.columns) + VEC_LANES)
+    own.shares = memory.take_doubles(groups_of(net, max(memory.batch, 1)) * own.shares_stride)
+    own.totals = memory.take_doubles(memory.workers * own.shares_stride)
+    own.moments = memory.take_copies(own.moments_stride)
+    return 0
+
+
+cdef inline real* moment_of(const Op* op, int worker, int k) noexcept nogil:
+    cdef const BatchNorm* own = <const BatchNorm*>op.own
+    return own.moments + worker * own.moments_stride + k * (padded(op.columns) + VEC_LANES)
+
+
+cdef inline Py_ssize_t rows_that_count(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    # Of a sample: pixels, or steps.
+    cdef const Tensor* t = source_of(net, op)
+    return t.h * t.w if t.h else length_of(net, t, part.row + part.first)
+
+
+cdef void measure_batch_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    # A group's share: the mean first, then the squares about it.
+    cdef const BatchNorm* own = <const BatchNorm*>op.own
+    cdef double* share = own.shares + part.group * own.shares_stride
+    cdef double* means = share + 1
+    cdef double* squares = means + op.columns
+    cdef Part one = part[0]
+    cdef Py_ssize_t i, j, rows
+    memset(share, 0, own.shares_stride * sizeof(double))
+    for i in range(part.count):
+        one.first = i
+        rows = rows_that_count(net, op, &one)
+        share[0] += rows
+        add_columns(input_of(net, op, &one), rows, op.columns, means)
+    for j in range(op.columns):
+        means[j] /= share[0] if share[0] > 0 else 1
+    for i in range(part.count):
+        one.first = i
+        add_squares(input_of(net, op, &one), rows_that_count(net, op, &one), op.columns, means, squares)
+
+
+cdef void add_columns(const real* x, Py_ssize_t rows, Py_ssize_t columns, double* totals) noexcept nogil:
+    cdef Py_ssize_t i, j, n
+    cdef vec sums
+    cdef real lanes[VEC_LANES]
+    for j from 0 <= j < columns by VEC_LANES:
+        n = min(columns - j, VEC_LANES)
+        sums = vec_set1(0)
+        for i in range(rows):
+            sums = sums + load_lanes(x + i * columns + j, n)
+        vec_store(lanes, sums)
+        for i in range(n):
+            totals[j + i] += lanes[i]
+
+
+cdef void add_squares(const real* x, Py_ssize_t rows, Py_ssize_t columns, const double* means,
+                      double* totals) noexcept nogil:
+    cdef Py_ssize_t i, j, n
+    cdef vec sums, d, mean
+    cdef real lanes[VEC_LANES]
+    for j from 0 <= j < columns by VEC_LANES:
+        n = min(columns - j, VEC_LANES)
+        for i in range(VEC_LANES):
+            lanes[i] = <real>means[j + i] if i < n else 0
+        mean = vec_load(lanes)
+        sums = vec_set1(0)
+        for i in range(rows):
+            d = load_lanes(x + i * columns + j, n) - mean
+            sums = sums + d * d
+        vec_store(lanes, sums)
+        for i in range(n):
+            totals[j + i] += lanes[i]
+
+
+cdef void settle_batch_norm(const Network* net, const Op* op, int worker, int workers, Py_ssize_t batch) noexcept nogil:
+    # All shares together (Chan, Golub and LeVeque 1983).
+    cdef const BatchNorm* own = <const BatchNorm*>op.own
+    cdef double* total = own.totals + worker * own.shares_stride
+    cdef const double* share
+    cdef real* means = moment_of(op, worker, 0)
+    cdef real* scales = moment_of(op, worker, 1)
+    cdef Py_ssize_t group, j
+    cdef double n, apart
+    memset(total, 0, own.shares_stride * sizeof(double))
+    for group in range(groups_of(net, batch)):
+        share = own.shares + group * own.shares_stride
+        n = total[0] + share[0]
+        if share[0] == 0:
+            continue
+        for j in range(op.columns):
+            apart = share[1 + j] - total[1 + j]
+            total[1 + j] += apart * share[0] / n
+            total[1 + op.columns + j] += share[1 + op.columns + j] + apart * apart * total[0] * share[0] / n
+        total[0] = n
+    for j in range(op.columns):
+        means[j] = <real>total[1 + j]
+        scales[j] = <real>(1 / sqrt(total[1 + op.columns + j] / total[0] + own.epsilon))
+
+
+cdef void take_running(const Network* net, const Op* op, int worker) noexcept nogil:
+    # Outside training.
+    cdef const BatchNorm* own = <const BatchNorm*>op.own
+    cdef const real* running = net.parameters + op.offset + 2 * op.columns
+    cdef real* means = moment_of(op, worker, 0)
+    cdef real* scales = moment_of(op, worker, 1)
+    cdef Py_ssize_t j
+    for j in range(op.columns if not net.training else 0):
+        means[j] = running[j]
+        scales[j] = <real>(1 / sqrt(<double>running[op.columns + j] + own.epsilon))
+
+
+cdef void move_running(const Network* net, const Op* op, int worker, int workers, Py_ssize_t batch) noexcept nogil:
+    # The variance as an estimate from n numbers, as PyTorch has it.
+    cdef const BatchNorm* own = <const BatchNorm*>op.own
+    cdef const double* total = own.totals + worker * own.shares_stride
+    cdef real* running = net.parameters + op.offset + 2 * op.columns
+    cdef double variance
+    cdef Py_ssize_t j
+    for j in range(op.columns):
+        variance = total[1 + op.columns + j] / max(total[0] - 1, 1)
+        running[j] += <real>(own.momentum * (total[1 + j] - running[j]))
+        running[op.columns + j] += <real>(own.momentum * (variance - running[op.columns + j]))
+
+
+cdef void forward_batch_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Tensor* t = target_of(net, op)
+    cdef const real* means = moment_of(op, part.worker, 0)
+    cdef const real* scales = moment_of(op, part.worker, 1)
+    cdef const real* weight = net.parameters + op.offset
+    cdef const real* x = input_of(net, op, part)
+    cdef real* y = value_of(net, t, part)
+    cdef Py_ssize_t row, j, left
+    cdef vec scale, shift
+    for j from 0 <= j < op.columns by VEC_LANES:
+        left = op.columns - j
+        scale = load_lanes(scales + j, left) * load_lanes(weight + j, left)
+        shift = load_lanes(weight + op.columns + j, left) - load_lanes(means + j, left) * scale
+        for row in range(t.size // op.columns):
+            store_lanes(y + row * op.columns + j, load_lanes(x + row * op.columns + j, left) * scale + shift, left)
+
+
+cdef void measure_batch_norm_back(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    # A sample's share, added to the slot: dw, and db below it.
+    cdef const Tensor* t = target_of(net, op)
+    cdef const real* means = moment_of(op, part.worker, 0)
+    cdef const real* scales = moment_of(op, part.worker, 1)
+    cdef const real* x = input_of(net, op, part)
+    cdef const real* dy = gradient_of(net, t, part)
+    cdef real* dw = slot_of(net, op, part)
+    cdef real* db = dw + op.columns
+    cdef Py_ssize_t row, j, left, rows = rows_that_count(net, op, part)
+    cdef vec mean, sums, products, d
+    for j from 0 <= j < op.columns by VEC_LANES:
+        left = op.columns - j
+        mean = load_lanes(means + j, left)
+        sums = products = vec_set1(0)
+        for row in range(rows):
+            d = load_lanes(dy + row * op.columns + j, left)
+            sums = sums + d
+            products = products + d * (load_lanes(x + row * op.columns + j, left) - mean)
+        store_lanes(dw + j, load_lanes(dw + j, left) + products * load_lanes(scales + j, left), left)
+        store_lanes(db + j, load_lanes(db + j, left) + sums, left)
+
+
+cdef void settle_batch_norm_back(const Network* net, const Op* op, int worker, int workers,
+                                 Py_ssize_t batch) noexcept nogil:
+    cdef const BatchNorm* own = <const BatchNorm*>op.own
+    cdef double n = own.totals[worker * own.shares_stride]
+    cdef real* db = moment_of(op, worker, 2)
+    cdef real* dw = moment_of(op, worker, 3)
+    cdef const real* slot
+    cdef Py_ssize_t s, j
+    memset(db, 0, op.columns * sizeof(real))
+    memset(dw, 0, op.columns * sizeof(real))
+    for s in range(slots_of(net, batch)):
+        slot = net.slots + s * net.slot_stride + op.slot
+        add_slice(dw, slot, op.columns)
+        add_slice(db, slot + op.columns, op.columns)
+    for j in range(op.columns):
+        db[j] = <real>(db[j] / n)
+        dw[j] = <real>(dw[j] / n)
+
+
+cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Tensor* t = target_of(net, op)
+    cdef const real* weight = net.parameters + op.offset
+    cdef const real* x = input_of(net, op, part)
+    cdef const real* dy = gradient_of(net, t, part)
+    cdef real* dx = input_gradient_of(net, op, part)
+    cdef Py_ssize_t row, j, left, rows = rows_that_count(net, op, part), all_rows = t.size // op.columns
+    cdef vec mean, scale, factor, db, dw, d, z
+    if not net.training:                # means and variances are given: no meeting is needed
+        measure_batch_norm_back(net, op, part)
+    if dx == NULL:
+        return
+    memset(dx + rows * op.columns, 0, (all_rows - rows) * op.columns * sizeof(real))
+    for j from 0 <= j < op.columns by VEC_LANES:
+        left = op.columns - j
+        mean = load_lanes(moment_of(op, part.worker, 0) + j, left)
+        scale = load_lanes(moment_of(op, part.worker, 1) + j, left)
+        db = load_lanes(moment_of(op, part.worker, 2) + j, left)
+        dw = load_lanes(moment_of(op, part.worker, 3) + j, left)
+        factor = scale * load_lanes(weight + j, left)
+        for row in range(rows):
+            d = load_lanes(dy + row * op.columns + j, left)
+            if net.training:
+                z = (load_lanes(x + row * op.columns + j, left) - mean) * scale
+                d = d - db - z * dw
+            store_lanes(dx + row * op.columns + j, d * factor, left)
+
+
+cdef Methods batch_norm_methods():
+    cdef Methods m = no_methods(BATCH_NORM, sizeof(BatchNorm))
+    m.describe, m.reserve, m.copy, m.copy_back = describe_batch_norm, reserve_batch_norm, take_running, take_running
+    m.forward, m.backward, m.gradient = forward_batch_norm, backward_batch_norm, gradient_of_slots
+    m.measure, m.settle = measure_batch_norm, settle_batch_norm
+    m.measure_back, m.settle_back, m.keep = measure_batch_norm_back, settle_batch_norm_back, move_running
+    return m

@@ -1,0 +1,135 @@
+# A dense layer: each step of a sample, times a matrix. The whole group is one product, and its weights'
+# gradient one over the batch.
+
+cdef int describe_dense(Network* net, Op* op, dict fields) except -1:
+    cdef Matrix* w = <Matrix*>op.own
+    cdef const Tensor* source = source_of(net, op)
+    w.offset, w.segments, w.length = op.offset, 1, source.size // source.steps
+    w.rows = w.length
+    w.columns = w.step = target_of(net, op).features
+    w.padded = padded(w.length)
+    if w.padded * sizeof(real) % 1024 == 0:
+        w.padded += VEC_LANES
+    w.bias = w.offset + w.rows * w.columns
+    op.rows = op.trained = w.rows + 1
+    op.columns = w.columns
+    op.work = <double>w.rows * w.columns * source.steps
+    return 0
+
+
+cdef int reserve_dense(Memory memory, Network* net, Op* op) except -1:
+    cdef Matrix* w = <Matrix*>op.own
+    memory.need(0, w.padded)
+    return reserve_transposed(memory, w, source_of(net, op).needs_gradient)
+
+
+cdef int reserve_transposed(Memory memory, Matrix* w, bint wanted) except -1:
+    # Copies of the transposed weights, where an input's gradient is wanted.
+    w.transposed_stride = w.columns * w.segments * w.padded + VEC_LANES
+    w.transposed = NULL
+    if wanted and memory.mode != INFERENCE:
+        w.transposed = memory.take_copies(w.transposed_stride)
+    return 0
+
+
+cdef void transpose_dense(const Network* net, const Op* op, int worker) noexcept nogil:
+    cdef const Matrix* w = <const Matrix*>op.own
+    if w.transposed != NULL and (net.has_transposed or source_of(net, op).steps > 3):
+        transpose_matrix(w, net.parameters, w.transposed + worker * w.transposed_stride)
+
+
+cdef void dense_forward_group(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Matrix* w = <const Matrix*>op.own
+    cdef const Tensor* source = source_of(net, op)
+    cdef const Tensor* target = target_of(net, op)
+    cdef const real* x = value_of(net, source, part)
+    cdef real* y = value_of(net, target, part)
+    cdef const real* bias = net.parameters + w.bias
+    cdef int* nonzero = nonzero_of(net, part.worker)
+    cdef Py_ssize_t i
+    if source.steps == 1:
+        dense_forward(w, net.parameters, bias, 0, x, source.stride, y, target.stride, part.count, nonzero)
+    for i in range(part.count):
+        if source.steps > 1:
+            dense_forward(w, net.parameters, bias, 0, x + i * source.stride, w.rows, y + i * target.stride,
+                          w.columns, source.steps, nonzero)
+        activate_output(net, op, y + i * target.stride, target.size)
+        worked(net.watch, part.worker, op.work)
+        if is_ending(net.watch):
+            return
+
+
+cdef void dense_backward_group(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    # The input's gradient alone.
+    cdef const Matrix* w = <const Matrix*>op.own
+    cdef const Tensor* source = source_of(net, op)
+    cdef const Tensor* target = target_of(net, op)
+    cdef const real* transposed = w.transposed + part.worker * w.transposed_stride
+    cdef const real* y = value_of(net, target, part)
+    cdef real* dx = gradient_of(net, source, part)
+    cdef real* dy = gradient_of(net, target, part)
+    cdef Py_ssize_t i, t
+    for i in range(part.count):
+        activate_output_backward(net, op, dy + i * target.stride, y + i * target.stride, target.size)
+    if dx == NULL:
+        return
+    # A tree's results depend on no other's.
+    if source.steps == 1 and net.has_transposed and (part.count >= 4 or has_trees(net)):
+        dense_input_gradient(w, transposed, net.zeros, dy, target.stride, dx, source.stride, part.count)
+        return
+    for i in range(part.count):
+        worked(net.watch, part.worker, op.work)
+        if is_ending(net.watch):
+            return
+        if source.steps > 3:
+            dense_input_gradient(w, transposed, net.zeros, dy, w.columns, dx, w.rows, source.steps)
+        else:
+            for t in range(source.steps):
+                dense_input_gradient_one(w, net.parameters, dy + t * w.columns, dx + t * w.rows)
+        dx += source.stride
+        dy += target.stride
+
+
+cdef void dense_gradient(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
+                         Py_ssize_t batch) noexcept nogil:
+    # The last row is the bias.
+    cdef const Matrix* w = <const Matrix*>op.own
+    cdef const Tensor* source = source_of(net, op)
+    cdef const Tensor* target = target_of(net, op)
+    cdef Py_ssize_t rows = rows_of(net, batch), s
+    cdef real* bias = net.gradients + w.bias
+    if start < w.rows:
+        dense_weight_gradient(w, net.zeros, source.value, source.stride, w.rows, target.gradient, target.stride,
+                              w.columns, rows, source.steps, start, min(stop, w.rows), net.gradients,
+                              net.parameters)
+    if stop <= w.rows:
+        return
+    memset(bias, 0, w.columns * sizeof(real))
+    if source.steps == 1:
+        sum_rows(target.gradient, target.stride, rows, w.columns, bias)
+    else:
+        for s in range(batch):
+            sum_rows(target.gradient + s * target.stride, w.columns, source.steps, w.columns, bias)
+
+
+cdef bint dense_descend(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop, real rate) noexcept nogil:
+    # Without writing the gradient down; whether that is possible.
+    cdef const Matrix* w = <const Matrix*>op.own
+    cdef const real* dy = target_of(net, op).gradient
+    cdef Py_ssize_t o
+    if source_of(net, op).steps > 1 or has_trees(net):
+        return False
+    dense_descend_one(w, source_of(net, op).value, dy, rate, start, min(stop, w.rows), net.parameters)
+    if stop > w.rows:
+        for o in range(w.columns):
+            net.parameters[w.bias + o] -= rate * dy[o]
+    return True
+
+
+cdef Methods dense_methods():
+    cdef Methods m = no_methods(DENSE, sizeof(Matrix))
+    m.describe, m.reserve, m.copy_back = describe_dense, reserve_dense, transpose_dense
+    m.forward, m.backward, m.gradient, m.descend = (dense_forward_group, dense_backward_group, dense_gradient,
+                                                    dense_descend)
+    m.takes_group = True
+    return m

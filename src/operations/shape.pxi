@@ -1,0 +1,166 @@
+# What moves numbers without computing: a frame of zeros, a random shift, rows of all that a sample has, and
+# some features of many.
+
+cdef struct Frame:
+    Py_ssize_t top, left        # of PAD; the largest shift of SHIFT
+    Py_ssize_t nth              # of SHIFT: how many draw numbers before it
+
+
+cdef int describe_frame(Network* net, Op* op, dict fields) except -1:
+    cdef Frame* own = <Frame*>op.own
+    own.top, own.left = fields["padding"]
+    if op.kind == SHIFT:
+        own.nth = net.randoms
+        net.randoms += 1
+    return 0
+
+
+cdef void frame_image(const Network* net, const Op* op, const real* x, real* y) noexcept nogil:
+    cdef const Frame* own = <const Frame*>op.own
+    cdef const Tensor* s = source_of(net, op)
+    cdef const Tensor* t = target_of(net, op)
+    copy_image(x, s.w * s.features, y + (own.top * t.w + own.left) * t.features, t.w * t.features, s.h,
+               s.w * s.features)
+
+
+cdef void unframe_image(const Network* net, const Op* op, const real* y, real* x) noexcept nogil:
+    cdef const Frame* own = <const Frame*>op.own
+    cdef const Tensor* s = source_of(net, op)
+    cdef const Tensor* t = target_of(net, op)
+    copy_image(y + (own.top * t.w + own.left) * t.features, t.w * t.features, x, s.w * s.features, s.h,
+               s.w * s.features)
+
+
+cdef void forward_pad(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    # The frame itself is zeros from the start.
+    frame_image(net, op, input_of(net, op, part), output_of(net, op, part))
+
+
+cdef void backward_pad(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef real* dx = input_gradient_of(net, op, part)
+    if dx != NULL:
+        unframe_image(net, op, output_gradient_of(net, op, part), dx)
+
+
+cdef void shift_of(const Network* net, const Op* op, const Part* part, Py_ssize_t* down, Py_ssize_t* right) noexcept nogil:
+    # Each sample's own, uniform in -pad .. pad on each axis; none outside training.
+    cdef const Frame* own = <const Frame*>op.own
+    cdef uint64_t bits, low
+    down[0] = right[0] = 0
+    if net.training:
+        bits = drawn(part.draw, own.nth, part.row + part.first)
+        low = <uint32_t>bits
+        down[0] = <Py_ssize_t>(low % <uint64_t>(2 * own.top + 1)) - own.top
+        right[0] = <Py_ssize_t>((bits >> 32) % <uint64_t>(2 * own.left + 1)) - own.left
+
+
+cdef void forward_shift(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Tensor* t = target_of(net, op)
+    cdef Py_ssize_t down, right
+    shift_of(net, op, part, &down, &right)
+    shift_image(input_of(net, op, part), output_of(net, op, part), t.h, t.w, t.features, down, right)
+
+
+cdef void backward_shift(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Tensor* t = target_of(net, op)
+    cdef real* dx = input_gradient_of(net, op, part)
+    cdef Py_ssize_t down, right
+    if dx != NULL:
+        shift_of(net, op, part, &down, &right)
+        shift_image(output_gradient_of(net, op, part), dx, t.h, t.w, t.features, -down, -right)
+
+
+cdef inline void clear_after_end(const Network* net, const Tensor* t, Py_ssize_t sample, real* x) noexcept nogil:
+    # Of what a sample has there, the steps that do not count.
+    cdef Py_ssize_t length = length_of(net, t, sample)
+    memset(x + length * t.features, 0, (t.steps - length) * t.features * sizeof(real))
+
+
+cdef void forward_flatten(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    # Steps lie one after another already; channels do not.
+    cdef const Tensor* s = source_of(net, op)
+    cdef real* y = output_of(net, op, part)
+    if s.steps > 1:
+        memcpy(y, input_of(net, op, part), s.size * sizeof(real))
+        clear_after_end(net, s, part.row + part.first, y)
+    else:
+        channels_first(input_of(net, op, part), y, s.features, max(1, s.h * s.w))
+
+
+cdef void backward_flatten(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Tensor* s = source_of(net, op)
+    cdef const real* dy = output_gradient_of(net, op, part)
+    cdef real* dx = input_gradient_of(net, op, part)
+    if dx == NULL:
+        return
+    if s.steps > 1:
+        memcpy(dx, dy, s.size * sizeof(real))
+        clear_after_end(net, s, part.row + part.first, dx)
+    else:
+        channels_last(dy, dx, s.features, max(1, s.h * s.w))
+
+
+cdef struct Selection:
+    const Py_ssize_t* index     # of each feature that goes on
+
+
+cdef int describe_select(Network* net, Op* op, dict fields) except -1:
+    cdef const Py_ssize_t[::1] index = fields["indices"]       # which lives as long as the plan
+    (<Selection*>op.own).index = &index[0]
+    return 0
+
+
+cdef void forward_select(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Py_ssize_t* index = (<const Selection*>op.own).index
+    cdef const Tensor* s = source_of(net, op)
+    cdef const Tensor* t = target_of(net, op)
+    cdef const real* x = value_of(net, s, part)
+    cdef real* y = value_of(net, t, part)
+    cdef Py_ssize_t row, j
+    for row in range(s.size // s.features):
+        for j in range(t.features):
+            y[j] = x[index[j]]
+        x += s.features
+        y += t.features
+
+
+cdef void backward_select(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    # What is selected twice gets both.
+    cdef const Py_ssize_t* index = (<const Selection*>op.own).index
+    cdef const Tensor* s = source_of(net, op)
+    cdef const Tensor* t = target_of(net, op)
+    cdef const real* dy = gradient_of(net, t, part)
+    cdef real* dx = gradient_of(net, s, part)
+    cdef Py_ssize_t row, j
+    if dx == NULL:
+        return
+    memset(dx, 0, s.size * sizeof(real))
+    for row in range(s.size // s.features):
+        for j in range(t.features):
+            dx[index[j]] += dy[j]
+        dx += s.features
+        dy += t.features
+
+
+cdef Methods pad_methods():
+    cdef Methods m = no_methods(PAD, sizeof(Frame))
+    m.describe, m.forward, m.backward = describe_frame, forward_pad, backward_pad
+    return m
+
+
+cdef Methods shift_methods():
+    cdef Methods m = no_methods(SHIFT, sizeof(Frame))
+    m.describe, m.forward, m.backward = describe_frame, forward_shift, backward_shift
+    return m
+
+
+cdef Methods flatten_methods():
+    cdef Methods m = no_methods(FLATTEN, 0)
+    m.forward, m.backward = forward_flatten, backward_flatten
+    return m
+
+
+cdef Methods select_methods():
+    cdef Methods m = no_methods(SELECT, sizeof(Selection))
+    m.describe, m.forward, m.backward = describe_select, forward_select, backward_select
+    return m

@@ -1,0 +1,86 @@
+# How work is shared out, none of which depends on the number of threads: runs of operations, stages, groups of
+# samples, slices of the parameters.
+
+cdef struct Slice:
+    int op
+    Py_ssize_t start, stop        # rows of the op's matrix
+
+
+cdef void find_runs(Network* net):
+    # Operations that samples go through alone, one after another, between those that take groups or begin stages.
+    cdef int k, first = 0, j
+    for k in range(net.count + 1):
+        if k < net.count and not net.op[k].methods.takes_group and net.op[k].methods.measure == NULL:
+            continue
+        for j in range(first, k):
+            net.op[j].run, net.op[j].run_end = first, k
+        first = k
+        if k < net.count:
+            if net.op[k].methods.takes_group:
+                net.op[k].run, net.op[k].run_end = k, k + 1
+                first = k + 1
+
+
+cdef void find_stages(Network* net):
+    cdef int k
+    net.stages, net.stage[0] = 1, 0
+    for k in range(net.count):
+        if net.op[k].methods.measure != NULL:
+            net.stage[net.stages] = k
+            net.stages += 1
+    net.stage[net.stages] = net.count
+
+
+cdef list slices_of(const Network* net):
+    # Of at most about 16,000 weights, whole rows, but of 96 rows where there are so many: each reads all of the
+    # output's gradient.
+    cdef Py_ssize_t pieces, rows, i
+    cdef int k
+    cdef list found = []
+    for k in range(net.count):
+        if net.op[k].trained:
+            rows = net.op[k].trained
+            pieces = min(rows, (rows * net.op[k].columns + 16383) // 16384)
+            pieces = min(pieces, max(2, rows // 96))
+            found += [(k, rows * i // pieces, rows * (i + 1) // pieces) for i in range(pieces)]
+    return found
+
+
+cdef class Habits:
+    """What decides about groups and teams: which kinds a network has, and how much work."""
+    cdef bint has_images, has_sequences
+    cdef double work                # multiply-adds of a forward pass, a sample
+    cdef double least_step          # of a step of a recurrent layer, a sample; 0 where steps are too few for a team
+    cdef Py_ssize_t fewest_units    # of a recurrent layer
+
+    cdef see(self, const Network* net, const Op* op):
+        cdef const RecurrentLayer* own
+        cdef int direction
+        if op.kind == RECURRENT:
+            own = <const RecurrentLayer*>op.own
+            self.least_step = min(self.least_step, own.step) if self.has_sequences else own.step
+            units = own.cells[0].units
+            self.fewest_units = min(self.fewest_units, units) if self.has_sequences else units
+            self.has_sequences = True
+        elif op.kind != FLATTEN and target_of(net, op).h > 0:
+            self.has_images = True
+        self.work += op.work
+
+    cdef Py_ssize_t group(self, Py_ssize_t batch):
+        # Small enough for the activations of a group to stay in a core's cache, and for eight cores to share a
+        # batch; larger, where the batch is, to read the weights of dense layers less often. A recurrent layer has
+        # a product for each step: its group is half the batch, where that is rows enough for one.
+        if self.has_images:
+            return 8
+        if self.has_sequences:
+            return max(8, min(16, (batch + 1) // 2))
+        return max(16, min(128, batch // 8))
+
+    cdef bint takes_team(self, const Network* net, Py_ssize_t batch):
+        return (self.has_sequences and groups_of(net, batch) == 1 and batch * self.fewest_units >= SHARED_UNITS
+                and batch * self.least_step >= SHARED_STEP)
+
+
+cdef Py_ssize_t trees_together(Py_ssize_t trees, Py_ssize_t nodes):
+    # About so many nodes as keep a product busy and stay in a cache.
+    return max(1, GROUP_NODES * trees // nodes)

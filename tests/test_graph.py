@@ -1,0 +1,328 @@
+"""What a graph refuses, a layer of anybody's that lies among it, and what becomes of its operations."""
+
+import numpy as np
+import pytest
+
+from fastdl import Sequential, _core, layers
+from fastdl._core.graph import Graph, merged
+from fastdl._turn import Turn
+
+IMAGE = (3, 5, 5)
+RECURRENT = {
+    "cell": "lstm", "cell_activation": "tanh", "setting": 0.0, "units": 2, "directions": 1, "sequences": True,
+    "adds": False, "stateful": False,
+}  # fmt: skip
+RECURSIVE = {
+    "composition": "matrix", "composition_activation": "tanh", "setting": 0.0, "children": 2, "nodes": True,
+}  # fmt: skip
+
+# Operations that are as they should be: a kind and its settings, what it reads, what it gives, and how many
+# parameters it has.
+GOOD = {
+    "dense": ("dense", {"units": 2}, (3,), (2,), 8),
+    "dense over time": ("dense", {"units": 2}, (4, 3), (4, 2), 8),
+    "dense over any time": ("dense", {"units": 2}, (None, 3), (None, 2), 8),
+    "convolution": ("convolution", {"filters": 2, "kernel": (2, 3), "stride": (1, 1)}, IMAGE, (2, 4, 3), 38),
+    "strided": ("convolution", {"filters": 2, "kernel": (2, 3), "stride": (1, 2)}, IMAGE, (2, 4, 2), 38),
+    "pool": ("max_pool", {"kernel": (2, 2), "stride": (2, 2)}, IMAGE, (3, 2, 2), 0),
+    "mean pool": ("mean_pool", {"kernel": (3, 2), "stride": (1, 2)}, IMAGE, (3, 3, 2), 0),
+    "recurrent": ("recurrent", RECURRENT, (4, 3), (4, 2), 56),
+    "last state": ("recurrent", {**RECURRENT, "sequences": False}, (4, 3), (2,), 56),
+    "two directions": ("recurrent", {**RECURRENT, "directions": 2}, (None, 3), (None, 4), 112),
+    "embedding": ("embedding", {"vocabulary": 5, "dim": 3}, (4,), (4, 3), 15),
+    "recursive": ("recursive", RECURSIVE, (1, 3), (1, 3), 21),
+    "roots": ("recursive", {**RECURSIVE, "nodes": False}, (1, 3), (3,), 21),
+    "flatten": ("flatten", {}, (4, 3), (12,), 0),
+    "dropout": ("dropout", {"rate": 0.5}, (3,), (3,), 0),
+    "pad": ("pad", {"padding": (1, 2)}, IMAGE, (3, 7, 9), 0),
+    "shift": ("shift", {"padding": (1, 2)}, IMAGE, IMAGE, 0),
+    "softmax": ("activation", {"activation": "softmax", "setting": 0.0}, (4, 3), (4, 3), 0),
+    "leaky": ("activation", {"activation": "leaky_relu", "setting": 0.1}, IMAGE, IMAGE, 0),
+    "select": ("select", {"indices": np.array([2, 0, 0, 1])}, (4, 3), (4, 4), 0),
+    "select of channels": ("select", {"indices": np.array([1])}, IMAGE, (1, 5, 5), 0),
+    "layer norm": ("layer_norm", {"epsilon": 1e-5}, (4, 3), (4, 3), 6),
+    "layer norm of images": ("layer_norm", {"epsilon": 1e-5}, IMAGE, IMAGE, 150),
+    "batch norm": ("batch_norm", {"epsilon": 1e-5, "momentum": 0.1}, IMAGE, IMAGE, 12),
+}
+
+
+def added(kind, settings, shape):
+    graph = Graph(shape)
+    return graph.input.then(kind, **settings)
+
+
+@pytest.mark.parametrize(("kind", "settings", "shape", "output", "parameters"), GOOD.values(), ids=GOOD.keys())
+def test_each_is_taken_as_it_should_be(kind, settings, shape, output, parameters):
+    y = added(kind, settings, shape)
+    assert (y.shape, y.graph.size) == (output, parameters)
+    if None not in shape:
+        plan = planned(y)
+        assert (plan.input_shape, plan.output_shape) == (shape, output)
+
+
+def planned(output, dtype="float64"):
+    core, graph = _core.load(dtype), output.graph.finish(output)
+    return core.Plan(graph, core.aligned_zeros(graph.size), core.aligned_zeros(graph.size), Turn())
+
+
+# What is changed of one, and what is said then.
+REFUSED = [
+    ("dense", {"units": 0}, "dense: units must be an integer from 1 to 2147483647; received 0"),
+    ("dense", {"units": 2.0}, "units must be an integer from 1 to 2147483647; received 2.0"),
+    ("dense", {"units": True}, "units must be an integer from 1 to 2147483647; received True"),
+    ("dense", {"units": 2**31 - 1}, r"dense must make an array of at most 2147483647 numbers; received one of shape"),
+    ("dense", {"rate": 0.5}, "dense: must have units; received units, rate"),
+    ("convolution", {"kernel": (6, 3)}, "kernel must fit into 5 x 5; received 6 x 3"),
+    ("convolution", {"kernel": (0, 3)}, r"kernel must be two integers from 1 to 2147483647; received \(0, 3\)"),
+    ("convolution", {"kernel": 3}, "kernel must be two integers from 1 to 2147483647; received 3"),
+    ("convolution", {"stride": (0, 1)}, r"stride must be two integers from 1 to 2147483647; received \(0, 1\)"),
+    ("convolution", {"stride": (1, 2**70)}, r"stride must be two integers from 1 to 2147483647; received \(1, 118"),
+    ("recurrent", {"cell": "elman"}, "cell must be one of rnn, lstm, gru_before, gru_after; received 'elman'"),
+    ("recurrent", {"cell_activation": "relu"}, "cell_activation must be one of tanh; received 'relu'"),
+    ("recurrent", {"cell": "rnn", "cell_activation": "gelu"}, "one of .*, leaky_relu; received 'gelu'"),
+    ("recurrent", {"setting": 0.1}, "setting must be from 0 to 0; received 0.1"),
+    ("recurrent", {"units": 0}, "units must be an integer from 1 to 2147483647; received 0"),
+    ("recurrent", {"units": 2**40}, "units must be an integer from 1 to 2147483647; received 1099511627776"),
+    ("recurrent", {"directions": 3}, "directions must be an integer from 1 to 2; received 3"),
+    ("recurrent", {"directions": 2, "stateful": True}, "stateful must be False for two directions; received True"),
+    ("recurrent", {"adds": True}, "adds must be False for one direction; received True"),
+    ("recurrent", {"adds": 1}, "adds must be True or False; received 1"),
+    ("embedding", {"vocabulary": 0}, "vocabulary must be an integer from 1 to 2147483647; received 0"),
+    ("recursive", {"composition": "sum"}, "composition must be one of matrix, tensor, lstm; received 'sum'"),
+    ("recursive", {"composition": "lstm", "composition_activation": "relu"}, "must be one of tanh; received 'relu'"),
+    ("recursive", {"composition_activation": "softmax"}, "composition_activation must be one of identity, relu"),
+    ("recursive", {"children": 17}, "children must be an integer from 1 to 16; received 17"),
+    ("dropout", {"rate": 1}, "rate must be from 0 to 0.999; received 1"),
+    ("dropout", {"rate": "0.5"}, "rate must be from 0 to 0.999; received '0.5'"),
+    ("pad", {"padding": (-1, 2)}, r"padding must be two integers from 0 to 2147483647; received \(-1, 2\)"),
+    ("shift", {"padding": (-1, 0)}, r"padding must be two integers from 0 to 2147483647; received \(-1, 0\)"),
+    ("softmax", {"activation": "swish"}, "activation must be one of identity, .*, softmax; received 'swish'"),
+    ("softmax", {"activation": None}, "activation must be one of .*; received None"),
+    ("leaky", {"setting": 0.0}, "setting must be from 1e-12 to 1e.12; received 0.0"),
+    ("leaky", {"setting": -1.0}, "setting must be from 1e-12 to 1e.12; received -1.0"),
+    ("select", {"indices": [0]}, r"indices must be a vector of intp; received \[0\]"),
+    ("select", {"indices": np.array([0.0])}, "indices must be a vector of intp; received"),
+    ("select", {"indices": np.array([], np.intp)}, "indices must be a vector of intp; received"),
+    ("select", {"indices": np.array([3])}, r"indices must be of the 3 features; received \[3\]"),
+    ("select", {"indices": np.array([-1])}, r"indices must be of the 3 features; received \[-1\]"),
+    ("layer norm", {"epsilon": -1e-5}, "epsilon must be from 0 to 1; received -1e-05"),
+    ("batch norm", {"momentum": 1.5}, "momentum must be from 0 to 1; received 1.5"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "change", "message"), REFUSED)
+def test_a_setting_that_is_wrong(name, change, message):
+    kind, settings, shape, *_ = GOOD[name]
+    with pytest.raises(ValueError, match=message):
+        added(kind, {**settings, **change}, shape)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_setting_that_is_missing(name):
+    kind, settings, shape, *_ = GOOD[name]
+    for setting in settings:
+        others = {key: value for key, value in settings.items() if key != setting}
+        with pytest.raises(ValueError, match=r"must have .*; received"):
+            added(kind, others, shape)
+
+
+@pytest.mark.parametrize("kind", ["Dense", "fan_out", "", None])
+def test_a_kind_that_there_is_not(kind):
+    graph = Graph((3,))
+    with pytest.raises(ValueError, match=r"operations must be of dense, .*; received"):
+        graph.add(kind, [graph.input], {})
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("dense", IMAGE, r"dense: must read \(F,\) or \(T, F\); received \(3, 5, 5\)"),
+        ("dense", (None,), r"dense: must read a known number of features; received \(None,\)"),
+        ("convolution", (4, 3), r"convolution: must read \(C, H, W\); received \(4, 3\)"),
+        ("convolution", (3, 1, 2), "kernel must fit into 1 x 2; received 2 x 3"),
+        ("pool", (3,), r"max_pool: must read \(C, H, W\); received \(3,\)"),
+        ("recurrent", (3,), r"recurrent: must read \(T, F\); received \(3,\)"),
+        ("recurrent", IMAGE, r"recurrent: must read \(T, F\); received \(3, 5, 5\)"),
+        ("embedding", (4, 3), r"embedding: must read \(T,\); received \(4, 3\)"),
+        ("recursive", (3,), r"recursive: must read \(1, F\); received \(3,\)"),
+        ("pad", (4, 3), r"pad: must read \(C, H, W\); received \(4, 3\)"),
+        ("shift", (4, 3), r"shift: must read \(C, H, W\); received \(4, 3\)"),
+        ("softmax", (3, 4, 5), "activation must be one of identity, .*, gelu; received 'softmax'"),
+        ("flatten", (None, 4), r"flatten: must read samples of known length; received \(None, 4\)"),
+        ("dense", [3], r"input_shape must be \(F,\), \(T, F\) or \(C, H, W\); received \[3\]"),
+        ("dense", (), "input_shape must be"),
+        ("dense", (0,), "input_shape must be"),
+        ("dense", (2.0,), "input_shape must be"),
+        ("dense", (3, None), "input_shape must be"),
+        ("dense", (1, 1, 1, 3), "input_shape must be"),
+        ("dense", (2**20, 2**20), "input_shape must make an array of at most 2147483647 numbers"),
+    ],
+)  # fmt: skip
+def test_what_an_operation_cannot_read(name, shape, message):
+    kind, settings, *_ = GOOD[name]
+    with pytest.raises(ValueError, match=message):
+        added(kind, settings, shape)
+
+
+def test_tensors_of_another_graph():
+    one, other = Graph((3,)), Graph((3,))
+    with pytest.raises(ValueError, match="operations must read tensors of their own graph; received Tensor"):
+        one.add("sum", [one.input, other.input], {})
+    with pytest.raises(ValueError, match="operations must read tensors of their own graph"):
+        one.finish(other.input)
+    with pytest.raises(ValueError, match="dense: must read one tensor; received 2"):
+        one.add("dense", [one.input, one.input], {"units": 1})
+
+
+def test_an_embedding_reads_tokens():
+    graph = Graph((4,))
+    selected = graph.input.then("select", indices=np.array([1, 3])).then("flatten")
+    assert selected.then("embedding", vocabulary=5, dim=3).shape == (2, 3)
+    with pytest.raises(ValueError, match="embedding: must read token ids; received what dropout gives"):
+        graph.input.then("dropout", rate=0.5).then("embedding", vocabulary=5, dim=3)
+
+
+def test_all_leads_to_the_output():
+    graph = Graph((3,))
+    graph.input.then("dense", units=2)
+    with pytest.raises(ValueError, match="operations must all lead to the output; received dense that nothing reads"):
+        graph.finish(graph.input.then("dropout", rate=0.1))
+
+
+def test_what_is_merged_is_alike():
+    graph = Graph((4, 3))
+    narrow = graph.input.then("dense", units=2)
+    assert merged([graph.input, narrow], "concat").shape == (4, 5)
+    with pytest.raises(ValueError, match=r"sum: must read shapes that are the same; received \(4, 3\) and \(4, 2\)"):
+        merged([graph.input, narrow], "sum")
+    with pytest.raises(ValueError, match=r"concat: must read shapes that differ in their features alone"):
+        merged([graph.input, graph.input.then("flatten")], "concat")
+
+
+def test_trees():
+    graph = Graph((1, 3))
+    x = graph.input.then("recursive", **RECURSIVE)
+    with pytest.raises(ValueError, match="operations must agree on the children of a node; received 2, 3"):
+        graph.finish(x.then("recursive", **{**RECURSIVE, "children": 3}))
+    graph = Graph((1, 3))
+    x = graph.input.then("recurrent", **{**RECURRENT, "units": 3}).then("recursive", **RECURSIVE)
+    with pytest.raises(ValueError, match=r"operations on trees must be of dense, .*; received recurrent"):
+        graph.finish(x)
+    graph = Graph((4, 3))
+    with pytest.raises(ValueError, match=r"input_shape must be \(1, F\) or \(1,\) for trees; received \(4, 3\)"):
+        graph.finish(graph.input.then("recursive", **RECURSIVE))
+
+
+def kinds(output):
+    operations = output.graph.finish(output).operations
+    return [(operation["kind"], operation.get("activation"), operation["reads"]) for operation in operations]
+
+
+def relu(x):
+    return x.then("activation", activation="relu", setting=0.0)
+
+
+def test_activations_join_the_product_before_them():
+    x = Graph(IMAGE).input.then("convolution", filters=2, kernel=(2, 2), stride=(1, 1))
+    pooled = relu(x).then("max_pool", kernel=(2, 2), stride=(2, 2))
+    assert kinds(pooled.then("flatten").then("dense", units=3)) == [
+        ("convolution", "identity", (0,)), ("max_pool", "relu", (1,)), ("flatten", None, (2,)), ("dense", None, (3,)),
+    ]  # fmt: skip
+    x = Graph((3,)).input.then("dense", units=2).then("activation", activation="gelu", setting=0.0)
+    assert kinds(x) == [("dense", None, (0,)), ("activation", "gelu", (1,))]  # which needs the product's own numbers
+
+
+def test_what_somebody_else_reads_is_left_as_it_is():
+    x = Graph((3,)).input.then("dense", units=2)
+    assert kinds(merged([relu(x), x], "sum")) == [
+        ("dense", None, (0,)), ("fan_out", None, (1,)), ("activation", "relu", (1,)), ("sum", None, (3, 2)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(12,), (1, 3, 4), (12, 1, 1), (1, 12)])
+def test_a_row_is_not_flattened(shape):
+    x = Graph(shape).input.then("flatten").then("flatten").then("dense", units=2)
+    assert [kind for kind, *_ in kinds(x)][-1] == "dense"
+    assert [kind for kind, *_ in kinds(Graph(shape).input.then("flatten").then("dense", units=2))] == ["dense"]
+
+
+def test_a_tensor_that_is_read_three_times():
+    x = Graph((3,)).input
+    y = merged([x, x.then("dropout", rate=0.5), x], "product")
+    assert kinds(y) == [
+        ("fan_out", None, (0,)), ("fan_out", None, (0,)), ("dropout", None, (0,)), ("product", None, (1, 3, 2)),
+    ]  # fmt: skip
+
+
+def test_parameters_of_another_size():
+    core, graph = _core.load("float64"), Graph((3,))
+    graph.finish(graph.input.then("dense", units=2))
+    with pytest.raises(ValueError, match="parameters must be the 8 numbers that the operations have; received 7"):
+        core.Plan(graph, core.aligned_zeros(7), core.aligned_zeros(7), Turn())
+    with pytest.raises(ValueError, match="gradients must be as many as parameters, 8; received 7"):
+        core.Plan(graph, core.aligned_zeros(8), core.aligned_zeros(7), Turn())
+    for other in (Graph((3,)), None, [{"kind": "dense"}]):
+        with pytest.raises(TypeError, match="graph must be a finished Graph; received"):
+            core.Plan(other, core.aligned_zeros(8), core.aligned_zeros(8), Turn())
+
+
+class Lies(layers.Dense):
+    """A layer of somebody's that says too little of itself, or gives what is no tensor of its graph."""
+
+    def __init__(self, units, says):
+        super().__init__(units)
+        self.says = says
+
+    def parameter_shapes(self, shape):
+        return super().parameter_shapes((shape[0] // 2,) if self.says == "parameters" else shape)
+
+    def operations(self, x):
+        y = super().operations(x)
+        return {"parameters": y, "nothing": None, "another": Graph((3,)).input}[self.says]
+
+
+@pytest.mark.parametrize(
+    ("says", "error", "message"),
+    [
+        ("parameters", ValueError, "parameter_shapes of Lies must have the 30 numbers that its .*; received 18"),
+        ("nothing", TypeError, "operations of Lies must give a Tensor of x's graph; received None"),
+        ("another", TypeError, "operations of Lies must give a Tensor of x's graph; received Tensor"),
+    ],
+)  # fmt: skip
+def test_a_layer_that_lies(says, error, message):
+    with pytest.raises(error, match=message):
+        Lies(6, says).build(4)
+    with pytest.raises(error, match=message):
+        Sequential([Lies(6, says), layers.Dense(2)], input_shape=4)
+
+
+def test_calls_that_do_not_fit_a_plan():
+    """What a layer of somebody's gives to its plan is counted too."""
+    core = _core.load("float64")
+    dense, lstm, nodes = (planned(added(*GOOD[name][:3])) for name in ("dense", "recurrent", "recursive"))
+    two, three = (
+        core.Trees(np.array([0, n + 1]), np.array([[-1] * n] * n + [range(n)], np.int32), np.ones(n + 1, np.uint8))
+        for n in (2, 3)
+    )
+    rows = "1 samples must have 1 rows of 3 numbers; received 4 numbers"
+    for call in (
+        lambda x: dense.predict(x, 1, 1),
+        lambda x: dense.forward(x, 1, 1, False, 0, False),
+        lambda x: dense.gradients_at(x, np.ones(2), 1, 1),
+    ):
+        with pytest.raises(ValueError, match=rows):
+            call(np.ones(4))
+    dense.forward(np.ones(3), 1, 1, False, 0, False)
+    with pytest.raises(ValueError, match="1 samples must have 1 rows of 2 numbers; received 4 numbers"):
+        dense.backward(np.ones(4), 1, 1, False, 0, False)
+    with pytest.raises(ValueError, match=r"states must have shape \(2, 4\); received \(2, 3\)"):
+        lstm.predict(np.ones(24), 2, 1, states=np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"lengths must have shape \(2,\); received \(1,\)"):
+        lstm.predict(np.ones(24), 2, 1, lengths=np.ones(1, np.int64))
+    with pytest.raises(ValueError, match="trees must be None for these operations"):
+        dense.predict(np.ones(9), 1, 1, trees=two)
+    with pytest.raises(ValueError, match="trees must be given for these operations; received None"):
+        nodes.predict(np.ones(3), 1, 1)
+    with pytest.raises(ValueError, match="trees must have 2 children a node; received 3"):
+        nodes.predict(np.ones(12), 1, 1, trees=three)
+    assert nodes.predict(np.ones(9), 1, 1, trees=two).shape == (9,)
