@@ -1,20 +1,25 @@
-# The engine: whole runs in one call without the interpreter. One job at a time goes to the pool; every worker runs
-# the same function and takes work items.
+# The engine: whole runs in one call without the interpreter. One job at a time goes to the pool;
+# every worker runs the same function and takes work items.
 #
 # A step of training is a list of stages with a meeting of all workers after each:
-#   groups of samples: gather, forward, loss, backward. An item is a slot, a fixed run of groups. Where operations have
-#       to see the whole batch, this is parted: forward up to each of them, and on the way back down to each.
-#   slices of the parameters: their gradient (a product over the batch, or the sum over slots), and their update.
-#       Where the gradient's norm is limited, and where a step takes long, there is a meeting between the two.
-# What ends a job (watch.pxi) ends it before an update or after a whole one: steps, parameters, moments and states
-# agree.
+#   groups of samples: gather, forward, loss, backward. An item is a slot, a fixed run of groups.
+#       Where operations have to see the whole batch, this is parted: forward up to each of them,
+#       and on the way back down to each.
+#   slices of the parameters: their gradient (a product over the batch, or the sum over slots), and
+#       their update. Where the gradient's norm is limited, and where a step takes long, there is a
+#       meeting between the two.
+# What ends a job (watch.pxi) ends it before an update or after a whole one: steps, parameters,
+# moments and states agree.
 
-cdef inline Py_ssize_t take(Job* job, work_items* items, Py_ssize_t total, int worker) noexcept nogil:
+cdef inline Py_ssize_t take(Job* job, work_items* items, Py_ssize_t total,
+                            int worker) noexcept nogil:
     return next_item(items, total, job.gathering.workers, worker)
 
 
-cdef inline Py_ssize_t take_group(Job* job, Py_ssize_t total, int worker, Py_ssize_t last) noexcept nogil:
-    # The next item of a stage of groups, after `last`, at first -1. A team's members take all of them, together.
+cdef inline Py_ssize_t take_group(Job* job, Py_ssize_t total, int worker,
+                                  Py_ssize_t last) noexcept nogil:
+    # The next item of a stage of groups, after `last`, at first -1. A team's members take all of
+    # them, together.
     if job.net.team != NULL:
         return last + 1 if last + 1 < total else -1
     return take(job, &job.items, total, worker)
@@ -41,7 +46,8 @@ cdef struct Batch:
     uint64_t draw
 
 
-cdef Py_ssize_t begin_group(Job* job, Part* part, const Batch* batch, Py_ssize_t group, bint gathers) noexcept nogil:
+cdef Py_ssize_t begin_group(Job* job, Part* part, const Batch* batch, Py_ssize_t group,
+                            bint gathers) noexcept nogil:
     # Set the part to a group, and fill its input or find its rows. Gives how many there are.
     cdef Py_ssize_t groups = groups_of(&job.net, batch.samples)
     cdef Py_ssize_t first = batch.samples * group // groups
@@ -58,17 +64,20 @@ cdef Py_ssize_t begin_group(Job* job, Part* part, const Batch* batch, Py_ssize_t
 
 
 # What workers do with each group of the samples: a way through some stages.
-ctypedef void (*group_function)(Job* job, Part* part, const Batch* batch, int stage, Py_ssize_t group) noexcept nogil
+ctypedef void (*group_function)(Job* job, Part* part, const Batch* batch, int stage,
+                                Py_ssize_t group) noexcept nogil
 
 
-cdef void forward_of_group(Job* job, Part* part, const Batch* batch, int stage, Py_ssize_t group) noexcept nogil:
+cdef void forward_of_group(Job* job, Part* part, const Batch* batch, int stage,
+                           Py_ssize_t group) noexcept nogil:
     cdef Py_ssize_t rows = begin_group(job, part, batch, group, stage == 0)
     forward_stage(&job.net, part, stage, rows)
     if stage == stages_of(&job.net) - 1 and job.out != NULL and leads(&job.net, part.worker):
         give_output(job, part, part.row, rows)
 
 
-cdef void train_group(Job* job, Part* part, const Batch* batch, int stage, Py_ssize_t group) noexcept nogil:
+cdef void train_group(Job* job, Part* part, const Batch* batch, int stage,
+                      Py_ssize_t group) noexcept nogil:
     # The last stage forward, and back again.
     cdef Py_ssize_t rows = begin_group(job, part, batch, group, stage == 0)
     cdef Py_ssize_t first = batch.samples * group // groups_of(&job.net, batch.samples)
@@ -78,7 +87,8 @@ cdef void train_group(Job* job, Part* part, const Batch* batch, int stage, Py_ss
     backward_stage(&job.net, part, stage, rows)
 
 
-cdef void backward_of_group(Job* job, Part* part, const Batch* batch, int stage, Py_ssize_t group) noexcept nogil:
+cdef void backward_of_group(Job* job, Part* part, const Batch* batch, int stage,
+                            Py_ssize_t group) noexcept nogil:
     cdef Py_ssize_t rows = begin_group(job, part, batch, group, False)
     cdef bint gives = job.out != NULL and leads(&job.net, part.worker)
     if stage == stages_of(&job.net) - 1 and gives:
@@ -88,15 +98,18 @@ cdef void backward_of_group(Job* job, Part* part, const Batch* batch, int stage,
         give_gradient(job, part, rows)
 
 
-cdef void all_groups(Job* job, int worker, const Batch* batch, int stage, group_function work, bint clears) noexcept nogil:
+cdef void all_groups(Job* job, int worker, const Batch* batch, int stage, group_function work,
+                     bint clears) noexcept nogil:
     # This worker's share of the slots, and of each slot all groups.
-    cdef Py_ssize_t groups = groups_of(&job.net, batch.samples), slots = slots_of(&job.net, batch.samples), group
+    cdef Py_ssize_t groups = groups_of(&job.net, batch.samples)
+    cdef Py_ssize_t slots = slots_of(&job.net, batch.samples), group
     cdef Part part
     part.worker, part.draw = worker, batch.draw
     part.slot = take_group(job, slots, worker, -1)
     while part.slot >= 0:
         if clears and leads(&job.net, worker):
-            memset(job.net.slots + part.slot * job.net.slot_stride, 0, job.net.slot_stride * sizeof(real))
+            memset(job.net.slots + part.slot * job.net.slot_stride, 0,
+                   job.net.slot_stride * sizeof(real))
         for group in range(groups * part.slot // slots, groups * (part.slot + 1) // slots):
             work(job, &part, batch, stage, group)
             if not goes_on(&job.net):
@@ -133,19 +146,21 @@ cdef bint add_up(Job* job, int worker, Py_ssize_t batch) noexcept nogil:
         return False
     for k in range(job.net.count):
         if job.net.op[k].methods.add_up != NULL:
-            job.net.op[k].methods.add_up(&job.net, &job.net.op[k], worker, job.gathering.workers, batch)
+            job.net.op[k].methods.add_up(&job.net, &job.net.op[k], worker,
+                                         job.gathering.workers, batch)
     return meet_all(job, worker, NULL)
 
 
-cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t step, bint counts, bint updates) noexcept nogil:
+cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t step, bint counts,
+                      bint updates) noexcept nogil:
     # Its gradient, its update, or both.
     cdef const Slice* slice = &job.slices[item]
     cdef const Op* op = &job.net.op[slice.op]
     cdef const Optimizer* o = &job.optimizer
     cdef double rate = job.rates[step], norm = 0
-    cdef Py_ssize_t start = op.offset + slice.start * op.columns, stop = op.offset + slice.stop * op.columns, i
-    if (o.rule == SGD and o.momentum == 0 and o.decay == 0 and o.clip_norm == 0 and o.clip_value == 0 and batch == 1
-            and updates and op.methods.descend != NULL
+    cdef Py_ssize_t start = op.offset + slice.start * op.columns
+    cdef Py_ssize_t stop = op.offset + slice.stop * op.columns, i
+    if (updates and batch == 1 and is_plain_descent(o) and op.methods.descend != NULL
             and op.methods.descend(&job.net, op, slice.start, slice.stop, <real>rate)):
         return
     if counts:
@@ -156,7 +171,8 @@ cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t st
             for i in range(job.slice_count):
                 norm += job.squares[i]
             clip(o, sqrt(norm), job.net.gradients, start, stop)
-        update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients, start, stop)
+        update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients,
+               start, stop)
 
 
 cdef inline double work_of(const Job* job, const Slice* slice, Py_ssize_t batch) noexcept nogil:
@@ -164,7 +180,8 @@ cdef inline double work_of(const Job* job, const Slice* slice, Py_ssize_t batch)
     return <double>(slice.stop - slice.start) * op.columns * batch * source_of(&job.net, op).steps
 
 
-cdef void train_slices(Job* job, int worker, Py_ssize_t batch, Py_ssize_t step, bint counts, bint updates) noexcept nogil:
+cdef void train_slices(Job* job, int worker, Py_ssize_t batch, Py_ssize_t step, bint counts,
+                       bint updates) noexcept nogil:
     # All of them, or, where no parameter changes, as many as there are before the end.
     cdef Py_ssize_t item = take(job, &job.slice_items, job.slice_count, worker)
     while item >= 0:
@@ -200,7 +217,8 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
         batch.draw = scramble(job.seed + <uint64_t>batch.position)
         if earlier_stages(job, worker, &batch, True):
             return
-        all_groups(job, worker, &batch, stages_of(&job.net) - 1, train_group, stages_of(&job.net) == 1)
+        all_groups(job, worker, &batch, stages_of(&job.net) - 1, train_group,
+                   stages_of(&job.net) == 1)
         if (earlier_stages_back(job, worker, &batch) or meet_all(job, worker, &job.slice_items)
                 or add_up(job, worker, batch.samples)):
             return
@@ -241,6 +259,8 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef Batch batch = all_samples(job)
     cdef Py_ssize_t item
+    cdef const Slice* slice
+    cdef const Op* op
     cdef int stage, workers = job.gathering.workers
     copy_weights_back(&job.net, worker)
     for stage in range(1, stages_of(&job.net)):
@@ -251,7 +271,8 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
         return
     item = take(job, &job.slice_items, job.slice_count, worker)
     while item >= 0 and not is_ending(&job.watch):
-        job.net.op[job.slices[item].op].methods.gradient(&job.net, &job.net.op[job.slices[item].op],
-                                                         job.slices[item].start, job.slices[item].stop, job.samples)
-        worked(&job.watch, worker, work_of(job, &job.slices[item], job.samples))
+        slice = &job.slices[item]
+        op = &job.net.op[slice.op]
+        op.methods.gradient(&job.net, op, slice.start, slice.stop, job.samples)
+        worked(&job.watch, worker, work_of(job, slice, job.samples))
         item = take(job, &job.slice_items, job.slice_count, worker)

@@ -1,10 +1,12 @@
-# Trees as samples: how a group's nodes are laid out as rows of the network's tensors, in the order of heights.
+# Trees as samples: how a group's nodes are laid out as rows of the network's tensors, in the order
+# of heights.
 
 cdef inline Py_ssize_t tree_size(const Forest* f, Py_ssize_t tree) noexcept nogil:
     return <Py_ssize_t>(f.start[tree + 1] - f.start[tree])
 
 
-cdef Py_ssize_t nodes_of(const Forest* f, const int64_t* order, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef Py_ssize_t nodes_of(const Forest* f, const int64_t* order, Py_ssize_t first,
+                         Py_ssize_t last) noexcept nogil:
     # How many nodes the trees first to last of the order have.
     cdef Py_ssize_t i, total = 0
     if order == NULL:
@@ -14,9 +16,10 @@ cdef Py_ssize_t nodes_of(const Forest* f, const int64_t* order, Py_ssize_t first
     return total
 
 
-cdef void lay_group(const Forest* f, int worker, Py_ssize_t group, Py_ssize_t row, const int64_t* order, Py_ssize_t first,
-                    Py_ssize_t last) noexcept nogil:
-    # The nodes of trees first to last of the order, from this row on, by a counting sort of heights.
+cdef void lay_group(const Forest* f, int worker, Py_ssize_t group, Py_ssize_t row,
+                    const int64_t* order, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    # The nodes of trees first to last of the order, from this row on, by a counting sort of
+    # heights.
     cdef int* place = f.scratch + worker * f.scratch_stride
     cdef int* next                  # of each height: the row that its next node takes
     cdef int* child
@@ -58,7 +61,8 @@ cdef inline Py_ssize_t level_end(const Forest* f, Py_ssize_t row, Py_ssize_t end
     return row
 
 
-cdef inline Py_ssize_t level_start(const Forest* f, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
+cdef inline Py_ssize_t level_start(const Forest* f, Py_ssize_t first,
+                                   Py_ssize_t end) noexcept nogil:
     cdef int height = f.height[f.node[end - 1]]
     while end > first and f.height[f.node[end - 1]] == height:
         end -= 1
@@ -73,7 +77,8 @@ cdef class Trees:
     start : ndarray of int64, shape (trees + 1,)
         Where each tree's nodes begin, and the last one's end.
     children : ndarray of int32, shape (nodes, arity)
-        Of each node, counted over all trees; -1 where there is none: a node has all of them or none.
+        Of each node, counted over all trees; -1 where there is none: a node has all of them or
+        none.
     counts : ndarray of uint8, shape (nodes,)
         Whether the loss looks at a node.
     """
@@ -88,18 +93,22 @@ cdef class Trees:
         cdef Py_ssize_t tree, i, k
         cdef int32_t child
         start = np.array(start, np.int64)
-        self.start, self.children, self.counts = start, np.array(children, np.int32), np.array(counts, np.uint8)
+        self.start = start
+        self.children = np.array(children, np.int32)
+        self.counts = np.array(counts, np.uint8)
         self.nodes, self.arity = self.children.shape[0], self.children.shape[1]
         cdef int32_t[::1] height = np.zeros(self.nodes, np.int32)
         sizes = np.diff(start)
-        if not len(sizes) or start[0] != 0 or start[len(sizes)] != self.nodes or sizes.min() < 1 or len(self.counts) != self.nodes:
+        if (not len(sizes) or start[0] != 0 or start[len(sizes)] != self.nodes
+                or sizes.min() < 1 or len(self.counts) != self.nodes):
             raise ValueError(f"trees must have nodes from 0 to {self.nodes}; received others")
         for tree in range(len(self)):
             for i in range(self.start[tree], self.start[tree + 1]):
                 for k in range(self.arity if self.children[i, 0] >= 0 else 0):
                     child = self.children[i, k]
                     if not self.start[tree] <= child < i:
-                        raise ValueError("trees must have each node's children before it; received others")
+                        raise ValueError("trees must have each node's children before it; "
+                                         "received others")
                     height[i] = max(height[i], height[child] + 1)
         self.height = height
         self.sizes = np.cumsum(np.sort(sizes)[::-1])
@@ -112,7 +121,9 @@ cdef class Trees:
         return int(self.sizes[min(trees, len(self)) - 1])
 
     cdef describe(self, Forest* f):
-        f.arity, f.start, f.children, f.height, f.counts = self.arity, &self.start[0], &self.children[0, 0], &self.height[0], &self.counts[0]
+        f.arity = self.arity
+        f.start, f.children = &self.start[0], &self.children[0, 0]
+        f.height, f.counts = &self.height[0], &self.counts[0]
 
 
 cdef inline int* _ints(block) except NULL:
@@ -127,13 +138,17 @@ cdef class Layout:
     cdef list blocks
 
     cdef bint has_room(self, Py_ssize_t rows, Py_ssize_t groups, Py_ssize_t largest, int workers):
-        return rows <= self.rows and groups <= self.groups and largest <= self.largest and workers <= self.workers
+        return (rows <= self.rows and groups <= self.groups and largest <= self.largest
+                and workers <= self.workers)
 
-    cdef grow(self, Forest* f, Py_ssize_t rows, Py_ssize_t groups, Py_ssize_t largest, int workers, Py_ssize_t arity):
+    cdef grow(self, Forest* f, Py_ssize_t rows, Py_ssize_t groups, Py_ssize_t largest, int workers,
+              Py_ssize_t arity):
         self.rows, self.groups = max(rows, self.rows), max(groups, self.groups)
         self.largest, self.workers = max(largest, self.largest), max(workers, self.workers)
         f.scratch_stride = 2 * self.largest + 16
-        self.blocks = [np.empty(n, np.intc) for n in (self.rows * arity, self.rows, self.groups, self.groups, self.groups,
-                                                      self.workers * f.scratch_stride)]
-        f.child, f.node, f.first = _ints(self.blocks[0]), _ints(self.blocks[1]), _ints(self.blocks[2])
-        f.rows, f.leaves, f.scratch = _ints(self.blocks[3]), _ints(self.blocks[4]), _ints(self.blocks[5])
+        sizes = (self.rows * arity, self.rows, self.groups, self.groups, self.groups,
+                 self.workers * f.scratch_stride)
+        self.blocks = [np.empty(n, np.intc) for n in sizes]
+        f.child, f.node = _ints(self.blocks[0]), _ints(self.blocks[1])
+        f.first, f.rows = _ints(self.blocks[2]), _ints(self.blocks[3])
+        f.leaves, f.scratch = _ints(self.blocks[4]), _ints(self.blocks[5])

@@ -1,17 +1,19 @@
-# A network lowered to C: operations, each of which reads tensors and writes one. Together they are a graph.
+# A network lowered to C: operations, each of which reads tensors and writes one. Together they are
+# a graph.
 #
-# Operation k writes tensor k + 1; tensor 0 is the input. An operation comes behind those whose tensors it
-# reads, and the last one's tensor is the output. What is read twice has a FAN_OUT for each further reader,
-# with a gradient of its own, so that whoever goes back writes a gradient and need not add to one.
+# Operation k writes tensor k + 1; tensor 0 is the input. An operation comes behind those whose
+# tensors it reads, and the last one's tensor is the output. What is read twice has a FAN_OUT for
+# each further reader, with a gradient of its own, so that whoever goes back writes a gradient and
+# need not add to one.
 #
-# A tensor's row is one sample, or a node of one that is a tree, channels last, padded so that whole vectors
-# may be read and written past its end. `wide` tensors have a row for each sample of the batch, because a
-# weight gradient is one product over the whole batch, or because a meeting of the workers lies between those
-# who write and read it. The others exist once a worker, for the group of samples it is taking through the
-# network, and stay in its cache.
+# A tensor's row is one sample, or a node of one that is a tree, channels last, padded so that whole
+# vectors may be read and written past its end. `wide` tensors have a row for each sample of the
+# batch, because a weight gradient is one product over the whole batch, or because a meeting of the
+# workers lies between those who write and read it. The others exist once a worker, for the group of
+# samples it is taking through the network, and stay in its cache.
 
-# Into how many sums a batch's gradients that are summed sample by sample are parted at the most. Like a
-# group's size it is independent of the number of threads: so are the results.
+# Into how many sums a batch's gradients that are summed sample by sample are parted at the most.
+# Like a group's size it is independent of the number of threads: so are the results.
 cdef enum:
     SLOTS = 16
 
@@ -36,23 +38,24 @@ cdef struct Op:
     int target                  # and writes this one
     int activation              # of what it gives
     real setting                # of the activation
-    Py_ssize_t offset, rows, columns    # its parameters, all in rows of one width; 0 rows where there are none
+    Py_ssize_t offset, rows, columns    # its parameters, in rows of one width; or 0 rows
     Py_ssize_t trained          # how many of the rows an optimizer changes
-    Py_ssize_t slot             # where its gradient lies inside a slot, of one that is summed sample by sample
+    Py_ssize_t slot             # where its gradient is in a slot, if summed sample by sample
     double work                 # multiply-adds of a forward pass, a sample
-    int run, run_end            # the first and the one behind the last of the operations that each sample goes through alone
+    # The first and the one behind the last of the operations that each sample goes through alone.
+    int run, run_end
     void* own                   # what its kind needs to know besides
     const Methods* methods
 
 
 cdef struct Network:
     int count                   # operations; there is one more tensor
-    int first                   # 1 where the first operation is a PAD that the engine does, as samples come and go
+    int first                   # 1 where the engine does the first operation, a PAD
     Op* op
     Tensor* tensor
-    int stages                  # parts of a pass in training, with a meeting of all workers between them,
+    int stages                  # parts of a pass in training, with a meeting after each,
     int* stage                  # where each begins, and where the last ends
-    Py_ssize_t group            # samples that a worker takes through the network together, at the most
+    Py_ssize_t group            # samples that a worker takes through it together, at most
     Py_ssize_t rows             # of tensors that they take: as many, or the nodes of so many trees
     Forest forest               # of recursive layers: samples are trees, and rows their nodes
     real* parameters
@@ -71,16 +74,16 @@ cdef struct Network:
     bint alone                  # batches are of one sample
     bint adds_up                # some gradient needs sums over the whole batch first
     const int64_t* lengths      # of the samples in time, or NULL
-    real* states                # a row for each sample: what recurrent layers start with, and then end with; or NULL
+    real* states                # of recurrent layers, a row for each sample, or NULL
     real* state_gradients
     Py_ssize_t state_stride     # numbers of a sample's states, of all recurrent layers
     bint all_states             # of all recurrent layers, not only of stateful ones
-    meeting* team               # of all workers, where there is one group that they take together; or NULL
+    meeting* team               # of all workers, where they take one group together; or NULL
     Watch* watch
 
 
 cdef struct Part:
-    # What a function of an operation is to do: one sample, or all rows of the group that the worker has.
+    # What a function of an operation is to do: one sample, or all rows of the worker's group.
     int worker
     Py_ssize_t group            # its number in the batch,
     Py_ssize_t row              # the row of the batch where it begins,
@@ -96,10 +99,10 @@ ctypedef void (*copy_function)(const Network* net, const Op* op, int worker) noe
 ctypedef void (*pass_function)(const Network* net, const Op* op, const Part* part) noexcept nogil
 ctypedef void (*batch_function)(const Network* net, const Op* op, int worker, int workers,
                                 Py_ssize_t batch) noexcept nogil
-ctypedef void (*gradient_function)(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
-                                   Py_ssize_t batch) noexcept nogil
-ctypedef bint (*descend_function)(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
-                                  real rate) noexcept nogil
+ctypedef void (*gradient_function)(const Network* net, const Op* op, Py_ssize_t start,
+                                   Py_ssize_t stop, Py_ssize_t batch) noexcept nogil
+ctypedef bint (*descend_function)(const Network* net, const Op* op, Py_ssize_t start,
+                                  Py_ssize_t stop, real rate) noexcept nogil
 
 
 cdef struct Methods:
@@ -112,10 +115,10 @@ cdef struct Methods:
     bint takes_group            # all rows of a group at once, rather than sample after sample
     bint takes_team             # all workers of a team together, rather than the first alone
     pass_function forward       # writes the target's values
-    pass_function backward      # from the target's gradient to the sources', and what is summed sample by sample
-    gradient_function gradient  # rows of the parameters' gradient, once the whole batch has been back
-    batch_function add_up       # what gradients need of the whole batch first, with a meeting after it
-    descend_function descend    # a step of plain descent on one sample, without a gradient being written down
+    pass_function backward      # the sources' gradients, and what is summed in slots
+    gradient_function gradient  # rows of the parameters', once the whole batch has been back
+    batch_function add_up       # what gradients need of the whole batch, before a meeting
+    descend_function descend    # plain descent on one sample, no gradient being written
     # Of an operation that has to see the whole batch: it begins a stage.
     pass_function measure       # a group's share, before that stage
     batch_function settle       # what all shares come to
@@ -151,20 +154,21 @@ cdef inline const Tensor* target_of(const Network* net, const Op* op) noexcept n
     return &net.tensor[op.target]
 
 
-cdef inline Py_ssize_t place_of(const Network* net, const Tensor* t, const Part* part) noexcept nogil:
+cdef inline Py_ssize_t place_of(const Network* net, const Tensor* t,
+                                const Part* part) noexcept nogil:
     # The row where the part's first sample is kept.
     return (part.row if t.wide else part.worker * net.rows) + part.first
 
 
 cdef inline real* value_of(const Network* net, const Tensor* t, const Part* part) noexcept nogil:
-    return t.value + (part.worker * net.rows if t.passing_value else place_of(net, t, part)) * t.stride
+    cdef Py_ssize_t row = part.worker * net.rows if t.passing_value else place_of(net, t, part)
+    return t.value + row * t.stride
 
 
 cdef inline real* gradient_of(const Network* net, const Tensor* t, const Part* part) noexcept nogil:
     # NULL where nobody wants it.
-    if not t.needs_gradient:
-        return NULL
-    return t.gradient + (part.worker * net.rows if t.passing_gradient else place_of(net, t, part)) * t.stride
+    cdef Py_ssize_t row = part.worker * net.rows if t.passing_gradient else place_of(net, t, part)
+    return t.gradient + row * t.stride if t.needs_gradient else NULL
 
 
 cdef inline const real* input_of(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -175,11 +179,13 @@ cdef inline real* output_of(const Network* net, const Op* op, const Part* part) 
     return value_of(net, target_of(net, op), part)
 
 
-cdef inline real* input_gradient_of(const Network* net, const Op* op, const Part* part) noexcept nogil:
+cdef inline real* input_gradient_of(const Network* net, const Op* op,
+                                    const Part* part) noexcept nogil:
     return gradient_of(net, source_of(net, op), part)
 
 
-cdef inline real* output_gradient_of(const Network* net, const Op* op, const Part* part) noexcept nogil:
+cdef inline real* output_gradient_of(const Network* net, const Op* op,
+                                     const Part* part) noexcept nogil:
     return gradient_of(net, target_of(net, op), part)
 
 
@@ -195,7 +201,8 @@ cdef inline int* nonzero_of(const Network* net, int worker) noexcept nogil:
     return net.nonzero + worker * net.nonzero_stride
 
 
-cdef inline Py_ssize_t length_of(const Network* net, const Tensor* t, Py_ssize_t sample) noexcept nogil:
+cdef inline Py_ssize_t length_of(const Network* net, const Tensor* t,
+                                 Py_ssize_t sample) noexcept nogil:
     # How many of a sample's steps count.
     return min(net.lengths[sample], t.steps) if net.lengths != NULL and t.steps > 1 else t.steps
 
@@ -204,7 +211,8 @@ cdef inline int activation_of(const Network* net, const Op* op) noexcept nogil:
     return IDENTITY if net.skip_softmax and op.target == net.count else op.activation
 
 
-cdef inline void activate_output(const Network* net, const Op* op, real* y, Py_ssize_t n) noexcept nogil:
+cdef inline void activate_output(const Network* net, const Op* op, real* y,
+                                 Py_ssize_t n) noexcept nogil:
     # n numbers of a sample, in place.
     activate_steps(activation_of(net, op), op.setting, y, n, target_of(net, op).steps)
 

@@ -18,7 +18,7 @@ cdef struct Job:
     const double* rates           # one a step
     int64_t* steps                # taken so far, by the network
     int64_t steps_before          # and before this job
-    real* states                  # those after the last whole step, or NULL: `net` has those that are being worked at
+    real* states                  # after the last whole step, or NULL; `net` has today's
     Py_ssize_t states_size        # of the batch
     bint apart                    # gradients first, then a meeting, then updates
     Slice* slices
@@ -26,7 +26,7 @@ cdef struct Job:
     double* losses                # of each group of the batch
     double* hits
     double* squares               # of each slice's gradient
-    double* records               # of each step: sums of the weighted loss and of the hits, and over how many outputs
+    double* records               # of each step: loss, hits, and over how many outputs
     # inference
     real* out                     # or NULL
     Py_ssize_t out_channels, out_pixels
@@ -40,8 +40,8 @@ cdef inline Py_ssize_t sample_at(const Job* job, Py_ssize_t position) noexcept n
 
 
 cdef void gather(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
-    # n samples from `position` of the order on, into the input tensor; or straight into the frame that the first
-    # operation would put around them.
+    # n samples from `position` of the order on, into the input tensor; or straight into the frame
+    # that the first operation would put around them.
     cdef const Tensor* input = &job.net.tensor[0]
     cdef Py_ssize_t sample
     cdef const real* x
@@ -57,8 +57,10 @@ cdef void gather(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexce
             job.batch_lengths[part.row + part.first] = job.lengths[sample]
 
 
-cdef Py_ssize_t gather_trees(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
-    # The same of n trees, the first one being the batch's tree `part.row`: their nodes, laid out. Gives how many.
+cdef Py_ssize_t gather_trees(Job* job, Part* part, Py_ssize_t position,
+                             Py_ssize_t n) noexcept nogil:
+    # The same of n trees, the first one being the batch's tree `part.row`: their nodes, laid out.
+    # Gives how many.
     cdef const Forest* f = &job.net.forest
     cdef const Tensor* input = &job.net.tensor[0]
     cdef Py_ssize_t i
@@ -76,7 +78,8 @@ cdef Py_ssize_t gather_trees(Job* job, Part* part, Py_ssize_t position, Py_ssize
 
 
 cdef Py_ssize_t outputs_of(const Job* job, Py_ssize_t position, Py_ssize_t batch) noexcept nogil:
-    # How many outputs a batch has for the loss to compare: samples, their steps in time, or nodes that count.
+    # How many outputs a batch has for the loss to compare: samples, their steps in time, or nodes
+    # that count.
     cdef Py_ssize_t i, node, total = 0, steps = job.net.tensor[job.net.count].steps
     cdef const Forest* f = &job.net.forest
     if has_trees(&job.net):
@@ -93,7 +96,8 @@ cdef Py_ssize_t outputs_of(const Job* job, Py_ssize_t position, Py_ssize_t batch
 
 cdef void losses_of_group(Job* job, const Part* part, Py_ssize_t position, Py_ssize_t n,
                           Py_ssize_t outputs) noexcept nogil:
-    # The losses of a group's samples and steps, or nodes, and the gradient of their mean over `outputs`.
+    # The losses of a group's samples and steps, or nodes, and the gradient of their mean over
+    # `outputs`.
     cdef const Tensor* t = &job.net.tensor[job.net.count]
     cdef Part group = part[0]
     cdef Py_ssize_t i, sample, length, step, label, place
@@ -118,14 +122,26 @@ cdef void losses_of_group(Job* job, const Part* part, Py_ssize_t position, Py_ss
         length = job.lengths[sample] if job.lengths != NULL and t.steps > 1 else t.steps
         for step in range(length):
             weight = job.weights[sample * t.steps + step] if job.weights != NULL else 1
-            target = job.targets + sample * t.size + step * t.features if job.targets != NULL else NULL
-            label = job.labels[sample * t.steps + step] if target == NULL else largest_of(target, t.features)
-            loss = LOSS_ROWS[job.loss].of_row(y, target, label, dy, <real>(weight / outputs), t.features)
+            if job.targets != NULL:
+                target = job.targets + sample * t.size + step * t.features
+                label = largest_of(target, t.features)
+            else:
+                target, label = NULL, job.labels[sample * t.steps + step]
+            loss = LOSS_ROWS[job.loss].of_row(y, target, label, dy, <real>(weight / outputs),
+                                              t.features)
             job.losses[part.group] += weight * loss
             job.hits[part.group] += largest_of(y, t.features) == label
             y += t.features
             dy += t.features
         memset(dy, 0, (t.steps - length) * t.features * sizeof(real))
+
+
+cdef inline Py_ssize_t sample_of(const Job* job, const Part* part,
+                                 Py_ssize_t first) noexcept nogil:
+    # Where the part's sample, or node, is in the arrays of the caller; `first` of its group.
+    if has_trees(&job.net):
+        return job.net.forest.node[part.row + part.first]
+    return first + part.first
 
 
 cdef void give_output(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
@@ -134,8 +150,9 @@ cdef void give_output(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) n
     cdef Py_ssize_t at
     part.count = 1
     for part.first in range(n):
-        at = job.net.forest.node[part.row + part.first] if has_trees(&job.net) else position + part.first
-        channels_first(value_of(&job.net, t, part), job.out + at * t.size, job.out_channels, job.out_pixels)
+        at = sample_of(job, part, position)
+        channels_first(value_of(&job.net, t, part), job.out + at * t.size, job.out_channels,
+                       job.out_pixels)
 
 
 cdef void take_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
@@ -144,8 +161,9 @@ cdef void take_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t at
     part.count = 1
     for part.first in range(n):
-        at = job.net.forest.node[part.row + part.first] if has_trees(&job.net) else part.row + part.first
-        channels_last(job.x + at * t.size, gradient_of(&job.net, t, part), job.out_channels, job.out_pixels)
+        at = sample_of(job, part, part.row)
+        channels_last(job.x + at * t.size, gradient_of(&job.net, t, part), job.out_channels,
+                      job.out_pixels)
 
 
 cdef void give_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
@@ -154,9 +172,10 @@ cdef void give_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t at
     part.count = 1
     for part.first in range(n):
-        at = job.net.forest.node[part.row + part.first] if has_trees(&job.net) else part.row + part.first
+        at = sample_of(job, part, part.row)
         if job.net.first:
-            unframe_image(&job.net, &job.net.op[0], output_gradient_of(&job.net, &job.net.op[0], part),
-                          job.out + at * t.size)
+            unframe_image(&job.net, &job.net.op[0],
+                          output_gradient_of(&job.net, &job.net.op[0], part), job.out + at * t.size)
         else:
-            channels_first(gradient_of(&job.net, t, part), job.out + at * t.size, job.channels, job.pixels)
+            channels_first(gradient_of(&job.net, t, part), job.out + at * t.size, job.channels,
+                           job.pixels)

@@ -1,11 +1,12 @@
-# The memory of a network for batches of some size: what each tensor and operation needs, taken once and kept.
+# The memory of a network for batches of some size: what each tensor and operation needs, taken once
+# and kept.
 
 cdef enum Mode:
     INFERENCE, TRAINING, HOLDING
 
 
 def aligned_zeros(Py_ssize_t n):
-    """A zero vector of n numbers as kernels want it: on a cache line, with room to read past the end."""
+    """A zero vector of n numbers as kernels want it: on a cache line, and readable past its end."""
     cdef Py_ssize_t spare = 128 // sizeof(real)
     raw = np.zeros(n + 3 * spare, dtype=DTYPE)
     cdef real[::1] view = raw
@@ -92,7 +93,8 @@ cdef _lay_tensors(Network* net, int mode):
         t.passing_gradient = mode == TRAINING and 0 < k < net.count
     for k in range(net.count if mode == TRAINING else 0):
         op = &net.op[k]
-        if op.methods.gradient != NULL and op.methods.gradient != gradient_of_slots:    # a product over the batch
+        # A product over the batch.
+        if op.methods.gradient != NULL and op.methods.gradient != gradient_of_slots:
             net.tensor[op.target].wide = True
         for i in range(op.reads):
             source = op.source[i]
@@ -122,8 +124,8 @@ cdef _share_wide(Network* net):
 
 
 cdef _keep_between_stages(Network* net):
-    # What all groups have left behind before the first of them comes back: and what begins a stage writes, which
-    # goes back after a meeting.
+    # What all groups have left behind before the first of them comes back: and what begins a stage
+    # writes, which goes back after a meeting.
     cdef int k
     if net.stages > 1:
         for k in range(net.stage[net.stages - 1] + 2):

@@ -1,7 +1,7 @@
 # The way of a group of samples through a network, and back.
 #
-# Dense, recurrent and recursive layers take the group at once; from one of them to the next, each sample goes
-# alone, through a run of operations, and stays in the cache.
+# Dense, recurrent and recursive layers take the group at once; from one of them to the next, each
+# sample goes alone, through a run of operations, and stays in the cache.
 
 cdef inline bint leads(const Network* net, int worker) noexcept nogil:
     # A team's others help with what takes teams alone.
@@ -70,9 +70,10 @@ cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t ro
 
 
 cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t rows) noexcept nogil:
-    # Back through it: with the operation that begins the next one, and without that which begins this one, of
-    # which the group leaves a share.
-    cdef int k = min(stage_end(net, stage), net.count - 1), begin = stage_begin(net, stage), first, j
+    # Back through it: with the operation that begins the next one, and without that which begins
+    # this one, of which the group leaves a share.
+    cdef int k = min(stage_end(net, stage), net.count - 1), begin = stage_begin(net, stage)
+    cdef int first, j
     cdef const Op* op
     cdef Py_ssize_t i
     if stage > 0:
@@ -81,7 +82,8 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
         op = &net.op[k]
         if op.methods.takes_group:
             part.first, part.count = 0, rows
-            if net.tensor[op.target].needs_gradient and (op.methods.takes_team or leads(net, part.worker)):
+            if (net.tensor[op.target].needs_gradient
+                    and (op.methods.takes_team or leads(net, part.worker))):
                 op.methods.backward(net, op, part)
             k -= 1
             continue
@@ -104,13 +106,15 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
             op.methods.measure_back(net, op, part)
 
 
-cdef void settle_stage(const Network* net, int stage, int worker, int workers, Py_ssize_t batch) noexcept nogil:
+cdef void settle_stage(const Network* net, int stage, int worker, int workers,
+                       Py_ssize_t batch) noexcept nogil:
     # Before the operation that begins it.
     cdef const Op* op = &net.op[net.stage[stage]]
     op.methods.settle(net, op, worker, workers, batch)
 
 
-cdef void settle_stage_back(const Network* net, int stage, int worker, int workers, Py_ssize_t batch) noexcept nogil:
+cdef void settle_stage_back(const Network* net, int stage, int worker, int workers,
+                            Py_ssize_t batch) noexcept nogil:
     cdef const Op* op = &net.op[net.stage[stage]]
     op.methods.settle_back(net, op, worker, workers, batch)
 
@@ -119,4 +123,5 @@ cdef void keep_all(const Network* net, int worker, int workers, Py_ssize_t batch
     # What a step leaves behind besides parameters.
     cdef int stage
     for stage in range(1, net.stages):
-        net.op[net.stage[stage]].methods.keep(net, &net.op[net.stage[stage]], worker, workers, batch)
+        net.op[net.stage[stage]].methods.keep(net, &net.op[net.stage[stage]], worker, workers,
+                                              batch)

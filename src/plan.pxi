@@ -1,5 +1,5 @@
-# A Plan owns the memory of a network lowered to operations, and runs it. Arrays that come in are C-contiguous, of this
-# module's dtype, and checked: the Python layers above see to that.
+# A Plan owns the memory of a network lowered to operations, and runs it. Arrays that come in are
+# C-contiguous, of this module's dtype, and checked: the Python layers above see to that.
 from fastdl._core.graph import Graph
 
 cdef class Plan:
@@ -20,11 +20,11 @@ cdef class Plan:
     cdef Py_ssize_t channels, pixels, out_channels, out_pixels
     cdef Habits habits
     cdef Layout layout
-    cdef readonly bint has_trees            # samples are trees then: what comes in and goes out has a row for each of their nodes
+    cdef readonly bint has_trees            # then x and results have a row for each node
     cdef Py_ssize_t arity                   # of these
     cdef Memory memory                      # or None, where it must be taken anew
     cdef object held                        # the trees of the last forward
-    cdef bint spent                         # a backward has been, and put gradients where the forward's gates were
+    cdef bint spent                         # gradients are where the forward's gates were
     cdef object batch_lengths, turn
     cdef list operations                    # whose arrays are read where they lie
     cdef int* sources
@@ -37,10 +37,13 @@ cdef class Plan:
         if not isinstance(graph, Graph) or graph.output_shape is None:
             raise TypeError(f"graph must be a finished Graph; received {graph!r}")
         if parameters.size != graph.size:
-            raise ValueError(f"parameters must be the {graph.size} numbers that the operations have; received {parameters.size}")
+            raise ValueError(f"parameters must be the {graph.size} numbers that the operations "
+                             f"have; received {parameters.size}")
         if gradients.size != parameters.size:
-            raise ValueError(f"gradients must be as many as parameters, {parameters.size}; received {gradients.size}")
-        self.parameters, self.gradients, self.turn, self.operations = parameters, gradients, turn, graph.operations
+            raise ValueError(f"gradients must be as many as parameters, {parameters.size}; "
+                             f"received {gradients.size}")
+        self.parameters, self.gradients = parameters, gradients
+        self.turn, self.operations = turn, graph.operations
         self.input_shape, self.output_shape = graph.input_shape, graph.output_shape
         if parameters.size:
             self.net.parameters, self.net.gradients = &p[0], &g[0]
@@ -68,7 +71,8 @@ cdef class Plan:
         return self.net.state_stride
 
     cdef _describe(self, list operations):
-        cdef int k, count = len(operations), reads = sum([len(operation["reads"]) for operation in operations])
+        cdef int k, count = len(operations)
+        cdef int reads = sum([len(operation["reads"]) for operation in operations])
         cdef Op* op
         cdef int* source
         self.net.op = <Op*>_zeroed(count * sizeof(Op))
@@ -79,13 +83,15 @@ cdef class Plan:
         describe_tensor(&self.net.tensor[0], self.input_shape)
         for k in range(count):
             operation, op = operations[k], &self.net.op[k]
-            op.kind, op.target, op.source, op.reads = row_of_name(_KINDS, "kind", operation["kind"]), k + 1, source, len(operation["reads"])
+            op.kind = row_of_name(_KINDS, "kind", operation["kind"])
+            op.reads, op.source, op.target = len(operation["reads"]), source, k + 1
             for number in operation["reads"]:
                 source[0] = number
                 source += 1
             op.methods = &METHODS[op.kind]
             op.offset = operation["offset"]
-            op.activation = row_of_name(_ACTIVATIONS, "activation", operation.get("activation", "identity"))
+            op.activation = row_of_name(_ACTIVATIONS, "activation",
+                                        operation.get("activation", "identity"))
             op.setting = operation.get("setting", 0)
             op.own = _zeroed(op.methods.own)
             describe_tensor(&self.net.tensor[k + 1], operation["output_shape"])
@@ -118,7 +124,8 @@ cdef class Plan:
         self.batch_lengths = np.empty(max(rows, 1), np.int64)
 
     cdef Py_ssize_t _plant(self, Trees trees, Py_ssize_t batch, int threads) except -1:
-        # Groups of trees, and room for where nodes will stand. Gives the most nodes that a batch can have.
+        # Groups of trees, and room for where nodes will stand. Gives the most nodes that a batch
+        # can have.
         cdef Py_ssize_t rows = trees.largest(batch), largest = trees.largest(1), groups
         cdef int workers = max(1, min(threads, MAX_WORKERS))
         self.net.group = trees_together(len(trees), trees.nodes)
@@ -134,15 +141,19 @@ cdef class Plan:
 
     cdef _check_trees(self, Trees trees):
         if self.has_trees != (trees is not None):
-            raise ValueError(f"trees must {'be given' if self.has_trees else 'be None'} for these operations; received {trees!r}")
+            expected = "be given" if self.has_trees else "be None"
+            raise ValueError(f"trees must {expected} for these operations; received {trees!r}")
         if trees is not None and self.arity != trees.arity:
-            raise ValueError(f"trees must have {self.arity} children a node; received {trees.arity}")
+            raise ValueError(f"trees must have {self.arity} children a node; "
+                             f"received {trees.arity}")
 
-    cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work, Trees trees=None, bint masked=False):
+    cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work,
+                Trees trees=None, bint masked=False):
         cdef Py_ssize_t rows = batch
         self._check_trees(trees)
         if self.turn.running:
-            raise RuntimeError("a signal's handler cannot use a network in the middle of its own step; a copy can be made there")
+            raise RuntimeError("a signal's handler cannot use a network in the middle of its own "
+                               "step; a copy can be made there")
         memset(job, 0, sizeof(Job))
         if trees is None:
             group = self.habits.group(batch)
@@ -154,7 +165,9 @@ cdef class Plan:
         if work < SMALL_WORK:
             threads = 1
         team = self.habits.takes_team(&self.net, batch)
-        threads = <int>max(1, min(threads, MAX_WORKERS if team else groups_of(&self.net, batch), MAX_WORKERS))
+        if not team:
+            threads = <int>min(threads, groups_of(&self.net, batch))
+        threads = max(1, min(threads, MAX_WORKERS))
         if self.habits.has_sequences and self.net.has_transposed != (batch >= 4):
             self.memory = None
         if choose_lookups(&self.net, batch):
@@ -178,19 +191,21 @@ cdef class Plan:
         job.net.watch = &job.watch
         job.net.team = &job.gathering if team and threads > 1 else NULL
 
-    def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False, lengths=None, states=None, Trees trees=None):
+    def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False,
+                lengths=None, states=None, Trees trees=None):
         """The last tensor for each sample, as a flat vector; with `logits`, without a last softmax.
 
-        `lengths`, int64, says how many steps of each sample in time there are. `states` (samples, state_size) are what
-        stateful layers start with, and become what they end with. Where samples are trees, x and what is given have a row for
-        each of their nodes.
+        `lengths`, int64, says how many steps of each sample in time there are. `states` (samples,
+        state_size) are what stateful layers start with, and become what they end with. Where
+        samples are trees, x and what is given have a row for each of their nodes.
         """
         cdef Job job
         self._check_samples(x, 0, samples, trees)
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self.turn.lock:
-            self._start(&job, INFERENCE, samples, threads, self.habits.work * samples, trees, lengths is not None)
+            self._start(&job, INFERENCE, samples, threads, self.habits.work * samples, trees,
+                        lengths is not None)
             job.net.skip_softmax = logits and self._ends_in_softmax()
             states = self._take_sequences(&job, samples, lengths, states)
             self._forward(&job, x, samples, y)
@@ -200,8 +215,10 @@ cdef class Plan:
     cdef _check_samples(self, const real[::1] x, int k, Py_ssize_t samples, Trees trees):
         # That each sample, or node, has a row of tensor k.
         rows = samples if trees is None else trees.nodes
-        if samples < 1 or (trees is not None and len(trees) != samples) or x.shape[0] != rows * self.net.tensor[k].size:
-            raise ValueError(f"{samples} samples must have {rows} rows of {self.net.tensor[k].size} numbers; received {x.shape[0]} numbers")
+        if (samples < 1 or (trees is not None and len(trees) != samples)
+                or x.shape[0] != rows * self.net.tensor[k].size):
+            raise ValueError(f"{samples} samples must have {rows} rows of "
+                             f"{self.net.tensor[k].size} numbers; received {x.shape[0]} numbers")
 
     cdef _run(self, Job* job, parallel_task task):
         self.turn.running = True
@@ -214,10 +231,12 @@ cdef class Plan:
         raise_what_ended(&job.watch)
 
     cdef _outputs(self, int k, Py_ssize_t samples, Trees trees):
-        return np.empty((samples if trees is None else trees.nodes) * self.net.tensor[k].size, dtype=DTYPE)
+        return np.empty((samples if trees is None else trees.nodes) * self.net.tensor[k].size,
+                        dtype=DTYPE)
 
     cdef _take_sequences(self, Job* job, Py_ssize_t samples, lengths, states):
-        # States are worked at in a copy, which is given: those of the caller change once a step, or the whole call, is done.
+        # States are worked at in a copy, which is given: those of the caller change once a step, or
+        # the whole call, is done.
         cdef const int64_t[::1] counts
         cdef real[:, ::1] rows
         cdef real[:, ::1] copy
@@ -230,26 +249,31 @@ cdef class Plan:
             return None
         rows, copy = states, states.copy()
         if rows.shape[0] != samples or rows.shape[1] != self.net.state_stride:
-            raise ValueError(f"states must have shape ({samples}, {self.net.state_stride}); received {states.shape}")
-        job.states, job.states_size, job.net.states = &rows[0, 0], samples * self.net.state_stride, &copy[0, 0]
+            raise ValueError(f"states must have shape ({samples}, {self.net.state_stride}); "
+                             f"received {states.shape}")
+        job.states, job.states_size = &rows[0, 0], samples * self.net.state_stride
+        job.net.states = &copy[0, 0]
         return copy
 
     cdef _give_states(self, Job* job, copy):
         if copy is not None:
             memcpy(job.states, job.net.states, job.states_size * sizeof(real))
 
-    def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last,
-                lengths=None, states=None, bint all_states=False, Trees trees=None):
-        """As `predict`, holding every tensor for `backward`; x comes and y goes channels last where that is said.
+    def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training,
+                uint64_t seed, bint channels_last, lengths=None, states=None, bint all_states=False,
+                Trees trees=None):
+        """As `predict`, holding every tensor for `backward`.
 
-        With `all_states`, layers that are not stateful start with theirs too.
+        With `channels_last` x comes so, and the result goes so. With `all_states`, layers that are
+        not stateful start with theirs too.
         """
         cdef Job job
         self._check_samples(x, 0, samples, trees)
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self.turn.lock:
-            self._start(&job, HOLDING, samples, threads, self.habits.work * samples, trees, lengths is not None)
+            self._start(&job, HOLDING, samples, threads, self.habits.work * samples, trees,
+                        lengths is not None)
             self._hold(&job, training, seed, channels_last)
             states = self._take_sequences(&job, samples, lengths, states)
             job.net.all_states = all_states
@@ -273,25 +297,30 @@ cdef class Plan:
         job.x, job.out, job.samples = &x[0], &y[0] if y is not None else NULL, samples
         self._run(job, forward_worker)
 
-    def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training, uint64_t seed, bint channels_last,
-                 lengths=None, state_gradients=None, Trees trees=None):
+    def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training,
+                 uint64_t seed, bint channels_last, lengths=None, state_gradients=None,
+                 Trees trees=None):
         """The input's gradient, flat; the parameters' gradients are written to `gradients`.
 
-        `state_gradients` (samples, state_size), with respect to the states after the last step, become those with respect
-        to the states before the first.
+        `state_gradients` (samples, state_size), with respect to the states after the last step,
+        become those with respect to the states before the first.
         """
         cdef Job job
         self._check_samples(dy, self.net.count, samples, trees)
         out = self._outputs(0, samples, trees)
         cdef real[::1] dx = out
         with self.turn.lock:
-            if self.memory is None or self.memory.mode != HOLDING or (samples if trees is None else trees.nodes) > self.memory.batch:
-                raise RuntimeError("backward must follow forward, before other calls of the same network or layer")
+            rows = samples if trees is None else trees.nodes
+            if self.memory is None or self.memory.mode != HOLDING or rows > self.memory.batch:
+                raise RuntimeError("backward must follow forward, before other calls of the same "
+                                   "network or layer")
             if self.spent:
-                raise RuntimeError("backward must follow forward: it can go back once through recurrent and recursive layers")
+                raise RuntimeError("backward must follow forward: it can go back once through "
+                                   "recurrent and recursive layers")
             if trees is not self.held:
                 raise RuntimeError("backward must follow a forward of the same trees")
-            self._start(&job, HOLDING, samples, threads, self.habits.work * samples, trees, lengths is not None)
+            self._start(&job, HOLDING, samples, threads, self.habits.work * samples, trees,
+                        lengths is not None)
             self._hold(&job, training, seed, channels_last)
             gradients = self._take_sequences(&job, samples, lengths, state_gradients)
             job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
@@ -306,7 +335,10 @@ cdef class Plan:
         self._run(job, backward_worker)
 
     def gradients_at(self, const real[::1] x, const real[::1] dy, Py_ssize_t samples, int threads):
-        """What `backward` gives and writes, of vectors or images, in one call with the `forward` that it must follow."""
+        """What `backward` gives and writes, in one call with the `forward` that it must follow.
+
+        Samples are vectors or images.
+        """
         cdef Job job
         self._check_samples(x, 0, samples, None)
         self._check_samples(dy, self.net.count, samples, None)
@@ -321,17 +353,18 @@ cdef class Plan:
         return out
 
     def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
-              Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, str loss, tuple optimizer,
-              real[:, ::1] moments, uint64_t seed, int threads, double[:, ::1] records, lengths=None, states=None,
-              Trees trees=None):
-        """One step for each of `rates`, from position `first` of the order on; `steps` (1,) counts them, one by one.
+              Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, str loss,
+              tuple optimizer, real[:, ::1] moments, uint64_t seed, int threads,
+              double[:, ::1] records, lengths=None, states=None, Trees trees=None):
+        """One step for each of `rates`, from position `first` of the order on.
 
-        Fills `records` (steps, 3): each step's sums over outputs of the weighted loss and of the hits, and how many outputs
-        there were: samples, or steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F);
-        `moments` (K, P) are the optimizer's. `lengths` and `states` are as of `predict`; states
-        have a row for each sample of a batch, and go on from one batch to the next. With `trees`, the order is one of trees,
-        and x, targets and weights have a row for each node.
-        Weights are flat, one for each output.
+        `steps` (1,) counts them, one by one. Fills `records` (steps, 3): each step's sums over
+        outputs of the weighted loss and of the hits, and how many outputs there were: samples, or
+        steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F);
+        weights are flat, one for each output; `moments` (K, P) are the optimizer's. `lengths` and
+        `states` are as of `predict`; states have a row for each sample of a batch, and go on from
+        one batch to the next. With `trees`, the order is one of trees, and x, targets and weights
+        have a row for each node.
         """
         cdef Job job
         cdef const int64_t[::1] labels
@@ -344,7 +377,8 @@ cdef class Plan:
         batch = min(batch, samples)
         records[:, :] = 0
         with self.turn.lock:
-            self._start(&job, TRAINING, batch, threads, 3 * self.habits.work * batch, trees, lengths is not None)
+            self._start(&job, TRAINING, batch, threads, 3 * self.habits.work * batch, trees,
+                        lengths is not None)
             groups = groups_of(&self.net, batch)
             sums = np.zeros(2 * groups + self.slice_count)
             job.x, job.order, job.samples = &x[0], &order[0], samples
@@ -364,17 +398,21 @@ cdef class Plan:
             states = self._take_sequences(&job, batch, None, states)
             if lengths is not None:
                 counts, batch_lengths = lengths, self.batch_lengths
-                job.lengths, job.batch_lengths, job.net.lengths = &counts[0], &batch_lengths[0], &batch_lengths[0]
+                job.lengths = &counts[0]
+                job.batch_lengths = job.net.lengths = &batch_lengths[0]
             describe_optimizer(&job.optimizer, optimizer, moments)
-            job.apart = (job.optimizer.clip_norm > 0 or job.net.adds_up        # a gradient that reads other weights
+            # `adds_up`: a gradient reads weights other than its own.
+            job.apart = (job.optimizer.clip_norm > 0 or job.net.adds_up
                          or 3 * self.habits.work * batch > LONG_WORK)
-            job.losses, job.hits, job.squares, job.records = &sums[0], &sums[groups], &sums[0] + 2 * groups, &records[0, 0]
+            job.losses, job.hits, job.squares = &sums[0], &sums[groups], &sums[0] + 2 * groups
+            job.records = &records[0, 0]
             self._run(&job, train_worker)
 
 
 cdef describe_optimizer(Optimizer* o, tuple settings, real[:, ::1] moments):
     # Of one moment both names are right, and of none they are not used.
-    rule, o.nesterov, o.momentum, o.decay, o.beta1, o.beta2, o.epsilon, o.clip_norm, o.clip_value = settings
+    (rule, o.nesterov, o.momentum, o.decay, o.beta1, o.beta2, o.epsilon, o.clip_norm,
+     o.clip_value) = settings
     o.rule = row_of_name(_RULES, "rule", rule)
     o.first, o.second = &moments[0, 0], &moments[max(moments.shape[0], 1) - 1, 0]
 
@@ -402,4 +440,6 @@ cdef bint _any_after_weights(const Network* net, const Op* op):
 
 
 cdef tuple _channels_pixels(tuple shape):
-    return (shape[0], shape[1] * shape[2]) if len(shape) == 3 else (1, shape[0] * (shape[1] if len(shape) == 2 else 1))
+    if len(shape) == 3:
+        return shape[0], shape[1] * shape[2]
+    return 1, shape[0] * (shape[1] if len(shape) == 2 else 1)

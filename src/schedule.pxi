@@ -1,5 +1,5 @@
-# How work is shared out, none of which depends on the number of threads: runs of operations, stages, groups of
-# samples, slices of the parameters.
+# How work is shared out, none of which depends on the number of threads: runs of operations,
+# stages, groups of samples, slices of the parameters.
 
 cdef struct Slice:
     int op
@@ -7,10 +7,12 @@ cdef struct Slice:
 
 
 cdef void find_runs(Network* net):
-    # Operations that samples go through alone, one after another, between those that take groups or begin stages.
+    # Operations that samples go through alone, one after another, between those that take groups or
+    # begin stages.
     cdef int k, first = 0, j
     for k in range(net.count + 1):
-        if k < net.count and not net.op[k].methods.takes_group and net.op[k].methods.measure == NULL:
+        if (k < net.count and not net.op[k].methods.takes_group
+                and net.op[k].methods.measure == NULL):
             continue
         for j in range(first, k):
             net.op[j].run, net.op[j].run_end = first, k
@@ -32,8 +34,8 @@ cdef void find_stages(Network* net):
 
 
 cdef list slices_of(const Network* net):
-    # Of at most about 16,000 weights, whole rows, but of 96 rows where there are so many: each reads all of the
-    # output's gradient.
+    # Of at most about 16,000 weights, whole rows, but of 96 rows where there are so many: each
+    # reads all of the output's gradient.
     cdef Py_ssize_t pieces, rows, i
     cdef int k
     cdef list found = []
@@ -50,7 +52,7 @@ cdef class Habits:
     """What decides about groups and teams: which kinds a network has, and how much work."""
     cdef bint has_images, has_sequences
     cdef double work                # multiply-adds of a forward pass, a sample
-    cdef double least_step          # of a step of a recurrent layer, a sample; 0 where steps are too few for a team
+    cdef double least_step          # multiply-adds a sample; 0 where steps are too few
     cdef Py_ssize_t fewest_units    # of a recurrent layer
 
     cdef see(self, const Network* net, const Op* op):
@@ -67,9 +69,10 @@ cdef class Habits:
         self.work += op.work
 
     cdef Py_ssize_t group(self, Py_ssize_t batch):
-        # Small enough for the activations of a group to stay in a core's cache, and for eight cores to share a
-        # batch; larger, where the batch is, to read the weights of dense layers less often. A recurrent layer has
-        # a product for each step: its group is half the batch, where that is rows enough for one.
+        # Small enough for the activations of a group to stay in a core's cache, and for eight cores
+        # to share a batch; larger, where the batch is, to read the weights of dense layers less
+        # often. A recurrent layer has a product for each step: its group is half the batch, where
+        # that is rows enough for one.
         if self.has_images:
             return 8
         if self.has_sequences:
@@ -77,7 +80,8 @@ cdef class Habits:
         return max(16, min(128, batch // 8))
 
     cdef bint takes_team(self, const Network* net, Py_ssize_t batch):
-        return (self.has_sequences and groups_of(net, batch) == 1 and batch * self.fewest_units >= SHARED_UNITS
+        return (self.has_sequences and groups_of(net, batch) == 1
+                and batch * self.fewest_units >= SHARED_UNITS
                 and batch * self.least_step >= SHARED_STEP)
 
 

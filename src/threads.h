@@ -151,7 +151,8 @@ static inline void meeting_close(meeting *m) {
     pthread_cond_destroy(&m->opened);
 }
 
-/* Who looks arrives last: what it sees, a handler that copies parameters for instance, nobody changes meanwhile. */
+/* Who looks arrives last: nobody changes meanwhile what it sees, a handler that copies parameters
+   for instance. */
 static void wait_for_others(meeting *m, parallel_look look, void *context) {
     int others = m->workers - 1;
     for (int i = spins_of_a_wait(); i > 0; i--) {

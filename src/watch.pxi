@@ -1,8 +1,10 @@
-# What ends a job before its time: an exception that a signal's handler raises, or an input that is no token.
+# What ends a job before its time: an exception that a signal's handler raises, or an input that is
+# no token.
 #
-# Handlers are the interpreter's, and run where its main thread asks for them. So the caller of a job, which is its worker 0,
-# asks every tenth of a second or so, by its count of the work done, and while it waits for the others. A step of training
-# that has begun is dropped then: parameters change in its last phase alone, where nobody asks.
+# Handlers are the interpreter's, and run where its main thread asks for them. So the caller of a
+# job, which is its worker 0, asks every tenth of a second or so, by its count of the work done, and
+# while it waits for the others. A step of training that has begun is dropped then: parameters
+# change in its last phase alone, where nobody asks.
 
 # Multiply-adds after which worker 0 looks at the clock, and seconds after which it asks.
 cdef double CLOCK_WORK = 4e6
@@ -12,7 +14,8 @@ cdef double CLOCK_SECONDS = 0.1
 cdef struct Watch:
     flag* ending                # of the job's meeting: what is left of the work is not done
     flag no_token
-    double work, asked          # since the last look at the clock; when the interpreter was asked last
+    double work                 # since the last look at the clock
+    double asked                # when the interpreter was asked last
     PyObject* raised            # by a handler
 
 
@@ -58,4 +61,5 @@ cdef raise_what_ended(Watch* w):
         w.raised = NULL
         raise error
     if is_raised(&w.no_token):
-        raise ValueError("x must hold ids of the embedding's vocabulary; what it holds was changed while it was read")
+        raise ValueError("x must hold ids of the embedding's vocabulary; "
+                         "what it holds was changed while it was read")

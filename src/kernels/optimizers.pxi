@@ -151,6 +151,12 @@ cdef inline void update(const Optimizer* o, real rate, long step, real* p, const
     RULE_ROWS[o.rule].update(o, rate, step, p, g, start, stop)
 
 
+cdef inline bint is_plain_descent(const Optimizer* o) noexcept nogil:
+    # p -= rate g, and nothing besides.
+    return (o.rule == SGD and o.momentum == 0 and o.decay == 0 and o.clip_norm == 0
+            and o.clip_value == 0)
+
+
 cdef double sum_of_squares(const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef double a = 0, b = 0, c = 0, d = 0
     cdef Py_ssize_t i

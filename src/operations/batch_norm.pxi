@@ -1,19 +1,20 @@
-# Batch normalization (Ioffe and Szegedy 2015): every feature, or channel, of a batch is brought to mean 0 and
-# variance 1, then scaled and shifted.
+# Batch normalization (Ioffe and Szegedy 2015): every feature, or channel, of a batch is brought to
+# mean 0 and variance 1, then scaled and shifted.
 #
 #     y = z w + b    z = (x - mean) / sqrt(variance + epsilon)
 #     dw = sum(dy z)    db = sum(dy)    dx = w (dy - db / n - z dw / n) / sqrt(variance + epsilon)
 #
-# The n are all samples of the batch, and their steps that count, or pixels. Outside training the mean and the
-# variance are running ones, which each step of training moves on towards its own.
+# The n are all samples of the batch, and their steps that count, or pixels. Outside training the
+# mean and the variance are running ones, which each step of training moves on towards its own.
 #
-# So the operation begins a stage: groups leave a share of the mean and of the squares about it, which every
-# worker puts together in the same order, and going back shares of dw and db, one a slot.
+# So the operation begins a stage: groups leave a share of the mean and of the squares about it,
+# which every worker puts together in the same order, and going back shares of dw and db, one a
+# slot.
 
 cdef struct BatchNorm:
     real epsilon
     double momentum             # how far running statistics move
-    double* shares              # of each group: how many, and each feature's mean and sum of squares about it
+    double* shares              # of each group: how many, means, and squares about them
     Py_ssize_t shares_stride
     double* totals              # of the batch likewise, a copy of each worker's
     real* moments               # each worker's: means, what z is scaled by, db / n and dw / n
@@ -45,7 +46,8 @@ cdef inline real* moment_of(const Op* op, int worker, int k) noexcept nogil:
     return own.moments + worker * own.moments_stride + k * (padded(op.columns) + VEC_LANES)
 
 
-cdef inline Py_ssize_t rows_that_count(const Network* net, const Op* op, const Part* part) noexcept nogil:
+cdef inline Py_ssize_t rows_that_count(const Network* net, const Op* op,
+                                       const Part* part) noexcept nogil:
     # Of a sample: pixels, or steps.
     cdef const Tensor* t = source_of(net, op)
     return t.h * t.w if t.h else length_of(net, t, part.row + part.first)
@@ -69,10 +71,12 @@ cdef void measure_batch_norm(const Network* net, const Op* op, const Part* part)
         means[j] /= share[0] if share[0] > 0 else 1
     for i in range(part.count):
         one.first = i
-        add_squares(input_of(net, op, &one), rows_that_count(net, op, &one), op.columns, means, squares)
+        add_squares(input_of(net, op, &one), rows_that_count(net, op, &one), op.columns, means,
+                    squares)
 
 
-cdef void add_columns(const real* x, Py_ssize_t rows, Py_ssize_t columns, double* totals) noexcept nogil:
+cdef void add_columns(const real* x, Py_ssize_t rows, Py_ssize_t columns,
+                      double* totals) noexcept nogil:
     cdef Py_ssize_t i, j, n
     cdef vec sums
     cdef real lanes[VEC_LANES]
@@ -105,7 +109,8 @@ cdef void add_squares(const real* x, Py_ssize_t rows, Py_ssize_t columns, const 
             totals[j + i] += lanes[i]
 
 
-cdef void settle_batch_norm(const Network* net, const Op* op, int worker, int workers, Py_ssize_t batch) noexcept nogil:
+cdef void settle_batch_norm(const Network* net, const Op* op, int worker, int workers,
+                            Py_ssize_t batch) noexcept nogil:
     # All shares together (Chan, Golub and LeVeque 1983).
     cdef const BatchNorm* own = <const BatchNorm*>op.own
     cdef double* total = own.totals + worker * own.shares_stride
@@ -123,7 +128,8 @@ cdef void settle_batch_norm(const Network* net, const Op* op, int worker, int wo
         for j in range(op.columns):
             apart = share[1 + j] - total[1 + j]
             total[1 + j] += apart * share[0] / n
-            total[1 + op.columns + j] += share[1 + op.columns + j] + apart * apart * total[0] * share[0] / n
+            total[1 + op.columns + j] += (share[1 + op.columns + j]
+                                          + apart * apart * total[0] * share[0] / n)
         total[0] = n
     for j in range(op.columns):
         means[j] = <real>total[1 + j]
@@ -142,7 +148,8 @@ cdef void take_running(const Network* net, const Op* op, int worker) noexcept no
         scales[j] = <real>(1 / sqrt(<double>running[op.columns + j] + own.epsilon))
 
 
-cdef void move_running(const Network* net, const Op* op, int worker, int workers, Py_ssize_t batch) noexcept nogil:
+cdef void move_running(const Network* net, const Op* op, int worker, int workers,
+                       Py_ssize_t batch) noexcept nogil:
     # The variance as an estimate from n numbers, as PyTorch has it.
     cdef const BatchNorm* own = <const BatchNorm*>op.own
     cdef const double* total = own.totals + worker * own.shares_stride
@@ -169,10 +176,12 @@ cdef void forward_batch_norm(const Network* net, const Op* op, const Part* part)
         scale = load_lanes(scales + j, left) * load_lanes(weight + j, left)
         shift = load_lanes(weight + op.columns + j, left) - load_lanes(means + j, left) * scale
         for row in range(t.size // op.columns):
-            store_lanes(y + row * op.columns + j, load_lanes(x + row * op.columns + j, left) * scale + shift, left)
+            store_lanes(y + row * op.columns + j,
+                        load_lanes(x + row * op.columns + j, left) * scale + shift, left)
 
 
-cdef void measure_batch_norm_back(const Network* net, const Op* op, const Part* part) noexcept nogil:
+cdef void measure_batch_norm_back(const Network* net, const Op* op,
+                                  const Part* part) noexcept nogil:
     # A sample's share, added to the slot: dw, and db below it.
     cdef const Tensor* t = target_of(net, op)
     cdef const real* means = moment_of(op, part.worker, 0)
@@ -191,7 +200,8 @@ cdef void measure_batch_norm_back(const Network* net, const Op* op, const Part* 
             d = load_lanes(dy + row * op.columns + j, left)
             sums = sums + d
             products = products + d * (load_lanes(x + row * op.columns + j, left) - mean)
-        store_lanes(dw + j, load_lanes(dw + j, left) + products * load_lanes(scales + j, left), left)
+        store_lanes(dw + j, load_lanes(dw + j, left) + products * load_lanes(scales + j, left),
+                    left)
         store_lanes(db + j, load_lanes(db + j, left) + sums, left)
 
 
@@ -220,7 +230,8 @@ cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part
     cdef const real* x = input_of(net, op, part)
     cdef const real* dy = gradient_of(net, t, part)
     cdef real* dx = input_gradient_of(net, op, part)
-    cdef Py_ssize_t row, j, left, rows = rows_that_count(net, op, part), all_rows = t.size // op.columns
+    cdef Py_ssize_t rows = rows_that_count(net, op, part), all_rows = t.size // op.columns
+    cdef Py_ssize_t row, j, left
     cdef vec mean, scale, factor, db, dw, d, z
     if not net.training:                # means and variances are given: no meeting is needed
         measure_batch_norm_back(net, op, part)
@@ -244,8 +255,10 @@ cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part
 
 cdef Methods batch_norm_methods():
     cdef Methods m = no_methods(BATCH_NORM, sizeof(BatchNorm))
-    m.describe, m.reserve, m.copy, m.copy_back = describe_batch_norm, reserve_batch_norm, take_running, take_running
+    m.describe, m.reserve = describe_batch_norm, reserve_batch_norm
+    m.copy = m.copy_back = take_running
     m.forward, m.backward, m.gradient = forward_batch_norm, backward_batch_norm, gradient_of_slots
     m.measure, m.settle = measure_batch_norm, settle_batch_norm
-    m.measure_back, m.settle_back, m.keep = measure_batch_norm_back, settle_batch_norm_back, move_running
+    m.measure_back, m.settle_back = measure_batch_norm_back, settle_batch_norm_back
+    m.keep = move_running
     return m

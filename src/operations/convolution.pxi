@@ -1,4 +1,5 @@
-# A convolution of an image that is padded already. The gradient of its weights is summed sample by sample.
+# A convolution of an image that is padded already. The gradient of its weights is summed sample by
+# sample.
 
 cdef struct Convolution:
     Window window
@@ -40,7 +41,8 @@ cdef inline Py_ssize_t numbers_of(const Convolution* own, const Tensor* target) 
 
 
 cdef void choose_planar(Network* net, int mode):
-    # A convolution of a one-channel image, whose own gradient nobody wants, and the pool that alone reads it.
+    # A convolution of a one-channel image, whose own gradient nobody wants, and the pool that alone
+    # reads it.
     cdef int k
     cdef Op* op
     cdef Op* after
@@ -65,7 +67,8 @@ cdef void choose_planar(Network* net, int mode):
 cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     cdef Convolution* own = <Convolution*>op.own
     cdef Window* g = &own.window
-    memory.need(max((g.ow + 1) * (own.w.padded + VEC_LANES), g.oc * padded(g.ow)), g.kh * own.w.padded)
+    memory.need(max((g.ow + 1) * (own.w.padded + VEC_LANES), g.oc * padded(g.ow)),
+                g.kh * own.w.padded)
     return reserve_transposed(memory, &own.w, source_of(net, op).needs_gradient)
 
 
@@ -80,7 +83,8 @@ cdef void forward_convolution(const Network* net, const Op* op, const Part* part
     cdef const real* x = input_of(net, op, part)
     cdef real* y = output_of(net, op, part)
     if own.planar:
-        planar_convolution_forward(&own.window, &own.w, net.parameters, x, fields_of(net, part.worker), y)
+        planar_convolution_forward(&own.window, &own.w, net.parameters, x,
+                                   fields_of(net, part.worker), y)
     else:
         convolution_forward(&own.window, &own.w, net.parameters, x, y)
     activate_output(net, op, y, numbers_of(own, target_of(net, op)))
@@ -95,18 +99,20 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
     cdef real* dy = output_gradient_of(net, op, part)
     cdef real* dw = slot_of(net, op, part)
     cdef real* db = dw + w.rows * w.columns
-    activate_output_backward(net, op, dy, output_of(net, op, part), numbers_of(own, target_of(net, op)))
+    activate_output_backward(net, op, dy, output_of(net, op, part),
+                             numbers_of(own, target_of(net, op)))
     if own.planar:
         planar_weight_gradient(g, x, dy, dw, db)
         return
     convolution_weight_gradient(g, x, dy, dw, db)
     if dx != NULL:
-        convolution_input_gradient(g, w, w.transposed + part.worker * w.transposed_stride, net.zeros, dy,
-                                   fields_of(net, part.worker), dx)
+        convolution_input_gradient(g, w, w.transposed + part.worker * w.transposed_stride,
+                                   net.zeros, dy, fields_of(net, part.worker), dx)
 
 
 cdef Methods convolution_methods():
     cdef Methods m = no_methods(CONVOLUTION, sizeof(Convolution))
-    m.describe, m.reserve, m.copy_back = describe_convolution, reserve_convolution, transpose_convolution
+    m.describe, m.reserve = describe_convolution, reserve_convolution
+    m.copy_back = transpose_convolution
     m.forward, m.backward, m.gradient = forward_convolution, backward_convolution, gradient_of_slots
     return m

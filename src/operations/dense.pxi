@@ -1,5 +1,5 @@
-# A dense layer: each step of a sample, times a matrix. The whole group is one product, and its weights'
-# gradient one over the batch.
+# A dense layer: each step of a sample, times a matrix. The whole group is one product, and its
+# weights' gradient one over the batch.
 
 cdef int describe_dense(Network* net, Op* op, dict fields) except -1:
     cdef Matrix* w = <Matrix*>op.own
@@ -48,11 +48,12 @@ cdef void dense_forward_group(const Network* net, const Op* op, const Part* part
     cdef int* nonzero = nonzero_of(net, part.worker)
     cdef Py_ssize_t i
     if source.steps == 1:
-        dense_forward(w, net.parameters, bias, 0, x, source.stride, y, target.stride, part.count, nonzero)
+        dense_forward(w, net.parameters, bias, 0, x, source.stride, y, target.stride, part.count,
+                      nonzero)
     for i in range(part.count):
         if source.steps > 1:
-            dense_forward(w, net.parameters, bias, 0, x + i * source.stride, w.rows, y + i * target.stride,
-                          w.columns, source.steps, nonzero)
+            dense_forward(w, net.parameters, bias, 0, x + i * source.stride, w.rows,
+                          y + i * target.stride, w.columns, source.steps, nonzero)
         activate_output(net, op, y + i * target.stride, target.size)
         worked(net.watch, part.worker, op.work)
         if is_ending(net.watch):
@@ -70,12 +71,14 @@ cdef void dense_backward_group(const Network* net, const Op* op, const Part* par
     cdef real* dy = gradient_of(net, target, part)
     cdef Py_ssize_t i, t
     for i in range(part.count):
-        activate_output_backward(net, op, dy + i * target.stride, y + i * target.stride, target.size)
+        activate_output_backward(net, op, dy + i * target.stride, y + i * target.stride,
+                                 target.size)
     if dx == NULL:
         return
     # A tree's results depend on no other's.
     if source.steps == 1 and net.has_transposed and (part.count >= 4 or has_trees(net)):
-        dense_input_gradient(w, transposed, net.zeros, dy, target.stride, dx, source.stride, part.count)
+        dense_input_gradient(w, transposed, net.zeros, dy, target.stride, dx, source.stride,
+                             part.count)
         return
     for i in range(part.count):
         worked(net.watch, part.worker, op.work)
@@ -99,9 +102,9 @@ cdef void dense_gradient(const Network* net, const Op* op, Py_ssize_t start, Py_
     cdef Py_ssize_t rows = rows_of(net, batch), s
     cdef real* bias = net.gradients + w.bias
     if start < w.rows:
-        dense_weight_gradient(w, net.zeros, source.value, source.stride, w.rows, target.gradient, target.stride,
-                              w.columns, rows, source.steps, start, min(stop, w.rows), net.gradients,
-                              net.parameters)
+        dense_weight_gradient(w, net.zeros, source.value, source.stride, w.rows, target.gradient,
+                              target.stride, w.columns, rows, source.steps, start,
+                              min(stop, w.rows), net.gradients, net.parameters)
     if stop <= w.rows:
         return
     memset(bias, 0, w.columns * sizeof(real))
@@ -112,14 +115,16 @@ cdef void dense_gradient(const Network* net, const Op* op, Py_ssize_t start, Py_
             sum_rows(target.gradient + s * target.stride, w.columns, source.steps, w.columns, bias)
 
 
-cdef bint dense_descend(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop, real rate) noexcept nogil:
+cdef bint dense_descend(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
+                        real rate) noexcept nogil:
     # Without writing the gradient down; whether that is possible.
     cdef const Matrix* w = <const Matrix*>op.own
     cdef const real* dy = target_of(net, op).gradient
     cdef Py_ssize_t o
     if source_of(net, op).steps > 1 or has_trees(net):
         return False
-    dense_descend_one(w, source_of(net, op).value, dy, rate, start, min(stop, w.rows), net.parameters)
+    dense_descend_one(w, source_of(net, op).value, dy, rate, start, min(stop, w.rows),
+                      net.parameters)
     if stop > w.rows:
         for o in range(w.columns):
             net.parameters[w.bias + o] -= rate * dy[o]
@@ -129,7 +134,7 @@ cdef bint dense_descend(const Network* net, const Op* op, Py_ssize_t start, Py_s
 cdef Methods dense_methods():
     cdef Methods m = no_methods(DENSE, sizeof(Matrix))
     m.describe, m.reserve, m.copy_back = describe_dense, reserve_dense, transpose_dense
-    m.forward, m.backward, m.gradient, m.descend = (dense_forward_group, dense_backward_group, dense_gradient,
-                                                    dense_descend)
+    m.forward, m.backward = dense_forward_group, dense_backward_group
+    m.gradient, m.descend = dense_gradient, dense_descend
     m.takes_group = True
     return m

@@ -17,7 +17,8 @@ cdef void backward_activation(const Network* net, const Op* op, const Part* part
     if dx == NULL:
         return
     if ACTIVATION_ROWS[op.activation].of_input:
-        activate_from_input_backward(op.activation, op.setting, input_of(net, op, part), dy, dx, t.size)
+        activate_from_input_backward(op.activation, op.setting, input_of(net, op, part), dy, dx,
+                                     t.size)
     else:
         memcpy(dx, dy, t.size * sizeof(real))
         activate_output_backward(net, op, dx, value_of(net, t, part), t.size)
@@ -35,7 +36,8 @@ cdef int describe_dropout(Network* net, Op* op, dict fields) except -1:
     return 0
 
 
-cdef inline void drop(const Network* net, const Op* op, const Part* part, const real* x, real* y) noexcept nogil:
+cdef inline void drop(const Network* net, const Op* op, const Part* part, const real* x,
+                      real* y) noexcept nogil:
     # The way back drops the same.
     cdef const Dropping* own = <const Dropping*>op.own
     dropout(x, y, target_of(net, op).size, own.rate if net.training else 0,

@@ -2,7 +2,7 @@
 
 cdef struct Embedding:
     Py_ssize_t vocabulary
-    bint looked_up              # the recurrent layer behind it looks products up instead (lookup.pxi)
+    bint looked_up              # by the recurrent layer behind it (lookup.pxi)
 
 
 cdef int describe_embedding(Network* net, Op* op, dict fields) except -1:
@@ -10,14 +10,15 @@ cdef int describe_embedding(Network* net, Op* op, dict fields) except -1:
     own.vocabulary = fields["vocabulary"]
     op.rows = op.trained = own.vocabulary
     op.columns = target_of(net, op).features
-    if op.source[0] == 0 or (net.op[op.source[0] - 1].kind == FAN_OUT and net.op[op.source[0] - 1].source[0] == 0):
+    if op.source[0] == 0 or (net.op[op.source[0] - 1].kind == FAN_OUT
+                             and net.op[op.source[0] - 1].source[0] == 0):
         net.reads_tokens = True
     return 0
 
 
 cdef inline Py_ssize_t token_at(const Network* net, const Op* op, const real* x) noexcept nogil:
-    # Checked here too: an input may be changed after it was checked, or come from another operation. Below
-    # zero where there is none.
+    # Checked here too: an input may be changed after it was checked, or come from another
+    # operation. Below zero where there is none.
     if 0 <= x[0] < op.rows and x[0] == <Py_ssize_t>x[0]:
         return <Py_ssize_t>x[0]
     if x[0] != -1 or not has_trees(net):
@@ -55,8 +56,8 @@ cdef void gradient_of_embedding(const Network* net, const Op* op, Py_ssize_t sta
     if (<const Embedding*>op.own).looked_up:
         looked_up_gradient(net, &net.op[op.target], start, stop, total)
     else:
-        embedding_gradient(source.value, source.stride, target.gradient, target.stride, rows_of(net, batch),
-                           target.steps, op.columns, start, stop, total)
+        embedding_gradient(source.value, source.stride, target.gradient, target.stride,
+                           rows_of(net, batch), target.steps, op.columns, start, stop, total)
 
 
 cdef Methods embedding_methods():

@@ -1,5 +1,5 @@
-# Layer normalization (Ba, Kiros and Hinton 2016): the numbers of a step, or of a whole image, are brought to mean
-# 0 and variance 1, then scaled and shifted, each by its own weight and bias.
+# Layer normalization (Ba, Kiros and Hinton 2016): the numbers of a step, or of a whole image, are
+# brought to mean 0 and variance 1, then scaled and shifted, each by its own weight and bias.
 #
 #     y = z w + b    z = (x - mean) / sqrt(variance + epsilon)
 #     dx = (g - mean(g) - z mean(g z)) / sqrt(variance + epsilon)    g = dy w
@@ -55,19 +55,21 @@ cdef real squares_about(const real* x, real mean, Py_ssize_t n) noexcept nogil:
     return vec_sum(total)
 
 
-cdef void normalize_row(const real* x, const real* weight, const real* bias, real* y, real epsilon, Py_ssize_t n,
-                        real* moments) noexcept nogil:
+cdef void normalize_row(const real* x, const real* weight, const real* bias, real* y, real epsilon,
+                        Py_ssize_t n, real* moments) noexcept nogil:
     cdef Py_ssize_t i
     cdef real mean = sum_of(x, n) / n
     cdef real scale = <real>(1 / sqrt(squares_about(x, mean, n) / n + epsilon))
     moments[0], moments[1] = mean, scale
     for i from 0 <= i < n by VEC_LANES:
-        vec_store(y + i, (vec_load(x + i) - vec_set1(mean)) * vec_set1(scale) * load_lanes(weight + i, n - i)
-                  + load_lanes(bias + i, n - i))
+        vec_store(y + i,
+                  (vec_load(x + i) - vec_set1(mean)) * vec_set1(scale)
+                  * load_lanes(weight + i, n - i) + load_lanes(bias + i, n - i))
 
 
-cdef void normalize_row_backward(const real* x, const real* weight, const real* dy, real* dx, real* dw, real* db,
-                                 Py_ssize_t n, const real* moments) noexcept nogil:
+cdef void normalize_row_backward(const real* x, const real* weight, const real* dy, real* dx,
+                                 real* dw, real* db, Py_ssize_t n,
+                                 const real* moments) noexcept nogil:
     # Adds to dw and db. dx may be NULL.
     cdef Py_ssize_t i
     cdef vec z, d, g
@@ -98,8 +100,8 @@ cdef void forward_layer_norm(const Network* net, const Op* op, const Part* part)
     cdef real* moments = moments_of(net, op, part)
     cdef Py_ssize_t t
     for t in range(target_of(net, op).steps):
-        normalize_row(x + t * own.width, weight, weight + own.width, y + t * own.width, own.epsilon, own.width,
-                      moments + 2 * t)
+        normalize_row(x + t * own.width, weight, weight + own.width, y + t * own.width, own.epsilon,
+                      own.width, moments + 2 * t)
 
 
 cdef void backward_layer_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -112,13 +114,14 @@ cdef void backward_layer_norm(const Network* net, const Op* op, const Part* part
     cdef Py_ssize_t t, at
     for t in range(target_of(net, op).steps):
         at = t * own.width
-        normalize_row_backward(x + at, net.parameters + op.offset, dy + at, dx + at if dx != NULL else NULL, dw,
-                               dw + own.width, own.width, moments + 2 * t)
+        normalize_row_backward(x + at, net.parameters + op.offset, dy + at,
+                               dx + at if dx != NULL else NULL, dw, dw + own.width, own.width,
+                               moments + 2 * t)
 
 
 cdef Methods layer_norm_methods():
     cdef Methods m = no_methods(LAYER_NORM, sizeof(LayerNorm))
-    m.describe, m.reserve, m.forward, m.backward = (describe_layer_norm, reserve_layer_norm, forward_layer_norm,
-                                                    backward_layer_norm)
+    m.describe, m.reserve = describe_layer_norm, reserve_layer_norm
+    m.forward, m.backward = forward_layer_norm, backward_layer_norm
     m.gradient = gradient_of_slots
     return m

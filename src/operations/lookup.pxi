@@ -1,19 +1,20 @@
-# A recurrent layer behind an embedding. Where a batch has many more tokens than the table has rows, the layer's
-# input product is made once for each row and looked up for each token. Going back, what is asked of each row's
-# product is added up over the whole batch; the gradients of the layer's input weights and of the table are then
-# products over rows, not tokens.
+# A recurrent layer behind an embedding. Where a batch has many more tokens than the table has rows,
+# the layer's input product is made once for each row and looked up for each token. Going back, what
+# is asked of each row's product is added up over the whole batch; the gradients of the layer's
+# input weights and of the table are then products over rows, not tokens.
 
 cdef Embedding* looks_into(const Network* net, const Op* op):
     # The embedding that a recurrent layer alone reads, with steps enough; or NULL.
     cdef int source = op.source[0]
-    if (op.kind == RECURRENT and source == op.target - 1 and source > 0 and net.op[source - 1].kind == EMBEDDING
-            and net.tensor[source].steps > 3):
+    if (op.kind == RECURRENT and source == op.target - 1 and source > 0
+            and net.op[source - 1].kind == EMBEDDING and net.tensor[source].steps > 3):
         return <Embedding*>net.op[source - 1].own
     return NULL
 
 
 cdef bint choose_lookups(Network* net, Py_ssize_t batch):
-    # Where each of several workers may as well have all products of its own. Gives whether that has changed.
+    # Where each of several workers may as well have all products of its own. Gives whether that has
+    # changed.
     cdef bint changed = False, wanted
     cdef Embedding* table
     cdef int k
@@ -51,26 +52,31 @@ cdef void lay_lookup(const Network* net, const Op* op, int direction, int worker
     nobody.worker = worker
     cdef Sequences q = sequences_of(net, op, direction, &nobody)
     start_gates(r, net.parameters, q.start)
-    rows_product(&r.u, net.parameters, worker, q.start, 0, net.parameters + r.lookup.table, r.inputs,
-                 r.lookup.products + worker * r.lookup.stride, r.columns, r.lookup.rows, q.nonzero)
+    rows_product(&r.u, net.parameters, worker, q.start, 0, net.parameters + r.lookup.table,
+                 r.inputs, r.lookup.products + worker * r.lookup.stride, r.columns, r.lookup.rows,
+                 q.nonzero)
 
 
-cdef void look_up(const Recurrent* r, int worker, const Sequences* q, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef void look_up(const Recurrent* r, int worker, const Sequences* q, Py_ssize_t first,
+                  Py_ssize_t last) noexcept nogil:
     # The gates' start at steps first to last.
     cdef Py_ssize_t i, t, token
     cdef const real* products = r.lookup.products + worker * r.lookup.stride
     for i in range(q.samples):
         for t in range(first, last):
             token = token_within(q.tokens[i * q.tokens_sample + t], r.lookup.rows)
-            memcpy(q.gates + i * q.gates_sample + t * r.width, products + token * r.columns, r.columns * sizeof(real))
+            memcpy(q.gates + i * q.gates_sample + t * r.width, products + token * r.columns,
+                   r.columns * sizeof(real))
 
 
 cdef inline Py_ssize_t token_within(real token, Py_ssize_t rows) noexcept nogil:
-    # One that is none has been found by the embedding, and ends the call; until then it is the first.
+    # One that is none has been found by the embedding, and ends the call; until then it is the
+    # first.
     return <Py_ssize_t>token if 0 <= token < rows else 0
 
 
-cdef void add_up_lookups(const Network* net, const Op* op, int worker, int workers, Py_ssize_t batch) noexcept nogil:
+cdef void add_up_lookups(const Network* net, const Op* op, int worker, int workers,
+                         Py_ssize_t batch) noexcept nogil:
     # This worker's share of the columns.
     cdef const RecurrentLayer* own = <const RecurrentLayer*>op.own
     cdef const Recurrent* r
@@ -88,7 +94,8 @@ cdef void add_up_lookups(const Network* net, const Op* op, int worker, int worke
             memset(r.lookup.gradient + i * r.columns + first, 0, count * sizeof(real))
         for i in range(batch):
             for t in range(q.steps):
-                total = r.lookup.gradient + token_within(q.tokens[i * q.tokens_sample + t], r.lookup.rows) * r.columns
+                total = r.lookup.gradient + token_within(q.tokens[i * q.tokens_sample + t],
+                                                         r.lookup.rows) * r.columns
                 add_slice(total + first, q.gates + i * q.gates_sample + t * r.width + first, count)
 
 
@@ -101,5 +108,5 @@ cdef void looked_up_gradient(const Network* net, const Op* op, Py_ssize_t start,
     for direction in range(own.directions):
         r = &own.cells[direction]
         rows_product_back(&r.u, net.parameters, 0, net.zeros if direction == 0 else NULL,
-                          r.lookup.gradient + start * r.columns, r.columns, gradients + start * r.inputs, r.inputs,
-                          stop - start, NULL)
+                          r.lookup.gradient + start * r.columns, r.columns,
+                          gradients + start * r.inputs, r.inputs, stop - start, NULL)

@@ -24,14 +24,16 @@ cdef void backward_fan_out(const Network* net, const Op* op, const Part* part) n
 
 cdef Methods fan_out_methods():
     cdef Methods m = no_methods(FAN_OUT, 0)
-    m.describe, m.reserve, m.forward, m.backward = describe_fan_out, reserve_fan_out, forward_fan_out, backward_fan_out
+    m.describe, m.reserve = describe_fan_out, reserve_fan_out
+    m.forward, m.backward = forward_fan_out, backward_fan_out
     return m
 
 
-# Several tensors side by side, step by step and pixel by pixel: (F1,), (F2,) ... as (F1 + F2 + ...,).
+# Several tensors side by side, step by step and pixel by pixel:
+# (F1,), (F2,) ... as (F1 + F2 + ...,).
 
-cdef void copy_columns(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t rows,
-                       Py_ssize_t columns) noexcept nogil:
+cdef void copy_columns(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step,
+                       Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
     cdef Py_ssize_t row
     for row in range(rows):
         memcpy(y + row * y_step, x + row * x_step, columns * sizeof(real))
@@ -44,7 +46,8 @@ cdef void forward_concat(const Network* net, const Op* op, const Part* part) noe
     cdef int i
     for i in range(op.reads):
         s = &net.tensor[op.source[i]]
-        copy_columns(value_of(net, s, part), s.features, y, t.features, t.size // t.features, s.features)
+        copy_columns(value_of(net, s, part), s.features, y, t.features, t.size // t.features,
+                     s.features)
         y += s.features
 
 

@@ -3,7 +3,7 @@
 cdef struct Pool:
     Window window
     bint planar                 # the second of a pair of planar.pxi
-    real* winners               # of the largest: which one of its window, a row for each of the target's
+    real* winners               # which one of its window is largest, for each of the target's
     Py_ssize_t winners_stride
 
 
@@ -70,7 +70,8 @@ cdef void backward_mean_pool(const Network* net, const Op* op, const Part* part)
 
 cdef Methods max_pool_methods():
     cdef Methods m = no_methods(MAX_POOL, sizeof(Pool))
-    m.describe, m.reserve, m.forward, m.backward = describe_pool, reserve_max_pool, forward_max_pool, backward_max_pool
+    m.describe, m.reserve = describe_pool, reserve_max_pool
+    m.forward, m.backward = forward_max_pool, backward_max_pool
     return m
 
 

@@ -1,5 +1,5 @@
-# A recurrent layer: a group of sequences through one direction or two, and the batch's gradients. A team of
-# workers takes a group together.
+# A recurrent layer: a group of sequences through one direction or two, and the batch's gradients. A
+# team of workers takes a group together.
 
 cdef struct RecurrentLayer:
     Recurrent cells[2]          # the second from the last step to the first
@@ -7,7 +7,7 @@ cdef struct RecurrentLayer:
     bint sequences              # whether each step's state goes on, or the last alone
     bint adds                   # whether two directions are added up, or lie side by side
     bint stateful
-    double step                 # multiply-adds of a step in time, a sample; 0 where steps are too few for a team
+    double step                 # multiply-adds a sample; 0 where steps are too few for a team
 
 
 cdef int describe_recurrence(Network* net, Op* op, dict fields) except -1:
@@ -16,13 +16,14 @@ cdef int describe_recurrence(Network* net, Op* op, dict fields) except -1:
     cdef Recurrent* r
     cdef int direction
     cdef Py_ssize_t offset = op.offset
-    own.directions, own.sequences, own.adds = fields["directions"], fields["sequences"], fields["adds"]
+    own.directions, own.adds = fields["directions"], fields["adds"]
+    own.sequences = fields["sequences"]
     own.stateful = fields["stateful"]
     for direction in range(own.directions):
         r = &own.cells[direction]
         describe_recurrent(r, row_of_name(_CELLS, "cell", fields["cell"]),
-                           row_of_name(_FUSED, "cell_activation", fields["cell_activation"]), fields["setting"],
-                           source.features, fields["units"], offset)
+                           row_of_name(_FUSED, "cell_activation", fields["cell_activation"]),
+                           fields["setting"], source.features, fields["units"], offset)
         r.reverse = direction
         r.state = net.state_stride
         net.state_stride += state_size(r)
@@ -37,7 +38,8 @@ cdef int describe_recurrence(Network* net, Op* op, dict fields) except -1:
 
 
 cdef inline bint gives_states(const Op* op) noexcept nogil:
-    # Whether its output is its states, one after another: no copy is made of them where all of them count.
+    # Whether its output is its states, one after another: no copy is made of them where all of them
+    # count.
     cdef const RecurrentLayer* own = <const RecurrentLayer*>op.own
     return op.kind == RECURRENT and own.directions == 1 and own.sequences
 
@@ -101,7 +103,8 @@ cdef void copy_recurrence_back(const Network* net, const Op* op, int worker) noe
     cdef const RecurrentLayer* own = <const RecurrentLayer*>op.own
     cdef int direction
     for direction in range(own.directions):
-        lay_transposed_recurrent(&own.cells[direction], net.parameters, worker, members_of(net), net.alone)
+        lay_transposed_recurrent(&own.cells[direction], net.parameters, worker, members_of(net),
+                                 net.alone)
 
 
 cdef Part shared(const Network* net, const Part* part) noexcept nogil:
@@ -112,7 +115,8 @@ cdef Part shared(const Network* net, const Part* part) noexcept nogil:
     return first
 
 
-cdef Sequences sequences_of(const Network* net, const Op* op, int direction, const Part* part) noexcept nogil:
+cdef Sequences sequences_of(const Network* net, const Op* op, int direction,
+                            const Part* part) noexcept nogil:
     cdef Part first = shared(net, part)
     cdef const Recurrent* r = &(<const RecurrentLayer*>op.own).cells[direction]
     cdef const Tensor* source = source_of(net, op)
@@ -127,7 +131,9 @@ cdef Sequences sequences_of(const Network* net, const Op* op, int direction, con
         tokens = source_of(net, &net.op[op.source[0] - 1])
         q.tokens, q.tokens_sample = value_of(net, tokens, &first), tokens.stride
     q.gates, q.gates_sample = r.gates + row * r.gates_sample, r.gates_sample
-    q.h, q.c, q.h_sample = r.h + row * r.h_sample, r.c + row * r.h_sample if r.c != NULL else NULL, r.h_sample
+    q.h_sample = r.h_sample
+    q.h = r.h + row * r.h_sample
+    q.c = r.c + row * r.h_sample if r.c != NULL else NULL
     q.d_sample = padded(max(r.units, r.inputs))
     q.dh = fields_of(net, first.worker)
     q.dc = q.dh + net.group * q.d_sample
@@ -158,12 +164,17 @@ cdef void give_state(const Recurrent* r, const real* h, const real* c, real* sta
         memcpy(states + r.state + r.units, c, r.units * sizeof(real))
 
 
-cdef inline real* row_of_states(const Network* net, const Op* op, real* states, Py_ssize_t row) noexcept nogil:
+cdef inline real* row_of_states(const Network* net, const Op* op, real* states,
+                                Py_ssize_t row) noexcept nogil:
     # NULL where this layer starts from zeros.
-    return states + row * net.state_stride if states != NULL and ((<const RecurrentLayer*>op.own).stateful or net.all_states) else NULL
+    # NULL where the layer starts with zeros.
+    if states == NULL or not (net.all_states or (<const RecurrentLayer*>op.own).stateful):
+        return NULL
+    return states + row * net.state_stride
 
 
-cdef void give_direction(const RecurrentLayer* own, const Sequences* q, int direction, Py_ssize_t i, real* y) noexcept nogil:
+cdef void give_direction(const RecurrentLayer* own, const Sequences* q, int direction, Py_ssize_t i,
+                         real* y) noexcept nogil:
     # One direction's share of what goes on.
     cdef const Recurrent* r = &own.cells[direction]
     cdef Py_ssize_t t, units = r.units
@@ -187,7 +198,8 @@ cdef void give_direction(const RecurrentLayer* own, const Sequences* q, int dire
             if own.adds and direction:
                 add_slice(y + t * features, h + t * units, units)
             else:
-                memcpy(y + t * features + (0 if own.adds else direction * units), h + t * units, units * sizeof(real))
+                memcpy(y + t * features + (0 if own.adds else direction * units), h + t * units,
+                       units * sizeof(real))
     memset(y + length * features, 0, (q.steps - length) * features * sizeof(real))
 
 
@@ -206,8 +218,8 @@ cdef void forward_recurrence(const Network* net, const Op* op, const Part* part)
         last = q.steps * r.units - first
         if q.member == 0:
             for i in range(part.count):
-                take_state(r, row_of_states(net, op, net.states, part.row + i), q.h + i * q.h_sample + first,
-                           q.c + i * q.h_sample + first)
+                take_state(r, row_of_states(net, op, net.states, part.row + i),
+                           q.h + i * q.h_sample + first, q.c + i * q.h_sample + first)
         recurrent_forward(r, net.parameters, part.worker, &q)
         if q.member > 0:
             continue
@@ -234,11 +246,12 @@ cdef void backward_recurrence(const Network* net, const Op* op, const Part* part
         q = sequences_of(net, op, direction, part)
         if q.member == 0:
             for i in range(part.count):
-                take_state(r, row_of_states(net, op, net.state_gradients, part.row + i), q.dh + i * q.d_sample,
-                           q.dc + i * q.d_sample)
+                take_state(r, row_of_states(net, op, net.state_gradients, part.row + i),
+                           q.dh + i * q.d_sample, q.dc + i * q.d_sample)
                 if not own.sequences:
                     add_slice(q.dh + i * q.d_sample,
-                              dy + i * target.stride + (0 if own.adds else direction * r.units), r.units)
+                              dy + i * target.stride + (0 if own.adds else direction * r.units),
+                              r.units)
         if own.sequences:
             q.dy, q.dy_sample = dy + (0 if own.adds else direction * r.units), target.stride
             q.dy_step = target.features
@@ -263,8 +276,8 @@ cdef inline Part whole(Py_ssize_t batch) noexcept nogil:
     return part
 
 
-cdef void gradient_of_recurrence(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
-                                 Py_ssize_t batch) noexcept nogil:
+cdef void gradient_of_recurrence(const Network* net, const Op* op, Py_ssize_t start,
+                                 Py_ssize_t stop, Py_ssize_t batch) noexcept nogil:
     # The second direction's rows are below those of the first.
     cdef const RecurrentLayer* own = <const RecurrentLayer*>op.own
     cdef Py_ssize_t rows = op.rows // own.directions
@@ -275,14 +288,16 @@ cdef void gradient_of_recurrence(const Network* net, const Op* op, Py_ssize_t st
         if start < (direction + 1) * rows and stop > direction * rows:
             q = sequences_of(net, op, direction, &part)
             recurrent_weight_gradient(&own.cells[direction], &q, max(start - direction * rows, 0),
-                                      min(stop - direction * rows, rows), net.gradients, net.parameters)
+                                      min(stop - direction * rows, rows), net.gradients,
+                                      net.parameters)
 
 
 cdef Methods recurrent_methods():
     cdef Methods m = no_methods(RECURRENT, sizeof(RecurrentLayer))
     m.describe, m.reserve = describe_recurrence, reserve_recurrence
     m.copy, m.copy_back = copy_recurrence, copy_recurrence_back
-    m.forward, m.backward, m.gradient = forward_recurrence, backward_recurrence, gradient_of_recurrence
+    m.forward, m.backward = forward_recurrence, backward_recurrence
+    m.gradient = gradient_of_recurrence
     m.add_up = add_up_lookups
     m.takes_group = m.takes_team = True
     return m

@@ -3,8 +3,9 @@
 cdef int describe_recursive(Network* net, Op* op, dict fields) except -1:
     cdef Composition* p = <Composition*>op.own
     describe_composition(p, row_of_name(_COMPOSITIONS, "composition", fields["composition"]),
-                         row_of_name(_FUSED, "composition_activation", fields["composition_activation"]),
-                         fields["setting"], fields["children"], source_of(net, op).features, op.offset)
+                         row_of_name(_FUSED, "composition_activation",
+                                     fields["composition_activation"]), fields["setting"],
+                         fields["children"], source_of(net, op).features, op.offset)
     op.rows = op.trained = p.w.rows + 1
     op.columns = p.w.columns
     op.work = <double>p.w.rows * p.w.columns / 2        # about half of the nodes are leaves
@@ -105,11 +106,13 @@ cdef void gradient_of_recursive(const Network* net, const Op* op, Py_ssize_t sta
     for group in range(groups_of(net, batch)):
         row, nodes = f.first[group] + f.leaves[group], f.rows[group] - f.leaves[group]
         if nodes:
-            add_composition_gradient(p, net.zeros, p.features + row * p.features_stride, d + row * stride, stride,
-                                     nodes, adds, start, stop, net.gradients, net.parameters)
+            add_composition_gradient(p, net.zeros, p.features + row * p.features_stride,
+                                     d + row * stride, stride, nodes, adds, start, stop,
+                                     net.gradients, net.parameters)
             adds = True
     if not adds:
-        memset(net.gradients + p.w.offset + start * p.w.columns, 0, (stop - start) * p.w.columns * sizeof(real))
+        memset(net.gradients + p.w.offset + start * p.w.columns, 0,
+               (stop - start) * p.w.columns * sizeof(real))
 
 
 cdef Methods recursive_methods():

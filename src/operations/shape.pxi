@@ -1,5 +1,5 @@
-# What moves numbers without computing: a frame of zeros, a random shift, rows of all that a sample has, and
-# some features of many.
+# What moves numbers without computing: a frame of zeros, a random shift, rows of all that a sample
+# has, and some features of many.
 
 cdef struct Frame:
     Py_ssize_t top, left        # of PAD; the largest shift of SHIFT
@@ -19,16 +19,16 @@ cdef void frame_image(const Network* net, const Op* op, const real* x, real* y) 
     cdef const Frame* own = <const Frame*>op.own
     cdef const Tensor* s = source_of(net, op)
     cdef const Tensor* t = target_of(net, op)
-    copy_image(x, s.w * s.features, y + (own.top * t.w + own.left) * t.features, t.w * t.features, s.h,
-               s.w * s.features)
+    copy_image(x, s.w * s.features, y + (own.top * t.w + own.left) * t.features, t.w * t.features,
+               s.h, s.w * s.features)
 
 
 cdef void unframe_image(const Network* net, const Op* op, const real* y, real* x) noexcept nogil:
     cdef const Frame* own = <const Frame*>op.own
     cdef const Tensor* s = source_of(net, op)
     cdef const Tensor* t = target_of(net, op)
-    copy_image(y + (own.top * t.w + own.left) * t.features, t.w * t.features, x, s.w * s.features, s.h,
-               s.w * s.features)
+    copy_image(y + (own.top * t.w + own.left) * t.features, t.w * t.features, x, s.w * s.features,
+               s.h, s.w * s.features)
 
 
 cdef void forward_pad(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -42,7 +42,8 @@ cdef void backward_pad(const Network* net, const Op* op, const Part* part) noexc
         unframe_image(net, op, output_gradient_of(net, op, part), dx)
 
 
-cdef void shift_of(const Network* net, const Op* op, const Part* part, Py_ssize_t* down, Py_ssize_t* right) noexcept nogil:
+cdef void shift_of(const Network* net, const Op* op, const Part* part, Py_ssize_t* down,
+                   Py_ssize_t* right) noexcept nogil:
     # Each sample's own, uniform in -pad .. pad on each axis; none outside training.
     cdef const Frame* own = <const Frame*>op.own
     cdef uint64_t bits, low
@@ -58,7 +59,8 @@ cdef void forward_shift(const Network* net, const Op* op, const Part* part) noex
     cdef const Tensor* t = target_of(net, op)
     cdef Py_ssize_t down, right
     shift_of(net, op, part, &down, &right)
-    shift_image(input_of(net, op, part), output_of(net, op, part), t.h, t.w, t.features, down, right)
+    shift_image(input_of(net, op, part), output_of(net, op, part), t.h, t.w, t.features, down,
+                right)
 
 
 cdef void backward_shift(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -70,7 +72,8 @@ cdef void backward_shift(const Network* net, const Op* op, const Part* part) noe
         shift_image(output_gradient_of(net, op, part), dx, t.h, t.w, t.features, -down, -right)
 
 
-cdef inline void clear_after_end(const Network* net, const Tensor* t, Py_ssize_t sample, real* x) noexcept nogil:
+cdef inline void clear_after_end(const Network* net, const Tensor* t, Py_ssize_t sample,
+                                 real* x) noexcept nogil:
     # Of what a sample has there, the steps that do not count.
     cdef Py_ssize_t length = length_of(net, t, sample)
     memset(x + length * t.features, 0, (t.steps - length) * t.features * sizeof(real))
