@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,20 @@ from ._validation.values import as_flag, as_number
 __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Optimizer", "RMSprop", "from_config"]
 
 Rate = float | Callable[[int], float]
+
+
+class Rule(NamedTuple):
+    """What the core does with a gradient: a row of its table (`src/kernels/optimizers.pxi`), and what this reads."""
+
+    name: str
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    beta1: float = 0.0
+    beta2: float = 0.0
+    epsilon: float = 0.0
+    clip_norm: float = 0.0  # 0 for none
+    clip_value: float = 0.0
 
 
 @dataclass
@@ -101,11 +115,12 @@ class Optimizer(Settings):
             raise TypeError(f"optimizer must be one of fastdl.optimizers to be saved; received {self!r}")
         return {**super().get_config(), "lr": schedules.get_config(self.lr) if callable(self.lr) else self.lr}
 
-    def _core(self) -> tuple[Any, ...]:
-        """(rule, nesterov, momentum, decay, beta1, beta2, epsilon, clip_norm, clip_value), as the core wants it."""
-        return *self._rule(), self.clip_norm or 0.0, self.clip_value or 0.0
+    @property
+    def rule(self) -> Rule:
+        """What the core does with it."""
+        return self._rule()._replace(clip_norm=self.clip_norm or 0.0, clip_value=self.clip_value or 0.0)
 
-    def _rule(self) -> tuple[Any, ...]:
+    def _rule(self) -> Rule:
         raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
 
 
@@ -145,8 +160,8 @@ class SGD(Optimizer):
         """The velocity, where there is momentum."""
         return int(self.momentum > 0)
 
-    def _rule(self) -> tuple[Any, ...]:
-        return "sgd", self.nesterov, self.momentum, self.weight_decay, 0.0, 0.0, 0.0
+    def _rule(self) -> Rule:
+        return Rule("sgd", momentum=self.momentum, nesterov=self.nesterov, weight_decay=self.weight_decay)
 
 
 @dataclass
@@ -187,8 +202,9 @@ class Adam(Optimizer):
         """The first and the second."""
         return 2
 
-    def _rule(self) -> tuple[Any, ...]:
-        return "adam", False, 0.0, self.weight_decay, *self.betas, self.eps
+    def _rule(self) -> Rule:
+        beta1, beta2 = self.betas
+        return Rule("adam", weight_decay=self.weight_decay, beta1=beta1, beta2=beta2, epsilon=self.eps)
 
 
 @dataclass
@@ -205,8 +221,8 @@ class AdamW(Adam):
 
     weight_decay: float = 1e-2
 
-    def _rule(self) -> tuple[Any, ...]:
-        return "adamw", *super()._rule()[1:]
+    def _rule(self) -> Rule:
+        return super()._rule()._replace(name="adamw")
 
 
 @dataclass
@@ -244,8 +260,8 @@ class RMSprop(Optimizer):
         """The mean of squares."""
         return 1
 
-    def _rule(self) -> tuple[Any, ...]:
-        return "rmsprop", False, 0.0, self.weight_decay, 0.0, self.alpha, self.eps
+    def _rule(self) -> Rule:
+        return Rule("rmsprop", weight_decay=self.weight_decay, beta2=self.alpha, epsilon=self.eps)
 
 
 @dataclass
@@ -278,8 +294,8 @@ class AdaGrad(Optimizer):
         """The sum of squares."""
         return 1
 
-    def _rule(self) -> tuple[Any, ...]:
-        return "adagrad", False, 0.0, self.weight_decay, 0.0, 0.0, self.eps
+    def _rule(self) -> Rule:
+        return Rule("adagrad", weight_decay=self.weight_decay, epsilon=self.eps)
 
 
 _CLASSES = {c.__name__: c for c in (SGD, Adam, AdamW, RMSprop, AdaGrad)}

@@ -25,6 +25,7 @@ from .layers.base import check_name, class_of, from_config, kinds
 from .layers.container import Container, adopted, check_through, numbered, through, walk
 from .layers.state import StateLayer
 from .samples import Samples, as_batch, parts
+from .stepping import take_step
 from .training import Trainer
 from .training_state import TrainingState
 
@@ -321,6 +322,39 @@ class Sequential(Container):
         with self._turn.lock:
             self._turn.check_untrained()
             return Trainer(self, loss, optimizer).train_on_batch(x, y, sample_weight, lengths, trees)
+
+    def step(self, optimizer: optimizers.Optimizer | None = None) -> None:
+        """Take one step with the gradients that are there, those of one `backward` or of several.
+
+        Parameters
+        ----------
+        optimizer : Optimizer, optional
+            As of `fit`: moments, the count of steps and schedules go on likewise. Where it clips, it does so in place.
+
+        Raises
+        ------
+        FloatingPointError
+            When parameters or moments are no longer finite: the parameters are then those before the step.
+        RuntimeError
+            If a call of `fit` is training the network.
+
+        Notes
+        -----
+        A loop of one's own takes the steps that `fit` takes, to the bit, where it asks for the same gradients (but for
+        the rounding of plain descent on batches of one)::
+
+            y = net.forward(x, training=True)
+            net.backward(losses.cross_entropy_backward(y, targets))
+            net.step(optimizers.Adam(1e-3))
+        """
+        with self._turn.lock:
+            self._turn.check_untrained()
+            state = self._training.following(None, optimizer, self.parameters.size, self.dtype)
+            rates = state.rates(1)
+            plan = self._plan or self._plan_for(tuple(1 if n is None else n for n in self.input_shape))
+            self._training = state
+            take_step(self, state, plan, rates)
+            self._held = None  # `backward` would ask for gradients at other parameters than `forward` saw
 
     def evaluate(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,6 +63,15 @@ def take_pass(
         for watcher in watchers:
             watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **found})
     return found
+
+
+def take_step(net: Sequential, state: TrainingState, plan: Any, rates: Array) -> None:
+    """Take one step with the gradients that are there."""
+
+    def run(first: int, rates: Array, records: Array) -> None:
+        state.follow_gradients(plan, rates[0])
+
+    _Block(net, state, run, rates, np.zeros((1, 3)), 0, net._states).take()
 
 
 class _Block:

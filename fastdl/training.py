@@ -200,7 +200,7 @@ class Trainer:
         def run(first: int, rates: Array, records: Array) -> None:
             plan.train(
                 x, data.targets, weights, order, batch, first * batch, rates, state.counter, self.loss,
-                state.optimizer._core(), state.moments, seed, get_num_threads(), records, data.samples.lengths, states,
+                state.optimizer.rule, state.moments, seed, get_num_threads(), records, data.samples.lengths, states,
                 trees,
             )  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from ._threads import get_num_threads
 from ._types import Array
 from .optimizers import SGD, Optimizer
 
@@ -65,6 +66,10 @@ class TrainingState:
                 stacklevel=5,
             )
         return rates
+
+    def follow_gradients(self, plan: Any, rate: float) -> None:
+        """Change a plan's parameters by the gradients that are there, and count that as a step."""
+        plan.step(rate, self.counter, self.optimizer.rule, self.moments, get_num_threads())
 
 
 def zero_moments(optimizer: Optimizer, size: int, dtype: str) -> Moments:

@@ -151,28 +151,50 @@ cdef bint add_up(Job* job, int worker, Py_ssize_t batch) noexcept nogil:
     return meet_all(job, worker, NULL)
 
 
+cdef inline Py_ssize_t begin_of(const Job* job, const Slice* slice) noexcept nogil:
+    # In the flat vectors.
+    return job.net.op[slice.op].offset + slice.start * job.net.op[slice.op].columns
+
+
+cdef inline Py_ssize_t end_of(const Job* job, const Slice* slice) noexcept nogil:
+    return job.net.op[slice.op].offset + slice.stop * job.net.op[slice.op].columns
+
+
+cdef void measure_slice(Job* job, Py_ssize_t item) noexcept nogil:
+    # Its gradient's share of the norm, where that is limited.
+    cdef const Slice* slice = &job.slices[item]
+    if job.optimizer.clip_norm > 0:
+        job.squares[item] = sum_of_squares(job.net.gradients, begin_of(job, slice),
+                                           end_of(job, slice))
+
+
+cdef void update_slice(Job* job, Py_ssize_t item, Py_ssize_t step) noexcept nogil:
+    cdef const Optimizer* o = &job.optimizer
+    cdef Py_ssize_t start = begin_of(job, &job.slices[item])
+    cdef Py_ssize_t stop = end_of(job, &job.slices[item]), i
+    cdef double norm = 0
+    if o.clip_norm > 0 or o.clip_value > 0:
+        for i in range(job.slice_count):
+            norm += job.squares[i]
+        clip(o, sqrt(norm), job.net.gradients, start, stop)
+    update(o, job.rates[step], job.steps_before + step + 1, job.net.parameters, job.net.gradients,
+           start, stop)
+
+
 cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t step, bint counts,
                       bint updates) noexcept nogil:
     # Its gradient, its update, or both.
     cdef const Slice* slice = &job.slices[item]
     cdef const Op* op = &job.net.op[slice.op]
     cdef const Optimizer* o = &job.optimizer
-    cdef double rate = job.rates[step], norm = 0
-    cdef Py_ssize_t start = op.offset + slice.start * op.columns
-    cdef Py_ssize_t stop = op.offset + slice.stop * op.columns, i
     if (updates and batch == 1 and is_plain_descent(o) and op.methods.descend != NULL
-            and op.methods.descend(&job.net, op, slice.start, slice.stop, <real>rate)):
+            and op.methods.descend(&job.net, op, slice.start, slice.stop, <real>job.rates[step])):
         return
     if counts:
         op.methods.gradient(&job.net, op, slice.start, slice.stop, batch)
-        job.squares[item] = sum_of_squares(job.net.gradients, start, stop) if o.clip_norm > 0 else 0
+        measure_slice(job, item)
     if updates:
-        if o.clip_norm > 0 or o.clip_value > 0:
-            for i in range(job.slice_count):
-                norm += job.squares[i]
-            clip(o, sqrt(norm), job.net.gradients, start, stop)
-        update(o, rate, job.steps_before + step + 1, job.net.parameters, job.net.gradients,
-               start, stop)
+        update_slice(job, item, step)
 
 
 cdef inline double work_of(const Job* job, const Slice* slice, Py_ssize_t batch) noexcept nogil:
@@ -235,6 +257,26 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
             job.steps[0] += 1
         if job.gathering.over:
             return
+
+
+cdef void step_worker(void* context, int worker) noexcept nogil:
+    # One step, with the gradients that are there.
+    cdef Job* job = <Job*>context
+    cdef Py_ssize_t item
+    if job.optimizer.clip_norm > 0:
+        item = take(job, &job.slice_items, job.slice_count, worker)
+        while item >= 0:
+            measure_slice(job, item)
+            item = take(job, &job.slice_items, job.slice_count, worker)
+        if meet_all(job, worker, &job.slice_items):
+            return
+    item = take(job, &job.slice_items, job.slice_count, worker)
+    while item >= 0:
+        update_slice(job, item, 0)
+        item = take(job, &job.slice_items, job.slice_count, worker)
+    meet(&job.gathering, NULL)
+    if worker == 0:
+        job.steps[0] += 1
 
 
 cdef inline Batch all_samples(const Job* job) noexcept nogil:

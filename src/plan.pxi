@@ -139,6 +139,11 @@ cdef class Plan:
     cdef bint _ends_in_softmax(self):
         return self.net.count > 0 and self.net.op[self.net.count - 1].activation == SOFTMAX
 
+    cdef _check_turn(self):
+        if self.turn.running:
+            raise RuntimeError("a signal's handler cannot use a network in the middle of its own "
+                               "step; a copy can be made there")
+
     cdef _check_trees(self, Trees trees):
         if self.has_trees != (trees is not None):
             expected = "be given" if self.has_trees else "be None"
@@ -151,9 +156,7 @@ cdef class Plan:
                 Trees trees=None, bint masked=False):
         cdef Py_ssize_t rows = batch
         self._check_trees(trees)
-        if self.turn.running:
-            raise RuntimeError("a signal's handler cannot use a network in the middle of its own "
-                               "step; a copy can be made there")
+        self._check_turn()
         memset(job, 0, sizeof(Job))
         if trees is None:
             group = self.habits.group(batch)
@@ -179,17 +182,21 @@ cdef class Plan:
         self.net.skip_softmax = False
         self.net.lengths, self.net.states, self.net.state_gradients = NULL, NULL, NULL
         self.net.all_states = False
-        job.net = self.net
+        self._gather(job, threads)
         if trees is not None:
             trees.describe(&job.net.forest)
-        job.slices, job.slice_count = self.slices, self.slice_count
         job.channels, job.pixels = self.channels, self.pixels
         job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
         self._frame(job)
+        job.net.team = &job.gathering if team and threads > 1 else NULL
+
+    cdef _gather(self, Job* job, int threads):
+        # What every job has: the network as it is now, and workers who watch what ends them.
+        job.net = self.net
+        job.slices, job.slice_count = self.slices, self.slice_count
         meeting_open(&job.gathering, threads)
         open_watch(&job.watch, &job.gathering.ending)
-        job.net.watch = &job.watch
-        job.net.team = &job.gathering if team and threads > 1 else NULL
+        job.net.watch, job.net.team = &job.watch, NULL
 
     def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False,
                 lengths=None, states=None, Trees trees=None):
@@ -226,7 +233,7 @@ cdef class Plan:
             parallel_run(task, job, &job.gathering.workers, look)
         meeting_close(&job.gathering)
         self.turn.running = False
-        if is_ending(&job.watch) and self.memory.mode == HOLDING:
+        if is_ending(&job.watch) and self.memory is not None and self.memory.mode == HOLDING:
             self.memory = None          # there is nothing to go back from
         raise_what_ended(&job.watch)
 
@@ -354,17 +361,17 @@ cdef class Plan:
 
     def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
               Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, str loss,
-              tuple optimizer, real[:, ::1] moments, uint64_t seed, int threads,
+              rule, real[:, ::1] moments, uint64_t seed, int threads,
               double[:, ::1] records, lengths=None, states=None, Trees trees=None):
         """One step for each of `rates`, from position `first` of the order on.
 
         `steps` (1,) counts them, one by one. Fills `records` (steps, 3): each step's sums over
         outputs of the weighted loss and of the hits, and how many outputs there were: samples, or
         steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F);
-        weights are flat, one for each output; `moments` (K, P) are the optimizer's. `lengths` and
-        `states` are as of `predict`; states have a row for each sample of a batch, and go on from
-        one batch to the next. With `trees`, the order is one of trees, and x, targets and weights
-        have a row for each node.
+        weights are flat, one for each output; `rule` is an optimizer's, and `moments` (K, P) are
+        its. `lengths` and `states` are as of `predict`; states have a row for each sample of a
+        batch, and go on from one batch to the next. With `trees`, the order is one of trees, and
+        x, targets and weights have a row for each node.
         """
         cdef Job job
         cdef const int64_t[::1] labels
@@ -400,7 +407,7 @@ cdef class Plan:
                 counts, batch_lengths = lengths, self.batch_lengths
                 job.lengths = &counts[0]
                 job.batch_lengths = job.net.lengths = &batch_lengths[0]
-            describe_optimizer(&job.optimizer, optimizer, moments)
+            describe_optimizer(&job.optimizer, rule, moments, self.parameters.size)
             # `adds_up`: a gradient reads weights other than its own.
             job.apart = (job.optimizer.clip_norm > 0 or job.net.adds_up
                          or 3 * self.habits.work * batch > LONG_WORK)
@@ -408,12 +415,32 @@ cdef class Plan:
             job.records = &records[0, 0]
             self._run(&job, train_worker)
 
+    def step(self, double rate, int64_t[::1] steps, rule, real[:, ::1] moments, int threads):
+        """A step with what `gradients` hold, which is clipped in place; the rest as of `train`."""
+        cdef Job job
+        cdef double[::1] squares = np.zeros(max(self.slice_count, 1))
+        with self.turn.lock:
+            self._check_turn()
+            memset(&job, 0, sizeof(Job))
+            describe_optimizer(&job.optimizer, rule, moments, self.parameters.size)
+            if 8. * self.parameters.size < SMALL_WORK:
+                threads = 1
+            self._gather(&job, max(1, min(threads, MAX_WORKERS)))
+            job.rates, job.squares = &rate, &squares[0]
+            job.steps, job.steps_before = &steps[0], steps[0]
+            self._run(&job, step_worker)
 
-cdef describe_optimizer(Optimizer* o, tuple settings, real[:, ::1] moments):
+
+cdef describe_optimizer(Optimizer* o, rule, real[:, ::1] moments, Py_ssize_t parameters):
     # Of one moment both names are right, and of none they are not used.
-    (rule, o.nesterov, o.momentum, o.decay, o.beta1, o.beta2, o.epsilon, o.clip_norm,
-     o.clip_value) = settings
-    o.rule = row_of_name(_RULES, "rule", rule)
+    o.rule = row_of_name(_RULES, "rule", rule.name)
+    o.momentum, o.nesterov, o.decay = rule.momentum, rule.nesterov, rule.weight_decay
+    o.beta1, o.beta2, o.epsilon = rule.beta1, rule.beta2, rule.epsilon
+    o.clip_norm, o.clip_value = rule.clip_norm, rule.clip_value
+    kept = moments_of_rule(o)
+    if moments.shape[0] < kept or moments.shape[1] != parameters:
+        raise ValueError(f"moments must have shape ({kept}, {parameters}); "
+                         f"received {moments.base.shape}")
     o.first, o.second = &moments[0, 0], &moments[max(moments.shape[0], 1) - 1, 0]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fastdl import _core
 from fastdl import functional as F
+from fastdl.optimizers import Rule
 
 DTYPES = st.sampled_from(["float32", "float64"])
 PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
@@ -169,7 +170,11 @@ def test_what_no_table_has_a_row_for_is_an_error():
         core.loss_and_gradient("hinge", np.ones((1, 3), "float32"), np.ones((1, 3), "float32"))
     vectors = [core.aligned_zeros(3) for _ in range(3)]
     with pytest.raises(ValueError, match=r"must be one of none, sgd, .*; received 'lion'"):
-        core.optimizer_step(("lion", *[0] * 8), 0.1, 1, *vectors[:2], vectors[2][None])
+        core.optimizer_step(Rule("lion"), 0.1, 1, *vectors[:2], vectors[2][None])
+    with pytest.raises(ValueError, match=r"moments must have shape \(2, 3\); received \(1, 3\)"):
+        core.optimizer_step(Rule("adam"), 0.1, 1, *vectors[:2], vectors[2][None])
+    with pytest.raises(ValueError, match=r"moments must have shape \(0, 3\); received \(1, 2\)"):
+        core.optimizer_step(Rule("sgd"), 0.1, 1, *vectors[:2], vectors[2][None, :2])
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4, 5)])

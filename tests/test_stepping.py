@@ -107,34 +107,36 @@ def test_a_parsers_rate_holds_from_the_next_step_on():
 
 @pytest.mark.parametrize("after", [False, True])
 def test_half_a_step_of_a_parser_is_taken_back(after, monkeypatch):
-    """What ends it comes after the update, before the step is counted, or within the update."""
-    net, other = parser(), parser()
-    core = _core.load(net.dtype)
-    update, calls = core.optimizer_step, []
+    """What ends it comes within the update, or after it, when the step is whole and counted."""
+    core, calls = _core.load("float32"), []
 
-    def ended(settings, rate, step, parameters, gradients, moments):
-        calls.append(step)
-        if len(calls) <= 2 or after:
-            update(settings, rate, step, parameters, gradients, moments)
-        if len(calls) == 3:
-            parameters[:3] += 1
-            raise KeyboardInterrupt
+    class Ended(core.Plan):
+        def step(self, *arguments):
+            calls.append(self)
+            if len(calls) <= 2 or after:
+                super().step(*arguments)
+            else:
+                self.parameters[:3] += 1
+            if len(calls) == 3:
+                raise KeyboardInterrupt
 
     arguments = {"batch_size": 3, "optimizer": optimizers.Adam(0.01)}
-    monkeypatch.setattr(core, "optimizer_step", ended)
+    monkeypatch.setattr(core, "Plan", Ended)
+    net = parser()
     with pytest.raises(KeyboardInterrupt):
         fit_parser(net, WORDS, SOME, **arguments)
     monkeypatch.undo()
+    whole, other = 3 if after else 2, parser()
 
     class Stop(callbacks.Callback):
         def on_batch_block(self, net, done, total, logs):
-            if net._training.steps == 2:
+            if net._training.steps == whole:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fit_parser(other, WORDS, SOME, callbacks=[Stop()], **arguments)
-    assert calls == [1, 2, 3]
-    assert net._training.steps == other._training.steps == 2
+    assert len(calls) == 3
+    assert net._training.steps == other._training.steps == whole
     assert (net.parameters == other.parameters).all()
     assert (net._training.moments == other._training.moments).all()
 

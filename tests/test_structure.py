@@ -14,7 +14,6 @@ KNOWN_UNDERSCORES = {
     "fastdl.cli.text": {"_training"},
     "fastdl.compat.cnn.convolution": {"_backward", "_forward", "_plan"},
     "fastdl.compat.cnn.pooling": {"_plan"},
-    "fastdl.functional.updates": {"_core"},
     "fastdl.layers.bidirectional": {"_in_network", "_joined", "_parted", "_start", "_state_size"},
     "fastdl.layers.container": {"_attach", "_in_network", "_name_parameters"},
     "fastdl.layers.recursive": {"_check_built", "_forward"},
@@ -29,12 +28,22 @@ KNOWN_UNDERSCORES = {
         "_turn",
     },
     "fastdl.saving": {"_rng", "_state_size", "_states", "_training", "_turn"},
-    "fastdl.sequential": {"_complete", "_forward", "_joined", "_own", "_parted", "_plan_for", "_state_size", "_turn"},
+    "fastdl.sequential": {
+        "_complete",
+        "_forward",
+        "_joined",
+        "_own",
+        "_parted",
+        "_plan",
+        "_plan_for",
+        "_state_size",
+        "_turn",
+    },
     "fastdl.stepping": {"_states", "_turn"},
     "fastdl.text.sampling": {"_turn"},
-    "fastdl.training": {"_checked", "_core", "_measure", "_plan_for", "_rng", "_states_of", "_training", "_turn"},
+    "fastdl.training": {"_checked", "_measure", "_plan_for", "_rng", "_states_of", "_training", "_turn"},
     "fastdl.trees.parsing.search": {"_flat", "_turn"},
-    "fastdl.trees.parsing.training": {"_backward", "_core", "_forward", "_held", "_rng", "_training", "_turn"},
+    "fastdl.trees.parsing.training": {"_backward", "_forward", "_held", "_plan", "_rng", "_training", "_turn"},
 }
 
 PUBLIC_ALL_THE_SAME = {"_asdict", "_fields", "_make", "_replace"}  # of named tuples

@@ -93,6 +93,6 @@ def _step(optimizer: SGD | Adam, step: int, param: Array, grad: Any, state: dict
     targets = [values, gradients, *rows]
     for target, source in zip(targets, [param, gradient, *moments], strict=True):
         target[:] = source.reshape(-1)
-    core.optimizer_step(optimizer._core(), float(optimizer.rates(step, 1)[0]), step, values, gradients, rows)
+    core.optimizer_step(optimizer.rule, float(optimizer.rates(step, 1)[0]), step, values, gradients, rows)
     for changed, target in zip([param, *moments], [values, *rows], strict=True):
         changed[...] = target.reshape(param.shape)

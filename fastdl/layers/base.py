@@ -310,20 +310,22 @@ class Layer(metaclass=_LayerType):
             self._held = _Held(samples, trees, training, draw, get_ident())
             return samples.outputs(y, plan.output_shape)
 
-    def backward(self, dy: Any) -> Array:
+    def backward(self, dy: Any, *, accumulate: bool = False) -> Array:
         """Give the gradient with respect to the last `forward`'s input, and fill `grads`.
 
         Parameters
         ----------
         dy : array_like, shape (N, *output_shape)
             The gradient of the loss with respect to the output.
+        accumulate : bool
+            Whether to add to what `grads` hold.
 
         Returns
         -------
         ndarray, shape (N, *input_shape)
         """
         with self._turn.lock:
-            return self._backward(dy)
+            return self._backward(dy, accumulate=accumulate)
 
     def _held_before_backward(self) -> _Held:
         self._check_built()
@@ -333,15 +335,23 @@ class Layer(metaclass=_LayerType):
             raise RuntimeError("backward must follow a forward of its own thread; the last one was another thread's")
         return self._held
 
-    def _backward(self, dy: Any, state_gradients: Array | None = None) -> Array:
+    def _backward(self, dy: Any, state_gradients: Array | None = None, accumulate: bool = False) -> Array:
         """Do `backward`'s work."""
         samples, trees, training, draw, _ = self._held_before_backward()
-        plan = self._plan_for(samples.shape)
+        plan, gradients = self._plan_for(samples.shape), self._flat[1]
         gradient, last = samples.gradients(dy, plan.output_shape)
-        dx: Array = plan.backward(
-            gradient.reshape(-1), len(samples), get_num_threads(), training, draw, last, samples.lengths,
-            state_gradients, trees,
-        )  # fmt: skip
+        before = gradients.copy() if as_flag(accumulate, "accumulate") else None
+        try:
+            dx: Array = plan.backward(
+                gradient.reshape(-1), len(samples), get_num_threads(), training, draw, last, samples.lengths,
+                state_gradients, trees,
+            )  # fmt: skip
+        except BaseException:
+            if before is not None:
+                gradients[...] = before
+            raise
+        if before is not None:
+            gradients += before
         return samples.inputs(dx, last)
 
     def __reduce__(self) -> tuple[Any, ...]:

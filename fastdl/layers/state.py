@@ -101,7 +101,7 @@ class StateLayer(Layer, abstract=True):
             self._state = self._parted(states)
             return y
 
-    def backward(self, dy: Any, *, state_gradient: State = None) -> Array:
+    def backward(self, dy: Any, *, state_gradient: State = None, accumulate: bool = False) -> Array:
         """Go back through time; give the gradient with respect to the last `forward`'s input, and fill `grads`.
 
         Parameters
@@ -109,6 +109,8 @@ class StateLayer(Layer, abstract=True):
         dy : array_like, of the shape that `forward` gave
         state_gradient : as `state`, optional
             The gradient of the loss with respect to the final state, besides that through the output.
+        accumulate : bool
+            Whether to add to what `grads` hold.
 
         Returns
         -------
@@ -123,7 +125,7 @@ class StateLayer(Layer, abstract=True):
         with self._turn.lock:
             samples = self._held_before_backward().samples
             gradients = self._joined(state_gradient, "state_gradient", len(samples), self.dtype)
-            dx = self._backward(dy, gradients)
+            dx = self._backward(dy, gradients, accumulate)
             self._state_gradient = self._parted(gradients)
             return dx
 

@@ -65,11 +65,11 @@ def loss_and_gradient(str name, const real[:, ::1] y, targets, weights=None):
     return total / rows, out, hits
 
 
-def optimizer_step(tuple optimizer, double rate, long step, real[::1] p, real[::1] g,
+def optimizer_step(rule, double rate, long step, real[::1] p, real[::1] g,
                    real[:, ::1] moments):
     """One update of p, and of the moments (K, P), in place. All are made by `aligned_zeros`."""
     cdef Optimizer o
-    describe_optimizer(&o, optimizer, moments)
+    describe_optimizer(&o, rule, moments, p.shape[0])
     with nogil:
         clip(&o, sqrt(sum_of_squares(&g[0], 0, g.shape[0])), &g[0], 0, g.shape[0])
         update(&o, <real>rate, step, &p[0], &g[0], 0, p.shape[0])

@@ -37,6 +37,7 @@ ctypedef void (*update_of_slice)(const Optimizer* o, real rate, long step, real*
 
 cdef struct RuleRow:
     const char* name
+    int moments           # that are kept for each parameter; descent's where it has momentum
     update_of_slice update
 
 
@@ -134,16 +135,20 @@ cdef void adagrad(const Optimizer* o, real rate, long step, real* p, const real*
 
 
 cdef RuleRow[6] RULE_ROWS = [
-    RuleRow(b"none", no_update),
-    RuleRow(b"sgd", sgd),
-    RuleRow(b"adam", adam),
-    RuleRow(b"adamw", adam),
-    RuleRow(b"rmsprop", rmsprop),
-    RuleRow(b"adagrad", adagrad),
+    RuleRow(b"none", 0, no_update),
+    RuleRow(b"sgd", 1, sgd),
+    RuleRow(b"adam", 2, adam),
+    RuleRow(b"adamw", 2, adam),
+    RuleRow(b"rmsprop", 1, rmsprop),
+    RuleRow(b"adagrad", 1, adagrad),
 ]
 has_rows(RULES, 6)
 
 _RULES = {RULE_ROWS[k].name.decode(): k for k in range(RULES)}
+
+
+cdef inline int moments_of_rule(const Optimizer* o) noexcept nogil:
+    return 0 if o.rule == SGD and o.momentum == 0 else RULE_ROWS[o.rule].moments
 
 
 cdef inline void update(const Optimizer* o, real rate, long step, real* p, const real* g,

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ... import _core
 from ..._types import Array
 from ..._validation.values import as_int, as_number, check_is
 from ...callbacks import Callback, as_callbacks
@@ -82,7 +81,7 @@ def fit_parser(
     data = data.part(which)
     gold = data.spans()
     figures = ["loss", "accuracy", *(["val_f1"] if validation_trees is not None else [])]
-    watchers, core = as_callbacks(callbacks, figures), _core.load(net.dtype)
+    watchers = as_callbacks(callbacks, figures)
 
     def train(epoch: int) -> dict[str, float]:
         with net._turn.lock:
@@ -91,11 +90,8 @@ def fit_parser(
         def run(first: int, rates: Array, records: Array) -> None:
             batch = order[first * batch_size : (first + 1) * batch_size]
             loss, found = fill_gradients(network, data.part(batch), gold[ranges(data.start, batch)[0]], penalty, beam)
-            core.optimizer_step(
-                state.optimizer._core(), rates[0], state.steps + 1, net.parameters, net.gradients, state.moments
-            )
+            state.follow_gradients(net._plan, rates[0])
             records[0] = loss, found, len(batch)
-            state.counter[0] += 1
 
         return take_pass(
             net, state, run, rates, samples=len(which), batch=batch_size, figures=_figures, epoch=epoch,

@@ -1,0 +1,221 @@
+"""A loop of a user's own: forward, backward, step, and gradients that add up."""
+
+import copy
+
+import numpy as np
+import pytest
+from conftest import close
+
+import fastdl
+from fastdl import Sequential, _core, layers, losses, models, optimizers, schedules
+
+OPTIMIZERS = [
+    optimizers.SGD(0.1),
+    optimizers.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01, clip_norm=0.1),
+    optimizers.Adam(0.01, clip_value=0.01),
+    optimizers.AdamW(schedules.step(0.01, every=2), clip_norm=0.2),
+    optimizers.RMSprop(0.01),
+    optimizers.AdaGrad(0.01),
+]
+
+
+def network(dtype="float32"):
+    """Of layers whose gradients are products over the batch, and of such as are summed sample by sample."""
+    made = [
+        layers.Conv2D(4, 3, activation="relu"), layers.BatchNorm(), layers.Flatten(), layers.Dense(300, "tanh"),
+        layers.Dense(5),
+    ]  # fmt: skip
+    return Sequential(made, input_shape=(2, 7, 8), dtype=dtype, seed=0)
+
+
+@pytest.fixture
+def data(rng):
+    return rng.standard_normal((40, 2, 7, 8)), rng.integers(0, 5, 40)
+
+
+def fill_gradients(net, x, y, share=1.0, **options):
+    outputs = net.forward(x, training=True)
+    return net.backward(share * losses.cross_entropy_backward(outputs, y), **options)
+
+
+def all_of(net):
+    return net.parameters.tobytes(), net._training.moments.tobytes(), net._training.steps
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_its_steps_are_those_of_fit(optimizer, data):
+    """To the bit, whatever the number of threads, running statistics included."""
+    x, y = data
+    found = set()
+    for threads in (1, 2, 5):
+        fastdl.set_num_threads(threads)
+        net, own = network(), network()
+        for _ in range(3):
+            net.train_on_batch(x, y, optimizer=optimizer)
+            fill_gradients(own, x, y)
+            own.step(optimizer)
+        found |= {all_of(net), all_of(own)}
+    assert len(found) == 1
+
+
+def test_a_step_is_the_references(data):
+    net, optimizer = network("float64"), optimizers.SGD(0.1, momentum=0.9, clip_norm=0.3)
+    p, v = net.parameters.copy(), np.zeros_like(net.parameters)
+    running = slice(*(np.cumsum([4 * (2 * 9 + 1) + 8, 8])))  # of BatchNorm
+    for _ in range(2):
+        fill_gradients(net, *data)
+        g = net.gradients.copy()
+        assert not g[running].any()
+        norm = np.sqrt((g**2).sum())
+        assert norm > 0.3
+        v = 0.9 * v + g * 0.3 / norm
+        p -= 0.1 * v
+        p[running] = net.parameters[running]
+        net.step(optimizer)
+        close(net.parameters, p)
+
+
+def test_gradients_add_up(data):
+    x, y = data
+    net = network("float64")
+    fill_gradients(net, x, y)
+    before = net.gradients.copy()
+    dx = fill_gradients(net, x[:10], y[:10], accumulate=True)
+    both = net.gradients.copy()
+    assert (dx == fill_gradients(net, x[:10], y[:10])).all()
+    assert (both == net.gradients + before).all()
+    # What is there is anybody's.
+    net.gradients = before
+    net.forward(x[:10])
+    net.backward(np.zeros((10, 5)), accumulate=True)
+    assert (net.gradients == before).all()
+    with pytest.raises(TypeError, match="accumulate must be True or False; received 2"):
+        net.backward(np.zeros((10, 5)), accumulate=2)
+
+
+def test_a_batch_in_parts_is_a_batch(rng):
+    """Of layers that see samples one by one."""
+    x, y = rng.standard_normal((12, 3)), rng.integers(0, 4, 12)
+    nets = [
+        Sequential([layers.Dense(6, "gelu"), layers.Dense(4)], input_shape=3, dtype="float64", seed=0) for _ in "ab"
+    ]
+    optimizer = optimizers.Adam(0.1)
+    for _ in range(3):
+        nets[0].train_on_batch(x, y, optimizer=optimizer)
+        for k in range(3):
+            part = slice(k, None, 3)
+            fill_gradients(nets[1], x[part], y[part], 1 / 3, accumulate=k > 0)
+        nets[1].step(optimizer)
+    close(nets[1].parameters, nets[0].parameters)
+
+
+@pytest.mark.parametrize("make", [lambda: layers.LSTM(3), lambda: layers.Bidirectional(layers.GRU(2), "sum")])
+def test_gradients_of_a_layer_alone_add_up(make, rng):
+    layer = make().build((5, 2), dtype="float64", seed=0)
+    x, dy = rng.standard_normal((4, 5, 2)), rng.standard_normal((2, 4, layer.output_shape[-1]))
+    apart = []
+    for d in dy:
+        layer.forward(x)
+        layer.backward(d)
+        apart.append({name: g.copy() for name, g in layer.grads.items()})
+    layer.forward(x)
+    layer.backward(dy[0], accumulate=True)
+    for name, g in layer.grads.items():
+        close(g, apart[0][name] + apart[1][name])
+
+
+def test_a_backward_that_is_ended_leaves_what_was_there(data, monkeypatch):
+    core = _core.load("float32")
+
+    class Ended(core.Plan):
+        def backward(self, *arguments):
+            super().backward(*arguments)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(core, "Plan", Ended)
+    net = network()
+    net.gradients = np.ones(net.gradients.size)
+    with pytest.raises(KeyboardInterrupt):
+        fill_gradients(net, *data, accumulate=True)
+    assert (net.gradients == 1).all()
+
+
+def test_what_fit_goes_on_with(data):
+    x, y = data
+    net, own = network(), network()
+    optimizer = optimizers.Adam(schedules.cosine(0.01, 6))
+    net.fit(x, y, batch_size=40, epochs=4, shuffle=False, optimizer=optimizer, verbose=0)
+    own.fit(x, y, batch_size=40, shuffle=False, optimizer=optimizer, verbose=0)
+    for _ in range(2):
+        fill_gradients(own, x, y)
+        own.step()
+    own.train_on_batch(x, y)
+    assert all_of(net) == all_of(own)
+    # An unequal one starts anew.
+    own.step(optimizers.Adam(0.01, betas=(0.5, 0.9)))
+    assert own._training.steps == 1
+
+
+def test_states_and_lengths(rng):
+    """Of a network whose sequences may have any length, before it has seen one and after."""
+    net = models.language_model(7, units=5, dim=3)
+    other = copy.deepcopy(net)
+    net.step(optimizers.SGD(1.0))
+    assert (net.parameters == other.parameters).all()
+    for length in (4, 6):
+        x, y = rng.integers(0, 7, (2, length)), rng.integers(0, 7, (2, length))
+        fill_gradients(net, x, y)
+        net.step()
+        other.train_on_batch(x, y, optimizer=optimizers.SGD(1.0))
+        close(net.parameters, other.parameters, "float32")
+        for ours, theirs in zip(net.state, other.state, strict=True):
+            close(np.asarray(ours), np.asarray(theirs), "float32")
+
+
+def test_running_statistics_have_moved_before_the_step(data):
+    net = network()
+    before = net.params["0.weight"].copy()
+    net.forward(data[0], training=True)
+    assert net.buffers["1.running_mean"].any()
+    assert (net.params["0.weight"] == before).all()
+
+
+def test_a_step_to_nowhere_is_not_taken(data):
+    net = network()
+    fill_gradients(net, *data)
+    net.step(optimizers.Adam(0.01))
+    before = all_of(net)
+    fill_gradients(net, *data)
+    net.gradients[3] = np.nan
+    with pytest.raises(FloatingPointError, match="step 2 gives"):
+        net.step()
+    assert all_of(net)[0] != before[0]  # running statistics, which forward has moved
+    net.buffers["1.running_mean"], net.buffers["1.running_var"] = np.zeros(4), np.ones(4)
+    assert all_of(net)[1:] == before[1:]
+
+
+def test_backward_at_other_parameters_is_refused(data):
+    net = network()
+    fill_gradients(net, *data)
+    net.step(optimizers.SGD(0.1))
+    with pytest.raises(RuntimeError, match="backward must follow forward"):
+        net.backward(np.zeros((40, 5)))
+
+
+def test_what_is_no_optimizer(data):
+    net = network()
+    before = net.parameters.copy()
+    with pytest.raises(TypeError, match=r"optimizer must be one of fastdl.optimizers; received <class.*make one of it"):
+        net.step(optimizers.SGD)
+    with pytest.raises(ValueError, match="lr must give finite rates"):
+        net.step(optimizers.SGD(lambda step: -1.0))
+
+    class Forgetful(optimizers.Adam):
+        moments = 1
+
+    with pytest.raises(
+        ValueError, match=rf"moments must have shape \(2, {before.size}\); received \(1, {before.size}\)"
+    ):
+        net.step(Forgetful(0.1))
+    assert (net.parameters == before).all()
+    assert net._training.steps == 0
