@@ -5,29 +5,11 @@ A layer may be anybody's. What it adds is checked here, before any memory is tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from math import prod
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-
 from .fusion import fused
-
-Shape = tuple[Any, ...]  # of int; T may be None, where it is not known yet
-Operations = list[dict[str, Any]]
-
-MOST_CHILDREN = 16  # as in src/kernels/trees.pxi
-MOST_NUMBERS = 2**31 - 1  # of a sample: the core counts some of them in ints
-
-# As in src/kernels/activations.pxi: those whose derivative the output tells, which cells may have, and others.
-OF_CELLS = ("identity", "relu", "sigmoid", "tanh", "leaky_relu")
-ELEMENTWISE = (*OF_CELLS, "gelu")
-ACTIVATIONS = (*ELEMENTWISE, "softmax")
-_GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}
-# What a network of trees may have: what works on a node by itself, and the one that sees its children.
-_OF_NODES = (
-    "dense", "activation", "dropout", "embedding", "recursive", "select", "layer_norm", "concat", "sum", "product",
-)  # fmt: skip
+from .kinds import MOST_NUMBERS, MOVING, Operation, Operations, Shape, check_trees, checked_shape
 
 
 class Part(Protocol):
@@ -101,7 +83,7 @@ class Graph:
     """
 
     def __init__(self, input_shape: Shape) -> None:
-        self.input_shape = _checked(input_shape, "input_shape")
+        self.input_shape = checked_shape(input_shape, "input_shape")
         self.operations: Operations = []
         self.size = 0
         self.layers: list[Lowered] = []
@@ -115,12 +97,12 @@ class Graph:
 
     def add(self, kind: str, tensors: Sequence[Tensor], settings: dict[str, Any]) -> Tensor:
         """Add an operation that reads these tensors, and give the one that it writes."""
-        operation = _Operation(kind, settings, tuple(self._own(tensor).shape for tensor in tensors))
+        operation = Operation(kind, settings, tuple(self._own(tensor).shape for tensor in tensors))
         shape, count = operation.outcome()
         reads = tuple(tensor.number for tensor in tensors)
         if kind == "embedding" and reads[0] not in self._given:
             raise operation.error(f"must read token ids; received what {self.operations[reads[0] - 1]['kind']} gives")
-        if kind in _MOVING and reads[0] in self._given:
+        if kind in MOVING and reads[0] in self._given:
             self._given.add(len(self.operations) + 1)
         self.operations.append({"kind": kind, "reads": reads, "output_shape": shape, "offset": self.size, **settings})
         self.size += count
@@ -142,7 +124,7 @@ class Graph:
         if unread := set(range(1, len(self.operations) + 1)) - read - {output.number}:
             kinds = ", ".join(self.operations[number - 1]["kind"] for number in sorted(unread))
             raise ValueError(f"operations must all lead to the output; received {kinds} that nothing reads")
-        _check_trees(self.input_shape, self.operations)
+        check_trees(self.input_shape, self.operations)
         self.operations = fused(self.operations, self.input_shape)
         self.output_shape = output.shape
         return self
@@ -151,287 +133,3 @@ class Graph:
 def merged(tensors: Sequence[Tensor], how: str) -> Tensor:
     """Give several tensors as one: "concat", "sum" or "product"."""
     return tensors[0].graph.add(how, tensors, {})
-
-
-def _check_trees(input_shape: Shape, operations: Operations) -> None:
-    """Check that a node is one step, and that all see the same trees."""
-    kinds = [operation["kind"] for operation in operations]
-    if "recursive" not in kinds:
-        return
-    others = [kind for kind in kinds if kind not in _OF_NODES]
-    if others:
-        raise ValueError(f"operations on trees must be of {', '.join(_OF_NODES)}; received {', '.join(others)}")
-    if len(children := {operation["children"] for operation in operations if "children" in operation}) > 1:
-        raise ValueError(f"operations must agree on the children of a node; received {', '.join(map(str, children))}")
-    if input_shape[0] not in (1, None) or len(input_shape) == 3:
-        raise ValueError(f"input_shape must be (1, F) or (1,) for trees; received {input_shape}")
-
-
-def _is_whole(value: Any, least: int, most: int = MOST_NUMBERS) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and least <= int(value) <= most
-
-
-def _checked(shape: Any, name: str) -> Shape:
-    if (
-        not isinstance(shape, tuple)
-        or not 1 <= len(shape) <= 3
-        or not all(_is_whole(n, 1) or (n is None and i == 0 and len(shape) < 3) for i, n in enumerate(shape))
-    ):
-        raise ValueError(f"{name} must be (F,), (T, F) or (C, H, W); received {shape!r}")
-    sizes = tuple(n if n is None else int(n) for n in shape)
-    _check_count(numbers(sizes), name, sizes)
-    return sizes
-
-
-def numbers(shape: Shape) -> int:
-    """How many numbers a sample has; of one step, where their number is not known."""
-    return prod(1 if n is None else n for n in shape)
-
-
-class TooManyNumbersError(ValueError):
-    """An operation makes an array that the core cannot count: of this shape, which its layer can say more of."""
-
-    def __init__(self, name: str, shape: Shape) -> None:
-        super().__init__(f"{name} must make an array of at most {MOST_NUMBERS} numbers; received one of shape {shape}")
-        self.shape = shape
-
-    def of(self, layer: object) -> ValueError:
-        """Give the same of a layer."""
-        return ValueError(str(TooManyNumbersError(repr(layer), self.shape)))
-
-
-def _check_count(count: int, name: str, shape: Shape) -> None:
-    if count > MOST_NUMBERS:
-        raise TooManyNumbersError(name, shape)
-
-
-class _Operation:
-    """One that is to be added, whose settings are checked as they are read."""
-
-    def __init__(self, kind: str, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> None:
-        if kind not in _KINDS:
-            raise ValueError(f"operations must be of {', '.join(_KINDS)}; received {kind!r}")
-        self.kind, self.settings, self.shapes, self.shape = kind, settings, shapes, shapes[0]
-        self.work, wanted = _KINDS[kind]
-        if settings.keys() != wanted.keys():
-            given = ", ".join(settings) or "none"
-            raise self.error(f"must have {', '.join(wanted) or 'no settings'}; received {given}")
-
-    def outcome(self) -> tuple[Shape, int]:
-        """Give the shape that it writes, and how many parameters it has."""
-        if len(self.shapes) > 1 and self.kind not in _MERGING:
-            raise self.error(f"must read one tensor; received {len(self.shapes)}")
-        shape, count = self.work(self)
-        _check_count(numbers(shape), self.kind, shape)
-        _check_count(count, self.kind, (count,))
-        return shape, count
-
-    def error(self, message: str) -> ValueError:
-        return ValueError(f"{self.kind}: {message}")
-
-    def ranked(self, ranks: Iterable[int], axes: str) -> None:
-        if len(self.shape) not in ranks:
-            raise self.error(f"must read {axes}; received {self.shape}")
-
-    def one_of(self, name: str, known: Iterable[str]) -> str:
-        value = self.settings[name]
-        if not isinstance(value, str) or value not in known:
-            raise self.error(f"{name} must be one of {', '.join(known)}; received {value!r}")
-        return value
-
-    def whole(self, name: str, least: int, most: int = MOST_NUMBERS) -> int:
-        value = self.settings[name]
-        if not _is_whole(value, least, most):
-            raise self.error(f"{name} must be an integer from {least} to {most}; received {value!r}")
-        return int(value)
-
-    def pair(self, name: str, least: int) -> tuple[int, int]:
-        values = self.settings[name]
-        if not isinstance(values, tuple) or len(values) != 2 or not all(_is_whole(n, least) for n in values):
-            raise self.error(f"{name} must be two integers from {least} to {MOST_NUMBERS}; received {values!r}")
-        return int(values[0]), int(values[1])
-
-    def flag(self, name: str) -> bool:
-        value = self.settings[name]
-        if not isinstance(value, bool):
-            raise self.error(f"{name} must be True or False; received {value!r}")
-        return value
-
-    def number(self, name: str, low: float, high: float) -> float:
-        value = self.settings[name]
-        if not isinstance(value, (int, float)) or not low <= value <= high:
-            raise self.error(f"{name} must be from {low:g} to {high:g}; received {value!r}")
-        return float(value)
-
-
-# What each kind gives of what it reads, and how many parameters it has.
-
-
-def _dense(operation: _Operation) -> tuple[Shape, int]:
-    operation.ranked((1, 2), "(F,) or (T, F)")
-    units, features = operation.whole("units", 1), operation.shape[-1]
-    if features is None:
-        raise operation.error(f"must read a known number of features; received {operation.shape}")
-    return (*operation.shape[:-1], units), (features + 1) * units
-
-
-def _window(operation: _Operation) -> tuple[int, int]:
-    operation.ranked((3,), "(C, H, W)")
-    (kh, kw), (sh, sw) = operation.pair("kernel", 1), operation.pair("stride", 1)
-    _, h, w = operation.shape
-    if kh > h or kw > w:
-        raise operation.error(f"kernel must fit into {h} x {w}; received {kh} x {kw}")
-    return (h - kh) // sh + 1, (w - kw) // sw + 1
-
-
-def _convolution(operation: _Operation) -> tuple[Shape, int]:
-    size, filters = _window(operation), operation.whole("filters", 1)
-    return (filters, *size), (prod(operation.pair("kernel", 1)) * operation.shape[0] + 1) * filters
-
-
-def _pool(operation: _Operation) -> tuple[Shape, int]:
-    return (operation.shape[0], *_window(operation)), 0
-
-
-def _flatten(operation: _Operation) -> tuple[Shape, int]:
-    if None in operation.shape:
-        raise operation.error(f"must read samples of known length; received {operation.shape}")
-    return (prod(operation.shape),), 0
-
-
-def _setting(operation: _Operation, activation: str) -> None:
-    if activation == "leaky_relu":
-        operation.number("setting", 1e-12, 1e12)
-    else:
-        operation.number("setting", 0, 0)
-
-
-def _activation(operation: _Operation) -> tuple[Shape, int]:
-    known = ACTIVATIONS if len(operation.shape) < 3 else ELEMENTWISE
-    _setting(operation, operation.one_of("activation", known))
-    return operation.shape, 0
-
-
-def _pad(operation: _Operation) -> tuple[Shape, int]:
-    operation.ranked((3,), "(C, H, W)")
-    (ph, pw), (c, h, w) = operation.pair("padding", 0), operation.shape
-    return (c, h + 2 * ph, w + 2 * pw), 0
-
-
-def _shift(operation: _Operation) -> tuple[Shape, int]:
-    operation.ranked((3,), "(C, H, W)")
-    operation.pair("padding", 0)
-    return operation.shape, 0
-
-
-def _dropout(operation: _Operation) -> tuple[Shape, int]:
-    operation.number("rate", 0, 0.999)
-    return operation.shape, 0
-
-
-def _embedding(operation: _Operation) -> tuple[Shape, int]:
-    operation.ranked((1,), "(T,)")
-    dim = operation.whole("dim", 1)
-    return (operation.shape[0], dim), operation.whole("vocabulary", 1) * dim
-
-
-def _recurrent(operation: _Operation) -> tuple[Shape, int]:
-    operation.ranked((2,), "(T, F)")
-    steps, inputs = operation.shape
-    cell = operation.one_of("cell", _GATES)
-    _setting(operation, operation.one_of("cell_activation", OF_CELLS if cell == "rnn" else ("tanh",)))
-    units, directions = operation.whole("units", 1), operation.whole("directions", 1, 2)
-    if operation.flag("adds") and directions == 1:
-        raise operation.error("adds must be False for one direction; received True")
-    if operation.flag("stateful") and directions == 2:
-        raise operation.error("stateful must be False for two directions; received True")
-    features = units * (1 if operation.flag("adds") else directions)
-    shape = (steps, features) if operation.flag("sequences") else (features,)
-    return shape, directions * _GATES[cell] * units * (inputs + units + 2)
-
-
-def _recursive(operation: _Operation) -> tuple[Shape, int]:
-    operation.ranked((2,), "(1, F)")
-    composition = operation.one_of("composition", ("matrix", "tensor", "lstm"))
-    _setting(operation, operation.one_of("composition_activation", ("tanh",) if composition == "lstm" else OF_CELLS))
-    children, (nodes, units) = operation.whole("children", 1, MOST_CHILDREN), operation.shape
-    inputs = children * units
-    features = inputs + (inputs * (inputs + 1) // 2 if composition == "tensor" else 0)
-    shape = (nodes, units) if operation.flag("nodes") else (units,)
-    return shape, (features + 1) * units * (3 + children if composition == "lstm" else 1)
-
-
-def features_of(shape: Shape) -> int:
-    """How many features a step of a sample has, or an image channels."""
-    features: int = shape[0] if len(shape) == 3 else shape[-1]
-    return features
-
-
-def with_features(shape: Shape, features: int) -> Shape:
-    """Give the shape with so many features, or channels."""
-    return (features, *shape[1:]) if len(shape) == 3 else (*shape[:-1], features)
-
-
-def _select(operation: _Operation) -> tuple[Shape, int]:
-    indices, features = operation.settings["indices"], features_of(operation.shape)
-    if not isinstance(indices, np.ndarray) or indices.dtype != np.intp or indices.ndim != 1 or not len(indices):
-        raise operation.error(f"indices must be a vector of intp; received {indices!r}")
-    if features is None or indices.min() < 0 or indices.max() >= features:
-        raise operation.error(f"indices must be of the {features} features; received {indices.tolist()}")
-    return with_features(operation.shape, len(indices)), 0
-
-
-def _layer_norm(operation: _Operation) -> tuple[Shape, int]:
-    operation.number("epsilon", 0, 1)
-    shape = operation.shape
-    return shape, 2 * (prod(shape) if len(shape) == 3 else shape[-1])
-
-
-def _batch_norm(operation: _Operation) -> tuple[Shape, int]:
-    operation.number("epsilon", 0, 1)
-    operation.number("momentum", 0, 1)
-    return operation.shape, 4 * features_of(operation.shape)
-
-
-def _concat(operation: _Operation) -> tuple[Shape, int]:
-    first = operation.shape
-    for shape in operation.shapes[1:]:
-        if len(shape) != len(first) or with_features(shape, 1) != with_features(first, 1):
-            raise operation.error(f"must read shapes that differ in their features alone; received {first} and {shape}")
-    return with_features(first, sum(features_of(shape) for shape in operation.shapes)), 0
-
-
-def _alike(operation: _Operation) -> tuple[Shape, int]:
-    for shape in operation.shapes[1:]:
-        if shape != operation.shape:
-            raise operation.error(f"must read shapes that are the same; received {operation.shape} and {shape}")
-    return operation.shape, 0
-
-
-_MOVING = ("flatten", "select")
-_MERGING = ("concat", "sum", "product")
-
-# Of each kind what it gives, and its settings.
-_KINDS: dict[str, tuple[Callable[[_Operation], tuple[Shape, int]], dict[str, None]]] = {
-    kind: (work, dict.fromkeys(settings.split()))
-    for kind, work, settings in (
-        ("dense", _dense, "units"),
-        ("convolution", _convolution, "filters kernel stride"),
-        ("max_pool", _pool, "kernel stride"),
-        ("mean_pool", _pool, "kernel stride"),
-        ("flatten", _flatten, ""),
-        ("activation", _activation, "activation setting"),
-        ("pad", _pad, "padding"),
-        ("shift", _shift, "padding"),
-        ("dropout", _dropout, "rate"),
-        ("embedding", _embedding, "vocabulary dim"),
-        ("recurrent", _recurrent, "adds cell cell_activation directions sequences setting stateful units"),
-        ("recursive", _recursive, "children composition composition_activation nodes setting"),
-        ("select", _select, "indices"),
-        ("layer_norm", _layer_norm, "epsilon"),
-        ("batch_norm", _batch_norm, "epsilon momentum"),
-        ("concat", _concat, ""),
-        ("sum", _alike, ""),
-        ("product", _alike, ""),
-    )
-}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._core.graph import OF_CELLS
+from .._core.kinds import OF_CELLS
 from .._types import Array
 from .._validation.arrays import as_array
 from .._validation.values import as_choice, as_number

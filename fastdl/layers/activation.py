@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.graph import ACTIVATIONS, Tensor
+from .._core.graph import Tensor
+from .._core.kinds import ACTIVATIONS
 from .._validation.values import as_choice, as_number
 from .base import Layer
 

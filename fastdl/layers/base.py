@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from .. import _core, initializers
-from .._core.graph import Graph, Lowered, Tensor, TooManyNumbersError
+from .._core.graph import Graph, Lowered, Tensor
+from .._core.kinds import TooManyNumbersError
 from .._threads import get_num_threads
 from .._turn import Turn
 from .._types import Array, Shape

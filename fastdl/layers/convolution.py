@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._core.graph import ELEMENTWISE, Tensor
+from .._core.graph import Tensor
+from .._core.kinds import ELEMENTWISE
 from .._types import Array, Shape
 from .._validation.values import as_int, as_pair
 from .activation import Activation, activated, as_activation

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .._core.graph import Tensor, features_of
+from .._core.graph import Tensor
+from .._core.kinds import features_of
 from .._types import Array, Shape
 from .._validation.values import as_number
 from .base import Layer

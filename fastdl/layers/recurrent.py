@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from .. import initializers
-from .._core.graph import OF_CELLS, Tensor
+from .._core.graph import Tensor
+from .._core.kinds import OF_CELLS
 from .._types import Array, Shape
 from .._validation.arrays import as_array
 from .._validation.values import as_flag, as_int, as_number

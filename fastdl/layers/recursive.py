@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._core.graph import MOST_CHILDREN, OF_CELLS, Tensor
+from .._core.graph import Tensor
+from .._core.kinds import MOST_CHILDREN, OF_CELLS
 from .._types import Array, Shape
 from .._validation.values import as_choice, as_flag, as_int
 from ..samples import as_batch

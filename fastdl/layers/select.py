@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._core.graph import Tensor, features_of
+from .._core.graph import Tensor
+from .._core.kinds import features_of
 from .._types import Array
 from .._validation.values import as_int
 from .base import Layer
