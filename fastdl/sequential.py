@@ -455,7 +455,9 @@ class Sequential(Container):
     def get_config(self) -> dict[str, Any]:
         """Give the class, and the arguments of `Sequential` as plain data."""
         check_name(type(self))
-        config = {"class": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
+        config: dict[str, Any] = {"class": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
+        if not self.trainable:
+            config["trainable"] = False
         if not hasattr(self, "_flat"):  # it is one, or to be one, of another's layers
             return config
         return {**config, "input_shape": list(self.input_shape), "dtype": self.dtype}
@@ -528,6 +530,7 @@ def network_of(config: dict[str, Any]) -> Sequential:
     layers = [from_config(layer) for layer in config["layers"]]
     Sequential.__init__(net, layers, input_shape=config["input_shape"], dtype=config["dtype"])
     net._complete = True
+    net.trainable = config.get("trainable", True)
     return net
 
 

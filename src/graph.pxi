@@ -23,7 +23,7 @@ cdef struct Tensor:
     Py_ssize_t steps            # in time, that a sample consists of; 1 where there is no such axis
     Py_ssize_t features, h, w   # of a step; or channels, of an image
     bint wide
-    bint after_weights          # some operation before it has weights
+    bint after_weights          # some operation before it has weights that training changes
     bint needs_gradient
     bint passing_value          # of no use once the next operation has read it: one row a worker
     bint passing_gradient
@@ -39,7 +39,9 @@ cdef struct Op:
     int activation              # of what it gives
     real setting                # of the activation
     Py_ssize_t offset, rows, columns    # its parameters, in rows of one width; or 0 rows
-    Py_ssize_t trained          # how many of the rows an optimizer changes
+    Py_ssize_t trained          # how many of the rows an optimizer changes,
+    bint frozen                 # if it may change any,
+    bint learns                 # and whether their gradient is asked for
     Py_ssize_t slot             # where its gradient is in a slot, if summed sample by sample
     double work                 # multiply-adds of a forward pass, a sample
     # The first and the one behind the last of the operations that each sample goes through alone.
@@ -125,6 +127,10 @@ cdef struct Methods:
     pass_function measure_back  # the same on the way back, of the target's gradient
     batch_function settle_back
     batch_function keep         # what a step of training leaves behind besides parameters
+
+
+cdef inline bint begins_stage(const Op* op) noexcept nogil:
+    return op.methods.measure != NULL and not op.frozen
 
 
 cdef inline bint has_trees(const Network* net) noexcept nogil:

@@ -91,6 +91,8 @@ cdef _lay_tensors(Network* net, int mode):
         t.wide = mode == HOLDING
         t.passing_value = False
         t.passing_gradient = mode == TRAINING and 0 < k < net.count
+    for k in range(net.count):
+        net.op[k].learns = mode == HOLDING or not net.op[k].frozen
     for k in range(net.count if mode == TRAINING else 0):
         op = &net.op[k]
         # A product over the batch.

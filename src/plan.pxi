@@ -16,7 +16,8 @@ cdef class Plan:
     """
     cdef Network net
     cdef Slice* slices
-    cdef Py_ssize_t slice_count
+    cdef Py_ssize_t slice_count             # of parameters that training changes, the first ones,
+    cdef Py_ssize_t all_slices              # and of all
     cdef Py_ssize_t channels, pixels, out_channels, out_pixels
     cdef Habits habits
     cdef Layout layout
@@ -98,17 +99,21 @@ cdef class Plan:
             if op.methods.describe != NULL:
                 op.methods.describe(&self.net, op, operation)
             op.work += self.net.tensor[op.source[0]].size
-            self.net.tensor[k + 1].after_weights = op.rows > 0 or _any_after_weights(&self.net, op)
+            op.frozen = not operation.get("trained", True)
+            self.net.tensor[k + 1].after_weights = ((op.rows > 0 and not op.frozen)
+                                                    or _any_after_weights(&self.net, op))
             self.habits.see(&self.net, op)
             if op.kind == RECURSIVE:
                 self.has_trees, self.arity = True, operation["children"]
 
     cdef _slice(self):
         cdef Py_ssize_t i
-        found = slices_of(&self.net)
+        found = slices_of(&self.net, False)
         self.slice_count = len(found)
-        self.slices = <Slice*>_zeroed(self.slice_count * sizeof(Slice))
-        for i in range(self.slice_count):
+        found += slices_of(&self.net, True)
+        self.all_slices = len(found)
+        self.slices = <Slice*>_zeroed(self.all_slices * sizeof(Slice))
+        for i in range(self.all_slices):
             self.slices[i].op, self.slices[i].start, self.slices[i].stop = found[i]
 
     cdef _prepare(self, int mode, Py_ssize_t rows, int workers, bint masked):
@@ -183,6 +188,8 @@ cdef class Plan:
         self.net.lengths, self.net.states, self.net.state_gradients = NULL, NULL, NULL
         self.net.all_states = False
         self._gather(job, threads)
+        if mode == HOLDING:
+            job.slice_count = self.all_slices
         if trees is not None:
             trees.describe(&job.net.forest)
         job.channels, job.pixels = self.channels, self.pixels

@@ -12,7 +12,7 @@ cdef void find_runs(Network* net):
     cdef int k, first = 0, j
     for k in range(net.count + 1):
         if (k < net.count and not net.op[k].methods.takes_group
-                and net.op[k].methods.measure == NULL):
+                and not begins_stage(&net.op[k])):
             continue
         for j in range(first, k):
             net.op[j].run, net.op[j].run_end = first, k
@@ -27,20 +27,20 @@ cdef void find_stages(Network* net):
     cdef int k
     net.stages, net.stage[0] = 1, 0
     for k in range(net.count):
-        if net.op[k].methods.measure != NULL:
+        if begins_stage(&net.op[k]):
             net.stage[net.stages] = k
             net.stages += 1
     net.stage[net.stages] = net.count
 
 
-cdef list slices_of(const Network* net):
+cdef list slices_of(const Network* net, bint frozen):
     # Of at most about 16,000 weights, whole rows, but of 96 rows where there are so many: each
     # reads all of the output's gradient.
     cdef Py_ssize_t pieces, rows, i
     cdef int k
     cdef list found = []
     for k in range(net.count):
-        if net.op[k].trained:
+        if net.op[k].trained and net.op[k].frozen == frozen:
             rows = net.op[k].trained
             pieces = min(rows, (rows * net.op[k].columns + 16383) // 16384)
             pieces = min(pieces, max(2, rows // 96))

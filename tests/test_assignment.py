@@ -84,8 +84,8 @@ def test_arguments_do_not_change(made):
             before = getattr(layer, name, None)
             with pytest.raises(AttributeError, match=f"{name} of {type(layer).__name__} cannot be changed"):
                 setattr(layer, name, before)
-        with pytest.raises(AttributeError, match="has no 'trainable' that could be set"):
-            layer.trainable = False
+        with pytest.raises(AttributeError, match="has no 'trained' that could be set"):
+            layer.trained = False
 
 
 def test_a_network_does_not_change(net, tmp_path):

@@ -73,7 +73,7 @@ class Graph:
     ----------
     operations : list of dict
         Of each its `kind`, the numbers of the tensors that it `reads`, its `output_shape`, where its parameters begin,
-        `offset`, and its settings. The kth writes tensor k + 1.
+        `offset`, and its settings; of those that are frozen, `trained` is False. The kth writes tensor k + 1.
     size : int
         How many parameters they have.
     layers : list of Lowered
@@ -111,6 +111,11 @@ class Graph:
                 f"the parameters of layers must make an array of at most {MOST_NUMBERS} numbers; received {self.size}"
             )
         return Tensor(self, len(self.operations), shape)
+
+    def freeze(self, first: int) -> None:
+        """Let no training change the parameters and statistics of the operations from number ``first`` on."""
+        for operation in self.operations[first:]:
+            operation["trained"] = False
 
     def _own(self, tensor: Any) -> Tensor:
         if not isinstance(tensor, Tensor) or tensor.graph is not self:

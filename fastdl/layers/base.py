@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Mapping, Sequence
 from math import prod
 from threading import get_ident
@@ -71,6 +72,8 @@ class Layer(metaclass=_LayerType):
         Live views into the flat vectors. ``layer.params["weight"] = w`` copies into place what has the same shape.
     buffers : mapping of str to ndarray
         What is saved as parameters are, but changed by no optimizer, such as running statistics.
+    trainable : bool
+        Whether training changes its parameters; True at first.
     """
 
     _arguments: ClassVar[tuple[str, ...]] = ()
@@ -103,6 +106,8 @@ class Layer(metaclass=_LayerType):
         self._held: _Held | None = None
         self._turn = Turn()
         self._in_network = False
+        self._trainable = True
+        self._network: Any = None  # what it has been built with, a weak reference
 
     if not TYPE_CHECKING:  # which would take any attribute for known
 
@@ -114,6 +119,29 @@ class Layer(metaclass=_LayerType):
                 if name not in vars(self) and not hasattr(type(self), name):
                     raise AttributeError(f"{kind} has no {name!r} that could be set")
             object.__setattr__(self, name, value)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether `fit` and `step` change its parameters, if all layers that it is a part of may be trained too.
+
+        May be set at any time; `fit` heeds it from the next epoch on. `backward` gives all gradients whatever it is. A
+        `BatchNorm` that is not trained takes its running statistics in training too, and leaves them as they are. What
+        is random in training stays so.
+        """
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        self._trainable = as_flag(trainable, "trainable")
+        with self._turn.lock:
+            network = self._network and self._network()
+            (network or self)._forget_plans()
+
+    def _forget_plans(self) -> None:
+        """Let plans be made anew, its own and those of the layers within."""
+        self._plan, self._plans, self._held = None, {}, None
+        for layer in self._children:
+            layer._forget_plans()
 
     def _name_parameters(
         self, params: Mapping[str, Array], grads: Mapping[str, Array], buffers: Mapping[str, Array]
@@ -177,7 +205,7 @@ class Layer(metaclass=_LayerType):
 
     def lower(self, x: Tensor) -> Tensor:
         """Add the layer to a graph: its operations, and where its parameters are. ``x.then(layer)`` calls it."""
-        graph, offset = x.graph, x.graph.size
+        graph, offset, first = x.graph, x.graph.size, len(x.graph.operations)
         try:
             y = self.operations(x)
         except TooManyNumbersError as error:
@@ -190,6 +218,8 @@ class Layer(metaclass=_LayerType):
                 f"parameter_shapes of {type(self).__name__} must have the {graph.size - offset} numbers that its "
                 f"operations have; received {size}"
             )
+        if not self.trainable:
+            graph.freeze(first)
         graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size))
         return y
 
@@ -225,10 +255,16 @@ class Layer(metaclass=_LayerType):
             if lowered.layer is not self:
                 lowered.layer._turn, lowered.layer._rng = self._turn, self._rng
             lowered.layer._attach(lowered, dtype, *flat)
+        self._belong_to(weakref.ref(self))
         if None not in shape:
             self._keep_plan(shape, graph)
         self.initialize(self._rng)
         return self
+
+    def _belong_to(self, network: Any) -> None:
+        self._network = network
+        for layer in self._children:
+            layer._belong_to(network)
 
     def _attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
         """Take shapes, and the parameters that are the layer's of the flat vectors."""
@@ -378,7 +414,7 @@ class Layer(metaclass=_LayerType):
         return cls(**arguments)
 
     def get_config(self) -> dict[str, Any]:
-        """Give the class and the constructor's arguments, which `from_config` takes back."""
+        """Give the class, the constructor's arguments and whether it is trained, which `from_config` takes back."""
         kind = type(self)
         check_name(kind)
         missing = [name for name in self._arguments if not hasattr(self, name)]
@@ -387,7 +423,8 @@ class Layer(metaclass=_LayerType):
                 f"{kind.__name__} must keep its constructor's arguments as attributes, to be saved or copied; "
                 f"there is no {', '.join(missing)}"
             )
-        return {"class": kind.__name__, **{name: _described(getattr(self, name)) for name in self._arguments}}
+        config = {"class": kind.__name__, **{name: _described(getattr(self, name)) for name in self._arguments}}
+        return config if self.trainable else {**config, "trainable": False}
 
 
 def is_ours(kind: type) -> bool:
@@ -406,7 +443,10 @@ def from_config(config: dict[str, Any]) -> Layer:
     if not isinstance(config, dict):
         raise ValueError(f"config must be a dict; received {config!r}")
     arguments = {name: _made_of(value) for name, value in config.items()}
-    return class_of(arguments.pop("class", None))._from_arguments(arguments)
+    trainable = arguments.pop("trainable", True)
+    layer = class_of(arguments.pop("class", None))._from_arguments(arguments)
+    layer.trainable = trainable
+    return layer
 
 
 def _described(argument: Any) -> Any:

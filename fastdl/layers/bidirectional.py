@@ -43,7 +43,11 @@ class Bidirectional(StateLayer):
         layer._in_network = True
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
-        return self.layer.in_directions(x, 2, adds=self.merge == "sum")
+        first = len(x.graph.operations)
+        y = self.layer.in_directions(x, 2, adds=self.merge == "sum")
+        if not self.layer.trainable:
+            x.graph.freeze(first)
+        return y
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
         shapes = self.layer.parameter_shapes(shape)

@@ -5,7 +5,8 @@
 #     dw = sum(dy z)    db = sum(dy)    dx = w (dy - db / n - z dw / n) / sqrt(variance + epsilon)
 #
 # The n are all samples of the batch, and their steps that count, or pixels. Outside training the
-# mean and the variance are running ones, which each step of training moves on towards its own.
+# mean and the variance are running ones, which each step of training moves on towards its own;
+# so they are in training where it is not to change them, and the operation is like any other.
 #
 # So the operation begins a stage: groups leave a share of the mean and of the squares about it,
 # which every worker puts together in the same order, and going back shares of dw and db, one a
@@ -136,14 +137,18 @@ cdef void settle_batch_norm(const Network* net, const Op* op, int worker, int wo
         scales[j] = <real>(1 / sqrt(total[1 + op.columns + j] / total[0] + own.epsilon))
 
 
+cdef inline bint is_given(const Network* net, const Op* op) noexcept nogil:
+    # Whether means and variances are: outside training, and where they are not to be changed.
+    return not net.training or op.frozen
+
+
 cdef void take_running(const Network* net, const Op* op, int worker) noexcept nogil:
-    # Outside training.
     cdef const BatchNorm* own = <const BatchNorm*>op.own
     cdef const real* running = net.parameters + op.offset + 2 * op.columns
     cdef real* means = moment_of(op, worker, 0)
     cdef real* scales = moment_of(op, worker, 1)
     cdef Py_ssize_t j
-    for j in range(op.columns if not net.training else 0):
+    for j in range(op.columns if is_given(net, op) else 0):
         means[j] = running[j]
         scales[j] = <real>(1 / sqrt(<double>running[op.columns + j] + own.epsilon))
 
@@ -233,7 +238,7 @@ cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part
     cdef Py_ssize_t rows = rows_that_count(net, op, part), all_rows = t.size // op.columns
     cdef Py_ssize_t row, j, left
     cdef vec mean, scale, factor, db, dw, d, z
-    if not net.training:                # means and variances are given: no meeting is needed
+    if is_given(net, op) and op.learns:         # no meeting is needed
         measure_batch_norm_back(net, op, part)
     if dx == NULL:
         return
@@ -247,7 +252,7 @@ cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part
         factor = scale * load_lanes(weight + j, left)
         for row in range(rows):
             d = load_lanes(dy + row * op.columns + j, left)
-            if net.training:
+            if not is_given(net, op):
                 z = (load_lanes(x + row * op.columns + j, left) - mean) * scale
                 d = d - db - z * dw
             store_lanes(dx + row * op.columns + j, d * factor, left)

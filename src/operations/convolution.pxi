@@ -104,7 +104,8 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
     if own.planar:
         planar_weight_gradient(g, x, dy, dw, db)
         return
-    convolution_weight_gradient(g, x, dy, dw, db)
+    if op.learns:
+        convolution_weight_gradient(g, x, dy, dw, db)
     if dx != NULL:
         convolution_input_gradient(g, w, w.transposed + part.worker * w.transposed_stride,
                                    net.zeros, dy, fields_of(net, part.worker), dx)

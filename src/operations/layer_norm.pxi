@@ -70,7 +70,7 @@ cdef void normalize_row(const real* x, const real* weight, const real* bias, rea
 cdef void normalize_row_backward(const real* x, const real* weight, const real* dy, real* dx,
                                  real* dw, real* db, Py_ssize_t n,
                                  const real* moments) noexcept nogil:
-    # Adds to dw and db. dx may be NULL.
+    # Adds to dw and db. They may be NULL, and so may dx.
     cdef Py_ssize_t i
     cdef vec z, d, g
     cdef vec mean = vec_set1(moments[0]), scale = vec_set1(moments[1])
@@ -81,8 +81,9 @@ cdef void normalize_row_backward(const real* x, const real* weight, const real* 
         g = d * load_lanes(weight + i, n - i)
         sums = sums + g
         products = products + g * z
-        store_lanes(dw + i, load_lanes(dw + i, n - i) + d * z, n - i)
-        store_lanes(db + i, load_lanes(db + i, n - i) + d, n - i)
+        if dw != NULL:
+            store_lanes(dw + i, load_lanes(dw + i, n - i) + d * z, n - i)
+            store_lanes(db + i, load_lanes(db + i, n - i) + d, n - i)
     if dx == NULL:
         return
     sums, products = vec_set1(vec_sum(sums) / n), vec_set1(vec_sum(products) / n)
@@ -110,13 +111,13 @@ cdef void backward_layer_norm(const Network* net, const Op* op, const Part* part
     cdef const real* dy = output_gradient_of(net, op, part)
     cdef const real* moments = moments_of(net, op, part)
     cdef real* dx = input_gradient_of(net, op, part)
-    cdef real* dw = slot_of(net, op, part)
+    cdef real* dw = slot_of(net, op, part) if op.learns else NULL
+    cdef real* db = dw + own.width if op.learns else NULL
     cdef Py_ssize_t t, at
     for t in range(target_of(net, op).steps):
         at = t * own.width
         normalize_row_backward(x + at, net.parameters + op.offset, dy + at,
-                               dx + at if dx != NULL else NULL, dw, dw + own.width, own.width,
-                               moments + 2 * t)
+                               dx + at if dx != NULL else NULL, dw, db, own.width, moments + 2 * t)
 
 
 cdef Methods layer_norm_methods():

@@ -85,7 +85,8 @@ cdef void add_up_lookups(const Network* net, const Op* op, int worker, int worke
     cdef Py_ssize_t i, t, first, count
     cdef real* total
     cdef int direction
-    for direction in range(own.directions if looks_up(op) else 0):
+    cdef bint wanted = looks_up(op) and target_of(net, op).needs_gradient
+    for direction in range(own.directions if wanted else 0):
         r = &own.cells[direction]
         q = sequences_of(net, op, direction, &part)
         first = share(r.columns, VEC_LANES, worker, workers)
