@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from . import losses
-from ._types import Array
+from ._types import Array, Shape
 from ._validation.values import as_int, as_number
-from .layers import Embedding, Layer
+from .layers import Layer
 from .layers.state import StateLayer
 from .samples import as_batch
 from .sequential import Sequential
@@ -57,7 +58,6 @@ def gradient_check(
         raise ValueError("layer must be built with dtype='float64', for central differences to mean anything")
     samples = as_batch(layer, x, lengths, trees)
     x = samples.x.copy()
-    first = layer.layers[0] if isinstance(layer, Sequential) else layer
     name = losses.as_name(loss)
     as_number(epsilon, "epsilon", 1e-12, 1.0)
     as_int(limit, "limit")
@@ -81,16 +81,35 @@ def gradient_check(
     dy = np.zeros_like(outputs)
     dy[there] = direction[there] if y is None else getattr(losses, f"{name}_backward")(outputs[there], targets)
     dx = layer.backward(dy)
-    pairs = [(values, layer.grads[name].copy()) for name, values in layer.params.items()]
-    if not isinstance(first, Embedding):  # whose input is no number to change a little
-        pairs.append((x, dx))
-    return max(_largest_error(values, gradient, objective, epsilon, limit, rng) for values, gradient in pairs)
+    arrays = [(values, layer.grads[name].copy(), np.arange(values.size)) for name, values in layer.params.items()]
+    arrays.append((x, dx, np.flatnonzero(_numbers(layer, x if trees is None else x[trees.leaves], x.shape))))
+    return max(_largest_error(*array, objective, epsilon, limit, rng) for array in arrays)
+
+
+def _numbers(layer: Layer, samples: Array, shape: Shape) -> Array:
+    """Tell which places of x (N, ...) hold numbers, and no tokens, which cannot be changed a little."""
+    sample = samples[:1].copy()
+    found = np.zeros(sample.shape, bool)
+    for place in np.ndindex(sample.shape):
+        before = sample[place]
+        sample[place] = before + 0.5
+        with suppress(ValueError):
+            layer.check_values(sample, "x")
+            found[place] = True
+        sample[place] = before
+    return np.broadcast_to(found, shape)
 
 
 def _largest_error(
-    values: Array, gradient: Array, objective: Any, epsilon: float, limit: int, rng: np.random.Generator
+    values: Array,
+    gradient: Array,
+    places: Array,
+    objective: Any,
+    epsilon: float,
+    limit: int,
+    rng: np.random.Generator,
 ) -> float:
-    places = rng.permutation(values.size)[:limit]
+    places = rng.permutation(places)[:limit]
     floor = max(1e-3 * float(np.abs(gradient).max()), 1e-8)
     worst = 0.0
     for place in places:

@@ -162,6 +162,25 @@ def activation_backward(dy, y, name):
     return dy * slopes[name](y)
 
 
+def activate(x, activation):
+    """Take an activation's name, or (name, setting)."""
+    name, *setting = (activation,) if isinstance(activation, str) else activation
+    return {**ACTIVATIONS, "leaky_relu": leaky_relu, "gelu": gelu}[name](x, *setting)
+
+
+def activate_backward(dy, x, activation):
+    name, *setting = (activation,) if isinstance(activation, str) else activation
+    if name == "gelu":
+        return gelu_backward(dy, x)
+    if name == "leaky_relu":
+        return leaky_relu_backward(dy, x, *setting)
+    return activation_backward(dy, activate(x, activation), name)
+
+
+def has_corner(activation):
+    return activation == "relu" or activation[0] == "leaky_relu"
+
+
 def squared_error(y, target):
     return ((y - target) ** 2).sum() / 2 / len(y)
 
@@ -246,7 +265,7 @@ def recurrent_cell(cell, x, h, c, w, activation="tanh", *, see=unseen):
     of_x, of_h = x @ w["weight_ih"].T + w["bias_ih"], h @ w["weight_hh"].T + w["bias_hh"]
     if cell == "rnn":
         see(of_x + of_h)
-        return ACTIVATIONS[activation](of_x + of_h), c
+        return activate(of_x + of_h, activation), c
     if cell == "lstm":
         i, f, g, o = np.split(of_x + of_h, 4, axis=1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
@@ -279,7 +298,7 @@ def recurrent(cell, x, w, *, activation="tanh", reverse=False, lengths=None, h=N
 
 def recurrent_cell_backward(cell, dh, dc, x, h, c, w, activation="tanh"):
     """Return what the gradients with respect to a step's h' and c' make of those of x, h, c and the parameters."""
-    h_next, c_next = recurrent_cell(cell, x, h, c, w, activation)
+    _, c_next = recurrent_cell(cell, x, h, c, w, activation)
     of_x, of_h = x @ w["weight_ih"].T + w["bias_ih"], h @ w["weight_hh"].T + w["bias_hh"]
     units = h.shape[1]
     straight, d_hidden = (
@@ -287,7 +306,7 @@ def recurrent_cell_backward(cell, dh, dc, x, h, c, w, activation="tanh"):
         None,
     )  # what goes to h past the weights; the gradient of of_h, where not of_x's
     if cell == "rnn":
-        d_input = activation_backward(dh, h_next, activation)
+        d_input = activate_backward(dh, of_x + of_h, activation)
     elif cell == "lstm":
         i, f, g, o = np.split(of_x + of_h, 4, axis=1)
         i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
@@ -395,7 +414,7 @@ def recursive(composition, x, children, w, activation="tanh", *, see=unseen):
             y[node] = sigmoid(o) * np.tanh(c[node])
         else:
             see(p)
-            y[node] = ACTIVATIONS[activation](p)
+            y[node] = activate(p, activation)
     return y, c
 
 
@@ -421,7 +440,7 @@ def recursive_backward(composition, dy, x, children, w, activation="tanh"):
                 dc[child] += d * f
             d = np.concatenate(parts)
         else:
-            d = activation_backward(dy[node], y[node], activation)
+            d = activate_backward(dy[node], weights(w) @ z + w["bias"], activation)
         inputs = len(below) * x.shape[1]
         total["weight"] += np.outer(d, z[:inputs])
         total["bias"] += d
@@ -546,8 +565,10 @@ class Network:
     ``conv`` (weight, bias, stride, padding), ``dense`` (weight, bias), ``max`` and ``mean`` (size, stride),
     ``flatten``, ``activation``, ``dropout`` (rate), ``shift`` (padding), ``embedding`` (weight), ``recurrent`` (cell,
     cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a second direction with
-    _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor); any may have an
-    ``activation``.
+    _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor), ``select`` (indices),
+    ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and the running statistics,
+    a list of mean and variance); any may have an ``activation``. Made of others are ``chain`` and ``residual``
+    (layers), and ``parallel`` (branches, merge).
 
     Attributes
     ----------
@@ -562,29 +583,139 @@ class Network:
         self.states = {}
 
     def forward(self, x, *, lengths=None, children=None, draw=None):
-        """Give the output; `draw`, of a random network in training, seeds its randomness."""
+        """Give the output; `draw`, of a network in training, seeds its randomness."""
         self.lengths, self.children, self.draw = lengths, children, draw
         self.random = 0  # layers so far
         self.margin = np.inf
-        self.steps = []
-        for layer in self.layers:
-            y, back = getattr(self, f"_{layer['kind']}")(layer, x)
-            if layer.get("activation") == "relu":
-                self._near(np.abs(y))
-            y = ACTIVATIONS[layer.get("activation", "identity")](y)
-            self.steps.append((layer, back, y))
-            x = y
-        return x
+        y, self._back = self._chain({"layers": self.layers}, x)
+        return y
 
     def backward(self, dy):
         """Give the gradients of the parameters, a tuple for each layer that has any, first to last."""
-        gradients = []
-        for layer, back, y in reversed(self.steps):
-            dy, *values = back(activation_backward(dy, y, layer.get("activation", "identity")))
-            if values:
-                gradients.append(tuple(values))
-        self.dx = dy
-        return gradients[::-1]
+        self.dx, *gradients = self._back(dy)
+        return gradients
+
+    def _chain(self, layer, x):
+        """Give what layers make of x, and what gives dx and then the gradients of each layer that has parameters."""
+        backs = []
+        for inner in layer["layers"]:
+            x, back = self._layer(inner, x)
+            backs.append(back)
+
+        def back(dy):
+            gradients = []
+            for back in reversed(backs):
+                dy, *values = back(dy)
+                gradients = values + gradients
+            return dy, *gradients
+
+        return x, back
+
+    def _layer(self, layer, x):
+        x, back = getattr(self, f"_{layer['kind']}")(layer, x)
+        activation, nested = layer.get("activation", "identity"), layer["kind"] in ("chain", "residual", "parallel")
+        y = activate(x, activation)
+        if has_corner(activation):
+            self._near(np.abs(x))
+
+        def with_activation(dy):
+            dx, *values = back(activate_backward(dy, x, activation))
+            return dx, *(values if nested or not values else [tuple(values)])
+
+        return y, with_activation
+
+    def _residual(self, layer, x):
+        y, back_of_chain = self._chain(layer, x)
+
+        def back(dy):
+            dx, *gradients = back_of_chain(dy)
+            return dx + dy, *gradients
+
+        return x + y, back
+
+    def _parallel(self, layer, x):
+        ways = [self._chain({"layers": branch}, x) for branch in layer["branches"]]
+        outputs, axis = [y for y, _ in ways], 1 if x.ndim == 4 else -1
+        ends = np.cumsum([y.shape[axis] for y in outputs])
+        if layer["merge"] == "concat":
+            merged = np.concatenate(outputs, axis=axis)
+        else:
+            merged = {"sum": np.sum, "product": np.prod}[layer["merge"]](outputs, axis=0)
+
+        def part(dy, k):
+            if layer["merge"] == "concat":
+                return np.split(dy, ends[:-1], axis=axis)[k]
+            if layer["merge"] == "sum":
+                return dy
+            return dy * np.prod([np.ones_like(dy), *(y for i, y in enumerate(outputs) if i != k)], axis=0)
+
+        def back(dy):
+            dx, gradients = 0, []
+            for k, (_, back_of_branch) in enumerate(ways):
+                of_branch, *values = back_of_branch(part(dy, k))
+                dx = dx + of_branch
+                gradients += values
+            return dx, *gradients
+
+        return merged, back
+
+    def _select(self, layer, x):
+        which = (slice(None), layer["indices"]) if x.ndim == 4 else (..., layer["indices"])
+
+        def back(dy):
+            dx = np.zeros_like(x)
+            np.add.at(dx, which, dy)
+            return (dx,)
+
+        return x[which], back
+
+    def _layer_norm(self, layer, x):
+        axes = (1, 2, 3) if x.ndim == 4 else (-1,)
+        weight, epsilon = layer["weight"], layer["epsilon"]
+        mean, variance = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+        scale = 1 / np.sqrt(variance + epsilon)
+        z = (x - mean) * scale
+        self._near(np.sqrt(variance) / 100)  # then rounding is enlarged
+
+        def back(dy):
+            others = tuple(range(dy.ndim - weight.ndim))
+            g = dy * weight
+            dx = (g - g.mean(axes, keepdims=True) - z * (g * z).mean(axes, keepdims=True)) * scale
+            return dx, (dy * z).sum(others), dy.sum(others)
+
+        return z * weight + layer["bias"], back
+
+    def _batch_norm(self, layer, x):
+        """Normalize rows of features: samples, their steps that count, or pixels."""
+        training, there = self.draw is not None, self._there(x)[..., 0].reshape(-1) if x.ndim == 3 else slice(None)
+
+        def rows_of(array):
+            return (array.transpose(0, 2, 3, 1) if array.ndim == 4 else array).reshape(-1, len(layer["weight"]))
+
+        def shaped(rows):
+            if x.ndim == 4:
+                return rows.reshape(len(x), *x.shape[2:], x.shape[1]).transpose(0, 3, 1, 2)
+            return rows.reshape(x.shape)
+
+        rows = rows_of(x)
+        mean, variance = layer["running"]
+        if training:
+            n = len(rows[there])
+            mean, variance = rows[there].mean(axis=0), rows[there].var(axis=0)
+            estimates = mean, variance * n / max(n - 1, 1)
+            for k, (old, new) in enumerate(zip(layer["running"], estimates, strict=True)):
+                layer["running"][k] = old + layer["momentum"] * (new - old)
+        scale = 1 / np.sqrt(variance + layer["epsilon"])
+        z = (rows - mean) * scale
+        self._near(np.sqrt(variance) / 100)
+
+        def back(dy):
+            d, dx, seen = rows_of(dy)[there], np.zeros_like(rows), z[there]
+            dw, db = (d * seen).sum(axis=0), d.sum(axis=0)
+            dx[there] = (d - (db + seen * dw) / len(d) if training else d) * layer["weight"] * scale
+            return shaped(dx), dw, db
+
+        return shaped(z * layer["weight"] + layer["bias"]), back
 
     def _near(self, gaps):
         """Note how near these come to a corner; those that lie on one do so of themselves, as zeros' maximum."""
@@ -592,7 +723,7 @@ class Network:
 
     def _in_cell(self, activation):
         """Give what notes how near a cell's weighted inputs come to a corner; on one, rounding alone has put them."""
-        if activation != "relu":
+        if not has_corner(activation):
             return unseen
         return lambda weighted: setattr(self, "margin", min(self.margin, np.abs(weighted).min()))
 

@@ -1,42 +1,210 @@
 """One contract, which every layer keeps."""
 
+import pickle
+from collections.abc import Callable
+from copy import deepcopy
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from conftest import close
 
 import fastdl
-from fastdl import Sequential, gradient_check, initializers, layers
+from fastdl import Sequential, gradient_check, initializers, layers, optimizers
+from fastdl.trees import Trees
 
-# A name, a maker, and the shape of a sample.
+
+class Case(NamedTuple):
+    """A layer, the shape of its samples, and what these are where they are no numbers alone."""
+
+    make: Callable[[], layers.Layer]
+    shape: tuple[int | None, ...]
+    tokens: tuple[int, ...] = ()  # for each feature that holds some, or for all, how many there are
+
+    @property
+    def arity(self):
+        return self.make().arity
+
+    @property
+    def shape_in_network(self):
+        return (None, *self.shape[1:]) if self.arity else self.shape
+
+    def batch(self, rng, samples):
+        """Some samples."""
+        if self.arity:
+            trees = Trees.parse("\n".join(line for k in range(samples) for line in Trees.of(self.tree(k)).brackets()))
+            return Batch(rng.standard_normal((len(trees.words), *self.shape[1:])), trees)
+        x = rng.standard_normal((samples, *self.shape))
+        for k, vocabulary in enumerate(self.tokens):
+            x[..., k] = rng.integers(0, vocabulary, x.shape[:-1])
+        return Batch(x)
+
+    def tree(self, k):
+        """The kth tree, of 0 to 3 merges, now left and now right."""
+        node, others = "a", ("a",) * (self.arity - 1)
+        for level in range(k % 4):
+            node = (node, *others) if (k + level) % 2 else (*others, node)
+        return node
+
+
+class Batch:
+    """Samples, as a layer and a network are called with them."""
+
+    def __init__(self, x, trees=None):
+        self.x, self.options = x, {} if trees is None else {"trees": trees}
+
+    def __len__(self):
+        return len(self.options.get("trees", self.x))
+
+    def parts(self):
+        """Each sample alone, and which rows of x it is."""
+        if not self.options:
+            return [(Batch(self.x[i : i + 1]), slice(i, i + 1)) for i in range(len(self.x))]
+        trees, start = self.options["trees"], self.options["trees"].start
+        rows = [slice(start[i], start[i + 1]) for i in range(len(trees))]
+        return [(Batch(self.x[where], trees[i : i + 1]), where) for i, where in enumerate(rows)]
+
+
+def nested(*inner):
+    return Sequential([*inner])
+
+
+def beside(k, vocabulary, *inner):
+    """Categories, of the feature k of three, that go to an embedding beside the numbers."""
+    numbers = [j for j in range(3) if j != k]
+    embedded = [layers.Select([k]), layers.Embedding(vocabulary, 4), layers.Flatten()]
+    return layers.Parallel([embedded, [layers.Select(numbers), *inner]])
+
+
+def leaky():
+    return layers.Activation("leaky_relu", slope=0.2)
+
+
 CASES = {
-    "dense": (lambda: layers.Dense(7), (13,)),
-    "dense relu": (lambda: layers.Dense(33, "relu"), (64,)),
-    "dense wide": (lambda: layers.Dense(256, "tanh"), (96,)),
-    "dense softmax": (lambda: layers.Dense(5, "softmax"), (4,)),
-    "convolution": (lambda: layers.Conv2D(6, 3), (2, 9, 8)),
-    "convolution of one channel": (lambda: layers.Conv2D(6, 5, padding=2, activation="relu"), (1, 12, 11)),
-    "convolution, stride": (lambda: layers.Conv2D(19, (2, 3), stride=(2, 3), activation="tanh"), (3, 7, 11)),
-    "convolution, padding": (lambda: layers.Conv2D(17, (3, 2), padding=(2, 1), activation="sigmoid"), (5, 6, 7)),
-    "convolution, gaps": (lambda: layers.Conv2D(4, 1, stride=3), (2, 8, 7)),
-    "max pool": (lambda: layers.MaxPool2D(2), (6, 8, 8)),
-    "max pool, odd": (lambda: layers.MaxPool2D(2), (3, 7, 9)),
-    "max pool, overlapping": (lambda: layers.MaxPool2D(3, 2), (17, 9, 8)),
-    "max pool, gaps": (lambda: layers.MaxPool2D((1, 2), 3), (2, 8, 9)),
-    "max pool of one channel": (lambda: layers.MaxPool2D(2), (1, 6, 34)),
-    "max pool of one channel, odd": (lambda: layers.MaxPool2D(2), (1, 7, 21)),
-    "mean pool of one channel, odd": (lambda: layers.MeanPool2D(2), (1, 5, 37)),
-    "mean pool": (lambda: layers.MeanPool2D(2), (6, 8, 8)),
-    "mean pool, overlapping": (lambda: layers.MeanPool2D((2, 3), 1), (5, 6, 7)),
-    "flatten": (lambda: layers.Flatten(), (3, 4, 5)),
-    "flatten one channel": (lambda: layers.Flatten(), (1, 4, 5)),
-    "flatten one pixel": (lambda: layers.Flatten(), (6, 1, 1)),
-    "flatten steps": (lambda: layers.Flatten(), (7, 3)),
-    "flatten one step": (lambda: layers.Flatten(), (1, 5)),
-    "flatten what is flat": (lambda: layers.Flatten(), (5,)),
-    "activation": (lambda: layers.Activation("sigmoid"), (3, 4, 5)),
-    "softmax": (lambda: layers.Activation("softmax"), (9,)),
-    "random shift": (lambda: layers.RandomShift(2), (2, 6, 7)),
+    "dense": Case(lambda: layers.Dense(7), (13,)),
+    "dense relu": Case(lambda: layers.Dense(33, "relu"), (64,)),
+    "dense wide": Case(lambda: layers.Dense(256, "tanh"), (96,)),
+    "dense softmax": Case(lambda: layers.Dense(5, "softmax"), (4,)),
+    "dense leaky": Case(lambda: layers.Dense(9, leaky()), (13,)),
+    "dense gelu": Case(lambda: layers.Dense(9, "gelu"), (13,)),
+    "dense over time": Case(lambda: layers.Dense(9, "gelu"), (5, 7)),
+    "convolution": Case(lambda: layers.Conv2D(6, 3), (2, 9, 8)),
+    "convolution of one channel": Case(lambda: layers.Conv2D(6, 5, padding=2, activation="relu"), (1, 12, 11)),
+    "convolution, stride": Case(lambda: layers.Conv2D(19, (2, 3), stride=(2, 3), activation="tanh"), (3, 7, 11)),
+    "convolution, padding": Case(lambda: layers.Conv2D(17, (3, 2), padding=(2, 1), activation="sigmoid"), (5, 6, 7)),
+    "convolution, gaps": Case(lambda: layers.Conv2D(4, 1, stride=3), (2, 8, 7)),
+    "convolution gelu": Case(lambda: layers.Conv2D(5, 3, activation="gelu"), (2, 5, 6)),
+    "convolution of one channel, gelu": Case(lambda: layers.Conv2D(5, 3, activation="gelu"), (1, 7, 6)),
+    "convolution of one channel, leaky": Case(lambda: layers.Conv2D(5, 3, activation=leaky()), (1, 7, 6)),
+    "max pool": Case(lambda: layers.MaxPool2D(2), (6, 8, 8)),
+    "max pool, odd": Case(lambda: layers.MaxPool2D(2), (3, 7, 9)),
+    "max pool, overlapping": Case(lambda: layers.MaxPool2D(3, 2), (17, 9, 8)),
+    "max pool, gaps": Case(lambda: layers.MaxPool2D((1, 2), 3), (2, 8, 9)),
+    "max pool of one channel": Case(lambda: layers.MaxPool2D(2), (1, 6, 34)),
+    "max pool of one channel, odd": Case(lambda: layers.MaxPool2D(2), (1, 7, 21)),
+    "mean pool of one channel, odd": Case(lambda: layers.MeanPool2D(2), (1, 5, 37)),
+    "mean pool": Case(lambda: layers.MeanPool2D(2), (6, 8, 8)),
+    "mean pool, overlapping": Case(lambda: layers.MeanPool2D((2, 3), 1), (5, 6, 7)),
+    "flatten": Case(lambda: layers.Flatten(), (3, 4, 5)),
+    "flatten one channel": Case(lambda: layers.Flatten(), (1, 4, 5)),
+    "flatten one pixel": Case(lambda: layers.Flatten(), (6, 1, 1)),
+    "flatten steps": Case(lambda: layers.Flatten(), (7, 3)),
+    "flatten one step": Case(lambda: layers.Flatten(), (1, 5)),
+    "flatten what is flat": Case(lambda: layers.Flatten(), (5,)),
+    "activation": Case(lambda: layers.Activation("sigmoid"), (3, 4, 5)),
+    "activation over time": Case(lambda: layers.Activation("tanh"), (5, 7)),
+    "softmax": Case(lambda: layers.Activation("softmax"), (9,)),
+    "softmax over time": Case(lambda: layers.Activation("softmax"), (5, 7)),
+    "leaky": Case(leaky, (13,)),
+    "leaky over time": Case(leaky, (5, 7)),
+    "leaky of images": Case(leaky, (3, 5, 7)),
+    "gelu": Case(lambda: layers.Activation("gelu"), (13,)),
+    "gelu over time": Case(lambda: layers.Activation("gelu"), (5, 7)),
+    "gelu of images": Case(lambda: layers.Activation("gelu"), (3, 5, 7)),
+    "dropout": Case(lambda: layers.Dropout(0.3), (13,)),
+    "dropout over time": Case(lambda: layers.Dropout(0.3), (5, 7)),
+    "dropout of images": Case(lambda: layers.Dropout(0.3), (3, 5, 7)),
+    "random shift": Case(lambda: layers.RandomShift(2), (2, 6, 7)),
+    "embedding": Case(lambda: layers.Embedding(11, 5), (7,), (11,) * 7),
+    "select": Case(lambda: layers.Select([4, 0, 4, 11]), (13,)),
+    "select over time": Case(lambda: layers.Select([4, 0, 4, 1, 6]), (5, 7)),
+    "select of images": Case(lambda: layers.Select([2, 0, 2, 1]), (3, 5, 7)),
+    "layer norm": Case(lambda: layers.LayerNorm(), (13,)),
+    "layer norm, wide": Case(lambda: layers.LayerNorm(epsilon=0.1), (97,)),
+    "layer norm over time": Case(lambda: layers.LayerNorm(), (5, 7)),
+    "layer norm of images": Case(lambda: layers.LayerNorm(), (3, 5, 7)),
+    "batch norm": Case(lambda: layers.BatchNorm(), (13,)),
+    "batch norm, wide": Case(lambda: layers.BatchNorm(epsilon=0.1, momentum=0.5), (97,)),
+    "batch norm over time": Case(lambda: layers.BatchNorm(), (5, 7)),
+    "batch norm of images": Case(lambda: layers.BatchNorm(), (3, 5, 7)),
+    "rnn": Case(lambda: layers.RNN(9), (5, 7)),
+    "rnn, leaky, all steps": Case(lambda: layers.RNN(9, leaky(), return_sequences=True), (5, 7)),
+    "lstm": Case(lambda: layers.LSTM(9, return_sequences=True), (5, 7)),
+    "lstm of one step": Case(lambda: layers.LSTM(9), (1, 7)),
+    "gru": Case(lambda: layers.GRU(9), (5, 7)),
+    "gru, reset before": Case(lambda: layers.GRU(9, return_sequences=True, reset_after=False), (5, 7)),
+    "bidirectional": Case(lambda: layers.Bidirectional(layers.GRU(9, return_sequences=True)), (5, 7)),
+    "bidirectional, added": Case(lambda: layers.Bidirectional(layers.LSTM(9), merge="sum"), (5, 7)),
+    "recursive": Case(lambda: layers.Recursive(5), (1, 5)),
+    "recursive, leaky": Case(lambda: layers.Recursive(5, 3, leaky(), return_nodes=True), (1, 5)),
+    "recursive, tensor": Case(lambda: layers.Recursive(3, composition="tensor"), (1, 3)),
+    "recursive, lstm": Case(lambda: layers.Recursive(5, composition="lstm", return_nodes=True), (1, 5)),
+    "residual": Case(lambda: layers.Residual([layers.Dense(9, "gelu"), layers.Dense(13)]), (13,)),
+    "residual over time": Case(
+        lambda: layers.Residual([layers.LSTM(7, return_sequences=True), layers.Activation("gelu")]), (5, 7)
+    ),
+    "residual of images": Case(
+        lambda: layers.Residual([layers.BatchNorm(), layers.Conv2D(3, 3, padding=1, activation="gelu")]), (3, 5, 7)
+    ),
+    "residual in itself": Case(
+        lambda: layers.Residual([layers.Residual([layers.Dense(13, "tanh")]), layers.LayerNorm()]), (13,)
+    ),
+    "side by side": Case(lambda: layers.Parallel([[layers.Dense(3)], [], [leaky(), layers.Dense(6)]]), (13,)),
+    "side by side over time": Case(
+        lambda: layers.Parallel([[layers.GRU(3)], [layers.RNN(4), layers.LayerNorm()]]), (5, 7)
+    ),
+    "side by side of images": Case(
+        lambda: layers.Parallel([[layers.Conv2D(2, 3, padding=1)], [], [layers.Conv2D(4, 1)]]), (3, 5, 7)
+    ),
+    "added": Case(lambda: layers.Parallel([[layers.Dense(13)], [], [leaky()]], "sum"), (13,)),
+    "added over time": Case(
+        lambda: layers.Parallel([[layers.LSTM(6, return_sequences=True)], [layers.Dense(6)]], "sum"), (5, 7)
+    ),
+    "added of images": Case(lambda: layers.Parallel([[layers.Conv2D(4, 2)] for _ in "abc"], "sum"), (1, 5, 7)),
+    "multiplied": Case(lambda: layers.Parallel([[layers.Dense(13, "sigmoid")], [], [leaky()]], "product"), (13,)),
+    "multiplied over time": Case(
+        lambda: layers.Parallel(
+            [[layers.Bidirectional(layers.RNN(3, return_sequences=True))], [layers.Dense(6)]], "product"
+        ),
+        (5, 7),
+    ),
+    "multiplied of images": Case(lambda: layers.Parallel([[layers.Conv2D(4, 2)] for _ in "abc"], "product"), (1, 5, 7)),
+    "multiplied by itself": Case(lambda: layers.Parallel([[], [], []], "product"), (13,)),
+    "one branch": Case(lambda: layers.Parallel([[]]), (13,)),
+    "categories beside numbers": Case(lambda: beside(1, 6, layers.BatchNorm(), layers.Dense(5)), (3,), (1, 6)),
+    "network": Case(lambda: nested(nested(layers.Dense(5), layers.Dropout(0.2)), nested(nested(leaky()))), (13,)),
+    "network over time": Case(lambda: nested(layers.Dense(5), layers.LSTM(6), nested(layers.Dense(3))), (5, 7)),
+    "network of images": Case(
+        lambda: nested(layers.Conv2D(5, 3), layers.MaxPool2D(2), nested(layers.Flatten(), layers.Dense(3))), (1, 7, 8)
+    ),
+    "network of tokens": Case(
+        lambda: nested(nested(layers.Embedding(6, 3)), layers.Residual([layers.GRU(3, return_sequences=True)])),
+        (7,),
+        (6,) * 7,
+    ),
+    "network of trees": Case(
+        lambda: nested(
+            layers.Residual([layers.LayerNorm(), layers.Recursive(5, return_nodes=True)]),
+            layers.Parallel([[layers.Recursive(5)], [layers.Dense(5), layers.Recursive(5, composition="lstm")]]),
+        ),
+        (1, 5),
+    ),
 }
+
+
+def test_every_class_keeps_the_contract():
+    every = {kind for kind in vars(layers).values() if isinstance(kind, type) and issubclass(kind, layers.Layer)}
+    assert {type(case.make()) for case in CASES.values()} == (every | {Sequential}) - {layers.Layer}
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
@@ -45,77 +213,102 @@ def case(request):
 
 
 @pytest.fixture
-def x(case, rng):
-    return rng.standard_normal((35, *case[1]))
+def batch(case, rng):
+    return case.batch(rng, 35)
 
 
 def built(case, dtype="float64"):
-    make, shape = case
-    return make().build(shape, dtype=dtype, seed=1)
+    layer = case.make()
+    layer.build(case.shape_in_network if isinstance(layer, Sequential) else case.shape, dtype=dtype, seed=1)
+    started(layer)
+    return layer
 
 
-def run(layer, x, dy):
+def started(layer):
+    """Move what starts as zeros and ones, so that it matters."""
+    rng = np.random.default_rng(2)
+    for name, values in {**layer.params, **layer.buffers}.items():
+        if "weight" not in name or values.ndim == 1:
+            values[...] += rng.uniform(-0.5, 0.5, values.shape)
+
+
+def run(layer, batch, dy):
     """Everything that a layer computes."""
-    y = layer.forward(x)
+    y = layer.forward(batch.x, **batch.options)
     dx = layer.backward(dy)
     return y, dx, *(g.copy() for g in layer.grads.values())
 
 
-def upstream(layer, samples=35):
-    return np.random.default_rng(1).standard_normal((samples, *layer.output_shape))
+def upstream(layer, batch):
+    """A gradient of what the layer gives."""
+    return np.random.default_rng(1).standard_normal(layer.forward(batch.x, **batch.options).shape)
 
 
-def test_gradients(case, rng):
-    layer = built(case)
-    assert gradient_check(layer, rng.standard_normal((3, *case[1])), limit=200) < 1e-6
+def test_gradients(case):
+    layer, batch = built(case), case.batch(np.random.default_rng(3), 3)
+    assert gradient_check(layer, batch.x, limit=200, **batch.options) < 1e-6
 
 
-def test_alone_as_in_a_network(case, x):
+def in_network(case, layer):
+    """The same in a network, by itself."""
+    net = Sequential([case.make()], input_shape=case.shape_in_network, dtype=layer.dtype)
+    for name, values in {**layer.params, **layer.buffers}.items():
+        (net.params if name in layer.params else net.buffers)[f"0.{name}"][...] = values
+    return net
+
+
+def test_alone_as_in_a_network(case, batch):
     alone = built(case)
-    net = Sequential([case[0]()], input_shape=case[1], dtype="float64")
-    for name, values in alone.params.items():
-        net.params[f"0.{name}"][...] = values
-    dy = upstream(alone)
-    for one, other in zip(run(alone, x, dy), run(net, x, dy), strict=True):
+    dy = upstream(alone, batch)
+    net = in_network(case, alone)
+    for one, other in zip(run(alone, batch, dy), run(net, batch, dy), strict=True):
         assert (one == other).all()
-    assert (net.predict(x) == net.forward(x)).all()
+    assert (net.predict(batch.x, **batch.options) == net.forward(batch.x, **batch.options)).all()
 
 
-def test_a_batch_as_its_samples(case, x):
+def test_a_batch_as_its_samples(case, batch):
     layer = built(case)
-    dy = upstream(layer)
-    y, dx, *gradients = run(layer, x, dy)
+    dy = upstream(layer, batch)
+    y, dx, *gradients = run(layer, batch, dy)
     total = [np.zeros_like(g) for g in gradients]
-    for i in range(len(x)):
-        y_one, dx_one, *gradients_one = run(layer, x[i : i + 1], dy[i : i + 1])
-        close(y_one[0], y[i])
-        close(dx_one[0], dx[i])
+    for i, (part, rows) in enumerate(batch.parts()):
+        of_output = rows if len(y) == len(batch.x) else slice(i, i + 1)  # of all nodes, or of roots
+        y_one, dx_one, *gradients_one = run(layer, part, dy[of_output])
+        close(y_one, y[of_output])
+        close(dx_one, dx[rows])
         for t, g in zip(total, gradients_one, strict=True):
             t += g
     for t, g in zip(total, gradients, strict=True):
         close(t, g)
 
 
-def test_any_number_of_threads_to_the_bit(case, rng):
+@pytest.mark.parametrize("training", [False, True])
+def test_any_number_of_threads_to_the_bit(case, rng, training):
+    def everything(threads):
+        fastdl.set_num_threads(threads)
+        layer = built(case, "float32")  # and the same random numbers each time
+        y = layer.forward(batch.x, training=training, **batch.options)
+        dx = layer.backward(dy)
+        return y, dx, *layer.grads.values(), *layer.buffers.values()
+
     layer = built(case, "float32")
     # Enough work for the core to wake its threads.
-    work = np.prod(case[1]) * max(1, layer.parameter_count // max(1, case[1][0]))
-    samples = int(min(20_000, max(70, 1_000_000 // work)))
-    x, dy = rng.standard_normal((samples, *case[1])), upstream(layer, samples)
-    fastdl.set_num_threads(1)
-    single = run(layer, x, dy)
-    for threads in (2, 3, 7):
-        fastdl.set_num_threads(threads)
-        for one, other in zip(single, run(layer, x, dy), strict=True):
+    work = np.prod(case.shape) * max(1, layer.parameter_count // max(1, case.shape[0]))
+    batch = case.batch(rng, int(min(2_000 if case.arity else 20_000, max(70, 1_000_000 // work))))
+    dy, single = upstream(layer, batch), None
+    for threads in (1, 2, 3, 7):
+        found = everything(threads)
+        single = single or found
+        for one, other in zip(single, found, strict=True):
             assert (one == other).all()
 
 
-def test_float32_near_float64(case, x):
+def test_float32_near_float64(case, batch):
     single, double = built(case, "float32"), built(case)
-    for name, values in double.params.items():
-        single.params[name][...] = values
-    dy = upstream(double)
-    for one, other in zip(run(single, x, dy), run(double, x, dy), strict=True):
+    for name, values in {**double.params, **double.buffers}.items():
+        (single.params if name in single.params else single.buffers)[name][...] = values
+    dy = upstream(double, batch)
+    for one, other in zip(run(single, batch, dy), run(double, batch, dy), strict=True):
         assert one.dtype == np.float32
         close(one, other, "float32")
 
@@ -146,22 +339,94 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
-def test_any_layout_of_the_input(case, x, layout):
+def test_any_layout_of_the_input(case, batch, layout):
     layer = built(case)
-    dy = upstream(layer)
-    expected = run(layer, x, dy)
-    for one, other in zip(expected, run(layer, layout(x), layout(dy)), strict=True):
+    dy = upstream(layer, batch)
+    expected = run(layer, batch, dy)
+    batch.x = layout(batch.x)
+    for one, other in zip(expected, run(layer, batch, layout(dy)), strict=True):
         assert (one == other).all()
 
 
-def test_configuration_and_state_there_and_back(case, x, tmp_path):
-    net = Sequential([case[0]()], input_shape=case[1], seed=3)
-    net.save(tmp_path / "net.npz")
-    again = fastdl.load(tmp_path / "net.npz")
-    assert again.get_config() == net.get_config()
-    assert repr(again) == repr(net)
-    assert (again.predict(x) == net.predict(x)).all()
-    assert (again.parameters == net.parameters).all()
+def test_configuration_there_and_back(case):
+    layer = case.make()
+    again = layers.from_config(layer.get_config())
+    assert type(again) is type(layer)
+    assert again.get_config() == layer.get_config()
+    assert repr(again) == repr(layer)
+
+
+def saved(net, path):
+    net.save(path)
+    return fastdl.load(path)
+
+
+COPIES = {
+    "saved": saved,
+    "pickled": lambda net, _: pickle.loads(pickle.dumps(net)),
+    "copied": lambda net, _: deepcopy(net),
+}
+
+
+@pytest.mark.parametrize("copy", COPIES.values(), ids=COPIES.keys())
+def test_copies(case, batch, copy, tmp_path):
+    layer = built(case, "float32")
+    net = in_network(case, layer)
+    pairs = [(net, copy(net, tmp_path / "net.npz"))]
+    if copy is not saved:
+        pairs.append((layer, copy(layer, None)))
+    for whole, again in pairs:
+        assert again.get_config() == whole.get_config()
+        assert repr(again) == repr(whole)
+        for mine, others in ((whole.params, again.params), (whole.buffers, again.buffers)):
+            assert list(mine) == list(others)
+            assert all((values == others[name]).all() and values is not others[name] for name, values in mine.items())
+        dy = upstream(whole, batch)
+        for one, other in zip(run(whole, batch, dy), run(again, batch, dy), strict=True):
+            assert (one == other).all()
+
+
+def test_a_training_that_is_resumed(case, batch, tmp_path):
+    """Parameters, moments, running statistics and random numbers go on to the bit."""
+    alone = built(case)
+    head = [layers.Flatten()] if len(alone.output_shape) == 3 else []
+    net = Sequential([case.make(), *head], input_shape=case.shape_in_network, seed=4)
+    y = np.zeros_like(net.predict(batch.x, **batch.options))
+    rest = {"loss": "squared_error", "optimizer": optimizers.Adam(0.01), "verbose": 0, "batch_size": 9, **batch.options}
+    net.fit(batch.x, y, **rest)
+    net.save(tmp_path / "net.npz", training=True)
+    others = [fastdl.load(tmp_path / "net.npz"), deepcopy(net), pickle.loads(pickle.dumps(net))]
+    for one in (net, *others):
+        one.fit(batch.x, y, **rest)
+        assert (one.parameters == net.parameters).all()
+
+
+GIVEN = [name for name, case in CASES.items() if len(case.shape) == 2 and not case.arity]
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_steps_that_do_not_count(name, rng):
+    """Whatever they hold, and whatever is said of their outputs, all else is the same to the bit."""
+    case = CASES[name]
+    net = in_network(case, built(case))
+    lengths = rng.integers(1, case.shape[0] + 1, 35)
+    there = np.arange(case.shape[0]) < lengths[:, None]
+    x = case.batch(rng, 35).x
+    dy = rng.standard_normal((35, *net.output_shape))
+    of_steps = len(net.output_shape) == 2
+    for training in (False, True):
+        found = []
+        for other in (0, 1e3):
+            again = deepcopy(net)
+            x[~there] += other
+            if of_steps:
+                dy[~there] += other
+            y = again.forward(x, training=training, lengths=lengths)
+            dx = again.backward(dy)
+            found.append([y[there] if of_steps else y, dx, *again.grads.values(), *again.buffers.values()])
+        for one, other in zip(*found, strict=True):
+            assert (one == other).all()
+        assert not dx[~there].any()
 
 
 def test_parameters_are_live(rng):

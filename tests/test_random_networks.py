@@ -14,6 +14,9 @@ import reference
 
 import fastdl
 from fastdl import Sequential, gradient_check, layers, optimizers
+from fastdl._core.graph import Graph
+from fastdl.layers.activation import name_and_setting
+from fastdl.layers.container import through, walk
 from fastdl.trees import Trees
 
 NUMBERS = int(os.environ.get("FASTDL_RANDOM_NETWORKS", "1000"))
@@ -55,10 +58,12 @@ class Draw:
         self.rng = np.random.default_rng(number)
         self.wide = self.chance(0.05)  # then there is work enough for several threads
         self.dtype = self.of("float32", "float64")
-        self.kind = self.of("vectors", "sequences", "sequences", "tokens", "images", "images", "trees")
+        self.kind = self.of("vectors", "sequences", "sequences", "tokens", "mixed", "images", "images", "trees")
         self.stateful = self.chance(0.15)
         self.vocabulary = self.of(2, 3, 7, 40)
         self.children = self.of(1, 2, 2, 2, 3)
+        self.categories = []  # features that hold tokens
+        self.spread = self.of(0, 0.15, 0.35)  # how often a layer is made of others
         self.optimizer = Optimizer(self)
 
     def of(self, *choices):
@@ -77,10 +82,13 @@ class Draw:
         return self.of(1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 23, 33, *((65, 121, 130, 150) if self.chance(0.2) else ()))
 
     def cell_activation(self):
-        return self.of("tanh", "sigmoid", "relu", "identity")
+        return self.of("tanh", "sigmoid", "relu", "identity", self.leaky())
+
+    def leaky(self):
+        return layers.Activation("leaky_relu", slope=self.of(0.01, 0.3))
 
     def activation(self):
-        return self.of("identity", "relu", "sigmoid", "tanh")
+        return self.of("identity", "relu", "sigmoid", "tanh", "gelu", "leaky_relu", self.leaky())
 
     def network(self):
         made, shape = getattr(self, f"_{self.kind}")()
@@ -90,42 +98,138 @@ class Draw:
         for name, values in net.params.items():
             if "bias" in name:
                 values[...] = self.rng.standard_normal(values.shape) / 3
+        for _, layer in walk(net):
+            if isinstance(layer, (layers.BatchNorm, layers.LayerNorm)):
+                layer.params["weight"][...] += self.rng.standard_normal(layer.params["weight"].shape) / 3
+            for values in layer.buffers.values():
+                values[...] += self.rng.uniform(-0.5, 0.5, values.shape)
         return net
+
+    def layer(self, plain, shape, depth=0):
+        """A layer for samples of this shape that gives as many steps or pixels: a plain one, or one made of others."""
+        if depth == 3 or not self.chance(self.spread):
+            return self.normalization() if self.chance(0.12) else plain(shape)
+        how = self.of("chain", "residual", "concat", "sum", "product")
+        if how == "chain":
+            return Sequential(self.chain(plain, shape, 1, 3, depth + 1))
+        if how == "residual":
+            return layers.Residual(self.with_features(plain, shape, shape, depth + 1))
+        if how == "concat":
+            return layers.Parallel([self.chain(plain, shape, 0, 2, depth + 1) for _ in range(self.of(1, 2, 3))])
+        first = self.chain(plain, shape, 0, 2, depth + 1)
+        others = [self.with_features(plain, shape, given(first, shape), depth + 1) for _ in range(self.of(0, 1, 2))]
+        return layers.Parallel([first, *others], how)
+
+    def chain(self, plain, shape, least, most, depth=0):
+        made = []
+        for _ in range(self.rng.integers(least, most + 1)):
+            made.append(self.layer(plain, given(made, shape), depth))
+        return made
+
+    def with_features(self, plain, shape, wanted, depth):
+        """A chain that gives what has this shape."""
+        made = self.chain(plain, shape, 0, 2, depth)
+        if made and given(made, shape) == wanted:
+            return made
+        of_images = len(wanted) == 3
+        return [*made, layers.Conv2D(wanted[0], 1) if of_images else layers.Dense(wanted[-1], self.activation())]
+
+    def normalization(self):
+        epsilon = self.of(1e-5, 1e-3, 0.1)
+        if self.kind == "trees" or self.chance(0.4):
+            return layers.LayerNorm(epsilon=epsilon)
+        return layers.BatchNorm(epsilon=epsilon, momentum=self.of(0, 0.1, 0.7, 1))
 
     def head(self, made, shape):
         """What makes vectors of whatever there is, and goes on with these."""
-        steps = shape
-        for layer in made:
-            steps = layer.lowered(steps).output_shape
+        steps = given(made, shape)
         flat = [layers.Flatten()] if len(steps) == 3 or (None not in steps and self.chance(0.5)) else []
-        return flat + self.some(self.dense, 1, 2)
+        return flat + self.chain(self.dense, given(flat, steps), 0, 1) + [self.dense()]
 
-    def dense(self):
+    def dense(self, _=None):
         return layers.Dense(self.width(), self.of(self.activation(), self.activation(), "softmax"))
 
-    def any_of(self):
+    def any_of(self, shape):
         """A layer that takes every shape."""
         return self.of(
-            lambda: layers.Activation(self.activation()), lambda: layers.Dropout(self.of(0, 0.25, 0.5)), self.dense
+            lambda: self.of_activation(),
+            lambda: layers.Dropout(self.of(0, 0.25, 0.5)),
+            lambda: self.select(shape),
+            self.dense,
         )()
 
+    def of_activation(self):
+        activation = self.activation()
+        return activation if isinstance(activation, layers.Activation) else layers.Activation(activation)
+
+    def select(self, shape):
+        features = shape[0] if len(shape) == 3 else shape[-1]
+        return layers.Select(self.rng.integers(0, features, self.rng.integers(1, features + 2)).tolist())
+
     def _vectors(self):
-        return self.some(lambda: self.of(self.any_of, self.dense, layers.Flatten)(), 1, 3), (self.width(),)
+        shape = (self.width(),)
+        return self.chain(lambda shape: self.of(self.any_of, self.dense, self.flatten)(shape), shape, 1, 3), shape
+
+    def flatten(self, _):
+        return layers.Flatten()
+
+    def _mixed(self):
+        """Categories beside numbers, of samples or of their steps."""
+        features = self.of(2, 3, 5, 9)
+        self.categories = [int(k) for k in self.rng.permutation(features)[: self.rng.integers(1, features)]]
+        numbers = [k for k in range(features) if k not in self.categories]
+        if self.chance(0.5):
+            shape, dim = (features,), self.width()
+            embedded = [layers.Select(self.categories), layers.Embedding(self.vocabulary, dim)]
+            branches = [
+                embedded + self.in_time((len(self.categories), dim), last=True),
+                [layers.Select(numbers), *self.chain(self.any_of, (len(numbers),), 0, 2)],
+            ]
+            made = [layers.Parallel(self.shuffled(branches))]
+            return made + self.chain(self.any_of, given(made, shape), 0, 2), shape
+        shape = (self.steps(), features)
+        embedded = [
+            [layers.Select([k]), layers.Flatten(), layers.Embedding(self.vocabulary, self.width())]
+            for k in self.categories
+        ]
+        branches = [
+            *embedded,
+            [layers.Select(numbers), *self.chain(self.plain_in_time, (shape[0], len(numbers)), 0, 1)],
+        ]
+        made = [layers.Parallel(self.shuffled(branches))]
+        return made + self.in_time(given(made, shape)), shape
+
+    def shuffled(self, items):
+        return [items[k] for k in self.rng.permutation(len(items))]
 
     def _sequences(self):
         steps = None if self.chance(0.3) else self.steps()
-        return self.in_time(), (steps, self.width())
+        shape = (steps, self.width())
+        return self.in_time(shape), shape
 
     def _tokens(self):
         steps = None if self.chance(0.3) else self.steps()
-        return [layers.Embedding(self.vocabulary, self.width()), *self.in_time()], (steps,)
+        embedding = layers.Embedding(self.vocabulary, self.width())
+        return [embedding, *self.in_time((steps, embedding.dim))], (steps,)
 
     def steps(self):
         return self.of(1, 2, 3, 4, 5, 6, 9)
 
-    def in_time(self):
-        inner = self.some(lambda: self.of(self.any_of, lambda: self.recurrent(True))(), 0, 2)
-        return [*inner, self.recurrent(self.chance(0.5))] if self.chance(0.7) or not inner else inner
+    def in_time(self, shape, last=False):
+        """Layers for sequences, which give one vector where that is asked for."""
+        inner = self.chain(self.plain_in_time, shape, 0, 2)
+        if inner and not last and self.chance(0.3):
+            return inner
+        if not self.chance(self.spread):
+            return [*inner, self.recurrent(not last and self.chance(0.5))]
+        branches = [
+            [*self.chain(self.plain_in_time, given(inner, shape), 0, 1), self.recurrent(False)]
+            for _ in range(self.of(1, 2))
+        ]
+        return [*inner, layers.Parallel(branches)]
+
+    def plain_in_time(self, shape):
+        return self.of(self.any_of, lambda _: self.recurrent(True))(shape)
 
     def recurrent(self, sequences):
         bidirectional = self.chance(0.3)
@@ -139,11 +243,11 @@ class Draw:
 
     def _images(self):
         shape = self.of(1, 1, 2, 3, 5, 8, 9), *self.rng.integers(1, 13, 2).tolist()
-        made, now = [], shape
+        made = []
         for _ in range(self.rng.integers(1, 5)):
-            layer = self.of(self.convolution, self.convolution, self.pool, self.pool, self.of_images)(now)
-            now = layer.lowered(now).output_shape
-            made.append(layer)
+            now = given(made, shape)
+            changing = self.of(self.convolution, self.convolution, self.pool, self.pool, None)
+            made.append(changing(now) if changing else self.layer(self.of_images, now))
         return made, shape
 
     def window(self, shape, most=5):
@@ -167,23 +271,41 @@ class Draw:
         return make(self.window(shape, 3), self.of(None, self.stride()))
 
     def of_images(self, shape):
+        """A layer that keeps an image's size."""
         return self.of(
-            layers.RandomShift(self.of(0, 1, 2, (1, 3))),
-            layers.Dropout(0.25),
-            layers.Activation(self.activation()),
-        )
+            lambda: layers.RandomShift(self.of(0, 1, 2, (1, 3))),
+            lambda: layers.Dropout(0.25),
+            self.of_activation,
+            lambda: self.select(shape),
+            lambda: layers.Conv2D(self.of(1, 3, 5), 3, padding=1, activation=self.activation()),
+            lambda: layers.Conv2D(self.of(1, 2, 9), 1, activation=self.activation()),
+        )()
 
     def _trees(self):
         units = min(self.width(), 12)
         embedded = self.chance(0.5)
         first = [layers.Embedding(self.vocabulary, units)] if embedded else []
-        inner = self.some(lambda: self.of(self.nodes, self.recursive)(units), 0, 2)
-        last = self.recursive(units, self.chance(0.6))
-        return [*first, *inner, last, *self.some(self.dense, 0, 2)], (None,) if embedded else (None, units)
+        inner = self.chain(lambda shape: self.of(self.nodes, self.recursive)(shape[1]), (1, units), 0, 2)
+        units_now, all_nodes = given(inner, (1, units))[1], self.chance(0.6)
+        last = [self.recursive(units_now, all_nodes)]
+        if self.chance(self.spread):
+            branches = [
+                [layers.Dense(units_now), self.recursive(units_now, all_nodes)] for _ in range(self.of(1, 2, 3))
+            ]
+            last = [layers.Parallel(branches, self.of("concat", "sum", "product"))]
+        made = [*inner, *last]
+        made += self.chain(self.dense, given(made, (1, units)), 0, 2)
+        return [*first, *made], (None,) if embedded else (None, units)
 
     def nodes(self, units):
         # Which numbers a node drops depends on where it is laid.
-        return self.of(layers.Dense(units, self.activation()), layers.Activation("tanh"), layers.Dropout(0))
+        return self.of(
+            lambda: layers.Dense(units, self.activation()),
+            lambda: layers.Activation("tanh"),
+            lambda: layers.Dropout(0),
+            lambda: self.select((1, units)),
+            lambda: layers.LayerNorm(),
+        )()
 
     def recursive(self, units, nodes=True):
         composition = self.of("matrix", "tensor", "lstm") if units * self.children < 20 else self.of("matrix", "lstm")
@@ -199,12 +321,18 @@ class Draw:
         return self.some(lambda: self.of(*known), 2, 4)
 
 
+def given(made, shape):
+    """What a chain of layers gives of this shape."""
+    graph = Graph(shape)
+    return through(made, graph.input).shape
+
+
 class Use:
     """A call of a network on samples drawn for it, beside the reference's."""
 
     def __init__(self, draw, net):
         self.draw, self.net, self.rng = draw, net, draw.rng
-        self.model = reference.Network([specified(layer) for layer in net.layers])
+        self.model = reference.Network(specified(net)["layers"])
         self.options, self.known = {}, {}
         net.reset_state()
         self.of_trees = draw.kind == "trees"
@@ -217,10 +345,12 @@ class Use:
             shape = draw.samples(), *(steps if n is None else n for n in net.input_shape)
         tokens = isinstance(net.layers[0], layers.Embedding)
         self.x = self.rng.integers(0, draw.vocabulary, shape) if tokens else self.rng.standard_normal(shape)
+        for k in draw.categories:
+            self.x[..., k] = self.rng.integers(0, draw.vocabulary, shape[:-1])
         if not tokens:
             self.x = self.x.astype(net.dtype)
         self.lengths = None
-        if draw.kind in ("sequences", "tokens") and draw.chance(0.4):
+        if net.in_time and not self.of_trees and draw.chance(0.4):
             self.lengths = self.rng.integers(1, shape[1] + 1, shape[0])
             self.options["lengths"] = self.lengths
         self.samples = len(self.trees) if self.of_trees else len(self.x)
@@ -287,6 +417,11 @@ class Use:
         self.close(dx, self.model.dx, "dx")
         for name, expected in zip(self.net.grads, named(gradients), strict=True):
             self.close(self.net.grads[name], expected, f"the gradient of {name}")
+        self.close_running()
+
+    def close_running(self):
+        for name, expected in zip(self.net.buffers, running(self.model.layers), strict=True):
+            self.close(self.net.buffers[name], expected, name)
 
     def gradient_check(self):
         if self.expected().size and self.model.margin > 1e-3:
@@ -397,6 +532,7 @@ class Use:
                 self.close(np.array(history.history["accuracy"][epoch]), hits / count, "the accuracy of fit")
         for name, expected in zip(self.net.params, parameters(self.model), strict=True):
             self.close(self.net.params[name], expected, f"{name} after fit")
+        self.close_running()
 
     def weights(self, outputs):
         """Weights of samples, or of the rows of all outputs, of any sign; or none."""
@@ -414,13 +550,20 @@ class Use:
 
 def specified(layer):
     """What a layer is for the reference, with its parameters."""
+    if isinstance(layer, (Sequential, layers.Residual)):
+        kind = "chain" if isinstance(layer, Sequential) else "residual"
+        return {"kind": kind, "layers": [specified(inner) for inner in layer.layers]}
+    if isinstance(layer, layers.Parallel):
+        branches = [[specified(inner) for inner in branch] for branch in layer.branches]
+        return {"kind": "parallel", "branches": branches, "merge": layer.merge}
     params = {name: values.astype(float) for name, values in layer.params.items()}
     if isinstance(layer, layers.Conv2D):
         return {
-            "kind": "conv", **params, "stride": layer.stride, "padding": layer.padding, "activation": layer.activation,
+            "kind": "conv", **params, "stride": layer.stride, "padding": layer.padding,
+            "activation": activation_of(layer.activation),
         }  # fmt: skip
     if isinstance(layer, layers.Dense):
-        return {"kind": "dense", **params, "activation": layer.activation}
+        return {"kind": "dense", **params, "activation": activation_of(layer.activation)}
     if isinstance(layer, layers.MaxPool2D):
         return {"kind": "max", "size": layer.size, "stride": layer.stride}
     if isinstance(layer, layers.MeanPool2D):
@@ -428,7 +571,17 @@ def specified(layer):
     if isinstance(layer, layers.Flatten):
         return {"kind": "flatten"}
     if isinstance(layer, layers.Activation):
-        return {"kind": "activation", "activation": layer.name}
+        return {"kind": "activation", "activation": activation_of(layer)}
+    if isinstance(layer, layers.Select):
+        return {"kind": "select", "indices": list(layer.indices)}
+    if isinstance(layer, layers.LayerNorm):
+        return {"kind": "layer_norm", **params, "epsilon": layer.epsilon}
+    if isinstance(layer, layers.BatchNorm):
+        statistics = [values.astype(float) for values in layer.buffers.values()]
+        return {
+            "kind": "batch_norm", **params, "epsilon": layer.epsilon, "momentum": layer.momentum,
+            "running": statistics,
+        }  # fmt: skip
     if isinstance(layer, layers.Dropout):
         return {"kind": "dropout", "rate": layer.rate}
     if isinstance(layer, layers.RandomShift):
@@ -437,15 +590,16 @@ def specified(layer):
         return {"kind": "embedding", **params}
     if isinstance(layer, layers.Recursive):
         return {
-            "kind": "recursive", **params, "composition": layer.composition, "cell_activation": layer.activation,
-            "nodes": layer.return_nodes,
+            "kind": "recursive", **params, "composition": layer.composition,
+            "cell_activation": activation_of(layer.activation), "nodes": layer.return_nodes,
         }  # fmt: skip
     inner = layer.layer if isinstance(layer, layers.Bidirectional) else layer
     cell = {layers.RNN: "rnn", layers.LSTM: "lstm"}.get(type(inner)) or (
         "gru_after" if inner.reset_after else "gru_before"
     )
     return {
-        "kind": "recurrent", **params, "cell": cell, "cell_activation": getattr(inner, "activation", "tanh"),
+        "kind": "recurrent", **params, "cell": cell,
+        "cell_activation": activation_of(getattr(inner, "activation", "tanh")),
         "sequences": inner.return_sequences, "merge": getattr(layer, "merge", "concat"), "stateful": inner.stateful,
     }  # fmt: skip
 
@@ -454,8 +608,30 @@ def named(gradients):
     return [array for values in gradients for array in values]
 
 
+def activation_of(activation):
+    """An activation as the reference has it: a name, or (name, setting)."""
+    name, setting = name_and_setting(activation)
+    return (name, setting) if name == "leaky_relu" else name
+
+
+def leaves(chain):
+    """The layers of the reference that are not made of others."""
+    for layer in chain:
+        if layer["kind"] in ("chain", "residual"):
+            yield from leaves(layer["layers"])
+        elif layer["kind"] == "parallel":
+            for branch in layer["branches"]:
+                yield from leaves(branch)
+        else:
+            yield layer
+
+
 def parameters(model):
-    return [values for layer in model.layers for values in layer.values() if isinstance(values, np.ndarray)]
+    return [values for layer in leaves(model.layers) for values in layer.values() if isinstance(values, np.ndarray)]
+
+
+def running(chain):
+    return [values for layer in leaves(chain) for values in layer.get("running", ())]
 
 
 def nodes_of(trees, which):

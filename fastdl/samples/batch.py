@@ -43,7 +43,7 @@ def as_batch(
         x, last = as_images(x, name, layer.input_shape, dtype)
     else:
         x = as_samples(x, name, layer.input_shape, dtype)
-    layer.check_values(x, name)
+    layer.check_values(x.transpose(0, 3, 1, 2) if last else x, name)
     if lengths is None:
         return Samples(x, layer.input_shape if last else x.shape[1:], last)
     if not layer.in_time:
