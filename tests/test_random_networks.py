@@ -665,6 +665,7 @@ class Optimizer:
         self.kind = draw.of("SGD", "SGD", "Adam", "AdamW", "RMSprop", "AdaGrad")
         # slow enough for rounding to stay small
         lr = draw.of(0.0003, 0.002) if self.kind == "SGD" else draw.of(0.003, 0.02)
+        lr /= 10 if draw.wide else 1
         settings = {
             "SGD": {**momentum, **decay}, "Adam": {**eps, **decay}, "AdamW": {**eps, "weight_decay": 0.01},
             "RMSprop": {**eps, **decay}, "AdaGrad": {**eps, **decay},
