@@ -10,7 +10,7 @@ from ._processors import usable_processors
 from ._validation.values import as_int
 from ._version import __version__
 
-_MOST = 64  # that the core has: MAX_WORKERS of src/threads.h
+_MOST = 64  # that the core has: MAX_WORKERS of src/meeting.h
 _threads = 0  # as set
 
 

@@ -15,6 +15,10 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from elementary cimport vec_exp, vec_gelu, vec_gelu_slope, vec_sigmoid, vec_tanh
+from meeting cimport (
+    MAX_WORKERS, flag, is_raised, meet, meet_looking, meeting, meeting_close, meeting_open,
+    next_item, raise_flag, seconds, work_items,
+)
 from simd cimport (
     PACKS, PANEL_TERMS, PRODUCT_CHANNELS, SLIDING, TILE_ROWS_1, TILE_ROWS_2, TILE_ROWS_3,
     VEC_LANES, VEC_LANES_LOG2, not_before, prefetch_to_write, real, vec, vec_evens, vec_fma,
@@ -22,10 +26,7 @@ from simd cimport (
     vec_odds, vec_set1, vec_sqrt, vec_store, vec_store_first, vec_store_pieces, vec_sum,
     vec_zip_high, vec_zip_low,
 )
-from threads cimport (
-    MAX_WORKERS, flag, is_raised, meet, meet_looking, meeting, meeting_close, meeting_open,
-    next_item, parallel_available, parallel_run, parallel_task, raise_flag, seconds, work_items,
-)
+from threads cimport parallel_available, parallel_run, parallel_task
 
 DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
 
@@ -73,9 +74,9 @@ include "kernels/losses.pxi"
 include "kernels/optimizers.pxi"
 include "kernels/random.pxi"
 include "operations/table.pxi"
+include "forest.pxi"
 include "graph.pxi"
 include "memory.pxi"
-include "forest.pxi"
 include "operations/dense.pxi"
 include "operations/convolution.pxi"
 include "operations/pool.pxi"
@@ -91,6 +92,7 @@ include "operations/merge.pxi"
 include "operations/rows.pxi"
 include "network.pxi"
 include "schedule.pxi"
+include "description.pxi"
 include "job.pxi"
 include "engine.pxi"
 include "plan.pxi"

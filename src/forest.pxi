@@ -1,6 +1,25 @@
 # Trees as samples: how a group's nodes are laid out as rows of the network's tensors, in the order
 # of heights.
 
+cdef struct Forest:
+    # The trees of a job, each node after its children.
+    Py_ssize_t arity
+    # Of each tree's nodes, and after the last tree; NULL where samples are no trees.
+    const int64_t* start
+    const int32_t* children         # (nodes, arity), -1 where there is none
+    const int32_t* height           # of each node, 0 of a leaf
+    const uint8_t* counts           # whether the loss looks at a node
+    # How the batch's nodes are laid out, row after row: groups write it, and read it going back.
+    int* child                      # (rows, arity): rows within the group
+    int* node                       # which one stands here
+    # Of each group: its first row, how many rows, and how many of them are leaves.
+    int* first
+    int* rows
+    int* leaves
+    int* scratch                    # of each worker
+    Py_ssize_t scratch_stride
+
+
 cdef inline Py_ssize_t tree_size(const Forest* f, Py_ssize_t tree) noexcept nogil:
     return <Py_ssize_t>(f.start[tree + 1] - f.start[tree])
 

@@ -55,6 +55,7 @@ cdef struct Network:
     int first                   # 1 where the engine does the first operation, a PAD
     Op* op
     Tensor* tensor
+    int* sources                # of all operations
     int stages                  # parts of a pass in training, with a meeting after each,
     int* stage                  # where each begins, and where the last ends
     Py_ssize_t group            # samples that a worker takes through it together, at most

@@ -28,7 +28,6 @@ cdef class Plan:
     cdef bint spent                         # gradients are where the forward's gates were
     cdef object batch_lengths, turn
     cdef list operations                    # whose arrays are read where they lie
-    cdef int* sources
     cdef readonly object parameters, gradients
     cdef readonly tuple input_shape, output_shape
 
@@ -51,19 +50,12 @@ cdef class Plan:
         self.channels, self.pixels = _channels_pixels(self.input_shape)
         self.out_channels, self.out_pixels = _channels_pixels(self.output_shape)
         self.habits, self.layout = Habits(), Layout()
-        self._describe(graph.operations)
-        find_runs(&self.net)
-        find_stages(&self.net)
+        describe_network(&self.net, self.operations, self.input_shape)
+        self._get_to_know()
         self._slice()
 
     def __dealloc__(self):
-        cdef int k
-        for k in range(self.net.count if self.net.op != NULL else 0):
-            free(self.net.op[k].own)
-        free(self.net.op)
-        free(self.net.tensor)
-        free(self.net.stage)
-        free(self.sources)
+        free_network(&self.net)
         free(self.slices)
 
     @property
@@ -71,40 +63,15 @@ cdef class Plan:
         """Numbers of a sample's states, of all recurrent layers."""
         return self.net.state_stride
 
-    cdef _describe(self, list operations):
-        cdef int k, count = len(operations)
-        cdef int reads = sum([len(operation["reads"]) for operation in operations])
-        cdef Op* op
-        cdef int* source
-        self.net.op = <Op*>_zeroed(count * sizeof(Op))
-        self.net.count = count
-        self.net.tensor = <Tensor*>_zeroed((count + 1) * sizeof(Tensor))
-        self.net.stage = <int*>_zeroed((count + 2) * sizeof(int))
-        self.sources = source = <int*>_zeroed(reads * sizeof(int))
-        describe_tensor(&self.net.tensor[0], self.input_shape)
-        for k in range(count):
-            operation, op = operations[k], &self.net.op[k]
-            op.kind = row_of_name(_KINDS, "kind", operation["kind"])
-            op.reads, op.source, op.target = len(operation["reads"]), source, k + 1
-            for number in operation["reads"]:
-                source[0] = number
-                source += 1
-            op.methods = &METHODS[op.kind]
-            op.offset = operation["offset"]
-            op.activation = row_of_name(_ACTIVATIONS, "activation",
-                                        operation.get("activation", "identity"))
-            op.setting = operation.get("setting", 0)
-            op.own = _zeroed(op.methods.own)
-            describe_tensor(&self.net.tensor[k + 1], operation["output_shape"])
-            if op.methods.describe != NULL:
-                op.methods.describe(&self.net, op, operation)
-            op.work += self.net.tensor[op.source[0]].size
-            op.frozen = not operation.get("trained", True)
-            self.net.tensor[k + 1].after_weights = ((op.rows > 0 and not op.frozen)
-                                                    or _any_after_weights(&self.net, op))
-            self.habits.see(&self.net, op)
-            if op.kind == RECURSIVE:
-                self.has_trees, self.arity = True, operation["children"]
+    cdef _get_to_know(self):
+        # How operations are to be scheduled, and what samples are.
+        cdef int k
+        find_runs(&self.net)
+        find_stages(&self.net)
+        for k in range(self.net.count):
+            self.habits.see(&self.net, &self.net.op[k])
+            if self.net.op[k].kind == RECURSIVE:
+                self.has_trees, self.arity = True, self.operations[k]["children"]
 
     cdef _slice(self):
         cdef Py_ssize_t i
@@ -436,41 +403,6 @@ cdef class Plan:
             job.rates, job.squares = &rate, &squares[0]
             job.steps, job.steps_before = &steps[0], steps[0]
             self._run(&job, step_worker)
-
-
-cdef describe_optimizer(Optimizer* o, rule, real[:, ::1] moments, Py_ssize_t parameters):
-    # Of one moment both names are right, and of none they are not used.
-    o.rule = row_of_name(_RULES, "rule", rule.name)
-    o.momentum, o.nesterov, o.decay = rule.momentum, rule.nesterov, rule.weight_decay
-    o.beta1, o.beta2, o.epsilon = rule.beta1, rule.beta2, rule.epsilon
-    o.clip_norm, o.clip_value = rule.clip_norm, rule.clip_value
-    kept = moments_of_rule(o)
-    if moments.shape[0] < kept or moments.shape[1] != parameters:
-        raise ValueError(f"moments must have shape ({kept}, {parameters}); "
-                         f"received {moments.base.shape}")
-    o.first, o.second = &moments[0, 0], &moments[max(moments.shape[0], 1) - 1, 0]
-
-
-cdef void* _zeroed(size_t size) except NULL:
-    cdef void* block = calloc(1, max(size, 1))
-    if block == NULL:
-        raise MemoryError()
-    return block
-
-
-cdef describe_tensor(Tensor* t, tuple shape):
-    t.features, t.h, t.w = shape if len(shape) == 3 else (shape[len(shape) - 1], 0, 0)
-    t.steps = shape[0] if len(shape) == 2 else 1
-    t.size = t.features * t.steps * (t.h * t.w if len(shape) == 3 else 1)
-    t.stride = padded(t.size) + VEC_LANES
-
-
-cdef bint _any_after_weights(const Network* net, const Op* op):
-    cdef int i
-    for i in range(op.reads):
-        if net.tensor[op.source[i]].after_weights:
-            return True
-    return False
 
 
 cdef tuple _channels_pixels(tuple shape):

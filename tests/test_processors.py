@@ -143,7 +143,7 @@ def test_more_threads_than_there_can_be(default, n):
     fastdl.set_num_threads(n)
     assert fastdl.models.mlp((2, 1), seed=0).predict([[1.0, 2.0]]).shape == (1, 1)
     assert default(FASTDL_NUM_THREADS=str(n)) == fastdl.get_num_threads() == 64
-    threads_of_the_core = Path(__file__).parent.parent / "src" / "threads.h"
+    threads_of_the_core = Path(__file__).parent.parent / "src" / "meeting.h"
     assert "#define MAX_WORKERS 64\n" in threads_of_the_core.read_text(encoding="utf-8")
 
 

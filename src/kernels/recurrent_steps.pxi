@@ -46,7 +46,7 @@ cdef void recurrent_step(const Recurrent* r, const real* p, int worker, const Se
             gru_after_cell(gates, h, h_after, units, first, last)
         elif r.cell == GRU_BEFORE:
             gru_mix(gates, h, h_after, units, first, last)
-        else:
+        elif r.cell == RNN:
             rnn_cell(r.activation, r.setting, gates, h_after, first, last)
         gates += q.gates_sample
         h += q.h_sample
@@ -113,11 +113,11 @@ cdef void cells_back(const Recurrent* r, const Sequences* q, Py_ssize_t t, Py_ss
         gru_after_cell_backward(gates, h + before * units, dy, dh, units, first, last)
     elif r.cell == GRU_BEFORE:
         gru_mix_backward(gates, h + before * units, dy, dh, units, first, last)
-    elif q.slopes != NULL:
+    elif r.cell == RNN and q.slopes == NULL:
+        rnn_cell_backward(r.activation, r.setting, h + after * units, dy, dh, gates, first, last)
+    elif r.cell == RNN:
         for j in range(units):
             gates[j] = (dh[j] + dy[j]) * q.slopes[(i * q.steps + t) * units + j]
-    else:
-        rnn_cell_backward(r.activation, r.setting, h + after * units, dy, dh, gates, first, last)
     if r.cell == RNN or r.cell == LSTM:
         memset(dh + first, 0, (last - first) * sizeof(real))
 
