@@ -92,7 +92,7 @@ class EarlyStopping(Callback):
     def on_fit_end(self, net: Sequential) -> None:
         """Go back to the best parameters, if there was an epoch."""
         if self._parameters is not None:
-            with net._turn.lock:
+            with net.turn.lock:
                 net.parameters[...] = self._parameters
         self._parameters = None
 

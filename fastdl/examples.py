@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,10 @@ from . import losses
 from ._types import Array
 from ._validation.arrays import as_array
 from ._validation.values import as_int, as_number
-from .samples import Mask, Samples
+from .samples import Mask, Samples, as_batch
+
+if TYPE_CHECKING:
+    from .sequential import Sequential
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,26 @@ class Examples:
         """Check that there is something to learn from."""
         if self.weights is not None and not self.weights[self.there].any():
             raise ValueError("sample_weight and class_weight must not make all weights 0; received nothing else")
+
+
+def examples_of(
+    net: Sequential, x: Any, y: Any, lengths: Any, trees: Any, sample_weight: Any, loss: str, prefix: str = ""
+) -> Examples:
+    """Check samples, what a loss compares them with, and weights."""
+    samples = as_batch(net, x, lengths, trees, prefix)
+    if len(net.output_shape) == 3:
+        raise ValueError(
+            f"the network must end in (F,) or (T, F) for a loss; it ends in {net.output_shape}: add a Flatten"
+        )
+    if loss == "cross_entropy" and net.output_shape[-1] < 2:
+        raise ValueError(
+            "the network must end in an output for each class with cross_entropy, Dense(2) for yes and no; it ends "
+            "in one, which squared_error takes"
+        )
+    shape = net.plan_for(samples.shape).output_shape
+    targets, there = samples.targets(y, f"{prefix}y", loss, shape)
+    weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
+    return Examples(samples, targets, there, losses.tell_classes(loss, targets[there]), weights)
 
 
 def _class_weights(class_weight: Any, classes: int, dtype: str) -> Array:

@@ -16,9 +16,11 @@ from ._files import as_path, open_file, replacing
 from ._types import Array
 from ._validation.shapes import as_shape
 from ._validation.values import COUNT, as_dtype, as_flag, as_int
-from .layers.base import from_config
+from .layers.base import class_of, from_config
 from .layers.container import adopted, numbered, through, walk
 from .layers.state import StateLayer
+from .losses import as_name
+from .training_state import TrainingState, zero_moments
 
 if TYPE_CHECKING:
     from .optimizers import Optimizer
@@ -34,12 +36,12 @@ _SCALARS = (str, int, float, bool, type(None))
 
 def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) -> None:
     """Do what `Sequential.save` says."""
-    if as_flag(training, "training") and net._training.moments is None:
+    if as_flag(training, "training") and net.training_state.moments is None:
         raise ValueError("training must be False for a network that has not been trained; received True")
-    with net._turn.lock:
+    with net.turn.lock:
         config, arrays = describe(net, training)
         if training:
-            config[_OPTIMIZER] = net._training.optimizer.get_config()
+            config[_OPTIMIZER] = net.training_state.optimizer.get_config()
     config["notes"] = _as_notes(config["notes"])
     text = encode(config)
     _check(json.loads(text), arrays)
@@ -49,16 +51,17 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
 
 def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str, Array]]:
     """Give all that a network is, as plain data and arrays, and how far its training has come."""
-    config: dict[str, Any] = {"format": _FORMAT, **net.get_config(), "loss": net._training.loss, "notes": net.notes}
+    state = net.training_state
+    config: dict[str, Any] = {"format": _FORMAT, **net.get_config(), "loss": state.loss, "notes": net.notes}
     arrays = {name: np.array(values, order="C") for name, values in {**net.params, **net.buffers}.items()}
     if training:
-        config["generator"] = net._rng.bit_generator.state
-        if net._training.moments is not None:
-            config[_STEPS] = net._training.steps
-            arrays[_MOMENTS] = net._training.moments.copy()
-        if net._states is not None:
-            config[_STATES] = len(net._states)
-            arrays[_STATES] = net._states.copy()
+        config["generator"] = net.generator.bit_generator.state
+        if state.moments is not None:
+            config[_STEPS] = state.steps
+            arrays[_MOMENTS] = state.moments.copy()
+        if net.flat_states is not None:
+            config[_STATES] = len(net.flat_states)
+            arrays[_STATES] = net.flat_states.copy()
     return config, arrays
 
 
@@ -101,23 +104,23 @@ def restore(
 
     The last argument is the layers' classes, whose modules are imported with a pickle.
     """
-    from .losses import as_name
-    from .sequential import network_of
-    from .training_state import TrainingState, zero_moments
-
-    net = network_of(config)
-    net._training.loss, net.notes = as_name(config["loss"]), dict(config["notes"])
+    kind: Any = class_of(config["class"])
+    if not hasattr(kind, "from_config"):
+        raise ValueError(f"config must name a class of networks; received {kind.__name__}")
+    net: Sequential = kind.from_config(config)
+    net.training_state.loss, net.notes = as_name(config["loss"]), dict(config["notes"])
     for name, values in {**net.params, **net.buffers}.items():
         values[...] = arrays[name]
     if "generator" in config:
-        net._rng.bit_generator.state = config["generator"]
+        net.generator.bit_generator.state = config["generator"]
     if _STEPS in config:
         assert optimizer
         moments = zero_moments(optimizer, net.parameters.size, net.dtype)
         moments[...] = arrays[_MOMENTS]
-        net._training = TrainingState(net._training.loss, optimizer, np.array([config[_STEPS]], np.int64), moments)
+        counter = np.array([config[_STEPS]], np.int64)
+        net.training_state = TrainingState(net.training_state.loss, optimizer, counter, moments)
     if _STATES in config:
-        net._states = arrays[_STATES].copy()
+        net.flat_states = arrays[_STATES].copy()
     return net
 
 
@@ -148,7 +151,7 @@ def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
     for path, layer in (pair for name, child in numbered(chain).items() for pair in walk(child, name)):
         for name, stored in layer.parameter_shapes(shapes[id(layer)]).items():
             found[f"{path}.{name}"] = layer.shown_shape(stored)
-        states += layer._state_size if isinstance(layer, StateLayer) else 0
+        states += layer.state_size if isinstance(layer, StateLayer) else 0
     return found, states
 
 

@@ -5,34 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import losses, optimizers
+from . import losses, optimizers, saving
 from ._core.graph import Tensor
-from ._threads import get_num_threads
 from ._types import Array
 from ._validation.arrays import copy_into
 from ._validation.shapes import as_shape
 from ._validation.values import as_int
 from .callbacks import Callback
-from .examples import Examples
+from .examples import examples_of
 from .history import History
 from .layers import Layer, Recursive
-from .layers.base import check_name, class_of, from_config, kinds
+from .layers.base import check_name, complete, from_config, kinds
 from .layers.container import Container, adopted, check_through, numbered, through, walk
 from .layers.state import StateLayer
-from .samples import Samples, as_batch, parts
+from .running import at_once, measure, outputs_of, states_of
+from .samples import as_batch, parts
 from .stepping import take_step
 from .training import Trainer
 from .training_state import TrainingState
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-_SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
 
 
 class Sequential(Container):
@@ -88,7 +85,7 @@ class Sequential(Container):
         if self._arity is not None and shape[0] is not None:
             raise ValueError(f"input_shape must be (None, F) or (None,) with a Recursive layer; received {shape}")
         super().build(shape, dtype=dtype, seed=seed)
-        self._in_network = True
+        self.enter_network()
         return self
 
     def named_layers(self) -> Mapping[str, Layer]:  # noqa: D102
@@ -99,7 +96,7 @@ class Sequential(Container):
 
     @property
     def parameters(self) -> Array:  # noqa: D102
-        return self._flat[0]
+        return self.flat[0]
 
     @parameters.setter
     def parameters(self, values: Any) -> None:
@@ -107,7 +104,7 @@ class Sequential(Container):
 
     @property
     def gradients(self) -> Array:  # noqa: D102
-        return self._flat[1]
+        return self.flat[1]
 
     @gradients.setter
     def gradients(self, values: Any) -> None:
@@ -143,12 +140,14 @@ class Sequential(Container):
 
         None where they start from zeros. What is assigned, of the same form, is copied.
         """
-        with self._turn.lock:
+        with self.turn.lock:
             if self._states is None:
                 return None
             kept = self._state_layers()
-            columns = np.split(self._states, np.cumsum([layer._state_size for layer in kept])[:-1], axis=1)
-            return [layer._parted(rows) if layer.stateful else None for layer, rows in zip(kept, columns, strict=True)]
+            columns = np.split(self._states, np.cumsum([layer.state_size for layer in kept])[:-1], axis=1)
+            return [
+                layer.part_state(rows) if layer.stateful else None for layer, rows in zip(kept, columns, strict=True)
+            ]
 
     @state.setter
     def state(self, state: Any) -> None:
@@ -169,21 +168,26 @@ class Sequential(Container):
             self.reset_state()
             return
         samples = len(first[0] if isinstance(first, tuple) else first)
-        rows = [layer._joined(given, "state", samples, self.dtype) for layer, given in zip(kept, state, strict=True)]
+        rows = [layer.join_state(given, "state", samples, self.dtype) for layer, given in zip(kept, state, strict=True)]
         self._states = np.hstack(rows)
 
-    def _states_of(self, plan: Any, samples: int) -> Array | None:
-        """Give the states that such a batch goes on from, and is to change; None where no layer is stateful."""
-        if not plan.state_size or not self.stateful:
-            return None
-        if self._states is None:
-            self._states = np.zeros((samples, plan.state_size), self.dtype)
-        if len(self._states) != samples:
-            raise ValueError(
-                f"x must have the {len(self._states)} samples that the states are of, or reset_state() come first; "
-                f"received {samples}"
-            )
+    @property
+    def flat_states(self) -> Array | None:
+        """The same as rows (N, S), live; None where they start from zeros."""
         return self._states
+
+    @flat_states.setter
+    def flat_states(self, states: Array | None) -> None:
+        self._states = states
+
+    @property
+    def training_state(self) -> TrainingState:
+        """How far its training has come."""
+        return self._training
+
+    @training_state.setter
+    def training_state(self, state: TrainingState) -> None:
+        self._training = state
 
     def forward(self, x: Any, *, training: bool = False, lengths: Any = None, trees: Any = None) -> Array:
         """Give the output for a batch, and hold what `backward` needs.
@@ -204,9 +208,9 @@ class Sequential(Container):
             Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
         """
         samples = as_batch(self, x, lengths, trees, as_it_lies=True)
-        with self._turn.lock:
-            states = self._states_of(self._plan_for(samples.shape), len(samples))
-            return self._forward(samples, training, states)
+        with self.turn.lock:
+            states = states_of(self, self.plan_for(samples.shape), len(samples))
+            return self.run_forward(samples, training, states)
 
     def fit(
         self,
@@ -290,7 +294,7 @@ class Sequential(Container):
         With stateful layers, row i of a batch goes on where row i of the batch before ended: without shuffling, and
         in whole batches. An epoch starts from zeros.
         """
-        with self._turn.training():
+        with self.turn.training():
             return Trainer(self, loss, optimizer).fit(
                 x, y, epochs, initial_epoch, batch_size, validation_data, validation_split, shuffle, sample_weight,
                 class_weight, lengths, trees, callbacks, verbose,
@@ -319,8 +323,8 @@ class Sequential(Container):
         dict
             `loss`, and `accuracy` where there are classes, of the batch before the step.
         """
-        with self._turn.lock:
-            self._turn.check_untrained()
+        with self.turn.lock:
+            self.turn.check_untrained()
             return Trainer(self, loss, optimizer).train_on_batch(x, y, sample_weight, lengths, trees)
 
     def step(self, optimizer: optimizers.Optimizer | None = None) -> None:
@@ -347,14 +351,14 @@ class Sequential(Container):
             net.backward(losses.cross_entropy_backward(y, targets))
             net.step(optimizers.Adam(1e-3))
         """
-        with self._turn.lock:
-            self._turn.check_untrained()
+        with self.turn.lock:
+            self.turn.check_untrained()
             state = self._training.following(None, optimizer, self.parameters.size, self.dtype)
             rates = state.rates(1)
-            plan = self._plan or self._plan_for(tuple(1 if n is None else n for n in self.input_shape))
+            plan = self.last_plan or self.plan_for(tuple(1 if n is None else n for n in self.input_shape))
             self._training = state
             take_step(self, state, plan, rates)
-            self._held = None  # `backward` would ask for gradients at other parameters than `forward` saw
+            self.forget_forward()  # `backward` would ask for gradients at other parameters than `forward` saw
 
     def evaluate(
         self,
@@ -387,9 +391,9 @@ class Sequential(Container):
         """
         name = self._training.loss if loss is None else losses.as_name(loss)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
-        data = self._checked(x, y, lengths, trees, sample_weight, name)
-        with self._turn.lock:
-            return self._measure(data, name, size)
+        data = examples_of(self, x, y, lengths, trees, sample_weight, name)
+        with self.turn.lock:
+            return measure(self, data, name, size)
 
     def predict(self, x: Any, *, lengths: Any = None, trees: Any = None) -> Array:
         """Give what the last layer gives.
@@ -408,11 +412,11 @@ class Sequential(Container):
             Stateful layers go on from the last call, of as many samples.
         """
         samples = as_batch(self, x, lengths, trees)
-        with self._turn.lock:
-            plan = self._plan_for(samples.shape)
-            states = self._states_of(plan, len(samples))
-            some = parts(samples, _at_once(plan, samples)) if states is None else [samples]
-            outputs = [_run(plan, part, states) for part in some]
+        with self.turn.lock:
+            plan = self.plan_for(samples.shape)
+            states = states_of(self, plan, len(samples))
+            some = parts(samples, at_once(plan, samples)) if states is None else [samples]
+            outputs = [outputs_of(plan, part, states) for part in some]
             return samples.outputs(outputs[0] if len(outputs) == 1 else np.concatenate(outputs), plan.output_shape)
 
     def summary(self) -> None:
@@ -444,13 +448,21 @@ class Sequential(Container):
             If ``training`` is True and the optimizer, or its learning rate, is of a class or a function that is not
             fastdl's: a file cannot hold it.
         """
-        from .saving import save
-
-        save(self, path, training)
+        saving.save(self, path, training)
 
     @classmethod
-    def _from_arguments(cls, arguments: dict[str, Any]) -> Layer:
+    def from_arguments(cls, arguments: dict[str, Any]) -> Layer:  # noqa: D102
         return cls(arguments["layers"])
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make a network of what its `get_config` gave, whatever the constructor of a subclass takes."""
+        net = cls.__new__(cls)
+        layers = [from_config(layer) for layer in config["layers"]]
+        Sequential.__init__(net, layers, input_shape=config["input_shape"], dtype=config["dtype"])
+        net.trainable = config.get("trainable", True)
+        complete(net)
+        return net
 
     def get_config(self) -> dict[str, Any]:
         """Give the class, and the arguments of `Sequential` as plain data."""
@@ -458,80 +470,14 @@ class Sequential(Container):
         config: dict[str, Any] = {"class": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
         if not self.trainable:
             config["trainable"] = False
-        if not hasattr(self, "_flat"):  # it is one, or to be one, of another's layers
+        if not hasattr(self, "dtype"):  # it is one, or to be one, of another's layers
             return config
         return {**config, "input_shape": list(self.input_shape), "dtype": self.dtype}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from .saving import describe, restore
-
-        with self._turn.lock:
-            made = (*describe(self, training=True), copy(self._training.optimizer), kinds(self))
-            return restore, made, self._own()
-
-    def _checked(
-        self, x: Any, y: Any, lengths: Any, trees: Any, sample_weight: Any, loss: str, prefix: str = ""
-    ) -> Examples:
-        """Check samples, what a loss compares them with, and weights."""
-        samples = as_batch(self, x, lengths, trees, prefix)
-        if len(self.output_shape) == 3:
-            raise ValueError(
-                f"the network must end in (F,) or (T, F) for a loss; it ends in {self.output_shape}: add a Flatten"
-            )
-        if loss == "cross_entropy" and self.output_shape[-1] < 2:
-            raise ValueError(
-                "the network must end in an output for each class with cross_entropy, Dense(2) for yes and no; it ends "
-                "in one, which squared_error takes"
-            )
-        shape = self._plan_for(samples.shape).output_shape
-        targets, there = samples.targets(y, f"{prefix}y", loss, shape)
-        weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
-        return Examples(samples, targets, there, losses.tell_classes(loss, targets[there]), weights)
-
-    def _measure(self, data: Examples, loss: str, batch_size: int | None = None) -> dict[str, float]:
-        """Measure on checked samples, some at a time: their outputs may be many."""
-        samples, states = data.samples, None
-        plan = self._plan_for(samples.shape)
-        size = _at_once(plan, samples)
-        if self.stateful:
-            size = batch_size or len(data)
-            if len(data) % size:
-                raise ValueError(
-                    f"batch_size must divide the {len(data)} samples, for stateful layers; received {size}"
-                )
-            states = np.zeros((size, plan.state_size), self.dtype)
-        total, hits, count = 0.0, 0, 0
-        for part in parts(data, size):
-            outputs = _run(plan, part.samples, states, logits=loss == "cross_entropy")
-            losses_here, hits_here, rows = part.measure(loss, outputs)
-            total, hits, count = total + losses_here, hits + hits_here, count + rows
-        return data.figures(total / count, hits / count)
-
-
-def _run(plan: Any, samples: Samples, states: Array | None, logits: bool = False) -> Array:
-    """Give the outputs of samples, flat."""
-    x, trees = samples.x.reshape(-1), samples.core_trees()
-    y: Array = plan.predict(x, len(samples), get_num_threads(), logits, samples.lengths, states, trees)
-    return y
-
-
-def _at_once(plan: Any, samples: Samples) -> int:
-    """Tell how many samples to predict at a time: their outputs may be large."""
-    numbers: int = prod(plan.output_shape)
-    return samples.having(max(1, min(_SAMPLES, _NUMBERS // numbers)))
-
-
-def network_of(config: dict[str, Any]) -> Sequential:
-    """Make a network of what its `get_config` gave, whatever a subclass' constructor takes."""
-    kind = class_of(config["class"])
-    if not issubclass(kind, Sequential):
-        raise ValueError(f"config must name a class of networks; received {kind.__name__}")
-    net = kind.__new__(kind)
-    layers = [from_config(layer) for layer in config["layers"]]
-    Sequential.__init__(net, layers, input_shape=config["input_shape"], dtype=config["dtype"])
-    net._complete = True
-    net.trainable = config.get("trainable", True)
-    return net
+        with self.turn.lock:
+            made = (*saving.describe(self, training=True), copy(self._training.optimizer), kinds(self))
+            return saving.restore, made, self.own_attributes()
 
 
 def _arity_of(net: Sequential) -> int | None:

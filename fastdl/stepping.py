@@ -48,7 +48,7 @@ def take_pass(
     found: dict[str, float] = {}
     while done < steps:
         end = min(steps, done + block)
-        with net._turn.lock:
+        with net.turn.lock:
             start = perf_counter()
             if state.optimizer.lr is not lr:
                 lr, rates = state.optimizer.lr, np.concatenate([rates[:done], state.rates(steps - done)])
@@ -71,7 +71,7 @@ def take_step(net: Sequential, state: TrainingState, plan: Any, rates: Array) ->
     def run(first: int, rates: Array, records: Array) -> None:
         state.follow_gradients(plan, rates[0])
 
-    _Block(net, state, run, rates, np.zeros((1, 3)), 0, net._states).take()
+    _Block(net, state, run, rates, np.zeros((1, 3)), 0, net.flat_states).take()
 
 
 class _Block:
@@ -95,7 +95,7 @@ class _Block:
     def take(self) -> None:
         """Take them; whatever ends them leaves a network of whole, finite steps."""
         net, begin, steps = self.net, self.state.steps, len(self._rates)
-        net._states = self.states  # which the core changes with each step
+        net.flat_states = self.states  # which the core changes with each step
         try:
             self._steps(steps)
             if self._is_finite(steps):
@@ -103,7 +103,7 @@ class _Block:
             self._go_back(steps)
         except BaseException:
             taken = self.state.steps - begin
-            if net._turn.running:  # a signal's handler called this in the middle of a step, which goes on
+            if net.turn.running:  # a signal's handler called this in the middle of a step, which goes on
                 raise
             if taken == 0:
                 self._restore()
@@ -111,7 +111,7 @@ class _Block:
                 self._go_back(taken)
             raise
         finally:  # other calls may change theirs, in callbacks for instance
-            net._states = None if self.states is None else self.states.copy()
+            net.flat_states = None if self.states is None else self.states.copy()
         raise FloatingPointError(
             f"step {self.state.steps + 1} gives a loss, parameters or moments that are not finite, and the "
             f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, may help"

@@ -15,10 +15,11 @@ from ._threads import get_num_threads
 from ._types import Array
 from ._validation.values import as_flag, as_int, as_number
 from .callbacks import Callback, PrintEpochs, as_callbacks
-from .examples import Examples
+from .examples import Examples, examples_of
 from .history import History
 from .layers import Activation, Conv2D, Dense, Dropout, Flatten
 from .optimizers import Optimizer
+from .running import measure, states_of
 from .stepping import take_pass
 
 if TYPE_CHECKING:
@@ -78,13 +79,13 @@ class Trainer:
     ) -> None:
         self.net = net
         name = None if loss is None else losses.as_name(loss)
-        self.state = net._training.following(name, optimizer, net.parameters.size, net.dtype)
+        self.state = net.training_state.following(name, optimizer, net.parameters.size, net.dtype)
         self.loss = self.state.loss
         if self.loss == "cross_entropy":
             _check_logits(net)
 
     def _begin(self) -> None:
-        self.net._training = self.state
+        self.net.training_state = self.state
 
     def _rates(self, samples: int, batch: int) -> Array:
         """Give the learning rates of the next pass over the samples."""
@@ -115,7 +116,7 @@ class Trainer:
         if not isinstance(verbose, int) or verbose not in (0, 1):
             raise ValueError(f"verbose must be 0 or 1; received {verbose!r}")
         shuffle = as_flag(shuffle, "shuffle")
-        data = net._checked(x, y, lengths, trees, sample_weight, self.loss)
+        data = examples_of(net, x, y, lengths, trees, sample_weight, self.loss)
         held_out: Examples | None = None
         if as_number(validation_split, "validation_split", high=1.0):
             if validation_data is not None:
@@ -136,7 +137,7 @@ class Trainer:
                 )
             x, y, third, weights = (*validation_data, None, None)[:4]
             lengths, trees = (third, None) if trees is None else (None, third)
-            held_out = net._checked(x, y, lengths, trees, weights, self.loss, "validation ")
+            held_out = examples_of(net, x, y, lengths, trees, weights, self.loss, "validation ")
         for part in (data, held_out) if held_out else (data,):
             if not part.counts():
                 raise ValueError("validation_split must leave labels on both sides; received -1 for all nodes of one")
@@ -151,28 +152,28 @@ class Trainer:
         self._begin()
 
         def train(epoch: int) -> dict[str, float]:
-            with net._turn.lock:
+            with net.turn.lock:
                 rates = self._rates(len(data), batch_size)
-                order = net._rng.permutation(len(data)) if shuffle else np.arange(len(data))
+                order = net.generator.permutation(len(data)) if shuffle else np.arange(len(data))
                 net.reset_state()
             return self._epoch(data, order, batch_size, rates, epoch, watchers)
 
         def validate() -> dict[str, float]:
             if held_out is None:
                 return {}
-            with net._turn.lock:
-                measured = net._measure(held_out, self.loss, min(batch_size, len(held_out)) if net.stateful else None)
+            with net.turn.lock:
+                measured = measure(net, held_out, self.loss, min(batch_size, len(held_out)) if net.stateful else None)
             return {f"val_{name}": value for name, value in measured.items()}
 
         return run_epochs(net, range(initial_epoch + 1, epochs + 1), len(data), watchers, train, validate)
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any, trees: Any) -> dict[str, float]:
         """Do what `Sequential.train_on_batch` says."""
-        data = self.net._checked(x, y, lengths, trees, sample_weight, self.loss)
+        data = examples_of(self.net, x, y, lengths, trees, sample_weight, self.loss)
         data.check_weights()
         samples = len(data)
         rates = self._rates(samples, samples)
-        self.net._states_of(self.net._plan_for(data.samples.shape), samples)
+        states_of(self.net, self.net.plan_for(data.samples.shape), samples)
         self._begin()
         return self._epoch(data, np.arange(samples), samples, rates, 1, [])
 
@@ -190,10 +191,10 @@ class Trainer:
         """Go through the samples once, in blocks of steps, and give the figures."""
         net, state, samples = self.net, self.state, len(order)
         batch = min(batch, samples)
-        with net._turn.lock:
-            seed = int(net._rng.integers(1 << 63))
-            plan = net._plan_for(data.samples.shape)
-            states = net._states_of(plan, batch)
+        with net.turn.lock:
+            seed = int(net.generator.integers(1 << 63))
+            plan = net.plan_for(data.samples.shape)
+            states = states_of(net, plan, batch)
         x, trees = data.samples.x.reshape(-1), data.samples.core_trees(data.there)
         weights = None if data.weights is None else data.weights.reshape(-1)
 

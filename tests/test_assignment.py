@@ -78,7 +78,7 @@ def test_flat_vectors_of_another_shape(net):
 
 @pytest.mark.parametrize("made", CASES.values(), ids=CASES.keys())
 def test_arguments_do_not_change(made):
-    make, shape = made
+    make, shape, *_ = made
     for layer in (make(), make().build(shape), Sequential([make()], input_shape=shape).layers[0]):
         for name in [*layer._arguments, "dtype", "input_shape", "output_shape", "params", "grads"]:
             before = getattr(layer, name, None)

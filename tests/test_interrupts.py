@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastdl
-from fastdl import Sequential, _core, callbacks, layers, models, optimizers, schedules
+from fastdl import Sequential, _core, callbacks, layers, models, optimizers, schedules, training
 from fastdl.datasets import Trees, Vocabulary, expression_trees
 from fastdl.trees.parsing import fit_parser, parse
 
@@ -315,14 +315,14 @@ def test_ids_that_become_none_end_a_training(value, batch, rng):
 def test_ids_of_trees_that_become_none_end_a_training(monkeypatch):
     some = Trees.parse("(1 (0 a) (1 b)) (0 (1 b) (0 a))")
     net = models.tree_classifier(3, 2, units=4, seed=0)
-    checked = Sequential._checked
+    checked = training.examples_of
 
     def tampering(*arguments):
         data = checked(*arguments)
         data.samples.x[0] = 1e7
         return data
 
-    monkeypatch.setattr(Sequential, "_checked", tampering)
+    monkeypatch.setattr(training, "examples_of", tampering)
     with pytest.raises(ValueError, match="x must hold ids"):
         net.fit(some.encode(Vocabulary.of_words(["a", "b"])), some.labels, trees=some, verbose=0)
 

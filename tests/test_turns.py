@@ -63,7 +63,7 @@ def dies(make):
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_network_dies_with_its_last_name(no_collector, case, rng):
-    make, shape = case
+    make, shape, *_ = case
     x = rng.standard_normal((4, *shape))
 
     def network():

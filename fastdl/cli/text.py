@@ -125,8 +125,8 @@ def _train(options: argparse.Namespace) -> None:
     )  # fmt: skip
     net = recipe.net if run is None else run
     if run is not None:  # a rate that falls over more epochs goes on from the same steps
-        run._training.optimizer = replace(run._training.optimizer, lr=recipe.arguments["optimizer"].lr)
-        if run._training.optimizer != recipe.arguments["optimizer"]:
+        run.training_state.optimizer = replace(run.training_state.optimizer, lr=recipe.arguments["optimizer"].lr)
+        if run.training_state.optimizer != recipe.arguments["optimizer"]:
             raise Mistake(f"--resume must name what train lm --save wrote after an epoch; received {options.resume}")
     done = 0 if run is None else run.notes["run"]["epochs"]
     if done >= settings["epochs"]:
@@ -164,8 +164,8 @@ def _diverged(net: Sequential, options: argparse.Namespace, done: int) -> Mistak
         net.save(options.save)
         kept, what = options.save, "the parameters before it"
     return Mistake(
-        f"step {net._training.steps + 1} gives a loss or parameters that are not finite: a lower --lr, or a tighter "
-        f"--clip, may help" + ("" if kept is None else f"; {kept} has {what}")
+        f"step {net.training_state.steps + 1} gives a loss or parameters that are not finite: a lower --lr, or a "
+        f"tighter --clip, may help" + ("" if kept is None else f"; {kept} has {what}")
     )
 
 
@@ -193,7 +193,7 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
     if options.resume is not None:
         with reading("--resume"):
             run = load(options.resume)
-        if run._training.moments is None or not _is_run(run.notes.get("run")):
+        if run.training_state.moments is None or not _is_run(run.notes.get("run")):
             raise Mistake(f"--resume must name what train lm --save wrote after an epoch; received {options.resume}")
         usual = run.notes["run"]["settings"]
         options.save = options.resume if options.save is None else options.save

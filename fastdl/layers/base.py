@@ -50,7 +50,7 @@ class _LayerType(type):
         layer = super().__call__(*args, **kwargs)
         if "_held" not in vars(layer):
             raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
-        layer._complete = True
+        complete(layer)
         return layer
 
 
@@ -78,7 +78,7 @@ class Layer(metaclass=_LayerType):
 
     _arguments: ClassVar[tuple[str, ...]] = ()
     arity: int | None = None  # how many children a node of the trees has that its samples are; None of other samples
-    _kept: ClassVar[tuple[str, ...]] = ()  # parameters that no optimizer changes
+    buffer_names: ClassVar[tuple[str, ...]] = ()  # parameters that no optimizer changes
     params: Parameters
     grads: Parameters
     buffers: Parameters
@@ -100,7 +100,7 @@ class Layer(metaclass=_LayerType):
         cls._arguments = (*names, *(name for name in inherited if name not in names))
 
     def __init__(self) -> None:
-        self._name_parameters({}, {}, {})
+        self.name_parameters({}, {}, {})
         self._plan: Any = None  # for the shape of the last samples
         self._plans: dict[Shape, Any] = {}
         self._held: _Held | None = None
@@ -119,6 +119,39 @@ class Layer(metaclass=_LayerType):
                 if name not in vars(self) and not hasattr(type(self), name):
                     raise AttributeError(f"{kind} has no {name!r} that could be set")
             object.__setattr__(self, name, value)
+
+    @property
+    def turn(self) -> Turn:
+        """Whose turn it is with it, and with all that it is a part of."""
+        return self._turn
+
+    @property
+    def generator(self) -> np.random.Generator:
+        """The random numbers of a built layer, or of the network that it is a part of."""
+        return self._rng
+
+    @property
+    def flat(self) -> tuple[Array, Array]:
+        """Its parameters and its gradients, of a built layer, as flat vectors."""
+        return self._flat
+
+    @property
+    def in_network(self) -> bool:
+        """Whether it is a network's, and not to be built again."""
+        return self._in_network
+
+    def enter_network(self) -> None:
+        """Let the layer be a network's from now on."""
+        self._in_network = True
+
+    @property
+    def last_plan(self) -> Any:
+        """The plan of the core that was last asked for, or None."""
+        return self._plan
+
+    def forget_forward(self) -> None:
+        """Let there be nothing to go `backward` from."""
+        self._held = None
 
     @property
     def trainable(self) -> bool:
@@ -140,12 +173,13 @@ class Layer(metaclass=_LayerType):
     def _forget_plans(self) -> None:
         """Let plans be made anew, its own and those of the layers within."""
         self._plan, self._plans, self._held = None, {}, None
-        for layer in self._children:
+        for layer in self.sublayers:
             layer._forget_plans()
 
-    def _name_parameters(
+    def name_parameters(
         self, params: Mapping[str, Array], grads: Mapping[str, Array], buffers: Mapping[str, Array]
     ) -> None:
+        """Let these be `params`, `grads` and `buffers`."""
         vars(self).update(
             params=Parameters("params", params),
             grads=Parameters("grads", grads),
@@ -213,7 +247,7 @@ class Layer(metaclass=_LayerType):
         if not isinstance(y, Tensor) or y.graph is not graph:
             raise TypeError(f"operations of {type(self).__name__} must give a Tensor of x's graph; received {y!r}")
         size = sum(prod(sizes) for sizes in self.parameter_shapes(x.shape).values())
-        if not self._children and size != graph.size - offset:
+        if not self.sublayers and size != graph.size - offset:
             raise ValueError(
                 f"parameter_shapes of {type(self).__name__} must have the {graph.size - offset} numbers that its "
                 f"operations have; received {size}"
@@ -254,7 +288,7 @@ class Layer(metaclass=_LayerType):
         for lowered in graph.layers:
             if lowered.layer is not self:
                 lowered.layer._turn, lowered.layer._rng = self._turn, self._rng
-            lowered.layer._attach(lowered, dtype, *flat)
+            lowered.layer.attach(lowered, dtype, *flat)
         self._belong_to(weakref.ref(self))
         if None not in shape:
             self._keep_plan(shape, graph)
@@ -263,10 +297,10 @@ class Layer(metaclass=_LayerType):
 
     def _belong_to(self, network: Any) -> None:
         self._network = network
-        for layer in self._children:
+        for layer in self.sublayers:
             layer._belong_to(network)
 
-    def _attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
+    def attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
         """Take shapes, and the parameters that are the layer's of the flat vectors."""
         _, shape, output_shape, offset, end = lowered
         vars(self).update(input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset)
@@ -276,14 +310,14 @@ class Layer(metaclass=_LayerType):
         for name, stored in self.parameter_shapes(shape).items():
             stop = start + prod(stored)
             values, gradient = (self.shown(flat[start:stop].reshape(stored)) for flat in self._flat)
-            if name in self._kept:
+            if name in self.buffer_names:
                 buffers[name] = values
             else:
                 params[name], grads[name] = values, gradient
             start = stop
-        self._name_parameters(params, grads, buffers)
+        self.name_parameters(params, grads, buffers)
 
-    def _plan_for(self, shape: Shape) -> Any:
+    def plan_for(self, shape: Shape) -> Any:
         """Give the plan for samples of this shape, with its time axis, from now on the layer's."""
         last = self._plan
         if last is not None and last.input_shape == shape:
@@ -301,7 +335,8 @@ class Layer(metaclass=_LayerType):
             del self._plans[next(iter(self._plans))]
         return plan
 
-    def _check_built(self) -> None:
+    def check_built(self) -> None:
+        """Raise where it has not been built."""
         if not hasattr(self, "dtype"):
             raise RuntimeError(f"{type(self).__name__} must be built before use: call build(input_shape)")
 
@@ -328,16 +363,16 @@ class Layer(metaclass=_LayerType):
         ndarray, shape (N, *output_shape)
             Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
         """
-        self._check_built()
-        return self._forward(as_batch(self, x, as_it_lies=True), training)
+        self.check_built()
+        return self.run_forward(as_batch(self, x, as_it_lies=True), training)
 
-    def _forward(
+    def run_forward(
         self, samples: Samples, training: bool = False, states: Array | None = None, all_states: bool = False
     ) -> Array:
         """Do `forward`'s work on checked samples."""
         training, trees = as_flag(training, "training"), samples.core_trees()
         with self._turn.lock:
-            plan = self._plan_for(samples.shape)
+            plan = self.plan_for(samples.shape)
             draw = int(self._rng.integers(1 << 63)) if training else 0
             self._held = None  # should this one not come to its end
             y: Array = plan.forward(
@@ -362,20 +397,21 @@ class Layer(metaclass=_LayerType):
         ndarray, shape (N, *input_shape)
         """
         with self._turn.lock:
-            return self._backward(dy, accumulate=accumulate)
+            return self.run_backward(dy, accumulate=accumulate)
 
-    def _held_before_backward(self) -> _Held:
-        self._check_built()
+    def held_forward(self) -> _Held:
+        """Give what the last `forward` of this thread holds for `backward`."""
+        self.check_built()
         if self._held is None:
             raise RuntimeError("backward must follow forward")
         if self._held.thread != get_ident():
             raise RuntimeError("backward must follow a forward of its own thread; the last one was another thread's")
         return self._held
 
-    def _backward(self, dy: Any, state_gradients: Array | None = None, accumulate: bool = False) -> Array:
+    def run_backward(self, dy: Any, state_gradients: Array | None = None, accumulate: bool = False) -> Array:
         """Do `backward`'s work."""
-        samples, trees, training, draw, _ = self._held_before_backward()
-        plan, gradients = self._plan_for(samples.shape), self._flat[1]
+        samples, trees, training, draw, _ = self.held_forward()
+        plan, gradients = self.plan_for(samples.shape), self._flat[1]
         gradient, last = samples.gradients(dy, plan.output_shape)
         before = gradients.copy() if as_flag(accumulate, "accumulate") else None
         try:
@@ -397,20 +433,21 @@ class Layer(metaclass=_LayerType):
             if hasattr(self, "dtype"):
                 values = {name: values.copy() for name, values in {**self.params, **self.buffers}.items()}
                 made = *made, self.input_shape, self.dtype, values, self._rng.bit_generator.state
-            return _made, made, self._own()
+            return _made, made, self.own_attributes()
 
     @property
-    def _children(self) -> Sequence[Layer]:
+    def sublayers(self) -> Sequence[Layer]:
         """Layers that it is made of."""
         return ()
 
-    def _own(self) -> dict[str, Any]:
+    def own_attributes(self) -> dict[str, Any]:
         """Give what copies and pickles take along besides arguments and parameters: attributes of a subclass."""
         known = {*self._arguments, *_FIXED}
         return {name: value for name, value in vars(self).items() if not name.startswith("_") and name not in known}
 
     @classmethod
-    def _from_arguments(cls, arguments: dict[str, Any]) -> Layer:
+    def from_arguments(cls, arguments: dict[str, Any]) -> Layer:
+        """Make a layer of its constructor's arguments, by name."""
         return cls(**arguments)
 
     def get_config(self) -> dict[str, Any]:
@@ -425,6 +462,11 @@ class Layer(metaclass=_LayerType):
             )
         config = {"class": kind.__name__, **{name: _described(getattr(self, name)) for name in self._arguments}}
         return config if self.trainable else {**config, "trainable": False}
+
+
+def complete(layer: Layer) -> None:
+    """Refuse new attributes from now on: the layer is made."""
+    layer._complete = True
 
 
 def is_ours(kind: type) -> bool:
@@ -444,7 +486,7 @@ def from_config(config: dict[str, Any]) -> Layer:
         raise ValueError(f"config must be a dict; received {config!r}")
     arguments = {name: _made_of(value) for name, value in config.items()}
     trainable = arguments.pop("trainable", True)
-    layer = class_of(arguments.pop("class", None))._from_arguments(arguments)
+    layer = class_of(arguments.pop("class", None)).from_arguments(arguments)
     layer.trainable = trainable
     return layer
 
@@ -474,7 +516,7 @@ def class_of(name: Any) -> type[Layer]:
 
 def kinds(layer: Layer) -> list[type[Layer]]:
     """Give its class and those of the layers within, which are imported where they are unpickled."""
-    return [type(layer), *(kind for child in layer._children for kind in kinds(child))]
+    return [type(layer), *(kind for child in layer.sublayers for kind in kinds(child))]
 
 
 def _made(

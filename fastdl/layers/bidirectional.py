@@ -34,13 +34,13 @@ class Bidirectional(StateLayer):
         super().__init__()
         if not isinstance(layer, Recurrent):
             raise TypeError(f"layer must be RNN, LSTM or GRU; received {layer!r}")
-        if layer._in_network or hasattr(layer, "dtype"):
+        if layer.in_network or hasattr(layer, "dtype"):
             raise ValueError(f"layer must be new; received {layer!r} of another network, or built")
         if layer.stateful:
             raise ValueError("layer must not be stateful: its second direction has nothing to go on from")
         as_choice(merge, "merge", ("concat", "sum"))
         self.layer, self.merge = layer, merge
-        layer._in_network = True
+        layer.enter_network()
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         first = len(x.graph.operations)
@@ -55,20 +55,20 @@ class Bidirectional(StateLayer):
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         for suffix in ("", "_reverse"):
-            self.layer._start(self.params, suffix, rng)
+            self.layer.start_direction(self.params, suffix, rng)
 
     @property
-    def _state_size(self) -> int:
-        return 2 * self.layer._state_size
+    def state_size(self) -> int:  # noqa: D102
+        return 2 * self.layer.state_size
 
-    def _joined(self, state: State, name: str, samples: int, dtype: str) -> Array:
+    def join_state(self, state: State, name: str, samples: int, dtype: str) -> Array:  # noqa: D102
         parts = (None, None) if state is None else as_pair_of_states(state, name, "of the two directions' states")
-        return np.hstack([self.layer._joined(part, f"{name}[{k}]", samples, dtype) for k, part in enumerate(parts)])
+        return np.hstack([self.layer.join_state(part, f"{name}[{k}]", samples, dtype) for k, part in enumerate(parts)])
 
-    def _parted(self, rows: Array) -> State:
+    def part_state(self, rows: Array) -> State:  # noqa: D102
         first, second = np.hsplit(rows, 2)
-        return self.layer._parted(first), self.layer._parted(second)
+        return self.layer.part_state(first), self.layer.part_state(second)
 
     @property
-    def _children(self) -> tuple[Layer]:
+    def sublayers(self) -> tuple[Layer]:  # noqa: D102
         return (self.layer,)

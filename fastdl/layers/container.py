@@ -23,25 +23,25 @@ class Container(Layer, abstract=True):
         raise NotImplementedError
 
     @property
-    def _children(self) -> Sequence[Layer]:
+    def sublayers(self) -> Sequence[Layer]:  # noqa: D102
         return tuple(self.named_layers().values())
 
     @property
     def stateful(self) -> bool:
         """Whether any of its layers goes on from where the last batch ended."""
-        return any(getattr(layer, "stateful", False) for layer in self._children)
+        return any(getattr(layer, "stateful", False) for layer in self.sublayers)
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
-        for layer in self._children:
+        for layer in self.sublayers:
             layer.initialize(rng)
 
-    def _attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
-        super()._attach(lowered, dtype, parameters, gradients)
+    def attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:  # noqa: D102
+        super().attach(lowered, dtype, parameters, gradients)
         arrays: list[dict[str, Array]] = [{}, {}, {}]
         for prefix, layer in self.named_layers().items():
             for found, mapping in zip(arrays, (layer.params, layer.grads, layer.buffers), strict=True):
                 found.update({f"{prefix}.{name}": values for name, values in mapping.items()})
-        self._name_parameters(*arrays)
+        self.name_parameters(*arrays)
 
 
 class Residual(Container):
@@ -121,7 +121,7 @@ def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[
         if not isinstance(layer, Layer):
             hint = ", a class: make one of it" if isinstance(layer, type) else ""
             raise TypeError(f"{name} must hold layers; received {layer!r}{hint}")
-        if layer._in_network or layer in found[:i]:
+        if layer.in_network or layer in found[:i]:
             raise ValueError(f"{name} must be new; received {layer!r} of another network, or twice")
         for method in ("forward", "backward"):
             owner = next(kind for kind in type(layer).__mro__ if method in vars(kind))
@@ -130,7 +130,7 @@ def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[
                     f"{name}[{i}] must not have a {method} of its own, which no network calls; {owner.__name__} has"
                 )
     for layer in found:
-        layer._in_network = True
+        layer.enter_network()
     return found
 
 

@@ -32,7 +32,7 @@ class BatchNorm(Layer):
     and ``buffers["running_var"]``, an estimate from n numbers, are (F,) or (C,).
     """
 
-    _kept: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")
+    buffer_names: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")
 
     def __init__(self, *, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class BatchNorm(Layer):
         return x.then("batch_norm", epsilon=self.epsilon, momentum=self.momentum)
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
-        return dict.fromkeys(("weight", "bias", *self._kept), (features_of(shape),))
+        return dict.fromkeys(("weight", "bias", *self.buffer_names), (features_of(shape),))
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         self.params["weight"][...] = 1

@@ -78,9 +78,9 @@ class Recurrent(StateLayer, abstract=True):
         }
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
-        self._start(self.params, "", rng)
+        self.start_direction(self.params, "", rng)
 
-    def _start(self, params: Mapping[str, Array], suffix: str, rng: np.random.Generator) -> None:
+    def start_direction(self, params: Mapping[str, Array], suffix: str, rng: np.random.Generator) -> None:
         """Draw the weights of a direction, gate by gate."""
         inputs = params[f"weight_ih{suffix}"].shape[1]
         for name, initializer, columns in (
@@ -93,11 +93,11 @@ class Recurrent(StateLayer, abstract=True):
         params[f"bias_hh{suffix}"][...] = 0
 
     @property
-    def _state_size(self) -> int:
+    def state_size(self) -> int:  # noqa: D102
         return self._states * self.units
 
-    def _joined(self, state: State, name: str, samples: int, dtype: str) -> Array:
-        rows = np.zeros((samples, self._state_size), dtype)
+    def join_state(self, state: State, name: str, samples: int, dtype: str) -> Array:  # noqa: D102
+        rows = np.zeros((samples, self.state_size), dtype)
         if state is None:
             return rows
         for k, part in enumerate([state] if self._states == 1 else as_pair_of_states(state, name, "(h, c)")):
@@ -107,7 +107,7 @@ class Recurrent(StateLayer, abstract=True):
             rows[:, k * self.units : (k + 1) * self.units] = array
         return rows
 
-    def _parted(self, rows: Array) -> State:
+    def part_state(self, rows: Array) -> State:  # noqa: D102
         parts = tuple(rows[:, k * self.units : (k + 1) * self.units].copy() for k in range(self._states))
         return parts[0] if self._states == 1 else parts
 
@@ -190,8 +190,8 @@ class LSTM(Recurrent):
     def _cell(self) -> tuple[str, str | Activation]:
         return "lstm", "tanh"
 
-    def _start(self, params: Mapping[str, Array], suffix: str, rng: np.random.Generator) -> None:
-        super()._start(params, suffix, rng)
+    def start_direction(self, params: Mapping[str, Array], suffix: str, rng: np.random.Generator) -> None:  # noqa: D102
+        super().start_direction(params, suffix, rng)
         params[f"bias_ih{suffix}"][self.units : 2 * self.units] = self.forget_bias
 
 

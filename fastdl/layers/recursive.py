@@ -129,5 +129,5 @@ class Recursive(Layer):
         -------
         ndarray, shape (M, units) or, of the roots alone, (N, units)
         """
-        self._check_built()
-        return self._forward(as_batch(self, x, trees=trees), training)
+        self.check_built()
+        return self.run_forward(as_batch(self, x, trees=trees), training)

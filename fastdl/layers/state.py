@@ -15,7 +15,7 @@ State = Any  # an array (N, units), or a pair of states: of an LSTM h and c, of 
 class StateLayer(Layer, abstract=True):
     """What recurrent layers share, alone and in two directions.
 
-    A subclass knows its state's form, `_joined` and `_parted`, and how many numbers a sample's is, `_state_size`.
+    A subclass knows its state's form, `join_state` and `part_state`, and how many numbers a sample's is, `state_size`.
 
     Attributes
     ----------
@@ -32,22 +32,24 @@ class StateLayer(Layer, abstract=True):
         self.reset_state()
 
     @property
-    def _state_size(self) -> int:
+    def state_size(self) -> int:
+        """How many numbers a sample's state has."""
         raise NotImplementedError
 
-    def _attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
-        super()._attach(lowered, dtype, parameters, gradients)
+    def attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:  # noqa: D102
+        super().attach(lowered, dtype, parameters, gradients)
         self.reset_state()
 
-    def _joined(self, state: State, name: str, samples: int, dtype: str) -> Array:
+    def join_state(self, state: State, name: str, samples: int, dtype: str) -> Array:
         """Give a checked row (S,) for each sample; zeros for None."""
         raise NotImplementedError
 
-    def _parted(self, rows: Array) -> State:
+    def part_state(self, rows: Array) -> State:
+        """Give the state of rows that `join_state` gave."""
         raise NotImplementedError
 
-    def _own(self) -> dict[str, Any]:
-        return {**super()._own(), "_state": self._state, "_state_gradient": self._state_gradient}
+    def own_attributes(self) -> dict[str, Any]:  # noqa: D102
+        return {**super().own_attributes(), "_state": self._state, "_state_gradient": self._state_gradient}
 
     def reset_state(self) -> None:
         """Let the next sequences of a stateful layer start from zeros."""
@@ -60,7 +62,7 @@ class StateLayer(Layer, abstract=True):
 
     @state.setter
     def state(self, state: State) -> None:
-        if self._in_network:
+        if self.in_network:
             raise AttributeError(f"state of {self!r} in a network cannot be set: the network has a state for all")
         if not self.stateful:
             raise AttributeError(f"state of {self!r} cannot be set, as it is not stateful: give forward initial_state")
@@ -90,15 +92,15 @@ class StateLayer(Layer, abstract=True):
         ndarray, shape (N, *output_shape)
             `state` is the state after the last step.
         """
-        self._check_built()
+        self.check_built()
         samples = as_batch(self, x, lengths)
         name = "initial_state"
-        with self._turn.lock:
+        with self.turn.lock:
             if initial_state is None and self.stateful:
                 initial_state, name = self.state, "the state of the last call, which reset_state() forgets,"
-            states = self._joined(initial_state, name, len(samples), self.dtype)
-            y = self._forward(samples, training, states, all_states=True)
-            self._state = self._parted(states)
+            states = self.join_state(initial_state, name, len(samples), self.dtype)
+            y = self.run_forward(samples, training, states, all_states=True)
+            self._state = self.part_state(states)
             return y
 
     def backward(self, dy: Any, *, state_gradient: State = None, accumulate: bool = False) -> Array:
@@ -122,11 +124,11 @@ class StateLayer(Layer, abstract=True):
         RuntimeError
             The second time after one `forward`, which held what is now overwritten.
         """
-        with self._turn.lock:
-            samples = self._held_before_backward().samples
-            gradients = self._joined(state_gradient, "state_gradient", len(samples), self.dtype)
-            dx = self._backward(dy, gradients, accumulate)
-            self._state_gradient = self._parted(gradients)
+        with self.turn.lock:
+            samples = self.held_forward().samples
+            gradients = self.join_state(state_gradient, "state_gradient", len(samples), self.dtype)
+            dx = self.run_backward(dy, gradients, accumulate)
+            self._state_gradient = self.part_state(gradients)
             return dx
 
 

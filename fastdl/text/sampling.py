@@ -51,7 +51,7 @@ def sample(
     generator = as_generator(seed)
     ids = list(vocabulary.encode(prompt, whole=False))
     start = ids or [vocabulary.encode_one(START if vocabulary.words else "\n") or 1]
-    with net._turn.lock:  # the states are one text's, whatever other threads predict
+    with net.turn.lock:  # the states are one text's, whatever other threads predict
         written = list(_tokens(net, np.array([start]), length, temperature, generator))
     following = vocabulary.decode([*ids, *written])[len(vocabulary.decode(ids)) :]
     if vocabulary.words and prompt[-1:].isspace():

@@ -181,7 +181,7 @@ class ConvLayer(Built):
         if self._ready():
             self._hand_over_weights()
             self._layer.params["bias"][:] = [self.filters[f].get_bias() for f in range(self.filter_number)]
-            y = self._layer._forward(Samples(x[None], x.shape))[0]
+            y = self._layer.run_forward(Samples(x[None], x.shape))[0]
             self.output_array[...] = each(self.activator.forward, y)
             self._through_core = x
             return
@@ -206,7 +206,7 @@ class ConvLayer(Built):
         self.forward(input_array)
         if self._through_core is not None and self._same_input(self._through_core) and _BACKWARD.untouched(self):
             self._hand_over_weights()
-            back = self._layer._backward(sensitivity[None])[0]
+            back = self._layer.run_backward(sensitivity[None])[0]
             self._hand_out_gradients()
             self.delta_array = back * each(activator.backward, self._through_core)
             return
@@ -241,7 +241,7 @@ class ConvLayer(Built):
         """Compute the filters' gradients alone, for the last `forward`'s input."""
         sensitivity, x = self._sensitivity(sensitivity_array), self._seen()
         if self._same_input(x) and self._ready() and _BACKWARD.untouched(self):
-            self._layer._plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
+            self._layer.last_plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
             self._hand_out_gradients()
             return
         expanded = self.expand_sensitivity_map(sensitivity_array)

@@ -53,7 +53,7 @@ class _PoolingLayer(Built):
             # Windows that tile each channel tile the channels on top of one another too: one image, as it lies. The
             # core runs along its rows where windows are of two by two.
             shape = 1, channels * height, width
-        self._plan = self._pool((filter_height, filter_width), stride).build(shape, dtype="float64")._plan
+        self._plan = self._pool((filter_height, filter_width), stride).build(shape, dtype="float64").last_plan
 
     def _ready(self) -> bool:
         """Tell whether the core computes what the listing would."""

@@ -54,7 +54,7 @@ class Parser(NamedTuple):
         layer, dtype = self.recursive, self.net.dtype
         score = np.append(self.score.params["weight"], self.score.params["bias"]).astype(dtype)
         leaves = np.ascontiguousarray(self.embedding.params["weight"][sentences.ids])
-        parameters, _ = layer._flat
+        parameters, _ = layer.flat
         return _core.load(dtype).parse(
             layer.composition, layer.activation, layer.units, parameters, 0, score, leaves, sentences.start, gold,
             penalty, beam, get_num_threads(),
@@ -84,7 +84,7 @@ def parse(net: Sequential, vocabulary: Vocabulary, sentences: Iterable[Sequence[
     start = np.concatenate([[0], np.cumsum([len(sentence) for sentence in words])])
     ids = np.array([vocabulary.encode_one(word) for sentence in words for word in sentence])
     found = Sentences(ids, start, np.zeros((len(ids), 2), np.int32), np.diff(start) - 1)
-    with net._turn.lock:
+    with net.turn.lock:
         merges = network.search(found, beam)[0]
     return trees_of(found._replace(merges=merges), words)
 

@@ -84,13 +84,13 @@ def fit_parser(
     watchers = as_callbacks(callbacks, figures)
 
     def train(epoch: int) -> dict[str, float]:
-        with net._turn.lock:
-            order, rates = net._rng.permutation(len(which)), state.rates(steps)
+        with net.turn.lock:
+            order, rates = net.generator.permutation(len(which)), state.rates(steps)
 
         def run(first: int, rates: Array, records: Array) -> None:
             batch = order[first * batch_size : (first + 1) * batch_size]
             loss, found = fill_gradients(network, data.part(batch), gold[ranges(data.start, batch)[0]], penalty, beam)
-            state.follow_gradients(net._plan, rates[0])
+            state.follow_gradients(net.last_plan, rates[0])
             records[0] = loss, found, len(batch)
 
         return take_pass(
@@ -103,11 +103,11 @@ def fit_parser(
             return {}
         return {"val_f1": bracket_f1(parse(net, vocabulary, validation_trees.sentences()), validation_trees)}
 
-    with net._turn.training():
-        state = net._training.following(None, optimizer, net.parameters.size, net.dtype)
+    with net.turn.training():
+        state = net.training_state.following(None, optimizer, net.parameters.size, net.dtype)
         steps = -(-len(which) // batch_size)
         state.rates(steps)
-        net._training = state
+        net.training_state = state
         return run_epochs(net, range(1, epochs + 1), len(which), watchers, train, validate)
 
 
@@ -131,7 +131,7 @@ def fill_gradients(network: Parser, batch: Sentences, gold: Array, penalty: floa
     # A tree's score is the sum over its nodes: the wrong ones down, the right ones up.
     dy = np.zeros((len(nodes.leaves), 1), net.dtype)
     dy[nodes.inner, 0] = np.where(nodes.inner < nodes.start[size], 1 / size, -1 / size)
-    net._forward(Forest(x, nodes.start, nodes.children))
-    net._backward(dy)
-    net._held = None  # these trees are nobody's to go back through
+    net.run_forward(Forest(x, nodes.start, nodes.children))
+    net.run_backward(dy)
+    net.forget_forward()  # these trees are nobody's to go back through
     return float(losses.sum()), int((made == 0).sum())

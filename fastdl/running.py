@@ -1,0 +1,63 @@
+"""A network run on samples without learning from them: some at a time, and with the states of stateful layers."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._threads import get_num_threads
+from ._types import Array
+from .examples import Examples
+from .samples import Samples, parts
+
+if TYPE_CHECKING:
+    from .sequential import Sequential
+
+_SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
+
+
+def outputs_of(plan: Any, samples: Samples, states: Array | None, logits: bool = False) -> Array:
+    """Give the outputs of samples, flat."""
+    x, trees = samples.x.reshape(-1), samples.core_trees()
+    y: Array = plan.predict(x, len(samples), get_num_threads(), logits, samples.lengths, states, trees)
+    return y
+
+
+def at_once(plan: Any, samples: Samples) -> int:
+    """Tell how many samples to predict at a time: their outputs may be large."""
+    numbers: int = prod(plan.output_shape)
+    return samples.having(max(1, min(_SAMPLES, _NUMBERS // numbers)))
+
+
+def states_of(net: Sequential, plan: Any, samples: int) -> Array | None:
+    """Give the states that such a batch goes on from, and is to change; None where no layer is stateful."""
+    if not plan.state_size or not net.stateful:
+        return None
+    if net.flat_states is None:
+        net.flat_states = np.zeros((samples, plan.state_size), net.dtype)
+    if len(net.flat_states) != samples:
+        raise ValueError(
+            f"x must have the {len(net.flat_states)} samples that the states are of, or reset_state() come first; "
+            f"received {samples}"
+        )
+    return net.flat_states
+
+
+def measure(net: Sequential, data: Examples, loss: str, batch_size: int | None = None) -> dict[str, float]:
+    """Measure on checked samples, some at a time: their outputs may be many."""
+    samples, states = data.samples, None
+    plan = net.plan_for(samples.shape)
+    size = at_once(plan, samples)
+    if net.stateful:
+        size = batch_size or len(data)
+        if len(data) % size:
+            raise ValueError(f"batch_size must divide the {len(data)} samples, for stateful layers; received {size}")
+        states = np.zeros((size, plan.state_size), net.dtype)
+    total, hits, count = 0.0, 0, 0
+    for part in parts(data, size):
+        outputs = outputs_of(plan, part.samples, states, logits=loss == "cross_entropy")
+        losses_here, hits_here, rows = part.measure(loss, outputs)
+        total, hits, count = total + losses_here, hits + hits_here, count + rows
+    return data.figures(total / count, hits / count)
