@@ -8,9 +8,9 @@ from . import callbacks, initializers, layers, losses, models, optimizers, sched
 from ._threads import get_num_threads, set_num_threads, show_config
 from ._version import __version__ as __version__
 from .gradients import gradient_check
-from .history import History
 from .saving import load
 from .sequential import Sequential
+from .training.history import History
 
 if TYPE_CHECKING:
     from . import datasets, functional

@@ -20,7 +20,7 @@ from .layers.base import class_of, from_config
 from .layers.container import adopted, numbered, through, walk
 from .layers.state import StateLayer
 from .losses import as_name
-from .training_state import TrainingState, zero_moments
+from .training.state import TrainingState, zero_moments
 
 if TYPE_CHECKING:
     from .optimizers import Optimizer

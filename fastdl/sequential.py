@@ -16,17 +16,17 @@ from ._validation.arrays import copy_into
 from ._validation.shapes import as_shape
 from ._validation.values import as_int
 from .callbacks import Callback
-from .examples import examples_of
-from .history import History
 from .layers import Layer, Recursive
 from .layers.base import check_name, complete, from_config, kinds
 from .layers.container import Container, adopted, check_through, numbered, through, walk
 from .layers.state import StateLayer
-from .running import at_once, measure, outputs_of, states_of
 from .samples import as_batch, parts
-from .stepping import take_step
-from .training import Trainer
-from .training_state import TrainingState
+from .training.examples import examples_of
+from .training.history import History
+from .training.running import at_once, measure, outputs_of, states_of
+from .training.state import TrainingState
+from .training.stepping import take_step
+from .training.trainer import Trainer
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import fastdl
-from fastdl import Sequential, _core, callbacks, layers, models, optimizers, schedules, training
+from fastdl import Sequential, _core, callbacks, layers, models, optimizers, schedules
 from fastdl.datasets import Trees, Vocabulary, expression_trees
+from fastdl.training import trainer
 from fastdl.trees.parsing import fit_parser, parse
 
 alarms = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
@@ -103,7 +104,7 @@ def test_an_interrupted_training_has_taken_whole_steps(make, optimizer, alarm, m
     with pytest.raises(Alarm):
         net.fit(*data, epochs=10**6, **options)
     steps = net._training.steps
-    monkeypatch.setattr("fastdl.stepping._BLOCK_SECONDS", 0)
+    monkeypatch.setattr("fastdl.training.stepping._BLOCK_SECONDS", 0)
     other = make(np.random.default_rng(0))[0]
     if steps:
         with pytest.raises(Alarm):
@@ -315,14 +316,14 @@ def test_ids_that_become_none_end_a_training(value, batch, rng):
 def test_ids_of_trees_that_become_none_end_a_training(monkeypatch):
     some = Trees.parse("(1 (0 a) (1 b)) (0 (1 b) (0 a))")
     net = models.tree_classifier(3, 2, units=4, seed=0)
-    checked = training.examples_of
+    checked = trainer.examples_of
 
     def tampering(*arguments):
         data = checked(*arguments)
         data.samples.x[0] = 1e7
         return data
 
-    monkeypatch.setattr(training, "examples_of", tampering)
+    monkeypatch.setattr(trainer, "examples_of", tampering)
     with pytest.raises(ValueError, match="x must hold ids"):
         net.fit(some.encode(Vocabulary.of_words(["a", "b"])), some.labels, trees=some, verbose=0)
 

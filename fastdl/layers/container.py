@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class Container(Layer, abstract=True):
     def sublayers(self) -> Sequence[Layer]:  # noqa: D102
         return tuple(self.named_layers().values())
 
-    @property
+    @cached_property
     def stateful(self) -> bool:
         """Whether any of its layers goes on from where the last batch ended."""
         return any(getattr(layer, "stateful", False) for layer in self.sublayers)

@@ -9,13 +9,13 @@ import numpy as np
 from ..._types import Array
 from ..._validation.values import as_int, as_number, check_is
 from ...callbacks import Callback, as_callbacks
-from ...history import History
 from ...optimizers import Optimizer
 from ...samples import Forest
 from ...sequential import Sequential
-from ...stepping import take_pass
 from ...text.vocabulary import Vocabulary
-from ...training import run_epochs
+from ...training.history import History
+from ...training.stepping import take_pass
+from ...training.trainer import run_epochs
 from ..arrays import Trees
 from .merges import Sentences, ranges
 from .scores import bracket_f1

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import losses
-from ._types import Array
-from ._validation.arrays import as_array
-from ._validation.values import as_int, as_number
-from .samples import Mask, Samples, as_batch
+from .. import losses
+from .._types import Array
+from .._validation.arrays import as_array
+from .._validation.values import as_int, as_number
+from ..samples import Mask, Samples, as_batch
 
 if TYPE_CHECKING:
-    from .sequential import Sequential
+    from ..sequential import Sequential
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core
-from ._threads import get_num_threads
-from ._types import Array
-from .callbacks import Callback
-from .training_state import TrainingState
+from .. import _core
+from .._threads import get_num_threads
+from .._types import Array
+from ..callbacks import Callback
+from .state import TrainingState
 
 if TYPE_CHECKING:
-    from .sequential import Sequential
+    from ..sequential import Sequential
 
 _BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import losses
-from ._threads import get_num_threads
-from ._types import Array
-from ._validation.values import as_flag, as_int, as_number
-from .callbacks import Callback, PrintEpochs, as_callbacks
+from .. import losses
+from .._threads import get_num_threads
+from .._types import Array
+from .._validation.values import as_flag, as_int, as_number
+from ..callbacks import Callback, PrintEpochs, as_callbacks
+from ..layers import Activation, Conv2D, Dense, Dropout, Flatten
+from ..optimizers import Optimizer
 from .examples import Examples, examples_of
 from .history import History
-from .layers import Activation, Conv2D, Dense, Dropout, Flatten
-from .optimizers import Optimizer
 from .running import measure, states_of
 from .stepping import take_pass
 
 if TYPE_CHECKING:
-    from .sequential import Sequential
+    from ..sequential import Sequential
 
 
 def _check_logits(net: Sequential) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._threads import get_num_threads
-from ._types import Array
-from .optimizers import SGD, Optimizer
+from .. import _core
+from .._threads import get_num_threads
+from .._types import Array
+from ..optimizers import SGD, Optimizer
 
 Moments = Array  # (K, P), a row for each that the optimizer keeps
 

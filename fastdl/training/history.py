@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._extras import missing
-from ._files import save_figure
+from .._extras import missing
+from .._files import save_figure
 
 
 class History:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._threads import get_num_threads
-from ._types import Array
+from .._threads import get_num_threads
+from .._types import Array
+from ..samples import Samples, parts
 from .examples import Examples
-from .samples import Samples, parts
 
 if TYPE_CHECKING:
-    from .sequential import Sequential
+    from ..sequential import Sequential
 
 _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
 

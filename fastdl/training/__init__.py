@@ -1,0 +1,1 @@
+"""Training: what `Sequential.fit` and its like do between their checks and the core."""
