@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from . import losses
 from ._types import Array, Shape
 from ._validation.values import as_int, as_number
 from .layers import Layer
 from .layers.state import StateLayer
+from .losses.base import Measured
+from .losses.choice import AnyLoss, as_loss
 from .samples import as_batch
 from .sequential import Sequential
 
@@ -23,7 +24,7 @@ def gradient_check(
     x: Any,
     y: Any = None,
     *,
-    loss: str = "cross_entropy",
+    loss: AnyLoss = "cross_entropy",
     lengths: Any = None,
     trees: Any = None,
     epsilon: float = 1e-5,
@@ -39,8 +40,8 @@ def gradient_check(
     y : array_like, optional
         Targets of ``loss``. Without them the objective is a fixed random weighting of the outputs. With ``lengths`` it
         is of the steps that count.
-    loss : str
-        cross_entropy or squared_error.
+    loss : str, Loss or function
+        As of `Sequential.fit`.
     lengths, trees : optional
         As of `forward`, of layers and networks that take them.
     epsilon : float
@@ -58,7 +59,7 @@ def gradient_check(
         raise ValueError("layer must be built with dtype='float64', for central differences to mean anything")
     samples = as_batch(layer, x, lengths, trees)
     x = samples.x.copy()
-    name = losses.as_name(loss)
+    lowered = as_loss(loss)
     as_number(epsilon, "epsilon", 1e-12, 1.0)
     as_int(limit, "limit")
     rng = np.random.default_rng(0)
@@ -72,14 +73,18 @@ def gradient_check(
     outputs = forward()
     direction: Array = np.asarray(rng.standard_normal(outputs.shape))
     there = ... if trees is not None else samples.counted(outputs.shape[1:])  # the objective is of these outputs
-    targets = None if y is None else np.asarray(y)[there]
+    rows = outputs[there].shape
+    targets = np.zeros(rows) if y is None else lowered.as_targets(np.asarray(y)[there], "y", rows, "float64")
+
+    def measured() -> Measured:
+        outputs = forward()[there].reshape(-1, rows[-1])
+        return lowered.measure(outputs, targets.reshape(len(outputs), *targets.shape[len(rows) - 1 :]))
 
     def objective() -> float:
-        outputs = forward()[there]
-        return float((outputs * direction[there]).sum()) if y is None else getattr(losses, name)(outputs, targets)
+        return float((forward()[there] * direction[there]).sum()) if y is None else measured().mean
 
     dy = np.zeros_like(outputs)
-    dy[there] = direction[there] if y is None else getattr(losses, f"{name}_backward")(outputs[there], targets)
+    dy[there] = direction[there] if y is None else measured().gradient.reshape(rows)
     dx = layer.backward(dy)
     arrays = [(values, layer.grads[name].copy(), np.arange(values.size)) for name, values in layer.params.items()]
     arrays.append((x, dx, np.flatnonzero(_numbers(layer, x if trees is None else x[trees.leaves], x.shape))))

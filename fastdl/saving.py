@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import optimizers
+from . import losses, optimizers
 from ._archive import DAMAGE, Archive, encode, write
 from ._core.graph import Graph
 from ._files import as_path, open_file, replacing
@@ -19,10 +19,10 @@ from ._validation.values import COUNT, as_dtype, as_flag, as_int
 from .layers.base import class_of, from_config
 from .layers.container import adopted, numbered, through, walk
 from .layers.state import StateLayer
-from .losses import as_name
 from .training.state import TrainingState, zero_moments
 
 if TYPE_CHECKING:
+    from .losses import Loss
     from .optimizers import Optimizer
     from .sequential import Sequential
 
@@ -42,6 +42,9 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
         config, arrays = describe(net, training)
         if training:
             config[_OPTIMIZER] = net.training_state.optimizer.get_config()
+        loss = net.training_state.loss
+        if loss is not None and (training or loss.is_fused):
+            config["loss"] = loss.get_config()
     config["notes"] = _as_notes(config["notes"])
     text = encode(config)
     _check(json.loads(text), arrays)
@@ -52,7 +55,7 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
 def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str, Array]]:
     """Give all that a network is, as plain data and arrays, and how far its training has come."""
     state = net.training_state
-    config: dict[str, Any] = {"format": _FORMAT, **net.get_config(), "loss": state.loss, "notes": net.notes}
+    config: dict[str, Any] = {"format": _FORMAT, **net.get_config(), "loss": None, "notes": net.notes}
     arrays = {name: np.array(values, order="C") for name, values in {**net.params, **net.buffers}.items()}
     if training:
         config["generator"] = net.generator.bit_generator.state
@@ -92,15 +95,20 @@ def load(path: str | os.PathLike[str]) -> Sequential:
             dtype = np.dtype(config["dtype"])
             optimizer = optimizers.from_config(config[_OPTIMIZER]) if _STEPS in config else None
             arrays = {name: archive.array(name, dtype, shape) for name, shape in shapes.items()}
-            return restore(config, arrays, optimizer)
+            loss = None if config["loss"] is None else losses.from_config(config["loss"])
+            return restore(config, arrays, optimizer, loss)
         except DAMAGE as error:
             raise ValueError(f"{as_path(path)} must be a network saved by fastdl; {error}") from error
 
 
 def restore(
-    config: dict[str, Any], arrays: dict[str, Array], optimizer: Optimizer | None = None, _: Any = None
+    config: dict[str, Any],
+    arrays: dict[str, Array],
+    optimizer: Optimizer | None = None,
+    loss: Loss | None = None,
+    _: Any = None,
 ) -> Sequential:
-    """Make a network of what `describe` gave, and the optimizer that it was trained with.
+    """Make a network of what `describe` gave, and the optimizer and the loss that it was trained with.
 
     The last argument is the layers' classes, whose modules are imported with a pickle.
     """
@@ -108,7 +116,7 @@ def restore(
     if not hasattr(kind, "from_config"):
         raise ValueError(f"config must name a class of networks; received {kind.__name__}")
     net: Sequential = kind.from_config(config)
-    net.training_state.loss, net.notes = as_name(config["loss"]), dict(config["notes"])
+    net.training_state.loss, net.notes = loss, dict(config["notes"])
     for name, values in {**net.params, **net.buffers}.items():
         values[...] = arrays[name]
     if "generator" in config:

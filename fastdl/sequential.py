@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import losses, optimizers, saving
+from . import optimizers, saving
 from ._core.graph import Tensor
 from ._types import Array
 from ._validation.arrays import copy_into
@@ -20,6 +20,7 @@ from .layers import Layer, Recursive
 from .layers.base import check_name, complete, from_config, kinds
 from .layers.container import Container, adopted, check_through, numbered, through, walk
 from .layers.state import StateLayer
+from .losses.choice import AnyLoss, chosen
 from .samples import as_batch, parts
 from .training.examples import examples_of
 from .training.history import History
@@ -220,7 +221,7 @@ class Sequential(Container):
         epochs: int = 1,
         initial_epoch: int = 0,
         batch_size: int = 64,
-        loss: str | Callable[[Any, Any], float] | None = None,
+        loss: AnyLoss | None = None,
         optimizer: optimizers.Optimizer | None = None,
         validation_data: tuple[Any, ...] | None = None,
         validation_split: float = 0.0,
@@ -239,14 +240,17 @@ class Sequential(Container):
         x : array_like, shape (N, *input_shape)
         y : array_like
             Integer labels (N,) or distributions (N, F) for cross-entropy; numbers (N, F) for squared error. Where the
-            output has steps in time, (N, T) and (N, T, F).
+            output has steps in time, (N, T) and (N, T, F). For a function of one's own whatever has such first axes.
         epochs, batch_size : int
             The last batch of an epoch may be shorter.
         initial_epoch : int
             How many of the epochs an earlier call took already.
-        loss : str or function, optional
-            cross_entropy, which takes outputs for logits unless a softmax gives them, or squared_error. That of the
-            last call where not given, cross_entropy at first.
+        loss : str, Loss or function, optional
+            A name: cross_entropy, which takes outputs for logits unless a softmax gives them, squared_error or huber.
+            Or one of `fastdl.losses`, where it has settings. Or a function of one's own, of the n rows of a batch that
+            count: of outputs (n, F) and targets (n, ...), it gives values (n,) and the gradient of their sum (n, F),
+            the same for the same arguments. It is called at every step, which is slower. That of the last call where
+            not given, cross_entropy at first.
         optimizer : Optimizer, optional
             That of the last call where not given, at first ``SGD(0.01, momentum=0.9)``. With an equal one, or one that
             has another fixed rate alone, moments and count of steps go on from call to call; any other starts anew.
@@ -305,7 +309,7 @@ class Sequential(Container):
         x: Any,
         y: Any,
         *,
-        loss: str | Callable[[Any, Any], float] | None = None,
+        loss: AnyLoss | None = None,
         optimizer: optimizers.Optimizer | None = None,
         sample_weight: Any = None,
         lengths: Any = None,
@@ -365,7 +369,7 @@ class Sequential(Container):
         x: Any,
         y: Any,
         *,
-        loss: str | Callable[[Any, Any], float] | None = None,
+        loss: AnyLoss | None = None,
         sample_weight: Any = None,
         lengths: Any = None,
         trees: Any = None,
@@ -389,11 +393,11 @@ class Sequential(Container):
             cross-entropy are classes, and those of squared error where every row is a one among zeros. Where there are
             outputs for steps or nodes, both are over those that count.
         """
-        name = self._training.loss if loss is None else losses.as_name(loss)
+        measured_by = chosen(loss, self._training.loss)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
-        data = examples_of(self, x, y, lengths, trees, sample_weight, name)
+        data = examples_of(self, x, y, lengths, trees, sample_weight, measured_by)
         with self.turn.lock:
-            return measure(self, data, name, size)
+            return measure(self, data, measured_by, size)
 
     def predict(self, x: Any, *, lengths: Any = None, trees: Any = None) -> Array:
         """Give what the last layer gives.
@@ -445,8 +449,9 @@ class Sequential(Container):
         Raises
         ------
         TypeError
-            If ``training`` is True and the optimizer, or its learning rate, is of a class or a function that is not
-            fastdl's: a file cannot hold it.
+            If ``training`` is True and the loss, the optimizer or its learning rate is a function, or of a class, that
+            is not fastdl's: a file cannot hold it. Without ``training`` the file holds no such loss: `evaluate` and
+            `fit` have to be given one again.
         """
         saving.save(self, path, training)
 
@@ -476,7 +481,8 @@ class Sequential(Container):
 
     def __reduce__(self) -> tuple[Any, ...]:
         with self.turn.lock:
-            made = (*saving.describe(self, training=True), copy(self._training.optimizer), kinds(self))
+            training = self._training
+            made = (*saving.describe(self, training=True), copy(training.optimizer), training.loss, kinds(self))
             return saving.restore, made, self.own_attributes()
 
 

@@ -26,12 +26,14 @@ cdef describe_operation(Network* net, Op* op, dict operation):
     op.activation = row_of_name(_ACTIVATIONS, "activation",
                                 operation.get("activation", "identity"))
     op.setting = operation.get("setting", 0)
+    op.frozen = not operation.get("trained", True)
     op.own = _zeroed(op.methods.own)
     describe_tensor(&net.tensor[op.target], operation["output_shape"])
     if op.methods.describe != NULL:
         op.methods.describe(net, op, operation)
     op.work += source_of(net, op).size
-    net.tensor[op.target].after_weights = op.rows > 0 or _any_after_weights(net, op)
+    net.tensor[op.target].after_weights = ((op.rows > 0 and not op.frozen)
+                                           or _any_after_weights(net, op))
 
 
 cdef void free_network(Network* net) noexcept:

@@ -9,6 +9,7 @@ cdef struct Job:
     uint64_t seed
     # training
     int loss
+    real loss_setting
     const int64_t* labels         # or
     const real* targets
     const real* weights           # of rows of outputs, or NULL
@@ -127,8 +128,8 @@ cdef void losses_of_group(Job* job, const Part* part, Py_ssize_t position, Py_ss
                 label = largest_of(target, t.features)
             else:
                 target, label = NULL, job.labels[sample * t.steps + step]
-            loss = LOSS_ROWS[job.loss].of_row(y, target, label, dy, <real>(weight / outputs),
-                                              t.features)
+            loss = LOSS_ROWS[job.loss].of_row(job.loss_setting, y, target, label, dy,
+                                              <real>(weight / outputs), t.features)
             job.losses[part.group] += weight * loss
             job.hits[part.group] += largest_of(y, t.features) == label
             y += t.features

@@ -334,7 +334,7 @@ cdef class Plan:
         return out
 
     def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
-              Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, str loss,
+              Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, loss,
               rule, real[:, ::1] moments, uint64_t seed, int threads,
               double[:, ::1] records, lengths=None, states=None, Trees trees=None):
         """One step for each of `rates`, from position `first` of the order on.
@@ -365,7 +365,7 @@ cdef class Plan:
             job.x, job.order, job.samples = &x[0], &order[0], samples
             job.batch, job.first, job.batches = batch, first, rates.shape[0]
             job.rates, job.steps, job.steps_before, job.seed = &rates[0], &steps[0], steps[0], seed
-            job.loss = row_of_name(_LOSSES, "loss", loss)
+            job.loss, job.loss_setting = row_of_name(_LOSSES, "loss", loss.name), loss.setting
             job.net.skip_softmax = job.loss == CROSS_ENTROPY and self._ends_in_softmax()
             if targets.dtype == np.int64:
                 labels = targets.reshape(-1)

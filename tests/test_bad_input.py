@@ -94,7 +94,11 @@ def test_y(net, y, error, message):
         ({"epochs": 1.5}, TypeError, "epochs must be an integer; received 1.5"),
         ({"batch_size": -3}, ValueError, "batch_size must be at least 1; received -3"),
         ({"batch_size": True}, TypeError, "batch_size must be an integer; received True"),
-        ({"loss": "hinge"}, ValueError, "loss must be squared_error or cross_entropy, fastdl's own; received 'hinge'"),
+        (
+            {"loss": "hinge"},
+            ValueError,
+            "loss must be one of cross_entropy, squared_error, huber, .*; received 'hinge'",
+        ),
         ({"loss": "squared_error"}, ValueError, r"y must have shape \(N, 10\); received \(4,\)"),
         ({"optimizer": "sgd"}, TypeError, "optimizer must be one of fastdl.optimizers; received 'sgd'"),
         ({"validation_split": 1.0}, ValueError, "validation_split must leave samples .* received 1.0 of 4"),

@@ -7,7 +7,7 @@ from conftest import close
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastdl import _core
+from fastdl import _core, losses
 from fastdl import functional as F
 from fastdl.optimizers import Rule
 
@@ -162,12 +162,16 @@ def test_the_ends_of_gelu(dtype):
     np.testing.assert_allclose(slopes, [[0, 0, 0.5, 1, 1]], rtol=1e-6)
 
 
+class Hinge(losses.SquaredError):
+    name = "hinge"
+
+
 def test_what_no_table_has_a_row_for_is_an_error():
     core = _core.load("float32")
     with pytest.raises(ValueError, match=r"must be one of identity, .*; received 'swish'"):
         core.activation_forward("swish", 0, np.ones((1, 3), "float32"))
-    with pytest.raises(ValueError, match="must be one of squared_error, cross_entropy; received 'hinge'"):
-        core.loss_and_gradient("hinge", np.ones((1, 3), "float32"), np.ones((1, 3), "float32"))
+    with pytest.raises(ValueError, match="must be one of squared_error, cross_entropy, huber; received 'hinge'"):
+        core.losses_of_rows(Hinge(), *[np.ones((1, 3), "float32")] * 2, None, 1)
     vectors = [core.aligned_zeros(3) for _ in range(3)]
     with pytest.raises(ValueError, match=r"must be one of none, sgd, .*; received 'lion'"):
         core.optimizer_step(Rule("lion"), 0.1, 1, *vectors[:2], vectors[2][None])

@@ -9,7 +9,7 @@ import numpy as np
 from .._types import Array, Shape
 from .._validation.arrays import as_array
 from .._validation.samples import as_images
-from ..losses import as_targets
+from ..losses import Loss
 
 Mask = Any  # bool, with the axes of the rows, or ... where all of them count
 
@@ -49,6 +49,14 @@ class Samples:
         """Give the samples ``first`` to ``last``."""
         return Samples(self.x[first:last], self.shape)
 
+    def places(self, order: Array) -> Array:
+        """Tell which rows the samples of these numbers have, one after another."""
+        return order
+
+    def taken(self, order: Array) -> Samples:
+        """Give the samples of these numbers."""
+        return Samples(self.x[order], self.shape)
+
     def having(self, rows: int) -> int:
         """Tell how many samples, one at least, have about so many rows of x."""
         return rows if len(self.x) <= rows else max(1, rows * len(self) // len(self.x))
@@ -80,11 +88,11 @@ class Samples:
         """Give the user a gradient with respect to x."""
         return _shaped(dx, self.shape) if channels_last else dx.reshape(-1, *self.shape)
 
-    def targets(self, y: Any, name: str, loss: str, output_shape: Shape) -> tuple[Array, Mask]:
+    def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
         """Give what a loss compares the rows with, checked, and which of them count."""
         there = self.counted(output_shape)
         outputs = (*self.rows(output_shape), output_shape[-1])
-        return as_targets(y, name, loss, outputs, self.dtype, there), there
+        return loss.as_targets(y, name, outputs, self.dtype, there), there
 
     def weights(self, weights: Any, name: str, output_shape: Shape) -> Array:
         """Give a weight for each row, of one for each sample or for each row."""

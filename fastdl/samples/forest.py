@@ -10,7 +10,7 @@ from .. import _core
 from .._types import Array, Shape
 from .._validation.arrays import as_real
 from .._validation.samples import as_samples
-from ..losses import as_targets
+from ..losses import Loss
 from .dense import Mask, Samples
 
 
@@ -40,6 +40,22 @@ class Forest(Samples):
         children = self.children[nodes]
         children = np.where(children >= 0, children - nodes.start, -1).astype(np.int32)
         return Forest(self.x[nodes], self.start[first : last + 1] - nodes.start, children)
+
+    def places(self, order: Array) -> Array:  # noqa: D102
+        counts, start = self._laid(order)
+        rows: Array = np.arange(start[-1]) + np.repeat(self.start[order] - start[:-1], counts)
+        return rows
+
+    def taken(self, order: Array) -> Samples:  # noqa: D102
+        rows, (counts, start) = self.places(order), self._laid(order)
+        children, shift = self.children[rows], np.repeat(start[:-1] - self.start[order], counts)
+        children = np.where(children >= 0, children + shift[:, None], -1).astype(np.int32)
+        return Forest(self.x[rows], start, children)
+
+    def _laid(self, order: Array) -> tuple[Array, Array]:
+        """Tell how many nodes these trees have, and where each begins if they lie one after another."""
+        counts = self.start[order + 1] - self.start[order]
+        return counts, np.concatenate([[0], np.cumsum(counts)])
 
     def core_trees(self, there: Mask = ...) -> Any:  # noqa: D102
         counts = np.zeros(len(self.x), np.uint8)
@@ -75,18 +91,18 @@ class Forest(Samples):
     def inputs(self, dx: Array, channels_last: bool) -> Array:  # noqa: D102
         return dx.reshape(self.x.shape)
 
-    def targets(self, y: Any, name: str, loss: str, output_shape: Shape) -> tuple[Array, Mask]:
+    def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
         """Give what a loss compares the nodes with, checked, and which of them count: those of label -1 do not."""
         labels, there, rows = as_real(y, name), self.counted(output_shape), self._visible(output_shape)
         if labels.shape[:1] != rows:
             wanted = f"each of the {len(self)} trees" if there is not ... else f"each of their {len(self.x)} nodes"
             raise ValueError(f"{name} must have a row for {wanted}; received shape {labels.shape}")
-        if there is ... and loss == "cross_entropy" and labels.shape == rows and labels.dtype.kind == "i":
+        if there is ... and labels.shape == rows and labels.dtype.kind == "i":
             there = labels != -1
             if not there.any():
                 raise ValueError(f"{name} must hold a label for a node at least; received -1 for all")
             labels = np.where(there, labels, 0)
-        targets = as_targets(labels, name, loss, (*rows, output_shape[-1]), self.dtype)
+        targets = loss.as_targets(labels, name, (*rows, output_shape[-1]), self.dtype)
         return self._of_nodes(targets, output_shape), there
 
     def _visible(self, output_shape: Shape) -> Shape:

@@ -20,6 +20,9 @@ class Sequences(Samples):
     def part(self, first: int, last: int) -> Samples:  # noqa: D102
         return Sequences(self.x[first:last], self.lengths[first:last])
 
+    def taken(self, order: Array) -> Samples:  # noqa: D102
+        return Sequences(self.x[order], self.lengths[order])
+
     def counted(self, output_shape: Shape) -> Mask:  # noqa: D102
         return np.arange(output_shape[0]) < self.lengths[:, None] if len(output_shape) == 2 else ...
 

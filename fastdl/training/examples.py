@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import losses
 from .._types import Array
 from .._validation.arrays import as_array
 from .._validation.values import as_int, as_number
+from ..losses import Loss
 from ..samples import Mask, Samples, as_batch
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ class Examples:
     ----------
     samples : Samples
     targets : ndarray
-        int64 labels, with the axes of the rows, or numbers, with one axis more.
+        int64 labels, with the axes of the rows, or numbers, with one axis more; of a user's own loss, with any.
     there : ndarray of bool, or ...
         Which of the rows count.
     classes : bool
         Whether an output hits or misses its target.
+    axes : int
+        How many the rows have.
     weights : ndarray, or None where all are 1
     """
 
@@ -38,6 +40,7 @@ class Examples:
     targets: Array
     there: Mask
     classes: bool
+    axes: int
     weights: Array | None = None
 
     def __len__(self) -> int:
@@ -48,7 +51,18 @@ class Examples:
         rows = self.samples.place(first, last)
         there = self.there if self.there is ... else self.there[rows]
         weights = None if self.weights is None else self.weights[rows]
-        return Examples(self.samples.part(first, last), self.targets[rows], there, self.classes, weights)
+        return replace(
+            self, samples=self.samples.part(first, last), targets=self.targets[rows], there=there, weights=weights
+        )
+
+    def taken(self, order: Array) -> Examples:
+        """Give the samples of these numbers."""
+        rows = self.samples.places(order)
+        there = self.there if self.there is ... else self.there[rows]
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(
+            self, samples=self.samples.taken(order), targets=self.targets[rows], there=there, weights=weights
+        )
 
     def counts(self) -> bool:
         """Tell whether any row counts."""
@@ -58,30 +72,45 @@ class Examples:
         """Name what was measured."""
         return {"loss": loss, "accuracy": accuracy} if self.classes else {"loss": loss}
 
-    def measure(self, loss: str, outputs: Array) -> tuple[float, int, int]:
+    def measure(self, loss: Loss, outputs: Array) -> tuple[float, int, int]:
         """Give the sum of weighted losses over rows of outputs that count, how many of them hit, and how many count."""
-        there, weights = self.there, None if self.weights is None else self.weights[self.there]
-        outputs = outputs.reshape(*self.targets.shape[: self._axes], -1)[there]
-        rows = outputs.size // outputs.shape[-1]
-        if not rows:
-            return 0.0, 0, 0
-        mean, _, hits = losses.measure(loss, outputs, self.targets[there], weights)
-        return mean * rows, hits, rows
+        return self.measure_back(loss, outputs)[:3]
 
-    @property
-    def _axes(self) -> int:
-        """How many the rows have."""
-        return self.targets.ndim if self.targets.dtype == np.int64 else self.targets.ndim - 1
+    def measure_back(self, loss: Loss, outputs: Array) -> tuple[float, int, int, Array]:
+        """Give the same, and the gradient of the mean with respect to the outputs, 0 in rows that do not count."""
+        there, weights = self._flat(self.there), None if self.weights is None else self._flat(self.weights)
+        targets = self._flat(self.targets)
+        outputs = outputs.reshape(len(targets), -1)
+        dy = np.zeros_like(outputs)
+        count = len(outputs) if there is ... else int(there.sum())
+        if not count:
+            return 0.0, 0, 0, dy
+        measured = loss.measure(outputs[there], targets[there], None if weights is None else weights[there])
+        dy[there] = measured.gradient
+        return measured.mean * count, measured.hits, count, dy
+
+    def targets_that_count(self) -> Array:
+        """Give a target for each row that counts."""
+        targets: Array = self._flat(self.targets)[self._flat(self.there)]
+        return targets
+
+    def _flat(self, of_rows: Any) -> Any:
+        """Give the rows one axis."""
+        return of_rows if of_rows is ... else of_rows.reshape(-1, *of_rows.shape[self.axes :])
 
     def weighted_by_class(self, class_weight: Any, classes: int) -> Examples:
         """Multiply weights with those of the labels, a number for each, or a dict of those that are not 1."""
-        if self.targets.dtype != np.int64:
+        if not self._are_labels(classes):
             raise ValueError("class_weight must come with integer labels; received other targets")
         weights = _class_weights(class_weight, classes, self.samples.x.dtype.name)[self.targets]
         if self.weights is not None:
             with np.errstate(over="ignore"):
                 weights = as_array(weights * self.weights, "sample_weight times class_weight")
         return replace(self, weights=weights)
+
+    def _are_labels(self, classes: int) -> bool:
+        of_rows = self.targets.dtype == np.int64 and self.targets.ndim == self.axes
+        return of_rows and bool(((self.targets >= 0) & (self.targets < classes)).all())
 
     def check_weights(self) -> None:
         """Check that there is something to learn from."""
@@ -90,7 +119,7 @@ class Examples:
 
 
 def examples_of(
-    net: Sequential, x: Any, y: Any, lengths: Any, trees: Any, sample_weight: Any, loss: str, prefix: str = ""
+    net: Sequential, x: Any, y: Any, lengths: Any, trees: Any, sample_weight: Any, loss: Loss, prefix: str = ""
 ) -> Examples:
     """Check samples, what a loss compares them with, and weights."""
     samples = as_batch(net, x, lengths, trees, prefix)
@@ -98,15 +127,12 @@ def examples_of(
         raise ValueError(
             f"the network must end in (F,) or (T, F) for a loss; it ends in {net.output_shape}: add a Flatten"
         )
-    if loss == "cross_entropy" and net.output_shape[-1] < 2:
-        raise ValueError(
-            "the network must end in an output for each class with cross_entropy, Dense(2) for yes and no; it ends "
-            "in one, which squared_error takes"
-        )
+    loss.check_outputs(net.output_shape)
     shape = net.plan_for(samples.shape).output_shape
     targets, there = samples.targets(y, f"{prefix}y", loss, shape)
     weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
-    return Examples(samples, targets, there, losses.tell_classes(loss, targets[there]), weights)
+    data = Examples(samples, targets, there, False, len(samples.rows(shape)), weights)
+    return replace(data, classes=loss.tell_classes(data.targets_that_count()))
 
 
 def _class_weights(class_weight: Any, classes: int, dtype: str) -> Array:

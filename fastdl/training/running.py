@@ -9,6 +9,7 @@ import numpy as np
 
 from .._threads import get_num_threads
 from .._types import Array
+from ..losses import Loss
 from ..samples import Samples, parts
 from .examples import Examples
 
@@ -45,7 +46,7 @@ def states_of(net: Sequential, plan: Any, samples: int) -> Array | None:
     return net.flat_states
 
 
-def measure(net: Sequential, data: Examples, loss: str, batch_size: int | None = None) -> dict[str, float]:
+def measure(net: Sequential, data: Examples, loss: Loss, batch_size: int | None = None) -> dict[str, float]:
     """Measure on checked samples, some at a time: their outputs may be many."""
     samples, states = data.samples, None
     plan = net.plan_for(samples.shape)
@@ -57,7 +58,7 @@ def measure(net: Sequential, data: Examples, loss: str, batch_size: int | None =
         states = np.zeros((size, plan.state_size), net.dtype)
     total, hits, count = 0.0, 0, 0
     for part in parts(data, size):
-        outputs = outputs_of(plan, part.samples, states, logits=loss == "cross_entropy")
+        outputs = outputs_of(plan, part.samples, states, logits=loss.takes_logits)
         losses_here, hits_here, rows = part.measure(loss, outputs)
         total, hits, count = total + losses_here, hits + hits_here, count + rows
     return data.figures(total / count, hits / count)

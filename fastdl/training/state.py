@@ -11,6 +11,7 @@ import numpy as np
 from .. import _core
 from .._threads import get_num_threads
 from .._types import Array
+from ..losses import CrossEntropy, Loss
 from ..optimizers import SGD, Optimizer
 
 Moments = Array  # (K, P), a row for each that the optimizer keeps
@@ -22,14 +23,14 @@ class TrainingState:
 
     Attributes
     ----------
-    loss : str
+    loss : Loss, or None of a file that could not hold it
     optimizer : Optimizer
     counter : ndarray of int64, shape (1,)
         The steps taken, where the core counts them, each as it is done.
     moments : ndarray, shape (K, P), or None before the first call
     """
 
-    loss: str = "cross_entropy"
+    loss: Loss | None = field(default_factory=CrossEntropy)
     optimizer: Optimizer = field(default_factory=lambda: SGD(0.01, momentum=0.9))
     counter: Array = field(default_factory=lambda: np.zeros(1, np.int64))
     moments: Moments | None = None
@@ -39,7 +40,7 @@ class TrainingState:
         """How many it has taken."""
         return int(self.counter[0])
 
-    def following(self, loss: str | None, optimizer: Any, size: int, dtype: str) -> TrainingState:
+    def following(self, loss: Loss | None, optimizer: Any, size: int, dtype: str) -> TrainingState:
         """Give where a call begins that asks for this loss and this optimizer, None being the last ones.
 
         It goes on with the same moments, or starts with new ones for ``size`` parameters (`Optimizer.goes_on_from`).

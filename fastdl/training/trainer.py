@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import losses
-from .._threads import get_num_threads
 from .._types import Array
 from .._validation.values import as_flag, as_int, as_number
 from ..callbacks import Callback, PrintEpochs, as_callbacks
 from ..layers import Activation, Conv2D, Dense, Dropout, Flatten
+from ..losses.choice import AnyLoss, chosen
 from ..optimizers import Optimizer
 from .examples import Examples, examples_of
 from .history import History
 from .running import measure, states_of
 from .stepping import take_pass
+from .steps import Steps
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -74,14 +74,11 @@ def run_epochs(
 class Trainer:
     """A call of `Sequential.fit` or `train_on_batch`, which leaves the network as it was until all is checked."""
 
-    def __init__(
-        self, net: Sequential, loss: str | Callable[[Any, Any], float] | None, optimizer: Optimizer | None
-    ) -> None:
+    def __init__(self, net: Sequential, loss: AnyLoss | None, optimizer: Optimizer | None) -> None:
         self.net = net
-        name = None if loss is None else losses.as_name(loss)
-        self.state = net.training_state.following(name, optimizer, net.parameters.size, net.dtype)
-        self.loss = self.state.loss
-        if self.loss == "cross_entropy":
+        self.loss = chosen(loss, net.training_state.loss)
+        self.state = net.training_state.following(self.loss, optimizer, net.parameters.size, net.dtype)
+        if self.loss.takes_logits:
             _check_logits(net)
 
     def _begin(self) -> None:
@@ -195,17 +192,8 @@ class Trainer:
             seed = int(net.generator.integers(1 << 63))
             plan = net.plan_for(data.samples.shape)
             states = states_of(net, plan, batch)
-        x, trees = data.samples.x.reshape(-1), data.samples.core_trees(data.there)
-        weights = None if data.weights is None else data.weights.reshape(-1)
-
-        def run(first: int, rates: Array, records: Array) -> None:
-            plan.train(
-                x, data.targets, weights, order, batch, first * batch, rates, state.counter, self.loss,
-                state.optimizer.rule, state.moments, seed, get_num_threads(), records, data.samples.lengths, states,
-                trees,
-            )  # fmt: skip
-
+        steps = Steps(net, plan, state, self.loss, data, order, batch, seed, states)
         return take_pass(
-            net, state, run, rates, samples=samples, batch=batch, figures=data.figures, epoch=epoch, watchers=watchers,
-            states=states,
+            net, state, steps.fused if self.loss.is_fused else steps.own, rates, samples=samples, batch=batch,
+            figures=data.figures, epoch=epoch, watchers=watchers, states=states,
         )  # fmt: skip

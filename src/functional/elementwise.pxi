@@ -33,10 +33,11 @@ def activation_backward(str name, double setting, const real[:, ::1] dy, const r
     return out
 
 
-def loss_and_gradient(str name, const real[:, ::1] y, targets, weights=None):
-    """The mean over rows of the weighted loss, its gradient, and how many rows hit."""
+def losses_of_rows(loss, const real[:, ::1] y, targets, weights, double over):
+    """Each row's weighted loss, the gradient of their sum over a number, and how many rows hit."""
     cdef Py_ssize_t n = y.shape[1], rows = y.shape[0], i
-    cdef int loss = row_of_name(_LOSSES, "loss", name)
+    cdef int kind = row_of_name(_LOSSES, "loss", loss.name)
+    cdef real setting = loss.setting
     cdef bint labelled = targets.dtype == np.int64
     cdef const int64_t[::1] labels = targets if labelled else np.zeros(1, np.int64)
     cdef const real[:, ::1] values = targets if not labelled else np.zeros((1, 1), DTYPE)
@@ -44,12 +45,13 @@ def loss_and_gradient(str name, const real[:, ::1] y, targets, weights=None):
     cdef const real[::1] weight = weights if weighted else np.zeros(1, DTYPE)
     cdef real[::1] row = aligned_zeros(n)
     cdef real[::1] d = aligned_zeros(n)
-    cdef double total = 0, one
     cdef double w
     cdef Py_ssize_t hits = 0
     cdef const real* target
     out = np.empty((rows, n), dtype=DTYPE)
     cdef real[:, ::1] dy = out
+    found = np.empty(rows)
+    cdef double[::1] losses = found
     with nogil:
         for i in range(rows):
             w = weight[i] if weighted else 1
@@ -57,12 +59,12 @@ def loss_and_gradient(str name, const real[:, ::1] y, targets, weights=None):
             target = NULL
             if not labelled:
                 target = &values[i, 0]
-            one = LOSS_ROWS[loss].of_row(&row[0], target, labels[i] if labelled else 0, &d[0],
-                                         <real>(w / rows), n)
-            total += w * one
+            losses[i] = w * LOSS_ROWS[kind].of_row(setting, &row[0], target,
+                                                   labels[i] if labelled else 0, &d[0],
+                                                   <real>(w / over), n)
             hits += largest_of(&row[0], n) == (labels[i] if labelled else largest_of(target, n))
             memcpy(&dy[i, 0], &d[0], n * sizeof(real))
-    return total / rows, out, hits
+    return found, out, hits
 
 
 def optimizer_step(rule, double rate, long step, real[::1] p, real[::1] g,

@@ -1,15 +1,16 @@
 # Losses over one row of n outputs. Each writes the gradient with respect to the outputs, times
 # `scale` (a sample's weight over the batch's size), and returns the unscaled loss.
 # `target` is a row of as many numbers, or NULL, and `label` says where it has its one among zeros.
+# `setting` is a number that the loss has besides.
 #
 # To add one: a member of `Loss`, its function of a row, and a row of `LOSS_ROWS`.
 from libc.math cimport log
 
 cdef enum Loss:
-    SQUARED_ERROR, CROSS_ENTROPY, LOSSES
+    SQUARED_ERROR, CROSS_ENTROPY, HUBER, LOSSES
 
-ctypedef double (*loss_of_row)(const real* y, const real* target, long label, real* dy, real scale,
-                               Py_ssize_t n) noexcept nogil
+ctypedef double (*loss_of_row)(real setting, const real* y, const real* target, long label,
+                               real* dy, real scale, Py_ssize_t n) noexcept nogil
 
 
 cdef struct LossRow:
@@ -17,8 +18,8 @@ cdef struct LossRow:
     loss_of_row of_row
 
 
-cdef double squared_error(const real* y, const real* target, long label, real* dy, real scale,
-                          Py_ssize_t n) noexcept nogil:
+cdef double squared_error(real setting, const real* y, const real* target, long label, real* dy,
+                          real scale, Py_ssize_t n) noexcept nogil:
     # Half the sum of squares; the gradient is y - target. Labels are no target of it.
     cdef Py_ssize_t i
     cdef double total = 0
@@ -30,8 +31,36 @@ cdef double squared_error(const real* y, const real* target, long label, real* d
     return total / 2
 
 
-cdef double cross_entropy(const real* logits, const real* target, long label, real* dy, real scale,
-                          Py_ssize_t n) noexcept nogil:
+cdef double huber(real setting, const real* y, const real* target, long label, real* dy,
+                  real scale, Py_ssize_t n) noexcept nogil:
+    # Half the square of a difference up to the setting, then a line that goes on as steeply.
+    cdef Py_ssize_t i
+    cdef double total = 0
+    cdef double difference, slope
+    for i in range(n):
+        difference = <double>y[i] - <double>target[i]
+        slope = min(max(difference, -<double>setting), <double>setting)
+        total += slope * (difference - slope / 2)
+        dy[i] = scale * <real>slope
+    return total
+
+
+cdef double smooth(real share, const real* logits, const real* target, long label, real* dy,
+                   real scale, double mass, double normalizer, Py_ssize_t n) noexcept nogil:
+    # What becomes of cross-entropy where each target t is t + share (mass / n - t).
+    cdef Py_ssize_t i
+    cdef double total = 0
+    cdef double t, apart
+    for i in range(n):
+        t = target[i] if target != NULL else <double>(i == label)
+        apart = share * (mass / n - t)
+        total += apart * (normalizer - logits[i])
+        dy[i] -= <real>(scale * apart)
+    return total
+
+
+cdef double cross_entropy(real setting, const real* logits, const real* target, long label,
+                          real* dy, real scale, Py_ssize_t n) noexcept nogil:
     # -sum t log softmax(x), the gradient softmax(x) sum(t) - t, of a distribution t. As log-sum-exp
     # minus the logits, so that saturated outputs stay finite.
     cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
@@ -55,20 +84,24 @@ cdef double cross_entropy(const real* logits, const real* target, long label, re
         for i from 0 <= i < n by VEC_LANES:
             vec_store(dy + i, vec_load(dy + i) * vec_set1(<real>(scale / total)))
         dy[label] = <real>(scale * (share - 1))
-        return normalizer - logits[label]
+        loss = normalizer - logits[label]
+        return loss if setting == 0 else loss + smooth(setting, logits, NULL, label, dy, scale, 1,
+                                                       normalizer, n)
     mass = 0
     for i in range(n):
         mass += target[i]
         loss += target[i] * (normalizer - logits[i])
     for i in range(n):
         dy[i] = <real>(scale * (dy[i] * (mass / total) - target[i]))
-    return loss
+    return loss if setting == 0 else loss + smooth(setting, logits, target, label, dy, scale, mass,
+                                                   normalizer, n)
 
 
-cdef LossRow[2] LOSS_ROWS = [
+cdef LossRow[3] LOSS_ROWS = [
     LossRow(b"squared_error", squared_error),
     LossRow(b"cross_entropy", cross_entropy),
+    LossRow(b"huber", huber),
 ]
-has_rows(LOSSES, 2)
+has_rows(LOSSES, 3)
 
 _LOSSES = {LOSS_ROWS[k].name.decode(): k for k in range(LOSSES)}

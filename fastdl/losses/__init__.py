@@ -1,0 +1,21 @@
+"""Losses: what training lowers. Each is the mean over the batch.
+
+`fit` takes a loss by its name, as an object where it has settings, or as a function of one's own.
+"""
+
+from .base import Loss
+from .choice import from_config
+from .functions import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward
+from .fused import CrossEntropy, Huber, SquaredError
+
+__all__ = [
+    "CrossEntropy",
+    "Huber",
+    "Loss",
+    "SquaredError",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "from_config",
+    "squared_error",
+    "squared_error_backward",
+]

@@ -1,0 +1,54 @@
+"""Which loss is meant: by its name, as an object, or as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._settings import make
+from . import functions
+from .base import Loss
+from .fused import CrossEntropy, Fused, Huber, SquaredError
+from .own import Own
+
+AnyLoss = str | Loss | Callable[[Any, Any], Any]
+
+_CLASSES: tuple[type[Fused], ...] = (CrossEntropy, SquaredError, Huber)
+_BY_NAME = {kind.name: kind for kind in _CLASSES}
+_FUNCTIONS = {functions.cross_entropy: CrossEntropy, functions.squared_error: SquaredError}
+
+
+def as_loss(loss: AnyLoss) -> Loss:
+    """Give the loss that is meant."""
+    if isinstance(loss, Loss):
+        return loss if type(loss) in (*_CLASSES, Own) else Own(loss)  # a subclass may compute another
+    if isinstance(loss, str) and loss in _BY_NAME:
+        return _BY_NAME[loss]()
+    if isinstance(loss, str) or not callable(loss) or isinstance(loss, type):
+        hint = ", a class: make one of it" if isinstance(loss, type) else ""
+        raise ValueError(
+            f"loss must be one of {', '.join(_BY_NAME)}, one of fastdl.losses, or a function of outputs and targets; "
+            f"received {loss!r}{hint}"
+        )
+    return _FUNCTIONS[loss]() if loss in _FUNCTIONS else Own(loss)
+
+
+def chosen(loss: AnyLoss | None, last: Loss | None) -> Loss:
+    """Give the loss that is meant, None being the last one."""
+    if loss is not None:
+        return as_loss(loss)
+    if last is None:
+        raise ValueError(
+            "loss must be given: the network's was a function, which its file does not hold; received None"
+        )
+    return last
+
+
+def from_config(config: Any) -> Loss:
+    """Make a loss of what its `get_config` gave."""
+    if isinstance(config, dict):
+        loss: Loss = make(config, {kind.__name__: kind for kind in _CLASSES}, "a loss")
+        return loss
+    if not isinstance(config, str):
+        raise ValueError(f"config must be that of a loss; received {config!r}")
+    return as_loss(config)

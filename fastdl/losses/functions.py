@@ -1,0 +1,78 @@
+"""Mean losses and their gradients, as functions of outputs and targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._types import Array
+from .._validation.arrays import as_array
+from .fused import CrossEntropy, Fused, SquaredError
+
+
+def squared_error(y: Any, target: Any) -> float:
+    """Half the sum of squares of each sample, averaged over samples (article 2, the linear unit's objective).
+
+    Where a sample has steps in time, the mean is over these too.
+
+    Parameters
+    ----------
+    y, target : array_like, shape (N, F) or (N, T, F)
+
+    Returns
+    -------
+    float
+    """
+    return _apply(SquaredError(), "y", y, target)[0]
+
+
+def squared_error_backward(y: Any, target: Any) -> Array:
+    """Give the gradient of `squared_error` with respect to y: (y - target) / N, or N T.
+
+    Parameters
+    ----------
+    y, target : array_like, shape (N, F) or (N, T, F)
+
+    Returns
+    -------
+    ndarray, of the same shape
+    """
+    return _apply(SquaredError(), "y", y, target)[1]
+
+
+def cross_entropy(logits: Any, target: Any) -> float:
+    """Softmax cross-entropy, -sum t log softmax(logits), averaged over samples and their steps in time.
+
+    Parameters
+    ----------
+    logits : array_like, shape (N, F) or (N, T, F)
+    target : array_like, integers of shape (N,) or (N, T), or distributions of the logits' shape
+
+    Returns
+    -------
+    float
+    """
+    return _apply(CrossEntropy(), "logits", logits, target)[0]
+
+
+def cross_entropy_backward(logits: Any, target: Any) -> Array:
+    """Give the gradient of `cross_entropy` with respect to the logits: (softmax(logits) - t) / N, or N T.
+
+    Parameters
+    ----------
+    logits : array_like, shape (N, F) or (N, T, F)
+    target : array_like, integers of shape (N,) or (N, T), or distributions of the logits' shape
+
+    Returns
+    -------
+    ndarray, of the same shape
+    """
+    return _apply(CrossEntropy(), "logits", logits, target)[1]
+
+
+def _apply(loss: Fused, name: str, y: Any, target: Any) -> tuple[float, Array]:
+    outputs = as_array(y, name)
+    if outputs.ndim not in (2, 3):
+        raise ValueError(f"{name} must have shape (N, F) or (N, T, F); received {outputs.shape}")
+    targets = loss.as_targets(target, "target", outputs.shape, outputs.dtype.name)
+    measured = loss.measure(outputs.reshape(-1, outputs.shape[-1]), targets)
+    return measured.mean, measured.gradient.reshape(outputs.shape)

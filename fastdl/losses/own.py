@@ -1,0 +1,73 @@
+"""A loss of a user's own: a function of outputs and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._types import Array
+from .._validation.arrays import as_array, as_real
+from .base import Loss, Measured, check_samples
+
+Function = Callable[[Array, Array], tuple[Any, Any]]
+
+
+class Own(Loss):
+    """A function that gives the values of rows and the gradient of their sum.
+
+    Parameters
+    ----------
+    function : callable
+        Of outputs (N, F) and targets (N, ...), of the rows that count. It gives values (N,), and their sum's gradient
+        with respect to the outputs (N, F). Weights, and the mean, are taken care of.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+
+    def __repr__(self) -> str:
+        return repr(self.function)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Own) and self.function == other.function
+
+    def __hash__(self) -> int:
+        return hash(self.function)
+
+    def __call__(self, outputs: Any, targets: Any) -> tuple[Array, Array]:
+        """Give what the function gives, checked."""
+        given = self.function(outputs, targets)
+        if not isinstance(given, (tuple, list)) or len(given) != 2:
+            raise TypeError(
+                f"loss must give two, values and their sum's gradient; {self!r} gave {type(given).__name__}"
+            )
+        values, gradient = as_real(given[0], "the loss's values"), as_real(given[1], "the loss's gradient")
+        for name, array, shape in (("values", values, outputs.shape[:1]), ("a gradient", gradient, outputs.shape)):
+            if array.shape != shape:
+                raise ValueError(f"loss must give {name} of shape {shape}; {self!r} gave {array.shape}")
+        return values.astype(float), gradient.astype(outputs.dtype)
+
+    def as_targets(self, y: Any, name: str, outputs: tuple[int, ...], dtype: str, there: Any = ...) -> Array:
+        """Check that there is something for each row: int64, or numbers of the network's type."""
+        array = as_real(y, name)
+        check_samples(array, name, outputs)
+        rows = outputs[:-1]
+        if array.shape[: len(rows)] != rows:
+            axes = ", ".join(("N", *map(str, rows[1:]), "..."))
+            raise ValueError(f"{name} must have shape ({axes}); received {array.shape}")
+        if array.dtype.kind in "biu":
+            return np.require(array, np.int64, ["C", "A"])
+        return as_array(array, name, dtype)
+
+    def tell_classes(self, targets: Array) -> bool:
+        """Tell whether they are integers, one a row."""
+        return targets.ndim == 1 and targets.dtype == np.int64
+
+    def measure(self, outputs: Array, targets: Array, weights: Array | None = None) -> Measured:  # noqa: D102
+        values, gradient = self(outputs, targets)
+        if weights is not None:
+            values, gradient = values * weights, gradient * weights[:, None]
+        hits = int((outputs.argmax(axis=-1) == targets).sum()) if self.tell_classes(targets) else 0
+        return Measured(float(values.mean()), gradient / len(outputs), hits)
