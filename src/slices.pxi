@@ -1,0 +1,76 @@
+# What workers do with slices of the parameters: gradients over the batch, and updates.
+
+cdef bint add_up(Job* job, int worker, Py_ssize_t batch) noexcept nogil:
+    # What gradients of weights need of the whole batch first. Whether it all ends here.
+    cdef int k
+    if not job.net.adds_up:
+        return False
+    for k in range(job.net.count):
+        if job.net.op[k].methods.add_up != NULL:
+            job.net.op[k].methods.add_up(&job.net, &job.net.op[k], worker,
+                                         job.gathering.workers, batch)
+    return meet_all(job, worker, NULL)
+
+
+cdef inline Py_ssize_t begin_of(const Job* job, const Slice* slice) noexcept nogil:
+    # In the flat vectors.
+    return job.net.op[slice.op].offset + slice.start * job.net.op[slice.op].columns
+
+
+cdef inline Py_ssize_t end_of(const Job* job, const Slice* slice) noexcept nogil:
+    return job.net.op[slice.op].offset + slice.stop * job.net.op[slice.op].columns
+
+
+cdef void measure_slice(Job* job, Py_ssize_t item) noexcept nogil:
+    # Its gradient's share of the norm, where that is limited.
+    cdef const Slice* slice = &job.slices[item]
+    if job.optimizer.clip_norm > 0:
+        job.squares[item] = sum_of_squares(job.net.gradients, begin_of(job, slice),
+                                           end_of(job, slice))
+
+
+cdef void update_slice(Job* job, Py_ssize_t item, Py_ssize_t step) noexcept nogil:
+    cdef const Optimizer* o = &job.optimizer
+    cdef Py_ssize_t start = begin_of(job, &job.slices[item])
+    cdef Py_ssize_t stop = end_of(job, &job.slices[item]), i
+    cdef double norm = 0
+    if o.clip_norm > 0 or o.clip_value > 0:
+        for i in range(job.slice_count):
+            norm += job.squares[i]
+        clip(o, sqrt(norm), job.net.gradients, start, stop)
+    update(o, job.rates[step], job.steps_before + step + 1, job.net.parameters, job.net.gradients,
+           start, stop)
+
+
+cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t step, bint counts,
+                      bint updates) noexcept nogil:
+    # Its gradient, its update, or both.
+    cdef const Slice* slice = &job.slices[item]
+    cdef const Op* op = &job.net.op[slice.op]
+    cdef const Optimizer* o = &job.optimizer
+    if (updates and batch == 1 and is_plain_descent(o) and op.methods.descend != NULL
+            and op.methods.descend(&job.net, op, slice.start, slice.stop, <real>job.rates[step])):
+        return
+    if counts:
+        op.methods.gradient(&job.net, op, slice.start, slice.stop, batch)
+        measure_slice(job, item)
+    if updates:
+        update_slice(job, item, step)
+
+
+cdef inline double work_of(const Job* job, const Slice* slice, Py_ssize_t batch) noexcept nogil:
+    cdef const Op* op = &job.net.op[slice.op]
+    return <double>(slice.stop - slice.start) * op.columns * batch * source_of(&job.net, op).steps
+
+
+cdef void train_slices(Job* job, int worker, Py_ssize_t batch, Py_ssize_t step, bint counts,
+                       bint updates) noexcept nogil:
+    # All of them, or, where no parameter changes, as many as there are before the end.
+    cdef Py_ssize_t item = take(job, &job.slice_items, job.slice_count, worker)
+    while item >= 0:
+        train_slice(job, item, batch, step, counts, updates)
+        if not updates:
+            worked(&job.watch, worker, work_of(job, &job.slices[item], batch))
+            if is_ending(&job.watch):
+                return
+        item = take(job, &job.slice_items, job.slice_count, worker)
