@@ -207,6 +207,20 @@ def cross_entropy_backward(logits, target):
     return (softmax(logits) * target.sum(axis=1, keepdims=True) - target) / len(logits)
 
 
+def smoothed_cross_entropy(logits, target, share):
+    """Each row's loss with targets t (1 - share) + share / classes, and the gradient of their sum."""
+    t = one_hot(target, logits.shape[1]) if target.ndim == 1 else target
+    t = (1 - share) * t + share / logits.shape[1]
+    return -(t * np.log(softmax(logits))).sum(axis=1), softmax(logits) - t
+
+
+def huber(y, target, delta):
+    """Each row's loss, and the gradient of their sum."""
+    d = y - target
+    values = np.where(abs(d) <= delta, d**2 / 2, delta * (abs(d) - delta / 2))
+    return values.sum(axis=1), np.clip(d, -delta, delta)
+
+
 def sgd_step(p, g, v, *, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
     """Return the new (p, v)."""
     g = g + weight_decay * p

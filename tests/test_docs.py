@@ -8,7 +8,9 @@ import pytest
 DOCS = Path(__file__).parent.parent / "docs"
 
 
-@pytest.mark.parametrize(("name", "count"), [("articles.md", 10), ("sequences.md", 4), ("trees.md", 4)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("articles.md", 10), ("own-loops.md", 3), ("sequences.md", 4), ("trees.md", 4)]
+)
 def test_code(name, count, capsys):
     names = {}
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL)

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+import reference
 from conftest import close
 from test_trainable import few_tokens, images, one_sample, tokens, trees
 
@@ -13,26 +14,8 @@ from fastdl import Sequential, callbacks, gradient_check, layers, losses, optimi
 from fastdl.trees import Trees
 
 
-def softmax(x):
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
-def smoothed(logits, targets, share):
-    """Cross-entropy with targets t (1 - share) + share / classes."""
-    t = np.eye(logits.shape[1])[targets] if targets.ndim == 1 else targets
-    t = (1 - share) * t + share / logits.shape[1]
-    return -(t * np.log(softmax(logits))).sum(axis=1), softmax(logits) - t
-
-
-def huber(y, targets, delta):
-    d = y - targets
-    values = np.where(abs(d) <= delta, d**2 / 2, delta * (abs(d) - delta / 2))
-    return values.sum(axis=1), np.clip(d, -delta, delta)
-
-
 def own_cross_entropy(logits, targets):
-    return smoothed(logits, targets, 0.0)
+    return reference.smoothed_cross_entropy(logits, targets, 0.0)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -40,9 +23,9 @@ def own_cross_entropy(logits, targets):
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
 def test_cross_entropy_of_smoothed_labels(share, classes, dtype, rng):
     logits, labels = (3 * rng.standard_normal((40, classes))).astype(dtype), rng.integers(0, classes, 40)
-    for targets in (labels, softmax(rng.standard_normal((40, classes)))):
+    for targets in (labels, reference.softmax(rng.standard_normal((40, classes)))):
         values, gradient = losses.CrossEntropy(label_smoothing=share)(logits, targets)
-        expected = smoothed(logits.astype(float), targets, share)
+        expected = reference.smoothed_cross_entropy(logits.astype(float), targets, share)
         close(values, expected[0], dtype)
         close(gradient, expected[1], dtype)
 
@@ -52,7 +35,7 @@ def test_cross_entropy_of_smoothed_labels(share, classes, dtype, rng):
 def test_huber(delta, dtype, rng):
     y, targets = rng.standard_normal((2, 40, 7)).astype(dtype)
     values, gradient = losses.Huber(delta)(y, targets)
-    expected = huber(y.astype(float), targets, delta)
+    expected = reference.huber(y.astype(float), targets, delta)
     close(values, expected[0], dtype)
     close(gradient, expected[1], dtype)
 

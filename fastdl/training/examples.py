@@ -78,8 +78,8 @@ class Examples:
 
     def measure_back(self, loss: Loss, outputs: Array) -> tuple[float, int, int, Array]:
         """Give the same, and the gradient of the mean with respect to the outputs, 0 in rows that do not count."""
-        there, weights = self._flat(self.there), None if self.weights is None else self._flat(self.weights)
-        targets = self._flat(self.targets)
+        there, targets = _flat(self.there, self.axes), _flat(self.targets, self.axes)
+        weights = None if self.weights is None else self.weights.reshape(-1)
         outputs = outputs.reshape(len(targets), -1)
         dy = np.zeros_like(outputs)
         count = len(outputs) if there is ... else int(there.sum())
@@ -88,15 +88,6 @@ class Examples:
         measured = loss.measure(outputs[there], targets[there], None if weights is None else weights[there])
         dy[there] = measured.gradient
         return measured.mean * count, measured.hits, count, dy
-
-    def targets_that_count(self) -> Array:
-        """Give a target for each row that counts."""
-        targets: Array = self._flat(self.targets)[self._flat(self.there)]
-        return targets
-
-    def _flat(self, of_rows: Any) -> Any:
-        """Give the rows one axis."""
-        return of_rows if of_rows is ... else of_rows.reshape(-1, *of_rows.shape[self.axes :])
 
     def weighted_by_class(self, class_weight: Any, classes: int) -> Examples:
         """Multiply weights with those of the labels, a number for each, or a dict of those that are not 1."""
@@ -131,8 +122,14 @@ def examples_of(
     shape = net.plan_for(samples.shape).output_shape
     targets, there = samples.targets(y, f"{prefix}y", loss, shape)
     weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
-    data = Examples(samples, targets, there, False, len(samples.rows(shape)), weights)
-    return replace(data, classes=loss.tell_classes(data.targets_that_count()))
+    axes = len(samples.rows(shape))
+    classes = loss.tell_classes(_flat(targets, axes)[_flat(there, axes)])
+    return Examples(samples, targets, there, classes, axes, weights)
+
+
+def _flat(of_rows: Any, axes: int) -> Any:
+    """Give the rows one axis, instead of so many."""
+    return of_rows if of_rows is ... else of_rows.reshape(-1, *of_rows.shape[axes:])
 
 
 def _class_weights(class_weight: Any, classes: int, dtype: str) -> Array:
