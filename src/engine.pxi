@@ -88,7 +88,7 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
     if earlier_stages(job, worker, &batch, False):
         return
     all_groups(job, worker, &batch, stages_of(&job.net) - 1, forward_of_group, False)
-    if job.net.training and worker == 0 and stages_of(&job.net) > 1:
+    if stages_of(&job.net) > 1 and not meet_all(job, worker, NULL) and worker == 0:
         keep_all(&job.net, worker, job.gathering.workers, batch.samples)
 
 

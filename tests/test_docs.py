@@ -1,15 +1,18 @@
-"""The code in docs/ runs, top to bottom, and prints what its comments say."""
+"""The code in docs/ runs, top to bottom, and prints what its comments say; what it quotes stands in the sources."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from fastdl._core.kinds import KINDS
+
 DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("articles.md", 10), ("own-loops.md", 3), ("sequences.md", 4), ("trees.md", 4)]
+    ("name", "count"),
+    [("adding-a-layer.md", 5), ("articles.md", 10), ("own-loops.md", 3), ("sequences.md", 4), ("trees.md", 4)],
 )
 def test_code(name, count, capsys):
     names = {}
@@ -20,3 +23,19 @@ def test_code(name, count, capsys):
         out = capsys.readouterr().out
         for said in re.findall(r"^ *print\(.*\)  # (.*)$", block, re.MULTILINE):
             assert said in out
+
+
+def test_what_is_quoted():
+    text = (DOCS / "adding-a-layer.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"```cython\n# (\S+)\n(.*?)```", text, re.DOTALL)
+    assert len(quoted) == text.count("```cython") == 9
+    for path, lines in quoted:
+        assert lines in (DOCS.parent / path).read_text(encoding="utf-8")
+
+
+def test_every_operation_is_listed():
+    text = (DOCS / "adding-a-layer.md").read_text(encoding="utf-8")
+    listed = {}
+    for kinds, settings in re.findall(r"^\| (`.*?) \|(.*?)\|", text, re.MULTILINE):
+        listed.update(dict.fromkeys(re.findall(r"`(\w+)`", kinds), settings.replace(",", "").split()))
+    assert listed == {kind: list(settings) for kind, (_, settings) in KINDS.items()}

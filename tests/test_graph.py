@@ -105,7 +105,7 @@ REFUSED = [
     ("select", {"indices": np.array([], np.intp)}, "indices must be a vector of intp; received"),
     ("select", {"indices": np.array([3])}, r"indices must be of the 3 features; received \[3\]"),
     ("select", {"indices": np.array([-1])}, r"indices must be of the 3 features; received \[-1\]"),
-    ("layer norm", {"epsilon": -1e-5}, "epsilon must be from 0 to 1; received -1e-05"),
+    ("layer norm", {"epsilon": -1e-5}, "epsilon must be from 1e-12 to 1; received -1e-05"),
     ("batch norm", {"momentum": 1.5}, "momentum must be from 0 to 1; received 1.5"),
 ]  # fmt: skip
 

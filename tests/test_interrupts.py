@@ -91,8 +91,15 @@ def trees(rng):
     return net, (some.encode(Vocabulary.of_words(["a", "b", "c"])) % 3, some.labels), {"trees": some}
 
 
+def normalized(rng):
+    """Steps of three stages, which leave running statistics behind."""
+    inner = [layers.Conv2D(8, 3), layers.BatchNorm(), layers.Residual([layers.BatchNorm(), layers.Conv2D(8, 1)])]
+    net = Sequential([*inner, layers.Flatten(), layers.Dense(10)], input_shape=(1, 12, 12), seed=0)
+    return net, (rng.random((500, 1, 12, 12)), rng.integers(0, 10, 500)), {}
+
+
 @alarms
-@pytest.mark.parametrize("make", [mlp, convolutions, sequences, alone, looked_up, trees])
+@pytest.mark.parametrize("make", [mlp, convolutions, sequences, alone, looked_up, trees, normalized])
 @pytest.mark.parametrize(
     "optimizer", [optimizers.Adam(schedules.cosine(1e-3, 10**5)), optimizers.SGD(1e-3, clip_norm=1.0)]
 )

@@ -1,4 +1,4 @@
-"""Recurrent layers beside PyTorch's, whose weights they take as they are.
+"""Recurrent layers and normalization beside PyTorch's, whose weights they take as they are.
 
 What PyTorch 2.13 gave is in pytorch.json. With PyTorch installed, ``python tests/test_pytorch.py`` writes that file
 again.
@@ -49,6 +49,76 @@ def torch_name(key):
     return key.replace("_reverse", "_l0_reverse") if key.endswith("_reverse") else f"{key}_l0"
 
 
+SHAPES = [(3,), (4, 3), (3, 2, 5)]
+SETTINGS = {"momentum": 0.3, "epsilon": 1e-3}
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_same_batch_norm(shape):
+    """A batch in training, with what it leaves behind, and then the same one outside training."""
+    case = json.loads(RECORDED.read_text())[f"BatchNorm, shape={shape}"]
+    given = {key: np.array(values) for key, values in case.items()}
+    layer = layers.BatchNorm(**SETTINGS).build(shape, dtype="float64")
+    for key, values in {**layer.params, **layer.buffers}.items():
+        values[...] = given[key]
+    for when in ("in_training", "outside"):
+        np.testing.assert_allclose(layer.forward(given["x"], training=when == "in_training"), given[f"y_{when}"], 1e-12)
+        np.testing.assert_allclose(layer.backward(given["dy"]), given[f"dx_{when}"], rtol=1e-11)
+        for key, values in layer.grads.items():
+            np.testing.assert_allclose(values, given[f"d{key}_{when}"], rtol=1e-12)
+        for key, values in layer.buffers.items():
+            np.testing.assert_allclose(values, given[f"{key}_after"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_same_layer_norm(shape):
+    case = json.loads(RECORDED.read_text())[f"LayerNorm, shape={shape}"]
+    given = {key: np.array(values) for key, values in case.items()}
+    layer = layers.LayerNorm(epsilon=SETTINGS["epsilon"]).build(shape, dtype="float64")
+    for key, values in layer.params.items():
+        values[...] = given[key]
+    np.testing.assert_allclose(layer.forward(given["x"]), given["y"], rtol=1e-12)
+    np.testing.assert_allclose(layer.backward(given["dy"]), given["dx"], rtol=1e-11)
+    for key, values in layer.grads.items():
+        np.testing.assert_allclose(values, given[f"d{key}"], rtol=1e-12)
+
+
+def record_normalization(torch):
+    cases = {}
+    for shape in SHAPES:
+        steps = len(shape) == 2  # which PyTorch has last
+        kind = {1: torch.nn.BatchNorm1d, 2: torch.nn.BatchNorm1d, 3: torch.nn.BatchNorm2d}[len(shape)]
+        module = kind(shape[1] if steps else shape[0], eps=SETTINGS["epsilon"], momentum=SETTINGS["momentum"])
+        x, dy = torch.randn(SAMPLES + 3, *shape) * 2 + 1, torch.randn(SAMPLES + 3, *shape)
+        with torch.no_grad():
+            for values in module.state_dict().values():
+                if values.dtype == dy.dtype:
+                    values += torch.rand_like(values)
+        case = {"x": x, "dy": dy, **{key: t.clone() for key, t in module.state_dict().items()}}
+        for when in ("in_training", "outside"):
+            module.train(when == "in_training")
+            x.requires_grad_().grad = None
+            module.zero_grad()
+            y = module(x.mT).mT if steps else module(x)
+            y.backward(dy)
+            case |= {f"y_{when}": y, f"dx_{when}": x.grad.clone()}
+            case |= {f"d{key}_{when}": values.grad.clone() for key, values in module.named_parameters()}
+        case |= {f"{key}_after": getattr(module, key) for key in ("running_mean", "running_var")}
+        cases[f"BatchNorm, shape={shape}"] = case
+
+        module = torch.nn.LayerNorm(shape if len(shape) == 3 else shape[-1:], eps=SETTINGS["epsilon"])
+        x = (torch.randn(SAMPLES, *shape) * 2 + 1).requires_grad_()
+        with torch.no_grad():
+            for values in module.parameters():
+                values += torch.rand_like(values)
+        y, dy = module(x), torch.randn(SAMPLES, *shape)
+        y.backward(dy)
+        case = {"x": x, "y": y, "dy": dy, "dx": x.grad, **dict(module.named_parameters())}
+        case |= {f"d{key}": values.grad for key, values in module.named_parameters()}
+        cases[f"LayerNorm, shape={shape}"] = case
+    return cases
+
+
 def record():
     import torch
 
@@ -71,8 +141,10 @@ def record():
                 "gradient_c": c.grad if name == "LSTM" else torch.zeros_like(c),
                 **dict(module.named_parameters()), **{f"d{key}": p.grad for key, p in module.named_parameters()},
             }  # fmt: skip
-            cases[f"{name}, bidirectional={bidirectional}"] = {key: t.detach().tolist() for key, t in case.items()}
-    RECORDED.write_text(json.dumps(cases) + "\n")
+            cases[f"{name}, bidirectional={bidirectional}"] = case
+    cases |= record_normalization(torch)
+    plain = {name: {key: t.detach().tolist() for key, t in case.items()} for name, case in cases.items()}
+    RECORDED.write_text(json.dumps(plain) + "\n")
 
 
 if __name__ == "__main__":

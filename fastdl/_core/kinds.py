@@ -89,10 +89,10 @@ class Operation:
     """
 
     def __init__(self, kind: str, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> None:
-        if kind not in _KINDS:
-            raise ValueError(f"operations must be of {', '.join(_KINDS)}; received {kind!r}")
+        if kind not in KINDS:
+            raise ValueError(f"operations must be of {', '.join(KINDS)}; received {kind!r}")
         self.kind, self.settings, self.shapes, self.shape = kind, settings, shapes, shapes[0]
-        self.work, wanted = _KINDS[kind]
+        self.work, wanted = KINDS[kind]
         if settings.keys() != wanted.keys():
             given = ", ".join(settings) or "none"
             raise self.error(f"must have {', '.join(wanted) or 'no settings'}; received {given}")
@@ -262,13 +262,13 @@ def _select(operation: Operation) -> tuple[Shape, int]:
 
 
 def _layer_norm(operation: Operation) -> tuple[Shape, int]:
-    operation.number("epsilon", 0, 1)
+    operation.number("epsilon", 1e-12, 1)
     shape = operation.shape
     return shape, 2 * (prod(shape) if len(shape) == 3 else shape[-1])
 
 
 def _batch_norm(operation: Operation) -> tuple[Shape, int]:
-    operation.number("epsilon", 0, 1)
+    operation.number("epsilon", 1e-12, 1)
     operation.number("momentum", 0, 1)
     return operation.shape, 4 * features_of(operation.shape)
 
@@ -292,7 +292,7 @@ MOVING = ("flatten", "select")
 _MERGING = ("concat", "sum", "product")
 
 # Of each kind what it gives, and its settings.
-_KINDS: dict[str, tuple[Callable[[Operation], tuple[Shape, int]], dict[str, None]]] = {
+KINDS: dict[str, tuple[Callable[[Operation], tuple[Shape, int]], dict[str, None]]] = {
     kind: (work, dict.fromkeys(settings.split()))
     for kind, work, settings in (
         ("dense", _dense, "units"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .._core.graph import Tensor, merged
 from .activation import Activation
 from .base import Layer, from_config
 from .bidirectional import Bidirectional
-from .container import Parallel, Residual
+from .container import Container, Parallel, Residual
 from .convolution import Conv2D
 from .dense import Dense
 from .dropout import Dropout
@@ -24,6 +25,7 @@ __all__ = [
     "Activation",
     "BatchNorm",
     "Bidirectional",
+    "Container",
     "Conv2D",
     "Dense",
     "Dropout",
@@ -38,5 +40,7 @@ __all__ = [
     "Recursive",
     "Residual",
     "Select",
+    "Tensor",
     "from_config",
+    "merged",
 ]

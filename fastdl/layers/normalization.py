@@ -12,6 +12,8 @@ from .._types import Array, Shape
 from .._validation.values import as_number
 from .base import Layer
 
+_LEAST_EPSILON = 1e-12  # so that what is constant has a scale
+
 
 class BatchNorm(Layer):
     """Normalize every feature, or channel, over a batch, then scale and shift it (Ioffe and Szegedy 2015).
@@ -30,6 +32,9 @@ class BatchNorm(Layer):
     -----
     x and y (N, F), (N, T, F) or (N, C, H, W); ``params["weight"]`` and ``params["bias"]``, ``buffers["running_mean"]``
     and ``buffers["running_var"]``, an estimate from n numbers, are (F,) or (C,).
+
+    `forward` with ``training=True`` moves the running statistics as a step of `fit` does. A feature that is the same
+    all over the batch, as each is of one sample (F,), gives its bias; a variance of one number counts as 0.
     """
 
     buffer_names: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")
@@ -37,7 +42,7 @@ class BatchNorm(Layer):
     def __init__(self, *, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
         self.momentum = as_number(momentum, "momentum", high=1)
-        self.epsilon = as_number(epsilon, "epsilon", high=1)
+        self.epsilon = as_number(epsilon, "epsilon", _LEAST_EPSILON, 1)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         check_features(self, x.shape)
@@ -67,7 +72,7 @@ class LayerNorm(Layer):
 
     def __init__(self, *, epsilon: float = 1e-5) -> None:
         super().__init__()
-        self.epsilon = as_number(epsilon, "epsilon", high=1)
+        self.epsilon = as_number(epsilon, "epsilon", _LEAST_EPSILON, 1)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         check_features(self, x.shape)

@@ -55,11 +55,13 @@ cdef inline Py_ssize_t rows_that_count(const Network* net, const Op* op,
 
 
 cdef void measure_batch_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    # A group's share: the mean first, then the squares about it.
+    # A group's share: the mean first, then the squares about it. Differences from the first row are
+    # added up, so that rounding stays small where numbers are large, and none where all are one.
     cdef const BatchNorm* own = <const BatchNorm*>op.own
     cdef double* share = own.shares + part.group * own.shares_stride
     cdef double* means = share + 1
     cdef double* squares = means + op.columns
+    cdef const real* first = input_of(net, op, part)
     cdef Part one = part[0]
     cdef Py_ssize_t i, j, rows
     memset(share, 0, own.shares_stride * sizeof(double))
@@ -67,25 +69,25 @@ cdef void measure_batch_norm(const Network* net, const Op* op, const Part* part)
         one.first = i
         rows = rows_that_count(net, op, &one)
         share[0] += rows
-        add_columns(input_of(net, op, &one), rows, op.columns, means)
+        add_columns(input_of(net, op, &one), first, rows, op.columns, means)
     for j in range(op.columns):
-        means[j] /= share[0] if share[0] > 0 else 1
+        means[j] = first[j] + means[j] / share[0]
     for i in range(part.count):
         one.first = i
         add_squares(input_of(net, op, &one), rows_that_count(net, op, &one), op.columns, means,
                     squares)
 
 
-cdef void add_columns(const real* x, Py_ssize_t rows, Py_ssize_t columns,
+cdef void add_columns(const real* x, const real* first, Py_ssize_t rows, Py_ssize_t columns,
                       double* totals) noexcept nogil:
     cdef Py_ssize_t i, j, n
-    cdef vec sums
+    cdef vec sums, start
     cdef real lanes[VEC_LANES]
     for j from 0 <= j < columns by VEC_LANES:
         n = min(columns - j, VEC_LANES)
-        sums = vec_set1(0)
+        sums, start = vec_set1(0), load_lanes(first + j, n)
         for i in range(rows):
-            sums = sums + load_lanes(x + i * columns + j, n)
+            sums = sums + (load_lanes(x + i * columns + j, n) - start)
         vec_store(lanes, sums)
         for i in range(n):
             totals[j + i] += lanes[i]
@@ -124,13 +126,11 @@ cdef void settle_batch_norm(const Network* net, const Op* op, int worker, int wo
     for group in range(groups_of(net, batch)):
         share = own.shares + group * own.shares_stride
         n = total[0] + share[0]
-        if share[0] == 0:
-            continue
         for j in range(op.columns):
             apart = share[1 + j] - total[1 + j]
-            total[1 + j] += apart * share[0] / n
+            total[1 + j] += apart * (share[0] / n)
             total[1 + op.columns + j] += (share[1 + op.columns + j]
-                                          + apart * apart * total[0] * share[0] / n)
+                                          + apart * apart * total[0] * (share[0] / n))
         total[0] = n
     for j in range(op.columns):
         means[j] = <real>total[1 + j]
@@ -175,14 +175,14 @@ cdef void forward_batch_norm(const Network* net, const Op* op, const Part* part)
     cdef const real* x = input_of(net, op, part)
     cdef real* y = value_of(net, t, part)
     cdef Py_ssize_t row, j, left
-    cdef vec scale, shift
+    cdef vec mean, scale, bias
     for j from 0 <= j < op.columns by VEC_LANES:
         left = op.columns - j
+        mean, bias = load_lanes(means + j, left), load_lanes(weight + op.columns + j, left)
         scale = load_lanes(scales + j, left) * load_lanes(weight + j, left)
-        shift = load_lanes(weight + op.columns + j, left) - load_lanes(means + j, left) * scale
         for row in range(t.size // op.columns):
             store_lanes(y + row * op.columns + j,
-                        load_lanes(x + row * op.columns + j, left) * scale + shift, left)
+                        (load_lanes(x + row * op.columns + j, left) - mean) * scale + bias, left)
 
 
 cdef void measure_batch_norm_back(const Network* net, const Op* op,

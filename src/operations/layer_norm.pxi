@@ -34,11 +34,14 @@ cdef inline real* moments_of(const Network* net, const Op* op, const Part* part)
     return own.moments + place_of(net, target_of(net, op), part) * own.moments_stride
 
 
-cdef real sum_of(const real* x, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
+cdef real sum_about(const real* x, real start, Py_ssize_t n) noexcept nogil:
+    # The sum of x - start, which rounding leaves small where x are large, and 0 where all are one.
+    cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
     cdef vec total = vec_set1(0)
-    for i from 0 <= i < n by VEC_LANES:
-        total = total + load_lanes(x + i, n - i)
+    for i from 0 <= i < whole by VEC_LANES:
+        total = total + (vec_load(x + i) - vec_set1(start))
+    if whole < n:
+        total = total + vec_keep_first(vec_load(x + whole) - vec_set1(start), <int>(n - whole))
     return vec_sum(total)
 
 
@@ -58,7 +61,7 @@ cdef real squares_about(const real* x, real mean, Py_ssize_t n) noexcept nogil:
 cdef void normalize_row(const real* x, const real* weight, const real* bias, real* y, real epsilon,
                         Py_ssize_t n, real* moments) noexcept nogil:
     cdef Py_ssize_t i
-    cdef real mean = sum_of(x, n) / n
+    cdef real mean = x[0] + sum_about(x, x[0], n) / n
     cdef real scale = <real>(1 / sqrt(squares_about(x, mean, n) / n + epsilon))
     moments[0], moments[1] = mean, scale
     for i from 0 <= i < n by VEC_LANES:
