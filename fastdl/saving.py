@@ -149,8 +149,8 @@ def _expected(config: Any) -> dict[str, tuple[int, ...]]:
 def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
     """Give those of the parameters, and how many numbers a sample's states have."""
     as_dtype(config["dtype"])
-    if len(config["layers"]) > _MOST_LAYERS:
-        raise ValueError(f"layers must be at most {_MOST_LAYERS}; there are {len(config['layers'])}")
+    if (count := _layers_in(config["layers"])) > _MOST_LAYERS:
+        raise ValueError(f"layers must be at most {_MOST_LAYERS}; there are {count}")
     chain = adopted([from_config(description) for description in config["layers"]])
     graph = Graph(as_shape(config["input_shape"]))
     graph.finish(through(chain, graph.input))
@@ -161,6 +161,13 @@ def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
             found[f"{path}.{name}"] = layer.shown_shape(stored)
         states += layer.state_size if isinstance(layer, StateLayer) else 0
     return found, states
+
+
+def _layers_in(part: Any) -> int:
+    """Count the layers of a description, and those within them."""
+    if isinstance(part, dict):
+        return ("class" in part) + sum(map(_layers_in, part.values()))
+    return sum(map(_layers_in, part)) if isinstance(part, list) else 0
 
 
 def _check(config: Any, arrays: dict[str, Array]) -> None:

@@ -130,6 +130,7 @@ cdef class Plan(Runnable):
                                    "recurrent and recursive layers")
             if trees is not self.held:
                 raise RuntimeError("backward must follow a forward of the same trees")
+            threads = min(threads, self.memory.workers)     # others have nothing to go back from
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples, trees,
                         lengths is not None)
             self._hold(&job, training, seed, channels_last)

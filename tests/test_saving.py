@@ -480,6 +480,30 @@ def test_a_description_that_unfolds(path):
     refused(path, "it holds no description")
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda many: many,
+        lambda many: [{"class": "Sequential", "layers": many}],
+        lambda many: [{"class": "Residual", "layers": [{"class": "Parallel", "branches": [many, []], "merge": "sum"}]}],
+    ],
+)
+def test_layers_that_are_too_many(path, wrapped):
+    """However deep they lie: each takes much more memory than its description."""
+    identity = {"class": "Activation", "name": "identity", "slope": None}
+    with_config(path, lambda config: config.update(layers=wrapped([identity] * 1001) + config["layers"]))
+    refused(path, "layers must be at most 1000; there are 10")
+
+
+def test_layers_that_are_too_deep(path):
+    def deepen(config):
+        for _ in range(400):
+            config["layers"] = [{"class": "Residual", "layers": config["layers"]}]
+
+    with_config(path, deepen)
+    refused(path)
+
+
 def test_a_pickle_brings_its_classes(tmp_path):
     """Into a process that has not imported them, as joblib's workers, however deep a layer of theirs is."""
     (tmp_path / "mine.py").write_text("from fastdl import layers\n\n\nclass Mine(layers.GRU):\n    pass\n")

@@ -106,6 +106,42 @@ def parser(rng):
     return [net.parameters, parse(net, vocabulary, data.sentences(), beam=2).parents]
 
 
+def normalized_images(rng):
+    """Steps of several stages, with branches across them."""
+    x, y = rng.standard_normal((200, 3, 9, 11)), rng.integers(0, 3, 200)
+    branch = [layers.BatchNorm(), layers.Conv2D(5, 3, padding=1, activation="gelu")]
+    net = Sequential(
+        [layers.Parallel([branch, [], [layers.LayerNorm()]]), layers.MaxPool2D(2),
+         layers.Residual([layers.Conv2D(11, 1), layers.BatchNorm(), layers.Dropout(0.2)]), layers.Flatten(),
+         layers.Dense(3)],
+        input_shape=(3, 9, 11), seed=0,
+    )  # fmt: skip
+    net.fit(x, y, batch_size=90, epochs=2, verbose=0, optimizer=optimizers.Adam(0.01, clip_norm=1.0))
+    y = net.forward(x, training=True)
+    return [net.parameters, y, net.backward(np.ones_like(y)), net.gradients, net.predict(x)]
+
+
+def normalized_sequences(rng, samples):
+    """Teams, or groups, that meet between stages too."""
+    x, y = rng.standard_normal((3 * samples, 9, 13)), rng.integers(0, 3, 3 * samples)
+    lengths = rng.integers(1, 10, 3 * samples)
+    last = [[layers.GRU(100)], [layers.BatchNorm(), layers.Bidirectional(layers.RNN(96))]]
+    net = Sequential(
+        [
+            layers.BatchNorm(),
+            layers.LSTM(101, return_sequences=True),
+            layers.Residual([layers.BatchNorm(), layers.GRU(101, return_sequences=True), layers.LayerNorm()]),
+            layers.Parallel(last),
+            layers.Dense(3),
+        ],
+        input_shape=(9, 13),
+        seed=0,
+    )
+    net.fit(x, y, batch_size=samples, epochs=2, verbose=0, lengths=lengths, optimizer=optimizers.SGD(0.1))
+    y = net.forward(x, training=True, lengths=lengths)
+    return [net.parameters, y, net.backward(np.ones_like(y)), net.gradients]
+
+
 WORK = {
     "lenet5": lenet5,
     "odd images": odd_images,
@@ -124,6 +160,9 @@ WORK = {
     "tensor trees": lambda rng: trees(rng, "tensor"),
     "tree lstm": lambda rng: trees(rng, "lstm"),
     "parser": parser,
+    "normalized images": normalized_images,
+    "normalized sequences": lambda rng: normalized_sequences(rng, 40),
+    "normalized sequences of a team": lambda rng: normalized_sequences(rng, 2),
 }
 
 
@@ -140,6 +179,21 @@ def assert_same(one, other):
 @pytest.mark.parametrize("name", WORK)
 def test_one_caller(name):
     assert_same(results(name, 1), results(name, 3))
+
+
+@pytest.mark.parametrize(("forward", "backward"), [(1, 3), (3, 1), (2, 3)])
+@pytest.mark.parametrize("training", [False, True])
+def test_other_threads_on_the_way_back(forward, backward, training, rng):
+    x, dy = rng.standard_normal((400, 83)), rng.standard_normal((400, 5))
+    found = []
+    for threads in ((1, 1), (forward, backward)):
+        inner = [layers.Dense(301, "tanh"), layers.BatchNorm(), layers.Dense(47), layers.LayerNorm(), layers.Dense(5)]
+        net = Sequential(inner, input_shape=83, seed=0)
+        fastdl.set_num_threads(threads[0])
+        net.forward(x, training=training)
+        fastdl.set_num_threads(threads[1])
+        found.append([net.backward(dy), net.gradients])
+    assert_same(*found)
 
 
 def test_several_callers():

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from test_layers import CASES
+from test_layers import CASES, built
 
 import fastdl
 from fastdl import Sequential, callbacks, layers, models, optimizers
@@ -45,7 +45,7 @@ def used(net, x, y, **options):
     net.predict(x, **options)
     net.backward(np.ones_like(net.forward(x, training=True, **options)))
     with pytest.raises(ValueError, match="x must"):
-        net.predict(x[None, None])
+        net.predict(x[None, None], **options)
     with pytest.raises(FloatingPointError):
         net.fit(
             x, y, epochs=9, loss="squared_error", optimizer=optimizers.SGD(3e38), shuffle=False, verbose=0, **options
@@ -63,16 +63,17 @@ def dies(make):
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_network_dies_with_its_last_name(no_collector, case, rng):
-    make, shape, *_ = case
-    x = rng.standard_normal((4, *shape))
+    batch = case.batch(rng, 4)
 
     def network():
-        net = Sequential([make(), layers.Flatten(), layers.Dense(2)], input_shape=shape, seed=0)
-        return used(net, x, rng.standard_normal((4, 2)))
+        inner = [case.make()] if case.arity else [case.make(), layers.Flatten()]
+        net = Sequential([*inner, layers.Dense(2)], input_shape=case.shape_in_network, seed=0)
+        y = rng.standard_normal(net.predict(batch.x, **batch.options).shape)
+        return used(net, batch.x, y, **batch.options)
 
     assert dies(network)
-    layer = make().build(shape)
-    layer.backward(layer.forward(x))
+    layer = built(case)
+    layer.backward(layer.forward(batch.x, **batch.options))
     watched = weakref.ref(layer)
     del layer
     assert watched() is None
