@@ -581,8 +581,8 @@ class Network:
     cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a second direction with
     _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor), ``select`` (indices),
     ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and the running statistics,
-    a list of mean and variance); any may have an ``activation``. Made of others are ``chain`` and ``residual``
-    (layers), and ``parallel`` (branches, merge).
+    a list of mean and variance, which are taken in training too where it is ``frozen``); any may have an
+    ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches, merge).
 
     Attributes
     ----------
@@ -701,7 +701,8 @@ class Network:
 
     def _batch_norm(self, layer, x):
         """Normalize rows of features: samples, their steps that count, or pixels."""
-        training, there = self.draw is not None, self._there(x)[..., 0].reshape(-1) if x.ndim == 3 else slice(None)
+        training = self.draw is not None and not layer.get("frozen")
+        there = self._there(x)[..., 0].reshape(-1) if x.ndim == 3 else slice(None)
 
         def rows_of(array):
             return (array.transpose(0, 2, 3, 1) if array.ndim == 4 else array).reshape(-1, len(layer["weight"]))

@@ -103,6 +103,9 @@ class Draw:
                 layer.params["weight"][...] += self.rng.standard_normal(layer.params["weight"].shape) / 3
             for values in layer.buffers.values():
                 values[...] += self.rng.uniform(-0.5, 0.5, values.shape)
+        if self.chance(0.15):
+            for _, layer in walk(net):
+                layer.trainable = self.chance(0.5)
         return net
 
     def layer(self, plain, shape, depth=0):
@@ -550,6 +553,10 @@ class Use:
 
 def specified(layer):
     """What a layer is for the reference, with its parameters."""
+    return {**_specified(layer), "frozen": not layer.trainable}
+
+
+def _specified(layer):
     if isinstance(layer, (Sequential, layers.Residual)):
         kind = "chain" if isinstance(layer, Sequential) else "residual"
         return {"kind": kind, "layers": [specified(inner) for inner in layer.layers]}
@@ -630,6 +637,12 @@ def parameters(model):
     return [values for layer in leaves(model.layers) for values in layer.values() if isinstance(values, np.ndarray)]
 
 
+def are_frozen(model):
+    """Of each of the parameters, whether its layer is not trained."""
+    kept = [(values, layer["frozen"]) for layer in leaves(model.layers) for values in layer.values()]
+    return [frozen for values, frozen in kept if isinstance(values, np.ndarray)]
+
+
 def running(chain):
     return [values for layer in leaves(chain) for values in layer.get("running", ())]
 
@@ -677,12 +690,13 @@ class Optimizer:
     def step(self, model, gradients):
         """Take the reference's step on the reference's network."""
         self.steps += 1
-        gradients = named(gradients)
-        norm = np.sqrt(sum((g**2).sum() for g in gradients))
+        gradients, frozen = named(gradients), are_frozen(model)
+        norm = np.sqrt(sum((g**2).sum() for g, rests in zip(gradients, frozen, strict=True) if not rests))
         scale = min(1.0, self.clip["clip_norm"] / norm) if "clip_norm" in self.clip and norm else 1.0
         limit = self.clip.get("clip_value", np.inf)
         for k, (values, g) in enumerate(zip(parameters(model), gradients, strict=True)):
-            values[...] = self._updated(k, values, np.clip(g * scale, -limit, limit))
+            if not frozen[k]:
+                values[...] = self._updated(k, values, np.clip(g * scale, -limit, limit))
 
     def _updated(self, k, p, g):
         first, second = self.moments.get(k, (np.zeros_like(p), np.zeros_like(p)))
