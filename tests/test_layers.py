@@ -468,6 +468,43 @@ def test_use_out_of_order():
         Sequential([net.layers[0]], input_shape=2)
 
 
+class Chain(layers.Container):
+    """Layers made of layers as anybody may write them."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = tuple(inner)
+
+    def named_layers(self):
+        return {str(i): layer for i, layer in enumerate(self.inner)}
+
+    def operations(self, x):
+        for layer in self.inner:
+            x = x.then(layer)
+        return x
+
+
+def test_a_layer_belongs_to_one_network():
+    dense = layers.Dense(3)
+    net = Sequential([Chain([dense])], input_shape=3, seed=0)
+    weight, flat = dense.params["weight"], net.parameters.copy()
+    for make in (
+        lambda: Sequential([Chain([dense])], input_shape=3),
+        lambda: Sequential([dense], input_shape=3),
+        lambda: Chain([dense]).build(3),
+        lambda: Chain([layers.Dense(3)] * 2).build(3),
+        lambda: Sequential([Chain([layers.Dense(3)] * 2), layers.Dense(2)], input_shape=3),
+    ):
+        with pytest.raises(ValueError, match=r"new; received Dense\(units=3, .* of another network, or twice"):
+            make()
+    with pytest.raises(RuntimeError, match="Dense belongs to a network already"):
+        dense.build(3)
+    assert dense.params["weight"] is weight
+    assert (net.parameters == flat).all()
+    alone = Chain([layers.Dense(3)]).build(3, seed=1)
+    assert Sequential([alone], input_shape=3).params["0.0.weight"] is alone.inner[0].params["weight"]
+
+
 def test_a_gradient_check_leaves_what_it_is_given(rng):
     layer = layers.Dense(3).build(4, dtype="float64", seed=0)
     x, before = rng.standard_normal((2, 4)), layer.params["weight"].copy()

@@ -285,15 +285,25 @@ class Layer(metaclass=_LayerType):
         core = _core.load(dtype)
         flat = core.aligned_zeros(graph.size), core.aligned_zeros(graph.size)
         self._rng = as_generator(seed)
+        self._take_in([lowered.layer for lowered in graph.layers if lowered.layer is not self])
         for lowered in graph.layers:
-            if lowered.layer is not self:
-                lowered.layer._turn, lowered.layer._rng = self._turn, self._rng
             lowered.layer.attach(lowered, dtype, *flat)
         self._belong_to(weakref.ref(self))
         if None not in shape:
             self._keep_plan(shape, graph)
         self.initialize(self._rng)
         return self
+
+    def _take_in(self, layers: list[Layer]) -> None:
+        """Let layers that it is made of be its own."""
+        known = {id(layer) for layer in layers}
+        for layer in layers:
+            owner = layer._network and layer._network()
+            if len(known) < len(layers) or (owner and owner is not self and id(owner) not in known | {id(layer)}):
+                raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
+        for layer in layers:
+            layer._turn, layer._rng = self._turn, self._rng
+            layer.enter_network()
 
     def _belong_to(self, network: Any) -> None:
         self._network = network
