@@ -151,7 +151,7 @@ CASES = {
     "recursive, lstm": Case(lambda: layers.Recursive(5, composition="lstm", return_nodes=True), (1, 5)),
     "residual": Case(lambda: layers.Residual([layers.Dense(9, "gelu"), layers.Dense(13)]), (13,)),
     "residual over time": Case(
-        lambda: layers.Residual([layers.LSTM(7, return_sequences=True), layers.Activation("gelu")]), (5, 7)
+        lambda: layers.Residual([layers.LSTM(7, return_sequences=True), layers.Activation("gelu")]), (3, 7)
     ),
     "residual of images": Case(
         lambda: layers.Residual([layers.BatchNorm(), layers.Conv2D(3, 3, padding=1, activation="gelu")]), (3, 5, 7)
