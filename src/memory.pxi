@@ -44,6 +44,13 @@ cdef class Memory:
     cdef Py_ssize_t rows_of(self, const Network* net, const Tensor* t):
         return self.batch if t.wide else self.workers * net.rows
 
+    cdef take_panels(self, Matrix* w, bint wanted, bint wanted_back):
+        # Copies of a matrix in panels, each worker's, and of the transposed one.
+        w.panels_stride = w.rows * (padded(w.columns) + 4 * VEC_LANES)
+        w.transposed_stride = w.columns * w.padded + VEC_LANES
+        w.panels = self.take_copies(w.panels_stride) if wanted else NULL
+        w.transposed = self.take_copies(w.transposed_stride) if wanted_back else NULL
+
     cdef void need(self, Py_ssize_t fields, Py_ssize_t widest):
         self.fields, self.widest = max(self.fields, fields), max(self.widest, widest)
 
@@ -83,6 +90,7 @@ cdef bint shares_value(Memory memory, const Op* op):
 cdef _lay_tensors(Network* net, int mode):
     # Where each one's rows lie.
     cdef int k, i, source
+    cdef bint sums_batch
     cdef Tensor* t
     cdef Op* op
     for k in range(net.count + 1):
@@ -95,12 +103,12 @@ cdef _lay_tensors(Network* net, int mode):
         net.op[k].learns = mode == HOLDING or not net.op[k].frozen
     for k in range(net.count if mode == TRAINING else 0):
         op = &net.op[k]
-        # A product over the batch.
-        if op.methods.gradient != NULL and op.methods.gradient != gradient_of_slots:
+        sums_batch = op.methods.gradient != NULL and op.methods.gradient != gradient_of_slots
+        if sums_batch:                  # its weights' gradient is a product over the batch
             net.tensor[op.target].wide = True
         for i in range(op.reads):
             source = op.source[i]
-            if op.methods.gradient != NULL and op.methods.gradient != gradient_of_slots:
+            if sums_batch:
                 net.tensor[source].wide = True
             if source == 0 or net.op[source - 1].run != op.run:
                 net.tensor[source].passing_gradient = False

@@ -55,7 +55,6 @@ cdef class Habits:
 
     cdef see(self, const Network* net, const Op* op):
         cdef const RecurrentLayer* own
-        cdef int direction
         if op.kind == RECURRENT:
             own = <const RecurrentLayer*>op.own
             self.least_step = min(self.least_step, own.step) if self.has_sequences else own.step

@@ -69,11 +69,8 @@ cdef _copy_cell(Memory memory, Recurrent* r, const Network* net, const Tensor* s
     for i in range(3):
         w = matrix_of(r, i)
         wanted = w.columns and (source.steps > 3 or (i > 0 and net.has_transposed))
-        w.panels_stride = w.rows * (padded(w.columns) + 4 * VEC_LANES)
-        w.transposed_stride = w.columns * w.padded + VEC_LANES
-        w.panels = memory.take_copies(w.panels_stride) if wanted else NULL
-        wanted = wanted and memory.mode != INFERENCE and (i > 0 or source.needs_gradient)
-        w.transposed = memory.take_copies(w.transposed_stride) if wanted else NULL
+        back = wanted and memory.mode != INFERENCE and (i > 0 or source.needs_gradient)
+        memory.take_panels(w, wanted, back)
 
 
 cdef _hold_cell(Memory memory, Recurrent* r, Py_ssize_t steps, Py_ssize_t rows):

@@ -17,10 +17,7 @@ cdef int reserve_recursive(Memory memory, Network* net, Op* op) except -1:
     cdef Matrix* w = &p.w
     cdef Py_ssize_t rows = memory.rows_of(net, target_of(net, op))
     memory.need((ROWS_BACK + 1) * p.features_stride + net.rows * p.c_stride, w.rows)
-    w.panels_stride = w.rows * (padded(w.columns) + 4 * VEC_LANES)
-    w.transposed_stride = w.columns * w.padded + VEC_LANES
-    w.panels = memory.take_copies(w.panels_stride)
-    w.transposed = memory.take_copies(w.transposed_stride) if memory.mode != INFERENCE else NULL
+    memory.take_panels(w, True, memory.mode != INFERENCE)
     p.features = memory.take(rows * p.features_stride)
     p.gates = memory.take(rows * p.gates_stride) if p.kind == TREE_LSTM else p.features
     p.c = memory.take(rows * p.c_stride) if p.kind == TREE_LSTM else p.features
