@@ -24,14 +24,17 @@ class Turn:
         The thread that is in `fit`, which lets go of the lock between blocks of steps.
     running : bool
         Whether the core is at work. Only the handler of a signal, on the thread that holds the lock, can find it so.
+    trained : int
+        How often a block of steps has begun or ended: no `backward` goes across that.
     """
 
-    __slots__ = ("__weakref__", "lock", "running", "trainer")
+    __slots__ = ("__weakref__", "lock", "running", "trained", "trainer")
 
     def __init__(self) -> None:
         self.lock: Any = threading.RLock()
         self.trainer: int | None = None
         self.running = False
+        self.trained = 0
         _turns.add(self)
 
     @contextmanager

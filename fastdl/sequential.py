@@ -362,7 +362,6 @@ class Sequential(Container):
             plan = self.last_plan or self.plan_for(tuple(1 if n is None else n for n in self.input_shape))
             self._training = state
             take_step(self, state, plan, rates)
-            self.forget_forward()  # `backward` would ask for gradients at other parameters than `forward` saw
 
     def evaluate(
         self,

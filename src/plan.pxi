@@ -14,6 +14,7 @@ cdef class Plan(Runnable):
         What all plans over these parameters share.
     """
     cdef object held                        # the trees of the last forward
+    cdef readonly int64_t forwards          # how many there have been
     cdef bint spent                         # gradients are where the forward's gates were
 
     def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False,
@@ -93,6 +94,7 @@ cdef class Plan(Runnable):
             states = self._take_sequences(&job, samples, lengths, states)
             job.net.all_states = all_states
             self.held, self.spent = trees, False
+            self.forwards += 1
             self._forward(&job, x, samples, y)
             self._give_states(&job, states)
         return out

@@ -471,7 +471,7 @@ def recursive_backward(composition, dy, x, children, w, activation="tanh"):
     return dx, total
 
 
-def tree_vectors(vectors, w):
+def tree_vectors(vectors, w, activation="tanh"):
     """Return the function that gives the vector of a tree: a number, of a word, or a pair of trees."""
     known = {}
 
@@ -479,19 +479,19 @@ def tree_vectors(vectors, w):
         if isinstance(tree, int):
             return vectors[tree]
         if tree not in known:
-            known[tree] = np.tanh(w["weight"] @ np.concatenate([y(tree[0]), y(tree[1])]) + w["bias"])
+            known[tree] = activate(w["weight"] @ np.concatenate([y(tree[0]), y(tree[1])]) + w["bias"], activation)
         return known[tree]
 
     return y
 
 
-def parse(vectors, w, u, bias, gold=None, penalty=0.0, beam=1):
+def parse(vectors, w, u, bias, gold=None, penalty=0.0, beam=1, activation="tanh"):
     """Return the best state of every step, (total, trees that cover the sentence), by a beam search over merges.
 
     With ``gold``, a set of spans, a node that is no subtree of the
     gold tree has the penalty on top of its score.
     """
-    y, known = tree_vectors(vectors, w), {}
+    y, known = tree_vectors(vectors, w, activation), {}
 
     def score(tree):
         if tree not in known:

@@ -202,6 +202,49 @@ def test_backward_at_other_parameters_is_refused(data):
         net.backward(np.zeros((40, 5)))
 
 
+def slow_cross_entropy(outputs, targets):
+    """A loss of a user's own."""
+    values = np.array([losses.cross_entropy(outputs[i : i + 1], targets[i : i + 1]) for i in range(len(outputs))])
+    return values, len(outputs) * losses.cross_entropy_backward(outputs, targets)
+
+
+TRAININGS = {
+    "fit": lambda net, x, y: net.fit(x, y, batch_size=40, verbose=0),
+    "fit in smaller batches": lambda net, x, y: net.fit(x, y, batch_size=7, verbose=0),
+    "train_on_batch": lambda net, x, y: net.train_on_batch(x, y),
+    "train_on_batch with a loss of one's own": lambda net, x, y: net.train_on_batch(x, y, loss=slow_cross_entropy),
+    "fit of other lengths": lambda net, x, y: net.fit(x[:, :3], y, verbose=0),
+    "step": lambda net, x, y: net.step(),
+}
+
+
+@pytest.mark.parametrize("train", TRAININGS.values(), ids=TRAININGS.keys())
+def test_no_backward_across_a_training(train, rng):
+    """Of the network, and of a layer of its own, which has a plan that no training uses."""
+    net = Sequential([layers.GRU(4), layers.Dense(5)], input_shape=(None, 2), seed=0)
+    x, y = rng.standard_normal((40, 6, 2)), rng.integers(0, 5, 40)
+    for called, given in ((net, x), (net.layers[1], rng.standard_normal((40, 4)))):
+        called.forward(given)
+        train(net, x, y)
+        with pytest.raises(RuntimeError, match="backward must follow forward"):
+            called.backward(np.zeros((40, 5)))
+        called.forward(given)
+        called.backward(np.zeros((40, 5)))
+
+
+def test_a_loss_that_runs_the_network_in_the_middle_of_its_step(data):
+    net = network()
+    before = net.parameters.copy()
+
+    def looking(outputs, targets):
+        net.forward(np.zeros_like(data[0]))
+        return slow_cross_entropy(outputs, targets)
+
+    with pytest.raises(RuntimeError, match="loss must not call forward of the network that is trained by it"):
+        net.train_on_batch(*data, loss=looking)
+    assert (net.parameters == before).all()
+
+
 def test_what_is_no_optimizer(data):
     net = network()
     before = net.parameters.copy()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_recursive import random_tree
 
 import fastdl
-from fastdl import _core, callbacks, models, optimizers
+from fastdl import _core, callbacks, layers, models, optimizers
 from fastdl.datasets import Trees, Vocabulary
 from fastdl.trees.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
 from fastdl.trees.parsing.merges import Sentences
@@ -32,9 +32,12 @@ def as_pairs(merges, count, words):
     return [tree for node, tree in enumerate(trees) if node not in inside]
 
 
-def search(layer, vectors, start, score, gold, penalty, beam):
+ACTIVATIONS = {"tanh": ("tanh", 0.0), "leaky_relu": ("leaky_relu", 0.3)}  # as the core takes them
+
+
+def search(layer, vectors, start, score, gold, penalty, beam, activation=("tanh", 0.0)):
     return _core.load("float64").parse(
-        "matrix", "tanh", layer.units, layer._flat[0], 0, score, vectors, start, gold, penalty, beam,
+        "matrix", *activation, layer.units, layer._flat[0], 0, score, vectors, start, gold, penalty, beam,
         fastdl.get_num_threads(),
     )  # fmt: skip
 
@@ -45,9 +48,10 @@ def search(layer, vectors, start, score, gold, penalty, beam):
     st.integers(1, 6),
     st.booleans(),
     st.integers(1, 3),
+    st.sampled_from(sorted(ACTIVATIONS)),
     st.integers(0, 99),
 )
-def test_search(lengths, units, beam, has_gold, threads, seed):
+def test_search(lengths, units, beam, has_gold, threads, name, seed):
     fastdl.set_num_threads(threads)
     rng = np.random.default_rng(seed)
     layer = fastdl.layers.Recursive(units, return_nodes=True).build((None, units), dtype="float64", seed=seed)
@@ -60,17 +64,18 @@ def test_search(lengths, units, beam, has_gold, threads, seed):
         data = Sentences.of(trees, Vocabulary(["a"]))
         gold = data.spans()
         spans = [set(map(tuple, gold[a : b - 1].tolist())) for a, b in pairwise(start)]
-    merges, right, counts, totals = search(layer, vectors, start, score, gold, 0.5, beam)
+    merges, right, counts, totals = search(layer, vectors, start, score, gold, 0.5, beam, ACTIVATIONS[name])
+    of_reference = name if name == "tanh" else ACTIVATIONS[name]
     for i, n in enumerate(lengths):
         arguments = vectors[start[i] : start[i + 1]], layer.params, score[:-1], score[-1]
-        found = reference.parse(*arguments, spans[i], 0.5, beam)
+        found = reference.parse(*arguments, spans[i], 0.5, beam, of_reference)
         mine = merges[start[i] : start[i + 1]]
         if not has_gold:
             assert counts[i] == n - 1
             close(totals[i], found[-1][0] if found else 0.0)
             assert as_pairs(mine, n - 1, n) == list(found[-1][1] if found else range(n))
             continue
-        so_far = right_so_far(arguments, spans[i], n)
+        so_far = right_so_far(arguments, spans[i], n, of_reference)
         ahead = [total - so_far[step + 1] for step, (total, _) in enumerate(found)]
         most = max([0.0, *ahead])
         close(totals[i], most)
@@ -98,11 +103,11 @@ def test_the_first_of_equals_comes_first():
     assert (merges[0].tolist(), right[0].tolist(), counts[0], scores[0]) == ([1, 2], [0, 1], 1, 0.5)
 
 
-def right_so_far(arguments, spans, n):
+def right_so_far(arguments, spans, n, activation):
     """Add up the scores of right merges, the best first."""
     vectors, w, u, bias = arguments
     row, total, so_far = list(range(n)), 0.0, [0.0]
-    y = reference.tree_vectors(vectors, w)
+    y = reference.tree_vectors(vectors, w, activation)
     while len(row) > 1:
         pairs = [(row[i], row[i + 1]) for i in range(len(row) - 1)]
         scores = [u @ y(pair) + bias if reference.is_right(pair, spans) else -np.inf for pair in pairs]
@@ -120,12 +125,20 @@ def objective(net, vocabulary, trees, penalty):
     return losses.mean()
 
 
-@pytest.mark.parametrize("composition", ["matrix", "tensor", "lstm"])
-def test_the_margins_gradient(composition, rng):
+@pytest.mark.parametrize(
+    ("composition", "activation"),
+    [
+        ("matrix", "tanh"), ("tensor", "tanh"), ("lstm", "tanh"), ("matrix", "leaky_relu"),
+        ("tensor", layers.Activation("leaky_relu", slope=0.3)),
+    ],
+)  # fmt: skip
+def test_the_margins_gradient(composition, activation, rng):
     trees = together(*(random_tree(rng, n, 2) for n in (4, 6, 3, 5)))
     trees.words = [word and "abcdef"[i % 6] for i, word in enumerate(trees.words)]
     vocabulary = Vocabulary(["?", *"abcdef"])
-    net = models.tree_parser(7, units=5, composition=composition, seed=1, dtype="float64")
+    recursive = layers.Recursive(5, activation=activation, composition=composition, return_nodes=True)
+    parser = [layers.Embedding(7, 5), recursive, layers.Dense(1)]
+    net = fastdl.Sequential(parser, input_shape=(None,), seed=1, dtype="float64")
     net.parameters[:] = rng.standard_normal(net.parameters.size) * 0.5
     data = Sentences.of(trees, vocabulary)
     loss, without = fill_gradients(Parser.of(net, vocabulary), data, data.spans(), 0.3, 1)

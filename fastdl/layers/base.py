@@ -34,6 +34,7 @@ class _Held(NamedTuple):
     training: bool
     draw: int
     thread: int
+    trained: int  # how often a block of steps had begun or ended
 
 
 _PLANS = 4  # kept for as many different lengths
@@ -148,10 +149,6 @@ class Layer(metaclass=_LayerType):
     def last_plan(self) -> Any:
         """The plan of the core that was last asked for, or None."""
         return self._plan
-
-    def forget_forward(self) -> None:
-        """Let there be nothing to go `backward` from."""
-        self._held = None
 
     @property
     def trainable(self) -> bool:
@@ -389,7 +386,7 @@ class Layer(metaclass=_LayerType):
                 samples.x.reshape(-1), len(samples), get_num_threads(), training, draw, samples.channels_last,
                 samples.lengths, states, all_states, trees,
             )  # fmt: skip
-            self._held = _Held(samples, trees, training, draw, get_ident())
+            self._held = _Held(samples, trees, training, draw, get_ident(), self._turn.trained)
             return samples.outputs(y, plan.output_shape)
 
     def backward(self, dy: Any, *, accumulate: bool = False) -> Array:
@@ -414,13 +411,15 @@ class Layer(metaclass=_LayerType):
         self.check_built()
         if self._held is None:
             raise RuntimeError("backward must follow forward")
+        if self._held.trained != self._turn.trained:
+            raise RuntimeError("backward must follow forward, before parameters are trained")
         if self._held.thread != get_ident():
             raise RuntimeError("backward must follow a forward of its own thread; the last one was another thread's")
         return self._held
 
     def run_backward(self, dy: Any, state_gradients: Array | None = None, accumulate: bool = False) -> Array:
         """Do `backward`'s work."""
-        samples, trees, training, draw, _ = self.held_forward()
+        samples, trees, training, draw, *_ = self.held_forward()
         plan, gradients = self.plan_for(samples.shape), self._flat[1]
         gradient, last = samples.gradients(dy, plan.output_shape)
         before = gradients.copy() if as_flag(accumulate, "accumulate") else None

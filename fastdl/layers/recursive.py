@@ -27,8 +27,8 @@ class Recursive(Layer):
         Width of all nodes, and of the vectors at the leaves.
     children : int
         How many a node has that is no leaf: trees are made binary by `Trees.binarize`.
-    activation : str
-        f below: tanh, relu, identity or sigmoid. An lstm has its own.
+    activation : str or Activation
+        f below: tanh, relu, identity, sigmoid or leaky_relu. An lstm has its own.
     composition : {"matrix", "tensor", "lstm"}
         What becomes of the children's vectors, side by side in x:
 

@@ -95,6 +95,7 @@ class _Block:
     def take(self) -> None:
         """Take them; whatever ends them leaves a network of whole, finite steps."""
         net, begin, steps = self.net, self.state.steps, len(self._rates)
+        net.turn.trained += 1  # no backward goes into a block, nor out of it
         net.flat_states = self.states  # which the core changes with each step
         try:
             self._steps(steps)
@@ -110,7 +111,9 @@ class _Block:
             elif not self._is_finite(taken):
                 self._go_back(taken)
             raise
-        finally:  # other calls may change theirs, in callbacks for instance
+        finally:
+            net.turn.trained += 1
+            # Other calls may change theirs, in callbacks for instance.
             net.flat_states = None if self.states is None else self.states.copy()
         raise FloatingPointError(
             f"step {self.state.steps + 1} gives a loss, parameters or moments that are not finite, and the "

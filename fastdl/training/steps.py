@@ -67,7 +67,10 @@ class Steps:
         given = len(samples), threads, True, draw, False, samples.lengths
         try:
             outputs = plan.forward(samples.x.reshape(-1), *given, states, False, trees)
+            forwards = plan.forwards
             loss, hits, rows, gradient = part.measure_back(self.loss, outputs)
+            if plan.forwards != forwards:  # and what backward needs is another's
+                raise RuntimeError("loss must not call forward of the network that is trained by it")
             plan.backward(gradient.reshape(-1), *given, None, trees)
             self.state.follow_gradients(plan, rate)
             return loss, hits, rows

@@ -48,14 +48,14 @@ cdef void parse_worker(void* context, int worker) noexcept nogil:
         sentence = next_item(&g.items, g.sentences, g.gathering.workers, worker)
 
 
-def parse(str composition, str activation, Py_ssize_t units, parameters, Py_ssize_t offset, score,
-          const real[:, ::1] leaves, const int64_t[::1] start, gold, double penalty,
-          Py_ssize_t beam, int threads):
+def parse(str composition, str activation, double setting, Py_ssize_t units, parameters,
+          Py_ssize_t offset, score, const real[:, ::1] leaves, const int64_t[::1] start, gold,
+          double penalty, Py_ssize_t beam, int threads):
     """The best trees found for some sentences.
 
     Parameters
     ----------
-    composition, activation, units, parameters, offset
+    composition, activation, setting, units, parameters, offset
         Of a recursive layer of two children, in a flat vector made by `aligned_zeros`.
     score : ndarray, shape (units + 1,)
         u and its bias.
@@ -96,7 +96,8 @@ def parse(str composition, str activation, Py_ssize_t units, parameters, Py_ssiz
     cdef double[::1] totals = scores
     memset(&g, 0, sizeof(Parser))
     describe_composition(&g.p, row_of_name(_COMPOSITIONS, "composition", composition),
-                         row_of_name(_FUSED, "activation", activation), 0, 2, units, offset)
+                         row_of_name(_FUSED, "activation", activation), <real>setting, 2, units,
+                         offset)
     g.parameters, g.score = &p[0], &u[0]
     g.beam, g.words, g.penalty = beam, longest, <real>penalty
     g.candidates = min(beam * beam, beam * longest)

@@ -12,6 +12,7 @@ from ..._threads import get_num_threads
 from ..._types import Array
 from ..._validation.values import as_int, check_is
 from ...layers import Dense, Embedding, Recursive
+from ...layers.activation import name_and_setting
 from ...sequential import Sequential
 from ...text.vocabulary import Vocabulary
 from ..arrays import Trees
@@ -56,8 +57,8 @@ class Parser(NamedTuple):
         leaves = np.ascontiguousarray(self.embedding.params["weight"][sentences.ids])
         parameters, _ = layer.flat
         return _core.load(dtype).parse(
-            layer.composition, layer.activation, layer.units, parameters, 0, score, leaves, sentences.start, gold,
-            penalty, beam, get_num_threads(),
+            layer.composition, *name_and_setting(layer.activation), layer.units, parameters, 0, score, leaves,
+            sentences.start, gold, penalty, beam, get_num_threads(),
         )  # fmt: skip
 
 

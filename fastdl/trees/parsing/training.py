@@ -133,5 +133,4 @@ def fill_gradients(network: Parser, batch: Sentences, gold: Array, penalty: floa
     dy[nodes.inner, 0] = np.where(nodes.inner < nodes.start[size], 1 / size, -1 / size)
     net.run_forward(Forest(x, nodes.start, nodes.children))
     net.run_backward(dy)
-    net.forget_forward()  # these trees are nobody's to go back through
     return float(losses.sum()), int((made == 0).sum())
