@@ -13,12 +13,11 @@ from . import optimizers, saving
 from ._core.graph import Tensor
 from ._types import Array
 from ._validation.arrays import copy_into
-from ._validation.shapes import as_shape
 from ._validation.values import as_int
 from .callbacks import Callback
-from .layers import Layer, Recursive
+from .layers import Layer
 from .layers.base import check_name, complete, from_config, kinds
-from .layers.container import Container, adopted, check_through, numbered, through, walk
+from .layers.container import Container, adopted, numbered, through, walk
 from .layers.state import StateLayer
 from .losses.choice import AnyLoss, chosen
 from .samples import as_batch, parts
@@ -68,7 +67,6 @@ class Sequential(Container):
     ) -> None:
         super().__init__()
         self.layers = adopted(layers)
-        self._arity = _arity_of(self)
         self._training = TrainingState()
         self._states: Array | None = None
         self.notes: dict[str, Any] = {}
@@ -82,10 +80,7 @@ class Sequential(Container):
         return f"Sequential([\n{inside}]{built})"
 
     def build(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> Self:  # noqa: D102
-        shape = as_shape(input_shape)
-        if self._arity is not None and shape[0] is not None:
-            raise ValueError(f"input_shape must be (None, F) or (None,) with a Recursive layer; received {shape}")
-        super().build(shape, dtype=dtype, seed=seed)
+        super().build(input_shape, dtype=dtype, seed=seed)
         self.enter_network()
         return self
 
@@ -111,22 +106,10 @@ class Sequential(Container):
     def gradients(self, values: Any) -> None:
         copy_into(self.gradients, values, "gradients")
 
-    def check_values(self, x: Array, name: str) -> Array | None:  # noqa: D102
-        return check_through(self.layers, x, name)
-
-    @property
-    def in_time(self) -> bool:  # noqa: D102
-        return self.layers[0].in_time
-
-    @property
-    def arity(self) -> int | None:  # type: ignore[override]
-        """How many children a node of its trees has; None where its samples are none."""
-        return self._arity
-
     @property
     def is_of_trees(self) -> bool:
         """Whether its samples are trees."""
-        return self._arity is not None
+        return self.arity is not None
 
     def _state_layers(self) -> list[StateLayer]:
         return [layer for _, layer in walk(self) if isinstance(layer, StateLayer)]
@@ -483,13 +466,3 @@ class Sequential(Container):
             training = self._training
             made = (*saving.describe(self, training=True), copy(training.optimizer), training.loss, kinds(self))
             return saving.restore, made, self.own_attributes()
-
-
-def _arity_of(net: Sequential) -> int | None:
-    """Give how many children a node of a network's trees has; None where its samples are no trees."""
-    arities = {layer.children for _, layer in walk(net) if isinstance(layer, Recursive)}
-    if len(arities) > 1:
-        raise ValueError(
-            f"layers must agree on the children of a node; received {', '.join(map(str, sorted(arities)))}"
-        )
-    return arities.pop() if arities else None

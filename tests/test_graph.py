@@ -87,7 +87,8 @@ REFUSED = [
     ("recurrent", {"directions": 2, "stateful": True}, "stateful must be False for two directions; received True"),
     ("recurrent", {"adds": True}, "adds must be False for one direction; received True"),
     ("recurrent", {"adds": 1}, "adds must be True or False; received 1"),
-    ("embedding", {"vocabulary": 0}, "vocabulary must be an integer from 1 to 2147483647; received 0"),
+    ("embedding", {"vocabulary": 0}, "vocabulary must be an integer from 1 to 16777216; received 0"),
+    ("embedding", {"vocabulary": 2**24 + 1}, "vocabulary must be an integer from 1 to 16777216; received 16777217"),
     ("recursive", {"composition": "sum"}, "composition must be one of matrix, tensor, lstm; received 'sum'"),
     ("recursive", {"composition": "lstm", "composition_activation": "relu"}, "must be one of tanh; received 'relu'"),
     ("recursive", {"composition_activation": "softmax"}, "composition_activation must be one of identity, relu"),
@@ -209,7 +210,9 @@ def test_trees():
     with pytest.raises(ValueError, match=r"operations on trees must be of dense, .*; received recurrent"):
         graph.finish(x)
     graph = Graph((4, 3))
-    with pytest.raises(ValueError, match=r"input_shape must be \(1, F\) or \(1,\) for trees; received \(4, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"input_shape must be \(None, F\) or \(None,\) for trees, or .*; received \(4, 3\)"
+    ):
         graph.finish(graph.input.then("recursive", **RECURSIVE))
 
 

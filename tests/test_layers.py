@@ -23,7 +23,7 @@ class Case(NamedTuple):
 
     @property
     def arity(self):
-        return self.make().arity
+        return self.make().lowered(self.shape).reading.arity
 
     @property
     def shape_in_network(self):

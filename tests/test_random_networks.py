@@ -353,7 +353,7 @@ class Use:
         if not tokens:
             self.x = self.x.astype(net.dtype)
         self.lengths = None
-        if net.in_time and not self.of_trees and draw.chance(0.4):
+        if net.reading.in_time and not self.of_trees and draw.chance(0.4):
             self.lengths = self.rng.integers(1, shape[1] + 1, shape[0])
             self.options["lengths"] = self.lengths
         self.samples = len(self.trees) if self.of_trees else len(self.x)

@@ -404,7 +404,7 @@ def test_it_learns_and_is_saved(rng, tmp_path):
 
 
 BAD = {
-    "no trees": (lambda net, x, y, t: net.predict(x), ValueError, "trees must be given, as samples of a Rec"),
+    "no trees": (lambda net, x, y, t: net.predict(x), ValueError, "trees must be given, as samples of a rec"),
     "none": (lambda net, x, y, t: net.fit(x, y), ValueError, "trees must be given"),
     "a list": (lambda net, x, y, t: net.predict(x, trees=[1]), TypeError, "trees must be Trees; received list"),
     "rows": (lambda net, x, y, t: net.predict(x[1:], trees=t), ValueError, "for each of the 13 rows of x; received 14"),
@@ -462,7 +462,7 @@ def test_bad_input(call, error, message, rng):
         ),
         (
             lambda: Sequential([Recursive(4, 2, return_nodes=True), Recursive(4, 3)], input_shape=(None, 4)),
-            "layers must agree on the children of a node; received 2, 3",
+            "operations must agree on the children of a node; received 2, 3",
         ),
         (lambda: Sequential([Recursive(4)], input_shape=(7, 4)), r"input_shape must be \(None, F\) or \(None,\)"),
         (
@@ -477,10 +477,10 @@ def test_layers_that_cannot_be(make, message):
 
 
 def test_trees_of_other_networks(rng):
-    with pytest.raises(ValueError, match="trees must be None for a network without a Recursive layer"):
+    with pytest.raises(ValueError, match="trees must be None for a network without a recursive layer"):
         models.mlp((4, 2)).predict(np.ones((2, 4)), trees=forest(rng))
     layer = built(4)
-    with pytest.raises(ValueError, match="trees must be given, as samples of a Rec"):
+    with pytest.raises(ValueError, match="trees must be given, as samples of a rec"):
         layer.forward(np.ones((3, 4)))
     with pytest.raises(RuntimeError, match="backward must follow forward"):
         layer.backward(np.ones((3, 4)))

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .fusion import fused
-from .kinds import MOST_NUMBERS, MOVING, Operation, Operations, Shape, check_trees, checked_shape
+from .kinds import MOST_NUMBERS, Operation, Operations, Shape, check_trees, checked_shape
+from .reading import MOVES, Reading, reading_of
 
 
 class Part(Protocol):
@@ -78,9 +79,13 @@ class Graph:
         How many parameters they have.
     layers : list of Lowered
         Those that have been lowered into it, children before what they are children of.
+    reading : Reading
+        What its samples are, once finished.
     output_shape : tuple or None
         Once finished.
     """
+
+    reading: Reading
 
     def __init__(self, input_shape: Shape) -> None:
         self.input_shape = checked_shape(input_shape, "input_shape")
@@ -102,7 +107,7 @@ class Graph:
         reads = tuple(tensor.number for tensor in tensors)
         if kind == "embedding" and reads[0] not in self._given:
             raise operation.error(f"must read token ids; received what {self.operations[reads[0] - 1]['kind']} gives")
-        if kind in MOVING and reads[0] in self._given:
+        if kind in MOVES and reads[0] in self._given:
             self._given.add(len(self.operations) + 1)
         self.operations.append({"kind": kind, "reads": reads, "output_shape": shape, "offset": self.size, **settings})
         self.size += count
@@ -130,6 +135,7 @@ class Graph:
             kinds = ", ".join(self.operations[number - 1]["kind"] for number in sorted(unread))
             raise ValueError(f"operations must all lead to the output; received {kinds} that nothing reads")
         check_trees(self.input_shape, self.operations)
+        self.reading = reading_of(self.input_shape, self.operations)
         self.operations = fused(self.operations, self.input_shape)
         self.output_shape = output.shape
         return self

@@ -12,6 +12,7 @@ Shape = tuple[Any, ...]  # of int; T may be None, where it is not known yet
 Operations = list[dict[str, Any]]
 
 MOST_CHILDREN = 16  # as in src/kernels/trees.pxi
+MOST_TOKENS = 1 << 24  # token ids travel as float32, which holds all integers up to here
 MOST_NUMBERS = 2**31 - 1  # of a sample: the core counts some of them in ints
 
 # As in src/kernels/activations.pxi: those whose derivative the output tells, which cells may have, and others.
@@ -36,7 +37,7 @@ def check_trees(input_shape: Shape, operations: Operations) -> None:
     if len(children := {operation["children"] for operation in operations if "children" in operation}) > 1:
         raise ValueError(f"operations must agree on the children of a node; received {', '.join(map(str, children))}")
     if input_shape[0] not in (1, None) or len(input_shape) == 3:
-        raise ValueError(f"input_shape must be (1, F) or (1,) for trees; received {input_shape}")
+        raise ValueError(f"input_shape must be (None, F) or (None,) for trees, or of a node; received {input_shape}")
 
 
 def _is_whole(value: Any, least: int, most: int = MOST_NUMBERS) -> bool:
@@ -212,7 +213,7 @@ def _dropout(operation: Operation) -> tuple[Shape, int]:
 def _embedding(operation: Operation) -> tuple[Shape, int]:
     operation.ranked((1,), "(T,)")
     dim = operation.whole("dim", 1)
-    return (operation.shape[0], dim), operation.whole("vocabulary", 1) * dim
+    return (operation.shape[0], dim), operation.whole("vocabulary", 1, MOST_TOKENS) * dim
 
 
 def _recurrent(operation: Operation) -> tuple[Shape, int]:
@@ -288,7 +289,6 @@ def _alike(operation: Operation) -> tuple[Shape, int]:
     return operation.shape, 0
 
 
-MOVING = ("flatten", "select")
 _MERGING = ("concat", "sum", "product")
 
 # Of each kind what it gives, and its settings.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._types import Array, Shape
 from .arrays import as_array, as_real
 from .shapes import fits
+
+if TYPE_CHECKING:
+    from .._core.reading import Tokens
 
 
 def as_samples(x: Any, name: str, shape: Shape, dtype: str) -> Array:
@@ -27,6 +31,18 @@ def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]
         if last.flags.c_contiguous:
             return as_array(last, name, dtype), True
     return as_samples(x, name, shape, dtype), False
+
+
+def check_tokens(x: Array, name: str, tokens: Sequence[Tokens]) -> None:
+    """Check that a batch holds ids wherever an embedding reads some."""
+    for places, vocabulary in tokens:
+        ids = x if places is None else x.reshape(len(x), -1)[:, places]
+        low, high = ids.min(), ids.max()
+        if low < 0 or high >= vocabulary:
+            raise ValueError(f"{name} must hold token ids from 0 to {vocabulary - 1}; received {low:g} to {high:g}")
+        others = ids[ids != np.floor(ids)]
+        if len(others):
+            raise ValueError(f"{name} must hold token ids, integers; received {others[0]:g}")
 
 
 def as_lengths(lengths: Any, name: str, x: Array) -> Array:

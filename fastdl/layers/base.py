@@ -14,6 +14,7 @@ import numpy as np
 from .. import _core, initializers
 from .._core.graph import Graph, Lowered, Tensor
 from .._core.kinds import TooManyNumbersError
+from .._core.reading import Reading
 from .._threads import get_num_threads
 from .._turn import Turn
 from .._types import Array, Shape
@@ -39,7 +40,8 @@ class _Held(NamedTuple):
 
 _PLANS = 4  # kept for as many different lengths
 _FIXED = (
-    "arity", "buffers", "dtype", "grads", "input_shape", "output_shape", "params", "parameter_count", "stateful",
+    "arity", "buffers", "dtype", "grads", "input_shape", "output_shape", "params", "parameter_count", "reading",
+    "stateful",
 )  # fmt: skip
 _CLASSES: dict[str, type[Layer]] = {}  # all there are, by name
 
@@ -78,7 +80,6 @@ class Layer(metaclass=_LayerType):
     """
 
     _arguments: ClassVar[tuple[str, ...]] = ()
-    arity: int | None = None  # how many children a node of the trees has that its samples are; None of other samples
     buffer_names: ClassVar[tuple[str, ...]] = ()  # parameters that no optimizer changes
     params: Parameters
     grads: Parameters
@@ -105,6 +106,7 @@ class Layer(metaclass=_LayerType):
         self._plan: Any = None  # for the shape of the last samples
         self._plans: dict[Shape, Any] = {}
         self._held: _Held | None = None
+        self._reading: Reading | None = None
         self._turn = Turn()
         self._in_network = False
         self._trainable = True
@@ -312,6 +314,7 @@ class Layer(metaclass=_LayerType):
         _, shape, output_shape, offset, end = lowered
         vars(self).update(input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset)
         self._flat = parameters[offset:end], gradients[offset:end]
+        self._reading = None
         self._plan, self._plans, self._held = None, {}, None
         params, grads, buffers, start = {}, {}, {}, 0
         for name, stored in self.parameter_shapes(shape).items():
@@ -348,13 +351,17 @@ class Layer(metaclass=_LayerType):
             raise RuntimeError(f"{type(self).__name__} must be built before use: call build(input_shape)")
 
     @property
-    def in_time(self) -> bool:
-        """Whether a sample is a sequence of steps, so that lengths can tell how many of them count."""
-        return len(self.input_shape) == 2
+    def reading(self) -> Reading:
+        """What its samples are, of a built layer: its operations tell."""
+        self.check_built()
+        if self._reading is None:
+            self._reading = self.lowered(self.input_shape).reading
+        return self._reading
 
-    def check_values(self, x: Array, name: str) -> Array | None:
-        """Check what samples hold, and give what a layer behind this one reads where these are numbers of theirs."""
-        return None
+    @property
+    def arity(self) -> int | None:
+        """How many children a node has of the trees that samples of a built layer are; None of other samples."""
+        return self.reading.arity
 
     def forward(self, x: Any, *, training: bool = False) -> Array:
         """Give the output for a batch, and hold what `backward` needs.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,10 +26,10 @@ class Container(Layer, abstract=True):
     def sublayers(self) -> Sequence[Layer]:  # noqa: D102
         return tuple(self.named_layers().values())
 
-    @cached_property
+    @property
     def stateful(self) -> bool:
-        """Whether any of its layers goes on from where the last batch ended."""
-        return any(getattr(layer, "stateful", False) for layer in self.sublayers)
+        """Whether any of its layers goes on from where the last batch ended, once built."""
+        return self.reading.stateful
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         for layer in self.sublayers:
@@ -67,10 +66,6 @@ class Residual(Container):
             raise ValueError(f"layers of Residual must give the shape that they take, {x.shape}; they give {y.shape}")
         return merged([y, x], "sum")
 
-    def check_values(self, x: Array, name: str) -> Array | None:  # noqa: D102
-        check_through(self.layers, x, name)
-        return None
-
 
 class Parallel(Container):
     """Several chains of layers that read the same, and of whose outputs one is made.
@@ -104,11 +99,6 @@ class Parallel(Container):
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         return merged([through(branch, x, f"branches[{k}]") for k, branch in enumerate(self.branches)], self.merge)
-
-    def check_values(self, x: Array, name: str) -> Array | None:  # noqa: D102
-        for branch in self.branches:
-            check_through(branch, x, name)
-        return None
 
 
 def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[Layer, ...]:
@@ -148,16 +138,6 @@ def through(layers: Sequence[Layer], x: Tensor, name: str = "layers") -> Tensor:
         except ValueError as error:
             raise ValueError(f"{name}[{i}]: {error}") from None
     return x
-
-
-def check_through(layers: Sequence[Layer], x: Array, name: str) -> Array | None:
-    """Check what samples hold, as far into a chain of layers as they are passed on as they are."""
-    values: Array | None = x
-    for layer in layers:
-        if values is None:
-            return None
-        values = layer.check_values(values, name)
-    return values
 
 
 def walk(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .._core.graph import Tensor
+from .._core.kinds import MOST_TOKENS
 from .._types import Array, Shape
 from .._validation.values import as_int
 from .base import Layer
-
-_LARGEST = 1 << 24  # token ids travel as float32, which holds all integers up to here
 
 
 class Embedding(Layer):
@@ -30,7 +29,7 @@ class Embedding(Layer):
 
     def __init__(self, vocabulary: int, dim: int) -> None:
         super().__init__()
-        self.vocabulary, self.dim = as_int(vocabulary, "vocabulary", most=_LARGEST), as_int(dim, "dim")
+        self.vocabulary, self.dim = as_int(vocabulary, "vocabulary", most=MOST_TOKENS), as_int(dim, "dim")
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         if len(x.shape) != 1:
@@ -45,18 +44,3 @@ class Embedding(Layer):
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         self.params["weight"][...] = rng.standard_normal((self.vocabulary, self.dim))
-
-    @property
-    def in_time(self) -> bool:  # noqa: D102
-        return True
-
-    def check_values(self, x: Array, name: str) -> Array | None:  # noqa: D102
-        low, high = x.min(), x.max()
-        if low < 0 or high >= self.vocabulary:
-            raise ValueError(
-                f"{name} must hold token ids from 0 to {self.vocabulary - 1}; received {low:g} to {high:g}"
-            )
-        others = x[x != np.floor(x)]
-        if len(others):
-            raise ValueError(f"{name} must hold token ids, integers; received {others[0]:g}")
-        return None

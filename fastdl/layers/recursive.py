@@ -66,11 +66,6 @@ class Recursive(Layer):
         self.activation = as_activation(activation, known=("tanh",) if composition == "lstm" else OF_CELLS)
         self.composition, self.return_nodes = composition, as_flag(return_nodes, "return_nodes")
 
-    @property
-    def arity(self) -> int:  # type: ignore[override]
-        """How many children a node has."""
-        return self.children
-
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         _, features = sequence_shape(self, x.shape)
         if features != self.units:

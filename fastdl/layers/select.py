@@ -8,7 +8,6 @@ import numpy as np
 
 from .._core.graph import Tensor
 from .._core.kinds import features_of
-from .._types import Array
 from .._validation.values import as_int
 from .base import Layer
 
@@ -42,6 +41,3 @@ class Select(Layer):
         if features is None or max(self.indices) >= features:
             raise ValueError(f"indices must be of the {features} features of {x.shape}; received {list(self.indices)}")
         return x.then("select", indices=np.array(self.indices, np.intp))
-
-    def check_values(self, x: Array, name: str) -> Array | None:  # noqa: D102
-        return x[:, list(self.indices)] if x.ndim == 4 else x[..., list(self.indices)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .._core.graph import Tensor
-from .._types import Array
 from .._validation.values import as_pair
 from .base import Layer, image_shape
 
@@ -18,9 +17,6 @@ class Flatten(Layer):
         if None in x.shape:
             raise ValueError(f"input_shape of Flatten must be of known length; received {x.shape}")
         return x.then("flatten")
-
-    def check_values(self, x: Array, name: str) -> Array | None:  # noqa: D102
-        return x.reshape(len(x), -1)
 
 
 class RandomShift(Layer):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._validation.samples import as_images, as_lengths, as_samples
+from .._validation.samples import as_images, as_lengths, as_samples, check_tokens
 from .._validation.values import check_is
 from ..trees import Trees
 from .dense import Samples
@@ -24,29 +24,29 @@ def as_batch(
 
     Images that lie channels last are made to lie channels first, unless they may stay.
     """
-    name, dtype = f"{prefix}x", layer.dtype
-    if layer.arity is not None:
+    name, reading, dtype = f"{prefix}x", layer.reading, layer.dtype
+    if reading.arity is not None:
         if trees is None:
-            raise ValueError(f"{prefix}trees must be given, as samples of a Recursive layer are trees; received None")
+            raise ValueError(f"{prefix}trees must be given, as samples of a recursive layer are trees; received None")
         if lengths is not None:
             raise ValueError(f"{prefix}lengths must be None with trees; received others")
         x = as_samples(x, name, layer.input_shape[1:], dtype)
-        _check_trees(trees, f"{prefix}trees", layer.arity, len(x))
-        layer.check_values(x[trees.leaves], f"{name} at the leaves")
+        _check_trees(trees, f"{prefix}trees", reading.arity, len(x))
+        check_tokens(x[trees.leaves], f"{name} at the leaves", reading.tokens)
         if x.ndim == 1:  # an embedding has nothing for the other nodes
             x = np.where(trees.leaves, x, -1).astype(dtype)
-        return Forest(x, trees.start, trees.children(layer.arity))
+        return Forest(x, trees.start, trees.children(reading.arity))
     if trees is not None:
-        raise ValueError(f"{prefix}trees must be None for a network without a Recursive layer; received others")
+        raise ValueError(f"{prefix}trees must be None for a network without a recursive layer; received others")
     last = False
     if as_it_lies:
         x, last = as_images(x, name, layer.input_shape, dtype)
     else:
         x = as_samples(x, name, layer.input_shape, dtype)
-    layer.check_values(x.transpose(0, 3, 1, 2) if last else x, name)
+    check_tokens(x.transpose(0, 3, 1, 2) if last else x, name, reading.tokens)
     if lengths is None:
         return Samples(x, layer.input_shape if last else x.shape[1:], last)
-    if not layer.in_time:
+    if not reading.in_time:
         raise ValueError(
             f"{prefix}lengths must be None for samples without steps in time, {x.shape[1:]}; received others"
         )

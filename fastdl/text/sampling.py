@@ -68,15 +68,16 @@ def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
             f"net must take tokens (None,) and give logits of each step (None, F); "
             f"received one from {net.input_shape} to {net.output_shape}"
         )
-    # The first is an embedding, as nothing else takes tokens.
-    operations = [op for op in net.lowered((1,)).operations if op["kind"] != "dropout"]
-    if not net.stateful or not all(op.get("stateful", True) for op in operations):
+    states = net.reading.states
+    if not states or not all(state.stateful for state in states):
         raise ValueError("net must have recurrent layers, all of them stateful; received another")
+    operations = [op for op in net.lowered((1,)).operations if op["kind"] != "dropout"]
     if operations[-1].get("activation") == "softmax":
         raise ValueError("net must end in logits; received one that ends in softmax")
-    if len(vocabulary) < 2 or not len(vocabulary) == net.output_shape[1] <= operations[0]["vocabulary"]:
+    taken = min(tokens.vocabulary for tokens in net.reading.tokens)  # there are some, as nothing else takes (None,)
+    if len(vocabulary) < 2 or not len(vocabulary) == net.output_shape[1] <= taken:
         raise ValueError(
-            f"vocabulary must have the tokens that net takes, {operations[0]['vocabulary']}, and gives, "
+            f"vocabulary must have the tokens that net takes, {taken}, and gives, "
             f"{net.output_shape[1]}, and at least 2; received {len(vocabulary)}"
         )
 

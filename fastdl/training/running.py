@@ -34,7 +34,7 @@ def at_once(plan: Any, samples: Samples) -> int:
 
 def states_of(net: Sequential, plan: Any, samples: int) -> Array | None:
     """Give the states that such a batch goes on from, and is to change; None where no layer is stateful."""
-    if not plan.state_size or not net.stateful:
+    if not net.stateful:
         return None
     if net.flat_states is None:
         net.flat_states = np.zeros((samples, plan.state_size), net.dtype)
