@@ -9,11 +9,9 @@ import numpy as np
 from ._types import Array
 from ._validation.values import as_int, as_number
 from .layers import Layer
-from .layers.state import StateLayer
 from .losses.base import Measured
 from .losses.choice import AnyLoss, as_loss
 from .samples import as_batch
-from .sequential import Sequential
 
 __all__ = ["gradient_check"]
 
@@ -65,8 +63,7 @@ def gradient_check(
     options = {name: given for name, given in (("lengths", lengths), ("trees", trees)) if given is not None}
 
     def forward() -> Array:
-        if isinstance(layer, (StateLayer, Sequential)):
-            layer.reset_state()
+        layer.reset_state()
         return layer.forward(x, **options)
 
     outputs = forward()

@@ -18,7 +18,6 @@ from ._validation.shapes import as_shape
 from ._validation.values import COUNT, as_dtype, as_flag, as_int
 from .layers.base import class_of, from_config
 from .layers.container import adopted, numbered, through, walk
-from .layers.state import StateLayer
 from .training.state import TrainingState, zero_moments
 
 if TYPE_CHECKING:
@@ -155,12 +154,11 @@ def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
     graph = Graph(as_shape(config["input_shape"]))
     graph.finish(through(chain, graph.input))
     shapes = {id(lowered.layer): lowered.input_shape for lowered in graph.layers}
-    found, states = {}, 0
+    found = {}
     for path, layer in (pair for name, child in numbered(chain).items() for pair in walk(child, name)):
         for name, stored in layer.parameter_shapes(shapes[id(layer)]).items():
             found[f"{path}.{name}"] = layer.shown_shape(stored)
-        states += layer.state_size if isinstance(layer, StateLayer) else 0
-    return found, states
+    return found, sum(states.size for states in graph.reading.states)
 
 
 def _layers_in(part: Any) -> int:

@@ -17,13 +17,12 @@ from ._validation.values import as_int
 from .callbacks import Callback
 from .layers import Layer
 from .layers.base import check_name, complete, from_config, kinds
-from .layers.container import Container, adopted, numbered, through, walk
-from .layers.state import StateLayer
+from .layers.container import Container, adopted, numbered, through
 from .losses.choice import AnyLoss, chosen
 from .samples import as_batch, parts
 from .training.examples import examples_of
 from .training.history import History
-from .training.running import at_once, measure, outputs_of, states_of
+from .training.running import at_once, measure, outputs_of
 from .training.state import TrainingState
 from .training.stepping import take_step
 from .training.trainer import Trainer
@@ -68,7 +67,6 @@ class Sequential(Container):
         super().__init__()
         self.layers = adopted(layers)
         self._training = TrainingState()
-        self._states: Array | None = None
         self.notes: dict[str, Any] = {}
         self.history: History | None = None
         if input_shape is not None:
@@ -111,59 +109,6 @@ class Sequential(Container):
         """Whether its samples are trees."""
         return self.arity is not None
 
-    def _state_layers(self) -> list[StateLayer]:
-        return [layer for _, layer in walk(self) if isinstance(layer, StateLayer)]
-
-    def reset_state(self) -> None:
-        """Let the next sequences of stateful layers start from zeros."""
-        self._states = None
-
-    @property
-    def state(self) -> list[Any] | None:
-        """What stateful layers go on from: the state of each recurrent layer, None of one that is not stateful.
-
-        None where they start from zeros. What is assigned, of the same form, is copied.
-        """
-        with self.turn.lock:
-            if self._states is None:
-                return None
-            kept = self._state_layers()
-            columns = np.split(self._states, np.cumsum([layer.state_size for layer in kept])[:-1], axis=1)
-            return [
-                layer.part_state(rows) if layer.stateful else None for layer, rows in zip(kept, columns, strict=True)
-            ]
-
-    @state.setter
-    def state(self, state: Any) -> None:
-        kept = self._state_layers()
-        if state is None:
-            self.reset_state()
-            return
-        if not self.stateful or not isinstance(state, (list, tuple)) or len(state) != len(kept):
-            raise ValueError(
-                f"state must have one for each of the {len(kept)} recurrent layers, of which some are stateful; "
-                f"received {state!r}"
-            )
-        for layer, given in zip(kept, state, strict=True):
-            if given is not None and not layer.stateful:
-                raise ValueError(f"state must be None for {layer!r}, which is not stateful; received another")
-        first = next((given for given in state if given is not None), None)
-        if first is None:
-            self.reset_state()
-            return
-        samples = len(first[0] if isinstance(first, tuple) else first)
-        rows = [layer.join_state(given, "state", samples, self.dtype) for layer, given in zip(kept, state, strict=True)]
-        self._states = np.hstack(rows)
-
-    @property
-    def flat_states(self) -> Array | None:
-        """The same as rows (N, S), live; None where they start from zeros."""
-        return self._states
-
-    @flat_states.setter
-    def flat_states(self, states: Array | None) -> None:
-        self._states = states
-
     @property
     def training_state(self) -> TrainingState:
         """How far its training has come."""
@@ -172,29 +117,6 @@ class Sequential(Container):
     @training_state.setter
     def training_state(self, state: TrainingState) -> None:
         self._training = state
-
-    def forward(self, x: Any, *, training: bool = False, lengths: Any = None, trees: Any = None) -> Array:
-        """Give the output for a batch, and hold what `backward` needs.
-
-        Parameters
-        ----------
-        x : array_like, shape (N, *input_shape)
-        training : bool
-            Whether layers that are random in training are so.
-        lengths : array_like of int, shape (N,), optional
-            How many steps of each sequence (N, T, ...) count.
-        trees : Trees, optional
-            Of a network with a `Recursive` layer: then x (M,) or (M, F) and what is given have a row for each node.
-
-        Returns
-        -------
-        ndarray, shape (N, *output_shape)
-            Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
-        """
-        samples = as_batch(self, x, lengths, trees, as_it_lies=True)
-        with self.turn.lock:
-            states = states_of(self, self.plan_for(samples.shape), len(samples))
-            return self.run_forward(samples, training, states)
 
     def fit(
         self,
@@ -400,7 +322,7 @@ class Sequential(Container):
         samples = as_batch(self, x, lengths, trees)
         with self.turn.lock:
             plan = self.plan_for(samples.shape)
-            states = states_of(self, plan, len(samples))
+            states = self.states_for(len(samples))
             some = parts(samples, at_once(plan, samples)) if states is None else [samples]
             outputs = [outputs_of(plan, part, states) for part in some]
             return samples.outputs(outputs[0] if len(outputs) == 1 else np.concatenate(outputs), plan.output_shape)

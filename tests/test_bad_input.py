@@ -340,7 +340,7 @@ def test_a_state_of_a_layer_that_is_not_stateful():
     net = Sequential(
         [layers.GRU(3, return_sequences=True), layers.GRU(3, stateful=True)], input_shape=(None, 2), seed=0
     )
-    with pytest.raises(ValueError, match=r"state must be None for GRU.* which is not stateful; received another"):
+    with pytest.raises(ValueError, match=r"state\[0\] must be None, as .* is not stateful; received ndarray"):
         net.state = [np.zeros((1, 3)), np.zeros((1, 3))]
     assert net.state is None
 

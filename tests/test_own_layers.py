@@ -11,7 +11,7 @@ from fastdl.datasets import Trees, Vocabulary
 from fastdl.text.sampling import sample
 
 
-class Own(layers.Layer):
+class Alike(layers.Layer):
     """One that does what one of ours does, and is not of its class."""
 
     def __init__(self, like):
@@ -32,7 +32,7 @@ class Own(layers.Layer):
 def pair(like, *rest, shape, **options):
     """A network with an own layer, and the same with ours."""
     nets = [
-        Sequential([first, *deepcopy(rest)], input_shape=shape, seed=0, **options) for first in (Own(like()), like())
+        Sequential([first, *deepcopy(rest)], input_shape=shape, seed=0, **options) for first in (Alike(like()), like())
     ]
     for net in nets:
         net.parameters = np.random.default_rng(1).standard_normal(net.parameters.size)
@@ -95,7 +95,7 @@ def test_tokens_of_trees():
 
 def test_several_embeddings_of_the_same_steps(rng):
     """Lengths tell how many of them count; ids are of the smallest vocabulary."""
-    branches = [[layers.Embedding(6, 2), layers.GRU(3)], [Own(layers.Embedding(4, 3)), layers.GRU(2)]]
+    branches = [[layers.Embedding(6, 2), layers.GRU(3)], [Alike(layers.Embedding(4, 3)), layers.GRU(2)]]
     net = Sequential([layers.Parallel(branches)], input_shape=(None,), seed=0, dtype="float64")
     x, lengths = rng.integers(0, 4, (5, 4)), np.array([1, 4, 2, 3, 1])
     y = net.predict(x, lengths=lengths)
@@ -178,6 +178,77 @@ def test_states(cell, rng):
             assert (own == ours).all()
         nets[0].reset_state()
         assert (getattr(nets[0], call)(x[part]) != own).any()
+
+
+def test_states_of_several(tmp_path, rng):
+    """Whoever's layers they are of: each has its own, which are kept, put back and saved."""
+    net = Sequential(
+        [
+            Alike(layers.GRU(2, return_sequences=True)), layers.Bidirectional(layers.LSTM(2, return_sequences=True)),
+            Alike(layers.LSTM(4, return_sequences=True, stateful=True)), layers.RNN(3, stateful=True), layers.Dense(2),
+        ],
+        input_shape=(None, 3), seed=0,
+    )  # fmt: skip
+    x, y = rng.standard_normal((6, 4, 3)), rng.standard_normal((6, 2))
+    net.train_on_batch(x, y, loss="squared_error")
+    alone = net.layers[0].forward(x), net.layers[0].like.build((None, 3))
+    gru, both, (h, c), r = net.state
+    assert gru is both is None
+    assert h.shape == c.shape == (6, 4)
+    assert r.shape == (6, 3)
+    assert alone[0].shape == (6, 4, 2)
+    net.save(tmp_path / "net.npz", training=True)
+    wanted = net.predict(x)
+    assert (fastdl.load(tmp_path / "net.npz").predict(x) == wanted).all()
+    net.reset_state()
+    assert (net.predict(x) != wanted).any()
+    net.state = [None, None, (h, c), r]
+    assert (net.predict(x) == wanted).all()
+    with pytest.raises(ValueError, match=r"state must have shape \(6, 3\); received \(6, 2\)"):
+        net.state = [None, None, (h, c), r[:, :2]]
+
+
+STATEFUL = {
+    "own": lambda: Alike(layers.LSTM(4, stateful=True)),
+    "residual": lambda: layers.Residual([layers.LSTM(3, stateful=True, return_sequences=True)]),
+    "parallel": lambda: layers.Parallel([[layers.GRU(3, stateful=True)], [layers.GRU(2)]]),
+}
+
+
+@pytest.mark.parametrize("make", STATEFUL.values(), ids=STATEFUL.keys())
+def test_states_of_a_layer_alone(make, rng):
+    layer = make().build((None, 3), dtype="float64")
+    layer.initialize(rng)
+    x, lengths = rng.standard_normal((6, 4, 3)), [1, 4, 2, 3, 1, 2]
+    first = layer.forward(x, lengths=lengths)
+    other, state = deepcopy(layer), layer.state
+    second = layer.forward(x)
+    assert (second != first).any()
+    assert (other.forward(x) == second).all()
+    layer.state = state
+    assert (layer.forward(x) == second).all()
+    with pytest.raises(ValueError, match="x must have the 6 samples that the states are of, or reset_state"):
+        layer.forward(x[1:])
+    layer.reset_state()
+    assert (layer.forward(x, lengths=lengths) == first).all()
+    assert gradient_check(layer, x, lengths=lengths) < 1e-6
+
+
+def test_trees_and_lengths_of_a_layer_alone(rng):
+    own, ours = Alike(layers.Recursive(3)).build((None, 3)), layers.Recursive(3).build((None, 3))
+    ours.params["weight"], ours.params["bias"] = own.params["weight"], own.params["bias"]
+    x = rng.standard_normal((len(TREES.words), 3))
+    assert (own.forward(x, trees=TREES) == ours.forward(x, trees=TREES)).all()
+    flat = layers.Flatten().build((4, 3))
+    y = flat.forward(np.ones((2, 4, 3)), lengths=[1, 3])
+    assert y.sum(axis=1).tolist() == [3, 9]
+    for layer, given, message in (
+        (layers.Dense(3), {"lengths": [1, 1]}, "lengths must be None for samples without steps in time"),
+        (layers.Dense(3), {"trees": TREES}, "trees must be None for a network without a recursive layer"),
+        (layers.Residual([layers.Dense(3)]), {"lengths": [1]}, "lengths must be None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            layer.build(3).forward(np.ones((2, 3)), **given)
 
 
 def test_they_are_saved(tmp_path, rng):

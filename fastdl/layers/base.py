@@ -22,6 +22,7 @@ from .._validation.shapes import as_shape
 from .._validation.values import as_choice, as_dtype, as_flag, as_generator
 from ..samples import Samples, as_batch
 from .parameters import Parameters
+from .states import Stateful
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -57,7 +58,7 @@ class _LayerType(type):
         return layer
 
 
-class Layer(metaclass=_LayerType):
+class Layer(Stateful, metaclass=_LayerType):
     """A differentiable function of one batch, with parameters.
 
     A subclass says which operations of the core it is (`operations`), the shapes of its parameters
@@ -124,7 +125,7 @@ class Layer(metaclass=_LayerType):
             object.__setattr__(self, name, value)
 
     @property
-    def turn(self) -> Turn:
+    def turn(self) -> Turn:  # type: ignore[override]
         """Whose turn it is with it, and with all that it is a part of."""
         return self._turn
 
@@ -315,6 +316,7 @@ class Layer(metaclass=_LayerType):
         vars(self).update(input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset)
         self._flat = parameters[offset:end], gradients[offset:end]
         self._reading = None
+        self.reset_state()
         self._plan, self._plans, self._held = None, {}, None
         params, grads, buffers, start = {}, {}, {}, 0
         for name, stored in self.parameter_shapes(shape).items():
@@ -351,7 +353,7 @@ class Layer(metaclass=_LayerType):
             raise RuntimeError(f"{type(self).__name__} must be built before use: call build(input_shape)")
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> Reading:  # type: ignore[override]
         """What its samples are, of a built layer: its operations tell."""
         self.check_built()
         if self._reading is None:
@@ -363,7 +365,7 @@ class Layer(metaclass=_LayerType):
         """How many children a node has of the trees that samples of a built layer are; None of other samples."""
         return self.reading.arity
 
-    def forward(self, x: Any, *, training: bool = False) -> Array:
+    def forward(self, x: Any, *, training: bool = False, lengths: Any = None, trees: Any = None) -> Array:
         """Give the output for a batch, and hold what `backward` needs.
 
         Parameters
@@ -371,14 +373,20 @@ class Layer(metaclass=_LayerType):
         x : array_like, shape (N, *input_shape)
         training : bool
             Whether layers that are random in training are so.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence (N, T, ...) count.
+        trees : Trees, optional
+            Where a layer is recursive: then x (M,) or (M, F) and what is given have a row for each node.
 
         Returns
         -------
         ndarray, shape (N, *output_shape)
-            Images lie in memory as those of x do: channels first, or last where x is a view of such memory.
+            Images lie in memory as those of x do: channels first, or last where x is a view of such memory. Stateful
+            layers go on from the last call, of as many samples.
         """
-        self.check_built()
-        return self.run_forward(as_batch(self, x, as_it_lies=True), training)
+        samples = as_batch(self, x, lengths, trees, as_it_lies=True)
+        with self._turn.lock:
+            return self.run_forward(samples, training, self.states_for(len(samples)))
 
     def run_forward(
         self, samples: Samples, training: bool = False, states: Array | None = None, all_states: bool = False
@@ -449,7 +457,8 @@ class Layer(metaclass=_LayerType):
             if hasattr(self, "dtype"):
                 values = {name: values.copy() for name, values in {**self.params, **self.buffers}.items()}
                 made = *made, self.input_shape, self.dtype, values, self._rng.bit_generator.state
-            return _made, made, self.own_attributes()
+            kept = {} if self._states is None else {"_states": self._states.copy()}
+            return _made, made, {**self.own_attributes(), **kept}
 
     @property
     def sublayers(self) -> Sequence[Layer]:

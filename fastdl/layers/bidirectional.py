@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .._core.graph import Tensor
-from .._types import Array, Shape
+from .._types import Shape
 from .._validation.values import as_choice
 from .base import Layer
 from .recurrent import Recurrent
-from .state import State, StateLayer, as_pair_of_states
+from .state import StateLayer
 
 
 class Bidirectional(StateLayer):
@@ -56,18 +56,6 @@ class Bidirectional(StateLayer):
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         for suffix in ("", "_reverse"):
             self.layer.start_direction(self.params, suffix, rng)
-
-    @property
-    def state_size(self) -> int:  # noqa: D102
-        return 2 * self.layer.state_size
-
-    def join_state(self, state: State, name: str, samples: int, dtype: str) -> Array:  # noqa: D102
-        parts = (None, None) if state is None else as_pair_of_states(state, name, "of the two directions' states")
-        return np.hstack([self.layer.join_state(part, f"{name}[{k}]", samples, dtype) for k, part in enumerate(parts)])
-
-    def part_state(self, rows: Array) -> State:  # noqa: D102
-        first, second = np.hsplit(rows, 2)
-        return self.layer.part_state(first), self.layer.part_state(second)
 
     @property
     def sublayers(self) -> tuple[Layer]:  # noqa: D102

@@ -11,11 +11,10 @@ from .. import initializers
 from .._core.graph import Tensor
 from .._core.kinds import OF_CELLS
 from .._types import Array, Shape
-from .._validation.arrays import as_array
 from .._validation.values import as_flag, as_int, as_number
 from .activation import Activation, as_activation, name_and_setting
 from .base import check_initializer, sequence_shape
-from .state import State, StateLayer, as_pair_of_states
+from .state import StateLayer
 
 
 class Recurrent(StateLayer, abstract=True):
@@ -25,7 +24,6 @@ class Recurrent(StateLayer, abstract=True):
     """
 
     _gates: ClassVar[int]
-    _states: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -92,25 +90,6 @@ class Recurrent(StateLayer, abstract=True):
         params[f"bias_ih{suffix}"][...] = 0
         params[f"bias_hh{suffix}"][...] = 0
 
-    @property
-    def state_size(self) -> int:  # noqa: D102
-        return self._states * self.units
-
-    def join_state(self, state: State, name: str, samples: int, dtype: str) -> Array:  # noqa: D102
-        rows = np.zeros((samples, self.state_size), dtype)
-        if state is None:
-            return rows
-        for k, part in enumerate([state] if self._states == 1 else as_pair_of_states(state, name, "(h, c)")):
-            array = as_array(part, name, dtype)
-            if array.shape != (samples, self.units):
-                raise ValueError(f"{name} must have shape ({samples}, {self.units}); received {array.shape}")
-            rows[:, k * self.units : (k + 1) * self.units] = array
-        return rows
-
-    def part_state(self, rows: Array) -> State:  # noqa: D102
-        parts = tuple(rows[:, k * self.units : (k + 1) * self.units].copy() for k in range(self._states))
-        return parts[0] if self._states == 1 else parts
-
 
 class RNN(Recurrent):
     """h' = f(x W_ih^T + b_ih + h W_hh^T + b_hh), the recurrent layer of article 5 (equation 2).
@@ -172,7 +151,6 @@ class LSTM(Recurrent):
     """
 
     _gates = 4
-    _states = 2
 
     def __init__(
         self,

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .._core.graph import Tensor
 from .._core.kinds import MOST_CHILDREN, OF_CELLS
-from .._types import Array, Shape
+from .._types import Shape
 from .._validation.values import as_choice, as_flag, as_int
-from ..samples import as_batch
-from ..trees import Trees
 from .activation import Activation, as_activation, name_and_setting
 from .base import Layer, sequence_shape, start_weights
 
@@ -107,22 +103,3 @@ class Recursive(Layer):
         if self.composition == "tensor":
             tensor = self.params["tensor"]
             tensor[...] = rng.uniform(-1, 1, tensor.shape) / (2 * inputs)
-
-    def forward(self, x: Any, *, trees: Trees | None = None, training: bool = False) -> Array:
-        """Give the output for some trees, and hold what `backward` needs.
-
-        Parameters
-        ----------
-        x : array_like, shape (M, units)
-            A row for each node; those that are no leaves are not read.
-        trees : Trees
-            Of M nodes.
-        training : bool
-            Makes no difference here.
-
-        Returns
-        -------
-        ndarray, shape (M, units) or, of the roots alone, (N, units)
-        """
-        self.check_built()
-        return self.run_forward(as_batch(self, x, trees=trees), training)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.graph import Lowered
+from .._core.reading import States
 from .._types import Array
 from ..samples import as_batch
 from .base import Layer
-
-State = Any  # an array (N, units), or a pair of states: of an LSTM h and c, of a Bidirectional its two directions'
+from .states import State, rows_of, state_of
 
 
 class StateLayer(Layer, abstract=True):
-    """What recurrent layers share, alone and in two directions.
-
-    A subclass knows its state's form, `join_state` and `part_state`, and how many numbers a sample's is, `state_size`.
+    """What recurrent layers share, alone and in two directions: each is one recurrent operation.
 
     Attributes
     ----------
@@ -32,27 +29,13 @@ class StateLayer(Layer, abstract=True):
         self.reset_state()
 
     @property
-    def state_size(self) -> int:
-        """How many numbers a sample's state has."""
-        raise NotImplementedError
-
-    def attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:  # noqa: D102
-        super().attach(lowered, dtype, parameters, gradients)
-        self.reset_state()
-
-    def join_state(self, state: State, name: str, samples: int, dtype: str) -> Array:
-        """Give a checked row (S,) for each sample; zeros for None."""
-        raise NotImplementedError
-
-    def part_state(self, rows: Array) -> State:
-        """Give the state of rows that `join_state` gave."""
-        raise NotImplementedError
+    def _form(self) -> States:
+        return self.reading.states[0]
 
     def own_attributes(self) -> dict[str, Any]:  # noqa: D102
         return {**super().own_attributes(), "_state": self._state, "_state_gradient": self._state_gradient}
 
-    def reset_state(self) -> None:
-        """Let the next sequences of a stateful layer start from zeros."""
+    def reset_state(self) -> None:  # noqa: D102
         self._state: State = None
         self._state_gradient: State = None
 
@@ -72,7 +55,9 @@ class StateLayer(Layer, abstract=True):
     def state_gradient(self) -> State:  # noqa: D102
         return self._state_gradient
 
-    def forward(self, x: Any, *, training: bool = False, lengths: Any = None, initial_state: State = None) -> Array:
+    def forward(
+        self, x: Any, *, training: bool = False, lengths: Any = None, trees: None = None, initial_state: State = None
+    ) -> Array:
         """Give the output for a batch of sequences, and hold what `backward` needs.
 
         Parameters
@@ -92,15 +77,14 @@ class StateLayer(Layer, abstract=True):
         ndarray, shape (N, *output_shape)
             `state` is the state after the last step.
         """
-        self.check_built()
-        samples = as_batch(self, x, lengths)
+        samples = as_batch(self, x, lengths, trees)
         name = "initial_state"
         with self.turn.lock:
             if initial_state is None and self.stateful:
                 initial_state, name = self.state, "the state of the last call, which reset_state() forgets,"
-            states = self.join_state(initial_state, name, len(samples), self.dtype)
+            states = rows_of(self._form, initial_state, name, len(samples), self.dtype)
             y = self.run_forward(samples, training, states, all_states=True)
-            self._state = self.part_state(states)
+            self._state = state_of(self._form, states)
             return y
 
     def backward(self, dy: Any, *, state_gradient: State = None, accumulate: bool = False) -> Array:
@@ -126,14 +110,7 @@ class StateLayer(Layer, abstract=True):
         """
         with self.turn.lock:
             samples = self.held_forward().samples
-            gradients = self.join_state(state_gradient, "state_gradient", len(samples), self.dtype)
+            gradients = rows_of(self._form, state_gradient, "state_gradient", len(samples), self.dtype)
             dx = self.run_backward(dy, gradients, accumulate)
-            self._state_gradient = self.part_state(gradients)
+            self._state_gradient = state_of(self._form, gradients)
             return dx
-
-
-def as_pair_of_states(state: State, name: str, what: str) -> tuple[State, State]:
-    """Give two states, which ``what`` tells."""
-    if not isinstance(state, (tuple, list)) or len(state) != 2:
-        raise ValueError(f"{name} must be a pair {what}; received {type(state).__name__}")
-    return state[0], state[1]

@@ -32,20 +32,6 @@ def at_once(plan: Any, samples: Samples) -> int:
     return samples.having(max(1, min(_SAMPLES, _NUMBERS // numbers)))
 
 
-def states_of(net: Sequential, plan: Any, samples: int) -> Array | None:
-    """Give the states that such a batch goes on from, and is to change; None where no layer is stateful."""
-    if not net.stateful:
-        return None
-    if net.flat_states is None:
-        net.flat_states = np.zeros((samples, plan.state_size), net.dtype)
-    if len(net.flat_states) != samples:
-        raise ValueError(
-            f"x must have the {len(net.flat_states)} samples that the states are of, or reset_state() come first; "
-            f"received {samples}"
-        )
-    return net.flat_states
-
-
 def measure(net: Sequential, data: Examples, loss: Loss, batch_size: int | None = None) -> dict[str, float]:
     """Measure on checked samples, some at a time: their outputs may be many."""
     samples, states = data.samples, None

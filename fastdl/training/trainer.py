@@ -18,7 +18,7 @@ from ..losses.choice import AnyLoss, chosen
 from ..optimizers import Optimizer
 from .examples import Examples, examples_of
 from .history import History
-from .running import measure, states_of
+from .running import measure
 from .stepping import take_pass
 from .steps import Steps
 
@@ -170,7 +170,7 @@ class Trainer:
         data.check_weights()
         samples = len(data)
         rates = self._rates(samples, samples)
-        states_of(self.net, self.net.plan_for(data.samples.shape), samples)
+        self.net.states_for(samples)
         self._begin()
         return self._epoch(data, np.arange(samples), samples, rates, 1, [])
 
@@ -191,7 +191,7 @@ class Trainer:
         with net.turn.lock:
             seed = int(net.generator.integers(1 << 63))
             plan = net.plan_for(data.samples.shape)
-            states = states_of(net, plan, batch)
+            states = net.states_for(batch)
         steps = Steps(net, plan, state, self.loss, data, order, batch, seed, states)
         return take_pass(
             net, state, steps.fused if self.loss.is_fused else steps.own, rates, samples=samples, batch=batch,
