@@ -1,7 +1,8 @@
 # A network described for C: what Python says of its operations.
 
-cdef describe_network(Network* net, list operations, tuple input_shape):
-    # `net` is zeros, and what it takes is freed by `free_network`, whatever is raised here.
+cdef describe_network(Network* net, list operations, tuple input_shape, Py_ssize_t size):
+    # `net` is zeros, and what it takes is freed by `free_network`, whatever is raised here. `size`
+    # counts the parameters of all.
     cdef int k, count = len(operations)
     cdef int reads = sum([len(operation["reads"]) for operation in operations])
     cdef int* source
@@ -17,6 +18,7 @@ cdef describe_network(Network* net, list operations, tuple input_shape):
             source[0] = number
             source += 1
         describe_operation(net, &net.op[k], operations[k])
+    _check_parameters(net, operations, size)
 
 
 cdef describe_operation(Network* net, Op* op, dict operation):
@@ -26,14 +28,33 @@ cdef describe_operation(Network* net, Op* op, dict operation):
     op.activation = row_of_name(_ACTIVATIONS, "activation",
                                 operation.get("activation", "identity"))
     op.setting = operation.get("setting", 0)
-    op.frozen = not operation.get("trained", True)
+    op.frozen = operation.get("frozen", False)
+    op.adds_up = op.methods.add_up != NULL
     op.own = _zeroed(op.methods.own)
     describe_tensor(&net.tensor[op.target], operation["output_shape"])
     if op.methods.describe != NULL:
         op.methods.describe(net, op, operation)
+    if op.trained_rows and op.methods.gradient == NULL:
+        raise ValueError(f"{operation['kind']}: must have a gradient, having rows that are trained")
+    if op.methods.gradient == gradient_of_slots:
+        take_slot(net, op)
     op.work += source_of(net, op).size
     net.tensor[op.target].after_weights = ((op.rows > 0 and not op.frozen)
                                            or _any_after_weights(net, op))
+
+
+cdef _check_parameters(const Network* net, list operations, Py_ssize_t size):
+    # Each operation has been given its place by a count that is Python's own (_core/kinds.py).
+    cdef Py_ssize_t count = 0
+    cdef int k
+    for k in range(net.count):
+        if net.op[k].rows:
+            if net.op[k].offset != count:
+                raise ValueError(f"{operations[k]['kind']}: parameters must be from {count} on; "
+                                 f"received {net.op[k].offset}")
+            count += net.op[k].rows * net.op[k].columns
+    if count != size:
+        raise ValueError(f"operations must have {count} parameters; received {size}")
 
 
 cdef void free_network(Network* net) noexcept:

@@ -23,7 +23,7 @@ cdef void record(Job* job, const Batch* batch, Py_ssize_t step) noexcept nogil:
 
 cdef void train_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
-    cdef int workers = job.gathering.workers
+    cdef int workers = job.crew.workers
     cdef Batch batch
     cdef Py_ssize_t step
     for step in range(job.batches):
@@ -48,10 +48,10 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
             record(job, &batch, step)
             keep_all(&job.net, worker, workers, batch.samples)
         train_slices(job, worker, batch.samples, step, not job.apart, True)
-        meet(&job.gathering, &job.items)
+        meet(&job.crew, &job.items)
         if worker == 0:
             job.steps[0] += 1
-        if job.gathering.over:
+        if job.crew.over:
             return
 
 
@@ -70,7 +70,7 @@ cdef void step_worker(void* context, int worker) noexcept nogil:
     while item >= 0:
         update_slice(job, item, 0)
         item = take(job, &job.slice_items, job.slice_count, worker)
-    meet(&job.gathering, NULL)
+    meet(&job.crew, NULL)
     if worker == 0:
         job.steps[0] += 1
 
@@ -89,7 +89,7 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
         return
     all_groups(job, worker, &batch, stages_of(&job.net) - 1, forward_of_group, False)
     if stages_of(&job.net) > 1 and not meet_all(job, worker, NULL) and worker == 0:
-        keep_all(&job.net, worker, job.gathering.workers, batch.samples)
+        keep_all(&job.net, worker, job.crew.workers, batch.samples)
 
 
 cdef void backward_worker(void* context, int worker) noexcept nogil:
@@ -99,7 +99,7 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
     cdef Py_ssize_t item
     cdef const Slice* slice
     cdef const Op* op
-    cdef int stage, workers = job.gathering.workers
+    cdef int stage, workers = job.crew.workers
     copy_weights_back(&job.net, worker)
     for stage in range(1, stages_of(&job.net)):
         settle_stage(&job.net, stage, worker, workers, batch.samples)

@@ -4,7 +4,7 @@ cdef struct Scan:
     const real* x
     Py_ssize_t n
     bint finite[MAX_WORKERS]
-    meeting gathering
+    meeting crew
 
 
 cdef bint finite_run(const real* x, Py_ssize_t n) noexcept nogil:
@@ -25,9 +25,9 @@ cdef bint finite_run(const real* x, Py_ssize_t n) noexcept nogil:
 
 cdef void scan_worker(void* context, int worker) noexcept nogil:
     cdef Scan* scan = <Scan*>context
-    cdef Py_ssize_t start = scan.n * worker // scan.gathering.workers
+    cdef Py_ssize_t start = scan.n * worker // scan.crew.workers
     scan.finite[worker] = finite_run(scan.x + start,
-                                     scan.n * (worker + 1) // scan.gathering.workers - start)
+                                     scan.n * (worker + 1) // scan.crew.workers - start)
 
 
 def all_finite(x, int threads=1):
@@ -38,11 +38,11 @@ def all_finite(x, int threads=1):
     cdef Py_buffer view                 # small arrays would feel what a typed view costs
     PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
     scan.x, scan.n = <const real*>view.buf, view.len // <Py_ssize_t>sizeof(real)
-    meeting_open(&scan.gathering, min(threads, MAX_WORKERS))
+    meeting_open(&scan.crew, min(threads, MAX_WORKERS))
     with nogil:
-        parallel_run(scan_worker, &scan, &scan.gathering.workers, NULL)
-    for worker in range(scan.gathering.workers):
+        parallel_run(scan_worker, &scan, &scan.crew.workers, NULL)
+    for worker in range(scan.crew.workers):
         finite = finite and scan.finite[worker]
-    meeting_close(&scan.gathering)
+    meeting_close(&scan.crew)
     PyBuffer_Release(&view)
     return finite

@@ -150,7 +150,7 @@ cdef inline int* _ints(block) except NULL:
     return &view[0]
 
 
-cdef class Layout:
+cdef class Places:
     """Where the nodes of a batch's groups stand, with room for so many."""
     cdef Py_ssize_t rows, groups, largest
     cdef int workers

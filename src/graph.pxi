@@ -39,9 +39,10 @@ cdef struct Op:
     int activation              # of what it gives
     real setting                # of the activation
     Py_ssize_t offset, rows, columns    # its parameters, in rows of one width; or 0 rows
-    Py_ssize_t trained          # how many of the rows an optimizer changes,
-    bint frozen                 # if it may change any,
-    bint learns                 # and whether their gradient is asked for
+    Py_ssize_t trained_rows     # those of them that an optimizer changes, the first ones,
+    bint frozen                 # unless it is to change none
+    bint learns                 # whether their gradient is asked for
+    bint adds_up                # and needs sums over the whole batch first
     Py_ssize_t slot             # where its gradient is in a slot, if summed sample by sample
     double work                 # multiply-adds of a forward pass, a sample
     # The first and the one behind the last of the operations that each sample goes through alone.
@@ -52,7 +53,7 @@ cdef struct Op:
 
 cdef struct Network:
     int count                   # operations; there is one more tensor
-    int first                   # 1 where the engine does the first operation, a PAD
+    bint framed                 # the engine does the first operation, a PAD
     Op* op
     Tensor* tensor
     int* sources                # of all operations
@@ -75,7 +76,7 @@ cdef struct Network:
     bint skip_softmax           # the loss takes logits: leave the last activation out
     bint has_transposed         # there are samples enough for copies of weights to pay
     bint alone                  # batches are of one sample
-    bint adds_up                # some gradient needs sums over the whole batch first
+    bint adds_up                # some operation does
     const int64_t* lengths      # of the samples in time, or NULL
     real* states                # of recurrent layers, a row for each sample, or NULL
     real* state_gradients
@@ -120,12 +121,13 @@ cdef struct Methods:
     pass_function forward       # writes the target's values
     pass_function backward      # the sources' gradients, and what is summed in slots
     gradient_function gradient  # rows of the parameters', once the whole batch has been back
-    batch_function add_up       # what gradients need of the whole batch, before a meeting
+    # What gradients need of the whole batch, before a meeting; called where an operation `adds_up`.
+    batch_function add_up
     descend_function descend    # plain descent on one sample, no gradient being written
     # Of an operation that has to see the whole batch: it begins a stage.
     pass_function measure       # a group's share, before that stage
     batch_function settle       # what all shares come to
-    pass_function measure_back  # the same on the way back, of the target's gradient
+    pass_function measure_back  # on the way back each sample's, of the target's gradient
     batch_function settle_back
     batch_function keep         # what a step of training leaves behind besides parameters
 
@@ -249,4 +251,4 @@ cdef void gradient_of_slots(const Network* net, const Op* op, Py_ssize_t start, 
 cdef void take_slot(Network* net, Op* op):
     # Room for its gradient in every slot.
     op.slot = net.slot_stride
-    net.slot_stride += padded(op.trained * op.columns) + VEC_LANES
+    net.slot_stride += padded(op.trained_rows * op.columns) + VEC_LANES

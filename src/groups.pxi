@@ -2,7 +2,7 @@
 
 cdef inline Py_ssize_t take(Job* job, work_items* items, Py_ssize_t total,
                             int worker) noexcept nogil:
-    return next_item(items, total, job.gathering.workers, worker)
+    return next_item(items, total, job.crew.workers, worker)
 
 
 cdef inline Py_ssize_t take_group(Job* job, Py_ssize_t total, int worker,
@@ -22,10 +22,10 @@ cdef void look(void* context) noexcept nogil:
 cdef inline bint meet_all(Job* job, int worker, work_items* reset) noexcept nogil:
     # Whether it all ends here.
     if worker == 0:
-        meet_looking(&job.gathering, reset, look, job)
+        meet_looking(&job.crew, reset, look, job)
     else:
-        meet(&job.gathering, reset)
-    return job.gathering.over
+        meet(&job.crew, reset)
+    return job.crew.over
 
 
 cdef struct Batch:
@@ -113,7 +113,7 @@ cdef bint earlier_stages(Job* job, int worker, const Batch* batch, bint clears) 
         all_groups(job, worker, batch, stage, forward_of_group, clears and stage == 0)
         if meet_all(job, worker, &job.items):
             return True
-        settle_stage(&job.net, stage + 1, worker, job.gathering.workers, batch.samples)
+        settle_stage(&job.net, stage + 1, worker, job.crew.workers, batch.samples)
     return False
 
 
@@ -123,6 +123,6 @@ cdef bint earlier_stages_back(Job* job, int worker, const Batch* batch) noexcept
     for stage in range(stages_of(&job.net) - 2, -1, -1):
         if meet_all(job, worker, &job.items):
             return True
-        settle_stage_back(&job.net, stage + 1, worker, job.gathering.workers, batch.samples)
+        settle_stage_back(&job.net, stage + 1, worker, job.crew.workers, batch.samples)
         all_groups(job, worker, batch, stage, backward_of_group, False)
     return False

@@ -32,7 +32,7 @@ cdef struct Job:
     real* out                     # or NULL
     Py_ssize_t out_channels, out_pixels
     work_items items, slice_items
-    meeting gathering
+    meeting crew
     Watch watch
 
 
@@ -50,7 +50,7 @@ cdef void gather(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexce
     for part.first in range(n):
         sample = sample_at(job, position + part.first)
         x = job.x + sample * input.size
-        if job.net.first:
+        if job.net.framed:
             frame_image(&job.net, &job.net.op[0], x, output_of(&job.net, &job.net.op[0], part))
         else:
             channels_last(x, value_of(&job.net, input, part), job.channels, job.pixels)
@@ -174,7 +174,7 @@ cdef void give_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
     part.count = 1
     for part.first in range(n):
         at = sample_of(job, part, part.row)
-        if job.net.first:
+        if job.net.framed:
             unframe_image(&job.net, &job.net.op[0],
                           output_gradient_of(&job.net, &job.net.op[0], part), job.out + at * t.size)
         else:

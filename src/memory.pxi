@@ -17,14 +17,14 @@ def aligned_zeros(Py_ssize_t n):
 cdef class Memory:
     """What is asked for in one go, for batches of so many rows and so many workers, in a mode."""
     cdef int mode, workers
-    cdef Py_ssize_t batch           # rows
+    cdef Py_ssize_t rows            # samples of a batch, or nodes of its trees
     cdef bint masked                # sequences are of different lengths
     cdef list blocks
     cdef Py_ssize_t fields          # the most scratch that an operation needs,
     cdef Py_ssize_t widest          # and the widest row that it reads zeros for
 
-    def __cinit__(self, int mode, Py_ssize_t batch, int workers, bint masked):
-        self.mode, self.batch, self.workers, self.masked = mode, batch, workers, masked
+    def __cinit__(self, int mode, Py_ssize_t rows, int workers, bint masked):
+        self.mode, self.rows, self.workers, self.masked = mode, rows, workers, masked
         self.blocks = []
 
     cdef real* take(self, Py_ssize_t n) except NULL:
@@ -42,7 +42,7 @@ cdef class Memory:
         return self.take(self.workers * stride)
 
     cdef Py_ssize_t rows_of(self, const Network* net, const Tensor* t):
-        return self.batch if t.wide else self.workers * net.rows
+        return self.rows if t.wide else self.workers * net.rows
 
     cdef take_panels(self, Matrix* w, bint wanted, bint wanted_back):
         # Copies of a matrix in panels, each worker's, and of the transposed one.
@@ -55,9 +55,9 @@ cdef class Memory:
         self.fields, self.widest = max(self.fields, fields), max(self.widest, widest)
 
 
-cdef Memory reserve(Network* net, int mode, Py_ssize_t batch, int workers, bint masked):
+cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint masked):
     """Take memory for a network."""
-    cdef Memory memory = Memory(mode, batch, workers, masked)
+    cdef Memory memory = Memory(mode, rows, workers, masked)
     cdef Tensor* t
     cdef int k
     _lay_tensors(net, mode)
@@ -78,7 +78,7 @@ cdef Memory reserve(Network* net, int mode, Py_ssize_t batch, int workers, bint 
     net.fields = memory.take_copies(net.fields_stride)
     net.nonzero_stride = memory.widest + 16
     net.nonzero = <int*>memory.take_copies(net.nonzero_stride)
-    net.slots = memory.take(slots_of(net, batch) * net.slot_stride)
+    net.slots = memory.take(slots_of(net, rows) * net.slot_stride)
     return memory
 
 

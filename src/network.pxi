@@ -19,7 +19,7 @@ cdef inline int stages_of(const Network* net) noexcept nogil:
 
 
 cdef inline int stage_begin(const Network* net, int stage) noexcept nogil:
-    return max(net.first, net.stage[stage])
+    return max(<int>net.framed, net.stage[stage])
 
 
 cdef inline int stage_end(const Network* net, int stage) noexcept nogil:

@@ -124,7 +124,7 @@ cdef class Plan(Runnable):
         cdef real[::1] dx = out
         with self.turn.lock:
             rows = samples if trees is None else trees.nodes
-            if self.memory is None or self.memory.mode != HOLDING or rows > self.memory.batch:
+            if self.memory is None or self.memory.mode != HOLDING or rows > self.memory.rows:
                 raise RuntimeError("backward must follow forward, before other calls of the same "
                                    "network or layer")
             if self.spent:
@@ -232,7 +232,7 @@ cdef class Plan(Runnable):
             describe_optimizer(&job.optimizer, rule, moments, self.parameters.size)
             if 8. * self.parameters.size < SMALL_WORK:
                 threads = 1
-            self._gather(&job, max(1, min(threads, MAX_WORKERS)))
+            self._open(&job, max(1, min(threads, MAX_WORKERS)))
             job.rates, job.squares = &rate, &squares[0]
             job.steps, job.steps_before = &steps[0], steps[0]
             self._run(&job, step_worker)

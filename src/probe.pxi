@@ -5,7 +5,7 @@
 cdef struct Probe:
     long rounds
     real sink[64]
-    meeting gathering
+    meeting crew
 
 
 cdef void probe_worker(void* context, int worker) noexcept nogil:
@@ -17,7 +17,7 @@ cdef void probe_worker(void* context, int worker) noexcept nogil:
     cdef int m, unrolled
     for m in range(12):
         acc[m] = vec_set1(<real>m)
-    meet(&p.gathering, NULL)
+    meet(&p.crew, NULL)
     for i in range(p.rounds):
         for m in range(12):
             acc[m] = acc[m] * w + x
@@ -37,13 +37,13 @@ def fma_peak(int threads, double seconds=0.1):
         p.rounds = 200_000
         for worker in range(64):
             p.sink[worker] = <real>0.25
-        meeting_open(&p.gathering, min(threads, MAX_WORKERS))
+        meeting_open(&p.crew, min(threads, MAX_WORKERS))
         start = perf_counter()
         with nogil:
-            parallel_run(probe_worker, &p, &p.gathering.workers, NULL)
+            parallel_run(probe_worker, &p, &p.crew.workers, NULL)
         elapsed = perf_counter() - start
-        best = max(best, p.gathering.workers * 2.0 * 12 * VEC_LANES * p.rounds / elapsed / 1e9)
-        meeting_close(&p.gathering)
+        best = max(best, p.crew.workers * 2.0 * 12 * VEC_LANES * p.rounds / elapsed / 1e9)
+        meeting_close(&p.crew)
         if perf_counter() > deadline:
             return best
 

@@ -9,7 +9,7 @@ cdef class Runnable:
     cdef Py_ssize_t all_slices              # and of all
     cdef Py_ssize_t channels, pixels, out_channels, out_pixels
     cdef Habits habits
-    cdef Layout layout
+    cdef Places places
     cdef readonly bint has_trees            # then x and results have a row for each node
     cdef Py_ssize_t arity                   # of these
     cdef Memory memory                      # or None, where it must be taken anew
@@ -36,8 +36,8 @@ cdef class Runnable:
             self.net.parameters, self.net.gradients = &p[0], &g[0]
         self.channels, self.pixels = _channels_pixels(self.input_shape)
         self.out_channels, self.out_pixels = _channels_pixels(self.output_shape)
-        self.habits, self.layout = Habits(), Layout()
-        describe_network(&self.net, self.operations, self.input_shape)
+        self.habits, self.places = Habits(), Places()
+        describe_network(&self.net, self.operations, self.input_shape, graph.size)
         self._get_to_know()
         self._slice()
 
@@ -75,7 +75,7 @@ cdef class Runnable:
         if mode == INFERENCE:
             rows = 0
         if (self.memory is not None and mode == self.memory.mode and workers <= self.memory.workers
-                and rows <= self.memory.batch and masked == self.memory.masked):
+                and rows <= self.memory.rows and masked == self.memory.masked):
             return
         self.memory = None                  # until all of it is there
         choose_planar(&self.net, mode)
@@ -91,8 +91,8 @@ cdef class Runnable:
         if trees.largest(self.net.group) > self.net.rows:
             self.net.rows, self.memory = trees.largest(self.net.group), None
         groups = groups_of(&self.net, batch)
-        if not self.layout.has_room(rows, groups, largest, workers):
-            self.layout.grow(&self.net.forest, rows, groups, largest, workers, trees.arity)
+        if not self.places.has_room(rows, groups, largest, workers):
+            self.places.grow(&self.net.forest, rows, groups, largest, workers, trees.arity)
         return rows
 
     cdef bint _ends_in_softmax(self):
@@ -134,6 +134,7 @@ cdef class Runnable:
             self.memory = None
         if choose_lookups(&self.net, batch):
             self.memory = None
+        self.net.adds_up = any_adds_up(&self.net)
         self.net.has_transposed = batch >= 4 or self.has_trees
         self.net.alone = batch == 1
         self._prepare(mode, rows, threads, masked)
@@ -141,7 +142,7 @@ cdef class Runnable:
         self.net.skip_softmax = False
         self.net.lengths, self.net.states, self.net.state_gradients = NULL, NULL, NULL
         self.net.all_states = False
-        self._gather(job, threads)
+        self._open(job, threads)
         if mode == HOLDING:
             job.slice_count = self.all_slices
         if trees is not None:
@@ -149,21 +150,21 @@ cdef class Runnable:
         job.channels, job.pixels = self.channels, self.pixels
         job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
         self._frame(job)
-        job.net.team = &job.gathering if team and threads > 1 else NULL
+        job.net.team = &job.crew if team and threads > 1 else NULL
 
-    cdef _gather(self, Job* job, int threads):
+    cdef _open(self, Job* job, int threads):
         # What every job has: the network as it is now, and workers who watch what ends them.
         job.net = self.net
         job.slices, job.slice_count = self.slices, self.slice_count
-        meeting_open(&job.gathering, threads)
-        open_watch(&job.watch, &job.gathering.ending)
+        meeting_open(&job.crew, threads)
+        open_watch(&job.watch, &job.crew.ending)
         job.net.watch, job.net.team = &job.watch, NULL
 
     cdef _run(self, Job* job, parallel_task task):
         self.turn.running = True
         with nogil:
-            parallel_run(task, job, &job.gathering.workers, look)
-        meeting_close(&job.gathering)
+            parallel_run(task, job, &job.crew.workers, look)
+        meeting_close(&job.crew)
         self.turn.running = False
         if is_ending(&job.watch) and self.memory is not None and self.memory.mode == HOLDING:
             self.memory = None          # there is nothing to go back from
@@ -171,7 +172,7 @@ cdef class Runnable:
 
     cdef _frame(self, Job* job):
         # Images that come as the kernels want them need no stop before their frame.
-        job.net.first = job.channels == 1 and self.net.count > 0 and self.net.op[0].kind == PAD
+        job.net.framed = job.channels == 1 and self.net.count > 0 and self.net.op[0].kind == PAD
 
 
 cdef tuple _channels_pixels(tuple shape):

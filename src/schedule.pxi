@@ -38,8 +38,8 @@ cdef list slices_of(const Network* net, bint frozen):
     cdef int k
     cdef list found = []
     for k in range(net.count):
-        if net.op[k].trained and net.op[k].frozen == frozen:
-            rows = net.op[k].trained
+        if net.op[k].trained_rows and net.op[k].frozen == frozen:
+            rows = net.op[k].trained_rows
             pieces = min(rows, (rows * net.op[k].columns + 16383) // 16384)
             pieces = min(pieces, max(2, rows // 96))
             found += [(k, rows * i // pieces, rows * (i + 1) // pieces) for i in range(pieces)]

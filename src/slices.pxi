@@ -1,14 +1,22 @@
 # What workers do with slices of the parameters: gradients over the batch, and updates.
 
+cdef bint any_adds_up(const Network* net) noexcept:
+    cdef int k
+    for k in range(net.count):
+        if net.op[k].adds_up:
+            return True
+    return False
+
+
 cdef bint add_up(Job* job, int worker, Py_ssize_t batch) noexcept nogil:
     # What gradients of weights need of the whole batch first. Whether it all ends here.
     cdef int k
     if not job.net.adds_up:
         return False
     for k in range(job.net.count):
-        if job.net.op[k].methods.add_up != NULL:
+        if job.net.op[k].adds_up:
             job.net.op[k].methods.add_up(&job.net, &job.net.op[k], worker,
-                                         job.gathering.workers, batch)
+                                         job.crew.workers, batch)
     return meet_all(job, worker, NULL)
 
 
@@ -42,7 +50,7 @@ cdef void update_slice(Job* job, Py_ssize_t item, Py_ssize_t step) noexcept nogi
            start, stop)
 
 
-cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t step, bint counts,
+cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t step, bint computes,
                       bint updates) noexcept nogil:
     # Its gradient, its update, or both.
     cdef const Slice* slice = &job.slices[item]
@@ -51,7 +59,7 @@ cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t st
     if (updates and batch == 1 and is_plain_descent(o) and op.methods.descend != NULL
             and op.methods.descend(&job.net, op, slice.start, slice.stop, <real>job.rates[step])):
         return
-    if counts:
+    if computes:
         op.methods.gradient(&job.net, op, slice.start, slice.stop, batch)
         measure_slice(job, item)
     if updates:
@@ -63,12 +71,12 @@ cdef inline double work_of(const Job* job, const Slice* slice, Py_ssize_t batch)
     return <double>(slice.stop - slice.start) * op.columns * batch * source_of(&job.net, op).steps
 
 
-cdef void train_slices(Job* job, int worker, Py_ssize_t batch, Py_ssize_t step, bint counts,
+cdef void train_slices(Job* job, int worker, Py_ssize_t batch, Py_ssize_t step, bint computes,
                        bint updates) noexcept nogil:
     # All of them, or, where no parameter changes, as many as there are before the end.
     cdef Py_ssize_t item = take(job, &job.slice_items, job.slice_count, worker)
     while item >= 0:
-        train_slice(job, item, batch, step, counts, updates)
+        train_slice(job, item, batch, step, computes, updates)
         if not updates:
             worked(&job.watch, worker, work_of(job, &job.slices[item], batch))
             if is_ending(&job.watch):

@@ -269,6 +269,25 @@ def test_parameters_of_another_size():
             core.Plan(other, core.aligned_zeros(8), core.aligned_zeros(8), Turn())
 
 
+@pytest.mark.parametrize(
+    ("number", "change", "size", "message"),
+    [
+        (2, {"offset": 9}, 14, "dense: parameters must be from 8 on; received 9"),
+        (0, {"output_shape": (3,)}, 14, "dense: parameters must be from 12 on; received 8"),
+        (2, {"output_shape": (3,)}, 14, "operations must have 17 parameters; received 14"),
+        (2, {}, 15, "operations must have 14 parameters; received 15"),
+    ],
+)  # fmt: skip
+def test_parameters_that_are_counted_otherwise(number, change, size, message):
+    """The core counts again what each operation's kind has told of it."""
+    core, graph = _core.load("float64"), Graph((3,))
+    graph.finish(graph.input.then("dense", units=2).then("dropout", rate=0.5).then("dense", units=2))
+    graph.operations[number].update(change)
+    graph.size = size
+    with pytest.raises(ValueError, match=message):
+        core.Plan(graph, core.aligned_zeros(size), core.aligned_zeros(size), Turn())
+
+
 class Lies(layers.Dense):
     """A layer of somebody's that says too little of itself, or gives what is no tensor of its graph."""
 

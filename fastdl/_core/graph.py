@@ -74,7 +74,8 @@ class Graph:
     ----------
     operations : list of dict
         Of each its `kind`, the numbers of the tensors that it `reads`, its `output_shape`, where its parameters begin,
-        `offset`, and its settings; of those that are frozen, `trained` is False. The kth writes tensor k + 1.
+        `offset`, and its settings; `frozen` is True of those whose parameters nothing changes. The kth writes tensor
+        k + 1.
     size : int
         How many parameters they have.
     layers : list of Lowered
@@ -120,7 +121,7 @@ class Graph:
     def freeze(self, first: int) -> None:
         """Let no training change the parameters and statistics of the operations from number ``first`` on."""
         for operation in self.operations[first:]:
-            operation["trained"] = False
+            operation["frozen"] = True
 
     def _own(self, tensor: Any) -> Tensor:
         if not isinstance(tensor, Tensor) or tensor.graph is not self:

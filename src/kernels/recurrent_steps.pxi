@@ -1,6 +1,6 @@
 # Recurrent layers step by step: a group of sequences through all of its steps, and back.
 
-cdef inline void gather_team(const Sequences* q) noexcept nogil:
+cdef inline void meet_team(const Sequences* q) noexcept nogil:
     if q.team != NULL:
         meet(q.team, NULL)
 
@@ -30,7 +30,7 @@ cdef void recurrent_step(const Recurrent* r, const real* p, int worker, const Se
     elif r.cell == GRU_BEFORE:
         for i in range(q.samples):
             gru_reset(gates + i * q.gates_sample, h + i * q.h_sample, units, first, last)
-        gather_team(q)
+        meet_team(q)
         state_product(r, &r.v, p, worker, q, gates + 2 * units, q.gates_sample, gates + 3 * units,
                       q.gates_sample, gates + 2 * units)
     for i in range(q.samples):
@@ -51,7 +51,7 @@ cdef void recurrent_step(const Recurrent* r, const real* p, int worker, const Se
         gates += q.gates_sample
         h += q.h_sample
         h_after += q.h_sample
-    gather_team(q)
+    meet_team(q)
 
 
 cdef void start_gates(const Recurrent* r, const real* p, real* start) noexcept nogil:
@@ -70,7 +70,7 @@ cdef void recurrent_forward(const Recurrent* r, const real* p, int worker,
     cdef Py_ssize_t last = share(q.steps, 1, q.member + 1, q.members)
     cdef Py_ssize_t i, s
     start_gates(r, p, q.start)
-    gather_team(q)
+    meet_team(q)
     if q.tokens != NULL:
         look_up(r, worker, q, first, last)
     for i in range(q.samples if q.tokens == NULL else 0):
@@ -80,7 +80,7 @@ cdef void recurrent_forward(const Recurrent* r, const real* p, int worker,
         worked(q.watch, worker, <double>r.inputs * r.columns * (last - first))
         if is_ending(q.watch):
             break
-    gather_team(q)
+    meet_team(q)
     for s in range(q.steps):
         recurrent_step(r, p, worker, q, q.steps - 1 - s if r.reverse else s)
         if leaves_off(r, worker, q):
@@ -130,7 +130,7 @@ cdef void recurrent_step_back(const Recurrent* r, const real* p, int worker, con
     cdef real* gates = q.gates + t * r.width
     for i in range(q.samples):
         cells_back(r, q, t, i, first, last)
-    gather_team(q)
+    meet_team(q)
     if r.cell == GRU_AFTER:
         state_product_back(r, &r.v, p, worker, q, NULL, gates + 3 * units, q.dh)
     elif r.cell == GRU_BEFORE:
@@ -139,7 +139,7 @@ cdef void recurrent_step_back(const Recurrent* r, const real* p, int worker, con
             gru_reset_backward(gates + i * q.gates_sample,
                                q.h + i * q.h_sample + slot_before(r, t) * units,
                                q.spare + i * q.d_sample, q.dh + i * q.d_sample, units, first, last)
-        gather_team(q)
+        meet_team(q)
     state_product_back(r, &r.w, p, worker, q, NULL, gates, q.dh)
 
 
@@ -151,7 +151,7 @@ cdef void recurrent_backward(const Recurrent* r, const real* p, int worker,
     cdef const real* init = q.zeros
     if q.adds:
         init = NULL
-    gather_team(q)
+    meet_team(q)
     for s in range(q.steps):
         recurrent_step_back(r, p, worker, q, s if r.reverse else q.steps - 1 - s)
         if leaves_off(r, worker, q):
@@ -160,7 +160,7 @@ cdef void recurrent_backward(const Recurrent* r, const real* p, int worker,
         for i in range(q.samples):
             memcpy(q.whole + (i * (q.steps + 1) + (q.steps if r.reverse else 0)) * r.units,
                    q.dh + i * q.d_sample, r.units * sizeof(real))
-    gather_team(q)
+    meet_team(q)
     if q.dx != NULL:
         for i in range(q.samples):
             rows_product_back(&r.u, p, worker, init, q.gates + i * q.gates_sample + first * r.width,
@@ -169,4 +169,4 @@ cdef void recurrent_backward(const Recurrent* r, const real* p, int worker,
             worked(q.watch, worker, <double>r.inputs * r.columns * (last - first))
             if is_ending(q.watch):
                 break
-    gather_team(q)
+    meet_team(q)

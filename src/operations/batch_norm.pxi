@@ -26,9 +26,8 @@ cdef int describe_batch_norm(Network* net, Op* op, dict fields) except -1:
     cdef BatchNorm* own = <BatchNorm*>op.own
     cdef const Tensor* t = target_of(net, op)
     own.epsilon, own.momentum = fields["epsilon"], fields["momentum"]
-    op.rows, op.trained, op.columns = 4, 2, t.features
+    op.rows, op.trained_rows, op.columns = 4, 2, t.features
     op.work = 4. * t.size
-    take_slot(net, op)
     return 0
 
 
@@ -36,7 +35,7 @@ cdef int reserve_batch_norm(Memory memory, Network* net, Op* op) except -1:
     cdef BatchNorm* own = <BatchNorm*>op.own
     own.shares_stride = 1 + 2 * op.columns
     own.moments_stride = 4 * (padded(op.columns) + VEC_LANES)
-    own.shares = memory.take_doubles(groups_of(net, max(memory.batch, 1)) * own.shares_stride)
+    own.shares = memory.take_doubles(groups_of(net, max(memory.rows, 1)) * own.shares_stride)
     own.totals = memory.take_doubles(memory.workers * own.shares_stride)
     own.moments = memory.take_copies(own.moments_stride)
     return 0

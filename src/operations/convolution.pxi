@@ -24,10 +24,9 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
     w.columns = w.step = g.oc
     w.padded = padded(w.length)
     w.bias = w.offset + w.rows * w.columns
-    op.rows = op.trained = w.rows + 1
+    op.rows = op.trained_rows = w.rows + 1
     op.columns = w.columns
     op.work = <double>w.rows * w.columns * g.oh * g.ow
-    take_slot(net, op)
     return 0
 
 

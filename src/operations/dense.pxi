@@ -11,7 +11,7 @@ cdef int describe_dense(Network* net, Op* op, dict fields) except -1:
     if w.padded * sizeof(real) % 1024 == 0:
         w.padded += VEC_LANES
     w.bias = w.offset + w.rows * w.columns
-    op.rows = op.trained = w.rows + 1
+    op.rows = op.trained_rows = w.rows + 1
     op.columns = w.columns
     op.work = <double>w.rows * w.columns * source.steps
     return 0

@@ -8,7 +8,7 @@ cdef struct Embedding:
 cdef int describe_embedding(Network* net, Op* op, dict fields) except -1:
     cdef Embedding* own = <Embedding*>op.own
     own.vocabulary = fields["vocabulary"]
-    op.rows = op.trained = own.vocabulary
+    op.rows = op.trained_rows = own.vocabulary
     op.columns = target_of(net, op).features
     if op.source[0] == 0 or (net.op[op.source[0] - 1].kind == FAN_OUT
                              and net.op[op.source[0] - 1].source[0] == 0):

@@ -15,9 +15,8 @@ cdef int describe_layer_norm(Network* net, Op* op, dict fields) except -1:
     cdef LayerNorm* own = <LayerNorm*>op.own
     cdef const Tensor* t = target_of(net, op)
     own.epsilon, own.width = fields["epsilon"], t.size // t.steps
-    op.rows, op.trained, op.columns = 2, 2, own.width
+    op.rows, op.trained_rows, op.columns = 2, 2, own.width
     op.work = 4. * t.size
-    take_slot(net, op)
     return 0
 
 

@@ -18,14 +18,13 @@ cdef bint choose_lookups(Network* net, Py_ssize_t batch):
     cdef bint changed = False, wanted
     cdef Embedding* table
     cdef int k
-    net.adds_up = False
     for k in range(net.count):
         table = looks_into(net, &net.op[k])
         if table != NULL:
             wanted = batch * net.tensor[k].steps >= LOOKUP_TOKENS * table.vocabulary
             changed = changed or wanted != table.looked_up
             table.looked_up = wanted
-            net.adds_up = net.adds_up or wanted
+            net.op[k].adds_up = wanted
     return changed
 
 

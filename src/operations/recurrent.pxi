@@ -31,7 +31,8 @@ cdef int describe_recurrence(Network* net, Op* op, dict fields) except -1:
         op.rows, op.columns = op.rows + r.inputs + r.units + 2, r.columns
         op.work += <double>(r.inputs + r.units) * r.columns * source.steps
         own.step = <double>r.units * r.columns if source.steps > 3 else 0
-    op.trained = op.rows
+    op.trained_rows = op.rows
+    op.adds_up = False                  # but where it looks products up
     if gives_states(op):                # and the one that it started with
         net.tensor[op.target].stride += padded(own.cells[0].units)
     return 0
@@ -163,7 +164,6 @@ cdef void give_state(const Recurrent* r, const real* h, const real* c, real* sta
 
 cdef inline real* row_of_states(const Network* net, const Op* op, real* states,
                                 Py_ssize_t row) noexcept nogil:
-    # NULL where this layer starts from zeros.
     # NULL where the layer starts with zeros.
     if states == NULL or not (net.all_states or (<const RecurrentLayer*>op.own).stateful):
         return NULL

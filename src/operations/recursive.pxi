@@ -6,7 +6,7 @@ cdef int describe_recursive(Network* net, Op* op, dict fields) except -1:
                          row_of_name(_FUSED, "composition_activation",
                                      fields["composition_activation"]), fields["setting"],
                          fields["children"], source_of(net, op).features, op.offset)
-    op.rows = op.trained = p.w.rows + 1
+    op.rows = op.trained_rows = p.w.rows + 1
     op.columns = p.w.columns
     op.work = <double>p.w.rows * p.w.columns / 2        # about half of the nodes are leaves
     return 0

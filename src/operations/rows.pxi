@@ -14,7 +14,21 @@ _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mea
           "recursive": RECURSIVE, "layer_norm": LAYER_NORM, "batch_norm": BATCH_NORM,
           "fan_out": FAN_OUT, "concat": CONCAT, "sum": SUM, "product": PRODUCT}
 
-for _kind in _KINDS.values():
-    if METHODS[<int>_kind].kind != _kind:
-        raise ImportError(f"the table of operations must be in the order of their kinds; "
-                          f"row {_kind} is not")
+
+cdef _check_row(str name, const Methods* m, int kind):
+    # What is called without a look at whether it is there.
+    cdef bint has_to_see = m.measure != NULL
+    if m.kind != kind:
+        raise ImportError(f"{name}: rows of operations must be in the order of their kinds")
+    if m.forward == NULL or m.backward == NULL:
+        raise ImportError(f"{name}: must have forward and backward")
+    if (m.settle != NULL) != has_to_see or (m.keep != NULL) != has_to_see or (
+            (m.measure_back != NULL) != has_to_see or (m.settle_back != NULL) != has_to_see):
+        raise ImportError(f"{name}: must have all of measure, settle, keep, measure_back and "
+                          f"settle_back, or none")
+    if m.takes_team and not m.takes_group:
+        raise ImportError(f"{name}: must take groups, taking teams")
+
+
+for _name, _kind in _KINDS.items():
+    _check_row(_name, &METHODS[<int>_kind], _kind)

@@ -40,12 +40,12 @@ cdef void parse_worker(void* context, int worker) noexcept nogil:
     cdef Parser* g = <Parser*>context
     cdef Py_ssize_t sentence
     lay_panels_of(&g.p.w, g.parameters, worker, TILE)
-    sentence = next_item(&g.items, g.sentences, g.gathering.workers, worker)
+    sentence = next_item(&g.items, g.sentences, g.crew.workers, worker)
     while sentence >= 0:
         parse_sentence(g, worker, sentence)
         if is_ending(&g.watch):
             return
-        sentence = next_item(&g.items, g.sentences, g.gathering.workers, worker)
+        sentence = next_item(&g.items, g.sentences, g.crew.workers, worker)
 
 
 def parse(str composition, str activation, double setting, Py_ssize_t units, parameters,
@@ -131,11 +131,11 @@ def parse(str composition, str activation, double setting, Py_ssize_t units, par
         s.sequence, s.worst = _counts(memory, longest), _counts(memory, longest)
         s.so_far = _doubles(memory, longest + 1)
         s.states, s.origin = _counts(memory, 4 * beam * longest), _counts(memory, 2 * g.candidates)
-    meeting_open(&g.gathering, threads)
-    open_watch(&g.watch, &g.gathering.ending)
+    meeting_open(&g.crew, threads)
+    open_watch(&g.watch, &g.crew.ending)
     with nogil:
-        parallel_run(parse_worker, &g, &g.gathering.workers, look_at_parser)
-    meeting_close(&g.gathering)
+        parallel_run(parse_worker, &g, &g.crew.workers, look_at_parser)
+    meeting_close(&g.crew)
     raise_what_ended(&g.watch)
     return merges, right, counts, scores
 

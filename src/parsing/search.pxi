@@ -39,7 +39,7 @@ cdef struct Parser:
     # each worker's
     Search* search
     work_items items
-    meeting gathering
+    meeting crew
     Watch watch
 
 
