@@ -99,6 +99,7 @@ cdef struct Part:
 # The functions of a kind of operation (operations/table.pxi): NULL where it has nothing to do.
 ctypedef int (*describe_function)(Network* net, Op* op, dict fields) except -1
 ctypedef int (*reserve_function)(Memory memory, Network* net, Op* op) except -1
+ctypedef bint (*shares_function)(Memory memory, const Op* op) noexcept
 ctypedef void (*copy_function)(const Network* net, const Op* op, int worker) noexcept nogil
 ctypedef void (*pass_function)(const Network* net, const Op* op, const Part* part) noexcept nogil
 ctypedef void (*batch_function)(const Network* net, const Op* op, int worker, int workers,
@@ -114,6 +115,8 @@ cdef struct Methods:
     size_t own                  # bytes of what it needs to know besides
     describe_function describe  # takes what Python says of it
     reserve_function reserve    # memory for a batch
+    bint passes_on              # the target's value is the source's own
+    shares_function shares_value    # whether the target's value lies in what `reserve` takes
     copy_function copy          # each worker's copies of the weights, for the way forward
     copy_function copy_back     # and for the way back
     bint takes_group            # all rows of a group at once, rather than sample after sample

@@ -180,16 +180,3 @@ cdef void give_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
         else:
             channels_first(gradient_of(&job.net, t, part), job.out + at * t.size, job.channels,
                            job.pixels)
-
-
-cdef describe_optimizer(Optimizer* o, rule, real[:, ::1] moments, Py_ssize_t parameters):
-    # Of one moment both names are right, and of none they are not used.
-    o.rule = row_of_name(_RULES, "rule", rule.name)
-    o.momentum, o.nesterov, o.decay = rule.momentum, rule.nesterov, rule.weight_decay
-    o.beta1, o.beta2, o.epsilon = rule.beta1, rule.beta2, rule.epsilon
-    o.clip_norm, o.clip_value = rule.clip_norm, rule.clip_value
-    kept = moments_of_rule(o)
-    if moments.shape[0] < kept or moments.shape[1] != parameters:
-        raise ValueError(f"moments must have shape ({kept}, {parameters}); "
-                         f"received {moments.base.shape}")
-    o.first, o.second = &moments[0, 0], &moments[max(moments.shape[0], 1) - 1, 0]

@@ -65,7 +65,7 @@ cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint m
         t = &net.tensor[k]
         memory.need(0, t.stride)
         t.value = t.gradient = NULL
-        if k == 0 or not shares_value(memory, &net.op[k - 1]):
+        if k == 0 or not lies_elsewhere(memory, &net.op[k - 1]):
             t.value = memory.take(memory.rows_of(net, t) * t.stride)
         if mode == HOLDING or (mode == TRAINING and (t.needs_gradient or k == net.count)):
             t.gradient = memory.take(memory.rows_of(net, t) * t.stride)
@@ -73,6 +73,8 @@ cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint m
         memory.need(0, net.op[k].columns)
         if net.op[k].methods.reserve != NULL:
             net.op[k].methods.reserve(memory, net, &net.op[k])
+        if net.op[k].methods.passes_on:
+            net.tensor[k + 1].value = source_of(net, &net.op[k]).value
     net.zeros = memory.take(memory.widest + 4 * VEC_LANES)
     net.fields_stride = padded(memory.fields) + VEC_LANES
     net.fields = memory.take_copies(net.fields_stride)
@@ -82,9 +84,10 @@ cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint m
     return memory
 
 
-cdef bint shares_value(Memory memory, const Op* op):
-    # Whether an operation's target lies in memory that is there anyway, which its reserve says.
-    return op.kind == FAN_OUT or (gives_states(op) and not memory.masked)
+cdef bint lies_elsewhere(Memory memory, const Op* op) noexcept:
+    # Whether the value of an operation's target needs no memory of its own.
+    return op.methods.passes_on or (op.methods.shares_value != NULL
+                                    and op.methods.shares_value(memory, op))
 
 
 cdef _lay_tensors(Network* net, int mode):
@@ -118,18 +121,16 @@ cdef _lay_tensors(Network* net, int mode):
     for k in range(net.count + 1):
         t = &net.tensor[k]
         t.passing_gradient = t.passing_gradient and not t.wide
-        if t.passing_gradient and k < net.count and is_planar(&net.op[k - 1]):
-            t.passing_value = net.op[k - 1].activation == IDENTITY
 
 
 cdef _share_wide(Network* net):
     # Tensors of one value lie alike.
     cdef int k
     for k in range(net.count - 1, -1, -1):
-        if net.op[k].kind == FAN_OUT and net.tensor[k + 1].wide:
+        if net.op[k].methods.passes_on and net.tensor[k + 1].wide:
             net.tensor[net.op[k].source[0]].wide = True
     for k in range(net.count):
-        if net.op[k].kind == FAN_OUT:
+        if net.op[k].methods.passes_on:
             net.tensor[k + 1].wide = net.tensor[net.op[k].source[0]].wide
 
 

@@ -61,7 +61,7 @@ cdef class Habits:
             units = own.cells[0].units
             self.fewest_units = min(self.fewest_units, units) if self.has_sequences else units
             self.has_sequences = True
-        elif op.kind != FLATTEN and target_of(net, op).h > 0:
+        elif target_of(net, op).h > 0:
             self.has_images = True
         self.work += op.work
 

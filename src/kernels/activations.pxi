@@ -22,7 +22,6 @@ ctypedef vec (*of_vectors)(vec dy, vec seen, real setting) noexcept nogil
 
 cdef struct ActivationRow:
     const char* name
-    const char* setting         # what its one setting is called, or NULL
     bint of_input               # the derivative is told from the input, not from the output
     bint of_row                 # each number depends on all of its row, not on one alone
     void (*forward)(const real* x, real* y, real setting, Py_ssize_t n) noexcept nogil
@@ -182,13 +181,13 @@ cdef void softmax_backward(const real* dy, const real* y, real* dx, real setting
 
 
 cdef ActivationRow[7] ACTIVATION_ROWS = [
-    ActivationRow(b"identity", NULL, False, False, identity_forward, identity_backward),
-    ActivationRow(b"relu", NULL, False, False, relu_forward, relu_backward),
-    ActivationRow(b"sigmoid", NULL, False, False, sigmoid_forward, sigmoid_backward),
-    ActivationRow(b"tanh", NULL, False, False, tanh_forward, tanh_backward),
-    ActivationRow(b"softmax", NULL, False, True, softmax_forward, softmax_backward),
-    ActivationRow(b"leaky_relu", b"slope", False, False, leaky_relu_forward, leaky_relu_backward),
-    ActivationRow(b"gelu", NULL, True, False, gelu_forward, gelu_backward),
+    ActivationRow(b"identity", False, False, identity_forward, identity_backward),
+    ActivationRow(b"relu", False, False, relu_forward, relu_backward),
+    ActivationRow(b"sigmoid", False, False, sigmoid_forward, sigmoid_backward),
+    ActivationRow(b"tanh", False, False, tanh_forward, tanh_backward),
+    ActivationRow(b"softmax", False, True, softmax_forward, softmax_backward),
+    ActivationRow(b"leaky_relu", False, False, leaky_relu_forward, leaky_relu_backward),
+    ActivationRow(b"gelu", True, False, gelu_forward, gelu_backward),
 ]
 has_rows(ACTIVATIONS, 7)
 

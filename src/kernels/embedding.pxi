@@ -1,4 +1,10 @@
-# The gradient of a table whose rows were looked up.
+# Tokens, and the gradient of a table whose rows they looked up.
+
+cdef inline Py_ssize_t token_within(real token, Py_ssize_t rows) noexcept nogil:
+    # One that is none has been found by the embedding, and ends the call; until then it is the
+    # first.
+    return <Py_ssize_t>token if 0 <= token < rows else 0
+
 
 cdef void embedding_gradient(const real* x, Py_ssize_t x_sample, const real* dy,
                              Py_ssize_t dy_sample, Py_ssize_t samples, Py_ssize_t steps,

@@ -52,11 +52,11 @@ cdef void channels_first(const real* x, real* y, Py_ssize_t c, Py_ssize_t pixels
     channels_last(x, y, pixels, c)
 
 
-cdef void copy_image(const real* x, Py_ssize_t x_row, real* y, Py_ssize_t y_row, Py_ssize_t rows,
-                     Py_ssize_t row) noexcept nogil:
+cdef void copy_rows(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t rows,
+                    Py_ssize_t columns) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(rows):
-        memcpy(y + i * y_row, x + i * x_row, row * sizeof(real))
+        memcpy(y + i * y_step, x + i * x_step, columns * sizeof(real))
 
 
 cdef void shift_image(const real* x, real* y, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c,
@@ -66,6 +66,6 @@ cdef void shift_image(const real* x, real* y, Py_ssize_t h, Py_ssize_t w, Py_ssi
     cdef Py_ssize_t columns = w - (right if right > 0 else -right)
     memset(y, 0, h * w * c * sizeof(real))
     if rows > 0 and columns > 0:
-        copy_image(x + ((-down if down < 0 else 0) * w + (-right if right < 0 else 0)) * c, w * c,
-                   y + ((down if down > 0 else 0) * w + (right if right > 0 else 0)) * c, w * c,
-                   rows, columns * c)
+        copy_rows(x + ((-down if down < 0 else 0) * w + (-right if right < 0 else 0)) * c, w * c,
+                  y + ((down if down > 0 else 0) * w + (right if right > 0 else 0)) * c, w * c,
+                  rows, columns * c)

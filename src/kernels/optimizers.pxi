@@ -12,7 +12,8 @@
 # Before it, g may be scaled down to a norm over all parameters, or each number kept between two
 # limits (Pascanu, Mikolov and Bengio 2013).
 #
-# To add one: a member of `Rule`, its function of a slice, and a row of `RULE_ROWS`.
+# To add one: a member of `Rule`, its function of a slice, and a row of `RULE_ROWS`; a number that
+# no other has is a field of `Optimizer`, which `describe_optimizer` takes.
 
 from libc.math cimport pow, sqrt
 
@@ -149,6 +150,19 @@ _RULES = {RULE_ROWS[k].name.decode(): k for k in range(RULES)}
 
 cdef inline int moments_of_rule(const Optimizer* o) noexcept nogil:
     return 0 if o.rule == SGD and o.momentum == 0 else RULE_ROWS[o.rule].moments
+
+
+cdef describe_optimizer(Optimizer* o, rule, real[:, ::1] moments, Py_ssize_t parameters):
+    # Of one moment both names are right, and of none they are not used.
+    o.rule = row_of_name(_RULES, "rule", rule.name)
+    o.momentum, o.nesterov, o.decay = rule.momentum, rule.nesterov, rule.weight_decay
+    o.beta1, o.beta2, o.epsilon = rule.beta1, rule.beta2, rule.epsilon
+    o.clip_norm, o.clip_value = rule.clip_norm, rule.clip_value
+    kept = moments_of_rule(o)
+    if moments.shape[0] < kept or moments.shape[1] != parameters:
+        raise ValueError(f"moments must have shape ({kept}, {parameters}); "
+                         f"received {moments.base.shape}")
+    o.first, o.second = &moments[0, 0], &moments[max(moments.shape[0], 1) - 1, 0]
 
 
 cdef inline void update(const Optimizer* o, real rate, long step, real* p, const real* g,

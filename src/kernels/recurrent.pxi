@@ -1,31 +1,18 @@
-# Recurrent layers: a group of sequences through all of its steps, and back.
+# What the kernels of recurrent layers work at: a layer's parameters, and where a group of sequences
+# lies.
 #
-#     RNN          h' = f(p)                        p = x U + b + h W + d
-#     LSTM         i, f, o = sigmoid, g = tanh      p = x U + b + h W + d, gates in order i f g o
-#                  c' = f c + i g,  h' = o tanh c'
-#     GRU_BEFORE   r, z = sigmoid                   p = x U + b + h W + d, gates in order r z n
-#                  n = tanh,  h' = h + z (n - h)    n's part of h W is (r h) V: reset before the
-#                                                   product (article 6)
-#     GRU_AFTER    likewise, but                    n = tanh(x U + b + r q),  q = h V + d: reset
-#                  h' = n + z (h - n)               after it, z says what stays (PyTorch, cuDNN)
+#     p = x U + b + h W + d        the gates' sums, of which a cell (cells.pxi) makes the next h
 #
-# A layer's parameters are U (inputs, gates), W (units, gates), b and d (gates): V is the last third
-# of a GRU's W. U and W are of one width, so that all of it is one matrix with inputs + units + 2
-# rows.
+# The parameters are U (inputs, gates), W (units, gates), b and d (gates). V is the last third of a
+# GRU's W, which has a product of its own: GRU_BEFORE's sum of n has (r h) V instead of h V (article
+# 6), and GRU_AFTER keeps q = h V + d apart (PyTorch, cuDNN). U and W are of one width, so that all
+# of it is one matrix with inputs + units + 2 rows.
 #
 # Everything a sample has lies together, step by step: x (T, inputs), gates (T, width), h and c (T +
-# 1, units). The input product of all steps is one product; what the state adds is one product a
-# step over the group's samples, after which the gates, while in the cache, become the next state.
-# Going back, `gates` turn into the gradient with respect to p, and the weights' gradients wait for
-# the whole batch.
-#
-# Where there is one group alone, and a step is work enough, all workers are a team that takes it
-# together: each has a share of the steps in the products that are over all of them, and a share of
-# the units in every step.
+# 1, units).
 
 cdef struct Lookup:
-    # Of a layer behind an embedding: what its input weights make of each row of the table
-    # (lookup.pxi).
+    # Of a layer behind an embedding: what its input weights make of each row of the table.
     Py_ssize_t rows                 # 0 where nothing is looked up
     Py_ssize_t table                # where the rows lie among the parameters
     real* products                  # (rows, columns), one a worker

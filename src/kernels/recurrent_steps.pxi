@@ -1,4 +1,14 @@
 # Recurrent layers step by step: a group of sequences through all of its steps, and back.
+#
+# The input product of all steps is one product; what the state adds is one product a step over the
+# group's samples, after which the gates, while in the cache, become the next state. Going back,
+# `gates` turn into the gradient with respect to p, and the weights' gradients wait for the whole
+# batch.
+#
+# Where there is one group alone, and a step is work enough, all workers are a team that takes it
+# together: each has a share of the steps in the products that are over all of them, and a share of
+# the units in every step. So this is more than arithmetic: the members meet at every step, and look
+# for what ends the call.
 
 cdef inline void meet_team(const Sequences* q) noexcept nogil:
     if q.team != NULL:
@@ -61,6 +71,18 @@ cdef void start_gates(const Recurrent* r, const real* p, real* start) noexcept n
         start[i] = p[r.bias + i]
         if r.cell != GRU_AFTER or i < 2 * r.units:
             start[i] += p[r.state_bias + i]
+
+
+cdef void look_up(const Recurrent* r, int worker, const Sequences* q, Py_ssize_t first,
+                  Py_ssize_t last) noexcept nogil:
+    # The gates' start at steps first to last.
+    cdef Py_ssize_t i, t, token
+    cdef const real* products = r.lookup.products + worker * r.lookup.stride
+    for i in range(q.samples):
+        for t in range(first, last):
+            token = token_within(q.tokens[i * q.tokens_sample + t], r.lookup.rows)
+            memcpy(q.gates + i * q.gates_sample + t * r.width, products + token * r.columns,
+                   r.columns * sizeof(real))
 
 
 cdef void recurrent_forward(const Recurrent* r, const real* p, int worker,

@@ -30,10 +30,6 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
     return 0
 
 
-cdef inline bint is_planar(const Op* op) noexcept nogil:
-    return op.kind == CONVOLUTION and (<const Convolution*>op.own).planar
-
-
 cdef inline Py_ssize_t numbers_of(const Convolution* own, const Tensor* target) noexcept nogil:
     # Planes are padded, so that they take more than their numbers.
     return target.stride - VEC_LANES if own.planar else target.size
@@ -66,6 +62,9 @@ cdef void choose_planar(Network* net, int mode):
 cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     cdef Convolution* own = <Convolution*>op.own
     cdef Window* g = &own.window
+    cdef Tensor* target = &net.tensor[op.target]
+    if own.planar:                      # the pool that comes next is all that reads its value
+        target.passing_value = target.passing_gradient and op.activation == IDENTITY
     memory.need(max((g.ow + 1) * (own.w.padded + VEC_LANES), g.oc * padded(g.ow)),
                 g.kh * own.w.padded)
     return reserve_transposed(memory, &own.w, source_of(net, op).needs_gradient)

@@ -56,24 +56,6 @@ cdef void lay_lookup(const Network* net, const Op* op, int direction, int worker
                  q.nonzero)
 
 
-cdef void look_up(const Recurrent* r, int worker, const Sequences* q, Py_ssize_t first,
-                  Py_ssize_t last) noexcept nogil:
-    # The gates' start at steps first to last.
-    cdef Py_ssize_t i, t, token
-    cdef const real* products = r.lookup.products + worker * r.lookup.stride
-    for i in range(q.samples):
-        for t in range(first, last):
-            token = token_within(q.tokens[i * q.tokens_sample + t], r.lookup.rows)
-            memcpy(q.gates + i * q.gates_sample + t * r.width, products + token * r.columns,
-                   r.columns * sizeof(real))
-
-
-cdef inline Py_ssize_t token_within(real token, Py_ssize_t rows) noexcept nogil:
-    # One that is none has been found by the embedding, and ends the call; until then it is the
-    # first.
-    return <Py_ssize_t>token if 0 <= token < rows else 0
-
-
 cdef void add_up_lookups(const Network* net, const Op* op, int worker, int workers,
                          Py_ssize_t batch) noexcept nogil:
     # This worker's share of the columns.

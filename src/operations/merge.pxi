@@ -5,11 +5,6 @@ cdef int describe_fan_out(Network* net, Op* op, dict fields) except -1:
     return 0
 
 
-cdef int reserve_fan_out(Memory memory, Network* net, Op* op) except -1:
-    net.tensor[op.target].value = net.tensor[op.source[0]].value
-    return 0
-
-
 cdef void forward_fan_out(const Network* net, const Op* op, const Part* part) noexcept nogil:
     # The value is the source's own.
     pass
@@ -24,20 +19,13 @@ cdef void backward_fan_out(const Network* net, const Op* op, const Part* part) n
 
 cdef Methods fan_out_methods():
     cdef Methods m = no_methods(FAN_OUT, 0)
-    m.describe, m.reserve = describe_fan_out, reserve_fan_out
-    m.forward, m.backward = forward_fan_out, backward_fan_out
+    m.describe, m.forward, m.backward = describe_fan_out, forward_fan_out, backward_fan_out
+    m.passes_on = True
     return m
 
 
 # Several tensors side by side, step by step and pixel by pixel:
 # (F1,), (F2,) ... as (F1 + F2 + ...,).
-
-cdef void copy_columns(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step,
-                       Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    cdef Py_ssize_t row
-    for row in range(rows):
-        memcpy(y + row * y_step, x + row * x_step, columns * sizeof(real))
-
 
 cdef void forward_concat(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef const Tensor* t = target_of(net, op)
@@ -46,8 +34,8 @@ cdef void forward_concat(const Network* net, const Op* op, const Part* part) noe
     cdef int i
     for i in range(op.reads):
         s = &net.tensor[op.source[i]]
-        copy_columns(value_of(net, s, part), s.features, y, t.features, t.size // t.features,
-                     s.features)
+        copy_rows(value_of(net, s, part), s.features, y, t.features, t.size // t.features,
+                  s.features)
         y += s.features
 
 
@@ -61,7 +49,7 @@ cdef void backward_concat(const Network* net, const Op* op, const Part* part) no
         s = &net.tensor[op.source[i]]
         dx = gradient_of(net, s, part)
         if dx != NULL:
-            copy_columns(dy, t.features, dx, s.features, t.size // t.features, s.features)
+            copy_rows(dy, t.features, dx, s.features, t.size // t.features, s.features)
         dy += s.features
 
 

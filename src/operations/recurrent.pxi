@@ -39,10 +39,14 @@ cdef int describe_recurrence(Network* net, Op* op, dict fields) except -1:
 
 
 cdef inline bint gives_states(const Op* op) noexcept nogil:
-    # Whether its output is its states, one after another: no copy is made of them where all of them
-    # count.
+    # Whether its output is its states, one after another.
     cdef const RecurrentLayer* own = <const RecurrentLayer*>op.own
-    return op.kind == RECURRENT and own.directions == 1 and own.sequences
+    return own.directions == 1 and own.sequences
+
+
+cdef bint shares_states(Memory memory, const Op* op) noexcept:
+    # No copy is made of them where all of them count.
+    return gives_states(op) and not memory.masked
 
 
 cdef int reserve_recurrence(Memory memory, Network* net, Op* op) except -1:
@@ -58,7 +62,7 @@ cdef int reserve_recurrence(Memory memory, Network* net, Op* op) except -1:
         _copy_cell(memory, r, net, source)
         _hold_cell(memory, r, source.steps, memory.rows_of(net, target))
         reserve_lookup(memory, net, op, r)
-    if gives_states(op) and not memory.masked:
+    if shares_states(memory, op):
         target.value = own.cells[0].h + own.cells[0].units
     return 0
 
@@ -292,6 +296,7 @@ cdef void gradient_of_recurrence(const Network* net, const Op* op, Py_ssize_t st
 cdef Methods recurrent_methods():
     cdef Methods m = no_methods(RECURRENT, sizeof(RecurrentLayer))
     m.describe, m.reserve = describe_recurrence, reserve_recurrence
+    m.shares_value = shares_states
     m.copy, m.copy_back = copy_recurrence, copy_recurrence_back
     m.forward, m.backward = forward_recurrence, backward_recurrence
     m.gradient = gradient_of_recurrence

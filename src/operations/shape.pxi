@@ -19,16 +19,16 @@ cdef void frame_image(const Network* net, const Op* op, const real* x, real* y) 
     cdef const Frame* own = <const Frame*>op.own
     cdef const Tensor* s = source_of(net, op)
     cdef const Tensor* t = target_of(net, op)
-    copy_image(x, s.w * s.features, y + (own.top * t.w + own.left) * t.features, t.w * t.features,
-               s.h, s.w * s.features)
+    copy_rows(x, s.w * s.features, y + (own.top * t.w + own.left) * t.features, t.w * t.features,
+              s.h, s.w * s.features)
 
 
 cdef void unframe_image(const Network* net, const Op* op, const real* y, real* x) noexcept nogil:
     cdef const Frame* own = <const Frame*>op.own
     cdef const Tensor* s = source_of(net, op)
     cdef const Tensor* t = target_of(net, op)
-    copy_image(y + (own.top * t.w + own.left) * t.features, t.w * t.features, x, s.w * s.features,
-               s.h, s.w * s.features)
+    copy_rows(y + (own.top * t.w + own.left) * t.features, t.w * t.features, x, s.w * s.features,
+              s.h, s.w * s.features)
 
 
 cdef void forward_pad(const Network* net, const Op* op, const Part* part) noexcept nogil:
