@@ -37,6 +37,11 @@ cdef class Memory:
         self.blocks.append(block)
         return &block[0]
 
+    cdef int* take_ints(self, Py_ssize_t n) except NULL:
+        cdef int[::1] block = np.zeros(max(n, 1), np.intc)
+        self.blocks.append(block)
+        return &block[0]
+
     cdef real* take_copies(self, Py_ssize_t stride) except NULL:
         # One for each worker.
         return self.take(self.workers * stride)

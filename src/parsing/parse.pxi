@@ -48,6 +48,27 @@ cdef void parse_worker(void* context, int worker) noexcept nogil:
         sentence = next_item(&g.items, g.sentences, g.crew.workers, worker)
 
 
+cdef _reserve_search(Memory memory, const Parser* g, Search* s):
+    # For the longest sentence.
+    cdef Py_ssize_t nodes = nodes_for(g.beam, g.words)
+    s.q.y_stride = padded(g.p.units) + VEC_LANES
+    s.q.y = memory.take(nodes * s.q.y_stride)
+    s.q.features = memory.take(nodes * g.p.features_stride)
+    s.q.gates = memory.take(nodes * g.p.gates_stride) if g.p.kind == TREE_LSTM else s.q.y
+    s.q.c = memory.take(nodes * g.p.c_stride) if g.p.kind == TREE_LSTM else s.q.y
+    s.child, s.span = memory.take_ints(2 * nodes), memory.take_ints(2 * nodes)
+    s.q.child = s.child
+    s.table = memory.take_ints(slots_for(g.beam, g.words))
+    s.right = <unsigned char*>memory.take_ints(nodes // 4 + 1)
+    s.gold = <unsigned char*>memory.take_ints(g.words * (g.words + 1) // 4 + 1)
+    s.score, s.totals = memory.take_doubles(nodes), memory.take_doubles(2 * g.beam)
+    s.best = memory.take_doubles(g.candidates)
+    s.sequence, s.worst = memory.take_ints(g.words), memory.take_ints(g.words)
+    s.so_far = memory.take_doubles(g.words + 1)
+    s.states = memory.take_ints(4 * g.beam * g.words)
+    s.origin = memory.take_ints(2 * g.candidates)
+
+
 def parse(str composition, str activation, double setting, Py_ssize_t units, parameters,
           Py_ssize_t offset, score, const real[:, ::1] leaves, const int64_t[::1] start, gold,
           double penalty, Py_ssize_t beam, int threads):
@@ -84,9 +105,8 @@ def parse(str composition, str activation, double setting, Py_ssize_t units, par
     cdef const real[::1] p = parameters
     cdef real[::1] u = _roomy(score, (units + 1,))
     cdef const int32_t[:, ::1] spans
-    cdef Search* s
-    cdef Py_ssize_t words = leaves.shape[0], longest = int(np.diff(start).max())
-    cdef Py_ssize_t nodes = nodes_for(beam, longest), worker
+    cdef Memory memory
+    cdef Py_ssize_t words = leaves.shape[0], longest = int(np.diff(start).max()), worker
     merges, right = np.zeros((words, 2), np.int32), np.zeros((words, 2), np.int32)
     scores = np.zeros(start.shape[0] - 1)
     counts = np.zeros(start.shape[0] - 1, np.int64)
@@ -107,30 +127,13 @@ def parse(str composition, str activation, double setting, Py_ssize_t units, par
         g.gold = &spans[0, 0]
     g.merges, g.right, g.counts, g.scores = &found[0, 0], &good[0, 0], &count[0], &totals[0]
     threads = <int>max(1, min(threads, g.sentences, MAX_WORKERS))
-    g.p.w.panels_stride = g.p.w.rows * (padded(g.p.w.columns) + 4 * VEC_LANES)
-    memory = []
-    cdef real[::1] panels = aligned_zeros(threads * g.p.w.panels_stride)
-    g.p.w.panels = &panels[0]
+    memory = Memory(INFERENCE, 0, threads, False)
+    memory.take_panels(&g.p.w, True, False)
     searches = np.zeros(threads * sizeof(Search), np.uint8)
     cdef unsigned char[::1] raw = searches
     g.search = <Search*>&raw[0]
     for worker in range(threads):
-        s = &g.search[worker]
-        s.q.y_stride = padded(units) + VEC_LANES
-        s.q.y = _reals(memory, nodes * s.q.y_stride)
-        s.q.features = _reals(memory, nodes * g.p.features_stride)
-        s.q.gates = _reals(memory, nodes * g.p.gates_stride) if g.p.kind == TREE_LSTM else s.q.y
-        s.q.c = _reals(memory, nodes * g.p.c_stride) if g.p.kind == TREE_LSTM else s.q.y
-        s.child, s.span = _counts(memory, 2 * nodes), _counts(memory, 2 * nodes)
-        s.q.child = s.child
-        s.table = _counts(memory, slots_for(beam, longest))
-        s.right = <unsigned char*>_counts(memory, nodes // 4 + 1)
-        s.gold = <unsigned char*>_counts(memory, longest * (longest + 1) // 4 + 1)
-        s.score, s.totals = _doubles(memory, nodes), _doubles(memory, 2 * beam)
-        s.best = _doubles(memory, g.candidates)
-        s.sequence, s.worst = _counts(memory, longest), _counts(memory, longest)
-        s.so_far = _doubles(memory, longest + 1)
-        s.states, s.origin = _counts(memory, 4 * beam * longest), _counts(memory, 2 * g.candidates)
+        _reserve_search(memory, &g, &g.search[worker])
     meeting_open(&g.crew, threads)
     open_watch(&g.watch, &g.crew.ending)
     with nogil:
@@ -138,21 +141,3 @@ def parse(str composition, str activation, double setting, Py_ssize_t units, par
     meeting_close(&g.crew)
     raise_what_ended(&g.watch)
     return merges, right, counts, scores
-
-
-cdef real* _reals(list memory, Py_ssize_t n) except NULL:
-    cdef real[::1] block = aligned_zeros(n)
-    memory.append(block)
-    return &block[0]
-
-
-cdef int* _counts(list memory, Py_ssize_t n) except NULL:
-    cdef int[::1] block = np.empty(n, np.intc)
-    memory.append(block)
-    return &block[0]
-
-
-cdef double* _doubles(list memory, Py_ssize_t n) except NULL:
-    cdef double[::1] block = np.empty(n)
-    memory.append(block)
-    return &block[0]
