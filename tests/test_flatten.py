@@ -69,6 +69,36 @@ def test_the_row_that_numpy_makes(name, rng):
         close(whole.parameters, after)
 
 
+def relu(x):
+    return np.maximum(x, 0)
+
+
+# Layers behind one that gives a row of its own, and what they make of it.
+BESIDE = {
+    "rectified and added": (
+        lambda: layers.Residual([layers.Flatten(), layers.Activation("relu")]),
+        lambda row: relu(row) + row,
+    ),
+    "rectified beside": (
+        lambda: layers.Parallel([[layers.Flatten(), layers.Flatten(), layers.Activation("relu")], []]),
+        lambda row: np.hstack([relu(row), row]),
+    ),
+    "read twice as a row": (
+        lambda: Sequential([layers.Flatten(), layers.Residual([layers.Activation("relu")])]),
+        lambda row: relu(row) + row,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_others_read_the_row_as_it_was(name, rng):
+    make, expected = BESIDE[name]
+    dense = layers.Dense(7).build(4, dtype="float64", seed=0)
+    net = Sequential([layers.Dense(7), make()], input_shape=4, dtype="float64", seed=0)
+    x = rng.standard_normal((5, 4))
+    close(net.predict(x), expected(dense.forward(x)))
+
+
 @pytest.mark.parametrize("name", IN_TIME)
 def test_steps_that_do_not_count_are_zeros_in_it(name, rng):
     before, whole = networks(name)

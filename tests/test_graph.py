@@ -242,6 +242,27 @@ def test_what_somebody_else_reads_is_left_as_it_is():
     ]  # fmt: skip
 
 
+def test_who_reads_a_row_that_is_not_flattened_reads_what_it_was():
+    x = Graph((3,)).input.then("dense", units=2)
+    assert kinds(merged([relu(x.then("flatten").then("flatten")), x], "sum")) == [
+        ("dense", None, (0,)), ("fan_out", None, (1,)), ("activation", "relu", (1,)), ("sum", None, (3, 2)),
+    ]  # fmt: skip
+    x = Graph((3,)).input.then("dense", units=2)
+    flat = x.then("flatten")
+    assert kinds(merged([relu(flat), flat], "product"))[-1] == ("product", None, (3, 2))
+    x = Graph((3,)).input.then("dense", units=2)
+    assert kinds(relu(x.then("flatten"))) == [("dense", "relu", (0,))]  # which nobody else reads
+
+
+def test_a_rectified_image_is_not_rectified_after_a_pool_where_it_is_read_as_a_row():
+    x = relu(Graph((2, 3, 3)).input.then("convolution", filters=1, kernel=(2, 2), stride=(1, 1)))
+    row = x.then("flatten").then("dense", units=1)
+    pooled = x.then("max_pool", kernel=(2, 2), stride=(1, 1)).then("flatten").then("dense", units=1)
+    assert [(kind, activation) for kind, activation, _ in kinds(merged([row, pooled], "sum"))[:3]] == [
+        ("convolution", "relu"), ("fan_out", None), ("dense", None),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("shape", [(12,), (1, 3, 4), (12, 1, 1), (1, 12)])
 def test_a_row_is_not_flattened(shape):
     x = Graph(shape).input.then("flatten").then("flatten").then("dense", units=2)

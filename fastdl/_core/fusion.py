@@ -32,6 +32,10 @@ def fused(operations: list[Operation], input_shape: tuple[Any, ...]) -> list[Ope
             before["activation"], before["setting"] = operation["activation"], operation["setting"]
             now.append(source)
         elif operation["kind"] == "flatten" and _is_flat(shapes[first], readers[len(now)]):
+            # Who reads the row reads its source from now on, whichever of the two it names.
+            readers[first].remove("flatten")
+            readers[first] += readers[len(now)]
+            readers[len(now)] = readers[first]
             now.append(source)
         else:
             kept.append({**operation, "reads": tuple(now[number] for number in operation["reads"])})
