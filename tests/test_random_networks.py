@@ -124,7 +124,8 @@ class Draw:
         return layers.Parallel([first, *others], how)
 
     def chain(self, plain, shape, least, most, depth=0):
-        made = []
+        is_row = least == 0 and len(shape) == 1 and self.kind != "trees"  # which may as well be flattened
+        made = [layers.Flatten()] if is_row and self.chance(0.3) else []
         for _ in range(self.rng.integers(least, most + 1)):
             made.append(self.layer(plain, given(made, shape), depth))
         return made
@@ -150,7 +151,7 @@ class Draw:
         return flat + self.chain(self.dense, given(flat, steps), 0, 1) + [self.dense()]
 
     def dense(self, _=None):
-        return layers.Dense(self.width(), self.of(self.activation(), self.activation(), "softmax"))
+        return layers.Dense(self.width(), self.of(self.activation(), "identity", "softmax"))
 
     def any_of(self, shape):
         """A layer that takes every shape."""
