@@ -1,4 +1,10 @@
 # A network described for C: what Python says of its operations.
+from fastdl._core.kinds import FROM_OUTPUT
+
+if set(FROM_OUTPUT) != _FUSED.keys():
+    raise ImportError(f"FROM_OUTPUT of kinds.py must be {', '.join(_FUSED)}, as the activations' "
+                      f"rows say; received {', '.join(FROM_OUTPUT)}")
+
 
 cdef describe_network(Network* net, list operations, tuple input_shape, Py_ssize_t size):
     # `net` is zeros, and what it takes is freed by `free_network`, whatever is raised here. `size`

@@ -1,9 +1,13 @@
 """What a graph refuses, a layer of anybody's that lies among it, and what becomes of its operations."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from fastdl import Sequential, _core, layers
+from fastdl._core import fusion
 from fastdl._core.graph import Graph, merged
 from fastdl._turn import Turn
 
@@ -240,6 +244,23 @@ def test_what_somebody_else_reads_is_left_as_it_is():
     assert kinds(merged([relu(x), x], "sum")) == [
         ("dense", None, (0,)), ("fan_out", None, (1,)), ("activation", "relu", (1,)), ("sum", None, (3, 2)),
     ]  # fmt: skip
+
+
+def test_an_activation_told_from_its_input_is_left_as_it_is(monkeypatch):
+    monkeypatch.setattr(fusion, "FROM_OUTPUT", ("relu",))
+    x = Graph((3,)).input.then("dense", units=2).then("activation", activation="tanh", setting=0.0)
+    assert kinds(x) == [("dense", None, (0,)), ("activation", "tanh", (1,))]
+
+
+def test_the_core_and_python_agree_on_what_an_output_tells():
+    program = (
+        "import fastdl._core.kinds as kinds\n"
+        "kinds.FROM_OUTPUT += ('gelu',)\n"
+        "try:\n    import fastdl\n    fastdl._core.load('float32')\n"
+        "except ImportError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "FROM_OUTPUT of kinds.py must be identity, relu, sigmoid, tanh, softmax, leaky_relu" in done.stdout
 
 
 def test_who_reads_a_row_that_is_not_flattened_reads_what_it_was():

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .kinds import FROM_OUTPUT
+
 Operation = dict[str, Any]
 
 _PRODUCTS = ("dense", "convolution")
@@ -46,7 +48,8 @@ def fused(operations: list[Operation], input_shape: tuple[Any, ...]) -> list[Ope
 
 
 def _joins(activation: Operation, before: Operation) -> bool:
-    told_from_output = activation["activation"] != "gelu"  # of which the product's own numbers are lost
+    # Of another the way back would need the product's own numbers, which are lost.
+    told_from_output = activation["activation"] in FROM_OUTPUT
     return before["kind"] in _PRODUCTS and before.get("activation", "identity") == "identity" and told_from_output
 
 

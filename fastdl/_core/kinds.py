@@ -15,8 +15,9 @@ MOST_CHILDREN = 16  # as in src/kernels/trees.pxi
 MOST_TOKENS = 1 << 24  # token ids travel as float32, which holds all integers up to here
 MOST_NUMBERS = 2**31 - 1  # of a sample: the core counts some of them in ints
 
-# As in src/kernels/activations.pxi: those whose derivative the output tells, which cells may have, and others.
+# As in src/kernels/activations.pxi: those that cells may have, those whose derivative the output tells, and others.
 OF_CELLS = ("identity", "relu", "sigmoid", "tanh", "leaky_relu")
+FROM_OUTPUT = (*OF_CELLS, "softmax")  # compared with the core's rows at import
 ELEMENTWISE = (*OF_CELLS, "gelu")
 ACTIVATIONS = (*ELEMENTWISE, "softmax")
 _GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._core.kinds import OF_CELLS
+from .._core.kinds import FROM_OUTPUT
 from .._types import Array
 from .._validation.arrays import as_array
 from .._validation.values import as_choice, as_number
 
-_FROM_OUTPUT = (*OF_CELLS, "softmax")  # those whose derivative can be told from the output
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
@@ -96,7 +95,7 @@ def activation_backward(dy: Any, y: Any, name: str, *, slope: float = 0.01) -> A
     -------
     ndarray, of dy's shape
     """
-    name = as_choice(name, "name", _FROM_OUTPUT)
+    name = as_choice(name, "name", FROM_OUTPUT)
     return _activate_backward(name, dy, y, "y", _slope(slope))
 
 
