@@ -10,21 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .kinds import FROM_OUTPUT
-
-Operation = dict[str, Any]
+from .kinds import FROM_OUTPUT, Fields, Operations
 
 _PRODUCTS = ("dense", "convolution")
 
 
-def fused(operations: list[Operation], input_shape: tuple[Any, ...]) -> list[Operation]:
+def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
     """Give operations, the kth of which writes tensor k + 1, that do what these do."""
     shapes = [input_shape, *(operation["output_shape"] for operation in operations)]
     readers: list[list[str]] = [[] for _ in shapes]  # kinds
     for operation in operations:
         for number in operation["reads"]:
             readers[number].append(operation["kind"])
-    kept: list[Operation] = []
+    kept: Operations = []
     now = [0]  # for each tensor, the one that it has become
     for operation in operations:
         first = operation["reads"][0]
@@ -47,7 +45,7 @@ def fused(operations: list[Operation], input_shape: tuple[Any, ...]) -> list[Ope
     return _with_fan_outs(kept, input_shape)
 
 
-def _joins(activation: Operation, before: Operation) -> bool:
+def _joins(activation: Fields, before: Fields) -> bool:
     # Of another the way back would need the product's own numbers, which are lost.
     told_from_output = activation["activation"] in FROM_OUTPUT
     return before["kind"] in _PRODUCTS and before.get("activation", "identity") == "identity" and told_from_output
@@ -65,14 +63,14 @@ def _is_flat(shape: tuple[Any, ...], readers: list[str]) -> bool:
     return alike and set(readers) == {"dense"}
 
 
-def _with_fan_outs(operations: list[Operation], input_shape: tuple[Any, ...]) -> list[Operation]:
+def _with_fan_outs(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
     uses = [0] * (len(operations) + 1)
     for operation in operations:
         for number in operation["reads"]:
             uses[number] += 1
     if max(uses) <= 1:
         return operations
-    given: list[Operation] = []
+    given: Operations = []
 
     def spread(number: int, shape: tuple[Any, ...]) -> Iterator[int]:
         """Give the numbers under which a tensor, which is the last now, is read."""

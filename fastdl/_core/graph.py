@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .fusion import fused
-from .kinds import MOST_NUMBERS, Operation, Operations, Shape, check_trees, checked_shape
-from .reading import MOVES, Reading, reading_of
+from .kinds import KINDS, MERGES, MOST_NUMBERS, Operation, Operations, Shape, check_trees, checked_shape
+from .reading import Reading, reading_of
 
 
 class Part(Protocol):
@@ -78,6 +78,8 @@ class Graph:
         k + 1.
     size : int
         How many parameters they have.
+    buffers : list of (int, int)
+        From where to where lie parameters that no optimizer changes, such as running statistics.
     layers : list of Lowered
         Those that have been lowered into it, children before what they are children of.
     reading : Reading
@@ -92,6 +94,7 @@ class Graph:
         self.input_shape = checked_shape(input_shape, "input_shape")
         self.operations: Operations = []
         self.size = 0
+        self.buffers: list[tuple[int, int]] = []
         self.layers: list[Lowered] = []
         self._given = {0}  # tensors of the input's own numbers
         self.output_shape: Shape | None = None
@@ -108,10 +111,12 @@ class Graph:
         reads = tuple(tensor.number for tensor in tensors)
         if kind == "embedding" and reads[0] not in self._given:
             raise operation.error(f"must read token ids; received what {self.operations[reads[0] - 1]['kind']} gives")
-        if kind in MOVES and reads[0] in self._given:
+        if KINDS[kind].moves and reads[0] in self._given:
             self._given.add(len(self.operations) + 1)
         self.operations.append({"kind": kind, "reads": reads, "output_shape": shape, "offset": self.size, **settings})
         self.size += count
+        if operation.buffers:
+            self.buffers.append((self.size - operation.buffers, self.size))
         if self.size > MOST_NUMBERS:
             raise ValueError(
                 f"the parameters of layers must make an array of at most {MOST_NUMBERS} numbers; received {self.size}"
@@ -143,5 +148,31 @@ class Graph:
 
 
 def merged(tensors: Sequence[Tensor], how: str) -> Tensor:
-    """Give several tensors as one: "concat", "sum" or "product"."""
+    """Give several tensors as one.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+        One at least, of one graph.
+    how : {"concat", "sum", "product"}
+        Whether they are put side by side along their features, (F,) and (T, F), or channels, (C, H, W), or are added
+        up, or multiplied, number by number.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of each; of a concat with as many features or channels as all have.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or they are not all of one graph, or differ in shape: of a concat, in more than their
+        features.
+    """
+    if not tensors:
+        raise ValueError("tensors must be one at least; received none")
+    if how not in MERGES:
+        raise ValueError(f"how must be one of {', '.join(MERGES)}; received {how!r}")
+    if not isinstance(tensors[0], Tensor):
+        raise ValueError(f"tensors must be of a graph; received {tensors!r}")
     return tensors[0].graph.add(how, tensors, {})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._types import Array
+
 Shape = tuple[Any, ...]  # of int; T may be None, where it is not known yet
-Operations = list[dict[str, Any]]
+Fields = dict[str, Any]  # of an operation in a graph
+Operations = list[Fields]
 
 MOST_CHILDREN = 16  # as in src/kernels/trees.pxi
 MOST_TOKENS = 1 << 24  # token ids travel as float32, which holds all integers up to here
@@ -20,11 +23,7 @@ OF_CELLS = ("identity", "relu", "sigmoid", "tanh", "leaky_relu")
 FROM_OUTPUT = (*OF_CELLS, "softmax")  # compared with the core's rows at import
 ELEMENTWISE = (*OF_CELLS, "gelu")
 ACTIVATIONS = (*ELEMENTWISE, "softmax")
-_GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}
-# What a network of trees may have: what works on a node by itself, and the one that sees its children.
-_OF_NODES = (
-    "dense", "activation", "dropout", "embedding", "recursive", "select", "layer_norm", "concat", "sum", "product",
-)  # fmt: skip
+GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}  # of each cell
 
 
 def check_trees(input_shape: Shape, operations: Operations) -> None:
@@ -32,9 +31,10 @@ def check_trees(input_shape: Shape, operations: Operations) -> None:
     kinds = [operation["kind"] for operation in operations]
     if "recursive" not in kinds:
         return
-    others = [kind for kind in kinds if kind not in _OF_NODES]
+    others = [kind for kind in kinds if not KINDS[kind].on_trees]
     if others:
-        raise ValueError(f"operations on trees must be of {', '.join(_OF_NODES)}; received {', '.join(others)}")
+        known = ", ".join(kind for kind, row in KINDS.items() if row.on_trees)
+        raise ValueError(f"operations on trees must be of {known}; received {', '.join(others)}")
     if len(children := {operation["children"] for operation in operations if "children" in operation}) > 1:
         raise ValueError(f"operations must agree on the children of a node; received {', '.join(map(str, children))}")
     if input_shape[0] not in (1, None) or len(input_shape) == 3:
@@ -88,22 +88,28 @@ class Operation:
     settings : dict
     shapes : tuple of tuples
         Of what it reads.
+
+    Attributes
+    ----------
+    buffers : int
+        How many of its parameters, the last ones, no optimizer changes; known once it has had its `outcome`.
     """
 
     def __init__(self, kind: str, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> None:
         if kind not in KINDS:
             raise ValueError(f"operations must be of {', '.join(KINDS)}; received {kind!r}")
         self.kind, self.settings, self.shapes, self.shape = kind, settings, shapes, shapes[0]
-        self.work, wanted = KINDS[kind]
-        if settings.keys() != wanted.keys():
+        self.row, self.buffers = KINDS[kind], 0
+        wanted = self.row.settings.split()
+        if settings.keys() != set(wanted):
             given = ", ".join(settings) or "none"
             raise self.error(f"must have {', '.join(wanted) or 'no settings'}; received {given}")
 
     def outcome(self) -> tuple[Shape, int]:
         """Give the shape that it writes, and how many parameters it has."""
-        if len(self.shapes) > 1 and self.kind not in _MERGING:
+        if len(self.shapes) > 1 and not self.row.merges:
             raise self.error(f"must read one tensor; received {len(self.shapes)}")
-        shape, count = self.work(self)
+        shape, count = self.row.work(self)
         _check_count(numbers(shape), self.kind, shape)
         _check_count(count, self.kind, (count,))
         return shape, count
@@ -220,7 +226,7 @@ def _embedding(operation: Operation) -> tuple[Shape, int]:
 def _recurrent(operation: Operation) -> tuple[Shape, int]:
     operation.ranked((2,), "(T, F)")
     steps, inputs = operation.shape
-    cell = operation.one_of("cell", _GATES)
+    cell = operation.one_of("cell", GATES)
     _setting(operation, operation.one_of("cell_activation", OF_CELLS if cell == "rnn" else ("tanh",)))
     units, directions = operation.whole("units", 1), operation.whole("directions", 1, 2)
     if operation.flag("adds") and directions == 1:
@@ -229,7 +235,7 @@ def _recurrent(operation: Operation) -> tuple[Shape, int]:
         raise operation.error("stateful must be False for two directions; received True")
     features = units * (1 if operation.flag("adds") else directions)
     shape = (steps, features) if operation.flag("sequences") else (features,)
-    return shape, directions * _GATES[cell] * units * (inputs + units + 2)
+    return shape, directions * GATES[cell] * units * (inputs + units + 2)
 
 
 def _recursive(operation: Operation) -> tuple[Shape, int]:
@@ -272,7 +278,9 @@ def _layer_norm(operation: Operation) -> tuple[Shape, int]:
 def _batch_norm(operation: Operation) -> tuple[Shape, int]:
     operation.number("epsilon", 1e-12, 1)
     operation.number("momentum", 0, 1)
-    return operation.shape, 4 * features_of(operation.shape)
+    features = features_of(operation.shape)
+    operation.buffers = 2 * features
+    return operation.shape, 4 * features
 
 
 def _concat(operation: Operation) -> tuple[Shape, int]:
@@ -290,29 +298,39 @@ def _alike(operation: Operation) -> tuple[Shape, int]:
     return operation.shape, 0
 
 
-_MERGING = ("concat", "sum", "product")
+def _selected(places: Array, operation: Fields) -> Array:
+    selected: Array = places.take(operation["indices"], axis=0 if places.ndim == 3 else -1)
+    return selected
 
-# Of each kind what it gives, and its settings.
-KINDS: dict[str, tuple[Callable[[Operation], tuple[Shape, int]], dict[str, None]]] = {
-    kind: (work, dict.fromkeys(settings.split()))
-    for kind, work, settings in (
-        ("dense", _dense, "units"),
-        ("convolution", _convolution, "filters kernel stride"),
-        ("max_pool", _pool, "kernel stride"),
-        ("mean_pool", _pool, "kernel stride"),
-        ("flatten", _flatten, ""),
-        ("activation", _activation, "activation setting"),
-        ("pad", _pad, "padding"),
-        ("shift", _shift, "padding"),
-        ("dropout", _dropout, "rate"),
-        ("embedding", _embedding, "vocabulary dim"),
-        ("recurrent", _recurrent, "adds cell cell_activation directions sequences setting stateful units"),
-        ("recursive", _recursive, "children composition composition_activation nodes setting"),
-        ("select", _select, "indices"),
-        ("layer_norm", _layer_norm, "epsilon"),
-        ("batch_norm", _batch_norm, "epsilon momentum"),
-        ("concat", _concat, ""),
-        ("sum", _alike, ""),
-        ("product", _alike, ""),
-    )
+
+class Kind(NamedTuple):
+    """What is known of a kind of operation."""
+
+    work: Callable[[Operation], tuple[Shape, int]]  # what it gives, and how many parameters it has
+    settings: str = ""
+    on_trees: bool = False  # works on each node by itself, or sees its children
+    merges: bool = False  # reads several tensors
+    moves: Callable[[Array, Fields], Array] | None = None  # computes nothing: how it moves numbers, here their places
+
+
+KINDS = {
+    "dense": Kind(_dense, "units", on_trees=True),
+    "convolution": Kind(_convolution, "filters kernel stride"),
+    "max_pool": Kind(_pool, "kernel stride"),
+    "mean_pool": Kind(_pool, "kernel stride"),
+    "flatten": Kind(_flatten, moves=lambda places, _: places.reshape(-1)),
+    "activation": Kind(_activation, "activation setting", on_trees=True),
+    "pad": Kind(_pad, "padding"),
+    "shift": Kind(_shift, "padding"),
+    "dropout": Kind(_dropout, "rate", on_trees=True),
+    "embedding": Kind(_embedding, "vocabulary dim", on_trees=True),
+    "recurrent": Kind(_recurrent, "adds cell cell_activation directions sequences setting stateful units"),
+    "recursive": Kind(_recursive, "children composition composition_activation nodes setting", on_trees=True),
+    "select": Kind(_select, "indices", on_trees=True, moves=_selected),
+    "layer_norm": Kind(_layer_norm, "epsilon", on_trees=True),
+    "batch_norm": Kind(_batch_norm, "epsilon momentum"),
+    "concat": Kind(_concat, on_trees=True, merges=True),
+    "sum": Kind(_alike, on_trees=True, merges=True),
+    "product": Kind(_alike, on_trees=True, merges=True),
 }
+MERGES = tuple(kind for kind, row in KINDS.items() if row.merges)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .._types import Array
-from .kinds import Operations, Shape
+from .kinds import KINDS, Operations, Shape
 
-# How operations that compute nothing move numbers, here their places in a sample.
-MOVES: dict[str, Callable[[Array, dict[str, Any]], Array]] = {
-    "flatten": lambda places, _: places.reshape(-1),
-    "select": lambda places, settings: places.take(settings["indices"], axis=0 if places.ndim == 3 else -1),
-}
 _PARTS = {"lstm": 2}  # of a cell's state: h and c
 
 
@@ -91,5 +85,6 @@ def _places(operations: Operations, number: int, input_shape: Shape) -> Array | 
         return None
     places = np.arange(np.prod(input_shape)).reshape(input_shape)
     for operation in reversed(moves):
-        places = MOVES[operation["kind"]](places, operation)
+        if move := KINDS[operation["kind"]].moves:
+            places = move(places, operation)
     return places

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import _core
+from .._core.kinds import GATES
 from .._types import Array
 from .._validation.shapes import check_size
-
-_GATES = {"lstm": 4, "gru_before": 3}
 
 
 class Cell:
@@ -29,7 +28,7 @@ class Cell:
 
     def __init__(self, cell: str, inputs: int, units: int) -> None:
         core = _core.load("float64")
-        self._cell, self._count, self._inputs, self._units = cell, _GATES[cell], inputs, units
+        self._cell, self._count, self._inputs, self._units = cell, GATES[cell], inputs, units
         size = (inputs + units + 2) * self._count * units  # the second bias, that of the state, stays zero
         check_size((size,), "input_width and state_width")
         self.parameters, self.gradients = core.aligned_zeros(size), core.aligned_zeros(size)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from .._core.kinds import GATES
 from .._types import Array
 from .._validation.arrays import as_array, as_ranked, as_real, precision
 from .._validation.values import as_choice
@@ -49,7 +50,7 @@ def rnn_step(
     -------
     ndarray, shape (N, units)
     """
-    return _Step("rnn", 1, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh, activation).forward()[0]
+    return _Step("rnn", x, h, None, weight_ih, weight_hh, bias_ih, bias_hh, activation).forward()[0]
 
 
 def rnn_step_backward(
@@ -77,7 +78,7 @@ def rnn_step_backward(
     tuple of ndarray
         With respect to x, h, weight_ih, weight_hh, bias_ih and bias_hh.
     """
-    return _Step("rnn", 1, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh, activation).backward(dh)
+    return _Step("rnn", x, h, None, weight_ih, weight_hh, bias_ih, bias_hh, activation).backward(dh)
 
 
 def lstm_step(
@@ -98,7 +99,7 @@ def lstm_step(
     -------
     h', c' : ndarray, shape (N, units)
     """
-    return _Step("lstm", 4, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh).forward()
+    return _Step("lstm", x, h, c, weight_ih, weight_hh, bias_ih, bias_hh).forward()
 
 
 def lstm_step_backward(
@@ -126,7 +127,7 @@ def lstm_step_backward(
     tuple of ndarray
         With respect to x, h, c, weight_ih, weight_hh, bias_ih and bias_hh.
     """
-    dx, before, *others, dc = _Step("lstm", 4, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh).backward(dh, dc)
+    dx, before, *others, dc = _Step("lstm", x, h, c, weight_ih, weight_hh, bias_ih, bias_hh).backward(dh, dc)
     return dx, before, dc, *others
 
 
@@ -157,7 +158,7 @@ def gru_step(
     ndarray, shape (N, units)
     """
     cell = "gru_after" if reset_after else "gru_before"
-    return _Step(cell, 3, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh).forward()[0]
+    return _Step(cell, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh).forward()[0]
 
 
 def gru_step_backward(
@@ -186,7 +187,7 @@ def gru_step_backward(
         With respect to x, h, weight_ih, weight_hh, bias_ih and bias_hh.
     """
     cell = "gru_after" if reset_after else "gru_before"
-    return _Step(cell, 3, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh).backward(dh)
+    return _Step(cell, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh).backward(dh)
 
 
 class _Step:
@@ -195,7 +196,6 @@ class _Step:
     def __init__(
         self,
         cell: str,
-        gates: int,
         x: Any,
         h: Any,
         c: Any,
@@ -209,6 +209,7 @@ class _Step:
         given = {"x": x, "h": h, "weight_ih": weight_ih, "weight_hh": weight_hh, **({"c": c} if cell == "lstm" else {})}
         double = any(precision(as_real(array, name)) == "float64" for name, array in given.items())
         self.dtype = "float64" if double else "float32"
+        gates = GATES[cell]
         self.x = as_ranked(x, "x", 2, "(N, F)", self.dtype)
         weights = as_ranked(weight_hh, "weight_hh", 2, f"({gates} units, units)", self.dtype)
         samples, inputs = self.x.shape

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 
 from .. import initializers
 from .._core.graph import Tensor
-from .._core.kinds import OF_CELLS
+from .._core.kinds import GATES, OF_CELLS
 from .._types import Array, Shape
 from .._validation.values import as_flag, as_int, as_number
 from .activation import Activation, as_activation, name_and_setting
@@ -20,10 +19,8 @@ from .state import StateLayer
 class Recurrent(StateLayer, abstract=True):
     """What recurrent layers of one direction share.
 
-    A subclass gives its cell's name in the core, `_cell`, and the number of its gates, `_gates`.
+    A subclass gives its cell's name in the core, `_cell`.
     """
-
-    _gates: ClassVar[int]
 
     def __init__(
         self,
@@ -45,6 +42,10 @@ class Recurrent(StateLayer, abstract=True):
     def _cell(self) -> tuple[str, str | Activation]:
         """Name the cell, and its activation, as the core does."""
         raise NotImplementedError
+
+    @property
+    def _gates(self) -> int:
+        return GATES[self._cell()[0]]
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         return self.in_directions(x, 1)
@@ -112,8 +113,6 @@ class RNN(Recurrent):
     units), ``params["bias_ih"]`` and ``params["bias_hh"]`` (units,).
     """
 
-    _gates = 1
-
     def __init__(
         self,
         units: int,
@@ -149,8 +148,6 @@ class LSTM(Recurrent):
     Parameters as of `RNN`, for the gates i, f, g, o in this order one below the other: ``params["weight_ih"]``
     (4 units, F) and so on. The state is a pair (h, c).
     """
-
-    _gates = 4
 
     def __init__(
         self,
@@ -191,8 +188,6 @@ class GRU(Recurrent):
     Parameters as of `RNN`, for the gates r, z, n in this order one below the other: ``params["weight_ih"]``
     (3 units, F) and so on.
     """
-
-    _gates = 3
 
     def __init__(
         self,
