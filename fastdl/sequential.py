@@ -16,7 +16,7 @@ from ._validation.arrays import copy_into
 from ._validation.values import as_int
 from .callbacks import Callback
 from .layers import Layer
-from .layers.base import check_name, complete, from_config, kinds
+from .layers.base import check_name, classes_of, complete, from_config
 from .layers.container import Container, adopted, numbered, through
 from .losses.choice import AnyLoss, chosen
 from .samples import as_batch, parts
@@ -386,5 +386,5 @@ class Sequential(Container):
     def __reduce__(self) -> tuple[Any, ...]:
         with self.turn.lock:
             training = self._training
-            made = (*saving.describe(self, training=True), copy(training.optimizer), training.loss, kinds(self))
+            made = (*saving.describe(self, training=True), copy(training.optimizer), training.loss, classes_of(self))
             return saving.restore, made, self.own_attributes()

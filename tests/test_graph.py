@@ -204,6 +204,20 @@ def test_what_is_merged_is_alike():
         merged([graph.input, graph.input.then("flatten")], "concat")
 
 
+def test_what_cannot_be_merged():
+    x = Graph((3,)).input
+    for tensors, how, message in (
+        ([], "concat", "tensors must be one at least; received none"),
+        ([x, None], "sum", "operations must read tensors of their own graph; received None"),
+        ([None, x], "sum", r"tensors must be of a graph; received \[None, Tensor"),
+        ([x], "flatten", "how must be one of concat, sum, product; received 'flatten'"),
+        ([x], None, "how must be one of concat, sum, product; received None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            merged(tensors, how)
+    assert merged([x], "sum").shape == (3,)
+
+
 def test_trees():
     graph = Graph((1, 3))
     x = graph.input.then("recursive", **RECURSIVE)
@@ -358,6 +372,82 @@ def test_a_layer_that_lies(says, error, message):
         Lies(6, says).build(4)
     with pytest.raises(error, match=message):
         Sequential([Lies(6, says), layers.Dense(2)], input_shape=4)
+
+
+class Heads(layers.Container):
+    """A container that says of one of its layers, or of what it adds itself, that it has it, or does not."""
+
+    def __init__(self, named, used, own=""):
+        super().__init__()
+        self.named, self.used, self.own = named, used, own
+        self._layers = {name: layers.Dense(3) for name in "ab"}
+
+    def named_layers(self):
+        return {name: self._layers[name] for name in self.named}
+
+    def operations(self, x):
+        for name in self.used:
+            x = x.then(self._layers[name])
+        x = x.then(layers.Activation("relu"))  # without parameters, which nobody needs to know
+        return x.then(self.own, **GOOD[self.own][1]) if self.own else x
+
+    def parameter_shapes(self, shape):
+        return {"weight": (3, 2), "bias": (2,)} if self.own else {}
+
+
+@pytest.mark.parametrize(
+    ("named", "used", "own", "received"),
+    [("a", "ab", "", "named_layers of Heads must .* the 24 .*; those of a have 12"),
+     ("", "a", "", "named_layers of Heads must .* the 12 .*; those of none have 0"),
+     ("a", "a", "dense", "named_layers of Heads must .* the 20 .*; those of a have 12"),
+     ("ab", "a", "", "named_layers of Heads must be .* operations; received b that is not")],
+)  # fmt: skip
+def test_a_container_whose_parameters_are_not_all_its_layers(named, used, own, received):
+    for make in (
+        lambda layer: layer.build(3),
+        lambda layer: Sequential([layer, layers.Dense(2)], input_shape=3),
+        lambda layer: Sequential([layers.Residual([layer, layers.Dense(3)])], input_shape=3),
+    ):
+        with pytest.raises(ValueError, match=received):
+            make(Heads(named, used, own))
+    assert list(Heads("ba", "ab").build(3).params) == ["b.weight", "b.bias", "a.weight", "a.bias"]
+
+
+class Buffered(layers.BatchNorm):
+    """A layer of somebody's that says which of its parameters no optimizer changes."""
+
+    buffer_names = ()
+
+    def __init__(self, names, inner="batch_norm"):
+        super().__init__()
+        self.names, self.inner = names, inner
+        type(self).buffer_names = tuple(names)
+
+    def parameter_shapes(self, shape):
+        if self.inner == "dense":
+            return {"weight": (shape[-1], 2), "bias": (2,)}
+        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), shape)
+
+    def operations(self, x):
+        return x.then("dense", units=2) if self.inner == "dense" else super().operations(x)
+
+
+@pytest.mark.parametrize(
+    ("names", "inner"),
+    [(["bias"], "dense"), (["weight", "bias"], "dense"), (["bias", "running_mean"], "batch_norm"), ([], "batch_norm"),
+     (["running_mean"], "batch_norm"), (["running_mean", "running_var", "mean"], "batch_norm")],
+)  # fmt: skip
+def test_buffers_are_what_no_optimizer_changes(names, inner):
+    received = ", ".join(names) or "none"
+    with pytest.raises(ValueError, match=f"buffer_names of Buffered must be .*; received {received}$"):
+        Buffered(names, inner).build(3)
+    with pytest.raises(ValueError, match=f"buffer_names of Buffered must be .*; received {received}$"):
+        Sequential([layers.Dense(3), Buffered(names, inner)], input_shape=4)
+
+
+def test_buffers_named_in_any_order():
+    net = Sequential([layers.Dense(3), Buffered(["running_var", "running_mean"])], input_shape=4)
+    assert list(net.buffers) == ["1.running_mean", "1.running_var"]
 
 
 def test_calls_that_do_not_fit_a_plan():

@@ -239,23 +239,55 @@ class Layer(Stateful, metaclass=_LayerType):
 
     def lower(self, x: Tensor) -> Tensor:
         """Add the layer to a graph: its operations, and where its parameters are. ``x.then(layer)`` calls it."""
-        graph, offset, first = x.graph, x.graph.size, len(x.graph.operations)
+        graph, offset, first, layers_before = x.graph, x.graph.size, len(x.graph.operations), len(x.graph.layers)
         try:
             y = self.operations(x)
         except TooManyNumbersError as error:
             raise error.of(self) from None
         if not isinstance(y, Tensor) or y.graph is not graph:
             raise TypeError(f"operations of {type(self).__name__} must give a Tensor of x's graph; received {y!r}")
-        size = sum(prod(sizes) for sizes in self.parameter_shapes(x.shape).values())
-        if not self.sublayers and size != graph.size - offset:
-            raise ValueError(
-                f"parameter_shapes of {type(self).__name__} must have the {graph.size - offset} numbers that its "
-                f"operations have; received {size}"
-            )
+        self.check_parameters(x.shape, graph, offset, graph.layers[layers_before:])
         if not self.trainable:
             graph.freeze(first)
         graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size))
         return y
+
+    def check_parameters(self, shape: Shape, graph: Graph, offset: int, within: Sequence[Lowered]) -> None:
+        """Check that all parameters that its operations have are its own, by name.
+
+        Parameters
+        ----------
+        shape : tuple
+            Of a sample of the input.
+        graph : Graph
+        offset : int
+            Where the parameters begin that its operations have added.
+        within : sequence of Lowered
+            Layers that its operations have added.
+        """
+        kind, places = type(self).__name__, self._places(shape)
+        size = max((stop for _, stop in places.values()), default=0)
+        if size != graph.size - offset:
+            raise ValueError(
+                f"parameter_shapes of {kind} must have the {graph.size - offset} numbers that its operations have; "
+                f"received {size}"
+            )
+        buffers = [(start - offset, stop - offset) for start, stop in graph.buffers if start >= offset]
+        named = [places.get(name, (-1, 0)) for name in self.buffer_names]
+        inside = all(any(start <= first and last <= stop for start, stop in buffers) for first, last in named)
+        if not inside or _total(named) != _total(buffers):
+            raise ValueError(
+                f"buffer_names of {kind} must be those of the parameters that no optimizer changes, as of batch_norm's "
+                f"running statistics; received {', '.join(self.buffer_names) or 'none'}"
+            )
+
+    def _places(self, shape: Shape) -> dict[str, tuple[int, int]]:
+        """Give from where to where each parameter lies among its own."""
+        places, start = {}, 0
+        for name, stored in self.parameter_shapes(shape).items():
+            places[name] = start, start + prod(stored)
+            start = places[name][1]
+        return places
 
     def lowered(self, shape: Shape) -> Graph:
         """Give the layer as a graph of its own."""
@@ -318,15 +350,15 @@ class Layer(Stateful, metaclass=_LayerType):
         self._reading = None
         self.reset_state()
         self._plan, self._plans, self._held = None, {}, None
-        params, grads, buffers, start = {}, {}, {}, 0
+        params, grads, buffers = {}, {}, {}
+        places = self._places(shape)
         for name, stored in self.parameter_shapes(shape).items():
-            stop = start + prod(stored)
+            start, stop = places[name]
             values, gradient = (self.shown(flat[start:stop].reshape(stored)) for flat in self._flat)
             if name in self.buffer_names:
                 buffers[name] = values
             else:
                 params[name], grads[name] = values, gradient
-            start = stop
         self.name_parameters(params, grads, buffers)
 
     def plan_for(self, shape: Shape) -> Any:
@@ -452,7 +484,7 @@ class Layer(Stateful, metaclass=_LayerType):
         return samples.inputs(dx, last)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        made: tuple[Any, ...] = (kinds(self), self.get_config())
+        made: tuple[Any, ...] = (classes_of(self), self.get_config())
         with self._turn.lock:
             if hasattr(self, "dtype"):
                 values = {name: values.copy() for name, values in {**self.params, **self.buffers}.items()}
@@ -487,6 +519,10 @@ class Layer(Stateful, metaclass=_LayerType):
             )
         config = {"class": kind.__name__, **{name: _described(getattr(self, name)) for name in self._arguments}}
         return config if self.trainable else {**config, "trainable": False}
+
+
+def _total(places: list[tuple[int, int]]) -> int:
+    return sum(stop - start for start, stop in places)
 
 
 def complete(layer: Layer) -> None:
@@ -539,9 +575,9 @@ def class_of(name: Any) -> type[Layer]:
     return _CLASSES[name]
 
 
-def kinds(layer: Layer) -> list[type[Layer]]:
+def classes_of(layer: Layer) -> list[type[Layer]]:
     """Give its class and those of the layers within, which are imported where they are unpickled."""
-    return [type(layer), *(kind for child in layer.sublayers for kind in kinds(child))]
+    return [type(layer), *(kind for child in layer.sublayers for kind in classes_of(child))]
 
 
 def _made(

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .._core.graph import Lowered, Tensor, merged
-from .._types import Array
+from .._core.graph import Graph, Lowered, Tensor, merged
+from .._core.kinds import MERGES
+from .._types import Array, Shape
 from .._validation.values import as_choice
 from .base import Layer, is_ours
-
-MERGES = ("concat", "sum", "product")
 
 
 class Container(Layer, abstract=True):
@@ -34,6 +33,20 @@ class Container(Layer, abstract=True):
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         for layer in self.sublayers:
             layer.initialize(rng)
+
+    def check_parameters(self, shape: Shape, graph: Graph, offset: int, within: Sequence[Lowered]) -> None:  # noqa: D102
+        sizes = {id(lowered.layer): lowered.end - lowered.offset for lowered in within}
+        kind, named = type(self).__name__, self.named_layers()
+        if unused := [name for name, layer in named.items() if id(layer) not in sizes]:
+            raise ValueError(
+                f"named_layers of {kind} must be those of its operations; received {', '.join(unused)} that is not"
+            )
+        size = sum(sizes[id(layer)] for layer in named.values())
+        if size != graph.size - offset:
+            raise ValueError(
+                f"named_layers of {kind} must give layers with all of the {graph.size - offset} parameters that its "
+                f"operations have; those of {', '.join(named) or 'none'} have {size}"
+            )
 
     def attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:  # noqa: D102
         super().attach(lowered, dtype, parameters, gradients)
