@@ -16,7 +16,7 @@ from ._files import as_path, open_file, replacing
 from ._types import Array
 from ._validation.shapes import as_shape
 from ._validation.values import COUNT, as_dtype, as_flag, as_int
-from .layers.base import class_of, from_config
+from .layers.configuration import class_of, from_config
 from .layers.container import adopted, numbered, through, walk
 from .training.state import TrainingState, zero_moments
 

@@ -16,7 +16,7 @@ from ._validation.arrays import copy_into
 from ._validation.values import as_int
 from .callbacks import Callback
 from .layers import Layer
-from .layers.base import check_name, classes_of, complete, from_config
+from .layers.configuration import check_name, classes_of, complete, from_config
 from .layers.container import Container, adopted, numbered, through
 from .losses.choice import AnyLoss, chosen
 from .samples import as_batch, parts
@@ -360,7 +360,7 @@ class Sequential(Container):
         saving.save(self, path, training)
 
     @classmethod
-    def from_arguments(cls, arguments: dict[str, Any]) -> Layer:  # noqa: D102
+    def from_arguments(cls, arguments: dict[str, Any]) -> Self:  # noqa: D102
         return cls(arguments["layers"])
 
     @classmethod

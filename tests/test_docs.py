@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from fastdl import layers
 from fastdl._core.kinds import KINDS
+from fastdl.layers.definition import Definition
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -39,3 +41,10 @@ def test_every_operation_is_listed():
     for kinds, settings in re.findall(r"^\| (`.*?) \|(.*?)\|", text, re.MULTILINE):
         listed.update(dict.fromkeys(re.findall(r"`(\w+)`", kinds), settings.replace(",", "").split()))
     assert listed == {kind: row.settings.split() for kind, row in KINDS.items()}
+
+
+def test_all_that_a_layer_may_override_is_listed():
+    may = {name for name in vars(Definition) if not name.startswith("_")}
+    assert may
+    for text in (layers.Layer.__doc__, (DOCS / "adding-a-layer.md").read_text(encoding="utf-8")):
+        assert may <= set(re.findall(r"`(\w+)(?:\(\w+\))?`", text))

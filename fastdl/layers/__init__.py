@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .._core.graph import Tensor, merged
 from .activation import Activation
-from .base import Layer, from_config
+from .base import Layer
 from .bidirectional import Bidirectional
+from .configuration import from_config
 from .container import Container, Parallel, Residual
 from .convolution import Conv2D
 from .dense import Dense

@@ -11,7 +11,8 @@ from .._core.graph import Graph, Lowered, Tensor, merged
 from .._core.kinds import MERGES
 from .._types import Array, Shape
 from .._validation.values import as_choice
-from .base import Layer, is_ours
+from .base import Layer
+from .configuration import is_ours
 
 
 class Container(Layer, abstract=True):

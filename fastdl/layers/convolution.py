@@ -9,7 +9,8 @@ from .._core.kinds import ELEMENTWISE
 from .._types import Array, Shape
 from .._validation.values import as_int, as_pair
 from .activation import Activation, activated, as_activation
-from .base import Layer, check_initializer, image_shape, start_weights
+from .base import Layer
+from .helpers import check_initializer, image_shape, start_weights
 
 
 class Conv2D(Layer):

@@ -8,7 +8,8 @@ from .._core.graph import Tensor
 from .._types import Shape
 from .._validation.values import as_int
 from .activation import Activation, activated, as_activation
-from .base import Layer, check_initializer, start_weights
+from .base import Layer
+from .helpers import check_initializer, start_weights
 
 
 class Dense(Layer):

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from .._core.graph import Tensor
 from .._validation.values import as_pair
-from .base import Layer, image_shape
+from .base import Layer
+from .helpers import image_shape
 
 
 class _Pool2D(Layer, abstract=True):

@@ -12,7 +12,7 @@ from .._core.kinds import GATES, OF_CELLS
 from .._types import Array, Shape
 from .._validation.values import as_flag, as_int, as_number
 from .activation import Activation, as_activation, name_and_setting
-from .base import check_initializer, sequence_shape
+from .helpers import check_initializer, sequence_shape
 from .state import StateLayer
 
 

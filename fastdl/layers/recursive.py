@@ -9,7 +9,8 @@ from .._core.kinds import MOST_CHILDREN, OF_CELLS
 from .._types import Shape
 from .._validation.values import as_choice, as_flag, as_int
 from .activation import Activation, as_activation, name_and_setting
-from .base import Layer, sequence_shape, start_weights
+from .base import Layer
+from .helpers import sequence_shape, start_weights
 
 COMPOSITIONS = ("matrix", "tensor", "lstm")
 

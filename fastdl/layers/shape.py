@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .._core.graph import Tensor
 from .._validation.values import as_pair
-from .base import Layer, image_shape
+from .base import Layer
+from .helpers import image_shape
 
 
 class Flatten(Layer):

@@ -1,0 +1,281 @@
+"""How a layer is built: a graph of operations, parameters that are views of a flat vector, and plans to run it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core
+from .._core.graph import Graph, Lowered, Tensor
+from .._core.kinds import TooManyNumbersError
+from .._core.reading import Reading
+from .._turn import Turn
+from .._types import Array, Shape
+from .._validation.shapes import as_shape
+from .._validation.values import as_dtype, as_flag, as_generator
+from .configuration import Configured
+from .parameters import Parameters
+from .states import Stateful
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_PLANS = 4  # kept for as many different lengths
+
+
+class Built(Configured, Stateful, abstract=True):
+    """A layer's way into a graph, its parameters there, and its plans: of each shape of samples the graph in C."""
+
+    params: Parameters
+    grads: Parameters
+    buffers: Parameters
+    input_shape: Shape
+    output_shape: Shape
+    parameter_count: int
+    dtype: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name_parameters({}, {}, {})
+        self._plan: Any = None  # for the shape of the last samples
+        self._plans: dict[Shape, Any] = {}
+        self._reading: Reading | None = None
+        self._turn = Turn()
+        self._in_network = False
+        self._trainable = True
+        self._network: Any = None  # what it has been built with, a weak reference
+
+    @property
+    def turn(self) -> Turn:  # type: ignore[override]
+        """Whose turn it is with it, and with all that it is a part of."""
+        return self._turn
+
+    @property
+    def generator(self) -> np.random.Generator:
+        """The random numbers of a built layer, or of the network that it is a part of."""
+        return self._rng
+
+    @property
+    def flat(self) -> tuple[Array, Array]:
+        """Its parameters and its gradients, of a built layer, as flat vectors."""
+        return self._flat
+
+    @property
+    def in_network(self) -> bool:
+        """Whether it is a network's, and not to be built again."""
+        return self._in_network
+
+    def enter_network(self) -> None:
+        """Let the layer be a network's from now on."""
+        self._in_network = True
+
+    @property
+    def last_plan(self) -> Any:
+        """The plan of the core that was last asked for, or None."""
+        return self._plan
+
+    @property
+    def trainable(self) -> bool:
+        """Whether `fit` and `step` change its parameters, if all layers that it is a part of may be trained too.
+
+        May be set at any time; `fit` heeds it from the next epoch on. `backward` gives all gradients whatever it is. A
+        `BatchNorm` that is not trained takes its running statistics in training too, and leaves them as they are. What
+        is random in training stays so.
+        """
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        self._trainable = as_flag(trainable, "trainable")
+        with self._turn.lock:
+            network = self._network and self._network()
+            (network or self).forget_plans()
+
+    def forget_plans(self) -> None:
+        """Let plans be made anew, its own and those of the layers within."""
+        self._plan, self._plans = None, {}
+        for layer in self.sublayers:
+            layer.forget_plans()
+
+    def name_parameters(
+        self, params: Mapping[str, Array], grads: Mapping[str, Array], buffers: Mapping[str, Array]
+    ) -> None:
+        """Let these be `params`, `grads` and `buffers`."""
+        vars(self).update(
+            params=Parameters("params", params),
+            grads=Parameters("grads", grads),
+            buffers=Parameters("buffers", buffers),
+        )
+
+    def shown_shape(self, stored: Shape) -> Shape:
+        """Give the shape of `shown`."""
+        shape: Shape = self.shown(np.broadcast_to(np.zeros(()), stored)).shape
+        return shape
+
+    def lower(self, x: Tensor) -> Tensor:
+        """Add the layer to a graph: its operations, and where its parameters are. ``x.then(layer)`` calls it."""
+        graph, offset, first, layers_before = x.graph, x.graph.size, len(x.graph.operations), len(x.graph.layers)
+        try:
+            y = self.operations(x)
+        except TooManyNumbersError as error:
+            raise error.of(self) from None
+        if not isinstance(y, Tensor) or y.graph is not graph:
+            raise TypeError(f"operations of {type(self).__name__} must give a Tensor of x's graph; received {y!r}")
+        self.check_parameters(x.shape, graph, offset, graph.layers[layers_before:])
+        if not self.trainable:
+            graph.freeze(first)
+        graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size))
+        return y
+
+    def check_parameters(self, shape: Shape, graph: Graph, offset: int, within: Sequence[Lowered]) -> None:
+        """Check that all parameters that its operations have are its own, by name.
+
+        Parameters
+        ----------
+        shape : tuple
+            Of a sample of the input.
+        graph : Graph
+        offset : int
+            Where the parameters begin that its operations have added.
+        within : sequence of Lowered
+            Layers that its operations have added.
+        """
+        kind, places = type(self).__name__, self._places(shape)
+        size = max((stop for _, stop in places.values()), default=0)
+        if size != graph.size - offset:
+            raise ValueError(
+                f"parameter_shapes of {kind} must have the {graph.size - offset} numbers that its operations have; "
+                f"received {size}"
+            )
+        buffers = [(start - offset, stop - offset) for start, stop in graph.buffers if start >= offset]
+        named = [places.get(name, (-1, 0)) for name in self.buffer_names]
+        inside = all(any(start <= first and last <= stop for start, stop in buffers) for first, last in named)
+        if not inside or _total(named) != _total(buffers):
+            raise ValueError(
+                f"buffer_names of {kind} must be those of the parameters that no optimizer changes, as of batch_norm's "
+                f"running statistics; received {', '.join(self.buffer_names) or 'none'}"
+            )
+
+    def _places(self, shape: Shape) -> dict[str, tuple[int, int]]:
+        """Give from where to where each parameter lies among its own."""
+        places, start = {}, 0
+        for name, stored in self.parameter_shapes(shape).items():
+            places[name] = start, start + prod(stored)
+            start = places[name][1]
+        return places
+
+    def lowered(self, shape: Shape) -> Graph:
+        """Give the layer as a graph of its own."""
+        graph = Graph(shape)
+        return graph.finish(self.lower(graph.input))
+
+    def build(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> Self:
+        """Make parameters for samples of this shape, so that the layer can be used alone.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            (F,), (T, F) or (C, H, W), without the batch axis. T may be None: sequences of any length.
+        dtype : {"float32", "float64"}
+        seed : int, optional
+            Of the initial parameters, and of what is random in `forward`.
+
+        Returns
+        -------
+        Layer
+            Itself.
+        """
+        if self._in_network:
+            raise RuntimeError(f"{type(self).__name__} belongs to a network already: make another for use alone")
+        shape, dtype = as_shape(input_shape), as_dtype(dtype)
+        graph = self.lowered(shape)
+        core = _core.load(dtype)
+        flat = core.aligned_zeros(graph.size), core.aligned_zeros(graph.size)
+        self._rng = as_generator(seed)
+        self._take_in([lowered.layer for lowered in graph.layers if lowered.layer is not self])
+        for lowered in graph.layers:
+            lowered.layer.attach(lowered, dtype, *flat)
+        self._belong_to(weakref.ref(self))
+        if None not in shape:
+            self._keep_plan(shape, graph)
+        self.initialize(self._rng)
+        return self
+
+    def _take_in(self, layers: list[Built]) -> None:
+        """Let layers that it is made of be its own."""
+        known = {id(layer) for layer in layers}
+        for layer in layers:
+            owner = layer._network and layer._network()
+            if len(known) < len(layers) or (owner and owner is not self and id(owner) not in known | {id(layer)}):
+                raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
+        for layer in layers:
+            layer._turn, layer._rng = self._turn, self._rng
+            layer.enter_network()
+
+    def _belong_to(self, network: Any) -> None:
+        self._network = network
+        for layer in self.sublayers:
+            layer._belong_to(network)
+
+    def attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
+        """Take shapes, and the parameters that are the layer's of the flat vectors."""
+        _, shape, output_shape, offset, end = lowered
+        vars(self).update(input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset)
+        self._flat = parameters[offset:end], gradients[offset:end]
+        self._reading = None
+        self.reset_state()
+        self.forget_plans()
+        params, grads, buffers = {}, {}, {}
+        places = self._places(shape)
+        for name, stored in self.parameter_shapes(shape).items():
+            start, stop = places[name]
+            values, gradient = (self.shown(flat[start:stop].reshape(stored)) for flat in self._flat)
+            if name in self.buffer_names:
+                buffers[name] = values
+            else:
+                params[name], grads[name] = values, gradient
+        self.name_parameters(params, grads, buffers)
+
+    def plan_for(self, shape: Shape) -> Any:
+        """Give the plan for samples of this shape, with its time axis, from now on the layer's."""
+        last = self._plan
+        if last is not None and last.input_shape == shape:
+            return last
+        with self._turn.lock:
+            plan = self._plans.pop(shape, None)
+            if plan is None:
+                return self._keep_plan(shape, self.lowered(shape))
+            self._plans[shape] = self._plan = plan
+            return plan
+
+    def _keep_plan(self, shape: Shape, graph: Graph) -> Any:
+        self._plans[shape] = self._plan = plan = _core.load(self.dtype).Plan(graph, *self._flat, self._turn)
+        if len(self._plans) > _PLANS:
+            del self._plans[next(iter(self._plans))]
+        return plan
+
+    def check_built(self) -> None:
+        """Raise where it has not been built."""
+        if not hasattr(self, "dtype"):
+            raise RuntimeError(f"{type(self).__name__} must be built before use: call build(input_shape)")
+
+    @property
+    def reading(self) -> Reading:  # type: ignore[override]
+        """What its samples are, of a built layer: its operations tell."""
+        self.check_built()
+        if self._reading is None:
+            self._reading = self.lowered(self.input_shape).reading
+        return self._reading
+
+    @property
+    def arity(self) -> int | None:
+        """How many children a node has of the trees that samples of a built layer are; None of other samples."""
+        return self.reading.arity
+
+
+def _total(places: list[tuple[int, int]]) -> int:
+    return sum(stop - start for start, stop in places)

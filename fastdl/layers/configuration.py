@@ -1,0 +1,146 @@
+"""How a layer is described: the arguments of its constructor, by which it is saved, copied and made again."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .definition import Definition
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .base import Layer
+
+_FIXED = (
+    "arity", "buffers", "dtype", "grads", "input_shape", "output_shape", "params", "parameter_count", "reading",
+    "stateful",
+)  # fmt: skip
+_CLASSES: dict[str, Any] = {}  # all there are, by name
+
+
+class _LayerType(type):
+    """Knows when a layer is made: from then on a new attribute would be a mistake."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        layer = super().__call__(*args, **kwargs)
+        if "_complete" not in vars(layer):
+            raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
+        complete(layer)
+        return layer
+
+
+class Configured(Definition, metaclass=_LayerType):
+    """A layer that keeps the arguments of its constructor as attributes, and is found by its class's name."""
+
+    _arguments: ClassVar[tuple[str, ...]] = ()
+    _complete: bool  # whether its constructor has ended
+    trainable: bool
+
+    def __init__(self) -> None:
+        self._complete = False
+
+    def __init_subclass__(cls, abstract: bool = False) -> None:
+        super().__init_subclass__()
+        last = _CLASSES.get(cls.__name__)
+        if not abstract and (last is None or not is_ours(last)):
+            _CLASSES[cls.__name__] = cls
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        passed = {p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+        names = [p.name for p in parameters if p.name not in passed]
+        inherited = cls._arguments if passed else ()
+        cls._arguments = (*names, *(name for name in inherited if name not in names))
+
+    if not TYPE_CHECKING:  # which would take any attribute for known
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name[0] != "_" and vars(self).get("_complete"):
+                kind = type(self).__name__
+                if name in self._arguments or name in _FIXED:
+                    raise AttributeError(f"{name} of {kind} cannot be changed: make another {kind}")
+                if name not in vars(self) and not hasattr(type(self), name):
+                    raise AttributeError(f"{kind} has no {name!r} that could be set")
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._arguments)
+        return f"{type(self).__name__}({arguments})"
+
+    def own_attributes(self) -> dict[str, Any]:
+        """Give what copies and pickles take along besides arguments and parameters: attributes of a subclass."""
+        known = {*self._arguments, *_FIXED}
+        return {name: value for name, value in vars(self).items() if not name.startswith("_") and name not in known}
+
+    @classmethod
+    def from_arguments(cls, arguments: dict[str, Any]) -> Self:
+        """Make a layer of its constructor's arguments, by name."""
+        return cls(**arguments)
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the class, the constructor's arguments and whether it is trained, which `from_config` takes back."""
+        kind = type(self)
+        check_name(kind)
+        missing = [name for name in self._arguments if not hasattr(self, name)]
+        if missing:
+            raise TypeError(
+                f"{kind.__name__} must keep its constructor's arguments as attributes, to be saved or copied; "
+                f"there is no {', '.join(missing)}"
+            )
+        config = {"class": kind.__name__, **{name: _described(getattr(self, name)) for name in self._arguments}}
+        return config if self.trainable else {**config, "trainable": False}
+
+
+def complete(layer: Configured) -> None:
+    """Refuse new attributes from now on: the layer is made."""
+    layer._complete = True
+
+
+def is_ours(kind: type) -> bool:
+    """Tell whether a class is fastdl's."""
+    return kind.__module__.startswith("fastdl.")
+
+
+def check_name(kind: type[Configured]) -> None:
+    """Check that a class can be found by its name."""
+    if _CLASSES.get(kind.__name__) is not kind:
+        raise TypeError(f"{kind.__name__} must be the only layer class of that name, to be found by it again")
+
+
+def from_config(config: dict[str, Any]) -> Layer:
+    """Make a layer of what its `get_config` gave; its class is fastdl's, or has been imported before."""
+    if not isinstance(config, dict):
+        raise ValueError(f"config must be a dict; received {config!r}")
+    arguments = {name: _made_of(value) for name, value in config.items()}
+    trainable = arguments.pop("trainable", True)
+    layer = class_of(arguments.pop("class", None)).from_arguments(arguments)
+    layer.trainable = trainable
+    return layer
+
+
+def _described(argument: Any) -> Any:
+    """Give an argument as plain data, layers in it too."""
+    if isinstance(argument, Configured):
+        return argument.get_config()
+    if isinstance(argument, (list, tuple)) and any(isinstance(item, (Configured, list, tuple)) for item in argument):
+        return [_described(item) for item in argument]
+    return argument
+
+
+def _made_of(argument: Any) -> Any:
+    """Give an argument that was `_described`."""
+    if isinstance(argument, dict) and "class" in argument:
+        return from_config(argument)
+    return [_made_of(item) for item in argument] if isinstance(argument, list) else argument
+
+
+def class_of(name: Any) -> type[Layer]:
+    """Give the class of a name."""
+    if name not in _CLASSES:
+        raise ValueError(f"config must name a layer class of fastdl, or one that has been imported; received {name!r}")
+    kind: type[Layer] = _CLASSES[name]
+    return kind
+
+
+def classes_of(layer: Configured) -> list[type[Configured]]:
+    """Give its class and those of the layers within, which are imported where they are unpickled."""
+    return [type(layer), *(kind for child in layer.sublayers for kind in classes_of(child))]
