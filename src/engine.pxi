@@ -26,9 +26,11 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
     cdef int workers = job.crew.workers
     cdef Batch batch
     cdef Py_ssize_t step
+    if lay_all(job, worker, True, True):
+        return
     for step in range(job.batches):
-        copy_weights(&job.net, worker)
-        copy_weights_back(&job.net, worker)
+        prepare_all(&job.net, worker)
+        prepare_all_back(&job.net, worker)
         batch.position = job.first + step * job.batch
         batch.samples = min(job.batch, job.samples - batch.position)
         batch.outputs = outputs_of(job, batch.position, batch.samples)
@@ -84,8 +86,8 @@ cdef inline Batch all_samples(const Job* job) noexcept nogil:
 cdef void forward_worker(void* context, int worker) noexcept nogil:
     cdef Job* job = <Job*>context
     cdef Batch batch = all_samples(job)
-    copy_weights(&job.net, worker)
-    if earlier_stages(job, worker, &batch, False):
+    prepare_all(&job.net, worker)
+    if lay_all(job, worker, True, False) or earlier_stages(job, worker, &batch, False):
         return
     all_groups(job, worker, &batch, stages_of(&job.net) - 1, forward_of_group, False)
     if stages_of(&job.net) > 1 and not meet_all(job, worker, NULL) and worker == 0:
@@ -100,7 +102,9 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
     cdef const Slice* slice
     cdef const Op* op
     cdef int stage, workers = job.crew.workers
-    copy_weights_back(&job.net, worker)
+    prepare_all_back(&job.net, worker)
+    if lay_all(job, worker, False, True):
+        return
     for stage in range(1, stages_of(&job.net)):
         settle_stage(&job.net, stage, worker, workers, batch.samples)
     all_groups(job, worker, &batch, stages_of(&job.net) - 1, backward_of_group, True)

@@ -74,7 +74,8 @@ cdef struct Network:
     bint reads_tokens           # an embedding reads the input
     bint training
     bint skip_softmax           # the loss takes logits: leave the last activation out
-    bint has_transposed         # there are samples enough for copies of weights to pay
+    bint has_panels             # there are samples enough for weights in panels to pay,
+    bint has_transposed         # and for transposed ones
     bint alone                  # batches are of one sample
     bint adds_up                # some operation does
     const int64_t* lengths      # of the samples in time, or NULL
@@ -100,7 +101,9 @@ cdef struct Part:
 ctypedef int (*describe_function)(Network* net, Op* op, dict fields) except -1
 ctypedef int (*reserve_function)(Memory memory, Network* net, Op* op) except -1
 ctypedef bint (*shares_function)(Memory memory, const Op* op) noexcept
-ctypedef void (*copy_function)(const Network* net, const Op* op, int worker) noexcept nogil
+ctypedef void (*lay_function)(const Network* net, const Op* op, Py_ssize_t start,
+                              Py_ssize_t stop) noexcept nogil
+ctypedef void (*prepare_function)(const Network* net, const Op* op, int worker) noexcept nogil
 ctypedef void (*pass_function)(const Network* net, const Op* op, const Part* part) noexcept nogil
 ctypedef void (*batch_function)(const Network* net, const Op* op, int worker, int workers,
                                 Py_ssize_t batch) noexcept nogil
@@ -117,8 +120,10 @@ cdef struct Methods:
     reserve_function reserve    # memory for a batch
     bint passes_on              # the target's value is the source's own
     shares_function shares_value    # whether the target's value lies in what `reserve` takes
-    copy_function copy          # each worker's copies of the weights, for the way forward
-    copy_function copy_back     # and for the way back
+    lay_function lay            # rows of its weights, into copies that all workers read,
+    lay_function lay_back       # for the way forward and back
+    prepare_function prepare    # what a worker needs before a step goes forward: its own copies of
+    prepare_function prepare_back   # weights, running statistics; and before it goes back
     bint takes_group            # all rows of a group at once, rather than sample after sample
     bint takes_team             # all workers of a team together, rather than the first alone
     pass_function forward       # writes the target's values

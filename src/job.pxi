@@ -23,7 +23,7 @@ cdef struct Job:
     Py_ssize_t states_size        # of the batch
     bint apart                    # gradients first, then a meeting, then updates
     Slice* slices
-    Py_ssize_t slice_count
+    Py_ssize_t slice_count, all_slices    # of what training changes, and of all
     double* losses                # of each group of the batch
     double* hits
     double* squares               # of each slice's gradient

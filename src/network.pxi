@@ -26,19 +26,18 @@ cdef inline int stage_end(const Network* net, int stage) noexcept nogil:
     return net.stage[stage + 1] if net.training else net.count
 
 
-cdef void copy_weights(const Network* net, int worker) noexcept nogil:
-    # As products with several rows want them.
+cdef void prepare_all(const Network* net, int worker) noexcept nogil:
     cdef int k
     for k in range(net.count):
-        if net.op[k].methods.copy != NULL:
-            net.op[k].methods.copy(net, &net.op[k], worker)
+        if net.op[k].methods.prepare != NULL:
+            net.op[k].methods.prepare(net, &net.op[k], worker)
 
 
-cdef void copy_weights_back(const Network* net, int worker) noexcept nogil:
+cdef void prepare_all_back(const Network* net, int worker) noexcept nogil:
     cdef int k
     for k in range(net.count):
-        if net.op[k].methods.copy_back != NULL:
-            net.op[k].methods.copy_back(net, &net.op[k], worker)
+        if net.op[k].methods.prepare_back != NULL:
+            net.op[k].methods.prepare_back(net, &net.op[k], worker)
 
 
 cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t rows) noexcept nogil:

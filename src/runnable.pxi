@@ -135,6 +135,7 @@ cdef class Runnable:
         if choose_lookups(&self.net, batch):
             self.memory = None
         self.net.adds_up = any_adds_up(&self.net)
+        self.net.has_panels = batch >= LAID_ROWS or self.has_trees
         self.net.has_transposed = batch >= 4 or self.has_trees
         self.net.alone = batch == 1
         self._prepare(mode, rows, threads, masked)
@@ -156,6 +157,7 @@ cdef class Runnable:
         # What every job has: the network as it is now, and workers who watch what ends them.
         job.net = self.net
         job.slices, job.slice_count = self.slices, self.slice_count
+        job.all_slices = self.all_slices
         meeting_open(&job.crew, threads)
         open_watch(&job.watch, &job.crew.ending)
         job.net.watch, job.net.team = &job.watch, NULL

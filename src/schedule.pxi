@@ -32,9 +32,11 @@ cdef void find_stages(Network* net):
 
 
 cdef list slices_of(const Network* net, bint frozen):
-    # Of at most about 16,000 weights, whole rows, but of 96 rows where there are so many: each
-    # reads all of the output's gradient.
+    # Of at most about 16,000 weights, whole rows, but of 64 to 96 rows where there are so many:
+    # each reads all of the output's gradient. Several are as many as two or four workers can share
+    # evenly, and begin where tiles do.
     cdef Py_ssize_t pieces, rows, i
+    cdef list ends
     cdef int k
     cdef list found = []
     for k in range(net.count):
@@ -42,7 +44,10 @@ cdef list slices_of(const Network* net, bint frozen):
             rows = net.op[k].trained_rows
             pieces = min(rows, (rows * net.op[k].columns + 16383) // 16384)
             pieces = min(pieces, max(2, rows // 96))
-            found += [(k, rows * i // pieces, rows * (i + 1) // pieces) for i in range(pieces)]
+            if pieces > 2:
+                pieces = (pieces + 3) // 4 * 4
+            ends = [rows * i // pieces // VEC_LANES * VEC_LANES for i in range(pieces)] + [rows]
+            found += [(k, ends[i], ends[i + 1]) for i in range(pieces) if ends[i] < ends[i + 1]]
     return found
 
 

@@ -50,20 +50,42 @@ cdef void update_slice(Job* job, Py_ssize_t item, Py_ssize_t step) noexcept nogi
            start, stop)
 
 
+cdef void lay_slice(Job* job, Py_ssize_t item, bint forward, bint back) noexcept nogil:
+    # Once its weights have changed.
+    cdef const Slice* slice = &job.slices[item]
+    cdef const Op* op = &job.net.op[slice.op]
+    if forward and op.methods.lay != NULL:
+        op.methods.lay(&job.net, op, slice.start, slice.stop)
+    if back and op.methods.lay_back != NULL:
+        op.methods.lay_back(&job.net, op, slice.start, slice.stop)
+
+
+cdef bint lay_all(Job* job, int worker, bint forward, bint back) noexcept nogil:
+    # At the beginning of a job. Whether it all ends here.
+    cdef Py_ssize_t item = take(job, &job.slice_items, job.all_slices, worker)
+    while item >= 0:
+        lay_slice(job, item, forward, back)
+        item = take(job, &job.slice_items, job.all_slices, worker)
+    return meet_all(job, worker, &job.slice_items)
+
+
 cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t step, bint computes,
                       bint updates) noexcept nogil:
     # Its gradient, its update, or both.
     cdef const Slice* slice = &job.slices[item]
+    cdef bint lays = step + 1 < job.batches     # the next step reads the copies
     cdef const Op* op = &job.net.op[slice.op]
     cdef const Optimizer* o = &job.optimizer
     if (updates and batch == 1 and is_plain_descent(o) and op.methods.descend != NULL
             and op.methods.descend(&job.net, op, slice.start, slice.stop, <real>job.rates[step])):
+        lay_slice(job, item, lays, lays)
         return
     if computes:
         op.methods.gradient(&job.net, op, slice.start, slice.stop, batch)
         measure_slice(job, item)
     if updates:
         update_slice(job, item, step)
+        lay_slice(job, item, lays, lays)
 
 
 cdef inline double work_of(const Job* job, const Slice* slice, Py_ssize_t batch) noexcept nogil:

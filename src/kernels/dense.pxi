@@ -4,10 +4,11 @@
 #     d input     dx (n, in)  = dy (n, out) W^T
 #     d weight    dW (in, out) = x^T dy
 
-cdef void dense_forward(const Matrix* w, const real* parameters, const real* init,
-                        Py_ssize_t init_step, const real* x, Py_ssize_t x_step, real* y,
-                        Py_ssize_t y_step, Py_ssize_t samples, int* nonzero) noexcept nogil:
-    # y = init + x W; init is the bias, or y itself to add to it.
+cdef void dense_forward(const Matrix* w, const real* parameters, const real* panels,
+                        const real* init, Py_ssize_t init_step, const real* x, Py_ssize_t x_step,
+                        real* y, Py_ssize_t y_step, Py_ssize_t samples,
+                        int* nonzero) noexcept nogil:
+    # y = init + x W; init is the bias, or y itself to add to it. W may lie in panels too.
     cdef Product q
     cdef Py_ssize_t i
     if samples < 4:
@@ -15,19 +16,13 @@ cdef void dense_forward(const Matrix* w, const real* parameters, const real* ini
             dense_forward_one(w, parameters, init + i * init_step, x + i * x_step, nonzero,
                               y + i * y_step)
         return
+    if panels != NULL:
+        multiply_panels(panels, w.rows, init, init_step, x, x_step, y, y_step, samples, w.columns)
+        return
     q = product(w.rows, x=x, row_step=x_step, x_step=1, w=parameters + w.offset, w_step=w.step,
                 init=init, init_step=init_step, c=y, c_step=y_step)
     q.may_pack = True
     multiply(&q, samples, w.columns)
-
-
-cdef void dense_input_gradient(const Matrix* w, const real* transposed, const real* zeros,
-                               const real* dy, Py_ssize_t dy_step, real* dx, Py_ssize_t dx_step,
-                               Py_ssize_t samples) noexcept nogil:
-    cdef Product q = product(w.columns, x=dy, row_step=dy_step, x_step=1, w=transposed,
-                             w_step=w.padded, init=zeros, init_step=0, c=dx, c_step=dx_step)
-    q.may_pack = True
-    multiply(&q, samples, w.rows)
 
 
 cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* x,

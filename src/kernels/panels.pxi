@@ -4,38 +4,57 @@
 cdef enum:
     # Vectors of a panel that a tile takes, and one row alone, which needs more sums to keep the
     # processor busy.
-    TILE = 3
     ROW = 8
+    # Rows of a batch from which on it pays to lay a dense layer's weights out for them.
+    LAID_ROWS = 32
 
 
-cdef void lay_panels(const Matrix* w, const real* parameters, real* panels,
-                     int most) noexcept nogil:
-    # At most so many vectors side by side.
+cdef void lay_rows(const Matrix* w, const real* parameters, Py_ssize_t first, Py_ssize_t last,
+                   real* panels, int most) noexcept nogil:
+    # Rows first to last into panels of at most so many vectors side by side.
     cdef Py_ssize_t vectors = padded(w.columns) // VEC_LANES, count = (vectors + most - 1) // most
     cdef Py_ssize_t i, j, v, start, wide
     cdef const real* row
+    cdef real* y
     for i in range(count):
         start = vectors * i // count
         wide = vectors * (i + 1) // count - start
-        row = parameters + w.offset + start * VEC_LANES
-        for j in range(w.rows):
-            for v in range(wide):
-                vec_store(panels + v * VEC_LANES, vec_load(row + v * VEC_LANES))
+        row = parameters + w.offset + first * w.step + start * VEC_LANES
+        y = panels + (start * w.rows + first * wide) * VEC_LANES
+        for j in range(first, last):
+            for v in range(wide - 1):
+                vec_store(y + v * VEC_LANES, vec_load(row + v * VEC_LANES))
+            vec_store(y + (wide - 1) * VEC_LANES,
+                      load_lanes(row + (wide - 1) * VEC_LANES,
+                                 w.columns - (start + wide - 1) * VEC_LANES))
             row += w.step
-            panels += wide * VEC_LANES
+            y += wide * VEC_LANES
 
 
-cdef void lay_transposed_panels(const Matrix* w, const real* parameters, real* panels,
-                                int most) noexcept nogil:
-    # The same of the transposed matrix.
+cdef void lay_transposed_rows(const Matrix* w, const real* parameters, Py_ssize_t first,
+                              Py_ssize_t last, real* panels, int most) noexcept nogil:
+    # The same rows of the matrix into panels of the transposed one, of which they are columns.
     cdef Py_ssize_t vectors = padded(w.rows) // VEC_LANES, count = (vectors + most - 1) // most
-    cdef Py_ssize_t i, start, wide
+    cdef Py_ssize_t i, start, end, wide, row
     for i in range(count):
         start = vectors * i // count * VEC_LANES
-        wide = vectors * (i + 1) // count * VEC_LANES - start
-        transpose(parameters + w.offset + start * w.step, w.step, panels, wide,
-                  min(wide, w.rows - start), w.columns)
-        panels += wide * w.columns
+        end = vectors * (i + 1) // count * VEC_LANES
+        wide = end - start
+        row = max(first, start)
+        if row < min(last, end):
+            transpose(parameters + w.offset + row * w.step, w.step,
+                      panels + start * w.columns + row - start, wide, min(last, end) - row,
+                      w.columns)
+
+
+cdef inline void lay_panels(const Matrix* w, const real* parameters, real* panels,
+                            int most) noexcept nogil:
+    lay_rows(w, parameters, 0, w.rows, panels, most)
+
+
+cdef inline void lay_transposed_panels(const Matrix* w, const real* parameters, real* panels,
+                                       int most) noexcept nogil:
+    lay_transposed_rows(w, parameters, 0, w.rows, panels, most)
 
 
 cdef inline void lay_panels_of(const Matrix* w, const real* p, int worker, int most) noexcept nogil:

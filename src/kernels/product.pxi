@@ -2,10 +2,10 @@
 #
 # A panel of w, up to three vectors wide, meets all rows of x, a tile of them at a time. A sum is
 # cut into parts so short that the panel stays in the nearest cache meanwhile; where one part leaves
-# c, the next goes on. What is read often is packed first, a panel of w that meets many rows, and
-# rows of x that meet many panels, so that a tile reads two streams of memory from front to back,
-# wherever x and w lie (Goto, van de Geijn 2008). High tiles read so little that packing costs more
-# than it brings.
+# c, the next goes on. What is read often and does not lie from front to back is packed first: a
+# panel of w that meets many rows, and rows of x that lie term by term, far apart, and meet many
+# panels (Goto, van de Geijn 2008). High tiles read so little that packing rows costs more than it
+# brings.
 
 cdef inline Product product(Py_ssize_t length, const real* x, Py_ssize_t row_step,
                             Py_ssize_t x_step, const real* w, Py_ssize_t w_step, const real* init,
@@ -61,7 +61,7 @@ cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_
 cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n,
                                  int last) noexcept nogil:
     # The same of packed rows, in the tiles that pack_rows made.
-    cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3, i, row, height
+    cdef Py_ssize_t tiles = (rows + TILE_ROWS - 1) // TILE_ROWS, i, row, height
     cdef Product p = q[0]
     for i in range(tiles):
         row = rows * i // tiles
@@ -72,35 +72,25 @@ cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t
 
 
 cdef void pack_rows(Product* q, Py_ssize_t rows, real* pack) noexcept nogil:
-    # Tile by tile, a tile's rows side by side, term by term.
-    cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3
-    cdef Py_ssize_t whole = q.length // VEC_LANES * VEC_LANES
-    cdef Py_ssize_t i, row, height, block, s, j, m
+    # Tile by tile, a tile's rows side by side, term by term; they lie so, far apart.
+    cdef Py_ssize_t tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
+    cdef Py_ssize_t i, row, height, s, j
     cdef const real* x
     cdef real* y = pack
     for i in range(tiles):
         row = rows * i // tiles
         height = rows * (i + 1) // tiles - row
-        block = min(height, VEC_LANES)
         for s in range(q.segments):
-            x = q.x + s * q.x_segment + row * q.row_step
-            if q.row_step == 1:
-                for j in range(q.length):
-                    if height <= VEC_LANES:
-                        # What it spills, the next one overwrites.
-                        vec_store(y, vec_load(x))
-                    else:
-                        memcpy(y, x, height * sizeof(real))
-                    x += q.x_step
-                    y += height
-            else:
-                for j from 0 <= j < whole by VEC_LANES:
-                    transpose_block(x + j, q.row_step, block, y + j * height, height, VEC_LANES)
-                for j in range(q.length):
-                    for m in range(block if j < whole else 0, height):
-                        y[j * height + m] = x[m * q.row_step + j]
-                y += q.length * height
-    q.x, q.row_step = pack, 1
+            x = q.x + s * q.x_segment + row
+            for j in range(q.length):
+                if height <= VEC_LANES:
+                    # What it spills, the next one overwrites.
+                    vec_store(y, vec_load(x))
+                else:
+                    memcpy(y, x, height * sizeof(real))
+                x += q.x_step
+                y += height
+    q.x = pack
 
 
 cdef inline void pack_panel(const int vectors, Product* q, Py_ssize_t n, real* pack) noexcept nogil:
@@ -128,7 +118,7 @@ cdef inline void multiply_panel(const int vectors, Product* q, bint packed, bint
                                 Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
     if packs:
         pack_panel(vectors, q, n, packed_panel)
-    if packed and vectors > 1:         # among many panels none is of one vector
+    if packed:
         panel_of_packed(vectors, q, rows, n, last)
     else:
         panel(vectors, q, rows, n, last)
@@ -138,7 +128,8 @@ cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t colu
                         bint packs_rows, bint packs_panels, bint overruns, Py_ssize_t term,
                         Py_ssize_t terms) noexcept nogil:
     # `term` is how many of all terms of the sum come before this part.
-    cdef Py_ssize_t vectors = (columns + VEC_LANES - 1) // VEC_LANES, panels = (vectors + 2) // 3
+    cdef Py_ssize_t vectors = (columns + VEC_LANES - 1) // VEC_LANES
+    cdef Py_ssize_t panels = (vectors + TILE - 1) // TILE
     cdef Py_ssize_t i, start, end
     cdef Product of_rows = product[0], q
     cdef int last
@@ -162,14 +153,15 @@ cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t colu
 
 
 cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    cdef Py_ssize_t panels = ((columns + VEC_LANES - 1) // VEC_LANES + 2) // 3
+    cdef Py_ssize_t panels = ((columns + VEC_LANES - 1) // VEC_LANES + TILE - 1) // TILE
     cdef Py_ssize_t length = max(1, product.length)
     # Parts of the sum are pieces of a segment, or whole segments.
     cdef Py_ssize_t pieces = (length + PANEL_TERMS - 1) // PANEL_TERMS
     cdef Py_ssize_t group = max(1, PANEL_TERMS // length)
     cdef Py_ssize_t parts = max(1, product.segments * pieces if pieces > 1
                                 else (product.segments + group - 1) // group)
-    cdef bint packs_rows = PACKS and panels >= MANY_PANELS and rows >= TILE_ROWS_3
+    cdef bint packs_rows = (PACKS and product.row_step == 1 and panels >= MANY_PANELS
+                            and rows >= TILE_ROWS)
     cdef bint many_rows = PACKS and rows >= MANY_ROWS
     cdef bint packs_panels = product.may_pack and (many_rows or (rows >= 8 and crowds(product)))
     cdef Py_ssize_t blocks = (rows + PACKED_ROWS - 1) // PACKED_ROWS if packs_rows else 1

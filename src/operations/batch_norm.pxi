@@ -260,7 +260,7 @@ cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part
 cdef Methods batch_norm_methods():
     cdef Methods m = no_methods(BATCH_NORM, sizeof(BatchNorm))
     m.describe, m.reserve = describe_batch_norm, reserve_batch_norm
-    m.copy = m.copy_back = take_running
+    m.prepare = m.prepare_back = take_running
     m.forward, m.backward, m.gradient = forward_batch_norm, backward_batch_norm, gradient_of_slots
     m.measure, m.settle = measure_batch_norm, settle_batch_norm
     m.measure_back, m.settle_back = measure_batch_norm_back, settle_batch_norm_back

@@ -67,7 +67,11 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
         target.passing_value = target.passing_gradient and op.activation == IDENTITY
     memory.need(max((g.ow + 1) * (own.w.padded + VEC_LANES), g.oc * padded(g.ow)),
                 g.kh * own.w.padded)
-    return reserve_transposed(memory, &own.w, source_of(net, op).needs_gradient)
+    own.w.transposed_stride = own.w.columns * own.w.segments * own.w.padded + VEC_LANES
+    own.w.transposed = NULL
+    if source_of(net, op).needs_gradient and memory.mode != INFERENCE:
+        own.w.transposed = memory.take_copies(own.w.transposed_stride)
+    return 0
 
 
 cdef void transpose_convolution(const Network* net, const Op* op, int worker) noexcept nogil:
@@ -112,6 +116,6 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
 cdef Methods convolution_methods():
     cdef Methods m = no_methods(CONVOLUTION, sizeof(Convolution))
     m.describe, m.reserve = describe_convolution, reserve_convolution
-    m.copy_back = transpose_convolution
+    m.prepare_back = transpose_convolution
     m.forward, m.backward, m.gradient = forward_convolution, backward_convolution, gradient_of_slots
     return m

@@ -4,12 +4,8 @@
 cdef int describe_dense(Network* net, Op* op, dict fields) except -1:
     cdef Matrix* w = <Matrix*>op.own
     cdef const Tensor* source = source_of(net, op)
-    w.offset, w.segments, w.length = op.offset, 1, source.size // source.steps
-    w.rows = w.length
-    w.columns = w.step = target_of(net, op).features
-    w.padded = padded(w.length)
-    if w.padded * sizeof(real) % 1024 == 0:
-        w.padded += VEC_LANES
+    describe_matrix(w, op.offset, source.size // source.steps, target_of(net, op).features,
+                    target_of(net, op).features)
     w.bias = w.offset + w.rows * w.columns
     op.rows = op.trained_rows = w.rows + 1
     op.columns = w.columns
@@ -19,23 +15,31 @@ cdef int describe_dense(Network* net, Op* op, dict fields) except -1:
 
 cdef int reserve_dense(Memory memory, Network* net, Op* op) except -1:
     cdef Matrix* w = <Matrix*>op.own
-    memory.need(0, w.padded)
-    return reserve_transposed(memory, w, source_of(net, op).needs_gradient)
-
-
-cdef int reserve_transposed(Memory memory, Matrix* w, bint wanted) except -1:
-    # Copies of the transposed weights, where an input's gradient is wanted.
-    w.transposed_stride = w.columns * w.segments * w.padded + VEC_LANES
+    memory.need(0, w.rows)
+    w.panels = memory.take(w.rows * (padded(w.columns) + 4 * VEC_LANES))
     w.transposed = NULL
-    if wanted and memory.mode != INFERENCE:
-        w.transposed = memory.take_copies(w.transposed_stride)
+    if source_of(net, op).needs_gradient and memory.mode != INFERENCE:
+        w.transposed = memory.take(w.columns * (w.padded + VEC_LANES))
     return 0
 
 
-cdef void transpose_dense(const Network* net, const Op* op, int worker) noexcept nogil:
+cdef inline bint has_panels(const Network* net, const Tensor* source) noexcept nogil:
+    # Whether rows are enough for laying weights out in panels to pay.
+    return net.has_panels or source.steps >= LAID_ROWS
+
+
+cdef void lay_dense(const Network* net, const Op* op, Py_ssize_t start,
+                    Py_ssize_t stop) noexcept nogil:
+    cdef const Matrix* w = <const Matrix*>op.own
+    if has_panels(net, source_of(net, op)):
+        lay_rows(w, net.parameters, start, min(stop, w.rows), w.panels, TILE)
+
+
+cdef void lay_dense_back(const Network* net, const Op* op, Py_ssize_t start,
+                         Py_ssize_t stop) noexcept nogil:
     cdef const Matrix* w = <const Matrix*>op.own
     if w.transposed != NULL and (net.has_transposed or source_of(net, op).steps > 3):
-        transpose_matrix(w, net.parameters, w.transposed + worker * w.transposed_stride)
+        lay_transposed_rows(w, net.parameters, start, min(stop, w.rows), w.transposed, TILE)
 
 
 cdef void dense_forward_group(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -45,14 +49,15 @@ cdef void dense_forward_group(const Network* net, const Op* op, const Part* part
     cdef const real* x = value_of(net, source, part)
     cdef real* y = value_of(net, target, part)
     cdef const real* bias = net.parameters + w.bias
+    cdef const real* panels = w.panels if has_panels(net, source) else NULL
     cdef int* nonzero = nonzero_of(net, part.worker)
     cdef Py_ssize_t i
     if source.steps == 1:
-        dense_forward(w, net.parameters, bias, 0, x, source.stride, y, target.stride, part.count,
-                      nonzero)
+        dense_forward(w, net.parameters, panels, bias, 0, x, source.stride, y, target.stride,
+                      part.count, nonzero)
     for i in range(part.count):
         if source.steps > 1:
-            dense_forward(w, net.parameters, bias, 0, x + i * source.stride, w.rows,
+            dense_forward(w, net.parameters, panels, bias, 0, x + i * source.stride, w.rows,
                           y + i * target.stride, w.columns, source.steps, nonzero)
         activate_output(net, op, y + i * target.stride, target.size)
         worked(net.watch, part.worker, op.work)
@@ -65,7 +70,6 @@ cdef void dense_backward_group(const Network* net, const Op* op, const Part* par
     cdef const Matrix* w = <const Matrix*>op.own
     cdef const Tensor* source = source_of(net, op)
     cdef const Tensor* target = target_of(net, op)
-    cdef const real* transposed = w.transposed + part.worker * w.transposed_stride
     cdef const real* y = value_of(net, target, part)
     cdef real* dx = gradient_of(net, source, part)
     cdef real* dy = gradient_of(net, target, part)
@@ -77,15 +81,16 @@ cdef void dense_backward_group(const Network* net, const Op* op, const Part* par
         return
     # A tree's results depend on no other's.
     if source.steps == 1 and net.has_transposed and (part.count >= 4 or has_trees(net)):
-        dense_input_gradient(w, transposed, net.zeros, dy, target.stride, dx, source.stride,
-                             part.count)
+        multiply_panels(w.transposed, w.columns, net.zeros, 0, dy, target.stride, dx,
+                        source.stride, part.count, w.rows)
         return
     for i in range(part.count):
         worked(net.watch, part.worker, op.work)
         if is_ending(net.watch):
             return
         if source.steps > 3:
-            dense_input_gradient(w, transposed, net.zeros, dy, w.columns, dx, w.rows, source.steps)
+            multiply_panels(w.transposed, w.columns, net.zeros, 0, dy, w.columns, dx, w.rows,
+                            source.steps, w.rows)
         else:
             for t in range(source.steps):
                 dense_input_gradient_one(w, net.parameters, dy + t * w.columns, dx + t * w.rows)
@@ -133,7 +138,8 @@ cdef bint dense_descend(const Network* net, const Op* op, Py_ssize_t start, Py_s
 
 cdef Methods dense_methods():
     cdef Methods m = no_methods(DENSE, sizeof(Matrix))
-    m.describe, m.reserve, m.copy_back = describe_dense, reserve_dense, transpose_dense
+    m.describe, m.reserve = describe_dense, reserve_dense
+    m.lay, m.lay_back = lay_dense, lay_dense_back
     m.forward, m.backward = dense_forward_group, dense_backward_group
     m.gradient, m.descend = dense_gradient, dense_descend
     m.takes_group = True

@@ -297,7 +297,7 @@ cdef Methods recurrent_methods():
     cdef Methods m = no_methods(RECURRENT, sizeof(RecurrentLayer))
     m.describe, m.reserve = describe_recurrence, reserve_recurrence
     m.shares_value = shares_states
-    m.copy, m.copy_back = copy_recurrence, copy_recurrence_back
+    m.prepare, m.prepare_back = copy_recurrence, copy_recurrence_back
     m.forward, m.backward = forward_recurrence, backward_recurrence
     m.gradient = gradient_of_recurrence
     m.add_up = add_up_lookups

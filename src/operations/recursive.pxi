@@ -115,7 +115,7 @@ cdef void gradient_of_recursive(const Network* net, const Op* op, Py_ssize_t sta
 cdef Methods recursive_methods():
     cdef Methods m = no_methods(RECURSIVE, sizeof(Composition))
     m.describe, m.reserve = describe_recursive, reserve_recursive
-    m.copy, m.copy_back = copy_recursive, copy_recursive_back
+    m.prepare, m.prepare_back = copy_recursive, copy_recursive_back
     m.forward, m.backward, m.gradient = forward_recursive, backward_recursive, gradient_of_recursive
     m.takes_group = True
     return m
