@@ -6,7 +6,7 @@ cdef enum:
     # processor busy.
     ROW = 8
     # Rows of a batch from which on it pays to lay a dense layer's weights out for them.
-    LAID_ROWS = 32
+    LAID_ROWS = 64
 
 
 cdef void lay_rows(const Matrix* w, const real* parameters, Py_ssize_t first, Py_ssize_t last,
