@@ -243,8 +243,16 @@ def test_trees_and_lengths_of_a_layer_alone(rng):
     y = flat.forward(np.ones((2, 4, 3)), lengths=[1, 3])
     assert y.sum(axis=1).tolist() == [3, 9]
     for layer, given, message in (
-        (layers.Dense(3), {"lengths": [1, 1]}, "lengths must be None for samples without steps in time"),
-        (layers.Dense(3), {"trees": TREES}, "trees must be None for a network without a recursive layer"),
+        (
+            layers.Dense(3),
+            {"lengths": [1, 1]},
+            r"lengths must be None for samples without steps in time, .* received \[1, 1\]",
+        ),
+        (
+            layers.Dense(3),
+            {"trees": TREES},
+            "trees must be None for a network without a recursive layer; received Trees",
+        ),
         (layers.Residual([layers.Dense(3)]), {"lengths": [1]}, "lengths must be None"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastdl
-from fastdl import Sequential, gradient_check, layers, models, optimizers
+from fastdl import Sequential, _core, gradient_check, layers, models, optimizers
 from fastdl.compat import recursive as article
 from fastdl.compat.activators import IdentityActivator, TanhActivator
 from fastdl.datasets import Trees
@@ -488,3 +488,17 @@ def test_trees_of_other_networks(rng):
     layer.forward(np.ones((3, 4)), trees=tree)
     with pytest.raises(ValueError, match="dy must have as many rows as the last forward gave; received 2"):
         layer.backward(np.ones((2, 4)))
+
+
+def test_trees_that_the_core_refuses():
+    make, children = _core.load("float32").Trees, np.array([[-1, -1], [-1, -1], [0, 1]], np.int32)
+    assert len(make([0, 3], children, np.ones(3, np.uint8))) == 1
+    with pytest.raises(ValueError, match=r"start must rise from 0 to 3.*received \[0 2\] and 3 counts"):
+        make([0, 2], children, np.ones(3, np.uint8))
+    with pytest.raises(ValueError, match=r"start must rise .*, and counts be as many; received \[0 3\] and 2 counts"):
+        make([0, 3], children, np.ones(2, np.uint8))
+    children[2, 1] = 2
+    with pytest.raises(
+        ValueError, match="children must be nodes of their tree before their parent; received 2 of node 2"
+    ):
+        make([0, 3], children, np.ones(3, np.uint8))

@@ -26,6 +26,10 @@ class Activation(Layer):
         2016).
     slope : float, optional
         Of leaky_relu below 0, above 0; 0.01 where not given.
+
+    Notes
+    -----
+    x and y (N, F), (N, T, F) or (N, C, H, W).
     """
 
     def __init__(self, name: str, *, slope: float | None = None) -> None:

@@ -65,6 +65,10 @@ class Residual(Container):
     ----------
     layers : sequence of Layer
         New ones: a layer belongs to one network.
+
+    Notes
+    -----
+    x and y (N, F), (N, T, F) or (N, C, H, W).
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
@@ -91,6 +95,11 @@ class Parallel(Container):
     merge : {"concat", "sum", "product"}
         Whether the outputs are put side by side along their features, or channels, or are added up, or multiplied,
         number by number.
+
+    Notes
+    -----
+    x whatever all branches read, tokens (N, T) too; their outputs (N, F), (N, T, F) or (N, C, H, W) are alike, but for
+    the features or channels of a concat, and y has those of all.
     """
 
     def __init__(self, branches: Sequence[Sequence[Layer]], merge: str = "concat") -> None:

@@ -18,6 +18,10 @@ class Dropout(Layer):
     ----------
     rate : float
         The probability, from 0 to below 1, in steps of 2^-16.
+
+    Notes
+    -----
+    x and y (N, F), (N, T, F) or (N, C, H, W).
     """
 
     def __init__(self, rate: float) -> None:

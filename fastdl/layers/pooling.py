@@ -34,6 +34,10 @@ class MaxPool2D(_Pool2D):
         Of the window.
     stride : int or (int, int), optional
         The window's size where not given. Windows may overlap; those that do not fit are dropped.
+
+    Notes
+    -----
+    x (N, C, H, W), y (N, C, OH, OW) with OH = (H - size) // stride + 1.
     """
 
     _kind = "max_pool"
@@ -48,6 +52,10 @@ class MeanPool2D(_Pool2D):
         Of the window.
     stride : int or (int, int), optional
         The window's size where not given. Windows may overlap; those that do not fit are dropped.
+
+    Notes
+    -----
+    x (N, C, H, W), y (N, C, OH, OW) with OH = (H - size) // stride + 1.
     """
 
     _kind = "mean_pool"

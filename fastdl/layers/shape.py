@@ -27,6 +27,10 @@ class RandomShift(Layer):
     ----------
     pixels : int or (int, int)
         The largest shift down or up, and right or left.
+
+    Notes
+    -----
+    x and y (N, C, H, W).
     """
 
     def __init__(self, pixels: int | tuple[int, int]) -> None:

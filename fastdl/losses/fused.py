@@ -140,8 +140,13 @@ class CrossEntropy(Fused):
 
     def as_targets(self, y: Any, name: str, outputs: tuple[int, ...], dtype: str, there: Any = ...) -> Array:  # noqa: D102
         targets = super().as_targets(y, name, outputs, dtype, there)
-        if targets.dtype != np.int64 and (targets.min() < 0 or abs(targets.sum(axis=-1) - 1).max() > 1e-3):
-            raise ValueError(f"{name} must hold distributions, each row adding up to 1; received other numbers")
+        if targets.dtype != np.int64:
+            totals = targets.sum(axis=-1)
+            if targets.min() < 0 or abs(totals - 1).max() > 1e-3:
+                raise ValueError(
+                    f"{name} must hold distributions, numbers from 0 on that add up to 1 in each row; received numbers "
+                    f"from {targets.min():g} on, and rows that add up to {totals.min():g} to {totals.max():g}"
+                )
         return targets
 
     def check_outputs(self, shape: tuple[int, ...]) -> None:  # noqa: D102

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reprlib import repr as short
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def as_batch(
         if trees is None:
             raise ValueError(f"{prefix}trees must be given, as samples of a recursive layer are trees; received None")
         if lengths is not None:
-            raise ValueError(f"{prefix}lengths must be None with trees; received others")
+            raise ValueError(f"{prefix}lengths must be None with trees; received {short(lengths)}")
         x = as_samples(x, name, layer.input_shape[1:], dtype)
         _check_trees(trees, f"{prefix}trees", reading.arity, len(x))
         check_tokens(x[trees.leaves], f"{name} at the leaves", reading.tokens)
@@ -37,7 +38,7 @@ def as_batch(
             x = np.where(trees.leaves, x, -1).astype(dtype)
         return Forest(x, trees.start, trees.children(reading.arity))
     if trees is not None:
-        raise ValueError(f"{prefix}trees must be None for a network without a recursive layer; received others")
+        raise ValueError(f"{prefix}trees must be None for a network without a recursive layer; received {short(trees)}")
     last = False
     if as_it_lies:
         x, last = as_images(x, name, layer.input_shape, dtype)
@@ -48,7 +49,7 @@ def as_batch(
         return Samples(x, layer.input_shape if last else x.shape[1:], last)
     if not reading.in_time:
         raise ValueError(
-            f"{prefix}lengths must be None for samples without steps in time, {x.shape[1:]}; received others"
+            f"{prefix}lengths must be None for samples without steps in time, {x.shape[1:]}; received {short(lengths)}"
         )
     return Sequences(x, as_lengths(lengths, f"{prefix}lengths", x))
 

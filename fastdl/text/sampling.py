@@ -70,7 +70,10 @@ def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
         )
     states = net.reading.states
     if not states or not all(state.stateful for state in states):
-        raise ValueError("net must have recurrent layers, all of them stateful; received another")
+        count = sum(state.stateful for state in states)
+        raise ValueError(
+            f"net must have recurrent layers, all of them stateful; received {len(states)}, of which {count} are"
+        )
     operations = [op for op in net.lowered((1,)).operations if op["kind"] != "dropout"]
     if operations[-1].get("activation") == "softmax":
         raise ValueError("net must end in logits; received one that ends in softmax")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
+from reprlib import repr as short
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Vocabulary:
             raise ValueError("lines must be False for a vocabulary of characters; received True")
         strings = all(isinstance(token, str) for token in self.tokens)
         if not self.tokens or not strings or len(set(self.tokens)) != len(self.tokens):
-            raise ValueError("tokens must be different strings, at least one; received others")
+            raise ValueError(f"tokens must be different strings, at least one; received {short(self.tokens)}")
         self._ids = {token: i for i, token in enumerate(self.tokens)}
 
     @classmethod

@@ -92,7 +92,10 @@ class Examples:
     def weighted_by_class(self, class_weight: Any, classes: int) -> Examples:
         """Multiply weights with those of the labels, a number for each, or a dict of those that are not 1."""
         if not self._are_labels(classes):
-            raise ValueError("class_weight must come with integer labels; received other targets")
+            raise ValueError(
+                f"class_weight must come with integer labels from 0 to {classes - 1}; received targets of shape "
+                f"{self.targets.shape}, dtype {self.targets.dtype}"
+            )
         weights = _class_weights(class_weight, classes, self.samples.x.dtype.name)[self.targets]
         if self.weights is not None:
             with np.errstate(over="ignore"):

@@ -114,27 +114,7 @@ class Trainer:
             raise ValueError(f"verbose must be 0 or 1; received {verbose!r}")
         shuffle = as_flag(shuffle, "shuffle")
         data = examples_of(net, x, y, lengths, trees, sample_weight, self.loss)
-        held_out: Examples | None = None
-        if as_number(validation_split, "validation_split", high=1.0):
-            if validation_data is not None:
-                raise ValueError("validation_split must be 0 with validation_data; received both")
-            split = int(len(data) * validation_split)
-            if split in (0, len(data)):
-                raise ValueError(
-                    f"validation_split must leave samples to train on, and some to validate on; received "
-                    f"{validation_split} of {len(data)}"
-                )
-            data, held_out = data.part(0, len(data) - split), data.part(len(data) - split, len(data))
-        elif validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3, 4):
-                size = f" of {len(validation_data)}" if isinstance(validation_data, (tuple, list)) else ""
-                raise ValueError(
-                    f"validation_data must be (x, y), (x, y, lengths) or (x, y, trees), and a sample_weight after it; "
-                    f"received {type(validation_data).__name__}{size}"
-                )
-            x, y, third, weights = (*validation_data, None, None)[:4]
-            lengths, trees = (third, None) if trees is None else (None, third)
-            held_out = examples_of(net, x, y, lengths, trees, weights, self.loss, "validation ")
+        data, held_out = self._parted(data, validation_data, validation_split, trees is not None)
         for part in (data, held_out) if held_out else (data,):
             if not part.counts():
                 raise ValueError("validation_split must leave labels on both sides; received -1 for all nodes of one")
@@ -163,6 +143,32 @@ class Trainer:
             return {f"val_{name}": value for name, value in measured.items()}
 
         return run_epochs(net, range(initial_epoch + 1, epochs + 1), len(data), watchers, train, validate)
+
+    def _parted(
+        self, data: Examples, validation_data: Any, validation_split: float, of_trees: bool
+    ) -> tuple[Examples, Examples | None]:
+        """Give what to train on, and what to validate on."""
+        if as_number(validation_split, "validation_split", high=1.0):
+            if validation_data is not None:
+                raise ValueError("validation_split must be 0 with validation_data; received both")
+            split = int(len(data) * validation_split)
+            if split in (0, len(data)):
+                raise ValueError(
+                    f"validation_split must leave samples to train on, and some to validate on; received "
+                    f"{validation_split} of {len(data)}"
+                )
+            return data.part(0, len(data) - split), data.part(len(data) - split, len(data))
+        if validation_data is None:
+            return data, None
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3, 4):
+            size = f" of {len(validation_data)}" if isinstance(validation_data, (tuple, list)) else ""
+            raise ValueError(
+                f"validation_data must be (x, y), (x, y, lengths) or (x, y, trees), and a sample_weight after it; "
+                f"received {type(validation_data).__name__}{size}"
+            )
+        x, y, third, weights = (*validation_data, None, None)[:4]
+        lengths, trees = (None, third) if of_trees else (third, None)
+        return data, examples_of(self.net, x, y, lengths, trees, weights, self.loss, "validation ")
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any, trees: Any) -> dict[str, float]:
         """Do what `Sequential.train_on_batch` says."""

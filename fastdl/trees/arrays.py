@@ -94,7 +94,7 @@ class Trees:
         height = _core.load("float32").tree_heights(self.start, self.parents)
         if height is None:
             raise ValueError(
-                "parents must make trees in post-order, with -1 for the last node of each; received others"
+                f"parents must make trees in post-order, with -1 for the last node of each; received {self.parents}"
             )
         self.height = _frozen(height)
         self._check_words()
@@ -103,7 +103,9 @@ class Trees:
         leaves = (self.height == 0).tolist()
         for word, leaf in zip(self.words, leaves, strict=True):
             if (word is None) is leaf:
-                raise ValueError("words must hold a word for each leaf, and None for every other node; received others")
+                raise ValueError(
+                    f"words must hold a word for each leaf, and None for every other node; received {word!r}"
+                )
             if leaf and not (isinstance(word, str) and word and not _SPACE.search(word)):
                 raise ValueError(f"words must be strings, not empty and without white space; received {word!r}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reprlib import repr as short
+
 import numpy as np
 
 from ..._types import Array
@@ -25,8 +27,9 @@ def bracket_f1(found: Trees, gold: Trees) -> float:
     """
     check_is(found, "found", Trees)
     check_is(gold, "gold", Trees)
-    if len(found) != len(gold) or [len(s) for s in found.sentences()] != [len(s) for s in gold.sentences()]:
-        raise ValueError("found and gold must be of the same sentences; received others")
+    counts = [[len(sentence) for sentence in trees.sentences()] for trees in (found, gold)]
+    if counts[0] != counts[1]:
+        raise ValueError(f"found and gold must be of the same sentences; received such of {short(counts)} words")
     ours, theirs = _brackets(found), _brackets(gold)
     total = len(ours) + len(theirs)
     return 2 * len(np.intersect1d(ours, theirs)) / total if total else 1.0
