@@ -204,6 +204,16 @@ def test_what_is_merged_is_alike():
         merged([graph.input, graph.input.then("flatten")], "concat")
 
 
+@pytest.mark.parametrize("name", ["dense", "select", "layer norm", "batch norm"])
+def test_features_that_are_not_known(name):
+    kind, settings, *_ = GOOD[name]
+    with pytest.raises(ValueError, match=rf"{kind}: must read a known number of features; received \(None,\)"):
+        added(kind, settings, (None,))
+    x = Graph((None,)).input
+    with pytest.raises(ValueError, match=r"concat: must read a known number of features; received \(None,\)"):
+        merged([x, x], "concat")
+
+
 def test_what_cannot_be_merged():
     x = Graph((3,)).input
     for tensors, how, message in (

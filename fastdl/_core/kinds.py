@@ -121,6 +121,13 @@ class Operation:
         if len(self.shape) not in ranks:
             raise self.error(f"must read {axes}; received {self.shape}")
 
+    def features(self) -> int:
+        """How many features, or channels, it reads."""
+        features = features_of(self.shape)
+        if features is None:
+            raise self.error(f"must read a known number of features; received {self.shape}")
+        return features
+
     def one_of(self, name: str, known: Iterable[str]) -> str:
         value = self.settings[name]
         if not isinstance(value, str) or value not in known:
@@ -157,10 +164,8 @@ class Operation:
 
 def _dense(operation: Operation) -> tuple[Shape, int]:
     operation.ranked((1, 2), "(F,) or (T, F)")
-    units, features = operation.whole("units", 1), operation.shape[-1]
-    if features is None:
-        raise operation.error(f"must read a known number of features; received {operation.shape}")
-    return (*operation.shape[:-1], units), (features + 1) * units
+    units = operation.whole("units", 1)
+    return (*operation.shape[:-1], units), (operation.features() + 1) * units
 
 
 def _window(operation: Operation) -> tuple[int, int]:
@@ -261,10 +266,10 @@ def with_features(shape: Shape, features: int) -> Shape:
 
 
 def _select(operation: Operation) -> tuple[Shape, int]:
-    indices, features = operation.settings["indices"], features_of(operation.shape)
+    indices, features = operation.settings["indices"], operation.features()
     if not isinstance(indices, np.ndarray) or indices.dtype != np.intp or indices.ndim != 1 or not len(indices):
         raise operation.error(f"indices must be a vector of intp; received {indices!r}")
-    if features is None or indices.min() < 0 or indices.max() >= features:
+    if indices.min() < 0 or indices.max() >= features:
         raise operation.error(f"indices must be of the {features} features; received {indices.tolist()}")
     return with_features(operation.shape, len(indices)), 0
 
@@ -272,19 +277,20 @@ def _select(operation: Operation) -> tuple[Shape, int]:
 def _layer_norm(operation: Operation) -> tuple[Shape, int]:
     operation.number("epsilon", 1e-12, 1)
     shape = operation.shape
-    return shape, 2 * (prod(shape) if len(shape) == 3 else shape[-1])
+    return shape, 2 * (prod(shape) if len(shape) == 3 else operation.features())
 
 
 def _batch_norm(operation: Operation) -> tuple[Shape, int]:
     operation.number("epsilon", 1e-12, 1)
     operation.number("momentum", 0, 1)
-    features = features_of(operation.shape)
+    features = operation.features()
     operation.buffers = 2 * features
     return operation.shape, 4 * features
 
 
 def _concat(operation: Operation) -> tuple[Shape, int]:
     first = operation.shape
+    operation.features()
     for shape in operation.shapes[1:]:
         if len(shape) != len(first) or with_features(shape, 1) != with_features(first, 1):
             raise operation.error(f"must read shapes that differ in their features alone; received {first} and {shape}")
