@@ -120,15 +120,16 @@ cdef class Trees:
         sizes = np.diff(start)
         if (not len(sizes) or start[0] != 0 or start[len(sizes)] != self.nodes
                 or sizes.min() < 1 or len(self.counts) != self.nodes):
-            raise ValueError(f"start must rise from 0 to {self.nodes}, a node at least for each tree, "
-                             f"and counts be as many; received {start} and {len(self.counts)} counts")
+            raise ValueError(f"start must rise from 0 to {self.nodes}, a node at least for each "
+                             f"tree, and counts be as many; received {start} and "
+                             f"{len(self.counts)} counts")
         for tree in range(len(self)):
             for i in range(self.start[tree], self.start[tree + 1]):
                 for k in range(self.arity if self.children[i, 0] >= 0 else 0):
                     child = self.children[i, k]
                     if not self.start[tree] <= child < i:
-                        raise ValueError(f"children must be nodes of their tree before their parent; "
-                                         f"received {child} of node {i}")
+                        raise ValueError("children must be nodes of their tree before their "
+                                         f"parent; received {child} of node {i}")
                     height[i] = max(height[i], height[child] + 1)
         self.height = height
         self.sizes = np.cumsum(np.sort(sizes)[::-1])
