@@ -2,9 +2,10 @@
 
 cdef struct Matrix:
     # A layer's weights inside the flat parameter vector, `rows` by `columns`, a row each `step`,
-    # and their transposed copies (columns, segments, padded), one a worker, where row r is element
-    # r % length of segment r // length. A recurrent layer's are in panels, as are copies that are
-    # not transposed.
+    # and copies of them, as they are and transposed. A dense layer's are in panels, for all
+    # workers, a recurrent or recursive layer's in panels, one a worker, a stride apart. A
+    # convolution's is (columns, segments, padded), one a worker, where row r is element
+    # r % length of segment r // length.
     Py_ssize_t offset, bias, rows, columns, step, segments, length, padded
     real* transposed
     real* panels

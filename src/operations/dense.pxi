@@ -16,10 +16,10 @@ cdef int describe_dense(Network* net, Op* op, dict fields) except -1:
 cdef int reserve_dense(Memory memory, Network* net, Op* op) except -1:
     cdef Matrix* w = <Matrix*>op.own
     memory.need(0, w.rows)
-    w.panels = memory.take(w.rows * (padded(w.columns) + 4 * VEC_LANES))
+    w.panels = memory.take(w.rows * padded(w.columns))
     w.transposed = NULL
     if source_of(net, op).needs_gradient and memory.mode != INFERENCE:
-        w.transposed = memory.take(w.columns * (w.padded + VEC_LANES))
+        w.transposed = memory.take(w.columns * w.padded)
     return 0
 
 
