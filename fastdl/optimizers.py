@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ class Optimizer(Settings):
     if not TYPE_CHECKING:  # which would take any attribute for known
 
         def __setattr__(self, name: str, value: Any) -> None:
-            kind, names = type(self), [f.name for f in fields(self)]
+            kind, names = type(self), self.__dataclass_fields__
             if name == "lr" and not callable(value):
                 value = as_number(value, "lr")
             elif name != "lr" and name in names and name in vars(self):
@@ -88,7 +89,9 @@ class Optimizer(Settings):
     def rates(self, first: int, count: int) -> Array:
         """Give the learning rates of ``count`` steps from ``first`` on."""
         if not callable(self.lr):
-            return np.full(count, self.lr)
+            rates: Array = np.empty(count)
+            rates.fill(self.lr)
+            return rates
         return as_real([self.lr(i) for i in range(first, first + count)], "the rates that lr gives").astype(float)
 
     def goes_on_from(self, last: Optimizer) -> bool:
@@ -115,9 +118,9 @@ class Optimizer(Settings):
             raise TypeError(f"optimizer must be one of fastdl.optimizers to be saved; received {self!r}")
         return {**super().get_config(), "lr": schedules.get_config(self.lr) if callable(self.lr) else self.lr}
 
-    @property
+    @cached_property
     def rule(self) -> Rule:
-        """What the core does with it."""
+        """What the core does with it, which its settings but the rate decide."""
         return self._rule()._replace(clip_norm=self.clip_norm or 0.0, clip_value=self.clip_value or 0.0)
 
     def _rule(self) -> Rule:

@@ -622,3 +622,28 @@ def test_plot(rng, tmp_path):
             assert line.get_xdata().tolist() == [1, 2]
             assert line.get_ydata().tolist() == history.history[measure]
     assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_random_bits_of_a_pass_are_those_of_the_generators_integers():
+    net = Sequential([layers.Dense(1)], input_shape=(2,), seed=3)
+    net.draw()  # the generator is in the middle of its numbers
+    same = copy.deepcopy(net.generator)
+    assert [net.draw() for _ in range(100)] == [int(same.integers(1 << 63)) for _ in range(100)]
+    assert net.generator.bit_generator.state == same.bit_generator.state
+
+
+def test_equal_calls_of_train_on_batch_go_on_with_one_state_and_others_with_another():
+    net = Sequential([layers.Dense(1)], input_shape=(2,), seed=3)
+    x, y, adam = np.ones((4, 2)), np.ones((4, 1)), optimizers.Adam(0.1)
+    net.train_on_batch(x, y, loss="squared_error", optimizer=adam)
+    state = net.training_state
+    adam.lr = 0.0  # heeded, though the optimizer is the same
+    before = net.parameters.copy()
+    net.train_on_batch(x, y, loss="squared_error", optimizer=adam)
+    assert net.training_state is state
+    assert state.steps == 2
+    assert (net.parameters == before).all()
+    net.train_on_batch(x, y, loss="huber", optimizer=adam)
+    assert (net.training_state.steps, state.steps) == (3, 2)
+    net.train_on_batch(x, y, optimizer=optimizers.Adam(0.1, eps=1e-3))
+    assert net.training_state.steps == 1

@@ -46,17 +46,15 @@ class Reading(NamedTuple):
         Of each embedding.
     states : tuple of States
         Of each recurrent operation, in the order of its columns.
+    stateful : bool
+        Whether a batch goes on from where the last one ended.
     """
 
     arity: int | None
     in_time: bool
     tokens: tuple[Tokens, ...]
     states: tuple[States, ...]
-
-    @property
-    def stateful(self) -> bool:
-        """Whether a batch goes on from where the last one ended."""
-        return any(states.stateful for states in self.states)
+    stateful: bool
 
 
 def reading_of(input_shape: Shape, operations: Operations) -> Reading:
@@ -66,13 +64,13 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
     # An embedding's steps are those of its samples where it reads all of them as they are.
     in_time = readers == {"embedding"} if len(input_shape) == 1 else len(input_shape) == 2 and not embeddings
     tokens = (Tokens(_places(operations, one["reads"][0], input_shape), one["vocabulary"]) for one in embeddings)
-    states = (
+    states = tuple(
         States(one["directions"], _PARTS.get(one["cell"], 1), one["units"], one["stateful"])
         for one in operations
         if one["kind"] == "recurrent"
     )
     arity = next((operation["children"] for operation in operations if operation["kind"] == "recursive"), None)
-    return Reading(arity, in_time, tuple(tokens), tuple(states))
+    return Reading(arity, in_time, tuple(tokens), states, any(one.stateful for one in states))
 
 
 def _places(operations: Operations, number: int, input_shape: Shape) -> Array | None:

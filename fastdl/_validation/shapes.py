@@ -34,4 +34,6 @@ def check_size(shape: Shape, name: object) -> None:
 
 def fits(shape: tuple[int, ...], expected: Shape) -> bool:
     """Tell whether a sample's shape is the expected one."""
-    return len(shape) == len(expected) and all(e is None or n == e for n, e in zip(shape, expected, strict=True))
+    return shape == expected or (
+        len(shape) == len(expected) and all(e is None or n == e for n, e in zip(shape, expected, strict=True))
+    )

@@ -88,7 +88,7 @@ class Layer(Built, abstract=True):
         training, trees = as_flag(training, "training"), samples.core_trees()
         with self.turn.lock:
             plan = self.plan_for(samples.shape)
-            draw = int(self.generator.integers(1 << 63)) if training else 0
+            draw = self.draw() if training else 0
             self._held = None  # should this one not come to its end
             y: Array = plan.forward(
                 samples.x.reshape(-1), len(samples), get_num_threads(), training, draw, samples.channels_last,

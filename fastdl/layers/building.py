@@ -59,6 +59,11 @@ class Built(Configured, Stateful, abstract=True):
         """The random numbers of a built layer, or of the network that it is a part of."""
         return self._rng
 
+    def draw(self) -> int:
+        """Give 63 random bits, which decide what is random in a pass: those of ``generator.integers(1 << 63)``."""
+        bits: int = self._rng.bit_generator.random_raw()
+        return bits >> 1
+
     @property
     def flat(self) -> tuple[Array, Array]:
         """Its parameters and its gradients, of a built layer, as flat vectors."""
@@ -266,8 +271,8 @@ class Built(Configured, Stateful, abstract=True):
     @property
     def reading(self) -> Reading:  # type: ignore[override]
         """What its samples are, of a built layer: its operations tell."""
-        self.check_built()
         if self._reading is None:
+            self.check_built()
             self._reading = self.lowered(self.input_shape).reading
         return self._reading
 

@@ -41,8 +41,10 @@ class Loss:
 
     def tell_classes(self, targets: Array) -> bool:
         """Tell whether targets, of rows that count, are classes, which outputs hit or miss."""
+        if targets.shape[-1] == 1:
+            return False
         ones = targets == 1
-        return targets.shape[-1] > 1 and bool((ones.sum(axis=-1) == 1).all() and (ones | (targets == 0)).all())
+        return bool((ones.sum(axis=-1) == 1).all() and (ones | (targets == 0)).all())
 
     def measure(self, outputs: Array, targets: Array, weights: Array | None = None) -> Measured:
         """Measure checked rows (N, F). Weights multiply each row's loss; the mean is over the rows all the same."""

@@ -14,7 +14,7 @@ from .own import Own
 AnyLoss = str | Loss | Callable[[Any, Any], Any]
 
 _CLASSES: tuple[type[Fused], ...] = (CrossEntropy, SquaredError, Huber)
-_BY_NAME = {kind.name: kind for kind in _CLASSES}
+_BY_NAME = {kind.name: kind() for kind in _CLASSES}
 _FUNCTIONS = {functions.cross_entropy: CrossEntropy, functions.squared_error: SquaredError}
 
 
@@ -23,7 +23,7 @@ def as_loss(loss: AnyLoss) -> Loss:
     if isinstance(loss, Loss):
         return loss if type(loss) in (*_CLASSES, Own) else Own(loss)  # a subclass may compute another
     if isinstance(loss, str) and loss in _BY_NAME:
-        return _BY_NAME[loss]()
+        return _BY_NAME[loss]
     if isinstance(loss, str) or not callable(loss) or isinstance(loss, type):
         hint = ", a class: make one of it" if isinstance(loss, type) else ""
         raise ValueError(

@@ -50,17 +50,22 @@ class TrainingState:
             hint = ", a class: make one of it" if isinstance(optimizer, type) else ""
             raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}{hint}")
         if self.moments is not None and optimizer.goes_on_from(self.optimizer):
+            if loss is self.loss and optimizer is self.optimizer:
+                return self
             return TrainingState(loss, optimizer, self.counter.copy(), self.moments)
         return TrainingState(loss, optimizer, moments=zero_moments(optimizer, size, dtype))
 
     def rates(self, count: int) -> Array:
         """Give the learning rates of the next ``count`` steps."""
-        rates = np.asarray(self.optimizer.rates(self.steps, count), dtype=float)
+        optimizer = self.optimizer
+        rates = np.asarray(optimizer.rates(self.steps, count), dtype=float)
         if rates.shape != (count,):
             raise ValueError(f"the optimizer's rates must have shape ({count},); received {rates.shape}")
+        if type(optimizer).rates is Optimizer.rates and not callable(optimizer.lr):
+            return rates  # of a number that was checked when it was set
         if not (rates.min() >= 0 and rates.max() < np.inf):
             raise ValueError(f"lr must give finite rates, not below 0; gave {rates.min()} to {rates.max()}")
-        if callable(self.optimizer.lr) and self.steps and not rates.any():
+        if callable(optimizer.lr) and self.steps and not rates.any():
             warnings.warn(
                 f"lr gives 0 after {self.steps} steps, so that nothing is learned: an equal optimizer goes on where it "
                 f"was, and a schedule that has ended stays so",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def take_pass(
             block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
         done = end
         if watchers or done == steps:
-            loss, hits, count = records[:done].sum(axis=0)
+            loss, hits, count = np.add.reduce(records[:done])
             count = max(count, 1)  # of trees there may be none yet whose labels count
             found = figures(float(loss / count), float(hits / count))
         for watcher in watchers:
@@ -96,7 +97,8 @@ class _Block:
         """Take them; whatever ends them leaves a network of whole, finite steps."""
         net, begin, steps = self.net, self.state.steps, len(self._rates)
         net.turn.trained += 1  # no backward goes into a block, nor out of it
-        net.flat_states = self.states  # which the core changes with each step
+        if self.states is not None:
+            net.flat_states = self.states  # which the core changes with each step
         try:
             self._steps(steps)
             if self._is_finite(steps):
@@ -113,8 +115,8 @@ class _Block:
             raise
         finally:
             net.turn.trained += 1
-            # Other calls may change theirs, in callbacks for instance.
-            net.flat_states = None if self.states is None else self.states.copy()
+            if self.states is not None:
+                net.flat_states = self.states.copy()  # other calls may change theirs, in callbacks for instance
         raise FloatingPointError(
             f"step {self.state.steps + 1} gives a loss, parameters or moments that are not finite, and the "
             f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
@@ -126,9 +128,10 @@ class _Block:
 
     def _is_finite(self, count: int) -> bool:
         """Tell whether the network, and the losses of so many steps, are."""
-        arrays, check = (self.net.parameters, self.state.moments), _core.load(self.net.dtype).all_finite
-        losses = self._records[:count, 0]
-        return bool(np.isfinite(losses).all()) and all(check(array, get_num_threads()) for array in arrays)
+        check, threads = _core.load(self.net.dtype).all_finite, get_num_threads()
+        losses = self._records[:count, 0].tolist()
+        arrays = self.net.parameters, self.state.moments
+        return all(map(isfinite, losses)) and all([check(array, threads) for array in arrays])
 
     def _restore(self) -> None:
         """Let the network be what it was before."""

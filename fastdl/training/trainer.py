@@ -82,7 +82,8 @@ class Trainer:
             _check_logits(net)
 
     def _begin(self) -> None:
-        self.net.training_state = self.state
+        if self.net.training_state is not self.state:
+            self.net.training_state = self.state
 
     def _rates(self, samples: int, batch: int) -> Array:
         """Give the learning rates of the next pass over the samples."""
@@ -195,7 +196,7 @@ class Trainer:
         net, state, samples = self.net, self.state, len(order)
         batch = min(batch, samples)
         with net.turn.lock:
-            seed = int(net.generator.integers(1 << 63))
+            seed = net.draw()
             plan = net.plan_for(data.samples.shape)
             states = net.states_for(batch)
         steps = Steps(net, plan, state, self.loss, data, order, batch, seed, states)
