@@ -1,5 +1,7 @@
 """``python -m bench``: measure everything, write the results of this processor, and render README.md.
 
+``FASTDL_ISA=v3 python -m bench`` does so with everyone held to AVX2, on processors that have more.
+
 Every contestant's result is compared with the reference before it is timed. Then they take turns, and the median
 counts. Networks that were trained meanwhile must have learned. Where BENCH_TREES is set in the environment, trees are
 those of that file, with labels from 0 to 4, such as the Stanford Sentiment Treebank's train.txt, else expressions of
@@ -23,7 +25,7 @@ import numpy as np
 import fastdl
 
 from . import footprint, report, trees, work
-from .contestant import NAMES, Contestant
+from .contestant import CANNOT_BE_HELD, NAMES, Contestant, held_to
 
 HERE = Path(__file__).parent
 REST = 0.15  # seconds between turns, for the last one's threads to go to sleep: OpenBLAS's wait for 0.1
@@ -32,7 +34,7 @@ REST = 0.15  # seconds between turns, for the last one's threads to go to sleep:
 def measure(names: list[str], repeats: int) -> dict[str, object]:
     """Run the works of these names with every contestant there is."""
     cores = fastdl.get_num_threads()
-    contestants = [Contestant(name, cores) for name in NAMES]
+    contestants = [Contestant(name, cores) for name in NAMES if not (held_to() and name in CANNOT_BE_HELD)]
     ours = contestants[0]
     rows = {}
     for name in names:
@@ -95,6 +97,7 @@ def machine() -> dict[str, object]:
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)),
         "instruction set": f"x86-64-{fastdl._core.isa}",
+        "held": bool(held_to()),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "commit": commit.strip(),

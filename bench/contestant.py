@@ -24,8 +24,24 @@ if TYPE_CHECKING:
     from .contestants import Task
 
 NAMES = ("fastdl", "torch", "jax", "onnxruntime", "numpy", "articles")
+# Where fastdl is held to an instruction set, so are the others: NumPy's OpenBLAS, PyTorch and JAX.
+HELD_TO = {
+    "v3": {
+        "OPENBLAS_CORETYPE": "Haswell",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    }
+}
+CANNOT_BE_HELD = ("onnxruntime",)
 # These cannot be told how many threads to use: they look how many processors they have, once.
 COUNT_PROCESSORS = ("jax", "numpy", "articles")
+
+
+def held_to() -> str:
+    """Give the instruction set that all are held to; nothing where each takes what there is."""
+    return os.environ.get("FASTDL_ISA", "")
 
 
 class Contestant:
@@ -42,7 +58,8 @@ class Contestant:
 
     def _start(self, threads: int) -> Any:
         command = [sys.executable, "-m", "bench.contestant", self.name, str(threads)]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        environment = {**os.environ, **HELD_TO.get(held_to(), {})}
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         self._processes[threads] = process
         return self._answer(process)
 

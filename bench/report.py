@@ -259,7 +259,7 @@ def _measured(results: dict[str, Any]) -> str:
     where = results["machine"]
     versions = ", ".join(f"{n} {v or 'not installed'}" for n, v in results["versions"].items())
     head = (
-        f"\n## {where['instruction set']}, {where['cpu']}\n\n"
+        f"\n## {where['instruction set']}{', to which all are held' if where.get('held') else ''}, {where['cpu']}\n\n"
         f"Measured on {where['date']} at commit {where['commit']}: {where['cores']} cores, {where['system']}, "
         f"Python {where['python']}; {versions}.\n\n"
     )

@@ -3,7 +3,7 @@
 import numpy as np
 
 import fastdl
-from bench import sequences, work
+from bench import dense, sequences, work
 from bench import trees as sentiment
 from bench.contestants import Task
 from fastdl import Sequential, layers, models
@@ -107,7 +107,7 @@ def predict_overhead(threads):
     return Task(np.zeros(0), run, 10_000)
 
 
-def _layer(layer, shape, data, threads):
+def _layer(layer, shape, data, threads, calls=5):
     fastdl.set_num_threads(threads)
     x, weight, dy = data
     layer.build(shape, seed=0)
@@ -119,10 +119,10 @@ def _layer(layer, shape, data, threads):
         return layer.forward(x), layer.backward(dy), layer.grads["weight"]
 
     def run():
-        for _ in range(5):
+        for _ in range(calls):
             once()
 
-    return Task(work.digest(*once()), run, 5)
+    return Task(work.digest(*once()), run, calls)
 
 
 def _channels_last(x):
@@ -136,8 +136,12 @@ def convolution_64(threads):
     return _layer(layers.Conv2D(64, 3, padding=1), (64, 32, 32), data, threads)
 
 
-def dense_1024(threads):
-    return _layer(layers.Dense(1024), 1024, work.dense_data(), threads)
+def _dense(name):
+    _, inputs, outputs, _ = dense.CASES[name]
+    return lambda threads: _layer(layers.Dense(outputs), inputs, dense.data(name), threads, dense.calls(name))
+
+
+globals().update({name: _dense(name) for name in dense.CASES})
 
 
 def _recurrent(cell, batch, inputs, units):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench import work
+from bench import dense, work
 from bench.contestants import Task
 
 VERSION = np.__version__
@@ -45,14 +45,21 @@ def mlp_1(threads):
     return _mlp(work.MLP_1, 3000)
 
 
-def dense_1024(threads):
-    x, weight, dy = work.dense_data()
+def _dense(name):
+    def prepare(threads):
+        x, weight, dy = dense.data(name)
+        calls = dense.calls(name)
 
-    def once():
-        return x @ weight.T, dy @ weight, dy.T @ x
+        def once():
+            return x @ weight.T, dy @ weight, dy.T @ x
 
-    def run():
-        for _ in range(10):
-            once()
+        def run():
+            for _ in range(calls):
+                once()
 
-    return Task(work.digest(*once()), run, 10)
+        return Task(work.digest(*once()), run, calls)
+
+    return prepare
+
+
+globals().update({name: _dense(name) for name in dense.CASES})

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bench import sequences, work
+from bench import dense, sequences, work
 from bench import trees as sentiment
 from bench.contestants import Task
 
@@ -108,7 +108,7 @@ def _predict(samples):
 predict_1, predict_64, predict_1000 = map(_predict, (1, 64, 1000))
 
 
-def _layer(layer, data, threads):
+def _layer(layer, data, threads, calls=5):
     x, weight, dy = map(torch.from_numpy, data)
     with torch.no_grad():
         layer.weight.copy_(weight)
@@ -126,18 +126,22 @@ def _layer(layer, data, threads):
         return y.detach().numpy(), x.grad.numpy(), layer.weight.grad.numpy()
 
     def run():
-        for _ in range(5):
+        for _ in range(calls):
             once()
 
-    return Task(work.digest(*once()), run, 5)
+    return Task(work.digest(*once()), run, calls)
 
 
 def convolution_64(threads):
     return _layer(nn.Conv2d(64, 64, 3, padding=1), work.convolution_data(), threads)
 
 
-def dense_1024(threads):
-    return _layer(nn.Linear(1024, 1024), work.dense_data(), threads)
+def _dense(name):
+    _, inputs, outputs, _ = dense.CASES[name]
+    return lambda threads: _layer(nn.Linear(inputs, outputs), dense.data(name), threads, dense.calls(name))
+
+
+globals().update({name: _dense(name) for name in dense.CASES})
 
 
 def _assign(module, weights):
