@@ -63,12 +63,14 @@ def measure(names: list[str], repeats: int) -> dict[str, object]:
             "threads": threads,
         }  # fmt: skip
         print(name, {c: f"{t * work.SCALE[item.unit]:.4g}" for c, t in seconds.items()}, item.unit, flush=True)
-    ours.ask("check", "predict_overhead", 1)
-    overhead = median(ours.ask("time", "predict_overhead", 1) for _ in range(repeats))
+    calls = {}
+    for name in report.CALLS:
+        ours.ask("check", name, 1)
+        calls[name] = median(ours.ask("time", name, 1) for _ in range(repeats))
     versions = {c.name: c.version for c in contestants}
     for contestant in contestants:
         contestant.close()
-    return {"rows": rows, "versions": versions, "predict_overhead": overhead}
+    return {"rows": rows, "versions": versions, "calls": calls}
 
 
 def elementwise() -> dict[str, float]:

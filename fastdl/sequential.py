@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import optimizers, saving
+from . import _core, optimizers, saving
 from ._core.graph import Tensor
+from ._threads import get_num_threads
 from ._types import Array
 from ._validation.arrays import copy_into
 from ._validation.values import as_int
@@ -326,6 +328,53 @@ class Sequential(Container):
             some = parts(samples, at_once(plan, samples)) if states is None else [samples]
             outputs = [outputs_of(plan, part, states) for part in some]
             return samples.outputs(outputs[0] if len(outputs) == 1 else np.concatenate(outputs), plan.output_shape)
+
+    def predictor(self, batch_size: int) -> Callable[..., Array]:
+        """Give a function that predicts batches of one size in microseconds: for services, and loops that control.
+
+        Parameters
+        ----------
+        batch_size : int
+            N, the samples of each batch.
+
+        Returns
+        -------
+        callable
+            ``predict(x, out=None)`` gives what `Sequential.predict` gives of x (N, *input_shape), with the parameters
+            of that moment. It writes into ``out``, a contiguous array (N, *output_shape) of the network's dtype apart
+            from x, and gives that; or else into an array of its own, into which the next call writes too. Fastest is a
+            contiguous x of that dtype, which is read where it lies; what else `predict` takes is made one.
+
+        Raises
+        ------
+        ValueError
+            Where samples are not all of one shape: of trees, or of sequences of any length.
+
+        Notes
+        -----
+        It cannot be copied or pickled. Stateful layers go on from the last call, as in `predict`. Several threads may
+        call it, each with its own ``out``; they take turns with the network (`docs/threads.md`).
+        """
+        samples, reading = as_int(batch_size, "batch_size"), self.reading
+        shape = self.input_shape
+        if reading.arity is not None or None in shape:
+            those = "trees" if reading.arity is not None else f"sequences of any length, {shape}"
+            raise ValueError(f"samples must be of one shape for a predictor; those of the network are {those}")
+
+        def as_ready(x: Any) -> Array:
+            batch = as_batch(self, x)
+            if len(batch) != samples:
+                raise ValueError(f"x must have the {samples} samples of the predictor; received {len(batch)}")
+            return batch.x
+
+        core = _core.load(self.dtype)
+        with self.turn.lock:
+            plan = core.Plan(self.lowered(shape), *self.flat, self.turn)
+        states = partial(self.states_for, samples)
+        predict: Callable[..., Array] = core.Predictor(
+            plan, samples, as_ready, bool(reading.tokens), get_num_threads, states
+        )
+        return predict
 
     def summary(self) -> None:
         """Print a table of the layers, their output shapes and how many parameters they have."""

@@ -30,13 +30,17 @@ cdef class Plan(Runnable):
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self.turn.lock:
-            self._start(&job, INFERENCE, samples, threads, self.habits.work * samples, trees,
-                        lengths is not None)
-            job.net.skip_softmax = logits and self._ends_in_softmax()
-            states = self._take_sequences(&job, samples, lengths, states)
-            self._forward(&job, x, samples, y)
-            self._give_states(&job, states)
+            self._infer(&job, &x[0], &y[0], samples, threads, logits, lengths, states, trees)
         return out
+
+    cdef _infer(self, Job* job, const real* x, real* y, Py_ssize_t samples, int threads,
+                bint logits, lengths, states, Trees trees):
+        self._start(job, INFERENCE, samples, threads, self.habits.work * samples, trees,
+                    lengths is not None)
+        job.net.skip_softmax = logits and self._ends_in_softmax()
+        states = self._take_sequences(job, samples, lengths, states)
+        self._forward(job, x, samples, y)
+        self._give_states(job, states)
 
     cdef _check_samples(self, const real[::1] x, int k, Py_ssize_t samples, Trees trees):
         # That each sample, or node, has a row of tensor k.
@@ -95,7 +99,7 @@ cdef class Plan(Runnable):
             job.net.all_states = all_states
             self.held, self.spent = trees, False
             self.forwards += 1
-            self._forward(&job, x, samples, y)
+            self._forward(&job, &x[0], samples, &y[0])
             self._give_states(&job, states)
         return out
 
@@ -106,8 +110,8 @@ cdef class Plan(Runnable):
             job.out_channels, job.out_pixels = 1, self.net.tensor[self.net.count].size
             self._frame(job)
 
-    cdef _forward(self, Job* job, const real[::1] x, Py_ssize_t samples, real[::1] y):
-        job.x, job.out, job.samples = &x[0], &y[0] if y is not None else NULL, samples
+    cdef _forward(self, Job* job, const real* x, Py_ssize_t samples, real* y):
+        job.x, job.out, job.samples = x, y, samples
         self._run(job, forward_worker)
 
     def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training,
@@ -161,7 +165,7 @@ cdef class Plan(Runnable):
         with self.turn.lock:
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples)
             self.held = None
-            self._forward(&job, x, samples, None)
+            self._forward(&job, &x[0], samples, NULL)
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples)
             self._backward(&job, dy, samples, dx)
         return out
@@ -236,3 +240,82 @@ cdef class Plan(Runnable):
             job.rates, job.squares = &rate, &squares[0]
             job.steps, job.steps_before = &steps[0], steps[0]
             self._run(&job, step_worker)
+
+
+cdef object NDARRAY = np.ndarray
+
+
+cdef bint _lies_ready(x, tuple shape):
+    # Whether it is an array that the core reads, or writes, where it lies.
+    if type(x) is not NDARRAY or x.dtype != DTYPE or x.shape != shape:
+        return False
+    flags = x.flags
+    return flags.c_contiguous and flags.aligned
+
+
+cdef class Predictor:
+    """What `Sequential.predictor` gives: the outputs of batches of one size, written where there is
+    room for them already.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of this alone, so that its memory stays as it is.
+    samples : int
+        Of a batch.
+    as_batch : callable
+        Gives what is not ready, checked, as an array that is.
+    checks_all : bool
+        Whether it has to see all batches, as where they hold tokens.
+    threads, states : callable
+        Give how many threads there are, and the states that the batch goes on from, or None.
+    """
+    cdef Plan plan
+    cdef Py_ssize_t samples
+    cdef tuple shape, out_shape
+    cdef bint checks_all
+    cdef object as_batch, threads, states, out
+
+    def __init__(self, Plan plan, Py_ssize_t samples, as_batch, bint checks_all, threads, states):
+        self.plan, self.samples, self.checks_all = plan, samples, checks_all
+        self.as_batch, self.threads, self.states = as_batch, threads, states
+        self.shape, self.out_shape = (samples, *plan.input_shape), (samples, *plan.output_shape)
+        self.out = np.empty(self.out_shape, DTYPE)
+
+    def __call__(self, x, out=None):
+        cdef Py_buffer given, taken
+        if out is None:
+            out = self.out
+        elif not _lies_ready(out, self.out_shape) or not out.flags.writeable:
+            came = (f"{out.dtype} of shape {out.shape}, strides {out.strides}"
+                    if isinstance(out, NDARRAY) else type(out).__name__)
+            raise ValueError(f"out must be a contiguous array of {DTYPE} of shape {self.out_shape} "
+                             f"that can be written to; received {came}")
+        if self.checks_all or not _lies_ready(x, self.shape):
+            x = self.as_batch(x)
+        PyObject_GetBuffer(x, &given, PyBUF_C_CONTIGUOUS)
+        try:
+            PyObject_GetBuffer(out, &taken, PyBUF_C_CONTIGUOUS)
+            try:
+                self._write(x, &given, &taken)
+            finally:
+                PyBuffer_Release(&taken)
+        finally:
+            PyBuffer_Release(&given)
+        return out
+
+    cdef _write(self, x, const Py_buffer* given, const Py_buffer* taken):
+        cdef Job job
+        cdef const real* data = <const real*>given.buf
+        if not finite_run(data, given.len // <Py_ssize_t>sizeof(real)):
+            self.as_batch(x)            # which says so
+        if (<char*>given.buf < <char*>taken.buf + taken.len
+                and <char*>taken.buf < <char*>given.buf + given.len):
+            raise ValueError("out must not overlap x; received some of its memory")
+        with self.plan.turn.lock:
+            self.plan._infer(&job, data, <real*>taken.buf, self.samples, self.threads(), False,
+                             None, self.states(), None)
+
+    def __reduce__(self):
+        raise TypeError("a predictor cannot be copied or pickled: copy its network, and ask that "
+                        "for one")
