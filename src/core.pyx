@@ -11,7 +11,7 @@ from cpython.buffer cimport Py_buffer, PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyO
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from elementary cimport vec_exp, vec_gelu, vec_gelu_slope, vec_sigmoid, vec_tanh
@@ -63,11 +63,13 @@ include "kernels/convolution.pxi"
 include "kernels/sliding.pxi"
 include "kernels/pooling.pxi"
 include "kernels/planar.pxi"
+include "kernels/planes.pxi"
 include "kernels/cells.pxi"
 include "kernels/recurrent.pxi"
 include "kernels/recurrent_products.pxi"
 include "kernels/recurrent_steps.pxi"
 include "kernels/recurrent_gradient.pxi"
+include "kernels/recurrent_columns.pxi"
 include "kernels/tree_cells.pxi"
 include "kernels/trees.pxi"
 include "kernels/losses.pxi"
@@ -100,8 +102,10 @@ include "engine.pxi"
 include "runnable.pxi"
 include "plan.pxi"
 include "functional/elementwise.pxi"
+include "functional/planes.pxi"
 include "functional/columns.pxi"
 include "functional/recurrent.pxi"
+include "functional/step.pxi"
 include "finite.pxi"
 include "tree_nodes.pxi"
 include "parsing/search.pxi"

@@ -1,5 +1,7 @@
 """Every function of fastdl.functional against the reference, over shapes, strides, paddings and dtypes."""
 
+import pickle
+
 import numpy as np
 import pytest
 import reference
@@ -7,7 +9,7 @@ from conftest import close
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastdl import _core, losses
+from fastdl import _core, get_num_threads, losses, set_num_threads
 from fastdl import functional as F
 from fastdl.optimizers import Rule
 
@@ -71,6 +73,53 @@ def test_pooling(data, size, stride, ties):
         close(y, getattr(reference, f"{name}_pool2d")(x, size, stride), dtype)
         dy = normal(rng, y.shape, dtype)
         close(backward(dy, x, size, stride), getattr(reference, f"{name}_pool2d_backward")(dy, x, size, stride), dtype)
+
+
+# More rows than are put together at once, and rows that are more than that alone, with steps of all kinds.
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(2, 3, 150, 61), (1, 2, 9, 5003), (1, 1, 2500, 2), (3, 1, 70, 32)])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [((2, 2), (2, 2), (0, 0)), ((3, 2), (1, 1), (2, 0)), ((5, 1), (2, 3), (0, 4)), ((4, 2), (7, 5), (9, 9))],
+)
+def test_planes_of_any_size(shape, kernel, stride, padding, dtype, rng):
+    x = normal(rng, shape, dtype)
+    columns = F.im2col(x, kernel, stride=stride, padding=padding)
+    assert (columns == reference.im2col(x, kernel, stride, padding)).all()
+    assert (F.max_pool2d(x, kernel, stride) == reference.max_pool2d(x, kernel, stride)).all()
+    close(F.mean_pool2d(x, kernel, stride), reference.mean_pool2d(x, kernel, stride), dtype)
+    size = (shape[2] - 1) * stride[0] + 1 + padding[0], (shape[3] - 1) * stride[1] + 1 + padding[1]
+    assert (F.expand_sensitivity_map(x, stride, size) == reference.expand_sensitivity_map(x, stride, size)).all()
+
+
+def test_planes_are_equal_on_any_number_of_threads(rng):
+    """Shared by threads, being large: every plane by one of them."""
+    x, before = normal(rng, (7, 5, 131, 117), "float32"), get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+            results.append(
+                [F.im2col(x, 2), F.max_pool2d(x, 3, 1), F.mean_pool2d(x, 2, 1), F.expand_sensitivity_map(x, 2)]
+            )
+    finally:
+        set_num_threads(before)
+    for others in results[1:]:
+        for one, other in zip(results[0], others, strict=True):
+            assert (one == other).all()
+
+
+def test_images_are_not_read_past_their_end():
+    """What follows an image in memory is no number, and gets nowhere."""
+    numbers = np.full(1000, np.nan, "float32")
+    x = numbers[: 2 * 3 * 7].reshape(2, 1, 3, 7)
+    x[...] = np.arange(42).reshape(x.shape)
+    for size in (1, 2, 3, (3, 7)):
+        for stride in (1, 2, 3):
+            assert np.isfinite(F.max_pool2d(x, size, stride)).all()
+            assert np.isfinite(F.mean_pool2d(x, size, stride)).all()
+            assert np.isfinite(F.im2col(x, size, stride=stride, padding=1)).all()
+            assert np.isfinite(F.expand_sensitivity_map(x, stride)).all()
 
 
 def test_pooling_of_the_articles():
@@ -279,7 +328,7 @@ STEPS = {
 
 @given(
     st.sampled_from(sorted(STEPS)),
-    st.integers(1, 9),
+    st.one_of(st.integers(1, 9), st.integers(10, 110)),
     st.integers(1, 20),
     st.integers(1, 40),
     DTYPES,
@@ -332,3 +381,66 @@ def test_steps_in_time(cell, samples, inputs, units, dtype, biased, seed):
         double[name][index] = before
         difference = (above - below) / 2e-5
         assert abs(gradient[index] - difference) < (2e-4 if dtype == "float32" else 1e-7) * max(1, abs(gradient).max())
+
+
+def arguments_of_step(cell, rng, samples=3, inputs=5, units=4):
+    """x, the states, weight_ih, weight_hh, bias_ih and bias_hh by name."""
+    rows, states = STEPS[cell][0] * units, ("h", "c") if cell == "lstm" else ("h",)
+    shapes = {"x": (samples, inputs), **dict.fromkeys(states, (samples, units))}
+    shapes |= {"weight_ih": (rows, inputs), "weight_hh": (rows, units), "bias_ih": (rows,), "bias_hh": (rows,)}
+    return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("samples", [1, 3, 4, 50])
+@pytest.mark.parametrize("cell", STEPS)
+def test_steps_find_what_is_not_finite_wherever_it_is(cell, samples, rng):
+    """Also where what it is multiplied with is zero."""
+    _, step, _, options = STEPS[cell]
+    given = arguments_of_step(cell, rng, samples)
+    given["x"][:, 1] = given["h"][:, 1] = 0
+    for name, array in given.items():
+        for place in (0, 1, -1):
+            for bad in (np.nan, np.inf, -np.inf):
+                kept, array.flat[place] = array.flat[place], bad
+                with pytest.raises(ValueError, match=f"{name} must be finite in float64"):
+                    step(**given, **options)
+                array.flat[place] = kept
+    step(**given, **options)
+
+
+@pytest.mark.parametrize("samples", [1, 40])
+@pytest.mark.parametrize("cell", STEPS)
+def test_steps_whose_sums_overflow_are_taken(cell, samples, rng):
+    _, step, _, options = STEPS[cell]
+    given = arguments_of_step(cell, rng, samples)
+    given["x"][...] = given["weight_ih"][...] = 1e200
+    h = step(**given, **options)
+    assert (np.abs(h[0] if cell == "lstm" else h) <= np.abs(given["h"]) + 1).all()
+
+
+@pytest.mark.parametrize("samples", [1, 6])
+@pytest.mark.parametrize("cell", STEPS)
+def test_steps_take_arrays_of_any_kind(cell, samples, rng):
+    _, step, _, options = STEPS[cell]
+    given = arguments_of_step(cell, rng, samples)
+    wanted = np.asarray(step(**given, **options))
+    unaligned = {name: np.frombuffer(b"x" + a.tobytes(), np.uint8)[1:].view(float) for name, a in given.items()}
+    for others in (
+        {name: a.tolist() for name, a in given.items()},
+        {name: np.asfortranarray(a) for name, a in given.items()},
+        {name: a.astype(">f8") for name, a in given.items()},
+        {name: np.repeat(a, 2, axis=-1)[..., ::2] for name, a in given.items()},
+        {name: a.reshape(given[name].shape) for name, a in unaligned.items()},
+        {**given, "x": given["x"].tolist()},
+        {**given, "weight_hh": pickle.loads(pickle.dumps(given["weight_hh"]))},
+    ):
+        assert (np.asarray(step(**others, **options)) == wanted).all()
+    for name in given:
+        with pytest.raises(ValueError, match=f"{name} must have shape"):
+            step(**{**given, name: given[name][None]}, **options)
+        with pytest.raises(ValueError, match=r"must have shape|must not be empty"):
+            step(**{**given, name: given[name][:0]}, **options)
+    del given["bias_ih"], given["bias_hh"]
+    unbiased = step(**given, **options)
+    zeros = dict.fromkeys(("bias_ih", "bias_hh"), np.zeros(len(given["weight_ih"])))
+    assert (np.asarray(unbiased) == step(**given, **zeros, **options)).all()

@@ -11,7 +11,7 @@ from .._threads import get_num_threads
 from .._types import Array
 from .objects import as_numbers, columns_of
 
-_LARGE = 1 << 18  # numbers, which several threads look through
+_LARGE = 1 << 20  # numbers, which several threads look through
 
 
 def as_real(x: Any, name: str) -> Array:

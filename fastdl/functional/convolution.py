@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from .._threads import get_num_threads
 from .._types import Array
-from .._validation.arrays import as_ranked
+from .._validation.arrays import as_ranked, precision
 from .._validation.shapes import check_size
 from .._validation.values import as_pair
 from ..layers import Conv2D, Layer
@@ -73,11 +74,10 @@ def im2col(x: Any, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0) ->
         Rows in the order of channel, row and column of the kernel.
     """
     x = as_ranked(x, "x", 4, "(N, C, H, W)")
-    kernel, stride, padding, (oh, ow) = _fields(x.shape[2:], kernel_size, stride, padding)
-    check_size((x.shape[1], *kernel, oh, ow), "kernel_size and padding")
-    (ph, pw) = padding
-    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
-    return _core.load(x.dtype.name).im2col(padded, *kernel, *stride, oh, ow)  # type: ignore[no-any-return]
+    kernel, stride, padding, size = _fields(x.shape[2:], kernel_size, stride, padding)
+    check_size((x.shape[1], *kernel, *size), "kernel_size and padding")
+    core = _core.load(precision(x))
+    return core.im2col(x, kernel, stride, padding, size, get_num_threads())  # type: ignore[no-any-return]
 
 
 def col2im(columns: Any, input_size: Pair, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0) -> Array:
@@ -127,7 +127,8 @@ def expand_sensitivity_map(delta: Any, stride: Pair, size: Pair | None = None) -
     if h < least[0] or w < least[1]:
         raise ValueError(f"size must be at least {least}; received {(h, w)}")
     check_size((*delta.shape[1:2], h, w), "stride and size")
-    return _core.load(delta.dtype.name).expand(delta, sh, sw, h, w)  # type: ignore[no-any-return]
+    core = _core.load(precision(delta))
+    return core.expand(delta, (sh, sw), (h, w), get_num_threads())  # type: ignore[no-any-return]
 
 
 def _convolution(x: Any, weight: Any, bias: Any, stride: Pair, padding: Pair) -> tuple[Array, Layer]:

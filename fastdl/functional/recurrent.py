@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core
 from .._core.kinds import GATES
-from .._types import Array
+from .._types import Array, Shape
 from .._validation.arrays import as_array, as_ranked, as_real, precision
 from .._validation.values import as_choice
 
@@ -50,7 +50,7 @@ def rnn_step(
     -------
     ndarray, shape (N, units)
     """
-    return _Step("rnn", x, h, None, weight_ih, weight_hh, bias_ih, bias_hh, activation).forward()[0]
+    return _step("rnn", activation, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)  # type: ignore[no-any-return]
 
 
 def rnn_step_backward(
@@ -78,7 +78,7 @@ def rnn_step_backward(
     tuple of ndarray
         With respect to x, h, weight_ih, weight_hh, bias_ih and bias_hh.
     """
-    return _Step("rnn", x, h, None, weight_ih, weight_hh, bias_ih, bias_hh, activation).backward(dh)
+    return _backward("rnn", activation, dh, None, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
 
 
 def lstm_step(
@@ -99,7 +99,7 @@ def lstm_step(
     -------
     h', c' : ndarray, shape (N, units)
     """
-    return _Step("lstm", x, h, c, weight_ih, weight_hh, bias_ih, bias_hh).forward()
+    return _step("lstm", "tanh", x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)  # type: ignore[no-any-return]
 
 
 def lstm_step_backward(
@@ -127,7 +127,8 @@ def lstm_step_backward(
     tuple of ndarray
         With respect to x, h, c, weight_ih, weight_hh, bias_ih and bias_hh.
     """
-    dx, before, *others, dc = _Step("lstm", x, h, c, weight_ih, weight_hh, bias_ih, bias_hh).backward(dh, dc)
+    arrays = x, h, c, weight_ih, weight_hh, bias_ih, bias_hh
+    dx, before, *others, dc = _backward("lstm", "tanh", dh, dc, *arrays)
     return dx, before, dc, *others
 
 
@@ -158,7 +159,7 @@ def gru_step(
     ndarray, shape (N, units)
     """
     cell = "gru_after" if reset_after else "gru_before"
-    return _Step(cell, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh).forward()[0]
+    return _step(cell, "tanh", x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)  # type: ignore[no-any-return]
 
 
 def gru_step_backward(
@@ -187,78 +188,77 @@ def gru_step_backward(
         With respect to x, h, weight_ih, weight_hh, bias_ih and bias_hh.
     """
     cell = "gru_after" if reset_after else "gru_before"
-    return _Step(cell, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh).backward(dh)
+    return _backward(cell, "tanh", dh, None, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
 
 
-class _Step:
-    """A cell over checked arrays."""
+def _step(cell: str, activation: str, *arrays: Any) -> Any:
+    """Give the next h, or of an LSTM the next h and c, of x, h, c, two weights and two biases.
 
-    def __init__(
-        self,
-        cell: str,
-        x: Any,
-        h: Any,
-        c: Any,
-        weight_ih: Any,
-        weight_hh: Any,
-        bias_ih: Any,
-        bias_hh: Any,
-        activation: str = "tanh",
-    ) -> None:
-        activation = as_choice(activation or "identity", "activation", ("identity", "relu", "sigmoid", "tanh"))
-        given = {"x": x, "h": h, "weight_ih": weight_ih, "weight_hh": weight_hh, **({"c": c} if cell == "lstm" else {})}
-        double = any(precision(as_real(array, name)) == "float64" for name, array in given.items())
-        self.dtype = "float64" if double else "float32"
-        gates = GATES[cell]
-        self.x = as_ranked(x, "x", 2, "(N, F)", self.dtype)
-        weights = as_ranked(weight_hh, "weight_hh", 2, f"({gates} units, units)", self.dtype)
-        samples, inputs = self.x.shape
-        units = weights.shape[1]
-        columns = gates * units
-        self.shape = samples, units
-        self.h = self._state(h, "h")
-        self.c = self._state(c, "c") if cell == "lstm" else None
-        parameters = (
-            ("weight_ih", weight_ih, (columns, inputs)),
-            ("weight_hh", weights, (columns, units)),
-            ("bias_ih", bias_ih, (columns,)),
-            ("bias_hh", bias_hh, (columns,)),
-        )
-        core = _core.load(self.dtype)
-        size = (inputs + units + 2) * columns
-        self.parameters, self.gradients = core.aligned_zeros(size), core.aligned_zeros(size)
-        self.columns, self.inputs = columns, inputs
-        for (name, values, shape), place in zip(parameters, self._parts(self.parameters), strict=True):
-            if values is not None or name.startswith("weight"):
-                array = as_array(values, name, self.dtype)
-                if array.shape != shape:
-                    raise ValueError(f"{name} must have shape {shape}; received {array.shape}")
-                place[...] = array
-        self.core = core.RecurrentCell(cell, activation, inputs, units, self.parameters, self.gradients)
+    Arrays that come as the core wants them are not looked through before: what is not finite stays so in a sum.
+    """
+    activation = as_choice(activation or "identity", "activation", ("identity", "relu", "sigmoid", "tanh"))
+    after = None
+    if type(arrays[0]) is np.ndarray:
+        after = _core.load(precision(arrays[0])).cell_step(cell, activation, *arrays)
+    if after is None:
+        checked = _checked(cell, *arrays)
+        after = _core.load(precision(checked[0])).cell_step(cell, activation, *checked, checked=True)
+    return after
 
-    def _parts(self, flat: Array) -> Gradients:
-        """Look at weight_ih, weight_hh, bias_ih and bias_hh in a flat vector."""
-        rows = flat.reshape(-1, self.columns)
-        return rows[: self.inputs].T, rows[self.inputs : -2].T, rows[-2], rows[-1]
 
-    def _state(self, state: Any, name: str) -> Array:
-        array = as_array(state, name, self.dtype)
-        if array.shape != self.shape:
-            raise ValueError(f"{name} must have shape {self.shape}; received {array.shape}")
-        return array
+def _checked(
+    cell: str, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
+) -> tuple[Array, Array, Array | None, Array, Array, Array | None, Array | None]:
+    """Give finite arrays of one dtype and of shapes that go together."""
+    given = {"x": x, "h": h, "weight_ih": weight_ih, "weight_hh": weight_hh, **({"c": c} if cell == "lstm" else {})}
+    double = any(precision(as_real(array, name)) == "float64" for name, array in given.items())
+    dtype = "float64" if double else "float32"
+    x = as_ranked(x, "x", 2, "(N, F)", dtype)
+    weight_hh = as_ranked(weight_hh, "weight_hh", 2, f"({GATES[cell]} units, units)", dtype)
+    units = weight_hh.shape[1]
+    columns = GATES[cell] * units
+    return (
+        x,
+        _shaped(h, "h", (len(x), units), dtype),
+        _shaped(c, "c", (len(x), units), dtype) if cell == "lstm" else None,
+        _shaped(weight_ih, "weight_ih", (columns, x.shape[1]), dtype),
+        _shaped(weight_hh, "weight_hh", (columns, units), dtype),
+        None if bias_ih is None else _shaped(bias_ih, "bias_ih", (columns,), dtype),
+        None if bias_hh is None else _shaped(bias_hh, "bias_hh", (columns,), dtype),
+    )
 
-    def forward(self) -> tuple[Array, Array]:
-        _, h, c = self.core.step(self.x, self.h, self.c)
-        return h.copy(), c.copy()
 
-    def backward(self, dh: Any, dc: Any = None) -> Gradients:
-        """Give the gradients of x, h, the parameters, and of c where there is one."""
-        dh = self._state(dh, "dh")
-        dc = None if dc is None else self._state(dc, "dc")
-        gates, h, c = self.core.step(self.x, self.h, self.c)
-        cells = None if self.c is None else np.stack([self.c, c], axis=1)
-        states = np.stack([self.h, h], axis=1)
-        _, dx, whole, dc = self.core.backward(self.x[:, None], states, cells, gates[:, None], None, dh, dc)
-        parts = tuple(np.ascontiguousarray(part) for part in self._parts(self.gradients))
-        gradients = dx[:, 0].copy(), whole[:, 0].copy(), *parts
-        return gradients if self.c is None else (*gradients, dc.copy())
+def _shaped(values: Any, name: str, shape: Shape, dtype: str) -> Array:
+    array = as_array(values, name, dtype)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}; received {array.shape}")
+    return array
+
+
+def _backward(cell: str, activation: str, dh: Any, dc: Any, *arrays: Any) -> Gradients:
+    """Give the gradients of x, h, the parameters, and of c where there is one."""
+    activation = as_choice(activation or "identity", "activation", ("identity", "relu", "sigmoid", "tanh"))
+    x, h, c, *parameters = _checked(cell, *arrays)
+    dtype, inputs, units = x.dtype.name, x.shape[1], h.shape[1]
+    dh = _shaped(dh, "dh", h.shape, dtype)
+    dc = None if dc is None else _shaped(dc, "dc", h.shape, dtype)
+    core = _core.load(dtype)
+    size = (inputs + units + 2) * GATES[cell] * units
+    flat, gradients = core.aligned_zeros(size), core.aligned_zeros(size)
+    for place, values in zip(_parts(flat, inputs, units), parameters, strict=True):
+        if values is not None:
+            place[...] = values
+    layer = core.RecurrentCell(cell, activation, inputs, units, flat, gradients)
+    gates, h_after, c_after = layer.step(x, h, c)
+    cells = None if c is None else np.stack([c, c_after], axis=1)
+    states = np.stack([h, h_after], axis=1)
+    _, dx, whole, dc = layer.backward(x[:, None], states, cells, gates[:, None], None, dh, dc)
+    parts = tuple(np.ascontiguousarray(part) for part in _parts(gradients, inputs, units))
+    given = dx[:, 0].copy(), whole[:, 0].copy(), *parts
+    return given if c is None else (*given, dc.copy())
+
+
+def _parts(flat: Array, inputs: int, units: int) -> Gradients:
+    """Look at weight_ih, weight_hh, bias_ih and bias_hh in a flat vector."""
+    rows = flat.reshape(inputs + units + 2, -1)
+    return rows[:inputs].T, rows[inputs:-2].T, rows[-2], rows[-1]

@@ -1,0 +1,96 @@
+# What is done to each plane of images (N, C, H, W), on threads: receptive fields as columns, a map
+# of any stride spread out, pools.
+
+cdef enum Planar:
+    FIELDS, SPREAD, POOL
+
+cdef struct PlaneJob:
+    Planes planes
+    int kind
+    Py_ssize_t count
+    real* rows                      # scratch, as much for each worker
+    Py_ssize_t room
+    work_items items
+    meeting crew
+
+# Numbers of y from which on a second thread brings more than it costs.
+cdef Py_ssize_t SHARED_PLANES = 1 << 18
+
+
+cdef void plane_worker(void* context, int worker) noexcept nogil:
+    cdef PlaneJob* job = <PlaneJob*>context
+    cdef const Planes* p = &job.planes
+    cdef Py_ssize_t n
+    cdef const real* x
+    cdef real* y
+    cdef real* rows = job.rows + worker * job.room
+    while True:
+        n = next_item(&job.items, job.count, job.crew.workers, worker)
+        if n < 0:
+            return
+        x, y = p.x + n * p.window.h * p.window.w, p.y + n * p.y_plane
+        if job.kind == FIELDS:
+            fields_of_plane(p, x, y, rows)
+        elif job.kind == SPREAD:
+            spread_over_plane(p, x, y)
+        else:
+            pool_of_plane(p, x, y, rows)
+
+
+cdef _run_planes(PlaneJob* job, const real[:, :, :, ::1] x, tuple shape, int threads):
+    # Gives y (N, C, ...) of that shape.
+    cdef Planes* p = &job.planes
+    out = np.empty((x.shape[0], x.shape[1], *shape), dtype=DTYPE)
+    cdef real[::1] y = out.reshape(-1)
+    cdef real[::1] scratch
+    job.count = x.shape[0] * x.shape[1]
+    p.x, p.y = &x[0, 0, 0, 0], &y[0]
+    p.window.h, p.window.w = x.shape[2], x.shape[3]
+    p.y_plane = y.shape[0] // job.count
+    if y.shape[0] < SHARED_PLANES:
+        threads = 1
+    meeting_open(&job.crew, min(threads, MAX_WORKERS))
+    if job.kind != SPREAD:
+        job.room = room_for_fields(p) if job.kind == FIELDS else room_for_pool(p)
+        scratch = aligned_zeros(job.room * job.crew.workers)
+        job.rows = &scratch[0]
+    with nogil:
+        parallel_run(plane_worker, job, &job.crew.workers, NULL)
+    meeting_close(&job.crew)
+    return out
+
+
+cdef void _windows(Planes* p, tuple kernel, tuple stride, tuple size) noexcept:
+    p.window.kh, p.window.kw = kernel
+    p.window.sh, p.window.sw = stride
+    p.window.oh, p.window.ow = size
+
+
+def im2col(x, tuple kernel, tuple stride, tuple padding, tuple size, int threads=1):
+    """Columns (N, C KH KW, OH OW) of images x (N, C, H, W): every field of every pixel."""
+    cdef PlaneJob job
+    memset(&job, 0, sizeof(job))
+    job.kind = FIELDS
+    _windows(&job.planes, kernel, stride, size)
+    job.planes.ph, job.planes.pw = padding
+    return _run_planes(&job, x, (*kernel, *size), threads).reshape(
+        x.shape[0], x.shape[1] * kernel[0] * kernel[1], size[0] * size[1])
+
+
+def expand(delta, tuple stride, tuple size, int threads=1):
+    """delta (N, C, OH, OW) spread out to the places that stride 1 would give it, zeros between."""
+    cdef PlaneJob job
+    memset(&job, 0, sizeof(job))
+    job.kind = SPREAD
+    _windows(&job.planes, (1, 1), stride, size)
+    return _run_planes(&job, delta, size, threads)
+
+
+def pool(x, bint largest, tuple kernel, tuple stride, tuple size, int threads=1):
+    """The largest number of each window of x (N, C, H, W), or the mean."""
+    cdef PlaneJob job
+    memset(&job, 0, sizeof(job))
+    job.kind = POOL
+    job.planes.largest = largest
+    _windows(&job.planes, kernel, stride, size)
+    return _run_planes(&job, x, size, threads)

@@ -1,0 +1,190 @@
+# Planes of images as arrays hold them, (H, W), channel after channel: vectors run along rows.
+# Layers compute on channels last (pooling.pxi); to bring arrays there and back takes longer than
+# all of this.
+
+cdef struct Planes:
+    # What becomes of planes x (count, H, W): windows of each, and what a plane of y holds.
+    Window window                   # of h, w, oh, ow, kh, kw, sh, sw
+    Py_ssize_t ph, pw               # zeros around x
+    const real* x
+    real* y
+    Py_ssize_t y_plane
+    bint largest                    # of a window, or else the mean
+
+
+cdef enum:
+    BLOCK = 2048                    # numbers of scratch, about: they stay in the nearest cache
+
+
+cdef inline vec every(const real* p, Py_ssize_t step, Py_ssize_t left) noexcept nogil:
+    # Each step-th number, `left` of them or as many as a vector has; nothing behind them is read.
+    cdef Py_ssize_t n, more = 2 * left - 1 - VEC_LANES
+    cdef real lanes[VEC_LANES]
+    if step == 1:
+        return load_lanes(p, left)
+    if step == 2:
+        return vec_evens(load_lanes(p, 2 * left - 1),
+                         load_lanes(p + VEC_LANES, more) if more > 0 else vec_set1(0))
+    for n in range(VEC_LANES):
+        lanes[n] = p[n * step] if n < left else 0
+    return vec_load(lanes)
+
+
+cdef inline void fill_zeros(real* y, Py_ssize_t n) noexcept nogil:
+    # And more, up to a vector's end.
+    cdef Py_ssize_t j
+    for j from 0 <= j < n by VEC_LANES:
+        vec_store(y + j, vec_set1(0))
+
+
+cdef inline Py_ssize_t within(Py_ssize_t n, Py_ssize_t low, Py_ssize_t high) noexcept nogil:
+    return low if n < low else high if n > high else n
+
+
+cdef inline Py_ssize_t windows_before(Py_ssize_t place, Py_ssize_t step) noexcept nogil:
+    # How many windows have their place before this one, at 0, step, 2 step, ...
+    return (place + step - 1) // step if place > 0 else 0
+
+
+cdef inline Py_ssize_t rows_at_once(const Planes* p) noexcept nogil:
+    # Of y, so that what is put together for them stays in the nearest cache.
+    cdef const Window* g = &p.window
+    return within((BLOCK // g.ow - g.kh) // g.sh + 1, 1, g.oh)
+
+
+cdef inline Py_ssize_t rows_apart(const Planes* p) noexcept nogil:
+    # How many rows of the image, sh apart, so many windows and a window's height make.
+    return (p.window.kh - 1) // p.window.sh + rows_at_once(p)
+
+
+cdef inline Py_ssize_t room_for_fields(const Planes* p) noexcept nogil:
+    return min(p.window.sh, p.window.kh) * rows_apart(p) * p.window.ow + VEC_LANES
+
+
+cdef inline void row_of_fields(const Planes* p, const real* x, Py_ssize_t row, Py_ssize_t l,
+                               Py_ssize_t first, Py_ssize_t last, real* y) noexcept nogil:
+    # What place l of a kernel's row sees, window after window; `first` to before `last` see the
+    # image, the others the zeros around it. What it spills is written afterwards.
+    cdef const Window* g = &p.window
+    cdef Py_ssize_t j
+    if row < 0 or row >= g.h:
+        last = first
+    fill_zeros(y, first)
+    x += row * g.w + l - p.pw
+    for j from first <= j < last by VEC_LANES:
+        vec_store(y + j, every(x + j * g.sw, g.sw, last - j))
+    fill_zeros(y + last, g.ow - last)
+
+
+cdef void fields_of_plane(const Planes* p, const real* x, real* y, real* rows) noexcept nogil:
+    # y (KH, KW, OH, OW): what each place of the kernel sees, of the plane with zeros around it.
+    # Places below one another see the same rows but for the first and the last ones: these are put
+    # together once, those sh apart side by side, and each place copies a run of them. `rows` is
+    # scratch, `room_for_fields`.
+    cdef const Window* g = &p.window
+    cdef Py_ssize_t many = rows_at_once(p), apart = rows_apart(p)
+    cdef Py_ssize_t i, k, l, n, row, count, first, last
+    for i from 0 <= i < g.oh by many:
+        count = min(many, g.oh - i)
+        for l in range(g.kw):
+            first = within(windows_before(p.pw - l, g.sw), 0, g.ow)
+            last = within(windows_before(g.w + p.pw - l, g.sw), first, g.ow)
+            for k in range(min(g.sh, g.kh)):
+                for n in range((g.kh - 1 - k) // g.sh + count):
+                    row = (i + n) * g.sh + k - p.ph
+                    row_of_fields(p, x, row, l, first, last, rows + (k * apart + n) * g.ow)
+            for k in range(g.kh):
+                memcpy(y + ((k * g.kw + l) * g.oh + i) * g.ow,
+                       rows + (k % g.sh * apart + k // g.sh) * g.ow, count * g.ow * sizeof(real))
+
+
+cdef void spread_over_plane(const Planes* p, const real* x, real* y) noexcept nogil:
+    # y (OH, OW), x (H, W) at each sh-th row and sw-th column and zeros elsewhere. What a vector
+    # spills is written afterwards.
+    cdef const Window* g = &p.window
+    cdef Py_ssize_t i, j, at, next_row
+    cdef Py_ssize_t end = g.oh * g.ow
+    cdef vec v, zero = vec_set1(0)
+    for i in range(g.h):
+        at = i * g.sh * g.ow
+        next_row = at + g.sh * g.ow if i + 1 < g.h else end
+        if g.sw <= 2:
+            for j from 0 <= j < g.w by VEC_LANES:
+                v = load_lanes(x + j, g.w - j)
+                if g.sw == 1:
+                    store_lanes(y + at + j, v, end - at - j)
+                else:
+                    store_lanes(y + at + 2 * j, vec_zip_low(v, zero), end - at - 2 * j)
+                    if end - at - 2 * j > VEC_LANES:
+                        store_lanes(y + at + 2 * j + VEC_LANES, vec_zip_high(v, zero),
+                                    end - at - 2 * j - VEC_LANES)
+            at += min(padded(g.w) * g.sw, next_row - at)
+        for j from at <= j < next_row by VEC_LANES:
+            store_lanes(y + j, zero, end - j)
+        if g.sw > 2:
+            for j in range(g.w):
+                y[at + j * g.sw] = x[j]
+        x += g.w
+
+
+cdef inline vec fold(const bint largest, vec a, vec b) noexcept nogil:
+    return vec_max(a, b) if largest else a + b
+
+
+cdef inline Py_ssize_t pooled_at_once(const Planes* p) noexcept nogil:
+    return within(BLOCK // padded(p.window.w), 1, p.window.oh)
+
+
+cdef inline Py_ssize_t room_for_pool(const Planes* p) noexcept nogil:
+    # As wide as x, and readable past the end.
+    return pooled_at_once(p) * padded(p.window.w) + p.window.kw + 2 * VEC_LANES
+
+
+cdef inline void pool_rows(const bint largest, const int kh, const int kw, const int step,
+                           const Planes* p, const real* x, real* y, real* rows) noexcept nogil:
+    # Down first, some rows, as a vector that is loaded across stores has to wait for them; then
+    # across. `step` is sw, or 0 for any.
+    cdef const Window* g = &p.window
+    cdef Py_ssize_t many = pooled_at_once(p), wide = padded(g.w), end = g.oh * g.ow
+    cdef Py_ssize_t i, j, m, left
+    cdef int k, l
+    cdef vec v
+    cdef vec share = vec_set1(<real>(1.0 / (<double>kh * kw)))
+    cdef const real* row
+    for i from 0 <= i < g.oh by many:
+        for m in range(min(many, g.oh - i)):
+            row = x + (i + m) * g.sh * g.w
+            for j from 0 <= j < g.w by VEC_LANES:
+                left = g.w - j
+                v = load_lanes(row + j, left)
+                for k in range(1, kh):
+                    v = fold(largest, v, load_lanes(row + k * g.w + j, left))
+                vec_store(rows + m * wide + j, v)
+        for m in range(min(many, g.oh - i)):
+            row = rows + m * wide
+            for j from 0 <= j < g.ow by VEC_LANES:
+                left = g.ow - j if step == 0 else 2 * VEC_LANES
+                v = every(row + j * g.sw, step if step else g.sw, left)
+                for l in range(1, kw):
+                    v = fold(largest, v, every(row + j * g.sw + l, step if step else g.sw, left))
+                # What a row spills, the next one overwrites.
+                store_lanes(y, v if largest else v * share, end)
+                left = min(VEC_LANES, g.ow - j)
+                y += left
+                end -= left
+
+
+cdef void pool_of_plane(const Planes* p, const real* x, real* y, real* rows) noexcept nogil:
+    # y (OH, OW): the largest number of each window, or the mean. `rows` is scratch, zeros in
+    # `room_for_pool`.
+    cdef const Window* g = &p.window
+    cdef int kh = <int>g.kh, kw = <int>g.kw
+    if kh == 2 and kw == 2 and g.sw == 2:
+        if p.largest:
+            pool_rows(True, 2, 2, 2, p, x, y, rows)
+        else:
+            pool_rows(False, 2, 2, 2, p, x, y, rows)
+    elif p.largest:
+        pool_rows(True, kh, kw, 0, p, x, y, rows)
+    else:
+        pool_rows(False, kh, kw, 0, p, x, y, rows)
