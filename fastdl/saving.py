@@ -112,9 +112,9 @@ def restore(
     The last argument is the layers' classes, whose modules are imported with a pickle.
     """
     kind: Any = class_of(config["class"])
-    if not hasattr(kind, "from_config"):
+    if not hasattr(kind, "unfilled"):
         raise ValueError(f"config must name a class of networks; received {kind.__name__}")
-    net: Sequential = kind.from_config(config)
+    net: Sequential = kind.unfilled(config)
     net.training_state.loss, net.notes = loss, dict(config["notes"])
     for name, values in {**net.params, **net.buffers}.items():
         values[...] = arrays[name]

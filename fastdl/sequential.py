@@ -79,10 +79,9 @@ class Sequential(Container):
         built = f", input_shape={self.input_shape}, dtype={self.dtype!r}" if hasattr(self, "dtype") else ""
         return f"Sequential([\n{inside}]{built})"
 
-    def build(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> Self:  # noqa: D102
-        super().build(input_shape, dtype=dtype, seed=seed)
+    def allocate(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> None:  # noqa: D102
+        super().allocate(input_shape, dtype=dtype, seed=seed)
         self.enter_network()
-        return self
 
     def named_layers(self) -> Mapping[str, Layer]:  # noqa: D102
         return numbered(self.layers)
@@ -415,9 +414,16 @@ class Sequential(Container):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Make a network of what its `get_config` gave, whatever the constructor of a subclass takes."""
+        net = cls.unfilled(config)
+        net.initialize(net.generator)
+        return net
+
+    @classmethod
+    def unfilled(cls, config: dict[str, Any]) -> Self:
+        """Do what `from_config` does, but let parameters be zeros."""
         net = cls.__new__(cls)
-        layers = [from_config(layer) for layer in config["layers"]]
-        Sequential.__init__(net, layers, input_shape=config["input_shape"], dtype=config["dtype"])
+        Sequential.__init__(net, [from_config(layer) for layer in config["layers"]])
+        net.allocate(config["input_shape"], dtype=config["dtype"])
         net.trainable = config.get("trainable", True)
         complete(net)
         return net

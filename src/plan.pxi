@@ -243,14 +243,29 @@ cdef class Plan(Runnable):
 
 
 cdef object NDARRAY = np.ndarray
+cdef Py_ssize_t FEW_NUMBERS = 1 << 16
 
 
-cdef bint _lies_ready(x, tuple shape):
+cdef bint _lies_ready(x):
     # Whether it is an array that the core reads, or writes, where it lies.
-    if type(x) is not NDARRAY or x.dtype != DTYPE or x.shape != shape:
+    if type(x) is not NDARRAY or x.dtype != DTYPE:
         return False
     flags = x.flags
     return flags.c_contiguous and flags.aligned
+
+
+def is_ready(x):
+    """Whether x is sure to be an array of finite numbers, one at least, that the core reads where
+    it lies. Of many numbers it is not: several threads had better look through them."""
+    cdef Py_buffer view
+    cdef Py_ssize_t n
+    if not _lies_ready(x):
+        return False
+    PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
+    n = view.len // <Py_ssize_t>sizeof(real)
+    ready = 0 < n <= FEW_NUMBERS and finite_run(<const real*>view.buf, n)
+    PyBuffer_Release(&view)
+    return ready
 
 
 cdef class Predictor:
@@ -286,12 +301,12 @@ cdef class Predictor:
         cdef Py_buffer given, taken
         if out is None:
             out = self.out
-        elif not _lies_ready(out, self.out_shape) or not out.flags.writeable:
+        elif not (_lies_ready(out) and out.shape == self.out_shape and out.flags.writeable):
             came = (f"{out.dtype} of shape {out.shape}, strides {out.strides}"
                     if isinstance(out, NDARRAY) else type(out).__name__)
             raise ValueError(f"out must be a contiguous array of {DTYPE} of shape {self.out_shape} "
                              f"that can be written to; received {came}")
-        if self.checks_all or not _lies_ready(x, self.shape):
+        if self.checks_all or not (_lies_ready(x) and x.shape == self.shape):
             x = self.as_batch(x)
         PyObject_GetBuffer(x, &given, PyBUF_C_CONTIGUOUS)
         try:

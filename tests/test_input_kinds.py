@@ -8,6 +8,7 @@ import pytest
 
 from fastdl import (
     Sequential,
+    _core,
     functional,
     layers,
     losses,
@@ -286,3 +287,22 @@ def network():
 def test_shapes_are_told_as_python_does():
     with pytest.raises(ValueError, match=r"y must have shape \(N, 3\) or integer labels \(N,\); received \(6, 1\)"):
         network().fit(X, Y[:, None])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_which_arrays_are_read_where_they_lie(dtype, rng):
+    is_ready, x = _core.load(dtype).is_ready, rng.standard_normal((4, 6)).astype(dtype)
+    for ready in (x, x[1:3], x[0], np.array(1, dtype), np.zeros(1 << 16, dtype)):
+        assert is_ready(ready)
+    unaligned = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(dtype).reshape(x.shape)
+    other = "float64" if dtype == "float32" else "float32"
+    others = [
+        x.tolist(), 1.0, None, x.T, x[:, ::2], x[::-1], unaligned, x.astype(other), x.astype(int), x[:0],
+        x.astype(x.dtype.newbyteorder()), np.ma.masked_array(x), np.zeros((1 << 16) + 1, dtype),
+    ]  # fmt: skip
+    for bad in (np.nan, np.inf, -np.inf):
+        for place in (0, 13, 23):
+            others.append(x.copy())
+            others[-1].flat[place] = bad
+    for given in others:
+        assert not is_ready(given)

@@ -581,3 +581,24 @@ def test_saving_over(path, net):
     net.save(path)
     assert (fastdl.load(path).parameters == 1).all()
     assert os.listdir(path.parent) == ["net.npz"]
+
+
+def test_weights_of_files_and_copies_are_not_drawn_before(tmp_path, monkeypatch, rng):
+    net = Sequential([layers.LSTM(4), layers.BatchNorm(), layers.Dense(2)], input_shape=(5, 3), seed=0)
+    alone, x = layers.GRU(3).build((5, 3), seed=0), rng.standard_normal((2, 5, 3), "float32")
+    net.save(tmp_path / "net.npz")
+
+    def drawn(*_):
+        raise AssertionError
+
+    for name in fastdl.initializers.__all__:
+        monkeypatch.setattr(fastdl.initializers, name, drawn)
+    for other in (fastdl.load(tmp_path / "net.npz"), deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert (other.predict(x) == net.predict(x)).all()
+    assert (copy(alone).forward(x) == alone.forward(x)).all()
+
+
+def test_a_network_of_a_description_starts_with_drawn_weights():
+    net = Sequential([layers.Dense(2)], input_shape=(5,), seed=0)
+    other = Sequential.from_config(net.get_config())
+    assert other.params["0.weight"].all()

@@ -40,6 +40,9 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
 
     Without ``dtype`` it is of `precision`. No copy is made where none is needed.
     """
+    if dtype is not None and _core.load(dtype).is_ready(x):
+        ready: Array = x
+        return ready
     array = as_real(x, name)
     if dtype is None:
         dtype = precision(array)

@@ -29,12 +29,14 @@ def as_dtype(dtype: Any) -> str:
 
 def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST) -> int:
     """Give an integer in least .. most."""
-    try:
-        if isinstance(value, (bool, np.bool_)):
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer; received {value!r}") from None
+    number: int = value
+    if type(value) is not int:
+        try:
+            if isinstance(value, (bool, np.bool_)):
+                raise TypeError
+            number = operator.index(value)
+        except TypeError:
+            raise TypeError(f"{name} must be an integer; received {value!r}") from None
     if number < least:
         raise ValueError(f"{name} must be at least {least}; received {number}")
     if number > most:

@@ -50,14 +50,6 @@ class Layer(Built, abstract=True):
         Whether training changes its parameters; True at first.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._held: _Held | None = None
-
-    def forget_plans(self) -> None:  # noqa: D102
-        super().forget_plans()
-        self._held = None
-
     def forward(self, x: Any, *, training: bool = False, lengths: Any = None, trees: Any = None) -> Array:
         """Give the output for a batch, and hold what `backward` needs.
 
@@ -123,7 +115,8 @@ class Layer(Built, abstract=True):
             raise RuntimeError("backward must follow forward, before parameters are trained")
         if self._held.thread != get_ident():
             raise RuntimeError("backward must follow a forward of its own thread; the last one was another thread's")
-        return self._held
+        held: _Held = self._held
+        return held
 
     def run_backward(self, dy: Any, state_gradients: Array | None = None, accumulate: bool = False) -> Array:
         """Do `backward`'s work."""
@@ -165,7 +158,7 @@ def _made(
     """Make a layer again, for use alone."""
     layer = from_config(config)
     if values is not None:
-        layer.build(shape, dtype=dtype)
+        layer.allocate(shape, dtype=dtype)
         layer.generator.bit_generator.state = generator
         for name, array in values.items():
             (layer.params if name in layer.params else layer.buffers)[name][...] = array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -30,24 +30,26 @@ _PLANS = 4  # kept for as many different lengths
 class Built(Configured, Stateful, abstract=True):
     """A layer's way into a graph, its parameters there, and its plans: of each shape of samples the graph in C."""
 
-    params: Parameters
-    grads: Parameters
-    buffers: Parameters
+    params = Parameters("params", {})  # until it is built
+    grads = Parameters("grads", {})
+    buffers = Parameters("buffers", {})
     input_shape: Shape
     output_shape: Shape
     parameter_count: int
     dtype: str
+    _plan: Any = None  # for the shape of the last samples
+    _plans: dict[Shape, Any]
+    _held: Any = None  # by the last forward, for backward
+    _reading: Reading | None = None
+    _in_network = False
+    _trainable = True
+    _network: Any = None  # what it has been built with, a weak reference
+    _rng: np.random.Generator
+    _flat: tuple[Array, Array]
 
     def __init__(self) -> None:
         super().__init__()
-        self.name_parameters({}, {}, {})
-        self._plan: Any = None  # for the shape of the last samples
-        self._plans: dict[Shape, Any] = {}
-        self._reading: Reading | None = None
         self._turn = Turn()
-        self._in_network = False
-        self._trainable = True
-        self._network: Any = None  # what it has been built with, a weak reference
 
     @property
     def turn(self) -> Turn:  # type: ignore[override]
@@ -102,19 +104,9 @@ class Built(Configured, Stateful, abstract=True):
 
     def forget_plans(self) -> None:
         """Let plans be made anew, its own and those of the layers within."""
-        self._plan, self._plans = None, {}
+        vars(self).update(_plan=None, _plans={}, _held=None)
         for layer in self.sublayers:
             layer.forget_plans()
-
-    def name_parameters(
-        self, params: Mapping[str, Array], grads: Mapping[str, Array], buffers: Mapping[str, Array]
-    ) -> None:
-        """Let these be `params`, `grads` and `buffers`."""
-        vars(self).update(
-            params=Parameters("params", params),
-            grads=Parameters("grads", grads),
-            buffers=Parameters("buffers", buffers),
-        )
 
     def shown_shape(self, stored: Shape) -> Shape:
         """Give the shape of `shown`."""
@@ -149,13 +141,16 @@ class Built(Configured, Stateful, abstract=True):
         within : sequence of Lowered
             Layers that its operations have added.
         """
-        kind, places = type(self).__name__, self._places(shape)
-        size = max((stop for _, stop in places.values()), default=0)
+        kind, shapes = type(self).__name__, self.parameter_shapes(shape)
+        size = sum(map(prod, shapes.values()))
         if size != graph.size - offset:
             raise ValueError(
                 f"parameter_shapes of {kind} must have the {graph.size - offset} numbers that its operations have; "
                 f"received {size}"
             )
+        if not graph.buffers and not self.buffer_names:
+            return
+        places = _places(shapes)
         buffers = [(start - offset, stop - offset) for start, stop in graph.buffers if start >= offset]
         named = [places.get(name, (-1, 0)) for name in self.buffer_names]
         inside = all(any(start <= first and last <= stop for start, stop in buffers) for first, last in named)
@@ -164,14 +159,6 @@ class Built(Configured, Stateful, abstract=True):
                 f"buffer_names of {kind} must be those of the parameters that no optimizer changes, as of batch_norm's "
                 f"running statistics; received {', '.join(self.buffer_names) or 'none'}"
             )
-
-    def _places(self, shape: Shape) -> dict[str, tuple[int, int]]:
-        """Give from where to where each parameter lies among its own."""
-        places, start = {}, 0
-        for name, stored in self.parameter_shapes(shape).items():
-            places[name] = start, start + prod(stored)
-            start = places[name][1]
-        return places
 
     def lowered(self, shape: Shape) -> Graph:
         """Give the layer as a graph of its own."""
@@ -194,6 +181,12 @@ class Built(Configured, Stateful, abstract=True):
         Layer
             Itself.
         """
+        self.allocate(input_shape, dtype=dtype, seed=seed)
+        self.initialize(self._rng)
+        return self
+
+    def allocate(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> None:
+        """Do what `build` does, but let parameters be zeros: those of a file or a copy follow."""
         if self._in_network:
             raise RuntimeError(f"{type(self).__name__} belongs to a network already: make another for use alone")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
@@ -207,8 +200,6 @@ class Built(Configured, Stateful, abstract=True):
         self._belong_to(weakref.ref(self))
         if None not in shape:
             self._keep_plan(shape, graph)
-        self.initialize(self._rng)
-        return self
 
     def _take_in(self, layers: list[Built]) -> None:
         """Let layers that it is made of be its own."""
@@ -218,32 +209,42 @@ class Built(Configured, Stateful, abstract=True):
             if len(known) < len(layers) or (owner and owner is not self and id(owner) not in known | {id(layer)}):
                 raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
         for layer in layers:
-            layer._turn, layer._rng = self._turn, self._rng
-            layer.enter_network()
+            vars(layer).update(_turn=self._turn, _rng=self._rng, _in_network=True)
 
     def _belong_to(self, network: Any) -> None:
         self._network = network
-        for layer in self.sublayers:
+        for layer in self.sublayers:  # those too that are no layers of the graph, as one that is taken both ways
             layer._belong_to(network)
 
     def attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
         """Take shapes, and the parameters that are the layer's of the flat vectors."""
         _, shape, output_shape, offset, end = lowered
-        vars(self).update(input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset)
-        self._flat = parameters[offset:end], gradients[offset:end]
-        self._reading = None
+        flat = parameters[offset:end], gradients[offset:end]
+        vars(self).update(
+            input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset, _flat=flat,
+            _reading=None, _plan=None, _plans={}, _held=None,
+        )  # fmt: skip
         self.reset_state()
-        self.forget_plans()
+        params, grads, buffers = self.views()
+        vars(self).update(
+            params=Parameters("params", params),
+            grads=Parameters("grads", grads),
+            buffers=Parameters("buffers", buffers),
+        )
+
+    def views(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """Give parameters, gradients and buffers by name, as they are shown, of the flat vectors."""
         params, grads, buffers = {}, {}, {}
-        places = self._places(shape)
-        for name, stored in self.parameter_shapes(shape).items():
-            start, stop = places[name]
-            values, gradient = (self.shown(flat[start:stop].reshape(stored)) for flat in self._flat)
+        values, gradients = self._flat
+        shapes = self.parameter_shapes(self.input_shape)
+        for name, (start, stop) in _places(shapes).items():
+            stored = shapes[name]
+            value = self.shown(values[start:stop].reshape(stored))
             if name in self.buffer_names:
-                buffers[name] = values
+                buffers[name] = value
             else:
-                params[name], grads[name] = values, gradient
-        self.name_parameters(params, grads, buffers)
+                params[name], grads[name] = value, self.shown(gradients[start:stop].reshape(stored))
+        return params, grads, buffers
 
     def plan_for(self, shape: Shape) -> Any:
         """Give the plan for samples of this shape, with its time axis, from now on the layer's."""
@@ -280,6 +281,15 @@ class Built(Configured, Stateful, abstract=True):
     def arity(self) -> int | None:
         """How many children a node has of the trees that samples of a built layer are; None of other samples."""
         return self.reading.arity
+
+
+def _places(shapes: dict[str, Shape]) -> dict[str, tuple[int, int]]:
+    """Give from where to where each of a layer's parameters lies among them."""
+    places, start = {}, 0
+    for name, stored in shapes.items():
+        places[name] = start, start + prod(stored)
+        start = places[name][1]
+    return places
 
 
 def _total(places: list[tuple[int, int]]) -> int:

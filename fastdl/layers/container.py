@@ -49,13 +49,15 @@ class Container(Layer, abstract=True):
                 f"operations have; those of {', '.join(named) or 'none'} have {size}"
             )
 
-    def attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:  # noqa: D102
-        super().attach(lowered, dtype, parameters, gradients)
-        arrays: list[dict[str, Array]] = [{}, {}, {}]
+    def views(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:  # noqa: D102
+        params: dict[str, Array] = {}
+        grads: dict[str, Array] = {}
+        buffers: dict[str, Array] = {}
         for prefix, layer in self.named_layers().items():
-            for found, mapping in zip(arrays, (layer.params, layer.grads, layer.buffers), strict=True):
-                found.update({f"{prefix}.{name}": values for name, values in mapping.items()})
-        self.name_parameters(*arrays)
+            params.update(layer.params.under(prefix))
+            grads.update(layer.grads.under(prefix))
+            buffers.update(layer.buffers.under(prefix))
+        return params, grads, buffers
 
 
 class Residual(Container):
@@ -137,7 +139,7 @@ def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[
             raise TypeError(f"{name} must hold layers; received {layer!r}{hint}")
         if layer.in_network or layer in found[:i]:
             raise ValueError(f"{name} must be new; received {layer!r} of another network, or twice")
-        for method in ("forward", "backward"):
+        for method in () if is_ours(type(layer)) else ("forward", "backward"):
             owner = next(kind for kind in type(layer).__mro__ if method in vars(kind))
             if not is_ours(owner):
                 raise TypeError(

@@ -61,11 +61,11 @@ class Definition:
         return {}
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Fill `params`, which are zeros at first; `buffers` too."""
+        """Fill `params`, which are zeros at first; `buffers` too. Those of a file or a copy come without it."""
 
     def shown(self, stored: Array) -> Array:
         """Turn the view of a stored parameter to its conventional axes: reverse them."""
-        return stored.transpose(*range(stored.ndim - 1, -1, -1))
+        return stored.T
 
     @property
     def sublayers(self) -> Sequence[Layer]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-@dataclass(frozen=True)
+@dataclass
 class Examples:
     """Checked samples, and for each row of their outputs what belongs to it.
 

@@ -54,7 +54,7 @@ def take_pass(
             if state.optimizer.lr is not lr:
                 lr, rates = state.optimizer.lr, np.concatenate([rates[:done], state.rates(steps - done)])
             _Block(net, state, run, rates[done:end], records[done:end], done, states).take()
-        if not alone:
+        if not alone and end < steps:
             block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
         done = end
         if watchers or done == steps:
