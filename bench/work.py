@@ -16,7 +16,7 @@ import fastdl
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import reference
 
-from . import dense, sequences, trees
+from . import dense, functions, sequences, trees
 
 # Operations of each layer's forward pass on one sample; either gradient takes as many.
 LENET_LAYERS = (2 * 6 * 28 * 28 * 25, 2 * 16 * 10 * 10 * 150, 2 * 400 * 120, 2 * 120 * 84, 2 * 84 * 10)
@@ -286,6 +286,12 @@ def _dense(name):
     return Work(title, "ms", dense.flop(batch, inputs, outputs), threads, lambda: _dense_result(name), target)
 
 
+def _function(name):
+    """A call of a function, with what threads it takes."""
+    target = Target(ratio=2, peers=("numpy",))
+    return Work(functions.title(name), MICROSECONDS, functions.flop(name), 2, lambda: functions.result(name), target)
+
+
 def _article_target(ratio):
     return Target(ratio=ratio, peers=("articles",))
 
@@ -323,6 +329,7 @@ WORK = {
     ),
     **{name: _dense(name) for name in dense.CASES},
     **{name: _recurrent(*case) for name, case in sequences.CASES.items()},
+    **{name: _function(name) for name in (*functions.PLANES, *functions.STEPS)},
     "language": Work(
         "language model, LSTM of 512, 32 streams, windows of 64, training", CHARACTER, sequences.language_flop(), 2,
         sequences.language_result, Target(ratio=1.6, peers=_FRAMEWORKS),

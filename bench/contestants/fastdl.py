@@ -3,10 +3,10 @@
 import numpy as np
 
 import fastdl
-from bench import dense, sequences, work
+from bench import dense, functions, sequences, work
 from bench import trees as sentiment
 from bench.contestants import Task
-from fastdl import Sequential, layers, models
+from fastdl import Sequential, functional, layers, models
 from fastdl.compat import bp, cnn
 from fastdl.compat.lstm import LstmLayer
 from fastdl.optimizers import SGD, Adam
@@ -215,6 +215,28 @@ def _recurrent(cell, batch, inputs, units):
 
 
 globals().update({name: _recurrent(*case) for name, case in sequences.CASES.items()})
+
+
+def _function(name, function, *options):
+    def prepare(threads):
+        fastdl.set_num_threads(threads)
+        arrays = functions.data(name)
+
+        def run():
+            fastdl.set_num_threads(threads)
+            for _ in range(functions.CALLS):
+                function(*arrays, *options)
+
+        return Task(functions.digest(function(*arrays, *options)), run, functions.CALLS)
+
+    return prepare
+
+
+im2col = _function("im2col", functional.im2col, 5)
+max_pool2d = _function("max_pool2d", functional.max_pool2d, 2)
+mean_pool2d = _function("mean_pool2d", functional.mean_pool2d, 2)
+expand_sensitivity_map = _function("expand_sensitivity_map", functional.expand_sensitivity_map, 2)
+globals().update({n: _function(n, getattr(functional, f"{cell}_step")) for n, (cell, _) in functions.STEPS.items()})
 
 
 def _language_model(dropout):
