@@ -324,9 +324,11 @@ class Sequential(Container):
         with self.turn.lock:
             plan = self.plan_for(samples.shape)
             states = self.states_for(len(samples))
-            some = parts(samples, at_once(plan, samples)) if states is None else [samples]
-            outputs = [outputs_of(plan, part, states) for part in some]
-            return samples.outputs(outputs[0] if len(outputs) == 1 else np.concatenate(outputs), plan.output_shape)
+            if states is not None or (size := at_once(plan, samples)) >= len(samples):
+                outputs = outputs_of(plan, samples, states)
+            else:
+                outputs = np.concatenate([outputs_of(plan, part, None) for part in parts(samples, size)])
+            return samples.outputs(outputs, plan.output_shape)
 
     def predictor(self, batch_size: int) -> Callable[..., Array]:
         """Give a function that predicts batches of one size in microseconds: for services, and loops that control.
