@@ -448,6 +448,118 @@ def gradients_of_two_times(fc):
     return kept
 
 
+def step_by_step(fc, between=lambda network, sample: None, sizes=(3, 4, 2)):
+    """Learn from samples, all in the same memory, and look at everything after each."""
+    network, rng, found = fc.Network(sizes), np.random.default_rng(4), []
+    sample = np.zeros((3, 1))
+    for _ in range(4):
+        sample[...] = rng.random((3, 1))
+        network.train_one_sample(rng.random((sizes[-1], 1)), sample, 0.5)
+        between(network, sample)
+        for layer in network.layers:
+            found += [layer.W_grad, layer.b_grad, layer.delta, layer.output, layer.input.copy()]
+        found += [np.array(array) for layer in network.layers for array in (layer.W, layer.b)]
+    assert all(one.output is two.input for one, two in zip(network.layers, network.layers[1:], strict=False))
+    return found
+
+
+def a_sample_that_changes(fc):
+    def change(network, sample):
+        sample *= 2
+
+    return step_by_step(fc, change)
+
+
+def weights_that_change_before_an_error_is_looked_at(fc):
+    def change(network, sample):
+        network.layers[0].W *= 0.5
+        network.layers[1].b[0] = 0.25
+
+    return step_by_step(fc, change)
+
+
+def weights_that_the_program_looks_at(fc):
+    rows = []
+
+    def change(network, sample):
+        for row in rows:
+            row *= 0.5
+        rows[:] = [network.layers[0].W[1], network.layers[1].b[1:]]
+
+    return step_by_step(fc, change)
+
+
+def weights_assigned_before_an_error_is_looked_at(fc):
+    def change(network, sample):
+        network.layers[0].W = np.full((4, 3), 0.5)
+        network.layers[1].b = network.layers[1].b + 1
+
+    return step_by_step(fc, change)
+
+
+def weights_in_single_precision(fc):
+    def change(network, sample):
+        network.layers[0].W = np.ones((4, 3), np.float32)
+
+    return step_by_step(fc, change)
+
+
+def predictions_between(fc):
+    kept = []
+
+    def change(network, sample):
+        kept.append(network.predict(sample + 1))
+        network.layers[1].backward(np.ones((2, 1)))
+
+    return step_by_step(fc, change) + kept
+
+
+def a_layer_more_each_time(fc):
+    def change(network, sample):
+        network.layers.append(fc.FullConnectedLayer(2, 2, activator(fc, "Sigmoid")))
+
+    network, rng, found = fc.Network([3, 2]), np.random.default_rng(4), []
+    for _ in range(3):
+        for _ in range(2):
+            network.train_one_sample(rng.random((2, 1)), rng.random((3, 1)), 0.5)
+        change(network, None)
+        found += [network.predict(rng.random((3, 1))), network.layers[0].W.copy(), network.layers[0].delta]
+    return found
+
+
+def a_layer_of_two_networks(fc):
+    networks, rng, found = [fc.Network([3, 4, 2]), fc.Network([3, 4, 2])], np.random.default_rng(4), []
+    networks[0].train_one_sample(rng.random((2, 1)), rng.random((3, 1)), 0.5)
+    networks[1].layers[0] = networks[0].layers[0]
+    for k in (0, 1, 1, 0, 0):
+        networks[k].train_one_sample(rng.random((2, 1)), rng.random((3, 1)), 0.5)
+        found += [layer.W.copy() for network in networks for layer in network.layers]
+        found += [networks[k].predict(rng.random((3, 1))), networks[k].layers[0].delta]
+    return found
+
+
+def the_same_layer_twice(fc):
+    network = fc.Network([3, 3])
+    network.layers *= 2
+    return trained_arrays(network, 3)
+
+
+def an_activator_replaced_between(fc):
+    def change(network, sample):
+        network.layers[1].activator = activator(fc, "Tanh")
+
+    return step_by_step(fc, change)
+
+
+def a_shallow_copy_of_a_layer(fc):
+    network, rng = fc.Network([3, 4, 2]), np.random.default_rng(4)
+    network.train_one_sample(rng.random((2, 1)), rng.random((3, 1)), 0.5)
+    other = copy.copy(network.layers[0])
+    network.train_one_sample(rng.random((2, 1)), rng.random((3, 1)), 0.5)
+    other.forward(rng.random((3, 1)))
+    return [other.output, other.W, other.W_grad, network.layers[0].W, network.layers[0].delta]
+
+
 def every_other_sample(fc):
     class Network(fc.Network):
         count = 0
@@ -792,6 +904,10 @@ CHANGES = {
     "fc": [
         momentum, an_appended_layer, an_appended_sigmoid_layer, a_replaced_layer, tied_weights,
         weights_that_the_program_holds, an_activator_of_a_subclass, gradients_of_two_times, every_other_sample,
+        step_by_step, a_sample_that_changes, weights_that_change_before_an_error_is_looked_at,
+        weights_that_the_program_looks_at, weights_assigned_before_an_error_is_looked_at, weights_in_single_precision,
+        predictions_between, a_layer_more_each_time, a_layer_of_two_networks, the_same_layer_twice,
+        an_activator_replaced_between, a_shallow_copy_of_a_layer,
     ],
     "bp": [
         a_removed_connection, a_connection_removed_later, a_connection_past_a_layer, a_connection_led_elsewhere,
@@ -918,3 +1034,25 @@ def test_an_lstm_takes_over_what_only_it_holds():
     layer.Wih = layer.Wih.copy()
     assert settle(layer)
     assert layer.Wfh.tolist() == layer.Wih.tolist() == [[1, 1], [1, 1]]
+
+
+def test_layers_of_arrays_learn_in_the_core():
+    _, fc = modules("fc")
+    network, label, sample = fc.Network([3, 4, 2]), np.ones((2, 1)), np.ones((3, 1))
+    network.predict(sample)
+    network.train_one_sample(label, sample, 0.5)
+    lent = network._lent
+    W = network.layers[0].W  # now the program holds it, until it lets go
+    for asked in (True, False):
+        network.layers[0].note, network.layers[1].W = "mine", np.ones((2, 4))
+        network.train_one_sample(label, sample, 0.5)
+        assert network._lent is lent
+        assert lent._taken[-1] != asked
+        assert "W_grad" not in vars(network.layers[0])
+        assert network.layers[0].W_grad.shape == (4, 3)
+        if asked:
+            assert network.layers[0].W is W
+            del W
+    with pytest.raises(AttributeError, match="'FullConnectedLayer' object has no attribute 'weights'"):
+        network.layers[0].weights  # noqa: B018
+    assert not hasattr(fc.FullConnectedLayer(3, 2, activator(fc, "Sigmoid")), "W_grad")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,11 +11,8 @@ from .._types import Array
 from .._validation.values import as_int, as_number
 from ._cell import Cell
 from ._checks import as_column, as_shaped
-from ._memory import Built
+from ._memory import Built, held_once
 from .activators import check_activator, kernel_of, whole
-
-_held = {"once": object()}
-_ONCE = sys.getrefcount(_held["once"])  # of what nothing but a dict holds
 
 
 class GatedLayer(Built):
@@ -91,11 +87,9 @@ def settle(layer: GatedLayer) -> bool:
         if there.get(name) is own:
             continue
         settled = False
-        if isinstance(there.get(name), np.ndarray):
-            alone = sys.getrefcount(there[name]) <= _ONCE
-            if alone and (there[name].base is None or sys.getrefcount(there[name].base) <= _ONCE):
-                own[...] = as_shaped(there[name], name, own.shape)
-                setattr(layer, name, own)
+        if held_once(there, name):
+            own[...] = as_shaped(there[name], name, own.shape)
+            setattr(layer, name, own)
     return settled or all(there.get(name) is own for name, own in layer._own.items())
 
 

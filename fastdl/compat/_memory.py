@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, ClassVar
+
+import numpy as np
+
+_held = {"once": object()}
+_ONCE = sys.getrefcount(_held["once"])  # of what nothing but a dict holds
+
+
+def held_once(there: dict[str, Any], name: str) -> bool:
+    """Tell whether a dict has an array under this name whose numbers nobody else holds."""
+    return (
+        isinstance(there.get(name), np.ndarray)
+        and sys.getrefcount(there[name]) <= _ONCE
+        and (there[name].base is None or sys.getrefcount(there[name].base) <= _ONCE)
+    )
 
 
 class Built:

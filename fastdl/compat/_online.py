@@ -46,6 +46,15 @@ def one_by_one(step: Callable[[Any, Any, Any], None], labels: Any, data_set: Any
             step(label, sample, rate)
 
 
+def by_layer(flat: Array, sizes: Sequence[int]) -> list[Array]:
+    """Give views of fully connected layers' parameters or gradients: of each (inputs + 1, outputs), the bias last."""
+    views, start = [], 0
+    for n, m in pairwise(sizes):
+        views.append(flat[start : start + (n + 1) * m].reshape(n + 1, m))
+        start += (n + 1) * m
+    return views
+
+
 class SigmoidChain:
     """Fully connected sigmoid layers in float64.
 
@@ -64,14 +73,6 @@ class SigmoidChain:
         self.net = Sequential(
             [Dense(n, "sigmoid", initializer="zeros") for n in sizes[1:]], input_shape=(sizes[0],), dtype="float64"
         )
-
-    def by_layer(self, flat: Array) -> list[Array]:
-        """Give views of the network's parameters or gradients: of each layer (inputs + 1, outputs), the bias last."""
-        views, start = [], 0
-        for n, m in pairwise(self.sizes):
-            views.append(flat[start : start + (n + 1) * m].reshape(n + 1, m))
-            start += (n + 1) * m
-        return views
 
     def train(self, labels: Array, data_set: Array, rate: float, epochs: int) -> None:
         """Go through all samples ``epochs`` times, but for the very last one.

@@ -36,6 +36,13 @@ class Steps:
             and (kind is self._cls or (issubclass(kind, self._cls) and self._adds_functions_alone(kind)))
         )
 
+    def hides_none(self, obj: Any) -> bool:
+        """Tell of an object whether its class is this very one, and no attribute of its own hides one of the methods.
+
+        That is all that is left to ask of each of several objects where the class is ``as_written``.
+        """
+        return type(obj) is self._cls and self._names.isdisjoint(vars(obj))
+
     def all_untouched(self, objects: Sequence[Any]) -> bool:
         """Tell it of many objects, whose class must be this very one."""
         if not (self.as_written() and set(map(type, objects)) <= {self._cls}):

@@ -13,9 +13,19 @@ from .._validation.values import as_int, as_number
 from . import bp
 from ._checks import as_column
 from ._draw import uniform
-from ._online import FEW, SigmoidChain, as_pairs, as_sizes, one_by_one
+from ._lent import WHEN_ASKED, Lent
+from ._memory import held_once
+from ._online import FEW, SigmoidChain, as_pairs, as_sizes, by_layer, one_by_one
 from ._untouched import Steps
-from .activators import IdentityActivator, SigmoidActivator, check_activator, kernel_of, whole
+from .activators import (
+    IdentityActivator,
+    SigmoidActivator,
+    check_activator,
+    is_plain_sigmoid,
+    kernel_of,
+    sigmoid_as_written,
+    whole,
+)
 
 __all__ = [
     "FullConnectedLayer",
@@ -50,9 +60,23 @@ class FullConnectedLayer:
     def __init__(self, input_size: int, output_size: int, activator: Any) -> None:
         self.input_size, self.output_size = as_int(input_size, "input_size"), as_int(output_size, "output_size")
         self.activator = check_activator(activator)
-        self.W = uniform(0.1, (output_size, input_size))
+        self.W = np.asfortranarray(uniform(0.1, (output_size, input_size)))
         self.b = np.zeros((output_size, 1))
         self.output = np.zeros((output_size, 1))
+
+    _lent: Lent | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name in WHEN_ASKED and self._lent is not None:
+            self._lent.show()
+            if name in vars(self):
+                return vars(self)[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._lent is not None:
+            self._lent.show()
+        return {name: value for name, value in vars(self).items() if name != "_lent"}
 
     def forward(self, input_array: Any) -> None:
         """Compute ``output`` (article 3, equation 2).
@@ -77,7 +101,7 @@ class FullConnectedLayer:
         if getattr(self, "input", None) is None:
             raise RuntimeError("backward must follow forward")
         self.delta = whole(self.activator.backward, self.input) * np.dot(self.W.T, delta)
-        self.W_grad = np.dot(delta, self.input.T)
+        self.W_grad = np.dot(self.input, delta.T).T  # laid out as W
         self.b_grad = delta
 
     def update(self, learning_rate: float) -> None:
@@ -90,7 +114,7 @@ class FullConnectedLayer:
         print(f"W: {self.W}\nb:{self.b}")
 
 
-_LEARNING = Steps(FullConnectedLayer, "forward", "backward", "update")
+_LEARNING = Steps(FullConnectedLayer, "forward", "backward", "update", "__getattr__")
 
 
 class Network:
@@ -104,15 +128,23 @@ class Network:
     Attributes
     ----------
     layers : list of FullConnectedLayer
-        As long as they are just that, `train` runs at the speed of the core.
+        As long as they are just that, the network runs at the speed of the core.
     """
+
+    _lent: Lent | None = None
 
     def __init__(self, layers: Sequence[int]) -> None:
         sizes = as_sizes(layers)
         self.layers = [FullConnectedLayer(n, m, SigmoidActivator()) for n, m in pairwise(sizes)]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lent"}
+
     def predict(self, sample: Any) -> Array:
         """Give the output (n, 1) for a sample (m, 1)."""
+        lent = _lent(self)
+        if lent is not None:
+            return lent.predict(as_column(sample, "input_array", lent.sizes[0]))
         output: Any = sample
         for layer in self.layers:
             layer.forward(output)
@@ -141,7 +173,7 @@ class Network:
             one_by_one(self.train_one_sample, labels, data_set, rate, epoch)
             return
         chain = SigmoidChain(sizes)
-        parameters = chain.by_layer(chain.net.parameters)
+        parameters = by_layer(chain.net.parameters, sizes)
         for layer, both in zip(self.layers, parameters, strict=True):
             both[:-1], both[-1] = layer.W.T, layer.b[:, 0]
         try:
@@ -171,6 +203,10 @@ class Network:
 
     def train_one_sample(self, label: Any, sample: Any, rate: float) -> None:
         """Predict, compute the gradient, and follow it."""
+        if _TRAINING.untouched(self) and isinstance(rate, float | int) and (lent := _lent(self)) is not None:
+            sizes = lent.sizes
+            lent.learn(as_column(sample, "input_array", sizes[0]), as_column(label, "label", sizes[-1]), rate)
+            return
         self.predict(sample)
         self.calc_gradient(label)
         self.update_weight(rate)
@@ -230,6 +266,29 @@ class Network:
                     scale = max(scale, float(abs(gradients[i])))
         self.predict(sample_feature)
         return worst / scale if scale else worst
+
+
+def _lent(network: Network) -> Lent | None:
+    """Have a network's layers lend their parameters to the core; None where they may compute something else."""
+    if not (_LEARNING.as_written() and sigmoid_as_written()):
+        return None
+    layers, lent = network.layers, network._lent
+    if lent is not None:
+        if lent.holds(layers, _LEARNING):
+            return lent
+        lent.give_back()
+        network._lent = None
+    if all(
+        _LEARNING.hides_none(layer)
+        and is_plain_sigmoid(layer.activator)
+        and held_once(vars(layer), "W")
+        and held_once(vars(layer), "b")
+        for layer in layers
+    ):
+        sizes = network._sizes()
+        if sizes is not None:
+            network._lent = Lent(layers, sizes)
+    return network._lent
 
 
 _TRAINING = Steps(Network, "train_one_sample", "predict", "calc_gradient", "update_weight")

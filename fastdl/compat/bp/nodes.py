@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def sigmoid(inX: Any) -> Any:
     """Give 1 / (1 + e^-x) of a number or an array."""
-    if isinstance(inX, float | int):
-        return 1.0 / (1.0 + math.exp(min(-inX, 709.0)))
+    if type(inX) is float and inX > -709.0:
+        return 1.0 / (1.0 + math.exp(-inX))
     return SigmoidActivator().forward(inX)
 
 

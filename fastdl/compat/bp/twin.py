@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..._types import Array
-from .._online import SigmoidChain
+from .._online import SigmoidChain, by_layer
 from .._untouched import Steps
 from .connections import Connection, connected
 from .nodes import bare_nodes, downstream_of, entrust_layers, made_downstream, made_upstream, upstream_of
@@ -108,7 +108,7 @@ class Twin:
         made, (above, below) = self._made[k], self.nodes[k : k + 2]
         self.see(k)
         self.see(k + 1)
-        weights, gradients = (self.chain.by_layer(flat)[k][where].tolist() for flat in self._flat())
+        weights, gradients = (by_layer(flat, self.chain.sizes)[k][where].tolist() for flat in self._flat())
         there = made.at[where].tolist()
         for place, conn, weight, gradient in zip(
             made.all_places[where].tolist(), there, weights, gradients, strict=True
@@ -175,7 +175,7 @@ class Twin:
 
     def take(self) -> None:
         """Take over the numbers of all objects that there are."""
-        parameters, gradients = (self.chain.by_layer(flat) for flat in self._flat())
+        parameters, gradients = (by_layer(flat, self.chain.sizes) for flat in self._flat())
         for k, made in enumerate(self._made):
             if made.objects:
                 parameters[k].reshape(-1)[made.index] = _numbers(made.objects, "weight")
@@ -187,7 +187,7 @@ class Twin:
 
     def show(self) -> None:
         """Hand the numbers back to all objects that there are."""
-        parameters, gradients = (self.chain.by_layer(flat) for flat in self._flat())
+        parameters, gradients = (by_layer(flat, self.chain.sizes) for flat in self._flat())
         for k, made in enumerate(self._made):
             if made.objects:
                 weights, slopes = (flat[k].reshape(-1)[made.index].tolist() for flat in (parameters, gradients))
@@ -218,13 +218,13 @@ class Twin:
         """Fill all error terms."""
         y = self.outputs[-1][:-1]
         self.deltas[-1][:-1] = y * (1 - y) * (label - y)
-        for k, weights in reversed(list(enumerate(self.chain.by_layer(self.chain.net.parameters)))):
+        for k, weights in reversed(list(enumerate(by_layer(self.chain.net.parameters, self.chain.sizes)))):
             y = self.outputs[k][:-1]
             self.deltas[k][:-1] = y * (1 - y) * (weights[:-1] @ self.deltas[k + 1][:-1])
 
     def calc_gradient(self) -> None:
         """Fill all gradients."""
-        for k, gradients in enumerate(self.chain.by_layer(self.chain.net.gradients)):
+        for k, gradients in enumerate(by_layer(self.chain.net.gradients, self.chain.sizes)):
             np.multiply.outer(self.outputs[k], self.deltas[k + 1][:-1], out=gradients)
 
     def update_weight(self, rate: float) -> None:

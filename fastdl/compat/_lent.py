@@ -1,0 +1,142 @@
+"""Article 3's layers of arrays while nobody has changed them: their weights lie in one memory, for the core to train.
+
+What a step leaves in a layer is made when it is asked for: a gradient is as large as the weights.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._types import Array
+from ._memory import held_once
+from ._online import by_layer
+from ._untouched import Steps
+from .activators import is_plain_sigmoid
+
+WHEN_ASKED = frozenset(("W", "b", "input", "output", "delta", "W_grad", "b_grad"))
+
+
+class Lent:
+    """The parameters of a network's layers in one memory, and what its last step left.
+
+    Parameters
+    ----------
+    layers : sequence of FullConnectedLayer
+        Each reads what the one before gives. Nobody else holds their W and b, which become views of this memory.
+    sizes : sequence of int
+        Nodes of each layer, the inputs first.
+
+    Attributes
+    ----------
+    parameters : ndarray
+        Of each layer (inputs + 1, outputs), the bias last.
+    """
+
+    def __init__(self, layers: Sequence[Any], sizes: Sequence[int]) -> None:
+        core = _core.load("float64")
+        self.sizes, self._layers = tuple(sizes), list(layers)
+        self.parameters = core.aligned_zeros(sum((n + 1) * m for n, m in pairwise(sizes)))
+        self._core = core.SigmoidLayers(self.sizes, self.parameters)
+        self._own = [(both[:-1].T, both[-1][:, None]) for both in by_layer(self.parameters, sizes)]
+        ends = list(accumulate(sizes[1:]))
+        self._outputs = [(slice(end - n, end), None) for end, n in zip(ends, sizes[1:], strict=True)]
+        self._taken: tuple[Array, Array, float, bool] | None = None
+        self._counted = [self.parameters.base, *(array for own in self._own for array in own)]
+        self._take_over()
+        self._alone = self._count()
+
+    def _take_over(self) -> None:
+        for layer, (W, b) in zip(self._layers, self._own, strict=True):
+            W[...], b[...] = layer.W, layer.b
+            del layer.W, layer.b
+            layer._lent = self
+
+    def _count(self) -> int:
+        """Count who holds the parameters. Whoever does not, comes to them by asking a layer alone."""
+        return sum(map(sys.getrefcount, self._counted))
+
+    def _forget(self) -> None:
+        for layer in self._layers:
+            there = layer.__dict__
+            for name in WHEN_ASKED & there.keys():
+                del there[name]
+
+    def holds(self, layers: Sequence[Any], steps: Steps) -> bool:
+        """Tell whether these are the layers, each doing what its class does, with parameters in this memory.
+
+        What a program assigned to them and let go of is taken over.
+        """
+        if list(layers) != self._layers:  # by identity, as they are
+            return False
+        for layer, (W, b) in zip(self._layers, self._own, strict=True):
+            there = layer.__dict__
+            if not (steps.hides_none(layer) and is_plain_sigmoid(there.get("activator")) and layer._lent is self):
+                return False
+            for name, own in (("W", W), ("b", b)):
+                if there.get(name, own) is not own:
+                    if not held_once(there, name) or there[name].shape != own.shape:
+                        return False
+                    own[...] = there[name]
+                    there[name] = own
+        return True
+
+    def give_back(self) -> None:
+        """Let the layers have arrays of their own, unless somebody holds those of this memory."""
+        self.show()
+        held = self._count() != self._alone + len(self._own) * 2  # which the layers have
+        for layer, (W, b) in zip(self._layers, self._own, strict=True):
+            there = layer.__dict__
+            if there.get("_lent") is self:
+                del there["_lent"]
+                for name, own in (("W", W), ("b", b)):
+                    if there.get(name) is own and not held:
+                        there[name] = own.copy()
+
+    def predict(self, sample: Array) -> Array:
+        """Give the output for a column, and fill each layer's ``input`` and ``output``."""
+        numbers = self._core.forward(sample)
+        for layer, place in zip(self._layers, self._outputs, strict=True):
+            there = layer.__dict__
+            there["input"] = sample
+            there["output"] = sample = numbers[place]
+        return sample
+
+    def learn(self, sample: Array, label: Array, rate: float) -> None:
+        """Take a step on a column."""
+        self._forget()
+        alone = self._count() == self._alone
+        self._taken = self._core.learn(sample, label, rate, not alone), sample, rate, alone
+
+    def show(self) -> None:
+        """Give the layers what they lack of the last step, and their parameters."""
+        if self._taken is not None:
+            (numbers, sample, rate, alone), self._taken = self._taken, None
+            ends = list(accumulate((*self.sizes, *self.sizes[1:])))
+            columns = [part[:, None] for part in np.split(numbers, ends)]
+            count = len(self.sizes)
+            seen, errors = columns[:count], columns[count:-1]
+            if alone:  # nobody can have changed the weights since: without what the step added they are those before
+                x, error = seen[0], errors[0]
+                below = np.dot(self._own[0][0].T, error) - rate * x * np.dot(error.T, error)
+                first = x * (1.0 - x) * below
+            else:
+                first = columns[-1][: self.sizes[0]]
+            inputs, deltas = (sample, *seen[1:]), (first, *errors)
+            for k, layer in enumerate(self._layers):
+                gradient = np.dot(seen[k], errors[k].T).T
+                left = inputs[k], seen[k + 1], deltas[k], gradient, errors[k]
+                self._add(layer, ("input", "output", "delta", "W_grad", "b_grad"), left)
+        for layer, own in zip(self._layers, self._own, strict=True):
+            self._add(layer, ("W", "b"), own)
+
+    def _add(self, layer: Any, names: Sequence[str], values: Sequence[Array]) -> None:
+        there = layer.__dict__
+        if there.get("_lent") is self:
+            for name, value in zip(names, values, strict=True):
+                there.setdefault(name, value)
