@@ -253,6 +253,50 @@ def _article_lstm_result():
     return together(layer.h[-1], *(g for k in layer.GATES for g in gradients[k]))
 
 
+@cache
+def _article_fc_predict_result():
+    layers = [{"kind": "dense", "weight": w, "bias": b, "activation": "sigmoid"} for w, b in _double(mlp_start())]
+    return reference.Network(layers).forward(mnist()[0][:20].reshape(20, 784).astype(float))
+
+
+@cache
+def _article_recursive_result():
+    from .article_classes import WIDTH, tree_data
+
+    W, b, leaves, delta = tree_data()
+    nodes, below = leaves[..., 0], []
+    while len(nodes) > 1:
+        below.append(nodes.reshape(-1, 2 * WIDTH))
+        nodes = np.tanh(below[-1] @ W.T + b[:, 0])
+    d, W_grad, b_grad = delta.T, 0.0, 0.0
+    for x in below[::-1]:
+        W_grad, b_grad = W_grad + d.T @ x, b_grad + d.sum(axis=0)
+        d = (d @ W * (1 - x * x)).reshape(-1, WIDTH)
+    return together(nodes, W_grad, b_grad, -W_grad)
+
+
+def _article_filter_result():
+    return -np.random.default_rng(7).standard_normal((2, 6, 5, 5))[1]
+
+
+def _article_activators_result():
+    from .article_classes import NUMBERS
+
+    x = np.array(NUMBERS)
+    pairs = (x, x * 0 + 1), (x * (x > 0), x > 0), (1 / (1 + np.exp(-x)), x * (1 - x)), (np.tanh(x), 1 - x * x)
+    return np.array(pairs).transpose(0, 2, 1)
+
+
+def _article_nodes_result():
+    import random
+
+    from .article_classes import CONNECTIONS
+
+    random.seed(1)
+    total = sum(random.uniform(-0.1, 0.1) * 0.1 * k for k in range(CONNECTIONS - 1)) + random.uniform(-0.1, 0.1)
+    return 1 / (1 + np.exp(-np.array([total])))
+
+
 EPOCH = "s per 60,000 samples"
 MICROSECONDS = "us a call"
 CHARACTER = "us a character"
@@ -356,5 +400,26 @@ WORK = {
     "article_lstm": Work(
         "`LstmLayer`, 50 steps of width 128, forward and backward", MICROSECONDS, 0, 1, _article_lstm_result,
         _article_target(20),
+    ),
+    "article_fc_step": Work(
+        "`fc.Network`, 784-300-10, `train_one_sample` on MNIST", MICROSECONDS, 0, 1, _article_network_result,
+        _article_target(20),
+    ),
+    "article_fc_predict": Work(
+        "`fc.Network`, 784-300-10, `predict`", MICROSECONDS, 0, 1, _article_fc_predict_result, _article_target(1),
+    ),
+    "article_recursive": Work(
+        "`RecursiveLayer` of width 50, 32 leaves, forward, backward and update", MICROSECONDS, 0, 1,
+        _article_recursive_result, _article_target(1),
+    ),
+    "article_filter": Work(
+        "`Filter.update`, 6 x 5 x 5", MICROSECONDS, 0, 1, _article_filter_result, _article_target(1),
+    ),
+    "article_activators": Work(
+        "four activators, forward and backward of two numbers each", MICROSECONDS, 0, 1, _article_activators_result,
+        _article_target(1),
+    ),
+    "article_nodes": Work(
+        "`Node.calc_output` of 20 connections", MICROSECONDS, 0, 1, _article_nodes_result, _article_target(1),
     ),
 }  # fmt: skip

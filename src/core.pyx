@@ -7,7 +7,10 @@ Read from the top: the kernels (arithmetic alone), a network of them, the engine
 threads, and what Python sees.
 """
 import numpy as np
-from cpython.buffer cimport Py_buffer, PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    Py_buffer, PyBUF_ANY_CONTIGUOUS, PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE,
+    PyBuffer_Release, PyObject_GetBuffer,
+)
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -107,6 +110,8 @@ include "functional/columns.pxi"
 include "functional/recurrent.pxi"
 include "functional/step.pxi"
 include "functional/sigmoid_layers.pxi"
+include "functional/descend.pxi"
+include "functional/node.pxi"
 include "finite.pxi"
 include "tree_nodes.pxi"
 include "parsing/search.pxi"

@@ -13,6 +13,7 @@ from types import FunctionType, MethodType
 import numpy as np
 import pytest
 
+from fastdl.compat._descent import descended
 from fastdl.compat._gated import settle
 from fastdl.compat._online import SigmoidChain
 
@@ -1056,3 +1057,65 @@ def test_layers_of_arrays_learn_in_the_core():
     with pytest.raises(AttributeError, match="'FullConnectedLayer' object has no attribute 'weights'"):
         network.layers[0].weights  # noqa: B018
     assert not hasattr(fc.FullConnectedLayer(3, 2, activator(fc, "Sigmoid")), "W_grad")
+
+
+@pytest.mark.parametrize(("width", "count"), [(1, 1), (3, 2), (2, 5), (9, 3), (17, 1), (50, 2)])
+@pytest.mark.parametrize("kind", ["Tanh", "Sigmoid", "Identity"])
+@pytest.mark.parametrize("lay", [np.array, np.asfortranarray, lambda W: W.astype(np.float32), lambda W: W[:, ::-1]])
+def test_trees_of_any_width(width, count, kind, lay, monkeypatch):
+    results = []
+    for module in modules("recursive"):
+        rng = np.random.default_rng(7)
+        layer = module.RecursiveLayer(width, count, activator(module, kind), 0.5)
+        layer.W = lay(rng.standard_normal((width, count * width)) / width)
+        layer.b = rng.standard_normal((width, 1))
+        leaves = [module.TreeNode(data) for data in rng.standard_normal((2 * count, width, 1))]
+        layer.forward(*leaves[:count])
+        left = layer.root
+        layer.forward(left, *leaves[count + 1 :])
+        layer.backward(rng.standard_normal((width, 1)))
+        result = [layer.W_grad, layer.b_grad, layer.root.data, left.W_grad, *(leaf.delta for leaf in leaves[:count])]
+        layer.update()
+        results.append([*result, layer.W, layer.b, layer.root.children_data])
+    agree(*results)
+
+
+def test_trees_go_through_the_core_as_long_as_all_is_of_its_kind(monkeypatch):
+    _, recursive = modules("recursive")
+    layer = recursive.RecursiveLayer(3, 2, activator(recursive, "Tanh"), 0.5)
+    leaves = [recursive.TreeNode(data) for data in np.ones((2, 3, 1))]
+    monkeypatch.setattr(recursive, "whole", None)
+    monkeypatch.setattr(layer, "_backward_by_levels", None)
+    layer.forward(*leaves)
+    layer.backward(np.ones((3, 1)))
+    monkeypatch.undo()
+    expected = layer.root.data
+    leaves[1].data = [[1], [1], [1]]
+    layer.forward(*leaves)
+    agree([layer.root.data], [expected])
+    for data, error in (([[1], [np.inf], [1]], "finite"), (np.full((3, 1), np.nan), "finite"), (np.ones(3), "shape")):
+        leaves[1].data = data
+        with pytest.raises(ValueError, match=f"children's data must .*{error}"):
+            layer.forward(*leaves)
+
+
+@pytest.mark.parametrize("shape", [(1,), (3, 5), (2, 9, 9), (8, 1)])
+def test_descended(shape):
+    rng = np.random.default_rng(0)
+    values, gradient = rng.standard_normal((2, *shape))
+    cases = [
+        (values, gradient, 0.5), (values, gradient, 2), (values, gradient, np.float64(0.5)),
+        (values.astype("float32"), gradient, 0.5), (values, gradient.astype("float32"), 0.5),
+        (np.asfortranarray(values), np.asfortranarray(gradient), 0.5), (np.asfortranarray(values), gradient, 0.5),
+        (values, gradient[:1], 0.5), (np.repeat(values, 2, axis=0)[::2], gradient, 0.5), (values, 1.5, 0.5),
+    ]  # fmt: skip
+    for one, slope, rate in cases:
+        before = one.copy()
+        assert descended(one, slope, rate) is one
+        np.testing.assert_allclose(
+            one, before - rate * slope, rtol=1e-6 if one.dtype == np.float32 else 1e-14, atol=1e-15
+        )
+        one[...] = before
+    values.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        descended(values, gradient, 0.5)

@@ -1,5 +1,7 @@
 """One module a contestant, with a function for each work that it can do: ``work(threads)`` gives a `Task`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,3 +20,13 @@ class Task(NamedTuple):
     run: Callable[[], None]
     share: float
     outputs: Callable[[], np.ndarray] | None = None
+
+    @classmethod
+    def of_calls(cls, check: np.ndarray, once: Callable[[], object], calls: int) -> Task:
+        """Make one of so many calls, whose unit is one."""
+
+        def run() -> None:
+            for _ in range(calls):
+                once()
+
+        return cls(check, run, calls)

@@ -1,8 +1,10 @@
 """Straightforward Python of the articles' kind."""
 
+from importlib import import_module
+
 import numpy as np
 
-from bench import article_layers, object_model, work
+from bench import article_classes, article_layers, object_model, work
 from bench.contestants import Task
 
 VERSION = f"with NumPy {np.__version__}"
@@ -55,3 +57,10 @@ def article_lstm(threads):
 
     h, gradients = once()
     return Task(work.together(h, *(g for k in layer.GATES for g in gradients[k])), once, 1)
+
+
+def _article_class(prepare):
+    return lambda threads: Task.of_calls(*prepare(lambda module: import_module(f"listings.{module}")))
+
+
+globals().update({name: _article_class(prepare) for name, prepare in article_classes.WORKS.items()})

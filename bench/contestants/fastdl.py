@@ -1,9 +1,11 @@
 """Ours, through the interface that users have."""
 
+from importlib import import_module
+
 import numpy as np
 
 import fastdl
-from bench import dense, functions, sequences, work
+from bench import article_classes, dense, functions, sequences, work
 from bench import trees as sentiment
 from bench.contestants import Task
 from fastdl import Sequential, functional, layers, models
@@ -318,14 +320,6 @@ def _predictions(net, x):
     return np.array([net.predict(sample) for sample in x[: work.LEARNED]])
 
 
-def _calls(once, check, calls):
-    def run():
-        for _ in range(calls):
-            once()
-
-    return Task(check(), run, calls)
-
-
 def article_convolution(threads):
     fastdl.set_num_threads(threads)
     x, weight, bias, sensitivity = work.article_convolution_data()
@@ -342,7 +336,7 @@ def article_convolution(threads):
         once()
         return work.together(layer.output_array, layer.delta_array, [one.weights_grad for one in layer.filters])
 
-    return _calls(once, check, 500)
+    return Task.of_calls(check(), once, 500)
 
 
 def article_pooling(threads):
@@ -358,7 +352,7 @@ def article_pooling(threads):
         once()
         return work.together(layer.output_array, layer.delta_array)
 
-    return _calls(once, check, 1000)
+    return Task.of_calls(check(), once, 1000)
 
 
 def article_lstm(threads):
@@ -381,7 +375,18 @@ def article_lstm(threads):
         gradients = (getattr(layer, f"{a}{k}{b}_grad") for k in "fioc" for a, b in (("W", "h"), ("W", "x"), ("b", "")))
         return work.together(layer.h_list[-1], *gradients)
 
-    return _calls(once, check, 20)
+    return Task.of_calls(check(), once, 20)
+
+
+def _article_class(prepare):
+    def task(threads):
+        fastdl.set_num_threads(threads)
+        return Task.of_calls(*prepare(lambda module: import_module(f"fastdl.compat.{module}")))
+
+    return task
+
+
+globals().update({name: _article_class(prepare) for name, prepare in article_classes.WORKS.items()})
 
 
 def peak(threads):

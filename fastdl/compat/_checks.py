@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,17 @@ def as_column(x: Any, name: str, size: int) -> Array:
 def as_vector(x: Any, name: str, size: int) -> Array:
     """Give float64 numbers (size,)."""
     return as_shaped(x, name, (size,))
+
+
+def as_numbers(x: Any, name: str, size: int) -> Sequence[float]:
+    """Give as many finite numbers: a list or a tuple of such as it is."""
+    if type(x) in (list, tuple) and len(x) == size:
+        try:
+            if isfinite(sum(x)):
+                return x  # type: ignore[no-any-return]
+        except (TypeError, OverflowError):
+            pass
+    return as_vector(x, name, size).tolist()  # type: ignore[no-any-return]
 
 
 def as_rows(values: Any, name: str, size: int) -> Array:

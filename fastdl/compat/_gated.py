@@ -11,6 +11,7 @@ from .._types import Array
 from .._validation.values import as_int, as_number
 from ._cell import Cell
 from ._checks import as_column, as_shaped
+from ._descent import descended
 from ._memory import Built, held_once
 from .activators import check_activator, kernel_of, whole
 
@@ -69,7 +70,7 @@ class GatedLayer(Built):
         if self._handed is not None and settle(self):
             flat, by_name = self._handed
             if all(there.get(name) is gradient for name, gradient in by_name.items()):
-                self._recurrence.parameters -= self.learning_rate * flat
+                descended(self._recurrence.parameters, flat, self.learning_rate)
                 return
         for letter in self._letters:
             for name in (f"W{letter}h", f"W{letter}x", f"b{letter}"):

@@ -55,7 +55,7 @@ class Lent:
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
             W[...], b[...] = layer.W, layer.b
             del layer.W, layer.b
-            layer._lent = self
+            layer.lent_to = self
 
     def _count(self) -> int:
         """Count who holds the parameters. Whoever does not, comes to them by asking a layer alone."""
@@ -76,7 +76,7 @@ class Lent:
             return False
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
             there = layer.__dict__
-            if not (steps.hides_none(layer) and is_plain_sigmoid(there.get("activator")) and layer._lent is self):
+            if not (steps.hides_none(layer) and is_plain_sigmoid(there.get("activator")) and layer.lent_to is self):
                 return False
             for name, own in (("W", W), ("b", b)):
                 if there.get(name, own) is not own:
@@ -92,8 +92,8 @@ class Lent:
         held = self._count() != self._alone + len(self._own) * 2  # which the layers have
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
             there = layer.__dict__
-            if there.get("_lent") is self:
-                del there["_lent"]
+            if there.get("lent_to") is self:
+                del there["lent_to"]
                 for name, own in (("W", W), ("b", b)):
                     if there.get(name) is own and not held:
                         there[name] = own.copy()
@@ -137,6 +137,6 @@ class Lent:
 
     def _add(self, layer: Any, names: Sequence[str], values: Sequence[Array]) -> None:
         there = layer.__dict__
-        if there.get("_lent") is self:
+        if there.get("lent_to") is self:
             for name, value in zip(names, values, strict=True):
                 there.setdefault(name, value)

@@ -30,10 +30,13 @@ class Steps:
     def untouched(self, obj: Any) -> bool:
         """Tell whether none has been overridden, replaced in the class, or hidden by an attribute of the object."""
         kind = type(obj)
+        if kind is self._cls:
+            return self._same(kind) and self._names.isdisjoint(vars(obj))
         return (
-            self._same(kind)
+            issubclass(kind, self._cls)
+            and self._same(kind)
             and self._names.isdisjoint(vars(obj))
-            and (kind is self._cls or (issubclass(kind, self._cls) and self._adds_functions_alone(kind)))
+            and self._adds_functions_alone(kind)
         )
 
     def hides_none(self, obj: Any) -> bool:
@@ -51,7 +54,7 @@ class Steps:
 
     def _same(self, kind: type) -> bool:
         try:
-            return bool(self._look(kind) == self._written)
+            return self._look(kind) == self._written
         except AttributeError:  # deleted, or another kind of class
             return False
 

@@ -12,6 +12,7 @@ from .._types import Array
 from .._validation.values import as_int, as_number
 from . import bp
 from ._checks import as_column
+from ._descent import descended
 from ._draw import uniform
 from ._lent import WHEN_ASKED, Lent
 from ._memory import held_once
@@ -64,19 +65,19 @@ class FullConnectedLayer:
         self.b = np.zeros((output_size, 1))
         self.output = np.zeros((output_size, 1))
 
-    _lent: Lent | None = None
+    lent_to: Lent | None = None
 
     def __getattr__(self, name: str) -> Any:
-        if name in WHEN_ASKED and self._lent is not None:
-            self._lent.show()
+        if name in WHEN_ASKED and self.lent_to is not None:
+            self.lent_to.show()
             if name in vars(self):
                 return vars(self)[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __getstate__(self) -> dict[str, Any]:
-        if self._lent is not None:
-            self._lent.show()
-        return {name: value for name, value in vars(self).items() if name != "_lent"}
+        if self.lent_to is not None:
+            self.lent_to.show()
+        return {name: value for name, value in vars(self).items() if name != "lent_to"}
 
     def forward(self, input_array: Any) -> None:
         """Compute ``output`` (article 3, equation 2).
@@ -106,8 +107,8 @@ class FullConnectedLayer:
 
     def update(self, learning_rate: float) -> None:
         """Go along the gradient, which points down the error."""
-        self.W += learning_rate * self.W_grad
-        self.b += learning_rate * self.b_grad
+        self.W = descended(self.W, self.W_grad, -learning_rate)
+        self.b = descended(self.b, self.b_grad, -learning_rate)
 
     def dump(self) -> None:
         """Print the parameters."""
@@ -142,7 +143,7 @@ class Network:
 
     def predict(self, sample: Any) -> Array:
         """Give the output (n, 1) for a sample (m, 1)."""
-        lent = _lent(self)
+        lent = self._lend()
         if lent is not None:
             return lent.predict(as_column(sample, "input_array", lent.sizes[0]))
         output: Any = sample
@@ -201,9 +202,31 @@ class Network:
             return None
         return None if any(np.may_share_memory(a, b) for a, b in combinations(arrays, 2)) else sizes
 
+    def _lend(self) -> Lent | None:
+        """Have the layers lend their parameters to the core; None where they may compute something else."""
+        if not (_LEARNING.as_written() and sigmoid_as_written()):
+            return None
+        layers, lent = self.layers, self._lent
+        if lent is not None:
+            if lent.holds(layers, _LEARNING):
+                return lent
+            lent.give_back()
+            self._lent = None
+        if all(
+            _LEARNING.hides_none(layer)
+            and is_plain_sigmoid(layer.activator)
+            and held_once(vars(layer), "W")
+            and held_once(vars(layer), "b")
+            for layer in layers
+        ):
+            sizes = self._sizes()
+            if sizes is not None:
+                self._lent = Lent(layers, sizes)
+        return self._lent
+
     def train_one_sample(self, label: Any, sample: Any, rate: float) -> None:
         """Predict, compute the gradient, and follow it."""
-        if _TRAINING.untouched(self) and isinstance(rate, float | int) and (lent := _lent(self)) is not None:
+        if _TRAINING.untouched(self) and type(rate) in (float, int) and (lent := self._lend()) is not None:
             sizes = lent.sizes
             lent.learn(as_column(sample, "input_array", sizes[0]), as_column(label, "label", sizes[-1]), rate)
             return
@@ -266,29 +289,6 @@ class Network:
                     scale = max(scale, float(abs(gradients[i])))
         self.predict(sample_feature)
         return worst / scale if scale else worst
-
-
-def _lent(network: Network) -> Lent | None:
-    """Have a network's layers lend their parameters to the core; None where they may compute something else."""
-    if not (_LEARNING.as_written() and sigmoid_as_written()):
-        return None
-    layers, lent = network.layers, network._lent
-    if lent is not None:
-        if lent.holds(layers, _LEARNING):
-            return lent
-        lent.give_back()
-        network._lent = None
-    if all(
-        _LEARNING.hides_none(layer)
-        and is_plain_sigmoid(layer.activator)
-        and held_once(vars(layer), "W")
-        and held_once(vars(layer), "b")
-        for layer in layers
-    ):
-        sizes = network._sizes()
-        if sizes is not None:
-            network._lent = Lent(layers, sizes)
-    return network._lent
 
 
 _TRAINING = Steps(Network, "train_one_sample", "predict", "calc_gradient", "update_weight")

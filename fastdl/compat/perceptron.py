@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from math import isfinite
 from operator import add, mul
 from typing import Any
 
 from .._validation.arrays import as_array, as_ranked
 from .._validation.values import as_int, as_number
-from ._checks import as_rows, as_sequence, as_vector
+from ._checks import as_numbers, as_rows, as_sequence
 
 __all__ = ["Perceptron", "VectorOp"]
 
@@ -77,7 +76,8 @@ class Perceptron:
 
     def predict(self, input_vec: Sequence[float]) -> float:
         """Give the activator of the weighted sum of the inputs and the bias."""
-        return self.activator(VectorOp.dot(self._numbers(input_vec), self.weights) + self.bias)
+        numbers = as_numbers(input_vec, "input_vec", len(self.weights))
+        return self.activator(VectorOp.dot(numbers, self.weights) + self.bias)
 
     def train(self, input_vecs: Any, labels: Any, iteration: int, rate: float) -> None:
         """Correct the weights by each sample in turn: w += rate (label - output) x.
@@ -108,15 +108,6 @@ class Perceptron:
     def _update_weights(self, input_vec: Sequence[float], output: float, label: float, rate: float) -> None:
         """Correct weights and bias by one sample."""
         step = rate * (label - output)
-        self.weights = VectorOp.element_add(self.weights, VectorOp.scala_multiply(self._numbers(input_vec), step))
+        numbers = as_numbers(input_vec, "input_vec", len(self.weights))
+        self.weights = VectorOp.element_add(self.weights, VectorOp.scala_multiply(numbers, step))
         self.bias += step
-
-    def _numbers(self, input_vec: Any) -> Sequence[float]:
-        """Give as many finite numbers as there are weights."""
-        if type(input_vec) in (list, tuple) and len(input_vec) == len(self.weights):
-            try:
-                if isfinite(sum(input_vec)):
-                    return input_vec  # type: ignore[no-any-return]
-            except (TypeError, OverflowError):
-                pass
-        return as_vector(input_vec, "input_vec", len(self.weights)).tolist()  # type: ignore[no-any-return]

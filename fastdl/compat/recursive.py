@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .._types import Array
 from .._validation.values import as_int, as_number
 from ._checks import as_column
+from ._descent import descended
 from ._draw import uniform
 from ._untouched import Steps
 from .activators import IdentityActivator, check_activator, kernel_of, whole
+
+_core64 = _core.load("float64")
+_LARGE = 50_000  # weights from which on a product of all nodes of a level is faster than one node after another
 
 __all__ = ["IdentityActivator", "RecursiveLayer", "TreeNode"]
 
@@ -104,8 +109,13 @@ class RecursiveLayer:
         for child in children:
             if not hasattr(child, "children"):
                 raise TypeError(f"children must be TreeNodes; received {child!r}")
-        below = self.concatenate(children)
-        self.root = TreeNode(whole(self.activator.forward, np.dot(self.W, below) + self.b), children, below)
+        made, kernel = None, kernel_of(self.activator)
+        if kernel is not None and _FORWARD.untouched(self):
+            made = _core64.node_forward(kernel, self.W, self.b, tuple([child.data for child in children]))
+        if made is None:
+            below = self.concatenate(children)
+            made = below, whole(self.activator.forward, np.dot(self.W, below) + self.b)
+        self.root = TreeNode(made[1], children, made[0])
 
     def concatenate(self, tree_nodes: Sequence[Any]) -> Array:
         """Give the data of nodes, one below the other."""
@@ -122,11 +132,33 @@ class RecursiveLayer:
         delta = as_column(parent_delta, "parent_delta", self.node_width)
         if self.root is None:
             raise RuntimeError("backward must follow forward")
-        if _BACKWARD.untouched(self) and kernel_of(self.activator):
-            self._backward_by_levels(delta)
+        kernel = kernel_of(self.activator)
+        if kernel is not None and _BACKWARD.untouched(self):
+            if self.W.size > _LARGE or not self._backward_by_nodes(delta, kernel):
+                self._backward_by_levels(delta)
             return
         self.calc_delta(delta, self.root)
         self.W_grad, self.b_grad = self.calc_gradient(self.root)
+
+    def _backward_by_nodes(self, delta: Array, kernel: str) -> bool:
+        """Let the core take one node after the other; tell whether it can take them all."""
+        width = self.node_width
+        W_grad, b_grad = np.zeros(self.W.shape), np.zeros(self.b.shape)
+        self.root.delta = delta
+        waiting = [self.root]
+        while waiting:
+            node = waiting.pop()
+            below = _core64.node_backward(kernel, self.W, node.delta, node.children_data, W_grad, b_grad)
+            if below is None:
+                return False
+            start = 0
+            for child in node.children:
+                child.delta = below[start : start + width]
+                start += width
+                if child.children:
+                    waiting.append(child)
+        self.W_grad, self.b_grad = W_grad, b_grad
+        return True
 
     def _backward_by_levels(self, delta: Array) -> None:
         self.root.delta = delta
@@ -181,8 +213,8 @@ class RecursiveLayer:
 
     def update(self) -> None:
         """Go down the gradient."""
-        self.W -= self.learning_rate * self.W_grad
-        self.b -= self.learning_rate * self.b_grad
+        self.W = descended(self.W, self.W_grad, self.learning_rate)
+        self.b = descended(self.b, self.b_grad, self.learning_rate)
 
     def dump(self, *, dump_grad: Any = None) -> None:
         """Print the root's data and its children's; with ``dump_grad`` the gradients too."""
@@ -191,4 +223,5 @@ class RecursiveLayer:
             print(f"W_grad: {self.W_grad}\nb_grad: {self.b_grad}")
 
 
+_FORWARD = Steps(RecursiveLayer, "concatenate")
 _BACKWARD = Steps(RecursiveLayer, "calc_delta", "calc_gradient")

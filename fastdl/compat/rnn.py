@@ -10,6 +10,7 @@ from .._types import Array
 from .._validation.shapes import check_size
 from .._validation.values import as_int, as_number
 from ._checks import as_column
+from ._descent import descended
 from ._draw import uniform
 from .activators import IdentityActivator, ReluActivator, SigmoidActivator, TanhActivator, check_activator
 from .cnn import element_wise_op
@@ -126,6 +127,6 @@ class RecurrentLayer:
 
     def update(self) -> None:
         """Go down the gradient."""
-        self.W -= self.learning_rate * self.gradient
+        self.W = descended(self.W, self.gradient, self.learning_rate)
         if self.gradient_U is not None:  # a program's own `calc_gradient` trains W alone, as the listing does
-            self.U -= self.learning_rate * self.gradient_U
+            self.U = descended(self.U, self.gradient_U, self.learning_rate)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._types import Array
 from ..._validation.values import as_int, as_number
-from .._checks import as_shaped, as_vector
+from .._checks import as_numbers, as_shaped, as_vector
 from .._online import FEW, as_pairs, as_sizes, one_by_one
 from .._untouched import Steps
 from .connections import Connection, Connections, entrust_connections
@@ -79,7 +79,7 @@ class Network:
         twin: Twin | None = vars(self).get("_twin")  # which a subclass with a constructor of its own may not have
         if twin is None:
             return None
-        if not (_parts_as_written() and (many or twin.pays())):
+        if not ((many or twin.pays()) and _parts_as_written()):
             twin.everything()
             return None
         if not twin.holds(self.layers, *_STEPS):
@@ -158,7 +158,7 @@ class Network:
             twin.show_nodes()
             return
         nodes = self.layers[-1].nodes
-        for node, value in zip(nodes, as_vector(label, "label", len(nodes) - 1).tolist(), strict=False):
+        for node, value in zip(nodes, as_numbers(label, "label", len(nodes) - 1), strict=False):
             node.calc_output_layer_delta(value)
         for layer in self.layers[-2::-1]:
             for node in layer.nodes:

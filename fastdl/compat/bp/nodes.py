@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from .._checks import as_vector
+from .._checks import as_numbers
 from ..activators import SigmoidActivator
 
 if TYPE_CHECKING:
@@ -164,7 +164,8 @@ class Layer:
 
     def set_output(self, data: Sequence[float]) -> None:
         """Assign the nodes' outputs: for the input layer."""
-        for node, value in zip(self.nodes, as_vector(data, "data", len(self.nodes) - 1).tolist(), strict=False):
+        nodes = self.nodes
+        for node, value in zip(nodes, as_numbers(data, "data", len(nodes) - 1), strict=False):
             node.set_output(value)
 
     def calc_output(self) -> None:

@@ -82,6 +82,7 @@ class Twin:
         self.seen = [False] * len(sizes)
         self._made = [_Made(above, below) for above, below in pairwise(self.nodes)]
         self._connection, self._complete = connection, False
+        self._size = sum(made.at.size for made in self._made)
         entrust_layers(self.layers, self)
         # what each node's lists hold, or None where nobody has looked yet
         self._leaving: list[list[Any]] = [
@@ -136,8 +137,7 @@ class Twin:
 
     def pays(self) -> bool:
         """Tell whether one sample is sooner taken through the arrays than through the objects."""
-        connections = sum(made.at.size for made in self._made)
-        return connections > _SMALL and 8 * sum(len(made.objects) for made in self._made) < connections
+        return self._size > _SMALL and 8 * sum(len(made.objects) for made in self._made) < self._size
 
     def see(self, k: int) -> None:
         """Show the nodes of a layer, from now on."""

@@ -15,6 +15,7 @@ from ..._validation.values import as_int, as_number
 from ...layers import Conv2D
 from ...samples import Samples
 from .._checks import as_shaped, windows
+from .._descent import descended
 from .._draw import uniform
 from .._memory import Built
 from .._untouched import Steps
@@ -52,7 +53,7 @@ class Filter:
 
     def update(self, learning_rate: float) -> None:
         """Go down the gradient."""
-        self.weights -= learning_rate * self.weights_grad
+        self.weights = descended(self.weights, self.weights_grad, learning_rate)
         self.bias -= learning_rate * self.bias_grad
 
 

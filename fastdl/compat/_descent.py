@@ -1,0 +1,16 @@
+"""A step down a gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import _core
+
+_descend = _core.load("float64").descend
+
+
+def descended(values: Any, gradient: Any, rate: Any) -> Any:
+    """Give ``values``, an array less ``rate`` times its gradient, in place."""
+    if not (type(rate) is float and _descend(values, gradient, rate)):
+        values -= rate * gradient
+    return values
