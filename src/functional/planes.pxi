@@ -13,8 +13,9 @@ cdef struct PlaneJob:
     work_items items
     meeting crew
 
-# Numbers of y from which on a second thread brings more than it costs.
-cdef Py_ssize_t SHARED_PLANES = 1 << 18
+# Numbers of y from which on a second thread brings more than to wake it costs on a busy machine:
+# 0.2 ms of work.
+cdef Py_ssize_t SHARED_PLANES = 1 << 20
 
 
 cdef void plane_worker(void* context, int worker) noexcept nogil:
