@@ -22,6 +22,7 @@ from fastdl.trees import Trees
 NUMBERS = int(os.environ.get("FASTDL_RANDOM_NETWORKS", "1000"))
 BLOCK = 50
 TOLERANCE = {"float32": 3e-4, "float64": 1e-10}  # of numbers that went through a few layers
+EPSILON = 1e-2  # of optimizers that divide by the gradient's size
 MARGIN = {"float32": 1e-4, "float64": 1e-9}  # nearer to a relu's corner, rounding may decide
 
 
@@ -48,7 +49,8 @@ def check(number):
 
 
 class Corner(Exception):
-    """A relu or a maximum is so near to another slope that rounding may take it there: no more can be told."""
+    """Rounding may decide: a relu or a maximum is near to another slope, or a step is of next to nothing between large
+    numbers. No more can be told."""
 
 
 class Draw:
@@ -672,7 +674,7 @@ class Optimizer:
     def __init__(self, draw):
         self.clip = draw.of({}, {}, {"clip_norm": 0.3}, {"clip_value": 0.05})
         decay = draw.of({}, {"weight_decay": 0.01})
-        eps = {"eps": 1e-2}  # rounding would show where gradients are next to nothing
+        eps = {"eps": EPSILON}  # rounding would show where gradients are next to nothing
         momentum = {"momentum": draw.of(0.0, 0.9), "nesterov": draw.chance(0.3)}
         if not momentum["momentum"]:
             momentum["nesterov"] = False
@@ -687,6 +689,11 @@ class Optimizer:
         self.settings = {"lr": lr, **settings}
         self.ours = getattr(optimizers, self.kind)(**self.settings, **self.clip)
         self.moments, self.steps = {}, 0
+        # The largest gradient beside which the rounding of another one does not show in a step that does not grow
+        # with it.
+        reach = lr if self.kind == "SGD" else lr / EPSILON
+        bounded = self.kind != "SGD" or "clip_value" in self.clip
+        self.largest = TOLERANCE[draw.dtype] / (reach * np.finfo(draw.dtype).eps) if bounded else np.inf
 
     def step(self, model, gradients):
         """Take the reference's step on the reference's network."""
@@ -695,6 +702,8 @@ class Optimizer:
         norm = np.sqrt(sum((g**2).sum() for g, rests in zip(gradients, frozen, strict=True) if not rests))
         scale = min(1.0, self.clip["clip_norm"] / norm) if "clip_norm" in self.clip and norm else 1.0
         limit = self.clip.get("clip_value", np.inf)
+        if max((abs(g * scale).max(initial=0) for g in gradients), default=0) > self.largest:
+            raise Corner
         for k, (values, g) in enumerate(zip(parameters(model), gradients, strict=True)):
             if not frozen[k]:
                 values[...] = self._updated(k, values, np.clip(g * scale, -limit, limit))
