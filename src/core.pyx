@@ -23,10 +23,10 @@ from meeting cimport (
     next_item, raise_flag, seconds, work_items,
 )
 from simd cimport (
-    PACKS, PANEL_TERMS, PRODUCT_CHANNELS, SLIDING, TILE, TILE_ROWS, TILE_ROWS_1, TILE_ROWS_2,
-    TILE_ROWS_3, VEC_LANES, VEC_LANES_LOG2, not_before, prefetch_to_write, real, vec, vec_evens,
-    vec_fma, vec_if_equal, vec_if_greater, vec_keep, vec_keep_first, vec_load, vec_load_first,
-    vec_max, vec_odds, vec_set1, vec_sqrt, vec_store, vec_store_first, vec_store_pieces, vec_sum,
+    PACKS, PANEL_TERMS, PRODUCT_CHANNELS, SLIDING, TILE, TILE_ROWS_1, TILE_ROWS_2, TILE_ROWS_3,
+    VEC_LANES, VEC_LANES_LOG2, not_before, prefetch_to_write, real, vec, vec_evens, vec_fma,
+    vec_if_equal, vec_if_greater, vec_keep, vec_keep_first, vec_load, vec_load_first, vec_max,
+    vec_odds, vec_set1, vec_sqrt, vec_store, vec_store_first, vec_store_pieces, vec_sum,
     vec_zip_high, vec_zip_low,
 )
 from threads cimport parallel_available, parallel_run, parallel_task

@@ -30,7 +30,6 @@ typedef int32_t bits;
 #define TILE_ROWS_1 16
 #define TILE_ROWS_2 14
 #define TILE_ROWS_3 9
-#define TILE 3
 #define PANEL_TERMS 1024
 #define PRODUCT_CHANNELS 3
 #define SLIDING 1
@@ -44,7 +43,6 @@ typedef int32_t bits;
 #define TILE_ROWS_1 14
 #define TILE_ROWS_2 6
 #define TILE_ROWS_3 4
-#define TILE 3
 #define PANEL_TERMS 384
 #else
 #define VEC_BYTES 16
@@ -55,10 +53,9 @@ typedef int32_t bits;
 #define TILE_ROWS_1 12
 #define TILE_ROWS_2 6
 #define TILE_ROWS_3 4
-#define TILE 3
 #define PANEL_TERMS 256
 #endif
-#define TILE_ROWS (TILE == 3 ? TILE_ROWS_3 : TILE_ROWS_2)
+#define TILE 3                  /* vectors of a panel, at most */
 
 #ifdef FASTDL_DOUBLE
 #define VEC_LANES (VEC_BYTES / 8)

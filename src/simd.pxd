@@ -9,7 +9,6 @@ cdef extern from "simd.h" nogil:
     const int TILE_ROWS_2
     const int TILE_ROWS_3
     const int TILE
-    const int TILE_ROWS
     const int PACKS
     const int PANEL_TERMS
     const int PRODUCT_CHANNELS

@@ -58,14 +58,14 @@ class FullConnectedLayer:
         What `backward` hands to the layer before. As in article 3, deltas and gradients point down the error.
     """
 
+    lent_to: Lent | None = None
+
     def __init__(self, input_size: int, output_size: int, activator: Any) -> None:
         self.input_size, self.output_size = as_int(input_size, "input_size"), as_int(output_size, "output_size")
         self.activator = check_activator(activator)
         self.W = np.asfortranarray(uniform(0.1, (output_size, input_size)))
         self.b = np.zeros((output_size, 1))
         self.output = np.zeros((output_size, 1))
-
-    lent_to: Lent | None = None
 
     def __getattr__(self, name: str) -> Any:
         if name in WHEN_ASKED and self.lent_to is not None:

@@ -2,8 +2,8 @@
 # takes at a time lie side by side, so that it reads memory from front to back.
 
 cdef enum:
-    # Vectors of a panel that a tile takes, and one row alone, which needs more sums to keep the
-    # processor busy.
+    # Vectors of a panel that one row alone takes: more than a tile's, as it needs more sums to keep
+    # the processor busy.
     ROW = 8
     # Rows of a batch from which on it pays to lay a dense layer's weights out for them.
     LAID_ROWS = 64

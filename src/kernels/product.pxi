@@ -38,7 +38,7 @@ cdef extern from * nogil:
     #define PACKED_ROWS 128
     #define PER_THREAD static _Thread_local __attribute__((aligned(64)))
     PER_THREAD real packed_rows[PACKS * PACKED_ROWS * PANEL_TERMS + VEC_LANES];
-    PER_THREAD real packed_panel[3 * VEC_LANES * PANEL_TERMS];
+    PER_THREAD real packed_panel[TILE * VEC_LANES * PANEL_TERMS];
     """
     const int PACKED_ROWS       # at a time
     real packed_rows[]          # where a thread packs them
@@ -61,7 +61,7 @@ cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_
 cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n,
                                  int last) noexcept nogil:
     # The same of packed rows, in the tiles that pack_rows made.
-    cdef Py_ssize_t tiles = (rows + TILE_ROWS - 1) // TILE_ROWS, i, row, height
+    cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3, i, row, height
     cdef Product p = q[0]
     for i in range(tiles):
         row = rows * i // tiles
@@ -73,7 +73,7 @@ cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t
 
 cdef void pack_rows(Product* q, Py_ssize_t rows, real* pack) noexcept nogil:
     # Tile by tile, a tile's rows side by side, term by term; they lie so, far apart.
-    cdef Py_ssize_t tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
+    cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3
     cdef Py_ssize_t i, row, height, s, j
     cdef const real* x
     cdef real* y = pack
@@ -161,7 +161,7 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
     cdef Py_ssize_t parts = max(1, product.segments * pieces if pieces > 1
                                 else (product.segments + group - 1) // group)
     cdef bint packs_rows = (PACKS and product.row_step == 1 and panels >= MANY_PANELS
-                            and rows >= TILE_ROWS)
+                            and rows >= TILE_ROWS_3)
     cdef bint many_rows = PACKS and rows >= MANY_ROWS
     cdef bint packs_panels = product.may_pack and (many_rows or (rows >= 8 and crowds(product)))
     cdef Py_ssize_t blocks = (rows + PACKED_ROWS - 1) // PACKED_ROWS if packs_rows else 1
