@@ -171,6 +171,15 @@ cdef inline const Tensor* target_of(const Network* net, const Op* op) noexcept n
     return &net.tensor[op.target]
 
 
+cdef inline bint lays(const Network* net, const Op* op) noexcept nogil:
+    # Whether rows are enough for laying weights out in panels to pay.
+    return op.methods.lay != NULL and (net.has_panels or source_of(net, op).steps >= LAID_ROWS)
+
+
+cdef inline bint lays_back(const Network* net, const Op* op) noexcept nogil:
+    return op.methods.lay_back != NULL and (net.has_transposed or source_of(net, op).steps > 3)
+
+
 cdef inline Py_ssize_t place_of(const Network* net, const Tensor* t,
                                 const Part* part) noexcept nogil:
     # The row where the part's first sample is kept.

@@ -54,15 +54,26 @@ cdef void lay_slice(Job* job, Py_ssize_t item, bint forward, bint back) noexcept
     # Once its weights have changed.
     cdef const Slice* slice = &job.slices[item]
     cdef const Op* op = &job.net.op[slice.op]
-    if forward and op.methods.lay != NULL:
+    if forward and lays(&job.net, op):
         op.methods.lay(&job.net, op, slice.start, slice.stop)
-    if back and op.methods.lay_back != NULL:
+    if back and lays_back(&job.net, op):
         op.methods.lay_back(&job.net, op, slice.start, slice.stop)
+
+
+cdef bint any_lays(const Network* net, bint forward, bint back) noexcept nogil:
+    cdef int k
+    for k in range(net.count):
+        if (forward and lays(net, &net.op[k])) or (back and lays_back(net, &net.op[k])):
+            return True
+    return False
 
 
 cdef bint lay_all(Job* job, int worker, bint forward, bint back) noexcept nogil:
     # At the beginning of a job. Whether it all ends here.
-    cdef Py_ssize_t item = take(job, &job.slice_items, job.all_slices, worker)
+    cdef Py_ssize_t item
+    if not any_lays(&job.net, forward, back):
+        return False
+    item = take(job, &job.slice_items, job.all_slices, worker)
     while item >= 0:
         lay_slice(job, item, forward, back)
         item = take(job, &job.slice_items, job.all_slices, worker)

@@ -24,13 +24,16 @@ static inline void parallel_run(parallel_task task, void *context, int *workers,
 
 #else
 
+#include <sched.h>
 #include <signal.h>
 
 /* The pool. `busy` guards it: a second caller at the same time runs its task alone. */
 static struct {
     pthread_mutex_t busy, lock;
     pthread_cond_t wake, done;
-    int size, wanted, running;
+    int size, wanted;
+    int asleep;                   /* helpers that a job has to wake */
+    int processor;                /* the caller's */
     unsigned long job;
     atomic_ulong posted;          /* mirrors job, to spin on without the lock */
     atomic_int left;              /* helpers that have not finished the job */
@@ -48,7 +51,7 @@ static void pool_forget(void) {
     pthread_mutex_init(&pool.lock, NULL);
     pthread_cond_init(&pool.wake, NULL);
     pthread_cond_init(&pool.done, NULL);
-    pool.size = 0;
+    pool.size = pool.asleep = 0;
     pool.refusals = pool.alone = 0;
     pool.wall = pool.processors = 0;
     atomic_store(&patience, SPINS);
@@ -84,6 +87,28 @@ static void pool_judge(double began, double had) {
     pool.wall = pool.processors = 0;
 }
 
+/* Linux may wake a helper on the processor of the caller although others are idle: in a virtual
+ * machine it takes an idle processor for one that the host uses elsewhere. Both would share it
+ * until loads are balanced next, for tens of milliseconds: a short job would never get a second
+ * processor. So the caller lets whom it woke go first, and a helper that finds itself there asks to
+ * be anywhere else for a moment. */
+#ifdef __linux__
+static inline int this_processor(void) { return sched_getcpu(); }
+
+static void leave_processor(int processor) {
+    cpu_set_t all, others;
+    if (processor < 0 || sched_getcpu() != processor || sched_getaffinity(0, sizeof(all), &all))
+        return;
+    others = all;
+    CPU_CLR(processor, &others);
+    if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof(others), &others))
+        sched_setaffinity(0, sizeof(all), &all);
+}
+#else
+static inline int this_processor(void) { return -1; }
+static inline void leave_processor(int processor) { (void)processor; }
+#endif
+
 static void *pool_helper(void *argument) {
     int worker = (int)(intptr_t)argument;
     pthread_mutex_lock(&pool.lock);
@@ -95,12 +120,17 @@ static void *pool_helper(void *argument) {
                 spin_pause();
             pthread_mutex_lock(&pool.lock);
         }
+        int woken = pool.job == seen;
+        pool.asleep += woken;
         while (pool.job == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+        pool.asleep -= woken;
         seen = pool.job;
         if (worker >= pool.wanted) continue;
         parallel_task task = pool.task;
         void *context = pool.context;
+        int processor = pool.processor;
         pthread_mutex_unlock(&pool.lock);
+        if (woken) leave_processor(processor);
         task(context, worker);
         pthread_mutex_lock(&pool.lock);
         if (atomic_fetch_sub(&pool.left, 1) == 1) pthread_cond_signal(&pool.done);
@@ -146,24 +176,30 @@ static void parallel_run(parallel_task task, void *context, int *workers, parall
     pool.wanted = *workers;
     pool.task = task;
     pool.context = context;
+    pool.processor = this_processor();
     atomic_store(&pool.left, *workers - 1);
-    atomic_store(&pool.posted, pool.job);
+    unsigned long job = pool.job;
+    int asleep = pool.asleep;
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
+    atomic_store(&pool.posted, job);        /* who sees it finds the lock free, and need not sleep */
+    if (asleep) sched_yield();
     task(context, 0);
     for (int i = spins_of_a_wait(); i > 0 && atomic_load(&pool.left); i--) spin_pause();
-    pthread_mutex_lock(&pool.lock);
-    while (atomic_load(&pool.left)) {
-        if (!look) {
-            pthread_cond_wait(&pool.done, &pool.lock);
-            continue;
-        }
-        wait_a_while(&pool.done, &pool.lock);
-        pthread_mutex_unlock(&pool.lock);
-        look(context);
+    if (atomic_load(&pool.left)) {          /* else the last to finish may hold the lock still */
         pthread_mutex_lock(&pool.lock);
+        while (atomic_load(&pool.left)) {
+            if (!look) {
+                pthread_cond_wait(&pool.done, &pool.lock);
+                continue;
+            }
+            wait_a_while(&pool.done, &pool.lock);
+            pthread_mutex_unlock(&pool.lock);
+            look(context);
+            pthread_mutex_lock(&pool.lock);
+        }
+        pthread_mutex_unlock(&pool.lock);
     }
-    pthread_mutex_unlock(&pool.lock);
     pool_judge(began, had);
     pthread_mutex_unlock(&pool.busy);
 }

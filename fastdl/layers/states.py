@@ -95,26 +95,29 @@ class Stateful:
 
 def rows_of(states: States, state: State, name: str, samples: int, dtype: str) -> Array:
     """Give a state, checked, as a row for each sample (N, S); zeros for None."""
+    if state is None:
+        return np.zeros((samples, states.size), dtype)
     if states.directions == 2:
         one = states._replace(directions=1)
-        both = (None, None) if state is None else _pair(state, name, "of the two directions' states")
+        both = _pair(state, name, "of the two directions' states")
         return np.hstack([rows_of(one, part, f"{name}[{k}]", samples, dtype) for k, part in enumerate(both)])
     rows = np.zeros((samples, states.parts, states.units), dtype)
-    if state is not None:
-        for k, part in enumerate(_pair(state, name, "(h, c)") if states.parts == 2 else (state,)):
-            array = as_array(part, name, dtype)
-            if array.shape != (samples, states.units):
-                raise ValueError(f"{name} must have shape ({samples}, {states.units}); received {array.shape}")
-            rows[:, k] = array
+    for k, part in enumerate(_pair(state, name, "(h, c)") if states.parts == 2 else (state,)):
+        array = as_array(part, name, dtype)
+        if array.shape != (samples, states.units):
+            raise ValueError(f"{name} must have shape ({samples}, {states.units}); received {array.shape}")
+        rows[:, k] = array
     return rows.reshape(samples, -1)
 
 
 def state_of(states: States, rows: Array) -> State:
     """Give the state that rows are, a copy."""
     if states.directions == 2:
-        return tuple(state_of(states._replace(directions=1), half) for half in np.hsplit(rows, 2))
-    parts = tuple(part.copy() for part in np.hsplit(rows, states.parts))
-    return parts if states.parts == 2 else parts[0]
+        one = states._replace(directions=1)
+        return state_of(one, rows[:, : one.size]), state_of(one, rows[:, one.size :])
+    if states.parts == 1:
+        return rows.copy()
+    return rows[:, : states.units].copy(), rows[:, states.units :].copy()
 
 
 def columns_of(operations: Sequence[States], rows: Array) -> list[Array]:

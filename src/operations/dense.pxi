@@ -23,22 +23,16 @@ cdef int reserve_dense(Memory memory, Network* net, Op* op) except -1:
     return 0
 
 
-cdef inline bint has_panels(const Network* net, const Tensor* source) noexcept nogil:
-    # Whether rows are enough for laying weights out in panels to pay.
-    return net.has_panels or source.steps >= LAID_ROWS
-
-
 cdef void lay_dense(const Network* net, const Op* op, Py_ssize_t start,
                     Py_ssize_t stop) noexcept nogil:
     cdef const Matrix* w = <const Matrix*>op.own
-    if has_panels(net, source_of(net, op)):
-        lay_rows(w, net.parameters, start, min(stop, w.rows), w.panels, TILE)
+    lay_rows(w, net.parameters, start, min(stop, w.rows), w.panels, TILE)
 
 
 cdef void lay_dense_back(const Network* net, const Op* op, Py_ssize_t start,
                          Py_ssize_t stop) noexcept nogil:
     cdef const Matrix* w = <const Matrix*>op.own
-    if w.transposed != NULL and (net.has_transposed or source_of(net, op).steps > 3):
+    if w.transposed != NULL:
         lay_transposed_rows(w, net.parameters, start, min(stop, w.rows), w.transposed, TILE)
 
 
@@ -49,7 +43,7 @@ cdef void dense_forward_group(const Network* net, const Op* op, const Part* part
     cdef const real* x = value_of(net, source, part)
     cdef real* y = value_of(net, target, part)
     cdef const real* bias = net.parameters + w.bias
-    cdef const real* panels = w.panels if has_panels(net, source) else NULL
+    cdef const real* panels = w.panels if lays(net, op) else NULL
     cdef int* nonzero = nonzero_of(net, part.worker)
     cdef Py_ssize_t i
     if source.steps == 1:
