@@ -29,6 +29,7 @@ from simd cimport (
     vec_odds, vec_set1, vec_sqrt, vec_store, vec_store_first, vec_store_pieces, vec_sum,
     vec_zip_high, vec_zip_low,
 )
+from subnormals cimport flush_subnormals, set_floating_mode
 from threads cimport parallel_available, parallel_run, parallel_task
 
 DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)

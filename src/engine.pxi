@@ -21,8 +21,7 @@ cdef void record(Job* job, const Batch* batch, Py_ssize_t step) noexcept nogil:
         memcpy(job.states, job.net.states, job.states_size * sizeof(real))
 
 
-cdef void train_worker(void* context, int worker) noexcept nogil:
-    cdef Job* job = <Job*>context
+cdef void take_steps(Job* job, int worker) noexcept nogil:
     cdef int workers = job.crew.workers
     cdef Batch batch
     cdef Py_ssize_t step
@@ -57,9 +56,8 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
             return
 
 
-cdef void step_worker(void* context, int worker) noexcept nogil:
-    # One step, with the gradients that are there.
-    cdef Job* job = <Job*>context
+cdef void take_given_step(Job* job, int worker) noexcept nogil:
+    # With the gradients that are there.
     cdef Py_ssize_t item
     if job.optimizer.clip_norm > 0:
         item = take(job, &job.slice_items, job.slice_count, worker)
@@ -94,9 +92,8 @@ cdef void forward_worker(void* context, int worker) noexcept nogil:
         keep_all(&job.net, worker, job.crew.workers, batch.samples)
 
 
-cdef void backward_worker(void* context, int worker) noexcept nogil:
+cdef void go_back(Job* job, int worker) noexcept nogil:
     # After a forward job over the same tensors, all wide. x is dy here, and out is dx.
-    cdef Job* job = <Job*>context
     cdef Batch batch = all_samples(job)
     cdef Py_ssize_t item
     cdef const Slice* slice
@@ -118,3 +115,21 @@ cdef void backward_worker(void* context, int worker) noexcept nogil:
         op.methods.gradient(&job.net, op, slice.start, slice.stop, job.samples)
         worked(&job.watch, worker, work_of(job, slice, job.samples))
         item = take(job, &job.slice_items, job.slice_count, worker)
+
+
+cdef void train_worker(void* context, int worker) noexcept nogil:
+    cdef unsigned long mode = flush_subnormals()
+    take_steps(<Job*>context, worker)
+    set_floating_mode(mode)
+
+
+cdef void step_worker(void* context, int worker) noexcept nogil:
+    cdef unsigned long mode = flush_subnormals()
+    take_given_step(<Job*>context, worker)
+    set_floating_mode(mode)
+
+
+cdef void backward_worker(void* context, int worker) noexcept nogil:
+    cdef unsigned long mode = flush_subnormals()
+    go_back(<Job*>context, worker)
+    set_floating_mode(mode)

@@ -290,6 +290,20 @@ def test_moments_that_are_lost(rng):
     assert (net.parameters == before).all()
 
 
+@pytest.mark.parametrize("optimizer", [optimizers.SGD(0.1, momentum=0.6), optimizers.Adam(0.1, betas=(0.6, 0.6))])
+def test_moments_of_dead_weights_vanish(optimizer):
+    """They end as zeros, not as the smallest number there is, 0.6 of which is rounded to itself, and takes long."""
+    net = Sequential([layers.Dense(5)], input_shape=17, seed=0)
+    data = {"y": np.ones((1, 5)), "loss": "squared_error", "optimizer": optimizer}
+    for value in (1, *[0] * 300):
+        net.train_on_batch(np.full((1, 17), value), **data)
+    weights = net.training_state.moments[:, : 17 * 5]
+    assert (weights == 0).all()
+    assert (net.training_state.moments[:, 17 * 5 :] != 0).any()
+    tiny = np.float32(2e-38)
+    assert tiny / np.float32(8) > 0, "the caller's own arithmetic is as it was"
+
+
 @pytest.mark.parametrize("batch", [1, 3, 7, 64, 10**25])
 def test_any_batch_size(batch, rng):
     """Batches that do not divide the data, of one sample, and larger than all of them; the reference does the same."""
