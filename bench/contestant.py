@@ -31,7 +31,8 @@ HELD_TO = {
         "ONEDNN_MAX_CPU_ISA": "AVX2",
         "ATEN_CPU_CAPABILITY": "avx2",
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+        # XLA's own code; and no products by YNNPACK, which knows of no limit: oneDNN has them then.
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2 --xla_cpu_experimental_ynn_fusion_type=",
     }
 }
 CANNOT_BE_HELD = ("onnxruntime",)
@@ -59,6 +60,8 @@ class Contestant:
     def _start(self, threads: int) -> Any:
         command = [sys.executable, "-m", "bench.contestant", self.name, str(threads)]
         environment = {**os.environ, **HELD_TO.get(held_to(), {})}
+        if self.name in COUNT_PROCESSORS:
+            environment["OPENBLAS_NUM_THREADS"] = str(threads)  # its threads start before processors can be limited
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         self._processes[threads] = process
         return self._answer(process)
