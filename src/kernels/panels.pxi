@@ -7,11 +7,13 @@ cdef enum:
     ROW = 8
     # Rows of a batch from which on it pays to lay a dense layer's weights out for them.
     LAID_ROWS = 64
+    ROWS_AHEAD = 8
 
 
 cdef void lay_rows(const Matrix* w, const real* parameters, Py_ssize_t first, Py_ssize_t last,
                    real* panels, int most) noexcept nogil:
-    # Rows first to last into panels of at most so many vectors side by side.
+    # Rows first to last into panels of at most so many vectors side by side. All workers have read
+    # these: what is written some rows on is called back from the others' caches.
     cdef Py_ssize_t vectors = padded(w.columns) // VEC_LANES, count = (vectors + most - 1) // most
     cdef Py_ssize_t i, j, v, start, wide
     cdef const real* row
@@ -22,6 +24,8 @@ cdef void lay_rows(const Matrix* w, const real* parameters, Py_ssize_t first, Py
         row = parameters + w.offset + first * w.step + start * VEC_LANES
         y = panels + (start * w.rows + first * wide) * VEC_LANES
         for j in range(first, last):
+            for v in range(wide):
+                prefetch_to_write(y + (ROWS_AHEAD * wide + v) * VEC_LANES)
             for v in range(wide - 1):
                 vec_store(y + v * VEC_LANES, vec_load(row + v * VEC_LANES))
             vec_store(y + (wide - 1) * VEC_LANES,
