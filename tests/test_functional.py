@@ -77,10 +77,17 @@ def test_pooling(data, size, stride, ties):
 
 # More rows than are put together at once, and rows that are more than that alone, with steps of all kinds.
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", [(2, 3, 150, 61), (1, 2, 9, 5003), (1, 1, 2500, 2), (3, 1, 70, 32)])
+@pytest.mark.parametrize("shape", [(2, 3, 150, 61), (1, 2, 9, 5003), (1, 1, 2500, 2), (3, 1, 70, 32), (5, 7, 14, 14)])
 @pytest.mark.parametrize(
     ("kernel", "stride", "padding"),
-    [((2, 2), (2, 2), (0, 0)), ((3, 2), (1, 1), (2, 0)), ((5, 1), (2, 3), (0, 4)), ((4, 2), (7, 5), (9, 9))],
+    [
+        ((2, 2), (2, 2), (0, 0)),
+        ((3, 2), (1, 1), (2, 0)),
+        ((5, 1), (2, 3), (0, 4)),
+        ((4, 2), (7, 5), (9, 9)),
+        ((2, 1), (1, 2), (0, 3)),
+        ((1, 2), (3, 1), (40, 1)),
+    ],
 )
 def test_planes_of_any_size(shape, kernel, stride, padding, dtype, rng):
     x = normal(rng, shape, dtype)
@@ -107,6 +114,25 @@ def test_planes_are_equal_on_any_number_of_threads(rng):
     for others in results[1:]:
         for one, other in zip(results[0], others, strict=True):
             assert (one == other).all()
+
+
+def test_short_calls_in_a_row_are_shared_and_equal(rng):
+    """Calls that follow close on one another get threads which one alone does not."""
+    x, sensitivity = normal(rng, (32, 6, 28, 28), "float32"), normal(rng, (32, 7, 13, 15), "float32")
+    steps = arguments_of_step("lstm", rng, samples=37, inputs=30, units=61)
+    calls = (
+        lambda: F.max_pool2d(x, 2, 1),
+        lambda: F.mean_pool2d(x, 2, 1),
+        lambda: F.expand_sensitivity_map(sensitivity, 2),
+        lambda: F.im2col(x, 2),
+        lambda: np.concatenate(F.lstm_step(**steps)),
+    )
+    for call in calls:
+        set_num_threads(1)
+        alone = call()
+        set_num_threads(3)
+        for _ in range(20):
+            assert (call() == alone).all()
 
 
 def test_images_are_not_read_past_their_end():
@@ -389,6 +415,21 @@ def arguments_of_step(cell, rng, samples=3, inputs=5, units=4):
     shapes = {"x": (samples, inputs), **dict.fromkeys(states, (samples, units))}
     shapes |= {"weight_ih": (rows, inputs), "weight_hh": (rows, units), "bias_ih": (rows,), "bias_hh": (rows,)}
     return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("samples", [33, 97])
+@pytest.mark.parametrize("cell", STEPS)
+def test_steps_are_equal_on_any_number_of_threads(cell, samples, rng):
+    """Large enough to be shared: and no sample, in whatever group it is, adds up in another order than others do."""
+    _, step, _, options = STEPS[cell]
+    given = {name: a.astype("float32") for name, a in arguments_of_step(cell, rng, samples, 41, 487).items()}
+    results = []
+    for threads in (1, 2, 3, 7, 64):
+        set_num_threads(threads)
+        results.append(np.asarray(step(**given, **options)))
+    assert all((other == results[0]).all() for other in results)
+    few = {name: a[-5:] if name in ("x", "h", "c") else a for name, a in given.items()}
+    assert (np.asarray(step(**few, **options)) == results[0][..., -5:, :]).all()
 
 
 @pytest.mark.parametrize("samples", [1, 3, 4, 50])

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _core
 from .._core.kinds import GATES
+from .._threads import get_num_threads
 from .._types import Array, Shape
 from .._validation.arrays import as_array, as_ranked, as_real, precision
 from .._validation.values import as_choice
@@ -199,10 +200,11 @@ def _step(cell: str, activation: str, *arrays: Any) -> Any:
     activation = as_choice(activation or "identity", "activation", ("identity", "relu", "sigmoid", "tanh"))
     after = None
     if type(arrays[0]) is np.ndarray:
-        after = _core.load(precision(arrays[0])).cell_step(cell, activation, *arrays)
+        after = _core.load(precision(arrays[0])).cell_step(cell, activation, *arrays, get_num_threads())
     if after is None:
         checked = _checked(cell, *arrays)
-        after = _core.load(precision(checked[0])).cell_step(cell, activation, *checked, checked=True)
+        core = _core.load(precision(checked[0]))
+        after = core.cell_step(cell, activation, *checked, get_num_threads(), True)
     return after
 
 

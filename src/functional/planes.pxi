@@ -7,7 +7,7 @@ cdef enum Planar:
 cdef struct PlaneJob:
     Planes planes
     int kind
-    Py_ssize_t count
+    Py_ssize_t count, runs          # of planes; what a worker takes at once is a run of them
     real* rows                      # scratch, as much for each worker
     Py_ssize_t room
     work_items items
@@ -18,24 +18,29 @@ cdef struct PlaneJob:
 cdef Py_ssize_t SHARED_PLANES = 1 << 20
 
 
+cdef enum:
+    RUNS = 8                        # for each worker: to take one waits for all that was written
+
+
 cdef void plane_worker(void* context, int worker) noexcept nogil:
     cdef PlaneJob* job = <PlaneJob*>context
     cdef const Planes* p = &job.planes
-    cdef Py_ssize_t n
+    cdef Py_ssize_t run, n
     cdef const real* x
     cdef real* y
     cdef real* rows = job.rows + worker * job.room
     while True:
-        n = next_item(&job.items, job.count, job.crew.workers, worker)
-        if n < 0:
+        run = next_item(&job.items, job.runs, job.crew.workers, worker)
+        if run < 0:
             return
-        x, y = p.x + n * p.window.h * p.window.w, p.y + n * p.y_plane
-        if job.kind == FIELDS:
-            fields_of_plane(p, x, y, rows)
-        elif job.kind == SPREAD:
-            spread_over_plane(p, x, y)
-        else:
-            pool_of_plane(p, x, y, rows)
+        for n in range(job.count * run // job.runs, job.count * (run + 1) // job.runs):
+            x, y = p.x + n * p.window.h * p.window.w, p.y + n * p.y_plane
+            if job.kind == FIELDS:
+                fields_of_plane(p, x, y, rows)
+            elif job.kind == SPREAD:
+                spread_over_plane(p, x, y)
+            else:
+                pool_of_plane(p, x, y, rows)
 
 
 cdef _run_planes(PlaneJob* job, const real[:, :, :, ::1] x, tuple shape, int threads):
@@ -48,9 +53,9 @@ cdef _run_planes(PlaneJob* job, const real[:, :, :, ::1] x, tuple shape, int thr
     p.x, p.y = &x[0, 0, 0, 0], &y[0]
     p.window.h, p.window.w = x.shape[2], x.shape[3]
     p.y_plane = y.shape[0] // job.count
-    if y.shape[0] < SHARED_PLANES:
-        threads = 1
-    meeting_open(&job.crew, min(threads, MAX_WORKERS))
+    threads = threads_for(<double>y.shape[0] / SHARED_PLANES, min(threads, MAX_WORKERS))
+    job.runs = min(job.count, RUNS * threads)
+    meeting_open(&job.crew, threads)
     if job.kind != SPREAD:
         job.room = room_for_fields(p) if job.kind == FIELDS else room_for_pool(p)
         scratch = aligned_zeros(job.room * job.crew.workers)
@@ -58,6 +63,7 @@ cdef _run_planes(PlaneJob* job, const real[:, :, :, ::1] x, tuple shape, int thr
     with nogil:
         parallel_run(plane_worker, job, &job.crew.workers, NULL)
     meeting_close(&job.crew)
+    job_ended()
     return out
 
 

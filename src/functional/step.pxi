@@ -4,6 +4,9 @@ cdef enum:
     FEW_SAMPLES = 4                 # fewer are taken one by one
     SAMPLES_TOGETHER = 48           # at most
 
+# Multiply-adds from which on a second thread brings more than to wake it costs: 0.2 ms of work.
+cdef double SHARED_SUMS = 8_000_000
+
 # What is looked up for each of many small arrays.
 cdef object _NDARRAY = np.ndarray, _EMPTY = np.empty, _DTYPE = DTYPE
 
@@ -34,6 +37,21 @@ cdef const real* _numbers(array, int rank, Py_ssize_t rows, Py_ssize_t columns,
     return numbers
 
 
+cdef struct StepJob:
+    ColumnStep step
+    const real* x
+    const real* h
+    const real* c                   # NULL but of an LSTM, as is c_after
+    real* h_after
+    real* c_after
+    Py_ssize_t samples, groups      # of samples, taken together
+    real* scratch                   # `room` for each worker
+    Py_ssize_t room
+    flag infinite                   # perhaps
+    work_items items
+    meeting crew
+
+
 cdef bint _step_of_rows(const ColumnStep* s, const real* x, const real* h, const real* c,
                         real* h_after, real* c_after, Py_ssize_t rows,
                         real* scratch) noexcept nogil:
@@ -45,21 +63,38 @@ cdef bint _step_of_rows(const ColumnStep* s, const real* x, const real* h, const
     cdef real* inputs = before + 2 * n + VEC_LANES
     cdef bint finite
     if rows == 1:
-        finite = step_of_columns(s, x, h, c, gates, after, after + n, 1)
-    else:
-        transpose(x, s.inputs, inputs, rows, rows, s.inputs)
-        transpose(h, s.units, before, rows, rows, s.units)
-        if c != NULL:
-            transpose(c, s.units, before + n, rows, rows, s.units)
-        finite = step_of_columns(s, inputs, before, before + n, gates, after, after + n, rows)
+        return step_of_columns(s, x, h, c, gates, h_after, c_after, 1)
+    transpose(x, s.inputs, inputs, rows, rows, s.inputs)
+    transpose(h, s.units, before, rows, rows, s.units)
+    if c != NULL:
+        transpose(c, s.units, before + n, rows, rows, s.units)
+    finite = step_of_columns(s, inputs, before, before + n, gates, after, after + n, rows)
     transpose(after, rows, h_after, s.units, s.units, rows)
     if c != NULL:
         transpose(after + n, rows, c_after, s.units, s.units, rows)
     return finite
 
 
+cdef void _columns_worker(void* context, int worker) noexcept nogil:
+    cdef StepJob* job = <StepJob*>context
+    cdef const ColumnStep* s = &job.step
+    cdef Py_ssize_t group, i, rows
+    cdef bint lstm = s.cell == LSTM
+    while True:
+        group = next_item(&job.items, job.groups, job.crew.workers, worker)
+        if group < 0:
+            return
+        i = job.samples * group // job.groups
+        rows = job.samples * (group + 1) // job.groups - i
+        if not _step_of_rows(s, job.x + i * s.inputs, job.h + i * s.units,
+                             job.c + i * s.units if lstm else NULL, job.h_after + i * s.units,
+                             job.c_after + i * s.units if lstm else NULL, rows,
+                             job.scratch + worker * job.room):
+            raise_flag(&job.infinite)
+
+
 def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh,
-              bint checked=False):
+              int threads=1, bint checked=False):
     """The next h of a cell, or of an LSTM the next h and c.
 
     Parameters
@@ -71,6 +106,8 @@ def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, 
         c is None but of an LSTM.
     weight_ih, weight_hh : (gates units, inputs), (gates units, units)
     bias_ih, bias_hh : (gates units,) or None
+    threads : int
+        To use at the most.
     checked : bool
         Whether all numbers are known to be finite.
 
@@ -78,30 +115,24 @@ def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, 
     -------
     None where one is no array of these shapes as kernels want it, or perhaps not finite.
     """
-    cdef ColumnStep s
+    cdef StepJob job
+    cdef ColumnStep* s = &job.step
     cdef Py_ssize_t of_x[2]
     cdef Py_ssize_t of_h[2]
-    cdef Py_ssize_t i, samples, together, room
-    cdef const real* inputs
-    cdef const real* before
-    cdef const real* cells = NULL
-    cdef real* states
-    cdef real* cell_states = NULL
-    cdef real* scratch
-    cdef bint finite = True
+    cdef Py_ssize_t together
     cdef Recurrent layer
-    s.b = s.d = NULL
-    inputs, before = _numbers(x, 2, -1, -1, of_x), _numbers(h, 2, -1, -1, of_h)
-    if inputs == NULL or before == NULL or of_x[0] != of_h[0]:
+    memset(&job, 0, sizeof(job))
+    job.x, job.h = _numbers(x, 2, -1, -1, of_x), _numbers(h, 2, -1, -1, of_h)
+    if job.x == NULL or job.h == NULL or of_x[0] != of_h[0]:
         return None
-    samples = of_x[0]
+    job.samples = of_x[0]
     describe_recurrent(&layer, row_of_name(_CELLS, "cell", cell),
                        row_of_name(_FUSED, "activation", activation), 0, of_x[1], of_h[1], 0)
     s.cell, s.activation, s.inputs, s.units = layer.cell, layer.activation, of_x[1], of_h[1]
     s.columns, s.width = layer.columns, layer.width
     if s.cell == LSTM:
-        cells = _numbers(c, 2, samples, s.units, NULL)
-        if cells == NULL:
+        job.c = _numbers(c, 2, job.samples, s.units, NULL)
+        if job.c == NULL:
             return None
     s.u = _numbers(weight_ih, 2, s.columns, s.inputs, NULL)
     s.w = _numbers(weight_hh, 2, s.columns, s.units, NULL)
@@ -115,27 +146,31 @@ def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, 
         s.d = _numbers(bias_hh, 1, s.columns, -1, NULL)
         if s.d == NULL:
             return None
-    h_after = _EMPTY((samples, s.units), _DTYPE)
-    states = <real*>_numbers(h_after, 2, -1, -1, NULL)
+    h_after = _EMPTY((job.samples, s.units), _DTYPE)
+    job.h_after = <real*>_numbers(h_after, 2, -1, -1, NULL)
     if s.cell == LSTM:
-        c_after = _EMPTY((samples, s.units), _DTYPE)
-        cell_states = <real*>_numbers(c_after, 2, -1, -1, NULL)
-    together = 1 if samples < FEW_SAMPLES else min(samples, SAMPLES_TOGETHER)
-    room = (s.width + 4 * s.units + s.inputs) * together + 4 * VEC_LANES
-    scratch = <real*>malloc(room * sizeof(real))
-    if scratch == NULL:
+        c_after = _EMPTY((job.samples, s.units), _DTYPE)
+        job.c_after = <real*>_numbers(c_after, 2, -1, -1, NULL)
+    if job.samples < FEW_SAMPLES:
+        threads, job.groups = 1, job.samples
+    else:
+        # A group of one sample would add up in another order than others do: there is none.
+        threads = min(threads, MAX_WORKERS, max(1, job.samples // VEC_LANES))
+        threads = threads_for(<double>job.samples * s.columns * (s.inputs + s.units) / SHARED_SUMS,
+                              threads)
+        together = threads * SAMPLES_TOGETHER
+        job.groups = threads * ((job.samples + together - 1) // together)
+    together = (job.samples + job.groups - 1) // job.groups
+    job.room = (s.width + 4 * s.units + s.inputs) * together + 4 * VEC_LANES
+    job.scratch = <real*>malloc(threads * job.room * sizeof(real))
+    if job.scratch == NULL:
         raise MemoryError
+    meeting_open(&job.crew, threads)
     with nogil:
-        i = 0
-        while i < samples:
-            room = min(together, samples - i)
-            finite &= _step_of_rows(&s, inputs + i * s.inputs, before + i * s.units,
-                                    cells + i * s.units if cells != NULL else NULL,
-                                    states + i * s.units,
-                                    cell_states + i * s.units if cells != NULL else NULL, room,
-                                    scratch)
-            i += room
-        free(scratch)
-    if not (finite or checked):
+        parallel_run(_columns_worker, &job, &job.crew.workers, NULL)
+        free(job.scratch)
+    meeting_close(&job.crew)
+    job_ended()
+    if not checked and is_raised(&job.infinite):
         return None
     return (h_after, c_after) if s.cell == LSTM else h_after

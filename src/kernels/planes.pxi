@@ -98,33 +98,55 @@ cdef void fields_of_plane(const Planes* p, const real* x, real* y, real* rows) n
                        rows + (k % g.sh * apart + k // g.sh) * g.ow, count * g.ow * sizeof(real))
 
 
-cdef void spread_over_plane(const Planes* p, const real* x, real* y) noexcept nogil:
-    # y (OH, OW), x (H, W) at each sh-th row and sw-th column and zeros elsewhere. What a vector
-    # spills is written afterwards.
+cdef inline void spread_row(const bint inside, const int step, const real* x, Py_ssize_t w,
+                            real* y, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
+    # y, a number of x each `step` for the steps 1 and 2, zeros up to `row`. Where it is `inside`,
+    # whole vectors are read and written, past all that; else nothing behind x + w and y + end.
+    cdef Py_ssize_t j, at
+    cdef vec v, zero = vec_keep(vec_set1(0))        # no call of memset for a few vectors
+    for j from 0 <= j < w by VEC_LANES:
+        at = j * step
+        v = load_lanes(x + j, VEC_LANES if inside else w - j)
+        if step == 1:
+            store_lanes(y + at, v, VEC_LANES if inside else end - at)
+            continue
+        store_lanes(y + at, vec_zip_low(v, zero), VEC_LANES if inside else end - at)
+        at += VEC_LANES
+        if inside or at < end:
+            store_lanes(y + at, vec_zip_high(v, zero), VEC_LANES if inside else end - at)
+    for j from min(w * step, end) <= j < row by VEC_LANES:
+        store_lanes(y + j, zero, VEC_LANES if inside else end - j)
+
+
+cdef inline void spread_rows(const int step, const Planes* p, const real* x,
+                             real* y) noexcept nogil:
+    # What a row spills, the next one overwrites; of the last rows nothing must be.
     cdef const Window* g = &p.window
-    cdef Py_ssize_t i, j, at, next_row
-    cdef Py_ssize_t end = g.oh * g.ow
-    cdef vec v, zero = vec_set1(0)
+    cdef Py_ssize_t i, row = g.sh * g.ow, end = g.oh * g.ow, wide = padded(g.w)
     for i in range(g.h):
-        at = i * g.sh * g.ow
-        next_row = at + g.sh * g.ow if i + 1 < g.h else end
-        if g.sw <= 2:
-            for j from 0 <= j < g.w by VEC_LANES:
-                v = load_lanes(x + j, g.w - j)
-                if g.sw == 1:
-                    store_lanes(y + at + j, v, end - at - j)
-                else:
-                    store_lanes(y + at + 2 * j, vec_zip_low(v, zero), end - at - 2 * j)
-                    if end - at - 2 * j > VEC_LANES:
-                        store_lanes(y + at + 2 * j + VEC_LANES, vec_zip_high(v, zero),
-                                    end - at - 2 * j - VEC_LANES)
-            at += min(padded(g.w) * g.sw, next_row - at)
-        for j from at <= j < next_row by VEC_LANES:
-            store_lanes(y + j, zero, end - j)
-        if g.sw > 2:
-            for j in range(g.w):
-                y[at + j * g.sw] = x[j]
+        if (i + 1 < g.h and row + VEC_LANES <= end and step * wide <= end
+                and wide <= (g.h - i) * g.w):
+            spread_row(True, step, x, g.w, y, row, end)
+        else:
+            spread_row(False, step, x, g.w, y, row if i + 1 < g.h else end, end)
         x += g.w
+        y += row
+        end -= row
+
+
+cdef void spread_over_plane(const Planes* p, const real* x, real* y) noexcept nogil:
+    # y (OH, OW), x (H, W) at each sh-th row and sw-th column and zeros elsewhere.
+    cdef const Window* g = &p.window
+    cdef Py_ssize_t i, j
+    if g.sw == 1:
+        spread_rows(1, p, x, y)
+    elif g.sw == 2:
+        spread_rows(2, p, x, y)
+    else:
+        memset(y, 0, g.oh * g.ow * sizeof(real))
+        for i in range(g.h):
+            for j in range(g.w):
+                y[i * g.sh * g.ow + j * g.sw] = x[i * g.w + j]
 
 
 cdef inline vec fold(const bint largest, vec a, vec b) noexcept nogil:

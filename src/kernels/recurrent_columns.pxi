@@ -71,15 +71,26 @@ cdef void add_product(const real* w, Py_ssize_t rows, Py_ssize_t length, const r
         multiply(&q, rows, samples)
 
 
+cdef inline vec biases(const real* b, const real* d, Py_ssize_t left) noexcept nogil:
+    # Each or both may be NULL.
+    return ((load_lanes(b, left) if b != NULL else vec_set1(0))
+            + (load_lanes(d, left) if d != NULL else vec_set1(0)))
+
+
 cdef void fill_biases(const real* b, const real* d, Py_ssize_t rows, real* y,
                       Py_ssize_t samples) noexcept nogil:
-    # Each or both may be NULL.
+    # What a row spills, the next one overwrites, or what comes behind the last: there is room.
     cdef Py_ssize_t i, j
-    cdef real bias
+    cdef vec bias
+    if samples == 1:
+        for i from 0 <= i < rows by VEC_LANES:
+            vec_store(y + i, biases(b + i if b != NULL else NULL, d + i if d != NULL else NULL,
+                                    rows - i))
+        return
     for i in range(rows):
-        bias = (b[i] if b != NULL else 0) + (d[i] if d != NULL else 0)
-        for j in range(samples):
-            y[i * samples + j] = bias
+        bias = vec_set1((b[i] if b != NULL else 0) + (d[i] if d != NULL else 0))
+        for j from 0 <= j < samples by VEC_LANES:
+            vec_store(y + i * samples + j, bias)
 
 
 cdef bint step_of_columns(const ColumnStep* s, const real* x, const real* h, const real* c,
