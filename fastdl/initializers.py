@@ -15,14 +15,12 @@ __all__ = ["glorot_uniform", "he_normal", "orthogonal", "uniform", "zeros"]
 
 def uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Draw uniformly within 1 / sqrt(fan_in) of zero (LeCun et al. 1998)."""
-    limit = 1 / math.sqrt(as_int(fan_in, "fan_in"))
-    return rng.uniform(-limit, limit, _sizes(shape))
+    return _within(1 / math.sqrt(as_int(fan_in, "fan_in")), shape, rng)
 
 
 def glorot_uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Draw uniformly within sqrt(6 / (fan_in + fan_out)) of zero (Glorot and Bengio 2010)."""
-    limit = math.sqrt(6 / (as_int(fan_in, "fan_in") + as_int(fan_out, "fan_out")))
-    return rng.uniform(-limit, limit, _sizes(shape))
+    return _within(math.sqrt(6 / (as_int(fan_in, "fan_in") + as_int(fan_out, "fan_out"))), shape, rng)
 
 
 def he_normal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
@@ -44,7 +42,14 @@ def zeros(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Gene
     return np.zeros(_sizes(shape))
 
 
+def _within(limit: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    numbers = rng.random(_sizes(shape))  # those of rng.uniform(-limit, limit), which takes longer for a few
+    numbers *= 2 * limit
+    numbers -= limit
+    return numbers
+
+
 def _sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
-    sizes = tuple(as_int(n, "shape") for n in shape)
+    sizes = tuple([as_int(n, "shape") for n in shape])
     check_size(sizes, "shape")
     return sizes

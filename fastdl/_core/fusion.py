@@ -17,7 +17,7 @@ _PRODUCTS = ("dense", "convolution")
 
 def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
     """Give operations, the kth of which writes tensor k + 1, that do what these do."""
-    shapes = [input_shape, *(operation["output_shape"] for operation in operations)]
+    shapes = [input_shape, *[operation["output_shape"] for operation in operations]]
     readers: list[list[str]] = [[] for _ in shapes]  # kinds
     for operation in operations:
         for number in operation["reads"]:
@@ -38,7 +38,7 @@ def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
             readers[len(now)] = readers[first]
             now.append(source)
         else:
-            kept.append({**operation, "reads": tuple(now[number] for number in operation["reads"])})
+            kept.append({**operation, "reads": tuple(map(now.__getitem__, operation["reads"]))})
             now.append(len(kept))
             if operation["kind"] == "max_pool" and before and before.get("activation") == "relu":
                 before["activation"], kept[-1]["activation"] = "identity", "relu"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .fusion import fused
-from .kinds import KINDS, MERGES, MOST_NUMBERS, Operation, Operations, Shape, check_trees, checked_shape
+from .kinds import MERGES, MOST_NUMBERS, Operation, Operations, Shape, check_trees, checked_shape
 from .reading import Reading, reading_of
 
 
@@ -106,12 +106,12 @@ class Graph:
 
     def add(self, kind: str, tensors: Sequence[Tensor], settings: dict[str, Any]) -> Tensor:
         """Add an operation that reads these tensors, and give the one that it writes."""
-        operation = Operation(kind, settings, tuple(self._own(tensor).shape for tensor in tensors))
+        operation = Operation(kind, settings, tuple([self._own(tensor).shape for tensor in tensors]))
         shape, count = operation.outcome()
-        reads = tuple(tensor.number for tensor in tensors)
+        reads = tuple([tensor.number for tensor in tensors])
         if kind == "embedding" and reads[0] not in self._given:
             raise operation.error(f"must read token ids; received what {self.operations[reads[0] - 1]['kind']} gives")
-        if KINDS[kind].moves and reads[0] in self._given:
+        if operation.row.moves and reads[0] in self._given:
             self._given.add(len(self.operations) + 1)
         self.operations.append({"kind": kind, "reads": reads, "output_shape": shape, "offset": self.size, **settings})
         self.size += count

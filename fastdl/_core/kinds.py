@@ -52,14 +52,15 @@ def checked_shape(shape: Any, name: str) -> Shape:
         or not all(_is_whole(n, 1) or (n is None and i == 0 and len(shape) < 3) for i, n in enumerate(shape))
     ):
         raise ValueError(f"{name} must be (F,), (T, F) or (C, H, W); received {shape!r}")
-    sizes = tuple(n if n is None else int(n) for n in shape)
-    _check_count(numbers(sizes), name, sizes)
+    sizes = tuple([n if n is None else int(n) for n in shape])
+    if numbers(sizes) > MOST_NUMBERS:
+        raise TooManyNumbersError(name, sizes)
     return sizes
 
 
 def numbers(shape: Shape) -> int:
     """How many numbers a sample has; of one step, where their number is not known."""
-    return prod(1 if n is None else n for n in shape)
+    return prod(filter(None, shape))
 
 
 class TooManyNumbersError(ValueError):
@@ -72,11 +73,6 @@ class TooManyNumbersError(ValueError):
     def of(self, layer: object) -> ValueError:
         """Give the same of a layer."""
         return ValueError(str(TooManyNumbersError(repr(layer), self.shape)))
-
-
-def _check_count(count: int, name: str, shape: Shape) -> None:
-    if count > MOST_NUMBERS:
-        raise TooManyNumbersError(name, shape)
 
 
 class Operation:
@@ -110,8 +106,8 @@ class Operation:
         if len(self.shapes) > 1 and not self.row.merges:
             raise self.error(f"must read one tensor; received {len(self.shapes)}")
         shape, count = self.row.work(self)
-        _check_count(numbers(shape), self.kind, shape)
-        _check_count(count, self.kind, (count,))
+        if numbers(shape) > MOST_NUMBERS or count > MOST_NUMBERS:
+            raise TooManyNumbersError(self.kind, shape if numbers(shape) > MOST_NUMBERS else (count,))
         return shape, count
 
     def error(self, message: str) -> ValueError:

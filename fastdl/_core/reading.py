@@ -63,14 +63,14 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
     embeddings = [operation for operation in operations if operation["kind"] == "embedding"]
     # An embedding's steps are those of its samples where it reads all of them as they are.
     in_time = readers == {"embedding"} if len(input_shape) == 1 else len(input_shape) == 2 and not embeddings
-    tokens = (Tokens(_places(operations, one["reads"][0], input_shape), one["vocabulary"]) for one in embeddings)
-    states = tuple(
+    tokens = [Tokens(_places(operations, one["reads"][0], input_shape), one["vocabulary"]) for one in embeddings]
+    states = [
         States(one["directions"], _PARTS.get(one["cell"], 1), one["units"], one["stateful"])
         for one in operations
         if one["kind"] == "recurrent"
-    )
+    ]
     arity = next((operation["children"] for operation in operations if operation["kind"] == "recursive"), None)
-    return Reading(arity, in_time, tuple(tokens), states, any(one.stateful for one in states))
+    return Reading(arity, in_time, tuple(tokens), tuple(states), any([one.stateful for one in states]))
 
 
 def _places(operations: Operations, number: int, input_shape: Shape) -> Array | None:

@@ -28,7 +28,7 @@ def as_shape(shape: Any, name: str = "input_shape") -> Shape:
 
 def check_size(shape: Shape, name: object) -> None:
     """Check that an array of this shape, whatever T is, has no more than `MOST` numbers."""
-    if prod(1 if n is None else n for n in shape) > MOST:
+    if prod([1 if n is None else n for n in shape]) > MOST:
         raise ValueError(f"{name} must make an array of at most {MOST} numbers; received one of shape {shape}")
 
 

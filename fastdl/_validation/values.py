@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -98,6 +99,6 @@ def as_number(value: Any, name: str, low: float = 0.0, high: float = np.inf) -> 
         raise TypeError(f"{name} must be a number; received {value!r}") from None
     except OverflowError:
         number = np.inf
-    if not (np.isfinite(number) and low <= number <= high):
+    if not (math.isfinite(number) and low <= number <= high):
         raise ValueError(f"{name} must be a finite number from {low} to {high}; received {number}")
     return number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,6 @@ _PLANS = 4  # kept for as many different lengths
 class Built(Configured, Stateful, abstract=True):
     """A layer's way into a graph, its parameters there, and its plans: of each shape of samples the graph in C."""
 
-    params = Parameters("params", {})  # until it is built
-    grads = Parameters("grads", {})
-    buffers = Parameters("buffers", {})
     input_shape: Shape
     output_shape: Shape
     parameter_count: int
@@ -44,12 +42,9 @@ class Built(Configured, Stateful, abstract=True):
     _in_network = False
     _trainable = True
     _network: Any = None  # what it has been built with, a weak reference
+    _turn = Turn()  # until it is built, when nobody has to wait
     _rng: np.random.Generator
     _flat: tuple[Array, Array]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._turn = Turn()
 
     @property
     def turn(self) -> Turn:  # type: ignore[override]
@@ -70,6 +65,21 @@ class Built(Configured, Stateful, abstract=True):
     def flat(self) -> tuple[Array, Array]:
         """Its parameters and its gradients, of a built layer, as flat vectors."""
         return self._flat
+
+    @cached_property
+    def params(self) -> Parameters:  # noqa: D102
+        return self._named("params")
+
+    @cached_property
+    def grads(self) -> Parameters:  # noqa: D102
+        return self._named("grads")
+
+    @cached_property
+    def buffers(self) -> Parameters:  # noqa: D102
+        return self._named("buffers")
+
+    def _named(self, what: str) -> Parameters:
+        return Parameters(what, self.views(what) if hasattr(self, "dtype") else {})
 
     @property
     def in_network(self) -> bool:
@@ -191,60 +201,52 @@ class Built(Configured, Stateful, abstract=True):
             raise RuntimeError(f"{type(self).__name__} belongs to a network already: make another for use alone")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
         graph = self.lowered(shape)
+        self._check_free([lowered.layer for lowered in graph.layers if lowered.layer is not self])
         core = _core.load(dtype)
         flat = core.aligned_zeros(graph.size), core.aligned_zeros(graph.size)
-        self._rng = as_generator(seed)
-        self._take_in([lowered.layer for lowered in graph.layers if lowered.layer is not self])
+        self._turn, self._rng = Turn(), as_generator(seed)
         for lowered in graph.layers:
-            lowered.layer.attach(lowered, dtype, *flat)
+            lowered.layer.attach(lowered, self, dtype, *flat)
         self._belong_to(weakref.ref(self))
         if None not in shape:
             self._keep_plan(shape, graph)
 
-    def _take_in(self, layers: list[Built]) -> None:
-        """Let layers that it is made of be its own."""
+    def _check_free(self, layers: list[Built]) -> None:
+        """Check that layers that it is made of can be its own."""
         known = {id(layer) for layer in layers}
         for layer in layers:
             owner = layer._network and layer._network()
             if len(known) < len(layers) or (owner and owner is not self and id(owner) not in known | {id(layer)}):
                 raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
-        for layer in layers:
-            vars(layer).update(_turn=self._turn, _rng=self._rng, _in_network=True)
 
     def _belong_to(self, network: Any) -> None:
-        self._network = network
+        vars(self)["_network"] = network
         for layer in self.sublayers:  # those too that are no layers of the graph, as one that is taken both ways
             layer._belong_to(network)
 
-    def attach(self, lowered: Lowered, dtype: str, parameters: Array, gradients: Array) -> None:
-        """Take shapes, and the parameters that are the layer's of the flat vectors."""
+    def attach(self, lowered: Lowered, network: Built, dtype: str, parameters: Array, gradients: Array) -> None:
+        """Become a part of what is built: take shapes, and the parameters that are the layer's of the flat vectors."""
         _, shape, output_shape, offset, end = lowered
-        flat = parameters[offset:end], gradients[offset:end]
-        vars(self).update(
-            input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset, _flat=flat,
-            _reading=None, _plan=None, _plans={}, _held=None,
+        attributes = vars(self)
+        attributes.update(
+            input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset,
+            _flat=(parameters[offset:end], gradients[offset:end]), _turn=network._turn, _rng=network._rng,
+            _in_network=self._in_network or self is not network, _reading=None, _plan=None, _plans={}, _held=None,
         )  # fmt: skip
+        for views in ("params", "grads", "buffers"):  # of when it was built before, or not yet
+            attributes.pop(views, None)
         self.reset_state()
-        params, grads, buffers = self.views()
-        vars(self).update(
-            params=Parameters("params", params),
-            grads=Parameters("grads", grads),
-            buffers=Parameters("buffers", buffers),
-        )
 
-    def views(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-        """Give parameters, gradients and buffers by name, as they are shown, of the flat vectors."""
-        params, grads, buffers = {}, {}, {}
-        values, gradients = self._flat
-        shapes = self.parameter_shapes(self.input_shape)
-        for name, (start, stop) in _places(shapes).items():
-            stored = shapes[name]
-            value = self.shown(values[start:stop].reshape(stored))
-            if name in self.buffer_names:
-                buffers[name] = value
-            else:
-                params[name], grads[name] = value, self.shown(gradients[start:stop].reshape(stored))
-        return params, grads, buffers
+    def views(self, what: str) -> dict[str, Array]:
+        """Give its "params", "grads" or "buffers" by name, as they are shown, of the flat vectors."""
+        flat, buffers, start = self._flat[what == "grads"], self.buffer_names, 0
+        views = {}
+        for name, stored in self.parameter_shapes(self.input_shape).items():
+            stop = start + prod(stored)
+            if (name in buffers) == (what == "buffers"):
+                views[name] = self.shown(flat[start:stop].reshape(stored))
+            start = stop
+        return views
 
     def plan_for(self, shape: Shape) -> Any:
         """Give the plan for samples of this shape, with its time axis, from now on the layer's."""

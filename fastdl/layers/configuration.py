@@ -34,11 +34,11 @@ class Configured(Definition, metaclass=_LayerType):
     """A layer that keeps the arguments of its constructor as attributes, and is found by its class's name."""
 
     _arguments: ClassVar[tuple[str, ...]] = ()
-    _complete: bool  # whether its constructor has ended
+    _complete = False  # whether its constructor has ended
     trainable: bool
 
     def __init__(self) -> None:
-        self._complete = False
+        vars(self)["_complete"] = False
 
     def __init_subclass__(cls, abstract: bool = False) -> None:
         super().__init_subclass__()
@@ -54,7 +54,7 @@ class Configured(Definition, metaclass=_LayerType):
     if not TYPE_CHECKING:  # which would take any attribute for known
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if name[0] != "_" and vars(self).get("_complete"):
+            if self._complete and name[0] != "_":
                 kind = type(self).__name__
                 if name in self._arguments or name in _FIXED:
                     raise AttributeError(f"{name} of {kind} cannot be changed: make another {kind}")
@@ -92,7 +92,7 @@ class Configured(Definition, metaclass=_LayerType):
 
 def complete(layer: Configured) -> None:
     """Refuse new attributes from now on: the layer is made."""
-    layer._complete = True
+    vars(layer)["_complete"] = True
 
 
 def is_ours(kind: type) -> bool:

@@ -49,15 +49,12 @@ class Container(Layer, abstract=True):
                 f"operations have; those of {', '.join(named) or 'none'} have {size}"
             )
 
-    def views(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:  # noqa: D102
-        params: dict[str, Array] = {}
-        grads: dict[str, Array] = {}
-        buffers: dict[str, Array] = {}
-        for prefix, layer in self.named_layers().items():
-            params.update(layer.params.under(prefix))
-            grads.update(layer.grads.under(prefix))
-            buffers.update(layer.buffers.under(prefix))
-        return params, grads, buffers
+    def views(self, what: str) -> dict[str, Array]:  # noqa: D102
+        return {
+            f"{prefix}.{name}": array
+            for prefix, layer in self.named_layers().items()
+            for name, array in getattr(layer, what).items()
+        }
 
 
 class Residual(Container):

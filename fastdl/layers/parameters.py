@@ -21,11 +21,7 @@ class Parameters(Mapping[str, Array]):
     """
 
     def __init__(self, name: str, arrays: Mapping[str, Array]) -> None:
-        self._name, self._arrays = name, dict(arrays)
-
-    def under(self, prefix: str) -> dict[str, Array]:
-        """Give them by longer names."""
-        return {f"{prefix}.{name}": array for name, array in self._arrays.items()}
+        self._name, self._arrays = name, arrays
 
     def __getitem__(self, key: str) -> Array:
         return self._arrays[key]
