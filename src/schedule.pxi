@@ -72,9 +72,9 @@ cdef class Habits:
 
     cdef Py_ssize_t group(self, Py_ssize_t batch):
         # Small enough for the activations of a group to stay in a core's cache, and for eight cores
-        # to share a batch, sixteen one of 64 images; larger, where the batch is, to read the weights
-        # of dense layers less often. A recurrent layer has a product for each step: its group is half the batch, where
-        # that is rows enough for one.
+        # to share a batch, sixteen one of 64 images; larger, where the batch is, to read the
+        # weights of dense layers less often. A recurrent layer has a product for each step: its
+        # group is half the batch, where that is rows enough for one.
         if self.has_images:
             return max(4, min(8, batch // 16))
         if self.has_sequences:
