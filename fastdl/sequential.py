@@ -68,7 +68,6 @@ class Sequential(Container):
     ) -> None:
         super().__init__()
         self.layers = adopted(layers)
-        self._training = TrainingState()
         self.notes: dict[str, Any] = {}
         self.history: History | None = None
         if input_shape is not None:
@@ -112,8 +111,10 @@ class Sequential(Container):
 
     @property
     def training_state(self) -> TrainingState:
-        """How far its training has come."""
-        return self._training
+        """How far its training has come: made once it is asked for, as not every network is trained."""
+        # Two threads that ask at once are given the same, and never one for what another has set meanwhile.
+        state: TrainingState = vars(self).get("_training") or vars(self).setdefault("_training", TrainingState())
+        return state
 
     @training_state.setter
     def training_state(self, state: TrainingState) -> None:
@@ -263,7 +264,7 @@ class Sequential(Container):
         """
         with self.turn.lock:
             self.turn.check_untrained()
-            state = self._training.following(None, optimizer, self.parameters.size, self.dtype)
+            state = self.training_state.following(None, optimizer, self.parameters.size, self.dtype)
             rates = state.rates(1)
             plan = self.last_plan or self.plan_for(tuple(1 if n is None else n for n in self.input_shape))
             self._training = state
@@ -298,7 +299,7 @@ class Sequential(Container):
             cross-entropy are classes, and those of squared error where every row is a one among zeros. Where there are
             outputs for steps or nodes, both are over those that count.
         """
-        measured_by = chosen(loss, self._training.loss)
+        measured_by = chosen(loss, self.training_state.loss)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
         data = examples_of(self, x, y, lengths, trees, sample_weight, measured_by)
         with self.turn.lock:
@@ -442,6 +443,6 @@ class Sequential(Container):
 
     def __reduce__(self) -> tuple[Any, ...]:
         with self.turn.lock:
-            training = self._training
+            training = self.training_state
             made = (*saving.describe(self, training=True), copy(training.optimizer), training.loss, classes_of(self))
             return saving.restore, made, self.own_attributes()

@@ -80,7 +80,7 @@ def _with_arrays(text):
 
 def _saved_and_loaded(net):
     path = os.path.join(_folder.name, "again")
-    net.save(path, training=net._training.moments is not None)
+    net.save(path, training=net.training_state.moments is not None)
     return fastdl.load(path)
 
 

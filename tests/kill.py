@@ -81,7 +81,7 @@ def kill_trainings(count, folder, rng):
             again = fastdl.load(run)
             if again.notes["run"]["epochs"] == _EPOCHS:
                 assert again.parameters.tobytes() == whole.parameters.tobytes()
-                assert again._training.moments.tobytes() == whole._training.moments.tobytes()
+                assert again.training_state.moments.tobytes() == whole.training_state.moments.tobytes()
                 ended += 1
                 run.unlink()
     assert sorted(os.listdir(folder)) == ["log", "text", "whole.npz"]

@@ -45,14 +45,14 @@ class StopAt(callbacks.Callback):
         self.steps = steps
 
     def on_batch_block(self, net, done, total, logs):
-        if net._training.steps >= self.steps:
+        if net.training_state.steps >= self.steps:
             raise Alarm
 
 
 def everything(net):
     """All that a network is, in arrays."""
     states = [] if net._states is None else [net._states]
-    return [net.parameters, net._training.moments, net._training.counter, *states]
+    return [net.parameters, net.training_state.moments, net.training_state.counter, *states]
 
 
 def same(one, other):
@@ -110,7 +110,7 @@ def test_an_interrupted_training_has_taken_whole_steps(make, optimizer, alarm, m
     alarm(0.05)
     with pytest.raises(Alarm):
         net.fit(*data, epochs=10**6, **options)
-    steps = net._training.steps
+    steps = net.training_state.steps
     monkeypatch.setattr("fastdl.training.stepping._BLOCK_SECONDS", 0)
     other = make(np.random.default_rng(0))[0]
     if steps:
@@ -144,8 +144,8 @@ def test_a_long_step_is_dropped(alarm, threads):
     alarm(0.1, lambda: not net._turn.running)
     with pytest.raises(Alarm):
         net.train_on_batch(x, y, optimizer=optimizers.Adam(1e-3))
-    assert net._training.steps == 0
-    assert not net._training.moments.any()
+    assert net.training_state.steps == 0
+    assert not net.training_state.moments.any()
     assert (net.parameters == other.parameters).all()
     assert (net._states == other._states).all()
     for one in (net, other):
@@ -211,7 +211,7 @@ def test_a_search_is_interrupted(alarm):
     alarm(0.3)
     with pytest.raises(Alarm):
         fit_parser(net, vocabulary, some.binarize(), optimizer=optimizers.Adam(1e-3), epochs=10**6)
-    steps, other = net._training.steps, models.tree_parser(len(vocabulary), units=50, seed=0)
+    steps, other = net.training_state.steps, models.tree_parser(len(vocabulary), units=50, seed=0)
     if steps:
         with pytest.raises(Alarm):
             fit_parser(
@@ -250,12 +250,12 @@ def test_a_handler_takes_a_copy_in_the_middle_of_a_step(alarm, tmp_path):
     signal.setitimer(signal.ITIMER_REAL, 0)
     assert seen
     for other in seen:
-        while again._training.steps < other._training.steps:
-            part = slice(again._training.steps % 2 * 512, again._training.steps % 2 * 512 + 512)
+        while again.training_state.steps < other.training_state.steps:
+            part = slice(again.training_state.steps % 2 * 512, again.training_state.steps % 2 * 512 + 512)
             again.train_on_batch(x[part], y[part], optimizer=optimizer)
         assert (other.parameters == again.parameters).all()
-        if again._training.steps:
-            assert (other._training.moments == again._training.moments).all()
+        if again.training_state.steps:
+            assert (other.training_state.moments == again.training_state.moments).all()
 
 
 def test_a_divergence_that_is_interrupted_leaves_finite_parameters(monkeypatch, rng):

@@ -456,6 +456,37 @@ def test_parameters_are_live(rng):
     assert not net.params["1.bias"].any()
 
 
+def test_views_are_of_the_last_build():
+    layer = layers.BatchNorm()
+    assert [dict(views) for views in (layer.params, layer.grads, layer.buffers)] == [{}, {}, {}]
+    for features in (3, 4):
+        layer.build(features)
+        assert layer.params is layer.params
+        for views in (layer.params, layer.grads, layer.buffers):
+            assert [array.shape for array in views.values()] == [(features,)] * 2
+        assert all(np.shares_memory(array, layer.flat[0]) for array in layer.params.values())
+        assert all(np.shares_memory(array, layer.flat[0]) for array in layer.buffers.values())
+        assert all(np.shares_memory(array, layer.flat[1]) for array in layer.grads.values())
+
+
+class Counted(layers.Dense):
+    """Counts how often it is lowered."""
+
+    _lowered = 0
+
+    def operations(self, x):
+        self._lowered += 1
+        return super().operations(x)
+
+
+def test_what_is_built_is_not_lowered_again(rng):
+    counted = Counted(3)
+    net = Sequential([counted], input_shape=2, seed=0)
+    net.fit(rng.standard_normal((4, 2)), [0, 1, 2, 0], verbose=0)
+    net.predict(np.ones((1, 2)))
+    assert counted._lowered == 1
+
+
 def test_random_shift_moves_images_in_training_alone():
     layer = layers.RandomShift(1).build((1, 5, 5))
     x = np.zeros((400, 1, 5, 5))
@@ -541,6 +572,13 @@ def test_initializers_differ_and_follow_the_seed():
     assert drawn["glorot_uniform"] == pytest.approx((2 / 500) ** 0.5, rel=0.02)
     assert drawn["he_normal"] == pytest.approx((2 / 300) ** 0.5, rel=0.02)
     assert drawn["zeros"] == 0
+
+
+@pytest.mark.parametrize(("name", "limit"), [("uniform", 1 / 3**0.5), ("glorot_uniform", (6 / 8) ** 0.5)])
+@pytest.mark.parametrize("shape", [(), (1,), (3, 5), (2, 3, 1, 4)])
+def test_numbers_within_a_limit_are_those_of_numpy(name, limit, shape):
+    drawn = getattr(initializers, name)(shape, 3, 5, np.random.default_rng(7))
+    assert np.array_equal(drawn, np.random.default_rng(7).uniform(-limit, limit, shape))
 
 
 STARTS = {

@@ -18,6 +18,7 @@ import fastdl
 from fastdl import Sequential, callbacks, layers, models, optimizers
 from fastdl.compat import bp, cnn, fc, lstm, perceptron, rnn
 from fastdl.datasets import Trees, Vocabulary
+from fastdl.training.state import TrainingState
 from fastdl.trees.parsing import fit_parser, parse
 
 RECURRENT = {
@@ -181,6 +182,26 @@ def trained_meanwhile(net, x, y, work, **options):
 
 def small(seed=0):
     return Sequential([layers.Dense(32, "tanh"), layers.Dense(2)], input_shape=(8,), seed=seed)
+
+
+def test_each_network_has_a_turn_of_its_own_which_its_layers_share():
+    nets = [Sequential([layers.Residual([layers.Dense(3)])], input_shape=3) for _ in range(2)]
+    assert nets[0].turn is not nets[1].turn
+    for net in nets:
+        residual = net.layers[0]
+        assert residual.turn is residual.layers[0].turn is net.turn
+
+
+def test_a_state_that_is_asked_for_replaces_none_that_was_set_meanwhile(monkeypatch):
+    net, of_another_thread = Sequential([layers.Dense(3)], input_shape=3), TrainingState()
+
+    def made_slowly():
+        net.training_state = of_another_thread
+        return TrainingState()
+
+    monkeypatch.setattr("fastdl.sequential.TrainingState", made_slowly)
+    assert net.training_state is of_another_thread
+    assert net.training_state is of_another_thread
 
 
 def test_copies_during_a_training_are_of_one_step(rng, tmp_path):

@@ -17,21 +17,20 @@ _PRODUCTS = ("dense", "convolution")
 
 def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
     """Give operations, the kth of which writes tensor k + 1, that do what these do."""
-    shapes = [input_shape, *[operation["output_shape"] for operation in operations]]
-    readers: list[list[str]] = [[] for _ in shapes]  # kinds
+    readers: list[list[str]] = [[] for _ in range(len(operations) + 1)]  # of each tensor, kinds
     for operation in operations:
         for number in operation["reads"]:
             readers[number].append(operation["kind"])
     kept: Operations = []
     now = [0]  # for each tensor, the one that it has become
     for operation in operations:
-        first = operation["reads"][0]
+        kind, first = operation["kind"], operation["reads"][0]
         source = now[first]
         before = kept[source - 1] if source and len(readers[first]) == 1 else None  # of which nobody else reads
-        if operation["kind"] == "activation" and before and _joins(operation, before):
+        if kind == "activation" and before and _joins(operation, before):
             before["activation"], before["setting"] = operation["activation"], operation["setting"]
             now.append(source)
-        elif operation["kind"] == "flatten" and _is_flat(shapes[first], readers[len(now)]):
+        elif kind == "flatten" and _is_flat(_shape_of(first, operations, input_shape), readers[len(now)]):
             # Who reads the row reads its source from now on, whichever of the two it names.
             readers[first].remove("flatten")
             readers[first] += readers[len(now)]
@@ -40,9 +39,14 @@ def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
         else:
             kept.append({**operation, "reads": tuple(map(now.__getitem__, operation["reads"]))})
             now.append(len(kept))
-            if operation["kind"] == "max_pool" and before and before.get("activation") == "relu":
+            if kind == "max_pool" and before and before.get("activation") == "relu":
                 before["activation"], kept[-1]["activation"] = "identity", "relu"
-    return _with_fan_outs(kept, input_shape)
+    return _with_fan_outs(kept, input_shape) if max(map(len, readers)) > 1 else kept
+
+
+def _shape_of(number: int, operations: Operations, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    shape: tuple[Any, ...] = operations[number - 1]["output_shape"] if number else input_shape
+    return shape
 
 
 def _joins(activation: Fields, before: Fields) -> bool:
@@ -68,8 +72,6 @@ def _with_fan_outs(operations: Operations, input_shape: tuple[Any, ...]) -> Oper
     for operation in operations:
         for number in operation["reads"]:
             uses[number] += 1
-    if max(uses) <= 1:
-        return operations
     given: Operations = []
 
     def spread(number: int, shape: tuple[Any, ...]) -> Iterator[int]:

@@ -19,7 +19,7 @@ def as_shape(shape: Any, name: str = "input_shape") -> Shape:
     if not isinstance(shape, Sequence) or isinstance(shape, str):
         raise TypeError(f"{name} must be a tuple (F,), (T, F) or (C, H, W); received {shape!r}")
     free = [i for i, n in enumerate(shape) if n is None]
-    sizes = tuple(n if n is None else as_int(n, name) for n in shape)
+    sizes = tuple([n if n is None else as_int(n, name) for n in shape])
     if len(sizes) not in (1, 2, 3) or (free and (free != [0] or len(sizes) == 3)):
         raise ValueError(f"{name} must be (F,), (T, F) or (C, H, W), with None for any T; received {sizes}")
     check_size(sizes, name)

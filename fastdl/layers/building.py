@@ -208,6 +208,7 @@ class Built(Configured, Stateful, abstract=True):
         for lowered in graph.layers:
             lowered.layer.attach(lowered, self, dtype, *flat)
         self._belong_to(weakref.ref(self))
+        self._reading = graph.reading
         if None not in shape:
             self._keep_plan(shape, graph)
 

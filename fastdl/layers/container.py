@@ -42,7 +42,7 @@ class Container(Layer, abstract=True):
             raise ValueError(
                 f"named_layers of {kind} must be those of its operations; received {', '.join(unused)} that is not"
             )
-        size = sum(sizes[id(layer)] for layer in named.values())
+        size = sum([sizes[id(layer)] for layer in named.values()])
         if size != graph.size - offset:
             raise ValueError(
                 f"named_layers of {kind} must give layers with all of the {graph.size - offset} parameters that its "
