@@ -426,8 +426,8 @@ class Sequential(Container):
         """Do what `from_config` does, but let parameters be zeros."""
         net = cls.__new__(cls)
         Sequential.__init__(net, [from_config(layer) for layer in config["layers"]])
-        net.allocate(config["input_shape"], dtype=config["dtype"])
         net.trainable = config.get("trainable", True)
+        net.allocate(config["input_shape"], dtype=config["dtype"])
         complete(net)
         return net
 

@@ -479,12 +479,19 @@ class Counted(layers.Dense):
         return super().operations(x)
 
 
-def test_what_is_built_is_not_lowered_again(rng):
-    counted = Counted(3)
-    net = Sequential([counted], input_shape=2, seed=0)
-    net.fit(rng.standard_normal((4, 2)), [0, 1, 2, 0], verbose=0)
-    net.predict(np.ones((1, 2)))
-    assert counted._lowered == 1
+@pytest.mark.parametrize("trainable", [True, False])
+def test_what_is_built_is_not_lowered_again(rng, trainable):
+    net = Sequential([Counted(3), layers.Dense(3)], input_shape=2, seed=0)
+    net.trainable = trainable
+    for made in (Sequential([Counted(3)], input_shape=2, seed=0), deepcopy(net)):
+        made.fit(rng.standard_normal((4, 2)), [0, 1, 2, 0], verbose=0)
+        made.predict(np.ones((1, 2)))
+        assert made.layers[0]._lowered == 1
+    assert (made.parameters == net.parameters).all() == (not trainable)
+
+
+def test_a_shape_as_shown_takes_no_memory():
+    assert layers.Dense(3).shown_shape((1 << 20, 1 << 30)) == (1 << 30, 1 << 20)
 
 
 def test_random_shift_moves_images_in_training_alone():
