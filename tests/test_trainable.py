@@ -224,6 +224,22 @@ def test_layers_within_layers_saved_and_copied(pick, rng, tmp_path):
         assert (other.parameters[place] != before[place]).any()
 
 
+class FrozenAtFirst(layers.Dense):
+    """Not trained until one says so."""
+
+    def __init__(self, units):
+        super().__init__(units)
+        self.trainable = False
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_a_configuration_outweighs_a_constructor(trainable):
+    layer = FrozenAtFirst(3)
+    layer.trainable = trainable
+    assert layers.from_config(layer.get_config()).trainable is trainable
+    assert copy.deepcopy(Sequential([layer], input_shape=2)).layers[0].trainable is trainable
+
+
 def test_before_it_is_built_and_alone(rng):
     layer = layers.Dense(3)
     layer.trainable = False
