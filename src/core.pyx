@@ -20,7 +20,7 @@ from libc.string cimport memcpy, memset
 from elementary cimport vec_exp, vec_gelu, vec_gelu_slope, vec_sigmoid, vec_tanh
 from meeting cimport (
     MAX_WORKERS, flag, is_raised, meet, meet_looking, meeting, meeting_close, meeting_open,
-    next_item, raise_flag, seconds, work_items,
+    next_item, raise_flag, reset_items, seconds, work_items,
 )
 from simd cimport (
     PACKS, PANEL_TERMS, PRODUCT_CHANNELS, SLIDING, TILE, TILE_ROWS_1, TILE_ROWS_2, TILE_ROWS_3,

@@ -33,14 +33,17 @@ cdef void scan_worker(void* context, int worker) noexcept nogil:
 def all_finite(x, int threads=1):
     """Whether no element of x, contiguous and of any shape, is NaN or infinite."""
     cdef Scan scan
-    cdef int worker
+    cdef int worker, crew
     cdef bint finite = True
     cdef Py_buffer view                 # small arrays would feel what a typed view costs
     PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
     scan.x, scan.n = <const real*>view.buf, view.len // <Py_ssize_t>sizeof(real)
-    meeting_open(&scan.crew, min(threads, MAX_WORKERS))
+    crew = threads_for(<double>scan.n / SHARED_PLANES, min(threads, MAX_WORKERS))
+    meeting_open(&scan.crew, crew)
     with nogil:
         parallel_run(scan_worker, &scan, &scan.crew.workers, NULL)
+    if threads > 1:
+        job_ended()
     for worker in range(scan.crew.workers):
         finite = finite and scan.finite[worker]
     meeting_close(&scan.crew)

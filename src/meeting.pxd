@@ -14,6 +14,7 @@ cdef extern from "meeting.h" nogil:
     bint is_raised(const flag* f)
     double seconds()
     long next_item(work_items* items, long total, int workers, int worker)
+    void reset_items(work_items* items, int workers)
     void meeting_open(meeting* m, int workers)
     void meeting_close(meeting* m)
     void meet(meeting* m, work_items* reset)

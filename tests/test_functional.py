@@ -94,7 +94,11 @@ def test_planes_of_any_size(shape, kernel, stride, padding, dtype, rng):
     columns = F.im2col(x, kernel, stride=stride, padding=padding)
     assert (columns == reference.im2col(x, kernel, stride, padding)).all()
     assert (F.max_pool2d(x, kernel, stride) == reference.max_pool2d(x, kernel, stride)).all()
-    close(F.mean_pool2d(x, kernel, stride), reference.mean_pool2d(x, kernel, stride), dtype)
+    y = F.mean_pool2d(x, kernel, stride)
+    close(y, reference.mean_pool2d(x, kernel, stride), dtype)
+    dy = normal(rng, y.shape, dtype)
+    close(F.max_pool2d_backward(dy, x, kernel, stride), reference.max_pool2d_backward(dy, x, kernel, stride), dtype)
+    close(F.mean_pool2d_backward(dy, x, kernel, stride), reference.mean_pool2d_backward(dy, x, kernel, stride), dtype)
     size = (shape[2] - 1) * stride[0] + 1 + padding[0], (shape[3] - 1) * stride[1] + 1 + padding[1]
     assert (F.expand_sensitivity_map(x, stride, size) == reference.expand_sensitivity_map(x, stride, size)).all()
 
@@ -107,7 +111,14 @@ def test_planes_are_equal_on_any_number_of_threads(rng):
         for threads in (1, 2, 3):
             set_num_threads(threads)
             results.append(
-                [F.im2col(x, 2), F.max_pool2d(x, 3, 1), F.mean_pool2d(x, 2, 1), F.expand_sensitivity_map(x, 2)]
+                [
+                    F.im2col(x, 2),
+                    F.max_pool2d(x, 3, 1),
+                    F.mean_pool2d(x, 2, 1),
+                    F.expand_sensitivity_map(x, 2),
+                    F.max_pool2d_backward(x[..., :129, :115], x, 3, 1),
+                    F.mean_pool2d_backward(x[..., :65, :58], x, 2),
+                ]
             )
     finally:
         set_num_threads(before)
@@ -143,7 +154,9 @@ def test_images_are_not_read_past_their_end():
     for size in (1, 2, 3, (3, 7)):
         for stride in (1, 2, 3):
             assert np.isfinite(F.max_pool2d(x, size, stride)).all()
-            assert np.isfinite(F.mean_pool2d(x, size, stride)).all()
+            y = F.mean_pool2d(x, size, stride)
+            assert np.isfinite(y).all()
+            assert np.isfinite(F.max_pool2d_backward(y, x, size, stride)).all()
             assert np.isfinite(F.im2col(x, size, stride=stride, padding=1)).all()
             assert np.isfinite(F.expand_sensitivity_map(x, stride)).all()
 

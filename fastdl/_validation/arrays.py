@@ -11,7 +11,7 @@ from .._threads import get_num_threads
 from .._types import Array
 from .objects import as_numbers, columns_of
 
-_LARGE = 1 << 20  # numbers, which several threads look through
+_LARGE = 1 << 16  # numbers, which several threads may look through
 
 
 def as_real(x: Any, name: str) -> Array:
@@ -32,7 +32,7 @@ def as_real(x: Any, name: str) -> Array:
 
 def precision(array: Array) -> str:
     """Give float64 for float64, of any byte order, and wider numbers; float32 for all others."""
-    return "float64" if array.dtype.kind == "f" and array.dtype.itemsize >= 8 else "float32"
+    return "float64" if array.dtype.char in "dg" else "float32"
 
 
 def as_array(x: Any, name: str, dtype: str | None = None) -> Array:

@@ -7,9 +7,8 @@ from typing import Any
 from .. import _core
 from .._threads import get_num_threads
 from .._types import Array
-from .._validation.arrays import as_ranked, precision
+from .._validation.arrays import as_array, as_ranked, precision
 from .._validation.values import as_pair
-from ..layers import MaxPool2D, MeanPool2D
 from ._layers import Pair
 
 
@@ -45,7 +44,7 @@ def max_pool2d_backward(dy: Any, x: Any, size: Pair, stride: Pair | None = None)
     ndarray, shape (N, C, H, W)
         Where windows overlap, their gradients add.
     """
-    return _pool_backward(MaxPool2D, dy, x, size, stride)
+    return _pool_backward(dy, x, size, stride, largest=True)
 
 
 def mean_pool2d(x: Any, size: Pair, stride: Pair | None = None) -> Array:
@@ -79,23 +78,33 @@ def mean_pool2d_backward(dy: Any, x: Any, size: Pair, stride: Pair | None = None
     -------
     ndarray, shape (N, C, H, W)
     """
-    return _pool_backward(MeanPool2D, dy, x, size, stride)
+    return _pool_backward(dy, x, size, stride, largest=False)
 
 
 def _pool(x: Any, size: Pair, stride: Pair | None, *, largest: bool) -> Array:
+    x, kernel, stride, output = _windows(x, size, stride)
+    core = _core.load(precision(x))
+    return core.pool(x, largest, kernel, stride, output, get_num_threads())  # type: ignore[no-any-return]
+
+
+def _pool_backward(dy: Any, x: Any, size: Pair, stride: Pair | None, *, largest: bool) -> Array:
+    x, kernel, stride, output = _windows(x, size, stride)
+    dtype = precision(x)
+    dy = as_array(dy, "dy", dtype)
+    if dy.shape != (*x.shape[:2], *output):
+        raise ValueError(f"dy must have shape {(*x.shape[:2], *output)}; received {dy.shape}")
+    core = _core.load(dtype)
+    return core.pool_back(x, dy, largest, kernel, stride, get_num_threads())  # type: ignore[no-any-return]
+
+
+def _windows(
+    x: Any, size: Pair, stride: Pair | None
+) -> tuple[Array, tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Give images, and of their windows the size, the stride and how many there are, each (height, width)."""
     x = as_ranked(x, "x", 4, "(N, C, H, W)")
     kh, kw = as_pair(size, "size")
     sh, sw = (kh, kw) if stride is None else as_pair(stride, "stride")
     h, w = x.shape[2:]
     if h < kh or w < kw:
         raise ValueError(f"size must fit into the input of {h} x {w}; received {kh} x {kw}")
-    output = (h - kh) // sh + 1, (w - kw) // sw + 1
-    core = _core.load(precision(x))
-    return core.pool(x, largest, (kh, kw), (sh, sw), output, get_num_threads())  # type: ignore[no-any-return]
-
-
-def _pool_backward(pool: type[MaxPool2D] | type[MeanPool2D], dy: Any, x: Any, size: Pair, stride: Pair | None) -> Array:
-    x = as_ranked(x, "x", 4, "(N, C, H, W)")
-    layer = pool(size, stride).build(x.shape[1:], dtype=x.dtype.name)
-    layer.forward(x)
-    return layer.backward(dy)
+    return x, (kh, kw), (sh, sw), ((h - kh) // sh + 1, (w - kw) // sw + 1)

@@ -51,7 +51,7 @@ def rnn_step(
     -------
     ndarray, shape (N, units)
     """
-    return _step("rnn", activation, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)  # type: ignore[no-any-return]
+    return _step("rnn", _as_activation(activation), x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)  # type: ignore[no-any-return]
 
 
 def rnn_step_backward(
@@ -79,7 +79,7 @@ def rnn_step_backward(
     tuple of ndarray
         With respect to x, h, weight_ih, weight_hh, bias_ih and bias_hh.
     """
-    return _backward("rnn", activation, dh, None, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
+    return _backward("rnn", _as_activation(activation), dh, None, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
 
 
 def lstm_step(
@@ -192,12 +192,15 @@ def gru_step_backward(
     return _backward(cell, "tanh", dh, None, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
 
 
+def _as_activation(activation: Any) -> str:
+    return as_choice(activation or "identity", "activation", ("identity", "relu", "sigmoid", "tanh"))
+
+
 def _step(cell: str, activation: str, *arrays: Any) -> Any:
     """Give the next h, or of an LSTM the next h and c, of x, h, c, two weights and two biases.
 
     Arrays that come as the core wants them are not looked through before: what is not finite stays so in a sum.
     """
-    activation = as_choice(activation or "identity", "activation", ("identity", "relu", "sigmoid", "tanh"))
     after = None
     if type(arrays[0]) is np.ndarray:
         after = _core.load(precision(arrays[0])).cell_step(cell, activation, *arrays, get_num_threads())
@@ -239,7 +242,6 @@ def _shaped(values: Any, name: str, shape: Shape, dtype: str) -> Array:
 
 def _backward(cell: str, activation: str, dh: Any, dc: Any, *arrays: Any) -> Gradients:
     """Give the gradients of x, h, the parameters, and of c where there is one."""
-    activation = as_choice(activation or "identity", "activation", ("identity", "relu", "sigmoid", "tanh"))
     x, h, c, *parameters = _checked(cell, *arrays)
     dtype, inputs, units = x.dtype.name, x.shape[1], h.shape[1]
     dh = _shaped(dh, "dh", h.shape, dtype)

@@ -2,7 +2,7 @@
 # of any stride spread out, pools.
 
 cdef enum Planar:
-    FIELDS, SPREAD, POOL
+    FIELDS, SPREAD, POOL, POOL_BACK
 
 cdef struct PlaneJob:
     Planes planes
@@ -39,8 +39,10 @@ cdef void plane_worker(void* context, int worker) noexcept nogil:
                 fields_of_plane(p, x, y, rows)
             elif job.kind == SPREAD:
                 spread_over_plane(p, x, y)
-            else:
+            elif job.kind == POOL:
                 pool_of_plane(p, x, y, rows)
+            else:
+                pool_back_of_plane(p, x, p.dy + n * p.window.oh * p.window.ow, y, rows)
 
 
 cdef _run_planes(PlaneJob* job, const real[:, :, :, ::1] x, tuple shape, int threads):
@@ -101,3 +103,15 @@ def pool(x, bint largest, tuple kernel, tuple stride, tuple size, int threads=1)
     job.planes.largest = largest
     _windows(&job.planes, kernel, stride, size)
     return _run_planes(&job, x, size, threads)
+
+
+def pool_back(x, const real[:, :, :, ::1] dy, bint largest, tuple kernel, tuple stride,
+              int threads=1):
+    """The gradient of x (N, C, H, W), of dy (N, C, OH, OW) of its pool."""
+    cdef PlaneJob job
+    memset(&job, 0, sizeof(job))
+    job.kind = POOL_BACK
+    job.planes.largest = largest
+    job.planes.dy = &dy[0, 0, 0, 0]
+    _windows(&job.planes, kernel, stride, (dy.shape[2], dy.shape[3]))
+    return _run_planes(&job, x, x.shape[2:], threads)

@@ -6,7 +6,7 @@ cdef enum:
     TO_SHARE = 16                   # to wake a thread pays for a job so many times as long as these
     FIRST_ALONE = 4                 # of jobs in a row: to wake it pays once there are some
 
-cdef double CLOSE = 30e-6           # seconds between jobs, in which nobody falls asleep
+cdef double CLOSE = 50e-6           # seconds between jobs, in which nobody falls asleep
 
 cdef double _ended = 0
 cdef int _in_a_row = 0

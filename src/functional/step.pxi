@@ -20,12 +20,7 @@ cdef const real* _numbers(array, int rank, Py_ssize_t rows, Py_ssize_t columns,
     cdef Py_ssize_t first = 0, last
     if type(array) is not _NDARRAY:
         return NULL
-    dtype = array.dtype
-    if dtype is not _DTYPE and dtype != _DTYPE:
-        return NULL
-    try:
-        PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS)
-    except (BufferError, ValueError):
+    if not take_array(array, &view, PyBUF_C_CONTIGUOUS):
         return NULL
     if view.ndim == rank and view.len and <uint64_t>view.buf % sizeof(real) == 0:
         first, last = view.shape[0], view.shape[rank - 1]
@@ -47,9 +42,9 @@ cdef struct StepJob:
     Py_ssize_t samples, groups      # of samples, taken together
     real* scratch                   # `room` for each worker
     Py_ssize_t room
+    int workers
     flag infinite                   # perhaps
     work_items items
-    meeting crew
 
 
 cdef bint _step_of_rows(const ColumnStep* s, const real* x, const real* h, const real* c,
@@ -75,22 +70,26 @@ cdef bint _step_of_rows(const ColumnStep* s, const real* x, const real* h, const
     return finite
 
 
+cdef void _step_of_group(StepJob* job, Py_ssize_t group, int worker) noexcept nogil:
+    cdef const ColumnStep* s = &job.step
+    cdef Py_ssize_t i = job.samples * group // job.groups
+    cdef Py_ssize_t rows = job.samples * (group + 1) // job.groups - i
+    cdef bint lstm = s.cell == LSTM
+    if not _step_of_rows(s, job.x + i * s.inputs, job.h + i * s.units,
+                         job.c + i * s.units if lstm else NULL, job.h_after + i * s.units,
+                         job.c_after + i * s.units if lstm else NULL, rows,
+                         job.scratch + worker * job.room):
+        raise_flag(&job.infinite)
+
+
 cdef void _columns_worker(void* context, int worker) noexcept nogil:
     cdef StepJob* job = <StepJob*>context
-    cdef const ColumnStep* s = &job.step
-    cdef Py_ssize_t group, i, rows
-    cdef bint lstm = s.cell == LSTM
+    cdef Py_ssize_t group
     while True:
-        group = next_item(&job.items, job.groups, job.crew.workers, worker)
+        group = next_item(&job.items, job.groups, job.workers, worker)
         if group < 0:
             return
-        i = job.samples * group // job.groups
-        rows = job.samples * (group + 1) // job.groups - i
-        if not _step_of_rows(s, job.x + i * s.inputs, job.h + i * s.units,
-                             job.c + i * s.units if lstm else NULL, job.h_after + i * s.units,
-                             job.c_after + i * s.units if lstm else NULL, rows,
-                             job.scratch + worker * job.room):
-            raise_flag(&job.infinite)
+        _step_of_group(job, group, worker)
 
 
 def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh,
@@ -119,9 +118,9 @@ def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, 
     cdef ColumnStep* s = &job.step
     cdef Py_ssize_t of_x[2]
     cdef Py_ssize_t of_h[2]
-    cdef Py_ssize_t together
+    cdef Py_ssize_t together, group
     cdef Recurrent layer
-    memset(&job, 0, sizeof(job))
+    s.b = s.d = job.c = job.c_after = NULL
     job.x, job.h = _numbers(x, 2, -1, -1, of_x), _numbers(h, 2, -1, -1, of_h)
     if job.x == NULL or job.h == NULL or of_x[0] != of_h[0]:
         return None
@@ -165,12 +164,18 @@ def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, 
     job.scratch = <real*>malloc(threads * job.room * sizeof(real))
     if job.scratch == NULL:
         raise MemoryError
-    meeting_open(&job.crew, threads)
+    memset(&job.infinite, 0, sizeof(flag))
     with nogil:
-        parallel_run(_columns_worker, &job, &job.crew.workers, NULL)
+        if threads == 1:
+            for group in range(job.groups):
+                _step_of_group(&job, group, 0)
+        else:
+            job.workers = threads
+            reset_items(&job.items, threads)
+            parallel_run(_columns_worker, &job, &job.workers, NULL)
         free(job.scratch)
-    meeting_close(&job.crew)
-    job_ended()
+    if job.samples >= FEW_SAMPLES:
+        job_ended()
     if not checked and is_raised(&job.infinite):
         return None
     return (h_after, c_after) if s.cell == LSTM else h_after
