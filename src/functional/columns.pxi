@@ -12,6 +12,10 @@ def col2im(const real[:, :, :, :, :, ::1] columns, Py_ssize_t h, Py_ssize_t w, P
                 for k in range(columns.shape[2]):
                     for l in range(columns.shape[3]):
                         for i in range(columns.shape[4]):
+                            if sw == 1:
+                                add_slice(&x[n, c, i * sh + k, l], &columns[n, c, k, l, i, 0],
+                                          columns.shape[5])
+                                continue
                             for j in range(columns.shape[5]):
                                 x[n, c, i * sh + k, j * sw + l] += columns[n, c, k, l, i, j]
     return out
