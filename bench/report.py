@@ -31,6 +31,9 @@ The peak is what fused multiply-adds on registers alone reach on the same number
 turn. Operations are the useful ones: padded lanes and what is computed twice do not count; products with pixels
 that are zero do, also at batch 1, where fastdl skips them.
 
+Where all are held to AVX2, NumPy's OpenBLAS, PyTorch and JAX are told so; JAX then multiplies by oneDNN, as YNNPACK,
+its default, takes AVX-512 in any case. ONNX Runtime cannot be held, and is left out.
+
 Batch 1 runs on one thread, which is as fast or faster for all. PyTorch runs LeNet-5 in `channels_last`, which is
 faster than its default; `torch.compile` and fused optimizers were not. JAX compiles whole steps and donates its
 buffers, and for the MLP runs a whole epoch in one `lax.scan`, which made LeNet-5 slower; on one thread it is bound
