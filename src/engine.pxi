@@ -81,8 +81,7 @@ cdef inline Batch all_samples(const Job* job) noexcept nogil:
     return batch
 
 
-cdef void forward_worker(void* context, int worker) noexcept nogil:
-    cdef Job* job = <Job*>context
+cdef void go_forward(Job* job, int worker) noexcept nogil:
     cdef Batch batch = all_samples(job)
     prepare_all(&job.net, worker)
     if lay_all(job, worker, True, False) or earlier_stages(job, worker, &batch, False):
@@ -126,6 +125,17 @@ cdef void train_worker(void* context, int worker) noexcept nogil:
 cdef void step_worker(void* context, int worker) noexcept nogil:
     cdef unsigned long mode = flush_subnormals()
     take_given_step(<Job*>context, worker)
+    set_floating_mode(mode)
+
+
+cdef void forward_worker(void* context, int worker) noexcept nogil:
+    # In training as `fit` goes: a loop of one's own takes the same steps to the bit.
+    cdef unsigned long mode
+    if not (<Job*>context).net.training:
+        go_forward(<Job*>context, worker)
+        return
+    mode = flush_subnormals()
+    go_forward(<Job*>context, worker)
     set_floating_mode(mode)
 
 

@@ -58,6 +58,24 @@ def test_its_steps_are_those_of_fit(optimizer, data):
     assert len(found) == 1
 
 
+def test_subnormal_activations_are_those_of_fit():
+    """A sigmoid of -95 is 5.5e-42, which a gradient of 1e10 and a rate of 1e20 would make a number again."""
+    nets = [
+        Sequential([layers.Dense(1, "sigmoid"), layers.Dense(1)], input_shape=1, dtype="float32", seed=0)
+        for _ in range(2)
+    ]
+    x, y, optimizer = np.full((4, 1), -95.0), np.full((4, 1), 1e10), optimizers.SGD(1e20)
+    for net in nets:
+        net.parameters[...] = 0
+        net.layers[0].params["weight"][...] = 1
+    assert 0 < nets[0].layers[0].forward(x).max() < np.finfo("float32").tiny, "prediction keeps them"
+    nets[0].train_on_batch(x, y, loss="squared_error", optimizer=optimizer)
+    outputs = nets[1].forward(x, training=True)
+    nets[1].backward(losses.squared_error_backward(outputs, y))
+    nets[1].step(optimizer)
+    assert (nets[0].parameters == nets[1].parameters).all()
+
+
 def test_a_step_is_the_references(data):
     net, optimizer = network("float64"), optimizers.SGD(0.1, momentum=0.9, clip_norm=0.3)
     p, v = net.parameters.copy(), np.zeros_like(net.parameters)
