@@ -17,17 +17,20 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from elementary cimport vec_exp, vec_gelu, vec_gelu_slope, vec_sigmoid, vec_tanh
+from elementary cimport (
+    vec_exp, vec_expm1_below, vec_gelu, vec_gelu_slope, vec_sigmoid, vec_silu, vec_silu_slope,
+    vec_softplus, vec_tanh,
+)
 from meeting cimport (
     MAX_WORKERS, flag, is_raised, meet, meet_looking, meeting, meeting_close, meeting_open,
     next_item, raise_flag, reset_items, seconds, work_items,
 )
 from simd cimport (
     PACKS, PANEL_TERMS, PRODUCT_CHANNELS, SLIDING, TILE, TILE_ROWS_1, TILE_ROWS_2, TILE_ROWS_3,
-    VEC_LANES, VEC_LANES_LOG2, not_before, prefetch_to_write, real, vec, vec_evens, vec_fma,
-    vec_if_equal, vec_if_greater, vec_keep, vec_keep_first, vec_load, vec_load_first, vec_max,
-    vec_odds, vec_set1, vec_sqrt, vec_store, vec_store_first, vec_store_pieces, vec_sum,
-    vec_zip_high, vec_zip_low,
+    VEC_LANES, VEC_LANES_LOG2, not_before, prefetch_to_write, real, vec, vec_at_least, vec_at_most,
+    vec_evens, vec_fma, vec_if_equal, vec_if_greater, vec_keep, vec_keep_first, vec_load,
+    vec_load_first, vec_max, vec_odds, vec_set1, vec_sqrt, vec_store, vec_store_first,
+    vec_store_pieces, vec_sum, vec_zip_high, vec_zip_low,
 )
 from subnormals cimport flush_subnormals, set_floating_mode
 from threads cimport parallel_available, parallel_run, parallel_task
@@ -57,6 +60,7 @@ include "kernels/layout.pxi"
 include "kernels/product.pxi"
 include "kernels/sums.pxi"
 include "kernels/largest.pxi"
+include "kernels/activation_functions.pxi"
 include "kernels/activations.pxi"
 include "kernels/matrix.pxi"
 include "kernels/panels.pxi"

@@ -1,5 +1,5 @@
-/* Elementary functions of vectors: e^x, sigmoid, tanh, and the normal distribution. Each is within
- * a few units in the last place over all of its range, denormal results included.
+/* Elementary functions of vectors: e^x, sigmoid, tanh, silu, softplus, and the normal distribution.
+ * Each is within a few units in the last place over all of its range, denormal results included.
  */
 #pragma once
 #include "simd.h"
@@ -11,6 +11,7 @@
 #define EXP_MIN (-746.0)                        /* below it e^x is 0, above EXP_MAX infinite */
 #define EXP_MAX 710.0
 #define EXP_NONE (-37.0)                        /* below which it is nothing beside 1 */
+#define SILU_NONE (-753.0)                      /* below which x e^x is 0 */
 #define LN2_HIGH 6.93147180369123816490e-01     /* ln 2 in two parts, the first exact times any n */
 #define LN2_LOW 1.90821492927058770002e-10
 #define NORMAL_NONE 39.0                        /* the distribution up to -39 is 0 */
@@ -23,6 +24,7 @@
 #define EXP_MIN (-104.0f)
 #define EXP_MAX 89.0f
 #define EXP_NONE (-18.0f)
+#define SILU_NONE (-110.0f)
 #define LN2_HIGH 0.693359375f
 #define LN2_LOW (-2.12194440e-4f)
 #define NORMAL_NONE 14.6f
@@ -86,14 +88,64 @@ INLINE vec vec_sigmoid(vec x) {
     vec e = vec_exp_below((vec)((vec_bits)x | (vec_bits)vec_set1((real)-0.0)));
     return vec_select(sign >> (8 * sizeof(bits) - 1), e, vec_set1(1)) / ((real)1 + e);
 }
+/* e^x - 1 of an x that is not above 0. */
+INLINE vec vec_expm1_below(vec x) {
+    vec shifted, p = vec_exp_parts(vec_at_least(x, EXP_NONE), &shifted);
+    vec scale = vec_power_of_two(shifted);
+    return scale * p + (scale - (real)1);
+}
 /* m / (m + 2) with m = e^(-2|x|) - 1, and the sign of x. */
 INLINE vec vec_tanh(vec x) {
     vec_bits sign = (vec_bits)x & (vec_bits)vec_set1((real)-0.0);
-    vec low = vec_at_least((real)-2 * (vec)((vec_bits)x ^ sign), EXP_NONE);
-    vec shifted, p = vec_exp_parts(low, &shifted);
-    vec scale = vec_power_of_two(shifted);
-    vec m = scale * p + (scale - (real)1);
+    vec m = vec_expm1_below((real)-2 * (vec)((vec_bits)x ^ sign));
     return (vec)(((vec_bits)(m / (m + (real)2)) & ~(vec_bits)vec_set1((real)-0.0)) | sign);
+}
+/* -|x| but no less than SILU_NONE, and e to it in parts: 2^n (1 + p). */
+INLINE vec vec_silu_parts(vec x, vec *p, vec *shifted) {
+    vec a = vec_at_least((vec)((vec_bits)x | (vec_bits)vec_set1((real)-0.0)), SILU_NONE);
+    *p = vec_exp_parts(a, shifted);
+    return a;
+}
+/* x sigmoid(x): as the sigmoid is, but that x multiplies e^x before a power of two makes a denormal
+ * number of it. */
+INLINE vec vec_silu(vec x) {
+    vec p, shifted, a = vec_silu_parts(x, &p, &shifted);
+    vec e = vec_scale((real)1 + p, shifted), below = vec_scale(a + a * p, shifted);
+    return vec_select((vec_bits)(x >= (real)0), x, below) / ((real)1 + e);
+}
+/* With e = e^-|x|, (1 + e + |x| e) / (1 + e)^2 or, of a negative x, e (1 + e + x) / (1 + e)^2. */
+INLINE vec vec_silu_slope(vec x) {
+    vec p, shifted, a = vec_silu_parts(x, &p, &shifted);
+    vec e = vec_scale((real)1 + p, shifted), sum = (real)1 + e;
+    vec above = sum - a * e, below = vec_scale((sum + a) * ((real)1 + p), shifted);
+    return vec_select((vec_bits)(x >= (real)0), above, below) / (sum * sum);
+}
+/* log(1 + u) of a u from 0 to 1. With 1 + u = 1 + f, or 2 (1 + f) where f would be large, and
+ * s = f / (2 + f), the series 2 (s + s^3/3 + s^5/5 ...), in which 2 s is f - s f, f being exact. */
+INLINE vec vec_log1p_of_part(vec u) {
+    vec_bits halved = (vec_bits)(u > (real)0.41421356237309504880);
+    vec f = vec_select(halved, (u - (real)1) * (real)0.5, u);
+    vec s = f / (f + (real)2), t = s * s, r;
+#ifdef FASTDL_DOUBLE
+    r = vec_set1(2.0 / 21.0);
+    r = r * t + 2.0 / 19.0;
+    r = r * t + 2.0 / 17.0;
+    r = r * t + 2.0 / 15.0;
+    r = r * t + 2.0 / 13.0;
+    r = r * t + 2.0 / 11.0;
+    r = r * t + 2.0 / 9.0;
+#else
+    r = vec_set1((real)(2.0 / 9.0));
+#endif
+    r = r * t + (real)(2.0 / 7.0);
+    r = r * t + (real)(2.0 / 5.0);
+    r = r * t + (real)(2.0 / 3.0);
+    vec log = f - s * (f - r * t);
+    return vec_select(halved, log + (real)0.69314718055994530942, log);
+}
+INLINE vec vec_softplus(vec x) {
+    vec e = vec_exp_below((vec)((vec_bits)x | (vec_bits)vec_set1((real)-0.0)));
+    return vec_at_least(x, 0) + vec_log1p_of_part(e);
 }
 /* The normal distribution up to -a, a = |x|, is e m with e = e^(-a^2/2), and (a + k) m a polynomial
  * in t = (a - k) / (a + k): the one through Chebyshev's nodes of a from 0 to NORMAL_NONE. Gives m.

@@ -3,7 +3,11 @@ from simd cimport vec
 
 cdef extern from "elementary.h" nogil:
     vec vec_exp(vec x)
+    vec vec_expm1_below(vec x)
     vec vec_sigmoid(vec x)
+    vec vec_silu(vec x)
+    vec vec_silu_slope(vec x)
+    vec vec_softplus(vec x)
     vec vec_tanh(vec x)
     vec vec_gelu(vec x)
     vec vec_gelu_slope(vec x)

@@ -22,6 +22,8 @@ cdef extern from "simd.h" nogil:
     vec vec_set1(real a)
     vec vec_fma(vec acc, real x, vec w)
     vec vec_max(vec a, vec b)
+    vec vec_at_least(vec x, real low)
+    vec vec_at_most(vec x, real high)
     vec vec_if_greater(vec a, vec b, vec yes, vec no)
     vec vec_if_equal(vec a, vec b, vec yes, vec no)
     vec vec_sqrt(vec x)

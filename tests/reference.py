@@ -124,7 +124,36 @@ ACTIVATIONS = {
     "sigmoid": sigmoid,
     "tanh": np.tanh,
     "softmax": softmax,
+    "selu": lambda x: SELU_SCALE * elu(x, SELU_ALPHA),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "hard_sigmoid": lambda x: np.clip((x + 3) / 6, 0, 1),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
 }
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def elu(x, alpha):
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def elu_backward(dy, y, alpha):
+    return np.where(y > 0, dy, (y + alpha) * dy)
+
+
+def silu(x):
+    return x * sigmoid(x)
+
+
+def silu_backward(dy, x):
+    return dy * sigmoid(x) * (1 + x * sigmoid(-x))
+
+
+def hard_silu(x):
+    return x * np.clip((x + 3) / 6, 0, 1)
+
+
+def hard_silu_backward(dy, x):
+    return dy * np.where(abs(x) < 3, (2 * x + 3) / 6, x > 0)
 
 
 def leaky_relu(x, slope):
@@ -158,6 +187,10 @@ def activation_backward(dy, y, name):
         "relu": lambda y: (y > 0).astype(y.dtype),
         "sigmoid": lambda y: y * (1 - y),
         "tanh": lambda y: 1 - y * y,
+        "selu": lambda y: SELU_SCALE * elu_backward(1, y / SELU_SCALE, SELU_ALPHA),
+        "softplus": lambda y: -np.expm1(-y),
+        "hard_sigmoid": lambda y: ((y > 0) & (y < 1)) / 6,
+        "hard_tanh": lambda y: abs(y) < 1,
     }
     return dy * slopes[name](y)
 
@@ -165,20 +198,28 @@ def activation_backward(dy, y, name):
 def activate(x, activation):
     """Take an activation's name, or (name, setting)."""
     name, *setting = (activation,) if isinstance(activation, str) else activation
-    return {**ACTIVATIONS, "leaky_relu": leaky_relu, "gelu": gelu}[name](x, *setting)
+    others = {"leaky_relu": leaky_relu, "elu": elu, **OF_INPUT}
+    return {**ACTIVATIONS, **others}[name](x, *setting)
+
+
+OF_INPUT = {"gelu": gelu, "silu": silu, "hard_silu": hard_silu}  # whose derivatives the output does not tell
 
 
 def activate_backward(dy, x, activation):
     name, *setting = (activation,) if isinstance(activation, str) else activation
-    if name == "gelu":
-        return gelu_backward(dy, x)
-    if name == "leaky_relu":
-        return leaky_relu_backward(dy, x, *setting)
-    return activation_backward(dy, activate(x, activation), name)
+    if name in OF_INPUT:
+        return {"gelu": gelu_backward, "silu": silu_backward, "hard_silu": hard_silu_backward}[name](dy, x)
+    y = activate(x, activation)
+    if setting:
+        return {"leaky_relu": leaky_relu_backward, "elu": elu_backward}[name](dy, y, *setting)
+    return activation_backward(dy, y, name)
 
 
-def has_corner(activation):
-    return activation == "relu" or activation[0] == "leaky_relu"
+def corners(activation):
+    """Where the activation's slope jumps."""
+    name = activation if isinstance(activation, str) else activation[0]
+    of_lines = {"hard_sigmoid": (-3, 3), "hard_tanh": (-1, 1), "hard_silu": (-3, 3)}
+    return of_lines.get(name, (0,) if name in ("relu", "leaky_relu", "elu", "selu") else ())
 
 
 def squared_error(y, target):
@@ -629,8 +670,8 @@ class Network:
         x, back = getattr(self, f"_{layer['kind']}")(layer, x)
         activation, nested = layer.get("activation", "identity"), layer["kind"] in ("chain", "residual", "parallel")
         y = activate(x, activation)
-        if has_corner(activation):
-            self._near(np.abs(x))
+        for corner in corners(activation):
+            self._near(np.abs(x - corner))
 
         def with_activation(dy):
             dx, *values = back(activate_backward(dy, x, activation))
@@ -738,9 +779,11 @@ class Network:
 
     def _in_cell(self, activation):
         """Give what notes how near a cell's weighted inputs come to a corner; on one, rounding alone has put them."""
-        if not has_corner(activation):
-            return unseen
-        return lambda weighted: setattr(self, "margin", min(self.margin, np.abs(weighted).min()))
+
+        def see(weighted):
+            self.margin = min([self.margin, *(np.abs(weighted - corner).min() for corner in corners(activation))])
+
+        return see
 
     def _there(self, x):
         """Which steps count, for every number of x (N, T, F)."""

@@ -1,4 +1,4 @@
-"""exp, sigmoid, tanh and gelu of the core, in units in the last place, over all of float32 and of float64."""
+"""exp and the activations of the core, in units in the last place, over all of float32 and of float64."""
 
 import math
 
@@ -16,7 +16,31 @@ def sigmoid(x):
         return np.where(x < 0, e, 1) / (1 + e)
 
 
-EXACT = {"exp": np.exp, "sigmoid": sigmoid, "tanh": np.tanh}
+def below(x):
+    return np.minimum(x, 0)
+
+
+EXACT = {
+    "exp": np.exp,
+    "sigmoid": sigmoid,
+    "tanh": np.tanh,
+    "elu": lambda x: np.where(x > 0, x, np.expm1(below(x))),
+    "selu": lambda x: np.where(x > 0, SCALE * x, SCALE * ALPHA * np.expm1(below(x))),
+    "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))),
+    "silu": lambda x: np.where(np.isinf(x), np.maximum(x, 0), x * sigmoid(x)),
+    "hard_sigmoid": lambda x: np.clip((x + 3) / 6, 0, 1),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "hard_silu": lambda x: np.where(x > -3, x * np.clip((x + 3) / 6, 0, 1), 0),
+}
+SCALE, ALPHA = map(np.longdouble, ("1.0507009873554804934193349852946", "1.6732632423543772848170429916717"))
+
+
+def computed(name, x):
+    """What the core makes of x."""
+    core = _core.load(x.dtype.name)
+    if name == "exp":
+        return core.elementwise_probe(name, x)[1]
+    return core.activation_forward(name, float(name == "elu"), x[None])[0]
 
 
 def errors(y, exact):
@@ -33,7 +57,7 @@ def test_all_of_float32(name):
     """Every 509th number there is: of each binade about 16,000."""
     x = np.arange(0, 1 << 32, 509, dtype=np.uint64).astype(np.uint32).view(np.float32)
     x = np.concatenate([x[np.isfinite(x)], np.float32([0, -0.0, np.inf, -np.inf])])
-    _, y = _core.load("float32").elementwise_probe(name, x)
+    y = computed(name, x)
     with np.errstate(all="ignore"):
         assert errors(y, EXACT[name](x.astype(float))).max() <= LIMIT
 
@@ -46,7 +70,7 @@ def test_float64(name):
     x = np.concatenate(
         [rng.uniform(-760, 720, 200_000), rng.standard_normal(200_000), 10 ** rng.uniform(-300, 300, 20_000)]
     )
-    _, y = _core.load("float64").elementwise_probe(name, x)
+    y = computed(name, x)
     with np.errstate(all="ignore"):
         assert errors(y, EXACT[name](x.astype(np.longdouble))).max() <= LIMIT
 
@@ -82,5 +106,19 @@ def test_gelu(dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", [*EXACT, "gelu"])
 def test_what_is_no_number_stays_none(name, dtype):
-    _, y = _core.load(dtype).elementwise_probe(name, np.full(5, np.nan, dtype))
-    assert np.isnan(y).all()
+    assert np.isnan(computed(name, np.full(5, np.nan, dtype))).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_slope_of_silu(dtype):
+    """Of its two terms, which cancel near -1.28, each is within a few units."""
+    if np.finfo(np.longdouble).eps >= np.finfo(float).eps:
+        pytest.skip("nothing here is more exact than float64")
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(-760, 760, 100_000), rng.uniform(-20, 20, 100_000), rng.standard_normal(100_000)])
+    x = x.astype(dtype)
+    slopes = _core.load(dtype).activation_backward("silu", 0, np.ones_like(x)[None], x[None])[0]
+    exact, exact_x = sigmoid(x.astype(np.longdouble)), x.astype(np.longdouble)
+    terms = exact, exact * exact_x * sigmoid(-exact_x)
+    unit = np.finfo(dtype).eps * (abs(terms[0]) + abs(terms[1])) + np.finfo(dtype).smallest_subnormal
+    assert (abs(slopes - terms[0] - terms[1]) / unit).max() <= LIMIT

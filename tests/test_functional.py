@@ -1,5 +1,6 @@
 """Every function of fastdl.functional against the reference, over shapes, strides, paddings and dtypes."""
 
+import math
 import pickle
 
 import numpy as np
@@ -223,6 +224,28 @@ def test_leaky_relu(rows, features, slope, dtype, seed):
     close(F.activation_backward(dy, y, "leaky_relu", slope=slope), exact, dtype)
 
 
+@given(st.integers(1, 5), st.integers(1, 40), st.sampled_from([1e-3, 0.2, 1.0, 3.0]), DTYPES, SEEDS)
+def test_elu(rows, features, alpha, dtype, seed):
+    rng = np.random.default_rng(seed)
+    x, dy = normal(rng, (rows, features), dtype), normal(rng, (rows, features), dtype)
+    y = F.elu(x, alpha)
+    assert y.dtype == dtype
+    close(y, reference.elu(x.astype("float64"), alpha), dtype)
+    exact = reference.elu_backward(dy.astype("float64"), y.astype("float64"), alpha)
+    close(F.activation_backward(dy, y, "elu", alpha=alpha), exact, dtype)
+
+
+@given(st.sampled_from(["silu", "hard_silu"]), st.integers(1, 5), st.integers(1, 40), DTYPES, SEEDS)
+def test_what_is_told_from_the_input(name, rows, features, dtype, seed):
+    rng = np.random.default_rng(seed)
+    x, dy = 3 * normal(rng, (rows, features), dtype), normal(rng, (rows, features), dtype)
+    y = getattr(F, name)(x)
+    assert y.dtype == dtype
+    close(y, getattr(reference, name)(x.astype("float64")), dtype)
+    exact = getattr(reference, f"{name}_backward")(dy.astype("float64"), x.astype("float64"))
+    close(getattr(F, f"{name}_backward")(dy, x), exact, dtype)
+
+
 @given(st.integers(1, 5), st.integers(1, 40), DTYPES, SEEDS)
 def test_gelu(rows, features, dtype, seed):
     rng = np.random.default_rng(seed)
@@ -248,6 +271,38 @@ def test_the_ends_of_gelu(dtype):
     assert core.activation_forward("gelu", 0, x[None]).tolist() == [[0, 0, 0, x[3], np.inf]]
     slopes = core.activation_backward("gelu", 0, np.ones_like(x)[None], x[None])
     np.testing.assert_allclose(slopes, [[0, 0, 0.5, 1, 1]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["elu", "selu", "softplus", "silu", "hard_sigmoid", "hard_tanh", "hard_silu"])
+def test_gradients_are_the_slopes(name):
+    """Away from corners, which lie between these numbers."""
+    x, h = np.linspace(-4.03, 3.98, 301), 1e-6
+    f, ones = getattr(F, name), np.ones(301)
+    slopes = getattr(F, f"{name}_backward")(ones, x) if "silu" in name else F.activation_backward(ones, f(x), name)
+    np.testing.assert_allclose(slopes, (f(x + h) - f(x - h)) / (2 * h), atol=1e-8)
+
+
+ENDS = {  # at -inf, -1e30, 0, 1e30 and inf
+    "elu": ([-1, -1, 0, 1e30, np.inf], [0, 0, 1, 1, 1]),
+    "selu": ([-1.7580993, -1.7580993, 0, 1.050701e30, np.inf], [0, 0, 1.7580993, 1.050701, 1.050701]),
+    "softplus": ([0, 0, math.log(2), 1e30, np.inf], [0, 0, 0.5, 1, 1]),
+    "silu": ([0, 0, 0, 1e30, np.inf], [0, 0, 0.5, 1, 1]),
+    "hard_sigmoid": ([0, 0, 0.5, 1, 1], [0, 0, 1 / 6, 0, 0]),
+    "hard_tanh": ([-1, -1, 0, 1, 1], [0, 0, 1, 0, 0]),
+    "hard_silu": ([0, 0, 0, 1e30, np.inf], [0, 0, 0.5, 1, 1]),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ENDS)
+def test_the_ends(name, dtype):
+    x = np.array([[-np.inf, -1e30, 0, 1e30, np.inf]], dtype)
+    setting, core, (ends, slopes) = float(name == "elu"), _core.load(dtype), ENDS[name]
+    y = core.activation_forward(name, setting, x)
+    np.testing.assert_allclose(y, [ends], rtol=1e-6)
+    seen = x if "silu" in name else y
+    found = core.activation_backward(name, setting, np.ones_like(x), seen)
+    np.testing.assert_allclose(found, [slopes], rtol=1e-6, atol=1e-6)
 
 
 class Hinge(losses.SquaredError):

@@ -84,6 +84,10 @@ def leaky():
     return layers.Activation("leaky_relu", slope=0.2)
 
 
+def elu():
+    return layers.Activation("elu", alpha=0.7)
+
+
 CASES = {
     "dense": Case(lambda: layers.Dense(7), (13,)),
     "dense relu": Case(lambda: layers.Dense(33, "relu"), (64,)),
@@ -91,6 +95,13 @@ CASES = {
     "dense softmax": Case(lambda: layers.Dense(5, "softmax"), (4,)),
     "dense leaky": Case(lambda: layers.Dense(9, leaky()), (13,)),
     "dense gelu": Case(lambda: layers.Dense(9, "gelu"), (13,)),
+    "dense elu": Case(lambda: layers.Dense(9, elu()), (13,)),
+    "dense selu": Case(lambda: layers.Dense(9, "selu"), (13,)),
+    "dense silu": Case(lambda: layers.Dense(9, "silu"), (13,)),
+    "dense softplus": Case(lambda: layers.Dense(9, "softplus"), (13,)),
+    "dense hard sigmoid": Case(lambda: layers.Dense(9, "hard_sigmoid"), (13,)),
+    "dense hard tanh": Case(lambda: layers.Dense(9, "hard_tanh"), (13,)),
+    "dense hard silu": Case(lambda: layers.Dense(9, "hard_silu"), (13,)),
     "dense over time": Case(lambda: layers.Dense(9, "gelu"), (5, 7)),
     "convolution": Case(lambda: layers.Conv2D(6, 3), (2, 9, 8)),
     "convolution of one channel": Case(lambda: layers.Conv2D(6, 5, padding=2, activation="relu"), (1, 12, 11)),
@@ -100,6 +111,9 @@ CASES = {
     "convolution gelu": Case(lambda: layers.Conv2D(5, 3, activation="gelu"), (2, 5, 6)),
     "convolution of one channel, gelu": Case(lambda: layers.Conv2D(5, 3, activation="gelu"), (1, 7, 6)),
     "convolution of one channel, leaky": Case(lambda: layers.Conv2D(5, 3, activation=leaky()), (1, 7, 6)),
+    "convolution elu": Case(lambda: layers.Conv2D(5, 3, activation="elu"), (2, 5, 6)),
+    "convolution softplus": Case(lambda: layers.Conv2D(5, 3, activation="softplus"), (1, 7, 6)),
+    "convolution silu": Case(lambda: layers.Conv2D(5, 3, activation="silu"), (2, 5, 6)),
     "max pool": Case(lambda: layers.MaxPool2D(2), (6, 8, 8)),
     "max pool, odd": Case(lambda: layers.MaxPool2D(2), (3, 7, 9)),
     "max pool, overlapping": Case(lambda: layers.MaxPool2D(3, 2), (17, 9, 8)),
@@ -125,6 +139,13 @@ CASES = {
     "gelu": Case(lambda: layers.Activation("gelu"), (13,)),
     "gelu over time": Case(lambda: layers.Activation("gelu"), (5, 7)),
     "gelu of images": Case(lambda: layers.Activation("gelu"), (3, 5, 7)),
+    "elu of images": Case(elu, (3, 5, 7)),
+    "selu over time": Case(lambda: layers.Activation("selu"), (5, 7)),
+    "softplus": Case(lambda: layers.Activation("softplus"), (13,)),
+    "silu over time": Case(lambda: layers.Activation("silu"), (5, 7)),
+    "hard sigmoid of images": Case(lambda: layers.Activation("hard_sigmoid"), (3, 5, 7)),
+    "hard tanh": Case(lambda: layers.Activation("hard_tanh"), (13,)),
+    "hard silu of images": Case(lambda: layers.Activation("hard_silu"), (3, 5, 7)),
     "dropout": Case(lambda: layers.Dropout(0.3), (13,)),
     "dropout over time": Case(lambda: layers.Dropout(0.3), (5, 7)),
     "dropout of images": Case(lambda: layers.Dropout(0.3), (3, 5, 7)),
@@ -143,6 +164,8 @@ CASES = {
     "batch norm of images": Case(lambda: layers.BatchNorm(), (3, 5, 7)),
     "rnn": Case(lambda: layers.RNN(9), (5, 7)),
     "rnn, leaky, all steps": Case(lambda: layers.RNN(9, leaky(), return_sequences=True), (5, 7)),
+    "rnn, elu": Case(lambda: layers.RNN(9, elu()), (5, 7)),
+    "rnn, hard tanh": Case(lambda: layers.RNN(9, "hard_tanh", return_sequences=True), (5, 7)),
     "lstm": Case(lambda: layers.LSTM(9, return_sequences=True), (5, 7)),
     "lstm of one step": Case(lambda: layers.LSTM(9), (1, 7)),
     "gru": Case(lambda: layers.GRU(9), (5, 7)),
@@ -151,6 +174,7 @@ CASES = {
     "bidirectional, added": Case(lambda: layers.Bidirectional(layers.LSTM(9), merge="sum"), (5, 7)),
     "recursive": Case(lambda: layers.Recursive(5), (1, 5)),
     "recursive, leaky": Case(lambda: layers.Recursive(5, 3, leaky(), return_nodes=True), (1, 5)),
+    "recursive, softplus": Case(lambda: layers.Recursive(5, activation="softplus", return_nodes=True), (1, 5)),
     "recursive, tensor": Case(lambda: layers.Recursive(3, composition="tensor"), (1, 3)),
     "recursive, lstm": Case(lambda: layers.Recursive(5, composition="lstm", return_nodes=True), (1, 5)),
     "residual": Case(lambda: layers.Residual([layers.Dense(9, "gelu"), layers.Dense(13)]), (13,)),

@@ -1,4 +1,4 @@
-"""Recurrent layers and normalization beside PyTorch's, whose weights they take as they are.
+"""Recurrent layers, normalization and activations beside PyTorch's, whose weights they take as they are.
 
 What PyTorch 2.13 gave is in pytorch.json. With PyTorch installed, ``python tests/test_pytorch.py`` writes that file
 again.
@@ -83,6 +83,34 @@ def test_the_same_layer_norm(shape):
         np.testing.assert_allclose(values, given[f"d{key}"], rtol=1e-12)
 
 
+ACTIVATIONS = {  # of ours, PyTorch's
+    "leaky_relu": "LeakyReLU", "elu": "ELU", "selu": "SELU", "softplus": "Softplus", "gelu": "GELU", "silu": "SiLU",
+    "hard_sigmoid": "Hardsigmoid", "hard_tanh": "Hardtanh", "hard_silu": "Hardswish",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_same_activations(name):
+    """With PyTorch's defaults, corners and large numbers included."""
+    case = json.loads(RECORDED.read_text())["activations"]
+    x, slopes = np.array([case["x"]]), case[f"d{name}"]
+    layer = layers.Activation(name).build(x.shape[1:], dtype="float64")
+    # Its softplus is x itself from 20 on, and its hard_sigmoid has a slope of float32.
+    np.testing.assert_allclose(layer.forward(x)[0], case[name], rtol=1e-9 if name == "softplus" else 1e-13, atol=1e-15)
+    np.testing.assert_allclose(layer.backward(np.ones_like(x))[0], slopes, rtol=1e-7, atol=1e-15)
+
+
+def record_activations(torch):
+    corners = [-3, -1, 0, 1, 3]
+    case = {"x": torch.tensor([*corners, -700, -30, -5, 1e-20, -1e-20, 5, 30, 700, *torch.linspace(-4.1, 4.2, 20)])}
+    for name, module in ACTIVATIONS.items():
+        x = case["x"].clone().requires_grad_()
+        case[name] = getattr(torch.nn, module)()(x)
+        case[name].sum().backward()
+        case[f"d{name}"] = x.grad
+    return {"activations": case}
+
+
 def record_normalization(torch):
     cases = {}
     for shape in SHAPES:
@@ -142,7 +170,7 @@ def record():
                 **dict(module.named_parameters()), **{f"d{key}": p.grad for key, p in module.named_parameters()},
             }  # fmt: skip
             cases[f"{name}, bidirectional={bidirectional}"] = case
-    cases |= record_normalization(torch)
+    cases |= record_normalization(torch) | record_activations(torch)
     plain = {name: {key: t.detach().tolist() for key, t in case.items()} for name, case in cases.items()}
     RECORDED.write_text(json.dumps(plain) + "\n")
 

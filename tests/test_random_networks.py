@@ -15,6 +15,7 @@ import reference
 import fastdl
 from fastdl import Sequential, gradient_check, layers, optimizers
 from fastdl._core.graph import Graph
+from fastdl._core.kinds import WITH_SETTING
 from fastdl.layers.activation import name_and_setting
 from fastdl.layers.container import through, walk
 from fastdl.trees import Trees
@@ -84,13 +85,18 @@ class Draw:
         return self.of(1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 23, 33, *((65, 121, 130, 150) if self.chance(0.2) else ()))
 
     def cell_activation(self):
-        return self.of("tanh", "sigmoid", "relu", "identity", self.leaky())
+        others = self.of("elu", "selu", "softplus", "hard_sigmoid", "hard_tanh", self.elu())
+        return self.of("tanh", "sigmoid", "relu", "identity", self.leaky(), others)
 
     def leaky(self):
         return layers.Activation("leaky_relu", slope=self.of(0.01, 0.3))
 
+    def elu(self):
+        return layers.Activation("elu", alpha=self.of(0.01, 0.7, 2.0))
+
     def activation(self):
-        return self.of("identity", "relu", "sigmoid", "tanh", "gelu", "leaky_relu", self.leaky())
+        others = self.of("silu", "hard_silu", self.cell_activation())
+        return self.of("identity", "relu", "sigmoid", "tanh", "gelu", "leaky_relu", self.leaky(), others)
 
     def network(self):
         made, shape = getattr(self, f"_{self.kind}")()
@@ -621,7 +627,7 @@ def named(gradients):
 def activation_of(activation):
     """An activation as the reference has it: a name, or (name, setting)."""
     name, setting = name_and_setting(activation)
-    return (name, setting) if name == "leaky_relu" else name
+    return (name, setting) if name in WITH_SETTING else name
 
 
 def leaves(chain):

@@ -19,10 +19,14 @@ MOST_TOKENS = 1 << 24  # token ids travel as float32, which holds all integers u
 MOST_NUMBERS = 2**31 - 1  # of a sample: the core counts some of them in ints
 
 # As in src/kernels/activations.pxi: those that cells may have, those whose derivative the output tells, and others.
-OF_CELLS = ("identity", "relu", "sigmoid", "tanh", "leaky_relu")
+OF_CELLS = (
+    "identity", "relu", "sigmoid", "tanh", "leaky_relu", "elu", "selu", "softplus", "hard_sigmoid", "hard_tanh",
+)  # fmt: skip
 FROM_OUTPUT = (*OF_CELLS, "softmax")  # compared with the core's rows at import
-ELEMENTWISE = (*OF_CELLS, "gelu")
+ELEMENTWISE = (*OF_CELLS, "gelu", "silu", "hard_silu")
 ACTIVATIONS = (*ELEMENTWISE, "softmax")
+WITH_SETTING = {"leaky_relu": ("slope", 0.01), "elu": ("alpha", 1.0)}  # what it is called, and where none is given
+LEAST_SETTING, MOST_SETTING = 1e-12, 1e12
 GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}  # of each cell
 
 
@@ -189,10 +193,8 @@ def _flatten(operation: Operation) -> tuple[Shape, int]:
 
 
 def _setting(operation: Operation, activation: str) -> None:
-    if activation == "leaky_relu":
-        operation.number("setting", 1e-12, 1e12)
-    else:
-        operation.number("setting", 0, 0)
+    low, high = (LEAST_SETTING, MOST_SETTING) if activation in WITH_SETTING else (0, 0)
+    operation.number("setting", low, high)
 
 
 def _activation(operation: Operation) -> tuple[Shape, int]:

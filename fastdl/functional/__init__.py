@@ -5,7 +5,26 @@ Each takes array_likes and gives new C-contiguous arrays: of float64 where float
 """
 
 from ..losses import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward
-from .activations import activation_backward, gelu, gelu_backward, identity, leaky_relu, relu, sigmoid, softmax, tanh
+from .activations import (
+    activation_backward,
+    elu,
+    gelu,
+    gelu_backward,
+    hard_sigmoid,
+    hard_silu,
+    hard_silu_backward,
+    hard_tanh,
+    identity,
+    leaky_relu,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    silu_backward,
+    softmax,
+    softplus,
+    tanh,
+)
 from .affine import dense, dense_backward
 from .convolution import col2im, cross_correlate2d, cross_correlate2d_backward, expand_sensitivity_map, im2col
 from .pooling import max_pool2d, max_pool2d_backward, mean_pool2d, mean_pool2d_backward
@@ -22,11 +41,16 @@ __all__ = [
     "cross_entropy_backward",
     "dense",
     "dense_backward",
+    "elu",
     "expand_sensitivity_map",
     "gelu",
     "gelu_backward",
     "gru_step",
     "gru_step_backward",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_silu_backward",
+    "hard_tanh",
     "identity",
     "im2col",
     "leaky_relu",
@@ -39,9 +63,13 @@ __all__ = [
     "relu",
     "rnn_step",
     "rnn_step_backward",
+    "selu",
     "sgd_step",
     "sigmoid",
+    "silu",
+    "silu_backward",
     "softmax",
+    "softplus",
     "squared_error",
     "squared_error_backward",
     "tanh",

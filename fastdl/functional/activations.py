@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._core.kinds import FROM_OUTPUT
+from .._core.kinds import FROM_OUTPUT, WITH_SETTING
 from .._types import Array
 from .._validation.arrays import as_array
 from .._validation.values import as_choice, as_number
@@ -52,7 +52,42 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Array:
     -------
     ndarray, of x's shape
     """
-    return _activate("leaky_relu", x, _slope(slope))
+    return _activate("leaky_relu", x, _setting(slope, "slope"))
+
+
+def elu(x: Any, alpha: float = 1.0) -> Array:
+    """Give x where it is above 0, elsewhere alpha (exp(x) - 1) (Clevert, Unterthiner and Hochreiter 2016).
+
+    Parameters
+    ----------
+    x : array_like, of any shape
+    alpha : float, above 0
+
+    Returns
+    -------
+    ndarray, of x's shape
+    """
+    return _activate("elu", x, _setting(alpha, "alpha"))
+
+
+def selu(x: Any) -> Array:
+    """Give 1.0507 elu(x) of alpha 1.6733 (Klambauer et al. 2017); x of any shape."""
+    return _activate("selu", x)
+
+
+def softplus(x: Any) -> Array:
+    """Give log(1 + exp(x)) of each element of x, of any shape."""
+    return _activate("softplus", x)
+
+
+def hard_sigmoid(x: Any) -> Array:
+    """Give (x + 3) / 6, but no less than 0 and no more than 1; x of any shape."""
+    return _activate("hard_sigmoid", x)
+
+
+def hard_tanh(x: Any) -> Array:
+    """Give x, but no less than -1 and no more than 1; x of any shape."""
+    return _activate("hard_tanh", x)
 
 
 def gelu(x: Any) -> Array:
@@ -77,8 +112,30 @@ def gelu_backward(dy: Any, x: Any) -> Array:
     return _activate_backward("gelu", dy, x, "x")
 
 
-def activation_backward(dy: Any, y: Any, name: str, *, slope: float = 0.01) -> Array:
-    """Give the gradient with respect to the input of an activation whose output tells it: of all but `gelu`.
+def silu(x: Any) -> Array:
+    """Give x sigmoid(x), also called swish (Elfwing, Uchibe and Doya 2018); x of any shape."""
+    return _activate("silu", x)
+
+
+def silu_backward(dy: Any, x: Any) -> Array:
+    """Give the gradient with respect to the input of `silu`; arguments as of `gelu_backward`."""
+    return _activate_backward("silu", dy, x, "x")
+
+
+def hard_silu(x: Any) -> Array:
+    """Give x hard_sigmoid(x), also called hard swish (Howard et al. 2019); x of any shape."""
+    return _activate("hard_silu", x)
+
+
+def hard_silu_backward(dy: Any, x: Any) -> Array:
+    """Give the gradient with respect to the input of `hard_silu`; arguments as of `gelu_backward`."""
+    return _activate_backward("hard_silu", dy, x, "x")
+
+
+def activation_backward(dy: Any, y: Any, name: str, *, slope: float = 0.01, alpha: float = 1.0) -> Array:
+    """Give the gradient with respect to the input of an activation whose output tells it.
+
+    Of the others, `gelu`, `silu` and `hard_silu`, there are functions of their own.
 
     Parameters
     ----------
@@ -87,24 +144,26 @@ def activation_backward(dy: Any, y: Any, name: str, *, slope: float = 0.01) -> A
     y : array_like, of dy's shape
         That output.
     name : str
-        identity, relu, sigmoid, tanh, softmax or leaky_relu.
-    slope : float, above 0
-        Of leaky_relu.
+        identity, relu, sigmoid, tanh, softmax, leaky_relu, elu, selu, softplus, hard_sigmoid or hard_tanh.
+    slope, alpha : float, above 0
+        Of leaky_relu and of elu.
 
     Returns
     -------
     ndarray, of dy's shape
     """
     name = as_choice(name, "name", FROM_OUTPUT)
-    return _activate_backward(name, dy, y, "y", _slope(slope))
+    settings = {"slope": _setting(slope, "slope"), "alpha": _setting(alpha, "alpha")}
+    setting = settings[WITH_SETTING[name][0]] if name in WITH_SETTING else 0.0
+    return _activate_backward(name, dy, y, "y", setting)
 
 
 def _rows(x: Array) -> Array:
     return x.reshape(-1, x.shape[-1]) if x.ndim else x.reshape(1, 1)
 
 
-def _slope(slope: Any) -> float:
-    return as_number(slope, "slope", _SMALLEST)
+def _setting(value: Any, name: str) -> float:
+    return as_number(value, name, _SMALLEST)
 
 
 def _activate(name: str, x: Any, setting: float = 0.0) -> Array:

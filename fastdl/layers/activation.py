@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .._core.graph import Tensor
-from .._core.kinds import ACTIVATIONS
+from .._core.kinds import ACTIVATIONS, LEAST_SETTING, MOST_SETTING, WITH_SETTING
 from .._validation.values import as_choice, as_number
 from .base import Layer
-
-_SLOPE = 0.01  # of leaky_relu, where none is given
-_LEAST_SLOPE, _MOST_SLOPE = 1e-12, 1e12
 
 
 class Activation(Layer):
@@ -22,22 +19,35 @@ class Activation(Layer):
     Parameters
     ----------
     name : str
-        identity, relu, sigmoid, tanh, softmax, leaky_relu (Maas, Hannun and Ng 2013) or gelu (Hendrycks and Gimpel
-        2016).
+        identity, relu, sigmoid, tanh, softmax, leaky_relu (Maas, Hannun and Ng 2013), elu (Clevert, Unterthiner and
+        Hochreiter 2016), selu (Klambauer et al. 2017), softplus, gelu (Hendrycks and Gimpel 2016), silu (Elfwing,
+        Uchibe and Doya 2018), or hard_sigmoid, hard_tanh, hard_silu (Howard et al. 2019), of straight lines.
     slope : float, optional
         Of leaky_relu below 0, above 0; 0.01 where not given.
+    alpha : float, optional
+        Of elu, above 0: minus its limit; 1.0 where not given.
 
     Notes
     -----
     x and y (N, F), (N, T, F) or (N, C, H, W).
     """
 
-    def __init__(self, name: str, *, slope: float | None = None) -> None:
+    def __init__(self, name: str, *, slope: float | None = None, alpha: float | None = None) -> None:
         super().__init__()
         self.name = as_choice(name, "name", ACTIVATIONS)
-        if slope is not None and self.name != "leaky_relu":
-            raise ValueError(f"slope must be None for {self.name}; received {slope!r}")
-        self.slope = None if slope is None else as_number(slope, "slope", _LEAST_SLOPE, _MOST_SLOPE)
+        self.slope = self._setting("slope", slope)
+        self.alpha = self._setting("alpha", alpha)
+
+    def _setting(self, called: str, value: Any) -> float | None:
+        if value is None:
+            return None
+        if WITH_SETTING.get(self.name, ("",))[0] != called:
+            raise ValueError(f"{called} must be None for {self.name}; received {value!r}")
+        return as_number(value, called, LEAST_SETTING, MOST_SETTING)
+
+    def given(self) -> float | None:
+        """Give its setting, if it has been given one."""
+        return self.slope if self.alpha is None else self.alpha
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         if self.name == "softmax" and len(x.shape) == 3:
@@ -51,14 +61,15 @@ def as_activation(activation: Any, name: str = "activation", known: tuple[str, .
         return "identity"
     if isinstance(activation, Activation):
         as_choice(activation.name, name, known)
-        return activation.name if activation.slope is None else activation
+        return activation.name if activation.given() is None else activation
     return as_choice(activation, name, known)
 
 
 def name_and_setting(activation: str | Activation) -> tuple[str, float]:
     """Give an activation as the core takes it."""
-    name, slope = (activation, None) if isinstance(activation, str) else (activation.name, activation.slope)
-    return name, (_SLOPE if slope is None else slope) if name == "leaky_relu" else 0.0
+    name, given = (activation, None) if isinstance(activation, str) else (activation.name, activation.given())
+    _, default = WITH_SETTING.get(name, ("", 0.0))
+    return name, default if given is None else given
 
 
 def activated(x: Tensor, activation: str | Activation) -> Tensor:

@@ -23,7 +23,7 @@ class Conv2D(Layer):
     kernel_size, stride, padding : int or (int, int)
         Height and width; the padding is of zeros, on every side.
     activation : str or Activation, optional
-        identity, relu, sigmoid, tanh, leaky_relu or gelu.
+        A name of `Activation`'s, but softmax, or one with its setting.
     initializer : str
         Of the weights: a name of `fastdl.initializers`.
 

@@ -20,7 +20,7 @@ class Dense(Layer):
     units : int
         Output features.
     activation : str or Activation, optional
-        identity, relu, sigmoid, tanh, softmax, leaky_relu or gelu.
+        A name of `Activation`'s, or one with its setting.
     initializer : str
         Of the weights: a name of `fastdl.initializers`.
 

@@ -99,7 +99,7 @@ class RNN(Recurrent):
     ----------
     units : int
     activation : str or Activation
-        f: tanh, relu, identity, sigmoid or leaky_relu.
+        f: tanh, relu, identity, sigmoid, leaky_relu, elu, selu, softplus, hard_sigmoid or hard_tanh.
     return_sequences : bool
         Whether to give every step's h, or that of the last.
     stateful : bool

@@ -25,7 +25,8 @@ class Recursive(Layer):
     children : int
         How many a node has that is no leaf: trees are made binary by `Trees.binarize`.
     activation : str or Activation
-        f below: tanh, relu, identity, sigmoid or leaky_relu. An lstm has its own.
+        f below: tanh, relu, identity, sigmoid, leaky_relu, elu, selu, softplus, hard_sigmoid or hard_tanh. An lstm has
+        its own.
     composition : {"matrix", "tensor", "lstm"}
         What becomes of the children's vectors, side by side in x:
 
