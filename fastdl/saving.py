@@ -13,9 +13,10 @@ from . import losses, optimizers
 from ._archive import DAMAGE, Archive, encode, write
 from ._core.graph import Graph
 from ._files import as_path, open_file, replacing
-from ._types import Array
+from ._types import Array, Shape
 from ._validation.shapes import as_shape
 from ._validation.values import COUNT, as_dtype, as_flag, as_int
+from .callbacks import keeping
 from .layers.configuration import class_of, from_config
 from .layers.container import adopted, numbered, through, walk
 from .training.state import TrainingState, zero_moments
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _FORMAT = "fastdl network 1"
 _MOMENTS, _STATES = "moments", "states"  # arrays besides the parameters: the optimizer's, and those of stateful layers
-_OPTIMIZER, _STEPS = "optimizer", "steps"  # of a training, in the description
+_OPTIMIZER, _STEPS, _EPOCHS, _CALLBACKS = "optimizer", "steps", "epochs", "callbacks"  # in the description
 _MOST_LAYERS = 1000  # each of which takes much more memory than its description
 _MOST_NAMED = 50  # arrays in an error
 _SCALARS = (str, int, float, bool, type(None))
@@ -41,6 +42,8 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
         config, arrays = describe(net, training)
         if training:
             config[_OPTIMIZER] = net.training_state.optimizer.get_config()
+            for kept in config[_CALLBACKS]:
+                kept["state"] = _plain(kept["state"], f"the state of {kept['class']}")
         loss = net.training_state.loss
         if loss is not None and (training or loss.is_fused):
             config["loss"] = loss.get_config()
@@ -59,8 +62,10 @@ def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str,
     if training:
         config["generator"] = net.generator.bit_generator.state
         if state.moments is not None:
-            config[_STEPS] = state.steps
+            config[_STEPS], config[_EPOCHS] = state.steps, state.epochs
             arrays[_MOMENTS] = state.moments.copy()
+            config[_CALLBACKS], theirs = keeping.packed(state.callbacks())
+            arrays.update(theirs)
         if net.flat_states is not None:
             config[_STATES] = len(net.flat_states)
             arrays[_STATES] = net.flat_states.copy()
@@ -87,13 +92,12 @@ def load(path: str | os.PathLike[str]) -> Sequential:
         try:
             archive = Archive(file)
             config = archive.config()
-            shapes = _expected(config)
-            if set(shapes) != archive.names:
-                wanted, found = (", ".join(sorted(names)[:_MOST_NAMED]) for names in (shapes, archive.names))
+            expected = _expected(config)
+            if set(expected) != archive.names:
+                wanted, found = (", ".join(sorted(names)[:_MOST_NAMED]) for names in (expected, archive.names))
                 raise ValueError(f"it must hold {wanted}; it holds {found}")
-            dtype = np.dtype(config["dtype"])
             optimizer = optimizers.from_config(config[_OPTIMIZER]) if _STEPS in config else None
-            arrays = {name: archive.array(name, dtype, shape) for name, shape in shapes.items()}
+            arrays = {name: archive.array(name, dtype, shape) for name, (dtype, shape) in expected.items()}
             loss = None if config["loss"] is None else losses.from_config(config["loss"])
             return restore(config, arrays, optimizer, loss)
         except DAMAGE as error:
@@ -125,24 +129,31 @@ def restore(
         moments = zero_moments(optimizer, net.parameters.size, net.dtype)
         moments[...] = arrays[_MOMENTS]
         counter = np.array([config[_STEPS]], np.int64)
-        net.training_state = TrainingState(net.training_state.loss, optimizer, counter, moments)
+        kept = keeping.unpacked(config[_CALLBACKS], arrays)
+        net.training_state = TrainingState(
+            net.training_state.loss, optimizer, counter, moments, config[_EPOCHS], kept=kept
+        )
     if _STATES in config:
         net.flat_states = arrays[_STATES].copy()
     return net
 
 
-def _expected(config: Any) -> dict[str, tuple[int, ...]]:
-    """Give the shapes of the arrays that belong to a description, before memory is taken for them."""
+def _expected(config: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
+    """Give the types and shapes of the arrays that belong to a description, before memory is taken for them."""
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise ValueError(f"its format must be {_FORMAT!r}")
-    expected, state_size = _shapes(config)
+    shapes, state_size = _shapes(config)
+    theirs = {}
     if _STEPS in config:
         as_int(config[_STEPS], _STEPS, least=0, most=COUNT)
+        as_int(config[_EPOCHS], _EPOCHS, least=0)
         kept = optimizers.from_config(config[_OPTIMIZER]).moments
-        expected[_MOMENTS] = (kept, sum(prod(shape) for shape in expected.values()))
+        shapes[_MOMENTS] = (kept, sum(prod(shape) for shape in shapes.values()))
+        theirs = keeping.expected(config[_CALLBACKS])
     if _STATES in config:
-        expected[_STATES] = (as_int(config[_STATES], _STATES), state_size)
-    return expected
+        shapes[_STATES] = (as_int(config[_STATES], _STATES), state_size)
+    dtype = np.dtype(config["dtype"])
+    return {**{name: (dtype, shape) for name, shape in shapes.items()}, **theirs}
 
 
 def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
@@ -174,12 +185,13 @@ def _check(config: Any, arrays: dict[str, Array]) -> None:
         expected = _expected(config)
     except DAMAGE as error:
         raise ValueError(f"the network must be as it was made, to be read again; {error}") from error
-    found = {name: array.shape for name, array in arrays.items()}
+    found = {name: (array.dtype, array.shape) for name, array in arrays.items()}
     if found != expected:
         name = next(name for name in {**found, **expected} if found.get(name) != expected.get(name))
+        said, given = (shapes.get(name, (None, None))[1] for shapes in (expected, found))
         raise ValueError(
-            f"the network must be as it was made, to be read again; its layers say that {name} is of shape "
-            f"{expected.get(name)}, it is of shape {found.get(name)}"
+            f"the network must be as it was made, to be read again; its layers say that {name} is of shape {said}, it "
+            f"is of shape {given}"
         )
 
 

@@ -19,7 +19,7 @@ import fastdl
 from fastdl import Sequential
 from fastdl.callbacks import Callback, EarlyStopping
 from fastdl.cli import main
-from fastdl.cli.common import Bar, Log, Save
+from fastdl.cli.common import Bar, Log, saving
 from fastdl.cli.images import _probabilities
 
 
@@ -335,16 +335,20 @@ def test_a_bar_goes_as_far_as_its_epoch():
 
 
 def test_the_best_epoch_is_saved(tmp_path):
+    """Into the very file that is named, whatever stands in its name."""
+
     class Measures(Callback):
         def on_epoch_end(self, net, epoch, logs):
-            logs["measure"] = [2, 3, 1][epoch - 1]
+            logs["val_f1"] = [2, 3, 1][epoch - 1]
 
     net = Sequential([fastdl.layers.Dense(3)], input_shape=4, seed=0)
-    best = EarlyStopping("measure", mode="max", patience=9)
-    watchers = [Measures(), best, Save(tmp_path / "net.npz", best)]
+    best = EarlyStopping("val_f1", patience=9)
+    path = str(tmp_path / "{net}.npz")
+    watchers = [Measures(), best, *saving(path, "val_f1")]
     net.fit(np.eye(4), [0, 1, 2, 0], epochs=3, callbacks=watchers, verbose=0)
     assert best.best_epoch == 2
-    assert (fastdl.load(tmp_path / "net.npz").parameters == net.parameters).all()
+    assert (fastdl.load(path).parameters == net.parameters).all()
+    assert saving(None) == []
 
 
 @pytest.mark.usefixtures("signals_that_end")

@@ -155,7 +155,7 @@ def test_early_stopping(rng):
         assert stopping.best_epoch == best
     # Another callback may add the figure, or not.
     with pytest.raises(ValueError, match="monitor must be one of epoch, loss, accuracy, seconds; received 'val_loss'"):
-        net.fit(x, y, verbose=0, callbacks=[callbacks.Callback(), callbacks.EarlyStopping()])
+        net.fit(x, y, verbose=0, callbacks=[End(), callbacks.EarlyStopping()])
     with pytest.raises(ValueError, match="patience must be at least 1; received 0"):
         callbacks.EarlyStopping(patience=0)
 

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from .. import set_num_threads
 from .._files import check_writable
 from .._validation.values import MOST, as_int, as_number
-from ..callbacks import Callback, EarlyStopping, PrintEpochs
+from ..callbacks import Callback, ModelCheckpoint, PrintEpochs
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -157,23 +157,11 @@ def watching(
                 bar.close()
 
 
-class Save(Callback):
-    """Writes the network after each epoch, or each that is the best so far, so that no end of a training loses it.
-
-    Parameters
-    ----------
-    path : str or None
-        Nothing is written without one.
-    best : EarlyStopping, optional
-        Which comes before it.
-    """
-
-    def __init__(self, path: str | None, best: EarlyStopping | None = None) -> None:
-        self._path, self._best = path, best
-
-    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        if self._path is not None and (self._best is None or self._best.best_epoch == epoch):
-            net.save(self._path)
+def saving(path: str | None, monitor: str | None = None) -> list[Callback]:
+    """Write the network after each epoch, or each that is the best so far, so that no end of a training loses it."""
+    if path is None:
+        return []
+    return [ModelCheckpoint(path.replace("{", "{{").replace("}", "}}"), monitor=monitor, training=False)]
 
 
 class Log(Callback):

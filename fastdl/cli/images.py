@@ -16,7 +16,7 @@ from ..images import read_image
 from ..images.idx import Split
 from ..recipes import lenet5, mlp
 from ..sequential import Sequential
-from .common import Mistake, Save, add_common, check_common, check_outputs, watching
+from .common import Mistake, add_common, check_common, check_outputs, saving, watching
 
 _NETWORKS = {"lenet5": (lenet5, "LeNet-5 for images"), "mlp": (mlp, "article 3's 784-300-10 for images")}
 _LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1}  # what these can give
@@ -57,7 +57,7 @@ def _train(options: argparse.Namespace) -> None:
         )
         start = perf_counter()
         history = recipe.net.fit(
-            *train, validation_data=test, callbacks=[*callbacks, Save(options.save)], verbose=0, **recipe.arguments
+            *train, validation_data=test, callbacks=[*callbacks, *saving(options.save)], verbose=0, **recipe.arguments
         )
         total = perf_counter() - start
     seconds = sum(history.history["seconds"])

@@ -17,7 +17,7 @@ from ..recipes import tree_parser
 from ..trees.drawing import draw_tree, save_picture
 from ..trees.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
 from ..trees.parsing.search import as_beam
-from .common import Save, add_common, check_common, check_outputs, reading, watching
+from .common import add_common, check_common, check_outputs, reading, saving, watching
 from .trees import parsed, read_treebank, words
 
 _HELD_OUT = 0.1
@@ -89,7 +89,7 @@ def _train(options: argparse.Namespace) -> None:
     best = EarlyStopping("val_f1", patience=options.epochs)
     start = perf_counter()
     with watching("sentences", options.log, measured="dev F1 {val_f1:.2%}") as callbacks:
-        watchers = [*callbacks, best, Save(options.save, best)]
+        watchers = [*callbacks, best, *saving(options.save, "val_f1")]
         fit_parser(net, vocabulary, train, validation_trees=dev, callbacks=watchers, **recipe.arguments)
     total = perf_counter() - start
     sentences = test.sentences()

@@ -18,7 +18,7 @@ from ..layers.recursive import COMPOSITIONS
 from ..recipes import tree_classifier
 from ..sequential import Sequential
 from ..trees.drawing import draw_tree, save_picture
-from .common import Mistake, Save, add_common, check_common, check_outputs, reading, watching
+from .common import Mistake, add_common, check_common, check_outputs, reading, saving, watching
 from .trees import are_trees, parsed, read_treebank, tell_unknown_words, typed_trees, words
 
 
@@ -69,7 +69,7 @@ def _train(options: argparse.Namespace) -> None:
     with watching("trees", options.log, [_Roots(dev, dev.encode(vocabulary))], measured) as callbacks:
         net.fit(
             train.encode(vocabulary), train.labels, trees=train, verbose=0,
-            callbacks=[*callbacks, best, Save(options.save, best)],
+            callbacks=[*callbacks, best, *saving(options.save, "val_accuracy")],
             validation_data=(dev.encode(vocabulary), dev.labels, dev), **recipe.arguments,
         )  # fmt: skip
     total = perf_counter() - start

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from .. import _core
 from .._threads import get_num_threads
 from .._types import Array
+from ..callbacks.base import Callback
+from ..callbacks.keeping import Kept, kept_of
 from ..losses import CrossEntropy, Loss
 from ..optimizers import SGD, Optimizer
 
@@ -28,12 +31,21 @@ class TrainingState:
     counter : ndarray of int64, shape (1,)
         The steps taken, where the core counts them, each as it is done.
     moments : ndarray, shape (K, P), or None before the first call
+    epochs : int
+        Those that the last call of `fit` has finished, ``initial_epoch`` included.
+    watchers : sequence of Callback
+        Those of the call of `fit` that is training.
+    kept : list of Kept
+        The state of those of the last one.
     """
 
     loss: Loss | None = field(default_factory=CrossEntropy)
     optimizer: Optimizer = field(default_factory=lambda: SGD(0.01, momentum=0.9))
     counter: Array = field(default_factory=lambda: np.zeros(1, np.int64))
     moments: Moments | None = None
+    epochs: int = 0
+    watchers: Sequence[Callback] = ()
+    kept: list[Kept] = field(default_factory=list)
 
     @property
     def steps(self) -> int:
@@ -52,8 +64,22 @@ class TrainingState:
         if self.moments is not None and optimizer.goes_on_from(self.optimizer):
             if loss is self.loss and optimizer is self.optimizer:
                 return self
-            return TrainingState(loss, optimizer, self.counter.copy(), self.moments)
+            return replace(self, loss=loss, optimizer=optimizer, counter=self.counter.copy())
         return TrainingState(loss, optimizer, moments=zero_moments(optimizer, size, dtype))
+
+    def callbacks(self) -> list[Kept]:
+        """Give the state of callbacks, as a further call of `fit` goes on from it."""
+        return kept_of(self.watchers) if self.watchers else self.kept
+
+    def rest(self) -> None:
+        """Keep the state of the callbacks of a call of `fit` that has come to its end."""
+        self.kept, self.watchers = self.callbacks(), ()
+
+    def check_saved(self) -> None:
+        """Raise a TypeError where a file could not hold it."""
+        self.optimizer.get_config()
+        if self.loss is not None:
+            self.loss.get_config()
 
     def rates(self, count: int) -> Array:
         """Give the learning rates of the next ``count`` steps."""

@@ -12,7 +12,9 @@ import numpy as np
 
 from .._types import Array
 from .._validation.values import as_flag, as_int, as_number
-from ..callbacks import Callback, PrintEpochs, as_callbacks
+from ..callbacks import Callback, PrintEpochs
+from ..callbacks.checks import as_callbacks
+from ..callbacks.keeping import go_on, states_for
 from ..layers import Activation, Conv2D, Dense, Dropout, Flatten
 from ..losses.choice import AnyLoss, chosen
 from ..optimizers import Optimizer
@@ -49,11 +51,15 @@ def run_epochs(
 ) -> History:
     """Train and validate epoch after epoch, with callbacks around, until the last or until one of them ends it."""
     net.history = history = History()
-    begun: list[Callback] = []
+    training, begun = net.training_state, []
+    states = states_for(watchers, training.callbacks() if epochs.start > 1 else [])
+    training.epochs, training.watchers = epochs.start - 1, watchers
     try:
-        for watcher in watchers:
+        for watcher, state in zip(watchers, states, strict=True):
             begun.append(watcher)
             watcher.on_fit_begin(net, epochs.stop - 1, samples)
+            if state is not None:
+                go_on(net, watcher, state)
         for epoch in epochs:
             start = perf_counter()
             for watcher in watchers:
@@ -62,10 +68,12 @@ def run_epochs(
             seconds = perf_counter() - start
             logs.update(validate(), seconds=seconds)
             history.append(logs)
+            training.epochs = epoch
             if any([watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]):  # all of them see it
                 break
     finally:  # whatever ended it, and whatever one of them raises, all of them see its end
         with ExitStack() as ends:
+            ends.callback(training.rest)
             for watcher in reversed(begun):
                 ends.callback(watcher.on_fit_end, net)
     return history
@@ -125,7 +133,7 @@ class Trainer:
         data.check_weights()
         figures = list(data.figures(0.0, 0.0))
         held = [f"val_{name}" for name in held_out.figures(0.0, 0.0)] if held_out else []
-        watchers = [*as_callbacks(callbacks, [*figures, *held]), *([PrintEpochs()] if verbose else [])]
+        watchers = as_callbacks(callbacks, [*figures, *held], [PrintEpochs()] if verbose else [])
         self._rates(len(data), batch_size)
         self._begin()
 

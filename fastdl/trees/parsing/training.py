@@ -8,7 +8,8 @@ import numpy as np
 
 from ..._types import Array
 from ..._validation.values import as_int, as_number, check_is
-from ...callbacks import Callback, as_callbacks
+from ...callbacks import Callback
+from ...callbacks.checks import as_callbacks
 from ...optimizers import Optimizer
 from ...samples import Forest
 from ...sequential import Sequential

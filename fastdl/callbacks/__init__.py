@@ -1,0 +1,18 @@
+"""What may happen between the steps of a training."""
+
+from .base import Callback
+from .checkpoint import ModelCheckpoint
+from .csv_logger import CSVLogger
+from .early_stopping import EarlyStopping
+from .print_epochs import PrintEpochs
+from .rates import LearningRateSchedule, ReduceLROnPlateau
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "EarlyStopping",
+    "LearningRateSchedule",
+    "ModelCheckpoint",
+    "PrintEpochs",
+    "ReduceLROnPlateau",
+]

@@ -1,0 +1,58 @@
+"""Callback: what `fit` calls between the steps of a training, and what is kept of it with the training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+class Callback:
+    """Methods that `fit` calls; a subclass overrides what it needs.
+
+    ``logs`` holds the figures so far: `epoch` (counted from 1), `loss`, `accuracy` where targets are classes, and at
+    the end of an epoch `val_loss`, `val_accuracy` and `seconds`.
+
+    Attributes
+    ----------
+    place : int
+        Callbacks of a lower one are called before those of a higher one, others in the order of their list.
+    """
+
+    place: ClassVar[int] = 0
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Before the first step: how many epochs of how many samples there will be. Forget an earlier training."""
+
+    def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
+        """Before an epoch, counted from 1."""
+
+    def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
+        """After a run of steps of about a tenth of a second; ``done`` of ``total`` samples of the epoch are through.
+
+        A learning rate that is set here, ``optimizer.lr = ...``, holds from the next step on.
+        """
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool | None:
+        """After an epoch, counted from 1, and its validation. True ends the training."""
+
+    def on_fit_end(self, net: Sequential) -> None:
+        """After the last epoch, or after what ended the training before it, such as Ctrl-C or a divergence."""
+
+    def reads(self) -> dict[str, str]:
+        """Give the figures that it needs in `on_epoch_end`, and the argument that names each: `fit` looks for them."""
+        return {}
+
+    def get_state(self) -> dict[str, Any]:
+        """Give what a further call of `fit` needs to go on where this one is.
+
+        Returns
+        -------
+        dict
+            Plain data, as JSON has it, and arrays. Copies, pickles and ``save(training=True)`` take it along.
+        """
+        return {}
+
+    def set_state(self, net: Sequential, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave: called after `on_fit_begin`, where ``initial_epoch`` is above 0."""

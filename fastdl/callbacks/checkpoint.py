@@ -1,0 +1,88 @@
+"""Files of a training, written while it goes on."""
+
+from __future__ import annotations
+
+import os
+from string import Formatter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .._files import as_path, check_writable
+from .._validation.values import as_flag
+from .base import Callback
+from .monitor import Monitor
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+class ModelCheckpoint(Callback):
+    """Writes the network, and how far its training has come, after each epoch, or each that is the best so far.
+
+    It is called after all other callbacks, whose state is in the file: `fastdl.load` gives a network whose training
+    goes on from there to the bit, with callbacks of the same classes::
+
+        net = fastdl.load("run.npz")
+        net.fit(x, y, epochs=20, initial_epoch=net.training_state.epochs, callbacks=[...])
+
+    Parameters
+    ----------
+    path : path-like
+        Figures of the epoch may stand in it, as in ``"net-{epoch:03d}-{val_loss:.4f}.npz"``. A file that is there is
+        replaced as a whole (`Sequential.save`).
+    monitor : str, optional
+        Write an epoch only where this figure is the best so far.
+    mode : {"min", "max"}, optional
+        Whether it is to be low or high. Of a loss, an accuracy and an F1 it is known.
+    training : bool
+        As of `Sequential.save`; False writes the network alone, which is smaller, and may have been trained by a loss
+        or a rate that is a function.
+    """
+
+    place: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        monitor: str | None = None,
+        mode: str | None = None,
+        training: bool = True,
+    ) -> None:
+        self.path, self.training = as_path(path), as_flag(training, "training")
+        if monitor is None and mode is not None:
+            raise ValueError(f"mode must come with a monitor; received {mode!r}")
+        self._monitor = None if monitor is None else Monitor(monitor, mode)
+        try:
+            self._names = [name for _, name, _, _ in Formatter().parse(self.path) if name is not None]
+        except ValueError as error:
+            raise ValueError(f"path must be one that figures may stand in; received {self.path!r}: {error}") from None
+
+    def reads(self) -> dict[str, str]:  # noqa: D102
+        watched = {} if self._monitor is None else {self._monitor.figure: "monitor"}
+        return {**{name: "path" for name in self._names}, **watched}
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Forget an earlier training, and find out whether files can be written."""
+        if self._monitor is not None:
+            self._monitor.forget()
+        if not self._names:
+            check_writable(self.path.format())
+        if self.training:
+            net.training_state.check_saved()
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        """Write."""
+        if self._monitor is None or self._monitor.see(epoch, logs):
+            try:
+                path = self.path.format(**logs)
+            except (KeyError, IndexError, ValueError) as error:
+                known = ", ".join(logs)
+                raise ValueError(f"path must be made of {known}; received {self.path!r}: {error}") from None
+            net.save(path, training=self.training)
+
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
+        return {} if self._monitor is None else self._monitor.get_state()
+
+    def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
+        if self._monitor is not None and state:
+            self._monitor.set_state(state)

@@ -1,0 +1,49 @@
+"""Callbacks as they are given to `fit`, checked and in order; and what they were given of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._types import Array
+from .base import Callback
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+def as_callbacks(callbacks: Any, figures: Sequence[str], shown: Sequence[Callback] = ()) -> list[Callback]:
+    """Check callbacks, and that what they need will be one of these figures, or may be added to them.
+
+    Those that show how it goes come after them, but before those of a higher place.
+    """
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list of callbacks; received {callbacks!r}")
+    given = [*callbacks, *shown]
+    for i, callback in enumerate(given):
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must hold objects of subclasses of Callback; received {callback!r}")
+        if any(callback is other for other in given[:i]):
+            raise ValueError(f"callbacks must be different ones; received {callback!r} twice")
+    given.sort(key=lambda callback: callback.place)
+    for callback in given:
+        if not type(callback).__module__.startswith("fastdl.callbacks."):
+            break  # it may add a figure
+        for name, argument in callback.reads().items():
+            if name not in (*figures, "epoch", "seconds"):
+                wanted = name.startswith("val_") and not any(figure.startswith("val_") for figure in figures)
+                raise ValueError(
+                    f"{argument} must be {'one' if argument == 'monitor' else 'made'} of {', '.join(figures)}; "
+                    f"received {name!r}" + (", which needs validation_data or validation_split" if wanted else "")
+                )
+    return given
+
+
+def as_parameters(net: Sequential, values: Any) -> Array:
+    """Give a copy of what must be parameters of the network."""
+    own = net.parameters
+    if not isinstance(values, np.ndarray) or (values.shape, values.dtype) != (own.shape, own.dtype):
+        raise ValueError(f"its parameters must be {own.size} numbers of {own.dtype}; received {values!r}")
+    return values.copy()

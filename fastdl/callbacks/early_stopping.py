@@ -1,0 +1,104 @@
+"""Ending a training that does not get better."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._types import Array
+from .._validation.values import as_int, as_number
+from .base import Callback
+from .checks import as_parameters
+from .monitor import Monitor
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+class EarlyStopping(Callback):
+    """Ends a training that does not get better, and goes back to the parameters of its best epoch.
+
+    Parameters
+    ----------
+    monitor : str
+        One of the figures, or one that a callback before this one adds.
+    mode : {"min", "max"}, optional
+        Whether it is to be low or high. Of a loss, an accuracy and an F1 it is known.
+    patience : int
+        After so many epochs that are no better than the best one.
+    min_delta : float
+        What is not better by more than that is no better.
+    baseline : float, optional
+        Epochs that are no better than that count as no better, though the best of them is what is gone back to.
+    start_from_epoch : int
+        The first epoch that counts, counted from 1: those before neither are the best nor try the patience.
+
+    Attributes
+    ----------
+    best_epoch : int
+        Counted from 1; 0 before the first.
+    best : float
+        Its figure.
+    waited : int
+        How many epochs have been no better.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        mode: str | None = None,
+        patience: int = 3,
+        min_delta: float = 0.0,
+        baseline: float | None = None,
+        start_from_epoch: int = 1,
+    ) -> None:
+        self._monitor = Monitor(monitor, mode, min_delta)
+        self.patience = as_int(patience, "patience")
+        self.baseline = None if baseline is None else as_number(baseline, "baseline", low=-float("inf"))
+        self.start_from_epoch = as_int(start_from_epoch, "start_from_epoch")
+        self.waited = 0
+        self._parameters: Array | None = None
+
+    @property
+    def best_epoch(self) -> int:  # noqa: D102
+        return self._monitor.epoch
+
+    @property
+    def best(self) -> float:  # noqa: D102
+        return self._monitor.best
+
+    def reads(self) -> dict[str, str]:  # noqa: D102
+        return {self._monitor.figure: "monitor"}
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Forget an earlier training."""
+        self._monitor.forget()
+        self.waited, self._parameters = 0, None
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool:
+        """Compare."""
+        if epoch < self.start_from_epoch:
+            return False
+        value = self._monitor.value(logs)
+        better = self._monitor.see(epoch, logs)
+        if better:
+            self._parameters = net.parameters.copy()
+        counts = better and (self.baseline is None or self._monitor.is_better(value, self.baseline))
+        self.waited = 0 if counts else self.waited + 1
+        return self.waited >= self.patience
+
+    def on_fit_end(self, net: Sequential) -> None:
+        """Go back to the best parameters, if there was an epoch."""
+        if self._parameters is not None:
+            with net.turn.lock:
+                net.parameters[...] = self._parameters
+
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
+        state = {**self._monitor.get_state(), "waited": self.waited}
+        return state if self._parameters is None else {**state, "parameters": self._parameters}
+
+    def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
+        if self._monitor.set_state(state):
+            self.waited = state["waited"]
+            if "parameters" in state:
+                self._parameters = as_parameters(net, state["parameters"])

@@ -1,0 +1,100 @@
+"""The state of callbacks, as it is kept with a training: from call to call, in copies and in files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .._types import Array, Shape
+from .._validation.values import as_int, as_list
+from .base import Callback
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+_DTYPES = ("float32", "float64", "int64", "bool")
+
+
+class Kept(NamedTuple):
+    """What a callback gave: the name of its class, and its state."""
+
+    kind: str
+    state: dict[str, Any]
+
+
+def kept_of(callbacks: Iterable[Callback]) -> list[Kept]:
+    """Give the state of all callbacks that have one, in copies of their arrays."""
+    kept = []
+    for callback in callbacks:
+        if type(callback).get_state is not Callback.get_state:
+            state = callback.get_state().items()
+            copied = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in state}
+            kept.append(Kept(type(callback).__name__, copied))
+    return kept
+
+
+def states_for(callbacks: Iterable[Callback], kept: Sequence[Kept]) -> list[dict[str, Any] | None]:
+    """Give each callback the state of one of its class, the first the first one's, or None."""
+    left, found = list(kept), []
+    for callback in callbacks:
+        which = next((i for i, (kind, _) in enumerate(left) if kind == type(callback).__name__), None)
+        found.append(None if which is None else left.pop(which).state)
+    return found
+
+
+def go_on(net: Sequential, callback: Callback, state: dict[str, Any]) -> None:
+    """Let a callback go on from a state."""
+    try:
+        callback.set_state(net, state)
+    except (LookupError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"the state of {type(callback).__name__} must be what its get_state gave; {type(error).__name__}: {error}"
+        ) from error
+
+
+def packed(kept: Iterable[Kept]) -> tuple[list[dict[str, Any]], dict[str, Array]]:
+    """Give states as descriptions, one each, and all their arrays."""
+    descriptions, arrays = [], {}
+    for i, (kind, state) in enumerate(kept):
+        shapes = {}
+        for name, value in state.items():
+            if isinstance(value, np.ndarray):
+                if value.dtype.name not in _DTYPES:
+                    raise TypeError(
+                        f"{name} of the state of {kind} must be of {', '.join(_DTYPES)}; received {value.dtype}"
+                    )
+                shapes[name] = [value.dtype.name, list(value.shape)]
+                arrays[f"callbacks.{i}.{name}"] = np.array(value, order="C")
+        plain = {name: value for name, value in state.items() if name not in shapes}
+        descriptions.append({"class": kind, "state": plain, "arrays": shapes})
+    return descriptions, arrays
+
+
+def expected(descriptions: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
+    """Give the types and shapes of the arrays that belong to descriptions."""
+    found: dict[str, tuple[np.dtype[Any], Shape]] = {}
+    for i, description in enumerate(as_list(descriptions, "callbacks", "descriptions")):
+        for name, (dtype, shape) in description["arrays"].items():
+            if dtype not in _DTYPES:
+                raise ValueError(f"arrays of callbacks must be of {', '.join(_DTYPES)}; received {dtype!r}")
+            axes = as_list(shape, "the shape of a callback's array", "integers")
+            found[f"callbacks.{i}.{name}"] = np.dtype(dtype), tuple([as_int(n, "an axis", least=0) for n in axes])
+        if not isinstance(description["class"], str) or not isinstance(description["state"], dict):
+            raise ValueError(f"callbacks must have a class and a state; received {description!r}")
+    return found
+
+
+def unpacked(descriptions: Iterable[dict[str, Any]], arrays: dict[str, Array]) -> list[Kept]:
+    """Give the states that descriptions and arrays are of."""
+    return [
+        Kept(
+            description["class"],
+            {
+                **description["state"],
+                **{name: arrays[f"callbacks.{i}.{name}"].copy() for name in description["arrays"]},
+            },
+        )
+        for i, description in enumerate(descriptions)
+    ]

@@ -1,0 +1,79 @@
+"""A figure that is watched, and the best that it has been."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .._validation.values import as_choice, as_number
+
+_MODES = {"loss": "min", "accuracy": "max", "f1": "max"}
+
+
+def mode_of(figure: str) -> str | None:
+    """Tell whether a figure is to be low, "min", or high, "max", if that is known; on held-out data too."""
+    return _MODES.get(figure.removeprefix("val_"))
+
+
+class Monitor:
+    """A figure, and the epoch at which it was best.
+
+    Parameters
+    ----------
+    figure : str
+    mode : {"min", "max"}, optional
+        Whether it is to be low or high, where that is not known of it.
+    min_delta : float
+        What is not better by more than that is no better.
+
+    Attributes
+    ----------
+    epoch : int
+        At which it was best, counted from 1; 0 before the first.
+    best : float
+    """
+
+    def __init__(self, figure: str, mode: str | None = None, min_delta: float = 0.0) -> None:
+        if not isinstance(figure, str):
+            raise TypeError(f"monitor must be the name of a figure; received {figure!r}")
+        known = mode_of(figure)
+        if mode is not None or known is None:
+            as_choice(mode, f"mode of monitor {figure!r}", ("min", "max"))
+        self.figure, self.mode = figure, mode or known
+        self.min_delta = as_number(min_delta, "min_delta")
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.epoch, self.best = 0, math.inf if self.mode == "min" else -math.inf
+
+    def value(self, logs: dict[str, Any]) -> float:
+        """Give the figure of an epoch."""
+        if self.figure not in logs:
+            raise ValueError(f"monitor must be one of {', '.join(logs)}; received {self.figure!r}")
+        return float(logs[self.figure])
+
+    def is_better(self, value: float, than: float) -> bool:
+        """Tell whether a value is; NaN is no better than anything, and nothing is worse."""
+        if math.isnan(than):
+            return not math.isnan(value)
+        return value < than - self.min_delta if self.mode == "min" else value > than + self.min_delta
+
+    def see(self, epoch: int, logs: dict[str, Any]) -> bool:
+        """Tell whether an epoch is the best so far, as the first one is."""
+        value = self.value(logs)
+        if self.epoch and not self.is_better(value, self.best):
+            return False
+        self.epoch, self.best = epoch, value
+        return True
+
+    def get_state(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        return {"monitor": self.figure, "mode": self.mode, "epoch": self.epoch, "best": self.best}
+
+    def set_state(self, state: dict[str, Any]) -> bool:
+        """Go on from that; tell whether it is of the same figure, as otherwise it begins anew."""
+        if (state["monitor"], state["mode"]) != (self.figure, self.mode):
+            return False
+        self.epoch, self.best = state["epoch"], state["best"]
+        return True

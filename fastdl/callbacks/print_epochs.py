@@ -1,0 +1,19 @@
+"""A line for each epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .base import Callback
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+class PrintEpochs(Callback):
+    """Prints a line for each epoch."""
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        """Print the figures."""
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in logs.items() if name not in ("epoch", "seconds"))
+        print(f"epoch {epoch}  {figures}  {logs['seconds']:.2f} s", flush=True)

@@ -1,0 +1,120 @@
+"""Learning rates that are set epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .._validation.values import as_int, as_number
+from .base import Callback
+from .monitor import Monitor
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+class LearningRateSchedule(Callback):
+    """Sets the rate of each epoch. A rate that changes step by step is the optimizer's own (`fastdl.schedules`).
+
+    Parameters
+    ----------
+    schedule : callable
+        Gives the rate of an epoch, which counts from 0 as steps do: ``lambda epoch: 0.1 * 0.5 ** (epoch // 10)``, or
+        one of `fastdl.schedules`, whose steps are epochs then.
+    """
+
+    def __init__(self, schedule: Callable[[int], float]) -> None:
+        if not callable(schedule):
+            raise TypeError(f"schedule must be a function of the epoch; received {schedule!r}")
+        self.schedule = schedule
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Check that there is no other schedule."""
+        _fixed_rate(self, net)
+
+    def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
+        """Set it."""
+        rate = as_number(self.schedule(epoch - 1), f"the rate that schedule gives epoch {epoch - 1}")
+        net.training_state.optimizer.lr = rate
+
+
+class ReduceLROnPlateau(Callback):
+    """Lowers the learning rate where a training does not get better.
+
+    Parameters
+    ----------
+    monitor : str
+        One of the figures, or one that a callback before this one adds.
+    mode : {"min", "max"}, optional
+        Whether it is to be low or high. Of a loss, an accuracy and an F1 it is known.
+    factor : float
+        The rate is multiplied by it,
+    patience : int
+        after so many epochs that are no better than the best one.
+    min_delta : float
+        What is not better by more than that is no better.
+    cooldown : int
+        So many epochs after that do not try the patience.
+    min_lr : float
+        The rate goes no lower.
+
+    Notes
+    -----
+    The optimizer's ``lr`` is set, and stays so for a further training with this optimizer. A training that goes on
+    (``initial_epoch``) does so at the rate to which this one had lowered it.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        mode: str | None = None,
+        factor: float = 0.1,
+        patience: int = 10,
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        self._monitor = Monitor(monitor, mode, min_delta)
+        self.factor = as_number(factor, "factor", high=1.0)
+        if self.factor == 1:
+            raise ValueError(f"factor must be below 1; received {factor!r}")
+        self.patience, self.cooldown = as_int(patience, "patience"), as_int(cooldown, "cooldown", least=0)
+        self.min_lr = as_number(min_lr, "min_lr")
+        self._waited = self._resting = 0
+        self._lr: float | None = None  # to which it has been lowered
+
+    def reads(self) -> dict[str, str]:  # noqa: D102
+        return {self._monitor.figure: "monitor"}
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Forget an earlier training."""
+        _fixed_rate(self, net)
+        self._monitor.forget()
+        self._waited, self._resting, self._lr = 0, 0, None
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        """Compare."""
+        better, rate = self._monitor.see(epoch, logs), _fixed_rate(self, net)
+        rests, self._resting = self._resting > 0, max(self._resting - 1, 0)
+        self._waited = 0 if better or rests else self._waited + 1
+        if self._waited >= self.patience and rate > self.min_lr:
+            self._lr = net.training_state.optimizer.lr = max(rate * self.factor, self.min_lr)
+            self._waited, self._resting = 0, self.cooldown
+
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
+        return {**self._monitor.get_state(), "waited": self._waited, "resting": self._resting, "lr": self._lr}
+
+    def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
+        if self._monitor.set_state(state):
+            self._waited, self._resting, self._lr = state["waited"], state["resting"], state["lr"]
+            if self._lr is not None:
+                net.training_state.optimizer.lr = self._lr
+
+
+def _fixed_rate(callback: Callback, net: Sequential) -> float:
+    """Give the optimizer's rate, which must be no function."""
+    rate = net.training_state.optimizer.lr
+    if callable(rate):
+        raise ValueError(f"lr must be a number with {type(callback).__name__}, which sets it; received {rate!r}")
+    return rate

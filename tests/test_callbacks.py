@@ -1,0 +1,520 @@
+"""The contract that every callback keeps, and what each of them does."""
+
+import copy
+import csv
+import math
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+import fastdl
+from fastdl import Sequential, callbacks, layers, optimizers, schedules
+from fastdl.callbacks.keeping import kept_of
+from fastdl.callbacks.monitor import Monitor
+
+EPOCHS, HALF = 8, 4
+
+# Of each a function that makes one, of a path that is its own.
+CASES = {
+    "EarlyStopping": lambda path: callbacks.EarlyStopping(patience=3, min_delta=1e-3),
+    "EarlyStopping, late": lambda path: callbacks.EarlyStopping("val_accuracy", patience=9, start_from_epoch=3),
+    "ReduceLROnPlateau": lambda path: callbacks.ReduceLROnPlateau(patience=1, factor=0.5, cooldown=1),
+    "ReduceLROnPlateau of loss": lambda path: callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=10.0),
+    "LearningRateSchedule": lambda path: callbacks.LearningRateSchedule(schedules.step(0.5, 3, 0.1)),
+    "ModelCheckpoint": lambda path: callbacks.ModelCheckpoint(f"{path}-{{epoch}}.npz"),
+    "ModelCheckpoint, best": lambda path: callbacks.ModelCheckpoint(f"{path}.npz", monitor="val_loss"),
+    "CSVLogger": lambda path: callbacks.CSVLogger(f"{path}.csv"),
+    "PrintEpochs": lambda path: callbacks.PrintEpochs(),
+}
+
+
+def test_every_callback_has_a_case():
+    assert {name.partition(",")[0].partition(" ")[0] for name in CASES} == {*callbacks.__all__} - {"Callback"}
+
+
+@pytest.fixture(params=CASES)
+def make(request, tmp_path):
+    made = []
+
+    def make():
+        made.append(CASES[request.param](tmp_path / f"its-{len(made)}"))
+        return made[-1]
+
+    return make
+
+
+def network(**options):
+    """Give one that learns noise by heart: it gets better, and then worse, on other data."""
+    return Sequential(
+        [layers.Dense(16, "tanh"), layers.Dropout(0.1), layers.Dense(3)], input_shape=5, **{"seed": 0, **options}
+    )
+
+
+def data(seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((40, 5))
+    return x, (x[:, :3] + rng.standard_normal((40, 3))).argmax(axis=1)
+
+
+def fit(net, watchers, *, rate=0.02, validation=True, **options):
+    x, y = data()
+    held_out = {"validation_data": data(1)} if validation else {}
+    options = {"epochs": EPOCHS, "optimizer": optimizers.SGD(rate, momentum=0.9), **held_out, **options}
+    return net.fit(x, y, batch_size=8, callbacks=watchers, verbose=0, **options)
+
+
+class Alarm(Exception):
+    pass
+
+
+class Ends(callbacks.Callback):
+    """Raises in an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_batch_block(self, net, done, total, logs):
+        if logs["epoch"] == self.epoch:
+            raise Alarm
+
+
+class Last(callbacks.Callback):
+    """Comes last in an epoch, and keeps what is told."""
+
+    place = 9
+
+    def __init__(self, told):
+        self.told, self.kept = told, {}
+
+    def on_epoch_end(self, net, epoch, logs):
+        self.kept[epoch] = self.told(net, epoch)
+
+
+def figures(history):
+    return {name: values for name, values in history.history.items() if name != "seconds"}
+
+
+def same(one, other):
+    """Tell whether two states are equal, arrays and NaN too."""
+    assert [kind for kind, _ in one] == [kind for kind, _ in other]
+    for (_, first), (_, second) in zip(one, other, strict=True):
+        assert first.keys() == second.keys()
+        for name, value in first.items():
+            np.testing.assert_array_equal(value, second[name])
+
+
+def test_with_validation(make):
+    net, callback = network(), make()
+    history = fit(net, [callback])
+    assert 1 <= len(history.history["loss"]) <= EPOCHS
+    assert np.isfinite(net.parameters).all()
+
+
+def test_without_validation(make):
+    """It does without, or says so before anything is changed."""
+    net, callback = network(), make()
+    before = net.parameters.copy()
+    if any(name.startswith("val_") for name in callback.reads()):
+        with pytest.raises(ValueError, match=r"monitor must be one of loss, accuracy; .* needs validation_data"):
+            fit(net, [callback], validation=False)
+        assert (net.parameters == before).all()
+        assert net.history is None
+    else:
+        fit(net, [callback], validation=False)
+        assert (net.parameters != before).any()
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_interrupted(epoch, make):
+    """Every callback sees the end; nothing stays open, and a further training is one that was not interrupted."""
+    net, callback, again = network(), make(), network()
+    with pytest.raises(Alarm):
+        fit(net, [callback, Ends(epoch)])
+    assert np.isfinite(net.parameters).all()
+    assert not [value for value in vars(callback).values() if hasattr(value, "closed") and not value.closed]
+    assert figures(fit(network(), [callback])) == figures(fit(again, [make()]))
+
+
+def test_diverging(make):
+    net, callback = network(), make()
+
+    class Raises(callbacks.Callback):
+        def on_epoch_begin(self, net, epoch):
+            if epoch == 3:
+                net.training_state.optimizer.lr = 1e38
+
+    with pytest.raises(FloatingPointError):
+        fit(net, [callback, Raises()])
+    assert np.isfinite(net.parameters).all()
+    assert len(net.history.history["loss"]) == 2
+
+
+@pytest.mark.parametrize("way", ["file", "pickle", "deepcopy"])
+def test_a_training_goes_on_to_the_bit(way, make, tmp_path):
+    def told(net, epoch):
+        copies = {
+            "file": lambda: (net.save(tmp_path / f"{epoch}.npz", training=True), tmp_path / f"{epoch}.npz")[1],
+            "pickle": lambda: pickle.dumps(net),
+            "deepcopy": lambda: copy.deepcopy(net),
+        }
+        return copies[way](), net.parameters.copy(), kept_of(watchers[:1])
+
+    watchers = [make(), Last(told)]
+    whole = network()
+    history = figures(fit(whole, watchers))
+    at_half = watchers[1].kept[HALF][0]
+    again = {"file": fastdl.load, "pickle": pickle.loads, "deepcopy": lambda net: net}[way](at_half)
+    assert again.training_state.epochs == HALF
+    before = watchers[1].kept
+    watchers = [make(), Last(told)]
+    rest = figures(fit(again, watchers, initial_epoch=again.training_state.epochs))
+    assert rest == {name: values[HALF:] for name, values in history.items()}
+    assert (again.parameters == whole.parameters).all()
+    for epoch, (_, parameters, state) in watchers[1].kept.items():
+        assert (parameters == before[epoch][1]).all()
+        same(state, before[epoch][2])
+    assert watchers[1].kept.keys() == {*range(HALF + 1, len(history["loss"]) + 1)}
+
+
+def test_a_training_goes_on_in_a_further_call(make):
+    """With the same callback or with another one, of the state that is kept with the network."""
+    ends = []
+    for same_one in (True, False):
+        net, callback = network(), make()
+        fit(net, [callback], epochs=HALF)
+        fit(net, [callback if same_one else make()], initial_epoch=HALF)
+        ends.append((net.parameters.copy(), net.training_state.callbacks()))
+    assert (ends[0][0] == ends[1][0]).all()
+    same(ends[0][1], ends[1][1])
+
+
+def test_copied(make):
+    """Before it is used and after."""
+    histories = []
+    callback = make()
+    for copied in (copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))):
+        histories.append(figures(fit(network(), [copied(callback)])))
+    histories.append(figures(fit(network(), [callback])))
+    for copied in (copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))):
+        histories.append(figures(fit(network(), [copied(callback)])))
+    assert all(history == histories[0] for history in histories)
+
+
+def test_used_twice_and_two_at_once(make):
+    callback, nets = make(), [network() for _ in range(3)]
+    for net in nets[:2]:
+        fit(net, [callback])
+    assert (nets[0].parameters == nets[1].parameters).all()
+    with pytest.raises(ValueError, match=r"callbacks must be different ones; received .* twice"):
+        fit(nets[2], [callback, callback])
+    fit(nets[2], [callback, make()])
+    assert np.isfinite(nets[2].parameters).all()
+
+
+def run(callback, values, net=None, name="val_loss"):
+    """Let it see these figures; give the network's rate after each epoch, and where it ended the training."""
+    net, rates = net or network(), []
+    net.training_state.optimizer = optimizers.SGD(0.1)
+    callback.on_fit_begin(net, len(values), 1)
+    for epoch, value in enumerate(values, 1):
+        callback.on_epoch_begin(net, epoch)
+        net.parameters[...] = epoch
+        ends = callback.on_epoch_end(net, epoch, {"epoch": epoch, name: value})
+        rates.append(net.training_state.optimizer.lr)
+        if ends:
+            break
+    callback.on_fit_end(net)
+    return rates, int(net.parameters[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "end", "best"),
+    [
+        ({"patience": 2}, [5, 4, 5, 4, 3], 4, 2),  # as good is no better
+        ({"patience": 2}, [5, 4, 5, 3, 3, 3], 6, 4),
+        ({"patience": 1, "min_delta": 0.5}, [5, 4, 3.6, 1], 3, 2),
+        ({"patience": 1, "min_delta": 0.25}, [5, 4, 3.6, 3.5], 4, 3),
+        ({"patience": 2, "baseline": 3}, [5, 4, 2], 2, 2),  # better, but than the baseline
+        ({"patience": 3, "baseline": 3}, [5, 4, 2, 3, 3, 3], 6, 3),
+        ({"patience": 1, "start_from_epoch": 3}, [1, 2, 5, 4, 4], 5, 4),
+        ({"patience": 1, "start_from_epoch": 9}, [1, 2, 5, 4, 4], 5, 5),  # no epoch counts: nothing to go back to
+        ({"patience": 2, "mode": "max"}, [5, 4, 6, 6, 6], 5, 3),
+        ({"patience": 2, "mode": "max", "baseline": 7}, [5, 6, 8], 2, 2),
+    ],
+)
+def test_early_stopping(options, values, end, best):
+    stopping = callbacks.EarlyStopping(**options)
+    rates, parameters = run(stopping, values)
+    assert (len(rates), parameters) == (end, best)
+    if options.get("start_from_epoch") != 9:
+        assert (stopping.best_epoch, stopping.best) == (best, values[best - 1])
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "falls"),
+    [
+        ({"patience": 1}, [5, 5, 5, 4, 4], [2, 3, 5]),
+        ({"patience": 2}, [5, 5, 4, 4, 4, 4, 4], [5, 7]),
+        ({"patience": 1, "cooldown": 2}, [5, 5, 5, 5, 5, 5, 5], [2, 5]),
+        ({"patience": 2, "cooldown": 1}, [5, 5, 5, 5, 5, 5, 5], [3, 6]),
+        ({"patience": 1, "min_delta": 1}, [5, 4.5, 3], [2]),
+        ({"patience": 1, "mode": "max"}, [5, 6, 6, 7], [3]),
+        ({"patience": 1, "min_delta": 0}, [5, math.nan, 4], [2]),
+    ],
+)
+def test_reduce_lr_on_plateau(options, values, falls):
+    rates, _ = run(callbacks.ReduceLROnPlateau(factor=0.5, **options), values)
+    expected = [0.1 * 0.5 ** sum(fall <= epoch for fall in falls) for epoch in range(1, len(values) + 1)]
+    assert rates == expected
+
+
+def test_a_rate_falls_no_lower():
+    rates, _ = run(callbacks.ReduceLROnPlateau(factor=0.1, patience=1, min_lr=0.004), [1, 1, 1, 1])
+    assert rates == [0.1, 0.1 * 0.1, 0.004, 0.004]
+
+
+def test_a_lowered_rate_is_that_of_a_training_that_goes_on(tmp_path):
+    """Whether the optimizer is given anew, at its first rate, or not at all."""
+    net = network()
+    fit(net, [callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=10.0)], epochs=3)
+    assert net.training_state.optimizer.lr == pytest.approx(0.0002)
+    net.save(tmp_path / "net.npz", training=True)
+    for options in ({}, {"optimizer": None}):
+        again = fastdl.load(tmp_path / "net.npz")
+        plateau = callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=10.0)
+        fit(again, [plateau], epochs=4, initial_epoch=3, **options)
+        assert again.training_state.optimizer.lr == pytest.approx(0.00002)
+
+
+def test_learning_rate_schedule():
+    seen = []
+
+    def told(net, epoch):
+        seen.append(net.training_state.optimizer.lr)
+
+    fit(network(), [callbacks.LearningRateSchedule(lambda epoch: 0.1 / (1 + epoch)), Last(told)], epochs=3)
+    assert seen == [0.1, 0.05, 0.1 / 3]
+
+
+@pytest.mark.parametrize("kind", [callbacks.LearningRateSchedule, callbacks.ReduceLROnPlateau])
+def test_two_schedules(kind):
+    callback = kind(schedules.constant(0.1)) if kind is callbacks.LearningRateSchedule else kind()
+    net = network()
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match=f"lr must be a number with {kind.__name__}, which sets it; received cosine"):
+        fit(net, [callback], rate=schedules.cosine(0.1, 9))
+    assert (net.parameters == before).all()
+
+
+@pytest.mark.parametrize("monitor", [None, "val_loss", "accuracy"])
+def test_checkpoints(monitor, tmp_path):
+    """Of every epoch, or of the best, which a later one replaces."""
+    after = Last(lambda net, epoch: net.parameters.copy())
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / "{epoch:02d}.npz", monitor=monitor)
+    latest = callbacks.ModelCheckpoint(tmp_path / "latest.npz", monitor=monitor)
+    history = fit(network(), [checkpoint, latest, after]).history
+    best, epochs = Monitor(monitor or "loss"), []
+    for epoch in range(1, EPOCHS + 1):
+        value = history[monitor][epoch - 1] if monitor else epoch
+        if not monitor or not epochs or best.is_better(value, history[monitor][epochs[-1] - 1]):
+            epochs.append(epoch)
+    assert 1 < len(epochs) <= EPOCHS
+    assert monitor is None or len(epochs) < EPOCHS
+    assert sorted(os.listdir(tmp_path)) == [*(f"{epoch:02d}.npz" for epoch in epochs), "latest.npz"]
+    for epoch in epochs:
+        net = fastdl.load(tmp_path / f"{epoch:02d}.npz")
+        assert (net.parameters == after.kept[epoch]).all()
+        assert net.training_state.epochs == epoch
+    assert (fastdl.load(tmp_path / "latest.npz").parameters == after.kept[epochs[-1]]).all()
+
+
+def test_a_checkpoint_has_what_all_other_callbacks_saw(tmp_path):
+    """Wherever it stands among them."""
+    stopping = callbacks.EarlyStopping(patience=9)
+    fit(network(), [callbacks.ModelCheckpoint(tmp_path / "net.npz"), stopping], epochs=3)
+    (kind, state), *_ = fastdl.load(tmp_path / "net.npz").training_state.callbacks()
+    assert kind == "EarlyStopping"
+    assert (state["epoch"], state["waited"]) == (stopping.best_epoch, stopping.waited)
+
+
+def test_a_checkpoint_of_what_a_file_cannot_hold(tmp_path):
+    """Is refused before the training; of the network alone it can be."""
+    net = network()
+    before = net.parameters.copy()
+
+    def own(outputs, targets):
+        return outputs.sum(axis=1), np.ones_like(outputs)
+
+    for options, message in (({"loss": own}, "loss must be one"), ({"rate": lambda step: 0.1}, "lr must be a number")):
+        with pytest.raises(TypeError, match=message):
+            fit(net, [callbacks.ModelCheckpoint(tmp_path / "net.npz")], **options)
+        assert (net.parameters == before).all()
+    fit(net, [callbacks.ModelCheckpoint(tmp_path / "net.npz", training=False)], rate=lambda step: 0.1)
+    assert (fastdl.load(tmp_path / "net.npz").parameters == net.parameters).all()
+    assert fastdl.load(tmp_path / "net.npz").training_state.moments is None
+    with pytest.raises(OSError, match="nowhere"):
+        fit(net, [callbacks.ModelCheckpoint(tmp_path / "nowhere" / "net.npz")])
+
+
+def test_a_table_of_figures(tmp_path):
+    path = tmp_path / "run.csv"
+
+    class Adds(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs["twice"] = 2 * logs["loss"]
+
+    def rows():
+        with open(path, newline="") as file:
+            return list(csv.DictReader(file))
+
+    net = network()
+    logger = callbacks.CSVLogger(path)
+    for _ in range(2):
+        history = fit(net, [Adds(), logger], epochs=3).history
+        assert [int(row["epoch"]) for row in rows()] == [1, 2, 3]
+        assert [float(row["loss"]) for row in rows()] == history["loss"]
+        assert [float(row["twice"]) for row in rows()] == [2 * loss for loss in history["loss"]]
+    kept = rows()
+    with open(path, "a") as file:
+        file.write("4,0.1,0.1,0.1,0.1,0.1,0.1\n5,0.")  # of a run that was killed
+    fit(net, [Adds(), logger], epochs=5, initial_epoch=3)
+    assert rows()[:3] == kept
+    assert [int(row["epoch"]) for row in rows()] == [1, 2, 3, 4, 5]
+    fit(net, [logger], epochs=3, initial_epoch=2)
+    assert rows()[:2] == kept[:2]
+    assert rows()[2]["twice"] == ""
+    path.write_text("epo")
+    fit(net, [logger], epochs=3, initial_epoch=2)
+    assert [int(row["epoch"]) for row in rows()] == [3]
+    path.write_text("something else\n")
+    with pytest.raises(ValueError, match="path must be that of a file that CSVLogger wrote"):
+        fit(net, [logger], epochs=3, initial_epoch=2)
+    assert path.read_text() == "something else\n"
+
+
+def test_states_are_matched_by_class_and_number(tmp_path):
+    """A callback that comes in between takes nobody else's, and one that watches something else begins anew."""
+
+    def watchers():
+        return [
+            callbacks.EarlyStopping(patience=9),
+            callbacks.ReduceLROnPlateau(patience=9),
+            callbacks.EarlyStopping("val_accuracy", patience=9),
+        ]
+
+    net, first = network(), watchers()
+    fit(net, first, epochs=3)
+    one, _, other = first
+    before = (one.best_epoch, one.best), (other.best_epoch, other.best)
+    second = watchers()
+    for callback in second:
+        callback.on_epoch_end = lambda net, epoch, logs: False
+    fit(copy.deepcopy(net), [callbacks.PrintEpochs(), *second], epochs=4, initial_epoch=3)
+    assert ((second[0].best_epoch, second[0].best), (second[2].best_epoch, second[2].best)) == before
+    swapped = [callbacks.EarlyStopping("val_accuracy", patience=9), callbacks.EarlyStopping(patience=9)]
+    fit(net, swapped, epochs=4, initial_epoch=3)
+    assert [stopping.best_epoch for stopping in swapped] == [4, 4]
+
+
+def test_a_new_training_begins_anew(tmp_path):
+    """Without initial_epoch, and where the optimizer is another one."""
+    net, stopping = network(), callbacks.EarlyStopping(patience=99)
+    fit(net, [stopping], epochs=6)
+    for options in ({"epochs": 1}, {"epochs": 7, "initial_epoch": 6, "optimizer": optimizers.Adam(0.01)}):
+        fit(copy.deepcopy(net), [stopping], **options)
+        assert stopping.best_epoch == options["epochs"]
+
+
+class Keeps(callbacks.Callback):
+    def __init__(self, state):
+        self.state, self.given = state, None
+
+    def get_state(self):
+        return self.state
+
+    def set_state(self, net, state):
+        self.given = state
+
+
+def test_what_a_state_may_hold(tmp_path):
+    state = {
+        "none": None, "deep": {"list": [1, 2.5, "x"]}, "inf": math.inf, "number": np.float32(0.5), "tuple": (1, 2),
+        "float32": np.float32([[1, 2]]), "int64": np.arange(3), "bool": np.array(True), "empty": np.zeros((0, 3)),
+    }  # fmt: skip
+    net = network()
+    fit(net, [Keeps(state), Keeps({})], epochs=1)
+    net.save(tmp_path / "net.npz", training=True)
+    again, one, other = fastdl.load(tmp_path / "net.npz"), Keeps({}), Keeps({})
+    fit(again, [one, other], epochs=2, initial_epoch=1)
+    assert other.given == {}
+    assert one.given.keys() == state.keys()
+    for name, value in state.items():
+        given = one.given[name]
+        if isinstance(value, np.ndarray):
+            assert (given.dtype, given.shape) == (value.dtype, value.shape)
+            assert (given == value).all()
+        else:
+            assert given == ([1, 2] if name == "tuple" else value)
+    for bad, message in (
+        ({"f": print}, r"the state of Keeps\['f'\] must be plain data"),
+        ({"a": np.array(["x"])}, "a of the state of Keeps must be of float32, float64, int64, bool; received <U1"),
+    ):
+        fit(net, [Keeps(bad)], epochs=1)
+        with pytest.raises(TypeError, match=message):
+            net.save(tmp_path / "net.npz", training=True)
+
+
+def test_a_state_that_is_none(make):
+    net, callback = network(), make()
+    if type(callback).get_state is callbacks.Callback.get_state or not callback.get_state():
+        return
+    fit(net, [callback], epochs=1)
+    ((kind, _),) = net.training_state.callbacks()
+    net.training_state.kept = [type(net.training_state.kept[0])(kind, {"waited": 1})]
+    with pytest.raises(ValueError, match=f"the state of {kind} must be what its get_state gave; KeyError"):
+        fit(net, [callback], epochs=2, initial_epoch=1)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: callbacks.EarlyStopping(min_delta=-1), ValueError, "min_delta must be a finite number from 0.0"),
+        (lambda: callbacks.EarlyStopping(baseline="low"), TypeError, "baseline must be a number; received 'low'"),
+        (lambda: callbacks.EarlyStopping(start_from_epoch=0), ValueError, "start_from_epoch must be at least 1"),
+        (lambda: callbacks.ReduceLROnPlateau(factor=1), ValueError, "factor must be below 1; received 1"),
+        (lambda: callbacks.ReduceLROnPlateau(patience=0), ValueError, "patience must be at least 1; received 0"),
+        (lambda: callbacks.ReduceLROnPlateau(cooldown=-1), ValueError, "cooldown must be at least 0; received -1"),
+        (lambda: callbacks.ReduceLROnPlateau(min_lr=-1), ValueError, "min_lr must be a finite number from 0.0"),
+        (lambda: callbacks.ReduceLROnPlateau("val_mae"), ValueError, "mode of monitor 'val_mae' must be one of min"),
+        (lambda: callbacks.LearningRateSchedule(0.1), TypeError, "schedule must be a function of the epoch"),
+        (lambda: callbacks.ModelCheckpoint(7), TypeError, "path must be a path; received 7"),
+        (lambda: callbacks.ModelCheckpoint("{"), ValueError, "path must be one that figures may stand in"),
+        (lambda: callbacks.ModelCheckpoint("x", mode="max"), ValueError, "mode must come with a monitor"),
+        (lambda: callbacks.ModelCheckpoint("x", training=1), TypeError, "training must be True or False; received 1"),
+        (lambda: callbacks.CSVLogger(7), TypeError, "path must be a path; received 7"),
+    ],
+)  # fmt: skip
+def test_bad_arguments(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("callback", "message"),
+    [
+        (callbacks.ModelCheckpoint("{val_f1}.npz"), "path must be made of loss, .* received 'val_f1'"),
+        (callbacks.ModelCheckpoint("{}.npz"), "path must be made of loss, .* received ''"),
+        (callbacks.ModelCheckpoint("{loss:d}.npz"), "path must be made of epoch, loss, .* format code 'd'"),
+        (callbacks.ReduceLROnPlateau("seconds", mode="min"), None),
+        (callbacks.LearningRateSchedule(lambda epoch: None), "the rate that schedule gives epoch 0 must be a number"),
+        (callbacks.LearningRateSchedule(lambda epoch: -1), "the rate that schedule gives epoch 0 must be a finite"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be(callback, message):
+    if message is None:
+        fit(network(), [callback], epochs=1)
+        return
+    with pytest.raises((TypeError, ValueError), match=message):
+        fit(network(), [callback], epochs=1)
