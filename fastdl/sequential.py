@@ -151,7 +151,8 @@ class Sequential(Container):
         epochs, batch_size : int
             The last batch of an epoch may be shorter.
         initial_epoch : int
-            How many of the epochs an earlier call took already.
+            How many of the epochs an earlier call took already. Above 0, callbacks go on from the state that they, or
+            others of their classes, had at its end: the first of a class from that of the first one.
         loss : str, Loss or function, optional
             A name: cross_entropy, which takes outputs for logits unless a softmax gives them, squared_error or huber.
             Or one of `fastdl.losses`, where it has settings. Or a function of one's own, of the n rows of a batch that
@@ -398,15 +399,15 @@ class Sequential(Container):
         path : path-like
         training : bool
             Whether to write down too how far the training has come: the optimizer, its moments, the steps taken, the
-            states of stateful layers, and the random numbers. The loaded network then goes on as this one would, to the
-            bit.
+            states of stateful layers, the random numbers, and the state of callbacks. The loaded network then goes on
+            as this one would, to the bit.
 
         Raises
         ------
         TypeError
             If ``training`` is True and the loss, the optimizer or its learning rate is a function, or of a class, that
-            is not fastdl's: a file cannot hold it. Without ``training`` the file holds no such loss: `evaluate` and
-            `fit` have to be given one again.
+            is not fastdl's, or a callback's state is no plain data: a file cannot hold it. Without ``training`` the
+            file holds no such loss: `evaluate` and `fit` have to be given one again.
         """
         saving.save(self, path, training)
 
