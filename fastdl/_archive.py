@@ -32,12 +32,16 @@ DAMAGE = (
 def encode(config: dict[str, Any]) -> bytes:
     """Give a description as text that is short enough."""
     try:
-        text = json.dumps(config).encode()
+        text = json.dumps(config, default=_refuse).encode()
     except ValueError as error:  # a number of thousands of digits
         raise ValueError(f"notes must be plain data, as JSON has it; {error}") from None
     if len(text) > _LONGEST:
         raise ValueError(f"notes must be short enough for a description of {_LONGEST:,} bytes; it has {len(text):,}")
     return text
+
+
+def _refuse(value: Any) -> None:
+    raise TypeError(f"what layers are made of must be plain data to be saved, no code; received {value!r}")
 
 
 def write(file: IO[bytes], text: bytes, arrays: dict[str, Array]) -> None:

@@ -1,8 +1,16 @@
-"""How parameters start: functions of (shape, fan_in, fan_out, rng) that give an array of that shape."""
+"""How parameters start: functions of (shape, fan_in, fan_out, rng) that give an array of that shape.
+
+A layer takes the name of one, ``initializer="he_normal"``; a name with a gain, which multiplies what is drawn,
+``initializer=("orthogonal", 2**0.5)``; or a function of your own with these four arguments, which trains and is copied,
+but not saved, as a file holds no code. Its ``shape`` is that of the parameter as ``params`` shows it; of a recurrent
+layer, that of each gate. Biases start at zero, of "pytorch" alone as PyTorch's do.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -10,22 +18,64 @@ from ._types import Array
 from ._validation.shapes import check_size
 from ._validation.values import as_int
 
-__all__ = ["glorot_uniform", "he_normal", "orthogonal", "uniform", "zeros"]
+__all__ = [
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "orthogonal",
+    "pytorch",
+    "uniform",
+    "zeros",
+]
+
+Initializer = str | tuple[str, float] | Callable[[tuple[int, ...], int, int, np.random.Generator], Any]
 
 
 def uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
-    """Draw uniformly within 1 / sqrt(fan_in) of zero (LeCun et al. 1998)."""
+    """Draw uniformly within 1 / sqrt(fan_in) of zero, with a third of `lecun_uniform`'s variance."""
     return _within(1 / math.sqrt(as_int(fan_in, "fan_in")), shape, rng)
+
+
+def pytorch(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Draw as `uniform` does, biases too: as PyTorch's layers start.
+
+    There all that a recurrent layer has lies within 1 / sqrt(units); to start as such an LSTM, set its ``forget_bias``
+    to 0.
+    """
+    return uniform(shape, fan_in, fan_out, rng)
 
 
 def glorot_uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Draw uniformly within sqrt(6 / (fan_in + fan_out)) of zero (Glorot and Bengio 2010)."""
-    return _within(math.sqrt(6 / (as_int(fan_in, "fan_in") + as_int(fan_out, "fan_out"))), shape, rng)
+    return _within(math.sqrt(3 / _mean(fan_in, fan_out)), shape, rng)
+
+
+def glorot_normal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Draw from a normal distribution with variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+    return _normal(1 / _mean(fan_in, fan_out), shape, rng)
+
+
+def he_uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Draw uniformly within sqrt(6 / fan_in) of zero, for relu (He et al. 2015)."""
+    return _within(math.sqrt(6 / as_int(fan_in, "fan_in")), shape, rng)
 
 
 def he_normal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Draw from a normal distribution with variance 2 / fan_in, for relu (He et al. 2015)."""
-    return rng.normal(0.0, math.sqrt(2 / as_int(fan_in, "fan_in")), _sizes(shape))
+    return _normal(2 / as_int(fan_in, "fan_in"), shape, rng)
+
+
+def lecun_uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Draw uniformly within sqrt(3 / fan_in) of zero (LeCun et al. 1998)."""
+    return _within(math.sqrt(3 / as_int(fan_in, "fan_in")), shape, rng)
+
+
+def lecun_normal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+    """Draw from a normal distribution with variance 1 / fan_in, for selu (LeCun et al. 1998)."""
+    return _normal(1 / as_int(fan_in, "fan_in"), shape, rng)
 
 
 def orthogonal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
@@ -40,6 +90,14 @@ def orthogonal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random
 def zeros(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
     """Give zeros."""
     return np.zeros(_sizes(shape))
+
+
+def _mean(fan_in: int, fan_out: int) -> float:
+    return (as_int(fan_in, "fan_in") + as_int(fan_out, "fan_out")) / 2
+
+
+def _normal(variance: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    return rng.normal(0.0, math.sqrt(variance), _sizes(shape))
 
 
 def _within(limit: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

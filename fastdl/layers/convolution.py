@@ -8,6 +8,7 @@ from .._core.graph import Tensor
 from .._core.kinds import ELEMENTWISE
 from .._types import Array, Shape
 from .._validation.values import as_int, as_pair
+from ..initializers import Initializer
 from .activation import Activation, activated, as_activation
 from .base import Layer
 from .helpers import check_initializer, image_shape, start_weights
@@ -24,8 +25,8 @@ class Conv2D(Layer):
         Height and width; the padding is of zeros, on every side.
     activation : str or Activation, optional
         A name of `Activation`'s, but softmax, or one with its setting.
-    initializer : str
-        Of the weights: a name of `fastdl.initializers`.
+    initializer : str, (str, float) or callable
+        Of the weights: a name of `fastdl.initializers`, one with a gain, or a function.
 
     Notes
     -----
@@ -41,7 +42,7 @@ class Conv2D(Layer):
         stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, int] = 0,
         activation: str | Activation | None = None,
-        initializer: str = "uniform",
+        initializer: Initializer = "uniform",
     ) -> None:
         super().__init__()
         self.filters = as_int(filters, "filters")

@@ -7,6 +7,7 @@ import numpy as np
 from .._core.graph import Tensor
 from .._types import Shape
 from .._validation.values import as_int
+from ..initializers import Initializer
 from .activation import Activation, activated, as_activation
 from .base import Layer
 from .helpers import check_initializer, start_weights
@@ -21,8 +22,8 @@ class Dense(Layer):
         Output features.
     activation : str or Activation, optional
         A name of `Activation`'s, or one with its setting.
-    initializer : str
-        Of the weights: a name of `fastdl.initializers`.
+    initializer : str, (str, float) or callable
+        Of the weights: a name of `fastdl.initializers`, one with a gain, or a function.
 
     Notes
     -----
@@ -30,7 +31,9 @@ class Dense(Layer):
     (units, F), ``params["bias"]`` (units,).
     """
 
-    def __init__(self, units: int, activation: str | Activation | None = None, *, initializer: str = "uniform") -> None:
+    def __init__(
+        self, units: int, activation: str | Activation | None = None, *, initializer: Initializer = "uniform"
+    ) -> None:
         super().__init__()
         self.units = as_int(units, "units")
         self.activation = as_activation(activation)

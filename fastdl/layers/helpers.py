@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
-from .._types import Shape
-from .._validation.values import as_choice
+from .._types import Array, Shape
+from .._validation.arrays import as_array
+from .._validation.values import as_choice, as_number
+from ..initializers import Initializer
 from .base import Layer
 
 
@@ -19,8 +21,13 @@ def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def check_initializer(initializer: Any, name: str = "initializer") -> str:
-    """Give an initializer's name."""
+def check_initializer(initializer: Any, name: str = "initializer") -> Initializer:
+    """Give an initializer's name, one with a gain, or a function."""
+    if isinstance(initializer, (tuple, list)) and len(initializer) == 2:
+        return as_choice(initializer[0], name, initializers.__all__), as_number(initializer[1], f"gain of {name}")
+    if callable(initializer):
+        own: Initializer = initializer
+        return own
     return as_choice(initializer, name, initializers.__all__)
 
 
@@ -32,8 +39,29 @@ def sequence_shape(layer: Layer, shape: Shape) -> tuple[Any, int]:
     return shape[0], shape[1]
 
 
-def start_weights(layer: Layer, initializer: str, fan_in: int, fan_out: int, rng: np.random.Generator) -> None:
-    """Draw the weights; biases start at zero."""
-    weight = layer.params["weight"]
-    weight[...] = getattr(initializers, initializer)(weight.shape, fan_in, fan_out, rng)
-    layer.params["bias"][...] = 0
+def is_pytorch(initializer: Initializer) -> bool:
+    """Tell whether biases are drawn too."""
+    return initializer == "pytorch" or (isinstance(initializer, tuple) and initializer[0] == "pytorch")
+
+
+def drawn(
+    initializer: Initializer, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator
+) -> Array:
+    """Give what a parameter of this shape starts with."""
+    if isinstance(initializer, str):
+        of_name: Array = getattr(initializers, initializer)(shape, fan_in, fan_out, rng)
+        return of_name
+    if isinstance(initializer, tuple):
+        name, gain = initializer
+        return gain * drawn(name, shape, fan_in, fan_out, rng)
+    values = as_array(initializer(shape, fan_in, fan_out, rng), "what initializer gives", "float64")
+    if values.shape != shape:
+        raise ValueError(f"initializer must give an array of shape {shape}; received one of {values.shape}")
+    return values
+
+
+def start_weights(layer: Layer, initializer: Initializer, fan_in: int, fan_out: int, rng: np.random.Generator) -> None:
+    """Draw the weights; biases start at zero, or as PyTorch's."""
+    weight, bias = layer.params["weight"], layer.params["bias"]
+    weight[...] = drawn(initializer, weight.shape, fan_in, fan_out, rng)
+    bias[...] = drawn(initializer, bias.shape, fan_in, fan_out, rng) if is_pytorch(initializer) else 0

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .. import initializers
 from .._core.graph import Tensor
 from .._core.kinds import GATES, OF_CELLS
 from .._types import Array, Shape
 from .._validation.values import as_flag, as_int, as_number
+from ..initializers import Initializer
 from .activation import Activation, as_activation, name_and_setting
-from .helpers import check_initializer, sequence_shape
+from .helpers import check_initializer, drawn, is_pytorch, sequence_shape
 from .state import StateLayer
 
 
@@ -27,8 +27,8 @@ class Recurrent(StateLayer, abstract=True):
         units: int,
         return_sequences: bool = False,
         stateful: bool = False,
-        initializer: str = "glorot_uniform",
-        recurrent_initializer: str = "orthogonal",
+        initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
     ) -> None:
         super().__init__()
         self.units = as_int(units, "units")
@@ -81,15 +81,13 @@ class Recurrent(StateLayer, abstract=True):
 
     def start_direction(self, params: Mapping[str, Array], suffix: str, rng: np.random.Generator) -> None:
         """Draw the weights of a direction, gate by gate."""
-        inputs = params[f"weight_ih{suffix}"].shape[1]
-        for name, initializer, columns in (
-            ("weight_ih", self.initializer, inputs),
-            ("weight_hh", self.recurrent_initializer, self.units),
-        ):
-            for gate in np.split(params[name + suffix], self._gates):
-                gate[...] = getattr(initializers, initializer)(gate.shape, columns, self.units, rng)
-        params[f"bias_ih{suffix}"][...] = 0
-        params[f"bias_hh{suffix}"][...] = 0
+        for kind, initializer in (("ih", self.initializer), ("hh", self.recurrent_initializer)):
+            weight, bias = params[f"weight_{kind}{suffix}"], params[f"bias_{kind}{suffix}"]
+            of_pytorch = is_pytorch(initializer)
+            fan_in = self.units if of_pytorch else weight.shape[1]
+            for gate in np.split(weight, self._gates):
+                gate[...] = drawn(initializer, gate.shape, fan_in, self.units, rng)
+            bias[...] = drawn(initializer, bias.shape, fan_in, self.units, rng) if of_pytorch else 0
 
 
 class RNN(Recurrent):
@@ -104,8 +102,8 @@ class RNN(Recurrent):
         Whether to give every step's h, or that of the last.
     stateful : bool
         Whether a batch goes on from the states where the last one ended: truncated back-propagation through time.
-    initializer, recurrent_initializer : str
-        Of the weights: names of `fastdl.initializers`.
+    initializer, recurrent_initializer : str, (str, float) or callable
+        Of the weights: names of `fastdl.initializers`, with a gain or without, or functions.
 
     Notes
     -----
@@ -120,8 +118,8 @@ class RNN(Recurrent):
         *,
         return_sequences: bool = False,
         stateful: bool = False,
-        initializer: str = "glorot_uniform",
-        recurrent_initializer: str = "orthogonal",
+        initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
     ) -> None:
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
         self.activation = as_activation(activation, known=OF_CELLS)
@@ -141,7 +139,7 @@ class LSTM(Recurrent):
     return_sequences, stateful, initializer, recurrent_initializer
         As of `RNN`.
     forget_bias : float
-        What the forget gate's bias starts with: at 1 the cell remembers at first (Jozefowicz et al. 2015).
+        What the forget gate's bias starts with, or is more: at 1 the cell remembers at first (Jozefowicz et al. 2015).
 
     Notes
     -----
@@ -155,8 +153,8 @@ class LSTM(Recurrent):
         *,
         return_sequences: bool = False,
         stateful: bool = False,
-        initializer: str = "glorot_uniform",
-        recurrent_initializer: str = "orthogonal",
+        initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
         forget_bias: float = 1.0,
     ) -> None:
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
@@ -167,7 +165,7 @@ class LSTM(Recurrent):
 
     def start_direction(self, params: Mapping[str, Array], suffix: str, rng: np.random.Generator) -> None:  # noqa: D102
         super().start_direction(params, suffix, rng)
-        params[f"bias_ih{suffix}"][self.units : 2 * self.units] = self.forget_bias
+        params[f"bias_ih{suffix}"][self.units : 2 * self.units] += self.forget_bias
 
 
 class GRU(Recurrent):
@@ -196,8 +194,8 @@ class GRU(Recurrent):
         reset_after: bool = True,
         return_sequences: bool = False,
         stateful: bool = False,
-        initializer: str = "glorot_uniform",
-        recurrent_initializer: str = "orthogonal",
+        initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
     ) -> None:
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
         self.reset_after = as_flag(reset_after, "reset_after")
