@@ -54,6 +54,7 @@ cdef list slices_of(const Network* net, bint frozen):
 cdef class Habits:
     """What decides about groups and teams: which kinds a network has, and how much work."""
     cdef bint has_images, has_sequences
+    cdef Py_ssize_t steps           # the most that a sample has
     cdef double work                # multiply-adds of a forward pass, a sample
     cdef double least_step          # multiply-adds a sample; 0 where steps are too few
     cdef Py_ssize_t fewest_units    # of a recurrent layer
@@ -68,18 +69,20 @@ cdef class Habits:
             self.has_sequences = True
         elif target_of(net, op).h > 0:
             self.has_images = True
+        self.steps = max(self.steps, target_of(net, op).steps)
         self.work += op.work
 
     cdef Py_ssize_t group(self, Py_ssize_t batch):
         # Small enough for the activations of a group to stay in a core's cache, and for eight cores
         # to share a batch, sixteen one of 64 images; larger, where the batch is, to read the
-        # weights of dense layers less often. A recurrent layer has a product for each step: its
-        # group is half the batch, where that is rows enough for one.
+        # weights of dense layers less often: as many samples, or steps of them. A recurrent layer
+        # has a product for each step: its group is half the batch, where that is rows enough for
+        # one.
         if self.has_images:
             return max(4, min(8, batch // 16))
         if self.has_sequences:
             return max(8, min(16, (batch + 1) // 2))
-        return max(16, min(128, batch // 8))
+        return max(1, max(16, min(128, batch // 8)) // max(1, self.steps))
 
     cdef bint takes_team(self, const Network* net, Py_ssize_t batch):
         return (self.has_sequences and groups_of(net, batch) == 1

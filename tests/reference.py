@@ -424,6 +424,26 @@ def recurrent_backward(cell, dy, x, w, activation="tanh", *, reverse=False, leng
     return dx, total
 
 
+def attention(x, heads, causal, there):
+    """Let steps look at those `there` (N, T): of x (N, T, 3 F), queries, keys and values, the means, and a way back."""
+    n, steps, features = x.shape[0], x.shape[1], x.shape[2] // 3
+    seen = there[:, None, None, :] & (np.tri(steps, dtype=bool) if causal else True)
+    scale = (features // heads) ** -0.5
+    # (N, heads, T, F / heads)
+    q, k, v = x.reshape(n, steps, 3, heads, features // heads).transpose(2, 0, 3, 1, 4)
+    with np.errstate(over="ignore"):
+        shares = softmax(np.where(seen, q @ k.swapaxes(2, 3) * scale, -np.inf)) * there[:, None, :, None]
+
+    def back(dy):
+        dy = dy.reshape(n, steps, heads, features // heads).transpose(0, 2, 1, 3)
+        d_shares = dy @ v.swapaxes(2, 3)
+        d_scores = shares * (d_shares - (d_shares * shares).sum(axis=-1, keepdims=True)) * scale
+        parts = d_scores @ k, d_scores.swapaxes(2, 3) @ q, shares.swapaxes(2, 3) @ dy
+        return np.stack(parts).transpose(1, 3, 0, 2, 4).reshape(x.shape)
+
+    return (shares @ v).transpose(0, 2, 1, 3).reshape(n, steps, features), back
+
+
 def rmsprop_step(p, g, v, *, lr, alpha=0.99, eps=1e-8, weight_decay=0.0):
     g = g + weight_decay * p
     v = alpha * v + (1 - alpha) * g * g
@@ -621,6 +641,7 @@ class Network:
     ``flatten``, ``activation``, ``dropout`` (rate), ``shift`` (padding), ``embedding`` (weight), ``recurrent`` (cell,
     cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a second direction with
     _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor), ``select`` (indices),
+    ``attention`` (heads, causal, in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias), ``positions`` (weight),
     ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and the running statistics,
     a list of mean and variance, which are taken in training too where it is ``frozen``); any may have an
     ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches, merge).
@@ -723,6 +744,30 @@ class Network:
             return (dx,)
 
         return x[which], back
+
+    def _attention(self, layer, x):
+        there = self._there(x)
+        hidden = dense(x, layer["in_proj_weight"], layer["in_proj_bias"])
+        seen, back_of_heads = attention(hidden, layer["heads"], layer["causal"], there[..., 0])
+
+        def rows_of(array):
+            return array.reshape(-1, array.shape[-1])
+
+        def back(dy):
+            d_seen, *of_out = dense_backward(rows_of(dy), rows_of(seen), layer["out_proj_weight"])
+            d_hidden = back_of_heads(d_seen.reshape(x.shape))
+            dx, *of_in = dense_backward(rows_of(d_hidden), rows_of(x), layer["in_proj_weight"])
+            return dx.reshape(x.shape), *of_in, *of_out
+
+        return dense(seen, layer["out_proj_weight"], layer["out_proj_bias"]), back
+
+    def _positions(self, layer, x):
+        def back(dy):
+            dw = np.zeros_like(layer["weight"])
+            dw[: x.shape[1]] = dy.sum(axis=0)
+            return dy, dw
+
+        return x + layer["weight"][: x.shape[1]], back
 
     def _layer_norm(self, layer, x):
         axes = (1, 2, 3) if x.ndim == 4 else (-1,)

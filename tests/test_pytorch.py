@@ -1,4 +1,4 @@
-"""Recurrent layers, normalization and activations beside PyTorch's, whose weights they take as they are.
+"""Recurrent layers, normalization, activations and attention beside PyTorch's, whose weights they take as they are.
 
 What PyTorch 2.13 gave is in pytorch.json. With PyTorch installed, ``python tests/test_pytorch.py`` writes that file
 again.
@@ -13,7 +13,7 @@ import pytest
 from fastdl import layers
 
 RECORDED = Path(__file__).with_name("pytorch.json")
-INPUTS, UNITS, SAMPLES, STEPS = 2, 3, 2, 4
+INPUTS, UNITS, SAMPLES, STEPS, HEADS = 2, 3, 2, 4, 2
 MODULES = {
     "RNN": lambda: layers.RNN(UNITS, return_sequences=True),
     "LSTM": lambda: layers.LSTM(UNITS, return_sequences=True),
@@ -111,6 +111,44 @@ def record_activations(torch):
     return {"activations": case}
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_same_attention(causal):
+    case = json.loads(RECORDED.read_text())[f"MultiheadAttention, causal={causal}"]
+    given = {key: np.array(values) for key, values in case.items()}
+    layer = layers.SelfAttention(HEADS, causal=causal).build((None, HEADS * UNITS), dtype="float64")
+    for key, values in layer.params.items():
+        values[...] = given[key]
+    lengths = None if causal else given["lengths"]
+    y, dx = layer.forward(given["x"], lengths=lengths), layer.backward(given["dy"])
+    there = np.arange(y.shape[1]) < given["lengths"][:, None] if lengths is not None else ...
+    np.testing.assert_allclose(y[there], given["y"][there], rtol=1e-12)
+    np.testing.assert_allclose(dx, given["dx"], rtol=1e-10, atol=1e-14)
+    for key, values in layer.grads.items():
+        np.testing.assert_allclose(values, given[f"d{key}"], rtol=1e-10, atol=1e-14)
+
+
+def record_attention(torch):
+    cases = {}
+    for causal in (False, True):
+        module = torch.nn.MultiheadAttention(HEADS * UNITS, HEADS, batch_first=True)
+        with torch.no_grad():
+            for values in module.parameters():
+                values += torch.rand_like(values)
+        x, dy = (torch.randn(SAMPLES, STEPS, HEADS * UNITS) for _ in "xy")
+        x.requires_grad_()
+        lengths = torch.tensor([STEPS] * SAMPLES if causal else [STEPS - 1, STEPS])
+        missing = torch.arange(STEPS) >= lengths[:, None]
+        dy[missing] = 0
+        later = torch.ones(STEPS, STEPS, dtype=bool).triu(1)
+        seen = {"attn_mask": later} if causal else {"key_padding_mask": missing}
+        y, _ = module(x, x, x, need_weights=False, **seen)
+        y.backward(dy)
+        named = {key.replace(".", "_"): values for key, values in module.named_parameters()}
+        case = {"x": x, "y": y, "dy": dy, "dx": x.grad, "lengths": lengths, **named}
+        cases[f"MultiheadAttention, causal={causal}"] = case | {f"d{key}": t.grad for key, t in named.items()}
+    return cases
+
+
 def record_normalization(torch):
     cases = {}
     for shape in SHAPES:
@@ -170,9 +208,10 @@ def record():
                 **dict(module.named_parameters()), **{f"d{key}": p.grad for key, p in module.named_parameters()},
             }  # fmt: skip
             cases[f"{name}, bidirectional={bidirectional}"] = case
-    cases |= record_normalization(torch) | record_activations(torch)
+    cases |= record_normalization(torch) | record_activations(torch) | record_attention(torch)
     plain = {name: {key: t.detach().tolist() for key, t in case.items()} for name, case in cases.items()}
-    RECORDED.write_text(json.dumps(plain) + "\n")
+    lines = [f"{json.dumps(name)}: {json.dumps(case)}" for name, case in plain.items()]
+    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":

@@ -241,7 +241,13 @@ class Draw:
         return [*inner, layers.Parallel(branches)]
 
     def plain_in_time(self, shape):
-        return self.of(self.any_of, lambda _: self.recurrent(True))(shape)
+        return self.of(self.any_of, lambda _: self.recurrent(True), self.attention)(shape)
+
+    def attention(self, shape):
+        if self.chance(0.3):
+            return layers.PositionalEmbedding(9)
+        heads = self.of(*(n for n in (1, 2, 3, 4) if shape[1] % n == 0))
+        return layers.SelfAttention(heads, causal=self.chance(0.5))
 
     def recurrent(self, sequences):
         bidirectional = self.chance(0.3)
@@ -604,6 +610,10 @@ def _specified(layer):
         return {"kind": "shift", "padding": layer.pixels}
     if isinstance(layer, layers.Embedding):
         return {"kind": "embedding", **params}
+    if isinstance(layer, layers.PositionalEmbedding):
+        return {"kind": "positions", **params}
+    if isinstance(layer, layers.SelfAttention):
+        return {"kind": "attention", **params, "heads": layer.heads, "causal": layer.causal}
     if isinstance(layer, layers.Recursive):
         return {
             "kind": "recursive", **params, "composition": layer.composition,

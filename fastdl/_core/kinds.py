@@ -302,6 +302,24 @@ def _alike(operation: Operation) -> tuple[Shape, int]:
     return operation.shape, 0
 
 
+def _attention(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((2,), "(T, 3 F)")
+    steps, numbers = operation.shape
+    heads = operation.whole("heads", 1)
+    operation.flag("causal")
+    if numbers % (3 * heads):
+        raise operation.error(f"must read three times as many features as {heads} heads share; received {numbers}")
+    return (steps, numbers // 3), 0
+
+
+def _positions(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((2,), "(T, F)")
+    steps, most = operation.shape[0], operation.whole("most_steps", 1)
+    if steps is not None and steps > most:
+        raise operation.error(f"must read at most {most} steps; received {steps}")
+    return operation.shape, most * operation.features()
+
+
 def _selected(places: Array, operation: Fields) -> Array:
     selected: Array = places.take(operation["indices"], axis=0 if places.ndim == 3 else -1)
     return selected
@@ -336,5 +354,7 @@ KINDS = {
     "concat": Kind(_concat, on_trees=True, merges=True),
     "sum": Kind(_alike, on_trees=True, merges=True),
     "product": Kind(_alike, on_trees=True, merges=True),
+    "attention": Kind(_attention, "causal heads"),
+    "positions": Kind(_positions, "most_steps"),
 }
 MERGES = tuple(kind for kind, row in KINDS.items() if row.merges)

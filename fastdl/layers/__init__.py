@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._core.graph import Tensor, merged
 from .activation import Activation
+from .attention import SelfAttention
 from .base import Layer
 from .bidirectional import Bidirectional
 from .configuration import from_config
@@ -11,7 +12,7 @@ from .container import Container, Parallel, Residual
 from .convolution import Conv2D
 from .dense import Dense
 from .dropout import Dropout
-from .embedding import Embedding
+from .embedding import Embedding, PositionalEmbedding
 from .normalization import BatchNorm, LayerNorm
 from .pooling import MaxPool2D, MeanPool2D
 from .recurrent import GRU, LSTM, RNN
@@ -37,10 +38,12 @@ __all__ = [
     "MaxPool2D",
     "MeanPool2D",
     "Parallel",
+    "PositionalEmbedding",
     "RandomShift",
     "Recursive",
     "Residual",
     "Select",
+    "SelfAttention",
     "Tensor",
     "from_config",
     "merged",

@@ -1,4 +1,4 @@
-"""The embedding layer."""
+"""Vectors for tokens, and for places."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from .._core.kinds import MOST_TOKENS
 from .._types import Array, Shape
 from .._validation.values import as_int
 from .base import Layer
+from .helpers import sequence_shape
+
+_PLACES = 0.02  # small beside what tokens are, which is to be told first
 
 
 class Embedding(Layer):
@@ -44,3 +47,41 @@ class Embedding(Layer):
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         self.params["weight"][...] = rng.standard_normal((self.vocabulary, self.dim))
+
+
+class PositionalEmbedding(Layer):
+    """Add to each step of a sequence a learned vector of its place, the same for all samples (Gehring et al. 2017).
+
+    Attention takes steps in no order; by this it knows which comes when.
+
+    Parameters
+    ----------
+    steps : int
+        The most steps that a sequence may have.
+
+    Notes
+    -----
+    x and y (N, T, F) with T up to `steps`; ``params["weight"]`` (steps, F), from a normal distribution of deviation
+    0.02.
+    """
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = as_int(steps, "steps")
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        steps, _ = sequence_shape(self, x.shape)
+        if steps is not None and steps > self.steps:
+            raise ValueError(
+                f"input_shape of PositionalEmbedding must be of at most {self.steps} steps; received {x.shape}"
+            )
+        return x.then("positions", most_steps=self.steps)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
+        return {"weight": (self.steps, shape[1])}
+
+    def shown(self, stored: Array) -> Array:  # noqa: D102
+        return stored
+
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
+        self.params["weight"][...] = _PLACES * rng.standard_normal((self.steps, self.input_shape[1]))

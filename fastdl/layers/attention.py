@@ -1,0 +1,69 @@
+"""Self-attention."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._core.graph import Tensor
+from .._types import Shape
+from .._validation.values import as_flag, as_int
+from ..initializers import Initializer
+from .base import Layer
+from .helpers import check_initializer, drawn, is_pytorch, sequence_shape
+
+
+class SelfAttention(Layer):
+    """Let each step of a sequence look at all of them, or at those up to itself (Vaswani et al. 2017).
+
+    Of every step three vectors are made, a query, a key and a value, and parted among heads of D = F / heads features.
+    A head gives each step a mean of all values, weighted by softmax(query key^T / sqrt(D)); a dense layer follows.
+
+    Parameters
+    ----------
+    heads : int
+        They share the features out evenly.
+    causal : bool
+        Whether a step is kept from looking at those after it.
+    initializer : str, (str, float) or callable
+        Of the weights, each (F, F) of them: a name of `fastdl.initializers`, one with a gain, or a function. "pytorch"
+        draws the first three as its layer does, from `glorot_uniform` of (3 F, F), and no biases.
+
+    Notes
+    -----
+    x and y (N, T, F). Parameters are those of PyTorch's ``MultiheadAttention``: ``params["in_proj_weight"]`` (3 F, F),
+    queries, keys and values one under another, ``"in_proj_bias"`` (3 F,), ``"out_proj_weight"`` (F, F) and
+    ``"out_proj_bias"`` (F,). Of sequences with lengths, steps that do not count are not looked at.
+    """
+
+    def __init__(self, heads: int, *, causal: bool = False, initializer: Initializer = "uniform") -> None:
+        super().__init__()
+        self.heads, self.causal = as_int(heads, "heads"), as_flag(causal, "causal")
+        self.initializer = check_initializer(initializer)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        _, features = sequence_shape(self, x.shape)
+        if features % self.heads:
+            raise ValueError(f"heads must divide the {features} features of a step; received {self.heads}")
+        seen = x.then("dense", units=3 * features).then("attention", heads=self.heads, causal=self.causal)
+        return seen.then("dense", units=features)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
+        features = shape[1]
+        return {
+            "in_proj_weight": (features, 3 * features),
+            "in_proj_bias": (3 * features,),
+            "out_proj_weight": (features, features),
+            "out_proj_bias": (features,),
+        }
+
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
+        features = self.input_shape[1]
+        for name, matrices in (("in_proj", 3), ("out_proj", 1)):
+            weight, initializer, fan_out = self.params[f"{name}_weight"], self.initializer, features
+            if matrices == 3 and is_pytorch(initializer):
+                gain = initializer[1] if isinstance(initializer, tuple) else 1.0
+                initializer, fan_out = ("glorot_uniform", gain), 3 * features
+            for k in range(matrices):
+                part = weight[k * features : (k + 1) * features]
+                part[...] = drawn(initializer, part.shape, features, fan_out, rng)
+            self.params[f"{name}_bias"][...] = 0
