@@ -69,12 +69,14 @@ def gradient_check(
     outputs = forward()
     direction: Array = np.asarray(rng.standard_normal(outputs.shape))
     there = ... if trees is not None else samples.counted(outputs.shape[1:])  # the objective is of these outputs
-    rows = outputs[there].shape
-    targets = np.zeros(rows) if y is None else lowered.as_targets(np.asarray(y)[there], "y", rows, "float64")
+    targets = np.zeros(outputs.shape)
+    if y is not None:
+        targets, there = lowered.as_targets(y, "y", outputs.shape, "float64", there, samples.no_label)
+    rows, wanted = outputs[there].shape, targets[there].reshape(-1, *targets.shape[outputs.ndim - 1 :])
 
     def measured() -> Measured:
         outputs = forward()[there].reshape(-1, rows[-1])
-        return lowered.measure(outputs, targets.reshape(len(outputs), *targets.shape[len(rows) - 1 :]))
+        return lowered.measure(outputs, wanted)
 
     def objective() -> float:
         return float((forward()[there] * direction[there]).sum()) if y is None else measured().mean

@@ -146,16 +146,18 @@ class Sequential(Container):
         ----------
         x : array_like, shape (N, *input_shape)
         y : array_like
-            Integer labels (N,) or distributions (N, F) for cross-entropy; numbers (N, F) for squared error. Where the
-            output has steps in time, (N, T) and (N, T, F). For a function of one's own whatever has such first axes.
+            Integer labels (N,) or distributions (N, F) for cross-entropy; numbers (N, F) for other losses, where F is 1
+            also (N,). Where the output has steps in time, (N, T) and (N, T, F). For a function of one's own whatever
+            has such first axes.
         epochs, batch_size : int
             The last batch of an epoch may be shorter.
         initial_epoch : int
             How many of the epochs an earlier call took already. Above 0, callbacks go on from the state that they, or
             others of their classes, had at its end: the first of a class from that of the first one.
         loss : str, Loss or function, optional
-            A name: cross_entropy, which takes outputs for logits unless a softmax gives them, squared_error or huber.
-            Or one of `fastdl.losses`, where it has settings. Or a function of one's own, of the n rows of a batch that
+            A name: cross_entropy, which takes outputs for logits unless a softmax gives them, binary_cross_entropy,
+            which does unless a sigmoid gives them, squared_error, absolute_error, huber, quantile or poisson. Or one of
+            `fastdl.losses`, where it has settings. Or a function of one's own, of the n rows of a batch that
             count: of outputs (n, F) and targets (n, ...), it gives values (n,) and the gradient of their sum (n, F),
             the same for the same arguments. It is called at every step, which is slower. That of the last call where
             not given, cross_entropy at first.
@@ -297,8 +299,9 @@ class Sequential(Container):
             `loss`, as `fit` lowers it: the sum of each sample's loss times its weight, over the number of samples, not
             over the sum of weights, which may be 0. Where targets are classes, also `accuracy`: the share of samples,
             whatever their weights, whose largest output is where the label, or the largest target, says. Targets of
-            cross-entropy are classes, and those of squared error where every row is a one among zeros. Where there are
-            outputs for steps or nodes, both are over those that count.
+            cross-entropy are classes, and those of squared, absolute and Huber's errors where every row is a one among
+            zeros. With binary cross-entropy of targets that are 0 or 1 it is the share of outputs, not samples, on
+            their target's side. Where there are outputs for steps or nodes, both are over those that count.
         """
         measured_by = chosen(loss, self.training_state.loss)
         size = None if batch_size is None else as_int(batch_size, "batch_size")

@@ -8,7 +8,6 @@ cdef struct Forest:
     const int64_t* start
     const int32_t* children         # (nodes, arity), -1 where there is none
     const int32_t* height           # of each node, 0 of a leaf
-    const uint8_t* counts           # whether the loss looks at a node
     # How the batch's nodes are laid out, row after row: groups write it, and read it going back.
     int* child                      # (rows, arity): rows within the group
     int* node                       # which one stands here
@@ -98,31 +97,26 @@ cdef class Trees:
     children : ndarray of int32, shape (nodes, arity)
         Of each node, counted over all trees; -1 where there is none: a node has all of them or
         none.
-    counts : ndarray of uint8, shape (nodes,)
-        Whether the loss looks at a node.
     """
     cdef const int64_t[::1] start           # copies all, as the core relies on what was checked
     cdef const int32_t[:, ::1] children
     cdef const int32_t[::1] height
-    cdef const uint8_t[::1] counts
     cdef object sizes               # sums of the largest trees' nodes
     cdef readonly Py_ssize_t nodes, arity
 
-    def __cinit__(self, start, children, counts):
+    def __cinit__(self, start, children):
         cdef Py_ssize_t tree, i, k
         cdef int32_t child
         start = np.array(start, np.int64)
         self.start = start
         self.children = np.array(children, np.int32)
-        self.counts = np.array(counts, np.uint8)
         self.nodes, self.arity = self.children.shape[0], self.children.shape[1]
         cdef int32_t[::1] height = np.zeros(self.nodes, np.int32)
         sizes = np.diff(start)
         if (not len(sizes) or start[0] != 0 or start[len(sizes)] != self.nodes
-                or sizes.min() < 1 or len(self.counts) != self.nodes):
+                or sizes.min() < 1):
             raise ValueError(f"start must rise from 0 to {self.nodes}, a node at least for each "
-                             f"tree, and counts be as many; received {start} and "
-                             f"{len(self.counts)} counts")
+                             f"tree; received {start}")
         for tree in range(len(self)):
             for i in range(self.start[tree], self.start[tree + 1]):
                 for k in range(self.arity if self.children[i, 0] >= 0 else 0):
@@ -144,7 +138,7 @@ cdef class Trees:
     cdef describe(self, Forest* f):
         f.arity = self.arity
         f.start, f.children = &self.start[0], &self.children[0, 0]
-        f.height, f.counts = &self.height[0], &self.counts[0]
+        f.height = &self.height[0]
 
 
 cdef inline int* _ints(block) except NULL:

@@ -73,7 +73,7 @@ cdef struct Network:
     int randoms                 # operations that draw numbers
     bint reads_tokens           # an embedding reads the input
     bint training
-    bint skip_softmax           # the loss takes logits: leave the last activation out
+    bint skip_last              # leave the last activation out: the loss has it in it
     bint has_panels             # there are samples enough for weights in panels to pay,
     bint has_transposed         # and for transposed ones
     bint alone                  # batches are of one sample
@@ -234,7 +234,7 @@ cdef inline Py_ssize_t length_of(const Network* net, const Tensor* t,
 
 
 cdef inline int activation_of(const Network* net, const Op* op) noexcept nogil:
-    return IDENTITY if net.skip_softmax and op.target == net.count else op.activation
+    return IDENTITY if net.skip_last and op.target == net.count else op.activation
 
 
 cdef inline void activate_output(const Network* net, const Op* op, real* y,

@@ -8,11 +8,12 @@ cdef struct Job:
     Py_ssize_t channels, pixels   # of the input
     uint64_t seed
     # training
-    int loss
-    real loss_setting
-    const int64_t* labels         # or
+    Lowered loss
+    const int64_t* labels         # of rows of outputs, or
     const real* targets
-    const real* weights           # of rows of outputs, or NULL
+    Py_ssize_t target_width       # numbers of a row
+    const real* weights           # of rows, or NULL
+    const uint8_t* counts         # whether the loss looks at a row; NULL for at all of them
     const int64_t* lengths        # of samples, or NULL; the network has those of the batch
     int64_t* batch_lengths
     Optimizer optimizer
@@ -79,19 +80,18 @@ cdef Py_ssize_t gather_trees(Job* job, Part* part, Py_ssize_t position,
 
 
 cdef Py_ssize_t outputs_of(const Job* job, Py_ssize_t position, Py_ssize_t batch) noexcept nogil:
-    # How many outputs a batch has for the loss to compare: samples, their steps in time, or nodes
+    # How many outputs a batch has for the loss to compare: those samples, steps in time or nodes
     # that count.
-    cdef Py_ssize_t i, node, total = 0, steps = job.net.tensor[job.net.count].steps
     cdef const Forest* f = &job.net.forest
-    if has_trees(&job.net):
-        for i in range(position, position + batch):
-            for node in range(f.start[job.order[i]], f.start[job.order[i] + 1]):
-                total += f.counts[node]
-        return total
-    if job.lengths == NULL or steps == 1:
-        return batch * steps
+    cdef Py_ssize_t i, row, first, last, total = 0, steps = job.net.tensor[job.net.count].steps
     for i in range(position, position + batch):
-        total += job.lengths[job.order[i]]
+        first = f.start[job.order[i]] if has_trees(&job.net) else job.order[i] * steps
+        last = f.start[job.order[i] + 1] if has_trees(&job.net) else first + steps
+        if job.counts == NULL:
+            total += last - first
+            continue
+        for row in range(first, last):
+            total += job.counts[row]
     return total
 
 
@@ -101,40 +101,31 @@ cdef void losses_of_group(Job* job, const Part* part, Py_ssize_t position, Py_ss
     # `outputs`.
     cdef const Tensor* t = &job.net.tensor[job.net.count]
     cdef Part group = part[0]
-    cdef Py_ssize_t i, sample, length, step, label, place
+    cdef Py_ssize_t i, sample, step, row, place
     cdef const real* y
     cdef const real* target
     cdef real* dy
-    cdef double weight, loss
     group.first = 0
     place = place_of(&job.net, t, &group)
     job.losses[part.group] = 0
     job.hits[part.group] = 0
     for i in range(n):
-        y = t.value + (place + i) * t.stride
-        dy = t.gradient + (place + i) * t.stride
         if has_trees(&job.net):
             sample = job.net.forest.node[part.row + i]
-            if not job.net.forest.counts[sample]:
-                memset(dy, 0, t.size * sizeof(real))
-                continue
         else:
             sample = sample_at(job, position + i)
-        length = job.lengths[sample] if job.lengths != NULL and t.steps > 1 else t.steps
-        for step in range(length):
-            weight = job.weights[sample * t.steps + step] if job.weights != NULL else 1
-            if job.targets != NULL:
-                target = job.targets + sample * t.size + step * t.features
-                label = largest_of(target, t.features)
-            else:
-                target, label = NULL, job.labels[sample * t.steps + step]
-            loss = LOSS_ROWS[job.loss].of_row(job.loss_setting, y, target, label, dy,
-                                              <real>(weight / outputs), t.features)
-            job.losses[part.group] += weight * loss
-            job.hits[part.group] += largest_of(y, t.features) == label
-            y += t.features
-            dy += t.features
-        memset(dy, 0, (t.steps - length) * t.features * sizeof(real))
+        for step in range(t.steps):
+            y = t.value + (place + i) * t.stride + step * t.features
+            dy = t.gradient + (place + i) * t.stride + step * t.features
+            row = sample * t.steps + step
+            if job.counts != NULL and not job.counts[row]:
+                memset(dy, 0, t.features * sizeof(real))
+                continue
+            target = job.targets + row * job.target_width if job.targets != NULL else NULL
+            job.losses[part.group] += lose(
+                &job.loss, y, target, job.labels[row] if target == NULL else 0, dy,
+                job.weights[row] if job.weights != NULL else 1, outputs, t.features,
+                &job.hits[part.group])
 
 
 cdef inline Py_ssize_t sample_of(const Job* job, const Part* part,

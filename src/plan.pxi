@@ -17,9 +17,10 @@ cdef class Plan(Runnable):
     cdef readonly int64_t forwards          # how many there have been
     cdef bint spent                         # gradients are where the forward's gates were
 
-    def predict(self, const real[::1] x, Py_ssize_t samples, int threads, bint logits=False,
-                lengths=None, states=None, Trees trees=None):
-        """The last tensor for each sample, as a flat vector; with `logits`, without a last softmax.
+    def predict(self, const real[::1] x, Py_ssize_t samples, int threads,
+                str leaves_out="identity", lengths=None, states=None, Trees trees=None):
+        """The last tensor for each sample, as a flat vector; without a last activation of this
+        name.
 
         `lengths`, int64, says how many steps of each sample in time there are. `states` (samples,
         state_size) are what stateful layers start with, and become what they end with. Where
@@ -30,14 +31,15 @@ cdef class Plan(Runnable):
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self.turn.lock:
-            self._infer(&job, &x[0], &y[0], samples, threads, logits, lengths, states, trees)
+            self._infer(&job, &x[0], &y[0], samples, threads,
+                        row_of_name(_ACTIVATIONS, "leaves_out", leaves_out), lengths, states, trees)
         return out
 
     cdef _infer(self, Job* job, const real* x, real* y, Py_ssize_t samples, int threads,
-                bint logits, lengths, states, Trees trees):
+                int leaves_out, lengths, states, Trees trees):
         self._start(job, INFERENCE, samples, threads, self.habits.work * samples, trees,
                     lengths is not None)
-        job.net.skip_softmax = logits and self._ends_in_softmax()
+        job.net.skip_last = self._ends_in(leaves_out)
         states = self._take_sequences(job, samples, lengths, states)
         self._forward(job, x, samples, y)
         self._give_states(job, states)
@@ -173,22 +175,24 @@ cdef class Plan(Runnable):
     def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
               Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, loss,
               rule, real[:, ::1] moments, uint64_t seed, int threads,
-              double[:, ::1] records, lengths=None, states=None, Trees trees=None):
+              double[:, ::1] records, counts=None, lengths=None, states=None, Trees trees=None):
         """One step for each of `rates`, from position `first` of the order on.
 
         `steps` (1,) counts them, one by one. Fills `records` (steps, 3): each step's sums over
-        outputs of the weighted loss and of the hits, and how many outputs there were: samples, or
+        outputs of the weighted loss and of the hits, and how many outputs counted: samples, or
         steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F);
-        weights are flat, one for each output; `rule` is an optimizer's, and `moments` (K, P) are
+        weights are flat, one for each output, and so are `counts`, uint8, which say of each
+        whether the loss looks at it; `rule` is an optimizer's, and `moments` (K, P) are
         its. `lengths` and `states` are as of `predict`; states have a row for each sample of a
         batch, and go on from one batch to the next. With `trees`, the order is one of trees, and
-        x, targets and weights have a row for each node.
+        x, targets, weights and counts have a row for each node.
         """
         cdef Job job
         cdef const int64_t[::1] labels
         cdef const real[::1] values
         cdef double[::1] sums
-        cdef const int64_t[::1] counts
+        cdef const uint8_t[::1] counted
+        cdef const int64_t[::1] steps_of
         cdef int64_t[::1] batch_lengths
         cdef Py_ssize_t samples = order.shape[0]
         cdef Py_ssize_t groups
@@ -202,21 +206,27 @@ cdef class Plan(Runnable):
             job.x, job.order, job.samples = &x[0], &order[0], samples
             job.batch, job.first, job.batches = batch, first, rates.shape[0]
             job.rates, job.steps, job.steps_before, job.seed = &rates[0], &steps[0], steps[0], seed
-            job.loss, job.loss_setting = row_of_name(_LOSSES, "loss", loss.name), loss.setting
-            job.net.skip_softmax = job.loss == CROSS_ENTROPY and self._ends_in_softmax()
+            settings = describe_loss(&job.loss, loss)
+            job.net.skip_last = self._ends_in(job.loss.row.leaves_out)
             if targets.dtype == np.int64:
                 labels = targets.reshape(-1)
                 job.labels = &labels[0]
             else:
                 values = targets.reshape(-1)
-                job.targets = &values[0]
+                job.targets, job.target_width = &values[0], targets.shape[targets.ndim - 1]
             if weights is not None:
                 values = weights
                 job.weights = &values[0]
+            if counts is not None:
+                counted = counts
+                rows = x.shape[0] // self.net.tensor[0].size * self.net.tensor[self.net.count].steps
+                if counted.shape[0] != rows:
+                    raise ValueError(f"counts must be {rows}; received {counted.shape[0]}")
+                job.counts = &counted[0]
             states = self._take_sequences(&job, batch, None, states)
             if lengths is not None:
-                counts, batch_lengths = lengths, self.batch_lengths
-                job.lengths = &counts[0]
+                steps_of, batch_lengths = lengths, self.batch_lengths
+                job.lengths = &steps_of[0]
                 job.batch_lengths = job.net.lengths = &batch_lengths[0]
             describe_optimizer(&job.optimizer, rule, moments, self.parameters.size)
             # `adds_up`: a gradient reads weights other than its own.
@@ -328,7 +338,7 @@ cdef class Predictor:
                 and <char*>taken.buf < <char*>given.buf + given.len):
             raise ValueError("out must not overlap x; received some of its memory")
         with self.plan.turn.lock:
-            self.plan._infer(&job, data, <real*>taken.buf, self.samples, self.threads(), False,
+            self.plan._infer(&job, data, <real*>taken.buf, self.samples, self.threads(), IDENTITY,
                              None, self.states(), None)
 
     def __reduce__(self):

@@ -95,8 +95,8 @@ cdef class Runnable:
             self.places.grow(&self.net.forest, rows, groups, largest, workers, trees.arity)
         return rows
 
-    cdef bint _ends_in_softmax(self):
-        return self.net.count > 0 and self.net.op[self.net.count - 1].activation == SOFTMAX
+    cdef bint _ends_in(self, int activation):
+        return self.net.count > 0 and self.net.op[self.net.count - 1].activation == activation
 
     cdef _check_turn(self):
         if self.turn.running:
@@ -140,7 +140,7 @@ cdef class Runnable:
         self.net.alone = batch == 1
         self._prepare(mode, rows, threads, masked)
         self.net.training = mode == TRAINING
-        self.net.skip_softmax = False
+        self.net.skip_last = False
         self.net.lengths, self.net.states, self.net.state_gradients = NULL, NULL, NULL
         self.net.all_states = False
         self._open(job, threads)

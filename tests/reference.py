@@ -262,6 +262,42 @@ def huber(y, target, delta):
     return values.sum(axis=1), np.clip(d, -delta, delta)
 
 
+def absolute_error(y, target):
+    """Each row's loss, and the gradient of their sum."""
+    return abs(y - target).sum(axis=1), np.sign(y - target)
+
+
+def binary_cross_entropy(logits, target):
+    """Each row's loss, and the gradient of their sum."""
+    return (np.logaddexp(0, logits) - target * logits).sum(axis=1), sigmoid(logits) - target
+
+
+def quantile(y, target, levels):
+    """Each row's loss, and the gradient of their sum; outputs are (rows, targets, levels)."""
+    levels = np.asarray(levels)
+    d = y.reshape(*target.shape, len(levels)) - target[:, :, None]
+    values = np.where(d > 0, (1 - levels) * d, -levels * d)
+    slopes = np.where(d > 0, 1 - levels, -levels) * (d != 0)
+    return values.sum(axis=(1, 2)), slopes.reshape(y.shape)
+
+
+def poisson(y, target):
+    """Each row's loss, and the gradient of their sum; outputs are logarithms of rates."""
+    return (np.exp(y) - target * y).sum(axis=1), np.exp(y) - target
+
+
+# Of outputs and targets by the losses' names: each row's loss, and the gradient of their sum.
+LOSSES = {
+    "cross_entropy": lambda y, target: smoothed_cross_entropy(y, target, 0.0),
+    "binary_cross_entropy": binary_cross_entropy,
+    "squared_error": lambda y, target: (((y - target) ** 2).sum(axis=1) / 2, y - target),
+    "absolute_error": absolute_error,
+    "huber": lambda y, target: huber(y, target, 1.0),
+    "quantile": lambda y, target: quantile(y, target, (0.1, 0.5, 0.9)),
+    "poisson": poisson,
+}
+
+
 def sgd_step(p, g, v, *, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
     """Return the new (p, v)."""
     g = g + weight_decay * p

@@ -313,7 +313,7 @@ def test_what_no_table_has_a_row_for_is_an_error():
     core = _core.load("float32")
     with pytest.raises(ValueError, match=r"must be one of identity, .*; received 'swish'"):
         core.activation_forward("swish", 0, np.ones((1, 3), "float32"))
-    with pytest.raises(ValueError, match="must be one of squared_error, cross_entropy, huber; received 'hinge'"):
+    with pytest.raises(ValueError, match=r"must be one of squared_error, .*, poisson; received 'hinge'"):
         core.losses_of_rows(Hinge(), *[np.ones((1, 3), "float32")] * 2, None, 1)
     vectors = [core.aligned_zeros(3) for _ in range(3)]
     with pytest.raises(ValueError, match=r"must be one of none, sgd, .*; received 'lion'"):

@@ -10,6 +10,8 @@ from fastdl import Sequential, _core, layers
 from fastdl._core import fusion
 from fastdl._core.graph import Graph, merged
 from fastdl._turn import Turn
+from fastdl.losses import SquaredError
+from fastdl.optimizers import SGD
 
 IMAGE = (3, 5, 5)
 RECURRENT = {
@@ -466,10 +468,7 @@ def test_calls_that_do_not_fit_a_plan():
     """What a layer of somebody's gives to its plan is counted too."""
     core = _core.load("float64")
     dense, lstm, nodes = (planned(added(*GOOD[name][:3])) for name in ("dense", "recurrent", "recursive"))
-    two, three = (
-        core.Trees(np.array([0, n + 1]), np.array([[-1] * n] * n + [range(n)], np.int32), np.ones(n + 1, np.uint8))
-        for n in (2, 3)
-    )
+    two, three = (core.Trees(np.array([0, n + 1]), np.array([[-1] * n] * n + [range(n)], np.int32)) for n in (2, 3))
     rows = "1 samples must have 1 rows of 3 numbers; received 4 numbers"
     for call in (
         lambda x: dense.predict(x, 1, 1),
@@ -492,3 +491,7 @@ def test_calls_that_do_not_fit_a_plan():
     with pytest.raises(ValueError, match="trees must have 2 children a node; received 3"):
         nodes.predict(np.ones(12), 1, 1, trees=three)
     assert nodes.predict(np.ones(9), 1, 1, trees=two).shape == (9,)
+    one, order, moments = np.ones(1), np.zeros(1, np.int64), np.zeros((0, 8))
+    arguments = (np.ones((1, 2)), None, order, 1, 0, one, order.copy(), SquaredError(), SGD().rule, moments, 0, 1)
+    with pytest.raises(ValueError, match="counts must be 1; received 2"):
+        dense.train(np.ones(3), *arguments, np.zeros((1, 3)), np.ones(2, np.uint8))

@@ -84,7 +84,7 @@ def squared_error(y, target):
 def test_what_is_no_loss(loss):
     net = Sequential([layers.Dense(4)], input_shape=4)
     for call in (net.fit, net.train_on_batch, net.evaluate):
-        with pytest.raises(ValueError, match="loss must be one of cross_entropy, squared_error, huber, one of fastdl"):
+        with pytest.raises(ValueError, match=r"loss must be one of cross_entropy, .*, one of fastdl"):
             call(X, X, loss=loss)
 
 

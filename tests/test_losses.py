@@ -48,19 +48,18 @@ def test_they_keep_the_axes_of_rows(rng):
     assert losses.squared_error(y, targets) == pytest.approx(values.mean())
 
 
-SETTINGS = [losses.CrossEntropy(0.2), losses.Huber(0.5), losses.SquaredError(), "huber", "cross_entropy"]
+SETTINGS = [
+    losses.CrossEntropy(0.2), losses.Huber(0.5), losses.SquaredError(), losses.BinaryCrossEntropy(), losses.Poisson(),
+    losses.AbsoluteError(), "huber", "cross_entropy", "binary_cross_entropy",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("loss", SETTINGS, ids=repr)
 def test_training_by_a_loss_with_settings(loss, rng):
     """As by the same one called in the middle of each step; and with weights."""
     x, y, weights = rng.standard_normal((30, 5)), rng.integers(0, 4, 30), rng.standard_normal(30)
-    made = (
-        loss
-        if isinstance(loss, losses.Loss)
-        else {"huber": losses.Huber(), "cross_entropy": losses.CrossEntropy()}[loss]
-    )
-    if not made.takes_logits:
+    made = losses.from_config(loss) if isinstance(loss, str) else loss
+    if not isinstance(made, losses.CrossEntropy):
         y = np.eye(4)[y]
     net = Sequential([layers.Dense(6, "tanh"), layers.Dense(4)], input_shape=5, dtype="float64", seed=0)
     other = copy.deepcopy(net)

@@ -13,7 +13,7 @@ import pytest
 import reference
 
 import fastdl
-from fastdl import Sequential, gradient_check, layers, optimizers
+from fastdl import Sequential, gradient_check, layers, losses, optimizers
 from fastdl._core.graph import Graph
 from fastdl._core.kinds import WITH_SETTING
 from fastdl.layers.activation import name_and_setting
@@ -451,14 +451,20 @@ class Use:
         last = self.net.layers[-1]
         ends = getattr(last, "activation", None) or getattr(last, "name", "identity")
         classes = outputs.shape[-1]
+        dense = isinstance(last, layers.Dense)
+        if dense and ends in ("identity", "sigmoid") and self.draw.chance(0.3):
+            return losses.BinaryCrossEntropy(), self.rng.random(outputs.shape).astype(self.net.dtype)
         # Of an activation before it, cross_entropy leaves out a softmax alone.
-        if (
-            classes < 2
-            or not isinstance(last, layers.Dense)
-            or ends not in ("identity", "softmax")
-            or self.draw.chance(0.4)
-        ):
-            return "squared_error", self.rng.standard_normal(outputs.shape).astype(self.net.dtype)
+        if classes < 2 or not dense or ends not in ("identity", "softmax") or self.draw.chance(0.4):
+            levels = self.rng.uniform(0.1, 0.9, self.draw.of(*[n for n in (1, 2, 3, 5) if classes % n == 0]))
+            loss = self.draw.of(
+                "squared_error", losses.SquaredError(), losses.Huber(0.3), losses.AbsoluteError(),
+                losses.Quantile(levels.tolist()), *([losses.Poisson()] if abs(outputs).max() < 5 else []),
+            )  # fmt: skip
+            if isinstance(loss, losses.Poisson):
+                return loss, self.rng.poisson(2.0, outputs.shape).astype(self.net.dtype)
+            width = classes // len(levels) if isinstance(loss, losses.Quantile) else classes
+            return loss, self.rng.standard_normal((*outputs.shape[:-1], width)).astype(self.net.dtype)
         if self.draw.chance(0.3):
             return "cross_entropy", self.rng.dirichlet(np.ones(classes), outputs.shape[:-1]).astype(self.net.dtype)
         labels = self.rng.integers(0, classes, outputs.shape[:-1])
@@ -470,13 +476,20 @@ class Use:
     def loss(self, name, outputs, targets, weights=None):
         """The summed loss of rows that count, its gradient, and how many of them are hit."""
         rows = len(outputs)
-        if name == "squared_error":
-            each, gradient = ((outputs - targets) ** 2).sum(axis=1) / 2, outputs - targets
-            best = targets.argmax(axis=1)
-        else:
-            best = targets if targets.ndim == 1 else targets.argmax(axis=1)
+        best = targets if targets.ndim == 1 else targets.argmax(axis=1)
+        if name == "cross_entropy":
             gradient = reference.cross_entropy_backward(outputs, targets) * rows
             each = np.array([reference.cross_entropy(outputs[i : i + 1], targets[i : i + 1]) for i in range(rows)])
+        elif isinstance(name, losses.Huber):
+            each, gradient = reference.huber(outputs, targets, name.delta)
+        elif isinstance(name, losses.Quantile):
+            each, gradient = reference.quantile(outputs, targets, name.levels)
+        else:
+            each, gradient = reference.LOSSES[name if isinstance(name, str) else name.name](outputs, targets)
+        if isinstance(name, (losses.AbsoluteError, losses.Quantile)):
+            distance = abs(outputs.reshape(*targets.shape, -1) - targets[..., None])
+            if distance.min(initial=1) < 10 * TOLERANCE[self.net.dtype]:
+                raise Corner
         weights = np.ones(rows) if weights is None else weights
         hits = int((outputs.argmax(axis=1) == best).sum())
         return (each * weights).sum(), gradient * weights[:, None], hits
@@ -490,16 +503,18 @@ class Use:
         there = self.counts(outputs, which)
         return there, targets[which][there]
 
-    def logits(self):
-        """Leave out of the model a last softmax, which cross_entropy has in it."""
-        if self.model.layers[-1].get("activation") == "softmax":
+    def leave_out(self, loss):
+        """Leave out of the model a last activation that the loss has in it, and tell whether it has one."""
+        has = "softmax" if loss == "cross_entropy" else getattr(loss, "leaves_out", "identity")
+        if has != "identity" and self.model.layers[-1].get("activation") == has:
             self.model.layers[-1]["activation"] = "identity"
+            return True
+        return False
 
     def evaluate(self):
         outputs = self.expected()
         name, targets = self.targets(outputs)
-        if name == "cross_entropy":
-            self.logits()
+        if self.leave_out(name):
             self.model.states = {}
             outputs = self.expected()
         options = {"batch_size": self.samples} if self.net.stateful else {}
@@ -516,8 +531,7 @@ class Use:
         outputs = self.expected()
         self.model.states = {}
         name, targets = self.targets(outputs)
-        if name == "cross_entropy":
-            self.logits()
+        self.leave_out(name)
         batch = max(1, self.samples // self.draw.of(1, 1, 2, 3))
         if self.net.stateful and self.samples % batch:
             batch = self.samples

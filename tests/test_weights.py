@@ -7,7 +7,7 @@ from conftest import close
 from test_recursive import forest
 
 import fastdl
-from fastdl import Sequential, layers, optimizers
+from fastdl import Sequential, gradient_check, layers, optimizers
 
 RATE = 0.1
 CLASSES = 3
@@ -75,23 +75,24 @@ def stepped(net, x, y, weight, loss, options):
     """Parameters after a step of gradient descent by hand, and the loss before it."""
     outputs = net.forward(x, **options)
     there = within(outputs, **options)
-    value, backward = (getattr(reference, f"{loss}{suffix}") for suffix in ("", "_backward"))
-    rows, targets, weight = outputs[there], y[there], weight[there]
-    each = [value(rows[i : i + 1], targets[i : i + 1]) for i in range(len(rows))]
+    weight = weight[there]
+    each, gradient = reference.LOSSES[loss](outputs[there], y[there])
     dy = np.zeros_like(outputs)
-    dy[there] = weight[:, None] * backward(rows, targets)
+    dy[there] = weight[:, None] * gradient / len(weight)
     net.backward(dy)
-    return net.parameters - RATE * net.gradients, (weight * each).sum() / len(rows)
+    return net.parameters - RATE * net.gradients, (weight * each).mean()
 
 
 def targets(loss, outputs, rng):
-    if loss == "squared_error":
-        return rng.standard_normal(outputs.shape)
-    return rng.integers(0, CLASSES, outputs.shape[:-1])
+    if loss == "cross_entropy":
+        return rng.integers(0, CLASSES, outputs.shape[:-1])
+    if loss in ("binary_cross_entropy", "poisson"):
+        return rng.integers(0, 2 if loss == "binary_cross_entropy" else 5, outputs.shape)
+    return rng.standard_normal((*outputs.shape[:-1], 1) if loss == "quantile" else outputs.shape)
 
 
 @pytest.mark.parametrize("of_rows", [False, True])
-@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+@pytest.mark.parametrize("loss", reference.LOSSES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_step_and_what_is_measured(kind, loss, of_rows, rng):
     net, x, options = kind(rng)
@@ -110,6 +111,7 @@ def test_a_step_and_what_is_measured(kind, loss, of_rows, rng):
     figures = net.train_on_batch(x, y, optimizer=optimizers.SGD(RATE), **arguments)
     assert figures["loss"] == pytest.approx(mean)
     close(net.parameters, expected)
+    assert gradient_check(net, x, y, loss=loss, limit=20, **options) < 1e-5
 
 
 @pytest.mark.parametrize("kind", KINDS)

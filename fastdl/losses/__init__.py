@@ -6,12 +6,16 @@
 from .base import Loss
 from .choice import from_config
 from .functions import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward
-from .fused import CrossEntropy, Huber, SquaredError
+from .fused import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Poisson, Quantile, SquaredError
 
 __all__ = [
+    "AbsoluteError",
+    "BinaryCrossEntropy",
     "CrossEntropy",
     "Huber",
     "Loss",
+    "Poisson",
+    "Quantile",
     "SquaredError",
     "cross_entropy",
     "cross_entropy_backward",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from .._types import Array
 
 
 class Measured(NamedTuple):
-    """What a loss says of some rows of outputs: their mean loss, its gradient (rows, F), and how many rows hit."""
+    """What a loss says of some rows of outputs: their mean loss, its gradient (rows, F), and how much of them hits."""
 
     mean: float
     gradient: Array
-    hits: int
+    hits: float
 
 
 class Loss:
@@ -22,19 +24,47 @@ class Loss:
     of their sum (N, F).
     """
 
-    takes_logits: ClassVar[bool] = False  # whether a softmax at the network's end is left out
+    name: ClassVar[str] = "loss"  # what it is called
+    leaves_out: ClassVar[str] = "identity"  # an activation that it has in it: one at the network's end is left out
     is_fused: ClassVar[bool] = False  # whether the core has it
+    takes_labels: ClassVar[bool] = False  # whether integers, one a row, may be labels
+    ignore_label: int | None = None  # that of rows which do not count
 
     def __call__(self, outputs: Any, targets: Any) -> tuple[Array, Array]:
         """Give the loss of each row, (N,) or (N, T), and the gradient of their sum, of the outputs' shape."""
         raise NotImplementedError(f"{type(self).__name__} must be called on outputs and targets")
 
-    def as_targets(self, y: Any, name: str, outputs: tuple[int, ...], dtype: str, there: Any = ...) -> Array:
+    def as_targets(
+        self,
+        y: Any,
+        name: str,
+        outputs: tuple[int, ...],
+        dtype: str,
+        there: Any = ...,
+        no_label: int | None = None,
+    ) -> tuple[Array, Any]:
         """Check what outputs of this shape are compared with: int64 labels, without the last axis, or numbers.
 
-        Labels of rows that are not ``there`` become 0.
+        Give it, and which rows count: those that are ``there``, but for those with ``no_label`` or the loss's
+        ``ignore_label``. Labels of others become 0.
         """
         raise NotImplementedError(f"{type(self).__name__} must check targets")
+
+    def labelled(
+        self, array: Array, name: str, rows: tuple[int, ...], there: Any, no_label: int | None
+    ) -> tuple[Array, Any]:
+        """Give targets, labels of rows that do not count being 0, and which rows count."""
+        if not self.takes_labels or array.shape != rows or array.dtype.kind not in "iu":
+            return array, there
+        counts = np.ones(rows, bool) if there is ... else there.copy()
+        ignored = {self.ignore_label, no_label} - {None}
+        for label in ignored:
+            counts &= array != label
+        if not counts.any():
+            raise ValueError(
+                f"{name} must hold a label that counts; received {' and '.join(map(str, ignored))} for all"
+            )
+        return (array, ...) if counts.all() else (np.where(counts, array, 0), counts)
 
     def check_outputs(self, shape: tuple[int, ...]) -> None:
         """Check that a network that gives samples of this shape can be trained by it."""
@@ -45,6 +75,10 @@ class Loss:
             return False
         ones = targets == 1
         return bool((ones.sum(axis=-1) == 1).all() and (ones | (targets == 0)).all())
+
+    def as_classes(self, targets: Array, outputs: int) -> tuple[Array | None, int]:
+        """Give the class of each row, int64, or None where targets have none, and how many classes there are."""
+        return targets if targets.dtype == np.int64 else None, outputs
 
     def measure(self, outputs: Array, targets: Array, weights: Array | None = None) -> Measured:
         """Measure checked rows (N, F). Weights multiply each row's loss; the mean is over the rows all the same."""

@@ -8,12 +8,20 @@ from typing import Any
 from .._settings import make
 from . import functions
 from .base import Loss
-from .fused import CrossEntropy, Fused, Huber, SquaredError
+from .fused import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Fused, Huber, Poisson, Quantile, SquaredError
 from .own import Own
 
 AnyLoss = str | Loss | Callable[[Any, Any], Any]
 
-_CLASSES: tuple[type[Fused], ...] = (CrossEntropy, SquaredError, Huber)
+_CLASSES: tuple[type[Fused], ...] = (
+    CrossEntropy,
+    BinaryCrossEntropy,
+    SquaredError,
+    AbsoluteError,
+    Huber,
+    Quantile,
+    Poisson,
+)
 _BY_NAME = {kind.name: kind() for kind in _CLASSES}
 _FUNCTIONS = {functions.cross_entropy: CrossEntropy, functions.squared_error: SquaredError}
 

@@ -24,6 +24,8 @@ class Own(Loss):
         with respect to the outputs (N, F). Weights, and the mean, are taken care of.
     """
 
+    takes_labels = True
+
     def __init__(self, function: Function) -> None:
         self.function = function
 
@@ -49,7 +51,15 @@ class Own(Loss):
                 raise ValueError(f"loss must give {name} of shape {shape}; {self!r} gave {array.shape}")
         return values.astype(float), gradient.astype(outputs.dtype)
 
-    def as_targets(self, y: Any, name: str, outputs: tuple[int, ...], dtype: str, there: Any = ...) -> Array:
+    def as_targets(
+        self,
+        y: Any,
+        name: str,
+        outputs: tuple[int, ...],
+        dtype: str,
+        there: Any = ...,
+        no_label: int | None = None,
+    ) -> tuple[Array, Any]:
         """Check that there is something for each row: int64, or numbers of the network's type."""
         array = as_real(y, name)
         check_samples(array, name, outputs)
@@ -57,9 +67,10 @@ class Own(Loss):
         if array.shape[: len(rows)] != rows:
             axes = ", ".join(("N", *map(str, rows[1:]), "..."))
             raise ValueError(f"{name} must have shape ({axes}); received {array.shape}")
+        array, there = self.labelled(array, name, rows, there, no_label)
         if array.dtype.kind in "biu":
-            return np.require(array, np.int64, ["C", "A"])
-        return as_array(array, name, dtype)
+            return np.require(array, np.int64, ["C", "A"]), there
+        return as_array(array, name, dtype), there
 
     def tell_classes(self, targets: Array) -> bool:
         """Tell whether they are integers, one a row."""
@@ -69,5 +80,5 @@ class Own(Loss):
         values, gradient = self(outputs, targets)
         if weights is not None:
             values, gradient = values * weights, gradient * weights[:, None]
-        hits = int((outputs.argmax(axis=-1) == targets).sum()) if self.tell_classes(targets) else 0
+        hits = float((outputs.argmax(axis=-1) == targets).sum()) if self.tell_classes(targets) else 0
         return Measured(float(values.mean()), gradient / len(outputs), hits)

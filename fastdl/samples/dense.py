@@ -29,6 +29,7 @@ class Samples:
     """
 
     lengths: Array | None = None
+    no_label: int | None = None  # of rows that do not count, whatever the loss
 
     def __init__(self, x: Array, shape: Shape, channels_last: bool = False) -> None:
         self.x, self.shape, self.channels_last = x, shape, channels_last
@@ -61,8 +62,8 @@ class Samples:
         """Tell how many samples, one at least, have about so many rows of x."""
         return rows if len(self.x) <= rows else max(1, rows * len(self) // len(self.x))
 
-    def core_trees(self, there: Mask = ...) -> Any:
-        """Give the trees as a plan takes them, with a note of which rows count; None where samples are none."""
+    def core_trees(self) -> Any:
+        """Give the trees as a plan takes them; None where samples are none."""
         return None
 
     def rows(self, output_shape: Shape) -> Shape:
@@ -90,9 +91,8 @@ class Samples:
 
     def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
         """Give what a loss compares the rows with, checked, and which of them count."""
-        there = self.counted(output_shape)
         outputs = (*self.rows(output_shape), output_shape[-1])
-        return loss.as_targets(y, name, outputs, self.dtype, there), there
+        return loss.as_targets(y, name, outputs, self.dtype, self.counted(output_shape))
 
     def weights(self, weights: Any, name: str, output_shape: Shape) -> Array:
         """Give a weight for each row, of one for each sample or for each row."""

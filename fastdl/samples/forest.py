@@ -25,6 +25,8 @@ class Forest(Samples):
         Of each node, -1 where there is none.
     """
 
+    no_label = -1
+
     def __init__(self, x: Array, start: Array, children: Array) -> None:
         super().__init__(x, (1, *x.shape[1:]))  # a node is one step
         self.start, self.children = start, children
@@ -57,10 +59,8 @@ class Forest(Samples):
         counts = self.start[order + 1] - self.start[order]
         return counts, np.concatenate([[0], np.cumsum(counts)])
 
-    def core_trees(self, there: Mask = ...) -> Any:  # noqa: D102
-        counts = np.zeros(len(self.x), np.uint8)
-        counts[there] = 1
-        return _core.load(self.dtype).Trees(self.start, self.children, counts)
+    def core_trees(self) -> Any:  # noqa: D102
+        return _core.load(self.dtype).Trees(self.start, self.children)
 
     @property
     def roots(self) -> Array:
@@ -70,13 +70,6 @@ class Forest(Samples):
 
     def rows(self, output_shape: Shape) -> Shape:  # noqa: D102
         return (len(self.x),)
-
-    def counted(self, output_shape: Shape) -> Mask:  # noqa: D102
-        if len(output_shape) == 2:
-            return ...
-        there = np.zeros(len(self.x), bool)
-        there[self.roots] = True
-        return there
 
     def outputs(self, y: Array, output_shape: Shape) -> Array:  # noqa: D102
         rows = y.reshape(len(self.x), -1)
@@ -93,22 +86,21 @@ class Forest(Samples):
 
     def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
         """Give what a loss compares the nodes with, checked, and which of them count: those of label -1 do not."""
-        labels, there, rows = as_real(y, name), self.counted(output_shape), self._visible(output_shape)
-        if labels.shape[:1] != rows:
-            wanted = f"each of the {len(self)} trees" if there is not ... else f"each of their {len(self.x)} nodes"
-            raise ValueError(f"{name} must have a row for {wanted}; received shape {labels.shape}")
-        if there is ... and labels.shape == rows and labels.dtype.kind == "i":
-            there = labels != -1
-            if not there.any():
-                raise ValueError(f"{name} must hold a label for a node at least; received -1 for all")
-            labels = np.where(there, labels, 0)
-        targets = loss.as_targets(labels, name, (*rows, output_shape[-1]), self.dtype)
-        return self._of_nodes(targets, output_shape), there
+        given, rows = as_real(y, name), self._visible(output_shape)
+        if given.shape[:1] != rows:
+            of_nodes = len(output_shape) == 2
+            wanted = f"each of their {len(self.x)} nodes" if of_nodes else f"each of the {len(self)} trees"
+            raise ValueError(f"{name} must have a row for {wanted}; received shape {given.shape}")
+        outputs = (*rows, output_shape[-1])
+        targets, there = loss.as_targets(given, name, outputs, self.dtype, ..., self.no_label)
+        if there is ... and len(output_shape) == 1:
+            there = np.ones(rows, bool)
+        return self._of_nodes(targets, output_shape), self._of_nodes(there, output_shape)
 
     def _visible(self, output_shape: Shape) -> Shape:
         return (len(self.x) if len(output_shape) == 2 else len(self),)
 
-    def _of_nodes(self, given: Array, output_shape: Shape) -> Array:
+    def _of_nodes(self, given: Any, output_shape: Shape) -> Any:
         """Give all nodes a row, where the roots alone may have one."""
         if len(output_shape) == 2:
             return given

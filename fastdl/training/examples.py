@@ -72,11 +72,11 @@ class Examples:
         """Name what was measured."""
         return {"loss": loss, "accuracy": accuracy} if self.classes else {"loss": loss}
 
-    def measure(self, loss: Loss, outputs: Array) -> tuple[float, int, int]:
-        """Give the sum of weighted losses over rows of outputs that count, how many of them hit, and how many count."""
+    def measure(self, loss: Loss, outputs: Array) -> tuple[float, float, int]:
+        """Give the sum of weighted losses over rows that count, how much of them hits, and how many they are."""
         return self.measure_back(loss, outputs)[:3]
 
-    def measure_back(self, loss: Loss, outputs: Array) -> tuple[float, int, int, Array]:
+    def measure_back(self, loss: Loss, outputs: Array) -> tuple[float, float, int, Array]:
         """Give the same, and the gradient of the mean with respect to the outputs, 0 in rows that do not count."""
         there, targets = _flat(self.there, self.axes), _flat(self.targets, self.axes)
         weights = None if self.weights is None else self.weights.reshape(-1)
@@ -89,22 +89,24 @@ class Examples:
         dy[there] = measured.gradient
         return measured.mean * count, measured.hits, count, dy
 
-    def weighted_by_class(self, class_weight: Any, classes: int) -> Examples:
+    def weighted_by_class(self, class_weight: Any, loss: Loss, outputs: int) -> Examples:
         """Multiply weights with those of the labels, a number for each, or a dict of those that are not 1."""
-        if not self._are_labels(classes):
+        labels, classes = loss.as_classes(self.targets, outputs)
+        if not self.classes or not self._are_labels(labels, classes):
             raise ValueError(
                 f"class_weight must come with integer labels from 0 to {classes - 1}; received targets of shape "
                 f"{self.targets.shape}, dtype {self.targets.dtype}"
             )
-        weights = _class_weights(class_weight, classes, self.samples.x.dtype.name)[self.targets]
+        weights = _class_weights(class_weight, classes, self.samples.x.dtype.name)[labels]
         if self.weights is not None:
             with np.errstate(over="ignore"):
                 weights = as_array(weights * self.weights, "sample_weight times class_weight")
         return replace(self, weights=weights)
 
-    def _are_labels(self, classes: int) -> bool:
-        of_rows = self.targets.dtype == np.int64 and self.targets.ndim == self.axes
-        return of_rows and bool(((self.targets >= 0) & (self.targets < classes)).all())
+    def _are_labels(self, labels: Array | None, classes: int) -> bool:
+        if labels is None or labels.ndim != self.axes:
+            return False
+        return bool(((labels >= 0) & (labels < classes)).all())
 
     def check_weights(self) -> None:
         """Check that there is something to learn from."""

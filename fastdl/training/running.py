@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
 
 
-def outputs_of(plan: Any, samples: Samples, states: Array | None, logits: bool = False) -> Array:
-    """Give the outputs of samples, flat."""
+def outputs_of(plan: Any, samples: Samples, states: Array | None, leaves_out: str = "identity") -> Array:
+    """Give the outputs of samples, flat, without a last activation of this name."""
     x, trees = samples.x.reshape(-1), samples.core_trees()
-    y: Array = plan.predict(x, len(samples), get_num_threads(), logits, samples.lengths, states, trees)
+    y: Array = plan.predict(x, len(samples), get_num_threads(), leaves_out, samples.lengths, states, trees)
     return y
 
 
@@ -44,7 +44,7 @@ def measure(net: Sequential, data: Examples, loss: Loss, batch_size: int | None 
         states = np.zeros((size, plan.state_size), net.dtype)
     total, hits, count = 0.0, 0, 0
     for part in parts(data, size):
-        outputs = outputs_of(plan, part.samples, states, logits=loss.takes_logits)
+        outputs = outputs_of(plan, part.samples, states, loss.leaves_out)
         losses_here, hits_here, rows = part.measure(loss, outputs)
         total, hits, count = total + losses_here, hits + hits_here, count + rows
     return data.figures(total / count, hits / count)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._threads import get_num_threads
 from .._types import Array
 from ..losses import Loss
@@ -41,15 +43,16 @@ class Steps:
 
     def __post_init__(self) -> None:
         data = self.data
-        self._x, self._trees = data.samples.x.reshape(-1), data.samples.core_trees(data.there)
+        self._x, self._trees = data.samples.x.reshape(-1), data.samples.core_trees()
         self._weights = None if data.weights is None else data.weights.reshape(-1)
+        self._counts = None if data.there is ... else data.there.reshape(-1).view(np.uint8)
 
     def fused(self, first: int, rates: Array, records: Array) -> None:
         """Take steps with a loss that the core has."""
         self.plan.train(
             self._x, self.data.targets, self._weights, self.order, self.batch, first * self.batch, rates,
             self.state.counter, self.loss, self.state.optimizer.rule, self.state.moments, self.seed, get_num_threads(),
-            records, self.data.samples.lengths, self.states, self._trees,
+            records, self._counts, self.data.samples.lengths, self.states, self._trees,
         )  # fmt: skip
 
     def own(self, first: int, rates: Array, records: Array) -> None:
@@ -58,10 +61,10 @@ class Steps:
             position = (first + k) * self.batch
             records[k] = self._step(self.order[position : position + self.batch], position, rate)
 
-    def _step(self, order: Array, position: int, rate: float) -> tuple[float, int, int]:
+    def _step(self, order: Array, position: int, rate: float) -> tuple[float, float, int]:
         """Take one; whatever ends it before it is counted, running statistics and states are what they were."""
         part, plan, threads = self.data.taken(order), self.plan, get_num_threads()
-        samples, trees = part.samples, part.samples.core_trees(part.there)
+        samples, trees = part.samples, part.samples.core_trees()
         states = None if self.states is None else self.states.copy()
         before, taken, draw = self.net.parameters.copy(), self.state.steps, self.seed + position
         given = len(samples), threads, True, draw, False, samples.lengths

@@ -16,6 +16,7 @@ from ..callbacks import Callback, PrintEpochs
 from ..callbacks.checks import as_callbacks
 from ..callbacks.keeping import go_on, states_for
 from ..layers import Activation, Conv2D, Dense, Dropout, Flatten
+from ..losses import Loss
 from ..losses.choice import AnyLoss, chosen
 from ..optimizers import Optimizer
 from .examples import Examples, examples_of
@@ -28,15 +29,16 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-def _check_logits(net: Sequential) -> None:
-    """Warn where cross-entropy would take for logits what an activation gave."""
+def _check_logits(net: Sequential, loss: Loss) -> None:
+    """Warn where a loss would take for logits what an activation gave."""
     layers = [layer for layer in net.layers if not isinstance(layer, (Dropout, Flatten))]
     last = layers[-1] if layers else None
     name = last.name if isinstance(last, Activation) else last.activation if isinstance(last, (Conv2D, Dense)) else None
-    if name in ("relu", "sigmoid", "tanh"):
+    left_out = {loss.leaves_out} if last is net.layers[-1] else set()
+    if name in {"relu", "sigmoid", "softmax", "tanh"} - left_out:
         warnings.warn(
-            f"cross_entropy takes the outputs of {last!r} for logits, and puts a softmax after its {name}: leave the "
-            f"{name} out",
+            f"{loss.name} takes the outputs of {last!r} for logits, and puts a {loss.leaves_out} after its {name}: "
+            f"leave the {name} out",
             stacklevel=4,
         )
 
@@ -86,8 +88,8 @@ class Trainer:
         self.net = net
         self.loss = chosen(loss, net.training_state.loss)
         self.state = net.training_state.following(self.loss, optimizer, net.parameters.size, net.dtype)
-        if self.loss.takes_logits:
-            _check_logits(net)
+        if self.loss.leaves_out != "identity":
+            _check_logits(net, self.loss)
 
     def _begin(self) -> None:
         if self.net.training_state is not self.state:
@@ -126,10 +128,10 @@ class Trainer:
         data, held_out = self._parted(data, validation_data, validation_split, trees is not None)
         for part in (data, held_out) if held_out else (data,):
             if not part.counts():
-                raise ValueError("validation_split must leave labels on both sides; received -1 for all nodes of one")
+                raise ValueError("validation_split must leave labels on both sides; received none that counts on one")
             self._check_order(len(part), min(batch_size, len(part)), shuffle)
         if class_weight is not None:
-            data = data.weighted_by_class(class_weight, net.output_shape[-1])
+            data = data.weighted_by_class(class_weight, self.loss, net.output_shape[-1])
         data.check_weights()
         figures = list(data.figures(0.0, 0.0))
         held = [f"val_{name}" for name in held_out.figures(0.0, 0.0)] if held_out else []

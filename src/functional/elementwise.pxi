@@ -34,35 +34,27 @@ def activation_backward(str name, double setting, const real[:, ::1] dy, const r
 
 
 def losses_of_rows(loss, const real[:, ::1] y, targets, weights, double over):
-    """Each row's weighted loss, the gradient of their sum over a number, and how many rows hit."""
+    """Each row's weighted loss, the gradient of their sum over a number, and how much is hit."""
     cdef Py_ssize_t n = y.shape[1], rows = y.shape[0], i
-    cdef int kind = row_of_name(_LOSSES, "loss", loss.name)
-    cdef real setting = loss.setting
+    cdef Lowered lowered
+    settings = describe_loss(&lowered, loss)
     cdef bint labelled = targets.dtype == np.int64
-    cdef const int64_t[::1] labels = targets if labelled else np.zeros(1, np.int64)
+    cdef const int64_t[::1] labels = targets if labelled else np.zeros(rows, np.int64)
     cdef const real[:, ::1] values = targets if not labelled else np.zeros((1, 1), DTYPE)
     cdef bint weighted = weights is not None
     cdef const real[::1] weight = weights if weighted else np.zeros(1, DTYPE)
     cdef real[::1] row = aligned_zeros(n)
     cdef real[::1] d = aligned_zeros(n)
-    cdef double w
-    cdef Py_ssize_t hits = 0
-    cdef const real* target
+    cdef double hits = 0
     out = np.empty((rows, n), dtype=DTYPE)
     cdef real[:, ::1] dy = out
     found = np.empty(rows)
     cdef double[::1] losses = found
     with nogil:
         for i in range(rows):
-            w = weight[i] if weighted else 1
             memcpy(&row[0], &y[i, 0], n * sizeof(real))
-            target = NULL
-            if not labelled:
-                target = &values[i, 0]
-            losses[i] = w * LOSS_ROWS[kind].of_row(setting, &row[0], target,
-                                                   labels[i] if labelled else 0, &d[0],
-                                                   <real>(w / over), n)
-            hits += largest_of(&row[0], n) == (labels[i] if labelled else largest_of(target, n))
+            losses[i] = lose(&lowered, &row[0], NULL if labelled else &values[i, 0], labels[i],
+                             &d[0], weight[i] if weighted else 1, over, n, &hits)
             memcpy(&dy[i, 0], &d[0], n * sizeof(real))
     return found, out, hits
 

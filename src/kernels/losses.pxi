@@ -1,25 +1,38 @@
 # Losses over one row of n outputs. Each writes the gradient with respect to the outputs, times
-# `scale` (a sample's weight over the batch's size), and returns the unscaled loss.
-# `target` is a row of as many numbers, or NULL, and `label` says where it has its one among zeros.
-# `setting` is a number that the loss has besides.
+# `scale` (a sample's weight over how many rows count), and returns the unscaled loss, a sum over
+# the row. `target` is a row of numbers, as many as outputs but for quantiles, or NULL, and `label`
+# says where it has its one among zeros. Rows of outputs, and of their gradients, are padded to
+# whole vectors.
 #
 # To add one: a member of `Loss`, its function of a row, and a row of `LOSS_ROWS`.
-from libc.math cimport log
+from libc.math cimport fabs, log
 
 cdef enum Loss:
-    SQUARED_ERROR, CROSS_ENTROPY, HUBER, LOSSES
+    SQUARED_ERROR, CROSS_ENTROPY, HUBER, ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, QUANTILE, POISSON
+    LOSSES
 
-ctypedef double (*loss_of_row)(real setting, const real* y, const real* target, long label,
-                               real* dy, real scale, Py_ssize_t n) noexcept nogil
+
+cdef struct Settings:
+    # The numbers that a loss has besides.
+    const double* number
+    Py_ssize_t count
+
+
+ctypedef double (*loss_of_row)(const Settings* settings, const real* y, const real* target,
+                               long label, real* dy, real scale, Py_ssize_t n) noexcept nogil
+ctypedef double (*hit_of_row)(const real* y, const real* target, long label,
+                              Py_ssize_t n) noexcept nogil
 
 
 cdef struct LossRow:
     const char* name
     loss_of_row of_row
+    hit_of_row hit              # the share of a row that is right; NULL where nothing is
+    int leaves_out              # the activation that it has in it, should a network end in it
 
 
-cdef double squared_error(real setting, const real* y, const real* target, long label, real* dy,
-                          real scale, Py_ssize_t n) noexcept nogil:
+cdef double squared_error(const Settings* settings, const real* y, const real* target, long label,
+                          real* dy, real scale, Py_ssize_t n) noexcept nogil:
     # Half the sum of squares; the gradient is y - target. Labels are no target of it.
     cdef Py_ssize_t i
     cdef double total = 0
@@ -31,18 +44,94 @@ cdef double squared_error(real setting, const real* y, const real* target, long 
     return total / 2
 
 
-cdef double huber(real setting, const real* y, const real* target, long label, real* dy,
+cdef double huber(const Settings* settings, const real* y, const real* target, long label, real* dy,
                   real scale, Py_ssize_t n) noexcept nogil:
     # Half the square of a difference up to the setting, then a line that goes on as steeply.
     cdef Py_ssize_t i
     cdef double total = 0
+    cdef double delta = settings.number[0]
     cdef double difference, slope
     for i in range(n):
         difference = <double>y[i] - <double>target[i]
-        slope = min(max(difference, -<double>setting), <double>setting)
+        slope = min(max(difference, -delta), delta)
         total += slope * (difference - slope / 2)
         dy[i] = scale * <real>slope
     return total
+
+
+cdef inline double side(double difference) noexcept nogil:
+    return (difference > 0) - (difference < 0)
+
+
+cdef double absolute_error(const Settings* settings, const real* y, const real* target, long label,
+                           real* dy, real scale, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double total = 0
+    cdef double difference
+    for i in range(n):
+        difference = <double>y[i] - <double>target[i]
+        total += fabs(difference)
+        dy[i] = scale * <real>side(difference)
+    return total
+
+
+cdef double quantile(const Settings* settings, const real* y, const real* target, long label,
+                     real* dy, real scale, Py_ssize_t n) noexcept nogil:
+    # Each target has an output for each level q, one beside the other: too much costs 1 - q, too
+    # little q.
+    cdef Py_ssize_t i, k, levels = settings.count
+    cdef double total = 0
+    cdef double difference, slope
+    for i in range(n // levels):
+        for k in range(levels):
+            difference = <double>y[i * levels + k] - <double>target[i]
+            slope = side(difference) * (0.5 + side(difference) * (0.5 - settings.number[k]))
+            total += slope * difference
+            dy[i * levels + k] = scale * <real>slope
+    return total
+
+
+cdef double poisson(const Settings* settings, const real* y, const real* target, long label,
+                    real* dy, real scale, Py_ssize_t n) noexcept nogil:
+    # e^y - t y, the gradient e^y - t: what a count t costs at the rate e^y, but for a constant.
+    cdef Py_ssize_t i
+    cdef double total = 0
+    cdef double rate
+    for i from 0 <= i < n by VEC_LANES:
+        vec_store(dy + i, vec_exp(vec_load(y + i)))
+    for i in range(n):
+        rate = dy[i]
+        total += rate - <double>target[i] * y[i]
+        dy[i] = scale * <real>(rate - target[i])
+    return total
+
+
+# So many numbers between 1 and 2 multiply to one that a double holds.
+cdef enum:
+    FACTORS = 512
+
+
+cdef double binary_cross_entropy(const Settings* settings, const real* logits, const real* target,
+                                 long label, real* dy, real scale, Py_ssize_t n) noexcept nogil:
+    # log(1 + e^x) - t x, the gradient sigmoid(x) - t, of a target t from 0 to 1. With e = e^-|x|
+    # the logarithm is max(x, 0) + log(1 + e), of which a product needs one alone.
+    cdef Py_ssize_t i
+    cdef vec x
+    cdef double total = 0, product = 1
+    cdef double e, t, share
+    for i from 0 <= i < n by VEC_LANES:
+        x = vec_load(logits + i)
+        vec_store(dy + i, vec_exp(vec_set1(0) - vec_max(x, vec_set1(0) - x)))
+    for i in range(n):
+        e, t = dy[i], target[i]
+        share = (1 if logits[i] > 0 else e) / (1 + e)
+        total += max(logits[i], 0) - t * logits[i]
+        dy[i] = <real>(scale * (share - t))
+        product *= 1 + e
+        if i % FACTORS == FACTORS - 1:
+            total += log(product)
+            product = 1
+    return total + log(product)
 
 
 cdef double smooth(real share, const real* logits, const real* target, long label, real* dy,
@@ -59,8 +148,8 @@ cdef double smooth(real share, const real* logits, const real* target, long labe
     return total
 
 
-cdef double cross_entropy(real setting, const real* logits, const real* target, long label,
-                          real* dy, real scale, Py_ssize_t n) noexcept nogil:
+cdef double cross_entropy(const Settings* settings, const real* logits, const real* target,
+                          long label, real* dy, real scale, Py_ssize_t n) noexcept nogil:
     # -sum t log softmax(x), the gradient softmax(x) sum(t) - t, of a distribution t. As log-sum-exp
     # minus the logits, so that saturated outputs stay finite.
     cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
@@ -69,6 +158,7 @@ cdef double cross_entropy(real setting, const real* logits, const real* target, 
     cdef real largest = largest_number(logits, n)
     cdef double total, normalizer, share
     cdef double loss = 0, mass = 1
+    cdef real setting = <real>settings.number[0]
     for i from 0 <= i < whole by VEC_LANES:
         e = vec_exp(vec_load(logits + i) - vec_set1(largest))
         vec_store(dy + i, e)
@@ -97,11 +187,53 @@ cdef double cross_entropy(real setting, const real* logits, const real* target, 
                                                    normalizer, n)
 
 
-cdef LossRow[3] LOSS_ROWS = [
-    LossRow(b"squared_error", squared_error),
-    LossRow(b"cross_entropy", cross_entropy),
-    LossRow(b"huber", huber),
+cdef double largest_hits(const real* y, const real* target, long label,
+                         Py_ssize_t n) noexcept nogil:
+    # Whether the largest output is where the label, or the largest target, is.
+    return largest_of(y, n) == (label if target == NULL else largest_of(target, n))
+
+
+cdef double signs_hit(const real* y, const real* target, long label, Py_ssize_t n) noexcept nogil:
+    # The share of logits on their target's side.
+    cdef Py_ssize_t i, hits = 0
+    for i in range(n):
+        hits += (y[i] > 0) == (target[i] > 0.5)
+    return <double>hits / n
+
+
+cdef LossRow[7] LOSS_ROWS = [
+    LossRow(b"squared_error", squared_error, largest_hits, IDENTITY),
+    LossRow(b"cross_entropy", cross_entropy, largest_hits, SOFTMAX),
+    LossRow(b"huber", huber, largest_hits, IDENTITY),
+    LossRow(b"absolute_error", absolute_error, largest_hits, IDENTITY),
+    LossRow(b"binary_cross_entropy", binary_cross_entropy, signs_hit, SIGMOID),
+    LossRow(b"quantile", quantile, NULL, IDENTITY),
+    LossRow(b"poisson", poisson, NULL, IDENTITY),
 ]
-has_rows(LOSSES, 3)
+has_rows(LOSSES, 7)
 
 _LOSSES = {LOSS_ROWS[k].name.decode(): k for k in range(LOSSES)}
+
+
+cdef struct Lowered:
+    # A loss with its settings: what training lowers.
+    const LossRow* row
+    Settings settings
+
+
+cdef object describe_loss(Lowered* lowered, loss):
+    # What it points into is given, to be held.
+    cdef const double[::1] settings = np.array([*loss.settings, 0.0])
+    lowered.row = &LOSS_ROWS[row_of_name(_LOSSES, "loss", loss.name)]
+    lowered.settings.number, lowered.settings.count = &settings[0], settings.shape[0] - 1
+    return settings
+
+
+cdef inline double lose(const Lowered* lowered, const real* y, const real* target, long label,
+                        real* dy, double weight, double over, Py_ssize_t n,
+                        double* hits) noexcept nogil:
+    # A row's weighted loss; the gradient is of the sum over so many rows. Counts what is hit.
+    if lowered.row.hit != NULL:
+        hits[0] += lowered.row.hit(y, target, label, n)
+    return weight * lowered.row.of_row(&lowered.settings, y, target, label, dy,
+                                       <real>(weight / over), n)
