@@ -171,6 +171,15 @@ cdef inline const Tensor* target_of(const Network* net, const Op* op) noexcept n
     return &net.tensor[op.target]
 
 
+cdef inline Py_ssize_t height_of(const Tensor* t) noexcept nogil:
+    # As an image: steps are one of height 1.
+    return max(1, t.h)
+
+
+cdef inline Py_ssize_t width_of(const Tensor* t) noexcept nogil:
+    return t.w if t.h else t.steps
+
+
 cdef inline bint lays(const Network* net, const Op* op) noexcept nogil:
     # Whether rows are enough for laying weights out in panels to pay.
     return op.methods.lay != NULL and (net.has_panels or source_of(net, op).steps >= LAID_ROWS)

@@ -51,12 +51,13 @@ cdef void gather(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexce
     for part.first in range(n):
         sample = sample_at(job, position + part.first)
         x = job.x + sample * input.size
-        if job.net.framed:
-            frame_image(&job.net, &job.net.op[0], x, output_of(&job.net, &job.net.op[0], part))
-        else:
-            channels_last(x, value_of(&job.net, input, part), job.channels, job.pixels)
         if job.batch_lengths != NULL:
             job.batch_lengths[part.row + part.first] = job.lengths[sample]
+        if job.net.framed:
+            frame_sample(&job.net, &job.net.op[0], x, output_of(&job.net, &job.net.op[0], part),
+                         part.row + part.first)
+        else:
+            channels_last(x, value_of(&job.net, input, part), job.channels, job.pixels)
 
 
 cdef Py_ssize_t gather_trees(Job* job, Part* part, Py_ssize_t position,
@@ -166,8 +167,9 @@ cdef void give_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
     for part.first in range(n):
         at = sample_of(job, part, part.row)
         if job.net.framed:
-            unframe_image(&job.net, &job.net.op[0],
-                          output_gradient_of(&job.net, &job.net.op[0], part), job.out + at * t.size)
+            unframe_sample(&job.net, &job.net.op[0],
+                           output_gradient_of(&job.net, &job.net.op[0], part),
+                           job.out + at * t.size, part.row + part.first)
         else:
             channels_first(gradient_of(&job.net, t, part), job.out + at * t.size, job.channels,
                            job.pixels)

@@ -60,6 +60,7 @@ def convolution_probe(Py_ssize_t c, Py_ssize_t h, Py_ssize_t w, Py_ssize_t oc, P
     cdef long i
     g.h, g.w, g.c, g.kh, g.kw, g.sh, g.sw = h, w, c, kh, kw, 1, 1
     g.oh, g.ow, g.oc = h - kh + 1, w - kw + 1, oc
+    g.dh = g.dw = g.groups = 1
     memset(&m, 0, sizeof(Matrix))
     m.bias = kh * kw * c * oc
     draw = np.random.default_rng(0).standard_normal
@@ -71,7 +72,7 @@ def convolution_probe(Py_ssize_t c, Py_ssize_t h, Py_ssize_t w, Py_ssize_t oc, P
     start = perf_counter()
     with nogil:
         for i in range(repeats):
-            convolution_forward(&g, &m, &weight[0], &x[0], &y[0])
+            runs_forward(&g, &m, &weight[0], &x[0], &y[0])
     seconds = (perf_counter() - start) / repeats
     return (seconds, np.asarray(x).reshape(h, w, c),
             np.asarray(weight)[:m.bias].reshape(kh, kw, c, oc),

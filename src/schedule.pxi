@@ -67,7 +67,7 @@ cdef class Habits:
             units = own.cells[0].units
             self.fewest_units = min(self.fewest_units, units) if self.has_sequences else units
             self.has_sequences = True
-        elif target_of(net, op).h > 0:
+        elif target_of(net, op).h > 0 or op.kind == CONVOLUTION:
             self.has_images = True
         self.steps = max(self.steps, target_of(net, op).steps)
         self.work += op.work
@@ -78,7 +78,7 @@ cdef class Habits:
         # weights of dense layers less often: as many samples, or steps of them. A recurrent layer
         # has a product for each step: its group is half the batch, where that is rows enough for
         # one.
-        if self.has_images:
+        if self.has_images and not self.has_sequences:
             return max(4, min(8, batch // 16))
         if self.has_sequences:
             return max(8, min(16, (batch + 1) // 2))

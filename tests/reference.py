@@ -5,43 +5,77 @@ import math
 import numpy as np
 
 
+def sides(padding):
+    """((above, below), (left, right)) of two numbers, or of these themselves."""
+    return tuple((n, n) if np.ndim(n) == 0 else tuple(n) for n in padding)
+
+
 def pad(x, padding):
-    (ph, pw) = padding
-    return np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    return np.pad(x, ((0, 0), (0, 0), *sides(padding)))
 
 
-def output_size(size, kernel, stride, padding=(0, 0)):
-    return tuple((size[i] + 2 * padding[i] - kernel[i]) // stride[i] + 1 for i in (0, 1))
+def spans_of(kernel, dilation):
+    return tuple((kernel[i] - 1) * dilation[i] + 1 for i in (0, 1))
 
 
-def windows(x, kernel, stride, padding=(0, 0)):
+def output_size(size, kernel, stride, padding=(0, 0), dilation=(1, 1)):
+    spans = spans_of(kernel, dilation)
+    return tuple((size[i] + sum(sides(padding)[i]) - spans[i]) // stride[i] + 1 for i in (0, 1))
+
+
+def same_padding(size, kernel, stride, dilation=(1, 1)):
+    """Zeros around, so many that there is an output for each stride of the input; what is left over comes last."""
+    around = []
+    for n, width, step in zip(size, spans_of(kernel, dilation), stride, strict=True):
+        outputs = -(-n // step)
+        missing = max((outputs - 1) * step + width - n, 0)
+        around.append((missing // 2, missing - missing // 2))
+    return tuple(around)
+
+
+def windows(x, kernel, stride, padding=(0, 0), dilation=(1, 1)):
     """Yield (i, j, field of every image) of each output pixel; fields are views of one padded copy."""
-    x = pad(x, padding)
-    oh, ow = output_size(x.shape[2:], kernel, stride)
+    yield from fields(pad(x, padding), kernel, stride, dilation)
+
+
+def fields(x, kernel, stride, dilation):
+    """Yield the same of x itself."""
+    oh, ow = output_size(x.shape[2:], kernel, stride, dilation=dilation)
+    height, width = spans_of(kernel, dilation)
     for i in range(oh):
         for j in range(ow):
             top, left = i * stride[0], j * stride[1]
-            yield i, j, x[:, :, top : top + kernel[0], left : left + kernel[1]]
+            yield i, j, x[:, :, top : top + height : dilation[0], left : left + width : dilation[1]]
 
 
-def cross_correlate2d(x, weight, bias, stride, padding):
-    kernel = weight.shape[2:]
-    y = np.zeros((len(x), len(weight), *output_size(x.shape[2:], kernel, stride, padding)), x.dtype)
-    for i, j, field in windows(x, kernel, stride, padding):
-        y[:, :, i, j] = np.einsum("nckl,ockl->no", field, weight) + bias
+def parts(weight, channels, groups):
+    """Which channels each group sees, and which filters are its own."""
+    return zip(np.split(np.arange(channels), groups), np.split(np.arange(len(weight)), groups), strict=True)
+
+
+def cross_correlate2d(x, weight, bias, stride, padding, dilation=(1, 1), groups=1):
+    geometry = weight.shape[2:], stride, padding, dilation
+    y = np.zeros((len(x), len(weight), *output_size(x.shape[2:], *geometry)), x.dtype)
+    bias = np.broadcast_to(bias, len(weight))
+    for own, filters in parts(weight, x.shape[1], groups):
+        for i, j, field in windows(x[:, own], *geometry):
+            y[:, filters, i, j] = np.einsum("nckl,ockl->no", field, weight[filters]) + bias[filters]
     return y
 
 
-def cross_correlate2d_backward(dy, x, weight, stride, padding):
-    kernel = weight.shape[2:]
-    dx = np.zeros_like(pad(x, padding))
-    dweight = np.zeros_like(weight)
-    for i, j, field in windows(x, kernel, stride, padding):
-        dweight += np.einsum("no,nckl->ockl", dy[:, :, i, j], field)
-        top, left = i * stride[0], j * stride[1]
-        dx[:, :, top : top + kernel[0], left : left + kernel[1]] += np.einsum("no,ockl->nckl", dy[:, :, i, j], weight)
+def cross_correlate2d_backward(dy, x, weight, stride, padding, dilation=(1, 1), groups=1):
+    geometry = weight.shape[2:], stride, dilation
+    x_padded = pad(x, padding)
+    dx, dweight = np.zeros_like(x_padded), np.zeros_like(weight)
+    for own, filters in parts(weight, x.shape[1], groups):
+        seen, gradient = x_padded[:, own], np.zeros_like(x_padded[:, own])
+        for (i, j, field), (_, _, of_field) in zip(fields(seen, *geometry), fields(gradient, *geometry), strict=True):
+            dweight[filters] += np.einsum("no,nckl->ockl", dy[:, filters, i, j], field)
+            of_field += np.einsum("no,ockl->nckl", dy[:, filters, i, j], weight[filters])
+        dx[:, own] = gradient
+    (top, _), (left, _) = sides(padding)
     h, w = x.shape[2:]
-    return dx[:, :, padding[0] : padding[0] + h, padding[1] : padding[1] + w], dweight, dy.sum(axis=(0, 2, 3))
+    return dx[:, :, top : top + h, left : left + w], dweight, dy.sum(axis=(0, 2, 3))
 
 
 def im2col(x, kernel, stride, padding):
@@ -673,14 +707,15 @@ def shift(x, down, right):
 class Network:
     """A chain of layers, each a dict of its kind, its parameters and settings.
 
-    ``conv`` (weight, bias, stride, padding), ``dense`` (weight, bias), ``max`` and ``mean`` (size, stride),
-    ``flatten``, ``activation``, ``dropout`` (rate), ``shift`` (padding), ``embedding`` (weight), ``recurrent`` (cell,
-    cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a second direction with
-    _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor), ``select`` (indices),
-    ``attention`` (heads, causal, in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias), ``positions`` (weight),
-    ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and the running statistics,
-    a list of mean and variance, which are taken in training too where it is ``frozen``); any may have an
-    ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches, merge).
+    ``conv`` (weight, bias, stride, padding, dilation, groups), ``dense`` (weight, bias), ``max`` and ``mean`` (size,
+    stride), ``flatten``, ``activation``, ``dropout`` (rate), ``shift`` (padding), ``embedding`` (weight), ``recurrent``
+    (cell, cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a second
+    direction with _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor), ``select``
+    (indices), ``attention`` (heads, causal, in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias),
+    ``positions`` (weight), ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and
+    the running statistics, a list of mean and variance, which are taken in training too where it is ``frozen``); any
+    may have an ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches,
+    merge).
 
     Attributes
     ----------
@@ -876,7 +911,10 @@ class Network:
         return drawn(self.draw, self.random - 1, samples)
 
     def _conv(self, layer, x):
-        geometry = layer["stride"], layer["padding"]
+        padding = layer["padding"]
+        if padding == "same":
+            padding = same_padding(x.shape[2:], layer["weight"].shape[2:], layer["stride"], layer["dilation"])
+        geometry = layer["stride"], padding, layer["dilation"], layer["groups"]
         y = cross_correlate2d(x, layer["weight"], layer["bias"], *geometry)
         return y, lambda dy: cross_correlate2d_backward(dy, x, layer["weight"], *geometry)
 

@@ -21,6 +21,7 @@ RECURRENT = {
 RECURSIVE = {
     "composition": "matrix", "composition_activation": "tanh", "setting": 0.0, "children": 2, "nodes": True,
 }  # fmt: skip
+PLAIN = {"dilation": (1, 1), "groups": 1}
 
 # Operations that are as they should be: a kind and its settings, what it reads, what it gives, and how many
 # parameters it has.
@@ -28,8 +29,30 @@ GOOD = {
     "dense": ("dense", {"units": 2}, (3,), (2,), 8),
     "dense over time": ("dense", {"units": 2}, (4, 3), (4, 2), 8),
     "dense over any time": ("dense", {"units": 2}, (None, 3), (None, 2), 8),
-    "convolution": ("convolution", {"filters": 2, "kernel": (2, 3), "stride": (1, 1)}, IMAGE, (2, 4, 3), 38),
-    "strided": ("convolution", {"filters": 2, "kernel": (2, 3), "stride": (1, 2)}, IMAGE, (2, 4, 2), 38),
+    "convolution": ("convolution", {"filters": 2, "kernel": (2, 3), "stride": (1, 1), **PLAIN}, IMAGE, (2, 4, 3), 38),
+    "strided": ("convolution", {"filters": 2, "kernel": (2, 3), "stride": (1, 2), **PLAIN}, IMAGE, (2, 4, 2), 38),
+    "dilated": (
+        "convolution",
+        {"filters": 6, "kernel": (2, 3), "stride": (1, 1), "dilation": (4, 2), "groups": 3},
+        IMAGE,
+        (6, 1, 1),
+        42,
+    ),
+    "convolution over time": (
+        "convolution",
+        {"filters": 2, "kernel": (1, 3), "stride": (1, 2), **PLAIN},
+        (8, 3),
+        (3, 2),
+        20,
+    ),
+    "convolution over any time": (
+        "convolution",
+        {"filters": 2, "kernel": (1, 3), "stride": (1, 2), **PLAIN},
+        (None, 3),
+        (None, 2),
+        20,
+    ),
+    "pool over time": ("max_pool", {"kernel": (1, 2), "stride": (1, 2)}, (7, 3), (3, 3), 0),
     "pool": ("max_pool", {"kernel": (2, 2), "stride": (2, 2)}, IMAGE, (3, 2, 2), 0),
     "mean pool": ("mean_pool", {"kernel": (3, 2), "stride": (1, 2)}, IMAGE, (3, 3, 2), 0),
     "recurrent": ("recurrent", RECURRENT, (4, 3), (4, 2), 56),
@@ -40,7 +63,9 @@ GOOD = {
     "roots": ("recursive", {**RECURSIVE, "nodes": False}, (1, 3), (3,), 21),
     "flatten": ("flatten", {}, (4, 3), (12,), 0),
     "dropout": ("dropout", {"rate": 0.5}, (3,), (3,), 0),
-    "pad": ("pad", {"padding": (1, 2)}, IMAGE, (3, 7, 9), 0),
+    "pad": ("pad", {"padding": ((1, 0), (2, 3))}, IMAGE, (3, 6, 10), 0),
+    "pad over time": ("pad", {"padding": ((0, 0), (2, 1))}, (4, 3), (7, 3), 0),
+    "pad over any time": ("pad", {"padding": ((0, 0), (2, 1))}, (None, 3), (None, 3), 0),
     "shift": ("shift", {"padding": (1, 2)}, IMAGE, IMAGE, 0),
     "softmax": ("activation", {"activation": "softmax", "setting": 0.0}, (4, 3), (4, 3), 0),
     "leaky": ("activation", {"activation": "leaky_relu", "setting": 0.1}, IMAGE, IMAGE, 0),
@@ -83,6 +108,11 @@ REFUSED = [
     ("convolution", {"kernel": 3}, "kernel must be two integers from 1 to 2147483647; received 3"),
     ("convolution", {"stride": (0, 1)}, r"stride must be two integers from 1 to 2147483647; received \(0, 1\)"),
     ("convolution", {"stride": (1, 2**70)}, r"stride must be two integers from 1 to 2147483647; received \(1, 118"),
+    ("convolution", {"dilation": (0, 1)}, r"dilation must be two integers from 1 to 2147483647; received \(0, 1\)"),
+    ("convolution", {"groups": 2}, "groups must divide 3 channels and 2 filters; received 2"),
+    ("convolution", {"groups": 3}, "groups must divide 3 channels and 2 filters; received 3"),
+    ("dilated", {"dilation": (5, 1)}, "kernel must fit into 5 x 5; received 6 x 3"),
+    ("convolution over time", {"kernel": (1, 9)}, "kernel must fit into 1 x 8; received 1 x 9"),
     ("recurrent", {"cell": "elman"}, "cell must be one of rnn, lstm, gru_before, gru_after; received 'elman'"),
     ("recurrent", {"cell_activation": "relu"}, "cell_activation must be one of tanh; received 'relu'"),
     ("recurrent", {"cell": "rnn", "cell_activation": "gelu"}, "one of .*, hard_tanh; received 'gelu'"),
@@ -101,7 +131,9 @@ REFUSED = [
     ("recursive", {"children": 17}, "children must be an integer from 1 to 16; received 17"),
     ("dropout", {"rate": 1}, "rate must be from 0 to 0.999; received 1"),
     ("dropout", {"rate": "0.5"}, "rate must be from 0 to 0.999; received '0.5'"),
-    ("pad", {"padding": (-1, 2)}, r"padding must be two integers from 0 to 2147483647; received \(-1, 2\)"),
+    ("pad", {"padding": (1, 2)}, r"padding must be two pairs of integers from 0 to 2147483647, above and below, "),
+    ("pad", {"padding": ((0, -1), (0, 0))}, r"left and right; received \(\(0, -1\), \(0, 0\)\)"),
+    ("pad over time", {"padding": ((0, 1), (0, 0))}, "padding must be of no rows for sequences; received 0 and 1"),
     ("shift", {"padding": (-1, 0)}, r"padding must be two integers from 0 to 2147483647; received \(-1, 0\)"),
     ("softmax", {"activation": "swish"}, "activation must be one of identity, .*, softmax; received 'swish'"),
     ("softmax", {"activation": None}, "activation must be one of .*; received None"),
@@ -147,14 +179,15 @@ def test_a_kind_that_there_is_not(kind):
     [
         ("dense", IMAGE, r"dense: must read \(F,\) or \(T, F\); received \(3, 5, 5\)"),
         ("dense", (None,), r"dense: must read a known number of features; received \(None,\)"),
-        ("convolution", (4, 3), r"convolution: must read \(C, H, W\); received \(4, 3\)"),
+        ("convolution", (3,), r"convolution: must read \(T, F\) or \(C, H, W\); received \(3,\)"),
+        ("convolution", (4, 3), "kernel must fit into 1 x 4; received 2 x 3"),
         ("convolution", (3, 1, 2), "kernel must fit into 1 x 2; received 2 x 3"),
-        ("pool", (3,), r"max_pool: must read \(C, H, W\); received \(3,\)"),
+        ("pool", (3,), r"max_pool: must read \(T, F\) or \(C, H, W\); received \(3,\)"),
         ("recurrent", (3,), r"recurrent: must read \(T, F\); received \(3,\)"),
         ("recurrent", IMAGE, r"recurrent: must read \(T, F\); received \(3, 5, 5\)"),
         ("embedding", (4, 3), r"embedding: must read \(T,\); received \(4, 3\)"),
         ("recursive", (3,), r"recursive: must read \(1, F\); received \(3,\)"),
-        ("pad", (4, 3), r"pad: must read \(C, H, W\); received \(4, 3\)"),
+        ("pad", (4,), r"pad: must read \(T, F\) or \(C, H, W\); received \(4,\)"),
         ("shift", (4, 3), r"shift: must read \(C, H, W\); received \(4, 3\)"),
         ("softmax", (3, 4, 5), "activation must be one of identity, .*, hard_silu; received 'softmax'"),
         ("flatten", (None, 4), r"flatten: must read samples of known length; received \(None, 4\)"),
@@ -258,7 +291,7 @@ def relu(x):
 
 
 def test_activations_join_the_product_before_them():
-    x = Graph(IMAGE).input.then("convolution", filters=2, kernel=(2, 2), stride=(1, 1))
+    x = Graph(IMAGE).input.then("convolution", filters=2, kernel=(2, 2), stride=(1, 1), **PLAIN)
     pooled = relu(x).then("max_pool", kernel=(2, 2), stride=(2, 2))
     assert kinds(pooled.then("flatten").then("dense", units=3)) == [
         ("convolution", "identity", (0,)), ("max_pool", "relu", (1,)), ("flatten", None, (2,)), ("dense", None, (3,)),
@@ -304,7 +337,7 @@ def test_who_reads_a_row_that_is_not_flattened_reads_what_it_was():
 
 
 def test_a_rectified_image_is_not_rectified_after_a_pool_where_it_is_read_as_a_row():
-    x = relu(Graph((2, 3, 3)).input.then("convolution", filters=1, kernel=(2, 2), stride=(1, 1)))
+    x = relu(Graph((2, 3, 3)).input.then("convolution", filters=1, kernel=(2, 2), stride=(1, 1), **PLAIN))
     row = x.then("flatten").then("dense", units=1)
     pooled = x.then("max_pool", kernel=(2, 2), stride=(1, 1)).then("flatten").then("dense", units=1)
     assert [(kind, activation) for kind, activation, _ in kinds(merged([row, pooled], "sum"))[:3]] == [

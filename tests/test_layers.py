@@ -109,6 +109,18 @@ CASES = {
     "convolution, stride": Case(lambda: layers.Conv2D(19, (2, 3), stride=(2, 3), activation="tanh"), (3, 7, 11)),
     "convolution, padding": Case(lambda: layers.Conv2D(17, (3, 2), padding=(2, 1), activation="sigmoid"), (5, 6, 7)),
     "convolution, gaps": Case(lambda: layers.Conv2D(4, 1, stride=3), (2, 8, 7)),
+    "convolution, same": Case(lambda: layers.Conv2D(4, (4, 3), padding="same", activation="tanh"), (3, 6, 5)),
+    "convolution, same, stride": Case(lambda: layers.Conv2D(4, 3, padding="same", stride=(2, 3)), (3, 6, 5)),
+    "convolution, dilated": Case(lambda: layers.Conv2D(5, (3, 2), dilation=(2, 3), padding=1), (3, 7, 6)),
+    "convolution, dilated downwards": Case(lambda: layers.Conv2D(17, 3, dilation=(3, 1), stride=2), (4, 9, 8)),
+    "convolution in groups": Case(
+        lambda: layers.Conv2D(6, (3, 2), groups=3, padding=1, stride=(1, 2), activation="relu"), (6, 5, 7)
+    ),
+    "convolution in groups, one pixel": Case(lambda: layers.Conv2D(34, 1, groups=2), (4, 5, 7)),
+    "depthwise": Case(lambda: layers.Conv2D(17, 3, groups=17, padding=1, activation="tanh"), (17, 6, 11)),
+    "depthwise, stride": Case(lambda: layers.Conv2D(4, (5, 6), groups=4, padding="same", stride=(2, 3)), (4, 9, 8)),
+    "depthwise, dilated": Case(lambda: layers.Conv2D(33, 3, groups=33, dilation=(2, 3), stride=(3, 2)), (33, 9, 10)),
+    "depthwise, several filters": Case(lambda: layers.Conv2D(15, 3, groups=5, padding=1), (5, 4, 6)),
     "convolution gelu": Case(lambda: layers.Conv2D(5, 3, activation="gelu"), (2, 5, 6)),
     "convolution of one channel, gelu": Case(lambda: layers.Conv2D(5, 3, activation="gelu"), (1, 7, 6)),
     "convolution of one channel, leaky": Case(lambda: layers.Conv2D(5, 3, activation=leaky()), (1, 7, 6)),

@@ -277,10 +277,23 @@ class Draw:
     def convolution(self, shape):
         padding = self.of(0, 0, 1, 2, (0, 1), (2, 1))
         ph, pw = (padding, padding) if isinstance(padding, int) else padding
-        kernel = self.window((shape[0], shape[1] + 2 * ph, shape[2] + 2 * pw))
+        around = shape[1] + 2 * ph, shape[2] + 2 * pw
+        kernel = self.window((shape[0], *around))
+        dilation = self.dilation(kernel, around)
+        groups = self.groups(shape[0])
         return layers.Conv2D(
-            min(self.width(), 24), kernel, stride=self.stride(), padding=padding, activation=self.activation()
-        )
+            groups * max(1, min(self.width(), 24) // groups), kernel, stride=self.stride(),
+            padding="same" if self.chance(0.2) else padding, dilation=dilation, groups=groups,
+            activation=self.activation(),
+        )  # fmt: skip
+
+    def dilation(self, kernel, size):
+        """How far taps may be apart, so that they fit."""
+        most = [min(3, (n - 1) // (k - 1)) if k > 1 else 2 for k, n in zip(kernel, size, strict=True)]
+        return tuple(int(self.rng.integers(1, n + 1)) if self.chance(0.3) else 1 for n in most)
+
+    def groups(self, channels):
+        return channels if self.chance(0.2) else self.of(*(n for n in range(1, channels + 1) if channels % n == 0))
 
     def pool(self, shape):
         make = self.of(layers.MaxPool2D, layers.MeanPool2D)
@@ -297,6 +310,9 @@ class Draw:
             lambda: self.select(shape),
             lambda: layers.Conv2D(self.of(1, 3, 5), 3, padding=1, activation=self.activation()),
             lambda: layers.Conv2D(self.of(1, 2, 9), 1, activation=self.activation()),
+            lambda: layers.Conv2D(
+                shape[0], self.of(2, 3, (1, 4)), padding="same", dilation=self.of(1, 2), groups=self.groups(shape[0])
+            ),
         )()
 
     def _trees(self):
@@ -595,8 +611,8 @@ def _specified(layer):
     params = {name: values.astype(float) for name, values in layer.params.items()}
     if isinstance(layer, layers.Conv2D):
         return {
-            "kind": "conv", **params, "stride": layer.stride, "padding": layer.padding,
-            "activation": activation_of(layer.activation),
+            "kind": "conv", **params, "stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation,
+            "groups": layer.groups, "activation": activation_of(layer.activation),
         }  # fmt: skip
     if isinstance(layer, layers.Dense):
         return {"kind": "dense", **params, "activation": activation_of(layer.activation)}

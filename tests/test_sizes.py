@@ -43,6 +43,8 @@ ARGUMENTS = {
     "kernel_size, one of two": (lambda n: net(layers.Conv2D(1, (1, n)), shape=IMAGE), "kernel_size"),
     "stride": (lambda n: net(layers.Conv2D(1, 1, stride=n), shape=IMAGE), "stride"),
     "padding": (lambda n: net(layers.Conv2D(1, 1, padding=n), shape=IMAGE), "padding"),
+    "dilation": (lambda n: net(layers.Conv2D(1, 2, dilation=n), shape=IMAGE), "dilation|kernel_size"),
+    "groups": (lambda n: net(layers.Conv2D(1, 1, groups=n), shape=IMAGE), "groups"),
     "size of a pool": (lambda n: net(layers.MaxPool2D(n), shape=IMAGE), "size"),
     "stride of a pool": (lambda n: net(layers.MeanPool2D(1, n), shape=IMAGE), "stride"),
     "pixels": (lambda n: net(layers.RandomShift(n), shape=IMAGE), "pixels"),

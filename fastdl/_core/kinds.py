@@ -146,6 +146,20 @@ class Operation:
             raise self.error(f"{name} must be two integers from {least} to {MOST_NUMBERS}; received {values!r}")
         return int(values[0]), int(values[1])
 
+    def sides(self, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Give what is above and below, and left and right."""
+        values = self.settings[name]
+        if (
+            not isinstance(values, tuple)
+            or [isinstance(pair, tuple) and len(pair) == 2 and all(_is_whole(n, 0) for n in pair) for pair in values]
+            != [True] * 2
+        ):
+            raise self.error(
+                f"{name} must be two pairs of integers from 0 to {MOST_NUMBERS}, above and below, left and right; "
+                f"received {values!r}"
+            )
+        return values
+
     def flag(self, name: str) -> bool:
         value = self.settings[name]
         if not isinstance(value, bool):
@@ -168,22 +182,30 @@ def _dense(operation: Operation) -> tuple[Shape, int]:
     return (*operation.shape[:-1], units), (operation.features() + 1) * units
 
 
-def _window(operation: Operation) -> tuple[int, int]:
-    operation.ranked((3,), "(C, H, W)")
-    (kh, kw), (sh, sw) = operation.pair("kernel", 1), operation.pair("stride", 1)
-    _, h, w = operation.shape
-    if kh > h or kw > w:
-        raise operation.error(f"kernel must fit into {h} x {w}; received {kh} x {kw}")
-    return (h - kh) // sh + 1, (w - kw) // sw + 1
+def _window(operation: Operation, dilation: tuple[int, int] = (1, 1)) -> Shape:
+    """Give the size of what windows see: (OH, OW) of images, (T,) of sequences, which are images of height 1."""
+    operation.ranked((2, 3), "(T, F) or (C, H, W)")
+    kernel, stride, shape = operation.pair("kernel", 1), operation.pair("stride", 1), operation.shape
+    size = shape[1:] if len(shape) == 3 else (1, shape[0])
+    spans = [(n - 1) * step + 1 for n, step in zip(kernel, dilation, strict=True)]
+    if any(n is not None and span > n for span, n in zip(spans, size, strict=True)):
+        raise operation.error(f"kernel must fit into {size[0]} x {size[1]}; received {spans[0]} x {spans[1]}")
+    windows = [n if n is None else (n - span) // step + 1 for n, span, step in zip(size, spans, stride, strict=True)]
+    return tuple(windows) if len(shape) == 3 else (windows[1],)
 
 
 def _convolution(operation: Operation) -> tuple[Shape, int]:
-    size, filters = _window(operation), operation.whole("filters", 1)
-    return (filters, *size), (prod(operation.pair("kernel", 1)) * operation.shape[0] + 1) * filters
+    size, filters = _window(operation, operation.pair("dilation", 1)), operation.whole("filters", 1)
+    channels, groups = operation.features(), operation.whole("groups", 1)
+    if channels % groups or filters % groups:
+        raise operation.error(f"groups must divide {channels} channels and {filters} filters; received {groups}")
+    shape = (filters, *size) if len(size) == 2 else (*size, filters)
+    return shape, (prod(operation.pair("kernel", 1)) * channels // groups + 1) * filters
 
 
 def _pool(operation: Operation) -> tuple[Shape, int]:
-    return (operation.shape[0], *_window(operation)), 0
+    size, channels = _window(operation), operation.features()
+    return (channels, *size) if len(size) == 2 else (*size, channels), 0
 
 
 def _flatten(operation: Operation) -> tuple[Shape, int]:
@@ -204,9 +226,14 @@ def _activation(operation: Operation) -> tuple[Shape, int]:
 
 
 def _pad(operation: Operation) -> tuple[Shape, int]:
-    operation.ranked((3,), "(C, H, W)")
-    (ph, pw), (c, h, w) = operation.pair("padding", 0), operation.shape
-    return (c, h + 2 * ph, w + 2 * pw), 0
+    operation.ranked((2, 3), "(T, F) or (C, H, W)")
+    (top, bottom), (left, right) = operation.sides("padding")
+    shape = operation.shape
+    if len(shape) == 3:
+        return (shape[0], shape[1] + top + bottom, shape[2] + left + right), 0
+    if top or bottom:
+        raise operation.error(f"padding must be of no rows for sequences; received {top} and {bottom}")
+    return (shape[0] if shape[0] is None else shape[0] + left + right, shape[1]), 0
 
 
 def _shift(operation: Operation) -> tuple[Shape, int]:
@@ -337,7 +364,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "dense": Kind(_dense, "units", on_trees=True),
-    "convolution": Kind(_convolution, "filters kernel stride"),
+    "convolution": Kind(_convolution, "filters kernel stride dilation groups"),
     "max_pool": Kind(_pool, "kernel stride"),
     "mean_pool": Kind(_pool, "kernel stride"),
     "flatten": Kind(_flatten, moves=lambda places, _: places.reshape(-1)),

@@ -1,28 +1,79 @@
-"""The convolution layer."""
+"""Convolutions of images and of sequences, which are images of height 1."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .._core.graph import Tensor
-from .._core.kinds import ELEMENTWISE
+from .._core.kinds import ELEMENTWISE, features_of
 from .._types import Array, Shape
 from .._validation.values import as_int, as_pair
 from ..initializers import Initializer
 from .activation import Activation, activated, as_activation
 from .base import Layer
 from .helpers import check_initializer, image_shape, start_weights
+from .padding import Padding, as_padding, padded
+
+Pair = tuple[int, int]
 
 
-class Conv2D(Layer):
+class _Convolution(Layer, abstract=True):
+    """What both have in common: (height, width) of a window, which `_window` gives, and of groups of channels."""
+
+    padding: Padding
+
+    def __init__(
+        self, filters: int, groups: int, activation: str | Activation | None, initializer: Initializer
+    ) -> None:
+        super().__init__()
+        self.filters = as_int(filters, "filters")
+        self.groups = as_int(groups, "groups")
+        if self.filters % self.groups:
+            raise ValueError(f"groups must divide the {self.filters} filters; received {self.groups}")
+        self.activation = as_activation(activation, known=ELEMENTWISE)
+        self.initializer = check_initializer(initializer)
+
+    def _window(self) -> tuple[Pair, Pair, Pair]:
+        """Give its kernel, stride and dilation."""
+        raise NotImplementedError
+
+    def operations(self, x: Tensor) -> Tensor:
+        channels = features_of(x.shape)
+        if channels % self.groups:
+            raise ValueError(f"groups must divide the {channels} channels of the input; received {self.groups}")
+        kernel, stride, dilation = self._window()
+        x = padded(x, self.padding, kernel, stride, dilation)
+        y = x.then(
+            "convolution", filters=self.filters, kernel=kernel, stride=stride, dilation=dilation, groups=self.groups
+        )
+        return activated(y, self.activation)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        kernel, *_ = self._window()
+        return {"weight": (*kernel, features_of(shape) // self.groups, self.filters), "bias": (self.filters,)}
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        (kh, kw), *_ = self._window()
+        inputs, outputs = features_of(self.input_shape) // self.groups, self.filters // self.groups
+        start_weights(self, self.initializer, inputs * kh * kw, outputs * kh * kw, rng)
+
+
+class Conv2D(_Convolution):
     """Cross-correlation with learned kernels, a bias, and an activation (article 4).
 
     Parameters
     ----------
     filters : int
         Output channels.
-    kernel_size, stride, padding : int or (int, int)
-        Height and width; the padding is of zeros, on every side.
+    kernel_size, stride : int or (int, int)
+        Height and width.
+    padding : int, (int, int) or "same"
+        Of zeros, on every side; "same" makes OH = ceil(H / stride), and puts what is left over below and right.
+    dilation : int or (int, int)
+        Pixels from one of a kernel's to the next (Yu and Koltun 2016).
+    groups : int
+        Into how many the channels, of the input and of the output, are parted, each of which sees its own alone; with
+        as many as input channels the convolution is depthwise.
     activation : str or Activation, optional
         A name of `Activation`'s, but softmax, or one with its setting.
     initializer : str, (str, float) or callable
@@ -30,46 +81,34 @@ class Conv2D(Layer):
 
     Notes
     -----
-    x (N, C, H, W), y (N, filters, OH, OW) with OH = (H + 2 padding - kernel) // stride + 1;
-    ``params["weight"]`` (filters, C, KH, KW), ``params["bias"]`` (filters,).
+    x (N, C, H, W), y (N, filters, OH, OW) with OH = (H + 2 padding - dilation (kernel - 1) - 1) // stride + 1;
+    ``params["weight"]`` (filters, C / groups, KH, KW), ``params["bias"]`` (filters,).
     """
 
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, int],
+        kernel_size: int | Pair,
         *,
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] = 0,
+        stride: int | Pair = 1,
+        padding: int | Pair | str = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
         activation: str | Activation | None = None,
         initializer: Initializer = "uniform",
     ) -> None:
-        super().__init__()
-        self.filters = as_int(filters, "filters")
+        super().__init__(filters, groups, activation, initializer)
         self.kernel_size = as_pair(kernel_size, "kernel_size")
         self.stride = as_pair(stride, "stride")
-        self.padding = as_pair(padding, "padding", least=0)
-        self.activation = as_activation(activation, known=ELEMENTWISE)
-        self.initializer = check_initializer(initializer)
+        self.padding = as_padding(padding)
+        self.dilation = as_pair(dilation, "dilation")
+
+    def _window(self) -> tuple[Pair, Pair, Pair]:
+        return self.kernel_size, self.stride, self.dilation
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
-        _, h, w = image_shape(self, x.shape)
-        (kh, kw), (ph, pw) = self.kernel_size, self.padding
-        if h + 2 * ph < kh or w + 2 * pw < kw:
-            raise ValueError(
-                f"kernel_size must fit into the padded input of {h + 2 * ph} x {w + 2 * pw}; received {kh} x {kw}"
-            )
-        if ph or pw:
-            x = x.then("pad", padding=self.padding)
-        y = x.then("convolution", filters=self.filters, kernel=self.kernel_size, stride=self.stride)
-        return activated(y, self.activation)
-
-    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
-        return {"weight": (*self.kernel_size, shape[0], self.filters), "bias": (self.filters,)}
+        image_shape(self, x.shape)
+        return super().operations(x)
 
     def shown(self, stored: Array) -> Array:  # noqa: D102
         return stored.transpose(3, 2, 0, 1) if stored.ndim == 4 else stored
-
-    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
-        field = self.kernel_size[0] * self.kernel_size[1]
-        start_weights(self, self.initializer, self.input_shape[0] * field, self.filters * field, rng)

@@ -2,23 +2,54 @@
 #
 #     x (H, W, C)   weight (KH, KW, C, O)   y (OH, OW, O)
 #
-#     forward     y[i, j, o]     = b[o] + sum x[i sh + k, j sw + l, c] weight[k, l, c, o]
-#     d weight    dW[k, l, c, o] = sum over i, j of x[i sh + k, j sw + l, c] dy[i, j, o]
-#     d input     f[r, j, l, c]  = sum over k, o of dy[(r - k) / sh, j, o] weight[k, l, c, o]
+#     forward     y[i, j, o]     = b[o] + sum x[i sh + k dh, j sw + l, c] weight[k, l, c, o]
+#     d weight    dW[k, l, c, o] = sum over i, j of x[i sh + k dh, j sw + l, c] dy[i, j, o]
+#     d input     f[r, j, l, c]  = sum over k, o of dy[(r - k dh) / sh, j, o] weight[k, l, c, o]
 #                 dx[r, p, c]    = sum over l of f[r, (p - l) / sw, l, c]
 #
 # A field's row (l, c) is one contiguous run of KW C numbers, so that the sum over a field has KH
-# segments.
+# segments. Where it is none, convolution_taps.pxi takes it tap by tap, and depthwise.pxi where
+# each channel is by itself.
 
 cdef struct Window:
     # The geometry that convolutions and pools share.
     Py_ssize_t h, w, c            # input, channels last
     Py_ssize_t oh, ow, oc         # output
     Py_ssize_t kh, kw, sh, sw
+    Py_ssize_t dh, dw             # of a convolution: pixels from one tap to the next,
+    Py_ssize_t groups             # and of channels, which see one another's alone
 
 
-cdef void convolution_forward(const Window* g, const Matrix* w, const real* parameters,
-                              const real* x, real* y) noexcept nogil:
+cdef struct Taps:
+    # Those of a kernel's taps, along an axis, through which outputs see a place: each `step` of
+    # them from the first on. The first one's output is `output`, the next one's `back` before it.
+    Py_ssize_t first, step, count, output, back
+
+
+cdef Taps taps_at(Py_ssize_t place, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t dilation,
+                  Py_ssize_t outputs) noexcept nogil:
+    cdef Taps t
+    cdef Py_ssize_t a = stride, b = dilation
+    while b:
+        a, b = b, a % b
+    t.step, t.back = stride // a, dilation // a
+    t.first = t.count = t.output = 0
+    while t.first < taps and place >= 0 and (place % stride or place > (outputs - 1) * stride):
+        t.first += 1
+        place -= dilation
+    if t.first < taps and place >= 0:
+        t.output = place // stride
+        t.count = min((taps - t.first + t.step - 1) // t.step, t.output // t.back + 1)
+    return t
+
+
+cdef inline bint is_in_runs(const Window* g) noexcept nogil:
+    # Whether a field's row is one run.
+    return g.dw == 1 and g.groups == 1
+
+
+cdef void runs_forward(const Window* g, const Matrix* w, const real* parameters, const real* x,
+                       real* y) noexcept nogil:
     cdef Product q
     cdef Py_ssize_t i
     if slides(g):
@@ -27,7 +58,7 @@ cdef void convolution_forward(const Window* g, const Matrix* w, const real* para
     q = product(g.kw * g.c, x=x, row_step=g.sw * g.c, x_step=1,
                 w=parameters + w.offset, w_step=g.oc,
                 init=parameters + w.bias, init_step=0, c=y, c_step=g.oc)
-    in_segments(&q, g.kh, g.w * g.c, g.kw * g.c * g.oc)
+    in_segments(&q, g.kh, g.dh * g.w * g.c, g.kw * g.c * g.oc)
     q.in_order = True
     for i in range(g.oh):
         q.x = x + i * g.sh * g.w * g.c
@@ -35,9 +66,9 @@ cdef void convolution_forward(const Window* g, const Matrix* w, const real* para
         multiply(&q, g.ow, g.oc)
 
 
-cdef void convolution_weight_gradient(const Window* g, const real* x, const real* dy, real* dw,
-                                      real* db) noexcept nogil:
-    # Adds to dw and db.
+cdef void runs_weight_gradient(const Window* g, const real* x, const real* dy,
+                               real* dw) noexcept nogil:
+    # Adds to dw.
     cdef Product q
     cdef Py_ssize_t k
     cdef Py_ssize_t run = g.kw * g.c
@@ -45,21 +76,21 @@ cdef void convolution_weight_gradient(const Window* g, const real* x, const real
                 init=dw, init_step=g.oc, c=dw, c_step=g.oc)
     in_segments(&q, g.oh, g.sh * g.w * g.c, g.ow * g.oc)
     for k in range(g.kh):
-        q.x = x + k * g.w * g.c
+        q.x = x + k * g.dh * g.w * g.c
         q.c = dw + k * run * g.oc
         q.init = q.c
         multiply(&q, run, g.oc)
-    sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
 
 
-cdef void convolution_input_gradient(const Window* g, const Matrix* w, const real* transposed,
-                                     const real* zeros, const real* dy, real* fields,
-                                     real* dx) noexcept nogil:
+cdef void runs_input_gradient(const Window* g, const Matrix* w, const real* transposed,
+                              const real* zeros, const real* dy, real* fields,
+                              real* dx) noexcept nogil:
     # `fields` is scratch: what each output pixel of a row of windows gives to one row of dx, a
     # vector of zeros before each and after the last. So the sum at any place of the row reads whole
     # vectors of all fields that reach it.
     cdef Product q
-    cdef Py_ssize_t r, k, i, n, first, last, segments
+    cdef Taps rows
+    cdef Py_ssize_t r, i, n, first, last
     cdef Py_ssize_t padded = w.padded, between = padded + VEC_LANES
     cdef Py_ssize_t step = g.sw * g.c, width = g.kw * g.c
     cdef const real* field
@@ -69,15 +100,10 @@ cdef void convolution_input_gradient(const Window* g, const Matrix* w, const rea
     q = product(g.oc, x=dy, row_step=g.oc, x_step=1, w=transposed, w_step=g.kh * padded,
                 init=zeros, init_step=0, c=fields + VEC_LANES, c_step=between)
     for r in range(g.h):
-        # Output rows i = (r - k) / sh, from the last that reaches row r upwards.
-        i = r // g.sh
-        if i > g.oh - 1:
-            i = g.oh - 1
-        k = r - i * g.sh
-        segments = min((g.kh - k + g.sh - 1) // g.sh if k < g.kh else 0, i + 1)
-        in_segments(&q, segments, -g.ow * g.oc, g.sh * padded)
-        q.x = dy + i * g.ow * g.oc
-        q.w = transposed + k * padded
+        rows = taps_at(r, g.kh, g.sh, g.dh, g.oh)
+        in_segments(&q, rows.count, -rows.back * g.ow * g.oc, rows.step * padded)
+        q.x = dy + rows.output * g.ow * g.oc
+        q.w = transposed + rows.first * padded
         multiply(&q, g.ow, padded)
         first = last = 0
         for n from 0 <= n < g.w * g.c by VEC_LANES:

@@ -3,7 +3,8 @@
 # meets every weight of a kernel's row, and so serves as many output pixels as the row has taps.
 
 cdef inline bint slides(const Window* g) noexcept nogil:
-    return g.oc <= VEC_LANES and g.sw == 1 and (g.kw == 3 or g.kw == 5) and g.c > 1 and SLIDING
+    return (g.oc <= VEC_LANES and g.sw == 1 and (g.kw == 3 or g.kw == 5) and g.c > 1 and g.dh == 1
+            and SLIDING)
 
 
 cdef inline void slide(const int taps, const int pixels, const Window* g, const real* weight,

@@ -1,17 +1,18 @@
-# A convolution of an image that is padded already. The gradient of its weights is summed sample by
-# sample.
+# A convolution of an image that is padded already, or of a sequence, an image of height 1. The
+# gradient of its weights is summed sample by sample.
 
 cdef struct Convolution:
     Window window
     Matrix w
     bint planar                 # the first of a pair of planar.pxi
+    Py_ssize_t repeated         # how many filters a channel has, of a depthwise one
 
 
 cdef void describe_window(Window* g, const Tensor* source, const Tensor* target, dict fields):
-    g.c, g.h, g.w = source.features, source.h, source.w
-    g.oc, g.oh, g.ow = target.features, target.h, target.w
-    g.kh, g.kw = fields.get("kernel", (1, 1))
-    g.sh, g.sw = fields.get("stride", (1, 1))
+    g.c, g.h, g.w = source.features, height_of(source), width_of(source)
+    g.oc, g.oh, g.ow = target.features, height_of(target), width_of(target)
+    g.kh, g.kw = fields["kernel"]
+    g.sh, g.sw = fields["stride"]
 
 
 cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
@@ -19,7 +20,13 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
     cdef Window* g = &own.window
     cdef Matrix* w = &own.w
     describe_window(g, source_of(net, op), target_of(net, op), fields)
-    w.offset, w.segments, w.length = op.offset, g.kh, g.kw * g.c
+    g.groups = fields["groups"]
+    g.dh, g.dw = fields["dilation"]
+    if g.kh == 1:
+        g.dh = 1
+    if g.kw == 1:
+        g.dw = 1
+    w.offset, w.segments, w.length = op.offset, g.kh, g.kw * (g.c // g.groups)
     w.rows = w.segments * w.length
     w.columns = w.step = g.oc
     w.padded = padded(w.length)
@@ -27,6 +34,13 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
     op.rows = op.trained_rows = w.rows + 1
     op.columns = w.columns
     op.work = <double>w.rows * w.columns * g.oh * g.ow
+    if is_depthwise(g):
+        own.repeated = g.oc // g.c
+        g.c = g.oc
+    elif g.c > 1 and g.kh == g.kw == g.sh == g.sw == 1:
+        # Pixels by themselves are one row of them.
+        g.w, g.h = g.w * g.h, 1
+        g.ow, g.oh = g.w, 1
     return 0
 
 
@@ -52,7 +66,8 @@ cdef void choose_planar(Network* net, int mode):
         own.planar = False
         if after.kind == MAX_POOL or after.kind == MEAN_POOL:
             g = &(<Pool*>after.own).window
-            own.planar = (own.window.c == 1 and own.window.sw == 1 and mode != HOLDING
+            own.planar = (own.window.c == 1 and own.window.sw == 1
+                          and own.window.dh == own.window.dw == 1 and mode != HOLDING
                           and not source_of(net, op).after_weights and after.source[0] == op.target
                           and g.kh == g.kw == g.sh == g.sw == 2)
             (<Pool*>after.own).planar = own.planar
@@ -65,30 +80,108 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     cdef Tensor* target = &net.tensor[op.target]
     if own.planar:                      # the pool that comes next is all that reads its value
         target.passing_value = target.passing_gradient and op.activation == IDENTITY
-    memory.need(max((g.ow + 1) * (own.w.padded + VEC_LANES), g.oc * padded(g.ow)),
-                g.kh * own.w.padded)
+    memory.need(scratch_of(own), g.kh * own.w.padded)
     own.w.transposed_stride = own.w.columns * own.w.segments * own.w.padded + VEC_LANES
     own.w.transposed = NULL
-    if source_of(net, op).needs_gradient and memory.mode != INFERENCE:
+    if source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated:
         own.w.transposed = memory.take_copies(own.w.transposed_stride)
     return 0
 
 
+cdef inline bint goes_back_in_runs(const Window* g) noexcept nogil:
+    return is_in_runs(g) and g.h > 1
+
+
+cdef Py_ssize_t scratch_of(const Convolution* own) noexcept:
+    cdef const Window* g = &own.window
+    cdef Py_ssize_t image = g.h * g.w * g.c
+    if own.planar:
+        return g.oc * padded(g.ow)
+    if goes_back_in_runs(g):
+        return (g.ow + 1) * (own.w.padded + VEC_LANES)
+    return padded(g.oh * framed_width(g) * g.oc) + VEC_LANES + (image if own.repeated > 1 else 0)
+
+
+cdef inline real* repeated_image(const Convolution* own, real* scratch) noexcept nogil:
+    # Behind the frame.
+    cdef const Window* g = &own.window
+    return scratch + padded(g.oh * framed_width(g) * g.oc) + VEC_LANES
+
+
 cdef void transpose_convolution(const Network* net, const Op* op, int worker) noexcept nogil:
+    cdef const Window* g = &(<const Convolution*>op.own).window
     cdef const Matrix* w = &(<const Convolution*>op.own).w
-    if w.transposed != NULL:
-        transpose_matrix(w, net.parameters, w.transposed + worker * w.transposed_stride)
+    cdef real* transposed = w.transposed + worker * w.transposed_stride
+    if w.transposed == NULL:
+        return
+    if goes_back_in_runs(g):
+        transpose_matrix(w, net.parameters, transposed)
+    else:
+        transpose_taps(g, w, net.parameters, transposed)
+
+
+cdef const real* repeated_input(const Convolution* own, const real* x,
+                                real* scratch) noexcept nogil:
+    # Each channel as often as it has filters.
+    cdef const Window* g = &own.window
+    if own.repeated == 1:
+        return x
+    repeat_channels(x, repeated_image(own, scratch), g.c // own.repeated, own.repeated, g.h * g.w)
+    return repeated_image(own, scratch)
+
+
+cdef void convolution_forward(const Convolution* own, const real* parameters, const real* x,
+                              real* y, real* scratch) noexcept nogil:
+    cdef const Window* g = &own.window
+    cdef const Matrix* w = &own.w
+    if own.repeated:
+        depthwise_forward(g, parameters + w.offset, parameters + w.bias,
+                          repeated_input(own, x, scratch), y)
+    elif is_in_runs(g):
+        runs_forward(g, w, parameters, x, y)
+    else:
+        taps_forward(g, w, parameters, x, y)
+
+
+cdef void convolution_weight_gradient(const Convolution* own, const real* x, const real* dy,
+                                      real* dw, real* scratch) noexcept nogil:
+    # Adds to dw.
+    cdef const Window* g = &own.window
+    if own.repeated:
+        depthwise_weight_gradient(g, repeated_input(own, x, scratch), dy, dw)
+    elif is_in_runs(g):
+        runs_weight_gradient(g, x, dy, dw)
+    else:
+        taps_weight_gradient(g, x, dy, dw)
+
+
+cdef void convolution_input_gradient(const Convolution* own, const real* parameters,
+                                     const real* transposed, const real* zeros, const real* dy,
+                                     real* dx, real* scratch) noexcept nogil:
+    cdef const Window* g = &own.window
+    cdef const Matrix* w = &own.w
+    cdef real* repeated
+    if own.repeated > 1:
+        repeated = repeated_image(own, scratch)
+        depthwise_input_gradient(g, parameters + w.offset, zeros, dy, scratch, repeated)
+        add_up_repeated(repeated, dx, g.c // own.repeated, own.repeated, g.h * g.w)
+    elif own.repeated:
+        depthwise_input_gradient(g, parameters + w.offset, zeros, dy, scratch, dx)
+    elif goes_back_in_runs(g):
+        runs_input_gradient(g, w, transposed, zeros, dy, scratch, dx)
+    else:
+        taps_input_gradient(g, transposed, zeros, dy, scratch, dx)
 
 
 cdef void forward_convolution(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef const Convolution* own = <const Convolution*>op.own
     cdef const real* x = input_of(net, op, part)
     cdef real* y = output_of(net, op, part)
+    cdef real* scratch = fields_of(net, part.worker)
     if own.planar:
-        planar_convolution_forward(&own.window, &own.w, net.parameters, x,
-                                   fields_of(net, part.worker), y)
+        planar_convolution_forward(&own.window, &own.w, net.parameters, x, scratch, y)
     else:
-        convolution_forward(&own.window, &own.w, net.parameters, x, y)
+        convolution_forward(own, net.parameters, x, y, scratch)
     activate_output(net, op, y, numbers_of(own, target_of(net, op)))
 
 
@@ -101,16 +194,19 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
     cdef real* dy = output_gradient_of(net, op, part)
     cdef real* dw = slot_of(net, op, part)
     cdef real* db = dw + w.rows * w.columns
+    cdef real* scratch = fields_of(net, part.worker)
     activate_output_backward(net, op, dy, output_of(net, op, part),
                              numbers_of(own, target_of(net, op)))
     if own.planar:
         planar_weight_gradient(g, x, dy, dw, db)
         return
     if op.learns:
-        convolution_weight_gradient(g, x, dy, dw, db)
+        convolution_weight_gradient(own, x, dy, dw, scratch)
+        sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
     if dx != NULL:
-        convolution_input_gradient(g, w, w.transposed + part.worker * w.transposed_stride,
-                                   net.zeros, dy, fields_of(net, part.worker), dx)
+        convolution_input_gradient(own, net.parameters,
+                                   w.transposed + part.worker * w.transposed_stride, net.zeros, dy,
+                                   dx, scratch)
 
 
 cdef Methods convolution_methods():

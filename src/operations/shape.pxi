@@ -2,44 +2,61 @@
 # has, and some features of many.
 
 cdef struct Frame:
-    Py_ssize_t top, left        # of PAD; the largest shift of SHIFT
+    Py_ssize_t top, left        # of PAD: zeros before the image; the largest shift of SHIFT
     Py_ssize_t nth              # of SHIFT: how many draw numbers before it
 
 
-cdef int describe_frame(Network* net, Op* op, dict fields) except -1:
+cdef int describe_pad(Network* net, Op* op, dict fields) except -1:
     cdef Frame* own = <Frame*>op.own
-    own.top, own.left = fields["padding"]
-    if op.kind == SHIFT:
-        own.nth = net.randoms
-        net.randoms += 1
+    (own.top, _), (own.left, _) = fields["padding"]
     return 0
 
 
-cdef void frame_image(const Network* net, const Op* op, const real* x, real* y) noexcept nogil:
+cdef int describe_shift(Network* net, Op* op, dict fields) except -1:
+    cdef Frame* own = <Frame*>op.own
+    own.top, own.left = fields["padding"]
+    own.nth = net.randoms
+    net.randoms += 1
+    return 0
+
+
+cdef inline void clear_after_end(const Network* net, const Tensor* t, Py_ssize_t sample,
+                                 real* x) noexcept nogil:
+    # Of what a sample has there, the steps that do not count.
+    cdef Py_ssize_t length = length_of(net, t, sample)
+    memset(x + length * t.features, 0, (t.steps - length) * t.features * sizeof(real))
+
+
+cdef void frame_sample(const Network* net, const Op* op, const real* x, real* y,
+                       Py_ssize_t sample) noexcept nogil:
+    # The frame itself is zeros from the start.
     cdef const Frame* own = <const Frame*>op.own
     cdef const Tensor* s = source_of(net, op)
     cdef const Tensor* t = target_of(net, op)
-    copy_rows(x, s.w * s.features, y + (own.top * t.w + own.left) * t.features, t.w * t.features,
-              s.h, s.w * s.features)
+    cdef Py_ssize_t row = width_of(s) * s.features, framed = width_of(t) * t.features
+    y += own.top * framed + own.left * t.features
+    copy_rows(x, row, y, framed, height_of(s), row)
+    clear_after_end(net, s, sample, y)
 
 
-cdef void unframe_image(const Network* net, const Op* op, const real* y, real* x) noexcept nogil:
+cdef void unframe_sample(const Network* net, const Op* op, const real* y, real* x,
+                         Py_ssize_t sample) noexcept nogil:
     cdef const Frame* own = <const Frame*>op.own
     cdef const Tensor* s = source_of(net, op)
     cdef const Tensor* t = target_of(net, op)
-    copy_rows(y + (own.top * t.w + own.left) * t.features, t.w * t.features, x, s.w * s.features,
-              s.h, s.w * s.features)
+    cdef Py_ssize_t row = width_of(s) * s.features, framed = width_of(t) * t.features
+    copy_rows(y + own.top * framed + own.left * t.features, framed, x, row, height_of(s), row)
+    clear_after_end(net, s, sample, x)
 
 
 cdef void forward_pad(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    # The frame itself is zeros from the start.
-    frame_image(net, op, input_of(net, op, part), output_of(net, op, part))
+    frame_sample(net, op, input_of(net, op, part), output_of(net, op, part), part.row + part.first)
 
 
 cdef void backward_pad(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef real* dx = input_gradient_of(net, op, part)
     if dx != NULL:
-        unframe_image(net, op, output_gradient_of(net, op, part), dx)
+        unframe_sample(net, op, output_gradient_of(net, op, part), dx, part.row + part.first)
 
 
 cdef void shift_of(const Network* net, const Op* op, const Part* part, Py_ssize_t* down,
@@ -70,13 +87,6 @@ cdef void backward_shift(const Network* net, const Op* op, const Part* part) noe
     if dx != NULL:
         shift_of(net, op, part, &down, &right)
         shift_image(output_gradient_of(net, op, part), dx, t.h, t.w, t.features, -down, -right)
-
-
-cdef inline void clear_after_end(const Network* net, const Tensor* t, Py_ssize_t sample,
-                                 real* x) noexcept nogil:
-    # Of what a sample has there, the steps that do not count.
-    cdef Py_ssize_t length = length_of(net, t, sample)
-    memset(x + length * t.features, 0, (t.steps - length) * t.features * sizeof(real))
 
 
 cdef void forward_flatten(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -147,13 +157,13 @@ cdef void backward_select(const Network* net, const Op* op, const Part* part) no
 
 cdef Methods pad_methods():
     cdef Methods m = no_methods(PAD, sizeof(Frame))
-    m.describe, m.forward, m.backward = describe_frame, forward_pad, backward_pad
+    m.describe, m.forward, m.backward = describe_pad, forward_pad, backward_pad
     return m
 
 
 cdef Methods shift_methods():
     cdef Methods m = no_methods(SHIFT, sizeof(Frame))
-    m.describe, m.forward, m.backward = describe_frame, forward_shift, backward_shift
+    m.describe, m.forward, m.backward = describe_shift, forward_shift, backward_shift
     return m
 
 

@@ -1,0 +1,142 @@
+"""Convolutions of all geometries beside the reference, and some beside PyTorch's.
+
+What PyTorch 2.13 gave is in pytorch_convolutions.json. With PyTorch installed, ``python tests/test_convolutions.py``
+writes that file again.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+from conftest import close
+
+from fastdl import Sequential, layers, optimizers
+
+RECORDED = Path(__file__).with_name("pytorch_convolutions.json")
+GEOMETRIES = 40
+
+
+def drawn(rng):
+    """A convolution of images, any stride, dilation, groups and padding, and the shape of its samples."""
+    groups = int(rng.choice([1, 1, 2, 3, 5, 8, 17]))
+    channels, filters = (groups * int(rng.choice([1, 1, 2, 3, 5])) for _ in "cf")
+    while True:
+        size, kernel = rng.integers(1, 15, 2), rng.integers(1, 6, 2)
+        stride, dilation, padding = rng.integers(1, 4, 2), rng.integers(1, 4, 2), rng.integers(0, 3, 2)
+        if ((kernel - 1) * dilation < size + 2 * padding).all():
+            break
+    kernel, stride, dilation, padding = (tuple(map(int, n)) for n in (kernel, stride, dilation, padding))
+    settings = {"stride": stride, "dilation": dilation, "groups": groups, "padding": padding}
+    if rng.random() < 0.3:
+        settings["padding"] = "same"
+        if any((k - 1) * d >= n for k, d, n in zip(kernel, dilation, size, strict=True)):
+            settings["padding"] = tuple((k - 1) * d for k, d in zip(kernel, dilation, strict=True))
+    return (filters, kernel, settings), (channels, *map(int, size))
+
+
+def built(layer, shape, dtype, rng):
+    layer.build(shape, dtype=dtype, seed=0)
+    layer.params["bias"][...] = rng.standard_normal(layer.params["bias"].shape)
+    return layer
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("number", range(GEOMETRIES))
+def test_any_geometry(number, dtype):
+    rng = np.random.default_rng(number)
+    (filters, kernel, settings), shape = drawn(rng)
+    layer = built(layers.Conv2D(filters, kernel, **settings), shape, dtype, rng)
+    x = rng.standard_normal((3, *shape)).astype(dtype)
+    y = layer.forward(x)
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    dx, weight = layer.backward(dy), layer.params["weight"]
+    assert weight.shape == (filters, shape[0] // settings["groups"], *kernel)
+    if settings["padding"] == "same":
+        assert y.shape[2:] == tuple(-(-n // step) for n, step in zip(shape[1:], layer.stride, strict=True))
+        padding = reference.same_padding(shape[1:], kernel, layer.stride, layer.dilation)
+    else:
+        padding = settings["padding"]
+    geometry = layer.stride, padding, layer.dilation, layer.groups
+    close(y, reference.cross_correlate2d(x, weight, layer.params["bias"], *geometry), dtype)
+    expected = reference.cross_correlate2d_backward(dy, x, weight, *geometry)
+    for one, other in zip((dx, layer.grads["weight"], layer.grads["bias"]), expected, strict=True):
+        close(one, other, dtype)
+
+
+@pytest.mark.parametrize("number", range(0, GEOMETRIES, 2))
+def test_a_step_goes_down_the_gradient(number):
+    """In training, with what runs before and after it."""
+    rng = np.random.default_rng(number)
+    (filters, kernel, settings), (channels, *size) = drawn(rng)
+    made, by_hand = (
+        Sequential(
+            [layers.Conv2D(channels, 1), layers.Conv2D(filters, kernel, **settings, activation="tanh"),
+             layers.MeanPool2D(1), layers.Flatten(), layers.Dense(2)],
+            input_shape=(2, *size), dtype="float64", seed=0,
+        )
+        for _ in range(2)
+    )  # fmt: skip
+    x, target = rng.standard_normal((11, 2, *size)), rng.standard_normal((11, 2))
+    by_hand.backward((by_hand.forward(x) - target) / 11)
+    made.fit(x, target, batch_size=11, loss="squared_error", optimizer=optimizers.SGD(0.1), verbose=0)
+    close(made.parameters, by_hand.parameters - 0.1 * by_hand.gradients)
+
+
+def test_what_is_left_over_is_below_and_right():
+    layer = layers.Conv2D(1, 2, padding="same", initializer="zeros").build((1, 3, 4), dtype="float64")
+    layer.params["weight"][0, 0] = [[1, 10], [100, 1000]]
+    x = np.arange(1.0, 13).reshape(1, 1, 3, 4)
+    around = np.pad(x[0, 0], ((0, 1), (0, 1)))
+    expected = around[:-1, :-1] + 10 * around[:-1, 1:] + 100 * around[1:, :-1] + 1000 * around[1:, 1:]
+    assert (layer.forward(x)[0, 0] == expected).all()
+
+
+# Of each a layer, the shape of its samples, and the same of PyTorch's.
+BESIDE = {
+    "dilated": (lambda: layers.Conv2D(3, (2, 3), stride=(2, 1), padding=(1, 2), dilation=(3, 2)), (2, 6, 5),
+                lambda nn: nn.Conv2d(2, 3, (2, 3), (2, 1), (1, 2), (3, 2))),
+    "same": (lambda: layers.Conv2D(2, (4, 3), padding="same", dilation=(1, 2)), (2, 5, 4),
+             lambda nn: nn.Conv2d(2, 2, (4, 3), padding="same", dilation=(1, 2))),
+    "groups": (lambda: layers.Conv2D(4, 2, groups=2, stride=2), (6, 4, 5),
+               lambda nn: nn.Conv2d(6, 4, 2, 2, groups=2)),
+    "depthwise": (lambda: layers.Conv2D(3, (3, 2), groups=3, padding=1, stride=(1, 2)), (3, 4, 5),
+                  lambda nn: nn.Conv2d(3, 3, (3, 2), (1, 2), 1, groups=3)),
+    "depthwise, several filters": (lambda: layers.Conv2D(6, 2, groups=2, dilation=2), (2, 4, 5),
+                                   lambda nn: nn.Conv2d(2, 6, 2, groups=2, dilation=2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_the_same_numbers_as_pytorch(name):
+    make, shape, _ = BESIDE[name]
+    given = {key: np.array(values) for key, values in json.loads(RECORDED.read_text())[name].items()}
+    layer = make().build(shape, dtype="float64")
+    for key, values in layer.params.items():
+        values[...] = given[key]
+    np.testing.assert_allclose(layer.forward(given["x"]), given["y"], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(layer.backward(given["dy"]), given["dx"], rtol=1e-12, atol=1e-14)
+    for key, values in layer.grads.items():
+        np.testing.assert_allclose(values, given[f"d{key}"], rtol=1e-12, atol=1e-14)
+
+
+def record():
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    cases = {}
+    for name, (_, shape, make) in BESIDE.items():
+        module, x = make(torch.nn), torch.randn(2, *shape, requires_grad=True)
+        y = module(x)
+        dy = torch.randn_like(y)
+        y.backward(dy)
+        case = {"x": x, "y": y, "dy": dy, "dx": x.grad, **dict(module.named_parameters())}
+        case |= {f"d{key}": values.grad for key, values in module.named_parameters()}
+        cases[name] = {key: values.detach().tolist() for key, values in case.items()}
+    RECORDED.write_text(json.dumps(cases) + "\n")
+
+
+if __name__ == "__main__":
+    record()
