@@ -17,16 +17,20 @@ from .layers import (
     Embedding,
     Flatten,
     Layer,
+    LayerNorm,
     MaxPool2D,
     MeanPool2D,
+    PositionalEmbedding,
     RandomShift,
     Recursive,
+    Residual,
+    SelfAttention,
 )
 from .layers.activation import as_activation
 from .layers.dropout import MOST_DROPPED
 from .sequential import Sequential
 
-__all__ = ["language_model", "lenet5", "mlp", "tree_classifier", "tree_parser"]
+__all__ = ["language_model", "lenet5", "mlp", "transformer", "tree_classifier", "tree_parser"]
 
 _LEAST = 12  # rows and columns of which LeNet-5's kernels and poolings leave one
 
@@ -171,6 +175,66 @@ def language_model(
         recurrent += [CELLS[cell](units, return_sequences=True, stateful=True), Dropout(dropout)]
     return Sequential(
         [Embedding(vocabulary, dim), *recurrent, Dense(vocabulary)], input_shape=(None,), seed=seed, dtype=dtype
+    )
+
+
+HEADS = 4  # of a transformer
+
+
+def transformer(
+    vocabulary: int,
+    steps: int,
+    *,
+    units: int = 128,
+    layers: int = 4,
+    heads: int = HEADS,
+    dropout: float = 0.1,
+    seed: int | None = None,
+    dtype: str = "float32",
+) -> Sequential:
+    """Blocks of causal attention and a dense pair, which give logits of each step's next token (Radford et al. 2019).
+
+    Parameters
+    ----------
+    vocabulary : int
+        How many tokens there are.
+    steps : int
+        The most that a sequence may have.
+    units : int
+        Features of a step; the dense pair has four times as many between.
+    layers, heads : int
+        How many blocks, and heads of attention in each.
+    dropout : float
+        After the embedding, attention and the dense pair.
+    seed : int, optional
+    dtype : {"float32", "float64"}
+
+    Returns
+    -------
+    Sequential
+        x (N, T), y (N, T, vocabulary), T up to `steps`.
+    """
+    units, dropout = as_int(units, "units"), as_number(dropout, "dropout", high=MOST_DROPPED)
+    if units % as_int(heads, "heads"):
+        raise ValueError(f"heads must divide units, {units}; received {heads}")
+    blocks: list[Layer] = []
+    for _ in range(as_int(layers, "layers")):
+        blocks += [
+            Residual([LayerNorm(), SelfAttention(heads, causal=True), Dropout(dropout)]),
+            Residual([LayerNorm(), Dense(4 * units, "gelu"), Dense(units), Dropout(dropout)]),
+        ]
+    return Sequential(
+        [
+            Embedding(vocabulary, units),
+            PositionalEmbedding(steps),
+            Dropout(dropout),
+            *blocks,
+            LayerNorm(),
+            Dense(vocabulary),
+        ],
+        input_shape=(None,),
+        seed=seed,
+        dtype=dtype,
     )
 
 

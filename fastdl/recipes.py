@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from . import models
 from ._validation.shapes import as_shape
 from ._validation.values import as_choice, as_int, as_number
-from .optimizers import SGD, Adam
+from .optimizers import SGD, Adam, AdamW
 from .schedules import cosine
 from .sequential import Sequential
 
@@ -146,6 +146,49 @@ def language_model(
             "shuffle": False,
             "loss": "cross_entropy",
             "optimizer": Adam(cosine(lr, steps, warmup=min(100, steps // 10)), clip_norm=limit),
+        },
+    )
+
+
+def transformer(
+    vocabulary: int,
+    steps: int,
+    windows: int,
+    *,
+    units: int = 128,
+    layers: int = 4,
+    dropout: float = 0.1,
+    epochs: int = 10,
+    batch_size: int = 32,
+    lr: float = 2e-3,
+    clip: float = 1.0,
+    seed: int | None = None,
+) -> Recipe:
+    """Give a transformer, its gradients kept to a norm, and a rate that falls to nothing.
+
+    Parameters
+    ----------
+    vocabulary, steps : int
+        As of `models.transformer`.
+    windows : int
+        How many it will be trained on in an epoch.
+    units, layers, dropout
+        As of `models.transformer`.
+    epochs, batch_size : int
+    lr : float
+        The highest rate.
+    clip : float
+        The largest norm of a gradient; 0 for no limit.
+    seed : int, optional
+    """
+    total, limit = as_int(epochs, "epochs") * _batches(windows, batch_size, "windows"), as_number(clip, "clip") or None
+    return Recipe(
+        models.transformer(vocabulary, steps, units=units, layers=layers, dropout=dropout, seed=seed),
+        {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "loss": "cross_entropy",
+            "optimizer": AdamW(cosine(lr, total, warmup=min(100, total // 10)), weight_decay=0.1, clip_norm=limit),
         },
     )
 

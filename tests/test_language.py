@@ -169,6 +169,15 @@ def test_a_model_learns_a_sentence_by_heart(cell):
     assert sample(net, vocabulary, FOX[:12], length=50, temperature=0) == FOX[:62]
 
 
+def test_a_transformer_learns_a_sentence_by_heart():
+    vocabulary = Vocabulary.of(FOX)
+    x, y = text_windows(vocabulary.encode(FOX * 40), 4, 20)
+    net = models.transformer(len(vocabulary), 20, units=32, layers=2, dropout=0.0, seed=0)
+    net.fit(x, y, epochs=40, batch_size=4, verbose=0, optimizer=optimizers.Adam(0.003, clip_norm=1.0))
+    for prompt in (FOX[:3], FOX[:12], FOX[:40]):  # also of more tokens than it takes
+        assert sample(net, vocabulary, prompt, length=90, temperature=0) == (FOX * 3)[: len(prompt) + 90]
+
+
 def test_samples(rng):
     vocabulary = Vocabulary.of("abc\n")
     net = models.language_model(len(vocabulary), units=8, seed=0)
@@ -236,6 +245,11 @@ def network_of(*more, vocabulary=5, stateful=True):
         (network_of(layers.Dense(5), stateful=False), {}, ValueError, "net must have recurrent layers, all of them st"),
         (network_of(layers.GRU(5, return_sequences=True)), {}, ValueError, "net must have recurrent layers, all of"),
         (network_of(layers.Bidirectional(layers.GRU(5, return_sequences=True), "sum")), {}, ValueError, "all of them"),
+        (network_of(layers.SelfAttention(1, causal=True), layers.Dense(5)), {}, ValueError, "or else attention"),
+        (
+            Sequential([layers.Embedding(5, 3), layers.SelfAttention(1), layers.Dense(5)], input_shape=(None,)), {},
+            ValueError, "all of it causal; received 0 recurrent layers, of which 0 are, and 1 of attention, .* 0 is",
+        ),
         (network_of(layers.LSTM(5, stateful=True)), {}, ValueError, r"net must take tokens .* \(None,\) to \(5,\)"),
         (network_of(layers.Dense(5, "softmax")), {}, ValueError, "net must end in logits; received one .* softmax"),
         (network_of(layers.Dense(5), layers.Activation("softmax"), layers.Dropout(0.1)), {}, ValueError, "logits"),
@@ -329,9 +343,10 @@ def test_train_and_sample(text, tmp_path, capsys):
     assert written[0] == written[1] != written[2] != written[3]
 
 
-def test_resumed_as_never_interrupted(text, tmp_path, capsys):
+@pytest.mark.parametrize("cell", ["gru", "transformer"])
+def test_resumed_as_never_interrupted(cell, text, tmp_path, capsys):
     logs = [tmp_path / name for name in "abc"]
-    command = ["train", "lm", "--text", str(text), *SMALL, "--cell", "gru", "--layers", "2"]
+    command = ["train", "lm", "--text", str(text), *SMALL, "--cell", cell, "--layers", "2"]
     assert main([*command, "--epochs", "4", "--save", str(tmp_path / "whole.npz"), "--log", str(logs[0])]) == 0
     run = tmp_path / "run.npz"
 
@@ -373,6 +388,17 @@ def test_resumed_as_never_interrupted(text, tmp_path, capsys):
         capsys.readouterr()
         assert main(["train", "lm", "--resume", str(run), *arguments]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_transformer_from_the_command_line(text, tmp_path, capsys):
+    saved, command = tmp_path / "lm.npz", ["train", "lm", "--text", str(text), "--cell", "transformer", "--epochs", "1"]
+    assert main([*command, "--batch-size", "4", "--window", "9", "--units", "8", "--save", str(saved)]) == 0
+    assert "4 x transformer of 8:" in capsys.readouterr().out
+    assert {type(layer) for layer in fastdl.load(saved).layers} >= {layers.PositionalEmbedding, layers.Residual}
+    assert main(["sample", str(saved), "--prompt", "The quick brown", "--length", "30", "--seed", "1"]) == 0
+    assert len(capsys.readouterr().out) == len("The quick brown") + 31
+    assert main([*command, "--units", "10"]) == 2
+    assert "--units must be a multiple of a transformer's 4 heads; received 10" in capsys.readouterr().err
 
 
 def test_the_bar_counts_characters(text):

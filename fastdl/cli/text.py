@@ -16,8 +16,8 @@ from .._types import Array
 from .._validation.values import as_number
 from ..callbacks import Callback
 from ..datasets import Vocabulary, read_text, standard_library, text_windows
-from ..models import CELLS
-from ..recipes import language_model
+from ..models import CELLS, HEADS
+from ..recipes import Recipe, language_model, transformer
 from ..sequential import Sequential
 from ..text.sampling import check_language_model, sample
 from .common import (
@@ -39,6 +39,7 @@ _DEFAULTS = {
     "words": False, "lines": False, "vocabulary": 256, "cell": "lstm", "units": 512, "layers": 1, "dropout": 0.3,
     "window": 64, "batch_size": 32, "lr": 2e-3, "clip": 1.0, "seed": 0, "epochs": 10,
 }  # fmt: skip
+_TRANSFORMER = {"units": 128, "layers": 4, "dropout": 0.1, "window": 128}  # what is usual of it instead
 _WORDS = 10_000  # the usual vocabulary where tokens are words
 _PARTS = 10  # of which the last is held out
 
@@ -56,12 +57,17 @@ def add_train(networks: Any) -> None:
     lm.add_argument("--words", action="store_true", help="words and the marks of sentences, not characters")
     lm.add_argument("--lines", action="store_true", help="with --words: a sentence is a line, wherever it seems to end")
     lm.add_argument("--vocabulary", type=int, metavar="N", help="tokens, the rarest being one (256; words 10000)")
-    lm.add_argument("--cell", choices=sorted(CELLS), help="(lstm)")
-    lm.add_argument("--units", type=int, help="of a recurrent layer (512)")
-    lm.add_argument("--layers", type=int, help="recurrent ones (1)")
-    lm.add_argument("--dropout", type=float, help="after each of them (0.3)")
+    lm.add_argument("--cell", choices=[*sorted(CELLS), "transformer"], help="(lstm)")
+    lm.add_argument("--units", type=int, help="of a recurrent layer (512), or of a transformer (128)")
+    lm.add_argument("--layers", type=int, help="recurrent ones (1), or blocks of a transformer (4)")
+    lm.add_argument("--dropout", type=float, help="after each of them (0.3; transformer 0.1)")
     lm.add_argument("--bidirectional", action="store_true", help=argparse.SUPPRESS)
-    lm.add_argument("--window", type=int, metavar="T", help="tokens that gradients go back through (64)")
+    lm.add_argument(
+        "--window",
+        type=int,
+        metavar="T",
+        help="tokens that gradients go back through (64), or that a transformer sees (128)",
+    )
     lm.add_argument("--clip", type=float, help="the largest norm of a gradient; 0 for no limit (1)")
     add_common(lm, epochs=10, batch_size=32, lr=2e-3)
     lm.add_argument(
@@ -96,6 +102,8 @@ def _train(options: argparse.Namespace) -> None:
     check_common(options, "units", "layers", "window")
     check_whole(options, "show", least=0)
     check_whole(options, "vocabulary", least=2)  # as one token stands for all others
+    if options.cell == "transformer" and options.units % HEADS:
+        raise Mistake(f"--units must be a multiple of a transformer's {HEADS} heads; received {options.units}")
     if options.lines and not options.words:
         raise Mistake("--lines must come with --words: characters have no marks of sentences")
     as_number(options.dropout, "--dropout", high=0.999)
@@ -118,11 +126,7 @@ def _train(options: argparse.Namespace) -> None:
     unknown = f", {100 * share:.3g}% of them unknown" if share else ""
     x, y = text_windows(tokens, batch, window)
     streams = min(batch, (len(held_out) - 1) // window)
-    recipe = language_model(
-        len(vocabulary), len(x), cell=settings["cell"], units=settings["units"], layers=settings["layers"],
-        dropout=settings["dropout"], epochs=settings["epochs"], batch_size=batch, lr=settings["lr"],
-        clip=settings["clip"], seed=settings["seed"],
-    )  # fmt: skip
+    recipe = _recipe(settings, len(vocabulary), len(x))
     net = recipe.net if run is None else run
     if run is not None:  # a rate that falls over more epochs goes on from the same steps
         run.training_state.optimizer = replace(run.training_state.optimizer, lr=recipe.arguments["optimizer"].lr)
@@ -154,6 +158,14 @@ def _train(options: argparse.Namespace) -> None:
         finally:
             for bar in drawn:
                 bar.close()
+
+
+def _recipe(settings: dict[str, Any], vocabulary: int, windows: int) -> Recipe:
+    names = ("units", "layers", "dropout", "epochs", "batch_size", "lr", "clip", "seed")
+    given = {name: settings[name] for name in names}
+    if settings["cell"] == "transformer":
+        return transformer(vocabulary, settings["window"], windows, **given)
+    return language_model(vocabulary, windows, cell=settings["cell"], **given)
 
 
 def _diverged(net: Sequential, options: argparse.Namespace, done: int) -> Mistake:
@@ -190,6 +202,8 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
     run, usual = None, {**_DEFAULTS, "text": None}
     if options.words:
         usual["vocabulary"] = _WORDS
+    if options.cell == "transformer":
+        usual |= _TRANSFORMER
     if options.resume is not None:
         with reading("--resume"):
             run = load(options.resume)

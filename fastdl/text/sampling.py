@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -27,7 +28,8 @@ def sample(
     Parameters
     ----------
     net : Sequential
-        As `models.language_model` makes it. Its state is reset, before and after.
+        As `models.language_model` or `models.transformer` makes it. Its state is reset, before and after; one that
+        attends reads again, for every token, as many of the last ones as it takes.
     vocabulary : Vocabulary
     prompt : str
         Without one, text begins as after a line's or a sentence's end; where the vocabulary has none, as after its
@@ -69,10 +71,15 @@ def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
             f"received one from {net.input_shape} to {net.output_shape}"
         )
     states = net.reading.states
-    if not states or not all(state.stateful for state in states):
-        count = sum(state.stateful for state in states)
+    attention = [op for op in net.lowered((1,)).operations if op["kind"] == "attention"]
+    goes_on = bool(states) and all(state.stateful for state in states) and not attention
+    looks_back = bool(attention) and all(op["causal"] for op in attention) and not states
+    if not goes_on and not looks_back:
+        count, causal = sum(state.stateful for state in states), sum(op["causal"] for op in attention)
         raise ValueError(
-            f"net must have recurrent layers, all of them stateful; received {len(states)}, of which {count} are"
+            f"net must have recurrent layers, all of them stateful, or else attention, all of it causal; received "
+            f"{len(states)} recurrent layers, of which {count} are, and {len(attention)} of attention, of which "
+            f"{causal} is"
         )
     operations = [op for op in net.lowered((1,)).operations if op["kind"] != "dropout"]
     if operations[-1].get("activation") == "softmax":
@@ -89,6 +96,9 @@ def _tokens(
     net: Sequential, ids: np.ndarray, length: int, temperature: float, rng: np.random.Generator
 ) -> Iterator[int]:
     net.reset_state()
+    again = _read_again(net)
+    if not net.stateful:
+        ids = ids[:, max(0, ids.shape[1] - again - 1) :]
     for _ in range(length):
         # A network whose training diverges may give what is not finite.
         logits = np.nan_to_num(net.predict(ids)[0, -1].astype(float))
@@ -100,5 +110,13 @@ def _tokens(
         else:
             token = int(logits.argmax())
         yield token
-        ids = np.array([[token]])
+        ids = np.hstack([ids[:, max(0, ids.shape[1] - again) :], [[token]]])
     net.reset_state()
+
+
+def _read_again(net: Sequential) -> int:
+    """Tell how many of the tokens before it a network reads with a new one: none where it has states."""
+    if net.stateful:
+        return 0
+    places = [op["most_steps"] for op in net.lowered((1,)).operations if op["kind"] == "positions"]
+    return min(places, default=sys.maxsize) - 1
