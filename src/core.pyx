@@ -18,8 +18,8 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from elementary cimport (
-    vec_exp, vec_expm1_below, vec_gelu, vec_gelu_slope, vec_sigmoid, vec_silu, vec_silu_slope,
-    vec_softplus, vec_tanh,
+    vec_cos_of_turns, vec_exp, vec_expm1_below, vec_gelu, vec_gelu_slope, vec_log, vec_sigmoid,
+    vec_silu, vec_silu_slope, vec_softplus, vec_tanh,
 )
 from meeting cimport (
     MAX_WORKERS, flag, is_raised, meet, meet_looking, meeting, meeting_close, meeting_open,
@@ -72,6 +72,8 @@ include "kernels/sliding.pxi"
 include "kernels/convolution_taps.pxi"
 include "kernels/depthwise.pxi"
 include "kernels/pooling.pxi"
+include "kernels/global_pooling.pxi"
+include "kernels/sampling.pxi"
 include "kernels/planar.pxi"
 include "kernels/planes.pxi"
 include "kernels/cells.pxi"
@@ -95,6 +97,8 @@ include "operations/convolution.pxi"
 include "operations/pool.pxi"
 include "operations/elementwise.pxi"
 include "operations/shape.pxi"
+include "operations/global_pool.pxi"
+include "operations/upsample.pxi"
 include "operations/embedding.pxi"
 include "operations/recurrent.pxi"
 include "operations/lookup.pxi"

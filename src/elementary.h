@@ -1,5 +1,6 @@
-/* Elementary functions of vectors: e^x, sigmoid, tanh, silu, softplus, and the normal distribution.
- * Each is within a few units in the last place over all of its range, denormal results included.
+/* Elementary functions of vectors: e^x, sigmoid, tanh, silu, softplus, and the normal distribution,
+ * each within a few units in the last place over all of its range, denormal results included; and
+ * a logarithm and a cosine.
  */
 #pragma once
 #include "simd.h"
@@ -120,11 +121,9 @@ INLINE vec vec_silu_slope(vec x) {
     vec above = sum - a * e, below = vec_scale((sum + a) * ((real)1 + p), shifted);
     return vec_select((vec_bits)(x >= (real)0), above, below) / (sum * sum);
 }
-/* log(1 + u) of a u from 0 to 1. With 1 + u = 1 + f, or 2 (1 + f) where f would be large, and
- * s = f / (2 + f), the series 2 (s + s^3/3 + s^5/5 ...), in which 2 s is f - s f, f being exact. */
-INLINE vec vec_log1p_of_part(vec u) {
-    vec_bits halved = (vec_bits)(u > (real)0.41421356237309504880);
-    vec f = vec_select(halved, (u - (real)1) * (real)0.5, u);
+/* log(1 + f) of an f no further from 0 than sqrt(2) - 1: with s = f / (2 + f), the series
+ * 2 (s + s^3/3 + s^5/5 ...), in which 2 s is f - s f, f being exact. */
+INLINE vec vec_log1p_near(vec f) {
     vec s = f / (f + (real)2), t = s * s, r;
 #ifdef FASTDL_DOUBLE
     r = vec_set1(2.0 / 21.0);
@@ -140,8 +139,46 @@ INLINE vec vec_log1p_of_part(vec u) {
     r = r * t + (real)(2.0 / 7.0);
     r = r * t + (real)(2.0 / 5.0);
     r = r * t + (real)(2.0 / 3.0);
-    vec log = f - s * (f - r * t);
-    return vec_select(halved, log + (real)0.69314718055994530942, log);
+    return f - s * (f - r * t);
+}
+#define LN2 ((real)0.69314718055994530942)
+#define SQRT2 ((real)1.41421356237309504880)
+/* log(1 + u) of a u from 0 to 1: of (1 + u) / 2 where that is nearer to 1. */
+INLINE vec vec_log1p_of_part(vec u) {
+    vec_bits halved = (vec_bits)(u > SQRT2 - (real)1);
+    vec log = vec_log1p_near(vec_select(halved, (u - (real)1) * (real)0.5, u));
+    return vec_select(halved, log + LN2, log);
+}
+/* log u of a u above 0 that is not denormal: u is 2^n times a number near 1. */
+INLINE vec vec_log(vec u) {
+    vec_bits n = ((vec_bits)u >> EXP_SHIFT) - EXP_BIAS;
+    vec m = (vec)((vec_bits)u - (n << EXP_SHIFT));
+    vec_bits high = (vec_bits)(m > SQRT2);
+    vec shifted = (vec)(n - high + (vec_bits)vec_set1(EXP_MAGIC));
+    m = vec_select(high, m * (real)0.5, m);
+    return (shifted - EXP_MAGIC) * LN2 + vec_log1p_near(m - (real)1);
+}
+/* cos(2 pi t), to about the rounding of 1, of a t that is small beside EXP_MAGIC: of what is left
+ * of t after whole turns, the sine of a quarter of a turn less, a Taylor polynomial. */
+INLINE vec vec_cos_of_turns(vec t) {
+    vec rest = t - ((t + EXP_MAGIC) - EXP_MAGIC);
+    vec a = (vec)((vec_bits)rest & ~(vec_bits)vec_set1((real)-0.0));
+    vec x = ((real)0.25 - a) * (real)6.28318530717958647693, square = x * x, p;
+#ifdef FASTDL_DOUBLE
+    p = vec_set1(1.0 / 51090942171709440000.0);
+    p = p * square - 1.0 / 121645100408832000.0;
+    p = p * square + 1.0 / 355687428096000.0;
+    p = p * square - 1.0 / 1307674368000.0;
+    p = p * square + 1.0 / 6227020800.0;
+#else
+    p = vec_set1((real)(1.0 / 6227020800.0));
+#endif
+    p = p * square - (real)(1.0 / 39916800.0);
+    p = p * square + (real)(1.0 / 362880.0);
+    p = p * square - (real)(1.0 / 5040.0);
+    p = p * square + (real)(1.0 / 120.0);
+    p = p * square - (real)(1.0 / 6.0);
+    return x + x * square * p;
 }
 INLINE vec vec_softplus(vec x) {
     vec e = vec_exp_below((vec)((vec_bits)x | (vec_bits)vec_set1((real)-0.0)));

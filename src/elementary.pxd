@@ -2,6 +2,7 @@
 from simd cimport vec
 
 cdef extern from "elementary.h" nogil:
+    vec vec_cos_of_turns(vec t)
     vec vec_exp(vec x)
     vec vec_expm1_below(vec x)
     vec vec_sigmoid(vec x)
@@ -11,3 +12,4 @@ cdef extern from "elementary.h" nogil:
     vec vec_tanh(vec x)
     vec vec_gelu(vec x)
     vec vec_gelu_slope(vec x)
+    vec vec_log(vec u)

@@ -679,10 +679,41 @@ def dropout_factors(rate, bits, shape):
     with np.errstate(over="ignore"):
         words = scramble(bits[:, None] + (place - place % np.uint64(4)))
     kept = (words >> (np.uint64(16) * (place % np.uint64(4)))) % np.uint64(65536) >= threshold
-    factors = kept * (65536 / (65536 - threshold))
+    return of_places(kept * (65536 / (65536 - threshold)), shape)
+
+
+def of_places(values, shape):
+    """Rows of numbers (N, size) as samples of this shape; images lie pixel after pixel."""
     if len(shape) == 3:
-        return factors.reshape(len(bits), *shape[1:], shape[0]).transpose(0, 3, 1, 2)
-    return factors.reshape(len(bits), *shape)
+        return values.reshape(len(values), *shape[1:], shape[0]).transpose(0, 3, 1, 2)
+    return values.reshape(len(values), *shape)
+
+
+def normal_numbers(bits, shape):
+    """Numbers from a normal distribution for samples of this shape, two from each word (Box and Muller)."""
+    place = np.arange(int(np.prod(shape)), dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        words = scramble(bits[:, None] + (place - place % np.uint64(2)))
+    radius = np.sqrt(-2 * np.log((words % np.uint64(2**32) + 0.5) / 2**32))
+    angle = 2 * np.pi * (words >> np.uint64(32)) / 2**32
+    return of_places(radius * np.where(place % np.uint64(2), np.sin(angle), np.cos(angle)), shape)
+
+
+def upsampling(n, size, bilinear):
+    """What each of n size numbers of an axis is made of, a row of weights (n size, n)."""
+    weights = np.zeros((n * size, n))
+    for i in range(n * size):
+        position = min(max((i + 0.5) / size - 0.5, 0), n - 1) if bilinear else i // size
+        low = int(position)
+        weights[i, low] += 1 - (position - low)
+        weights[i, min(low + 1, n - 1)] += position - low
+    return weights
+
+
+def global_max(x, there):
+    """Largest numbers (N, F) of steps (N, T, F) that are there, and which steps, the first ones, hold them."""
+    which = np.where(there, x, -np.inf).argmax(axis=1)
+    return np.take_along_axis(x, which[:, None], axis=1)[:, 0], which
 
 
 def shifts(padding, bits):
@@ -708,10 +739,11 @@ class Network:
     """A chain of layers, each a dict of its kind, its parameters and settings.
 
     ``conv`` (weight, bias, stride, padding, dilation, groups), ``dense`` (weight, bias), ``max`` and ``mean`` (size,
-    stride), ``flatten``, ``activation``, ``dropout`` (rate), ``shift`` (padding), ``embedding`` (weight), ``recurrent``
-    (cell, cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a second
-    direction with _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor), ``select``
-    (indices), ``attention`` (heads, causal, in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias),
+    stride), ``flatten``, ``reshape`` (shape), ``global`` (mean), ``upsample`` (size, bilinear), ``noise`` (stddev),
+    ``rescale`` (scale, offset), ``activation``, ``dropout`` (rate), ``shift`` (padding), ``embedding`` (weight),
+    ``recurrent`` (cell, cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a
+    second direction with _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor),
+    ``select`` (indices), ``attention`` (heads, causal, in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias),
     ``positions`` (weight), ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and
     the running statistics, a list of mean and variance, which are taken in training too where it is ``frozen``); any
     may have an ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches,
@@ -942,6 +974,48 @@ class Network:
         there = self._there(x) if x.ndim == 3 else np.ones(x.shape, bool)
         y = np.where(there, x, 0).reshape(len(x), -1)
         return y, lambda dy: (np.where(there, dy.reshape(x.shape), 0),)
+
+    def _reshape(self, layer, x):
+        there = self._there(x) if x.ndim == 3 else np.ones(x.shape, bool)
+        y = np.where(there, x, 0).reshape(len(x), *layer["shape"])
+        return y, lambda dy: (np.where(there, dy.reshape(x.shape), 0),)
+
+    def _global(self, layer, x):
+        """The largest numbers, or the means, of pixels, or of steps that count."""
+        rows = x.reshape(*x.shape[:2], -1).transpose(0, 2, 1) if x.ndim == 4 else x
+        there = np.ones(rows.shape, bool) if x.ndim == 4 else self._there(x)
+
+        def shaped(rows):
+            return rows.transpose(0, 2, 1).reshape(x.shape) if x.ndim == 4 else rows
+
+        if layer["mean"]:
+            count = there.sum(axis=1, keepdims=True)
+            y = np.where(there, rows, 0).sum(axis=1) / count[:, 0]
+            return y, lambda dy: (shaped(np.where(there, dy[:, None] / count, 0)),)
+        y, which = global_max(rows, there)
+        if rows.shape[1] > 1:
+            first, second = np.sort(np.where(there, rows, -np.inf), axis=1)[:, :-3:-1].transpose(1, 0, 2)
+            self._near(first - second)
+
+        def back(dy):
+            dx = np.zeros_like(rows)
+            np.put_along_axis(dx, which[:, None], dy[:, None], axis=1)
+            return (shaped(dx),)
+
+        return y, back
+
+    def _upsample(self, layer, x):
+        down, right = (
+            upsampling(n, size, layer["bilinear"]) for n, size in zip(x.shape[2:], layer["size"], strict=True)
+        )
+        return down @ x @ right.T, lambda dy: (down.T @ dy @ right,)
+
+    def _noise(self, layer, x):
+        noise = 0 if self.draw is None else layer["stddev"] * normal_numbers(self._bits(len(x)), x.shape[1:])
+        return x + noise, lambda dy: (dy,)
+
+    def _rescale(self, layer, x):
+        return x * layer["scale"] + layer["offset"], lambda dy: (dy * layer["scale"],)
 
     def _activation(self, layer, x):
         return x, lambda dy: (dy,)

@@ -142,6 +142,30 @@ CASES = {
     "flatten steps": Case(lambda: layers.Flatten(), (7, 3)),
     "flatten one step": Case(lambda: layers.Flatten(), (1, 5)),
     "flatten what is flat": Case(lambda: layers.Flatten(), (5,)),
+    "reshape to images": Case(lambda: layers.Reshape((3, -1, 5)), (60,)),
+    "reshape of images": Case(lambda: layers.Reshape((5, 3, 4)), (3, 4, 5)),
+    "reshape images to steps": Case(lambda: layers.Reshape((6, -1)), (3, 4, 5)),
+    "reshape steps": Case(lambda: layers.Reshape((3, 7)), (7, 3)),
+    "reshape steps to images": Case(lambda: layers.Reshape((2, 3, 4)), (4, 6)),
+    "reshape steps to rows": Case(lambda: layers.Reshape(-1), (4, 6)),
+    "reshape to what it is": Case(lambda: layers.Reshape(6), (6,)),
+    "global max pool": Case(lambda: layers.GlobalMaxPool(), (3, 4, 5)),
+    "global max pool, wide": Case(lambda: layers.GlobalMaxPool(), (37, 2, 3)),
+    "global max pool of one channel": Case(lambda: layers.GlobalMaxPool(), (1, 7, 5)),
+    "global max pool over time": Case(lambda: layers.GlobalMaxPool(), (5, 7)),
+    "global max pool of one step": Case(lambda: layers.GlobalMaxPool(), (1, 7)),
+    "global mean pool": Case(lambda: layers.GlobalMeanPool(), (19, 4, 5)),
+    "global mean pool over time": Case(lambda: layers.GlobalMeanPool(), (5, 17)),
+    "upsample": Case(lambda: layers.UpSample2D(), (3, 4, 5)),
+    "upsample, wide": Case(lambda: layers.UpSample2D((1, 3)), (19, 2, 3)),
+    "upsample, bilinear": Case(lambda: layers.UpSample2D((2, 3), "bilinear"), (3, 4, 5)),
+    "upsample one channel, bilinear": Case(lambda: layers.UpSample2D(4, "bilinear"), (1, 3, 1)),
+    "rescaling": Case(lambda: layers.Rescaling(1 / 255), (13,)),
+    "rescaling over time": Case(lambda: layers.Rescaling(-2.0, 0.5), (5, 7)),
+    "rescaling of images": Case(lambda: layers.Rescaling(0.5, offset=-1.0), (3, 5, 7)),
+    "noise": Case(lambda: layers.GaussianNoise(0.3), (13,)),
+    "noise over time": Case(lambda: layers.GaussianNoise(0.3), (5, 7)),
+    "noise of images": Case(lambda: layers.GaussianNoise(0.3), (3, 5, 7)),
     "activation": Case(lambda: layers.Activation("sigmoid"), (3, 4, 5)),
     "activation over time": Case(lambda: layers.Activation("tanh"), (5, 7)),
     "softmax": Case(lambda: layers.Activation("softmax"), (9,)),
@@ -533,6 +557,54 @@ def test_what_is_built_is_not_lowered_again(rng, trainable):
 
 def test_a_shape_as_shown_takes_no_memory():
     assert layers.Dense(3).shown_shape((1 << 20, 1 << 30)) == (1 << 30, 1 << 20)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_noise_is_normal_in_training_alone(dtype):
+    layer = layers.GaussianNoise(2.0).build((1, 30, 31), dtype=dtype, seed=0)
+    x = np.zeros((500, 1, 30, 31))
+    assert (layer.forward(x) == 0).all()
+    first, second = (
+        layer.forward(x, training=True).astype(float).ravel() / 2,
+        layer.forward(x, training=True).ravel() / 2,
+    )
+    n = first.size
+    assert (first != second).mean() > 0.999
+    for power, moment, spread in ((1, 0, 1), (2, 1, 2**0.5), (3, 0, 15**0.5), (4, 3, 96**0.5)):
+        assert abs((first**power).mean() - moment) < 5 * spread / n**0.5
+    for other in (second, np.roll(first, 1), np.roll(first, 2), np.roll(first, 31)):
+        assert abs((first * other).mean()) < 5 / n**0.5
+    assert 4.2 < abs(first).max() < 6.5
+
+
+def test_reshaped_as_numpy_does(rng):
+    for shape, other in (((12,), (2, 3, 2)), ((4, 3), (3, 2, 2)), ((2, 3, 2), (6, 2)), ((2, 3, 2), (3, 2, 2))):
+        x = rng.standard_normal((3, *shape))
+        y = layers.Reshape(other).build(shape, dtype="float64").forward(x)
+        assert (y == x.reshape(3, *other)).all()
+
+
+def test_steps_made_of_others_take_no_lengths(rng):
+    net = Sequential([layers.Reshape((2, 6)), layers.GlobalMaxPool(), layers.Dense(2)], input_shape=(4, 3), seed=0)
+    with pytest.raises(ValueError, match="lengths must be None"):
+        net.predict(rng.standard_normal((2, 4, 3)), lengths=[2, 4])
+    net = Sequential([layers.Reshape((2, 3, 2)), layers.GlobalMaxPool()], input_shape=(4, 3), dtype="float64")
+    x = -abs(rng.standard_normal((2, 4, 3)))
+    assert (net.predict(x, lengths=[2, 4])[0] == [x[0].reshape(2, -1)[0].max(), 0]).all()
+
+
+def test_global_pools_see_steps_that_count_alone(rng):
+    x = -abs(rng.standard_normal((3, 5, 2)))
+    for layer, function in ((layers.GlobalMaxPool(), np.max), (layers.GlobalMeanPool(), np.mean)):
+        y = layer.build((None, 2), dtype="float64").forward(x, lengths=[1, 3, 5])
+        for i, n in enumerate((1, 3, 5)):
+            close(y[i], function(x[i, :n], axis=0))
+
+
+def test_bytes_are_rescaled(rng):
+    x = rng.integers(0, 256, (3, 1, 4, 5), np.uint8)
+    net = Sequential([layers.Rescaling(1 / 255, -0.5)], input_shape=(1, 4, 5))
+    np.testing.assert_allclose(net.predict(x), x / 255 - 0.5, atol=1e-7)
 
 
 def test_random_shift_moves_images_in_training_alone():

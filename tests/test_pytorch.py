@@ -149,6 +149,29 @@ def record_attention(torch):
     return cases
 
 
+SIZES = {"nearest": (2, 3), "bilinear": (3, 2)}
+
+
+@pytest.mark.parametrize("interpolation", SIZES)
+def test_the_same_upsampling(interpolation):
+    case = json.loads(RECORDED.read_text())[f"UpSample2D, {interpolation}"]
+    given = {key: np.array(values) for key, values in case.items()}
+    layer = layers.UpSample2D(SIZES[interpolation], interpolation).build((2, 3, 4), dtype="float64")
+    np.testing.assert_allclose(layer.forward(given["x"]), given["y"], rtol=1e-12)
+    np.testing.assert_allclose(layer.backward(given["dy"]), given["dx"], rtol=1e-12)
+
+
+def record_upsampling(torch):
+    cases = {}
+    for interpolation, size in SIZES.items():
+        x = torch.randn(SAMPLES, 2, 3, 4, requires_grad=True)
+        y = torch.nn.Upsample(scale_factor=size, mode=interpolation)(x)
+        dy = torch.randn_like(y)
+        y.backward(dy)
+        cases[f"UpSample2D, {interpolation}"] = {"x": x, "y": y, "dy": dy, "dx": x.grad}
+    return cases
+
+
 def record_normalization(torch):
     cases = {}
     for shape in SHAPES:
@@ -208,7 +231,9 @@ def record():
                 **dict(module.named_parameters()), **{f"d{key}": p.grad for key, p in module.named_parameters()},
             }  # fmt: skip
             cases[f"{name}, bidirectional={bidirectional}"] = case
-    cases |= record_normalization(torch) | record_activations(torch) | record_attention(torch)
+    cases |= (
+        record_normalization(torch) | record_activations(torch) | record_attention(torch) | record_upsampling(torch)
+    )
     plain = {name: {key: t.detach().tolist() for key, t in case.items()} for name, case in cases.items()}
     lines = [f"{json.dumps(name)}: {json.dumps(case)}" for name, case in plain.items()]
     RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -156,6 +156,8 @@ class Draw:
         """What makes vectors of whatever there is, and goes on with these."""
         steps = given(made, shape)
         flat = [layers.Flatten()] if len(steps) == 3 or (None not in steps and self.chance(0.5)) else []
+        if len(steps) > 1 and self.chance(0.3):
+            flat = [self.of(layers.GlobalMaxPool, layers.GlobalMeanPool)()]
         return flat + self.chain(self.dense, given(flat, steps), 0, 1) + [self.dense()]
 
     def dense(self, _=None):
@@ -166,6 +168,7 @@ class Draw:
         return self.of(
             lambda: self.of_activation(),
             lambda: layers.Dropout(self.of(0, 0.25, 0.5)),
+            lambda: self.of(layers.GaussianNoise(self.of(0, 0.3)), layers.Rescaling(self.of(0.5, -2), self.of(0, 0.1))),
             lambda: self.select(shape),
             self.dense,
         )()
@@ -264,7 +267,7 @@ class Draw:
         made = []
         for _ in range(self.rng.integers(1, 5)):
             now = given(made, shape)
-            changing = self.of(self.convolution, self.convolution, self.pool, self.pool, None)
+            changing = self.of(self.convolution, self.convolution, self.pool, self.pool, self.resized, None)
             made.append(changing(now) if changing else self.layer(self.of_images, now))
         return made, shape
 
@@ -301,11 +304,20 @@ class Draw:
             return make(2)
         return make(self.window(shape, 3), self.of(None, self.stride()))
 
+    def resized(self, shape):
+        """A layer that makes images of others, or of whatever numbers."""
+        (c, h, w), most = shape, 500 // np.prod(shape)
+        if most < 1 or self.chance(0.3):
+            return layers.Reshape(self.of((c, w, h), (h, c, w), (-1, 1, w), (1, c * h, -1)))
+        size = self.of(1, 2, 3, (1, 2), (3, 1))
+        return layers.UpSample2D(size, self.of("nearest", "bilinear"))
+
     def of_images(self, shape):
         """A layer that keeps an image's size."""
         return self.of(
             lambda: layers.RandomShift(self.of(0, 1, 2, (1, 3))),
             lambda: layers.Dropout(0.25),
+            lambda: self.of(layers.GaussianNoise(0.3), layers.Rescaling(-0.5, 0.2)),
             self.of_activation,
             lambda: self.select(shape),
             lambda: layers.Conv2D(self.of(1, 3, 5), 3, padding=1, activation=self.activation()),
@@ -622,6 +634,16 @@ def _specified(layer):
         return {"kind": "mean", "size": layer.size, "stride": layer.stride}
     if isinstance(layer, layers.Flatten):
         return {"kind": "flatten"}
+    if isinstance(layer, layers.Reshape):
+        return {"kind": "reshape", "shape": layer.output_shape}
+    if isinstance(layer, (layers.GlobalMaxPool, layers.GlobalMeanPool)):
+        return {"kind": "global", "mean": isinstance(layer, layers.GlobalMeanPool)}
+    if isinstance(layer, layers.UpSample2D):
+        return {"kind": "upsample", "size": layer.size, "bilinear": layer.interpolation == "bilinear"}
+    if isinstance(layer, layers.GaussianNoise):
+        return {"kind": "noise", "stddev": layer.stddev}
+    if isinstance(layer, layers.Rescaling):
+        return {"kind": "rescale", "scale": layer.scale, "offset": layer.offset}
     if isinstance(layer, layers.Activation):
         return {"kind": "activation", "activation": activation_of(layer)}
     if isinstance(layer, layers.Select):

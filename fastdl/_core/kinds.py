@@ -27,6 +27,7 @@ ELEMENTWISE = (*OF_CELLS, "gelu", "silu", "hard_silu")
 ACTIVATIONS = (*ELEMENTWISE, "softmax")
 WITH_SETTING = {"leaky_relu": ("slope", 0.01), "elu": ("alpha", 1.0)}  # what it is called, and where none is given
 LEAST_SETTING, MOST_SETTING = 1e-12, 1e12
+MOST_SCALE = 1e30
 GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}  # of each cell
 
 
@@ -214,6 +215,37 @@ def _flatten(operation: Operation) -> tuple[Shape, int]:
     return (prod(operation.shape),), 0
 
 
+def _reshape(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((1,), "(F,)")
+    shape = checked_shape(operation.settings["shape"], "shape")
+    if None in shape or prod(shape) != operation.features():
+        raise operation.error(f"shape must have the numbers of {operation.shape}; received {shape}")
+    return shape, 0
+
+
+def _global_pool(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((2, 3), "(T, F) or (C, H, W)")
+    return (operation.features(),), 0
+
+
+def _upsample(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((3,), "(C, H, W)")
+    (down, right), (c, h, w) = operation.pair("size", 1), operation.shape
+    operation.flag("bilinear")
+    return (c, h * down, w * right), 0
+
+
+def _noise(operation: Operation) -> tuple[Shape, int]:
+    operation.number("stddev", 0, MOST_SCALE)
+    return operation.shape, 0
+
+
+def _rescale(operation: Operation) -> tuple[Shape, int]:
+    operation.number("scale", -MOST_SCALE, MOST_SCALE)
+    operation.number("added", -MOST_SCALE, MOST_SCALE)
+    return operation.shape, 0
+
+
 def _setting(operation: Operation, activation: str) -> None:
     low, high = (LEAST_SETTING, MOST_SETTING) if activation in WITH_SETTING else (0, 0)
     operation.number("setting", low, high)
@@ -376,6 +408,12 @@ KINDS = {
     "recurrent": Kind(_recurrent, "adds cell cell_activation directions sequences setting stateful units"),
     "recursive": Kind(_recursive, "children composition composition_activation nodes setting", on_trees=True),
     "select": Kind(_select, "indices", on_trees=True, moves=_selected),
+    "reshape": Kind(_reshape, "shape", moves=lambda places, operation: places.reshape(operation["shape"])),
+    "global_max": Kind(_global_pool),
+    "global_mean": Kind(_global_pool),
+    "upsample": Kind(_upsample, "size bilinear"),
+    "noise": Kind(_noise, "stddev", on_trees=True),
+    "rescale": Kind(_rescale, "scale added", on_trees=True),
     "layer_norm": Kind(_layer_norm, "epsilon", on_trees=True),
     "batch_norm": Kind(_batch_norm, "epsilon momentum"),
     "concat": Kind(_concat, on_trees=True, merges=True),

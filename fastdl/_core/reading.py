@@ -41,7 +41,8 @@ class Reading(NamedTuple):
     arity : int or None
         How many children a node has of trees, which they are where any operation is recursive.
     in_time : bool
-        Whether each is a sequence of steps, the same that all operations see: lengths tell how many count.
+        Whether each is a sequence of steps, the same that all operations see: lengths tell how many count. Where a
+        row becomes steps of its own they would not.
     tokens : tuple of Tokens
         Of each embedding.
     states : tuple of States
@@ -63,6 +64,7 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
     embeddings = [operation for operation in operations if operation["kind"] == "embedding"]
     # An embedding's steps are those of its samples where it reads all of them as they are.
     in_time = readers == {"embedding"} if len(input_shape) == 1 else len(input_shape) == 2 and not embeddings
+    own_steps = any([op["kind"] == "reshape" and len(op["shape"]) == 2 for op in operations])
     tokens = [Tokens(_places(operations, one["reads"][0], input_shape), one["vocabulary"]) for one in embeddings]
     states = [
         States(one["directions"], _PARTS.get(one["cell"], 1), one["units"], one["stateful"])
@@ -70,7 +72,9 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
         if one["kind"] == "recurrent"
     ]
     arity = next((operation["children"] for operation in operations if operation["kind"] == "recursive"), None)
-    return Reading(arity, in_time, tuple(tokens), tuple(states), any([one.stateful for one in states]))
+    return Reading(
+        arity, in_time and not own_steps, tuple(tokens), tuple(states), any([one.stateful for one in states])
+    )
 
 
 def _places(operations: Operations, number: int, input_shape: Shape) -> Array | None:

@@ -11,14 +11,16 @@ from .configuration import from_config
 from .container import Container, Parallel, Residual
 from .convolution import Conv2D
 from .dense import Dense
-from .dropout import Dropout
+from .dropout import Dropout, GaussianNoise
 from .embedding import Embedding, PositionalEmbedding
 from .normalization import BatchNorm, LayerNorm
-from .pooling import MaxPool2D, MeanPool2D
+from .pooling import GlobalMaxPool, GlobalMeanPool, MaxPool2D, MeanPool2D
 from .recurrent import GRU, LSTM, RNN
 from .recursive import Recursive
+from .rescaling import Rescaling
 from .select import Select
-from .shape import Flatten, RandomShift
+from .shape import Flatten, RandomShift, Reshape
+from .upsampling import UpSample2D
 
 __all__ = [
     "GRU",
@@ -33,6 +35,9 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GaussianNoise",
+    "GlobalMaxPool",
+    "GlobalMeanPool",
     "Layer",
     "LayerNorm",
     "MaxPool2D",
@@ -41,10 +46,13 @@ __all__ = [
     "PositionalEmbedding",
     "RandomShift",
     "Recursive",
+    "Rescaling",
+    "Reshape",
     "Residual",
     "Select",
     "SelfAttention",
     "Tensor",
+    "UpSample2D",
     "from_config",
     "merged",
 ]

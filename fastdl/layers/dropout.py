@@ -1,8 +1,9 @@
-"""The dropout layer."""
+"""Layers that disturb what passes through them in training: dropout, and noise."""
 
 from __future__ import annotations
 
 from .._core.graph import Tensor
+from .._core.kinds import MOST_SCALE
 from .._validation.values import as_number
 from .base import Layer
 
@@ -30,3 +31,24 @@ class Dropout(Layer):
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         return x.then("dropout", rate=self.rate)
+
+
+class GaussianNoise(Layer):
+    """In training, adds to each number one from a normal distribution; outside training it does nothing.
+
+    Parameters
+    ----------
+    stddev : float
+        The standard deviation.
+
+    Notes
+    -----
+    x and y (N, F), (N, T, F) or (N, C, H, W). The noise follows the network's seed, whatever the number of threads.
+    """
+
+    def __init__(self, stddev: float) -> None:
+        super().__init__()
+        self.stddev = as_number(stddev, "stddev", high=MOST_SCALE)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        return x.then("noise", stddev=self.stddev)

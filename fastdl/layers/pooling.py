@@ -1,4 +1,4 @@
-"""Max and mean pooling."""
+"""Max and mean pooling, of windows and of all there is."""
 
 from __future__ import annotations
 
@@ -59,3 +59,36 @@ class MeanPool2D(_Pool2D):
     """
 
     _kind = "mean_pool"
+
+
+class _GlobalPool(Layer, abstract=True):
+    _kind: ClassVar[str]
+
+    def operations(self, x: Tensor) -> Tensor:
+        if len(x.shape) == 1:
+            raise ValueError(f"input_shape of {type(self).__name__} must be (T, F) or (C, H, W); received {x.shape}")
+        return x.then(self._kind)
+
+
+class GlobalMaxPool(_GlobalPool):
+    """The largest value of each channel, or of each feature over the steps of a sequence that count.
+
+    The gradient goes to the first place that holds it.
+
+    Notes
+    -----
+    x (N, C, H, W) or (N, T, F), y (N, C) or (N, F).
+    """
+
+    _kind = "global_max"
+
+
+class GlobalMeanPool(_GlobalPool):
+    """The mean of each channel, or of each feature over the steps of a sequence that count (Lin, Chen and Yan 2014).
+
+    Notes
+    -----
+    x (N, C, H, W) or (N, T, F), y (N, C) or (N, F).
+    """
+
+    _kind = "global_mean"

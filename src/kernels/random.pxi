@@ -1,4 +1,4 @@
-# Random numbers that come from a counter, and dropout, which draws them.
+# Random numbers that come from a counter, and what draws them: dropout, and noise.
 
 cdef inline uint64_t scramble(uint64_t x) noexcept nogil:
     # splitmix64 (Steele, Lea, Flood 2014): a counter goes in, random bits come out, so that the
@@ -26,3 +26,25 @@ cdef void dropout(const real* x, real* y, Py_ssize_t n, real rate, uint64_t seed
             bits = scramble(seed + <uint64_t>j)
         y[j] = x[j] * factor[(bits & 0xFFFF) >= threshold]
         bits >>= 16
+
+
+cdef void add_noise(const real* x, real* y, Py_ssize_t n, real deviation,
+                    uint64_t seed) noexcept nogil:
+    # Of each word of random bits two numbers from a normal distribution (Box and Muller 1958):
+    # u and t uniform, sqrt(-2 log u) times the cosine of t turns, and then times its sine, which is
+    # the cosine a quarter of a turn before.
+    cdef real part[VEC_LANES]
+    cdef real turns[VEC_LANES]
+    cdef Py_ssize_t i
+    cdef int k
+    cdef uint64_t bits = 0
+    cdef vec radius
+    for i from 0 <= i < n by VEC_LANES:
+        for k in range(VEC_LANES):
+            if k % 2 == 0:
+                bits = scramble(seed + <uint64_t>(i + k))
+            part[k] = <real>((<double><uint32_t>bits + 0.5) * (1. / 4294967296.))
+            turns[k] = <real>(<double>(bits >> 32) * (1. / 4294967296.) - 0.25 * (k % 2))
+        radius = vec_sqrt(vec_set1(-2) * vec_log(vec_load(part)))
+        store_lanes(y + i, vec_fma(vec_load(x + i), deviation,
+                                   radius * vec_cos_of_turns(vec_load(turns))), n - i)

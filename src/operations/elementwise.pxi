@@ -1,4 +1,4 @@
-# What each number becomes by itself: an activation that stands alone, and dropout.
+# What each number becomes by itself: an activation that stands alone, dropout, noise, rescaled.
 
 cdef void forward_activation(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef const Tensor* t = target_of(net, op)
@@ -24,24 +24,35 @@ cdef void backward_activation(const Network* net, const Op* op, const Part* part
         activate_output_backward(net, op, dx, value_of(net, t, part), t.size)
 
 
-cdef struct Dropping:
-    real rate
+cdef struct Randomness:
+    real amount                 # the rate of DROPOUT, the standard deviation of NOISE
     Py_ssize_t nth              # how many draw numbers before it
 
 
 cdef int describe_dropout(Network* net, Op* op, dict fields) except -1:
-    cdef Dropping* own = <Dropping*>op.own
-    own.rate, own.nth = fields["rate"], net.randoms
+    cdef Randomness* own = <Randomness*>op.own
+    own.amount, own.nth = fields["rate"], net.randoms
     net.randoms += 1
     return 0
+
+
+cdef int describe_noise(Network* net, Op* op, dict fields) except -1:
+    cdef Randomness* own = <Randomness*>op.own
+    own.amount, own.nth = fields["stddev"], net.randoms
+    net.randoms += 1
+    op.work = 20. * target_of(net, op).size
+    return 0
+
+
+cdef inline uint64_t bits_of(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    return drawn(part.draw, (<const Randomness*>op.own).nth, part.row + part.first)
 
 
 cdef inline void drop(const Network* net, const Op* op, const Part* part, const real* x,
                       real* y) noexcept nogil:
     # The way back drops the same.
-    cdef const Dropping* own = <const Dropping*>op.own
-    dropout(x, y, target_of(net, op).size, own.rate if net.training else 0,
-            drawn(part.draw, own.nth, part.row + part.first))
+    dropout(x, y, target_of(net, op).size,
+            (<const Randomness*>op.own).amount if net.training else 0, bits_of(net, op, part))
 
 
 cdef void forward_dropout(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -54,6 +65,50 @@ cdef void backward_dropout(const Network* net, const Op* op, const Part* part) n
         drop(net, op, part, output_gradient_of(net, op, part), dx)
 
 
+cdef void forward_noise(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const real* x = input_of(net, op, part)
+    cdef real* y = output_of(net, op, part)
+    cdef Py_ssize_t n = target_of(net, op).size
+    if net.training:
+        add_noise(x, y, n, (<const Randomness*>op.own).amount, bits_of(net, op, part))
+    else:
+        memcpy(y, x, n * sizeof(real))
+
+
+cdef void backward_noise(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef real* dx = input_gradient_of(net, op, part)
+    if dx != NULL:
+        memcpy(dx, output_gradient_of(net, op, part), target_of(net, op).size * sizeof(real))
+
+
+cdef struct Rescaling:
+    real scale, added
+
+
+cdef int describe_rescale(Network* net, Op* op, dict fields) except -1:
+    cdef Rescaling* own = <Rescaling*>op.own
+    own.scale, own.added = fields["scale"], fields["added"]
+    return 0
+
+
+cdef void forward_rescale(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Rescaling* own = <const Rescaling*>op.own
+    cdef const real* x = input_of(net, op, part)
+    cdef real* y = output_of(net, op, part)
+    cdef Py_ssize_t i
+    for i from 0 <= i < target_of(net, op).size by VEC_LANES:
+        vec_store(y + i, vec_fma(vec_set1(own.added), own.scale, vec_load(x + i)))
+
+
+cdef void backward_rescale(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef vec scale = vec_set1((<const Rescaling*>op.own).scale)
+    cdef const real* dy = output_gradient_of(net, op, part)
+    cdef real* dx = input_gradient_of(net, op, part)
+    cdef Py_ssize_t i
+    for i from 0 <= i < (target_of(net, op).size if dx != NULL else 0) by VEC_LANES:
+        vec_store(dx + i, vec_load(dy + i) * scale)
+
+
 cdef Methods activation_methods():
     cdef Methods m = no_methods(ACTIVATION, 0)
     m.forward, m.backward = forward_activation, backward_activation
@@ -61,6 +116,18 @@ cdef Methods activation_methods():
 
 
 cdef Methods dropout_methods():
-    cdef Methods m = no_methods(DROPOUT, sizeof(Dropping))
+    cdef Methods m = no_methods(DROPOUT, sizeof(Randomness))
     m.describe, m.forward, m.backward = describe_dropout, forward_dropout, backward_dropout
+    return m
+
+
+cdef Methods noise_methods():
+    cdef Methods m = no_methods(NOISE, sizeof(Randomness))
+    m.describe, m.forward, m.backward = describe_noise, forward_noise, backward_noise
+    return m
+
+
+cdef Methods rescale_methods():
+    cdef Methods m = no_methods(RESCALE, sizeof(Rescaling))
+    m.describe, m.forward, m.backward = describe_rescale, forward_rescale, backward_rescale
     return m

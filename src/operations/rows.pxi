@@ -1,20 +1,24 @@
 # The table itself: a row each, in the order of the kinds.
 
-cdef Methods[21] METHODS = [dense_methods(), convolution_methods(), max_pool_methods(),
+cdef Methods[27] METHODS = [dense_methods(), convolution_methods(), max_pool_methods(),
                             mean_pool_methods(), activation_methods(), dropout_methods(),
                             pad_methods(), shift_methods(), flatten_methods(), select_methods(),
                             embedding_methods(), recurrent_methods(), recursive_methods(),
                             layer_norm_methods(), batch_norm_methods(), fan_out_methods(),
                             concat_methods(), sum_methods(), product_methods(),
-                            attention_methods(), positions_methods()]
-has_rows(KINDS, 21)
+                            attention_methods(), positions_methods(),
+                            reshape_methods(), global_max_methods(), global_mean_methods(),
+                            upsample_methods(), noise_methods(), rescale_methods()]
+has_rows(KINDS, 27)
 
 _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mean_pool": MEAN_POOL,
           "activation": ACTIVATION, "dropout": DROPOUT, "pad": PAD, "shift": SHIFT,
           "flatten": FLATTEN, "select": SELECT, "embedding": EMBEDDING, "recurrent": RECURRENT,
           "recursive": RECURSIVE, "layer_norm": LAYER_NORM, "batch_norm": BATCH_NORM,
           "fan_out": FAN_OUT, "concat": CONCAT, "sum": SUM, "product": PRODUCT,
-          "attention": ATTENTION, "positions": POSITIONS}
+          "attention": ATTENTION, "positions": POSITIONS,
+          "reshape": RESHAPE, "global_max": GLOBAL_MAX, "global_mean": GLOBAL_MEAN,
+          "upsample": UPSAMPLE, "noise": NOISE, "rescale": RESCALE}
 
 
 cdef _check_row(str name, const Methods* m, int kind):

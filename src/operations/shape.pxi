@@ -1,5 +1,5 @@
 # What moves numbers without computing: a frame of zeros, a random shift, rows of all that a sample
-# has, and some features of many.
+# has and what such rows become, and some features of many.
 
 cdef struct Frame:
     Py_ssize_t top, left        # of PAD: zeros before the image; the largest shift of SHIFT
@@ -113,6 +113,21 @@ cdef void backward_flatten(const Network* net, const Op* op, const Part* part) n
         channels_last(dy, dx, s.features, max(1, s.h * s.w))
 
 
+cdef void forward_reshape(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    # A row, channels first, as steps or as an image.
+    cdef const Tensor* t = target_of(net, op)
+    channels_last(input_of(net, op, part), output_of(net, op, part),
+                  t.features if t.h > 0 else 1, t.h * t.w if t.h > 0 else t.size)
+
+
+cdef void backward_reshape(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Tensor* t = target_of(net, op)
+    cdef real* dx = input_gradient_of(net, op, part)
+    if dx != NULL:
+        channels_first(output_gradient_of(net, op, part), dx, t.features if t.h > 0 else 1,
+                       t.h * t.w if t.h > 0 else t.size)
+
+
 cdef struct Selection:
     const Py_ssize_t* index     # of each feature that goes on
 
@@ -170,6 +185,12 @@ cdef Methods shift_methods():
 cdef Methods flatten_methods():
     cdef Methods m = no_methods(FLATTEN, 0)
     m.forward, m.backward = forward_flatten, backward_flatten
+    return m
+
+
+cdef Methods reshape_methods():
+    cdef Methods m = no_methods(RESHAPE, 0)
+    m.forward, m.backward = forward_reshape, backward_reshape
     return m
 
 

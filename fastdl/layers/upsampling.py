@@ -1,0 +1,34 @@
+"""The layer that makes images larger."""
+
+from __future__ import annotations
+
+from .._core.graph import Tensor
+from .._validation.values import as_choice, as_pair
+from .base import Layer
+from .helpers import image_shape
+
+
+class UpSample2D(Layer):
+    """Makes images larger by whole factors.
+
+    Parameters
+    ----------
+    size : int or (int, int)
+        By what factor, in height and in width.
+    interpolation : {"nearest", "bilinear"}
+        Whether each pixel becomes a block of itself, or what lies between pixels is a mean of theirs; these are then in
+        the middle of their blocks, as in PyTorch with ``align_corners=False``.
+
+    Notes
+    -----
+    x (N, C, H, W), y (N, C, H size, W size).
+    """
+
+    def __init__(self, size: int | tuple[int, int] = 2, interpolation: str = "nearest") -> None:
+        super().__init__()
+        self.size = as_pair(size, "size")
+        self.interpolation = as_choice(interpolation, "interpolation", ("nearest", "bilinear"))
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        image_shape(self, x.shape)
+        return x.then("upsample", size=self.size, bilinear=self.interpolation == "bilinear")
