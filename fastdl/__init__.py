@@ -4,7 +4,7 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from . import callbacks, initializers, layers, losses, models, optimizers, schedules
+from . import callbacks, initializers, layers, losses, metrics, models, optimizers, schedules
 from ._threads import get_num_threads, set_num_threads, show_config
 from ._version import __version__ as __version__
 from .gradients import gradient_check
@@ -27,6 +27,7 @@ __all__ = [
     "layers",
     "load",
     "losses",
+    "metrics",
     "models",
     "optimizers",
     "schedules",

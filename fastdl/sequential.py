@@ -21,6 +21,7 @@ from .layers import Layer
 from .layers.configuration import check_name, classes_of, complete, from_config
 from .layers.container import Container, adopted, numbered, through
 from .losses.choice import AnyLoss, chosen
+from .metrics.choice import AnyMetric, as_metrics
 from .samples import as_batch, parts
 from .training.examples import examples_of
 from .training.history import History
@@ -137,6 +138,7 @@ class Sequential(Container):
         class_weight: Any = None,
         lengths: Any = None,
         trees: Any = None,
+        metrics: Iterable[AnyMetric] = (),
         callbacks: Iterable[Callback] = (),
         verbose: int = 1,
     ) -> History:
@@ -184,6 +186,11 @@ class Sequential(Container):
             N of them, of a network with a `Recursive` layer. x is (M,) or (M, F) then, a row for each of their M nodes.
             y is of the roots, (N,) or (N, F), or, where the network gives all nodes, (M,) or (M, F): a node of label -1
             does not count. The loss is the mean over what counts of a batch.
+        metrics : iterable of str or callable
+            Measured on validation data after each epoch, for callbacks and the history, as `val_f1` for instance: names
+            (accuracy, balanced_accuracy, f1, auc, r2, mean_absolute_error, top_5 or the like), objects and adapted
+            functions of `fastdl.metrics`, or functions of one's own, ``metric(targets, outputs)``, which are given all
+            rows that count, as `fastdl.metrics` says. Weights make no difference to them.
         callbacks : iterable of Callback
         verbose : {0, 1}
             Whether to print a line for each epoch.
@@ -211,7 +218,7 @@ class Sequential(Container):
         with self.turn.training():
             return Trainer(self, loss, optimizer).fit(
                 x, y, epochs, initial_epoch, batch_size, validation_data, validation_split, shuffle, sample_weight,
-                class_weight, lengths, trees, callbacks, verbose,
+                class_weight, lengths, trees, metrics, callbacks, verbose,
             )  # fmt: skip
 
     def train_on_batch(
@@ -282,13 +289,14 @@ class Sequential(Container):
         sample_weight: Any = None,
         lengths: Any = None,
         trees: Any = None,
+        metrics: Iterable[AnyMetric] = (),
         batch_size: int | None = None,
     ) -> dict[str, float]:
-        """Measure the mean loss and the accuracy.
+        """Measure the mean loss, the accuracy, and whatever metrics.
 
         Parameters
         ----------
-        x, y, loss, sample_weight, lengths, trees
+        x, y, loss, sample_weight, lengths, trees, metrics
             As of `fit`.
         batch_size : int, optional
             Of stateful layers, which start from zeros and go on from batch to batch. Elsewhere it makes no difference.
@@ -301,13 +309,14 @@ class Sequential(Container):
             whatever their weights, whose largest output is where the label, or the largest target, says. Targets of
             cross-entropy are classes, and those of squared, absolute and Huber's errors where every row is a one among
             zeros. With binary cross-entropy of targets that are 0 or 1 it is the share of outputs, not samples, on
-            their target's side. Where there are outputs for steps or nodes, both are over those that count.
+            their target's side. Where there are outputs for steps or nodes, all are over those that count. Then the
+            metrics, of all rows alike.
         """
-        measured_by = chosen(loss, self.training_state.loss)
+        measured_by, measures = chosen(loss, self.training_state.loss), as_metrics(metrics)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
         data = examples_of(self, x, y, lengths, trees, sample_weight, measured_by)
-        with self.turn.lock:
-            return measure(self, data, measured_by, size)
+        data.check_metrics(measures, measured_by, self.output_shape[-1])
+        return measure(self, data, measured_by, measures, size)
 
     def predict(self, x: Any, *, lengths: Any = None, trees: Any = None) -> Array:
         """Give what the last layer gives.

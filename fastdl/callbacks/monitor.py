@@ -6,13 +6,7 @@ import math
 from typing import Any
 
 from .._validation.values import as_choice, as_number
-
-_MODES = {"loss": "min", "accuracy": "max", "f1": "max"}
-
-
-def mode_of(figure: str) -> str | None:
-    """Tell whether a figure is to be low, "min", or high, "max", if that is known; on held-out data too."""
-    return _MODES.get(figure.removeprefix("val_"))
+from ..metrics.choice import mode_of
 
 
 class Monitor:

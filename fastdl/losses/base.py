@@ -76,6 +76,15 @@ class Loss:
         ones = targets == 1
         return bool((ones.sum(axis=-1) == 1).all() and (ones | (targets == 0)).all())
 
+    def as_labels(self, targets: Array) -> Array:
+        """Give labels (rows,), of targets that `tell_classes` takes for classes."""
+        labels: Array = targets if targets.ndim == 1 else targets.argmax(axis=-1)
+        return labels
+
+    def predictions(self, outputs: Array) -> Array:
+        """Give what outputs (n, F) say of targets on these' scale, in float64."""
+        return outputs.astype(float)
+
     def as_classes(self, targets: Array, outputs: int) -> tuple[Array | None, int]:
         """Give the class of each row, int64, or None where targets have none, and how many classes there are."""
         return targets if targets.dtype == np.int64 else None, outputs

@@ -213,6 +213,11 @@ class Poisson(Fused):
     def tell_classes(self, targets: Array) -> bool:  # noqa: D102
         return False
 
+    def predictions(self, outputs: Array) -> Array:  # noqa: D102
+        with np.errstate(over="ignore"):
+            rates: Array = np.exp(outputs.astype(float))
+        return rates
+
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Fused):
@@ -245,6 +250,13 @@ class BinaryCrossEntropy(Fused):
 
     def tell_classes(self, targets: Array) -> bool:  # noqa: D102
         return bool(((targets == 0) | (targets == 1)).all())
+
+    def as_labels(self, targets: Array) -> Array:  # noqa: D102
+        return targets  # several may hold at once
+
+    def predictions(self, outputs: Array) -> Array:  # noqa: D102
+        probabilities: Array = np.exp(-np.logaddexp(0.0, -outputs.astype(float)))
+        return probabilities
 
     def as_classes(self, targets: Array, outputs: int) -> tuple[Array | None, int]:  # noqa: D102
         return (targets[..., 0] > 0.5).astype(np.int64) if outputs == 1 else None, 2
@@ -320,3 +332,8 @@ class CrossEntropy(Fused):
 
     def tell_classes(self, targets: Array) -> bool:  # noqa: D102
         return True
+
+    def predictions(self, outputs: Array) -> Array:  # noqa: D102
+        odds = np.exp(outputs.astype(float) - outputs.max(axis=-1, keepdims=True))
+        probabilities: Array = odds / odds.sum(axis=-1, keepdims=True)
+        return probabilities

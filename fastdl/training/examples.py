@@ -12,6 +12,8 @@ from .._types import Array
 from .._validation.arrays import as_array
 from .._validation.values import as_int, as_number
 from ..losses import Loss
+from ..metrics.base import Metric, as_rows
+from ..metrics.choice import Metrics
 from ..samples import Mask, Samples, as_batch
 
 if TYPE_CHECKING:
@@ -88,6 +90,24 @@ class Examples:
         measured = loss.measure(outputs[there], targets[there], None if weights is None else weights[there])
         dy[there] = measured.gradient
         return measured.mean * count, measured.hits, count, dy
+
+    def seen(self, loss: Loss, outputs: Array) -> tuple[Array, Array]:
+        """Give what metrics see of rows that count: labels or other targets, and outputs on their scale."""
+        there = _flat(self.there, self.axes)
+        rows = outputs.reshape(np.prod(self.targets.shape[: self.axes]), -1)[there]
+        return self._compared(loss), loss.predictions(rows)
+
+    def _compared(self, loss: Loss) -> Array:
+        targets: Array = _flat(self.targets, self.axes)[_flat(self.there, self.axes)]
+        return loss.as_labels(targets) if self.classes else targets
+
+    def check_metrics(self, metrics: Metrics, loss: Loss, outputs: int) -> None:
+        """Check that fastdl's own can compare so many outputs a row with the targets."""
+        targets = self._compared(loss)
+        for metric in metrics.values():
+            if isinstance(metric, Metric):
+                rows, _ = as_rows(targets, np.broadcast_to(0.0, (len(targets), outputs)))
+                metric.check(rows, outputs)
 
     def weighted_by_class(self, class_weight: Any, loss: Loss, outputs: int) -> Examples:
         """Multiply weights with those of the labels, a number for each, or a dict of those that are not 1."""

@@ -10,6 +10,7 @@ import numpy as np
 from .._threads import get_num_threads
 from .._types import Array
 from ..losses import Loss
+from ..metrics.choice import Metrics
 from ..samples import Samples, parts
 from .examples import Examples
 
@@ -32,19 +33,37 @@ def at_once(plan: Any, samples: Samples) -> int:
     return samples.having(max(1, min(_SAMPLES, _NUMBERS // numbers)))
 
 
-def measure(net: Sequential, data: Examples, loss: Loss, batch_size: int | None = None) -> dict[str, float]:
-    """Measure on checked samples, some at a time: their outputs may be many."""
-    samples, states = data.samples, None
-    plan = net.plan_for(samples.shape)
-    size = at_once(plan, samples)
-    if net.stateful:
-        size = batch_size or len(data)
-        if len(data) % size:
-            raise ValueError(f"batch_size must divide the {len(data)} samples, for stateful layers; received {size}")
-        states = np.zeros((size, plan.state_size), net.dtype)
-    total, hits, count = 0.0, 0, 0
-    for part in parts(data, size):
-        outputs = outputs_of(plan, part.samples, states, loss.leaves_out)
-        losses_here, hits_here, rows = part.measure(loss, outputs)
-        total, hits, count = total + losses_here, hits + hits_here, count + rows
-    return data.figures(total / count, hits / count)
+def measure(
+    net: Sequential, data: Examples, loss: Loss, metrics: Metrics, batch_size: int | None = None
+) -> dict[str, float]:
+    """Measure on checked samples, some at a time: their outputs may be many, of which metrics alone need all."""
+    samples, states, seen = data.samples, None, []
+    total, hits, count = 0.0, 0.0, 0
+    with net.turn.lock:
+        plan = net.plan_for(samples.shape)
+        size = at_once(plan, samples)
+        if net.stateful:
+            size = batch_size or len(data)
+            if len(data) % size:
+                raise ValueError(
+                    f"batch_size must divide the {len(data)} samples, for stateful layers; received {size}"
+                )
+            states = np.zeros((size, plan.state_size), net.dtype)
+        for part in parts(data, size):
+            outputs = outputs_of(plan, part.samples, states, loss.leaves_out)
+            losses_here, hits_here, rows = part.measure(loss, outputs)
+            total, hits, count = total + losses_here, hits + hits_here, count + rows
+            if metrics:
+                seen.append(part.seen(loss, outputs))
+    found = data.figures(total / count, hits / count)
+    if metrics:
+        targets, outputs = (np.concatenate(arrays) for arrays in zip(*seen, strict=True))
+        found |= {name: _number(name, metric(targets, outputs)) for name, metric in metrics.items()}
+    return found
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"metrics must give a number each; {name} gave {value!r}") from None

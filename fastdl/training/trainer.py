@@ -18,6 +18,7 @@ from ..callbacks.keeping import go_on, states_for
 from ..layers import Activation, Conv2D, Dense, Dropout, Flatten
 from ..losses import Loss
 from ..losses.choice import AnyLoss, chosen
+from ..metrics.choice import as_metrics
 from ..optimizers import Optimizer
 from .examples import Examples, examples_of
 from .history import History
@@ -113,6 +114,7 @@ class Trainer:
         class_weight: Any,
         lengths: Any,
         trees: Any,
+        metrics: Any,
         callbacks: Iterable[Callback],
         verbose: int,
     ) -> History:
@@ -123,7 +125,7 @@ class Trainer:
             raise ValueError(f"initial_epoch must be below epochs, {epochs}; received {initial_epoch}")
         if not isinstance(verbose, int) or verbose not in (0, 1):
             raise ValueError(f"verbose must be 0 or 1; received {verbose!r}")
-        shuffle = as_flag(shuffle, "shuffle")
+        shuffle, measures = as_flag(shuffle, "shuffle"), as_metrics(metrics)
         data = examples_of(net, x, y, lengths, trees, sample_weight, self.loss)
         data, held_out = self._parted(data, validation_data, validation_split, trees is not None)
         for part in (data, held_out) if held_out else (data,):
@@ -133,8 +135,15 @@ class Trainer:
         if class_weight is not None:
             data = data.weighted_by_class(class_weight, self.loss, net.output_shape[-1])
         data.check_weights()
-        figures = list(data.figures(0.0, 0.0))
-        held = [f"val_{name}" for name in held_out.figures(0.0, 0.0)] if held_out else []
+        figures, held = list(data.figures(0.0, 0.0)), []
+        if held_out is not None:
+            held_out.check_metrics(measures, self.loss, net.output_shape[-1])
+            held = [f"val_{name}" for name in {**held_out.figures(0.0, 0.0), **measures}]
+        elif measures:
+            raise ValueError(
+                f"metrics are of validation data, which validation_data or validation_split must give; "
+                f"received {', '.join(measures)} and neither"
+            )
         watchers = as_callbacks(callbacks, [*figures, *held], [PrintEpochs()] if verbose else [])
         self._rates(len(data), batch_size)
         self._begin()
@@ -149,8 +158,8 @@ class Trainer:
         def validate() -> dict[str, float]:
             if held_out is None:
                 return {}
-            with net.turn.lock:
-                measured = measure(net, held_out, self.loss, min(batch_size, len(held_out)) if net.stateful else None)
+            size = min(batch_size, len(held_out)) if net.stateful else None
+            measured = measure(net, held_out, self.loss, measures, size)
             return {f"val_{name}": value for name, value in measured.items()}
 
         return run_epochs(net, range(initial_epoch + 1, epochs + 1), len(data), watchers, train, validate)

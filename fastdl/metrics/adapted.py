@@ -1,0 +1,65 @@
+"""Functions of labels or of scores, as scikit-learn has them, as metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._types import Array
+from .base import as_rows
+from .choice import name_of
+
+
+def of_labels(function: Callable[[Any, Any], float]) -> Callable[[Any, Any], float]:
+    """Make a metric of a function of labels, such as ``sklearn.metrics.matthews_corrcoef``.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(labels, told)``: those of the targets and those that the outputs tell, (n,). Several yes or no of a
+        row are 0 and 1 in columns (n, F).
+
+    Returns
+    -------
+    callable
+        ``metric(targets, outputs)``, of the function's name.
+    """
+
+    def metric(targets: Any, outputs: Any) -> float:
+        wanted, y = as_rows(targets, outputs)
+        if wanted.ndim == 1:
+            return function(wanted, y.argmax(axis=1))
+        return function(_column(wanted.astype(int)), _column((y > 0.5).astype(int)))
+
+    metric.__name__ = name_of(function)
+    return metric
+
+
+def of_scores(function: Callable[[Any, Any], float]) -> Callable[[Any, Any], float]:
+    """Make a metric of a function of scores, such as ``sklearn.metrics.average_precision_score``, or of numbers.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(targets, scores)``: labels or numbers, and the outputs. Of two classes scores (n,) are those of class
+        1, of more (n, C) of each; of a yes or no, or one number, both are (n,).
+
+    Returns
+    -------
+    callable
+        ``metric(targets, outputs)``, of the function's name.
+    """
+
+    def metric(targets: Any, outputs: Any) -> float:
+        wanted, y = as_rows(targets, outputs)
+        if wanted.ndim == 1:
+            return function(wanted, y[:, 1] if y.shape[1] == 2 else y)
+        return function(_column(wanted), _column(y))
+
+    metric.__name__ = name_of(function)
+    return metric
+
+
+def _column(numbers: Array) -> Array:
+    """Give (n,) where rows are one number each."""
+    return numbers[:, 0] if numbers.shape[1] == 1 else numbers

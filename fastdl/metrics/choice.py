@@ -1,0 +1,67 @@
+"""Which metrics are meant: by name, as objects, or as functions; and whether a figure is to be high."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .._validation.values import as_list
+from .base import Metric
+from .classes import AUC, F1, Accuracy, BalancedAccuracy, TopK
+from .numbers import R2, MeanAbsoluteError
+
+AnyMetric = str | Callable[[Any, Any], float]
+Metrics = dict[str, Callable[[Any, Any], Any]]  # by the names of their figures
+
+_CLASSES: tuple[type[Any], ...] = (Accuracy, BalancedAccuracy, F1, AUC, R2, MeanAbsoluteError)
+_BY_NAME: dict[str, Metric] = {kind.name: kind() for kind in _CLASSES}
+_TOP = re.compile(r"top_([1-9][0-9]*)")
+
+
+def _named(name: str) -> Metric | None:
+    """Give fastdl's metric of this name, if there is one."""
+    top = _TOP.fullmatch(name)
+    return TopK(int(top[1])) if top else _BY_NAME.get(name)
+
+
+def as_metrics(metrics: Any) -> Metrics:
+    """Give metrics that are meant."""
+    found: Metrics = {}
+    for given in as_list(metrics, "metrics", "metrics"):
+        metric = _named(given) if isinstance(given, str) else given
+        if metric is None or not callable(metric) or isinstance(metric, type):
+            hint = ", a class: make one of it" if isinstance(metric, type) else ""
+            raise ValueError(
+                f"metrics must be {', '.join(_BY_NAME)}, top_5 or the like, or functions of targets and outputs; "
+                f"received {given!r}{hint}"
+            )
+        name = name_of(metric)
+        if name in found:
+            raise ValueError(f"metrics must have names of their own; received two of {name}")
+        if name in ("epoch", "loss", "seconds") or (name == "accuracy" and not isinstance(metric, Accuracy)):
+            raise ValueError(f"metrics must not be called as another figure is; received {name}")
+        found[name] = metric
+    return found
+
+
+def name_of(metric: Any) -> str:
+    """Give the name of a metric's figure."""
+    while isinstance(metric, partial):
+        metric = metric.func
+    name = getattr(metric, "name", None) or getattr(metric, "__name__", None) or type(metric).__name__
+    return str(name)
+
+
+def mode_of(figure: str) -> str | None:
+    """Tell whether a figure is to be low, "min", or high, "max", where its name says so.
+
+    Names that end in score, and those in error, loss or deviance, say so as scikit-learn's do.
+    """
+    name = figure.removeprefix("val_")
+    if metric := _named(name):
+        return "max" if metric.higher_is_better else "min"
+    if name == "loss" or name.endswith(("_error", "_loss", "_deviance")):
+        return "min"
+    return "max" if name.endswith("_score") else None
