@@ -699,6 +699,39 @@ def normal_numbers(bits, shape):
     return of_places(radius * np.where(place % np.uint64(2), np.sin(angle), np.cos(angle)), shape)
 
 
+def uniform(bits, k):
+    """The kth number, from 0 to below 1, of each sample's."""
+    with np.errstate(over="ignore"):
+        return (scramble(bits + np.uint64(k)) >> np.uint64(11)) / 2**53
+
+
+def rotation(h, w, angle):
+    """What each pixel of an image is made of, turned counterclockwise: a row of weights (h w, h w)."""
+    weights = np.zeros((h, w, h, w))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    for i in range(h):
+        for j in range(w):
+            up, right = (h - 1) / 2 - i, j - (w - 1) / 2
+            row, column = (h - 1) / 2 - (up * cosine - right * sine), (w - 1) / 2 + right * cosine + up * sine
+            for k in range(h):
+                for m in range(w):
+                    weights[i, j, k, m] = max(0, 1 - abs(row - k)) * max(0, 1 - abs(column - m))
+    return weights.reshape(h * w, h * w)
+
+
+def erased(h, w, area, ratio, bits):
+    """Which pixels (N, h, w) a rectangle covers, whose area, ratio and place the bits draw."""
+    holes = np.zeros((len(bits), h, w), bool)
+    for n, (a, r, down, right) in enumerate(zip(*(uniform(bits, k) for k in (1, 2, 3, 4)), strict=True)):
+        area_now = h * w * (area[0] + a * (area[1] - area[0]))
+        ratio_now = ratio[0] * (ratio[1] / ratio[0]) ** r
+        rows = min(h, int(np.sqrt(area_now * ratio_now) + 0.5))
+        columns = min(w, int(np.sqrt(area_now / ratio_now) + 0.5))
+        top, left = int(down * (h - rows + 1)), int(right * (w - columns + 1))
+        holes[n, top : top + rows, left : left + columns] = True
+    return holes
+
+
 def upsampling(n, size, bilinear):
     """What each of n size numbers of an axis is made of, a row of weights (n size, n)."""
     weights = np.zeros((n * size, n))
@@ -740,14 +773,14 @@ class Network:
 
     ``conv`` (weight, bias, stride, padding, dilation, groups), ``dense`` (weight, bias), ``max`` and ``mean`` (size,
     stride), ``flatten``, ``reshape`` (shape), ``global`` (mean), ``upsample`` (size, bilinear), ``noise`` (stddev),
-    ``rescale`` (scale, offset), ``activation``, ``dropout`` (rate), ``shift`` (padding), ``embedding`` (weight),
-    ``recurrent`` (cell, cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a
-    second direction with _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor),
-    ``select`` (indices), ``attention`` (heads, causal, in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias),
-    ``positions`` (weight), ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and
-    the running statistics, a list of mean and variance, which are taken in training too where it is ``frozen``); any
-    may have an ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches,
-    merge).
+    ``rescale`` (scale, offset), ``activation``, ``dropout`` (rate), ``shift`` (padding), ``flip`` (horizontal,
+    vertical), ``rotate`` (degrees), ``erase`` (rate, area, ratio), ``embedding`` (weight), ``recurrent`` (cell,
+    cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a second direction with
+    _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor), ``select`` (indices),
+    ``attention`` (heads, causal, in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias), ``positions`` (weight),
+    ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and the running statistics,
+    a list of mean and variance, which are taken in training too where it is ``frozen``); any may have an
+    ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches, merge).
 
     Attributes
     ----------
@@ -1030,6 +1063,36 @@ class Network:
             return x, lambda dy: (dy,)
         down, right = shifts(layer["padding"], self._bits(len(x)))
         return shift(x, down, right), lambda dy: (shift(dy, -down, -right),)
+
+    def _flip(self, layer, x):
+        if self.draw is None:
+            return x, lambda dy: (dy,)
+        bits = self._bits(len(x))
+        down, right = layer["vertical"] * (bits & np.uint64(1)), layer["horizontal"] * (bits & np.uint64(2))
+
+        def flipped(x):
+            return np.stack(
+                [a[:, :: -1 if d else 1, :: -1 if r else 1] for a, d, r in zip(x, down, right, strict=True)]
+            )
+
+        return flipped(x), lambda dy: (flipped(dy),)
+
+    def _rotate(self, layer, x):
+        if self.draw is None:
+            return x, lambda dy: (dy,)
+        n, c, h, w = x.shape
+        angles = layer["degrees"] * np.pi / 180 * (2 * uniform(self._bits(n), 0) - 1)
+        weights = np.stack([rotation(h, w, angle) for angle in angles]).reshape(n, 1, h * w, h * w)
+        y = (weights @ x.reshape(n, c, h * w, 1)).reshape(x.shape)
+        return y, lambda dy: ((weights.swapaxes(2, 3) @ dy.reshape(n, c, h * w, 1)).reshape(x.shape),)
+
+    def _erase(self, layer, x):
+        if self.draw is None:
+            return x, lambda dy: (dy,)
+        bits = self._bits(len(x))
+        holes = erased(*x.shape[2:], layer["area"], layer["ratio"], bits)
+        kept = ~(holes & (uniform(bits, 0) < layer["rate"])[:, None, None])[:, None]
+        return np.where(kept, x, 0), lambda dy: (np.where(kept, dy, 0),)
 
     def _embedding(self, layer, x):
         x = x.astype(int)  # below 0 where there is no token

@@ -187,6 +187,12 @@ CASES = {
     "dropout over time": Case(lambda: layers.Dropout(0.3), (5, 7)),
     "dropout of images": Case(lambda: layers.Dropout(0.3), (3, 5, 7)),
     "random shift": Case(lambda: layers.RandomShift(2), (2, 6, 7)),
+    "random flip": Case(lambda: layers.RandomFlip(vertical=True), (2, 6, 7)),
+    "random flip, wide": Case(lambda: layers.RandomFlip(), (19, 3, 4)),
+    "random rotation": Case(lambda: layers.RandomRotation(40), (2, 6, 7)),
+    "random rotation of one channel": Case(lambda: layers.RandomRotation(180.0), (1, 5, 3)),
+    "random erasing": Case(lambda: layers.RandomErasing(0.7), (2, 6, 7)),
+    "random erasing, large": Case(lambda: layers.RandomErasing(1, (0.5, 1), (0.1, 10)), (17, 5, 4)),
     "embedding": Case(lambda: layers.Embedding(11, 5), (7,), (11,) * 7),
     "select": Case(lambda: layers.Select([4, 0, 4, 11]), (13,)),
     "select over time": Case(lambda: layers.Select([4, 0, 4, 1, 6]), (5, 7)),
@@ -618,6 +624,60 @@ def test_random_shift_moves_images_in_training_alone():
     assert places == {(i, j) for i in (1, 2, 3) for j in (1, 2, 3)}
     back = layer.backward(y)
     assert (back == x).all()
+
+
+def augmented(layer, shape, samples=400):
+    """What a layer makes of images, and of their gradients, in training; outside training it leaves them alone."""
+    layer.build(shape, dtype="float64", seed=0)
+    x = np.random.default_rng(0).uniform(1, 2, (samples, *shape))
+    assert (layer.forward(x) == x).all()
+    assert (layer.backward(x) == x).all()
+    return x, layer.forward(x, training=True), layer.backward(x)
+
+
+def test_random_flips_are_as_many_each_way():
+    for axes, layer in (((2, 3), layers.RandomFlip(vertical=True)), ((3,), layers.RandomFlip())):
+        x, y, dx = augmented(layer, (2, 3, 4))
+        ways = [np.flip(x, chosen) for chosen in ((), (2,), (3,), (2, 3)) if set(chosen) <= set(axes)]
+        found = [(y == way).all(axis=(1, 2, 3)) for way in ways]
+        assert (sum(found) == 1).all()
+        assert all(abs(way.mean() - 1 / len(ways)) < 0.08 for way in found)
+        assert (dx == y).all()  # which mirrors the gradient as the image
+
+
+def test_random_rotations_turn_both_ways():
+    """A pixel to the right of the middle goes up or down."""
+    layer = layers.RandomRotation(90).build((1, 9, 9), dtype="float64", seed=0)
+    x = np.zeros((2000, 1, 9, 9))
+    x[:, 0, 4, 7] = 1
+    y = layer.forward(x, training=True)[:, 0]
+    rows, columns = np.arange(9) - 4.0, np.arange(9) - 4.0
+    mass = y.sum(axis=(1, 2))
+    angles = np.degrees(np.arctan2(-(y * rows[:, None]).sum(axis=(1, 2)) / mass, (y * columns).sum(axis=(1, 2)) / mass))
+    assert (abs(np.quantile(angles, [0, 0.25, 0.5, 0.75, 1]) - [-90, -45, 0, 45, 90]) < 6).all()
+    assert abs(mass.mean() - 1) < 0.05
+    still = layers.RandomRotation(0).build((1, 9, 9), dtype="float64", seed=0)
+    assert (still.forward(x, training=True) == x).all()
+
+
+def test_random_erasing_covers_rectangles():
+    x, y, dx = augmented(layers.RandomErasing(0.3, area=(0.1, 0.4), ratio=(0.5, 2)), (2, 20, 30), 3000)
+    holes = (y == 0).all(axis=1)
+    assert (y == np.where(holes[:, None], 0, x)).all()
+    assert (dx == y).all()
+    rows, columns = holes.any(axis=2).sum(axis=1), holes.any(axis=1).sum(axis=1)
+    area = holes.sum(axis=(1, 2))
+    assert (area == rows * columns).all()
+    assert abs((area > 0).mean() - 0.3) < 0.04
+    share, ratio = area[area > 0] / 600, (rows[area > 0] / columns[area > 0])
+    assert 0.08 < share.min() < 0.12
+    assert 0.35 < share.max() < 0.43
+    assert share.mean() == pytest.approx(0.25, abs=0.02)
+    assert 0.4 < ratio.min() < 0.6
+    assert 1.7 < ratio.max() < 2.4
+    assert np.median(ratio) == pytest.approx(1, abs=0.08)
+    places = holes.mean(axis=0)
+    assert places[9, 14] > 2 * places[0, 0] > 0  # the middle is covered more often than a corner, which is too
 
 
 def test_use_out_of_order():

@@ -312,10 +312,18 @@ class Draw:
         size = self.of(1, 2, 3, (1, 2), (3, 1))
         return layers.UpSample2D(size, self.of("nearest", "bilinear"))
 
+    def augmentation(self):
+        return self.of(
+            layers.RandomFlip(*self.of((True, False), (False, True), (True, True))),
+            layers.RandomRotation(self.of(0, 15, 180)),
+            layers.RandomErasing(self.of(0, 0.5, 1.0), area=self.of((0.02, 0.33), (0.5, 1.0))),
+        )
+
     def of_images(self, shape):
         """A layer that keeps an image's size."""
         return self.of(
             lambda: layers.RandomShift(self.of(0, 1, 2, (1, 3))),
+            self.augmentation,
             lambda: layers.Dropout(0.25),
             lambda: self.of(layers.GaussianNoise(0.3), layers.Rescaling(-0.5, 0.2)),
             self.of_activation,
@@ -660,6 +668,12 @@ def _specified(layer):
         return {"kind": "dropout", "rate": layer.rate}
     if isinstance(layer, layers.RandomShift):
         return {"kind": "shift", "padding": layer.pixels}
+    if isinstance(layer, layers.RandomFlip):
+        return {"kind": "flip", "horizontal": layer.horizontal, "vertical": layer.vertical}
+    if isinstance(layer, layers.RandomRotation):
+        return {"kind": "rotate", "degrees": layer.degrees}
+    if isinstance(layer, layers.RandomErasing):
+        return {"kind": "erase", "rate": layer.rate, "area": layer.area, "ratio": layer.ratio}
     if isinstance(layer, layers.Embedding):
         return {"kind": "embedding", **params}
     if isinstance(layer, layers.PositionalEmbedding):

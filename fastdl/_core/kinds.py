@@ -28,6 +28,7 @@ ACTIVATIONS = (*ELEMENTWISE, "softmax")
 WITH_SETTING = {"leaky_relu": ("slope", 0.01), "elu": ("alpha", 1.0)}  # what it is called, and where none is given
 LEAST_SETTING, MOST_SETTING = 1e-12, 1e12
 MOST_SCALE = 1e30
+RATIOS = 1e-3, 1e3  # of a rectangle's height to its width
 GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}  # of each cell
 
 
@@ -173,6 +174,13 @@ class Operation:
             raise self.error(f"{name} must be from {low:g} to {high:g}; received {value!r}")
         return float(value)
 
+    def interval(self, name: str, low: float, high: float) -> tuple[float, float]:
+        values = self.settings[name]
+        numbers = isinstance(values, tuple) and len(values) == 2 and all(isinstance(n, (int, float)) for n in values)
+        if not numbers or not low <= values[0] <= values[1] <= high:
+            raise self.error(f"{name} must be two numbers in order, from {low:g} to {high:g}; received {values!r}")
+        return float(values[0]), float(values[1])
+
 
 # What each kind gives of what it reads, and how many parameters it has.
 
@@ -271,6 +279,27 @@ def _pad(operation: Operation) -> tuple[Shape, int]:
 def _shift(operation: Operation) -> tuple[Shape, int]:
     operation.ranked((3,), "(C, H, W)")
     operation.pair("padding", 0)
+    return operation.shape, 0
+
+
+def _flip(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((3,), "(C, H, W)")
+    operation.flag("horizontal")
+    operation.flag("vertical")
+    return operation.shape, 0
+
+
+def _rotate(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((3,), "(C, H, W)")
+    operation.number("degrees", 0, 180)
+    return operation.shape, 0
+
+
+def _erase(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((3,), "(C, H, W)")
+    operation.number("rate", 0, 1)
+    operation.interval("area", 0, 1)
+    operation.interval("ratio", *RATIOS)
     return operation.shape, 0
 
 
@@ -403,6 +432,9 @@ KINDS = {
     "activation": Kind(_activation, "activation setting", on_trees=True),
     "pad": Kind(_pad, "padding"),
     "shift": Kind(_shift, "padding"),
+    "flip": Kind(_flip, "horizontal vertical"),
+    "rotate": Kind(_rotate, "degrees"),
+    "erase": Kind(_erase, "rate area ratio"),
     "dropout": Kind(_dropout, "rate", on_trees=True),
     "embedding": Kind(_embedding, "vocabulary dim", on_trees=True),
     "recurrent": Kind(_recurrent, "adds cell cell_activation directions sequences setting stateful units"),

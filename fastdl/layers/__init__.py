@@ -5,6 +5,7 @@ from __future__ import annotations
 from .._core.graph import Tensor, merged
 from .activation import Activation
 from .attention import SelfAttention
+from .augmentation import RandomErasing, RandomFlip, RandomRotation, RandomShift
 from .base import Layer
 from .bidirectional import Bidirectional
 from .configuration import from_config
@@ -19,7 +20,7 @@ from .recurrent import GRU, LSTM, RNN
 from .recursive import Recursive
 from .rescaling import Rescaling
 from .select import Select
-from .shape import Flatten, RandomShift, Reshape
+from .shape import Flatten, Reshape
 from .upsampling import UpSample2D
 
 __all__ = [
@@ -44,6 +45,9 @@ __all__ = [
     "MeanPool2D",
     "Parallel",
     "PositionalEmbedding",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomRotation",
     "RandomShift",
     "Recursive",
     "Rescaling",

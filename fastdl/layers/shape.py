@@ -9,9 +9,8 @@ import numpy as np
 
 from .._core.graph import Tensor
 from .._validation.shapes import as_shape
-from .._validation.values import as_list, as_pair
+from .._validation.values import as_list
 from .base import Layer
-from .helpers import image_shape
 
 
 class Flatten(Layer):
@@ -60,25 +59,3 @@ class Reshape(Layer):
             raise ValueError(f"shape must be one for the {numbers} numbers of {x.shape}; received {self.shape}")
         row = x if len(x.shape) == 1 else x.then("flatten")
         return row if len(shape) == 1 else row.then("reshape", shape=shape)
-
-
-class RandomShift(Layer):
-    """In training, moves each image by a random whole number of pixels on each axis, filling with zeros.
-
-    Parameters
-    ----------
-    pixels : int or (int, int)
-        The largest shift down or up, and right or left.
-
-    Notes
-    -----
-    x and y (N, C, H, W).
-    """
-
-    def __init__(self, pixels: int | tuple[int, int]) -> None:
-        super().__init__()
-        self.pixels = as_pair(pixels, "pixels", least=0)
-
-    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
-        image_shape(self, x.shape)
-        return x.then("shift", padding=self.pixels)

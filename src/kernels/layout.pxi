@@ -1,5 +1,5 @@
 # Moving numbers without computing: between (C, H, W), as arrays cross the interface, and (H, W, C),
-# as kernels want them; into padded frames; shifted by whole pixels.
+# as kernels want them; into padded frames; shifted by whole pixels; mirrored.
 
 cdef inline void transpose_block(const real* x, Py_ssize_t x_step, Py_ssize_t rows, real* y,
                                  Py_ssize_t y_step, Py_ssize_t columns) noexcept nogil:
@@ -69,3 +69,23 @@ cdef void shift_image(const real* x, real* y, Py_ssize_t h, Py_ssize_t w, Py_ssi
         copy_rows(x + ((-down if down < 0 else 0) * w + (-right if right < 0 else 0)) * c, w * c,
                   y + ((down if down > 0 else 0) * w + (right if right > 0 else 0)) * c, w * c,
                   rows, columns * c)
+
+
+cdef void mirror_image(const real* x, real* y, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c, bint down,
+                       bint right) noexcept nogil:
+    # Upside down, the left on the right, or both. A pixel's last vector spills into the next one,
+    # which is written after it.
+    cdef Py_ssize_t i, j, n
+    cdef const real* row
+    cdef const real* pixel
+    for i in range(h):
+        row = x + (h - 1 - i if down else i) * w * c
+        if not right:
+            memcpy(y, row, w * c * sizeof(real))
+            y += w * c
+            continue
+        for j in range(w):
+            pixel = row + (w - 1 - j) * c
+            for n from 0 <= n < c by VEC_LANES:
+                vec_store(y + n, vec_load(pixel + n))
+            y += c

@@ -1,6 +1,6 @@
 # A channels-last image read between its pixels: what lies at a place is the mean of the four pixels
 # around it, the nearer the heavier; outside the image there are zeros. And the way back.
-from libc.math cimport floor
+from libc.math cimport cos, floor, sin
 
 cdef struct Neighbours:
     # Of one axis: two neighbours, of which one that is outside weighs nothing.
@@ -65,3 +65,47 @@ cdef inline void write_spots(const real* dy, const Spots* s, Py_ssize_t c,
         for k in range(s.count):
             p = dx + s.pixel[k] * c + n
             vec_store(p, vec_fma(vec_load(p), s.weight[k], d))
+
+
+cdef struct Turn:
+    double cosine, sine, down, right        # of the angle, and the image's middle
+
+
+cdef inline Turn turn_by(double angle, Py_ssize_t h, Py_ssize_t w) noexcept nogil:
+    cdef Turn t
+    t.cosine, t.sine = cos(angle), sin(angle)
+    t.down, t.right = 0.5 * <double>(h - 1), 0.5 * <double>(w - 1)
+    return t
+
+
+cdef inline void spots_before(const Turn* t, Py_ssize_t i, Py_ssize_t j, Py_ssize_t h, Py_ssize_t w,
+                              Spots* s) noexcept nogil:
+    # Where pixel (i, j) has been before the image was turned counterclockwise, rows going down.
+    cdef double down = <double>i - t.down, right = <double>j - t.right
+    cdef Neighbours rows, columns
+    neighbours_at(t.down + t.cosine * down + t.sine * right, h, &rows)
+    neighbours_at(t.right + t.cosine * right - t.sine * down, w, &columns)
+    spots_of(&rows, &columns, w, s)
+
+
+cdef void rotate_image(const real* x, real* y, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c,
+                       double angle) noexcept nogil:
+    cdef Turn t = turn_by(angle, h, w)
+    cdef Spots spots
+    cdef Py_ssize_t i, j
+    for i in range(h):
+        for j in range(w):
+            spots_before(&t, i, j, h, w, &spots)
+            read_spots(x, &spots, c, y + (i * w + j) * c)
+
+
+cdef void rotate_image_back(const real* dy, real* dx, Py_ssize_t h, Py_ssize_t w, Py_ssize_t c,
+                            double angle) noexcept nogil:
+    cdef Turn t = turn_by(angle, h, w)
+    cdef Spots spots
+    cdef Py_ssize_t i, j
+    memset(dx, 0, h * w * c * sizeof(real))
+    for i in range(h):
+        for j in range(w):
+            spots_before(&t, i, j, h, w, &spots)
+            write_spots(dy + (i * w + j) * c, &spots, c, dx)

@@ -1,0 +1,120 @@
+"""Layers that change images at random in training, each sample by itself, and otherwise leave them as they are.
+
+What they draw follows the network's seed, whatever the number of threads, and gradients go back the same way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core.graph import Tensor
+from .._core.kinds import RATIOS
+from .._validation.values import as_flag, as_number, as_pair
+from .base import Layer
+from .helpers import image_shape
+
+
+class RandomShift(Layer):
+    """In training, moves each image by a random whole number of pixels on each axis, filling with zeros.
+
+    Parameters
+    ----------
+    pixels : int or (int, int)
+        The largest shift down or up, and right or left.
+
+    Notes
+    -----
+    x and y (N, C, H, W).
+    """
+
+    def __init__(self, pixels: int | tuple[int, int]) -> None:
+        super().__init__()
+        self.pixels = as_pair(pixels, "pixels", least=0)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        image_shape(self, x.shape)
+        return x.then("shift", padding=self.pixels)
+
+
+class RandomFlip(Layer):
+    """In training, mirrors every second image, as chance will have it, on each of the axes that are named.
+
+    Parameters
+    ----------
+    horizontal : bool
+        Whether the left may become the right.
+    vertical : bool
+        Whether an image may be upside down.
+
+    Notes
+    -----
+    x and y (N, C, H, W).
+    """
+
+    def __init__(self, horizontal: bool = True, vertical: bool = False) -> None:
+        super().__init__()
+        self.horizontal, self.vertical = as_flag(horizontal, "horizontal"), as_flag(vertical, "vertical")
+        if not (self.horizontal or self.vertical):
+            raise ValueError("horizontal or vertical must be True; received False for both")
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        image_shape(self, x.shape)
+        return x.then("flip", horizontal=self.horizontal, vertical=self.vertical)
+
+
+class RandomRotation(Layer):
+    """In training, turns each image about its middle by a random angle, with zeros where there was nothing.
+
+    Parameters
+    ----------
+    degrees : float
+        The largest angle, either way, up to 180. All angles are as likely.
+
+    Notes
+    -----
+    x and y (N, C, H, W). What lies between pixels is the mean of the four around it, the nearer the heavier (bilinear).
+    """
+
+    def __init__(self, degrees: float) -> None:
+        super().__init__()
+        self.degrees = as_number(degrees, "degrees", high=180)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        image_shape(self, x.shape)
+        return x.then("rotate", degrees=self.degrees)
+
+
+class RandomErasing(Layer):
+    """In training, sets a random rectangle of an image to zero, with a probability (Zhong et al. 2020).
+
+    Parameters
+    ----------
+    rate : float
+        The probability.
+    area : (float, float)
+        The least and the most of the image's area that the rectangle has; every size between is as likely.
+    ratio : (float, float)
+        The least and the most of its height over its width; the logarithms are as likely.
+
+    Notes
+    -----
+    x and y (N, C, H, W). Sizes are whole pixels; a rectangle that is higher or wider than the image is cut to it.
+    """
+
+    def __init__(
+        self, rate: float = 0.5, area: tuple[float, float] = (0.02, 0.33), ratio: tuple[float, float] = (0.3, 3.3)
+    ) -> None:
+        super().__init__()
+        self.rate = as_number(rate, "rate", high=1.0)
+        self.area, self.ratio = _interval(area, "area", 0.0, 1.0), _interval(ratio, "ratio", *RATIOS)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        image_shape(self, x.shape)
+        return x.then("erase", rate=self.rate, area=self.area, ratio=self.ratio)
+
+
+def _interval(values: Any, name: str, low: float, high: float) -> tuple[float, float]:
+    if not isinstance(values, (tuple, list)) or len(values) != 2:
+        raise ValueError(f"{name} must be two numbers, the least and the most; received {values!r}")
+    least = as_number(values[0], name, low, high)
+    return least, as_number(values[1], name, least, high)
