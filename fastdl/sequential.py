@@ -17,6 +17,7 @@ from ._types import Array
 from ._validation.arrays import copy_into
 from ._validation.values import as_int
 from .callbacks import Callback
+from .derivatives import Differentiable
 from .layers import Layer
 from .layers.configuration import check_name, classes_of, complete, from_config
 from .layers.container import Container, adopted, numbered, through
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Sequential(Container):
+class Sequential(Differentiable, Container):
     """A network of layers, each of which reads what the one before gave.
 
     Parameters

@@ -81,10 +81,10 @@ cdef void backward_of_group(Job* job, Part* part, const Batch* batch, int stage,
     cdef Py_ssize_t rows = begin_group(job, part, batch, group, False)
     cdef bint gives = job.out != NULL and leads(&job.net, part.worker)
     if stage == stages_of(&job.net) - 1 and gives:
-        take_gradient(job, part, rows)
+        take_gradient(job, part, rows, job.x)
     backward_stage(&job.net, part, stage, rows)
     if stage == 0 and gives:
-        give_gradient(job, part, rows)
+        give_gradient(job, part, rows, job.out, job.net.tensor[0].size)
 
 
 cdef void all_groups(Job* job, int worker, const Batch* batch, int stage, group_function work,

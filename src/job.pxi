@@ -32,6 +32,10 @@ cdef struct Job:
     # inference
     real* out                     # or NULL
     Py_ssize_t out_channels, out_pixels
+    # derivatives
+    const real* cotangents        # a row for each sample's outputs; NULL for one at each of them
+    Py_ssize_t rows_each          # how many rows of derivatives a sample has
+    bint spends                   # going back, what the way forward has left
     work_items items, slice_items
     meeting crew
     Watch watch
@@ -148,19 +152,20 @@ cdef void give_output(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) n
                        job.out_pixels)
 
 
-cdef void take_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
-    # Of the last tensor's rows, from x.
+cdef void take_gradient(Job* job, Part* part, Py_ssize_t n, const real* dy) noexcept nogil:
+    # Of the last tensor's rows.
     cdef const Tensor* t = &job.net.tensor[job.net.count]
     cdef Py_ssize_t at
     part.count = 1
     for part.first in range(n):
         at = sample_of(job, part, part.row)
-        channels_last(job.x + at * t.size, gradient_of(&job.net, t, part), job.out_channels,
+        channels_last(dy + at * t.size, gradient_of(&job.net, t, part), job.out_channels,
                       job.out_pixels)
 
 
-cdef void give_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
-    # Of the first tensor's rows, to out.
+cdef void give_gradient(Job* job, Part* part, Py_ssize_t n, real* dx,
+                        Py_ssize_t stride) noexcept nogil:
+    # Of the first tensor's rows.
     cdef const Tensor* t = &job.net.tensor[0]
     cdef Py_ssize_t at
     part.count = 1
@@ -169,7 +174,7 @@ cdef void give_gradient(Job* job, Part* part, Py_ssize_t n) noexcept nogil:
         if job.net.framed:
             unframe_sample(&job.net, &job.net.op[0],
                            output_gradient_of(&job.net, &job.net.op[0], part),
-                           job.out + at * t.size, part.row + part.first)
+                           dx + at * stride, part.row + part.first)
         else:
-            channels_first(gradient_of(&job.net, t, part), job.out + at * t.size, job.channels,
+            channels_first(gradient_of(&job.net, t, part), dx + at * stride, job.channels,
                            job.pixels)

@@ -2,7 +2,14 @@
 # and kept.
 
 cdef enum Mode:
-    INFERENCE, TRAINING, HOLDING
+    # Forward; group after group forward and back; forward, and back in another call; and group
+    # after group to the gradient of the input alone.
+    INFERENCE, TRAINING, HOLDING, INPUT_GRADIENT
+
+
+cdef inline bint reaches_input(int mode) noexcept:
+    # Whether gradients go back to the input, whatever is trained.
+    return mode == HOLDING or mode == INPUT_GRADIENT
 
 
 def aligned_zeros(Py_ssize_t n):
@@ -72,7 +79,7 @@ cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint m
         t.value = t.gradient = NULL
         if k == 0 or not lies_elsewhere(memory, &net.op[k - 1]):
             t.value = memory.take(memory.rows_of(net, t) * t.stride)
-        if mode == HOLDING or (mode == TRAINING and (t.needs_gradient or k == net.count)):
+        if reaches_input(mode) or (mode == TRAINING and (t.needs_gradient or k == net.count)):
             t.gradient = memory.take(memory.rows_of(net, t) * t.stride)
     for k in range(net.count):
         memory.need(0, net.op[k].columns)
@@ -103,12 +110,12 @@ cdef _lay_tensors(Network* net, int mode):
     cdef Op* op
     for k in range(net.count + 1):
         t = &net.tensor[k]
-        t.needs_gradient = mode == HOLDING or t.after_weights
+        t.needs_gradient = reaches_input(mode) or t.after_weights
         t.wide = mode == HOLDING
         t.passing_value = False
         t.passing_gradient = mode == TRAINING and 0 < k < net.count
     for k in range(net.count):
-        net.op[k].learns = mode == HOLDING or not net.op[k].frozen
+        net.op[k].learns = mode != INPUT_GRADIENT and (mode == HOLDING or not net.op[k].frozen)
     for k in range(net.count if mode == TRAINING else 0):
         op = &net.op[k]
         sums_batch = op.methods.gradient != NULL and op.methods.gradient != gradient_of_slots

@@ -144,11 +144,15 @@ cdef class Plan(Runnable):
             self._hold(&job, training, seed, channels_last)
             gradients = self._take_sequences(&job, samples, lengths, state_gradients)
             job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
-            self.spent = self.habits.has_sequences or self.has_trees
+            self.spent = self._spends()
             self._backward(&job, dy, samples, dx)
             job.net.states = job.net.state_gradients
             self._give_states(&job, gradients)
         return out
+
+    cdef bint _spends(self):
+        # Whether the way back needs the memory of what the way forward has left.
+        return self.habits.has_sequences or self.has_trees
 
     cdef _backward(self, Job* job, const real[::1] dy, Py_ssize_t samples, real[::1] dx):
         job.x, job.out, job.samples = &dy[0], &dx[0], samples

@@ -72,7 +72,7 @@ cdef class Runnable:
 
     cdef _prepare(self, int mode, Py_ssize_t rows, int workers, bint masked):
         # Memory for a batch in this mode, kept for the next call that fits.
-        if mode == INFERENCE:
+        if mode == INFERENCE or mode == INPUT_GRADIENT:
             rows = 0
         if (self.memory is not None and mode == self.memory.mode and workers <= self.memory.workers
                 and rows <= self.memory.rows and masked == self.memory.masked):

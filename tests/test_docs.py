@@ -15,6 +15,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 BLOCKS = {
     "adding-a-layer.md": 5,
     "articles.md": 10,
+    "derivatives.md": 2,
     "losses-and-metrics.md": 5,
     "own-loops.md": 4,
     "sequences.md": 5,

@@ -486,7 +486,7 @@ def test_trees_of_other_networks(rng):
         layer.backward(np.ones((3, 4)))
     tree = forest(rng, [1])
     layer.forward(np.ones((3, 4)), trees=tree)
-    with pytest.raises(ValueError, match="dy must have as many rows as the last forward gave; received 2"):
+    with pytest.raises(ValueError, match="dy must have as many rows as the outputs of the last forward; received 2"):
         layer.backward(np.ones((2, 4)))
 
 

@@ -78,11 +78,13 @@ class Samples:
         """Give the user what a plan gave."""
         return _shaped(y, output_shape) if self.channels_last else y.reshape(-1, *output_shape)
 
-    def gradients(self, dy: Any, output_shape: Shape) -> tuple[Array, bool]:
+    def gradients(
+        self, dy: Any, output_shape: Shape, name: str = "dy", of: str = "the last forward"
+    ) -> tuple[Array, bool]:
         """Give the core a gradient with respect to `outputs`, checked, and whether it lies channels last."""
-        gradient, last = as_images(dy, "dy", output_shape, self.dtype)
+        gradient, last = as_images(dy, name, output_shape, self.dtype)
         if len(gradient) != len(self):
-            raise ValueError(f"dy must have the {len(self)} samples of the last forward; received {len(gradient)}")
+            raise ValueError(f"{name} must have the {len(self)} samples of {of}; received {len(gradient)}")
         return gradient, last
 
     def inputs(self, dx: Array, channels_last: bool) -> Array:

@@ -75,10 +75,12 @@ class Forest(Samples):
         rows = y.reshape(len(self.x), -1)
         return rows if len(output_shape) == 2 else rows[self.roots]
 
-    def gradients(self, dy: Any, output_shape: Shape) -> tuple[Array, bool]:  # noqa: D102
-        gradient = as_samples(dy, "dy", output_shape[-1:], self.dtype)
+    def gradients(  # noqa: D102
+        self, dy: Any, output_shape: Shape, name: str = "dy", of: str = "the last forward"
+    ) -> tuple[Array, bool]:
+        gradient = as_samples(dy, name, output_shape[-1:], self.dtype)
         if gradient.shape[:1] != self._visible(output_shape):
-            raise ValueError(f"dy must have as many rows as the last forward gave; received {len(gradient)}")
+            raise ValueError(f"{name} must have as many rows as the outputs of {of}; received {len(gradient)}")
         return self._of_nodes(gradient, output_shape), False
 
     def inputs(self, dx: Array, channels_last: bool) -> Array:  # noqa: D102

@@ -26,7 +26,9 @@ class Sequences(Samples):
     def counted(self, output_shape: Shape) -> Mask:  # noqa: D102
         return np.arange(output_shape[0]) < self.lengths[:, None] if len(output_shape) == 2 else ...
 
-    def gradients(self, dy: Any, output_shape: Shape) -> tuple[Array, bool]:  # noqa: D102
-        gradient, last = super().gradients(dy, output_shape)
+    def gradients(  # noqa: D102
+        self, dy: Any, output_shape: Shape, name: str = "dy", of: str = "the last forward"
+    ) -> tuple[Array, bool]:
+        gradient, last = super().gradients(dy, output_shape, name, of)
         there = self.counted(output_shape)
         return (gradient if there is ... else np.where(there[:, :, None], gradient, 0)), last

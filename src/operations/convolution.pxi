@@ -67,7 +67,7 @@ cdef void choose_planar(Network* net, int mode):
         if after.kind == MAX_POOL or after.kind == MEAN_POOL:
             g = &(<Pool*>after.own).window
             own.planar = (own.window.c == 1 and own.window.sw == 1
-                          and own.window.dh == own.window.dw == 1 and mode != HOLDING
+                          and own.window.dh == own.window.dw == 1 and not reaches_input(mode)
                           and not source_of(net, op).after_weights and after.source[0] == op.target
                           and g.kh == g.kw == g.sh == g.sw == 2)
             (<Pool*>after.own).planar = own.planar

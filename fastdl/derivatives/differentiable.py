@@ -1,0 +1,154 @@
+"""What a network tells of its derivatives with respect to the input."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from .._threads import get_num_threads
+from .._types import Array, Shape
+from .._validation.samples import as_samples
+from ..layers import Layer
+from ..samples import Samples, as_batch
+
+_NUMBERS = 1 << 22  # of the Jacobians that are multiplied at a time
+
+
+class Differentiable(Layer, abstract=True):
+    """Derivatives in inference: without dropout, with running statistics.
+
+    Nothing of the network changes by them: no gradients, states or random numbers, and a `backward` may still follow
+    the last `forward`. What does not count of sequences with lengths has zeros.
+    """
+
+    _derivatives: Any = None  # the plan for the shape of the last samples
+
+    def vjp(self, x: Any, v: Any, *, lengths: Any = None, trees: Any = None) -> Array:
+        """Give v^T J of each sample, where J is the Jacobian of its outputs: what `backward` gives of its input.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, *input_shape)
+        v : array_like, shape (N, *output_shape)
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence (N, T, ...) count.
+        trees : Trees, optional
+            Of a network with a `Recursive` layer: then x (M, F) has a row for each node, and v one for each row of the
+            outputs.
+
+        Returns
+        -------
+        ndarray, shape (N, *input_shape)
+            Of trees (M, F).
+
+        Raises
+        ------
+        ValueError
+            If samples are token ids, which have no derivative. Where an `Embedding` reads some features among others,
+            these have zeros.
+
+        Notes
+        -----
+        Stateful layers start from the network's state, and leave it as it is.
+        """
+        samples = self._differentiable(x, lengths, trees)
+        with self.turn.lock:
+            plan = self._plan_of_derivatives(samples.shape)
+            gradient, last = samples.gradients(v, plan.output_shape, "v", "x")
+            if last:
+                gradient = np.ascontiguousarray(gradient.transpose(0, 3, 1, 2))
+            return samples.inputs(self._rows(plan, samples, gradient.reshape(-1)), False)
+
+    def jacobian(self, x: Any, *, lengths: Any = None) -> Array:
+        """Give the Jacobian of each sample: the derivatives of its outputs with respect to its inputs.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, *input_shape)
+        lengths : array_like of int, shape (N,), optional
+            As of `vjp`.
+
+        Returns
+        -------
+        ndarray, shape (N, *output_shape, *input_shape)
+            Of vectors (N, outputs, inputs).
+
+        Raises
+        ------
+        ValueError
+            If samples are token ids, as of `vjp`, or trees, which differ in how many inputs they have.
+
+        Notes
+        -----
+        A batch goes forward once and back once for each output, without gradients of weights. Where layers are
+        recurrent, it goes forward for each output too.
+        """
+        samples = self._of_one_shape(x, lengths)
+        with self.turn.lock:
+            plan = self._plan_of_derivatives(samples.shape)
+            rows = self._rows(plan, samples, None)
+            return rows.reshape(len(samples), *plan.output_shape, *samples.shape)
+
+    def jvp(self, x: Any, v: Any, *, lengths: Any = None) -> Array:
+        """Give J v of each sample, where J is its Jacobian: how outputs change along a direction of the input.
+
+        Parameters
+        ----------
+        x, v : array_like, shape (N, *input_shape)
+        lengths : array_like of int, shape (N,), optional
+            As of `vjp`.
+
+        Returns
+        -------
+        ndarray, shape (N, *output_shape)
+
+        Raises
+        ------
+        ValueError
+            As of `jacobian`.
+
+        Notes
+        -----
+        It takes as long as `jacobian`, of some samples at a time.
+        """
+        samples = self._of_one_shape(x, lengths)
+        directions = as_samples(v, "v", samples.shape, self.dtype)
+        if len(directions) != len(samples):
+            raise ValueError(f"v must have the {len(samples)} samples of x; received {len(directions)}")
+        with self.turn.lock:
+            plan = self._plan_of_derivatives(samples.shape)
+            inputs, outputs = prod(samples.shape), prod(plan.output_shape)
+            size = len(samples) if self.reading.stateful else max(1, _NUMBERS // (inputs * outputs))
+            products = []
+            for first in range(0, len(samples), size):
+                part = samples.part(first, min(first + size, len(samples)))
+                jacobians = self._rows(plan, part, None).reshape(len(part), outputs, inputs)
+                products.append(jacobians @ directions[first : first + len(part)].reshape(len(part), inputs, 1))
+            return np.concatenate(products).reshape(len(samples), *plan.output_shape)
+
+    def _of_one_shape(self, x: Any, lengths: Any) -> Samples:
+        if self.arity is not None:
+            raise ValueError("samples must have one shape for a Jacobian; those of the network are trees: use vjp")
+        return self._differentiable(x, lengths)
+
+    def _differentiable(self, x: Any, lengths: Any = None, trees: Any = None) -> Samples:
+        if any(places is None for places, _ in self.reading.tokens):
+            raise ValueError("samples must be numbers for derivatives; those of the network are token ids")
+        return as_batch(self, x, lengths, trees)
+
+    def _plan_of_derivatives(self, shape: Shape) -> Any:
+        plan = self._derivatives
+        if plan is None or plan.input_shape != shape:
+            core = _core.load(self.dtype)
+            self._derivatives = plan = core.Derivatives(self.lowered(shape), *self.flat, self.turn)
+        return plan
+
+    def _rows(self, plan: Any, samples: Samples, v: Array | None) -> Array:
+        states = None if self.flat_states is None else self.states_for(len(samples))
+        rows: Array = plan.rows(
+            samples.x.reshape(-1), v, len(samples), get_num_threads(), samples.lengths, states, samples.core_trees()
+        )
+        return rows
