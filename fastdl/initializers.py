@@ -1,9 +1,9 @@
 """How parameters start: functions of (shape, fan_in, fan_out, rng) that give an array of that shape.
 
 A layer takes the name of one, ``initializer="he_normal"``; a name with a gain, which multiplies what is drawn,
-``initializer=("orthogonal", 2**0.5)``; or a function of your own with these four arguments, which trains and is copied,
-but not saved, as a file holds no code. Its ``shape`` is that of the parameter as ``params`` shows it; of a recurrent
-layer, that of each gate. Biases start at zero, of "pytorch" alone as PyTorch's do.
+``initializer=("orthogonal", 2**0.5)``; or a function of your own with these four arguments. A network with one of these
+is not saved, as files hold no code: fill its ``params`` instead. The ``shape`` is that of the parameter as ``params``
+shows it; of a recurrent layer, that of each gate. Biases start at zero, of "pytorch" alone as PyTorch's do.
 """
 
 from __future__ import annotations

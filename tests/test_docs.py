@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fastdl import layers
-from fastdl._core.kinds import KINDS
+from fastdl import initializers, layers
+from fastdl._core.kinds import ACTIVATIONS, KINDS, WITH_SETTING
 from fastdl.layers.definition import Definition
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -16,6 +16,7 @@ BLOCKS = {
     "adding-a-layer.md": 5,
     "articles.md": 10,
     "derivatives.md": 2,
+    "layers.md": 3,
     "losses-and-metrics.md": 5,
     "own-loops.md": 4,
     "sequences.md": 5,
@@ -56,3 +57,41 @@ def test_all_that_a_layer_may_override_is_listed():
     assert may
     for text in (layers.Layer.__doc__, (DOCS / "adding-a-layer.md").read_text(encoding="utf-8")):
         assert may <= set(re.findall(r"`(\w+)(?:\(\w+\))?`", text))
+
+
+def rows(name, columns):
+    """The rows of the tables of a page that have so many columns, without their headings."""
+    lines = re.findall(r"^\|(.*)\|$", (DOCS / name).read_text(encoding="utf-8"), re.MULTILINE)
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+    return [row for row in cells if len(row) == columns and row[0].startswith("`")]
+
+
+def test_every_layer_is_listed():
+    """With the arguments of its constructor, and examples of what becomes of a shape."""
+    every = {kind for kind in vars(layers).values() if isinstance(kind, type) and issubclass(kind, layers.Layer)}
+    listed = {}
+    for signature, _, examples in rows("layers.md", 3):
+        if not (named := re.fullmatch(r"`(\w+)\((.*)\)`", signature)):
+            continue
+        name, arguments = named.groups()
+        shapes = re.findall(r"`([^`]+)`: (\([^)]*\)) to (\([^)]*\))", examples)
+        assert shapes
+        assert name not in listed
+        for example, before, after in shapes:
+            listed[name] = layer = eval(example, dict(vars(layers)))
+            layer.build(eval(before))
+            assert layer.output_shape == eval(after), example
+        # What a layer is saved with are its arguments.
+        assert ["class", *filter(None, arguments.split(", "))] == list(layer.get_config()), name
+        assert type(layer).__name__ == name
+    assert {type(layer) for layer in listed.values()} == every - {layers.Layer, layers.Container}
+
+
+def test_every_activation_and_initializer_is_listed():
+    named = [(re.findall(r"`(\w+)`", row[0]), row) for row in rows("layers.md", 2) + rows("layers.md", 3)]
+    settings = {names[0]: row[2].strip("`") for names, row in named if names and names[0] in ACTIVATIONS}
+    assert settings == {name: "" for name in ACTIVATIONS} | {
+        name: f"{called}={value}" for name, (called, value) in WITH_SETTING.items()
+    }
+    listed = [name for names, row in named for name in names if len(row) == 2]
+    assert sorted(listed) == sorted(initializers.__all__)
