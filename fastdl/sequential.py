@@ -21,6 +21,7 @@ from .derivatives import Differentiable
 from .layers import Layer
 from .layers.configuration import check_name, classes_of, complete, from_config
 from .layers.container import Container, adopted, numbered, through
+from .looking.summary import Summary
 from .losses.choice import AnyLoss, chosen
 from .metrics.choice import AnyMetric, as_metrics
 from .samples import as_batch, parts
@@ -79,6 +80,9 @@ class Sequential(Differentiable, Container):
         inside = "".join(f"    {layer!r},\n" for layer in self.layers)
         built = f", input_shape={self.input_shape}, dtype={self.dtype!r}" if hasattr(self, "dtype") else ""
         return f"Sequential([\n{inside}]{built})"
+
+    def given_arguments(self) -> dict[str, Any]:  # noqa: D102
+        return {"layers": self.layers}
 
     def allocate(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> None:  # noqa: D102
         super().allocate(input_shape, dtype=dtype, seed=seed)
@@ -393,14 +397,13 @@ class Sequential(Differentiable, Container):
         return predict
 
     def summary(self) -> None:
-        """Print a table of the layers, their output shapes and how many parameters they have."""
-        rows = [("layer", "output", "parameters")]
-        for layer in self.layers:
-            rows.append((type(layer).__name__, str(layer.output_shape), f"{layer.parameter_count:,}"))
-        rows.append(("", "", f"{self.parameters.size:,}"))
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        for name, shape, count in rows:
-            print(f"{name:{widths[0]}}  {shape:{widths[1]}}  {count:>{widths[2]}}")
+        """Print a table of the layers, those within others too: what they give, have and cost.
+
+        Multiply-adds are those of the products of a forward pass of one sample, as if nothing were looked up or left
+        out; what works number by number is not counted. Activations are what the layers give for a sample. Where
+        samples are sequences of any length, T, or trees of any number of nodes, M, both are told for such.
+        """
+        print(Summary(self).text())
 
     def save(self, path: str | os.PathLike[str], *, training: bool = False) -> None:
         """Write layers, parameters and notes to one .npz file, which `fastdl.load` reads.

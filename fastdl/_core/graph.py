@@ -53,13 +53,16 @@ class Tensor:
 
 
 class Lowered(NamedTuple):
-    """A layer in a graph: between which shapes it is, and where its parameters are."""
+    """A layer in a graph: what it reads and gives, and where its parameters and its operations are."""
 
     layer: Any
     input_shape: Shape
     output_shape: Shape
     offset: int
     end: int
+    source: int  # the numbers of its tensors
+    target: int
+    operations: range  # their numbers, before any are fused
 
 
 class Graph:

@@ -136,7 +136,8 @@ class Built(Configured, Stateful, abstract=True):
         self.check_parameters(x.shape, graph, offset, graph.layers[layers_before:])
         if not self.trainable:
             graph.freeze(first)
-        graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size))
+        operations = range(first, len(graph.operations))
+        graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size, x.number, y.number, operations))
         return y
 
     def check_parameters(self, shape: Shape, graph: Graph, offset: int, within: Sequence[Lowered]) -> None:
@@ -228,7 +229,7 @@ class Built(Configured, Stateful, abstract=True):
 
     def attach(self, lowered: Lowered, network: Built, dtype: str, parameters: Array, gradients: Array) -> None:
         """Become a part of what is built: take shapes, and the parameters that are the layer's of the flat vectors."""
-        _, shape, output_shape, offset, end = lowered
+        _, shape, output_shape, offset, end, *_ = lowered
         attributes = vars(self)
         attributes.update(
             input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset,

@@ -62,8 +62,12 @@ class Configured(Definition, metaclass=_LayerType):
                     raise AttributeError(f"{kind} has no {name!r} that could be set")
             object.__setattr__(self, name, value)
 
+    def given_arguments(self) -> dict[str, Any]:
+        """Give the arguments of its constructor, by name, as far as it has kept them."""
+        return {name: getattr(self, name) for name in self._arguments if hasattr(self, name)}
+
     def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._arguments)
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.given_arguments().items())
         return f"{type(self).__name__}({arguments})"
 
     def own_attributes(self) -> dict[str, Any]:

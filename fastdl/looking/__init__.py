@@ -1,0 +1,1 @@
+"""How people look at networks: tables, pictures, and what layers give."""

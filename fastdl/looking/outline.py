@@ -1,0 +1,181 @@
+"""What a network is made of, as tables and pictures tell it: its layers, those within them, and how they are wired."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
+from reprlib import repr as short
+from typing import Any, NamedTuple
+
+from .._core.graph import Graph, Lowered
+from .._core.kinds import MERGES, Shape
+from ..layers import Activation, Layer
+from ..layers.container import Container
+from .work import Costs, Count
+
+CHAIN, APART = "chain", "apart"  # of layers one after another, and of such as are wired in a way that is not known
+
+
+class Part(NamedTuple):
+    """A layer of a network.
+
+    Attributes
+    ----------
+    name : str
+        What begins the names of its parameters; empty of the network itself.
+    layer : Layer
+    input_shape, output_shape : tuple
+    frozen : bool
+        Whether it, or one that it is a part of, is not trained.
+    wiring : str
+        How what it is made of is wired: a chain, branches and the operation that merges them, or apart.
+    branches : tuple of tuples of Part
+        Chains: one, or those that read what it reads. None of a layer that is not made of others.
+    kinds : tuple of str
+        Of its own operations.
+    multiply_adds : Count
+        Of its own operations, for a sample.
+    numbers : Count
+        How many a sample has of what it gives, if its own operations make it.
+    """
+
+    name: str
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+    frozen: bool
+    wiring: str
+    branches: tuple[tuple[Part, ...], ...]
+    kinds: tuple[str, ...]
+    multiply_adds: Count
+    numbers: Count
+
+    @property
+    def parameter_count(self) -> int:
+        """How many parameters it has, those of the layers within among them."""
+        return self.layer.parameter_count
+
+    def children(self) -> list[Part]:
+        """Give the layers that it is made of."""
+        return [part for branch in self.branches for part in branch]
+
+    def all(self) -> list[Part]:
+        """Give it and all within, each before those that it is made of."""
+        return [self, *(inner for part in self.children() for inner in part.all())]
+
+
+class Outline:
+    """A built network.
+
+    Attributes
+    ----------
+    whole : Part
+    symbol : str
+        What stands for the number of steps, or nodes, of a sample where it is not known.
+    itemsize : int
+        How many bytes a number has.
+    """
+
+    def __init__(self, net: Layer) -> None:
+        net.check_built()
+        self._graph = Graph(net.input_shape)
+        net.lower(self._graph.input)
+        self._lowered = {id(lowered.layer): lowered for lowered in self._graph.layers}
+        arity = net.arity
+        self._costs = Costs(self._graph, arity)
+        self.in_trees = arity is not None
+        self.symbol = "T" if arity is None else "M"
+        self.itemsize = 8 if net.dtype == "float64" else 4
+        self.whole = self._part("", net, frozen=False)
+
+    def _part(self, name: str, layer: Layer, frozen: bool) -> Part:
+        lowered, frozen = self._lowered[id(layer)], frozen or not layer.trainable
+        inside: Mapping[str, Layer] = layer.named_layers() if isinstance(layer, Container) else {}
+        children = {
+            id(child): self._part(f"{name}.{key}" if name else key, child, frozen) for key, child in inside.items()
+        }
+        own = _outside(lowered.operations, [self._lowered[key].operations for key in children])
+        wiring, chains = self._wired(lowered, [self._lowered[key] for key in children], own)
+        return Part(
+            name, layer, lowered.input_shape, lowered.output_shape, frozen, wiring,
+            tuple([tuple([children[id(one.layer)] for one in chain]) for chain in chains]),
+            tuple([self._graph.operations[number]["kind"] for number in own]),
+            reduce(add, map(self._costs.multiply_adds, own), Count()),
+            self._costs.numbers(lowered.target) if own or not children else Count(),
+        )  # fmt: skip
+
+    def _wired(self, whole: Lowered, inside: list[Lowered], own: list[int]) -> tuple[str, list[list[Lowered]]]:
+        """Tell how layers within one are wired, by what each reads."""
+        chains: list[list[Lowered]] = []
+        for one in inside:
+            if chains and one.source == chains[-1][-1].target:
+                chains[-1].append(one)
+            elif one.source == whole.source:
+                chains.append([one])
+            else:
+                return APART, [inside]
+        if not own and len(chains) < 2:
+            return CHAIN, chains
+        ends = {chain[-1].target: chain for chain in chains}
+        if len(own) == 1 and (last := self._graph.operations[own[0]])["kind"] in MERGES:
+            reads: tuple[int, ...] = last["reads"]
+            if sorted(number for number in reads if number != whole.source) == sorted(ends):
+                return last["kind"], [ends.get(number, []) for number in reads]
+        return (APART, [inside]) if inside else (CHAIN, [])
+
+    def shape_text(self, shape: Shape, separator: str = ", ") -> str:
+        """Write a shape down, with a symbol for what is not known."""
+        first = self.symbol if shape[0] is None or (self.in_trees and len(shape) == 2) else str(shape[0])
+        return separator.join([first, *map(str, shape[1:])])
+
+
+def _outside(numbers: range, parts: Sequence[range]) -> list[int]:
+    inner = {number for part in parts for number in part}
+    return [number for number in numbers if number not in inner]
+
+
+def settings_of(layer: Layer) -> list[str]:
+    """Say with which settings a layer was made: those that it needs, and those that are not as they would be else."""
+    arguments, parameters = layer.given_arguments(), inspect.signature(type(layer).__init__).parameters
+    needed = [name for name in arguments if name in parameters and parameters[name].default is inspect.Parameter.empty]
+    plain = _plain(layer, {name: arguments[name] for name in needed})
+    texts = []
+    for name, value in arguments.items():
+        default = plain.get(name, getattr(parameters.get(name), "default", None))
+        if _holds_layers(value) or name.endswith("initializer"):
+            continue
+        if name in needed or name == "activation":
+            texts.append(_text(value) if name in needed or repr(value) != repr(default) else "")
+        elif repr(value) != repr(default):
+            words = name.replace("_", " ")
+            texts.append(words if value is True else f"{words} {_text(value)}")
+    return [text for text in texts if text]
+
+
+def _plain(layer: Layer, needed: dict[str, Any]) -> dict[str, Any]:
+    """Give the arguments of another with no more than it needs."""
+    if any(_holds_layers(value) for value in needed.values()):
+        return {}
+    try:
+        return type(layer)(**needed).given_arguments()
+    except Exception:  # of a constructor that is anybody's
+        return {}
+
+
+def _holds_layers(value: Any) -> bool:
+    """Tell whether it is a layer, or lists of such, empty ones too."""
+    if isinstance(value, (list, tuple)):
+        return not value or any(map(_holds_layers, value))
+    return isinstance(value, Layer) and not isinstance(value, Activation)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Activation):
+        return ", ".join(settings_of(value))
+    if isinstance(value, tuple) and len(value) == 2:
+        return f"{value[0]} × {value[1]}"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else getattr(value, "__name__", short(value))

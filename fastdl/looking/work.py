@@ -1,0 +1,151 @@
+"""What one sample costs: the multiply-adds of its products, where the number of its steps may be unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from .._core.graph import Graph
+from .._core.kinds import GATES, Fields, Shape, features_of
+
+
+@dataclass(frozen=True)
+class Count:
+    """So many of a sample: once and per_step T and per_pair T^2, T being a number of steps that is not known yet."""
+
+    once: float = 0
+    per_step: float = 0
+    per_pair: float = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.once + other.once, self.per_step + other.per_step, self.per_pair + other.per_pair)
+
+    def times(self, factor: float) -> Count:
+        """Give so many times as many."""
+        return Count(self.once * factor, self.per_step * factor, self.per_pair * factor)
+
+    def squared(self) -> Count:
+        """Give how many pairs so many steps are."""
+        return Count(self.once**2, 2 * self.once * self.per_step, self.per_step**2)
+
+    def text(self, step: str, number: Callable[[float], str]) -> str:
+        """Write it down, as in ``64 T² + 512 T + 10`` where a step is `` T``."""
+        text = ""
+        for value, power in ((self.per_pair, f"{step}²"), (self.per_step, step), (self.once, "")):
+            if value:
+                sign = (" - " if value < 0 else " + ") if text else ("-" if value < 0 else "")
+                text += f"{sign}{number(abs(value))}{power}"
+        return text or number(0)
+
+
+class Costs:
+    """What the operations of a graph cost, one by one.
+
+    Parameters
+    ----------
+    graph : Graph
+        Not yet finished: with all of its operations.
+    children : int or None
+        Of a node, where samples are trees. A node is a step then, and how many there are is not known.
+    """
+
+    def __init__(self, graph: Graph, children: int | None) -> None:
+        self.graph, self.children = graph, children
+        self._shapes: list[Shape] = [graph.input_shape, *(one["output_shape"] for one in graph.operations)]
+        self._steps = [self._first(graph.input_shape)]
+        for number, operation in enumerate(graph.operations, 1):
+            self._steps.append(self._after(operation, self._shapes[number]))
+
+    def _first(self, shape: Shape) -> Count:
+        if self.children or shape[0] is None:
+            return Count(per_step=1)
+        return Count(shape[0] if len(shape) == 2 else 1)
+
+    def _after(self, operation: Fields, shape: Shape) -> Count:
+        """Give how many steps an operation writes: about as many as it reads, over its stride, if T is not known."""
+        if len(shape) != 2 or (shape[0] is not None and not self.children):
+            return Count(shape[0] if len(shape) == 2 else 1)
+        source: int = operation["reads"][0]
+        return self._steps[source].times(1 / operation.get("stride", (1, 1))[1])
+
+    def numbers(self, tensor: int) -> Count:
+        """Give how many numbers a sample has of this tensor."""
+        shape = self._shapes[tensor]
+        return self._steps[tensor].times(shape[1] if len(shape) == 2 else 1 if shape[0] is None else prod(shape))
+
+    def multiply_adds(self, number: int) -> Count:
+        """Give those of the products that this operation does."""
+        operation = self.graph.operations[number]
+        source = operation["reads"][0]
+        return MULTIPLY_ADDS[operation["kind"]](
+            _Work(operation, self._shapes[source], self._steps[source], self._steps[number + 1], self.children)
+        )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """An operation, the shape of what it reads, and how many steps it reads and writes."""
+
+    settings: Fields
+    shape: Shape
+    reads: Count
+    writes: Count
+    children: int | None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.settings[name]
+
+
+def _dense(work: _Work) -> Count:
+    return work.writes.times(work.shape[-1] * work["units"])
+
+
+def _convolution(work: _Work) -> Count:
+    shape = work["output_shape"]
+    pixels = prod(shape[1:]) if len(shape) == 3 else 1
+    inputs = prod(work["kernel"]) * features_of(work.shape) // work["groups"]
+    return work.writes.times(pixels * inputs * work["filters"])
+
+
+def _recurrent(work: _Work) -> Count:
+    units, inputs = work["units"], work.shape[1]
+    return work.reads.times(work["directions"] * GATES[work["cell"]] * units * (inputs + units))
+
+
+def _recursive(work: _Work) -> Count:
+    units, children = work.shape[1], work["children"]
+    inputs = children * units
+    features = inputs + (inputs * (inputs + 1) // 2 if work["composition"] == "tensor" else 0)
+    merges = Count(-1 / children, 1 / children)  # of M nodes so many have children
+    return merges.times(features * units * (3 + children if work["composition"] == "lstm" else 1))
+
+
+def _attention(work: _Work) -> Count:
+    pairs = work.reads.squared()
+    if work["causal"]:
+        pairs = (pairs + work.reads).times(1 / 2)
+    return pairs.times(2 * features_of(work["output_shape"]))
+
+
+def _none(work: _Work) -> Count:
+    return Count()
+
+
+MULTIPLY_ADDS: dict[str, Callable[[_Work], Count]] = {
+    "dense": _dense,
+    "convolution": _convolution,
+    "recurrent": _recurrent,
+    "recursive": _recursive,
+    "attention": _attention,
+}
+# What works number by number, or moves numbers.
+MULTIPLY_ADDS |= dict.fromkeys(
+    (
+        "activation", "batch_norm", "concat", "dropout", "embedding", "erase", "flatten", "flip", "global_max",
+        "global_mean", "layer_norm", "max_pool", "mean_pool", "noise", "pad", "positions", "product", "rescale",
+        "reshape", "rotate", "select", "shift", "sum", "upsample",
+    ),
+    _none,
+)  # fmt: skip
