@@ -339,7 +339,7 @@ class Sequential(Differentiable, Container):
         ndarray, shape (N, *output_shape), or (M, F) where it is of all nodes
             Stateful layers go on from the last call, of as many samples.
         """
-        samples = as_batch(self, x, lengths, trees)
+        samples = as_batch(self, x, lengths, trees, may_wait=True)
         with self.turn.lock:
             plan = self.plan_for(samples.shape)
             states = self.states_for(len(samples))

@@ -2,7 +2,8 @@
 
 cdef struct Job:
     Network net
-    const real* x                 # samples, as they cross the interface
+    const real* x                 # samples, as they cross the interface,
+    const uint8_t* bytes          # or as whole numbers from 0 to 255
     const int64_t* order          # which sample comes when; NULL for as they lie
     Py_ssize_t samples, batch, batches, first
     Py_ssize_t channels, pixels   # of the input
@@ -45,6 +46,15 @@ cdef inline Py_ssize_t sample_at(const Job* job, Py_ssize_t position) noexcept n
     return job.order[position] if job.order != NULL else position
 
 
+cdef inline const real* sample_of_input(Job* job, Py_ssize_t sample, int worker) noexcept nogil:
+    # Of bytes numbers are made here, no sooner.
+    cdef Py_ssize_t n = job.net.tensor[0].size
+    if job.bytes == NULL:
+        return job.x + sample * n
+    numbers_of_bytes(job.bytes + sample * n, fields_of(&job.net, worker), n)
+    return fields_of(&job.net, worker)
+
+
 cdef void gather(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
     # n samples from `position` of the order on, into the input tensor; or straight into the frame
     # that the first operation would put around them.
@@ -54,7 +64,7 @@ cdef void gather(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexce
     part.count = 1
     for part.first in range(n):
         sample = sample_at(job, position + part.first)
-        x = job.x + sample * input.size
+        x = sample_of_input(job, sample, part.worker)
         if job.batch_lengths != NULL:
             job.batch_lengths[part.row + part.first] = job.lengths[sample]
         if job.net.framed:

@@ -73,6 +73,7 @@ cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint m
     cdef Tensor* t
     cdef int k
     _lay_tensors(net, mode)
+    memory.need(net.tensor[0].size, 0)          # for a sample that comes as bytes
     for k in range(net.count + 1):
         t = &net.tensor[k]
         memory.need(0, t.stride)

@@ -1,6 +1,26 @@
 # What Python calls: a network run forward, back, and in steps of training. Arrays that come in are
 # C-contiguous, of this module's dtype, and checked: the Python layers above see to that.
 
+cdef struct Input:
+    const real* numbers             # or
+    const uint8_t* bytes
+
+
+cdef Input _input_of(x):
+    # Where these are; whoever asks keeps them.
+    cdef const real[::1] numbers
+    cdef const uint8_t[::1] whole
+    cdef Input found
+    found.numbers, found.bytes = NULL, NULL
+    if x.itemsize == 1:
+        whole = x
+        found.bytes = &whole[0]
+    else:
+        numbers = x
+        found.numbers = &numbers[0]
+    return found
+
+
 cdef class Plan(Runnable):
     """A graph of operations over flat parameters.
 
@@ -17,40 +37,42 @@ cdef class Plan(Runnable):
     cdef readonly int64_t forwards          # how many there have been
     cdef bint spent                         # gradients are where the forward's gates were
 
-    def predict(self, const real[::1] x, Py_ssize_t samples, int threads,
+    def predict(self, x, Py_ssize_t samples, int threads,
                 str leaves_out="identity", lengths=None, states=None, Trees trees=None):
         """The last tensor for each sample, as a flat vector; without a last activation of this
         name.
 
         `lengths`, int64, says how many steps of each sample in time there are. `states` (samples,
         state_size) are what stateful layers start with, and become what they end with. Where
-        samples are trees, x and what is given have a row for each of their nodes.
+        samples are trees, x and what is given have a row for each of their nodes. x may be uint8.
         """
         cdef Job job
-        self._check_samples(x, 0, samples, trees)
+        cdef Input input = _input_of(x)
+        self._check_samples(len(x), 0, samples, trees)
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self.turn.lock:
-            self._infer(&job, &x[0], &y[0], samples, threads,
+            self._infer(&job, input, &y[0], samples, threads,
                         row_of_name(_ACTIVATIONS, "leaves_out", leaves_out), lengths, states, trees)
         return out
 
-    cdef _infer(self, Job* job, const real* x, real* y, Py_ssize_t samples, int threads,
+    cdef _infer(self, Job* job, Input x, real* y, Py_ssize_t samples, int threads,
                 int leaves_out, lengths, states, Trees trees):
         self._start(job, INFERENCE, samples, threads, self.habits.work * samples, trees,
                     lengths is not None)
         job.net.skip_last = self._ends_in(leaves_out)
         states = self._take_sequences(job, samples, lengths, states)
-        self._forward(job, x, samples, y)
+        job.bytes = x.bytes
+        self._forward(job, x.numbers, samples, y)
         self._give_states(job, states)
 
-    cdef _check_samples(self, const real[::1] x, int k, Py_ssize_t samples, Trees trees):
+    cdef _check_samples(self, Py_ssize_t numbers, int k, Py_ssize_t samples, Trees trees):
         # That each sample, or node, has a row of tensor k.
         rows = samples if trees is None else trees.nodes
         if (samples < 1 or (trees is not None and len(trees) != samples)
-                or x.shape[0] != rows * self.net.tensor[k].size):
+                or numbers != rows * self.net.tensor[k].size):
             raise ValueError(f"{samples} samples must have {rows} rows of "
-                             f"{self.net.tensor[k].size} numbers; received {x.shape[0]} numbers")
+                             f"{self.net.tensor[k].size} numbers; received {numbers} numbers")
 
     cdef _outputs(self, int k, Py_ssize_t samples, Trees trees):
         return np.empty((samples if trees is None else trees.nodes) * self.net.tensor[k].size,
@@ -90,7 +112,7 @@ cdef class Plan(Runnable):
         not stateful start with theirs too.
         """
         cdef Job job
-        self._check_samples(x, 0, samples, trees)
+        self._check_samples(x.shape[0], 0, samples, trees)
         out = self._outputs(self.net.count, samples, trees)
         cdef real[::1] y = out
         with self.turn.lock:
@@ -125,7 +147,7 @@ cdef class Plan(Runnable):
         become those with respect to the states before the first.
         """
         cdef Job job
-        self._check_samples(dy, self.net.count, samples, trees)
+        self._check_samples(dy.shape[0], self.net.count, samples, trees)
         out = self._outputs(0, samples, trees)
         cdef real[::1] dx = out
         with self.turn.lock:
@@ -164,8 +186,8 @@ cdef class Plan(Runnable):
         Samples are vectors or images.
         """
         cdef Job job
-        self._check_samples(x, 0, samples, None)
-        self._check_samples(dy, self.net.count, samples, None)
+        self._check_samples(x.shape[0], 0, samples, None)
+        self._check_samples(dy.shape[0], self.net.count, samples, None)
         out = self._outputs(0, samples, None)
         cdef real[::1] dx = out
         with self.turn.lock:
@@ -176,7 +198,7 @@ cdef class Plan(Runnable):
             self._backward(&job, dy, samples, dx)
         return out
 
-    def train(self, const real[::1] x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
+    def train(self, x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
               Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, loss,
               rule, real[:, ::1] moments, uint64_t seed, int threads,
               double[:, ::1] records, counts=None, lengths=None, states=None, Trees trees=None):
@@ -189,9 +211,10 @@ cdef class Plan(Runnable):
         whether the loss looks at it; `rule` is an optimizer's, and `moments` (K, P) are
         its. `lengths` and `states` are as of `predict`; states have a row for each sample of a
         batch, and go on from one batch to the next. With `trees`, the order is one of trees, and
-        x, targets, weights and counts have a row for each node.
+        x, targets, weights and counts have a row for each node. x may be uint8.
         """
         cdef Job job
+        cdef Input input = _input_of(x)
         cdef const int64_t[::1] labels
         cdef const real[::1] values
         cdef double[::1] sums
@@ -207,7 +230,8 @@ cdef class Plan(Runnable):
                         lengths is not None)
             groups = groups_of(&self.net, batch)
             sums = np.zeros(2 * groups + self.slice_count)
-            job.x, job.order, job.samples = &x[0], &order[0], samples
+            job.x, job.bytes = input.numbers, input.bytes
+            job.order, job.samples = &order[0], samples
             job.batch, job.first, job.batches = batch, first, rates.shape[0]
             job.rates, job.steps, job.steps_before, job.seed = &rates[0], &steps[0], steps[0], seed
             settings = describe_loss(&job.loss, loss)
@@ -223,7 +247,7 @@ cdef class Plan(Runnable):
                 job.weights = &values[0]
             if counts is not None:
                 counted = counts
-                rows = x.shape[0] // self.net.tensor[0].size * self.net.tensor[self.net.count].steps
+                rows = len(x) // self.net.tensor[0].size * self.net.tensor[self.net.count].steps
                 if counted.shape[0] != rows:
                     raise ValueError(f"counts must be {rows}; received {counted.shape[0]}")
                 job.counts = &counted[0]
@@ -335,15 +359,16 @@ cdef class Predictor:
 
     cdef _write(self, x, const Py_buffer* given, const Py_buffer* taken):
         cdef Job job
-        cdef const real* data = <const real*>given.buf
-        if not finite_run(data, given.len // <Py_ssize_t>sizeof(real)):
+        cdef Input input
+        input.numbers, input.bytes = <const real*>given.buf, NULL
+        if not finite_run(input.numbers, given.len // <Py_ssize_t>sizeof(real)):
             self.as_batch(x)            # which says so
         if (<char*>given.buf < <char*>taken.buf + taken.len
                 and <char*>taken.buf < <char*>given.buf + given.len):
             raise ValueError("out must not overlap x; received some of its memory")
         with self.plan.turn.lock:
-            self.plan._infer(&job, data, <real*>taken.buf, self.samples, self.threads(), IDENTITY,
-                             None, self.states(), None)
+            self.plan._infer(&job, input, <real*>taken.buf, self.samples, self.threads(),
+                             IDENTITY, None, self.states(), None)
 
     def __reduce__(self):
         raise TypeError("a predictor cannot be copied or pickled: copy its network, and ask that "

@@ -81,6 +81,11 @@ typedef real vec_unaligned
 INLINE vec vec_load(const real *p) { return *(const vec_unaligned *)p; }
 INLINE void vec_store(real *p, vec v) { *(vec_unaligned *)p = v; }
 INLINE vec vec_set1(real a) { return a - (vec){0}; }
+/* Of as many bytes, as numbers. */
+typedef uint8_t vec_bytes __attribute__((vector_size(VEC_LANES), aligned(1), may_alias));
+INLINE vec vec_of_bytes(const uint8_t *p) {
+    return __builtin_convertvector(*(const vec_bytes *)p, vec);
+}
 INLINE vec vec_fma(vec acc, real x, vec w) { return acc + x * w; }
 
 /* Keeps v in a register: the compiler would rather load it again for each use, and loads that

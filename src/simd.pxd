@@ -20,6 +20,7 @@ cdef extern from "simd.h" nogil:
     void vec_store_pieces(real* p, vec v, int n)
     vec vec_keep_first(vec v, int n)
     vec vec_set1(real a)
+    vec vec_of_bytes(const unsigned char* p)
     vec vec_fma(vec acc, real x, vec w)
     vec vec_max(vec a, vec b)
     vec vec_at_least(vec x, real low)

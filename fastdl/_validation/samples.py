@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +14,44 @@ from .shapes import fits
 if TYPE_CHECKING:
     from .._core.reading import Tokens
 
+_PART = 1 << 20  # numbers
+
 
 def as_samples(x: Any, name: str, shape: Shape, dtype: str) -> Array:
     """Give a batch (N, *shape)."""
     array = as_array(x, name, dtype)
+    _check_shape(array, name, shape)
+    return array
+
+
+def _check_shape(array: Array, name: str, shape: Shape) -> None:
     if array.ndim == 0 or not fits(array.shape[1:], shape):
         expected = ", ".join("T" if n is None else str(n) for n in shape)
         raise ValueError(f"{name} must have shape (N,{' ' if shape else ''}{expected}); received {array.shape}")
-    return array
+
+
+def as_stored(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]:
+    """Give a batch, and whether it waits: bytes, or what is mapped from a file, are not copied whole.
+
+    Numbers that wait have been looked at a part at a time: all are finite in ``dtype``.
+    """
+    if type(x) not in (np.ndarray, np.memmap) or not (x.dtype == np.uint8 or isinstance(x, np.memmap)):
+        return as_samples(x, name, shape, dtype), False
+    array = as_real(x, name)
+    if not array.size:
+        raise ValueError(f"{name} must not be empty; received shape {array.shape}")
+    _check_shape(array, name, shape)
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return as_array(array, name, dtype), False
+    for rows in in_parts(array) if array.dtype.kind == "f" else ():
+        as_array(rows, name, dtype)
+    return array, True
+
+
+def in_parts(array: Array) -> Iterator[Array]:
+    """Give rows of an array, some at a time, so that copies of them stay small."""
+    rows = max(1, _PART * len(array) // array.size)
+    return (array[i : i + rows] for i in range(0, len(array), rows))
 
 
 def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]:
@@ -36,13 +66,14 @@ def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]
 def check_tokens(x: Array, name: str, tokens: Sequence[Tokens]) -> None:
     """Check that a batch holds ids wherever an embedding reads some."""
     for places, vocabulary in tokens:
-        ids = x if places is None else x.reshape(len(x), -1)[:, places]
-        low, high = ids.min(), ids.max()
-        if low < 0 or high >= vocabulary:
-            raise ValueError(f"{name} must hold token ids from 0 to {vocabulary - 1}; received {low:g} to {high:g}")
-        others = ids[ids != np.floor(ids)]
-        if len(others):
-            raise ValueError(f"{name} must hold token ids, integers; received {others[0]:g}")
+        for part in in_parts(x):
+            ids = part if places is None else part.reshape(len(part), -1)[:, places]
+            low, high = ids.min(), ids.max()
+            if low < 0 or high >= vocabulary:
+                raise ValueError(f"{name} must hold token ids from 0 to {vocabulary - 1}; received {low:g} to {high:g}")
+            others = ids[ids != np.floor(ids)]
+            if len(others):
+                raise ValueError(f"{name} must hold token ids, integers; received {others[0]:g}")
 
 
 def as_lengths(lengths: Any, name: str, x: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._validation.samples import as_images, as_lengths, as_samples, check_tokens
+from .._validation.samples import as_images, as_lengths, as_samples, as_stored, check_tokens
 from .._validation.values import check_is
 from ..trees import Trees
 from .dense import Samples
@@ -19,11 +19,19 @@ if TYPE_CHECKING:
 
 
 def as_batch(
-    layer: Layer, x: Any, lengths: Any = None, trees: Any = None, prefix: str = "", as_it_lies: bool = False
+    layer: Layer,
+    x: Any,
+    lengths: Any = None,
+    trees: Any = None,
+    prefix: str = "",
+    *,
+    as_it_lies: bool = False,
+    may_wait: bool = False,
 ) -> Samples:
     """Give what a layer or a network is called with, checked; errors put the prefix before the arguments' names.
 
-    Images that lie channels last are made to lie channels first, unless they may stay.
+    Images that lie channels last are made to lie channels first, unless they may stay. Bytes, and what is mapped from a
+    file, stay what they are where samples may wait for their turn.
     """
     name, reading, dtype = f"{prefix}x", layer.reading, layer.dtype
     if reading.arity is not None:
@@ -39,19 +47,22 @@ def as_batch(
         return Forest(x, trees.start, trees.children(reading.arity))
     if trees is not None:
         raise ValueError(f"{prefix}trees must be None for a network without a recursive layer; received {short(trees)}")
-    last = False
-    if as_it_lies:
+    last = waits = False
+    if may_wait:
+        x, waits = as_stored(x, name, layer.input_shape, dtype)
+    elif as_it_lies:
         x, last = as_images(x, name, layer.input_shape, dtype)
     else:
         x = as_samples(x, name, layer.input_shape, dtype)
     check_tokens(x.transpose(0, 3, 1, 2) if last else x, name, reading.tokens)
+    waits_for = dtype if waits else ""
     if lengths is None:
-        return Samples(x, layer.input_shape if last else x.shape[1:], last)
+        return Samples(x, layer.input_shape if last else x.shape[1:], last, waits_for)
     if not reading.in_time:
         raise ValueError(
             f"{prefix}lengths must be None for samples without steps in time, {x.shape[1:]}; received {short(lengths)}"
         )
-    return Sequences(x, as_lengths(lengths, f"{prefix}lengths", x))
+    return Sequences(x, as_lengths(lengths, f"{prefix}lengths", x), waits_for)
 
 
 def _check_trees(trees: Any, name: str, arity: int, nodes: int) -> None:

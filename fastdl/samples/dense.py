@@ -20,7 +20,8 @@ class Samples:
     Attributes
     ----------
     x : ndarray, shape (N, *shape)
-        Images may lie channels last, (N, H, W, C).
+        Images may lie channels last, (N, H, W, C). It may be of another type than the core reads, where it is not
+        copied whole.
     shape : tuple of int
         Of a sample, as its plan has it.
     lengths : ndarray of int64, shape (N,), or None
@@ -31,16 +32,31 @@ class Samples:
     lengths: Array | None = None
     no_label: int | None = None  # of rows that do not count, whatever the loss
 
-    def __init__(self, x: Array, shape: Shape, channels_last: bool = False) -> None:
+    def __init__(self, x: Array, shape: Shape, channels_last: bool = False, waits_for: str = "") -> None:
         self.x, self.shape, self.channels_last = x, shape, channels_last
+        self._waits_for = waits_for  # the type that numbers are to have when their turn comes
 
     def __len__(self) -> int:
         return len(self.x)
 
     @property
     def dtype(self) -> str:
-        """The name of x's, without NumPy's way to it."""
-        return "float64" if self.x.itemsize == 8 else "float32"
+        """The name of what the core computes in, without NumPy's way to it."""
+        return self._waits_for or ("float64" if self.x.itemsize == 8 else "float32")
+
+    @property
+    def are_ready(self) -> bool:
+        """Whether the core reads x where it lies."""
+        return not self._waits_for or (self.x.dtype == np.uint8 and self.x.flags.c_contiguous)
+
+    def row(self) -> Array:
+        """Give all numbers in a row, as the core takes samples to train on or to predict: bytes may be bytes."""
+        return self.x.reshape(-1) if self.are_ready else self.numbers()
+
+    def numbers(self) -> Array:
+        """Give the same, of the type that the core computes in."""
+        x = np.require(self.x, self._waits_for, ["C", "A"]) if self._waits_for else self.x
+        return x.reshape(-1)
 
     def place(self, first: int, last: int) -> slice:
         """Tell which rows of x, and of what has the rows' axes, the samples ``first`` to ``last`` have."""
@@ -48,7 +64,7 @@ class Samples:
 
     def part(self, first: int, last: int) -> Samples:
         """Give the samples ``first`` to ``last``."""
-        return Samples(self.x[first:last], self.shape)
+        return Samples(self.x[first:last], self.shape, waits_for=self._waits_for)
 
     def places(self, order: Array) -> Array:
         """Tell which rows the samples of these numbers have, one after another."""
@@ -56,7 +72,7 @@ class Samples:
 
     def taken(self, order: Array) -> Samples:
         """Give the samples of these numbers."""
-        return Samples(self.x[order], self.shape)
+        return Samples(self.x[order], self.shape, waits_for=self._waits_for)
 
     def having(self, rows: int) -> int:
         """Tell how many samples, one at least, have about so many rows of x."""

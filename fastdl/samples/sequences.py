@@ -13,15 +13,15 @@ from .dense import Mask, Samples
 class Sequences(Samples):
     """Sequences of which some steps count, the first ones of each."""
 
-    def __init__(self, x: Array, lengths: Array) -> None:
-        super().__init__(x, x.shape[1:])
+    def __init__(self, x: Array, lengths: Array, waits_for: str = "") -> None:
+        super().__init__(x, x.shape[1:], waits_for=waits_for)
         self.lengths: Array = lengths
 
     def part(self, first: int, last: int) -> Samples:  # noqa: D102
-        return Sequences(self.x[first:last], self.lengths[first:last])
+        return Sequences(self.x[first:last], self.lengths[first:last], self._waits_for)
 
     def taken(self, order: Array) -> Samples:  # noqa: D102
-        return Sequences(self.x[order], self.lengths[order])
+        return Sequences(self.x[order], self.lengths[order], self._waits_for)
 
     def counted(self, output_shape: Shape) -> Mask:  # noqa: D102
         return np.arange(output_shape[0]) < self.lengths[:, None] if len(output_shape) == 2 else ...

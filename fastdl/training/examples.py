@@ -117,7 +117,7 @@ class Examples:
                 f"class_weight must come with integer labels from 0 to {classes - 1}; received targets of shape "
                 f"{self.targets.shape}, dtype {self.targets.dtype}"
             )
-        weights = _class_weights(class_weight, classes, self.samples.x.dtype.name)[labels]
+        weights = _class_weights(class_weight, classes, self.samples.dtype)[labels]
         if self.weights is not None:
             with np.errstate(over="ignore"):
                 weights = as_array(weights * self.weights, "sample_weight times class_weight")
@@ -138,7 +138,7 @@ def examples_of(
     net: Sequential, x: Any, y: Any, lengths: Any, trees: Any, sample_weight: Any, loss: Loss, prefix: str = ""
 ) -> Examples:
     """Check samples, what a loss compares them with, and weights."""
-    samples = as_batch(net, x, lengths, trees, prefix)
+    samples = as_batch(net, x, lengths, trees, prefix, may_wait=True)
     if len(net.output_shape) == 3:
         raise ValueError(
             f"the network must end in (F,) or (T, F) for a loss; it ends in {net.output_shape}: add a Flatten"

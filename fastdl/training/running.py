@@ -22,7 +22,7 @@ _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at th
 
 def outputs_of(plan: Any, samples: Samples, states: Array | None, leaves_out: str = "identity") -> Array:
     """Give the outputs of samples, flat, without a last activation of this name."""
-    x, trees = samples.x.reshape(-1), samples.core_trees()
+    x, trees = samples.row(), samples.core_trees()
     y: Array = plan.predict(x, len(samples), get_num_threads(), leaves_out, samples.lengths, states, trees)
     return y
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,23 @@ from .state import TrainingState
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
+
+
+class _Given(NamedTuple):
+    """Examples as the core takes them."""
+
+    x: Array
+    targets: Array
+    weights: Array | None
+    counts: Array | None
+    lengths: Array | None
+    trees: Any
+
+
+def _core_takes(data: Examples) -> _Given:
+    samples, counts = data.samples, None if data.there is ... else data.there.reshape(-1).view(np.uint8)
+    weights = None if data.weights is None else data.weights.reshape(-1)
+    return _Given(samples.row(), data.targets, weights, counts, samples.lengths, samples.core_trees())
 
 
 @dataclass
@@ -42,17 +59,19 @@ class Steps:
     states: Array | None
 
     def __post_init__(self) -> None:
-        data = self.data
-        self._x, self._trees = data.samples.x.reshape(-1), data.samples.core_trees()
-        self._weights = None if data.weights is None else data.weights.reshape(-1)
-        self._counts = None if data.there is ... else data.there.reshape(-1).view(np.uint8)
+        self._whole = _core_takes(self.data) if self.data.samples.are_ready else None
 
     def fused(self, first: int, rates: Array, records: Array) -> None:
         """Take steps with a loss that the core has."""
+        position, order, given = first * self.batch, self.order, self._whole
+        if given is None:
+            rows = self.order[position : position + len(rates) * self.batch]
+            given, order = _core_takes(self.data.taken(rows)), np.zeros_like(self.order)
+            order[position : position + len(rows)] = np.arange(len(rows))
         self.plan.train(
-            self._x, self.data.targets, self._weights, self.order, self.batch, first * self.batch, rates,
-            self.state.counter, self.loss, self.state.optimizer.rule, self.state.moments, self.seed, get_num_threads(),
-            records, self._counts, self.data.samples.lengths, self.states, self._trees,
+            given.x, given.targets, given.weights, order, self.batch, position, rates, self.state.counter, self.loss,
+            self.state.optimizer.rule, self.state.moments, self.seed, get_num_threads(), records, given.counts,
+            given.lengths, self.states, given.trees,
         )  # fmt: skip
 
     def own(self, first: int, rates: Array, records: Array) -> None:
@@ -69,7 +88,7 @@ class Steps:
         before, taken, draw = self.net.parameters.copy(), self.state.steps, self.seed + position
         given = len(samples), threads, True, draw, False, samples.lengths
         try:
-            outputs = plan.forward(samples.x.reshape(-1), *given, states, False, trees)
+            outputs = plan.forward(samples.numbers(), *given, states, False, trees)
             forwards = plan.forwards
             loss, hits, rows, gradient = part.measure_back(self.loss, outputs)
             if plan.forwards != forwards:  # and what backward needs is another's

@@ -52,6 +52,14 @@ cdef void channels_first(const real* x, real* y, Py_ssize_t c, Py_ssize_t pixels
     channels_last(x, y, pixels, c)
 
 
+cdef void numbers_of_bytes(const uint8_t* x, real* y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
+    for i from 0 <= i < whole by VEC_LANES:
+        vec_store(y + i, vec_of_bytes(x + i))
+    for i in range(whole, n):
+        y[i] = x[i]
+
+
 cdef void copy_rows(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t rows,
                     Py_ssize_t columns) noexcept nogil:
     cdef Py_ssize_t i
