@@ -351,10 +351,11 @@ def lenet5(parameters, activation="relu", pooling="max"):
     """Build LeNet-5 of the arrays [(weight, bias)] of its five layers with parameters."""
     (c1, c2, d1, d2, d3) = ({"weight": w.copy(), "bias": b.copy()} for w, b in parameters)
     pool = {"kind": pooling, "size": (2, 2), "stride": (2, 2)}
+    plain = {"kind": "conv", "stride": (1, 1), "dilation": (1, 1), "groups": 1, "activation": activation}
     return Network([
-        {"kind": "conv", **c1, "stride": (1, 1), "padding": (2, 2), "activation": activation},
+        {**plain, **c1, "padding": (2, 2)},
         pool,
-        {"kind": "conv", **c2, "stride": (1, 1), "padding": (0, 0), "activation": activation},
+        {**plain, **c2, "padding": (0, 0)},
         pool,
         {"kind": "flatten"},
         {"kind": "dense", **d1, "activation": activation},
