@@ -71,12 +71,12 @@ cdef class Derivatives(Plan):
         cdef Job job
         cdef const real[::1] cotangents
         cdef Py_ssize_t each = 1
-        self._check_samples(x, 0, samples, trees)
+        self._check_samples(x.shape[0], 0, samples, trees)
         if v is None:
             each = self.net.tensor[self.net.count].size
         else:
             cotangents = v
-            self._check_samples(cotangents, self.net.count, samples, trees)
+            self._check_samples(cotangents.shape[0], self.net.count, samples, trees)
         out = np.empty(each * x.shape[0], dtype=DTYPE)
         cdef real[::1] dx = out
         with self.turn.lock:
