@@ -781,7 +781,8 @@ class Network:
     ``attention`` (heads, causal, in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias), ``positions`` (weight),
     ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and the running statistics,
     a list of mean and variance, which are taken in training too where it is ``frozen``); any may have an
-    ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches, merge).
+    ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches, merge). Of steps
+    there are ``conv_in_time``, ``max_in_time`` and ``mean_in_time``.
 
     Attributes
     ----------
@@ -977,12 +978,47 @@ class Network:
         return drawn(self.draw, self.random - 1, samples)
 
     def _conv(self, layer, x):
-        padding = layer["padding"]
+        padding, dilation = layer["padding"], layer.get("dilation", (1, 1))
         if padding == "same":
-            padding = same_padding(x.shape[2:], layer["weight"].shape[2:], layer["stride"], layer["dilation"])
-        geometry = layer["stride"], padding, layer["dilation"], layer["groups"]
+            padding = same_padding(x.shape[2:], layer["weight"].shape[2:], layer["stride"], dilation)
+        geometry = layer["stride"], padding, dilation, layer.get("groups", 1)
         y = cross_correlate2d(x, layer["weight"], layer["bias"], *geometry)
         return y, lambda dy: cross_correlate2d_backward(dy, x, layer["weight"], *geometry)
+
+    def _of_rows(self, kind, layer, x, **given):
+        """Give the same of sequences, as images of height 1."""
+        settings = {name: (1, values) for name, values in layer.items() if name in ("stride", "dilation", "size")}
+        images = x.transpose(0, 2, 1)[:, :, None]
+        y, back_of_images = kind({**layer, **settings, **given}, images)
+
+        def back(dy):
+            dx, *gradients = back_of_images(dy.transpose(0, 2, 1)[:, :, None])
+            gradients = [g[:, :, 0] if g.ndim == 4 else g for g in gradients]
+            return dx[:, :, 0].transpose(0, 2, 1), *gradients
+
+        return y[:, :, 0].transpose(0, 2, 1), back
+
+    def _conv_in_time(self, layer, x):
+        weight, padding = layer["weight"][:, :, None], layer["padding"]
+        if padding == "causal":
+            padding = (0, ((weight.shape[3] - 1) * layer["dilation"], 0))
+        elif padding != "same":
+            padding = (0, padding)
+        # What sees other steps than its own sees zeros for those that do not count.
+        there = self._there(x) if weight.shape[3] > 1 else True
+        y, back = self._of_rows(self._conv, layer, np.where(there, x, 0), weight=weight, padding=padding)
+
+        def of_those_there(dy):
+            dx, *gradients = back(dy)
+            return np.where(there, dx, 0), *gradients
+
+        return y, of_those_there
+
+    def _max_in_time(self, layer, x):
+        return self._of_rows(self._max, layer, x)
+
+    def _mean_in_time(self, layer, x):
+        return self._of_rows(self._mean, layer, x)
 
     def _dense(self, layer, x):
         def back(dy):

@@ -121,6 +121,33 @@ CASES = {
     "depthwise, stride": Case(lambda: layers.Conv2D(4, (5, 6), groups=4, padding="same", stride=(2, 3)), (4, 9, 8)),
     "depthwise, dilated": Case(lambda: layers.Conv2D(33, 3, groups=33, dilation=(2, 3), stride=(3, 2)), (33, 9, 10)),
     "depthwise, several filters": Case(lambda: layers.Conv2D(15, 3, groups=5, padding=1), (5, 4, 6)),
+    "convolution in time": Case(lambda: layers.Conv1D(6, 3, activation="relu"), (7, 4)),
+    "convolution in time, same": Case(
+        lambda: layers.Conv1D(17, 4, padding="same", dilation=2, activation="gelu"), (5, 7)
+    ),
+    "convolution in time, causal": Case(lambda: layers.Conv1D(4, 3, padding="causal", dilation=3), (5, 7)),
+    "convolution in time, stride": Case(lambda: layers.Conv1D(5, 3, padding=2, stride=3, dilation=2), (9, 4)),
+    "convolution of one step": Case(lambda: layers.Conv1D(9, 1, activation="tanh"), (5, 7)),
+    "convolution in time, causal, stride": Case(lambda: layers.Conv1D(5, 2, padding="causal", stride=2), (6, 3)),
+    "convolution in time, groups": Case(lambda: layers.Conv1D(6, 3, padding="same", groups=2), (5, 4)),
+    "depthwise in time": Case(lambda: layers.Conv1D(17, 9, padding="same", groups=17), (6, 17)),
+    "depthwise in time, several filters": Case(lambda: layers.Conv1D(6, 2, padding="causal", groups=3), (6, 3)),
+    "max pool in time": Case(lambda: layers.MaxPool1D(2), (7, 5)),
+    "max pool in time, overlapping": Case(lambda: layers.MaxPool1D(3, 2), (8, 17)),
+    "max pool of one step": Case(lambda: layers.MaxPool1D(1), (4, 5)),
+    "mean pool in time": Case(lambda: layers.MeanPool1D(2), (7, 5)),
+    "mean pool in time, overlapping": Case(lambda: layers.MeanPool1D(4, 1), (8, 1)),
+    "residual of convolutions in time": Case(
+        lambda: layers.Residual(
+            [layers.Conv1D(7, 3, padding="causal"), layers.BatchNorm(), layers.Conv1D(7, 3, padding=1)]
+        ),
+        (5, 7),
+    ),
+    "network of tokens and windows": Case(
+        lambda: nested(layers.Embedding(6, 3), layers.Conv1D(5, 3, padding="same"), layers.Flatten(), layers.Dense(2)),
+        (7,),
+        (6,) * 7,
+    ),
     "convolution gelu": Case(lambda: layers.Conv2D(5, 3, activation="gelu"), (2, 5, 6)),
     "convolution of one channel, gelu": Case(lambda: layers.Conv2D(5, 3, activation="gelu"), (1, 7, 6)),
     "convolution of one channel, leaky": Case(lambda: layers.Conv2D(5, 3, activation=leaky()), (1, 7, 6)),

@@ -233,6 +233,8 @@ class Draw:
     def in_time(self, shape, last=False):
         """Layers for sequences, which give one vector where that is asked for."""
         inner = self.chain(self.plain_in_time, shape, 0, 2)
+        while shape[0] is not None and self.chance(0.2):
+            inner.append(self.of(self.convolution_in_time, self.pool_in_time)(given(inner, shape)))
         if inner and not last and self.chance(0.3):
             return inner
         if not self.chance(self.spread):
@@ -244,7 +246,31 @@ class Draw:
         return [*inner, layers.Parallel(branches)]
 
     def plain_in_time(self, shape):
-        return self.of(self.any_of, lambda _: self.recurrent(True), self.attention)(shape)
+        return self.of(self.any_of, lambda _: self.recurrent(True), self.attention, self.steady_convolution)(shape)
+
+    def steady_convolution(self, shape):
+        """A convolution that gives as many steps."""
+        groups = self.groups(shape[1])
+        filters = groups * max(1, min(self.width(), 24) // groups)
+        return layers.Conv1D(
+            filters, self.of(1, 2, 3, 5), padding=self.of("same", "causal"), dilation=self.of(1, 1, 2), groups=groups,
+            activation=self.activation(),
+        )  # fmt: skip
+
+    def convolution_in_time(self, shape):
+        """One that gives other steps."""
+        padding = self.of(0, 0, 1, 3)
+        kernel = int(self.rng.integers(1, min(shape[0] + 2 * padding, 5) + 1))
+        _, dilation = self.dilation((1, kernel), (1, shape[0] + 2 * padding))
+        groups = self.groups(shape[1])
+        return layers.Conv1D(
+            groups * self.of(1, 2, 5), kernel, stride=self.of(1, 1, 2, 3), padding=self.of(padding, padding, "same"),
+            dilation=dilation, groups=groups, activation=self.activation(),
+        )  # fmt: skip
+
+    def pool_in_time(self, shape):
+        make, size = self.of(layers.MaxPool1D, layers.MeanPool1D), int(self.rng.integers(1, min(shape[0], 3) + 1))
+        return make(size, self.of(None, 1, 2, 3))
 
     def attention(self, shape):
         if self.chance(0.3):
@@ -634,6 +660,14 @@ def _specified(layer):
             "kind": "conv", **params, "stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation,
             "groups": layer.groups, "activation": activation_of(layer.activation),
         }  # fmt: skip
+    if isinstance(layer, layers.Conv1D):
+        return {
+            "kind": "conv_in_time", **params, "stride": layer.stride, "padding": layer.padding,
+            "dilation": layer.dilation, "groups": layer.groups, "activation": activation_of(layer.activation),
+        }  # fmt: skip
+    if isinstance(layer, (layers.MaxPool1D, layers.MeanPool1D)):
+        kind = "max" if isinstance(layer, layers.MaxPool1D) else "mean"
+        return {"kind": f"{kind}_in_time", "size": layer.size, "stride": layer.stride}
     if isinstance(layer, layers.Dense):
         return {"kind": "dense", **params, "activation": activation_of(layer.activation)}
     if isinstance(layer, layers.MaxPool2D):

@@ -9,6 +9,7 @@ import numpy as np
 from .._types import Array
 from .kinds import KINDS, Operations, Shape
 
+_WINDOW = "kernel", "stride", "dilation"  # which pools have not
 _PARTS = {"lstm": 2}  # of a cell's state: h and c
 
 
@@ -41,8 +42,9 @@ class Reading(NamedTuple):
     arity : int or None
         How many children a node has of trees, which they are where any operation is recursive.
     in_time : bool
-        Whether each is a sequence of steps, the same that all operations see: lengths tell how many count. Where a
-        row becomes steps of its own they would not.
+        Whether each is a sequence of steps, the same that all operations see: lengths tell how many count.
+    changes_steps : bool
+        Whether some operation gives other steps than the input has, so that lengths would tell nothing of them.
     tokens : tuple of Tokens
         Of each embedding.
     states : tuple of States
@@ -53,6 +55,7 @@ class Reading(NamedTuple):
 
     arity: int | None
     in_time: bool
+    changes_steps: bool
     tokens: tuple[Tokens, ...]
     states: tuple[States, ...]
     stateful: bool
@@ -64,7 +67,7 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
     embeddings = [operation for operation in operations if operation["kind"] == "embedding"]
     # An embedding's steps are those of its samples where it reads all of them as they are.
     in_time = readers == {"embedding"} if len(input_shape) == 1 else len(input_shape) == 2 and not embeddings
-    own_steps = any([op["kind"] == "reshape" and len(op["shape"]) == 2 for op in operations])
+    changes_steps = in_time and _changes_steps(operations)
     tokens = [Tokens(_places(operations, one["reads"][0], input_shape), one["vocabulary"]) for one in embeddings]
     states = [
         States(one["directions"], _PARTS.get(one["cell"], 1), one["units"], one["stateful"])
@@ -72,9 +75,26 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
         if one["kind"] == "recurrent"
     ]
     arity = next((operation["children"] for operation in operations if operation["kind"] == "recursive"), None)
-    return Reading(
-        arity, in_time and not own_steps, tuple(tokens), tuple(states), any([one.stateful for one in states])
-    )
+    stateful = any([one.stateful for one in states])
+    return Reading(arity, in_time and not changes_steps, changes_steps, tuple(tokens), tuple(states), stateful)
+
+
+def _changes_steps(operations: Operations) -> bool:
+    """Tell whether, but for zeros that convolutions see around them, steps become others."""
+    more = [0]  # than the input has, of each tensor
+    for operation in operations:
+        reads = [more[number] for number in operation["reads"]]
+        if operation["kind"] in ("convolution", "max_pool", "mean_pool") and len(operation["output_shape"]) == 2:
+            (_, width), (_, stride), (_, dilation) = (operation.get(key, (1, 1)) for key in _WINDOW)
+            if stride > 1:
+                return True
+            more.append(reads[0] - (width - 1) * dilation)
+        elif any(reads) or (operation["kind"] == "reshape" and len(operation["output_shape"]) == 2):
+            return True
+        else:
+            in_time = operation["kind"] == "pad" and len(operation["output_shape"]) == 2
+            more.append(sum(operation["padding"][1]) if in_time else 0)
+    return more[-1] != 0
 
 
 def _places(operations: Operations, number: int, input_shape: Shape) -> Array | None:

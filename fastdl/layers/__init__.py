@@ -10,12 +10,12 @@ from .base import Layer
 from .bidirectional import Bidirectional
 from .configuration import from_config
 from .container import Container, Parallel, Residual
-from .convolution import Conv2D
+from .convolution import Conv1D, Conv2D
 from .dense import Dense
 from .dropout import Dropout, GaussianNoise
 from .embedding import Embedding, PositionalEmbedding
 from .normalization import BatchNorm, LayerNorm
-from .pooling import GlobalMaxPool, GlobalMeanPool, MaxPool2D, MeanPool2D
+from .pooling import GlobalMaxPool, GlobalMeanPool, MaxPool1D, MaxPool2D, MeanPool1D, MeanPool2D
 from .recurrent import GRU, LSTM, RNN
 from .recursive import Recursive
 from .rescaling import Rescaling
@@ -31,6 +31,7 @@ __all__ = [
     "BatchNorm",
     "Bidirectional",
     "Container",
+    "Conv1D",
     "Conv2D",
     "Dense",
     "Dropout",
@@ -41,7 +42,9 @@ __all__ = [
     "GlobalMeanPool",
     "Layer",
     "LayerNorm",
+    "MaxPool1D",
     "MaxPool2D",
+    "MeanPool1D",
     "MeanPool2D",
     "Parallel",
     "PositionalEmbedding",

@@ -11,8 +11,8 @@ from .._validation.values import as_int, as_pair
 from ..initializers import Initializer
 from .activation import Activation, activated, as_activation
 from .base import Layer
-from .helpers import check_initializer, image_shape, start_weights
-from .padding import Padding, as_padding, padded
+from .helpers import check_initializer, image_shape, sequence_shape, start_weights
+from .padding import Padding, as_padding, as_padding_in_time, padded
 
 Pair = tuple[int, int]
 
@@ -47,10 +47,6 @@ class _Convolution(Layer, abstract=True):
             "convolution", filters=self.filters, kernel=kernel, stride=stride, dilation=dilation, groups=self.groups
         )
         return activated(y, self.activation)
-
-    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        kernel, *_ = self._window()
-        return {"weight": (*kernel, features_of(shape) // self.groups, self.filters), "bias": (self.filters,)}
 
     def initialize(self, rng: np.random.Generator) -> None:
         (kh, kw), *_ = self._window()
@@ -110,5 +106,64 @@ class Conv2D(_Convolution):
         image_shape(self, x.shape)
         return super().operations(x)
 
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
+        return {"weight": (*self.kernel_size, shape[0] // self.groups, self.filters), "bias": (self.filters,)}
+
     def shown(self, stored: Array) -> Array:  # noqa: D102
         return stored.transpose(3, 2, 0, 1) if stored.ndim == 4 else stored
+
+
+class Conv1D(_Convolution):
+    """The same over the steps of sequences.
+
+    Parameters
+    ----------
+    filters : int
+        Output features.
+    kernel_size, stride, dilation : int
+        In steps.
+    padding : int, "same" or "causal"
+        Steps of zeros, before and after; "same" makes T / stride steps of T, rounded up, and puts what is left over
+        after; "causal" puts all that this takes before, so that no output sees a later step.
+    groups : int
+        Into how many the features are parted, as the channels of `Conv2D`.
+    activation : str or Activation, optional
+        A name of `Activation`'s, but softmax, or one with its setting.
+    initializer : str, (str, float) or callable
+        Of the weights: a name of `fastdl.initializers`, one with a gain, or a function.
+
+    Notes
+    -----
+    x (N, T, F), y (N, OT, filters) with OT = (T + 2 padding - dilation (kernel - 1) - 1) // stride + 1;
+    ``params["weight"]`` (filters, F / groups, K), ``params["bias"]`` (filters,).
+
+    Steps that do not count, where `lengths` are given, are read as zeros. Where OT is not T, lengths are refused.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int | str = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        activation: str | Activation | None = None,
+        initializer: Initializer = "uniform",
+    ) -> None:
+        super().__init__(filters, groups, activation, initializer)
+        self.kernel_size = as_int(kernel_size, "kernel_size")
+        self.stride = as_int(stride, "stride")
+        self.padding = as_padding_in_time(padding)
+        self.dilation = as_int(dilation, "dilation")
+
+    def _window(self) -> tuple[Pair, Pair, Pair]:
+        return (1, self.kernel_size), (1, self.stride), (1, self.dilation)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        sequence_shape(self, x.shape)
+        return super().operations(x)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
+        return {"weight": (self.kernel_size, shape[1] // self.groups, self.filters), "bias": (self.filters,)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .._core.graph import Tensor
-from .._validation.values import as_pair
+from .._validation.values import as_int, as_pair
 from .base import Layer
-from .helpers import image_shape
+from .helpers import image_shape, sequence_shape
 
 
 class _Pool2D(Layer, abstract=True):
@@ -23,6 +23,21 @@ class _Pool2D(Layer, abstract=True):
         if h < self.size[0] or w < self.size[1]:
             raise ValueError(f"size must fit into the input of {h} x {w}; received {self.size[0]} x {self.size[1]}")
         return x.then(self._kind, kernel=self.size, stride=self.stride)
+
+
+class _Pool1D(Layer, abstract=True):
+    _kind: ClassVar[str]
+
+    def __init__(self, size: int, stride: int | None = None) -> None:
+        super().__init__()
+        self.size = as_int(size, "size")
+        self.stride = self.size if stride is None else as_int(stride, "stride")
+
+    def operations(self, x: Tensor) -> Tensor:
+        steps, _ = sequence_shape(self, x.shape)
+        if steps is not None and steps < self.size:
+            raise ValueError(f"size must fit into the input of {steps} steps; received {self.size}")
+        return x.then(self._kind, kernel=(1, self.size), stride=(1, self.stride))
 
 
 class MaxPool2D(_Pool2D):
@@ -56,6 +71,42 @@ class MeanPool2D(_Pool2D):
     Notes
     -----
     x (N, C, H, W), y (N, C, OH, OW) with OH = (H - size) // stride + 1.
+    """
+
+    _kind = "mean_pool"
+
+
+class MaxPool1D(_Pool1D):
+    """The largest value of each window of steps; the gradient goes to the first step that holds it.
+
+    Parameters
+    ----------
+    size : int
+        Of the window.
+    stride : int, optional
+        The window's size where not given. Windows may overlap; those that do not fit are dropped.
+
+    Notes
+    -----
+    x (N, T, F), y (N, OT, F) with OT = (T - size) // stride + 1. Where OT is not T, lengths are refused.
+    """
+
+    _kind = "max_pool"
+
+
+class MeanPool1D(_Pool1D):
+    """The mean of each window of steps; the gradient is shared out evenly.
+
+    Parameters
+    ----------
+    size : int
+        Of the window.
+    stride : int, optional
+        The window's size where not given. Windows may overlap; those that do not fit are dropped.
+
+    Notes
+    -----
+    x (N, T, F), y (N, OT, F) with OT = (T - size) // stride + 1. Where OT is not T, lengths are refused.
     """
 
     _kind = "mean_pool"

@@ -59,9 +59,8 @@ def as_batch(
     if lengths is None:
         return Samples(x, layer.input_shape if last else x.shape[1:], last, waits_for)
     if not reading.in_time:
-        raise ValueError(
-            f"{prefix}lengths must be None for samples without steps in time, {x.shape[1:]}; received {short(lengths)}"
-        )
+        which = "where a layer changes their steps" if reading.changes_steps else "without steps in time"
+        raise ValueError(f"{prefix}lengths must be None for samples {which}, {x.shape[1:]}; received {short(lengths)}")
     return Sequences(x, as_lengths(lengths, f"{prefix}lengths", x), waits_for)
 
 

@@ -15,7 +15,7 @@ from .._validation.values import as_flag, as_int, as_number
 from ..callbacks import Callback, PrintEpochs
 from ..callbacks.checks import as_callbacks
 from ..callbacks.keeping import go_on, states_for
-from ..layers import Activation, Conv2D, Dense, Dropout, Flatten
+from ..layers import Activation, Conv1D, Conv2D, Dense, Dropout, Flatten
 from ..losses import Loss
 from ..losses.choice import AnyLoss, chosen
 from ..metrics.choice import as_metrics
@@ -34,7 +34,13 @@ def _check_logits(net: Sequential, loss: Loss) -> None:
     """Warn where a loss would take for logits what an activation gave."""
     layers = [layer for layer in net.layers if not isinstance(layer, (Dropout, Flatten))]
     last = layers[-1] if layers else None
-    name = last.name if isinstance(last, Activation) else last.activation if isinstance(last, (Conv2D, Dense)) else None
+    name = (
+        last.name
+        if isinstance(last, Activation)
+        else last.activation
+        if isinstance(last, (Conv1D, Conv2D, Dense))
+        else None
+    )
     left_out = {loss.leaves_out} if last is net.layers[-1] else set()
     if name in {"relu", "sigmoid", "softmax", "tanh"} - left_out:
         warnings.warn(
