@@ -66,15 +66,13 @@ def network(data):
 
 def _with_arrays(text):
     try:
-        config = json.loads(text)
-        shapes = saving._expected(config)
-        dtype = np.dtype(config["dtype"])
+        expected = saving._expected(json.loads(text))
     except _archive.DAMAGE:
-        shapes, dtype = {}, np.dtype(np.float32)
-    if sum(prod(shape) for shape in shapes.values()) > _FEW:
+        expected = {}
+    if sum(prod(shape) for _, shape in expected.values()) > _FEW:
         return None
     file = io.BytesIO()
-    _archive.write(file, text, {name: np.zeros(shape, dtype) for name, shape in shapes.items()})
+    _archive.write(file, text, {name: np.zeros(shape, dtype) for name, (dtype, shape) in expected.items()})
     return file.getvalue()
 
 
