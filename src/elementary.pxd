@@ -9,6 +9,7 @@ cdef extern from "elementary.h" nogil:
     vec vec_silu(vec x)
     vec vec_silu_slope(vec x)
     vec vec_softplus(vec x)
+    vec vec_log1p_of_part(vec u)
     vec vec_tanh(vec x)
     vec vec_gelu(vec x)
     vec vec_gelu_slope(vec x)

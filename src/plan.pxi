@@ -200,18 +200,18 @@ cdef class Plan(Runnable):
 
     def train(self, x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
               Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, loss,
-              rule, real[:, ::1] moments, uint64_t seed, int threads,
+              bint counts_hits, rule, real[:, ::1] moments, uint64_t seed, int threads,
               double[:, ::1] records, counts=None, lengths=None, states=None, Trees trees=None):
         """One step for each of `rates`, from position `first` of the order on.
 
         `steps` (1,) counts them, one by one. Fills `records` (steps, 3): each step's sums over
-        outputs of the weighted loss and of the hits, and how many outputs counted: samples, or
-        steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F);
-        weights are flat, one for each output, and so are `counts`, uint8, which say of each
-        whether the loss looks at it; `rule` is an optimizer's, and `moments` (K, P) are
-        its. `lengths` and `states` are as of `predict`; states have a row for each sample of a
-        batch, and go on from one batch to the next. With `trees`, the order is one of trees, and
-        x, targets, weights and counts have a row for each node. x may be uint8.
+        outputs of the weighted loss and of the hits, if asked, and how many outputs counted:
+        samples, or steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or
+        (N, T, F); weights are flat, one for each output, and so are `counts`, uint8, which say of
+        each whether the loss looks at it; `rule` is an optimizer's, and `moments` (K, P) are its.
+        `lengths` and `states` are as of `predict`; states have a row for each sample of a batch,
+        and go on from one batch to the next. With `trees`, the order is one of trees, and x,
+        targets, weights and counts have a row for each node. x may be uint8.
         """
         cdef Job job
         cdef Input input = _input_of(x)
@@ -234,7 +234,7 @@ cdef class Plan(Runnable):
             job.order, job.samples = &order[0], samples
             job.batch, job.first, job.batches = batch, first, rates.shape[0]
             job.rates, job.steps, job.steps_before, job.seed = &rates[0], &steps[0], steps[0], seed
-            settings = describe_loss(&job.loss, loss)
+            settings = describe_loss(&job.loss, loss, counts_hits)
             job.net.skip_last = self._ends_in(job.loss.row.leaves_out)
             if targets.dtype == np.int64:
                 labels = targets.reshape(-1)

@@ -60,7 +60,7 @@ def test_binary_cross_entropy_of_any_logit_is_finite(dtype):
         np.testing.assert_allclose(gradient, reference.sigmoid(logits.astype(float)) - target, rtol=1e-6, atol=1e-30)
 
 
-@pytest.mark.parametrize("loss", ["absolute_error", "quantile", "huber", "cross_entropy"])
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "quantile", "huber", "cross_entropy"])
 def test_others_of_large_outputs_are_finite(loss):
     y = np.array([[1e30, -1e30, 0]], "float32")
     targets = [0] if loss == "cross_entropy" else [[1e30]] if loss == "quantile" else [[-1e30, 1e30, 0]]

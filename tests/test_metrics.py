@@ -311,6 +311,7 @@ def test_they_are_watched_and_printed(rng, capsys, tmp_path):
         ("val_top_3", "max"), ("val_r2", "max"), ("val_mean_absolute_error", "min"), ("val_balanced_accuracy", "max"),
         ("val_roc_auc_score", "max"), ("val_max_error", "min"), ("val_log_loss", "min"),
         ("val_mean_poisson_deviance", "min"), ("val_matthews_corrcoef", None), ("val_top_0", None),
+        ("val_neg_mean_absolute_error", None), ("val_neg_log_loss", None), ("my_loss", "min"),
     ],
 )  # fmt: skip
 def test_whether_figures_are_to_be_high(figure, mode):

@@ -183,7 +183,7 @@ def test_whether_a_figure_is_to_be_low(monitor, mode, values, best, rng):
 
 
 def test_modes():
-    for monitor, mode in (("val_mae", None), ("val_my_figure", None), ("val_loss", "low")):
+    for monitor, mode in (("val_mae", None), ("val_my_figure", None), ("val_neg_log_loss", None), ("val_loss", "low")):
         with pytest.raises(ValueError, match=f"mode of monitor '{monitor}' must be one of min, max; received"):
             callbacks.EarlyStopping(monitor, mode=mode)
     with pytest.raises(TypeError, match="monitor must be the name of a figure; received 7"):
@@ -628,11 +628,12 @@ def test_schedules():
 def test_plot(rng, tmp_path):
     pytest.importorskip("matplotlib")
     x, y = digits(rng, 30)
-    history = models.lenet5(seed=0).fit(x, y, epochs=2, validation_data=(x, y), verbose=0)
+    history = models.lenet5(seed=0).fit(x, y, epochs=2, validation_data=(x, y), metrics=["f1"], verbose=0)
     figure = history.plot(str(tmp_path / "curves.png"))
-    assert len(figure.axes) == 2
-    for axes, name in zip(figure.axes, ("loss", "accuracy"), strict=True):
-        for line, measure in zip(axes.lines, (name, f"val_{name}"), strict=True):
+    assert len(figure.axes) == 3
+    for axes, name in zip(figure.axes, ("loss", "accuracy", "f1"), strict=True):
+        drawn = [measure for measure in (name, f"val_{name}") if measure != "f1"]
+        for line, measure in zip(axes.lines, drawn, strict=True):
             assert line.get_xdata().tolist() == [1, 2]
             assert line.get_ydata().tolist() == history.history[measure]
     assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"

@@ -57,11 +57,13 @@ def name_of(metric: Any) -> str:
 def mode_of(figure: str) -> str | None:
     """Tell whether a figure is to be low, "min", or high, "max", where its name says so.
 
-    Names that end in score, and those in error, loss or deviance, say so as scikit-learn's do.
+    Names that end in score, and those in error, loss or deviance, say so as scikit-learn's do; but for "neg_...".
     """
     name = figure.removeprefix("val_")
     if metric := _named(name):
         return "max" if metric.higher_is_better else "min"
+    if name.startswith("neg_"):
+        return None
     if name == "loss" or name.endswith(("_error", "_loss", "_deviance")):
         return "min"
     return "max" if name.endswith("_score") else None

@@ -14,7 +14,8 @@ class History:
     Attributes
     ----------
     history : dict of str to list of float
-        A list with an entry for each epoch under `loss`, `accuracy`, `val_loss`, `val_accuracy`, `seconds`.
+        A list with an entry for each epoch under `loss`, `accuracy`, `val_loss`, `val_accuracy`, `seconds`, and metrics
+        such as `val_f1`.
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,7 @@ class History:
                 self.history.setdefault(name, []).append(value)
 
     def plot(self, path: str | None = None) -> Any:
-        """Draw losses and accuracies over epochs, with matplotlib.
+        """Draw the loss, the accuracy and all other figures over epochs, but for the seconds, with matplotlib.
 
         Parameters
         ----------
@@ -42,7 +43,7 @@ class History:
             from matplotlib.figure import Figure
         except ImportError:
             raise missing("History.plot", "matplotlib", "plot") from None
-        measures = [name for name in ("loss", "accuracy") if name in self.history]
+        measures = list(dict.fromkeys(name.removeprefix("val_") for name in self.history if name != "seconds"))
         if not measures:
             raise ValueError("the history must hold an epoch at least to be drawn; it holds none")
         figure = Figure(figsize=(4.5 * len(measures), 3.2), layout="constrained")

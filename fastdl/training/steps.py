@@ -70,8 +70,8 @@ class Steps:
             order[position : position + len(rows)] = np.arange(len(rows))
         self.plan.train(
             given.x, given.targets, given.weights, order, self.batch, position, rates, self.state.counter, self.loss,
-            self.state.optimizer.rule, self.state.moments, self.seed, get_num_threads(), records, given.counts,
-            given.lengths, self.states, given.trees,
+            self.data.classes, self.state.optimizer.rule, self.state.moments, self.seed, get_num_threads(), records,
+            given.counts, given.lengths, self.states, given.trees,
         )  # fmt: skip
 
     def own(self, first: int, rates: Array, records: Array) -> None:

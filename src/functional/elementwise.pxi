@@ -37,7 +37,7 @@ def losses_of_rows(loss, const real[:, ::1] y, targets, weights, double over):
     """Each row's weighted loss, the gradient of their sum over a number, and how much is hit."""
     cdef Py_ssize_t n = y.shape[1], rows = y.shape[0], i
     cdef Lowered lowered
-    settings = describe_loss(&lowered, loss)
+    settings = describe_loss(&lowered, loss, True)
     cdef bint labelled = targets.dtype == np.int64
     cdef const int64_t[::1] labels = targets if labelled else np.zeros(rows, np.int64)
     cdef const real[:, ::1] values = targets if not labelled else np.zeros((1, 1), DTYPE)

@@ -20,9 +20,10 @@ cdef real largest_number(const real* x, Py_ssize_t n) noexcept nogil:
 
 
 cdef Py_ssize_t largest_of(const real* y, Py_ssize_t n) noexcept nogil:
+    # The first of equal ones.
     cdef Py_ssize_t i
-    cdef Py_ssize_t best = 0
-    for i in range(1, n):
-        if y[i] > y[best]:
-            best = i
-    return best
+    cdef real largest = largest_number(y, n)
+    for i in range(n):
+        if y[i] == largest:
+            return i
+    return 0                    # there is none where a NaN comes first

@@ -5,7 +5,7 @@
 # whole vectors.
 #
 # To add one: a member of `Loss`, its function of a row, and a row of `LOSS_ROWS`.
-from libc.math cimport fabs, log
+from libc.math cimport isfinite, log
 
 cdef enum Loss:
     SQUARED_ERROR, CROSS_ENTROPY, HUBER, ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, QUANTILE, POISSON
@@ -31,48 +31,100 @@ cdef struct LossRow:
     int leaves_out              # the activation that it has in it, should a network end in it
 
 
+# What each number costs by itself, of outputs y and targets t. `slope` is its derivative.
+ctypedef vec (*loss_of_vector)(vec y, vec t, real setting, vec* slope) noexcept nogil
+
+
+cdef inline double each_number(loss_of_vector f, real setting, const real* y, const real* target,
+                               real* dy, real scale, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
+    cdef int rest = <int>(n - whole)
+    cdef vec slope, sums = vec_set1(0)
+    for i from 0 <= i < whole by VEC_LANES:
+        sums = sums + f(vec_load(y + i), vec_load(target + i), setting, &slope)
+        vec_store(dy + i, slope * vec_set1(scale))
+    if rest:
+        sums = sums + vec_keep_first(f(vec_load_first(y + whole, rest),
+                                       vec_load_first(target + whole, rest), setting, &slope),
+                                     rest)
+        vec_store(dy + whole, slope * vec_set1(scale))
+    return vec_sum(sums)
+
+
+cdef inline vec half_square(vec y, vec t, real setting, vec* slope) noexcept nogil:
+    slope[0] = y - t
+    return slope[0] * slope[0] * vec_set1(0.5)
+
+
 cdef double squared_error(const Settings* settings, const real* y, const real* target, long label,
                           real* dy, real scale, Py_ssize_t n) noexcept nogil:
     # Half the sum of squares; the gradient is y - target. Labels are no target of it.
-    cdef Py_ssize_t i
-    cdef double total = 0
+    cdef double total = each_number(half_square, 0, y, target, dy, scale, n)
     cdef double difference
+    cdef Py_ssize_t i
+    if isfinite(total):
+        return total
+    total = 0                   # squares may be too large for a float where differences are not
     for i in range(n):
         difference = <double>y[i] - <double>target[i]
-        total += difference * difference
-        dy[i] = scale * <real>difference
-    return total / 2
+        total += difference * difference / 2
+    return total
+
+
+cdef inline vec bent_square(vec y, vec t, real delta, vec* slope) noexcept nogil:
+    cdef vec difference = y - t
+    slope[0] = vec_at_most(vec_at_least(difference, -delta), delta)
+    return slope[0] * (difference - slope[0] * vec_set1(0.5))
 
 
 cdef double huber(const Settings* settings, const real* y, const real* target, long label, real* dy,
                   real scale, Py_ssize_t n) noexcept nogil:
     # Half the square of a difference up to the setting, then a line that goes on as steeply.
-    cdef Py_ssize_t i
-    cdef double total = 0
-    cdef double delta = settings.number[0]
-    cdef double difference, slope
-    for i in range(n):
-        difference = <double>y[i] - <double>target[i]
-        slope = min(max(difference, -delta), delta)
-        total += slope * (difference - slope / 2)
-        dy[i] = scale * <real>slope
-    return total
+    return each_number(bent_square, <real>settings.number[0], y, target, dy, scale, n)
 
 
-cdef inline double side(double difference) noexcept nogil:
-    return (difference > 0) - (difference < 0)
+cdef inline vec distance(vec y, vec t, real setting, vec* slope) noexcept nogil:
+    cdef vec difference = y - t, zero = vec_set1(0)
+    slope[0] = vec_if_greater(difference, zero, vec_set1(1),
+                              vec_if_greater(zero, difference, vec_set1(-1), zero))
+    return vec_max(difference, zero - difference)
 
 
 cdef double absolute_error(const Settings* settings, const real* y, const real* target, long label,
                            real* dy, real scale, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef double total = 0
-    cdef double difference
-    for i in range(n):
-        difference = <double>y[i] - <double>target[i]
-        total += fabs(difference)
-        dy[i] = scale * <real>side(difference)
-    return total
+    return each_number(distance, 0, y, target, dy, scale, n)
+
+
+cdef inline vec of_count(vec y, vec t, real setting, vec* slope) noexcept nogil:
+    cdef vec rate = vec_exp(y)
+    slope[0] = rate - t
+    return rate - t * y
+
+
+cdef double poisson(const Settings* settings, const real* y, const real* target, long label,
+                    real* dy, real scale, Py_ssize_t n) noexcept nogil:
+    # e^y - t y, the gradient e^y - t: what a count t costs at the rate e^y, but for a constant.
+    return each_number(of_count, 0, y, target, dy, scale, n)
+
+
+cdef inline vec of_yes(vec x, vec t, real setting, vec* slope) noexcept nogil:
+    # With e = e^-|x| the logarithm is max(x, 0) + log(1 + e), and the sigmoid e / (1 + e), or what
+    # that leaves of 1: nothing is lost where a large logit is right.
+    cdef vec zero = vec_set1(0), one = vec_set1(1)
+    cdef vec e = vec_exp(zero - vec_max(x, zero - x))
+    cdef vec small = e / (one + e)
+    slope[0] = vec_if_greater(x, zero, one - t - small, small - t)
+    return vec_max(x, zero) - t * x + vec_log1p_of_part(e)
+
+
+cdef double binary_cross_entropy(const Settings* settings, const real* logits, const real* target,
+                                 long label, real* dy, real scale, Py_ssize_t n) noexcept nogil:
+    # log(1 + e^x) - t x, the gradient sigmoid(x) - t, of a target t from 0 to 1.
+    return each_number(of_yes, 0, logits, target, dy, scale, n)
+
+
+cdef inline double side(double difference) noexcept nogil:
+    return (difference > 0) - (difference < 0)
 
 
 cdef double quantile(const Settings* settings, const real* y, const real* target, long label,
@@ -89,49 +141,6 @@ cdef double quantile(const Settings* settings, const real* y, const real* target
             total += slope * difference
             dy[i * levels + k] = scale * <real>slope
     return total
-
-
-cdef double poisson(const Settings* settings, const real* y, const real* target, long label,
-                    real* dy, real scale, Py_ssize_t n) noexcept nogil:
-    # e^y - t y, the gradient e^y - t: what a count t costs at the rate e^y, but for a constant.
-    cdef Py_ssize_t i
-    cdef double total = 0
-    cdef double rate
-    for i from 0 <= i < n by VEC_LANES:
-        vec_store(dy + i, vec_exp(vec_load(y + i)))
-    for i in range(n):
-        rate = dy[i]
-        total += rate - <double>target[i] * y[i]
-        dy[i] = scale * <real>(rate - target[i])
-    return total
-
-
-# So many numbers between 1 and 2 multiply to one that a double holds.
-cdef enum:
-    FACTORS = 512
-
-
-cdef double binary_cross_entropy(const Settings* settings, const real* logits, const real* target,
-                                 long label, real* dy, real scale, Py_ssize_t n) noexcept nogil:
-    # log(1 + e^x) - t x, the gradient sigmoid(x) - t, of a target t from 0 to 1. With e = e^-|x|
-    # the logarithm is max(x, 0) + log(1 + e), of which a product needs one alone.
-    cdef Py_ssize_t i
-    cdef vec x
-    cdef double total = 0, product = 1
-    cdef double e, t, share
-    for i from 0 <= i < n by VEC_LANES:
-        x = vec_load(logits + i)
-        vec_store(dy + i, vec_exp(vec_set1(0) - vec_max(x, vec_set1(0) - x)))
-    for i in range(n):
-        e, t = dy[i], target[i]
-        share = (1 if logits[i] > 0 else e) / (1 + e)
-        total += max(logits[i], 0) - t * logits[i]
-        dy[i] = <real>(scale * (share - t))
-        product *= 1 + e
-        if i % FACTORS == FACTORS - 1:
-            total += log(product)
-            product = 1
-    return total + log(product)
 
 
 cdef double smooth(real share, const real* logits, const real* target, long label, real* dy,
@@ -153,8 +162,9 @@ cdef double cross_entropy(const Settings* settings, const real* logits, const re
     # -sum t log softmax(x), the gradient softmax(x) sum(t) - t, of a distribution t. As log-sum-exp
     # minus the logits, so that saturated outputs stay finite.
     cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
+    cdef int left
     cdef vec sums = vec_set1(0)
-    cdef vec e
+    cdef vec e, t, x, costs
     cdef real largest = largest_number(logits, n)
     cdef double total, normalizer, share
     cdef double loss = 0, mass = 1
@@ -177,12 +187,16 @@ cdef double cross_entropy(const Settings* settings, const real* logits, const re
         loss = normalizer - logits[label]
         return loss if setting == 0 else loss + smooth(setting, logits, NULL, label, dy, scale, 1,
                                                        normalizer, n)
-    mass = 0
-    for i in range(n):
-        mass += target[i]
-        loss += target[i] * (normalizer - logits[i])
-    for i in range(n):
-        dy[i] = <real>(scale * (dy[i] * (mass / total) - target[i]))
+    sums = costs = vec_set1(0)
+    for i from 0 <= i < n by VEC_LANES:
+        left = <int>min(n - i, VEC_LANES)
+        t, x = vec_load_first(target + i, left), vec_load_first(logits + i, left)
+        sums = sums + t
+        costs = costs + t * (vec_set1(<real>log(total)) - (x - vec_set1(largest)))
+    mass, loss = vec_sum(sums), vec_sum(costs)
+    for i from 0 <= i < n by VEC_LANES:
+        t = vec_load_first(target + i, <int>min(n - i, VEC_LANES))
+        vec_store(dy + i, (vec_load(dy + i) * vec_set1(<real>(mass / total)) - t) * vec_set1(scale))
     return loss if setting == 0 else loss + smooth(setting, logits, target, label, dy, scale, mass,
                                                    normalizer, n)
 
@@ -193,12 +207,23 @@ cdef double largest_hits(const real* y, const real* target, long label,
     return largest_of(y, n) == (label if target == NULL else largest_of(target, n))
 
 
+cdef inline vec on_side(vec y, vec t) noexcept nogil:
+    cdef vec zero = vec_set1(0), one = vec_set1(1)
+    return vec_if_equal(vec_if_greater(y, zero, one, zero),
+                        vec_if_greater(t, vec_set1(0.5), one, zero), one, zero)
+
+
 cdef double signs_hit(const real* y, const real* target, long label, Py_ssize_t n) noexcept nogil:
     # The share of logits on their target's side.
-    cdef Py_ssize_t i, hits = 0
-    for i in range(n):
-        hits += (y[i] > 0) == (target[i] > 0.5)
-    return <double>hits / n
+    cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
+    cdef int rest = <int>(n - whole)
+    cdef vec hits = vec_set1(0)
+    for i from 0 <= i < whole by VEC_LANES:
+        hits = hits + on_side(vec_load(y + i), vec_load(target + i))
+    if rest:
+        hits = hits + vec_keep_first(on_side(vec_load_first(y + whole, rest),
+                                             vec_load_first(target + whole, rest)), rest)
+    return vec_sum(hits) / <double>n
 
 
 cdef LossRow[7] LOSS_ROWS = [
@@ -218,13 +243,15 @@ _LOSSES = {LOSS_ROWS[k].name.decode(): k for k in range(LOSSES)}
 cdef struct Lowered:
     # A loss with its settings: what training lowers.
     const LossRow* row
+    hit_of_row hit              # or NULL, where nobody asks
     Settings settings
 
 
-cdef object describe_loss(Lowered* lowered, loss):
+cdef object describe_loss(Lowered* lowered, loss, bint counts_hits):
     # What it points into is given, to be held.
     cdef const double[::1] settings = np.array([*loss.settings, 0.0])
     lowered.row = &LOSS_ROWS[row_of_name(_LOSSES, "loss", loss.name)]
+    lowered.hit = lowered.row.hit if counts_hits else NULL
     lowered.settings.number, lowered.settings.count = &settings[0], settings.shape[0] - 1
     return settings
 
@@ -233,7 +260,7 @@ cdef inline double lose(const Lowered* lowered, const real* y, const real* targe
                         real* dy, double weight, double over, Py_ssize_t n,
                         double* hits) noexcept nogil:
     # A row's weighted loss; the gradient is of the sum over so many rows. Counts what is hit.
-    if lowered.row.hit != NULL:
-        hits[0] += lowered.row.hit(y, target, label, n)
+    if lowered.hit != NULL:
+        hits[0] += lowered.hit(y, target, label, n)
     return weight * lowered.row.of_row(&lowered.settings, y, target, label, dy,
                                        <real>(weight / over), n)
