@@ -129,16 +129,16 @@ class Sequential(Differentiable, Container):
     def fit(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         *,
         epochs: int = 1,
         initial_epoch: int = 0,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         loss: AnyLoss | None = None,
         optimizer: optimizers.Optimizer | None = None,
         validation_data: tuple[Any, ...] | None = None,
         validation_split: float = 0.0,
-        shuffle: bool = True,
+        shuffle: bool | None = None,
         sample_weight: Any = None,
         class_weight: Any = None,
         lengths: Any = None,
@@ -151,13 +151,18 @@ class Sequential(Differentiable, Container):
 
         Parameters
         ----------
-        x : array_like, shape (N, *input_shape)
+        x : array_like, shape (N, *input_shape), or iterable
+            Or an iterable of batches, such as a data loader, each a tuple as ``validation_data`` is one: an epoch goes
+            through it once, a step a batch, and the next one is made, in a thread of its own, while the core is at work
+            with the last. ``y``, ``batch_size``, ``shuffle`` and what else belongs to samples are not given then.
+            Bytes stay bytes until their turn comes, and what is mapped from a file (`numpy.memmap`) is not copied
+            whole.
         y : array_like
             Integer labels (N,) or distributions (N, F) for cross-entropy; numbers (N, F) for other losses, where F is 1
             also (N,). Where the output has steps in time, (N, T) and (N, T, F). For a function of one's own whatever
             has such first axes.
         epochs, batch_size : int
-            The last batch of an epoch may be shorter.
+            The last batch of an epoch may be shorter; 64 where not given.
         initial_epoch : int
             How many of the epochs an earlier call took already. Above 0, callbacks go on from the state that they, or
             others of their classes, had at its end: the first of a class from that of the first one.
@@ -177,8 +182,8 @@ class Sequential(Differentiable, Container):
         validation_split : float
             The fraction at the end of x and y to validate on instead of training on it, a sample at least. Weights of
             samples count there too, those of classes do not.
-        shuffle : bool
-            Whether each epoch goes through the samples in an order of its own.
+        shuffle : bool, optional
+            Whether each epoch goes through the samples in an order of its own; True where not given.
         sample_weight : array_like, shape (N,), optional
             Each sample's loss and gradient are multiplied by it, whatever its sign; the batch's sum is divided by the
             number of its samples, or of the steps or nodes that count. Where the network gives all steps, (N, T), and

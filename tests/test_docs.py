@@ -15,6 +15,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 BLOCKS = {
     "adding-a-layer.md": 5,
     "articles.md": 10,
+    "data.md": 3,
     "derivatives.md": 2,
     "layers.md": 5,
     "losses-and-metrics.md": 5,

@@ -111,7 +111,7 @@ def test_an_interrupted_training_has_taken_whole_steps(make, optimizer, alarm, m
     with pytest.raises(Alarm):
         net.fit(*data, epochs=10**6, **options)
     steps = net.training_state.steps
-    monkeypatch.setattr("fastdl.training.stepping._BLOCK_SECONDS", 0)
+    monkeypatch.setattr("fastdl.training.stepping.BLOCK_SECONDS", 0)
     other = make(np.random.default_rng(0))[0]
     if steps:
         with pytest.raises(Alarm):

@@ -149,7 +149,7 @@ def test_a_training_that_diverges_leaves_those_of_whole_steps(shape, rng, monkey
         net.fit(x, y, **arguments)
     steps = net._training.steps
     assert steps >= 7
-    monkeypatch.setattr("fastdl.training.stepping._BLOCK_SECONDS", 0)
+    monkeypatch.setattr("fastdl.training.stepping.BLOCK_SECONDS", 0)
     with np.errstate(all="ignore"), pytest.raises(Ends):
         other.fit(x, y, callbacks=[EndAt(steps)], **arguments)
     assert other._training.steps == steps

@@ -346,7 +346,7 @@ def stateful_data(rng):
 
 def test_what_a_callback_predicts_is_another_text(monkeypatch, rng):
     """A training's states go on as if nobody had asked."""
-    monkeypatch.setattr("fastdl.training.stepping._BLOCK_SECONDS", 0)
+    monkeypatch.setattr("fastdl.training.stepping.BLOCK_SECONDS", 0)
 
     class Asks(callbacks.Callback):
         def on_batch_block(self, net, done, total, logs):

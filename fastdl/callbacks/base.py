@@ -23,13 +23,18 @@ class Callback:
     place: ClassVar[int] = 0
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        """Before the first step: how many epochs of how many samples there will be. Forget an earlier training."""
+        """Before the first step: how many epochs of how many samples there will be. Forget an earlier training.
+
+        Of an iterable of batches it is not known how many samples it has: they are 0 then.
+        """
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
         """Before an epoch, counted from 1."""
 
     def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
         """After a run of steps of about a tenth of a second; ``done`` of ``total`` samples of the epoch are through.
+
+        Of an iterable of batches ``total`` is 0 up to the last one.
 
         A learning rate that is set here, ``optimizer.lr = ...``, holds from the next step on.
         """

@@ -27,6 +27,8 @@ class Samples:
     lengths : ndarray of int64, shape (N,), or None
         How many steps of each count.
     channels_last : bool
+    waits_for : str
+        The type that numbers are to have when their turn comes; none where they have it.
     """
 
     lengths: Array | None = None
@@ -34,7 +36,7 @@ class Samples:
 
     def __init__(self, x: Array, shape: Shape, channels_last: bool = False, waits_for: str = "") -> None:
         self.x, self.shape, self.channels_last = x, shape, channels_last
-        self._waits_for = waits_for  # the type that numbers are to have when their turn comes
+        self.waits_for = waits_for
 
     def __len__(self) -> int:
         return len(self.x)
@@ -42,12 +44,12 @@ class Samples:
     @property
     def dtype(self) -> str:
         """The name of what the core computes in, without NumPy's way to it."""
-        return self._waits_for or ("float64" if self.x.itemsize == 8 else "float32")
+        return self.waits_for or ("float64" if self.x.itemsize == 8 else "float32")
 
     @property
     def are_ready(self) -> bool:
         """Whether the core reads x where it lies."""
-        return not self._waits_for or (self.x.dtype == np.uint8 and self.x.flags.c_contiguous)
+        return not self.waits_for or (self.x.dtype == np.uint8 and self.x.flags.c_contiguous)
 
     def row(self) -> Array:
         """Give all numbers in a row, as the core takes samples to train on or to predict: bytes may be bytes."""
@@ -55,7 +57,7 @@ class Samples:
 
     def numbers(self) -> Array:
         """Give the same, of the type that the core computes in."""
-        x = np.require(self.x, self._waits_for, ["C", "A"]) if self._waits_for else self.x
+        x = np.require(self.x, self.waits_for, ["C", "A"]) if self.waits_for else self.x
         return x.reshape(-1)
 
     def place(self, first: int, last: int) -> slice:
@@ -64,7 +66,7 @@ class Samples:
 
     def part(self, first: int, last: int) -> Samples:
         """Give the samples ``first`` to ``last``."""
-        return Samples(self.x[first:last], self.shape, waits_for=self._waits_for)
+        return Samples(self.x[first:last], self.shape, waits_for=self.waits_for)
 
     def places(self, order: Array) -> Array:
         """Tell which rows the samples of these numbers have, one after another."""
@@ -72,7 +74,7 @@ class Samples:
 
     def taken(self, order: Array) -> Samples:
         """Give the samples of these numbers."""
-        return Samples(self.x[order], self.shape, waits_for=self._waits_for)
+        return Samples(self.x[order], self.shape, waits_for=self.waits_for)
 
     def having(self, rows: int) -> int:
         """Tell how many samples, one at least, have about so many rows of x."""

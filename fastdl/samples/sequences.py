@@ -18,10 +18,10 @@ class Sequences(Samples):
         self.lengths: Array = lengths
 
     def part(self, first: int, last: int) -> Samples:  # noqa: D102
-        return Sequences(self.x[first:last], self.lengths[first:last], self._waits_for)
+        return Sequences(self.x[first:last], self.lengths[first:last], self.waits_for)
 
     def taken(self, order: Array) -> Samples:  # noqa: D102
-        return Sequences(self.x[order], self.lengths[order], self._waits_for)
+        return Sequences(self.x[order], self.lengths[order], self.waits_for)
 
     def counted(self, output_shape: Shape) -> Mask:  # noqa: D102
         return np.arange(output_shape[0]) < self.lengths[:, None] if len(output_shape) == 2 else ...

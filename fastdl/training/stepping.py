@@ -18,7 +18,7 @@ from .state import TrainingState
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
-_BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
+BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
 
 # (first, rates, records): take a step for each rate, from step ``first`` of the pass on, and count it in the state once
 # it is whole; record each one's sums over rows of the losses and of the hits, and how many rows there were. The same
@@ -55,7 +55,7 @@ def take_pass(
                 lr, rates = state.optimizer.lr, np.concatenate([rates[:done], state.rates(steps - done)])
             _Block(net, state, run, rates[done:end], records[done:end], done, states).take()
         if not alone and end < steps:
-            block = max(1, int((end - done) * min(8.0, _BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
+            block = max(1, int((end - done) * min(8.0, BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
         done = end
         if watchers or done == steps:
             loss, hits, count = np.add.reduce(records[:done])
@@ -64,6 +64,14 @@ def take_pass(
         for watcher in watchers:
             watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **found})
     return found
+
+
+def take_batch(net: Sequential, state: TrainingState, run: Run, rates: Array, states: Array | None) -> Array:
+    """Take one step, and give its sums over rows of the losses and of the hits, and how many rows there were."""
+    records = np.zeros((1, 3))
+    _Block(net, state, run, rates, records, 0, states).take()
+    sums: Array = records[0]
+    return sums
 
 
 def take_step(net: Sequential, state: TrainingState, plan: Any, rates: Array) -> None:

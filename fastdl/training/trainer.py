@@ -18,12 +18,13 @@ from ..callbacks.keeping import go_on, states_for
 from ..layers import Activation, Conv1D, Conv2D, Dense, Dropout, Flatten
 from ..losses import Loss
 from ..losses.choice import AnyLoss, chosen
-from ..metrics.choice import as_metrics
+from ..metrics.choice import Metrics, as_metrics
 from ..optimizers import Optimizer
+from .batches import Batches, are_batches, pair_of
 from .examples import Examples, examples_of
 from .history import History
 from .running import measure
-from .stepping import take_pass
+from .stepping import BLOCK_SECONDS, take_batch, take_pass
 from .steps import Steps
 
 if TYPE_CHECKING:
@@ -88,6 +89,13 @@ def run_epochs(
     return history
 
 
+def _check_unused(**arguments: Any) -> None:
+    """Check that what samples in an array would need is not given with batches."""
+    for name, value in arguments.items():
+        if value is not None:
+            raise ValueError(f"{name} must not be given where x is an iterable of batches; received {value!r}")
+
+
 class Trainer:
     """A call of `Sequential.fit` or `train_on_batch`, which leaves the network as it was until all is checked."""
 
@@ -112,10 +120,10 @@ class Trainer:
         y: Any,
         epochs: int,
         initial_epoch: int,
-        batch_size: int,
+        batch_size: int | None,
         validation_data: Any,
         validation_split: float,
-        shuffle: bool,
+        shuffle: bool | None,
         sample_weight: Any,
         class_weight: Any,
         lengths: Any,
@@ -126,35 +134,42 @@ class Trainer:
     ) -> History:
         """Do what `Sequential.fit` says."""
         net = self.net
-        epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size", most=np.inf)
+        epochs = as_int(epochs, "epochs")
         if as_int(initial_epoch, "initial_epoch", least=0) >= epochs:
             raise ValueError(f"initial_epoch must be below epochs, {epochs}; received {initial_epoch}")
         if not isinstance(verbose, int) or verbose not in (0, 1):
             raise ValueError(f"verbose must be 0 or 1; received {verbose!r}")
-        shuffle, measures = as_flag(shuffle, "shuffle"), as_metrics(metrics)
-        data = examples_of(net, x, y, lengths, trees, sample_weight, self.loss)
-        data, held_out = self._parted(data, validation_data, validation_split, trees is not None)
-        for part in (data, held_out) if held_out else (data,):
-            if not part.counts():
+        measures, of_batches = as_metrics(metrics), are_batches(x, y)
+        if of_batches:
+            _check_unused(
+                batch_size=batch_size, validation_split=validation_split or None, shuffle=shuffle,
+                sample_weight=sample_weight, lengths=lengths, trees=trees,
+            )  # fmt: skip
+        batch_size = as_int(64 if batch_size is None else batch_size, "batch_size", most=np.inf)
+        shuffle = as_flag(True if shuffle is None else shuffle, "shuffle")
+        of_trees = net.reading.arity is not None
+        if of_batches:
+            batches = Batches(net, self.loss, x, class_weight)
+            figures, held_out = ["loss", "accuracy"], self._held_out(validation_data, of_trees)
+            samples = 0
+        else:
+            data = examples_of(net, x, y, lengths, trees, sample_weight, self.loss)
+            data, held_out = self._parted(data, validation_data, validation_split, of_trees)
+            self._check_order(len(data), min(batch_size, len(data)), shuffle)
+            if not data.counts():
                 raise ValueError("validation_split must leave labels on both sides; received none that counts on one")
-            self._check_order(len(part), min(batch_size, len(part)), shuffle)
-        if class_weight is not None:
-            data = data.weighted_by_class(class_weight, self.loss, net.output_shape[-1])
-        data.check_weights()
-        figures, held = list(data.figures(0.0, 0.0)), []
-        if held_out is not None:
-            held_out.check_metrics(measures, self.loss, net.output_shape[-1])
-            held = [f"val_{name}" for name in {**held_out.figures(0.0, 0.0), **measures}]
-        elif measures:
-            raise ValueError(
-                f"metrics are of validation data, which validation_data or validation_split must give; "
-                f"received {', '.join(measures)} and neither"
-            )
+            if class_weight is not None:
+                data = data.weighted_by_class(class_weight, self.loss, net.output_shape[-1])
+            data.check_weights()
+            self._rates(len(data), batch_size)
+            figures, samples = list(data.figures(0.0, 0.0)), len(data)
+        held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
         watchers = as_callbacks(callbacks, [*figures, *held], [PrintEpochs()] if verbose else [])
-        self._rates(len(data), batch_size)
         self._begin()
 
         def train(epoch: int) -> dict[str, float]:
+            if of_batches:
+                return self._epoch_of_batches(batches, epoch, watchers)
             with net.turn.lock:
                 rates = self._rates(len(data), batch_size)
                 order = net.generator.permutation(len(data)) if shuffle else np.arange(len(data))
@@ -168,7 +183,22 @@ class Trainer:
             measured = measure(net, held_out, self.loss, measures, size)
             return {f"val_{name}": value for name, value in measured.items()}
 
-        return run_epochs(net, range(initial_epoch + 1, epochs + 1), len(data), watchers, train, validate)
+        return run_epochs(net, range(initial_epoch + 1, epochs + 1), samples, watchers, train, validate)
+
+    def _held_figures(self, held_out: Examples | None, batch_size: int, shuffle: bool, measures: Metrics) -> list[str]:
+        """Check what is to be validated on, and name what will be measured."""
+        if held_out is None:
+            if measures:
+                raise ValueError(
+                    f"metrics are of validation data, which validation_data or validation_split must give; "
+                    f"received {', '.join(measures)} and neither"
+                )
+            return []
+        if not held_out.counts():
+            raise ValueError("validation_split must leave labels on both sides; received none that counts on one")
+        self._check_order(len(held_out), min(batch_size, len(held_out)), shuffle)
+        held_out.check_metrics(measures, self.loss, self.net.output_shape[-1])
+        return [f"val_{name}" for name in {**held_out.figures(0.0, 0.0), **measures}]
 
     def _parted(
         self, data: Examples, validation_data: Any, validation_split: float, of_trees: bool
@@ -184,17 +214,15 @@ class Trainer:
                     f"{validation_split} of {len(data)}"
                 )
             return data.part(0, len(data) - split), data.part(len(data) - split, len(data))
+        return data, self._held_out(validation_data, of_trees)
+
+    def _held_out(self, validation_data: Any, of_trees: bool) -> Examples | None:
+        """Give what to validate on, of what was given for it."""
         if validation_data is None:
-            return data, None
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3, 4):
-            size = f" of {len(validation_data)}" if isinstance(validation_data, (tuple, list)) else ""
-            raise ValueError(
-                f"validation_data must be (x, y), (x, y, lengths) or (x, y, trees), and a sample_weight after it; "
-                f"received {type(validation_data).__name__}{size}"
-            )
-        x, y, third, weights = (*validation_data, None, None)[:4]
+            return None
+        x, y, third, weights = pair_of(validation_data, "validation_data")
         lengths, trees = (None, third) if of_trees else (third, None)
-        return data, examples_of(self.net, x, y, lengths, trees, weights, self.loss, "validation ")
+        return examples_of(self.net, x, y, lengths, trees, weights, self.loss, "validation ")
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any, trees: Any) -> dict[str, float]:
         """Do what `Sequential.train_on_batch` says."""
@@ -213,6 +241,31 @@ class Trainer:
             raise ValueError("shuffle must be False for stateful layers: a batch goes on from the one before")
         if samples % batch:
             raise ValueError(f"batch_size must divide the {samples} samples, for stateful layers; received {batch}")
+
+    def _epoch_of_batches(self, batches: Batches, epoch: int, watchers: list[Callback]) -> dict[str, float]:
+        """Go through the batches once, and give the figures; callbacks have their turn ten times a second."""
+        net, state, sums, done, found = self.net, self.state, np.zeros(3), 0, dict[str, float]()
+        with net.turn.lock:
+            seed = net.draw()
+            net.reset_state()
+        shown = perf_counter()
+        for data in batches.examples():
+            with net.turn.lock:
+                plan, states = net.plan_for(data.samples.shape), net.states_for(len(data))
+                order = np.arange(len(data))
+                steps = Steps(net, plan, state, self.loss, data, order, len(data), seed + done, states)
+                run = steps.fused if self.loss.is_fused else steps.own
+                sums += take_batch(net, state, run, state.rates(1), states)
+            done += len(data)
+            count = max(sums[2], 1)
+            found = data.figures(float(sums[0] / count), float(sums[1] / count))
+            if perf_counter() - shown > BLOCK_SECONDS:
+                for watcher in watchers:
+                    watcher.on_batch_block(net, done, 0, {"epoch": epoch, **found})
+                shown = perf_counter()
+        for watcher in watchers:
+            watcher.on_batch_block(net, done, done, {"epoch": epoch, **found})
+        return found
 
     def _epoch(
         self, data: Examples, order: Array, batch: int, rates: Array, epoch: int, watchers: list[Callback]
