@@ -20,7 +20,18 @@ from ._types import Array
 from ._validation.arrays import as_real
 from ._validation.values import as_flag, as_number
 
-__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Optimizer", "RMSprop", "from_config"]
+__all__ = [
+    "SGD",
+    "AdaGrad",
+    "Adadelta",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "NAdam",
+    "Optimizer",
+    "RMSprop",
+    "from_config",
+]
 
 Rate = float | Callable[[int], float]
 
@@ -35,8 +46,10 @@ class Rule(NamedTuple):
     beta1: float = 0.0
     beta2: float = 0.0
     epsilon: float = 0.0
+    momentum_decay: float = 0.0
     clip_norm: float = 0.0  # 0 for none
     clip_value: float = 0.0
+    decay_biases: bool = True
 
 
 @dataclass
@@ -45,7 +58,8 @@ class Optimizer(Settings):
 
     Optimizers of the same class and settings are equal. Of these the rate alone may be set: what a callback sets holds
     from the next block of steps on. Or it is a function of the step, or each call is given an optimizer of another
-    fixed rate, which goes on with the last one's moments.
+    fixed rate, which goes on with the last one's moments. Layers are trained at their own ``lr_scale`` of the rate, and
+    ``decay_scale`` of a weight decay.
 
     Parameters
     ----------
@@ -56,13 +70,18 @@ class Optimizer(Settings):
         2013).
     clip_value : float, optional
         The largest size of each of a gradient's numbers.
+    decay_biases : bool
+        Whether weight decay is of all parameters, or spares those that multiply no features: parameters of one axis,
+        such as biases, and normalizations' own.
     """
 
     lr: Rate
     clip_norm: float | None = field(default=None, kw_only=True)
     clip_value: float | None = field(default=None, kw_only=True)
+    decay_biases: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "decay_biases", as_flag(self.decay_biases, "decay_biases"))
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None and keep_number(self, name) == 0:
                 raise ValueError(f"{name} must be above 0; received 0")
@@ -121,7 +140,9 @@ class Optimizer(Settings):
     @cached_property
     def rule(self) -> Rule:
         """What the core does with it, which its settings but the rate decide."""
-        return self._rule()._replace(clip_norm=self.clip_norm or 0.0, clip_value=self.clip_value or 0.0)
+        return self._rule()._replace(
+            clip_norm=self.clip_norm or 0.0, clip_value=self.clip_value or 0.0, decay_biases=self.decay_biases
+        )
 
     def _rule(self) -> Rule:
         raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
@@ -141,7 +162,7 @@ class SGD(Optimizer):
         Whether the step is along g + momentum v.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient g.
-    clip_norm, clip_value : float, optional
+    clip_norm, clip_value, decay_biases
         As of `Optimizer`.
     """
 
@@ -181,7 +202,7 @@ class Adam(Optimizer):
         Added to the root of the second moment.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
-    clip_norm, clip_value : float, optional
+    clip_norm, clip_value, decay_biases
         As of `Optimizer`.
     """
 
@@ -192,11 +213,7 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
-            raise ValueError(f"betas must be two numbers; received {self.betas!r}")
-        object.__setattr__(self, "betas", tuple(as_number(beta, "betas", high=1.0) for beta in self.betas))
-        if max(self.betas) == 1.0:
-            raise ValueError(f"betas must be below 1; received {self.betas!r}")
+        _keep_betas(self)
         keep_number(self, "eps")
         keep_number(self, "weight_decay")
 
@@ -216,7 +233,7 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    lr, betas, eps, clip_norm, clip_value
+    lr, betas, eps, clip_norm, clip_value, decay_biases
         As of `Adam`.
     weight_decay : float
         At each step the parameters lose lr times that part of themselves.
@@ -226,6 +243,104 @@ class AdamW(Adam):
 
     def _rule(self) -> Rule:
         return super()._rule()._replace(name="adamw")
+
+
+@dataclass
+class NAdam(Adam):
+    """Adam, with Nesterov's momentum (Dozat 2016).
+
+    Parameters
+    ----------
+    lr, betas, eps, weight_decay, clip_norm, clip_value, decay_biases
+        As of `Adam`.
+    momentum_decay : float
+        How soon the momentum rises from half of ``betas[0]`` to all of it: by 0.5 * 0.96 ** (step * momentum_decay) it
+        is still smaller.
+    """
+
+    lr: Rate = 2e-3
+    momentum_decay: float = 4e-3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        keep_number(self, "momentum_decay")
+
+    def _rule(self) -> Rule:
+        return super()._rule()._replace(name="nadam", momentum_decay=self.momentum_decay)
+
+
+@dataclass
+class Lion(Optimizer):
+    """Steps of the rate's size, whose signs are those of a running mean of gradients (Chen et al. 2023).
+
+    Parameters
+    ----------
+    lr : float or callable
+        The learning rate, or a function of the step: a third to a tenth of AdamW's.
+    betas : (float, float)
+        How much of the mean there is in what gives the signs, and how much of it is kept at a step.
+    weight_decay : float
+        At each step the parameters lose lr times that part of themselves: three to ten times AdamW's.
+    clip_norm, clip_value, decay_biases
+        As of `Optimizer`.
+    """
+
+    lr: Rate = 1e-4
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _keep_betas(self)
+        keep_number(self, "weight_decay")
+
+    @property
+    def moments(self) -> int:
+        """The mean of gradients."""
+        return 1
+
+    def _rule(self) -> Rule:
+        return Rule("lion", weight_decay=self.weight_decay, beta1=self.betas[0], beta2=self.betas[1])
+
+
+@dataclass
+class Adadelta(Optimizer):
+    """Gradients times the root of the running mean square of steps, over that of gradients (Zeiler 2012).
+
+    Parameters
+    ----------
+    lr : float or callable
+        What steps are multiplied by, or a function of the step.
+    rho : float
+        How much of both mean squares is kept at a step.
+    eps : float
+        Added to both, within the roots.
+    weight_decay : float
+        Adds weight_decay times the parameters to the gradient.
+    clip_norm, clip_value, decay_biases
+        As of `Optimizer`.
+    """
+
+    lr: Rate = 1.0
+    rho: float = 0.9
+    eps: float = 1e-6
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if keep_number(self, "rho", high=1.0) == 1.0:
+            raise ValueError(f"rho must be below 1; received {self.rho!r}")
+        if keep_number(self, "eps") == 0:
+            raise ValueError("eps must be above 0, or there is never a step; received 0")
+        keep_number(self, "weight_decay")
+
+    @property
+    def moments(self) -> int:
+        """The mean squares of steps and of gradients."""
+        return 2
+
+    def _rule(self) -> Rule:
+        return Rule("adadelta", weight_decay=self.weight_decay, beta2=self.rho, epsilon=self.eps)
 
 
 @dataclass
@@ -242,7 +357,7 @@ class RMSprop(Optimizer):
         Added to the root.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
-    clip_norm, clip_value : float, optional
+    clip_norm, clip_value, decay_biases
         As of `Optimizer`.
     """
 
@@ -279,7 +394,7 @@ class AdaGrad(Optimizer):
         Added to the root.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
-    clip_norm, clip_value : float, optional
+    clip_norm, clip_value, decay_biases
         As of `Optimizer`.
     """
 
@@ -301,7 +416,17 @@ class AdaGrad(Optimizer):
         return Rule("adagrad", weight_decay=self.weight_decay, epsilon=self.eps)
 
 
-_CLASSES = {c.__name__: c for c in (SGD, Adam, AdamW, RMSprop, AdaGrad)}
+def _keep_betas(optimizer: Adam | Lion) -> None:
+    """Check them and keep them as a tuple."""
+    betas = optimizer.betas
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise ValueError(f"betas must be two numbers; received {betas!r}")
+    object.__setattr__(optimizer, "betas", tuple(as_number(beta, "betas", high=1.0) for beta in betas))
+    if max(optimizer.betas) == 1.0:
+        raise ValueError(f"betas must be below 1; received {betas!r}")
+
+
+_CLASSES = {c.__name__: c for c in (SGD, Adam, AdamW, NAdam, Lion, RMSprop, AdaGrad, Adadelta)}
 
 
 def from_config(config: dict[str, Any]) -> Optimizer:

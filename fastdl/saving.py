@@ -131,7 +131,7 @@ def restore(
         counter = np.array([config[_STEPS]], np.int64)
         kept = keeping.unpacked(config[_CALLBACKS], arrays)
         net.training_state = TrainingState(
-            net.training_state.loss, optimizer, counter, moments, config[_EPOCHS], kept=kept
+            net.training_state.loss, optimizer, counter, moments, epochs=config[_EPOCHS], kept=kept
         )
     if _STATES in config:
         net.flat_states = arrays[_STATES].copy()

@@ -19,7 +19,7 @@ from ._validation.values import as_int
 from .callbacks import Callback
 from .derivatives import Differentiable
 from .layers import Layer
-from .layers.configuration import check_name, classes_of, complete, from_config
+from .layers.configuration import check_name, classes_of, complete, from_config, train_as, training_config
 from .layers.container import Container, adopted, numbered, through
 from .looking.summary import Summary
 from .losses.choice import AnyLoss, chosen
@@ -448,7 +448,7 @@ class Sequential(Differentiable, Container):
         """Do what `from_config` does, but let parameters be zeros."""
         net = cls.__new__(cls)
         Sequential.__init__(net, [from_config(layer) for layer in config["layers"]])
-        net.trainable = config.get("trainable", True)
+        train_as(net, config)
         net.allocate(config["input_shape"], dtype=config["dtype"])
         complete(net)
         return net
@@ -456,9 +456,8 @@ class Sequential(Differentiable, Container):
     def get_config(self) -> dict[str, Any]:
         """Give the class, and the arguments of `Sequential` as plain data."""
         check_name(type(self))
-        config: dict[str, Any] = {"class": type(self).__name__, "layers": [layer.get_config() for layer in self.layers]}
-        if not self.trainable:
-            config["trainable"] = False
+        layers = [layer.get_config() for layer in self.layers]
+        config: dict[str, Any] = {"class": type(self).__name__, "layers": layers, **training_config(self)}
         if not hasattr(self, "dtype"):  # it is one, or to be one, of another's layers
             return config
         return {**config, "input_shape": list(self.input_shape), "dtype": self.dtype}

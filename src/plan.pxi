@@ -201,7 +201,8 @@ cdef class Plan(Runnable):
     def train(self, x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
               Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, loss,
               bint counts_hits, rule, real[:, ::1] moments, uint64_t seed, int threads,
-              double[:, ::1] records, counts=None, lengths=None, states=None, Trees trees=None):
+              double[:, ::1] records, counts=None, lengths=None, states=None, Trees trees=None,
+              average=None):
         """One step for each of `rates`, from position `first` of the order on.
 
         `steps` (1,) counts them, one by one. Fills `records` (steps, 3): each step's sums over
@@ -211,7 +212,8 @@ cdef class Plan(Runnable):
         each whether the loss looks at it; `rule` is an optimizer's, and `moments` (K, P) are its.
         `lengths` and `states` are as of `predict`; states have a row for each sample of a batch,
         and go on from one batch to the next. With `trees`, the order is one of trees, and x,
-        targets, weights and counts have a row for each node. x may be uint8.
+        targets, weights and counts have a row for each node. x may be uint8. To the values of
+        `average`, a `fastdl.callbacks.EMA`, the parameters are added after each step.
         """
         cdef Job job
         cdef Input input = _input_of(x)
@@ -256,7 +258,7 @@ cdef class Plan(Runnable):
                 steps_of, batch_lengths = lengths, self.batch_lengths
                 job.lengths = &steps_of[0]
                 job.batch_lengths = job.net.lengths = &batch_lengths[0]
-            describe_optimizer(&job.optimizer, rule, moments, self.parameters.size)
+            self._describe_optimizer(&job.optimizer, rule, moments, average)
             # `adds_up`: a gradient reads weights other than its own.
             job.apart = (job.optimizer.clip_norm > 0 or job.net.adds_up
                          or 3 * self.habits.work * batch > LONG_WORK)
@@ -264,20 +266,26 @@ cdef class Plan(Runnable):
             job.records = &records[0, 0]
             self._run(&job, train_worker)
 
-    def step(self, double rate, int64_t[::1] steps, rule, real[:, ::1] moments, int threads):
+    def step(self, double rate, int64_t[::1] steps, rule, real[:, ::1] moments, int threads,
+             average=None):
         """A step with what `gradients` hold, which is clipped in place; the rest as of `train`."""
         cdef Job job
         cdef double[::1] squares = np.zeros(max(self.slice_count, 1))
         with self.turn.lock:
             self._check_turn()
             memset(&job, 0, sizeof(Job))
-            describe_optimizer(&job.optimizer, rule, moments, self.parameters.size)
+            self._describe_optimizer(&job.optimizer, rule, moments, average)
             if 8. * self.parameters.size < SMALL_WORK:
                 threads = 1
             self._open(&job, max(1, min(threads, MAX_WORKERS)))
             job.rates, job.squares = &rate, &squares[0]
             job.steps, job.steps_before = &steps[0], steps[0]
             self._run(&job, step_worker)
+
+    cdef _describe_optimizer(self, Optimizer* o, rule, real[:, ::1] moments, average):
+        describe_optimizer(o, rule, moments, average, self.parameters.size)
+        if self.has_scales or (o.decay != 0 and not o.decays_biases):
+            o.groups = self.groups
 
 
 cdef object NDARRAY = np.ndarray

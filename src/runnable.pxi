@@ -7,6 +7,8 @@ cdef class Runnable:
     cdef Slice* slices
     cdef Py_ssize_t slice_count             # of parameters that training changes, the first ones,
     cdef Py_ssize_t all_slices              # and of all
+    cdef Group* groups                      # of parameters that are trained alike: all of them,
+    cdef bint has_scales                    # some not at the optimizer's own rate and decay
     cdef Py_ssize_t channels, pixels, out_channels, out_pixels
     cdef Habits habits
     cdef Places places
@@ -40,10 +42,12 @@ cdef class Runnable:
         describe_network(&self.net, self.operations, self.input_shape, graph.size)
         self._get_to_know()
         self._slice()
+        self._group(graph.groups())
 
     def __dealloc__(self):
         free_network(&self.net)
         free(self.slices)
+        free(self.groups)
 
     @property
     def state_size(self):
@@ -69,6 +73,22 @@ cdef class Runnable:
         self.slices = <Slice*>_zeroed(self.all_slices * sizeof(Slice))
         for i in range(self.all_slices):
             self.slices[i].op, self.slices[i].start, self.slices[i].stop = found[i]
+
+    cdef _group(self, list found):
+        cdef Py_ssize_t i, start = 0
+        cdef Group* group
+        self.groups = <Group*>_zeroed(len(found) * sizeof(Group))
+        for i in range(len(found)):
+            group = &self.groups[i]
+            group.stop, group.rate, group.decay, group.is_bias = found[i]
+            if group.stop <= start or group.stop > self.parameters.size:
+                raise ValueError(f"groups must be of all parameters, one behind another; "
+                                 f"received {found}")
+            self.has_scales = self.has_scales or group.rate != 1 or group.decay != 1
+            start = group.stop
+        if start != self.parameters.size:
+            raise ValueError(f"groups must be of all {self.parameters.size} parameters; "
+                             f"received {start}")
 
     cdef _prepare(self, int mode, Py_ssize_t rows, int workers, bint masked):
         # Memory for a batch in this mode, kept for the next call that fits.

@@ -5,12 +5,15 @@ A layer may be anybody's. What it adds is checked here, before any memory is tak
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .fusion import fused
-from .kinds import MERGES, MOST_NUMBERS, Operation, Operations, Shape, check_trees, checked_shape
+from .kinds import KINDS, MERGES, MOST_NUMBERS, Operation, Operations, Shape, check_trees, checked_shape
 from .reading import Reading, reading_of
+
+_NORMALIZATIONS = {kind for kind, row in KINDS.items() if row.normalizes}
 
 
 class Part(Protocol):
@@ -77,12 +80,14 @@ class Graph:
     ----------
     operations : list of dict
         Of each its `kind`, the numbers of the tensors that it `reads`, its `output_shape`, where its parameters begin,
-        `offset`, and its settings; `frozen` is True of those whose parameters nothing changes. The kth writes tensor
-        k + 1.
+        `offset`, and its settings; `frozen` is True of those whose parameters nothing changes, and `lr_scale` and
+        `decay_scale`, where they are not 1, are of those that are not trained as others. The kth writes tensor k + 1.
     size : int
         How many parameters they have.
     buffers : list of (int, int)
         From where to where lie parameters that no optimizer changes, such as running statistics.
+    biases : list of (int, int)
+        From where to where lie parameters of one axis.
     layers : list of Lowered
         Those that have been lowered into it, children before what they are children of.
     reading : Reading
@@ -98,6 +103,7 @@ class Graph:
         self.operations: Operations = []
         self.size = 0
         self.buffers: list[tuple[int, int]] = []
+        self.biases: list[tuple[int, int]] = []
         self.layers: list[Lowered] = []
         self._given = {0}  # tensors of the input's own numbers
         self.output_shape: Shape | None = None
@@ -130,6 +136,38 @@ class Graph:
         """Let no training change the parameters and statistics of the operations from number ``first`` on."""
         for operation in self.operations[first:]:
             operation["frozen"] = True
+
+    def scale(self, first: int, lr_scale: float, decay_scale: float) -> None:
+        """Let training change the operations' parameters from number ``first`` on at scales of its rate and decay."""
+        for operation in self.operations[first:]:
+            for name, scale in (("lr_scale", lr_scale), ("decay_scale", decay_scale)):
+                if scale != 1:
+                    operation[name] = scale * operation.get(name, 1.0)
+
+    def groups(self) -> list[tuple[int, float, float, bool]]:
+        """Give the parameters as groups that are trained alike, one behind another.
+
+        Returns
+        -------
+        list of (int, float, float, bool)
+            Where each ends, its scales of the rate and of the decay, and whether `Optimizer.decay_biases` is of it.
+        """
+        # Of those that begin at one place the last one has the parameters; what fusion adds has none, and no place.
+        beginning = {operation["offset"]: operation for operation in self.operations if operation["kind"] in KINDS}
+        biases = sorted(set(self.biases))
+        starts = sorted({0, *beginning, *(place for bias in biases for place in bias)} - {self.size})
+        found: list[tuple[int, float, float, bool]] = []
+        operation: dict[str, Any] = {}
+        for start, stop in zip(starts, [*starts, self.size][1:], strict=True):
+            operation = beginning.get(start, operation)
+            nearest = bisect_right(biases, (start, self.size))
+            is_bias = nearest > 0 and start < biases[nearest - 1][1]
+            scales = operation.get("lr_scale", 1.0), operation.get("decay_scale", 1.0)
+            group = (stop, *scales, is_bias or operation["kind"] in _NORMALIZATIONS)
+            if found and found[-1][1:] == group[1:]:
+                found.pop()
+            found.append(group)
+        return found
 
     def _own(self, tensor: Any) -> Tensor:
         if not isinstance(tensor, Tensor) or tensor.graph is not self:

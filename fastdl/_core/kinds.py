@@ -420,6 +420,7 @@ class Kind(NamedTuple):
     settings: str = ""
     on_trees: bool = False  # works on each node by itself, or sees its children
     merges: bool = False  # reads several tensors
+    normalizes: bool = False  # its parameters multiply no features
     moves: Callable[[Array, Fields], Array] | None = None  # computes nothing: how it moves numbers, here their places
 
 
@@ -446,8 +447,8 @@ KINDS = {
     "upsample": Kind(_upsample, "size bilinear"),
     "noise": Kind(_noise, "stddev", on_trees=True),
     "rescale": Kind(_rescale, "scale added", on_trees=True),
-    "layer_norm": Kind(_layer_norm, "epsilon", on_trees=True),
-    "batch_norm": Kind(_batch_norm, "epsilon momentum"),
+    "layer_norm": Kind(_layer_norm, "epsilon", on_trees=True, normalizes=True),
+    "batch_norm": Kind(_batch_norm, "epsilon momentum", normalizes=True),
     "concat": Kind(_concat, on_trees=True, merges=True),
     "sum": Kind(_alike, on_trees=True, merges=True),
     "product": Kind(_alike, on_trees=True, merges=True),

@@ -1,5 +1,6 @@
 """What may happen between the steps of a training."""
 
+from .averaging import EMA, SWA
 from .base import Callback
 from .checkpoint import ModelCheckpoint
 from .csv_logger import CSVLogger
@@ -8,6 +9,8 @@ from .print_epochs import PrintEpochs
 from .rates import LearningRateSchedule, ReduceLROnPlateau
 
 __all__ = [
+    "EMA",
+    "SWA",
     "CSVLogger",
     "Callback",
     "EarlyStopping",

@@ -39,6 +39,9 @@ class Callback:
         A learning rate that is set here, ``optimizer.lr = ...``, holds from the next step on.
         """
 
+    def on_epoch_trained(self, net: Sequential, epoch: int) -> None:
+        """After the last step of an epoch, before its validation."""
+
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool | None:
         """After an epoch, counted from 1, and its validation. True ends the training."""
 

@@ -48,6 +48,8 @@ class Layer(Built, abstract=True):
         What is saved as parameters are, but changed by no optimizer, such as running statistics.
     trainable : bool
         Whether training changes its parameters; True at first.
+    lr_scale, decay_scale : float
+        What the optimizer's learning rate and weight decay are multiplied by for its parameters; 1 at first.
     """
 
     def forward(self, x: Any, *, training: bool = False, lengths: Any = None, trees: Any = None) -> Array:

@@ -17,7 +17,7 @@ from .._core.reading import Reading
 from .._turn import Turn
 from .._types import Array, Shape
 from .._validation.shapes import as_shape
-from .._validation.values import as_dtype, as_flag, as_generator
+from .._validation.values import as_dtype, as_flag, as_generator, as_number
 from .configuration import Configured
 from .parameters import Parameters
 from .states import Stateful
@@ -41,6 +41,7 @@ class Built(Configured, Stateful, abstract=True):
     _reading: Reading | None = None
     _in_network = False
     _trainable = True
+    _lr_scale = _decay_scale = 1.0
     _network: Any = None  # what it has been built with, a weak reference
     _turn = Turn()  # until it is built, when nobody has to wait
     _rng: np.random.Generator
@@ -107,10 +108,40 @@ class Built(Configured, Stateful, abstract=True):
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
-        self._trainable = as_flag(trainable, "trainable")
+        self._train_otherwise(_trainable=as_flag(trainable, "trainable"))
+
+    @property
+    def lr_scale(self) -> float:
+        """What the optimizer's rate is multiplied by for its parameters, and by those of layers that it is a part of.
+
+        May be set at any time; `fit` heeds it from the next epoch on.
+        """
+        return self._lr_scale
+
+    @lr_scale.setter
+    def lr_scale(self, lr_scale: float) -> None:
+        self._train_otherwise(_lr_scale=as_number(lr_scale, "lr_scale"))
+
+    @property
+    def decay_scale(self) -> float:
+        """What the optimizer's weight decay is multiplied by for its parameters, as of `lr_scale`."""
+        return self._decay_scale
+
+    @decay_scale.setter
+    def decay_scale(self, decay_scale: float) -> None:
+        self._train_otherwise(_decay_scale=as_number(decay_scale, "decay_scale"))
+
+    def _train_otherwise(self, **settings: Any) -> None:
+        vars(self).update(settings)
         with self._turn.lock:
             network = self._network and self._network()
             (network or self).forget_plans()
+
+    def settle_training(self, graph: Graph, first: int) -> None:
+        """Let a graph's operations from number ``first`` on, which are the layer's, be trained as it is to be."""
+        if not self.trainable:
+            graph.freeze(first)
+        graph.scale(first, self.lr_scale, self.decay_scale)
 
     def forget_plans(self) -> None:
         """Let plans be made anew, its own and those of the layers within."""
@@ -134,8 +165,11 @@ class Built(Configured, Stateful, abstract=True):
         if not isinstance(y, Tensor) or y.graph is not graph:
             raise TypeError(f"operations of {type(self).__name__} must give a Tensor of x's graph; received {y!r}")
         self.check_parameters(x.shape, graph, offset, graph.layers[layers_before:])
-        if not self.trainable:
-            graph.freeze(first)
+        self.settle_training(graph, first)
+        shapes = self.parameter_shapes(x.shape)
+        graph.biases += [
+            (offset + begin, offset + end) for name, (begin, end) in _places(shapes).items() if len(shapes[name]) < 2
+        ]
         operations = range(first, len(graph.operations))
         graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size, x.number, y.number, operations))
         return y

@@ -16,6 +16,7 @@ _FIXED = (
     "arity", "buffers", "dtype", "grads", "input_shape", "output_shape", "params", "parameter_count", "reading",
     "stateful",
 )  # fmt: skip
+_TRAINING = {"trainable": True, "lr_scale": 1.0, "decay_scale": 1.0}  # attributes, and what they are at first
 _CLASSES: dict[str, Any] = {}  # all there are, by name
 
 
@@ -35,7 +36,6 @@ class Configured(Definition, metaclass=_LayerType):
 
     _arguments: ClassVar[tuple[str, ...]] = ()
     _complete = False  # whether its constructor has ended
-    trainable: bool
 
     def __init__(self) -> None:
         vars(self)["_complete"] = False
@@ -81,7 +81,7 @@ class Configured(Definition, metaclass=_LayerType):
         return cls(**arguments)
 
     def get_config(self) -> dict[str, Any]:
-        """Give the class, the constructor's arguments and whether it is trained, which `from_config` takes back."""
+        """Give the class, the constructor's arguments and how it is trained, which `from_config` takes back."""
         kind = type(self)
         check_name(kind)
         missing = [name for name in self._arguments if not hasattr(self, name)]
@@ -90,8 +90,8 @@ class Configured(Definition, metaclass=_LayerType):
                 f"{kind.__name__} must keep its constructor's arguments as attributes, to be saved or copied; "
                 f"there is no {', '.join(missing)}"
             )
-        config = {"class": kind.__name__, **{name: _described(getattr(self, name)) for name in self._arguments}}
-        return config if self.trainable else {**config, "trainable": False}
+        arguments = {name: _described(getattr(self, name)) for name in self._arguments}
+        return {"class": kind.__name__, **arguments, **training_config(self)}
 
 
 def complete(layer: Configured) -> None:
@@ -115,10 +115,22 @@ def from_config(config: dict[str, Any]) -> Layer:
     if not isinstance(config, dict):
         raise ValueError(f"config must be a dict; received {config!r}")
     arguments = {name: _made_of(value) for name, value in config.items()}
-    trainable = arguments.pop("trainable", True)
+    training = {name: arguments.pop(name) for name in _TRAINING if name in arguments}
     layer = class_of(arguments.pop("class", None)).from_arguments(arguments)
-    layer.trainable = trainable
+    train_as(layer, training)
     return layer
+
+
+def training_config(layer: Configured) -> dict[str, Any]:
+    """Give how a layer is trained, where it is not as usual."""
+    settings = {name: getattr(layer, name) for name in _TRAINING}
+    return {name: value for name, value in settings.items() if value != _TRAINING[name]}
+
+
+def train_as(layer: Configured, config: dict[str, Any]) -> None:
+    """Let a layer be trained as a description says."""
+    for name, usual in _TRAINING.items():
+        setattr(layer, name, config.get(name, usual))
 
 
 def _described(argument: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ..callbacks.base import Callback
 from ..callbacks.keeping import Kept, kept_of
 from ..losses import CrossEntropy, Loss
 from ..optimizers import SGD, Optimizer
+
+if TYPE_CHECKING:
+    from ..callbacks import EMA
 
 Moments = Array  # (K, P), a row for each that the optimizer keeps
 
@@ -31,6 +34,8 @@ class TrainingState:
     counter : ndarray of int64, shape (1,)
         The steps taken, where the core counts them, each as it is done.
     moments : ndarray, shape (K, P), or None before the first call
+    average : EMA, or None
+        To whose values the core adds the parameters after each step.
     epochs : int
         Those that the last call of `fit` has finished, ``initial_epoch`` included.
     watchers : sequence of Callback
@@ -43,6 +48,7 @@ class TrainingState:
     optimizer: Optimizer = field(default_factory=lambda: SGD(0.01, momentum=0.9))
     counter: Array = field(default_factory=lambda: np.zeros(1, np.int64))
     moments: Moments | None = None
+    average: EMA | None = None
     epochs: int = 0
     watchers: Sequence[Callback] = ()
     kept: list[Kept] = field(default_factory=list)
@@ -101,7 +107,7 @@ class TrainingState:
 
     def follow_gradients(self, plan: Any, rate: float) -> None:
         """Change a plan's parameters by the gradients that are there, and count that as a step."""
-        plan.step(rate, self.counter, self.optimizer.rule, self.moments, get_num_threads())
+        plan.step(rate, self.counter, self.optimizer.rule, self.moments, get_num_threads(), self.average)
 
 
 def zero_moments(optimizer: Optimizer, size: int, dtype: str) -> Moments:

@@ -98,7 +98,8 @@ class _Block:
     ) -> None:
         self.net, self.state, self.states = net, state, states
         self._run, self._rates, self._records, self._first = run, rates, records, first
-        changed = (net.parameters, state.moments, state.counter, states)
+        average = None if state.average is None else state.average.values
+        changed = (net.parameters, state.moments, state.counter, states, average)
         self._before = [(array, array.copy()) for array in changed if array is not None]
 
     def take(self) -> None:

@@ -71,7 +71,7 @@ class Steps:
         self.plan.train(
             given.x, given.targets, given.weights, order, self.batch, position, rates, self.state.counter, self.loss,
             self.data.classes, self.state.optimizer.rule, self.state.moments, self.seed, get_num_threads(), records,
-            given.counts, given.lengths, self.states, given.trees,
+            given.counts, given.lengths, self.states, given.trees, self.state.average,
         )  # fmt: skip
 
     def own(self, first: int, rates: Array, records: Array) -> None:

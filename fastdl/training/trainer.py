@@ -76,6 +76,8 @@ def run_epochs(
                 watcher.on_epoch_begin(net, epoch)
             logs: dict[str, Any] = {"epoch": epoch, **train(epoch)}
             seconds = perf_counter() - start
+            for watcher in watchers:
+                watcher.on_epoch_trained(net, epoch)
             logs.update(validate(), seconds=seconds)
             history.append(logs)
             training.epochs = epoch

@@ -63,7 +63,7 @@ def optimizer_step(rule, double rate, long step, real[::1] p, real[::1] g,
                    real[:, ::1] moments):
     """One update of p, and of the moments (K, P), in place. All are made by `aligned_zeros`."""
     cdef Optimizer o
-    describe_optimizer(&o, rule, moments, p.shape[0])
+    describe_optimizer(&o, rule, moments, None, p.shape[0])
     with nogil:
         clip(&o, sqrt(sum_of_squares(&g[0], 0, g.shape[0])), &g[0], 0, g.shape[0])
-        update(&o, <real>rate, step, &p[0], &g[0], 0, p.shape[0])
+        update(&o, rate, step, &p[0], &g[0], 0, p.shape[0])

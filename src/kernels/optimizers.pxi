@@ -8,6 +8,13 @@
 #               (Loshchilov and Hutter 2019)
 #     RMSprop   g += decay p;  v = b2 v + (1 - b2) g^2;  p -= rate g / (sqrt(v) + eps)
 #     AdaGrad   the same with v = v + g^2  (Duchi, Hazan and Singer 2011)
+#     Adadelta  g += decay p;  v = b2 v + (1 - b2) g^2;  d = sqrt(u + eps) / sqrt(v + eps) g
+#               u = b2 u + (1 - b2) d^2;  p -= rate d  (Zeiler 2012)
+#     NAdam     m, v as Adam;  mu_t = b1 (1 - 0.96^(t momentum_decay) / 2),  M_t = mu_1 .. mu_t
+#               p -= rate ((1 - mu_t) / (1 - M_t) g + mu_t+1 / (1 - M_t+1) m)
+#                    / (sqrt(v / (1 - b2^t)) + eps)  (Dozat 2016)
+#     Lion      p -= rate (sign(b1 m + (1 - b1) g) + decay p);  m = b2 m + (1 - b2) g
+#               (Chen et al. 2023)
 #
 # Before it, g may be scaled down to a norm over all parameters, or each number kept between two
 # limits (Pascanu, Mikolov and Bengio 2013).
@@ -18,16 +25,29 @@
 from libc.math cimport pow, sqrt
 
 cdef enum Rule:
-    NO_UPDATE, SGD, ADAM, ADAMW, RMSPROP, ADAGRAD, RULES
+    NO_UPDATE, SGD, ADAM, ADAMW, RMSPROP, ADAGRAD, ADADELTA, NADAM, LION, RULES
+
+
+# Parameters that are trained alike: up to `stop` in the flat vectors, from where the group before
+# stops.
+cdef struct Group:
+    Py_ssize_t stop
+    double rate, decay    # what the optimizer's are multiplied by
+    bint is_bias          # or a normalization's
 
 
 cdef struct Optimizer:
     int rule
     int nesterov
-    double momentum, decay, beta1, beta2, epsilon
+    double momentum, decay, beta1, beta2, epsilon, momentum_decay
     double clip_norm, clip_value        # 0 for none
+    bint decays_biases
     real* first           # velocity, or Adam's first moment
     real* second          # the second moment of the others
+    const Group* groups   # or NULL, where all parameters are trained alike
+    real* average         # of the parameters after each step, or NULL
+    double kept           # how much of it is, at a step;
+    int64_t first_step    # at this one nothing
 
 
 # From parameter `start` to before `stop`, with the step that counts from 1. What lies past `stop`
@@ -86,6 +106,46 @@ cdef inline void scaled_vector(real* p, vec g, real* v, real rate, real kept, re
     store_lanes(p, old, n)
 
 
+cdef inline void adadelta_vector(real* p, vec g, real* u, real* v, real rate, const Optimizer* o,
+                                 int n) noexcept nogil:
+    cdef vec old = load_lanes(p, n), steps = load_lanes(u, n), epsilon = vec_set1(o.epsilon)
+    cdef vec second
+    if o.decay != 0:
+        g = vec_fma(g, o.decay, old)
+    second = vec_fma(vec_set1(1 - o.beta2) * g * g, o.beta2, load_lanes(v, n))
+    g = vec_sqrt(steps + epsilon) / vec_sqrt(second + epsilon) * g
+    steps = vec_fma(vec_set1(1 - o.beta2) * g * g, o.beta2, steps)
+    store_lanes(u, steps, n)
+    store_lanes(v, second, n)
+    store_lanes(p, vec_fma(old, -rate, g), n)
+
+
+cdef inline void nadam_vector(real* p, vec g, real* m, real* v, real of_gradient, real of_first,
+                              real scale, const Optimizer* o, int n) noexcept nogil:
+    cdef vec old = load_lanes(p, n)
+    cdef vec first, second
+    if o.decay != 0:
+        g = vec_fma(g, o.decay, old)
+    first = vec_fma(vec_set1(1 - o.beta1) * g, o.beta1, load_lanes(m, n))
+    second = vec_fma(vec_set1(1 - o.beta2) * g * g, o.beta2, load_lanes(v, n))
+    g = vec_fma(vec_set1(of_gradient) * g, of_first, first)
+    g = g / (vec_sqrt(second * vec_set1(scale)) + vec_set1(o.epsilon))
+    store_lanes(m, first, n)
+    store_lanes(v, second, n)
+    store_lanes(p, old - g, n)
+
+
+cdef inline void lion_vector(real* p, vec g, real* m, real rate, const Optimizer* o,
+                             int n) noexcept nogil:
+    cdef vec old = load_lanes(p, n), first = load_lanes(m, n), zero = vec_set1(0)
+    cdef vec to = vec_fma(vec_set1(1 - o.beta1) * g, o.beta1, first)
+    to = vec_if_greater(to, zero, vec_set1(1), vec_if_greater(zero, to, vec_set1(-1), zero))
+    if o.decay != 0:
+        to = vec_fma(to, o.decay, old)
+    store_lanes(m, vec_fma(vec_set1(1 - o.beta2) * g, o.beta2, first), n)
+    store_lanes(p, vec_fma(old, -rate, to), n)
+
+
 cdef inline int lanes_left(Py_ssize_t i, Py_ssize_t stop) noexcept nogil:
     return VEC_LANES if stop - i >= VEC_LANES else <int>(stop - i)
 
@@ -135,15 +195,70 @@ cdef void adagrad(const Optimizer* o, real rate, long step, real* p, const real*
     scale_all(o, rate, 1, 1, p, g, start, stop)
 
 
-cdef RuleRow[6] RULE_ROWS = [
+cdef void adadelta(const Optimizer* o, real rate, long step, real* p, const real* g,
+                   Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int n
+    for i from start <= i < stop by VEC_LANES:
+        n = lanes_left(i, stop)
+        adadelta_vector(p + i, load_lanes(g + i, n), o.first + i, o.second + i, rate, o, n)
+
+
+cdef inline double nadam_momentum(const Optimizer* o, double step) noexcept nogil:
+    return o.beta1 * (1 - 0.5 * pow(0.96, step * o.momentum_decay))
+
+
+cdef double nadam_product(const Optimizer* o, long step) noexcept nogil:
+    # Of the momenta of all steps. One minus what is below 1e-20 is one, as it soon is.
+    cdef double product = 1, waned = 1, kept = pow(0.96, o.momentum_decay)
+    cdef long i
+    if pow(o.beta1, <double>step) < 1e-20:
+        return 0
+    for i in range(step):
+        waned *= kept
+        product *= o.beta1 * (1 - 0.5 * waned)
+        if product < 1e-20:
+            return 0
+    return product
+
+
+cdef void nadam(const Optimizer* o, real rate, long step, real* p, const real* g,
+                Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int n
+    cdef double momentum = nadam_momentum(o, <double>step)
+    cdef double next_one = nadam_momentum(o, <double>step + 1)
+    cdef double product = nadam_product(o, step)
+    cdef double of_gradient = rate * (1 - momentum) / (1 - product)
+    cdef double of_first = rate * next_one / (1 - product * next_one)
+    cdef double correction2 = 1 - pow(o.beta2, <double>step)
+    for i from start <= i < stop by VEC_LANES:
+        n = lanes_left(i, stop)
+        nadam_vector(p + i, load_lanes(g + i, n), o.first + i, o.second + i, <real>of_gradient,
+                     <real>of_first, <real>(1 / correction2), o, n)
+
+
+cdef void lion(const Optimizer* o, real rate, long step, real* p, const real* g,
+               Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int n
+    for i from start <= i < stop by VEC_LANES:
+        n = lanes_left(i, stop)
+        lion_vector(p + i, load_lanes(g + i, n), o.first + i, rate, o, n)
+
+
+cdef RuleRow[9] RULE_ROWS = [
     RuleRow(b"none", 0, no_update),
     RuleRow(b"sgd", 1, sgd),
     RuleRow(b"adam", 2, adam),
     RuleRow(b"adamw", 2, adam),
     RuleRow(b"rmsprop", 1, rmsprop),
     RuleRow(b"adagrad", 1, adagrad),
+    RuleRow(b"adadelta", 2, adadelta),
+    RuleRow(b"nadam", 2, nadam),
+    RuleRow(b"lion", 1, lion),
 ]
-has_rows(RULES, 6)
+has_rows(RULES, 9)
 
 _RULES = {RULE_ROWS[k].name.decode(): k for k in range(RULES)}
 
@@ -152,28 +267,75 @@ cdef inline int moments_of_rule(const Optimizer* o) noexcept nogil:
     return 0 if o.rule == SGD and o.momentum == 0 else RULE_ROWS[o.rule].moments
 
 
-cdef describe_optimizer(Optimizer* o, rule, real[:, ::1] moments, Py_ssize_t parameters):
+cdef describe_optimizer(Optimizer* o, rule, real[:, ::1] moments, average, Py_ssize_t parameters):
     # Of one moment both names are right, and of none they are not used.
+    cdef real[::1] values
     o.rule = row_of_name(_RULES, "rule", rule.name)
     o.momentum, o.nesterov, o.decay = rule.momentum, rule.nesterov, rule.weight_decay
     o.beta1, o.beta2, o.epsilon = rule.beta1, rule.beta2, rule.epsilon
+    o.momentum_decay, o.decays_biases = rule.momentum_decay, rule.decay_biases
     o.clip_norm, o.clip_value = rule.clip_norm, rule.clip_value
     kept = moments_of_rule(o)
     if moments.shape[0] < kept or moments.shape[1] != parameters:
         raise ValueError(f"moments must have shape ({kept}, {parameters}); "
                          f"received {moments.base.shape}")
     o.first, o.second = &moments[0, 0], &moments[max(moments.shape[0], 1) - 1, 0]
+    o.groups, o.average = NULL, NULL
+    if average is not None:
+        values = average.values
+        if values.shape[0] != parameters:
+            raise ValueError(f"average must be of {parameters} numbers; received {values.shape[0]}")
+        o.average, o.kept, o.first_step = &values[0], average.decay, average.since + 1
 
 
-cdef inline void update(const Optimizer* o, real rate, long step, real* p, const real* g,
+cdef inline void update_alike(const Optimizer* o, double rate, long step, real* p, const real* g,
+                              Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    RULE_ROWS[o.rule].update(o, <real>rate, step, p, g, start, stop)
+
+
+cdef void update_groups(const Optimizer* o, double rate, long step, real* p, const real* g,
                         Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    RULE_ROWS[o.rule].update(o, rate, step, p, g, start, stop)
+    cdef Optimizer own = o[0]
+    cdef const Group* group = o.groups
+    cdef Py_ssize_t end
+    while start < stop:
+        if group.stop > start:
+            end = min(stop, group.stop)
+            own.decay = 0 if group.is_bias and not o.decays_biases else o.decay * group.decay
+            update_alike(&own, rate * group.rate, step, p, g, start, end)
+            start = end
+        group += 1
+
+
+cdef void add_to_average(const Optimizer* o, long step, const real* p, Py_ssize_t start,
+                         Py_ssize_t stop) noexcept nogil:
+    cdef real share = <real>(1 - o.kept)
+    cdef vec mean
+    cdef Py_ssize_t i
+    cdef int n
+    if step <= o.first_step:
+        memcpy(o.average + start, p + start, (stop - start) * sizeof(real))
+        return
+    for i from start <= i < stop by VEC_LANES:
+        n = lanes_left(i, stop)
+        mean = load_lanes(o.average + i, n)
+        store_lanes(o.average + i, vec_fma(mean, share, load_lanes(p + i, n) - mean), n)
+
+
+cdef void update(const Optimizer* o, double rate, long step, real* p, const real* g,
+                 Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    if o.groups == NULL:
+        update_alike(o, rate, step, p, g, start, stop)
+    else:
+        update_groups(o, rate, step, p, g, start, stop)
+    if o.average != NULL:
+        add_to_average(o, step, p, start, stop)
 
 
 cdef inline bint is_plain_descent(const Optimizer* o) noexcept nogil:
     # p -= rate g, and nothing besides.
     return (o.rule == SGD and o.momentum == 0 and o.decay == 0 and o.clip_norm == 0
-            and o.clip_value == 0)
+            and o.clip_value == 0 and o.groups == NULL and o.average == NULL)
 
 
 cdef double sum_of_squares(const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:

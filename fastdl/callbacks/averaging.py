@@ -1,0 +1,162 @@
+"""Means of the parameters that a training goes through, with which the network is validated and left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from .._types import Array
+from .._validation.values import COUNT, as_int, as_number
+from .base import Callback
+from .checks import as_parameters
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+class Averaging(Callback):
+    """What both have: between epochs the network has the mean, while it is trained its own parameters.
+
+    Attributes
+    ----------
+    values : ndarray, shape (P,)
+        The mean, or, while the network has that, the network's own.
+    is_swapped : bool
+        Whether it has.
+    """
+
+    place: ClassVar[int] = -1  # others see at an epoch's end what was validated
+
+    def __init__(self) -> None:
+        self.values: Array = np.zeros(0)
+        self.is_swapped = False
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Forget an earlier training."""
+        if others := [one for one in net.training_state.watchers if isinstance(one, Averaging) and one is not self]:
+            raise ValueError(f"callbacks must hold one of EMA and SWA at the most; received {self!r} and {others[0]!r}")
+        self.values, self.is_swapped = net.parameters.copy(), False
+
+    def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
+        """Give the network its own parameters back."""
+        if self.is_swapped:
+            self.swap(net)
+
+    def swap(self, net: Sequential) -> None:
+        """Exchange the network's parameters with the others, but for what no optimizer changes."""
+        with net.turn.lock:
+            kept = {name: values.copy() for name, values in net.buffers.items()}
+            before = net.parameters.copy()
+            net.parameters[...] = self.values
+            for name, values in kept.items():
+                net.buffers[name][...] = values
+            self.values[...] = before
+            self.is_swapped = not self.is_swapped
+
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
+        return {"parameters": self.values, "is_swapped": self.is_swapped}
+
+    def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
+        self.values[...] = as_parameters(net, state["parameters"])
+        self.is_swapped = bool(state["is_swapped"])
+
+
+class EMA(Averaging):
+    """An exponential moving average of the parameters after each step, with which the network is validated and left.
+
+    After the first step the mean is the parameters, and then, step by step, decay mean + (1 - decay) parameters (Polyak
+    and Juditsky 1992), as in PyTorch's `swa_utils` and Keras's optimizers. At the end of an epoch the network has the
+    mean, for its validation and for all other callbacks, such as `EarlyStopping` and `ModelCheckpoint`; while it is
+    trained it has its own parameters, and in the end the mean.
+
+    Parameters
+    ----------
+    decay : float
+        How much of the mean is kept at a step: it is one of about the last 1 / (1 - decay) steps, of which there should
+        be several times as many in all.
+
+    Attributes
+    ----------
+    since : int
+        After so many steps it began.
+
+    Notes
+    -----
+    A training that goes on (``initial_epoch``) does so from the network's own parameters and from the mean. Running
+    statistics, of `BatchNorm`, are those of the training: those of the mean's own activations come from passes over
+    samples, ``net.forward(x, training=True)``.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        super().__init__()
+        self.decay = as_number(decay, "decay", high=1.0)
+        if self.decay == 1:
+            raise ValueError(f"decay must be below 1; received {decay!r}")
+        self.since = 0
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Let the core add to the mean from now on."""
+        super().on_fit_begin(net, epochs, samples)
+        self.since, net.training_state.average = net.training_state.steps, self
+
+    def on_epoch_trained(self, net: Sequential, epoch: int) -> None:
+        """Give the network the mean."""
+        self.swap(net)
+
+    def on_fit_end(self, net: Sequential) -> None:
+        """Give the network the mean, if there is one that it has not."""
+        net.training_state.average = None
+        if not self.is_swapped and net.training_state.steps > self.since:
+            self.swap(net)
+
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
+        return {**super().get_state(), "since": self.since}
+
+    def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
+        super().set_state(net, state)
+        self.since = as_int(state["since"], "since", least=0, most=COUNT)
+
+
+class SWA(Averaging):
+    """The mean of the parameters at the ends of epochs, with which the network is validated and left.
+
+    It is stochastic weight averaging (Izmailov et al. 2018), as PyTorch's `swa_utils` have it: of epochs at a rate that
+    is not low, set by `LearningRateSchedule` for instance. When the network has the mean is as of `EMA`, whose notes
+    hold here too.
+
+    Parameters
+    ----------
+    start_from_epoch : int
+        The first epoch that counts, counted from 1; of those before, the network has its own parameters.
+    """
+
+    def __init__(self, start_from_epoch: int) -> None:
+        super().__init__()
+        self.start_from_epoch = as_int(start_from_epoch, "start_from_epoch")
+        self.count = 0
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Forget an earlier training."""
+        super().on_fit_begin(net, epochs, samples)
+        self.count = 0
+
+    def on_epoch_trained(self, net: Sequential, epoch: int) -> None:
+        """Add to the mean, and give it to the network."""
+        if epoch >= self.start_from_epoch:
+            self.count += 1
+            share = 1 / self.count
+            self.values[...] = (1 - share) * self.values + share * net.parameters
+            self.swap(net)
+
+    def on_fit_end(self, net: Sequential) -> None:
+        """Give the network the mean, if there is one that it has not."""
+        if self.count and not self.is_swapped:
+            self.swap(net)
+
+    def get_state(self) -> dict[str, Any]:  # noqa: D102
+        return {**super().get_state(), "count": self.count}
+
+    def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
+        super().set_state(net, state)
+        self.count = as_int(state["count"], "count", least=0)
