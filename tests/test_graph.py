@@ -403,6 +403,29 @@ def test_parameters_of_another_size():
             core.Plan(other, core.aligned_zeros(8), core.aligned_zeros(8), Turn())
 
 
+def test_groups_of_parameters(monkeypatch):
+    """Those of one axis, and normalizations', are told apart; and scales, of what is within what multiplies."""
+    graph = Graph((3,))
+    y = graph.input.then("dense", units=2).then("layer_norm", epsilon=1e-3)
+    graph.scale(0, 0.5, 3.0)
+    y = merged([y, y], "concat").then("dense", units=5)
+    graph.scale(0, 0.5, 1.0)
+    graph.biases += [(6, 8), (32, 37)]
+    assert graph.finish(y).groups() == [
+        (6, 0.25, 3.0, False), (12, 0.25, 3.0, True), (32, 0.5, 1.0, False), (37, 0.5, 1.0, True),
+    ]  # fmt: skip
+    core = _core.load("float64")
+    for groups in ([(37, 1.0, 1.0, False)] * 2, [(5, 1.0, 1.0, False)], [(38, 1.0, 1.0, False)], []):
+        monkeypatch.setattr(Graph, "groups", lambda _, groups=groups: groups)
+        with pytest.raises(ValueError, match="groups must be of all"):
+            core.Plan(graph, core.aligned_zeros(37), core.aligned_zeros(37), Turn())
+
+
+def test_groups_of_nothing():
+    graph = Graph((3,))
+    assert graph.finish(graph.input.then("dropout", rate=0.5)).groups() == []
+
+
 @pytest.mark.parametrize(
     ("number", "change", "size", "message"),
     [

@@ -114,6 +114,9 @@ class Draw:
         if self.chance(0.15):
             for _, layer in walk(net):
                 layer.trainable = self.chance(0.5)
+        if self.chance(0.15):
+            for _, layer in walk(net):
+                layer.lr_scale, layer.decay_scale = self.of(0.0, 0.5, 1.0), self.of(0.0, 1.0, 3.0)
         return net
 
     def layer(self, plain, shape, depth=0):
@@ -644,7 +647,9 @@ class Use:
 
 def specified(layer):
     """What a layer is for the reference, with its parameters."""
-    return {**_specified(layer), "frozen": not layer.trainable}
+    scales = {"lr_scale": layer.lr_scale, "decay_scale": layer.decay_scale}
+    norm = isinstance(layer, (layers.BatchNorm, layers.LayerNorm))
+    return {**_specified(layer), "frozen": not layer.trainable, "norm": norm, **scales}
 
 
 def _specified(layer):
@@ -756,10 +761,9 @@ def parameters(model):
     return [values for layer in leaves(model.layers) for values in layer.values() if isinstance(values, np.ndarray)]
 
 
-def are_frozen(model):
-    """Of each of the parameters, whether its layer is not trained."""
-    kept = [(values, layer["frozen"]) for layer in leaves(model.layers) for values in layer.values()]
-    return [frozen for values, frozen in kept if isinstance(values, np.ndarray)]
+def layers_of(model):
+    """Of each of the parameters, the layer that it is of."""
+    return [layer for layer in leaves(model.layers) for values in layer.values() if isinstance(values, np.ndarray)]
 
 
 def running(chain):
@@ -794,16 +798,18 @@ class Optimizer:
         momentum = {"momentum": draw.of(0.0, 0.9), "nesterov": draw.chance(0.3)}
         if not momentum["momentum"]:
             momentum["nesterov"] = False
-        self.kind = draw.of("SGD", "SGD", "Adam", "AdamW", "RMSprop", "AdaGrad")
+        self.kind = draw.of("SGD", "SGD", "Adam", "AdamW", "RMSprop", "AdaGrad", "NAdam", "Adadelta")
         # slow enough for rounding to stay small
         lr = draw.of(0.0003, 0.002) if self.kind == "SGD" else draw.of(0.003, 0.02)
         lr /= 10 if draw.wide else 1
         settings = {
             "SGD": {**momentum, **decay}, "Adam": {**eps, **decay}, "AdamW": {**eps, "weight_decay": 0.01},
-            "RMSprop": {**eps, **decay}, "AdaGrad": {**eps, **decay},
+            "RMSprop": {**eps, **decay}, "AdaGrad": {**eps, **decay}, "NAdam": {**eps, **decay},
+            "Adadelta": {**eps, **decay},
         }[self.kind]  # fmt: skip
         self.settings = {"lr": lr, **settings}
-        self.ours = getattr(optimizers, self.kind)(**self.settings, **self.clip)
+        self.decay_biases = draw.chance(0.7)
+        self.ours = getattr(optimizers, self.kind)(**self.settings, **self.clip, decay_biases=self.decay_biases)
         self.moments, self.steps = {}, 0
         # The largest gradient beside which the rounding of another one does not show in a step that does not grow
         # with it.
@@ -814,26 +820,31 @@ class Optimizer:
     def step(self, model, gradients):
         """Take the reference's step on the reference's network."""
         self.steps += 1
-        gradients, frozen = named(gradients), are_frozen(model)
-        norm = np.sqrt(sum((g**2).sum() for g, rests in zip(gradients, frozen, strict=True) if not rests))
+        gradients, of_layers = named(gradients), layers_of(model)
+        norm = np.sqrt(sum((g**2).sum() for g, layer in zip(gradients, of_layers, strict=True) if not layer["frozen"]))
         scale = min(1.0, self.clip["clip_norm"] / norm) if "clip_norm" in self.clip and norm else 1.0
         limit = self.clip.get("clip_value", np.inf)
         if max((abs(g * scale).max(initial=0) for g in gradients), default=0) > self.largest:
             raise Corner
         for k, (values, g) in enumerate(zip(parameters(model), gradients, strict=True)):
-            if not frozen[k]:
-                values[...] = self._updated(k, values, np.clip(g * scale, -limit, limit))
+            if not of_layers[k]["frozen"]:
+                values[...] = self._updated(k, values, np.clip(g * scale, -limit, limit), of_layers[k])
 
-    def _updated(self, k, p, g):
+    def _updated(self, k, p, g, layer):
         first, second = self.moments.get(k, (np.zeros_like(p), np.zeros_like(p)))
+        spared = not self.decay_biases and (layer["norm"] or p.ndim < 2)
+        decay = 0.0 if spared else self.settings.get("weight_decay", 0.0) * layer["decay_scale"]
+        settings = {**self.settings, "lr": self.settings["lr"] * layer["lr_scale"], "weight_decay": decay}
         if self.kind == "SGD":
-            p, first = reference.sgd_step(p, g, first, **self.settings)
-        elif self.kind in ("Adam", "AdamW"):
-            take = reference.adam_step if self.kind == "Adam" else reference.adamw_step
-            p, first, second = take(p, g, first, second, step=self.steps, **self.settings)
+            p, first = reference.sgd_step(p, g, first, **settings)
+        elif self.kind in ("Adam", "AdamW", "NAdam"):
+            take = getattr(reference, f"{self.kind.lower()}_step")
+            p, first, second = take(p, g, first, second, step=self.steps, **settings)
         elif self.kind == "RMSprop":
-            p, second = reference.rmsprop_step(p, g, second, **self.settings)
+            p, second = reference.rmsprop_step(p, g, second, **settings)
+        elif self.kind == "Adadelta":
+            p, first, second = reference.adadelta_step(p, g, first, second, **settings)
         else:
-            p, second = reference.adagrad_step(p, g, second, **self.settings)
+            p, second = reference.adagrad_step(p, g, second, **settings)
         self.moments[k] = first, second
         return p
