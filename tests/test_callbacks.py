@@ -638,7 +638,7 @@ def test_a_state_that_is_none(make):
         (lambda: callbacks.ReduceLROnPlateau(patience=0), ValueError, "patience must be at least 1; received 0"),
         (lambda: callbacks.ReduceLROnPlateau(cooldown=-1), ValueError, "cooldown must be at least 0; received -1"),
         (lambda: callbacks.ReduceLROnPlateau(min_lr=-1), ValueError, "min_lr must be a finite number from 0.0"),
-        (lambda: callbacks.ReduceLROnPlateau("val_mae"), ValueError, "mode of monitor 'val_mae' must be one of min"),
+        (lambda: callbacks.ReduceLROnPlateau("val_mine"), ValueError, "mode of monitor 'val_mine' must be one of min"),
         (lambda: callbacks.LearningRateSchedule(0.1), TypeError, "schedule must be a function of the epoch"),
         (lambda: callbacks.ModelCheckpoint(7), TypeError, "path must be a path; received 7"),
         (lambda: callbacks.ModelCheckpoint("{"), ValueError, "path must be one that figures may stand in"),
