@@ -78,6 +78,24 @@ def cross_correlate2d_backward(dy, x, weight, stride, padding, dilation=(1, 1), 
     return dx[:, :, top : top + h, left : left + w], dweight, dy.sum(axis=(0, 2, 3))
 
 
+def transposed2d(x, weight, bias, stride, padding, extra):
+    """Each pixel gives a window of (C, filters, KH, KW), and windows add up; `padding` of the whole is left out."""
+    (h, w), (kh, kw) = x.shape[2:], weight.shape[2:]
+    size = (h - 1) * stride[0] + kh + extra[0], (w - 1) * stride[1] + kw + extra[1]
+    y = np.zeros((len(x), weight.shape[1], *size))
+    for i, j, field in fields(y, (kh, kw), stride, (1, 1)):
+        field += np.einsum("nc,cokl->nokl", x[:, :, i, j], weight)
+    (ph, pw) = padding
+    return y[:, :, ph : size[0] - ph, pw : size[1] - pw] + bias[:, None, None]
+
+
+def transposed2d_backward(dy, x, weight, stride, padding):
+    """Back through it is that convolution forward, whose weights are seen from its other side."""
+    dx = cross_correlate2d(dy, weight, 0, stride, padding)
+    _, dweight, _ = cross_correlate2d_backward(x, dy, weight, stride, padding)
+    return dx, dweight, dy.sum(axis=(0, 2, 3))
+
+
 def im2col(x, kernel, stride, padding):
     columns = [field.reshape(len(x), -1) for _, _, field in windows(x, kernel, stride, padding)]
     return np.stack(columns, axis=2)
@@ -807,7 +825,7 @@ class Network:
     ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and the running statistics,
     a list of mean and variance, which are taken in training too where it is ``frozen``); any may have an
     ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches, merge). Of steps
-    there are ``conv_in_time``, ``max_in_time`` and ``mean_in_time``.
+    there are ``conv_in_time``, ``max_in_time`` and ``mean_in_time``. ``transposed`` has ``extra`` pixels.
 
     Attributes
     ----------
@@ -1044,6 +1062,11 @@ class Network:
 
     def _mean_in_time(self, layer, x):
         return self._of_rows(self._mean, layer, x)
+
+    def _transposed(self, layer, x):
+        geometry = layer["stride"], layer["padding"]
+        y = transposed2d(x, layer["weight"], layer["bias"], *geometry, layer["extra"])
+        return y, lambda dy: transposed2d_backward(dy, x, layer["weight"], *geometry)
 
     def _dense(self, layer, x):
         def back(dy):

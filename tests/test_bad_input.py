@@ -220,6 +220,16 @@ def test_a_failing_schedule_changes_nothing(net):
             lambda: layers.Conv1D(3, 3, dilation=2).build((4, 9)), ValueError,
             "kernel_size must fit into the padded input of 4 steps; received 3, dilated to 5",
         ),
+        (
+            lambda: layers.ConvTranspose2D(3, 3, stride=(2, 1), output_padding=1), ValueError,
+            r"output_padding must be less than the stride, \(2, 1\); received \(1, 1\)",
+        ),
+        (
+            lambda: layers.ConvTranspose2D(3, 2, padding=(0, 3)).build((1, 4, 5)), ValueError,
+            r"padding must leave something of 5 x 6 pixels; received \(0, 3\)",
+        ),
+        (lambda: layers.ConvTranspose2D(3, 2, padding="same"), TypeError, "padding must be an integer; received 'sa"),
+        (lambda: layers.ConvTranspose2D(3, 2).build((4, 5)), ValueError, r"ConvTranspose2D must be \(C, H, W\)"),
         (lambda: layers.MaxPool1D((2, 2)), TypeError, "size must be an integer; received"),
         (lambda: layers.MaxPool1D(2, 0), ValueError, "stride must be at least 1; received 0"),
         (lambda: layers.MeanPool1D(5).build((4, 9)), ValueError, "size must fit into the input of 4 steps; received 5"),

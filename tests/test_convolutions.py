@@ -84,6 +84,28 @@ def test_a_step_goes_down_the_gradient(number):
     close(made.parameters, by_hand.parameters - 0.1 * by_hand.gradients)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("number", range(GEOMETRIES))
+def test_any_transposed_geometry(number, dtype):
+    rng = np.random.default_rng(number)
+    channels, filters = (int(rng.choice([1, 2, 3, 5, 8, 17, 33])) for _ in "cf")
+    size, kernel, stride = rng.integers(1, 9, 2), rng.integers(1, 6, 2), rng.integers(1, 5, 2)
+    extra = rng.integers(0, stride)
+    padding = np.minimum(rng.integers(0, 4, 2), ((size - 1) * stride + kernel - 1) // 2)
+    kernel, stride, padding, extra = (tuple(map(int, n)) for n in (kernel, stride, padding, extra))
+    layer = layers.ConvTranspose2D(filters, kernel, stride=stride, padding=padding, output_padding=extra)
+    built(layer, (channels, *map(int, size)), dtype, rng)
+    x = rng.standard_normal((3, *layer.input_shape)).astype(dtype)
+    y, (weight, bias) = layer.forward(x), layer.params.values()
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    dx = layer.backward(dy)
+    assert weight.shape == (channels, filters, *kernel)
+    close(y, reference.transposed2d(x, weight, bias, stride, padding, extra), dtype)
+    expected = reference.transposed2d_backward(dy, x, weight, stride, padding)
+    for one, other in zip((dx, layer.grads["weight"], layer.grads["bias"]), expected, strict=True):
+        close(one, other, dtype)
+
+
 def drawn_in_time(rng):
     """A convolution of sequences, and the shape of its samples."""
     groups = int(rng.choice([1, 1, 1, 2, 3, 16, 17]))
@@ -224,6 +246,8 @@ BESIDE = {
                lambda nn: nn.Conv2d(6, 4, 2, 2, groups=2)),
     "depthwise": (lambda: layers.Conv2D(3, (3, 2), groups=3, padding=1, stride=(1, 2)), (3, 4, 5),
                   lambda nn: nn.Conv2d(3, 3, (3, 2), (1, 2), 1, groups=3)),
+    "transposed": (lambda: layers.ConvTranspose2D(3, (3, 2), stride=(2, 3), padding=1, output_padding=(1, 2)),
+                   (2, 3, 4), lambda nn: nn.ConvTranspose2d(2, 3, (3, 2), (2, 3), 1, (1, 2))),
     "in time": (lambda: layers.Conv1D(3, 4, stride=2, padding=3, dilation=2), (7, 2),
                 lambda nn: nn.Conv1d(2, 3, 4, 2, 3, 2)),
     "in time, groups, same": (lambda: layers.Conv1D(4, 3, padding="same", groups=2), (5, 2),

@@ -132,6 +132,15 @@ CASES = {
     "convolution in time, groups": Case(lambda: layers.Conv1D(6, 3, padding="same", groups=2), (5, 4)),
     "depthwise in time": Case(lambda: layers.Conv1D(17, 9, padding="same", groups=17), (6, 17)),
     "depthwise in time, several filters": Case(lambda: layers.Conv1D(6, 2, padding="causal", groups=3), (6, 3)),
+    "transposed convolution": Case(lambda: layers.ConvTranspose2D(5, 3, activation="relu"), (3, 4, 5)),
+    "transposed convolution, stride": Case(
+        lambda: layers.ConvTranspose2D(17, (4, 3), stride=(2, 3), padding=1, output_padding=(1, 2)), (2, 4, 3)
+    ),
+    "transposed convolution, blocks": Case(
+        lambda: layers.ConvTranspose2D(3, 2, stride=2, activation="gelu"), (4, 5, 3)
+    ),
+    "transposed convolution, gaps": Case(lambda: layers.ConvTranspose2D(2, 1, stride=3, activation="tanh"), (19, 2, 3)),
+    "transposed convolution of a row": Case(lambda: layers.ConvTranspose2D(6, (1, 4), stride=(1, 2)), (3, 1, 6)),
     "max pool in time": Case(lambda: layers.MaxPool1D(2), (7, 5)),
     "max pool in time, overlapping": Case(lambda: layers.MaxPool1D(3, 2), (8, 17)),
     "max pool of one step": Case(lambda: layers.MaxPool1D(1), (4, 5)),

@@ -297,6 +297,8 @@ class Draw:
         for _ in range(self.rng.integers(1, 5)):
             now = given(made, shape)
             changing = self.of(self.convolution, self.convolution, self.pool, self.pool, self.resized, None)
+            if max(now[1:]) < 9 and self.chance(0.15):
+                changing = self.transposed
             made.append(changing(now) if changing else self.layer(self.of_images, now))
         return made, shape
 
@@ -317,6 +319,15 @@ class Draw:
             groups * max(1, min(self.width(), 24) // groups), kernel, stride=self.stride(),
             padding="same" if self.chance(0.2) else padding, dilation=dilation, groups=groups,
             activation=self.activation(),
+        )  # fmt: skip
+
+    def transposed(self, shape):
+        stride, kernel = self.of(1, 2, 2, (1, 3)), self.of(1, 2, 3, 4, (3, 2))
+        (sh, sw), (kh, kw) = (n if isinstance(n, tuple) else (n, n) for n in (stride, kernel))
+        most = ((shape[1] - 1) * sh + kh - 1) // 2, ((shape[2] - 1) * sw + kw - 1) // 2
+        return layers.ConvTranspose2D(
+            min(self.width(), 9), kernel, stride=stride, padding=tuple(min(n, self.of(0, 1, 2)) for n in most),
+            output_padding=(self.of(0, sh - 1), self.of(0, sw - 1)), activation=self.activation(),
         )  # fmt: skip
 
     def dilation(self, kernel, size):
@@ -664,6 +675,11 @@ def _specified(layer):
         return {
             "kind": "conv", **params, "stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation,
             "groups": layer.groups, "activation": activation_of(layer.activation),
+        }  # fmt: skip
+    if isinstance(layer, layers.ConvTranspose2D):
+        return {
+            "kind": "transposed", **params, "stride": layer.stride, "padding": layer.padding,
+            "extra": layer.output_padding, "activation": activation_of(layer.activation),
         }  # fmt: skip
     if isinstance(layer, layers.Conv1D):
         return {

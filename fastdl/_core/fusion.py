@@ -12,7 +12,7 @@ from typing import Any
 
 from .kinds import FROM_OUTPUT, Fields, Operations
 
-_PRODUCTS = ("dense", "convolution")
+_PRODUCTS = ("dense", "convolution", "transposed_convolution")
 
 
 def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:

@@ -212,6 +212,20 @@ def _convolution(operation: Operation) -> tuple[Shape, int]:
     return shape, (prod(operation.pair("kernel", 1)) * channels // groups + 1) * filters
 
 
+def _transposed_convolution(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((3,), "(C, H, W)")
+    kernel, filters = operation.pair("kernel", 1), operation.whole("filters", 1)
+    stride, padding, extra = operation.pair("stride", 1), operation.pair("padding", 0), operation.pair("extra", 0)
+    if any(more >= step for more, step in zip(extra, stride, strict=True)):
+        raise operation.error(f"extra must be less than the stride, {stride}; received {extra}")
+    c, h, w = operation.shape
+    geometry = zip((h, w), kernel, stride, padding, extra, strict=True)
+    size = [(n - 1) * step + k - 2 * p + more for n, k, step, p, more in geometry]
+    if min(size) < 1:
+        raise operation.error(f"padding must leave something of what it gives; received {padding}")
+    return (filters, *size), (prod(kernel) * c + 1) * filters
+
+
 def _pool(operation: Operation) -> tuple[Shape, int]:
     size, channels = _window(operation), operation.features()
     return (channels, *size) if len(size) == 2 else (*size, channels), 0
@@ -427,6 +441,7 @@ class Kind(NamedTuple):
 KINDS = {
     "dense": Kind(_dense, "units", on_trees=True),
     "convolution": Kind(_convolution, "filters kernel stride dilation groups"),
+    "transposed_convolution": Kind(_transposed_convolution, "filters kernel stride padding extra"),
     "max_pool": Kind(_pool, "kernel stride"),
     "mean_pool": Kind(_pool, "kernel stride"),
     "flatten": Kind(_flatten, moves=lambda places, _: places.reshape(-1)),

@@ -21,6 +21,7 @@ from .recursive import Recursive
 from .rescaling import Rescaling
 from .select import Select
 from .shape import Flatten, Reshape
+from .transposed import ConvTranspose2D
 from .upsampling import UpSample2D
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Container",
     "Conv1D",
     "Conv2D",
+    "ConvTranspose2D",
     "Dense",
     "Dropout",
     "Embedding",

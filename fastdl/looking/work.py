@@ -109,6 +109,10 @@ def _convolution(work: _Work) -> Count:
     return work.writes.times(pixels * inputs * work["filters"])
 
 
+def _transposed_convolution(work: _Work) -> Count:
+    return work.reads.times(prod(work.shape) * prod(work["kernel"]) * work["filters"])
+
+
 def _recurrent(work: _Work) -> Count:
     units, inputs = work["units"], work.shape[1]
     return work.reads.times(work["directions"] * GATES[work["cell"]] * units * (inputs + units))
@@ -136,6 +140,7 @@ def _none(work: _Work) -> Count:
 MULTIPLY_ADDS: dict[str, Callable[[_Work], Count]] = {
     "dense": _dense,
     "convolution": _convolution,
+    "transposed_convolution": _transposed_convolution,
     "recurrent": _recurrent,
     "recursive": _recursive,
     "attention": _attention,

@@ -15,7 +15,7 @@ from .._validation.values import as_flag, as_int, as_number
 from ..callbacks import Callback, PrintEpochs
 from ..callbacks.checks import as_callbacks
 from ..callbacks.keeping import go_on, states_for
-from ..layers import Activation, Conv1D, Conv2D, Dense, Dropout, Flatten
+from ..layers import Activation, Conv1D, Conv2D, ConvTranspose2D, Dense, Dropout, Flatten
 from ..losses import Loss
 from ..losses.choice import AnyLoss, chosen
 from ..metrics.choice import Metrics, as_metrics
@@ -39,7 +39,7 @@ def _check_logits(net: Sequential, loss: Loss) -> None:
         last.name
         if isinstance(last, Activation)
         else last.activation
-        if isinstance(last, (Conv1D, Conv2D, Dense))
+        if isinstance(last, (Conv1D, Conv2D, ConvTranspose2D, Dense))
         else None
     )
     left_out = {loss.leaves_out} if last is net.layers[-1] else set()

@@ -48,16 +48,15 @@ cdef inline bint is_in_runs(const Window* g) noexcept nogil:
     return g.dw == 1 and g.groups == 1
 
 
-cdef void runs_forward(const Window* g, const Matrix* w, const real* parameters, const real* x,
+cdef void runs_forward(const Window* g, const real* weight, const real* bias, const real* x,
                        real* y) noexcept nogil:
     cdef Product q
     cdef Py_ssize_t i
     if slides(g):
-        sliding_forward(g, w, parameters, x, y)
+        sliding_forward(g, weight, bias, x, y)
         return
     q = product(g.kw * g.c, x=x, row_step=g.sw * g.c, x_step=1,
-                w=parameters + w.offset, w_step=g.oc,
-                init=parameters + w.bias, init_step=0, c=y, c_step=g.oc)
+                w=weight, w_step=g.oc, init=bias, init_step=0, c=y, c_step=g.oc)
     in_segments(&q, g.kh, g.dh * g.w * g.c, g.kw * g.c * g.oc)
     q.in_order = True
     for i in range(g.oh):

@@ -6,7 +6,7 @@
 # taps see them. Sequences, images of height 1, are taken so too: the fields of a whole row would
 # leave the cache.
 
-cdef void taps_forward(const Window* g, const Matrix* w, const real* parameters, const real* x,
+cdef void taps_forward(const Window* g, const real* weight, const real* bias, const real* x,
                        real* y) noexcept nogil:
     cdef Product q
     cdef Py_ssize_t group, i, k
@@ -14,12 +14,12 @@ cdef void taps_forward(const Window* g, const Matrix* w, const real* parameters,
     for group in range(g.groups):
         for i in range(g.oh):
             q = product(c, x=NULL, row_step=g.sw * g.c, x_step=1, w=NULL, w_step=g.oc,
-                        init=parameters + w.bias + group * oc, init_step=0,
+                        init=bias + group * oc, init_step=0,
                         c=y + i * g.ow * g.oc + group * oc, c_step=g.oc)
             in_segments(&q, g.kw, g.dw * g.c, c * g.oc)
             for k in range(g.kh):
                 q.x = x + (i * g.sh + k * g.dh) * g.w * g.c + group * c
-                q.w = parameters + w.offset + k * g.kw * c * g.oc + group * oc
+                q.w = weight + k * g.kw * c * g.oc + group * oc
                 multiply(&q, g.ow, oc)
                 q.init, q.init_step = q.c, q.c_step
 

@@ -52,7 +52,7 @@ cdef inline void slide_pixels(const int taps, Py_ssize_t pixels, const Window* g
     else: slide(taps, 10, g, weight, bias, x, y)
 
 
-cdef void sliding_forward(const Window* g, const Matrix* w, const real* parameters, const real* x,
+cdef void sliding_forward(const Window* g, const real* weight, const real* bias, const real* x,
                           real* y) noexcept nogil:
     cdef Py_ssize_t blocks = (g.ow + 9) // 10
     cdef Py_ssize_t i, block, start, pixels
@@ -61,8 +61,8 @@ cdef void sliding_forward(const Window* g, const Matrix* w, const real* paramete
             start = g.ow * block // blocks
             pixels = g.ow * (block + 1) // blocks - start
             if g.kw == 3:
-                slide_pixels(3, pixels, g, parameters + w.offset, parameters + w.bias,
-                             x + (i * g.sh * g.w + start) * g.c, y + (i * g.ow + start) * g.oc)
+                slide_pixels(3, pixels, g, weight, bias, x + (i * g.sh * g.w + start) * g.c,
+                             y + (i * g.ow + start) * g.oc)
             else:
-                slide_pixels(5, pixels, g, parameters + w.offset, parameters + w.bias,
-                             x + (i * g.sh * g.w + start) * g.c, y + (i * g.ow + start) * g.oc)
+                slide_pixels(5, pixels, g, weight, bias, x + (i * g.sh * g.w + start) * g.c,
+                             y + (i * g.ow + start) * g.oc)

@@ -37,3 +37,14 @@ cdef void sum_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t c
             p += step
         a = (a + b) + (c + d)
         store_lanes(total + n, a, columns - n)
+
+
+cdef void add_bias(const real* x, const real* bias, real* y, Py_ssize_t rows,
+                   Py_ssize_t columns) noexcept nogil:
+    # y = x + bias, row by row; y may be x.
+    cdef Py_ssize_t i, n
+    for i in range(rows):
+        for n from 0 <= n < columns by VEC_LANES:
+            store_lanes(y + i * columns + n,
+                        vec_load(x + i * columns + n) + load_lanes(bias + n, columns - n),
+                        columns - n)

@@ -15,6 +15,15 @@ cdef void describe_window(Window* g, const Tensor* source, const Tensor* target,
     g.sh, g.sw = fields["stride"]
 
 
+cdef void describe_kernel(Matrix* w, const Window* g, Py_ssize_t offset):
+    w.offset, w.segments, w.length = offset, g.kh, g.kw * (g.c // g.groups)
+    w.rows = w.segments * w.length
+    w.columns = w.step = g.oc
+    w.padded = padded(w.length)
+    w.bias = w.offset + w.rows * w.columns
+    w.transposed_stride = w.columns * w.segments * w.padded + VEC_LANES
+
+
 cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
     cdef Convolution* own = <Convolution*>op.own
     cdef Window* g = &own.window
@@ -26,11 +35,7 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
         g.dh = 1
     if g.kw == 1:
         g.dw = 1
-    w.offset, w.segments, w.length = op.offset, g.kh, g.kw * (g.c // g.groups)
-    w.rows = w.segments * w.length
-    w.columns = w.step = g.oc
-    w.padded = padded(w.length)
-    w.bias = w.offset + w.rows * w.columns
+    describe_kernel(w, g, op.offset)
     op.rows = op.trained_rows = w.rows + 1
     op.columns = w.columns
     op.work = <double>w.rows * w.columns * g.oh * g.ow
@@ -81,7 +86,6 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     if own.planar:                      # the pool that comes next is all that reads its value
         target.passing_value = target.passing_gradient and op.activation == IDENTITY
     memory.need(scratch_of(own), g.kh * own.w.padded)
-    own.w.transposed_stride = own.w.columns * own.w.segments * own.w.padded + VEC_LANES
     own.w.transposed = NULL
     if source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated:
         own.w.transposed = memory.take_copies(own.w.transposed_stride)
@@ -109,6 +113,7 @@ cdef inline real* repeated_image(const Convolution* own, real* scratch) noexcept
 
 
 cdef void transpose_convolution(const Network* net, const Op* op, int worker) noexcept nogil:
+    # Its own, or that of which a transposed one is the way back.
     cdef const Window* g = &(<const Convolution*>op.own).window
     cdef const Matrix* w = &(<const Convolution*>op.own).w
     cdef real* transposed = w.transposed + worker * w.transposed_stride
@@ -130,17 +135,15 @@ cdef const real* repeated_input(const Convolution* own, const real* x,
     return repeated_image(own, scratch)
 
 
-cdef void convolution_forward(const Convolution* own, const real* parameters, const real* x,
-                              real* y, real* scratch) noexcept nogil:
+cdef void convolution_forward(const Convolution* own, const real* weight, const real* bias,
+                              const real* x, real* y, real* scratch) noexcept nogil:
     cdef const Window* g = &own.window
-    cdef const Matrix* w = &own.w
     if own.repeated:
-        depthwise_forward(g, parameters + w.offset, parameters + w.bias,
-                          repeated_input(own, x, scratch), y)
+        depthwise_forward(g, weight, bias, repeated_input(own, x, scratch), y)
     elif is_in_runs(g):
-        runs_forward(g, w, parameters, x, y)
+        runs_forward(g, weight, bias, x, y)
     else:
-        taps_forward(g, w, parameters, x, y)
+        taps_forward(g, weight, bias, x, y)
 
 
 cdef void convolution_weight_gradient(const Convolution* own, const real* x, const real* dy,
@@ -155,33 +158,33 @@ cdef void convolution_weight_gradient(const Convolution* own, const real* x, con
         taps_weight_gradient(g, x, dy, dw)
 
 
-cdef void convolution_input_gradient(const Convolution* own, const real* parameters,
+cdef void convolution_input_gradient(const Convolution* own, const real* weight,
                                      const real* transposed, const real* zeros, const real* dy,
                                      real* dx, real* scratch) noexcept nogil:
     cdef const Window* g = &own.window
-    cdef const Matrix* w = &own.w
     cdef real* repeated
     if own.repeated > 1:
         repeated = repeated_image(own, scratch)
-        depthwise_input_gradient(g, parameters + w.offset, zeros, dy, scratch, repeated)
+        depthwise_input_gradient(g, weight, zeros, dy, scratch, repeated)
         add_up_repeated(repeated, dx, g.c // own.repeated, own.repeated, g.h * g.w)
     elif own.repeated:
-        depthwise_input_gradient(g, parameters + w.offset, zeros, dy, scratch, dx)
+        depthwise_input_gradient(g, weight, zeros, dy, scratch, dx)
     elif goes_back_in_runs(g):
-        runs_input_gradient(g, w, transposed, zeros, dy, scratch, dx)
+        runs_input_gradient(g, &own.w, transposed, zeros, dy, scratch, dx)
     else:
         taps_input_gradient(g, transposed, zeros, dy, scratch, dx)
 
 
 cdef void forward_convolution(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef const Convolution* own = <const Convolution*>op.own
+    cdef const real* weight = net.parameters + own.w.offset
     cdef const real* x = input_of(net, op, part)
     cdef real* y = output_of(net, op, part)
     cdef real* scratch = fields_of(net, part.worker)
     if own.planar:
         planar_convolution_forward(&own.window, &own.w, net.parameters, x, scratch, y)
     else:
-        convolution_forward(own, net.parameters, x, y, scratch)
+        convolution_forward(own, weight, net.parameters + own.w.bias, x, y, scratch)
     activate_output(net, op, y, numbers_of(own, target_of(net, op)))
 
 
@@ -204,7 +207,7 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
         convolution_weight_gradient(own, x, dy, dw, scratch)
         sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
     if dx != NULL:
-        convolution_input_gradient(own, net.parameters,
+        convolution_input_gradient(own, net.parameters + w.offset,
                                    w.transposed + part.worker * w.transposed_stride, net.zeros, dy,
                                    dx, scratch)
 
