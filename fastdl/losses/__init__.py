@@ -5,8 +5,9 @@
 
 from .base import Loss
 from .choice import from_config
+from .classes import BinaryCrossEntropy, CrossEntropy
 from .functions import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward
-from .fused import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Poisson, Quantile, SquaredError
+from .numbers import AbsoluteError, Huber, Poisson, Quantile, SquaredError
 
 __all__ = [
     "AbsoluteError",

@@ -8,7 +8,9 @@ from typing import Any
 from .._settings import make
 from . import functions
 from .base import Loss
-from .fused import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Fused, Huber, Poisson, Quantile, SquaredError
+from .classes import BinaryCrossEntropy, CrossEntropy
+from .fused import Fused
+from .numbers import AbsoluteError, Huber, Poisson, Quantile, SquaredError
 from .own import Own
 
 AnyLoss = str | Loss | Callable[[Any, Any], Any]

@@ -6,7 +6,9 @@ from typing import Any
 
 from .._types import Array
 from .._validation.arrays import as_array
-from .fused import CrossEntropy, Fused, SquaredError
+from .classes import CrossEntropy
+from .fused import Fused
+from .numbers import SquaredError
 
 
 def squared_error(y: Any, target: Any) -> float:

@@ -1,0 +1,125 @@
+"""Losses of classes: one of many for each row, or a yes or no for each output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .._settings import keep_number
+from .._types import Array
+from .._validation.arrays import as_real
+from .._validation.samples import as_labels
+from .._validation.values import MOST, as_int
+from .fused import Fused
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Fused):
+    """Softmax cross-entropy, -sum t log softmax(logits), of each row, as PyTorch's ``CrossEntropyLoss``.
+
+    A softmax that ends the network is left out: its inputs are the logits.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        From 0 to 1. Each target t becomes (1 - label_smoothing) t + label_smoothing / classes (Szegedy et al. 2016).
+    ignore_label : int, optional
+        Rows with this label do not count: they are no part of the loss, its mean, its gradient and the accuracy.
+        Targets must be labels then.
+    """
+
+    name: ClassVar[str] = "cross_entropy"
+    leaves_out: ClassVar[str] = "softmax"
+    takes_labels: ClassVar[bool] = True
+    label_smoothing: float = 0.0
+    ignore_label: int | None = None
+
+    def __post_init__(self) -> None:
+        keep_number(self, "label_smoothing", high=1.0)
+        if self.ignore_label is not None:
+            object.__setattr__(self, "ignore_label", as_int(self.ignore_label, "ignore_label", least=-MOST - 1))
+
+    @property
+    def settings(self) -> tuple[float, ...]:  # noqa: D102
+        return (self.label_smoothing,)
+
+    def as_targets(  # noqa: D102
+        self,
+        y: Any,
+        name: str,
+        outputs: tuple[int, ...],
+        dtype: str,
+        there: Any = ...,
+        no_label: int | None = None,
+    ) -> tuple[Array, Any]:
+        array = as_real(y, name)
+        if array.shape == outputs[:-1] and array.dtype.kind in "biu":
+            labels, there = self.labelled(array, name, outputs[:-1], there, no_label)
+            return as_labels(labels, name, outputs[-1]), there
+        if self.ignore_label is not None:
+            raise ValueError(
+                f"{name} must be integer labels of shape {outputs[:-1]} with ignore_label; "
+                f"received {array.shape} of dtype {array.dtype}"
+            )
+        return super().as_targets(y, name, outputs, dtype, there, no_label)
+
+    def check_numbers(self, rows: Array, name: str) -> None:  # noqa: D102
+        totals = rows.sum(axis=-1)
+        if rows.min() < 0 or abs(totals - 1).max() > 1e-3:
+            raise ValueError(
+                f"{name} must hold distributions, numbers from 0 on that add up to 1 in each row; received numbers "
+                f"from {rows.min():g} on, and rows that add up to {totals.min():g} to {totals.max():g}"
+            )
+
+    def described(self, axes: str, rank: int, width: int) -> str:  # noqa: D102
+        return f"({axes}, {width}) or integer labels ({axes}{',' * (rank == 1)})"
+
+    def check_outputs(self, shape: tuple[int, ...]) -> None:  # noqa: D102
+        if shape[-1] < 2:
+            raise ValueError(
+                "the network must end in an output for each class with cross_entropy, Dense(2) for yes and no; it ends "
+                "in one, which binary_cross_entropy takes, or squared_error"
+            )
+
+    def tell_classes(self, targets: Array) -> bool:  # noqa: D102
+        return True
+
+    def predictions(self, outputs: Array) -> Array:  # noqa: D102
+        odds = np.exp(outputs.astype(float) - outputs.max(axis=-1, keepdims=True))
+        probabilities: Array = odds / odds.sum(axis=-1, keepdims=True)
+        return probabilities
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Fused):
+    """Cross-entropy of each yes or no by itself, log(1 + e^x) - t x of a logit x, summed over each row.
+
+    Targets t are from 0 to 1, booleans or integers too, a number for each output: any number of labels may hold at
+    once. A sigmoid that ends the network is left out: its inputs are the logits. An output hits where it is above 0 (a
+    sigmoid above 0.5) for a target of 1, and elsewhere for one of 0; accuracy is the share of outputs that hit. Where
+    some target is neither, there is none. It is F times PyTorch's ``BCEWithLogitsLoss``, F being the outputs.
+    """
+
+    name: ClassVar[str] = "binary_cross_entropy"
+    leaves_out: ClassVar[str] = "sigmoid"
+    takes_labels: ClassVar[bool] = True
+
+    def check_numbers(self, rows: Array, name: str) -> None:  # noqa: D102
+        low, high = rows.min(), rows.max()
+        if low < 0 or high > 1:
+            raise ValueError(f"{name} must hold numbers from 0 to 1; received {low:g} to {high:g}")
+
+    def tell_classes(self, targets: Array) -> bool:  # noqa: D102
+        return bool(((targets == 0) | (targets == 1)).all())
+
+    def as_labels(self, targets: Array) -> Array:  # noqa: D102
+        return targets  # several may hold at once
+
+    def predictions(self, outputs: Array) -> Array:  # noqa: D102
+        probabilities: Array = np.exp(-np.logaddexp(0.0, -outputs.astype(float)))
+        return probabilities
+
+    def as_classes(self, targets: Array, outputs: int) -> tuple[Array | None, int]:  # noqa: D102
+        return (targets[..., 0] > 0.5).astype(np.int64) if outputs == 1 else None, 2

@@ -1,0 +1,124 @@
+"""Losses of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from .._settings import keep_number
+from .._types import Array
+from .._validation.values import as_list, as_number
+from .fused import Fused
+
+
+@dataclass(frozen=True)
+class SquaredError(Fused):
+    """Half the squares of errors, summed over each row (article 2, the linear unit's objective).
+
+    It is F / 2 times PyTorch's ``MSELoss``, F being the outputs.
+    """
+
+    name: ClassVar[str] = "squared_error"
+
+
+@dataclass(frozen=True)
+class AbsoluteError(Fused):
+    """Absolute errors, summed over each row.
+
+    It is F times PyTorch's ``L1Loss``, F being the outputs.
+    """
+
+    name: ClassVar[str] = "absolute_error"
+
+
+@dataclass(frozen=True)
+class Huber(Fused):
+    """Half the squares of errors up to ``delta``, and beyond it straight lines, summed over each row (Huber 1964).
+
+    It is F times PyTorch's ``HuberLoss``, F being the outputs.
+
+    Parameters
+    ----------
+    delta : float
+        Above 0.
+    """
+
+    name: ClassVar[str] = "huber"
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        if keep_number(self, "delta") == 0:
+            raise ValueError("delta must be above 0; received 0")
+
+    @property
+    def settings(self) -> tuple[float, ...]:  # noqa: D102
+        return (self.delta,)
+
+
+@dataclass(frozen=True)
+class Quantile(Fused):
+    """What tells quantiles of each target, summed over each row (the pinball loss; Koenker and Bassett 1978).
+
+    Of a level q, an output below its target costs q times the error, one above it (1 - q) times: it is least, on
+    average, where a share q of targets are below. Targets (N, H), or (N,) for one, are compared with outputs (N, H
+    levels): of each target the levels in their order, ``outputs.reshape(N, H, len(levels))``; with steps in time there
+    is an axis T behind N.
+
+    Parameters
+    ----------
+    levels : sequence of float
+        Each between 0 and 1.
+    """
+
+    name: ClassVar[str] = "quantile"
+    levels: tuple[float, ...] = (0.1, 0.5, 0.9)
+
+    def __post_init__(self) -> None:
+        levels = tuple(as_number(q, "levels", high=1.0) for q in as_list(self.levels, "levels", "numbers"))
+        if not levels or not 0 < min(levels) <= max(levels) < 1:
+            raise ValueError(f"levels must be numbers between 0 and 1, one at least; received {self.levels}")
+        object.__setattr__(self, "levels", levels)
+
+    @property
+    def settings(self) -> tuple[float, ...]:  # noqa: D102
+        return self.levels
+
+    def check_outputs(self, shape: tuple[int, ...]) -> None:  # noqa: D102
+        if shape[-1] % len(self.levels):
+            raise ValueError(
+                f"outputs must be {len(self.levels)} for each target with quantile, one a level of "
+                f"{', '.join(map(str, self.levels))}; received {shape[-1]}"
+            )
+
+    def target_width(self, outputs: int) -> int:  # noqa: D102
+        self.check_outputs((outputs,))
+        return outputs // len(self.levels)
+
+    def tell_classes(self, targets: Array) -> bool:  # noqa: D102
+        return False
+
+
+@dataclass(frozen=True)
+class Poisson(Fused):
+    """What counts cost, outputs being the logarithms of their rates: e^y - t y, summed over each row.
+
+    That is the negative log-likelihood of Poisson's distribution without log t!, which no output changes; F times
+    PyTorch's ``PoissonNLLLoss``, F being the outputs. Targets are numbers from 0 on. Where e^y is no finite number,
+    above about 88 in float32 and 709 in float64, neither is the loss.
+    """
+
+    name: ClassVar[str] = "poisson"
+
+    def check_numbers(self, rows: Array, name: str) -> None:  # noqa: D102
+        if (low := rows.min()) < 0:
+            raise ValueError(f"{name} must hold counts, numbers from 0 on, with poisson; received {low:g}")
+
+    def tell_classes(self, targets: Array) -> bool:  # noqa: D102
+        return False
+
+    def predictions(self, outputs: Array) -> Array:  # noqa: D102
+        with np.errstate(over="ignore"):
+            rates: Array = np.exp(outputs.astype(float))
+        return rates
