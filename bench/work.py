@@ -16,7 +16,7 @@ import fastdl
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import reference
 
-from . import dense, functions, sequences, trees
+from . import dense, functions, networks, sequences, trees
 
 # Operations of each layer's forward pass on one sample; either gradient takes as many.
 LENET_LAYERS = (2 * 6 * 28 * 28 * 25, 2 * 16 * 10 * 10 * 150, 2 * 400 * 120, 2 * 120 * 84, 2 * 84 * 10)
@@ -300,8 +300,9 @@ def _article_nodes_result():
 EPOCH = "s per 60,000 samples"
 MICROSECONDS = "us a call"
 CHARACTER = "us a character"
+SAMPLE = "us a sample"
 EPOCH_OF_TREES = "s per epoch"
-SCALE = {EPOCH: 1.0, EPOCH_OF_TREES: 1.0, MICROSECONDS: 1e6, "us an image": 1e6, "ms": 1e3, CHARACTER: 1e6}
+SCALE = {EPOCH: 1.0, EPOCH_OF_TREES: 1.0, MICROSECONDS: 1e6, "us an image": 1e6, "ms": 1e3, CHARACTER: 1e6, SAMPLE: 1e6}
 _EPOCH_OF_LENET = 60_000 * training_flop(LENET_LAYERS)
 _EPOCH_OF_MLP = 60_000 * training_flop(MLP_LAYERS)
 _FRAMEWORKS = ("torch", "jax")
@@ -334,6 +335,19 @@ def _function(name):
     """A call of a function, with what threads it takes."""
     target = Target(ratio=2, peers=("numpy",))
     return Work(functions.title(name), MICROSECONDS, functions.flop(name), 2, lambda: functions.result(name), target)
+
+
+def _network_training(name):
+    case = networks.CASES[name]
+    flop, target = 3 * networks.flop(name), Target(ratio=2, peers=_FRAMEWORKS)
+    return Work(
+        f"{case.title}, training, batch {case.batch}", SAMPLE, flop, case.threads, lambda: networks.result(name), target
+    )
+
+
+def _network_predict(name):
+    title, target = f"{networks.CASES[name].title}, inference, batch 1", Target(ratio=2, peers=_FRAMEWORKS)
+    return Work(title, MICROSECONDS, networks.flop(name), 1, lambda: networks.predicted(name), target)
 
 
 def _article_target(ratio):
@@ -374,6 +388,8 @@ WORK = {
     **{name: _dense(name) for name in dense.CASES},
     **{name: _recurrent(*case) for name, case in sequences.CASES.items()},
     **{name: _function(name) for name in (*functions.PLANES, *functions.STEPS)},
+    **{f"{name}_training": _network_training(name) for name in networks.CASES},
+    **{f"{name}_predict": _network_predict(name) for name in networks.CASES},
     "language": Work(
         "language model, LSTM of 512, 32 streams, windows of 64, training", CHARACTER, sequences.language_flop(), 2,
         sequences.language_result, Target(ratio=1.6, peers=_FRAMEWORKS),
