@@ -16,7 +16,7 @@ BLOCKS = {
     "adding-a-layer.md": 5,
     "articles.md": 10,
     "data.md": 3,
-    "derivatives.md": 2,
+    "derivatives.md": 3,
     "layers.md": 5,
     "losses-and-metrics.md": 5,
     "own-loops.md": 4,

@@ -13,8 +13,12 @@ from .._types import Array, Shape
 from .._validation.samples import as_samples
 from ..layers import Layer
 from ..samples import Samples, as_batch
+from .jets import Tape, started
+from .propagation import Propagation
+from .taylor import Taylor
 
-_NUMBERS = 1 << 22  # of the Jacobians that are multiplied at a time
+_FEW_OUTPUTS = 32  # as many rows of a Jacobian are quickly made
+_NUMBERS = 1 << 22  # of Jacobians, or of jets, that are worked at together
 
 
 class Differentiable(Layer, abstract=True):
@@ -25,6 +29,7 @@ class Differentiable(Layer, abstract=True):
     """
 
     _derivatives: Any = None  # the plan for the shape of the last samples
+    _propagation: Propagation | None = None
 
     def vjp(self, x: Any, v: Any, *, lengths: Any = None, trees: Any = None) -> Array:
         """Give v^T J of each sample, where J is the Jacobian of its outputs: what `backward` gives of its input.
@@ -112,22 +117,116 @@ class Differentiable(Layer, abstract=True):
 
         Notes
         -----
-        It takes as long as `jacobian`, of some samples at a time.
+        It takes as long as `jacobian`, of some samples at a time. Where there are more than 32 outputs, and layers are
+        those of `hessian`, with whatever activations, derivatives go forward instead, in about two passes.
         """
         samples = self._of_one_shape(x, lengths)
         directions = as_samples(v, "v", samples.shape, self.dtype)
         if len(directions) != len(samples):
             raise ValueError(f"v must have the {len(samples)} samples of x; received {len(directions)}")
         with self.turn.lock:
-            plan = self._plan_of_derivatives(samples.shape)
-            inputs, outputs = prod(samples.shape), prod(plan.output_shape)
-            size = len(samples) if self.reading.stateful else max(1, _NUMBERS // (inputs * outputs))
-            products = []
+            if prod(self._plan_of_derivatives(samples.shape).output_shape) > _FEW_OUTPUTS and self._jets().goes:
+                return self._along(samples.x, directions)
+            return self._product_of_rows(samples, directions)
+
+    def hessian(self, x: Any) -> Array:
+        """Give the second derivatives of each sample's outputs with respect to its inputs.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, inputs)
+
+        Returns
+        -------
+        ndarray, shape (N, outputs, inputs, inputs)
+
+        Raises
+        ------
+        ValueError
+            If samples are no vectors, or some layer is none of `Dense`, `LayerNorm`, `BatchNorm` and those that pass
+            features on, choose, add or multiply them, or some activation none of identity, sigmoid, tanh, softplus, elu
+            of alpha 1, silu, gelu and softmax.
+
+        Notes
+        -----
+        It costs about inputs^2 / 2 passes forward, of some samples at a time.
+        """
+        jets = self._smooth_jets()
+        samples = as_samples(x, "x", self.input_shape, self.dtype)
+        inputs, outputs = self.input_shape[0], self.output_shape[0]
+        i, j = np.triu_indices(inputs)
+        given = np.empty((len(samples), outputs, inputs, inputs), self.dtype)
+        size = max(1, _NUMBERS // ((1 + inputs + len(i)) * max(inputs, jets.widest)))
+        with self.turn.lock:
             for first in range(0, len(samples), size):
-                part = samples.part(first, min(first + size, len(samples)))
-                jacobians = self._rows(plan, part, None).reshape(len(part), outputs, inputs)
-                products.append(jacobians @ directions[first : first + len(part)].reshape(len(part), inputs, 1))
-            return np.concatenate(products).reshape(len(samples), *plan.output_shape)
+                rows = slice(first, first + size)
+                tape = Tape(inputs, (i, j))
+                x = tape.start(started(samples[rows], np.eye(inputs, dtype=self.dtype), len(i)))
+                second = jets(tape, x, *self.flat).values[1 + inputs :].transpose(1, 2, 0)
+                given[rows, :, i, j] = given[rows, :, j, i] = second
+        return given
+
+    def taylor(self, x: Any, directions: Any = None) -> Taylor:
+        """Give outputs, their first and second derivatives along directions of the input, and a way back from these.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, inputs)
+        directions : array_like, shape (K, inputs), optional
+            Those of all samples. Where not given, along each input.
+
+        Returns
+        -------
+        Taylor
+
+        Raises
+        ------
+        ValueError
+            As of `hessian`.
+
+        Examples
+        --------
+        A step of a network u that is to solve u'' = -u::
+
+            t = u.taylor(x)
+            residual = t.second[0] + t.values
+            t.backward(dvalues=residual, dsecond=[residual])
+            u.step(optimizers.Adam(1e-3))
+        """
+        jets = self._smooth_jets()
+        samples = as_samples(x, "x", self.input_shape, self.dtype)
+        along = np.eye(samples.shape[1], dtype=self.dtype)
+        if directions is not None:
+            along = as_samples(directions, "directions", self.input_shape, self.dtype)
+        return Taylor(self, jets, samples, along)
+
+    def _jets(self) -> Propagation:
+        if self._propagation is None:
+            self._propagation = Propagation(self)
+        return self._propagation
+
+    def _smooth_jets(self) -> Propagation:
+        self.check_built()
+        self._jets().check_smooth()
+        return self._jets()
+
+    def _along(self, x: Array, directions: Array) -> Array:
+        """Let derivatives go forward."""
+        tape, none = Tape(1, (np.arange(0), np.arange(0))), 0
+        y = self._jets()(tape, tape.start(started(x, directions[None], none)), *self.flat)
+        derivative: Array = y.values[1]
+        return derivative
+
+    def _product_of_rows(self, samples: Samples, directions: Array) -> Array:
+        plan = self._plan_of_derivatives(samples.shape)
+        inputs, outputs = prod(samples.shape), prod(plan.output_shape)
+        size = len(samples) if self.reading.stateful else max(1, _NUMBERS // (inputs * outputs))
+        products = []
+        for first in range(0, len(samples), size):
+            part = samples.part(first, min(first + size, len(samples)))
+            jacobians = self._rows(plan, part, None).reshape(len(part), outputs, inputs)
+            products.append(jacobians @ directions[first : first + len(part)].reshape(len(part), inputs, 1))
+        return np.concatenate(products).reshape(len(samples), *plan.output_shape)
 
     def _of_one_shape(self, x: Any, lengths: Any) -> Samples:
         if self.arity is not None:

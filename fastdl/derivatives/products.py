@@ -1,0 +1,42 @@
+"""Products with a matrix in the core: on its threads, and the same for any number of them."""
+
+from __future__ import annotations
+
+from .. import _core
+from .._core.graph import Graph
+from .._threads import get_num_threads
+from .._turn import Turn
+from .._types import Array
+
+
+class Product:
+    """The product of rows with a matrix, and its gradients.
+
+    Parameters
+    ----------
+    inputs, units : int
+    dtype : {"float32", "float64"}
+    turn : Turn
+        Of the network whose matrix it is.
+    """
+
+    def __init__(self, inputs: int, units: int, dtype: str, turn: Turn) -> None:
+        core, graph = _core.load(dtype), Graph((inputs,))
+        graph.finish(graph.input.then("dense", units=units))
+        flat = core.aligned_zeros(graph.size), core.aligned_zeros(graph.size)  # the bias remains 0
+        self._weight, self._gradient = (array[: inputs * units].reshape(inputs, units) for array in flat)
+        # Each keeps its memory from call to call.
+        self._there, self._back = (core.Plan(graph, *flat, turn) for _ in range(2))
+
+    def forward(self, x: Array, weight: Array) -> Array:
+        """Give x (..., F) times a matrix (F, U)."""
+        self._weight[...] = weight
+        y: Array = self._there.predict(x.reshape(-1), x.size // len(weight), get_num_threads())
+        return y.reshape(*x.shape[:-1], -1)
+
+    def backward(self, x: Array, dy: Array, weight: Array) -> tuple[Array, Array]:
+        """Give the gradients of x and of the matrix, of one with respect to the product (..., U)."""
+        self._weight[...] = weight
+        rows = x.size // len(weight)
+        dx: Array = self._back.gradients_at(x.reshape(-1), dy.reshape(-1), rows, get_num_threads())
+        return dx.reshape(x.shape), self._gradient
