@@ -13,7 +13,7 @@ from .._types import Array, Shape
 from .._validation.samples import as_samples
 from ..layers import Layer
 from ..samples import Samples, as_batch
-from .jets import Tape, started
+from .jets import Tape
 from .propagation import Propagation
 from .taylor import Taylor
 
@@ -149,21 +149,20 @@ class Differentiable(Layer, abstract=True):
 
         Notes
         -----
-        It costs about inputs^2 / 2 passes forward, of some samples at a time.
+        A batch goes forward with a derivative along each input, and back for each output. Every layer that bends adds a
+        product of its derivatives.
         """
         jets = self._smooth_jets()
         samples = as_samples(x, "x", self.input_shape, self.dtype)
         inputs, outputs = self.input_shape[0], self.output_shape[0]
-        i, j = np.triu_indices(inputs)
         given = np.empty((len(samples), outputs, inputs, inputs), self.dtype)
-        size = max(1, _NUMBERS // ((1 + inputs + len(i)) * max(inputs, jets.widest)))
+        size = max(1, _NUMBERS // ((1 + inputs) * (1 + outputs) * max(inputs, jets.widest)))
         with self.turn.lock:
             for first in range(0, len(samples), size):
-                rows = slice(first, first + size)
-                tape = Tape(inputs, (i, j))
-                x = tape.start(started(samples[rows], np.eye(inputs, dtype=self.dtype), len(i)))
-                second = jets(tape, x, *self.flat).values[1 + inputs :].transpose(1, 2, 0)
-                given[rows, :, i, j] = given[rows, :, j, i] = second
+                part = samples[first : first + size]
+                tape = Tape(inputs, second=False)
+                y = jets(tape, tape.start(part, np.eye(inputs, dtype=self.dtype)), *self.flat)
+                given[first : first + len(part)] = tape.hessians(y)
         return given
 
     def taylor(self, x: Any, directions: Any = None) -> Taylor:
@@ -212,9 +211,8 @@ class Differentiable(Layer, abstract=True):
 
     def _along(self, x: Array, directions: Array) -> Array:
         """Let derivatives go forward."""
-        tape, none = Tape(1, (np.arange(0), np.arange(0))), 0
-        y = self._jets()(tape, tape.start(started(x, directions[None], none)), *self.flat)
-        derivative: Array = y.values[1]
+        tape = Tape(1, second=False)
+        derivative: Array = self._jets()(tape, tape.start(x, directions[None]), *self.flat).values[1]
         return derivative
 
     def _product_of_rows(self, samples: Samples, directions: Array) -> Array:

@@ -1,10 +1,10 @@
 """Taylor propagation: vectors together with their derivatives along directions, and the way back.
 
-A jet holds a batch of vectors u, its derivatives u_k along K directions, and P second derivatives u_ij, each along a
-pair of these. What a function makes of it follows from the chain rule:
+A jet holds a batch of vectors u, its derivatives u_k along K directions and, where they are asked for, the second ones
+u_kk. What a function makes of it follows from the chain rule:
 
-    f(u)      f(u)_k = f' u_k                   f(u)_ij = f' u_ij + f'' u_i u_j
-    u v       (u v)_k = u_k v + u v_k           (u v)_ij = u_ij v + u_i v_j + u_j v_i + u v_ij
+    f(u)      f(u)_k = f' u_k              f(u)_kk = f' u_kk + f'' u_k^2
+    u v       (u v)_k = u_k v + u v_k      (u v)_kk = u_kk v + 2 u_k v_k + u v_kk
     linear    of each by itself
 
 All of it is one array, so that a dense layer is one product.
@@ -35,7 +35,7 @@ class Jet:
 
     Attributes
     ----------
-    values : ndarray, shape (1 + K + P, N, F)
+    values : ndarray, shape (1 + K, N, F) or (1 + 2 K, N, F)
         F may be 1 where one number goes with all features.
     gradient : ndarray or None
         Of a loss with respect to all of them, on the way back.
@@ -54,6 +54,10 @@ class Jet:
         self.gradient = gradient if self.gradient is None else self.gradient + gradient
 
 
+Back = Callable[[Array], None]  # adds to the gradients of what was read
+Bend = Callable[[Array], "Array | None"]  # the same for several outputs at once, and gives what their Hessians gain
+
+
 class Tape:
     """Functions of jets, and what they were, to go back through them.
 
@@ -61,34 +65,54 @@ class Tape:
     ----------
     directions : int
         K.
-    pairs : (ndarray, ndarray), optional
-        Of each second derivative the directions, (P,) and (P,). Where not given, there is one along each direction
-        twice: those can go back.
+    second : bool
+        Whether jets have second derivatives: along each direction.
     """
 
-    def __init__(self, directions: int, pairs: tuple[Array, Array] | None = None) -> None:
-        self._first, self._second = slice(1, 1 + directions), slice(1 + directions, None)
-        self._i: Any = self._first if pairs is None else 1 + pairs[0]
-        self._j: Any = self._first if pairs is None else 1 + pairs[1]
-        self._written: list[tuple[Jet, Callable[[Array], None]]] = []
+    def __init__(self, directions: int, second: bool) -> None:
+        self._first = slice(1, 1 + directions)
+        self._second = slice(1 + directions, None) if second else None
+        self._written: list[tuple[Jet, Back, Bend]] = []
 
-    def start(self, values: Array) -> Jet:
-        """Give what others are made of."""
+    def start(self, x: Array, directions: Array) -> Jet:
+        """Give the jets of samples (N, F) along directions (K, F), or each sample's own (K, N, F)."""
+        rows = 1 + (1 if self._second is None else 2) * len(directions)
+        values = np.zeros((rows, *x.shape), x.dtype)
+        values[0] = x
+        values[self._first] = directions if directions.ndim == 3 else directions[:, None]
         return self._write(values, lambda _: None)
 
     def go_back(self, output: Jet, gradient: Array, to: Jet) -> Array:
         """Take a gradient from the output to all that it was made of, and give that of one of these."""
-        for jet, _ in self._written:
+        for jet, *_ in self._written:
             jet.gradient = None
         output.gradient = gradient
-        for jet, back in reversed(self._written):
+        for jet, back, _ in reversed(self._written):
             if jet.gradient is not None:
                 back(jet.gradient)
         return np.zeros_like(to.values) if to.gradient is None else to.gradient
 
-    def _write(self, values: Array, back: Callable[[Array], None]) -> Jet:
+    def hessians(self, output: Jet) -> Array:
+        """Give the second derivatives (N, O, K, K) of every output along every two directions.
+
+        Nothing but what bends has any, and those of the outputs are its own, as far as it counts for them::
+
+            sum over all f(u):   dy/df f'' u_i u_j
+            sum over all u v:    dy/d(uv) (u_i v_j + u_j v_i)
+        """
+        _, samples, outputs = output.values.shape
+        total = np.zeros((samples, outputs, *(self._first.stop - 1,) * 2), output.values.dtype)
+        for jet, *_ in self._written:
+            jet.gradient = None
+        output.gradient = np.repeat(np.eye(outputs, dtype=total.dtype)[:, None], samples, axis=1)
+        for jet, _, bend in reversed(self._written):
+            if jet.gradient is not None and (gained := bend(jet.gradient)) is not None:
+                total += gained
+        return (total + total.swapaxes(2, 3)) / 2
+
+    def _write(self, values: Array, back: Back, bend: Bend | None = None) -> Jet:
         jet = Jet(values)
-        self._written.append((jet, back))
+        self._written.append((jet, back, bend or back))
         return jet
 
     def affine(self, x: Jet, product: Product, weight: Array, bias: Array, dweight: Array, dbias: Array) -> Jet:
@@ -102,7 +126,7 @@ class Tape:
             dbias[...] += gradient[0].sum(axis=0)
             x.add(dx)
 
-        return self._write(values, back)
+        return self._write(values, back, lambda gradient: x.add(product.transposed.forward(gradient, weight.T)))
 
     def scaled(self, x: Jet, weight: Array | float, bias: Array | float) -> Jet:
         """Give x times what stays as it is, plus what does."""
@@ -120,19 +144,21 @@ class Tape:
             dbias[...] += gradient[0].sum(axis=0)
             x.add(gradient * weight)
 
-        return self._write(values, back)
+        return self._write(values, back, lambda gradient: x.add(gradient * weight))
 
     def total(self, x: Jet) -> Jet:
         """Give the sum of the features."""
+        features = x.values.shape[-1]
         return self._write(
-            x.values.sum(axis=-1, keepdims=True), lambda gradient: x.add(np.broadcast_to(gradient, x.values.shape))
+            x.values.sum(axis=-1, keepdims=True), lambda gradient: x.add(np.repeat(gradient, features, axis=-1))
         )
 
     def selected(self, x: Jet, indices: Array) -> Jet:
         """Give some of the features, one perhaps several times."""
+        features = x.values.shape[-1]
 
         def back(gradient: Array) -> None:
-            asked = np.zeros_like(x.values)
+            asked = np.zeros((*gradient.shape[:-1], features), gradient.dtype)
             for place, index in enumerate(indices):
                 asked[..., index] += gradient[..., place]
             x.add(asked)
@@ -167,8 +193,8 @@ class Tape:
         u, f = x.values, function(x.values[0])
         values = u * f.first
         values[0] = f.value
-        if len(values[second]):
-            values[second] += f.second * u[self._i] * u[self._j]
+        if second is not None:
+            values[second] += f.second * np.square(u[first])
 
         def back(gradient: Array) -> None:
             asked = gradient * f.first
@@ -177,14 +203,19 @@ class Tape:
             asked[first] += 2 * f.second * bent
             x.add(asked)
 
-        return self._write(values, back)
+        def bend(gradient: Array) -> Array:
+            x.add(gradient * f.first)
+            return _curvature(gradient * f.second, u[first], u[first])
+
+        return self._write(values, back, bend)
 
     def multiplied(self, x: Jet, y: Jet) -> Jet:
         """Give the product of two jets, number by number."""
         u, v, first, second = x.values, y.values, self._first, self._second
         values = u * v[0] + u[0] * v
         values[0] = u[0] * v[0]
-        values[second] += u[self._i] * v[self._j] + u[self._j] * v[self._i]
+        if second is not None:
+            values[second] += 2 * u[first] * v[first]
 
         def back(gradient: Array) -> None:
             for jet, other in ((x, v), (y, u)):
@@ -193,12 +224,18 @@ class Tape:
                 asked[first] += 2 * gradient[second] * other[first]
                 jet.add(asked)
 
-        return self._write(values, back)
+        def bend(gradient: Array) -> Array:
+            x.add(gradient * v[0])
+            y.add(gradient * u[0])
+            gained = _curvature(gradient, u[first], np.broadcast_to(v[first], (*v[first].shape[:2], u.shape[-1])))
+            return gained + gained.swapaxes(2, 3)
+
+        return self._write(values, back, bend)
 
 
-def started(x: Array, directions: Array, pairs: int) -> Array:
-    """Give what a jet of samples (N, F) holds, along directions (K, F), or each sample's own (K, N, F)."""
-    values = np.zeros((1 + len(directions) + pairs, *x.shape), x.dtype)
-    values[0] = x
-    values[1 : 1 + len(directions)] = directions if directions.ndim == 3 else directions[:, None]
-    return values
+def _curvature(a: Array, u: Array, v: Array) -> Array:
+    """Give the sum over features of a u_i v_j (N, O, K, K), of a (O, N, F) and u and v (K, N, F)."""
+    outputs, samples, features = a.shape
+    u = a.transpose(1, 0, 2)[:, :, None] * u.transpose(1, 0, 2)[:, None]
+    products = u.reshape(samples, -1, features) @ v.transpose(1, 2, 0)
+    return products.reshape(samples, outputs, -1, v.shape[0])

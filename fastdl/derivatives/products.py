@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from .. import _core
 from .._core.graph import Graph
 from .._threads import get_num_threads
@@ -21,12 +23,18 @@ class Product:
     """
 
     def __init__(self, inputs: int, units: int, dtype: str, turn: Turn) -> None:
+        self._form = units, inputs, dtype, turn
         core, graph = _core.load(dtype), Graph((inputs,))
         graph.finish(graph.input.then("dense", units=units))
         flat = core.aligned_zeros(graph.size), core.aligned_zeros(graph.size)  # the bias remains 0
         self._weight, self._gradient = (array[: inputs * units].reshape(inputs, units) for array in flat)
         # Each keeps its memory from call to call.
         self._there, self._back = (core.Plan(graph, *flat, turn) for _ in range(2))
+
+    @cached_property
+    def transposed(self) -> Product:
+        """The product with the transposed matrix."""
+        return Product(*self._form)
 
     def forward(self, x: Array, weight: Array) -> Array:
         """Give x (..., F) times a matrix (F, U)."""

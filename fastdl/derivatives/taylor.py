@@ -10,7 +10,7 @@ from .._types import Array
 from .._validation.arrays import as_array
 from .._validation.values import as_flag
 from ..layers import Layer
-from .jets import Tape, started
+from .jets import Tape
 from .propagation import Propagation
 
 
@@ -27,13 +27,12 @@ class Taylor:
 
     def __init__(self, net: Layer, jets: Propagation, x: Array, directions: Array) -> None:
         self._net, self._count = net, len(directions)
-        each = np.arange(self._count)
-        self._tape = Tape(self._count, (each, each))
+        self._tape = Tape(self._count, second=True)
         parameters, gradients = net.flat
         self._gradients = np.zeros_like(gradients)
         with net.turn.lock:
             self._trained = net.turn.trained
-            self._input = self._tape.start(started(x, directions, self._count))
+            self._input = self._tape.start(x, directions)
             self._output = jets(self._tape, self._input, parameters, self._gradients)
         self.values, self.first, self.second = self._parts(self._output.values)
 
