@@ -145,7 +145,7 @@ class Sequential(Differentiable, Container):
         trees: Any = None,
         metrics: Iterable[AnyMetric] = (),
         callbacks: Iterable[Callback] = (),
-        verbose: int = 1,
+        verbose: int | str = 1,
     ) -> History:
         """Train.
 
@@ -202,8 +202,8 @@ class Sequential(Differentiable, Container):
             functions of `fastdl.metrics`, or functions of one's own, ``metric(targets, outputs)``, which are given all
             rows that count, as `fastdl.metrics` says. Weights make no difference to them.
         callbacks : iterable of Callback
-        verbose : {0, 1}
-            Whether to print a line for each epoch.
+        verbose : {0, 1, "bar"}
+            Whether to print a line for each epoch, or to show a live bar, for which tqdm must be installed.
 
         Returns
         -------

@@ -5,6 +5,8 @@ import csv
 import math
 import os
 import pickle
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import fastdl
 from fastdl import Sequential, callbacks, layers, optimizers, schedules
 from fastdl.callbacks.keeping import kept_of
 from fastdl.callbacks.monitor import Monitor
+from fastdl.callbacks.progress import told
 
 EPOCHS, HALF = 8, 4
 
@@ -29,6 +32,8 @@ CASES = {
     "CSVLogger": lambda path: callbacks.CSVLogger(f"{path}.csv"),
     "EMA": lambda path: callbacks.EMA(0.9),
     "SWA": lambda path: callbacks.SWA(3),
+    "TensorBoard": lambda path: callbacks.TensorBoard(path),
+    "Progress": lambda path: callbacks.Progress(),
     "PrintEpochs": lambda path: callbacks.PrintEpochs(),
 }
 
@@ -37,8 +42,40 @@ def test_every_callback_has_a_case():
     assert {name.partition(",")[0].partition(" ")[0] for name in CASES} == {*callbacks.__all__} - {"Callback"}
 
 
+class SummaryWriter:
+    """As tensorboardX has one."""
+
+    def __init__(self, path, purge_step=None):
+        self.path, self.purge_step, self.closed, self.written, self.flushed = path, purge_step, False, [], 0
+        WRITERS.append(self)
+
+    def add_scalar(self, name, value, step):
+        self.written.append((name, value, step))
+
+    def flush(self):
+        self.flushed = len(self.written)
+
+    def close(self):
+        self.closed = True
+
+
+WRITERS = []
+
+
+@pytest.fixture
+def writers(monkeypatch):
+    """Those that are made in place of tensorboardX's."""
+    WRITERS.clear()
+    module = types.ModuleType("tensorboardX")
+    module.SummaryWriter = SummaryWriter
+    monkeypatch.setitem(sys.modules, "tensorboardX", module)
+    return WRITERS
+
+
 @pytest.fixture(params=CASES)
-def make(request, tmp_path):
+def make(request, tmp_path, writers):
+    if request.param == "Progress":
+        pytest.importorskip("tqdm")
     made = []
 
     def make():
@@ -401,6 +438,88 @@ def test_a_table_of_figures(tmp_path):
     with pytest.raises(ValueError, match="path must be that of a file that CSVLogger wrote"):
         fit(net, [logger], epochs=3, initial_epoch=2)
     assert path.read_text() == "something else\n"
+
+
+def test_tensorboard(writers, tmp_path):
+    """Of each figure a point for each epoch, with the rate at which it was trained."""
+    net, optimizer = network(), optimizers.SGD(0.02)
+    watchers = [callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=10.0), callbacks.TensorBoard(tmp_path)]
+    history = fit(net, watchers, epochs=3, optimizer=optimizer).history
+    (writer,) = writers
+    assert (writer.path, writer.purge_step, writer.closed) == (str(tmp_path), None, True)
+    assert writer.flushed == len(writer.written)
+    written = {}
+    for name, value, step in writer.written:
+        written.setdefault(name, {})[step] = value
+    for name, figure in (
+        ("loss/training", "loss"), ("loss/validation", "val_loss"), ("accuracy/training", "accuracy"),
+        ("accuracy/validation", "val_accuracy"), ("seconds", "seconds"),
+    ):  # fmt: skip
+        assert written.pop(name) == dict(enumerate(history[figure], 1))
+    assert written == {"lr": pytest.approx({1: 0.02, 2: 0.02, 3: 0.002})}
+    fit(net, watchers, epochs=5, initial_epoch=3, optimizer=optimizer)
+    assert [writer.purge_step for writer in writers] == [None, 4]
+
+
+def test_tensorboards_own_files(tmp_path):
+    pytest.importorskip("tensorboardX")
+    fit(network(), [callbacks.TensorBoard(tmp_path / "run")], epochs=2)
+    (name,) = os.listdir(tmp_path / "run")
+    assert name.startswith("events.out.tfevents.")
+    data = (tmp_path / "run" / name).read_bytes()
+    assert data.count(b"loss/validation") == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: callbacks.TensorBoard("x"), 'TensorBoard needs tensorboardX: pip install "fastdl-cpu[tensorboard]"'),
+        (callbacks.Progress, 'Progress needs tqdm: pip install "fastdl-cpu[progress]"'),
+    ],
+)
+def test_what_is_not_installed(make, message, monkeypatch):
+    for module in ("tensorboardX", "tqdm", "tqdm.auto"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError) as error:
+        make()
+    assert str(error.value) == message
+    net = network()
+    before = net.parameters.copy()
+    with pytest.raises(ImportError, match="needs tqdm"):
+        net.fit(*data(), verbose="bar")
+    assert (net.parameters == before).all()
+
+
+def test_bars_in_fit(capsys):
+    pytest.importorskip("tqdm")
+    x, y = data()
+    net = network()
+    history = net.fit(x, y, epochs=2, validation_data=data(1), verbose="bar").history
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    for epoch in (1, 2):
+        assert f"epoch {epoch}/2: 100%" in shown.err
+        assert f"val_loss {history['val_loss'][epoch - 1]:.4f}" in shown.err
+    assert shown.err.endswith("\n")
+    net.fit(iter([(x, y)] * 3), verbose="bar")  # of which it is not known how many
+    shown = capsys.readouterr().err
+    assert "epoch 1/1: 120 samples" in shown
+
+
+def test_a_bar_goes_as_far_as_its_epoch():
+    pytest.importorskip("tqdm")
+    bar = callbacks.Progress("images", each=2, tell=lambda logs: f"so {logs['loss']}")
+    bar.on_fit_begin(None, 1, 30)
+    bar.on_epoch_begin(None, 1)
+    for done in (10, 20, 30):
+        bar.on_batch_block(None, done, 30, {"loss": 1.0})
+        assert bar._bar.n == 2 * done
+        assert bar._bar.postfix == "so 1.0"
+    bar.on_fit_end(None)
+
+
+def test_a_bar_of_large_figures():
+    assert told({"epoch": 1, "loss": 1e10, "accuracy": 0.25, "seconds": 1.0}) == "loss 1e+10, accuracy 0.2500"
 
 
 def test_states_are_matched_by_class_and_number(tmp_path):

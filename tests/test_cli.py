@@ -19,7 +19,7 @@ import fastdl
 from fastdl import Sequential
 from fastdl.callbacks import Callback, EarlyStopping
 from fastdl.cli import main
-from fastdl.cli.common import Bar, Log, saving
+from fastdl.cli.common import Log, saving
 from fastdl.cli.images import _probabilities
 
 
@@ -321,17 +321,6 @@ def test_a_bar_on_a_terminal(data):
     assert code == 0
     assert b"epoch 2/2: 100%" in shown
     assert b"test accuracy" in shown
-
-
-def test_a_bar_goes_as_far_as_its_epoch():
-    pytest.importorskip("tqdm")
-    bar = Bar("images", each=2)
-    bar.on_fit_begin(None, 1, 30)
-    bar.on_epoch_begin(None, 1)
-    for done in (10, 20, 30):
-        bar.on_batch_block(None, done, 30, {"loss": 1.0, "accuracy": 0.5})
-        assert bar._bar.n == 2 * done
-    bar.close()
 
 
 def test_the_best_epoch_is_saved(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fastdl import initializers, layers
+from fastdl import callbacks, initializers, layers, optimizers, schedules
 from fastdl._core.kinds import ACTIVATIONS, KINDS, WITH_SETTING
 from fastdl.layers.definition import Definition
 
@@ -21,12 +21,14 @@ BLOCKS = {
     "losses-and-metrics.md": 5,
     "own-loops.md": 4,
     "sequences.md": 5,
+    "training.md": 6,
     "trees.md": 4,
 }
 
 
 @pytest.mark.parametrize(("name", "count"), BLOCKS.items())
-def test_code(name, count, capsys):
+def test_code(name, count, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where what they write goes
     names = {}
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) == count
@@ -43,6 +45,15 @@ def test_what_is_quoted():
     assert len(quoted) == text.count("```cython") == 9
     for path, lines in quoted:
         assert lines in (DOCS.parent / path).read_text(encoding="utf-8")
+
+
+def test_every_callback_and_optimizer_is_listed():
+    text = (DOCS / "training.md").read_text(encoding="utf-8")
+    listed = {
+        name for names in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)", names)
+    }
+    made = {name for name in (*callbacks.__all__, *optimizers.__all__, *schedules.__all__) if name != "from_config"}
+    assert listed == made - {"Callback", "Optimizer"}
 
 
 def test_every_operation_is_listed():

@@ -6,7 +6,9 @@ from .checkpoint import ModelCheckpoint
 from .csv_logger import CSVLogger
 from .early_stopping import EarlyStopping
 from .print_epochs import PrintEpochs
+from .progress import Progress
 from .rates import LearningRateSchedule, ReduceLROnPlateau
+from .tensorboard import TensorBoard
 
 __all__ = [
     "EMA",
@@ -17,5 +19,7 @@ __all__ = [
     "LearningRateSchedule",
     "ModelCheckpoint",
     "PrintEpochs",
+    "Progress",
     "ReduceLROnPlateau",
+    "TensorBoard",
 ]

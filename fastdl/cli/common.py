@@ -14,7 +14,8 @@ from typing import IO, TYPE_CHECKING, Any
 from .. import set_num_threads
 from .._files import check_writable
 from .._validation.values import MOST, as_int, as_number
-from ..callbacks import Callback, ModelCheckpoint, PrintEpochs
+from ..callbacks import Callback, ModelCheckpoint, PrintEpochs, Progress
+from ..callbacks.progress import figure
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -90,54 +91,15 @@ def open_log(path: str | None, mode: str = "w") -> IO[str]:
         raise Mistake(f"--log must name a file that can be written to; {error}") from None
 
 
-class Bar(Callback):
-    """A live bar for each epoch, drawn by tqdm, and at its end what was measured on held-out data."""
+def bars(unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) -> list[Callback]:
+    """Give a live bar on a terminal, where tqdm is there to draw it; at an epoch's end it tells what was measured."""
 
-    _bar: Any = None
+    def tell(logs: dict[str, Any]) -> str:
+        shown = f"loss {figure(logs['loss'])}, accuracy {logs['accuracy']:.2%}"
+        return f"{shown}, {measured.format(**logs)}" if "seconds" in logs else shown
 
-    def __init__(self, unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) -> None:
-        from tqdm import tqdm
-
-        self._tqdm, self._unit, self._measured = tqdm, unit, measured
-        self._each = each  # so many units are a sample
-
-    def close(self) -> None:
-        """End the bar's line, also where the training was interrupted."""
-        if self._bar is not None:
-            self._bar.close()
-
-    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        self._epochs, self._total = epochs, samples * self._each
-
-    def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
-        # A delay, however short, draws nothing before the bar is ours to close.
-        self._bar = self._tqdm(
-            total=self._total,
-            desc=f"epoch {epoch}/{self._epochs}",
-            unit=f" {self._unit}",
-            unit_scale=True,
-            delay=1e-9,
-        )
-
-    def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
-        self._bar.set_postfix_str(f"loss {figure(logs['loss'])}, accuracy {logs['accuracy']:.2%}", refresh=False)
-        self._bar.update(done * self._each - self._bar.n)
-
-    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        figures = f"loss {figure(logs['loss'])}, accuracy {logs['accuracy']:.2%}, " + self._measured.format(**logs)
-        self._bar.set_postfix_str(figures)
-        self._bar.close()
-
-
-def figure(value: float, digits: int = 4) -> str:
-    """Write a figure with so many digits behind the point; a large one, as of a training that diverges, in short."""
-    return f"{value:.{digits}f}" if value < 1e6 else f"{value:.4g}"
-
-
-def bars(unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) -> list[Bar]:
-    """Give a live bar on a terminal, where tqdm is there to draw it."""
     try:
-        return [Bar(unit, measured, each)] if sys.stderr.isatty() and sys.stdout.isatty() else []
+        return [Progress(unit, each=each, tell=tell)] if sys.stderr.isatty() and sys.stdout.isatty() else []
     except ImportError:
         return []
 
@@ -147,14 +109,8 @@ def watching(
     unit: str, log: str | None, before: Iterable[Callback] = (), measured: str = "test {val_accuracy:.2%}"
 ) -> Iterator[list[Callback]]:
     """Give the callbacks of a training: those before, bars or else a line for each epoch, and the log."""
-    drawn = bars(unit, measured)
-    shown: list[Callback] = [*drawn] or [PrintEpochs()]
     with open_log(log) as file:
-        try:
-            yield [*before, *shown, Log(file)]
-        finally:
-            for bar in drawn:
-                bar.close()
+        yield [*before, *(bars(unit, measured) or [PrintEpochs()]), Log(file)]
 
 
 def saving(path: str | None, monitor: str | None = None) -> list[Callback]:

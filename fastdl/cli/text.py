@@ -15,6 +15,7 @@ from .. import get_num_threads, load
 from .._types import Array
 from .._validation.values import as_number
 from ..callbacks import Callback
+from ..callbacks.progress import figure
 from ..datasets import Vocabulary, read_text, standard_library, text_windows
 from ..models import CELLS, HEADS
 from ..recipes import Recipe, language_model, transformer
@@ -28,7 +29,6 @@ from .common import (
     check_common,
     check_outputs,
     check_whole,
-    figure,
     open_log,
     reading,
     tell_unknown,
@@ -149,15 +149,11 @@ def _train(options: argparse.Namespace) -> None:
             flush=True,
         )
         epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save)
-        drawn = bars(f"{unit}s", each=window)
-        callbacks = [epochs, *drawn, Log(log), _Show(epochs, options.show)]
+        callbacks = [epochs, *bars(f"{unit}s", each=window), Log(log), _Show(epochs, options.show)]
         try:
             net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, **recipe.arguments)
         except FloatingPointError:
             raise _diverged(net, options, done) from None
-        finally:
-            for bar in drawn:
-                bar.close()
 
 
 def _recipe(settings: dict[str, Any], vocabulary: int, windows: int) -> Recipe:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._types import Array
 from .._validation.values import as_flag, as_int, as_number
-from ..callbacks import Callback, PrintEpochs
+from ..callbacks import Callback, PrintEpochs, Progress
 from ..callbacks.checks import as_callbacks
 from ..callbacks.keeping import go_on, states_for
 from ..layers import Activation, Conv1D, Conv2D, ConvTranspose2D, Dense, Dropout, Flatten
@@ -91,6 +91,13 @@ def run_epochs(
     return history
 
 
+def _shown(verbose: Any) -> list[Callback]:
+    """Give what shows how it goes."""
+    if not isinstance(verbose, (int, str)) or verbose not in (0, 1, "bar"):
+        raise ValueError(f"verbose must be 0, 1 or 'bar'; received {verbose!r}")
+    return [Progress()] if verbose == "bar" else [PrintEpochs()] if verbose else []
+
+
 def _check_unused(**arguments: Any) -> None:
     """Check that what samples in an array would need is not given with batches."""
     for name, value in arguments.items():
@@ -132,15 +139,14 @@ class Trainer:
         trees: Any,
         metrics: Any,
         callbacks: Iterable[Callback],
-        verbose: int,
+        verbose: int | str,
     ) -> History:
         """Do what `Sequential.fit` says."""
         net = self.net
         epochs = as_int(epochs, "epochs")
         if as_int(initial_epoch, "initial_epoch", least=0) >= epochs:
             raise ValueError(f"initial_epoch must be below epochs, {epochs}; received {initial_epoch}")
-        if not isinstance(verbose, int) or verbose not in (0, 1):
-            raise ValueError(f"verbose must be 0 or 1; received {verbose!r}")
+        shown = _shown(verbose)
         measures, of_batches = as_metrics(metrics), are_batches(x, y)
         if of_batches:
             _check_unused(
@@ -166,7 +172,7 @@ class Trainer:
             self._rates(len(data), batch_size)
             figures, samples = list(data.figures(0.0, 0.0)), len(data)
         held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
-        watchers = as_callbacks(callbacks, [*figures, *held], [PrintEpochs()] if verbose else [])
+        watchers = as_callbacks(callbacks, [*figures, *held], shown)
         self._begin()
 
         def train(epoch: int) -> dict[str, float]:

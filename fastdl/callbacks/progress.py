@@ -1,0 +1,86 @@
+"""Live bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .._extras import missing
+from .base import Callback
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+def figure(value: float, digits: int = 4) -> str:
+    """Write a figure with so many digits behind the point; a large one, as of a training that diverges, in short."""
+    return f"{value:.{digits}f}" if value < 1e6 else f"{value:.4g}"
+
+
+def told(logs: dict[str, Any]) -> str:
+    """Write the figures of an epoch."""
+    return ", ".join(f"{name} {figure(value)}" for name, value in logs.items() if name not in ("epoch", "seconds"))
+
+
+class Progress(Callback):
+    """A live bar for each epoch, in a terminal or a notebook, with the figures so far; drawn by tqdm.
+
+    Parameters
+    ----------
+    unit : str
+        What is counted.
+    each : int
+        So many of it are a sample.
+    tell : callable
+        Writes the figures, a dict, beside the bar.
+
+    Raises
+    ------
+    ImportError
+        If tqdm is not installed.
+    """
+
+    def __init__(self, unit: str = "samples", *, each: int = 1, tell: Callable[[dict[str, Any]], str] = told) -> None:
+        self.unit, self.each, self.tell = unit, each, tell
+        self._bar: Any = None
+        self._epochs, self._total = 0, 0
+        _tqdm()
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Keep how long they will be."""
+        self._epochs, self._total = epochs, samples * self.each
+
+    def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
+        """Begin a bar."""
+        # A delay, however short, draws nothing before the bar is ours to close.
+        self._bar = _tqdm()(
+            total=self._total or None,  # of batches it is not known
+            desc=f"epoch {epoch}/{self._epochs}",
+            unit=f" {self.unit}",
+            unit_scale=True,
+            delay=1e-9,
+        )
+
+    def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
+        """Go on."""
+        self._bar.set_postfix_str(self.tell(logs), refresh=False)
+        self._bar.update(done * self.each - self._bar.n)
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        """Tell what was measured, and end the bar."""
+        self._bar.set_postfix_str(self.tell(logs))
+        self._bar.close()
+
+    def on_fit_end(self, net: Sequential) -> None:
+        """End its line, also where the training was interrupted."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _tqdm() -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise missing("Progress", "tqdm", "progress") from None
+    return tqdm
