@@ -141,6 +141,7 @@ class Sequential(Differentiable, Container):
         shuffle: bool | None = None,
         sample_weight: Any = None,
         class_weight: Any = None,
+        mixup: float = 0.0,
         lengths: Any = None,
         trees: Any = None,
         metrics: Iterable[AnyMetric] = (),
@@ -190,6 +191,11 @@ class Sequential(Differentiable, Container):
             where it gives all nodes of trees, (M,), may weight each of them. Some weight must not be 0.
         class_weight : dict or array_like, optional
             A weight for each label, of any sign, multiplied with that of the sample, the step or the node.
+        mixup : float
+            Above 0, the alpha of mixup (Zhang et al. 2018): in each epoch the samples are means of two of them, with
+            shares from the Beta(alpha, alpha) distribution, and the targets are mixed alike; of labels, which become
+            rows, accuracy is as to the larger share. Means are a copy of x, made anew for each epoch. What is no number
+            cannot be mixed: tokens, trees, sequences with lengths; nor are weights.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence (N, T, ...) count; the loss is the mean over those of a batch.
         trees : Trees, optional
@@ -228,7 +234,7 @@ class Sequential(Differentiable, Container):
         with self.turn.training():
             return Trainer(self, loss, optimizer).fit(
                 x, y, epochs, initial_epoch, batch_size, validation_data, validation_split, shuffle, sample_weight,
-                class_weight, lengths, trees, metrics, callbacks, verbose,
+                class_weight, mixup, lengths, trees, metrics, callbacks, verbose,
             )  # fmt: skip
 
     def train_on_batch(

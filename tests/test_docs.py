@@ -17,7 +17,7 @@ BLOCKS = {
     "articles.md": 10,
     "data.md": 3,
     "derivatives.md": 3,
-    "layers.md": 5,
+    "layers.md": 6,
     "losses-and-metrics.md": 5,
     "own-loops.md": 4,
     "sequences.md": 5,

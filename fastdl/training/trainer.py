@@ -23,6 +23,7 @@ from ..optimizers import Optimizer
 from .batches import Batches, are_batches, pair_of
 from .examples import Examples, examples_of
 from .history import History
+from .mixing import mixable, mixed
 from .running import measure
 from .stepping import BLOCK_SECONDS, take_batch, take_pass
 from .steps import Steps
@@ -135,6 +136,7 @@ class Trainer:
         shuffle: bool | None,
         sample_weight: Any,
         class_weight: Any,
+        mixup: float,
         lengths: Any,
         trees: Any,
         metrics: Any,
@@ -151,7 +153,7 @@ class Trainer:
         if of_batches:
             _check_unused(
                 batch_size=batch_size, validation_split=validation_split or None, shuffle=shuffle,
-                sample_weight=sample_weight, lengths=lengths, trees=trees,
+                sample_weight=sample_weight, mixup=mixup or None, lengths=lengths, trees=trees,
             )  # fmt: skip
         batch_size = as_int(64 if batch_size is None else batch_size, "batch_size", most=np.inf)
         shuffle = as_flag(True if shuffle is None else shuffle, "shuffle")
@@ -169,6 +171,8 @@ class Trainer:
             if class_weight is not None:
                 data = data.weighted_by_class(class_weight, self.loss, net.output_shape[-1])
             data.check_weights()
+            if as_number(mixup, "mixup"):
+                data = mixable(net, data)
             self._rates(len(data), batch_size)
             figures, samples = list(data.figures(0.0, 0.0)), len(data)
         held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
@@ -182,7 +186,8 @@ class Trainer:
                 rates = self._rates(len(data), batch_size)
                 order = net.generator.permutation(len(data)) if shuffle else np.arange(len(data))
                 net.reset_state()
-            return self._epoch(data, order, batch_size, rates, epoch, watchers)
+                examples = mixed(data, mixup, net.generator) if mixup else data
+            return self._epoch(examples, order, batch_size, rates, epoch, watchers)
 
         def validate() -> dict[str, float]:
             if held_out is None:
