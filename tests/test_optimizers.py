@@ -15,7 +15,7 @@ import reference
 from conftest import close
 
 import fastdl
-from fastdl import Sequential, layers, optimizers, schedules
+from fastdl import Sequential, callbacks, layers, optimizers, schedules
 
 RECORDED = Path(__file__).with_name("optimizers.json")
 STEPS = 6
@@ -197,7 +197,43 @@ def record():
                 found.append(torch.cat([p.detach().clone() for p in whole]))
             case = {"start": start, "gradients": torch.stack(gradients), "parameters": torch.stack(found)}
             cases[f"{name}, {groups}"] = {key: values.tolist() for key, values in case.items()}
+    cases["means"] = record_means(torch)
     RECORDED.write_text(json.dumps(cases) + "\n")
+
+
+@pytest.mark.parametrize("mean", [callbacks.EMA(0.7), callbacks.SWA(1)])
+def test_the_same_means_as_pytorch(mean):
+    """After each step of descent; of epochs of a step each."""
+    case = {key: np.array(values) for key, values in json.loads(RECORDED.read_text())["means"].items()}
+    net = network()
+    net.parameters = case["start"]
+    net.gradients[...] = 0
+    net.step(optimizers.SGD(0.1))  # a training has begun
+    mean.on_fit_begin(net, STEPS, 1)
+    for gradient, *means in zip(case["gradients"], case["EMA"], case["SWA"], strict=True):
+        mean.on_epoch_begin(net, 1)
+        net.gradients = gradient
+        net.step()
+        mean.on_epoch_trained(net, 1)
+        np.testing.assert_allclose(net.parameters, means[isinstance(mean, callbacks.SWA)], rtol=1e-13)
+
+
+def record_means(torch):
+    """Of a module's parameters after each step of descent."""
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+    module = torch.nn.ParameterList([torch.randn(15)])
+    optimizer = torch.optim.SGD(module.parameters(), 0.1)
+    means = {"EMA": AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(0.7)), "SWA": AveragedModel(module)}
+    case = {"start": module[0].tolist(), "gradients": [], "EMA": [], "SWA": []}
+    for _ in range(STEPS):
+        module[0].grad = torch.randn(15)
+        case["gradients"].append(module[0].grad.tolist())
+        optimizer.step()
+        for name, mean in means.items():
+            mean.update_parameters(module)
+            case[name].append(mean.module[0].tolist())
+    return case
 
 
 def of_all_kinds():
@@ -329,7 +365,7 @@ def test_scales_are_saved_and_copied(copied, rng, tmp_path):
 def test_a_scale_holds_from_the_next_epoch_on(rng):
     data, ends = text(rng), []
 
-    class Slows(fastdl.callbacks.Callback):
+    class Slows(callbacks.Callback):
         def on_epoch_begin(self, net, epoch):
             net.layers[6].lr_scale = 0.5 ** (epoch - 1)
 

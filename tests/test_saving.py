@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastdl
-from fastdl import Sequential, layers, models, optimizers, schedules
+from fastdl import Sequential, callbacks, layers, models, optimizers, schedules
 
 
 @pytest.fixture
@@ -419,11 +419,32 @@ def test_what_a_file_cannot_hold(optimizer, message, path, rng):
         lambda c: c.update(steps=-1),
         lambda c: c.update(steps=1.0),
         lambda c: c.update(steps=None),
+        lambda c: c.update(epochs=-1),
+        lambda c: c.pop("epochs"),
+        lambda c: c.pop("callbacks"),
+        lambda c: c.update(callbacks=None),
+        lambda c: c.update(callbacks={"class": "EarlyStopping"}),
+        lambda c: c.update(callbacks=[]),
+        lambda c: c["callbacks"].append(c["callbacks"][0]),
+        lambda c: c["callbacks"][0].update({"class": 7}),
+        lambda c: c["callbacks"][0].update(state=[]),
+        lambda c: c["callbacks"][0].update(arrays={}),
+        lambda c: c["callbacks"][0].update(arrays=[]),
+        lambda c: c["callbacks"][0].update(arrays={"parameters": ["float32", [9]]}),
+        lambda c: c["callbacks"][0].update(arrays={"parameters": ["float32", [-8]]}),
+        lambda c: c["callbacks"][0].update(arrays={"parameters": ["float32", [1 << 30, 1 << 30]]}),
+        lambda c: c["callbacks"][0].update(arrays={"parameters": ["float32", 8]}),
+        lambda c: c["callbacks"][0].update(arrays={"parameters": ["int64", [8]]}),
+        lambda c: c["callbacks"][0].update(arrays={"parameters": ["object", [8]]}),
+        lambda c: c["callbacks"][0].update(arrays={"parameters": "ab"}),
     ],
 )
 def test_another_training(change, path, rng):
     net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
-    net.fit(rng.standard_normal((8, 3)), rng.integers(2, size=8), optimizer=optimizers.Adam(0.1), verbose=0)
+    net.fit(
+        rng.standard_normal((8, 3)), rng.integers(2, size=8), optimizer=optimizers.Adam(0.1), verbose=0,
+        callbacks=[callbacks.EarlyStopping("loss")],
+    )  # fmt: skip
     net.save(path, training=True)
     with_config(path, change)
     refused(path)

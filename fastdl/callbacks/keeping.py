@@ -76,13 +76,14 @@ def expected(descriptions: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
     """Give the types and shapes of the arrays that belong to descriptions."""
     found: dict[str, tuple[np.dtype[Any], Shape]] = {}
     for i, description in enumerate(as_list(descriptions, "callbacks", "descriptions")):
-        for name, (dtype, shape) in description["arrays"].items():
+        kind, state, shapes = (description[part] for part in ("class", "state", "arrays"))
+        if not (isinstance(kind, str) and isinstance(state, dict) and isinstance(shapes, dict)):
+            raise ValueError(f"callbacks must have a class, a state and arrays; received {description!r}")
+        for name, (dtype, shape) in shapes.items():
             if dtype not in _DTYPES:
                 raise ValueError(f"arrays of callbacks must be of {', '.join(_DTYPES)}; received {dtype!r}")
             axes = as_list(shape, "the shape of a callback's array", "integers")
             found[f"callbacks.{i}.{name}"] = np.dtype(dtype), tuple([as_int(n, "an axis", least=0) for n in axes])
-        if not isinstance(description["class"], str) or not isinstance(description["state"], dict):
-            raise ValueError(f"callbacks must have a class and a state; received {description!r}")
     return found
 
 
