@@ -196,6 +196,18 @@ def test_the_accuracy_of_labels(rng):
     assert net.evaluate(x, np.full(50, 0.5), loss="binary_cross_entropy").keys() == {"loss"}
 
 
+def test_batches_have_an_accuracy_where_all_of_them_do(rng):
+    x, y = rng.standard_normal((20, 3)), rng.integers(0, 2, 20)
+    for last, figures in ((y, {"loss", "accuracy", "seconds"}), (np.full(20, 0.3), {"loss", "seconds"})):
+        for batches in ([(x, y), (x, last)], [(x, last), (x, y)]):
+            net = Sequential([layers.Dense(1)], input_shape=3, dtype="float64", seed=0)
+            right = ((net.predict(x)[:, 0] > 0) == y).mean()
+            optimizer = optimizers.SGD(1e-12)
+            history = net.fit(iter(batches), loss="binary_cross_entropy", optimizer=optimizer, verbose=0).history
+            assert history.keys() == figures
+            assert history.get("accuracy", [right]) == pytest.approx([right])
+
+
 def test_weights_of_yes_and_no(rng):
     x, y = rng.standard_normal((20, 3)), rng.integers(0, 2, 20)
     one, two = (Sequential([layers.Dense(1)], input_shape=3, dtype="float64", seed=0) for _ in range(2))

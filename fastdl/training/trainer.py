@@ -258,6 +258,7 @@ class Trainer:
     def _epoch_of_batches(self, batches: Batches, epoch: int, watchers: list[Callback]) -> dict[str, float]:
         """Go through the batches once, and give the figures; callbacks have their turn ten times a second."""
         net, state, sums, done, found = self.net, self.state, np.zeros(3), 0, dict[str, float]()
+        classes = True  # of all batches so far
         with net.turn.lock:
             seed = net.draw()
             net.reset_state()
@@ -270,8 +271,9 @@ class Trainer:
                 run = steps.fused if self.loss.is_fused else steps.own
                 sums += take_batch(net, state, run, state.rates(1), states)
             done += len(data)
-            count = max(sums[2], 1)
-            found = data.figures(float(sums[0] / count), float(sums[1] / count))
+            classes = classes and data.classes
+            loss, accuracy = (sums[:2] / max(sums[2], 1)).tolist()
+            found = {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
             if perf_counter() - shown > BLOCK_SECONDS:
                 for watcher in watchers:
                     watcher.on_batch_block(net, done, 0, {"epoch": epoch, **found})
