@@ -56,11 +56,17 @@ cdef inline Taps columns_at(const Window* g, Py_ssize_t place) noexcept nogil:
     return taps_at(place + g.sw * zeros_before(g), g.kw, g.sw, g.dw, framed_width(g))
 
 
+cdef inline Py_ssize_t frame_size(const Window* g) noexcept nogil:
+    # Where some have to be framed.
+    cdef Py_ssize_t wide = framed_width(g)
+    return padded(g.oh * wide * g.oc) + VEC_LANES if wide > g.ow else 0
+
+
 cdef const real* framed_rows(const Window* g, const real* dy, real* frame) noexcept nogil:
     # dy, each row with the zeros before it and after; `frame` is scratch.
     cdef Py_ssize_t i, before = zeros_before(g) * g.oc, row = g.ow * g.oc
     cdef Py_ssize_t wide = framed_width(g) * g.oc
-    if wide == row:
+    if frame_size(g) == 0:
         return dy
     for i in range(g.oh):
         memset(frame + i * wide, 0, before * sizeof(real))

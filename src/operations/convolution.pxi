@@ -98,18 +98,16 @@ cdef inline bint goes_back_in_runs(const Window* g) noexcept nogil:
 
 cdef Py_ssize_t scratch_of(const Convolution* own) noexcept:
     cdef const Window* g = &own.window
-    cdef Py_ssize_t image = g.h * g.w * g.c
     if own.planar:
         return g.oc * padded(g.ow)
     if goes_back_in_runs(g):
         return (g.ow + 1) * (own.w.padded + VEC_LANES)
-    return padded(g.oh * framed_width(g) * g.oc) + VEC_LANES + (image if own.repeated > 1 else 0)
+    return frame_size(g) + (g.h * g.w * g.c if own.repeated > 1 else 0)
 
 
 cdef inline real* repeated_image(const Convolution* own, real* scratch) noexcept nogil:
     # Behind the frame.
-    cdef const Window* g = &own.window
-    return scratch + padded(g.oh * framed_width(g) * g.oc) + VEC_LANES
+    return scratch + frame_size(&own.window)
 
 
 cdef void transpose_convolution(const Network* net, const Op* op, int worker) noexcept nogil:
