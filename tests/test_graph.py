@@ -347,6 +347,15 @@ def test_what_somebody_else_reads_is_left_as_it_is():
     ]  # fmt: skip
 
 
+def test_activations_join_what_is_normalized_or_added_up():
+    x = Graph((3,)).input
+    normalized = relu(x.then("batch_norm", epsilon=1e-5, momentum=0.1))
+    added = merged([normalized, x.then("dense", units=3)], "sum").then("activation", activation="tanh", setting=0.0)
+    assert [(kind, activation) for kind, activation, _ in kinds(added)] == [
+        ("fan_out", None), ("batch_norm", "relu"), ("dense", None), ("sum", "tanh"),
+    ]  # fmt: skip
+
+
 def test_an_activation_told_from_its_input_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(fusion, "FROM_OUTPUT", ("relu",))
     x = Graph((3,)).input.then("dense", units=2).then("activation", activation="tanh", setting=0.0)

@@ -1,8 +1,9 @@
 """What becomes of a graph's operations before they run: fewer of them, which give the same.
 
-An activation joins the product before it. The largest of rectified numbers is the largest number, rectified: a quarter
-of the work. A flatten of what lies in a row already is left out. And in the end each tensor is read by one operation:
-for every further reader there is a ``fan_out``, whose gradient is added to the tensor's.
+An activation joins the product, the sum or the batch normalization before it. The largest of rectified numbers is the
+largest number, rectified: a quarter of the work. A flatten of what lies in a row already is left out. And in the end
+each tensor is read by one operation: for every further reader there is a ``fan_out``, whose gradient is added to the
+tensor's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from .kinds import FROM_OUTPUT, Fields, Operations
 
-_PRODUCTS = ("dense", "convolution", "transposed_convolution")
+_ACTIVATED = ("dense", "convolution", "transposed_convolution", "batch_norm", "sum")  # which apply one in place
 
 
 def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
@@ -50,9 +51,9 @@ def _shape_of(number: int, operations: Operations, input_shape: tuple[Any, ...])
 
 
 def _joins(activation: Fields, before: Fields) -> bool:
-    # Of another the way back would need the product's own numbers, which are lost.
+    # Of another the way back would need its own numbers, which are lost.
     told_from_output = activation["activation"] in FROM_OUTPUT
-    return before["kind"] in _PRODUCTS and before.get("activation", "identity") == "identity" and told_from_output
+    return before["kind"] in _ACTIVATED and before.get("activation", "identity") == "identity" and told_from_output
 
 
 def _is_flat(shape: tuple[Any, ...], readers: list[str]) -> bool:

@@ -182,10 +182,23 @@ cdef void forward_batch_norm(const Network* net, const Op* op, const Part* part)
         for row in range(t.size // op.columns):
             store_lanes(y + row * op.columns + j,
                         (load_lanes(x + row * op.columns + j, left) - mean) * scale + bias, left)
+    activate_output(net, op, y, t.size)
+
+
+cdef inline void before_activation(const Network* net, const Op* op,
+                                   const Part* part) noexcept nogil:
+    # What comes back from what is normalized, in place of what comes from its activation.
+    activate_output_backward(net, op, output_gradient_of(net, op, part),
+                             output_of(net, op, part), target_of(net, op).size)
 
 
 cdef void measure_batch_norm_back(const Network* net, const Op* op,
                                   const Part* part) noexcept nogil:
+    before_activation(net, op, part)
+    add_share_back(net, op, part)
+
+
+cdef void add_share_back(const Network* net, const Op* op, const Part* part) noexcept nogil:
     # A sample's share, added to the slot: dw, and db below it.
     cdef const Tensor* t = target_of(net, op)
     cdef const real* means = moment_of(op, part.worker, 0)
@@ -237,8 +250,10 @@ cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part
     cdef Py_ssize_t rows = rows_that_count(net, op, part), all_rows = t.size // op.columns
     cdef Py_ssize_t row, j, left
     cdef vec mean, scale, factor, db, dw, d, z
-    if is_given(net, op) and op.learns:         # no meeting is needed
-        measure_batch_norm_back(net, op, part)
+    if is_given(net, op):                       # no meeting has been needed
+        before_activation(net, op, part)
+        if op.learns:
+            add_share_back(net, op, part)
     if dx == NULL:
         return
     memset(dx + rows * op.columns, 0, (all_rows - rows) * op.columns * sizeof(real))

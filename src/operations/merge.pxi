@@ -63,17 +63,26 @@ cdef Methods concat_methods():
 
 cdef void forward_sum(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef const Tensor* t = target_of(net, op)
+    cdef const real* x = input_of(net, op, part)
+    cdef const real* other
     cdef real* y = value_of(net, t, part)
+    cdef Py_ssize_t j
     cdef int i
-    memcpy(y, input_of(net, op, part), t.size * sizeof(real))
+    if op.reads == 1:
+        memcpy(y, x, t.size * sizeof(real))
     for i in range(1, op.reads):
-        add_slice(y, value_of(net, &net.tensor[op.source[i]], part), t.size)
+        other = value_of(net, &net.tensor[op.source[i]], part)
+        for j from 0 <= j < t.size by VEC_LANES:
+            vec_store(y + j, vec_load(x + j) + vec_load(other + j))
+        x = y
+    activate_output(net, op, y, t.size)
 
 
 cdef void backward_sum(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef const Tensor* t = target_of(net, op)
     cdef real* dx
     cdef int i
+    activate_output_backward(net, op, gradient_of(net, t, part), value_of(net, t, part), t.size)
     for i in range(op.reads):
         dx = gradient_of(net, &net.tensor[op.source[i]], part)
         if dx != NULL:
