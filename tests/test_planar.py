@@ -47,3 +47,19 @@ def test_the_first_of_equal_pixels_wins(rng):
     layer = layers.MaxPool2D(2).build((1, 6, 38), dtype="float64")
     close(layer.forward(x), reference.max_pool2d(x, (2, 2), (2, 2)))
     close(layer.backward(dy), reference.max_pool2d_backward(dy, x, (2, 2), (2, 2)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kernel", [(1, 1), (3, 2), (2, 5), (3, 6), (1, 11)])
+def test_what_the_image_is_asked_for(kernel, dtype, rng):
+    for width, filters, down, apart in ((1, 1, 1, 1), (3, 2, 2, 3), (9, 16, 3, 2), (17, 33, 2, 1), (34, 7, 1, 2)):
+        height = (kernel[0] - 1) * apart + 5 * down  # some rows are left out
+        layer = layers.Conv2D(filters, kernel, stride=(down, 1), dilation=(apart, 1))
+        layer.build((1, height, kernel[1] - 1 + width), dtype=dtype, seed=0)
+        x = rng.standard_normal((3, *layer.input_shape)).astype(dtype)
+        dy = rng.standard_normal(layer.forward(x).shape).astype(dtype)
+        given = layer.backward(dy)
+        wanted, *_ = reference.cross_correlate2d_backward(
+            dy, x, layer.params["weight"], layer.stride, (0, 0), layer.dilation
+        )
+        close(given, wanted, dtype)

@@ -6,6 +6,7 @@
 #
 # The forward product is the usual tile with its operands exchanged. Pooling two by two brings the
 # result back to channels last, so that nothing outside this pair of operations ever sees planes.
+# Of such images the gradient is computed of planes too, of whatever convolution.
 
 cdef void planar_convolution_forward(const Window* g, const Matrix* w, const real* parameters,
                                      const real* x, real* biases, real* y) noexcept nogil:
@@ -91,6 +92,41 @@ cdef void planar_weight_gradient(const Window* g, const real* x, const real* dy,
                     planar_product_taps(1, taps, g, x + k * g.w + l, dy + o * plane,
                                         dw + (k * g.kw + l) * g.oc + o)
                 o += channels
+
+
+cdef Py_ssize_t width_of_planes(const Window* g) noexcept nogil:
+    # A row of dy with zeros on both sides, as far as windows reach.
+    return padded(g.ow + 2 * (g.kw - 1)) + VEC_LANES
+
+
+cdef void rows_of_gradient(const Window* g, const real* dy, real* rows) noexcept nogil:
+    # A row of dy (OW, O) as (O, P), between zeros: those behind it are spilled upon.
+    cdef Py_ssize_t row = width_of_planes(g), margin = g.kw - 1
+    cdef Py_ssize_t j, o
+    for o from 0 <= o < g.oc by VEC_LANES:
+        for j from 0 <= j < g.ow by VEC_LANES:
+            transpose_block(dy + j * g.oc + o, g.oc, min(VEC_LANES, g.ow - j),
+                            rows + o * row + margin + j, row, min(VEC_LANES, g.oc - o))
+    for o in range(g.oc if margin else 0):
+        memset(rows + o * row + margin + g.ow, 0, (row - margin - g.ow) * sizeof(real))
+
+
+cdef void planar_input_gradient(const Window* g, const real* weight, const real* dy, real* rows,
+                                real* dx) noexcept nogil:
+    # Of windows that move a pixel at a time along rows. A row of dy adds to as many rows of dx as
+    # the kernel has: they are one tile. `rows` is scratch of (O, P).
+    cdef Product q
+    cdef Py_ssize_t i, row = width_of_planes(g)
+    memset(dx, 0, g.h * g.w * sizeof(real))
+    memset(rows, 0, g.oc * row * sizeof(real))
+    q = product(g.oc, x=weight, row_step=g.kw * g.oc, x_step=1, w=rows + g.kw - 1, w_step=row,
+                init=dx, init_step=g.dh * g.w, c=dx, c_step=g.dh * g.w)
+    in_segments(&q, g.kw, g.oc, -1)
+    for i in range(g.oh):
+        rows_of_gradient(g, dy + i * g.ow * g.oc, rows)
+        q.c = dx + i * g.sh * g.w
+        q.init = q.c
+        multiply(&q, g.kh, g.w)
 
 
 cdef void planar_pool_forward(const Window* g, const real* x, real* y,

@@ -87,19 +87,27 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
         target.passing_value = target.passing_gradient and op.activation == IDENTITY
     memory.need(scratch_of(own), g.kh * own.w.padded)
     own.w.transposed = NULL
-    if source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated:
+    if (source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated
+            and not goes_back_in_planes(g)):
         own.w.transposed = memory.take_copies(own.w.transposed_stride)
     return 0
 
 
+cdef inline bint goes_back_in_planes(const Window* g) noexcept nogil:
+    # Where there is one channel, whose runs would leave most lanes empty.
+    return g.c == 1 and g.groups == 1 and g.sw == g.dw == 1 and g.h > 1
+
+
 cdef inline bint goes_back_in_runs(const Window* g) noexcept nogil:
-    return is_in_runs(g) and g.h > 1
+    return is_in_runs(g) and g.h > 1 and not goes_back_in_planes(g)
 
 
 cdef Py_ssize_t scratch_of(const Convolution* own) noexcept:
     cdef const Window* g = &own.window
     if own.planar:
         return g.oc * padded(g.ow)
+    if goes_back_in_planes(g):
+        return g.oc * width_of_planes(g) + VEC_LANES
     if goes_back_in_runs(g):
         return (g.ow + 1) * (own.w.padded + VEC_LANES)
     return frame_size(g) + (g.h * g.w * g.c if own.repeated > 1 else 0)
@@ -115,7 +123,7 @@ cdef void transpose_convolution(const Network* net, const Op* op, int worker) no
     cdef const Window* g = &(<const Convolution*>op.own).window
     cdef const Matrix* w = &(<const Convolution*>op.own).w
     cdef real* transposed = w.transposed + worker * w.transposed_stride
-    if w.transposed == NULL:
+    if w.transposed == NULL or goes_back_in_planes(g):
         return
     if goes_back_in_runs(g):
         transpose_matrix(w, net.parameters, transposed)
@@ -167,6 +175,8 @@ cdef void convolution_input_gradient(const Convolution* own, const real* weight,
         add_up_repeated(repeated, dx, g.c // own.repeated, own.repeated, g.h * g.w)
     elif own.repeated:
         depthwise_input_gradient(g, weight, zeros, dy, scratch, dx)
+    elif goes_back_in_planes(g):
+        planar_input_gradient(g, weight, dy, scratch, dx)
     elif goes_back_in_runs(g):
         runs_input_gradient(g, &own.w, transposed, zeros, dy, scratch, dx)
     else:
