@@ -8,8 +8,6 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import _core, optimizers, saving
 from ._core.graph import Tensor
 from ._threads import get_num_threads
@@ -21,13 +19,15 @@ from .derivatives import Differentiable
 from .layers import Layer
 from .layers.configuration import check_name, classes_of, complete, from_config, train_as, training_config
 from .layers.container import Container, adopted, numbered, through
+from .looking.inside import Inside
+from .looking.picture import Picture, draw
 from .looking.summary import Summary
 from .losses.choice import AnyLoss, chosen
 from .metrics.choice import AnyMetric, as_metrics
-from .samples import as_batch, parts
+from .samples import as_batch
 from .training.examples import examples_of
 from .training.history import History
-from .training.running import at_once, measure, outputs_of
+from .training.running import measure, predicted
 from .training.state import TrainingState
 from .training.stepping import take_step
 from .training.trainer import Trainer
@@ -353,12 +353,32 @@ class Sequential(Differentiable, Container):
         samples = as_batch(self, x, lengths, trees, may_wait=True)
         with self.turn.lock:
             plan = self.plan_for(samples.shape)
-            states = self.states_for(len(samples))
-            if states is not None or (size := at_once(plan, samples)) >= len(samples):
-                outputs = outputs_of(plan, samples, states)
-            else:
-                outputs = np.concatenate([outputs_of(plan, part, None) for part in parts(samples, size)])
-            return samples.outputs(outputs, plan.output_shape)
+            return predicted(plan, samples, self.states_for(len(samples)))
+
+    def activations(self, x: Any, layer: Layer | str | int, *, lengths: Any = None, trees: Any = None) -> Array:
+        """Give what one of the layers gives, as in `predict`.
+
+        Parameters
+        ----------
+        x, lengths, trees
+            As of `predict`.
+        layer : Layer, str or int
+            One of the network's, also one within others, or its name, such as ``"3.0"``, which begins those of its
+            parameters.
+
+        Returns
+        -------
+        ndarray, shape (N, *layer.output_shape), or (M, F) where it is of all nodes
+            Stateful layers start from zeros, and what they go on from stays. Before the first recursive layer, nodes
+            that are no leaves have zeros.
+
+        Raises
+        ------
+        ValueError
+            If the layer is none of the network's.
+        """
+        inside = Inside(self, x, lengths, trees)
+        return inside.tensor(inside.place(layer).target)
 
     def predictor(self, batch_size: int) -> Callable[..., Array]:
         """Give a function that predicts batches of one size in microseconds: for services, and loops that control.
@@ -415,6 +435,24 @@ class Sequential(Differentiable, Container):
         samples are sequences of any length, T, or trees of any number of nodes, M, both are told for such.
         """
         print(Summary(self).text())
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Picture:
+        """Draw the network: its layers, what flows between them, what is within them and how it is wired.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            Where to save the picture, of the ending .svg.
+
+        Returns
+        -------
+        Picture
+            Which a notebook shows; it has the picture as text, ``svg``, and ``save(path)``.
+        """
+        picture = draw(self)
+        if path is not None:
+            picture.save(path)
+        return picture
 
     def save(self, path: str | os.PathLike[str], *, training: bool = False) -> None:
         """Write layers, parameters and notes to one .npz file, which `fastdl.load` reads.

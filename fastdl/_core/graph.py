@@ -169,6 +169,36 @@ class Graph:
             found.append(group)
         return found
 
+    def leading_to(self, number: int) -> tuple[Graph, list[slice]]:
+        """Give, of a graph that is not finished, the operations that lead to a tensor.
+
+        Parameters
+        ----------
+        number : int
+            The tensor's.
+
+        Returns
+        -------
+        graph : Graph
+            Finished, with parameters of its own.
+        places : list of slice
+            Where, among this graph's, lie the parameters of its operations.
+        """
+        needed = {number}
+        for k in range(number, 0, -1):
+            if k in needed:
+                needed.update(self.operations[k - 1]["reads"])
+        ends = [*(operation["offset"] for operation in self.operations[1:]), self.size]
+        part, places, now, shape = Graph(self.input_shape), [], {0: 0}, self.input_shape
+        for k in sorted(needed - {0}):
+            operation = self.operations[k - 1]
+            reads = tuple([now[source] for source in operation["reads"]])
+            part.operations.append({**operation, "reads": reads, "offset": part.size})
+            places.append(slice(operation["offset"], ends[k - 1]))
+            part.size += ends[k - 1] - operation["offset"]
+            now[k], shape = len(part.operations), operation["output_shape"]
+        return part.finish(Tensor(part, now[number], shape)), places
+
     def _own(self, tensor: Any) -> Tensor:
         if not isinstance(tensor, Tensor) or tensor.graph is not self:
             raise ValueError(f"operations must read tensors of their own graph; received {tensor!r}")

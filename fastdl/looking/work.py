@@ -79,9 +79,10 @@ class Costs:
         """Give those of the products that this operation does."""
         operation = self.graph.operations[number]
         source = operation["reads"][0]
-        return MULTIPLY_ADDS[operation["kind"]](
-            _Work(operation, self._shapes[source], self._steps[source], self._steps[number + 1], self.children)
-        )
+        if operation["kind"] not in MULTIPLY_ADDS:
+            return Count()
+        work = _Work(operation, self._shapes[source], self._steps[source], self._steps[number + 1], self.children)
+        return MULTIPLY_ADDS[operation["kind"]](work)
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,7 @@ def _attention(work: _Work) -> Count:
     return pairs.times(2 * features_of(work["output_shape"]))
 
 
-def _none(work: _Work) -> Count:
-    return Count()
-
-
+# Of those that multiply matrices. Others work number by number, or move numbers.
 MULTIPLY_ADDS: dict[str, Callable[[_Work], Count]] = {
     "dense": _dense,
     "convolution": _convolution,
@@ -145,12 +143,3 @@ MULTIPLY_ADDS: dict[str, Callable[[_Work], Count]] = {
     "recursive": _recursive,
     "attention": _attention,
 }
-# What works number by number, or moves numbers.
-MULTIPLY_ADDS |= dict.fromkeys(
-    (
-        "activation", "batch_norm", "concat", "dropout", "embedding", "erase", "flatten", "flip", "global_max",
-        "global_mean", "layer_norm", "max_pool", "mean_pool", "noise", "pad", "positions", "product", "rescale",
-        "reshape", "rotate", "select", "shift", "sum", "upsample",
-    ),
-    _none,
-)  # fmt: skip
