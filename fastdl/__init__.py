@@ -13,7 +13,7 @@ from .sequential import Sequential
 from .training.history import History
 
 if TYPE_CHECKING:
-    from . import datasets, functional
+    from . import datasets, functional, plots
 
 __all__ = [
     "History",
@@ -30,16 +30,17 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "plots",
     "schedules",
     "set_num_threads",
     "show_config",
 ]
 
-_LAZY = ("datasets", "functional")
+_LAZY = ("datasets", "functional", "plots")
 
 
 def __getattr__(name: str) -> ModuleType:
-    # Loaded when first asked for: a program that predicts needs neither.
+    # Loaded when first asked for: a program that predicts needs none of them.
     if name in _LAZY:
         return importlib.import_module(f"fastdl.{name}")
     raise AttributeError(f"module 'fastdl' has no attribute {name!r}")

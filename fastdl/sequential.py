@@ -19,6 +19,7 @@ from .derivatives import Differentiable
 from .layers import Layer
 from .layers.configuration import check_name, classes_of, complete, from_config, train_as, training_config
 from .layers.container import Container, adopted, numbered, through
+from .looking.html import network_html
 from .looking.inside import Inside
 from .looking.picture import Picture, draw
 from .looking.summary import Summary
@@ -80,6 +81,9 @@ class Sequential(Differentiable, Container):
         inside = "".join(f"    {layer!r},\n" for layer in self.layers)
         built = f", input_shape={self.input_shape}, dtype={self.dtype!r}" if hasattr(self, "dtype") else ""
         return f"Sequential([\n{inside}]{built})"
+
+    def _repr_html_(self) -> str:
+        return network_html(self)
 
     def given_arguments(self) -> dict[str, Any]:  # noqa: D102
         return {"layers": self.layers}

@@ -19,6 +19,7 @@ BLOCKS = {
     "derivatives.md": 3,
     "layers.md": 6,
     "losses-and-metrics.md": 5,
+    "looking.md": 8,
     "own-loops.md": 4,
     "sequences.md": 5,
     "training.md": 6,
@@ -28,15 +29,26 @@ BLOCKS = {
 
 @pytest.mark.parametrize(("name", "count"), BLOCKS.items())
 def test_code(name, count, capsys, tmp_path, monkeypatch):
+    if name == "looking.md":
+        pytest.importorskip("matplotlib")
     monkeypatch.chdir(tmp_path)  # where what they write goes
     names = {}
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL)
+    text = (DOCS / name).read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```(?:\n\n```\n(.*?)```)?", text, re.DOTALL)
     assert len(blocks) == count
-    for block in blocks:
+    for block, printed in blocks:
         exec(compile(block, name, "exec"), names)
         out = capsys.readouterr().out
+        assert printed in out
         for said in re.findall(r"^ *print\(.*\)  # (.*)$", block, re.MULTILINE):
             assert said in out
+
+
+def test_the_picture_of_a_network(tmp_path):
+    text = (DOCS / "looking.md").read_text(encoding="utf-8")
+    block = re.search(r"```python\n(.*?)net\.plot\(.*?```", text, re.DOTALL)[1]
+    exec(compile(block, "looking.md", "exec"), names := {})
+    assert (DOCS / "network.svg").read_text(encoding="utf-8") == names["net"].plot().svg
 
 
 def test_what_is_quoted():

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from .._core.graph import Graph, Lowered
 from .._core.kinds import MERGES, Shape
 from ..layers import Activation, Layer
+from ..layers.configuration import is_ours
 from ..layers.container import Container
 from .work import Costs, Count
 
@@ -140,34 +141,25 @@ def settings_of(layer: Layer) -> list[str]:
     """Say with which settings a layer was made: those that it needs, and those that are not as they would be else."""
     arguments, parameters = layer.given_arguments(), inspect.signature(type(layer).__init__).parameters
     needed = [name for name in arguments if name in parameters and parameters[name].default is inspect.Parameter.empty]
-    plain = _plain(layer, {name: arguments[name] for name in needed})
+    defaults = {name: getattr(parameters.get(name), "default", None) for name in arguments}
+    if is_ours(type(layer)) and not any(_holds_layers(arguments[name]) for name in needed):
+        defaults = type(layer)(**{name: arguments[name] for name in needed}).given_arguments()  # as it keeps them
     texts = []
     for name, value in arguments.items():
-        default = plain.get(name, getattr(parameters.get(name), "default", None))
         if _holds_layers(value) or name.endswith("initializer"):
             continue
         if name in needed or name == "activation":
-            texts.append(_text(value) if name in needed or repr(value) != repr(default) else "")
-        elif repr(value) != repr(default):
+            texts.append(_text(value) if name in needed or repr(value) != repr(defaults[name]) else "")
+        elif repr(value) != repr(defaults[name]):
             words = name.replace("_", " ")
             texts.append(words if value is True else f"{words} {_text(value)}")
     return [text for text in texts if text]
 
 
-def _plain(layer: Layer, needed: dict[str, Any]) -> dict[str, Any]:
-    """Give the arguments of another with no more than it needs."""
-    if any(_holds_layers(value) for value in needed.values()):
-        return {}
-    try:
-        return type(layer)(**needed).given_arguments()
-    except Exception:  # of a constructor that is anybody's
-        return {}
-
-
 def _holds_layers(value: Any) -> bool:
-    """Tell whether it is a layer, or lists of such, empty ones too."""
+    """Tell whether it is a layer that works by itself, or lists of layers, empty ones too."""
     if isinstance(value, (list, tuple)):
-        return not value or any(map(_holds_layers, value))
+        return not value or any(isinstance(item, Layer) or _holds_layers(item) for item in value)
     return isinstance(value, Layer) and not isinstance(value, Activation)
 
 

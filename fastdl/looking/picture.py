@@ -26,6 +26,7 @@ _COLOURS = {
     "recurrent": "amber",
     "recursive": "amber",
     "convolution": "blue",
+    "transposed_convolution": "blue",
     "dense": "violet",
     "embedding": "green",
     "positions": "green",

@@ -61,16 +61,20 @@ class Summary:
             lines.append(f"{outline.symbol}: the {'nodes' if outline.in_trees else 'steps'} of a sample")
         return lines
 
-    def _rows(self, whole: Part, indent: str) -> list[tuple[str, ...]]:
+    def rows(self) -> list[tuple[str, ...]]:
+        """Give a row for each layer, those within others indented."""
+        return self._rows_within(self.outline.whole, "")
+
+    def _rows_within(self, whole: Part, indent: str) -> list[tuple[str, ...]]:
         rows = []
         for part in whole.children():
             name, kind, *others = self.row(part)
-            rows += [(name, indent + kind, *others), *self._rows(part, f"{indent}  ")]
+            rows += [(name, indent + kind, *others), *self._rows_within(part, f"{indent}  ")]
         return rows
 
     def text(self) -> str:
         """Give the table as lines."""
-        lines = [HEADINGS, *self._rows(self.outline.whole, ""), self.total()]
+        lines = [HEADINGS, *self.rows(), self.total()]
         widths = [max(len(row[k]) for row in lines) for k in range(len(HEADINGS))]
         table = [
             "  ".join(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from .._extras import missing
 from .._files import save_figure
+from ..looking.curves import history_html, plot_history
 
 
 class History:
@@ -27,33 +28,25 @@ class History:
             if name != "epoch":
                 self.history.setdefault(name, []).append(value)
 
-    def plot(self, path: str | None = None) -> Any:
-        """Draw the loss, the accuracy and all other figures over epochs, but for the seconds, with matplotlib.
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Draw each figure over the epochs, beside its twin on validation data, with matplotlib.
 
         Parameters
         ----------
-        path : str, optional
+        path : path-like, optional
             Where to save the picture.
 
         Returns
         -------
         matplotlib.figure.Figure
+            A panel for each figure but the seconds. A star marks the best epoch, on validation data where there are
+            some, of figures of which it is known whether they are to be high. What is to be low and spans two decades
+            has a scale of powers.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise missing("History.plot", "matplotlib", "plot") from None
-        measures = list(dict.fromkeys(name.removeprefix("val_") for name in self.history if name != "seconds"))
-        if not measures:
-            raise ValueError("the history must hold an epoch at least to be drawn; it holds none")
-        figure = Figure(figsize=(4.5 * len(measures), 3.2), layout="constrained")
-        for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
-            for name, label in ((measure, "training"), (f"val_{measure}", "validation")):
-                if name in self.history:
-                    values = self.history[name]
-                    axes.plot(range(1, len(values) + 1), values, marker="o", label=label)
-            axes.set(xlabel="epoch", ylabel=measure)
-            axes.legend()
+        figure = plot_history(self.history)
         if path is not None:
             save_figure(figure, path)
         return figure
+
+    def _repr_html_(self) -> str:
+        return history_html(self.history)

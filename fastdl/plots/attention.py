@@ -1,0 +1,62 @@
+"""Which steps of a sequence look at which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import ceil, sqrt
+from typing import Any
+
+import numpy as np
+
+from ..layers import Layer
+from ..looking.inside import attention_weights
+from .figures import Path, as_names, name_axes, new_figure, saved
+
+
+def plot_attention(
+    net: Layer,
+    x: Any,
+    layer: Layer | str | int | None = None,
+    *,
+    names: Iterable[Any] | None = None,
+    path: Path | None = None,
+) -> Any:
+    """Draw how much each step of a sequence attends to each, a panel for each head.
+
+    Parameters
+    ----------
+    net : Sequential
+        Built.
+    x : array_like, shape (T,) or (T, F)
+        One sample, without steps that do not count.
+    layer : Layer, str or int, optional
+        A `SelfAttention`, or its name in the network; the first one where not given.
+    names : iterable of str, optional
+        Of the T steps, such as their words.
+    path : path-like, optional
+        Where to save the picture.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        In each row the weights that a step looks with, from 0 to the largest.
+    """
+    weights = attention_weights(net, np.asarray(x)[None], layer)[0]
+    heads, steps = weights.shape[:2]
+    named = as_names(names, "names", steps)
+    columns = ceil(sqrt(heads))
+    rows = ceil(heads / columns)
+    side = min(max(2.4, 0.22 * min(steps, 40)), 6.0)
+    figure = new_figure(columns * side + 0.8, rows * side, "plot_attention")
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).reshape(-1)
+    for head, axes in enumerate(panels):
+        if head >= heads:
+            axes.set_axis_off()
+            continue
+        image = axes.imshow(weights[head], cmap="viridis", vmin=0, vmax=weights.max(), interpolation="nearest")
+        axes.set_title(f"head {head}", fontsize=9)
+        name_axes(axes, named, named)
+    figure.supxlabel("attends to", fontsize=9)
+    figure.supylabel("step", fontsize=9)
+    figure.colorbar(image, ax=list(panels), shrink=0.8)
+    return saved(figure, path)

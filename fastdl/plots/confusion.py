@@ -1,0 +1,90 @@
+"""Which classes are taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .._types import Array
+from .._validation.arrays import as_real
+from ..metrics.base import as_rows
+from .figures import Path, as_names, name_axes, new_figure, saved
+
+_MOST_NUMBERS = 30  # classes whose cells have room for a number
+
+
+def confusion_matrix(targets: Any, outputs: Any) -> Array:
+    """Count how often each class is taken for each.
+
+    Parameters
+    ----------
+    targets : array_like
+        Integer labels (N,), or numbers (N, C) of which the largest is meant; of a yes or no 0 and 1, (N,) or (N, 1).
+    outputs : array_like
+        As `Sequential.predict` gives them, (N, C), or of a yes or no its probability, (N,) or (N, 1); or integers (N,),
+        labels that are told already. Where there is an axis of steps (N, T, C), targets have it too.
+
+    Returns
+    -------
+    ndarray of int, shape (C, C)
+        In row i and column j how many of class i are taken for class j.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or labels are none of the classes'.
+    """
+    told = as_real(outputs, "outputs")
+    if told.ndim == 1 and told.dtype.kind in "iu":
+        labels = as_real(targets, "targets")
+        classes = int(max(told.max(initial=0), labels.max(initial=0))) + 1
+        if labels.shape != told.shape:
+            raise ValueError(f"targets must have shape {told.shape} beside the outputs; received {labels.shape}")
+    else:
+        labels, y = as_rows(targets, told)
+        classes = max(2, y.shape[1])
+        told = y.argmax(axis=1) if y.shape[1] > 1 else (y[:, 0] > 0.5).astype(int)
+        if labels.ndim == 2:
+            labels = labels.argmax(axis=1) if y.shape[1] > 1 else labels[:, 0]
+    for name, found in (("targets", labels), ("outputs", told)):
+        if not found.size or (found != found.astype(int)).any() or found.min() < 0 or found.max() >= classes:
+            raise ValueError(f"{name} must be labels from 0 to {classes - 1}; received {found!r}")
+    counts: Array = np.bincount(labels.astype(int) * classes + told, minlength=classes**2).reshape(classes, classes)
+    return counts
+
+
+def plot_confusion(targets: Any, outputs: Any, *, names: Iterable[Any] | None = None, path: Path | None = None) -> Any:
+    """Draw which classes are taken for which: ``plot_confusion(y, net.predict(x))``.
+
+    Parameters
+    ----------
+    targets, outputs : array_like
+        As of `confusion_matrix`.
+    names : iterable of str, optional
+        Of the classes.
+    path : path-like, optional
+        Where to save the picture.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row for each class, in which cells have the numbers of samples, and colours their shares of the row.
+    """
+    counts = confusion_matrix(targets, outputs)
+    classes = len(counts)
+    named = as_names(names, "names", classes)
+    side = min(2.2 + 0.42 * classes, 12.0)
+    figure = new_figure(side + 0.8, side, "plot_confusion")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if classes <= _MOST_NUMBERS:
+        for (row, column), count in np.ndenumerate(counts):
+            ink = "white" if shares[row, column] > 0.5 else "#bbbbbb" if count == 0 else "black"
+            axes.text(column, row, f"{count:,}", ha="center", va="center", color=ink, fontsize=8)
+    name_axes(axes, named, named)
+    axes.set(xlabel="told", ylabel="label", title=f"{np.trace(counts) / counts.sum():.2%} right")
+    figure.colorbar(image, ax=axes, label="share of the label", shrink=0.8)
+    return saved(figure, path)

@@ -1,0 +1,60 @@
+"""Figures of matplotlib, made and saved without a screen and without the state of pyplot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from .._extras import missing
+from .._files import save_figure
+from .._types import Array
+
+Path = str | os.PathLike[str]
+MOST_NAMES = 40  # along an axis, before some are left out
+
+
+def new_figure(width: float, height: float, what: str) -> Any:
+    """Give a figure of so many inches."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise missing(what, "matplotlib", "plot") from None
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def saved(figure: Any, path: Path | None) -> Any:
+    """Save a figure where there is a path, and give it."""
+    if path is not None:
+        save_figure(figure, path)
+    return figure
+
+
+def as_names(names: Iterable[Any] | None, name: str, count: int) -> list[str]:
+    """Give as many names as there are things, numbers where none are given; matplotlib takes them as they are."""
+    if names is None:
+        return [str(k) for k in range(count)]
+    given = [str(one) for one in names]
+    if len(given) != count:
+        raise ValueError(f"{name} must be {count}; received {len(given)}")
+    return [one.replace("$", r"\$") for one in given]
+
+
+def name_axes(axes: Any, below: list[str], left: list[str]) -> None:
+    """Put names beside the columns and rows of an image, as many as there is room for."""
+    for axis, names in ((axes.xaxis, below), (axes.yaxis, left)):
+        step = -(-len(names) // MOST_NAMES)
+        axis.set_ticks(range(0, len(names), step), names[::step])
+    if max(map(len, below), default=0) > 2:
+        axes.tick_params(axis="x", rotation=90)
+
+
+def mosaic(tiles: Array) -> Array:
+    """Lay tiles (rows, columns, height, width) or (..., 3) out as one image, with lines of NaN between them."""
+    import numpy as np
+
+    rows, columns, height, width = tiles.shape[:4]
+    padding = ((0, 0), (0, 0), (0, 1), (0, 1), *((0, 0),) * (tiles.ndim - 4))
+    framed = np.pad(tiles.astype(float), padding, constant_values=np.nan).swapaxes(1, 2)
+    image: Array = framed.reshape(rows * (height + 1), columns * (width + 1), *tiles.shape[4:])[:-1, :-1]
+    return image
