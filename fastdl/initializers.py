@@ -31,7 +31,7 @@ __all__ = [
     "zeros",
 ]
 
-Initializer = str | tuple[str, float] | Callable[[tuple[int, ...], int, int, np.random.Generator], Any]
+Initializer = str | tuple[str, float] | Callable[[tuple[int, ...], int, int, "np.random.Generator"], Any]
 
 
 def uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
