@@ -149,3 +149,24 @@ def test_a_parser_that_diverges_goes_back():
     last = seen.seen[-1][1] if seen.seen else parser().parameters
     assert (net.parameters == last).all()
     assert np.isfinite(net.parameters).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        # Scratch that two layers share, and what lies behind rows that are multiplied in place.
+        (lambda: [layers.Conv1D(8, 3, padding="same"), layers.Conv1D(8, 5, padding="same"), layers.SelfAttention(2),
+                  layers.GlobalMeanPool()], (21, 8)),
+        (lambda: [layers.Dense(7, "tanh"), layers.Parallel([[layers.Dense(5)], [layers.Dense(5), layers.LayerNorm()]],
+                                                           merge="product")], (6,)),
+    ],
+)  # fmt: skip
+def test_a_divergence_leaves_nothing_to_the_next_training(make, shape, dtype, rng):
+    x, y = rng.standard_normal((32, *shape)), rng.integers(0, 3, 32)
+    net = Sequential([*make(), layers.Dense(3)], input_shape=shape, dtype=dtype, seed=0)
+    before = net.parameters.copy()
+    with pytest.raises(FloatingPointError):
+        net.fit(x, y, epochs=3, batch_size=2, optimizer=optimizers.SGD(1e12), verbose=0)
+    net.parameters[...] = before
+    net.fit(x, y, epochs=1, batch_size=2, optimizer=optimizers.SGD(0.01), verbose=0)

@@ -16,6 +16,7 @@ Operations = list[Fields]
 
 MOST_CHILDREN = 16  # as in src/kernels/trees.pxi
 MOST_TOKENS = 1 << 24  # token ids travel as float32, which holds all integers up to here
+MOST_WINNERS = 1 << 24  # the row of a largest number is kept as one, too
 MOST_NUMBERS = 2**31 - 1  # of a sample: the core counts some of them in ints
 
 # As in src/kernels/activations.pxi: those that cells may have, those whose derivative the output tells, and others.
@@ -247,6 +248,9 @@ def _reshape(operation: Operation) -> tuple[Shape, int]:
 
 def _global_pool(operation: Operation) -> tuple[Shape, int]:
     operation.ranked((2, 3), "(T, F) or (C, H, W)")
+    rows = prod(operation.shape[1:]) if len(operation.shape) == 3 else operation.shape[0] or 0
+    if operation.kind == "global_max" and rows > MOST_WINNERS:
+        raise operation.error(f"must read at most {MOST_WINNERS} pixels or steps; received {operation.shape}")
     return (operation.features(),), 0
 
 

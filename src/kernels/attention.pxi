@@ -139,6 +139,9 @@ cdef void attend_backward(const Head* h, const real* dy, real* dq, real* dk,
                           real* dv) noexcept nogil:
     cdef Py_ssize_t first, last, keys, fresh, t, row
     transpose(h.k, h.stride, h.keys, h.row, h.steps, h.width)
+    for row in range(1, h.width + 1):
+        # Behind the last step P is zero, but zero times what scratch may hold there need not be.
+        vec_store(h.values + row * h.row - VEC_LANES, vec_set1(0))
     transpose(h.v, h.stride, h.values, h.row, h.steps, h.width)
     for first from 0 <= first < h.steps by ASKING:
         last = min(first + ASKING, h.steps)

@@ -68,8 +68,8 @@ cdef inline void inner_products(const int rows, const real* w, Py_ssize_t step, 
         d = vec_load(dy + o)
         for r in range(rows):
             acc[r] = acc[r] + vec_load(w + r * step + o) * d
-    if rest:
-        d = vec_load(dy + whole)
+    if rest:                    # behind either row there may be what is no number
+        d = vec_load_first(dy + whole, rest)
         for r in range(rows):
             acc[r] = acc[r] + vec_keep_first(vec_load(w + r * step + whole), rest) * d
     for r in range(rows):
