@@ -224,6 +224,7 @@ def test_a_kind_that_there_is_not(kind):
         ("pad", (4,), r"pad: must read \(T, F\) or \(C, H, W\); received \(4,\)"),
         ("reshape", (4, 3), r"reshape: must read \(F,\); received \(4, 3\)"),
         ("global max", (3,), r"global_max: must read \(T, F\) or \(C, H, W\); received \(3,\)"),
+        ("global max", (1, 4096, 4097), "global_max: must read at most 16777216 pixels or steps; received"),
         ("upsample", (4, 3), r"upsample: must read \(C, H, W\); received \(4, 3\)"),
         ("flip", (4, 3), r"flip: must read \(C, H, W\); received \(4, 3\)"),
         ("rotate", (4, 3), r"rotate: must read \(C, H, W\); received \(4, 3\)"),

@@ -16,7 +16,7 @@ Operations = list[Fields]
 
 MOST_CHILDREN = 16  # as in src/kernels/trees.pxi
 MOST_TOKENS = 1 << 24  # token ids travel as float32, which holds all integers up to here
-MOST_WINNERS = 1 << 24  # the row of a largest number is kept as one, too
+MOST_WINNERS = 1 << 24  # of which the row of the largest number travels likewise
 MOST_NUMBERS = 2**31 - 1  # of a sample: the core counts some of them in ints
 
 # As in src/kernels/activations.pxi: those that cells may have, those whose derivative the output tells, and others.
