@@ -7,10 +7,11 @@
 # need not add to one.
 #
 # A tensor's row is one sample, or a node of one that is a tree, channels last, padded so that whole
-# vectors may be read and written past its end. `wide` tensors have a row for each sample of the
-# batch, because a weight gradient is one product over the whole batch, or because a meeting of the
-# workers lies between those who write and read it. The others exist once a worker, for the group of
-# samples it is taking through the network, and stay in its cache.
+# vectors may be read and written past its end. What stands there may be anything, NaN of a training
+# that diverged too: it is masked before it is summed. `wide` tensors have a row for each sample of
+# the batch, because a weight gradient is one product over the whole batch, or because a meeting of
+# the workers lies between those who write and read it. The others exist once a worker, for the
+# group of samples it is taking through the network, and stay in its cache.
 
 # Into how many sums a batch's gradients that are summed sample by sample are parted at the most.
 # Like a group's size it is independent of the number of threads: so are the results.
