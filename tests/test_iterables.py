@@ -153,10 +153,11 @@ def test_it_ends_with_the_training(examples):
             assert total == 0
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as raised:
         fitted(network(), endless(), callbacks=[Stop()])
-    assert closed.wait(5)
+    assert raised.value.__traceback__  # which keeps all that was going on
     assert not alive()
+    assert closed.wait(5)
     net = network()
     with pytest.raises(FloatingPointError, match="gives a loss, parameters or moments that are not finite"):
         net.fit(endless(), optimizer=optimizers.SGD(1e38), verbose=0)

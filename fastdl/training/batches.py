@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
@@ -45,23 +46,24 @@ class Batches:
     given: Iterable[Any]
     class_weight: Any = None
 
-    def examples(self) -> Iterator[Examples]:
+    def examples(self) -> Generator[Examples]:
         """Go through them once, and give each checked."""
         net, k = self.net, 0
-        for k, batch in enumerate(_ahead(self.given), 1):
-            name = f"batch {k}'s "
-            x, y, third, weights = pair_of(batch, f"batch {k}")
-            lengths, trees = (None, third) if net.reading.arity is not None else (third, None)
-            data = examples_of(net, x, y, lengths, trees, weights, self.loss, name)
-            if self.class_weight is not None:
-                data = data.weighted_by_class(self.class_weight, self.loss, net.output_shape[-1])
-            yield data
+        with closing(_ahead(self.given)) as made:
+            for k, batch in enumerate(made, 1):
+                name = f"batch {k}'s "
+                x, y, third, weights = pair_of(batch, f"batch {k}")
+                lengths, trees = (None, third) if net.reading.arity is not None else (third, None)
+                data = examples_of(net, x, y, lengths, trees, weights, self.loss, name)
+                if self.class_weight is not None:
+                    data = data.weighted_by_class(self.class_weight, self.loss, net.output_shape[-1])
+                yield data
         if k == 0:
             hint = ": an iterator can be gone through once" if isinstance(self.given, Iterator) else ""
             raise ValueError(f"x must give a batch at least in each epoch; it gave none{hint}")
 
 
-def _ahead(items: Iterable[Any]) -> Iterator[Any]:
+def _ahead(items: Iterable[Any]) -> Generator[Any]:
     """Give copies of items, each of which is made, in a thread of its own, while the one before it is used.
 
     They are copies because whoever makes them may use an array again.
@@ -80,10 +82,13 @@ def _ahead(items: Iterable[Any]) -> Iterator[Any]:
 
     def make() -> None:
         try:
-            for item in items:
+            iterator = iter(items)
+            for item in iterator:
                 give(deepcopy(item))
                 if unwanted.is_set():
-                    return
+                    break
+            if isinstance(iterator, Generator):
+                iterator.close()
             give(nothing)
         except BaseException as error:  # which whoever asks for the next one is to see
             give(nothing, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -263,21 +263,22 @@ class Trainer:
             seed = net.draw()
             net.reset_state()
         shown = perf_counter()
-        for data in batches.examples():
-            with net.turn.lock:
-                plan, states = net.plan_for(data.samples.shape), net.states_for(len(data))
-                order = np.arange(len(data))
-                steps = Steps(net, plan, state, self.loss, data, order, len(data), seed + done, states)
-                run = steps.fused if self.loss.is_fused else steps.own
-                sums += take_batch(net, state, run, state.rates(1), states)
-            done += len(data)
-            classes = classes and data.classes
-            loss, accuracy = (sums[:2] / max(sums[2], 1)).tolist()
-            found = {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
-            if perf_counter() - shown > BLOCK_SECONDS:
-                for watcher in watchers:
-                    watcher.on_batch_block(net, done, 0, {"epoch": epoch, **found})
-                shown = perf_counter()
+        with closing(batches.examples()) as examples:  # whatever ends it ends the making of batches
+            for data in examples:
+                with net.turn.lock:
+                    plan, states = net.plan_for(data.samples.shape), net.states_for(len(data))
+                    order = np.arange(len(data))
+                    steps = Steps(net, plan, state, self.loss, data, order, len(data), seed + done, states)
+                    run = steps.fused if self.loss.is_fused else steps.own
+                    sums += take_batch(net, state, run, state.rates(1), states)
+                done += len(data)
+                classes = classes and data.classes
+                loss, accuracy = (sums[:2] / max(sums[2], 1)).tolist()
+                found = {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
+                if perf_counter() - shown > BLOCK_SECONDS:
+                    for watcher in watchers:
+                        watcher.on_batch_block(net, done, 0, {"epoch": epoch, **found})
+                    shown = perf_counter()
         for watcher in watchers:
             watcher.on_batch_block(net, done, done, {"epoch": epoch, **found})
         return found
