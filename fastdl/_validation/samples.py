@@ -35,7 +35,8 @@ def as_stored(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]
 
     Numbers that wait have been looked at a part at a time: all are finite in ``dtype``.
     """
-    if type(x) not in (np.ndarray, np.memmap) or not (x.dtype == np.uint8 or isinstance(x, np.memmap)):
+    of_bytes = type(x) is np.ndarray and x.itemsize == 1 and x.dtype == np.uint8
+    if not of_bytes and type(x) is not np.memmap:
         return as_samples(x, name, shape, dtype), False
     array = as_real(x, name)
     if not array.size:
