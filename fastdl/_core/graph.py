@@ -139,10 +139,9 @@ class Graph:
 
     def scale(self, first: int, lr_scale: float, decay_scale: float) -> None:
         """Let training change the operations' parameters from number ``first`` on at scales of its rate and decay."""
-        for operation in self.operations[first:]:
-            for name, scale in (("lr_scale", lr_scale), ("decay_scale", decay_scale)):
-                if scale != 1:
-                    operation[name] = scale * operation.get(name, 1.0)
+        for name, scale in (("lr_scale", lr_scale), ("decay_scale", decay_scale)):
+            for operation in self.operations[first:] if scale != 1 else ():
+                operation[name] = scale * operation.get(name, 1.0)
 
     def groups(self) -> list[tuple[int, float, float, bool]]:
         """Give the parameters as groups that are trained alike, one behind another.
