@@ -285,7 +285,7 @@ cdef class Plan(Runnable):
     cdef _describe_optimizer(self, Optimizer* o, rule, real[:, ::1] moments, average):
         describe_optimizer(o, rule, moments, average, self.parameters.size)
         if self.has_scales or (o.decay != 0 and not o.decays_biases):
-            o.groups = self.groups
+            o.groups = self._grouped()
 
 
 cdef object NDARRAY = np.ndarray

@@ -1,14 +1,15 @@
 # A network with all that it needs to run: groups and slices, where trees lie, and memory, kept from
 # one job to the next, and taken anew where a job needs another.
 from fastdl._core.graph import Graph
+from fastdl._core.parameter_groups import has_scales, parameter_groups
 
 cdef class Runnable:
     cdef Network net
     cdef Slice* slices
     cdef Py_ssize_t slice_count             # of parameters that training changes, the first ones,
     cdef Py_ssize_t all_slices              # and of all
-    cdef Group* groups                      # of parameters that are trained alike: all of them,
-    cdef bint has_scales                    # some not at the optimizer's own rate and decay
+    cdef Group* groups                      # of parameters that are trained alike, once needed
+    cdef bint has_scales                    # of the optimizer's rate and decay, of some
     cdef Py_ssize_t channels, pixels, out_channels, out_pixels
     cdef Habits habits
     cdef Places places
@@ -17,6 +18,7 @@ cdef class Runnable:
     cdef Memory memory                      # or None, where it must be taken anew
     cdef object batch_lengths, turn
     cdef list operations                    # whose arrays are read where they lie
+    cdef list biases                        # from where to where
     cdef readonly object parameters, gradients
     cdef readonly tuple input_shape, output_shape
 
@@ -32,7 +34,7 @@ cdef class Runnable:
             raise ValueError(f"gradients must be as many as parameters, {parameters.size}; "
                              f"received {gradients.size}")
         self.parameters, self.gradients = parameters, gradients
-        self.turn, self.operations = turn, graph.operations
+        self.turn, self.operations, self.biases = turn, graph.operations, graph.biases
         self.input_shape, self.output_shape = graph.input_shape, graph.output_shape
         if parameters.size:
             self.net.parameters, self.net.gradients = &p[0], &g[0]
@@ -42,7 +44,7 @@ cdef class Runnable:
         describe_network(&self.net, self.operations, self.input_shape, graph.size)
         self._get_to_know()
         self._slice()
-        self._group(graph.groups())
+        self.has_scales = has_scales(self.operations)
 
     def __dealloc__(self):
         free_network(&self.net)
@@ -74,21 +76,21 @@ cdef class Runnable:
         for i in range(self.all_slices):
             self.slices[i].op, self.slices[i].start, self.slices[i].stop = found[i]
 
-    cdef _group(self, list found):
-        cdef Py_ssize_t i, start = 0
+    cdef Group* _grouped(self) except NULL:
+        cdef Py_ssize_t i, size = self.parameters.size
         cdef Group* group
+        if self.groups != NULL:
+            return self.groups
+        found = parameter_groups(self.operations, self.biases, size)
+        stops = [one.stop for one in found]
+        if sorted({0, size, *stops}) != [0, *stops]:
+            raise ValueError(f"groups must be of all {size} parameters, one behind another; "
+                             f"received {found}")
         self.groups = <Group*>_zeroed(len(found) * sizeof(Group))
         for i in range(len(found)):
             group = &self.groups[i]
             group.stop, group.rate, group.decay, group.is_bias = found[i]
-            if group.stop <= start or group.stop > self.parameters.size:
-                raise ValueError(f"groups must be of all parameters, one behind another; "
-                                 f"received {found}")
-            self.has_scales = self.has_scales or group.rate != 1 or group.decay != 1
-            start = group.stop
-        if start != self.parameters.size:
-            raise ValueError(f"groups must be of all {self.parameters.size} parameters; "
-                             f"received {start}")
+        return self.groups
 
     cdef _prepare(self, int mode, Py_ssize_t rows, int workers, bint masked):
         # Memory for a batch in this mode, kept for the next call that fits.

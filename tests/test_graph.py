@@ -9,9 +9,10 @@ import pytest
 from fastdl import Sequential, _core, layers
 from fastdl._core import fusion
 from fastdl._core.graph import Graph, merged
+from fastdl._core.parameter_groups import ParameterGroup, parameter_groups
 from fastdl._turn import Turn
 from fastdl.losses import SquaredError
-from fastdl.optimizers import SGD
+from fastdl.optimizers import SGD, AdamW
 
 IMAGE = (3, 5, 5)
 RECURRENT = {
@@ -422,7 +423,7 @@ def test_parameters_of_another_size():
             core.Plan(other, core.aligned_zeros(8), core.aligned_zeros(8), Turn())
 
 
-def test_groups_of_parameters(monkeypatch):
+def test_groups_of_parameters():
     """Those of one axis, and normalizations', are told apart; and scales, of what is within what multiplies."""
     graph = Graph((3,))
     y = graph.input.then("dense", units=2).then("layer_norm", epsilon=1e-3)
@@ -430,19 +431,29 @@ def test_groups_of_parameters(monkeypatch):
     y = merged([y, y], "concat").then("dense", units=5)
     graph.scale(0, 0.5, 1.0)
     graph.biases += [(6, 8), (32, 37)]
-    assert graph.finish(y).groups() == [
+    graph.finish(y)
+    assert parameter_groups(graph.operations, graph.biases, graph.size) == [
         (6, 0.25, 3.0, False), (12, 0.25, 3.0, True), (32, 0.5, 1.0, False), (37, 0.5, 1.0, True),
     ]  # fmt: skip
-    core = _core.load("float64")
-    for groups in ([(37, 1.0, 1.0, False)] * 2, [(5, 1.0, 1.0, False)], [(38, 1.0, 1.0, False)], []):
-        monkeypatch.setattr(Graph, "groups", lambda _, groups=groups: groups)
-        with pytest.raises(ValueError, match="groups must be of all"):
-            core.Plan(graph, core.aligned_zeros(37), core.aligned_zeros(37), Turn())
+
+
+@pytest.mark.parametrize("stops", [(37, 37), (5,), (38,), ()])
+def test_groups_are_of_all_parameters(monkeypatch, stops):
+    net = Sequential(
+        [layers.Dense(4), layers.Dense(3), layers.Dense(1), layers.Dense(1)], input_shape=3, seed=0, dtype="float64"
+    )
+    groups = [ParameterGroup(stop, 1.0, 1.0, False) for stop in stops]
+    monkeypatch.setattr(_core.load("float64"), "parameter_groups", lambda *_: groups)
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match="groups must be of all 37 parameters"):
+        net.fit(np.ones((2, 3)), np.ones(2), loss="squared_error", optimizer=AdamW(decay_biases=False), verbose=0)
+    np.testing.assert_array_equal(net.parameters, before)
 
 
 def test_groups_of_nothing():
     graph = Graph((3,))
-    assert graph.finish(graph.input.then("dropout", rate=0.5)).groups() == []
+    graph.finish(graph.input.then("dropout", rate=0.5))
+    assert parameter_groups(graph.operations, graph.biases, graph.size) == []
 
 
 @pytest.mark.parametrize(

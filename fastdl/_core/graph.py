@@ -5,15 +5,12 @@ A layer may be anybody's. What it adds is checked here, before any memory is tak
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .fusion import fused
-from .kinds import KINDS, MERGES, MOST_NUMBERS, Operation, Operations, Shape, check_trees, checked_shape
+from .kinds import MERGES, MOST_NUMBERS, Operation, Operations, Shape, check_trees, checked_shape
 from .reading import Reading, reading_of
-
-_NORMALIZATIONS = {kind for kind, row in KINDS.items() if row.normalizes}
 
 
 class Part(Protocol):
@@ -142,31 +139,6 @@ class Graph:
         for name, scale in (("lr_scale", lr_scale), ("decay_scale", decay_scale)):
             for operation in self.operations[first:] if scale != 1 else ():
                 operation[name] = scale * operation.get(name, 1.0)
-
-    def groups(self) -> list[tuple[int, float, float, bool]]:
-        """Give the parameters as groups that are trained alike, one behind another.
-
-        Returns
-        -------
-        list of (int, float, float, bool)
-            Where each ends, its scales of the rate and of the decay, and whether `Optimizer.decay_biases` is of it.
-        """
-        # Of those that begin at one place the last one has the parameters; what fusion adds has none, and no place.
-        beginning = {operation["offset"]: operation for operation in self.operations if operation["kind"] in KINDS}
-        biases = sorted(set(self.biases))
-        starts = sorted({0, *beginning, *(place for bias in biases for place in bias)} - {self.size})
-        found: list[tuple[int, float, float, bool]] = []
-        operation: dict[str, Any] = {}
-        for start, stop in zip(starts, [*starts, self.size][1:], strict=True):
-            operation = beginning.get(start, operation)
-            nearest = bisect_right(biases, (start, self.size))
-            is_bias = nearest > 0 and start < biases[nearest - 1][1]
-            scales = operation.get("lr_scale", 1.0), operation.get("decay_scale", 1.0)
-            group = (stop, *scales, is_bias or operation["kind"] in _NORMALIZATIONS)
-            if found and found[-1][1:] == group[1:]:
-                found.pop()
-            found.append(group)
-        return found
 
     def leading_to(self, number: int) -> tuple[Graph, list[slice]]:
         """Give, of a graph that is not finished, the operations that lead to a tensor.

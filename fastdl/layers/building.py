@@ -164,31 +164,33 @@ class Built(Configured, Stateful, abstract=True):
             raise error.of(self) from None
         if not isinstance(y, Tensor) or y.graph is not graph:
             raise TypeError(f"operations of {type(self).__name__} must give a Tensor of x's graph; received {y!r}")
-        self.check_parameters(x.shape, graph, offset, graph.layers[layers_before:])
-        self.settle_training(graph, first)
         shapes = self.parameter_shapes(x.shape)
-        graph.biases += [
-            (offset + begin, offset + end) for name, (begin, end) in _places(shapes).items() if len(shapes[name]) < 2
-        ]
+        self.check_parameters(shapes, graph, offset, graph.layers[layers_before:])
+        self.settle_training(graph, first)
+        if shapes:
+            place = offset
+            for stored in shapes.values():
+                place += prod(stored)
+                if len(stored) < 2:
+                    graph.biases.append((place - prod(stored), place))
         operations = range(first, len(graph.operations))
         graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size, x.number, y.number, operations))
         return y
 
-    def check_parameters(self, shape: Shape, graph: Graph, offset: int, within: Sequence[Lowered]) -> None:
+    def check_parameters(self, shapes: dict[str, Shape], graph: Graph, offset: int, within: Sequence[Lowered]) -> None:
         """Check that all parameters that its operations have are its own, by name.
 
         Parameters
         ----------
-        shape : tuple
-            Of a sample of the input.
+        shapes : dict of str to tuple of int
+            Of its parameters.
         graph : Graph
         offset : int
             Where the parameters begin that its operations have added.
         within : sequence of Lowered
             Layers that its operations have added.
         """
-        kind, shapes = type(self).__name__, self.parameter_shapes(shape)
-        size = sum(map(prod, shapes.values()))
+        kind, size = type(self).__name__, sum(map(prod, shapes.values()))
         if size != graph.size - offset:
             raise ValueError(
                 f"parameter_shapes of {kind} must have the {graph.size - offset} numbers that its operations have; "

@@ -35,7 +35,9 @@ class Container(Layer, abstract=True):
         for layer in self.sublayers:
             layer.initialize(rng)
 
-    def check_parameters(self, shape: Shape, graph: Graph, offset: int, within: Sequence[Lowered]) -> None:  # noqa: D102
+    def check_parameters(  # noqa: D102
+        self, shapes: dict[str, Shape], graph: Graph, offset: int, within: Sequence[Lowered]
+    ) -> None:
         sizes = {id(lowered.layer): lowered.end - lowered.offset for lowered in within}
         kind, named = type(self).__name__, self.named_layers()
         if unused := [name for name, layer in named.items() if id(layer) not in sizes]:

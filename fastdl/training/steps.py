@@ -12,6 +12,7 @@ from .._types import Array
 from ..losses import Loss
 from .examples import Examples
 from .state import TrainingState
+from .stepping import Run
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -36,7 +37,7 @@ def _core_takes(data: Examples) -> _Given:
 
 @dataclass
 class Steps:
-    """What the steps of a pass have in common; its methods take some of them (`stepping.Run`).
+    """What the steps of a pass have in common; its `run` takes some of them.
 
     Attributes
     ----------
@@ -61,7 +62,12 @@ class Steps:
     def __post_init__(self) -> None:
         self._whole = _core_takes(self.data) if self.data.samples.are_ready else None
 
-    def fused(self, first: int, rates: Array, records: Array) -> None:
+    @property
+    def run(self) -> Run:
+        """What takes some of them."""
+        return self._fused if self.loss.is_fused else self._own
+
+    def _fused(self, first: int, rates: Array, records: Array) -> None:
         """Take steps with a loss that the core has."""
         position, order, given = first * self.batch, self.order, self._whole
         if given is None:
@@ -74,7 +80,7 @@ class Steps:
             given.counts, given.lengths, self.states, given.trees, self.state.average,
         )  # fmt: skip
 
-    def own(self, first: int, rates: Array, records: Array) -> None:
+    def _own(self, first: int, rates: Array, records: Array) -> None:
         """Take steps with a function of a user's own, which is called in the middle of each."""
         for k, rate in enumerate(rates):
             position = (first + k) * self.batch

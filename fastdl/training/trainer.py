@@ -241,11 +241,19 @@ class Trainer:
         """Do what `Sequential.train_on_batch` says."""
         data = examples_of(self.net, x, y, lengths, trees, sample_weight, self.loss)
         data.check_weights()
-        samples = len(data)
-        rates = self._rates(samples, samples)
-        self.net.states_for(samples)
+        rates = self._rates(len(data), len(data))
+        self.net.states_for(len(data))
         self._begin()
-        return self._epoch(data, np.arange(samples), samples, rates, 1, [])
+        loss, hits, count = self._step(data, self.net.draw(), rates).tolist()
+        count = max(count, 1)  # of trees there may be none yet whose labels count
+        return data.figures(loss / count, hits / count)
+
+    def _step(self, data: Examples, seed: int, rates: Array) -> Array:
+        """Take one step, on all of them, and give its sums as `take_batch` does."""
+        net, samples = self.net, len(data)
+        plan, states = net.plan_for(data.samples.shape), net.states_for(samples)
+        steps = Steps(net, plan, self.state, self.loss, data, np.arange(samples), samples, seed, states)
+        return take_batch(net, self.state, steps.run, rates, states)
 
     def _check_order(self, samples: int, batch: int, shuffle: bool) -> None:
         if not self.net.stateful:
@@ -257,7 +265,7 @@ class Trainer:
 
     def _epoch_of_batches(self, batches: Batches, epoch: int, watchers: list[Callback]) -> dict[str, float]:
         """Go through the batches once, and give the figures; callbacks have their turn ten times a second."""
-        net, state, sums, done, found = self.net, self.state, np.zeros(3), 0, dict[str, float]()
+        net, sums, done, found = self.net, np.zeros(3), 0, dict[str, float]()
         classes = True  # of all batches so far
         with net.turn.lock:
             seed = net.draw()
@@ -266,11 +274,7 @@ class Trainer:
         with closing(batches.examples()) as examples:  # whatever ends it ends the making of batches
             for data in examples:
                 with net.turn.lock:
-                    plan, states = net.plan_for(data.samples.shape), net.states_for(len(data))
-                    order = np.arange(len(data))
-                    steps = Steps(net, plan, state, self.loss, data, order, len(data), seed + done, states)
-                    run = steps.fused if self.loss.is_fused else steps.own
-                    sums += take_batch(net, state, run, state.rates(1), states)
+                    sums += self._step(data, seed + done, self.state.rates(1))
                 done += len(data)
                 classes = classes and data.classes
                 loss, accuracy = (sums[:2] / max(sums[2], 1)).tolist()
@@ -295,6 +299,6 @@ class Trainer:
             states = net.states_for(batch)
         steps = Steps(net, plan, state, self.loss, data, order, batch, seed, states)
         return take_pass(
-            net, state, steps.fused if self.loss.is_fused else steps.own, rates, samples=samples, batch=batch,
+            net, state, steps.run, rates, samples=samples, batch=batch,
             figures=data.figures, epoch=epoch, watchers=watchers, states=states,
         )  # fmt: skip

@@ -1,0 +1,65 @@
+"""Which parameters of a graph are trained alike."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .kinds import KINDS, Operations
+
+
+class ParameterGroup(NamedTuple):
+    """Parameters that are trained alike.
+
+    Attributes
+    ----------
+    stop : int
+        Where they end; they begin where the group before ends.
+    lr_scale, decay_scale : float
+        Of the optimizer's rate and decay.
+    is_bias : bool
+        Whether `Optimizer.decay_biases` is of them.
+    """
+
+    stop: int
+    lr_scale: float
+    decay_scale: float
+    is_bias: bool
+
+
+def parameter_groups(operations: Operations, biases: Sequence[tuple[int, int]], size: int) -> list[ParameterGroup]:
+    """Give the parameters of a graph as groups that are trained alike, one behind another.
+
+    Parameters
+    ----------
+    operations : list of dict
+    biases : sequence of (int, int)
+    size : int
+        As of `Graph`.
+    """
+    # Of those that begin at one place the last one has the parameters; what fusion adds has none, and no place.
+    beginning = {operation["offset"]: operation for operation in operations if operation["kind"] in KINDS}
+    ordered = sorted(set(biases))
+    starts = sorted({0, *beginning, *(place for bias in ordered for place in bias)} - {size})
+    found: list[ParameterGroup] = []
+    operation: dict[str, Any] = {}
+    for start, stop in zip(starts, [*starts, size][1:], strict=True):
+        operation = beginning.get(start, operation)
+        nearest = bisect_right(ordered, (start, size))
+        is_bias = nearest > 0 and start < ordered[nearest - 1][1]
+        group = ParameterGroup(
+            stop,
+            operation.get("lr_scale", 1.0),
+            operation.get("decay_scale", 1.0),
+            is_bias or KINDS[operation["kind"]].normalizes,
+        )
+        if found and found[-1][1:] == group[1:]:
+            found.pop()
+        found.append(group)
+    return found
+
+
+def has_scales(operations: Operations) -> bool:
+    """Tell whether some parameters are trained at scales of the optimizer's rate or decay."""
+    return any(["lr_scale" in operation or "decay_scale" in operation for operation in operations])
