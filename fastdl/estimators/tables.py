@@ -1,0 +1,359 @@
+"""Tables of numbers and categories as arrays that networks take: data frames, and arrays of objects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from numbers import Number
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .._core.kinds import MOST_TOKENS
+from .._types import Array
+from .._validation.values import as_choice, as_int
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+UNKNOWN = 0  # the code of categories that training has not seen, or too seldom
+MISSING = ("error", "embed")
+
+
+class _Column(NamedTuple):
+    """What is known of a column of a table that has been fitted."""
+
+    codes: dict[Any, int] | None  # of each category; None of numbers
+    types: frozenset[str]  # of the categories
+    middle: float  # the median, of numbers
+    flagged: bool  # whether a further column tells which of the numbers are missing
+
+
+class TableEncoder:
+    """Make float32 numbers of a table: numbers as they are, categories as codes from 0 on.
+
+    Categories are the columns of a data frame that hold strings, booleans or a categorical dtype, the columns of an
+    array of objects that do not hold numbers alone, and those named in `categorical_features`.
+
+    Code 0 is that of unknown categories: those that training has not seen, and those that it has seen fewer than
+    `min_count` times, by which a network learns what to make of the others. With ``missing="embed"`` a missing category
+    is a category like any other; a missing number is the column's median, and where training had some, a column of 0
+    and 1 behind all others tells which. Else what is missing is an error.
+
+    Parameters
+    ----------
+    categorical_features : sequence of str or int, optional
+        Names of columns, or numbers from 0 on, or one truth for each; beside those that are found.
+    missing : {"error", "embed"}
+    min_count : int
+        How often a category must be there to have a code of its own.
+
+    Attributes
+    ----------
+    names : list or None
+        Of the columns of the data frame that was fitted; None of arrays.
+    features : int
+        How many columns the encoded table has.
+    cardinalities : dict of int to int
+        How many codes there are in each column of categories: what `models.tabular` takes as ``categories``.
+
+    Notes
+    -----
+    Tables are pandas' or polars' data frames, arrays (N, F) and lists of rows. Columns of dates, of complex numbers and
+    of whatever else is neither a number nor a string nor a boolean are refused.
+    """
+
+    names: list[Any] | None
+    features: int
+    cardinalities: dict[int, int]
+
+    def __init__(
+        self, *, categorical_features: Iterable[Any] | None = None, missing: str = "error", min_count: int = 2
+    ) -> None:
+        self.categorical_features = categorical_features
+        self.missing = as_choice(missing, "missing", MISSING)
+        self.min_count = as_int(min_count, "min_count")
+
+    def fit(self, x: Any) -> Self:
+        """Learn what columns, categories and medians there are.
+
+        Parameters
+        ----------
+        x : data frame or array_like, shape (N, F)
+
+        Returns
+        -------
+        TableEncoder
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no row or no column, two columns have one name, something is missing and must not be, or a
+            number is infinite as float32.
+        TypeError
+            If a column holds neither numbers nor strings nor booleans.
+        """
+        self.fit_transform(x)
+        return self
+
+    def fit_transform(self, x: Any) -> Array:
+        """Do what `fit` and `transform` do, one after the other, and give what the latter gives."""
+        return self._encoded(self._fitted(x))
+
+    def transform(self, x: Any) -> Array:
+        """Encode a table of the columns that were fitted, in their order.
+
+        Parameters
+        ----------
+        x : data frame or array_like, shape (N, F)
+
+        Returns
+        -------
+        ndarray of float32, shape (N, features)
+
+        Raises
+        ------
+        ValueError
+            If columns are others than in `fit`, or values are as `fit` refuses them.
+        TypeError
+            If a column held numbers in `fit` and does no more, or categories of other types.
+        """
+        if not hasattr(self, "features"):
+            raise RuntimeError("fit must come before transform")
+        names, columns = _columns(x)
+        self._check_names(names, len(columns))
+        return self._encoded(columns)
+
+    def _fitted(self, x: Any) -> list[Any]:
+        names, columns = _columns(x)
+        if not columns or not len(columns[0]):
+            raise ValueError(f"x must have a row and a column at least; received {_size(columns)}")
+        if names is not None and (twice := [name for name, n in Counter(names).items() if n > 1]):
+            raise ValueError(f"x must have columns of different names; received twice: {_listed(twice)}")
+        self.names = names
+        for k in _positions(self.categorical_features, names, len(columns)):
+            columns[k] = _as_categories(columns[k])
+        self._columns = [self._learned(values, k) for k, values in enumerate(columns)]
+        self.cardinalities = {k: 1 + len(c.codes) for k, c in enumerate(self._columns) if c.codes is not None}
+        self.features = len(columns) + sum(column.flagged for column in self._columns)
+        return columns
+
+    def _learned(self, values: Any, k: int) -> _Column:
+        if isinstance(values, np.ndarray):
+            known = values[~np.isnan(values)]
+            middle = float(np.median(known)) if len(known) else 0.0
+            return _Column(None, frozenset(), middle, self.missing == "embed" and len(known) < len(values))
+        try:
+            counts = Counter(values)
+        except TypeError:
+            raise TypeError(self._refusal(k, next(v for v in values if v.__hash__ is None))) from None
+        if (odd := next((v for v in counts if _type(v) is None), None)) is not None:
+            raise TypeError(self._refusal(k, odd))
+        if self.missing == "error":
+            counts.pop(None, None)
+        often = sorted((v for v, n in counts.items() if n >= self.min_count), key=_order)
+        if len(often) >= MOST_TOKENS:
+            raise ValueError(f"{self._name(k)} must have fewer than {MOST_TOKENS} categories; received {len(often)}")
+        types = frozenset(_type(v) or "" for v in counts if v is not None)
+        return _Column({value: code for code, value in enumerate(often, 1)}, types, 0.0, False)
+
+    def _encoded(self, columns: list[Any]) -> Array:
+        table = np.empty((len(columns[0]), self.features), np.float32)
+        flags = len(columns)
+        for k, (column, values) in enumerate(zip(self._columns, columns, strict=True)):
+            if column.codes is not None:
+                table[:, k] = self._codes(column, values, k)
+                continue
+            if not isinstance(values, np.ndarray):
+                raise TypeError(f"{self._name(k)} must hold numbers, as it did in fit; received {_shown(values)}")
+            gone = np.isnan(values)
+            if gone.any():
+                self._refuse_missing(gone, k)
+                values = np.where(gone, column.middle, values)
+            with np.errstate(over="ignore"):
+                table[:, k] = values
+            if not np.isfinite(table[:, k]).all():
+                raise ValueError(f"{self._name(k)} must be finite as float32; received infinity or a larger number")
+            if column.flagged:
+                table[:, flags] = gone
+                flags += 1
+        return table
+
+    def _codes(self, column: _Column, values: Any, k: int) -> Array:
+        values, codes = _as_categories(values), column.codes or {}
+        try:
+            found = np.fromiter((codes.get(value, UNKNOWN) for value in values), np.int64, len(values))
+        except TypeError:
+            raise TypeError(self._refusal(k, next(v for v in values if v.__hash__ is None))) from None
+        unknown = np.flatnonzero(found == UNKNOWN)
+        if self.missing == "error":
+            self._refuse_missing(np.array([values[i] is None for i in unknown], bool), k, unknown)
+        types = {_type(values[i]) for i in unknown} - {_type(None)}
+        if None in types:
+            raise TypeError(self._refusal(k, next(values[i] for i in unknown if _type(values[i]) is None)))
+        if types and column.types and types.isdisjoint(column.types) and len(unknown) == len(values):
+            raise TypeError(
+                f"{self._name(k)} must hold {_listed(column.types)}, as it did in fit; received {_listed(types)}"
+            )
+        return found
+
+    def _refuse_missing(self, gone: Array, k: int, rows: Array | None = None) -> None:
+        if self.missing == "error" and gone.any():
+            first = int(np.flatnonzero(gone)[0])
+            raise ValueError(
+                f"{self._name(k)} must have no missing values (NaN) unless missing is 'embed'; received "
+                f"{int(gone.sum())}, the first in row {first if rows is None else rows[first]}"
+            )
+
+    def _check_names(self, names: list[Any] | None, count: int) -> None:
+        if names is None or self.names is None:
+            if count != len(self._columns):
+                raise ValueError(f"x must have {len(self._columns)} columns, as in fit; received {count}")
+            return
+        if names == self.names:
+            return
+        absent = [name for name in self.names if name not in names]
+        new = [name for name in names if name not in self.names]
+        received = "; ".join(
+            text for what, text in (
+                (absent, f"without {_listed(absent)}"), (new, f"with {_listed(new)}, which fit has not seen"),
+            ) if what
+        )  # fmt: skip
+        raise ValueError(
+            f"x must have the columns of fit, in their order, {_listed(self.names)}; received a table "
+            f"{received or 'with ' + _listed(names)}"
+        )
+
+    def _name(self, k: int) -> str:
+        return f"column {k}" if self.names is None else f"column {self.names[k]!r}"
+
+    def _refusal(self, k: int, value: Any) -> str:
+        return f"{self._name(k)}: each argument must be a string, a boolean or a number; received {_shown([value])}"
+
+
+def _columns(x: Any) -> tuple[list[Any] | None, list[Any]]:
+    """Give the names of columns, if they have some, and of each an array of float64, or a list: None is missing."""
+    library = type(x).__module__.partition(".")[0]
+    if library in ("pandas", "polars") and hasattr(x, "columns"):
+        names = list(x.columns)
+        column_of = _of_pandas if library == "pandas" else _of_polars
+        return names, [column_of(x, k, name) for k, name in enumerate(names)]
+    if library in ("pandas", "polars"):
+        raise TypeError(f"x must be a table; received a {type(x).__name__}")
+    array = x if isinstance(x, np.ndarray) else np.array(x, dtype=object)
+    if array.ndim != 2:
+        raise ValueError(f"x must have shape (N, F); received {array.shape}")
+    if array.dtype.kind not in "biufOUS":
+        raise TypeError(_datelike("x", array.dtype))
+    if array.dtype.kind in "iuf":
+        return None, list(array.T.astype(np.float64))
+    return None, [_of_objects(array[:, k].tolist()) for k in range(array.shape[1])]
+
+
+def _of_pandas(frame: Any, k: int, name: Any) -> Any:
+    series = frame.iloc[:, k]
+    kind, categorical = series.dtype.kind, hasattr(series, "cat")
+    if kind in "mMc" or str(series.dtype).startswith(("period", "interval")):
+        raise TypeError(_datelike(f"column {name!r}", series.dtype))
+    if kind in "iuf" and not categorical:
+        return series.to_numpy(dtype=np.float64, na_value=np.nan)
+    there, values = series.notna(), series.astype(object)
+    values = (values if there.all() else values.where(there, None)).tolist()
+    return values if categorical else _of_objects(values)
+
+
+def _of_polars(frame: Any, k: int, name: Any) -> Any:
+    series = frame.to_series(k)
+    if series.dtype.is_temporal() or series.dtype.is_nested():
+        raise TypeError(_datelike(f"column {name!r}", series.dtype))
+    if series.dtype.is_numeric():
+        return np.asarray(series.to_numpy()).astype(np.float64)
+    return series.to_list()
+
+
+def _datelike(name: str, dtype: Any) -> str:
+    return (
+        f"{name} must hold numbers, strings, booleans or categories; received {dtype}: of dates make numbers first, "
+        "such as the month, or days since a date"
+    )
+
+
+def _of_objects(values: list[Any]) -> Any:
+    """Give an array where all that is there are numbers, else a list."""
+    types = set(map(type, values))
+    if all(issubclass(kind, Number) and not issubclass(kind, (bool, np.bool_, complex)) for kind in types - _NOTHING):
+        return np.array(values, dtype=np.float64)  # None becomes NaN
+    return [None if _is_missing(value) else value for value in values] if types != {str} else values
+
+
+_NOTHING = {type(None)}
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
+
+
+def _as_categories(values: Any) -> list[Any]:
+    """Give a list of what may be numbers."""
+    if not isinstance(values, np.ndarray):
+        given: list[Any] = values
+        return given
+    categories: list[Any] = values.tolist()
+    if np.isnan(values).any():
+        categories = [None if value != value else value for value in categories]
+    return categories
+
+
+def _type(value: Any) -> str | None:
+    """Say what a category is, or None if it can be none."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, (str, bytes)):
+        return "strings"
+    return "booleans" if isinstance(value, (bool, np.bool_)) else "numbers" if isinstance(value, Number) else None
+
+
+def _order(value: Any) -> tuple[str, Any]:
+    """By type, as Python orders no others; what is missing comes first."""
+    kind = type(value).__name__
+    return ("", 0) if value is None else ("number", value) if isinstance(value, Number) else (kind, value)
+
+
+def _positions(wanted: Any, names: list[Any] | None, count: int) -> list[int]:
+    """Give the numbers of columns that are named."""
+    if wanted is None:
+        return []
+    if isinstance(wanted, (str, bytes)):
+        raise TypeError(f"categorical_features must be a list; received {wanted!r}")
+    given = list(wanted)
+    if given and all(isinstance(one, (bool, np.bool_)) for one in given):
+        if len(given) != count:
+            raise ValueError(
+                f"categorical_features must be one truth for each of {count} columns; received {len(given)}"
+            )
+        return [k for k, one in enumerate(given) if one]
+    found = []
+    for one in given:
+        if names is not None and one in names:
+            found.append(names.index(one))
+        elif isinstance(one, (int, np.integer)) and 0 <= one < count:
+            found.append(int(one))
+        else:
+            known = f"of {_listed(names)}, or " if names is not None else ""
+            raise ValueError(f"categorical_features must be {known}from 0 to {count - 1}; received {one!r}")
+    return found
+
+
+def _listed(names: Iterable[Any]) -> str:
+    shown = [str(name) for name in (sorted(names) if isinstance(names, (set, frozenset)) else names)]
+    return ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "")
+
+
+def _shown(values: Any) -> str:
+    found = next((value for value in values if value is not None), None)
+    return f"{found!r:.40}, a {type(found).__name__}"
+
+
+def _size(columns: list[Any]) -> str:
+    return f"{len(columns[0]) if columns else 0} rows of {len(columns)}"
