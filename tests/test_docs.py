@@ -23,6 +23,7 @@ BLOCKS = {
     "looking.md": 8,
     "own-loops.md": 4,
     "sequences.md": 5,
+    "state-dicts.md": 3,
     "training.md": 6,
     "trees.md": 4,
 }

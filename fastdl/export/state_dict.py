@@ -1,0 +1,169 @@
+"""State dicts, as PyTorch has them: out of a network, and into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .._types import Array
+from .._validation.arrays import as_array, as_real
+from .._validation.values import as_list, check_is
+from ..layers import Layer
+from .modules import COUNTER, Entry, Module, modules_of
+
+_MOST_NAMED = 20  # arrays in an error
+
+
+def to_state_dict(net: Layer, *, names: Iterable[str] | None = None) -> dict[str, Array]:
+    """Give the parameters and running statistics as PyTorch's modules name and lay them out.
+
+    Parameters
+    ----------
+    net : Sequential or Layer
+        A network, which is a ``torch.nn.Sequential``, or a layer that is used alone, which is a module.
+    names : iterable of str, optional
+        What the modules that have parameters are called, in the order of the layers, where they are attributes of a
+        class: ``["conv1", "conv2", "fc"]``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Copies, of the network's dtype. ``model.load_state_dict({k: torch.tensor(v) for k, v in state.items()})`` takes
+        them. A layer that is no module of PyTorch's has the names of its `params`; docs/state-dicts.md says which
+        layer is which module.
+
+    Raises
+    ------
+    ValueError
+        If names are not as many as the modules.
+    """
+    check_is(net, "net", Layer)
+    net.check_built()
+    with net.turn.lock:
+        state = {}
+        for name, entry in _entries(_plans(net, names)[0]).items():
+            values = entry.array()
+            state[name] = np.array(0 if values is None else values, order="C")
+        return state
+
+
+def from_state_dict(net: Layer, state_dict: Mapping[str, Any], *, names: Iterable[str] | None = None) -> None:
+    """Take parameters and running statistics from a state dict of PyTorch's.
+
+    Parameters
+    ----------
+    net : Sequential or Layer
+        Built; it says what the architecture is.
+    state_dict : mapping of str to array_like
+        Tensors, on whatever device, or arrays. Recurrent layers that follow one another may be one module of several
+        layers, or a module each.
+    names : iterable of str, optional
+        As of `to_state_dict`.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes are not those of the network's modules, or numbers are not finite. It is left as it was then.
+    RuntimeError
+        If a call of `fit` is training the network.
+    """
+    check_is(net, "net", Layer)
+    net.check_built()
+    if not isinstance(state_dict, Mapping):
+        hint = ", whose state_dict() may be meant" if hasattr(state_dict, "state_dict") else ""
+        raise TypeError(f"state_dict must be a mapping of names to arrays; received {type(state_dict).__name__}{hint}")
+    with net.turn.lock:
+        net.turn.check_untrained()
+        expected = _fitting(_plans(net, names), state_dict)
+        found = {str(name): _as_found(values, str(name)) for name, values in state_dict.items()}
+        check_state(shapes_of(expected), {name: array.shape for name, array in found.items()})
+        _fill(expected, found)
+
+
+def shapes_of(entries: dict[str, Entry]) -> dict[str, tuple[int, ...]]:
+    """Give the shapes that the arrays of a state dict are to have."""
+    arrays = {name: entry.array() for name, entry in entries.items()}
+    return {name: () if array is None else array.shape for name, array in arrays.items()}
+
+
+def check_state(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> None:
+    """Check that names and shapes are those expected: a counter may be missing, and nothing else."""
+    missing = [name for name in expected if name not in found and _last(name) != COUNTER]
+    more = [name for name in found if name not in expected]
+    other = [name for name in expected if name in found and found[name] != expected[name]]
+    told = []
+    if missing:
+        told.append(f"missing {_listed(f'{name} {expected[name]}' for name in missing)}")
+    if more:
+        told.append(f"too much {_listed(f'{name} {found[name]}' for name in more)}")
+    if other:
+        told.append(_listed(f"{name} must have shape {expected[name]}; received {found[name]}" for name in other))
+    hints = []
+    if without_bias := [name for name in missing if _last(name) == "bias" and f"{name[:-4]}weight" in found]:
+        hints.append(f"of a module without bias, zeros do: state_dict | {{{without_bias[0]!r}: numpy.zeros(...)}}")
+    if missing and more:
+        hints.append("names= says what modules are called")
+    if told:
+        hint = f" ({'; '.join(hints)})" if hints else ""
+        raise ValueError(f"state_dict must have what the network's modules have: {'; '.join(told)}{hint}")
+
+
+def _listed(items: Iterable[str]) -> str:
+    every = list(items)
+    left = len(every) - _MOST_NAMED
+    return ", ".join(every[:_MOST_NAMED]) + (f" and {left} more" if left > 0 else "")
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _plans(net: Layer, names: Iterable[str] | None) -> list[list[Module]]:
+    """Give what the network may be: with stacks of recurrent layers, and without, as far as names are so many."""
+    plans = [modules_of(net, stacked=True), modules_of(net, stacked=False)]
+    if names is None:
+        return plans
+    given = [str(name) for name in as_list(names, "names", "strings")]
+    if len(set(given)) < len(given):
+        raise ValueError(f"names must differ; received {', '.join(given)}")
+    fitting = [plan for plan in plans if len(plan) == len(given)]
+    if not fitting:
+        modules = ", ".join(f"{module.name or type(net).__name__}" for module in plans[0])
+        raise ValueError(f"names must be as many as modules with a state, {modules}; received {', '.join(given)}")
+    return [[Module(name, module.entries) for name, module in zip(given, plan, strict=True)] for plan in fitting]
+
+
+def _entries(plan: list[Module]) -> dict[str, Entry]:
+    return {
+        f"{module.name}.{name}" if module.name else name: entry
+        for module in plan
+        for name, entry in module.entries.items()
+    }
+
+
+def _fitting(plans: list[list[Module]], state_dict: Mapping[str, Any]) -> dict[str, Entry]:
+    """Give the entries of the plan that has the state dict's names, of the first where none has."""
+    given = {name for name in state_dict if _last(str(name)) != COUNTER}
+    every = [_entries(plan) for plan in plans]
+    return next((e for e in every if {name for name in e if _last(name) != COUNTER} == given), every[0])
+
+
+def _as_found(values: Any, name: str) -> Array:
+    """Give a tensor, or whatever else can be made an array, as one."""
+    for method in ("detach", "cpu"):
+        if hasattr(values, method):
+            values = getattr(values, method)()
+    return as_real(values, f"state_dict[{name!r}]")
+
+
+def _fill(entries: dict[str, Entry], found: dict[str, Array]) -> None:
+    """Copy arrays of the right shapes into place, if all of them are finite."""
+    ready = []
+    for name, entry in entries.items():
+        target = entry.array()
+        if target is not None:
+            ready.append((target, as_array(found[name], f"state_dict[{name!r}]", target.dtype.name)))
+    for target, values in ready:
+        target[...] = values
