@@ -13,13 +13,14 @@ from .sequential import Sequential
 from .training.history import History
 
 if TYPE_CHECKING:
-    from . import datasets, functional, plots
+    from . import datasets, export, functional, plots
 
 __all__ = [
     "History",
     "Sequential",
     "callbacks",
     "datasets",
+    "export",
     "functional",
     "get_num_threads",
     "gradient_check",
@@ -36,7 +37,7 @@ __all__ = [
     "show_config",
 ]
 
-_LAZY = ("datasets", "functional", "plots")
+_LAZY = ("datasets", "export", "functional", "plots")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""The command line: ``fastdl train``, ``fastdl predict``, ``fastdl sample`` and ``fastdl parse``."""
+"""The command line: ``fastdl train``, ``predict``, ``sample``, ``parse`` and ``export``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 
 from .._version import __version__
-from . import images, parser, predict, sentiment, text
+from . import export, images, parser, predict, sentiment, text
 from .common import Mistake
 
 
@@ -67,4 +67,5 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_predict(commands)
     text.add_sample(commands)
     parser.add_parse(commands)
+    export.add_export(commands)
     return top

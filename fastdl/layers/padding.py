@@ -52,7 +52,8 @@ def _sides(padding: int | str, size: int | None, span: int, stride: int) -> Pair
     """Give how many zeros come before and after, along an axis."""
     if isinstance(padding, int):
         return padding, padding
-    if padding == "causal" or size is None:
+    if padding == "causal":
         return span - 1, 0
-    missing = max((size - 1) // stride * stride + span - size, 0)
+    # Of a size that is not known as many as any has with a stride of 1.
+    missing = span - 1 if size is None else max((size - 1) // stride * stride + span - size, 0)
     return missing // 2, missing - missing // 2

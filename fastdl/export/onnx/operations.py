@@ -1,0 +1,248 @@
+"""What each kind of operation is in ONNX's operators: outside training, where nothing is random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import sqrt
+
+import numpy as np
+
+from ..._core.kinds import Fields, features_of
+from .activations import FUNCTIONS
+from .recurrent import recurrent
+from .writer import Value, Weights, Writer
+
+Function = Callable[[Writer, Sequence[Value], Fields, Weights], Value]
+
+
+def _passed(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    return read[0]
+
+
+def _dense(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x, units = read[0], operation["units"]
+    weight, bias = weights.take(x.shape[-1], units), w.parameter("bias", weights.take(units))
+    if len(x.shape) == 1:
+        y = w.node("Gemm", w.rows(x), w.parameter("weight", weight.T), bias, transB=1)
+    else:
+        y = w.node("Add", w.node("MatMul", w.rows(x), w.parameter("weight", weight)), bias)
+    return Value(y, operation["output_shape"])
+
+
+def _convolution(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x, kernel, filters, groups = read[0], operation["kernel"], operation["filters"], operation["groups"]
+    axes = _axes(x)
+    weight = weights.take(*kernel, features_of(x.shape) // groups, filters).transpose(3, 2, 0, 1)
+    weight, bias = weight.reshape(*weight.shape[:2], *kernel[axes]), weights.take(filters)
+    befores, afters = zip(*x.padding or ((0, 0), (0, 0)), strict=True)
+    y = w.node(
+        "Conv", w.channels_first(x._replace(padding=None)), w.parameter("weight", weight), w.parameter("bias", bias),
+        kernel_shape=kernel[axes], strides=operation["stride"][axes], dilations=operation["dilation"][axes],
+        group=groups, pads=befores[axes] + afters[axes],
+    )  # fmt: skip
+    return Value(y, operation["output_shape"], features_first=len(x.shape) == 2)
+
+
+def _axes(x: Value) -> slice:
+    """Tell which of a window's axes there are: sequences have the second alone."""
+    return slice(3 - len(x.shape), 2)
+
+
+def _transposed_convolution(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x, kernel, filters = read[0], operation["kernel"], operation["filters"]
+    weight = weights.take(*kernel, filters, x.shape[0]).transpose(3, 2, 0, 1)
+    y = w.node(
+        "ConvTranspose", w.rows(x), w.parameter("weight", weight), w.parameter("bias", weights.take(filters)),
+        kernel_shape=kernel, strides=operation["stride"], pads=2 * operation["padding"],
+        output_padding=operation["extra"],
+    )  # fmt: skip
+    return Value(y, operation["output_shape"])
+
+
+def _pool(kind: str) -> Function:
+    def pool(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+        x = read[0]
+        window = {"kernel_shape": operation["kernel"][_axes(x)], "strides": operation["stride"][_axes(x)]}
+        y = w.node(kind, w.channels_first(x), **window)
+        return Value(y, operation["output_shape"], features_first=len(x.shape) == 2)
+
+    return pool
+
+
+def _global_max(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x = read[0]
+    rows = w.cleared(x, w.rows(x), -np.inf)
+    return Value(w.node("ReduceMax", rows, axes=_pooled(x), keepdims=0), operation["output_shape"])
+
+
+def _global_mean(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x = read[0]
+    if w.lengths is None or len(x.shape) == 3:
+        y = w.node("ReduceMean", w.rows(x), axes=_pooled(x), keepdims=0)
+    else:
+        total = w.node("ReduceSum", w.cleared(x, w.rows(x)), w.integers(1), keepdims=0)
+        count = w.node("Cast", w.node("Unsqueeze", w.lengths, w.integers(1)), to=w.type)
+        y = w.node("Div", total, count)
+    return Value(y, operation["output_shape"])
+
+
+def _pooled(x: Value) -> list[int]:
+    return [2, 3] if len(x.shape) == 3 else [1]
+
+
+def _flatten(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x = read[0]
+    y = w.rows(x) if len(x.shape) == 1 else w.node("Flatten", w.cleared(x, w.rows(x)))
+    return Value(y, operation["output_shape"])
+
+
+def _reshape(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    return Value(w.reshaped(w.rows(read[0]), 0, *operation["shape"]), operation["output_shape"])
+
+
+def _activation(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x, name = read[0], operation["activation"]
+    if name == "softmax":
+        x = Value(w.rows(x), x.shape)
+    y = FUNCTIONS[name](w, w.as_it_lies(x), operation["setting"])
+    return Value(y, operation["output_shape"], x.features_first)
+
+
+def _pad(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x = read[0]
+    if w.lengths is not None and len(x.shape) == 2:
+        x = Value(w.cleared(x, w.rows(x)), x.shape)
+    name = w.as_it_lies(x)
+    return Value(name, operation["output_shape"], x.features_first, operation["padding"])
+
+
+def _embedding(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    ids, table = w.rows(read[0]), weights.take(operation["vocabulary"], operation["dim"])
+    if ids != w.tokens:
+        ids = w.node("Cast", ids, to=w.onnx.TensorProto.INT64)
+    return Value(w.node("Gather", w.parameter("weight", table), ids), operation["output_shape"])
+
+
+def _select(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x = read[0]
+    axis = len(x.shape) if len(x.shape) < 3 else 1
+    y = w.node("Gather", w.rows(x), w.constant(operation["indices"].astype(np.int64)), axis=axis)
+    return Value(y, operation["output_shape"])
+
+
+def _upsample(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    scales = w.constant(np.array([1, 1, *operation["size"]], np.float32))
+    how = (
+        {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+        if operation["bilinear"]
+        else {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    )
+    return Value(w.node("Resize", w.rows(read[0]), "", scales, **how), operation["output_shape"])
+
+
+def _rescale(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x = read[0]
+    y = w.plus(w.times(w.as_it_lies(x), operation["scale"]), operation["added"])
+    return Value(y, operation["output_shape"], x.features_first)
+
+
+def _layer_norm(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x = read[0]
+    if len(x.shape) == 3:
+        c, *size = x.shape
+        weight, bias = (weights.take(*size, c).transpose(2, 0, 1) for _ in range(2))
+    else:
+        weight, bias = weights.take(x.shape[-1]), weights.take(x.shape[-1])
+    y = w.node(
+        "LayerNormalization", w.rows(x), w.parameter("weight", weight), w.parameter("bias", bias),
+        axis=1 if len(x.shape) == 3 else -1, epsilon=operation["epsilon"],
+    )  # fmt: skip
+    return Value(y, operation["output_shape"])
+
+
+def _batch_norm(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x, features = read[0], features_of(read[0].shape)
+    roles = "weight", "bias", "running_mean", "running_var"
+    parameters = [w.parameter(role, weights.take(features)) for role in roles]
+    y = w.node("BatchNormalization", w.channels_first(x), *parameters, epsilon=operation["epsilon"])
+    return Value(y, operation["output_shape"], features_first=len(x.shape) == 2)
+
+
+def _concat(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    if len(read) == 1:
+        return read[0]
+    axis = 1 if len(read[0].shape) == 3 else len(read[0].shape)
+    return Value(w.node("Concat", *map(w.rows, read), axis=axis), operation["output_shape"])
+
+
+def _merge(kind: str) -> Function:
+    def merge(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+        y, *others = map(w.rows, read)
+        for other in others:
+            y = w.node(kind, y, other)
+        return Value(y, operation["output_shape"])
+
+    return merge
+
+
+def _attention(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x, heads, features = read[0], operation["heads"], operation["output_shape"][1]
+    width = features // heads
+    turned = {"q": [0, 2, 1, 3], "k": [0, 2, 3, 1], "v": [0, 2, 1, 3]}  # (N, heads, T, D), of keys (N, heads, D, T)
+    parts = w.nodes_outputs("Split", [w.rows(x)], 3, axis=2)
+    q, k, v = (
+        w.node("Transpose", w.reshaped(part, 0, 0, heads, width), perm=perm)
+        for part, perm in zip(parts, turned.values(), strict=True)
+    )
+    scores, never = w.times(w.node("MatMul", q, k), 1 / sqrt(width)), w.number(-np.inf)
+    if operation["causal"]:
+        places = w.places(x)
+        is_later = w.node("Less", w.node("Unsqueeze", places, w.integers(1)), places)
+        scores = w.node("Where", is_later, never, scores)
+    if w.lengths is not None:
+        scores = w.node("Where", w.node("Unsqueeze", w.counts(x), w.integers(1, 2)), scores, never)
+    seen = w.node("Transpose", w.node("MatMul", w.node("Softmax", scores, axis=-1), v), perm=[0, 2, 1, 3])
+    return Value(w.cleared(x, w.reshaped(seen, 0, 0, features)), operation["output_shape"])
+
+
+def _positions(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    (x,), steps = read, read[0].shape[0]
+    table = weights.take(operation["most_steps"], x.shape[1])
+    if steps is None:
+        of_steps = w.node("Slice", w.parameter("weight", table), w.integers(0), w.steps(x), w.integers(0))
+    else:
+        of_steps = w.parameter("weight", table[:steps])
+    return Value(w.node("Add", w.rows(x), of_steps), operation["output_shape"])
+
+
+OPERATIONS: dict[str, Function] = {
+    "dense": _dense,
+    "convolution": _convolution,
+    "transposed_convolution": _transposed_convolution,
+    "max_pool": _pool("MaxPool"),
+    "mean_pool": _pool("AveragePool"),
+    "flatten": _flatten,
+    "activation": _activation,
+    "pad": _pad,
+    "shift": _passed,
+    "flip": _passed,
+    "rotate": _passed,
+    "erase": _passed,
+    "dropout": _passed,
+    "embedding": _embedding,
+    "recurrent": recurrent,
+    "select": _select,
+    "reshape": _reshape,
+    "global_max": _global_max,
+    "global_mean": _global_mean,
+    "upsample": _upsample,
+    "noise": _passed,
+    "rescale": _rescale,
+    "layer_norm": _layer_norm,
+    "batch_norm": _batch_norm,
+    "concat": _concat,
+    "sum": _merge("Add"),
+    "product": _merge("Mul"),
+    "attention": _attention,
+    "positions": _positions,
+}
