@@ -8,6 +8,7 @@ from . import callbacks, initializers, layers, losses, metrics, models, optimize
 from ._threads import get_num_threads, set_num_threads, show_config
 from ._version import __version__ as __version__
 from .gradients import gradient_check
+from .many import Fitted, fit_many
 from .saving import load
 from .sequential import Sequential
 from .training.history import History
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from . import datasets, export, functional, plots
 
 __all__ = [
+    "Fitted",
     "History",
     "Sequential",
     "callbacks",
     "datasets",
     "export",
+    "fit_many",
     "functional",
     "get_num_threads",
     "gradient_check",

@@ -6,6 +6,7 @@ import os
 from functools import cache
 
 from . import _core
+from ._crew import in_crew
 from ._processors import usable_processors
 from ._validation.values import as_int
 from ._version import __version__
@@ -25,9 +26,10 @@ def get_num_threads() -> int:
 
     It is what `set_num_threads` set, or else FASTDL_NUM_THREADS, or else the processors that affinity and control
     groups leave us, or OMP_NUM_THREADS where that is less: so joblib, Dask and Ray tell their workers how many threads
-    to have. Environment and limits are read once in each process.
+    to have. Environment and limits are read once in each process. In a thread that trains one of many networks
+    (`fastdl.fit_many`) it is 1.
     """
-    return _threads or _default()
+    return 1 if in_crew() else _threads or _default()
 
 
 @cache

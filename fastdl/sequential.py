@@ -236,10 +236,11 @@ class Sequential(Differentiable, Container):
         in whole batches. An epoch starts from zeros.
         """
         with self.turn.training():
-            return Trainer(self, loss, optimizer).fit(
+            training = Trainer(self, loss, optimizer).training(
                 x, y, epochs, initial_epoch, batch_size, validation_data, validation_split, shuffle, sample_weight,
                 class_weight, mixup, lengths, trees, metrics, callbacks, verbose,
             )  # fmt: skip
+            return training.run()
 
     def train_on_batch(
         self,

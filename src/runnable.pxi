@@ -56,6 +56,11 @@ cdef class Runnable:
         """Numbers of a sample's states, of all recurrent layers."""
         return self.net.state_stride
 
+    @property
+    def work(self):
+        """Multiply-adds of a pass forward, for each sample, or node of a tree."""
+        return self.habits.work
+
     cdef _get_to_know(self):
         # How operations are to be scheduled, and what samples are.
         cdef int k

@@ -1,10 +1,12 @@
-# What ends a job before its time: an exception that a signal's handler raises, or an input that is
-# no token.
+# What ends a job before its time: an exception that a signal's handler raises, an input that is no
+# token, or the end of all networks that are trained side by side.
 #
 # Handlers are the interpreter's, and run where its main thread asks for them. So the caller of a
 # job, which is its worker 0, asks every tenth of a second or so, by its count of the work done, and
 # while it waits for the others. A step of training that has begun is dropped then: parameters
 # change in its last phase alone, where nobody asks.
+
+from fastdl._crew import check_ended
 
 # Multiply-adds after which worker 0 looks at the clock, and seconds after which it asks.
 cdef double CLOCK_WORK = 4e6
@@ -16,7 +18,7 @@ cdef struct Watch:
     flag no_token
     double work                 # since the last look at the clock
     double asked                # when the interpreter was asked last
-    PyObject* raised            # by a handler
+    PyObject* raised            # by a handler, or in place of one
 
 
 cdef void open_watch(Watch* w, flag* ending) noexcept nogil:
@@ -33,6 +35,7 @@ cdef void ask(Watch* w) noexcept with gil:
         return
     try:
         PyErr_CheckSignals()
+        check_ended()
     except BaseException as error:
         Py_INCREF(error)
         w.raised = <PyObject*>error

@@ -21,6 +21,7 @@ BLOCKS = {
     "layers.md": 6,
     "losses-and-metrics.md": 5,
     "looking.md": 8,
+    "many-networks.md": 5,
     "own-loops.md": 4,
     "sequences.md": 5,
     "state-dicts.md": 3,

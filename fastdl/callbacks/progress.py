@@ -44,7 +44,7 @@ class Progress(Callback):
         self.unit, self.each, self.tell = unit, each, tell
         self._bar: Any = None
         self._epochs, self._total = 0, 0
-        _tqdm()
+        tqdm_of("Progress")
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Keep how long they will be."""
@@ -53,7 +53,7 @@ class Progress(Callback):
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
         """Begin a bar."""
         # A delay, however short, draws nothing before the bar is ours to close.
-        self._bar = _tqdm()(
+        self._bar = tqdm_of("Progress")(
             total=self._total or None,  # of batches it is not known
             desc=f"epoch {epoch}/{self._epochs}",
             unit=f" {self.unit}",
@@ -78,9 +78,10 @@ class Progress(Callback):
             self._bar = None
 
 
-def _tqdm() -> Any:
+def tqdm_of(user: str) -> Any:
+    """Give the class of bars to whoever uses it."""
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        raise missing("Progress", "tqdm", "progress") from None
+        raise missing(user, "tqdm", "progress") from None
     return tqdm

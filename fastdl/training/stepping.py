@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
+from .._crew import check_ended
 from .._threads import get_num_threads
 from .._types import Array
 from ..callbacks import Callback
@@ -104,6 +105,7 @@ class _Block:
 
     def take(self) -> None:
         """Take them; whatever ends them leaves a network of whole, finite steps."""
+        check_ended()
         net, begin, steps = self.net, self.state.steps, len(self._rates)
         net.turn.trained += 1  # no backward goes into a block, nor out of it
         if self.states is not None:

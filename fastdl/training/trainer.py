@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -92,10 +92,15 @@ def run_epochs(
     return history
 
 
-def _shown(verbose: Any) -> list[Callback]:
-    """Give what shows how it goes."""
+def check_verbose(verbose: Any) -> None:
+    """Check how it is to be shown how a training goes."""
     if not isinstance(verbose, (int, str)) or verbose not in (0, 1, "bar"):
         raise ValueError(f"verbose must be 0, 1 or 'bar'; received {verbose!r}")
+
+
+def _shown(verbose: Any) -> list[Callback]:
+    """Give what shows how it goes."""
+    check_verbose(verbose)
     return [Progress()] if verbose == "bar" else [PrintEpochs()] if verbose else []
 
 
@@ -104,6 +109,20 @@ def _check_unused(**arguments: Any) -> None:
     for name, value in arguments.items():
         if value is not None:
             raise ValueError(f"{name} must not be given where x is an iterable of batches; received {value!r}")
+
+
+class Training(NamedTuple):
+    """A call of `Sequential.fit` all of whose arguments are checked.
+
+    Attributes
+    ----------
+    work : float
+        The multiply-adds of a pass forward over all of its samples and epochs; infinite where it is not known how many.
+    run : callable
+    """
+
+    work: float
+    run: Callable[[], History]
 
 
 class Trainer:
@@ -124,7 +143,7 @@ class Trainer:
         """Give the learning rates of the next pass over the samples."""
         return self.state.rates(-(-samples // min(batch, samples)))
 
-    def fit(
+    def training(
         self,
         x: Any,
         y: Any,
@@ -142,8 +161,8 @@ class Trainer:
         metrics: Any,
         callbacks: Iterable[Callback],
         verbose: int | str,
-    ) -> History:
-        """Do what `Sequential.fit` says."""
+    ) -> Training:
+        """Check what `Sequential.fit` is given, and give what does what it says."""
         net = self.net
         epochs = as_int(epochs, "epochs")
         if as_int(initial_epoch, "initial_epoch", least=0) >= epochs:
@@ -177,7 +196,6 @@ class Trainer:
             figures, samples = list(data.figures(0.0, 0.0)), len(data)
         held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
         watchers = as_callbacks(callbacks, [*figures, *held], shown)
-        self._begin()
 
         def train(epoch: int) -> dict[str, float]:
             if of_batches:
@@ -196,7 +214,13 @@ class Trainer:
             measured = measure(net, held_out, self.loss, measures, size)
             return {f"val_{name}": value for name, value in measured.items()}
 
-        return run_epochs(net, range(initial_epoch + 1, epochs + 1), samples, watchers, train, validate)
+        def run() -> History:
+            self._begin()
+            return run_epochs(net, range(initial_epoch + 1, epochs + 1), samples, watchers, train, validate)
+
+        passes = epochs - initial_epoch
+        work = np.inf if of_batches else passes * len(data.samples.x) * net.plan_for(data.samples.shape).work
+        return Training(work, run)
 
     def _held_figures(self, held_out: Examples | None, batch_size: int, shuffle: bool, measures: Metrics) -> list[str]:
         """Check what is to be validated on, and name what will be measured."""

@@ -1,0 +1,265 @@
+"""Many networks trained side by side, each as if by itself."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from copy import copy
+from math import inf
+from typing import Any, NamedTuple
+
+from ._crew import Job, side_by_side
+from ._threads import get_num_threads
+from ._validation.values import check_is
+from .callbacks import Callback
+from .callbacks.progress import told, tqdm_of
+from .optimizers import Optimizer
+from .sequential import Sequential
+from .training.history import History
+from .training.trainer import Trainer, check_verbose
+
+_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(Sequential.fit).parameters.items()}
+del _DEFAULTS["self"]
+
+
+class Fitted(NamedTuple):
+    """How the training of one of many networks went.
+
+    Attributes
+    ----------
+    net : Sequential
+    history : History or None
+        Of the epochs that it finished, whatever ended it; None where it did not begin.
+    error : Exception or None
+        What its `fit` raised.
+    """
+
+    net: Sequential
+    history: History | None
+    error: Exception | None
+
+
+def fit_many(
+    nets: Iterable[Sequential],
+    x: Any = None,
+    y: Any = None,
+    *,
+    each: Iterable[Mapping[str, Any]] | None = None,
+    verbose: int | str = 1,
+    **common: Any,
+) -> list[Fitted]:
+    """Train many networks side by side, each in a thread of its own, as many at a time as `get_num_threads` says.
+
+    Each ends with the bits and the history with which its own `fit` would have ended. That one fails, because it
+    diverges or a callback raises, for instance, does not stop the others.
+
+    Parameters
+    ----------
+    nets : iterable of Sequential
+        Of any kinds, each once.
+    x, y, **common
+        Arguments of `Sequential.fit` that networks have in common. They all read the same arrays. Each has a copy of
+        the optimizer, whose rate callbacks may set. As callbacks have a state, ``callbacks`` is a function here, which
+        makes a list of new ones for the network of each number, counted from 0.
+    each : iterable of mappings, one for each network, optional
+        Its arguments of `Sequential.fit` that are not the common ones, x and y among them:
+        ``[{"epochs": 3}, {"optimizer": Adam(1e-2)}]``. Callbacks are a list here, as `fit` takes them.
+    verbose : {0, 1, "bar"}
+        Whether to print a line when a network is through, or to show a live bar over the epochs of all, for which tqdm
+        must be installed.
+
+    Returns
+    -------
+    list of Fitted
+        In the order of the networks.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where `fit` would raise it for one of them, before any is trained; and if a network or a callback comes twice.
+
+    Notes
+    -----
+    Ctrl-C, or whatever else a signal's handler raises, stops them all, each after a whole step, as it stops `fit`. So
+    does what a callback raises that is no `Exception`, such as `SystemExit`.
+
+    Callbacks, and losses and metrics of one's own, are called in the thread that trains their network, where
+    `get_num_threads` gives 1: what networks have in common must not mind several threads.
+
+    Networks with the most work begin first, so that none is left to go on alone for long.
+    """
+    calls = _calls(list(nets), {"x": x, "y": y, **common}, each)
+    check_verbose(verbose)
+    work = [call.check() for call in calls]
+    first = sorted(range(len(calls)), key=lambda number: -work[number])
+    show = _Bar(calls) if verbose == "bar" else _Lines() if verbose else _Nothing()
+    jobs = [calls[number].job(show.counts_epochs) for number in first]
+    found: dict[int, Fitted] = {}
+    with closing(show), closing(side_by_side(jobs, min(get_num_threads(), len(jobs)))) as reports:
+        for number, fitted in reports:
+            if fitted is not None:
+                found[number] = fitted
+            show.see(number, fitted)
+    return [found[number] for number in range(len(calls))]
+
+
+def _calls(nets: list[Sequential], common: dict[str, Any], each: Any) -> list[_Call]:
+    """Check who is to be trained, and on what in general."""
+    own = [{}] * len(nets) if each is None else list(each)
+    if len(own) != len(nets):
+        raise ValueError(f"each must hold a mapping for each of the {len(nets)} networks; received {len(own)}")
+    make = common.pop("callbacks", None)
+    if make is not None and not callable(make):
+        raise TypeError(
+            f"callbacks must be a function that makes a list for the network of each number, such as "
+            f"lambda i: [EarlyStopping()], as they have a state; received {make!r}"
+        )
+    if isinstance(common["x"], Iterator):
+        raise TypeError(f"x must not be an iterator, which goes once through its batches; received {common['x']!r}")
+    common, calls = _kept(common), list[_Call]()
+    for number, (net, differs) in enumerate(zip(nets, own, strict=True)):
+        check_is(net, f"nets[{number}]", Sequential)
+        if not isinstance(differs, Mapping) or "verbose" in differs:
+            raise TypeError(
+                f"each must hold mappings of arguments of fit, but verbose, which is of all networks; "
+                f"received {differs!r}"
+            )
+        made = {} if make is None or "callbacks" in differs else {"callbacks": make(number)}
+        calls.append(_Call(number, net, {**common, **_kept({**made, **differs}), "verbose": 0}))
+    _check_different("nets", nets)
+    _check_different("callbacks", [callback for call in calls for callback in call.callbacks])
+    return calls
+
+
+def _kept(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Make lists of what may be gone through once: it is looked at before it is used."""
+    return {
+        name: list(value) if name in ("metrics", "callbacks") and isinstance(value, Iterator) else value
+        for name, value in arguments.items()
+    }
+
+
+def _check_different(name: str, given: list[Any]) -> None:
+    seen: set[int] = set()
+    for one in given:
+        if id(one) in seen:
+            raise ValueError(f"{name} must be different ones; received {one!r} twice")
+        seen.add(id(one))
+
+
+class _Call:
+    """A call of `fit` that is to come."""
+
+    def __init__(self, number: int, net: Sequential, arguments: dict[str, Any]) -> None:
+        self.number, self.net, self.arguments = number, net, arguments
+        try:
+            inspect.signature(net.fit).bind(**arguments)
+        except TypeError as error:
+            raise TypeError(f"nets[{number}]: {error}") from None
+        if isinstance(optimizer := arguments.get("optimizer"), Optimizer):
+            arguments["optimizer"] = copy(optimizer)
+
+    @property
+    def callbacks(self) -> list[Any]:
+        """Those that it is given, whatever they are."""
+        given = self.arguments.get("callbacks")
+        return list(given) if isinstance(given, Iterable) else []
+
+    @property
+    def epochs(self) -> int:
+        """How many there are to come, at the most."""
+        whole = _DEFAULTS | self.arguments
+        epochs: int = whole["epochs"] - whole["initial_epoch"]
+        return epochs
+
+    def check(self) -> float:
+        """Check all arguments, and give how much work there is; infinite where that is not known."""
+        if type(self.net).fit is not Sequential.fit:
+            return inf
+        rest = _DEFAULTS | self.arguments
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # fit itself is to warn
+                return Trainer(self.net, rest.pop("loss"), rest.pop("optimizer")).training(**rest).work
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"nets[{self.number}]: {error}") from error
+
+    def job(self, counts_epochs: bool) -> Job:
+        """Give what does it, and reports its number and how it went; and before, after each epoch, None if asked to."""
+
+        def fit(report: Callable[[Any], None]) -> None:
+            arguments, before, error = self.arguments, self.net.history, None
+            if counts_epochs:
+                counter = _EpochCounter(lambda: report((self.number, None)))
+                arguments = {**arguments, "callbacks": [*self.callbacks, counter]}
+            try:
+                self.net.fit(**arguments)
+            except Exception as raised:
+                error = raised
+            history = None if self.net.history is before else self.net.history
+            report((self.number, Fitted(self.net, history, error)))
+
+        return fit
+
+
+class _EpochCounter(Callback):
+    """Tells when an epoch is through."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        self._tell()
+
+
+class _Nothing:
+    """What shows how it goes: not at all, but as others do."""
+
+    counts_epochs = False
+
+    def see(self, number: int, fitted: Fitted | None) -> None:
+        """Go on: an epoch of this network is through, or all that it does."""
+
+    def close(self) -> None:
+        """Come to an end, whatever it is."""
+
+
+class _Lines(_Nothing):
+    """A line for each network."""
+
+    def see(self, number: int, fitted: Fitted | None) -> None:
+        if fitted is None:
+            return
+        figures = fitted.history.history if fitted.history is not None else {}
+        seconds = figures.get("seconds", [])
+        said = f"{type(fitted.error).__name__}: {fitted.error}" if fitted.error else told(_last(figures))
+        print(f"nets[{number}]  {len(seconds)} epochs, {sum(seconds):.2f} s  {said}", flush=True)
+
+
+class _Bar(_Nothing):
+    """A bar over the epochs of all."""
+
+    counts_epochs = True
+
+    def __init__(self, calls: list[_Call]) -> None:
+        self._left = {call.number: call.epochs for call in calls}
+        self._bar = tqdm_of("a bar")(total=sum(self._left.values()), unit=" epochs", delay=1e-9)
+        self._failed = 0
+
+    def see(self, number: int, fitted: Fitted | None) -> None:
+        done = 1 if fitted is None else self._left[number]  # it takes no more
+        self._left[number] -= done
+        if fitted is not None and fitted.error is not None:
+            self._failed += 1
+            self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+        self._bar.update(done)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+def _last(figures: dict[str, list[float]]) -> dict[str, float]:
+    return {name: values[-1] for name, values in figures.items()}
