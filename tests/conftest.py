@@ -1,4 +1,6 @@
 import signal
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -42,3 +44,26 @@ def signals_that_end():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+class Display:
+    """What a notebook has been given to show, in the place of IPython's `display`."""
+
+    def __init__(self):
+        self.shown, self.in_notebook = [], True
+
+    def __call__(self, thing, display_id=False):
+        self.update(thing)
+        return self if self.in_notebook else None
+
+    def update(self, thing):
+        self.shown.append(thing._repr_html_())
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    module = types.ModuleType("IPython.display")
+    module.display = Display()
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return module.display

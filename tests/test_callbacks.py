@@ -1,12 +1,10 @@
 """The contract that every callback keeps, and what each of them does."""
 
 import copy
-import csv
 import math
 import os
 import pickle
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -33,49 +31,38 @@ CASES = {
     "EMA": lambda path: callbacks.EMA(0.9),
     "SWA": lambda path: callbacks.SWA(3),
     "TensorBoard": lambda path: callbacks.TensorBoard(path),
+    "JSONLogger": lambda path: callbacks.JSONLogger(f"{path}.jsonl"),
+    "MLflow": lambda path: callbacks.MLflow(path.parent / "runs"),
+    "LiveCurves": lambda path: callbacks.LiveCurves(),
+    "OptunaPruning": lambda path: callbacks.OptunaPruning(Trial()),
     "Progress": lambda path: callbacks.Progress(),
     "PrintEpochs": lambda path: callbacks.PrintEpochs(),
 }
 
 
 def test_every_callback_has_a_case():
-    assert {name.partition(",")[0].partition(" ")[0] for name in CASES} == {*callbacks.__all__} - {"Callback"}
+    assert {name.partition(",")[0].partition(" ")[0] for name in CASES} == {*callbacks.__all__} - {
+        "Callback", "Logger", "Run",
+    }  # fmt: skip
 
 
-class SummaryWriter:
-    """As tensorboardX has one."""
+class Trial:
+    """As Optuna has one, which is never pruned."""
 
-    def __init__(self, path, purge_step=None):
-        self.path, self.purge_step, self.closed, self.written, self.flushed = path, purge_step, False, [], 0
-        WRITERS.append(self)
+    def report(self, value, step):
+        assert isinstance(value, float)
 
-    def add_scalar(self, name, value, step):
-        self.written.append((name, value, step))
-
-    def flush(self):
-        self.flushed = len(self.written)
-
-    def close(self):
-        self.closed = True
-
-
-WRITERS = []
-
-
-@pytest.fixture
-def writers(monkeypatch):
-    """Those that are made in place of tensorboardX's."""
-    WRITERS.clear()
-    module = types.ModuleType("tensorboardX")
-    module.SummaryWriter = SummaryWriter
-    monkeypatch.setitem(sys.modules, "tensorboardX", module)
-    return WRITERS
+    def should_prune(self):
+        return False
 
 
 @pytest.fixture(params=CASES)
-def make(request, tmp_path, writers):
+def make(request, tmp_path, monkeypatch, notebook):
     if request.param == "Progress":
         pytest.importorskip("tqdm")
+    if request.param == "MLflow":
+        pytest.importorskip("mlflow")
+        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     made = []
 
     def make():
@@ -120,6 +107,13 @@ class Ends(callbacks.Callback):
             raise Alarm
 
 
+class Adds(callbacks.Callback):
+    """Adds a figure."""
+
+    def on_epoch_end(self, net, epoch, logs):
+        logs["twice"] = 2 * logs["loss"]
+
+
 class Last(callbacks.Callback):
     """Comes last in an epoch, and keeps what is told."""
 
@@ -137,12 +131,13 @@ def figures(history):
 
 
 def same(one, other):
-    """Tell whether two states are equal, arrays and NaN too."""
+    """Tell whether two states are equal, arrays and NaN too, but for what MLflow calls a run."""
     assert [kind for kind, _ in one] == [kind for kind, _ in other]
     for (_, first), (_, second) in zip(one, other, strict=True):
         assert first.keys() == second.keys()
         for name, value in first.items():
-            np.testing.assert_array_equal(value, second[name])
+            if name != "run_id":
+                np.testing.assert_array_equal(value, second[name])
 
 
 def test_with_validation(make):
@@ -404,81 +399,16 @@ def test_a_checkpoint_of_what_a_file_cannot_hold(tmp_path):
         fit(net, [callbacks.ModelCheckpoint(tmp_path / "nowhere" / "net.npz")])
 
 
-def test_a_table_of_figures(tmp_path):
-    path = tmp_path / "run.csv"
-
-    class Adds(callbacks.Callback):
-        def on_epoch_end(self, net, epoch, logs):
-            logs["twice"] = 2 * logs["loss"]
-
-    def rows():
-        with open(path, newline="") as file:
-            return list(csv.DictReader(file))
-
-    net = network()
-    logger = callbacks.CSVLogger(path)
-    for _ in range(2):
-        history = fit(net, [Adds(), logger], epochs=3).history
-        assert [int(row["epoch"]) for row in rows()] == [1, 2, 3]
-        assert [float(row["loss"]) for row in rows()] == history["loss"]
-        assert [float(row["twice"]) for row in rows()] == [2 * loss for loss in history["loss"]]
-    kept = rows()
-    with open(path, "a") as file:
-        file.write("4,0.1,0.1,0.1,0.1,0.1,0.1\n5,0.")  # of a run that was killed
-    fit(net, [Adds(), logger], epochs=5, initial_epoch=3)
-    assert rows()[:3] == kept
-    assert [int(row["epoch"]) for row in rows()] == [1, 2, 3, 4, 5]
-    fit(net, [logger], epochs=3, initial_epoch=2)
-    assert rows()[:2] == kept[:2]
-    assert rows()[2]["twice"] == ""
-    path.write_text("epo")
-    fit(net, [logger], epochs=3, initial_epoch=2)
-    assert [int(row["epoch"]) for row in rows()] == [3]
-    path.write_text("something else\n")
-    with pytest.raises(ValueError, match="path must be that of a file that CSVLogger wrote"):
-        fit(net, [logger], epochs=3, initial_epoch=2)
-    assert path.read_text() == "something else\n"
-
-
-def test_tensorboard(writers, tmp_path):
-    """Of each figure a point for each epoch, with the rate at which it was trained."""
-    net, optimizer = network(), optimizers.SGD(0.02)
-    watchers = [callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=10.0), callbacks.TensorBoard(tmp_path)]
-    history = fit(net, watchers, epochs=3, optimizer=optimizer).history
-    (writer,) = writers
-    assert (writer.path, writer.purge_step, writer.closed) == (str(tmp_path), None, True)
-    assert writer.flushed == len(writer.written)
-    written = {}
-    for name, value, step in writer.written:
-        written.setdefault(name, {})[step] = value
-    for name, figure in (
-        ("loss/training", "loss"), ("loss/validation", "val_loss"), ("accuracy/training", "accuracy"),
-        ("accuracy/validation", "val_accuracy"), ("seconds", "seconds"),
-    ):  # fmt: skip
-        assert written.pop(name) == dict(enumerate(history[figure], 1))
-    assert written == {"lr": pytest.approx({1: 0.02, 2: 0.02, 3: 0.002})}
-    fit(net, watchers, epochs=5, initial_epoch=3, optimizer=optimizer)
-    assert [writer.purge_step for writer in writers] == [None, 4]
-
-
-def test_tensorboards_own_files(tmp_path):
-    pytest.importorskip("tensorboardX")
-    fit(network(), [callbacks.TensorBoard(tmp_path / "run")], epochs=2)
-    (name,) = os.listdir(tmp_path / "run")
-    assert name.startswith("events.out.tfevents.")
-    data = (tmp_path / "run" / name).read_bytes()
-    assert data.count(b"loss/validation") == 2
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: callbacks.TensorBoard("x"), 'TensorBoard needs tensorboardX: pip install "fastdl-cpu[tensorboard]"'),
+        (callbacks.MLflow, 'MLflow needs mlflow-skinny: pip install "fastdl-cpu[mlflow]"'),
+        (callbacks.LiveCurves, 'LiveCurves needs IPython: pip install "fastdl-cpu[notebook]"'),
         (callbacks.Progress, 'Progress needs tqdm: pip install "fastdl-cpu[progress]"'),
     ],
 )
 def test_what_is_not_installed(make, message, monkeypatch):
-    for module in ("tensorboardX", "tqdm", "tqdm.auto"):
+    for module in ("mlflow", "IPython.display", "tqdm", "tqdm.auto"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError) as error:
         make()
@@ -766,6 +696,11 @@ def test_a_state_that_is_none(make):
         (lambda: callbacks.EMA(1.0), ValueError, "decay must be below 1; received 1.0"),
         (lambda: callbacks.SWA(0), ValueError, "start_from_epoch must be at least 1; received 0"),
         (lambda: callbacks.CSVLogger(7), TypeError, "path must be a path; received 7"),
+        (lambda: callbacks.JSONLogger(7), TypeError, "path must be a path; received 7"),
+        (lambda: callbacks.TensorBoard(7), TypeError, "path must be a path; received 7"),
+        (lambda: callbacks.MLflow(7), TypeError, "tracking_uri must be a path; received 7"),
+        (lambda: callbacks.OptunaPruning("trial"), TypeError, "trial must be one of Optuna's; received 'trial'"),
+        (lambda: callbacks.OptunaPruning(Trial(), 7), TypeError, "monitor must be the name of a figure; received 7"),
     ],
 )  # fmt: skip
 def test_bad_arguments(make, error, message):

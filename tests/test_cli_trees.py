@@ -8,8 +8,8 @@ import pytest
 
 import fastdl
 from fastdl import cli, models
+from fastdl.callbacks import PrintEpochs
 from fastdl.cli import main
-from fastdl.cli.common import Log
 from fastdl.cli.sentiment import accuracies
 
 GOOD, BAD = ("good", "great", "fine"), ("bad", "awful", "poor")
@@ -55,7 +55,7 @@ def test_train_sentiment(treebank, sentiment, capsys):
     saved, log = sentiment
     epochs = [json.loads(line) for line in log.read_text().splitlines()]
     assert [epoch["epoch"] for epoch in epochs] == list(range(1, len(epochs) + 1))
-    names = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_roots", "seconds"}
+    names = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_roots", "seconds", "lr"}
     assert all(set(epoch) == names for epoch in epochs)
     assert max(epoch["val_roots"] for epoch in epochs) > 0.9
     net = fastdl.load(saved)
@@ -318,8 +318,8 @@ def test_a_training_that_ends_before_its_time_has_saved_its_best_epoch(network, 
     def note(self, net, epoch, logs):
         epochs[epoch] = (logs["val_f1" if network == "parser" else "val_accuracy"], -epoch), net.parameters.copy()
 
-    monkeypatch.setattr(Log, "on_batch_block", interrupt)
-    monkeypatch.setattr(Log, "on_epoch_end", note)
+    monkeypatch.setattr(PrintEpochs, "on_batch_block", interrupt)
+    monkeypatch.setattr(PrintEpochs, "on_epoch_end", note)
     options = ["--trees", str(treebank), "--units", "12", "--epochs", "9", "--save", str(saved)]
     assert main(["train", network, *options]) == 130
     assert sorted(epochs) == [1, 2, 3]

@@ -494,7 +494,7 @@ def test_lines(tmp_path, capsys):
         (["--text", ""], "--text must name what can be read; [Errno 2] No such file or directory: ''"),
         (["--text", "."], "--text must name what can be read; [Errno 21] Is a directory"),
         (["--save", "nowhere/lm.npz"], "--save must name a file that can be written; [Errno 2]"),
-        (["--units", "3", "--log", "nowhere/log"], "--log must name a file that can be written to; [Errno 2]"),
+        (["--units", "3", "--log", "nowhere/log"], "--log must name what can be written to; [Errno 2]"),
         (["--units", "99999999999"], "--units must be at most 2147483647; received 99999999999"),
         (["--units", "3", "--threads", "99999999999"], "--threads must be at most 2147483647; received 99999999999"),
         (["--bidirectional"], "--bidirectional makes no sense here"),

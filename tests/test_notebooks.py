@@ -5,10 +5,12 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from test_callbacks import Alarm, Ends, fit, network
 from test_layers import CASES
 from test_picture import EVIL, Named
 
-from fastdl import History, Sequential, layers, models
+from fastdl import History, Sequential, callbacks, layers, models
+from fastdl.callbacks import live_curves
 from fastdl.looking.summary import Summary
 
 VOID = {"path", "rect", "circle", "polyline"}
@@ -168,3 +170,63 @@ def test_a_very_long_history_has_a_row_for_some_epochs():
     epochs = [int(text) for text in cells[::6]]
     assert epochs == sorted({*range(1, 2004, 11), 4, 2003})
     assert page.texts("b") == ["1", "100.1"]
+
+
+def epochs_of(html):
+    return int(re.search(r"<summary>(\d+) epoch", html)[1])
+
+
+def test_live_curves_grow(notebook, monkeypatch):
+    """From an empty place on, with each epoch, to what the history shows in the end."""
+    monkeypatch.setattr(live_curves, "_BETWEEN", 0.0)
+    monkeypatch.setattr(live_curves, "_SHARE", 1e9)
+    net = network()
+    history = fit(net, [callbacks.LiveCurves()], epochs=5)
+    assert [epochs_of(html) for html in notebook.shown] == [0, 1, 2, 3, 4, 5]
+    assert notebook.shown[-1] == history._repr_html_()
+    assert len(points(curves(notebook.shown[3])[0].findall("{*}polyline")[0])) == 3
+
+
+class Clock:
+    """A second an epoch; drawing takes what it is told."""
+
+    def __init__(self):
+        self.now = self.cost = 0.0
+
+    def __call__(self):
+        self.now += self.cost / 2  # a drawing asks twice
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("between", "cost", "drawn"), [(0.5, 0.0, [1, 2, 3, 4, 5, 6]), (2.5, 0.0, [1, 4, 6]), (0.0, 0.2, [1, 3, 5, 6])]
+)
+def test_live_curves_are_drawn_now_and_then(between, cost, drawn, notebook, monkeypatch):
+    """No two within that time, nor for more than their share of it; the last epoch always is."""
+    clock = Clock()
+
+    class Passes(callbacks.Callback):
+        def on_epoch_begin(self, net, epoch):
+            clock.now += 1
+
+    monkeypatch.setattr(live_curves, "_BETWEEN", between)
+    monkeypatch.setattr(live_curves, "perf_counter", clock)
+    clock.cost = cost
+    fit(network(), [Passes(), callbacks.LiveCurves()], epochs=6)
+    assert [epochs_of(html) for html in notebook.shown] == [0, *drawn]
+
+
+def test_live_curves_of_a_training_that_is_interrupted(notebook, monkeypatch):
+    monkeypatch.setattr(live_curves, "_BETWEEN", 1e9)
+    curves = callbacks.LiveCurves()
+    with pytest.raises(Alarm):
+        fit(network(), [curves, Ends(4)])
+    assert [epochs_of(html) for html in notebook.shown] == [0, 1, 3]
+    fit(network(), [curves], epochs=1)
+    assert [epochs_of(html) for html in notebook.shown[3:]] == [0, 1]
+
+
+def test_live_curves_where_there_is_no_notebook(notebook):
+    notebook.in_notebook = False
+    fit(network(), [callbacks.LiveCurves()], epochs=2)
+    assert len(notebook.shown) == 1

@@ -3,8 +3,12 @@
 from .averaging import EMA, SWA
 from .base import Callback
 from .checkpoint import ModelCheckpoint
-from .csv_logger import CSVLogger
 from .early_stopping import EarlyStopping
+from .line_loggers import CSVLogger, JSONLogger
+from .live_curves import LiveCurves
+from .logger import Logger, Run
+from .mlflow import MLflow
+from .optuna import OptunaPruning
 from .print_epochs import PrintEpochs
 from .progress import Progress
 from .rates import LearningRateSchedule, ReduceLROnPlateau
@@ -16,10 +20,16 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "EarlyStopping",
+    "JSONLogger",
     "LearningRateSchedule",
+    "LiveCurves",
+    "Logger",
+    "MLflow",
     "ModelCheckpoint",
+    "OptunaPruning",
     "PrintEpochs",
     "Progress",
     "ReduceLROnPlateau",
+    "Run",
     "TensorBoard",
 ]

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from .. import set_num_threads
 from .._files import check_writable
 from .._validation.values import MOST, as_int, as_number
-from ..callbacks import Callback, ModelCheckpoint, PrintEpochs, Progress
+from ..callbacks import Callback, JSONLogger, ModelCheckpoint, PrintEpochs, Progress
 from ..callbacks.progress import figure
-
-if TYPE_CHECKING:
-    from ..sequential import Sequential
 
 
 class Mistake(Exception):
@@ -62,6 +58,11 @@ def check_outputs(options: argparse.Namespace) -> None:
             raise Mistake(f"--save must name a file that can be written; {error}") from None
     if None not in (options.save, options.log) and os.path.realpath(options.save) == os.path.realpath(options.log):
         raise Mistake(f"--save and --log must name two files; received {options.save} for both")
+    if options.log is not None and (os.path.isfile(options.log) or not os.path.exists(options.log)):
+        try:
+            open(options.log, "a").close()
+        except OSError as error:
+            raise Mistake(f"--log must name what can be written to; {error}") from None
 
 
 @contextlib.contextmanager
@@ -80,17 +81,6 @@ def tell_unknown(what: str, path: str, tokens: Sequence[str], most: int = 20) ->
         print(f"fastdl: {what} that {path} does not know: {', '.join(map(repr, tokens[:most]))}{more}", file=sys.stderr)
 
 
-def open_log(path: str | None, mode: str = "w") -> IO[str]:
-    """Open what --log names, if anything; to add to it, after its last whole line."""
-    try:
-        if mode == "a" and path is not None and os.path.isfile(path):
-            with open(path, "r+b") as file:
-                file.truncate(file.read().rfind(b"\n") + 1)
-        return open(os.devnull if path is None else path, mode)
-    except OSError as error:
-        raise Mistake(f"--log must name a file that can be written to; {error}") from None
-
-
 def bars(unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) -> list[Callback]:
     """Give a live bar on a terminal, where tqdm is there to draw it; at an epoch's end it tells what was measured."""
 
@@ -104,13 +94,20 @@ def bars(unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) ->
         return []
 
 
-@contextlib.contextmanager
-def watching(
-    unit: str, log: str | None, before: Iterable[Callback] = (), measured: str = "test {val_accuracy:.2%}"
-) -> Iterator[list[Callback]]:
-    """Give the callbacks of a training: those before, bars or else a line for each epoch, and the log."""
-    with open_log(log) as file:
-        yield [*before, *(bars(unit, measured) or [PrintEpochs()]), Log(file)]
+def watching(unit: str, log: str | None, measured: str = "test {val_accuracy:.2%}") -> list[Callback]:
+    """Give bars, or else a line for each epoch, and the log."""
+    return [*(bars(unit, measured) or [PrintEpochs()]), *logging(log)]
+
+
+def logging(path: str | None) -> list[Callback]:
+    """Write what --log names, if anything."""
+    return [] if path is None else [Log(path)]
+
+
+class Log(JSONLogger):
+    """A JSON object a line for each epoch."""
+
+    argument = "--log"
 
 
 def saving(path: str | None, monitor: str | None = None) -> list[Callback]:
@@ -118,21 +115,3 @@ def saving(path: str | None, monitor: str | None = None) -> list[Callback]:
     if path is None:
         return []
     return [ModelCheckpoint(path.replace("{", "{{").replace("}", "}}"), monitor=monitor, training=False)]
-
-
-class Log(Callback):
-    """A JSON object a line for each epoch."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-
-    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        # JSON has no NaN and no infinity, which is what a network that diverges may give on held-out data.
-        line = json.dumps({k: v if math.isfinite(v) else None for k, v in logs.items()}) + "\n"
-        try:
-            self._file.write(line)
-            self._file.flush()
-        except OSError as error:
-            with contextlib.suppress(OSError):  # what its buffer holds has nowhere to go
-                self._file.close()
-            raise Mistake(f"--log must name a file that can be written to; {error}") from None

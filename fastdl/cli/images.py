@@ -49,17 +49,15 @@ def _train(options: argparse.Namespace) -> None:
         raise Mistake(f"--data must hold what {options.network} can take; {error}") from None
     recipe.net.notes = {"labels": labels}
     check_outputs(options)
-    with watching("images", options.log) as callbacks:
-        print(
-            f"{options.network}: {recipe.net.parameters.size:,} parameters, {len(labels)} labels, "
-            f"{len(train[0]):,} images, {get_num_threads()} threads",
-            flush=True,
-        )
-        start = perf_counter()
-        history = recipe.net.fit(
-            *train, validation_data=test, callbacks=[*callbacks, *saving(options.save)], verbose=0, **recipe.arguments
-        )
-        total = perf_counter() - start
+    print(
+        f"{options.network}: {recipe.net.parameters.size:,} parameters, {len(labels)} labels, "
+        f"{len(train[0]):,} images, {get_num_threads()} threads",
+        flush=True,
+    )
+    start = perf_counter()
+    callbacks = [*watching("images", options.log), *saving(options.save)]
+    history = recipe.net.fit(*train, validation_data=test, callbacks=callbacks, verbose=0, **recipe.arguments)
+    total = perf_counter() - start
     seconds = sum(history.history["seconds"])
     print(
         f"test accuracy {history.history['val_accuracy'][-1]:.2%}, {total:.1f} s, "

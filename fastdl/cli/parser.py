@@ -88,9 +88,8 @@ def _train(options: argparse.Namespace) -> None:
     )
     best = EarlyStopping("val_f1", patience=options.epochs)
     start = perf_counter()
-    with watching("sentences", options.log, measured="dev F1 {val_f1:.2%}") as callbacks:
-        watchers = [*callbacks, best, *saving(options.save, "val_f1")]
-        fit_parser(net, vocabulary, train, validation_trees=dev, callbacks=watchers, **recipe.arguments)
+    watchers = [*watching("sentences", options.log, "dev F1 {val_f1:.2%}"), best, *saving(options.save, "val_f1")]
+    fit_parser(net, vocabulary, train, validation_trees=dev, callbacks=watchers, **recipe.arguments)
     total = perf_counter() - start
     sentences = test.sentences()
     print(f"epoch {best.best_epoch} was best on dev; {total:.1f} s")

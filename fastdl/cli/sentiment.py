@@ -66,12 +66,12 @@ def _train(options: argparse.Namespace) -> None:
     best = EarlyStopping("val_accuracy", patience=options.patience)  # of all nodes, which vary less than the roots
     measured = "dev {val_accuracy:.2%}, roots {val_roots:.2%}"
     start = perf_counter()
-    with watching("trees", options.log, [_Roots(dev, dev.encode(vocabulary))], measured) as callbacks:
-        net.fit(
-            train.encode(vocabulary), train.labels, trees=train, verbose=0,
-            callbacks=[*callbacks, best, *saving(options.save, "val_accuracy")],
-            validation_data=(dev.encode(vocabulary), dev.labels, dev), **recipe.arguments,
-        )  # fmt: skip
+    roots = _Roots(dev, dev.encode(vocabulary))
+    net.fit(
+        train.encode(vocabulary), train.labels, trees=train, verbose=0,
+        callbacks=[roots, *watching("trees", options.log, measured), best, *saving(options.save, "val_accuracy")],
+        validation_data=(dev.encode(vocabulary), dev.labels, dev), **recipe.arguments,
+    )  # fmt: skip
     total = perf_counter() - start
     print(f"epoch {best.best_epoch} was best on dev; {total:.1f} s")
     print("\n".join(table(test, accuracies(net, test, test.encode(vocabulary)))))

@@ -22,14 +22,13 @@ from ..recipes import Recipe, language_model, transformer
 from ..sequential import Sequential
 from ..text.sampling import check_language_model, sample
 from .common import (
-    Log,
     Mistake,
     add_common,
     bars,
     check_common,
     check_outputs,
     check_whole,
-    open_log,
+    logging,
     reading,
     tell_unknown,
 )
@@ -141,19 +140,18 @@ def _train(options: argparse.Namespace) -> None:
         "lines": settings["lines"],
         "run": {"settings": settings, "digest": digest, "epochs": done},
     }
-    with open_log(options.log, "w" if run is None else "a") as log:
-        print(
-            f"{settings['layers']} x {settings['cell']} of {settings['units']}: {net.parameters.size:,} parameters, "
-            f"{len(tokens):,} {unit}s of {len(vocabulary)} kinds{unknown}, {len(held_out):,} held out, "
-            f"{get_num_threads()} threads",
-            flush=True,
-        )
-        epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save)
-        callbacks = [epochs, *bars(f"{unit}s", each=window), Log(log), _Show(epochs, options.show)]
-        try:
-            net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, **recipe.arguments)
-        except FloatingPointError:
-            raise _diverged(net, options, done) from None
+    print(
+        f"{settings['layers']} x {settings['cell']} of {settings['units']}: {net.parameters.size:,} parameters, "
+        f"{len(tokens):,} {unit}s of {len(vocabulary)} kinds{unknown}, {len(held_out):,} held out, "
+        f"{get_num_threads()} threads",
+        flush=True,
+    )
+    epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save)
+    callbacks = [epochs, *bars(f"{unit}s", each=window), *logging(options.log), _Show(epochs, options.show)]
+    try:
+        net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, **recipe.arguments)
+    except FloatingPointError:
+        raise _diverged(net, options, done) from None
 
 
 def _recipe(settings: dict[str, Any], vocabulary: int, windows: int) -> Recipe:

@@ -40,6 +40,10 @@ class TrainingState:
         Those that the last call of `fit` has finished, ``initial_epoch`` included.
     watchers : sequence of Callback
         Those of the call of `fit` that is training.
+    settings : dict
+        What logs tell of the call of `fit` that is training.
+    error : BaseException or None
+        What ends it, as callbacks see it in `on_fit_end`.
     kept : list of Kept
         The state of those of the last one.
     """
@@ -51,6 +55,8 @@ class TrainingState:
     average: EMA | None = None
     epochs: int = 0
     watchers: Sequence[Callback] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    error: BaseException | None = None
     kept: list[Kept] = field(default_factory=list)
 
     @property
@@ -79,7 +85,7 @@ class TrainingState:
 
     def rest(self) -> None:
         """Keep the state of the callbacks of a call of `fit` that has come to its end."""
-        self.kept, self.watchers = self.callbacks(), ()
+        self.kept, self.watchers, self.settings, self.error = self.callbacks(), (), {}, None
 
     def check_saved(self) -> None:
         """Raise a TypeError where a file could not hold it."""

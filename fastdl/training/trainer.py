@@ -18,6 +18,7 @@ from ..callbacks.keeping import go_on, states_for
 from ..layers import Activation, Conv1D, Conv2D, ConvTranspose2D, Dense, Dropout, Flatten
 from ..losses import Loss
 from ..losses.choice import AnyLoss, chosen
+from ..losses.own import Own
 from ..metrics.choice import Metrics, as_metrics
 from ..optimizers import Optimizer
 from .batches import Batches, are_batches, pair_of
@@ -59,12 +60,16 @@ def run_epochs(
     watchers: list[Callback],
     train: Callable[[int], dict[str, float]],
     validate: Callable[[], dict[str, float]],
+    **settings: Any,
 ) -> History:
-    """Train and validate epoch after epoch, with callbacks around, until the last or until one of them ends it."""
+    """Train and validate epoch after epoch, with callbacks around, until the last or until one of them ends it.
+
+    The settings are what logs tell of it.
+    """
     net.history = history = History()
     training, begun = net.training_state, []
     states = states_for(watchers, training.callbacks() if epochs.start > 1 else [])
-    training.epochs, training.watchers = epochs.start - 1, watchers
+    training.epochs, training.watchers, training.settings = epochs.start - 1, watchers, settings
     try:
         for watcher, state in zip(watchers, states, strict=True):
             begun.append(watcher)
@@ -84,6 +89,9 @@ def run_epochs(
             training.epochs = epoch
             if any([watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]):  # all of them see it
                 break
+    except BaseException as error:
+        training.error = error if training.error is None else training.error
+        raise
     finally:  # whatever ended it, and whatever one of them raises, all of them see its end
         with ExitStack() as ends:
             ends.callback(training.rest)
@@ -216,7 +224,11 @@ class Trainer:
 
         def run() -> History:
             self._begin()
-            return run_epochs(net, range(initial_epoch + 1, epochs + 1), samples, watchers, train, validate)
+            return run_epochs(
+                net, range(initial_epoch + 1, epochs + 1), samples, watchers, train, validate,
+                loss=self.loss.function if isinstance(self.loss, Own) else self.loss,
+                batch_size=None if of_batches else batch_size,
+            )  # fmt: skip
 
         passes = epochs - initial_epoch
         work = np.inf if of_batches else passes * len(data.samples.x) * net.plan_for(data.samples.shape).work

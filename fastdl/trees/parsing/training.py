@@ -109,7 +109,10 @@ def fit_parser(
         steps = -(-len(which) // batch_size)
         state.rates(steps)
         net.training_state = state
-        return run_epochs(net, range(1, epochs + 1), len(which), watchers, train, validate)
+        return run_epochs(
+            net, range(1, epochs + 1), len(which), watchers, train, validate,
+            loss="margin", penalty=penalty, beam=beam, batch_size=batch_size,
+        )  # fmt: skip
 
 
 def _figures(loss: float, accuracy: float) -> dict[str, float]:

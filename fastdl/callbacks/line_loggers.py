@@ -1,0 +1,130 @@
+"""The figures of a training in a file of a line for each epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from io import FileIO
+from typing import Any
+
+from .._files import as_path, open_file
+from .appending import append
+from .logger import Logger, Run
+
+
+class LineLogger(Logger):
+    """A file with a line for each epoch, which is there as soon as the epoch is through."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = as_path(path)
+        self._file: FileIO | None = None
+
+    def begin(self, run: Run) -> None:
+        """Open the file, and keep what it has of earlier epochs where a training goes on."""
+        goes_on = run.first > 1 and os.path.isfile(self.path)
+        if goes_on:
+            self._cut(run.first)
+        self._file = FileIO(self.path, "a" if goes_on else "w")
+
+    def _cut(self, epoch: int) -> None:
+        """Let the file be what it was before an epoch."""
+        end = 0
+        with open_file(self.path, "r+b") as file:
+            for line in file:
+                found = self.epoch_of(line.decode(errors="replace"))
+                if not line.endswith(b"\n"):  # of a run that was killed
+                    break
+                if found is None:
+                    kind = type(self).__name__
+                    raise ValueError(f"{self.argument} must be that of a file of {kind}; {self.path} has {line!r}")
+                if found >= epoch:
+                    break
+                end += len(line)
+            file.truncate(end)
+
+    def epoch_of(self, line: str) -> int | None:
+        """Tell which epoch a line is of, 0 for none; None if it is not one that this class wrote."""
+        raise NotImplementedError
+
+    def append(self, line: str) -> None:
+        """Write a line."""
+        assert self._file is not None
+        append(self._file, line.encode())
+
+    def end(self, error: BaseException | None) -> None:
+        """Close it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class CSVLogger(LineLogger):
+    """Writes a row for each epoch to a file of comma-separated values, as soon as it is through.
+
+    Parameters
+    ----------
+    path : path-like
+        It begins anew with each training. In one that goes on (``initial_epoch``) the rows of earlier epochs stay, and
+        those of later ones, as of a run that was killed after its last checkpoint, are left out.
+
+    Notes
+    -----
+    Columns are the figures of the first epoch, those too that callbacks before this one add to ``logs``.
+    """
+
+    def begin(self, run: Run) -> None:  # noqa: D102
+        self._columns: list[str] = []
+        super().begin(run)
+
+    def epoch_of(self, line: str) -> int | None:  # noqa: D102
+        first, *others = next(csv.reader([line]), [""])
+        if self._columns:
+            return int(first) if first.isdecimal() else None
+        if first != "epoch" or not line.endswith("\n"):
+            return None
+        self._columns = [first, *others]
+        return 0
+
+    def write(self, epoch: int, figures: dict[str, Any]) -> None:  # noqa: D102
+        figures, text = {"epoch": epoch, **figures}, io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        columns = self._columns or list(figures)
+        if not self._columns:
+            table.writerow(columns)
+        table.writerow([figures.get(name, "") for name in columns])
+        self.append(text.getvalue())
+        self._columns = columns
+
+
+class JSONLogger(LineLogger):
+    """Writes a JSON object a line for each epoch, as soon as it is through.
+
+    Parameters
+    ----------
+    path : path-like
+        As of `CSVLogger`.
+
+    Notes
+    -----
+    What is not finite becomes null, as JSON has neither NaN nor infinity.
+    """
+
+    def epoch_of(self, line: str) -> int | None:  # noqa: D102
+        try:
+            epoch = json.loads(line)["epoch"]
+        except (LookupError, TypeError, ValueError):
+            return None
+        return epoch if isinstance(epoch, int) else None
+
+    def write(self, epoch: int, figures: dict[str, Any]) -> None:  # noqa: D102
+        self.append(json.dumps({"epoch": epoch, **{name: _finite(value) for name, value in figures.items()}}) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    number = value if isinstance(value, int) else float(value)  # of NumPy too
+    return number if math.isfinite(number) else None

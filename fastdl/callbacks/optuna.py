@@ -1,0 +1,56 @@
+"""Ending trials of Optuna that promise little."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .base import Callback
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+class OptunaPruning(Callback):
+    """Tells a trial of Optuna a figure of each epoch, and ends the training where the study's pruner would have it.
+
+    All callbacks see the last epoch and the end, such as best parameters that are gone back to; then `fit` raises
+    ``optuna.TrialPruned``, which the study expects of its objective.
+
+    Parameters
+    ----------
+    trial : optuna.Trial
+        Of a study of one objective, whose direction says whether the figure is to be low or high.
+    monitor : str
+        One of the figures, or one that a callback before this one adds.
+    """
+
+    def __init__(self, trial: Any, monitor: str = "val_loss") -> None:
+        for method in ("report", "should_prune"):
+            if not callable(getattr(trial, method, None)):
+                raise TypeError(f"trial must be one of Optuna's; received {trial!r}")
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor must be the name of a figure; received {monitor!r}")
+        self.trial, self.monitor = trial, monitor
+        self._pruned_at = 0
+
+    def reads(self) -> dict[str, str]:  # noqa: D102
+        return {self.monitor: "monitor"}
+
+    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
+        """Forget an earlier training."""
+        self._pruned_at = 0
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool:
+        """Report the figure, and ask."""
+        if self.monitor not in logs:
+            raise ValueError(f"monitor must be one of {', '.join(logs)}; received {self.monitor!r}")
+        self.trial.report(float(logs[self.monitor]), epoch)
+        self._pruned_at = epoch if self.trial.should_prune() else 0
+        return self._pruned_at > 0
+
+    def on_fit_end(self, net: Sequential) -> None:
+        """Raise it, unless something worse ended the training."""
+        if self._pruned_at and net.training_state.error is None:
+            from optuna import TrialPruned
+
+            raise TrialPruned(f"pruned at epoch {self._pruned_at}")
