@@ -15,7 +15,7 @@ import numpy as np
 from ._types import Array
 
 _CONFIG = "config"
-_LONGEST = 1 << 26  # bytes of a description: a vocabulary of some millions of words
+LONGEST = 1 << 26  # bytes of a description: a vocabulary of some millions of words
 _START = struct.Struct("<8sH")  # of an array: a mark and the version of its format, and the length of the header
 _MARK = b"\x93NUMPY\x01\x00"
 _DEFLATED = 1032  # times smaller at the most
@@ -35,8 +35,8 @@ def encode(config: dict[str, Any]) -> bytes:
         text = json.dumps(config, default=_refuse).encode()
     except ValueError as error:  # a number of thousands of digits
         raise ValueError(f"notes must be plain data, as JSON has it; {error}") from None
-    if len(text) > _LONGEST:
-        raise ValueError(f"notes must be short enough for a description of {_LONGEST:,} bytes; it has {len(text):,}")
+    if len(text) > LONGEST:
+        raise ValueError(f"notes must be short enough for a description of {LONGEST:,} bytes; it has {len(text):,}")
     return text
 
 
@@ -72,7 +72,7 @@ class Archive:
     def config(self) -> Any:
         """Give the description."""
         member = self._members.get(_CONFIG)
-        if member is None or member.file_size > min(_LONGEST, max(_SHORT, _DEFLATED_TEXT * member.compress_size)):
+        if member is None or member.file_size > min(LONGEST, max(_SHORT, _DEFLATED_TEXT * member.compress_size)):
             raise ValueError("it holds no description of one")
         return json.loads(self.array(_CONFIG, np.dtype(np.uint8), None).tobytes())
 

@@ -36,6 +36,13 @@ _SCALARS = (str, int, float, bool, type(None))
 
 def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) -> None:
     """Do what `Sequential.save` says."""
+    text, arrays = packed(net, training)
+    with replacing(path) as file:
+        write(file, text, arrays)
+
+
+def packed(net: Sequential, training: bool = False) -> tuple[bytes, dict[str, Array]]:
+    """Give a network as a description and arrays, which have been checked to make one again."""
     if as_flag(training, "training") and net.training_state.moments is None:
         raise ValueError("training must be False for a network that has not been trained; received True")
     with net.turn.lock:
@@ -50,8 +57,7 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
     config["notes"] = _as_notes(config["notes"])
     text = encode(config)
     _check(json.loads(text), arrays)
-    with replacing(path) as file:
-        write(file, text, arrays)
+    return text, arrays
 
 
 def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -92,16 +98,30 @@ def load(path: str | os.PathLike[str]) -> Sequential:
         try:
             archive = Archive(file)
             config = archive.config()
-            expected = _expected(config)
-            if set(expected) != archive.names:
-                wanted, found = (", ".join(sorted(names)[:_MOST_NAMED]) for names in (expected, archive.names))
+            wanted_arrays = expected(config)
+            if set(wanted_arrays) != archive.names:
+                wanted, found = (", ".join(sorted(names)[:_MOST_NAMED]) for names in (wanted_arrays, archive.names))
                 raise ValueError(f"it must hold {wanted}; it holds {found}")
             optimizer = optimizers.from_config(config[_OPTIMIZER]) if _STEPS in config else None
-            arrays = {name: archive.array(name, dtype, shape) for name, (dtype, shape) in expected.items()}
-            loss = None if config["loss"] is None else losses.from_config(config["loss"])
-            return restore(config, arrays, optimizer, loss)
+            arrays = {name: archive.array(name, dtype, shape) for name, (dtype, shape) in wanted_arrays.items()}
+            return restore(config, arrays, optimizer, loss_of(config))
         except DAMAGE as error:
             raise ValueError(f"{as_path(path)} must be a network saved by fastdl; {error}") from error
+
+
+def unfilled(config: dict[str, Any], loss: Loss | None) -> Sequential:
+    """Make a network of a description, whose parameters are still to come."""
+    kind: Any = class_of(config["class"])
+    if not hasattr(kind, "unfilled"):
+        raise ValueError(f"config must name a class of networks; received {kind.__name__}")
+    net: Sequential = kind.unfilled(config)
+    net.training_state.loss, net.notes = loss, dict(config["notes"])
+    return net
+
+
+def loss_of(config: dict[str, Any]) -> Loss | None:
+    """Give the loss of a description, if it has one."""
+    return None if config["loss"] is None else losses.from_config(config["loss"])
 
 
 def restore(
@@ -115,11 +135,7 @@ def restore(
 
     The last argument is the layers' classes, whose modules are imported with a pickle.
     """
-    kind: Any = class_of(config["class"])
-    if not hasattr(kind, "unfilled"):
-        raise ValueError(f"config must name a class of networks; received {kind.__name__}")
-    net: Sequential = kind.unfilled(config)
-    net.training_state.loss, net.notes = loss, dict(config["notes"])
+    net = unfilled(config, loss)
     for name, values in {**net.params, **net.buffers}.items():
         values[...] = arrays[name]
     if "generator" in config:
@@ -138,7 +154,7 @@ def restore(
     return net
 
 
-def _expected(config: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
+def expected(config: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
     """Give the types and shapes of the arrays that belong to a description, before memory is taken for them."""
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise ValueError(f"its format must be {_FORMAT!r}")
@@ -182,13 +198,13 @@ def _layers_in(part: Any) -> int:
 def _check(config: Any, arrays: dict[str, Array]) -> None:
     """Check, while nothing is lost yet, that what is to be written would be read."""
     try:
-        expected = _expected(config)
+        wanted = expected(config)
     except DAMAGE as error:
         raise ValueError(f"the network must be as it was made, to be read again; {error}") from error
     found = {name: (array.dtype, array.shape) for name, array in arrays.items()}
-    if found != expected:
-        name = next(name for name in {**found, **expected} if found.get(name) != expected.get(name))
-        said, given = (shapes.get(name, (None, None))[1] for shapes in (expected, found))
+    if found != wanted:
+        name = next(name for name in {**found, **wanted} if found.get(name) != wanted.get(name))
+        said, given = (shapes.get(name, (None, None))[1] for shapes in (wanted, found))
         raise ValueError(
             f"the network must be as it was made, to be read again; its layers say that {name} is of shape {said}, it "
             f"is of shape {given}"

@@ -66,7 +66,7 @@ def network(data):
 
 def _with_arrays(text):
     try:
-        expected = saving._expected(json.loads(text))
+        expected = saving.expected(json.loads(text))
     except _archive.DAMAGE:
         expected = {}
     if sum(prod(shape) for _, shape in expected.values()) > _FEW:

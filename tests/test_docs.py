@@ -25,7 +25,7 @@ BLOCKS = {
     "many-networks.md": 5,
     "own-loops.md": 4,
     "sequences.md": 5,
-    "state-dicts.md": 3,
+    "state-dicts.md": 5,
     "training.md": 6,
     "trees.md": 4,
 }

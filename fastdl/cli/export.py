@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import load
-from ..export import to_onnx
+from ..export import to_onnx, to_safetensors
 from .common import Mistake, reading
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Format(NamedTuple):
 
 FORMATS = {
     "onnx": Format(".onnx", lambda net, options: to_onnx(net, options.to, lengths=options.lengths)),
+    "safetensors": Format(".safetensors", lambda net, options: to_safetensors(net, options.to)),
 }
 
 

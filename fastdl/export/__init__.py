@@ -1,6 +1,7 @@
 """Networks for other programs, and theirs for fastdl: formats of exchange."""
 
 from .onnx import to_onnx
+from .safetensors import from_safetensors, to_safetensors
 from .state_dict import from_state_dict, to_state_dict
 
-__all__ = ["from_state_dict", "to_onnx", "to_state_dict"]
+__all__ = ["from_safetensors", "from_state_dict", "to_onnx", "to_safetensors", "to_state_dict"]
