@@ -64,6 +64,8 @@ class Display:
 def notebook(monkeypatch):
     module = types.ModuleType("IPython.display")
     module.display = Display()
-    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    package = types.ModuleType("IPython")
+    package.version_info = (9, 0, 0)  # which matplotlib asks for where it is imported later
+    monkeypatch.setitem(sys.modules, "IPython", package)
     monkeypatch.setitem(sys.modules, "IPython.display", module)
     return module.display
