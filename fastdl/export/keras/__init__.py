@@ -1,0 +1,71 @@
+"""Weights that Keras 3 saved, for networks that are the same."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+
+from ..._validation.arrays import as_array
+from ..._validation.values import check_is
+from ...layers import BatchNorm, Layer, LayerNorm
+from ...sequential import Sequential
+from .description import check_model
+from .files import opened
+from .weights import filled
+
+__all__ = ["from_keras"]
+
+_EPSILON = 1e-3  # of Keras's normalizations, where none is given
+
+
+def from_keras(net: Sequential, path: str | os.PathLike[str]) -> None:
+    """Take the weights of a Keras 3 model: those of its layers, turned to the axes, gates and order of features here.
+
+    Parameters
+    ----------
+    net : Sequential
+        Built; layer for layer what the model is. A model's images are (H, W, C), and the network's (C, H, W).
+    path : path-like
+        A .keras file, of which also the settings are compared, or a .weights.h5 file, which has weights alone: what
+        these do not tell, such as strides, activations and epsilons, has to be the same.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or another, or what it holds is not for the network, which is then as it was. Nothing in
+        it is ever run.
+    RuntimeError
+        If a call of `fit` is training the network.
+    ImportError
+        If the package h5py is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If a .weights.h5 file is read where a normalization has another epsilon than Keras's own.
+    """
+    check_is(net, "net", Sequential)
+    net.check_built()
+    with net.turn.lock:
+        net.turn.check_untrained()
+        with opened(path) as model:
+            if model.config is not None:
+                check_model(net, model.config)
+            found = filled(net, model.weights)
+            ready = [(target, as_array(values, source, target.dtype.name)) for target, values, source in found]
+        for target, values in ready:
+            target[...] = values
+    if model.config is None and (others := {layer.epsilon for layer in _normalizations(net)} - {_EPSILON}):
+        warnings.warn(
+            f"a .weights.h5 file does not say what epsilon is: Keras's is {_EPSILON} where none is given, the "
+            f"network's is {', '.join(map(str, sorted(others)))}",
+            stacklevel=2,
+        )
+
+
+def _normalizations(layer: Layer) -> Iterator[BatchNorm | LayerNorm]:
+    if isinstance(layer, (BatchNorm, LayerNorm)):
+        yield layer
+    for part in layer.sublayers:
+        yield from _normalizations(part)

@@ -1,0 +1,183 @@
+"""A model of Keras's, by its description, in the words in which it is compared with a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from ..._core.kinds import ACTIVATIONS
+from .ours import Said, Words, one, padded, states, text_of
+
+Config = dict[str, Any]
+
+_IN_TRAINING = (
+    "InputLayer", "Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout",
+    "GaussianNoise", "ActivityRegularization", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomErasing",
+)  # fmt: skip
+_SLOPE = 0.2  # of leaky_relu, as a name in Keras
+
+
+def words_of_model(config: Config) -> Said:
+    """Give the words of a model's layers, each of which reads what the one before gives."""
+    if config["class_name"] not in ("Sequential", "Functional"):
+        raise ValueError(f"its model must be Sequential or Functional; it is {config['class_name']!r}")
+    layers = config["config"]["layers"]
+    if config["class_name"] == "Functional":
+        for before, layer in pairwise(layers):
+            read = [argument for node in layer["inbound_nodes"] for argument in node["args"]]
+            if len(read) != 1 or read[0]["config"]["keras_history"][0] != before["config"]["name"]:
+                raise ValueError(
+                    f"its model must be a chain; {layer['config']['name']} reads others than the one before"
+                )
+    for layer in layers:
+        name, settings = layer["class_name"], layer["config"]
+        if name in ("Sequential", "Functional"):
+            yield from words_of_model(layer)
+        elif name in KNOWN:
+            _must(name, settings, data_format=("channels_last", None), return_state=(False,), keepdims=(False,))
+            yield from KNOWN[name](settings, layer.get("build_config") or {})
+            if name in _WITH_ACTIVATION:
+                yield from _named(settings["activation"])
+        elif name not in _IN_TRAINING:
+            raise ValueError(f"its layers must be of {', '.join(KNOWN)}; one is a {name}")
+
+
+def _must(name: str, settings: Config, **known: tuple[Any, ...]) -> None:
+    """Check that settings, where there are some, are such as we have too."""
+    for setting, values in known.items():
+        if settings.get(setting, values[0]) not in values:
+            raise ValueError(f"{setting} of {name} must be {values[0]}; it is {settings[setting]!r}")
+
+
+def _named(activation: Any, setting: Any = None) -> Said:
+    """Say which activation a name of Keras's is."""
+    name = {"linear": "identity", "swish": "silu", "hard_swish": "hard_silu", None: "identity"}.get(
+        activation, activation
+    )
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activations must be of {', '.join(ACTIVATIONS)}; one is {activation!r}")
+    usual = {"leaky_relu": _SLOPE, "elu": 1.0}.get(name)
+    words = ("activation", name) if usual is None else ("activation", name, usual if setting is None else setting)
+    if name != "identity":
+        yield words
+
+
+def _their_cell(kind: str, settings: Config, *, backwards: bool = False) -> Words:
+    _must(kind, settings, go_backwards=(backwards,), recurrent_activation=("sigmoid",), return_state=(False,))
+    words = {"SimpleRNN": "RNN"}.get(kind, kind), *states(settings["return_sequences"], settings["stateful"])
+    if kind == "SimpleRNN":
+        return (*words, *_named(settings["activation"]))
+    _must(kind, settings, activation=("tanh",))
+    return (*words, f"reset_after={settings['reset_after']}") if kind == "GRU" else words
+
+
+def _their_directions(settings: Config, _: Config) -> Said:
+    ways = []
+    for which, backwards in (("layer", False), ("backward_layer", True)):
+        kind = settings[which]["class_name"]
+        if kind not in ("SimpleRNN", "LSTM", "GRU"):
+            raise ValueError(f"{which} of Bidirectional must be SimpleRNN, LSTM or GRU; it is {kind!r}")
+        ways.append(_their_cell(kind, settings[which]["config"], backwards=backwards))
+    if ways[0] != ways[1]:
+        raise ValueError(f"both layers of Bidirectional must be alike; one is {text_of(ways[1])}")
+    yield "both directions", settings["merge_mode"], *ways[0]
+
+
+def _their_convolution(settings: Config, _: Config) -> Said:
+    kernel, stride, dilation = (tuple(settings[name]) for name in ("kernel_size", "strides", "dilation_rate"))
+    padding = (0,) * len(kernel) if settings["padding"] == "valid" else settings["padding"]
+    yield "convolution", kernel, stride, dilation, padded(padding, kernel, stride, dilation)
+
+
+def _their_transposed(settings: Config, _: Config) -> Said:
+    """Say what is cut off: all sides alike, of kernels that are a stride's size at least."""
+    _must("Conv2DTranspose", settings, output_padding=(None,), dilation_rate=([1, 1], 1))
+    kernel, stride = (tuple(settings[name]) for name in ("kernel_size", "strides"))
+    more = [k - step for k, step in zip(kernel, stride, strict=True)]
+    same = settings["padding"] == "same"
+    if min(more) < 0 or (same and any(n % 2 for n in more)):
+        raise ValueError(
+            f"Conv2DTranspose of kernel {kernel}, stride {stride} and padding {settings['padding']} has no counterpart"
+        )
+    yield "transposed convolution", kernel, stride, tuple(n // 2 if same else 0 for n in more), (0, 0)
+
+
+def _their_pool(kind: str) -> Callable[[Config, Config], Said]:
+    def said(settings: Config, _: Config) -> Said:
+        _must(kind, settings, padding=("valid",))
+        yield kind, tuple(settings["pool_size"]), tuple(settings["strides"] or settings["pool_size"])
+
+    return said
+
+
+def _their_normalization(kind: str) -> Callable[[Config, Config], Said]:
+    def said(settings: Config, built: Config) -> Said:
+        _must(kind, settings, center=(True,), scale=(True,))
+        axis, rank = settings["axis"], len(built["input_shape"])
+        axes = tuple(sorted(n % rank for n in (axis if isinstance(axis, list) else [axis])))
+        if kind == "layer normalization":
+            yield kind, settings["epsilon"], axes
+            return
+        if axes != (rank - 1,):
+            raise ValueError(f"axis of BatchNormalization must be the last one; it is {axis}")
+        yield kind, settings["epsilon"]
+
+    return said
+
+
+def _their_embedding(settings: Config, _: Config) -> Said:
+    if settings["mask_zero"]:
+        raise ValueError("mask_zero of Embedding must be False; what it leaves out are steps beyond `lengths` here")
+    yield ("embedding",)
+
+
+def _their_relu(settings: Config, _: Config) -> Said:
+    _must("ReLU", settings, max_value=(None,), negative_slope=(0,), threshold=(0,))
+    return _named("relu")
+
+
+def _their_softmax(settings: Config, _: Config) -> Said:
+    _must("Softmax", settings, axis=(-1,))
+    return _named("softmax")
+
+
+def _their_reshape(settings: Config, _: Config) -> Said:
+    if -1 in settings["target_shape"]:
+        raise ValueError("target_shape of Reshape must have all its sizes; one is -1")
+    yield "reshape", tuple(settings["target_shape"])
+
+
+_WITH_ACTIVATION = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Conv2DTranspose", "Activation")
+KNOWN: dict[str, Callable[[Config, Config], Said]] = {
+    "Dense": lambda settings, _: one("dense"),
+    "Conv1D": _their_convolution,
+    "Conv2D": _their_convolution,
+    "DepthwiseConv1D": _their_convolution,
+    "DepthwiseConv2D": _their_convolution,
+    "Conv2DTranspose": _their_transposed,
+    "Embedding": _their_embedding,
+    "SimpleRNN": lambda settings, _: one(*_their_cell("SimpleRNN", settings)),
+    "LSTM": lambda settings, _: one(*_their_cell("LSTM", settings)),
+    "GRU": lambda settings, _: one(*_their_cell("GRU", settings)),
+    "Bidirectional": _their_directions,
+    "BatchNormalization": _their_normalization("batch normalization"),
+    "LayerNormalization": _their_normalization("layer normalization"),
+    "Activation": lambda settings, _: iter(()),
+    "ReLU": _their_relu,
+    "LeakyReLU": lambda settings, _: _named("leaky_relu", settings["negative_slope"]),
+    "ELU": lambda settings, _: _named("elu", settings["alpha"]),
+    "Softmax": _their_softmax,
+    "MaxPooling1D": _their_pool("max pool"),
+    "MaxPooling2D": _their_pool("max pool"),
+    "AveragePooling1D": _their_pool("mean pool"),
+    "AveragePooling2D": _their_pool("mean pool"),
+    "GlobalMaxPooling1D": lambda settings, _: one("global max pool"),
+    "GlobalMaxPooling2D": lambda settings, _: one("global max pool"),
+    "GlobalAveragePooling1D": lambda settings, _: one("global mean pool"),
+    "GlobalAveragePooling2D": lambda settings, _: one("global mean pool"),
+    "UpSampling2D": lambda settings, _: one("upsampling", tuple(settings["size"]), settings["interpolation"]),
+    "Flatten": lambda settings, _: one("flatten"),
+    "Reshape": _their_reshape,
+    "Rescaling": lambda settings, _: one("rescaling", settings["scale"], settings["offset"]),
+}
