@@ -13,6 +13,7 @@ from ._version import __version__
 
 _MOST = 64  # that the core has: MAX_WORKERS of src/meeting.h
 _threads = 0  # as set
+_read: tuple[str, str] | None = None  # what the environment said when it was read
 
 
 def set_num_threads(n: int) -> None:
@@ -26,22 +27,34 @@ def get_num_threads() -> int:
 
     It is what `set_num_threads` set, or else FASTDL_NUM_THREADS, or else the processors that affinity and control
     groups leave us, or OMP_NUM_THREADS where that is less: so joblib, Dask and Ray tell their workers how many threads
-    to have. Environment and limits are read once in each process. In a thread that trains one of many networks
+    to have. The environment is read once in each process, and again where a training begins and it has changed, as
+    Ray's does from one task of a worker to the next. In a thread that trains one of many networks
     (`fastdl.fit_many`) it is 1.
     """
     return 1 if in_crew() else _threads or _default()
 
 
+def read_environment() -> None:
+    """See to it that what the environment says by now is what counts."""
+    if _environment() != _read:
+        _default.cache_clear()
+
+
+def _environment() -> tuple[str, str]:
+    return os.environ.get("FASTDL_NUM_THREADS", ""), os.environ.get("OMP_NUM_THREADS", "")
+
+
 @cache
 def _default() -> int:
-    wanted = os.environ.get("FASTDL_NUM_THREADS")
+    global _read
+    _read = wanted, teams = _environment()
     if wanted:  # a shell unsets a variable by making it empty
         n = _positive(wanted)
         if n is None:
             raise ValueError(f"FASTDL_NUM_THREADS must be a positive integer; received {wanted!r}")
         return min(n, _MOST)
     # Of OpenMP's list, the first is of the outermost teams; what is no number is OpenMP's to complain about.
-    openmp = _positive(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0])
+    openmp = _positive(teams.partition(",")[0])
     processors = usable_processors()
     return min(processors, openmp or processors)
 

@@ -63,7 +63,7 @@ class Sequential(Differentiable, Container):
     notes : dict
         Whatever else should be saved with it, such as a vocabulary: plain data, as JSON has it. NumPy's numbers are
         saved as Python's, and tuples and arrays as lists.
-    seed : int or None
+    initial_seed : int or None
         That it was built with: None where there was none, and of what a file holds.
     history : History or None
         Of the last call of `fit`, the epochs that it finished, whatever ended it.
@@ -75,7 +75,7 @@ class Sequential(Differentiable, Container):
         super().__init__()
         self.layers = adopted(layers)
         self.notes: dict[str, Any] = {}
-        self.seed: int | None = None
+        self.initial_seed: int | None = None
         self.history: History | None = None
         if input_shape is not None:
             self.build(input_shape, dtype=dtype, seed=seed)
@@ -93,7 +93,7 @@ class Sequential(Differentiable, Container):
 
     def allocate(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> None:  # noqa: D102
         super().allocate(input_shape, dtype=dtype, seed=seed)
-        self.seed = seed
+        self.initial_seed = None if seed is None else int(seed)
         self.enter_network()
 
     def named_layers(self) -> Mapping[str, Layer]:  # noqa: D102

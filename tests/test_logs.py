@@ -1,5 +1,6 @@
 """Logs: what they hold of trainings that end well, that go on, and that end otherwise, as on a full disk."""
 
+import copy
 import csv
 import json
 import math
@@ -13,7 +14,7 @@ import pytest
 from test_callbacks import Adds, Alarm, Ends, fit, network
 
 import fastdl
-from fastdl import callbacks, losses, optimizers, schedules
+from fastdl import Sequential, callbacks, layers, losses, optimizers, schedules
 from fastdl.callbacks import events
 
 
@@ -83,7 +84,9 @@ def test_settings_of_settings():
 def test_a_seed_is_that_of_what_was_built(tmp_path):
     net = network(seed=3)
     net.save(tmp_path / "net.npz")
-    assert (net.seed, fastdl.load(tmp_path / "net.npz").seed, network(seed=None).seed) == (3, None, None)
+    assert (net.initial_seed, copy.deepcopy(net).initial_seed) == (3, 3)
+    assert fastdl.load(tmp_path / "net.npz").initial_seed is network(seed=None).initial_seed is None
+    assert Sequential([layers.Dense(3)]).build((5,), seed=7).initial_seed == 7
 
 
 def rows_of_csv(path):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastdl
@@ -131,6 +132,26 @@ def test_a_malformed_environment(default, wanted):
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs sched_setaffinity")
 def test_affinity():
     assert threads("os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])") == 1
+
+
+def test_each_training_has_the_threads_that_its_environment_says(monkeypatch):
+    """As in a worker of Ray's, which is given tasks of one processor and of others; and what is set wins."""
+    seen = []
+    monkeypatch.setattr(fastdl._threads, "_threads", 0)
+
+    class Sees(fastdl.callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            seen.append(fastdl.get_num_threads())
+
+    net = fastdl.models.mlp((2, 1), seed=0)
+    for name, value in (("OMP", "1"), ("FASTDL", "3"), ("FASTDL", "5"), ("FASTDL", "")):
+        monkeypatch.setenv(f"{name}_NUM_THREADS", value)
+        net.fit(np.zeros((4, 2)), np.zeros((4, 1)), loss="squared_error", callbacks=[Sees()], verbose=0)
+    assert seen == [1, 3, 5, 1]
+    fastdl.set_num_threads(2)
+    monkeypatch.setenv("FASTDL_NUM_THREADS", "7")
+    net.fit(np.zeros((4, 2)), np.zeros((4, 1)), loss="squared_error", callbacks=[Sees()], verbose=0)
+    assert seen[-1] == 2
 
 
 def test_what_is_set_wins():

@@ -60,7 +60,12 @@ class Logger(Callback):
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Note what training it is."""
         training = net.training_state
-        told = {"samples": samples or None, "seed": net.seed, "dtype": net.dtype, "parameters": net.parameters.size}
+        told = {
+            "samples": samples or None,
+            "seed": net.initial_seed,
+            "dtype": net.dtype,
+            "parameters": net.parameters.size,
+        }
         settings = plain({**training.settings, "optimizer": training.optimizer, **told})
         self._run, self._failure = Run(training.epochs + 1, epochs, settings), None
 

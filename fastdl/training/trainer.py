@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._threads import read_environment
 from .._types import Array
 from .._validation.values import as_flag, as_int, as_number
 from ..callbacks import Callback, PrintEpochs, Progress
@@ -66,6 +67,7 @@ def run_epochs(
 
     The settings are what logs tell of it.
     """
+    read_environment()
     net.history = history = History()
     training, begun = net.training_state, []
     states = states_for(watchers, training.callbacks() if epochs.start > 1 else [])
