@@ -180,6 +180,8 @@ class _Call:
             return inf
         rest = _DEFAULTS | self.arguments
         try:
+            if (communicator := rest.pop("communicator")) is not None:
+                raise ValueError(f"communicator must be None side by side with others; received {communicator!r}")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # fit itself is to warn
                 return Trainer(self.net, rest.pop("loss"), rest.pop("optimizer")).training(**rest).work

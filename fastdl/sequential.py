@@ -28,6 +28,7 @@ from .metrics.choice import AnyMetric, as_metrics
 from .samples import as_batch
 from .training.examples import examples_of
 from .training.history import History
+from .training.machines import ALONE, Machines
 from .training.running import measure, predicted
 from .training.state import TrainingState
 from .training.stepping import take_step
@@ -155,6 +156,7 @@ class Sequential(Differentiable, Container):
         metrics: Iterable[AnyMetric] = (),
         callbacks: Iterable[Callback] = (),
         verbose: int | str = 1,
+        communicator: Any = None,
     ) -> History:
         """Train.
 
@@ -218,6 +220,12 @@ class Sequential(Differentiable, Container):
         callbacks : iterable of Callback
         verbose : {0, 1, "bar"}
             Whether to print a line for each epoch, or to show a live bar, for which tqdm must be installed.
+        communicator : object, optional
+            mpi4py's, such as ``MPI.COMM_WORLD``, of the processes that train the network together: each calls `fit`
+            with the same network and the same arguments, and takes its share of every batch. All get the same history
+            and, but for rounding, what one process gets. Callbacks that write (`Callback.writes`) and what is shown are
+            of rank 0 alone. Whatever has `Get_rank`, `Get_size`, `Allreduce` and `Allgather` of mpi4py's will do
+            (`docs/many-machines.md`).
 
         Returns
         -------
@@ -228,7 +236,8 @@ class Sequential(Differentiable, Container):
         FloatingPointError
             When a step's loss, parameters or moments are no longer finite: the parameters are then those before it.
         RuntimeError
-            If another call of `fit` is training the network (`docs/threads.md`).
+            If another call of `fit` is training the network (`docs/threads.md`), or another process of the
+            communicator has come to its end before this one.
 
         Notes
         -----
@@ -239,8 +248,9 @@ class Sequential(Differentiable, Container):
         With stateful layers, row i of a batch goes on where row i of the batch before ended: without shuffling, and
         in whole batches. An epoch starts from zeros.
         """
-        with self.turn.training():
-            training = Trainer(self, loss, optimizer).training(
+        machines = ALONE if communicator is None else Machines(communicator, getattr(self, "dtype", "float32"))
+        with machines, self.turn.training():
+            training = Trainer(self, loss, optimizer, machines).training(
                 x, y, epochs, initial_epoch, batch_size, validation_data, validation_split, shuffle, sample_weight,
                 class_weight, mixup, lengths, trees, metrics, callbacks, verbose,
             )  # fmt: skip

@@ -10,6 +10,9 @@
 #       meeting between the two.
 # What ends a job (watch.pxi) ends it before an update or after a whole one: steps, parameters,
 # moments and states agree.
+#
+# Where several processes train together (ranks.pxi), they meet before the updates, and where stages
+# are parted.
 
 cdef void record(Job* job, const Batch* batch, Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t group
@@ -17,6 +20,9 @@ cdef void record(Job* job, const Batch* batch, Py_ssize_t step) noexcept nogil:
         job.records[3 * step] += job.losses[group]
         job.records[3 * step + 1] += job.hits[group]
     job.records[3 * step + 2] = batch.outputs
+
+
+cdef void keep_states(Job* job) noexcept nogil:
     if job.states != NULL:
         memcpy(job.states, job.net.states, job.states_size * sizeof(real))
 
@@ -34,6 +40,7 @@ cdef void take_steps(Job* job, int worker) noexcept nogil:
         batch.samples = min(job.batch, job.samples - batch.position)
         batch.outputs = outputs_of(job, batch.position, batch.samples)
         batch.draw = scramble(job.seed + <uint64_t>batch.position)
+        keep_share(&job.net, &batch)
         if earlier_stages(job, worker, &batch, True):
             return
         all_groups(job, worker, &batch, stages_of(&job.net) - 1, train_group,
@@ -41,12 +48,16 @@ cdef void take_steps(Job* job, int worker) noexcept nogil:
         if (earlier_stages_back(job, worker, &batch) or meet_all(job, worker, &job.slice_items)
                 or add_up(job, worker, batch.samples)):
             return
+        if worker == 0:
+            record(job, &batch, step)
         if job.apart:
             train_slices(job, worker, batch.samples, step, True, False)
             if meet_all(job, worker, &job.slice_items):
                 return
+        if meet_ranks(job, worker, &job.records[3 * step]):
+            return
         if worker == 0:
-            record(job, &batch, step)
+            keep_states(job)
             keep_all(&job.net, worker, workers, batch.samples)
         train_slices(job, worker, batch.samples, step, not job.apart, True)
         meet(&job.crew, &job.items)
@@ -77,7 +88,8 @@ cdef void take_given_step(Job* job, int worker) noexcept nogil:
 
 cdef inline Batch all_samples(const Job* job) noexcept nogil:
     cdef Batch batch
-    batch.position, batch.samples, batch.outputs, batch.draw = 0, job.samples, 0, scramble(job.seed)
+    batch.position, batch.samples, batch.outputs = 0, job.samples, 0
+    batch.draw = scramble(job.seed) + <uint64_t>job.first
     return batch
 
 

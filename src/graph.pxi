@@ -84,6 +84,7 @@ cdef struct Network:
     real* state_gradients
     Py_ssize_t state_stride     # numbers of a sample's states, of all recurrent layers
     bint all_states             # of all recurrent layers, not only of stateful ones
+    int rank, ranks             # which process this is, of how many that share each batch
     meeting* team               # of all workers, where they take one group together; or NULL
     Watch* watch
 
@@ -108,6 +109,9 @@ ctypedef void (*prepare_function)(const Network* net, const Op* op, int worker) 
 ctypedef void (*pass_function)(const Network* net, const Op* op, const Part* part) noexcept nogil
 ctypedef void (*batch_function)(const Network* net, const Op* op, int worker, int workers,
                                 Py_ssize_t batch) noexcept nogil
+# Writes this rank's row of a table (ranks, n) that has one for each, and gives it, and n.
+ctypedef double* (*join_function)(const Network* net, const Op* op, Py_ssize_t batch,
+                                  Py_ssize_t* n) noexcept nogil
 ctypedef void (*gradient_function)(const Network* net, const Op* op, Py_ssize_t start,
                                    Py_ssize_t stop, Py_ssize_t batch) noexcept nogil
 ctypedef bint (*descend_function)(const Network* net, const Op* op, Py_ssize_t start,
@@ -135,8 +139,10 @@ cdef struct Methods:
     descend_function descend    # plain descent on one sample, no gradient being written
     # Of an operation that has to see the whole batch: it begins a stage.
     pass_function measure       # a group's share, before that stage
+    join_function join          # where several ranks share the batch: what this one's come to
     batch_function settle       # what all shares come to
     pass_function measure_back  # on the way back each sample's, of the target's gradient
+    join_function join_back
     batch_function settle_back
     batch_function keep         # what a step of training leaves behind besides parameters
 

@@ -111,7 +111,8 @@ cdef bint earlier_stages(Job* job, int worker, const Batch* batch, bint clears) 
     cdef int stage
     for stage in range(stages_of(&job.net) - 1):
         all_groups(job, worker, batch, stage, forward_of_group, clears and stage == 0)
-        if meet_all(job, worker, &job.items):
+        if (meet_all(job, worker, &job.items)
+                or join_ranks(job, worker, stage + 1, False, batch.samples)):
             return True
         settle_stage(&job.net, stage + 1, worker, job.crew.workers, batch.samples)
     return False
@@ -121,7 +122,8 @@ cdef bint earlier_stages_back(Job* job, int worker, const Batch* batch) noexcept
     # Back through all but the last, which has been back.
     cdef int stage
     for stage in range(stages_of(&job.net) - 2, -1, -1):
-        if meet_all(job, worker, &job.items):
+        if (meet_all(job, worker, &job.items)
+                or join_ranks(job, worker, stage + 1, True, batch.samples)):
             return True
         settle_stage_back(&job.net, stage + 1, worker, job.crew.workers, batch.samples)
         all_groups(job, worker, batch, stage, backward_of_group, False)

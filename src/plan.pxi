@@ -105,11 +105,12 @@ cdef class Plan(Runnable):
 
     def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training,
                 uint64_t seed, bint channels_last, lengths=None, states=None, bint all_states=False,
-                Trees trees=None):
+                Trees trees=None, Ranks ranks=None, Py_ssize_t first=0):
         """As `predict`, holding every tensor for `backward`.
 
         With `channels_last` x comes so, and the result goes so. With `all_states`, layers that are
-        not stateful start with theirs too.
+        not stateful start with theirs too. With `ranks`, these are samples from `first` on of a
+        batch that all share.
         """
         cdef Job job
         self._check_samples(x.shape[0], 0, samples, trees)
@@ -117,8 +118,9 @@ cdef class Plan(Runnable):
         cdef real[::1] y = out
         with self.turn.lock:
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples, trees,
-                        lengths is not None)
+                        lengths is not None, ranks)
             self._hold(&job, training, seed, channels_last)
+            job.first = first
             states = self._take_sequences(&job, samples, lengths, states)
             job.net.all_states = all_states
             self.held, self.spent = trees, False
@@ -140,7 +142,7 @@ cdef class Plan(Runnable):
 
     def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training,
                  uint64_t seed, bint channels_last, lengths=None, state_gradients=None,
-                 Trees trees=None):
+                 Trees trees=None, Ranks ranks=None, Py_ssize_t first=0):
         """The input's gradient, flat; the parameters' gradients are written to `gradients`.
 
         `state_gradients` (samples, state_size), with respect to the states after the last step,
@@ -162,8 +164,9 @@ cdef class Plan(Runnable):
                 raise RuntimeError("backward must follow a forward of the same trees")
             threads = min(threads, self.memory.workers)     # others have nothing to go back from
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples, trees,
-                        lengths is not None)
+                        lengths is not None, ranks)
             self._hold(&job, training, seed, channels_last)
+            job.first = first
             gradients = self._take_sequences(&job, samples, lengths, state_gradients)
             job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
             self.spent = self._spends()
@@ -202,7 +205,7 @@ cdef class Plan(Runnable):
               Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, loss,
               bint counts_hits, rule, real[:, ::1] moments, uint64_t seed, int threads,
               double[:, ::1] records, counts=None, lengths=None, states=None, Trees trees=None,
-              average=None):
+              average=None, Ranks ranks=None):
         """One step for each of `rates`, from position `first` of the order on.
 
         `steps` (1,) counts them, one by one. Fills `records` (steps, 3): each step's sums over
@@ -213,7 +216,9 @@ cdef class Plan(Runnable):
         `lengths` and `states` are as of `predict`; states have a row for each sample of a batch,
         and go on from one batch to the next. With `trees`, the order is one of trees, and x,
         targets, weights and counts have a row for each node. x may be uint8. To the values of
-        `average`, a `fastdl.callbacks.EMA`, the parameters are added after each step.
+        `average`, a `fastdl.callbacks.EMA`, the parameters are added after each step. With `ranks`,
+        this one takes its share of each batch, of whose samples alone it has states; what is filled
+        and changed is the same for all.
         """
         cdef Job job
         cdef Input input = _input_of(x)
@@ -224,13 +229,14 @@ cdef class Plan(Runnable):
         cdef const int64_t[::1] steps_of
         cdef int64_t[::1] batch_lengths
         cdef Py_ssize_t samples = order.shape[0]
-        cdef Py_ssize_t groups
+        cdef Py_ssize_t groups, share
         batch = min(batch, samples)
+        share = batch if ranks is None else (batch + ranks.count - 1) // ranks.count
         records[:, :] = 0
         with self.turn.lock:
-            self._start(&job, TRAINING, batch, threads, 3 * self.habits.work * batch, trees,
-                        lengths is not None)
-            groups = groups_of(&self.net, batch)
+            self._start(&job, TRAINING, share, threads, 3 * self.habits.work * share, trees,
+                        lengths is not None, ranks)
+            groups = groups_of(&self.net, share)
             sums = np.zeros(2 * groups + self.slice_count)
             job.x, job.bytes = input.numbers, input.bytes
             job.order, job.samples = &order[0], samples
@@ -253,18 +259,35 @@ cdef class Plan(Runnable):
                 if counted.shape[0] != rows:
                     raise ValueError(f"counts must be {rows}; received {counted.shape[0]}")
                 job.counts = &counted[0]
-            states = self._take_sequences(&job, batch, None, states)
+            begin, end = (0, batch) if ranks is None else ranks.share(batch)
+            if states is not None:
+                states = states[begin:end] if begin < end else None
+            states = self._take_sequences(&job, end - begin, None, states)
             if lengths is not None:
                 steps_of, batch_lengths = lengths, self.batch_lengths
                 job.lengths = &steps_of[0]
                 job.batch_lengths = job.net.lengths = &batch_lengths[0]
             self._describe_optimizer(&job.optimizer, rule, moments, average)
             # `adds_up`: a gradient reads weights other than its own.
-            job.apart = (job.optimizer.clip_norm > 0 or job.net.adds_up
-                         or 3 * self.habits.work * batch > LONG_WORK)
+            job.apart = (job.optimizer.clip_norm > 0 or job.net.adds_up or ranks is not None
+                         or 3 * self.habits.work * share > LONG_WORK)
             job.losses, job.hits, job.squares = &sums[0], &sums[groups], &sums[0] + 2 * groups
             job.records = &records[0, 0]
             self._run(&job, train_worker)
+
+    def meet(self, Ranks ranks, double[::1] record, bint ends):
+        """Add up over all ranks what training changes of `gradients`, and a step's losses and hits.
+
+        Gives whether one of them is to end the step here.
+        """
+        cdef Job job
+        with self.turn.lock:
+            memset(&job, 0, sizeof(Job))
+            self._open(&job, 1)
+            try:
+                return ranks.meet(&job, &record[0], ends)
+            finally:
+                meeting_close(&job.crew)
 
     def step(self, double rate, int64_t[::1] steps, rule, real[:, ::1] moments, int threads,
              average=None):

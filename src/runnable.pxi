@@ -17,7 +17,7 @@ cdef class Runnable:
     cdef Py_ssize_t arity                   # of these
     cdef Memory memory                      # or None, where it must be taken anew
     cdef object batch_lengths, turn
-    cdef list operations                    # whose arrays are read where they lie
+    cdef readonly list operations           # whose arrays are read where they lie
     cdef list biases                        # from where to where
     cdef readonly object parameters, gradients
     cdef readonly tuple input_shape, output_shape
@@ -50,6 +50,11 @@ cdef class Runnable:
         free_network(&self.net)
         free(self.slices)
         free(self.groups)
+
+    @property
+    def has_stages(self):
+        """Whether something has to see a whole batch in training."""
+        return self.net.stages > 1
 
     @property
     def state_size(self):
@@ -139,7 +144,7 @@ cdef class Runnable:
                              f"received {trees.arity}")
 
     cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work,
-                Trees trees=None, bint masked=False):
+                Trees trees=None, bint masked=False, Ranks ranks=None):
         cdef Py_ssize_t rows = batch
         self._check_trees(trees)
         self._check_turn()
@@ -165,12 +170,15 @@ cdef class Runnable:
         self.net.has_panels = batch >= LAID_ROWS or self.has_trees
         self.net.has_transposed = batch >= 4 or self.has_trees
         self.net.alone = batch == 1
+        self._share(ranks)
         self._prepare(mode, rows, threads, masked)
         self.net.training = mode == TRAINING
         self.net.skip_last = False
         self.net.lengths, self.net.states, self.net.state_gradients = NULL, NULL, NULL
         self.net.all_states = False
         self._open(job, threads)
+        if ranks is not None:           # which end together
+            job.ranks, job.watch.ending = <PyObject*>ranks, &job.held
         if mode == HOLDING:
             job.slice_count = self.all_slices
         if trees is not None:
@@ -179,6 +187,12 @@ cdef class Runnable:
         job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
         self._frame(job)
         job.net.team = &job.crew if team and threads > 1 else NULL
+
+    cdef _share(self, Ranks ranks):
+        cdef int count = 1 if ranks is None else ranks.count
+        if count != self.net.ranks:
+            self.memory = None          # has room for what all of them bring
+        self.net.rank, self.net.ranks = 0 if ranks is None else ranks.rank, count
 
     cdef _open(self, Job* job, int threads):
         # What every job has: the network as it is now, and workers who watch what ends them.

@@ -87,11 +87,15 @@ cdef void train_slice(Job* job, Py_ssize_t item, Py_ssize_t batch, Py_ssize_t st
     cdef bint lays = step + 1 < job.batches     # the next step reads the copies
     cdef const Op* op = &job.net.op[slice.op]
     cdef const Optimizer* o = &job.optimizer
-    if (updates and batch == 1 and is_plain_descent(o) and op.methods.descend != NULL
+    if (updates and batch == 1 and job.ranks == NULL and is_plain_descent(o)
+            and op.methods.descend != NULL
             and op.methods.descend(&job.net, op, slice.start, slice.stop, <real>job.rates[step])):
         lay_slice(job, item, lays, lays)
         return
-    if computes:
+    if computes and batch == 0:         # other ranks have them all
+        memset(job.net.gradients + begin_of(job, slice), 0,
+               (end_of(job, slice) - begin_of(job, slice)) * sizeof(real))
+    elif computes:
         op.methods.gradient(&job.net, op, slice.start, slice.stop, batch)
         measure_slice(job, item)
     if updates:
@@ -108,10 +112,8 @@ cdef void train_slices(Job* job, int worker, Py_ssize_t batch, Py_ssize_t step, 
                        bint updates) noexcept nogil:
     # All of them, or, where no parameter changes, as many as there are before the end.
     cdef Py_ssize_t item = take(job, &job.slice_items, job.slice_count, worker)
-    while item >= 0:
+    while item >= 0 and (updates or not is_ending(&job.watch)):
         train_slice(job, item, batch, step, computes, updates)
         if not updates:
             worked(&job.watch, worker, work_of(job, &job.slices[item], batch))
-            if is_ending(&job.watch):
-                return
         item = take(job, &job.slice_items, job.slice_count, worker)

@@ -18,9 +18,13 @@ class Callback:
     ----------
     place : int
         Callbacks of a lower one are called before those of a higher one, others in the order of their list.
+    writes : bool
+        Whether it writes files, or to a terminal: where several processes train together (``communicator``), the first
+        alone calls it then. All others are called by each.
     """
 
     place: ClassVar[int] = 0
+    writes: ClassVar[bool] = False
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Before the first step: how many epochs of how many samples there will be. Forget an earlier training.

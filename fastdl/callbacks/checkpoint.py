@@ -39,6 +39,7 @@ class ModelCheckpoint(Callback):
     """
 
     place: ClassVar[int] = 1
+    writes: ClassVar[bool] = True
 
     def __init__(
         self,

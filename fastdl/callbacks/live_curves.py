@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._extras import missing
 from .base import Callback
@@ -25,6 +25,8 @@ class LiveCurves(Callback):
     ImportError
         If IPython is not installed, as it is wherever there are notebooks.
     """
+
+    writes: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._handle: Any = None

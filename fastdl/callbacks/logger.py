@@ -43,6 +43,7 @@ class Logger(Callback):
     """
 
     argument: ClassVar[str] = "path"
+    writes: ClassVar[bool] = True
     _run: Run | None = None
     _is_open = False
     _rate = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .base import Callback
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 class PrintEpochs(Callback):
     """Prints a line for each epoch."""
+
+    writes: ClassVar[bool] = True
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
         """Print the figures."""

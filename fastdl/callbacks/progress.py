@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._extras import missing
 from .base import Callback
@@ -39,6 +39,8 @@ class Progress(Callback):
     ImportError
         If tqdm is not installed.
     """
+
+    writes: ClassVar[bool] = True
 
     def __init__(self, unit: str = "samples", *, each: int = 1, tell: Callable[[dict[str, Any]], str] = told) -> None:
         self.unit, self.each, self.tell = unit, each, tell

@@ -8,16 +8,29 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 
 from .._version import __version__
+from ..training.machines import OtherRankError
 from . import export, images, parser, predict, sentiment, text
-from .common import Mistake
+from .common import Mistake, end_others
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code: 0, 2 after a user's mistake, 130 after Ctrl-C, 143 after SIGTERM."""
     options = _parser().parse_args(arguments)
+    try:
+        code = _run(options)
+    except Exception:
+        traceback.print_exc()
+        end_others(1)
+        raise
+    end_others(code)
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot write, such as a drawn tree in ASCII, ends nothing
         sys.stdout.reconfigure(errors="replace")
     _end_as_after_ctrl_c(signal.SIGTERM)
@@ -26,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # as in `| head`: nobody is reading, so there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (Mistake, ValueError, FloatingPointError, OSError, ImportError) as error:
+    except (Mistake, ValueError, FloatingPointError, OSError, ImportError, OtherRankError) as error:
         print(f"fastdl: {error}", file=sys.stderr)
         return 2
     except (MemoryError, OverflowError) as error:

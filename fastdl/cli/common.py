@@ -11,10 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import set_num_threads
+from .._extras import missing
 from .._files import check_writable
 from .._validation.values import MOST, as_int, as_number
 from ..callbacks import Callback, JSONLogger, ModelCheckpoint, PrintEpochs, Progress
 from ..callbacks.progress import figure
+
+# Which the mpiexec of Open MPI, and those of others, tell of how many processes they have started.
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 
 
 class Mistake(Exception):
@@ -63,6 +67,31 @@ def check_outputs(options: argparse.Namespace) -> None:
             open(options.log, "a").close()
         except OSError as error:
             raise Mistake(f"--log must name what can be written to; {error}") from None
+
+
+def communicator_for(options: argparse.Namespace) -> Any:
+    """Give that of the processes that mpiexec has started together, the first of which alone prints and writes.
+
+    None where there is one alone.
+    """
+    if not any(os.environ.get(name, "1") not in ("", "1") for name in _SIZES):
+        return None
+    try:
+        from mpi4py import MPI
+    except ImportError:
+        raise missing("mpiexec", "mpi4py", "mpi") from None
+    if MPI.COMM_WORLD.Get_rank() > 0:
+        options.save = options.log = None
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    return MPI.COMM_WORLD
+
+
+def end_others(code: int) -> None:
+    """End the processes that mpiexec has started with this one, which may be waiting for it."""
+    started = sys.modules.get("mpi4py.MPI")
+    if code and started is not None and started.COMM_WORLD.Get_size() > 1:
+        sys.stderr.flush()
+        started.COMM_WORLD.Abort(code)
 
 
 @contextlib.contextmanager

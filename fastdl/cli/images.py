@@ -16,7 +16,7 @@ from ..images import read_image
 from ..images.idx import Split
 from ..recipes import lenet5, mlp
 from ..sequential import Sequential
-from .common import Mistake, add_common, check_common, check_outputs, saving, watching
+from .common import Mistake, add_common, check_common, check_outputs, communicator_for, saving, watching
 
 _NETWORKS = {"lenet5": (lenet5, "LeNet-5 for images"), "mlp": (mlp, "article 3's 784-300-10 for images")}
 _LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1}  # what these can give
@@ -48,6 +48,7 @@ def _train(options: argparse.Namespace) -> None:
     except ValueError as error:
         raise Mistake(f"--data must hold what {options.network} can take; {error}") from None
     recipe.net.notes = {"labels": labels}
+    communicator = communicator_for(options)
     check_outputs(options)
     print(
         f"{options.network}: {recipe.net.parameters.size:,} parameters, {len(labels)} labels, "
@@ -56,7 +57,9 @@ def _train(options: argparse.Namespace) -> None:
     )
     start = perf_counter()
     callbacks = [*watching("images", options.log), *saving(options.save)]
-    history = recipe.net.fit(*train, validation_data=test, callbacks=callbacks, verbose=0, **recipe.arguments)
+    history = recipe.net.fit(
+        *train, validation_data=test, callbacks=callbacks, verbose=0, communicator=communicator, **recipe.arguments
+    )
     total = perf_counter() - start
     seconds = sum(history.history["seconds"])
     print(

@@ -17,7 +17,7 @@ from ..recipes import tree_parser
 from ..trees.drawing import draw_tree, save_picture
 from ..trees.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
 from ..trees.parsing.search import as_beam
-from .common import add_common, check_common, check_outputs, reading, saving, watching
+from .common import Mistake, add_common, check_common, check_outputs, communicator_for, reading, saving, watching
 from .trees import parsed, read_treebank, words
 
 _HELD_OUT = 0.1
@@ -71,6 +71,8 @@ def _train(options: argparse.Namespace) -> None:
     as_beam(options.beam, "--beam")
     as_number(options.penalty, "--penalty")
     as_number(options.weight_decay, "--weight-decay")
+    if communicator_for(options) is not None:
+        raise Mistake("train parser must be a process alone: its search is not shared out")
     check_outputs(options)
     train, dev, test = treebank(options.trees)
     vocabulary = Vocabulary.of_words(words(train))

@@ -18,7 +18,7 @@ from ..layers.recursive import COMPOSITIONS
 from ..recipes import tree_classifier
 from ..sequential import Sequential
 from ..trees.drawing import draw_tree, save_picture
-from .common import Mistake, add_common, check_common, check_outputs, reading, saving, watching
+from .common import Mistake, add_common, check_common, check_outputs, communicator_for, reading, saving, watching
 from .trees import are_trees, parsed, read_treebank, tell_unknown_words, typed_trees, words
 
 
@@ -47,6 +47,7 @@ def add_train(networks: Any) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     check_common(options, "units", "patience")
+    communicator = communicator_for(options)
     check_outputs(options)
     train, dev, test = read_treebank(options.trees, labels=True)
     if len(train.names) < 2:
@@ -70,7 +71,7 @@ def _train(options: argparse.Namespace) -> None:
     net.fit(
         train.encode(vocabulary), train.labels, trees=train, verbose=0,
         callbacks=[roots, *watching("trees", options.log, measured), best, *saving(options.save, "val_accuracy")],
-        validation_data=(dev.encode(vocabulary), dev.labels, dev), **recipe.arguments,
+        validation_data=(dev.encode(vocabulary), dev.labels, dev), communicator=communicator, **recipe.arguments,
     )  # fmt: skip
     total = perf_counter() - start
     print(f"epoch {best.best_epoch} was best on dev; {total:.1f} s")

@@ -28,6 +28,7 @@ from .common import (
     check_common,
     check_outputs,
     check_whole,
+    communicator_for,
     logging,
     reading,
     tell_unknown,
@@ -107,6 +108,7 @@ def _train(options: argparse.Namespace) -> None:
         raise Mistake("--lines must come with --words: characters have no marks of sentences")
     as_number(options.dropout, "--dropout", high=0.999)
     as_number(options.clip, "--clip")
+    communicator = communicator_for(options)
     check_outputs(options)
     with reading("--text"):
         text = standard_library() if settings["text"] is None else read_text(settings["text"])
@@ -149,7 +151,7 @@ def _train(options: argparse.Namespace) -> None:
     epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save)
     callbacks = [epochs, *bars(f"{unit}s", each=window), *logging(options.log), _Show(epochs, options.show)]
     try:
-        net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, **recipe.arguments)
+        net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, communicator=communicator, **recipe.arguments)
     except FloatingPointError:
         raise _diverged(net, options, done) from None
 

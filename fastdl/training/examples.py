@@ -66,6 +66,13 @@ class Examples:
             self, samples=self.samples.taken(order), targets=self.targets[rows], there=there, weights=weights
         )
 
+    def counted(self, order: Array) -> int:
+        """Tell how many rows of the samples of these numbers count."""
+        rows = self.samples.places(order)
+        if self.there is ...:
+            return len(rows) * int(np.prod(self.targets.shape[1 : self.axes]))
+        return int(self.there[rows].sum())
+
     def counts(self) -> bool:
         """Tell whether any row counts."""
         return self.there is ... or bool(self.there.any())

@@ -13,6 +13,7 @@ from ..losses import Loss
 from ..metrics.choice import Metrics
 from ..samples import Samples, parts
 from .examples import Examples
+from .machines import ALONE, Machines
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -43,11 +44,22 @@ def predicted(plan: Any, samples: Samples, states: Array | None = None) -> Array
 
 
 def measure(
-    net: Sequential, data: Examples, loss: Loss, metrics: Metrics, batch_size: int | None = None
+    net: Sequential,
+    data: Examples,
+    loss: Loss,
+    metrics: Metrics,
+    batch_size: int | None = None,
+    machines: Machines = ALONE,
 ) -> dict[str, float]:
-    """Measure on checked samples, some at a time: their outputs may be many, of which metrics alone need all."""
+    """Measure on checked samples, some at a time: their outputs may be many, of which metrics alone need all.
+
+    Of several machines each takes its share of samples, where it need not see all of them.
+    """
+    machines = ALONE if metrics or net.stateful else machines
+    first, last = machines.share(len(data))
+    whole, data = data, data if last - first == len(data) else data.part(first, last)
     samples, states, seen = data.samples, None, []
-    total, hits, count = 0.0, 0.0, 0
+    total, hits, count = 0.0, 0.0, 0.0
     with net.turn.lock:
         plan = net.plan_for(samples.shape)
         size = at_once(plan, samples)
@@ -58,13 +70,15 @@ def measure(
                     f"batch_size must divide the {len(data)} samples, for stateful layers; received {size}"
                 )
             states = np.zeros((size, plan.state_size), net.dtype)
-        for part in parts(data, size):
+        for part in parts(data, size) if len(data) else []:
             outputs = outputs_of(plan, part.samples, states, loss.leaves_out)
             losses_here, hits_here, rows = part.measure(loss, outputs)
             total, hits, count = total + losses_here, hits + hits_here, count + rows
             if metrics:
                 seen.append(part.seen(loss, outputs))
-    found = data.figures(total / count, hits / count)
+    if machines.count > 1:
+        total, hits, count = machines.sum(total, hits, count)
+    found = whole.figures(total / count, hits / count)
     if metrics:
         targets, outputs = (np.concatenate(arrays) for arrays in zip(*seen, strict=True))
         found |= {name: _number(name, metric(targets, outputs)) for name, metric in metrics.items()}

@@ -14,6 +14,7 @@ from .._crew import check_ended
 from .._threads import get_num_threads
 from .._types import Array
 from ..callbacks import Callback
+from .machines import ALONE, Machines
 from .state import TrainingState
 
 if TYPE_CHECKING:
@@ -40,20 +41,21 @@ def take_pass(
     watchers: list[Callback],
     states: Array | None = None,
     alone: bool = False,
+    machines: Machines = ALONE,
 ) -> dict[str, float]:
     """Take a step for each batch of the samples, with callbacks after each block of them, and give the figures.
 
-    A rate that a callback gives the optimizer holds from the next block on. A step that is ``alone`` is a block.
+    A rate that a callback gives the optimizer holds from the next block on. A step that is ``alone`` is a block. Of
+    several machines the first decides how long a block is.
     """
     steps, done, block, lr = len(rates), 0, 1, state.optimizer.lr
     records = np.zeros((steps, 3))
     found: dict[str, float] = {}
     while done < steps:
-        end = min(steps, done + block)
-        with net.turn.lock:
-            start = perf_counter()
-            if state.optimizer.lr is not lr:
-                lr, rates = state.optimizer.lr, np.concatenate([rates[:done], state.rates(steps - done)])
+        if state.optimizer.lr is not lr:
+            lr, rates = state.optimizer.lr, np.concatenate([rates[:done], state.rates(steps - done)])
+        with machines.steps(block, rates[done:]) as agreed, net.turn.lock:
+            start, end = perf_counter(), min(steps, done + agreed)
             _Block(net, state, run, rates[done:end], records[done:end], done, states).take()
         if not alone and end < steps:
             block = max(1, int((end - done) * min(8.0, BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))

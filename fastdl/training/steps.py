@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from .._threads import get_num_threads
 from .._types import Array
 from ..losses import Loss
 from .examples import Examples
+from .machines import ALONE, Machines
 from .state import TrainingState
 from .stepping import Run
 
@@ -47,6 +49,8 @@ class Steps:
         Which samples a step is of, and what decides what is random in it.
     states : ndarray, shape (batch, S), or None
         Those of stateful layers, which each step moves on.
+    machines : Machines
+        That share each batch.
     """
 
     net: Sequential
@@ -58,6 +62,7 @@ class Steps:
     batch: int
     seed: int
     states: Array | None
+    machines: Machines = ALONE
 
     def __post_init__(self) -> None:
         self._whole = _core_takes(self.data) if self.data.samples.are_ready else None
@@ -65,7 +70,13 @@ class Steps:
     @property
     def run(self) -> Run:
         """What takes some of them."""
-        return self._fused if self.loss.is_fused else self._own
+        run = self._fused if self.loss.is_fused else self._own
+        return run if self.machines.core is None else partial(self._shared, run)
+
+    def _shared(self, run: Run, first: int, rates: Array, records: Array) -> None:
+        """Take some with other machines."""
+        with self.machines.joining(self.states):
+            run(first, rates, records)
 
     def _fused(self, first: int, rates: Array, records: Array) -> None:
         """Take steps with a loss that the core has."""
@@ -78,6 +89,7 @@ class Steps:
             given.x, given.targets, given.weights, order, self.batch, position, rates, self.state.counter, self.loss,
             self.data.classes, self.state.optimizer.rule, self.state.moments, self.seed, get_num_threads(), records,
             given.counts, given.lengths, self.states, given.trees, self.state.average,
+            self.machines.core,
         )  # fmt: skip
 
     def _own(self, first: int, rates: Array, records: Array) -> None:
@@ -88,22 +100,44 @@ class Steps:
 
     def _step(self, order: Array, position: int, rate: float) -> tuple[float, float, int]:
         """Take one; whatever ends it before it is counted, running statistics and states are what they were."""
-        part, plan, threads = self.data.taken(order), self.plan, get_num_threads()
-        samples, trees = part.samples, part.samples.core_trees()
-        states = None if self.states is None else self.states.copy()
-        before, taken, draw = self.net.parameters.copy(), self.state.steps, self.seed + position
-        given = len(samples), threads, True, draw, False, samples.lengths
+        first, last = self.machines.share(len(order))
+        states = None if self.states is None else self.states[first:last].copy()
+        before, taken = self.net.parameters.copy(), self.state.steps
         try:
-            outputs = plan.forward(samples.numbers(), *given, states, False, trees)
-            forwards = plan.forwards
-            loss, hits, rows, gradient = part.measure_back(self.loss, outputs)
-            if plan.forwards != forwards:  # and what backward needs is another's
-                raise RuntimeError("loss must not call forward of the network that is trained by it")
-            plan.backward(gradient.reshape(-1), *given, None, trees)
-            self.state.follow_gradients(plan, rate)
+            loss, hits, rows = self._go_back(order, first, last, position, states)
+            self.state.follow_gradients(self.plan, rate)
             return loss, hits, rows
         finally:
             if self.state.steps == taken:
                 self.net.parameters[...] = before
             elif states is not None and self.states is not None:
-                self.states[...] = states
+                self.states[first:last] = states
+
+    def _go_back(
+        self, order: Array, first: int, last: int, position: int, states: Array | None
+    ) -> tuple[float, float, int]:
+        """Fill the gradients, of a batch of which the samples from first to last are to be taken here."""
+        plan, machines, error = self.plan, self.machines, None
+        if first == last:  # other machines have them all
+            plan.gradients[...] = 0
+            return *machines.meet(plan, 0.0, 0, None), self.data.counted(order)
+        part = self.data.taken(order[first:last] if last - first < len(order) else order)
+        samples, trees = part.samples, part.samples.core_trees()
+        given = len(samples), get_num_threads(), True, self.seed + position, False, samples.lengths
+        outputs = plan.forward(samples.numbers(), *given, states, False, trees, machines.core, first)
+        forwards = plan.forwards
+        try:
+            loss, hits, rows, gradient = part.measure_back(self.loss, outputs)
+            if plan.forwards != forwards:  # and what backward needs is another's
+                raise RuntimeError("loss must not call forward of the network that is trained by it")
+        except BaseException as raised:  # which the others are told where they are next
+            if machines.core is None or plan.forwards != forwards:
+                raise
+            loss, hits, rows, gradient, error = 0.0, 0, 0, np.zeros_like(outputs), raised
+        if last - first < len(order):
+            share, rows = rows, self.data.counted(order)
+            gradient *= share / max(rows, 1)
+        plan.backward(gradient.reshape(-1), *given, None, trees, machines.core, first)
+        if machines.core is not None:
+            loss, hits = machines.meet(plan, loss, hits, error)
+        return loss, hits, rows

@@ -22,9 +22,11 @@ from ..losses.choice import AnyLoss, chosen
 from ..losses.own import Own
 from ..metrics.choice import Metrics, as_metrics
 from ..optimizers import Optimizer
+from .agreement import agree, check_shares
 from .batches import Batches, are_batches, pair_of
 from .examples import Examples, examples_of
 from .history import History
+from .machines import ALONE, Machines
 from .mixing import mixable, mixed
 from .running import measure
 from .stepping import BLOCK_SECONDS, take_batch, take_pass
@@ -61,6 +63,7 @@ def run_epochs(
     watchers: list[Callback],
     train: Callable[[int], dict[str, float]],
     validate: Callable[[], dict[str, float]],
+    machines: Machines = ALONE,
     **settings: Any,
 ) -> History:
     """Train and validate epoch after epoch, with callbacks around, until the last or until one of them ends it.
@@ -86,10 +89,12 @@ def run_epochs(
             seconds = perf_counter() - start
             for watcher in watchers:
                 watcher.on_epoch_trained(net, epoch)
+            seconds = machines.seconds_of_epoch(seconds, net.parameters)
             logs.update(validate(), seconds=seconds)
             history.append(logs)
             training.epochs = epoch
-            if any([watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]):  # all of them see it
+            stops = [watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]  # all of them see it
+            if machines.any(any(stops)):
                 break
     except BaseException as error:
         training.error = error if training.error is None else training.error
@@ -138,8 +143,10 @@ class Training(NamedTuple):
 class Trainer:
     """A call of `Sequential.fit` or `train_on_batch`, which leaves the network as it was until all is checked."""
 
-    def __init__(self, net: Sequential, loss: AnyLoss | None, optimizer: Optimizer | None) -> None:
-        self.net = net
+    def __init__(
+        self, net: Sequential, loss: AnyLoss | None, optimizer: Optimizer | None, machines: Machines = ALONE
+    ) -> None:
+        self.net, self.machines = net, machines
         self.loss = chosen(loss, net.training_state.loss)
         self.state = net.training_state.following(self.loss, optimizer, net.parameters.size, net.dtype)
         if self.loss.leaves_out != "identity":
@@ -205,7 +212,7 @@ class Trainer:
             self._rates(len(data), batch_size)
             figures, samples = list(data.figures(0.0, 0.0)), len(data)
         held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
-        watchers = as_callbacks(callbacks, [*figures, *held], shown)
+        watchers = self.machines.callers(as_callbacks(callbacks, [*figures, *held], shown))
 
         def train(epoch: int) -> dict[str, float]:
             if of_batches:
@@ -221,13 +228,17 @@ class Trainer:
             if held_out is None:
                 return {}
             size = min(batch_size, len(held_out)) if net.stateful else None
-            measured = measure(net, held_out, self.loss, measures, size)
+            measured = measure(net, held_out, self.loss, measures, size, self.machines)
             return {f"val_{name}": value for name, value in measured.items()}
 
         def run() -> History:
+            agree(
+                self.machines, net, self.state, self.loss, None if of_batches else data, held_out, batch_size,
+                {"epochs": (initial_epoch, epochs), "shuffle": shuffle, "mixup": mixup, "metrics": list(measures)},
+            )  # fmt: skip
             self._begin()
             return run_epochs(
-                net, range(initial_epoch + 1, epochs + 1), samples, watchers, train, validate,
+                net, range(initial_epoch + 1, epochs + 1), samples, watchers, train, validate, self.machines,
                 loss=self.loss.function if isinstance(self.loss, Own) else self.loss,
                 batch_size=None if of_batches else batch_size,
             )  # fmt: skip
@@ -290,7 +301,8 @@ class Trainer:
         """Take one step, on all of them, and give its sums as `take_batch` does."""
         net, samples = self.net, len(data)
         plan, states = net.plan_for(data.samples.shape), net.states_for(samples)
-        steps = Steps(net, plan, self.state, self.loss, data, np.arange(samples), samples, seed, states)
+        order = np.arange(samples)
+        steps = Steps(net, plan, self.state, self.loss, data, order, samples, seed, states, self.machines)
         return take_batch(net, self.state, steps.run, rates, states)
 
     def _check_order(self, samples: int, batch: int, shuffle: bool) -> None:
@@ -311,16 +323,19 @@ class Trainer:
         shown = perf_counter()
         with closing(batches.examples()) as examples:  # whatever ends it ends the making of batches
             for data in examples:
-                with net.turn.lock:
-                    sums += self._step(data, seed + done, self.state.rates(1))
+                check_shares(self.machines, net, self.loss, len(data), len(data))
+                rates = self.state.rates(1)
+                with self.machines.steps(1, rates, data), net.turn.lock:
+                    sums += self._step(data, seed + done, rates)
                 done += len(data)
                 classes = classes and data.classes
                 loss, accuracy = (sums[:2] / max(sums[2], 1)).tolist()
                 found = {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
-                if perf_counter() - shown > BLOCK_SECONDS:
+                if self.machines.first(perf_counter() - shown) > BLOCK_SECONDS:
                     for watcher in watchers:
                         watcher.on_batch_block(net, done, 0, {"epoch": epoch, **found})
                     shown = perf_counter()
+        self.machines.check_end()
         for watcher in watchers:
             watcher.on_batch_block(net, done, done, {"epoch": epoch, **found})
         return found
@@ -335,8 +350,8 @@ class Trainer:
             seed = net.draw()
             plan = net.plan_for(data.samples.shape)
             states = net.states_for(batch)
-        steps = Steps(net, plan, state, self.loss, data, order, batch, seed, states)
+        steps = Steps(net, plan, state, self.loss, data, order, batch, seed, states, self.machines)
         return take_pass(
             net, state, steps.run, rates, samples=samples, batch=batch,
-            figures=data.figures, epoch=epoch, watchers=watchers, states=states,
+            figures=data.figures, epoch=epoch, watchers=watchers, states=states, machines=self.machines,
         )  # fmt: skip

@@ -10,7 +10,7 @@
 #
 # So the operation begins a stage: groups leave a share of the mean and of the squares about it,
 # which every worker puts together in the same order, and going back shares of dw and db, one a
-# slot.
+# slot. Where several ranks share the batch, each brings what its own come to.
 
 cdef struct BatchNorm:
     real epsilon
@@ -18,6 +18,7 @@ cdef struct BatchNorm:
     double* shares              # of each group: how many, means, and squares about them
     Py_ssize_t shares_stride
     double* totals              # of the batch likewise, a copy of each worker's
+    double* joined              # and of each rank's share
     real* moments               # each worker's: means, what z is scaled by, db / n and dw / n
     Py_ssize_t moments_stride
 
@@ -36,6 +37,7 @@ cdef int reserve_batch_norm(Memory memory, Network* net, Op* op) except -1:
     own.shares_stride = 1 + 2 * op.columns
     own.moments_stride = 4 * (padded(op.columns) + VEC_LANES)
     own.shares = memory.take_doubles(groups_of(net, max(memory.rows, 1)) * own.shares_stride)
+    own.joined = memory.take_doubles(net.ranks * own.shares_stride)
     own.totals = memory.take_doubles(memory.workers * own.shares_stride)
     own.moments = memory.take_copies(own.moments_stride)
     return 0
@@ -111,19 +113,17 @@ cdef void add_squares(const real* x, Py_ssize_t rows, Py_ssize_t columns, const 
             totals[j + i] += lanes[i]
 
 
-cdef void settle_batch_norm(const Network* net, const Op* op, int worker, int workers,
-                            Py_ssize_t batch) noexcept nogil:
-    # All shares together (Chan, Golub and LeVeque 1983).
-    cdef const BatchNorm* own = <const BatchNorm*>op.own
-    cdef double* total = own.totals + worker * own.shares_stride
+cdef void put_together(const Op* op, const double* shares, Py_ssize_t count,
+                       double* total) noexcept nogil:
+    # So many shares (Chan, Golub and LeVeque 1983).
+    cdef Py_ssize_t stride = (<const BatchNorm*>op.own).shares_stride, i, j
     cdef const double* share
-    cdef real* means = moment_of(op, worker, 0)
-    cdef real* scales = moment_of(op, worker, 1)
-    cdef Py_ssize_t group, j
     cdef double n, apart
-    memset(total, 0, own.shares_stride * sizeof(double))
-    for group in range(groups_of(net, batch)):
-        share = own.shares + group * own.shares_stride
+    memset(total, 0, stride * sizeof(double))
+    for i in range(count):
+        share = shares + i * stride
+        if share[0] == 0:               # a rank that has none of the batch
+            continue
         n = total[0] + share[0]
         for j in range(op.columns):
             apart = share[1 + j] - total[1 + j]
@@ -131,6 +131,27 @@ cdef void settle_batch_norm(const Network* net, const Op* op, int worker, int wo
             total[1 + op.columns + j] += (share[1 + op.columns + j]
                                           + apart * apart * total[0] * (share[0] / n))
         total[0] = n
+
+
+cdef double* join_batch_norm(const Network* net, const Op* op, Py_ssize_t batch,
+                             Py_ssize_t* n) noexcept nogil:
+    cdef const BatchNorm* own = <const BatchNorm*>op.own
+    n[0] = own.shares_stride
+    put_together(op, own.shares, groups_of(net, batch), own.joined + net.rank * n[0])
+    return own.joined
+
+
+cdef void settle_batch_norm(const Network* net, const Op* op, int worker, int workers,
+                            Py_ssize_t batch) noexcept nogil:
+    cdef const BatchNorm* own = <const BatchNorm*>op.own
+    cdef double* total = own.totals + worker * own.shares_stride
+    cdef real* means = moment_of(op, worker, 0)
+    cdef real* scales = moment_of(op, worker, 1)
+    cdef Py_ssize_t j
+    if net.ranks > 1:
+        put_together(op, own.joined, net.ranks, total)
+    else:
+        put_together(op, own.shares, groups_of(net, batch), total)
     for j in range(op.columns):
         means[j] = <real>total[1 + j]
         scales[j] = <real>(1 / sqrt(total[1 + op.columns + j] / total[0] + own.epsilon))
@@ -222,20 +243,57 @@ cdef void add_share_back(const Network* net, const Op* op, const Part* part) noe
         store_lanes(db + j, load_lanes(db + j, left) + sums, left)
 
 
+cdef void add_up_slots(const Network* net, const Op* op, Py_ssize_t batch, real* dw,
+                       real* db) noexcept nogil:
+    cdef const real* slot
+    cdef Py_ssize_t s
+    memset(dw, 0, op.columns * sizeof(real))
+    memset(db, 0, op.columns * sizeof(real))
+    for s in range(slots_of(net, batch)):
+        slot = net.slots + s * net.slot_stride + op.slot
+        add_slice(dw, slot, op.columns)
+        add_slice(db, slot + op.columns, op.columns)
+
+
+cdef double* join_batch_norm_back(const Network* net, const Op* op, Py_ssize_t batch,
+                                  Py_ssize_t* n) noexcept nogil:
+    # dw, and db behind it.
+    cdef double* table = (<const BatchNorm*>op.own).joined
+    cdef real* dw = moment_of(op, 0, 3)
+    cdef real* db = moment_of(op, 0, 2)
+    cdef double* share
+    cdef Py_ssize_t j
+    n[0] = 2 * op.columns
+    share = table + net.rank * n[0]
+    add_up_slots(net, op, batch, dw, db)
+    for j in range(op.columns):
+        share[j], share[op.columns + j] = dw[j], db[j]
+    return table
+
+
+cdef void add_up_ranks(const Network* net, const Op* op, real* dw, real* db) noexcept nogil:
+    cdef const double* table = (<const BatchNorm*>op.own).joined
+    cdef Py_ssize_t rank, j
+    cdef double of_weights, of_biases
+    for j in range(op.columns):
+        of_weights = of_biases = 0
+        for rank in range(net.ranks):
+            of_weights += table[2 * rank * op.columns + j]
+            of_biases += table[(2 * rank + 1) * op.columns + j]
+        dw[j], db[j] = <real>of_weights, <real>of_biases
+
+
 cdef void settle_batch_norm_back(const Network* net, const Op* op, int worker, int workers,
                                  Py_ssize_t batch) noexcept nogil:
     cdef const BatchNorm* own = <const BatchNorm*>op.own
     cdef double n = own.totals[worker * own.shares_stride]
     cdef real* db = moment_of(op, worker, 2)
     cdef real* dw = moment_of(op, worker, 3)
-    cdef const real* slot
-    cdef Py_ssize_t s, j
-    memset(db, 0, op.columns * sizeof(real))
-    memset(dw, 0, op.columns * sizeof(real))
-    for s in range(slots_of(net, batch)):
-        slot = net.slots + s * net.slot_stride + op.slot
-        add_slice(dw, slot, op.columns)
-        add_slice(db, slot + op.columns, op.columns)
+    cdef Py_ssize_t j
+    if net.ranks > 1:
+        add_up_ranks(net, op, dw, db)
+    else:
+        add_up_slots(net, op, batch, dw, db)
     for j in range(op.columns):
         db[j] = <real>(db[j] / n)
         dw[j] = <real>(dw[j] / n)
@@ -277,7 +335,8 @@ cdef Methods batch_norm_methods():
     m.describe, m.reserve = describe_batch_norm, reserve_batch_norm
     m.prepare = m.prepare_back = take_running
     m.forward, m.backward, m.gradient = forward_batch_norm, backward_batch_norm, gradient_of_slots
-    m.measure, m.settle = measure_batch_norm, settle_batch_norm
-    m.measure_back, m.settle_back = measure_batch_norm_back, settle_batch_norm_back
+    m.measure, m.measure_back = measure_batch_norm, measure_batch_norm_back
+    m.join, m.join_back = join_batch_norm, join_batch_norm_back
+    m.settle, m.settle_back = settle_batch_norm, settle_batch_norm_back
     m.keep = move_running
     return m

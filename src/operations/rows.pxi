@@ -32,10 +32,11 @@ cdef _check_row(str name, const Methods* m, int kind):
         raise ImportError(f"{name}: rows of operations must be in the order of their kinds")
     if m.forward == NULL or m.backward == NULL:
         raise ImportError(f"{name}: must have forward and backward")
-    if (m.settle != NULL) != has_to_see or (m.keep != NULL) != has_to_see or (
-            (m.measure_back != NULL) != has_to_see or (m.settle_back != NULL) != has_to_see):
-        raise ImportError(f"{name}: must have all of measure, settle, keep, measure_back and "
-                          f"settle_back, or none")
+    if ((m.join != NULL) != has_to_see or (m.settle != NULL) != has_to_see
+            or (m.keep != NULL) != has_to_see or (m.measure_back != NULL) != has_to_see
+            or (m.join_back != NULL) != has_to_see or (m.settle_back != NULL) != has_to_see):
+        raise ImportError(f"{name}: must have all of measure, join, settle, keep, measure_back, "
+                          f"join_back and settle_back, or none")
     if m.takes_team and not m.takes_group:
         raise ImportError(f"{name}: must take groups, taking teams")
 

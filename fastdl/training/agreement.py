@@ -1,0 +1,85 @@
+"""What the processes that train one network together must have in common before the first step."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from .. import _core
+from .._version import __version__
+from ..losses import Loss
+from ..losses.own import Own
+from ..optimizers import Optimizer
+from .examples import Examples
+from .machines import Machines, content_of
+from .state import TrainingState
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+_DRAWING = {"dropout", "noise"}  # among the operations that trees may go through
+
+
+def agree(
+    machines: Machines,
+    net: Sequential,
+    state: TrainingState,
+    loss: Loss,
+    data: Examples | None,
+    held_out: Examples | None,
+    batch_size: int,
+    arguments: dict[str, Any],
+) -> None:
+    """Raise an error, on all of them, where they cannot train the network together, or would train different ones.
+
+    Data is None of batches, which are looked at as they come.
+    """
+    if machines.core is None:
+        return
+    shape = tuple(n or 1 for n in net.input_shape) if data is None else data.samples.shape
+    plan = net.plan_for(shape)
+    if data is not None:
+        check_shares(machines, net, loss, len(data), batch_size)
+    kinds = {operation["kind"] for operation in plan.operations}
+    if plan.has_trees and kinds & _DRAWING:
+        raise ValueError(
+            f"communicator must be None for trees that go through {' and '.join(sorted(kinds & _DRAWING))}, which "
+            f"would draw by how trees are shared out"
+        )
+    machines.check_alike(
+        {
+            "version of fastdl, processor (FASTDL_ISA) or dtype": [__version__, _core.isa, net.dtype],
+            "network": [repr(net), plan.operations],
+            "parameters (a seed gives the same)": net.parameters,
+            "moments, steps or random numbers": [
+                state.moments, state.counter, net.generator.bit_generator.state, net.flat_states,
+            ],
+            "loss": _loss(loss),
+            "optimizer": _optimizer(state.optimizer),
+            **arguments,
+            "batch_size": batch_size,
+            "x, y or weights": content_of(data),
+            "validation data": content_of(held_out),
+        }
+    )  # fmt: skip
+
+
+def check_shares(machines: Machines, net: Sequential, loss: Loss, samples: int, batch_size: int) -> None:
+    """Check that a loss of a user's own has something to see where every rank must take part."""
+    least = samples % batch_size or min(samples, batch_size)
+    if not loss.is_fused and least < machines.count and net.last_plan.has_stages:
+        raise ValueError(
+            f"batch_size must leave a sample at least for each of the {machines.count} ranks, with a BatchNorm and a "
+            f"loss of one's own; a batch has {least}"
+        )
+
+
+def _loss(loss: Loss) -> Any:
+    if isinstance(loss, Own):
+        return getattr(loss.function, "__qualname__", type(loss.function).__qualname__)
+    return loss.get_config() if loss.is_fused else type(loss).__qualname__
+
+
+def _optimizer(optimizer: Optimizer) -> list[Any]:
+    settings = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
+    return [type(optimizer).__qualname__, {k: v for k, v in settings.items() if not callable(v)}]

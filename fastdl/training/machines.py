@@ -1,0 +1,267 @@
+"""Processes, on one machine or many, that train one network together: what they tell one another."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from traceback import print_exception
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from .. import _core
+from .._types import Array
+from .examples import Examples
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..callbacks import Callback
+
+    Called = TypeVar("Called", bound=Callback)
+
+_NUMBERS, _TEXT = 4, 256  # that each tells all others: numbers, and the bytes of an error
+_CALLED = ("Get_rank", "Get_size", "Allreduce", "Allgather")
+
+
+class OtherRankError(RuntimeError):
+    """Another rank has ended the training."""
+
+
+class Machines:
+    """The processes that train one network together, each with its share of every batch; or the one that does alone.
+
+    Between steps they meet at the same places of the same program. What ends one of them there, it tells where they
+    meet next, and all come to an end: with its error here, with an OtherRankError that quotes it there. Who has to
+    leave in the middle of a step, where the others may wait for what only a step has, ends all processes.
+
+    Parameters
+    ----------
+    communicator : object, optional
+        With the methods `Get_rank`, `Get_size`, `Allreduce`, `Allgather` and, where there is one, `Abort` of mpi4py's.
+    dtype : str
+        What the network computes in.
+
+    Attributes
+    ----------
+    rank, count : int
+        Which of them this is, and how many there are.
+    core : Ranks or None
+        What the core needs to meet the others; None where there are none.
+    """
+
+    def __init__(self, communicator: Any = None, dtype: str = "float32") -> None:
+        self.rank, self.count, self.core = 0, 1, None
+        if communicator is None:
+            return
+        for name in _CALLED:
+            if not callable(getattr(communicator, name, None)):
+                raise TypeError(f"communicator must have {', '.join(_CALLED)}, as mpi4py's; received {communicator!r}")
+        core = _core.load(dtype)
+        ranks = core.Ranks(communicator)
+        if ranks.count > 1:
+            self.rank, self.count, self.core = ranks.rank, ranks.count, ranks
+        self._communicator, self._elsewhere = communicator, core.EndedElsewhere
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Come to an end with the others."""
+        if self.core is None or self.core.over:
+            return
+        if self.core.lost:
+            self._abort(error)
+            return
+        theirs = isinstance(error, self._elsewhere)
+        rows = self._exchange((), None if theirs else error)
+        if error is None or theirs:
+            self._raise_theirs(rows)
+
+    def _abort(self, error: BaseException | None) -> None:
+        print_exception(error)
+        sys.stderr.flush()
+        if hasattr(self._communicator, "Abort"):
+            self._communicator.Abort(1)
+
+    def _exchange(self, numbers: Sequence[float], error: BaseException | None = None, steps: bool = False) -> Array:
+        """Give the rows of all: whether one is at its end, its numbers, and the bytes of its error."""
+        assert self.core
+        rows = np.zeros((self.count, 1 + _NUMBERS + _TEXT // 8))
+        row = np.zeros(rows.shape[1])
+        row[1 : 1 + len(numbers)] = numbers
+        if error is not None:
+            row[0] = 1
+            text = f"{type(error).__name__}: {error}".encode()[:_TEXT]
+            row[1 + _NUMBERS :].view(np.uint8)[: len(text)] = np.frombuffer(text, np.uint8)
+        try:
+            self.core.tell(row, rows, steps)
+        except BaseException as broken:
+            self._abort(broken)
+            raise
+        return rows
+
+    def _raise_theirs(self, rows: Array) -> None:
+        """Raise what quotes the first of the others that is at its end, if one is."""
+        for rank, row in enumerate(rows):
+            if row[0]:
+                text = row[1 + _NUMBERS :].tobytes().rstrip(b"\0").decode(errors="ignore")
+                raise OtherRankError(f"rank {rank} has ended the training: {text}") from None
+
+    def tell(self, *numbers: float, steps: bool = False) -> Array:
+        """Give the numbers of all (count, n). With ``steps``, the next that they have in common are steps."""
+        if self.core is None:
+            return np.array([numbers])
+        rows = self._exchange(numbers, steps=steps)
+        self._raise_theirs(rows)
+        told: Array = rows[:, 1 : 1 + len(numbers)]
+        return told
+
+    def first(self, number: float) -> float:
+        """Give the number that the first of them has."""
+        return number if self.core is None else float(self.tell(number)[0, 0])
+
+    def sum(self, *numbers: float) -> list[float]:
+        """Give sums over all of them."""
+        found: list[float] = self.tell(*numbers).sum(axis=0).tolist()
+        return found
+
+    def any(self, flag: bool) -> bool:
+        """Tell whether one of them says so."""
+        return flag if self.core is None else bool(self.tell(flag).any())
+
+    def check_alike(self, things: Mapping[str, Any]) -> None:
+        """Raise a ValueError, on all of them, where one has another thing than the first has under a name.
+
+        Things are texts, numbers, arrays, and sequences of them.
+        """
+        if self.core is None:
+            return
+        mine = np.frombuffer(b"".join(_digest(thing) for thing in things.values()), np.uint8)
+        self.tell()
+        all_of_them = np.zeros((self.count, mine.size), np.uint8)
+        self._communicator.Allgather(mine, all_of_them)
+        digests = all_of_them.reshape(self.count, len(things), -1)
+        for rank in range(1, self.count):
+            others = [
+                name for name, same in zip(things, (digests[rank] == digests[0]).all(axis=1), strict=True) if not same
+            ]
+            if others:
+                self._disagree(rank, ", ".join(others))
+
+    def _disagree(self, rank: int, what: str) -> None:
+        """Raise what all raise."""
+        assert self.core
+        self.core.over = True
+        raise ValueError(f"all ranks must have the same {what}; rank {rank} has another than rank 0")
+
+    def _check_same(self, told: Array, what: str) -> None:
+        """Check a number of each."""
+        for rank in np.flatnonzero(told != told[0])[:1]:
+            self._disagree(int(rank), what)
+
+    def share(self, samples: int) -> tuple[int, int]:
+        """Tell which of so many samples are this one's: the first, and the one behind the last."""
+        return (0, samples) if self.core is None else self.core.share(samples)
+
+    def callers(self, watchers: list[Called]) -> list[Called]:
+        """Give the callbacks that are called here: those that write or print are by the first alone."""
+        return [watcher for watcher in watchers if self.rank == 0 or not watcher.writes]
+
+    def seconds_of_epoch(self, seconds: float, parameters: Array) -> float:
+        """Give those of the first, after a look at whether all have the same parameters still."""
+        if self.core is None:
+            return seconds
+        told = self.tell(seconds, _number_of(parameters))
+        self._check_same(told[:, 1], "parameters after an epoch, which callbacks must change alike")
+        return float(told[0, 0])
+
+    @contextmanager
+    def steps(self, count: int, rates: Array, data: Examples | None = None) -> Iterator[int]:
+        """Take as many steps together as the first would: they are its count, at the same rates, on the same data."""
+        if self.core is None:
+            yield count
+            return
+        told = self.tell(count, _number_of(rates), _number_of(content_of(data)), steps=True)
+        self._check_same(told[:, 1], "learning rates, which callbacks must change alike")
+        self._check_same(told[:, 2], "batches")
+        try:
+            yield int(told[0, 0])
+        except FloatingPointError:  # which comes everywhere
+            self.core.lost = False
+            raise
+        self.core.lost = False
+
+    def check_end(self) -> None:
+        """Check that nobody has a batch left."""
+        if self.core is not None:
+            self._check_same(self.tell(0, 0, -1)[:, 2], "batches")
+
+    @contextmanager
+    def joining(self, states: Array | None) -> Iterator[None]:
+        """Bring together, after steps that all have taken, the states of each one's samples."""
+        assert self.core
+        self.core.lost = True
+        try:
+            yield
+        except BaseException:
+            if not self.core.lost:
+                self._join(states)
+            raise
+        self._join(states)
+
+    def _join(self, states: Array | None) -> None:
+        if states is not None and self.core is not None:
+            first, last = self.share(len(states))
+            mine = np.zeros_like(states)
+            mine[first:last] = states[first:last]
+            self.core.add_up(mine, states)
+
+    def meet(self, plan: Any, loss: float, hits: float, error: BaseException | None) -> tuple[float, float]:
+        """Add up gradients, losses and hits of a step, unless one of them has an error."""
+        record = np.array([loss, hits])
+        if plan.meet(self.core, record, error is not None):
+            raise error or self._elsewhere()
+        return float(record[0]), float(record[1])
+
+
+ALONE = Machines()
+
+
+def _digest(thing: Any) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    _feed(digest, thing)
+    return digest.digest()
+
+
+def _feed(digest: Any, thing: Any) -> None:
+    if isinstance(thing, np.ndarray):
+        digest.update(f"{thing.dtype} {thing.shape}".encode())
+        rows = max(1, (1 << 24) // max(1, thing[:1].nbytes)) if thing.ndim else 1
+        for start in range(0, len(thing) if thing.ndim else 0, rows):  # it may lie in a file
+            digest.update(np.ascontiguousarray(thing[start : start + rows]))
+    elif isinstance(thing, (list, tuple)):
+        for part in thing:
+            _feed(digest, part)
+            digest.update(b";")
+    else:
+        digest.update(repr(thing).encode())
+
+
+def _number_of(thing: Any) -> float:
+    """Give a number that another thing has not."""
+    return float(int.from_bytes(_digest(thing)[:6], "big"))
+
+
+def content_of(data: Examples | None) -> list[Any]:
+    """Give all that examples are."""
+    if data is None:
+        return []
+    samples, there = data.samples, None if data.there is ... else data.there
+    trees = [getattr(samples, name, None) for name in ("start", "children")]
+    return [samples.x, samples.lengths, *trees, data.targets, there, data.weights]
