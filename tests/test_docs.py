@@ -25,6 +25,7 @@ BLOCKS = {
     "logging.md": 5,
     "looking.md": 8,
     "many-networks.md": 5,
+    "onnx.md": 3,
     "own-loops.md": 4,
     "sequences.md": 5,
     "state-dicts.md": 5,

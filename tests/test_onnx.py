@@ -1,5 +1,8 @@
 """Networks as ONNX: whatever can be written says in ONNX Runtime what `predict` says."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from test_layers import CASES, leaky, started
@@ -9,7 +12,7 @@ from fastdl import Sequential, layers, models
 from fastdl._core.kinds import KINDS
 from fastdl.cli import main
 from fastdl.export import to_onnx
-from fastdl.export.onnx.operations import OPERATIONS
+from fastdl.export.onnx.writing.operations import OPERATIONS
 
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
@@ -126,6 +129,9 @@ def test_trees_are_refused(name, tmp_path):
 
 def test_every_kind_of_operation_is_written_or_refused():
     assert set(OPERATIONS) == set(KINDS) - {"recursive"}
+    page = (Path(__file__).parent.parent / "docs" / "onnx.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    assert sorted(name for row in rows for name in re.findall(r"`(\w+)`", row)) == sorted(KINDS)
 
 
 def test_states_go_in_and_out(tmp_path, rng):

@@ -1,5 +1,6 @@
 """ONNX: the format that most runtimes read."""
 
-from .exporting import to_onnx
+from .reading.network import from_onnx
+from .writing.network import to_onnx
 
-__all__ = ["to_onnx"]
+__all__ = ["from_onnx", "to_onnx"]

@@ -6,13 +6,13 @@ import os
 
 import numpy as np
 
-from ..._core.graph import Graph
-from ..._core.kinds import Shape
-from ..._files import replacing
-from ..._validation.values import as_flag
-from ..._version import __version__
-from ...layers import Conv1D, Layer
-from ...looking.inside import named_within
+from ...._core.graph import Graph
+from ...._core.kinds import Shape
+from ...._files import replacing
+from ...._validation.values import as_flag
+from ...._version import __version__
+from ....layers import Conv1D, Layer
+from ....looking.inside import named_within
 from .operations import OPERATIONS
 from .writer import Value, Weights, Writer
 

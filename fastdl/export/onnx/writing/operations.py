@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 
-from ..._core.kinds import Fields, features_of
+from ...._core.kinds import Fields, features_of
 from .activations import FUNCTIONS
 from .recurrent import recurrent
 from .writer import Value, Weights, Writer

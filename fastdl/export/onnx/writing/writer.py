@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..._core.kinds import Shape
-from ..._types import Array
-from .package import onnx_package
+from ...._core.kinds import Shape
+from ...._types import Array
+from ..package import onnx_package
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
 _SMALL = 32  # numbers of constants of which one is enough

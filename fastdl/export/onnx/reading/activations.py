@@ -1,0 +1,95 @@
+"""Activations, and what exporters put together to be some."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .attention import NEVER, masked
+from .inputs import Function, Inputs, array_of, expect, numbers_of, optional
+from .moves import Attributes
+from .tensors import Tensors
+from .values import Above, Constant, Node, Numbers, Scores, UnreadableError, Value, is_close
+
+
+def named(name: str, **settings: str) -> Function:
+    """Give an activation, whose settings are called so in ONNX."""
+
+    def activation(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
+        given = {ours: attributes[theirs] for ours, theirs in settings.items() if theirs in attributes}
+        return t.activated(numbers_of(inputs), name, **given)
+
+    return activation
+
+
+def selu(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
+    """Give a selu, of its own settings."""
+    if not is_close(attributes.get("alpha", 1.6732632), 1.6732632) or not is_close(
+        attributes.get("gamma", 1.0507010), 1.0507010
+    ):
+        raise UnreadableError("Selu must have its own alpha and gamma")
+    return t.activated(numbers_of(inputs), "selu")
+
+
+def hard_sigmoid(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
+    """Give a hard_sigmoid, which is PyTorch's."""
+    alpha, beta = attributes.get("alpha", 0.2), attributes.get("beta", 0.5)
+    if not is_close(alpha, 1 / 6) or not is_close(beta, 0.5):
+        raise UnreadableError(f"HardSigmoid must have an alpha of 1/6 and a beta of 0.5; received {alpha:g}, {beta:g}")
+    return t.activated(numbers_of(inputs), "hard_sigmoid")
+
+
+def clip(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
+    """Give a hard_tanh, or a relu."""
+    low, high = (float(value if value is not None else end) for value, end in (
+        (optional(inputs, 1), -np.inf), (optional(inputs, 2), np.inf)))  # fmt: skip
+    if low == 0 and high >= np.finfo(np.float32).max:
+        return t.activated(numbers_of(inputs), "relu")
+    if (low, high) != (-1, 1):
+        raise UnreadableError(f"Clip must be from -1 to 1; received {low:g} to {high:g}")
+    return t.activated(numbers_of(inputs), "hard_tanh")
+
+
+def gelu(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
+    """Give the exact gelu."""
+    expect(attributes, approximate=b"none")
+    return t.activated(numbers_of(inputs), "gelu")
+
+
+def erf(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
+    """Give a part of a gelu."""
+    x = numbers_of(inputs)
+    return replace(x, node=Node(x.node.shape, "Erf", (x.node,), {"of": x}), scale=1.0, offset=0.0)
+
+
+def greater(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Above:
+    """Give a part of a softplus."""
+    return Above(numbers_of(inputs), float(array_of(inputs, 1).reshape(())))
+
+
+def _softplus(above: Above, x: Numbers, y: Numbers) -> Numbers:
+    """Give a softplus that somebody leaves off where it is x to rounding."""
+    if x is not above.x or y.node.activation != "softplus" or y.node.sources != (x.node,) or above.limit < 20:
+        raise UnreadableError("choices must be those of a softplus")
+    return y
+
+
+def where(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
+    """Choose: what all take, what is looked at, or a softplus."""
+    if isinstance(inputs[0], Above):
+        return _softplus(inputs[0], numbers_of(inputs, 1), numbers_of(inputs, 2))
+    chosen, a, b = array_of(inputs, 0), inputs[1], inputs[2]
+    if isinstance(a, Scores) or isinstance(b, Scores):
+        scores, other = (a, b) if isinstance(a, Scores) else (b, a)
+        if (
+            not isinstance(scores, Scores)
+            or not isinstance(other, Constant)
+            or other.values.max(initial=-np.inf) > NEVER
+        ):
+            raise UnreadableError("scores must be masked by what is far below them")
+        return masked(scores, chosen if scores is a else ~chosen)
+    taken = a if chosen.all() else b if not chosen.any() else None
+    if taken is None:
+        raise UnreadableError("choices must be the same for all numbers")
+    return taken

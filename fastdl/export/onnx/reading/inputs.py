@@ -1,0 +1,45 @@
+"""What operators are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...._types import Array
+from .moves import Attributes
+from .tensors import Tensors
+from .values import Constant, Numbers, UnreadableError, Value
+
+Inputs = Sequence[Value | None]
+
+
+Function = Callable[[Tensors, Inputs, Attributes, int], Any]
+
+
+def numbers_of(inputs: Inputs, k: int = 0) -> Numbers:
+    """Give an input that depends on samples."""
+    x = inputs[k] if k < len(inputs) else None
+    if not isinstance(x, Numbers):
+        raise UnreadableError(f"input {k} must depend on samples")
+    return x
+
+
+def array_of(inputs: Inputs, k: int) -> Array:
+    """Give an input that is constant."""
+    x = inputs[k] if k < len(inputs) else None
+    if not isinstance(x, Constant):
+        raise UnreadableError(f"input {k} must be constant")
+    return x.values
+
+
+def optional(inputs: Inputs, k: int) -> Array | None:
+    """Give an input that is constant, if it is there."""
+    return array_of(inputs, k) if k < len(inputs) and inputs[k] is not None else None
+
+
+def expect(attributes: Attributes, **wanted: Any) -> None:
+    """Check attributes that layers have no choice of."""
+    for name, value in wanted.items():
+        given = attributes.get(name, value)
+        if list(given) != list(value) if isinstance(value, (list, tuple)) else given != value:
+            raise UnreadableError(f"{name} must be {value}; received {given}")

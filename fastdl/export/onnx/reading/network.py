@@ -1,0 +1,183 @@
+"""A graph of ONNX's operators as a network of layers."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from ...._files import as_path, open_file
+from ...._types import Shape
+from ....sequential import Sequential
+from ..package import onnx_package
+from .reader import Reader
+from .structure import layers_of, same
+from .values import Constant, Node, Numbers, UnreadableError, check_size
+
+_LEAST_OPSET = 13
+_MOST_BYTES = 2_000_000_000
+_MOST_NODES = 10_000
+_BATCHES = ((2, 6), (3, 9)), ((2, 2), (3, 3)), ((2, 40), (3, 45)), ((2, 1), (3, 2))  # of samples and steps to try
+
+
+def from_onnx(path: str | os.PathLike[str]) -> Sequential:
+    """Read a network: what `to_onnx` has written, or PyTorch's exporters of layers that fastdl has too.
+
+    Whatever way a file turns, cuts and folds its tensors, layers are found by what is computed of which numbers. So
+    they may be others than those that it was made of, but give the same.
+
+    Parameters
+    ----------
+    path : path-like
+        Of operator set 13 or later, with its arrays in it.
+
+    Returns
+    -------
+    Sequential
+        Of float32, or of float64 if the file is. Samples are as its first input has them, (N, ...).
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or holds what no layer does: it says which operator.
+    ImportError
+        If the package onnx is not installed.
+
+    Notes
+    -----
+    Nothing in a file is run. Its tensors are gone through for two small batches, of different numbers of samples and of
+    steps where it leaves these open; what is read must be the same both times.
+    """
+    onnx, name = onnx_package(), as_path(path)
+    try:
+        return _network(onnx, _model(onnx, name))
+    except (UnreadableError, RecursionError) as error:
+        raise ValueError(f"{name} must be an ONNX file of fastdl's layers; {error}") from None
+
+
+def _model(onnx: Any, name: str) -> Any:
+    with open_file(name) as file:
+        if (size := os.fstat(file.fileno()).st_size) > _MOST_BYTES:
+            raise UnreadableError(f"it must be of at most {_MOST_BYTES} bytes; received {size}")
+        data = file.read(size)
+    try:
+        model = onnx.load_model_from_string(data)
+        _check(model)
+        onnx.checker.check_model(model)
+    except UnreadableError:
+        raise
+    except Exception as error:  # of protobuf's and of the checker's, which share nothing narrower
+        raise UnreadableError(f"it is none; {str(error).splitlines()[0] if str(error) else error!r}") from None
+    return model
+
+
+def _check(model: Any) -> None:
+    graph = model.graph
+    opsets = [one.version for one in model.opset_import if one.domain in ("", "ai.onnx")]
+    if not opsets or min(opsets) < _LEAST_OPSET:
+        raise UnreadableError(f"its operator set must be {_LEAST_OPSET} or later; received {opsets}")
+    if len(graph.node) > _MOST_NODES:
+        raise UnreadableError(f"it must have at most {_MOST_NODES} operators; received {len(graph.node)}")
+    if graph.sparse_initializer or model.functions:
+        raise UnreadableError("it must be without sparse arrays and functions of its own")
+    if any(one.external_data for one in graph.initializer):
+        raise UnreadableError("its arrays must be in the file itself; received one of another file")
+
+
+def _network(onnx: Any, model: Any) -> Sequential:
+    graph = model.graph
+    constants = {one.name for one in graph.initializer}
+    inputs = [one for one in graph.input if one.name not in constants]
+    if not inputs or not graph.output:
+        raise UnreadableError("it must have an input and an output")
+    form = _Form(onnx, inputs[0])
+    first: UnreadableError | None = None
+    for batches in _BATCHES if form.shape[0] is None else _BATCHES[:1]:
+        try:
+            found = [_read(onnx, model, inputs, form, *batch) for batch in dict.fromkeys(map(form.batch, batches))]
+        except UnreadableError as error:
+            first = first or error
+            continue
+        (layers, arrays), *others = found
+        if not all(same(found[0], other) for other in others):
+            first = first or UnreadableError("what it does must not depend on how many samples or steps there are")
+            continue
+        dtype = form.dtype or next((str(array.dtype) for _, one in arrays for array in one.values()), "float32")
+        if dtype not in ("float32", "float64"):
+            raise UnreadableError(f"its numbers must be float32 or float64; received {dtype}")
+        try:
+            net = Sequential(layers)
+            net.allocate(form.shape, dtype=dtype)
+            for layer, named in arrays:
+                for name, values in named.items():
+                    (layer.params if name in layer.params else layer.buffers)[name] = values
+        except (ValueError, TypeError, KeyError) as error:
+            raise UnreadableError(str(error)) from None
+        return net
+    assert first is not None
+    raise first
+
+
+class _Form:
+    """What an input's samples are.
+
+    Attributes
+    ----------
+    samples : int or None
+        How many, where that is fixed.
+    shape : tuple
+        Of one; T may be None.
+    dtype : str or None
+        None of tokens.
+    """
+
+    def __init__(self, onnx: Any, info: Any) -> None:
+        kind = info.type.tensor_type
+        if not info.type.HasField("tensor_type") or not kind.HasField("shape"):
+            raise UnreadableError(f"input {info.name} must be a tensor of a known number of axes")
+        dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]
+        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
+        is_tokens = dtype.kind in "iu"
+        if not is_tokens and dtype.name not in ("float32", "float64"):
+            raise UnreadableError(f"input {info.name} must be float32, float64 or integers; received {dtype}")
+        if not 2 <= len(dims) <= (2 if is_tokens else 4) or any(n is not None and n < 1 for n in dims):
+            raise UnreadableError(f"input {info.name} must be (N, F), (N, T, F) or (N, C, H, W); received {dims}")
+        self.samples, *rest = dims
+        self.shape: Shape = tuple(rest)
+        self.dtype = None if is_tokens else dtype.name
+        may_be_open = is_tokens or len(rest) == 2
+        if None in rest[1:] or (rest[0] is None and not may_be_open):
+            raise UnreadableError(
+                f"input {info.name} must be of a fixed size, but for samples and steps; received {dims}"
+            )
+        check_size(*(n or 1 for n in dims))
+
+    def batch(self, free: tuple[int, int]) -> tuple[int, Shape]:
+        """Give how many samples a batch has, and their shape, where these many and so many steps are free to choose."""
+        samples, steps = free
+        return self.samples or samples, tuple(steps if n is None else n for n in self.shape)
+
+
+def _read(onnx: Any, model: Any, inputs: list[Any], form: _Form, samples: int, shape: Shape) -> Any:
+    """Give the layers that the graph is for a batch."""
+    reader, start = Reader(onnx, model.graph, samples), Node(shape, "input")
+    reader.give(inputs[0].name, start)
+    for other in inputs[1:]:
+        dims = [dim.dim_value for dim in other.type.tensor_type.shape.dim]
+        if other.name == "lengths" and len(dims) == 1 and model.producer_name == "fastdl":
+            reader.values[other.name] = Constant(np.full(samples, start.shape[0]))
+        elif len(dims) in (2, 3) and dims[-1] >= 1:  # as PyTorch has states, (D, N, H), or ours
+            reader.give(other.name, Node((dims[-1],), "state"))
+            if len(dims) == 3:
+                state = reader.values[other.name]
+                assert isinstance(state, Numbers)
+                reader.values[other.name] = state.moved(state.places[None])
+        else:
+            raise UnreadableError(f"inputs must be samples and states; received {other.name} {dims}")
+    name = model.graph.output[0].name
+    reader.run(name)
+    output = reader.values.get(name)
+    if not isinstance(output, Numbers):
+        raise UnreadableError("its output must depend on samples")
+    return layers_of(reader.tensors.tensor(output), start)

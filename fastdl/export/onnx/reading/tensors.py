@@ -1,0 +1,152 @@
+"""Numbers of a graph as tensors that layers read, by way of the layers that move numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ...._types import Array
+from ....layers import Activation, Flatten, Layer, Rescaling, Reshape, Select
+from .values import Node, Numbers, Spec, UnreadableError
+
+
+class Tensors:
+    """Nodes of a network for a batch of so many samples."""
+
+    def __init__(self, samples: int) -> None:
+        self.samples = samples
+        self._plain: WeakKeyDictionary[Numbers, Numbers] = WeakKeyDictionary()
+
+    def all_of(self, node: Node) -> Numbers:
+        """Give a node's numbers as they lie."""
+        return Numbers(node, node.everywhere(self.samples))
+
+    def covers(self, x: Numbers) -> bool:
+        """Tell whether they are all numbers of their node, each once."""
+        size = x.places.size
+        if size != self.samples * x.node.size or x.places.min(initial=0) < 0:
+            return False
+        is_there = np.zeros(size, bool)
+        is_there[x.places] = True
+        return bool(is_there.all())
+
+    def plain(self, x: Numbers) -> Numbers:
+        """Let a layer multiply and add, where there is something to."""
+        if x.is_plain:
+            return x
+        if x not in self._plain:
+            spec = Spec(Rescaling, {"scale": x.scale, "offset": x.offset})
+            self._plain[x] = Numbers(Node(x.node.shape, spec, (x.node,)), x.places)
+        return self._plain[x]
+
+    def elementwise(self, x: Numbers, kind: type[Layer], **arguments: Any) -> Numbers:
+        """Give what a layer makes of each number."""
+        x = self.plain(x)
+        if not self.covers(x):
+            x = self.all_of(self.tensor(x))
+        return Numbers(Node(x.node.shape, Spec(kind, arguments), (x.node,)), x.places)
+
+    def activated(self, x: Numbers, name: str, **setting: float) -> Numbers:
+        """Give an activation of each number."""
+        return self.elementwise(x, Activation, name=name, **setting)
+
+    def tensor(self, x: Numbers) -> Node:
+        """Give the node that has these numbers, (N, ...), as they lie."""
+        x = self.plain(x)
+        node, shape = x.node, x.places.shape[1:]
+        if x.places.ndim < 2 or len(x.places) != self.samples:
+            raise UnreadableError(f"tensors must have samples along their first axis; received {x.places.shape}")
+        of_samples = x.places.reshape(self.samples, -1) - node.size * np.arange(self.samples)[:, None]
+        own = of_samples[0]
+        if (of_samples != own).any() or own.min(initial=0) < 0 or own.max(initial=0) >= node.size:
+            raise UnreadableError(
+                "numbers must stay with their samples, zeros around them be read by convolutions alone"
+            )
+        in_order = len(own) == node.size and bool((own == np.arange(node.size)).all())
+        if in_order and shape == node.shape:
+            return node
+        if "last" in node.facts and np.array_equal(own.reshape(shape), node.facts["last_places"]):
+            last: Node = node.facts["last"]
+            return last
+        if not in_order:
+            if (chosen := _selected(own.reshape(shape), node)) is not None:
+                selected = (len(chosen), *shape[1:]) if len(shape) == 3 else shape
+                return Node(selected, Spec(Select, {"indices": chosen.tolist()}), (node,))
+            node = self._flat(node)
+            node = Node((len(own),), Spec(Select, {"indices": own.tolist()}), (node,))
+        if shape == node.shape:
+            return node
+        if len(shape) == 1:
+            return self._flat(node)
+        if len(shape) > 3:
+            raise UnreadableError(f"tensors must be (N, F), (N, T, F) or (N, C, H, W); received {x.places.shape}")
+        return Node(shape, Spec(Reshape, {"shape": list(shape)}), (node,))
+
+    @staticmethod
+    def _flat(node: Node) -> Node:
+        return node if len(node.shape) == 1 else Node((node.size,), Spec(Flatten), (node,))
+
+    def rows(self, x: Numbers) -> tuple[Node, Array]:
+        """Give a node of rows of features that has these numbers (..., F), and which row each is, (...)."""
+        node, features = x.node, x.places.shape[-1]
+        if len(node.shape) < 3 and node.features == features and self.covers(x):
+            first = x.places[..., 0] // features
+            if (x.places == first[..., None] * features + np.arange(features)).all():
+                return self.plain(x).node, first
+        node = self.tensor(x)
+        if len(node.shape) == 3:
+            raise UnreadableError(f"rows must be those of vectors or steps; received images {node.shape}")
+        return node, np.arange(x.places.size // features).reshape(x.places.shape[:-1])
+
+    @staticmethod
+    def of_rows(node: Node, rows: Array) -> Numbers:
+        """Give a node's numbers whose rows are in this order."""
+        return Numbers(
+            node, rows[..., None].astype(np.int32) * node.features + np.arange(node.features, dtype=np.int32)
+        )
+
+    def in_order(self, values: Array, x: Numbers) -> Array:
+        """Give, of a constant beside these numbers, which are all of a node's, what is beside each of a sample's."""
+        beside = np.broadcast_to(values, x.places.shape)
+        ordered = np.empty(x.places.size, values.dtype)
+        ordered[x.places.reshape(-1)] = beside.reshape(-1)
+        of_samples = ordered.reshape(self.samples, *x.node.shape)
+        if (of_samples != of_samples[0]).any():
+            raise UnreadableError("constants must be the same for all samples")
+        one: Array = of_samples[0]
+        return one
+
+    def images(self, x: Numbers) -> tuple[Node, list[tuple[int, int]]]:
+        """Give the node of numbers (N, C, H, W), or (N, F, T) of sequences, and the zeros around these."""
+        inside, sides = x, []
+        for axis in range(2, x.places.ndim):
+            there = np.flatnonzero((x.places >= 0).any(axis=tuple(k for k in range(x.places.ndim) if k != axis)))
+            if not len(there):
+                raise UnreadableError("images must not be zeros alone")
+            sides.append((int(there[0]), x.places.shape[axis] - 1 - int(there[-1])))
+            inside = inside.moved(np.take(inside.places, np.arange(there[0], there[-1] + 1), axis))
+        if len(sides) == 1:
+            inside = inside.moved(inside.places.transpose(0, 2, 1))
+        if len(sides) not in (1, 2):
+            raise UnreadableError(f"images must be (N, C, H, W), sequences (N, F, T); received {x.places.shape}")
+        return self.tensor(inside), sides
+
+    def of_images(self, node: Node) -> Numbers:
+        """Give a node's numbers as images, or as sequences (N, F, T)."""
+        places = node.everywhere(self.samples)
+        return Numbers(node, places.transpose(0, 2, 1) if len(node.shape) == 2 else places)
+
+
+def _selected(own: Array, node: Node) -> Array | None:
+    """Tell which features these numbers are, where they are some features, everywhere."""
+    if own.ndim != len(node.shape):
+        return None
+    of_images = own.ndim == 3
+    size = int(np.prod(node.shape[1:])) if of_images else node.shape[-1]
+    chosen = own.reshape(len(own), -1)[:, 0] // size if of_images else own.reshape(-1, own.shape[-1])[0] % size
+    everywhere = np.arange(node.size).reshape(node.shape)
+    expected = np.take(everywhere, chosen, axis=0 if of_images else -1)
+    found: Array | None = chosen if np.array_equal(expected, own) else None
+    return found

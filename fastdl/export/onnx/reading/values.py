@@ -1,0 +1,156 @@
+"""What a graph of ONNX's is read as: constants, and numbers that are found in the tensors of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ...._types import Array, Shape
+from ....layers import Activation, Layer
+
+_MOST = 1 << 24  # numbers of an array that is made
+_NEXT_TO = 1e-6  # of factors and terms: what float32 makes of those that are meant
+
+
+class UnreadableError(ValueError):
+    """The graph is none of a network of fastdl's layers."""
+
+
+def check_size(*shape: int) -> None:
+    """Check, before memory is taken, that an array is of a size that a small network may have."""
+    if any(n < 0 for n in shape) or prod(shape) > _MOST:
+        raise UnreadableError(f"arrays must be of at most {_MOST} numbers; received one of shape {tuple(shape)}")
+
+
+def is_close(value: float, to: float) -> bool:
+    """Tell whether a factor or a term is what is meant."""
+    return abs(value - to) <= _NEXT_TO * max(1.0, abs(to))
+
+
+def shortest(number: Any) -> float:
+    """Give what was written down as a float32, so that 0.1 is 0.1 again."""
+    single = np.float32(number)
+    return float(str(single)) if single == number else float(number)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An array that does not depend on samples.
+
+    Attributes
+    ----------
+    values : ndarray
+    whole : ndarray or None
+        What these are the first rows of.
+    """
+
+    values: Array
+    whole: Array | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A layer that is to be made: its class, its arguments, and its parameters and buffers."""
+
+    kind: type[Layer]
+    arguments: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A tensor of the network that is being found, (N, *shape), and what makes it.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of a sample.
+    does : Spec or str
+        A layer, "sum", "product" or "concat", or what is only a part of something: "input", "state" and others.
+    sources : tuple of Node
+    facts : dict
+        What else is known of a part.
+    """
+
+    shape: Shape
+    does: Spec | str
+    sources: tuple[Node, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> Spec | None:
+        """The layer that it is, if it is one."""
+        return self.does if isinstance(self.does, Spec) else None
+
+    @property
+    def activation(self) -> str | None:
+        """The name of the activation that it is, if it is one."""
+        return self.does.arguments["name"] if isinstance(self.does, Spec) and self.does.kind is Activation else None
+
+    def is_a(self, *kinds: type[Layer]) -> bool:
+        """Tell whether it is such a layer."""
+        return isinstance(self.does, Spec) and self.does.kind in kinds
+
+    @property
+    def size(self) -> int:
+        """How many numbers a sample has."""
+        return prod(self.shape)
+
+    @property
+    def features(self) -> int:
+        """How many features, or channels."""
+        found: int = self.shape[0] if len(self.shape) == 3 else self.shape[-1]
+        return found
+
+    def everywhere(self, samples: int) -> Array:
+        """Give the places of all numbers of a batch, (N, *shape)."""
+        check_size(samples, *self.shape)
+        return np.arange(samples * self.size, dtype=np.int32).reshape(samples, *self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """Numbers of a batch: scale times those of a node at these places, plus offset; 0 where the place is -1.
+
+    However a graph turns, cuts and folds its tensors, that is what its values are; what they are to a layer is seen
+    from their places.
+    """
+
+    node: Node
+    places: Array
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to be multiplied or added."""
+        return is_close(self.scale, 1) and is_close(self.offset, 0)
+
+    def moved(self, places: Array) -> Numbers:
+        """Give numbers of the same tensor at other places."""
+        return replace(self, places=places)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """How steps look at one another: scale q k^T, and whether they are probabilities already."""
+
+    q: Numbers
+    k: Numbers
+    scale: float = 1.0
+    causal: bool = False
+    normalized: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Above:
+    """Whether numbers are above a limit."""
+
+    x: Numbers
+    limit: float
+
+
+Value = Constant | Numbers | Scores | Above

@@ -1,0 +1,349 @@
+"""Networks of ONNX files: those that `to_onnx` wrote, those of PyTorch's exporters, and what is refused."""
+
+import contextlib
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_layers import CASES, leaky, started
+from test_onnx import IN_TIME, REFUSED, near, network
+from test_random_networks import Draw, Use
+
+from fastdl import Sequential, layers, models, optimizers
+from fastdl.export import from_onnx, to_onnx
+
+onnx = pytest.importorskip("onnx")
+from onnx import TensorProto, helper  # noqa: E402
+
+PYTORCH = np.load(Path(__file__).parent / "pytorch_onnx.npz")
+FILES = [name for name in PYTORCH.files if name.endswith((".new", ".old"))]
+
+UNREADABLE = {
+    "attention_in_time.old": "cannot reshape",  # it has written down how many steps there were
+    "rnn_of_relu.new": "products must be with weights",  # step by step
+}
+
+
+def there_and_back(net, path, **options):
+    to_onnx(net, path, **options)
+    return from_onnx(path)
+
+
+@pytest.mark.parametrize("name", CASES.keys() - REFUSED)
+def test_every_layer(name, tmp_path, rng):
+    case = CASES[name]
+    for dtype in ("float32", "float64"):
+        net = network(case, dtype=dtype)
+        back = there_and_back(net, tmp_path / "net.onnx")
+        assert back.input_shape == net.input_shape
+        assert back.dtype == dtype or not net.parameters.size
+        x = case.batch(rng, 5).x
+        near(back.predict(x), net.predict(x))
+
+
+@pytest.mark.parametrize("name", IN_TIME)
+def test_any_number_of_steps(name, tmp_path, rng):
+    case = CASES[name]
+    try:
+        net = network(case, (None, *case.shape[1:]))
+    except ValueError:
+        return
+    in_time = net.reading.in_time
+    back = there_and_back(net, tmp_path / "net.onnx", lengths=in_time)
+    assert back.input_shape == net.input_shape
+    for steps in (case.shape[0], case.shape[0] + 2):
+        tokens = (case.tokens[:1] * steps) if len(case.shape) == 1 else case.tokens
+        x = case._replace(shape=(steps, *case.shape[1:]), tokens=tokens).batch(rng, 4).x
+        options = {"lengths": np.array([1, steps, 1, steps - 1 or 1])} if in_time else {}
+        near(back.predict(x, **options), net.predict(x, **options))
+
+
+@pytest.mark.parametrize("number", range(60))
+def test_random_networks(number, tmp_path):
+    draw = Draw(number)
+    draw.dtype = "float32"
+    net = draw.network()
+    if net.is_of_trees:
+        return
+    use = Use(draw, net)
+    back = there_and_back(net, tmp_path / "net.onnx", lengths="lengths" in use.options)
+    near(back.predict(use.x, **use.options), net.predict(use.x, **use.options))
+
+
+def test_layers_come_back_as_they_were(tmp_path):
+    block = [
+        layers.Residual([layers.LayerNorm(), layers.SelfAttention(2, causal=True)]),
+        layers.Residual([layers.LayerNorm(), layers.Dense(9, "gelu"), layers.Dense(6)]),
+    ]
+    both = layers.Bidirectional(layers.LSTM(3, return_sequences=True), "sum")
+    made = {
+        (None,): [
+            layers.Embedding(5, 6),
+            layers.PositionalEmbedding(11),
+            *block,
+            both,
+            layers.GRU(4, reset_after=False),
+        ],
+        (None, 4): [
+            layers.Conv1D(4, 3, padding="causal", dilation=2, activation="silu"),
+            layers.RNN(3, "hard_tanh", return_sequences=True, stateful=True),
+            layers.RNN(3, "selu", stateful=True),
+            layers.Dense(2, layers.Activation("elu", alpha=0.3)),
+        ],
+        (2, 8, 8): [
+            layers.Rescaling(0.1, -0.5),
+            layers.Conv2D(4, (3, 2), padding="same", activation="relu"),
+            layers.Parallel([[layers.Conv2D(2, 1, activation=leaky())], [], [layers.BatchNorm()]]),
+            layers.MaxPool2D(2),
+            layers.ConvTranspose2D(3, 2, stride=2),
+            layers.GlobalMeanPool(),
+            layers.Dense(3, "softmax"),
+        ],
+    }
+    for shape, chain in made.items():
+        net = Sequential(chain, input_shape=shape, seed=0)
+        started(net)
+        back = there_and_back(net, tmp_path / "net.onnx")
+        assert [layer.get_config() for layer in back.layers] == [layer.get_config() for layer in net.layers]
+        for name, values in {**net.params, **net.buffers}.items():
+            near((back.params if name in net.params else back.buffers)[name], values)
+
+
+def test_states_go_on(tmp_path, rng):
+    net = Sequential(
+        [layers.LSTM(3, return_sequences=True, stateful=True), layers.RNN(2, "hard_tanh", stateful=True)],
+        input_shape=(None, 4),
+        seed=0,
+    )
+    back = there_and_back(net, tmp_path / "net.onnx")
+    for _ in range(2):
+        x = rng.standard_normal((3, 5, 4))
+        near(back.forward(x), net.forward(x))
+
+
+def test_what_is_read_is_trained(tmp_path, rng):
+    net = there_and_back(models.lenet5(seed=0), tmp_path / "net.onnx")
+    x, y = rng.random((60, 1, 28, 28)), rng.integers(0, 10, 60)
+    before = net.evaluate(x, y)["loss"]
+    net.fit(x, y, epochs=10, optimizer=optimizers.Adam(0.01), verbose=0)
+    assert net.evaluate(x, y)["loss"] < before
+    net.save(tmp_path / "net.npz")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_pytorch(name, tmp_path):
+    module = name.partition(".")[0]
+    path = tmp_path / "net.onnx"
+    path.write_bytes(PYTORCH[name].tobytes())
+    if name in UNREADABLE:
+        with pytest.raises(ValueError, match=UNREADABLE[name]):
+            from_onnx(path)
+        return
+    net, x, y = from_onnx(path), PYTORCH[f"{module}.x"], PYTORCH[f"{module}.y"]
+    if f"{module}.h" in PYTORCH.files:
+        net.state = [PYTORCH[f"{module}.h"][0]]
+        near(net.forward(x), y)
+    else:
+        near(net.predict(x), y)
+
+
+def test_what_pytorch_makes_of_layers_is_these_layers(tmp_path):
+    kinds = {
+        "images": "Conv2D MaxPool2D Conv2D MeanPool2D Flatten Dense",
+        "decoder": "Dense Reshape ConvTranspose2D UpSample2D Conv2D UpSample2D Activation",
+        "attention_causal": "SelfAttention",
+        "block": "Residual Residual",
+        "causal": "Conv1D",
+        "places": "Embedding PositionalEmbedding LayerNorm",
+        "lstm_of_two": "LSTM LSTM",
+        "gru_both_ends": "Bidirectional",
+        "rnn_of_relu": "RNN",
+        "scaled": "Rescaling Dense Rescaling",
+        "gelu": "Dense Dense",
+    }
+    for module, expected in kinds.items():
+        for exporter in ("new", "old"):
+            if f"{module}.{exporter}" in set(FILES) - UNREADABLE.keys():
+                (tmp_path / "net.onnx").write_bytes(PYTORCH[f"{module}.{exporter}"].tobytes())
+                found = from_onnx(tmp_path / "net.onnx").layers
+                assert [type(layer).__name__ for layer in found] == expected.split()
+
+
+def write(path, nodes, arrays=(), *, shape=("batch", 4), kind=TensorProto.FLOAT, output="y", **changes):
+    """A file of these nodes, unchecked."""
+    graph = helper.make_graph(
+        nodes,
+        "made",
+        [helper.make_tensor_value_info("x", kind, shape)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ("batch", "any"))],
+        [onnx.numpy_helper.from_array(np.asarray(array), name) for name, array in dict(arrays).items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", changes.pop("opset", 17))], ir_version=8)
+    for change in changes.values():
+        change(model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def node(kind, *inputs, out="y", **attributes):
+    return helper.make_node(kind, inputs, [out], **attributes)
+
+
+ONES = {"w": np.ones((4, 2), np.float32)}
+INT = np.int64
+
+
+@pytest.mark.parametrize(
+    ("message", "made"),
+    {
+        "no layer has such an operator": {"nodes": [node("Sin", "x")]},
+        "must be ONNX's own": {
+            "nodes": [node("Thing", "x", domain="com.example")],
+            "change": lambda model: model.opset_import.add(domain="com.example", version=1),
+        },
+        "operator set must be 13 or later": {"nodes": [node("Relu", "x")], "opset": 11},
+        "must be float32, float64 or integers": {"nodes": [node("Relu", "x")], "kind": TensorProto.FLOAT16},
+        "of a fixed size, but for samples and steps": {"nodes": [node("Relu", "x")], "shape": ("batch", 3, "h", "w")},
+        "approximate must be": {"nodes": [node("Gelu", "x", approximate="tanh")], "opset": 20},
+        "products must be with weights": {"nodes": [node("MatMul", "w", "x")], "arrays": ONES},
+        "must have samples along their first axis": {
+            "nodes": [node("Transpose", "x", out="t", perm=[1, 0]), node("MatMul", "t", "w")],
+            "arrays": {"w": np.ones((2, 2), np.float32)},
+            "shape": (2, 4),
+        },
+        "padding must be alike on both sides": {
+            "nodes": [node("Conv", "x", "w", pads=[0, 3, 0, 0])],
+            "arrays": {"w": np.ones((1, 1, 2, 2), np.float32)},
+            "shape": ("batch", 1, 4, 4),
+        },
+        "windows of pools must be in the image": {
+            "nodes": [node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)],
+            "shape": ("batch", 1, 5, 5),
+        },
+        "must be .* parts of a layer|a part of a layer": {"nodes": [node("Erf", "x")]},
+        "must not depend on how many samples": {
+            "nodes": [
+                node("Shape", "x", out="s"),
+                node("Cast", "s", out="f", to=1),
+                node("Gather", "f", "zero", out="n"),
+                node("Mul", "x", "n"),
+            ],
+            "arrays": {"zero": np.array(0, INT)},
+        },
+        "parts side by side must read the same": {
+            "nodes": [
+                node("Relu", "x", out="a"),
+                node("Relu", "a", out="b"),
+                node("Tanh", "a", out="c"),
+                node("Add", "b", "c", out="d"),
+                node("Mul", "b", "c", out="e"),
+                node("Add", "d", "e"),
+            ]
+        },
+        "at most 16777216 numbers": {
+            "nodes": [node("ConstantOfShape", "s", out="c"), node("Add", "x", "c")],
+            "arrays": {"s": np.array([1 << 30, 1 << 30], INT)},
+        },
+        "of at most 16777216 numbers; received one of shape": {
+            "nodes": [node("Expand", "x", "s")],
+            "arrays": {"s": np.array([1 << 22, 2, 4], INT)},
+        },
+        r"Range.*at most 16777216 numbers": {
+            "nodes": [node("Range", "a", "b", "c", out="r"), node("Add", "x", "r")],
+            "arrays": {"a": np.array(0, INT), "b": np.array(1 << 60, INT), "c": np.array(1, INT)},
+        },
+        r"Resize.*at most 16777216 numbers": {
+            "nodes": [
+                node(
+                    "Resize",
+                    "x",
+                    "",
+                    "s",
+                    mode="nearest",
+                    coordinate_transformation_mode="asymmetric",
+                    nearest_mode="floor",
+                )
+            ],
+            "arrays": {"s": np.array([1, 1, 30000, 30000], np.float32)},
+            "shape": ("batch", 1, 4, 4),
+        },
+        r"input x must be|at most 16777216": {"nodes": [node("Relu", "x")], "shape": ("batch", 1 << 40)},
+        r"Add.*at most 16777216 numbers": {
+            "nodes": [
+                node("Transpose", "x", out="t", perm=[0, 2, 1]),
+                node("MatMul", "x", "t", out="s"),
+                node("Add", "s", "m", out="z"),
+                node("Softmax", "z"),
+            ],
+            "arrays": {"m": np.zeros((1, 1), np.float32)},
+            "shape": ("batch", 1 << 16, 4),
+        },
+        "its arrays must be in the file itself": {
+            "nodes": [node("MatMul", "x", "w")],
+            "arrays": ONES,
+            "change": lambda model: (
+                setattr(model.graph.initializer[0], "data_location", TensorProto.EXTERNAL),
+                model.graph.initializer[0].external_data.add(key="location", value="/etc/passwd"),
+            ),
+        },
+        "it is none; .*": {
+            "nodes": [node("MatMul", "x", "w")],
+            "arrays": ONES,
+            "change": lambda model: model.graph.initializer[0].dims.__setitem__(0, 1 << 40),
+        },
+        "must be finite": {"nodes": [node("MatMul", "x", "w")], "arrays": {"w": np.full((4, 2), np.nan, np.float32)}},
+        "without sparse arrays and functions": {
+            "nodes": [node("Relu", "x")],
+            "change": lambda model: model.functions.add(name="f", domain="d"),
+        },
+    }.items(),
+)
+def test_what_no_layer_does_is_refused(message, made, tmp_path):
+    path = write(tmp_path / "net.onnx", **made)
+    from_onnx(write(tmp_path / "first.onnx", [node("Relu", "x")]))  # imports what there is to import
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=message) as caught:
+            from_onnx(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 27
+    finally:
+        tracemalloc.stop()
+    assert str(caught.value).startswith(f"{path} must be an ONNX file of fastdl's layers; ")
+    assert len(str(caught.value)) < 600
+
+
+def test_a_damaged_file_is_refused_or_read(tmp_path):
+    """Whatever bytes are changed or missing, there is a network or a ValueError."""
+    path, rng = tmp_path / "net.onnx", np.random.default_rng(0)
+    for name in ("images.new", "gru_both_ends.old", "attention.new", "places.old"):
+        whole = PYTORCH[name].tobytes()
+        for k in range(150):
+            data = bytearray(whole if k % 3 else whole[: rng.integers(len(whole))])
+            for _ in range(rng.integers(1, 4) if k % 3 and data else 0):
+                data[rng.integers(len(data))] = rng.integers(256)
+            path.write_bytes(data)
+            with contextlib.suppress(ValueError):
+                from_onnx(path)
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    for content in (b"", b"PK\x03\x04", b"hello " * 100):
+        (tmp_path / "net.onnx").write_bytes(content)
+        with pytest.raises(ValueError, match=r"must be an ONNX file of fastdl's layers; "):
+            from_onnx(tmp_path / "net.onnx")
+    with pytest.raises(FileNotFoundError):
+        from_onnx(tmp_path / "none.onnx")
+    with pytest.raises((ValueError, OSError)):
+        from_onnx(tmp_path)
+
+
+def test_what_is_nested_too_deep_is_refused(tmp_path):
+    nodes, before = [], "x"
+    for k in range(3000):
+        nodes += [node("Relu", before, out=f"r{k}"), node("Add", before, f"r{k}", out=f"a{k}")]
+        nodes.append(node("Add", "x", f"a{k}", out=f"b{k}"))
+        before = f"b{k}"
+    path = write(tmp_path / "net.onnx", nodes, output=before)
+    with pytest.raises(ValueError, match="must be an ONNX file of fastdl's layers"):
+        from_onnx(path)
