@@ -343,6 +343,34 @@ def test_train_and_sample(text, tmp_path, capsys):
     assert written[0] == written[1] != written[2] != written[3]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_a_log_that_does_not_fit_loses_no_epoch(text, tmp_path, capsys):
+    run = tmp_path / "run.npz"
+    assert main(["train", "lm", "--text", str(text), *SMALL, "--save", str(run), "--log", "/dev/full"]) == 2
+    assert capsys.readouterr().err.startswith("fastdl: --log must name what can be written to; [Errno 28]")
+    assert fastdl.load(run).notes["run"]["epochs"] == 1
+
+
+def test_a_log_has_each_epoch_once_however_its_run_was_killed(text, tmp_path, monkeypatch):
+    """Between its line and the file, or after it."""
+    run, log = tmp_path / "run.npz", tmp_path / "log"
+    command, before = ["train", "lm", "--text", str(text), *SMALL, "--save", str(run)], fastdl.Sequential.save
+    for first in (True, False):
+
+        def save(net, path, first=first, **options):
+            if net.notes["run"]["epochs"] == 2 and first:
+                raise KeyboardInterrupt
+            before(net, path, **options)
+            if net.notes["run"]["epochs"] == 2:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(fastdl.Sequential, "save", save)
+            assert main([*command, "--epochs", "4", "--log", str(log)]) == 130
+        assert main(["train", "lm", "--resume", str(run), "--log", str(log)]) == 0
+        assert [line["epoch"] for line in lines(log)] == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("cell", ["gru", "transformer"])
 def test_resumed_as_never_interrupted(cell, text, tmp_path, capsys):
     logs = [tmp_path / name for name in "abc"]

@@ -148,8 +148,14 @@ def _train(options: argparse.Namespace) -> None:
         f"{get_num_threads()} threads",
         flush=True,
     )
-    epochs = _Epochs(vocabulary, held_out, streams, window, x.size, options.save)
-    callbacks = [epochs, *bars(f"{unit}s", each=window), *logging(options.log), _Show(epochs, options.show)]
+    epochs = _Epochs(vocabulary, held_out, streams, window, x.size)
+    callbacks = [
+        epochs,
+        *bars(f"{unit}s", each=window),
+        *logging(options.log),
+        *([] if options.save is None else [_Save(options.save)]),
+        _Show(epochs, options.show),
+    ]
     try:
         net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, communicator=communicator, **recipe.arguments)
     except FloatingPointError:
@@ -246,13 +252,10 @@ def _unit(words: bool) -> str:
 
 
 class _Epochs(Callback):
-    """Measure on held-out text and save, after each epoch; before the bar, which shows what was measured."""
+    """Measure on held-out text after each epoch; before the bar, which shows what was measured."""
 
-    def __init__(
-        self, vocabulary: Vocabulary, held_out: Array, streams: int, window: int, tokens: int, path: str | None
-    ) -> None:
-        self.vocabulary, self.tokens = vocabulary, tokens
-        self._streams, self._path = streams, path
+    def __init__(self, vocabulary: Vocabulary, held_out: Array, streams: int, window: int, tokens: int) -> None:
+        self.vocabulary, self.tokens, self._streams = vocabulary, tokens, streams
         self._x, self._y = text_windows(held_out, streams, window)
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
@@ -261,9 +264,17 @@ class _Epochs(Callback):
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
         measured = net.evaluate(self._x, self._y, batch_size=self._streams)
         logs.update({f"val_{name}": value for name, value in measured.items()})
+
+
+class _Save(Callback):
+    """Save after each epoch, once it is in the log: one that goes on from the epoch before writes its line again."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
         net.notes["run"]["epochs"] = epoch
-        if self._path is not None:
-            net.save(self._path, training=True)
+        net.save(self._path, training=True)
 
 
 class _Show(Callback):
