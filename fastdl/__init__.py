@@ -14,7 +14,7 @@ from .sequential import Sequential
 from .training.history import History
 
 if TYPE_CHECKING:
-    from . import datasets, export, functional, plots
+    from . import datasets, estimators, export, functional, plots
 
 __all__ = [
     "Fitted",
@@ -22,6 +22,7 @@ __all__ = [
     "Sequential",
     "callbacks",
     "datasets",
+    "estimators",
     "export",
     "fit_many",
     "functional",
@@ -40,7 +41,7 @@ __all__ = [
     "show_config",
 ]
 
-_LAZY = ("datasets", "export", "functional", "plots")
+_LAZY = ("datasets", "estimators", "export", "functional", "plots")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -526,6 +526,8 @@ class Sequential(Differentiable, Container):
         return {**config, "input_shape": list(self.input_shape), "dtype": self.dtype}
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if not hasattr(self, "dtype"):
+            return super().__reduce__()
         with self.turn.lock:
             training = self.training_state
             made = (*saving.describe(self, training=True), copy(training.optimizer), training.loss, classes_of(self))

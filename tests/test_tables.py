@@ -226,9 +226,9 @@ def test_arguments():
         TableEncoder().transform([[1.0]])
 
 
-def test_no_library_of_frames_is_imported():
+def test_no_library_of_frames_is_needed():
     code = (
-        "import sys; from fastdl.estimators.tables import TableEncoder; TableEncoder().fit([[1.0, 'a']]);"
-        "assert not {'pandas', 'polars'} & set(sys.modules)"
+        "import sys; sys.modules.update(pandas=None, polars=None); from fastdl.estimators.tables import TableEncoder;"
+        "TableEncoder().fit([[1.0, 'a']])"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

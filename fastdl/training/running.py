@@ -34,12 +34,15 @@ def at_once(plan: Any, samples: Samples) -> int:
     return samples.having(max(1, min(_SAMPLES, _NUMBERS // numbers)))
 
 
-def predicted(plan: Any, samples: Samples, states: Array | None = None) -> Array:
-    """Give the outputs of samples as a user has them, made some at a time where there are no states."""
+def predicted(plan: Any, samples: Samples, states: Array | None = None, leaves_out: str = "identity") -> Array:
+    """Give the outputs of samples as a user has them, made some at a time where there are no states.
+
+    A last activation of the name that is left out is so.
+    """
     if states is not None or (size := at_once(plan, samples)) >= len(samples):
-        outputs = outputs_of(plan, samples, states)
+        outputs = outputs_of(plan, samples, states, leaves_out)
     else:
-        outputs = np.concatenate([outputs_of(plan, part, None) for part in parts(samples, size)])
+        outputs = np.concatenate([outputs_of(plan, part, None, leaves_out) for part in parts(samples, size)])
     return samples.outputs(outputs, plan.output_shape)
 
 

@@ -1,0 +1,263 @@
+"""NetClassifier: a network that tells labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
+
+from .._types import Array
+from ..callbacks import Callback
+from ..losses.choice import AnyLoss
+from ..metrics.choice import AnyMetric
+from ..optimizers import Optimizer
+from .base import NetEstimator
+from .data import Data
+from .labels import ERRORS, Labels, SeveralLabels, YesOrNo, as_labels, learned, named
+from .networks import AnyNetwork
+from .weights import times_class_weights
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+def _gives_probabilities(estimator: NetClassifier) -> bool:
+    """Tell whether its outputs are logits."""
+    return not isinstance(estimator.loss, ERRORS) and estimator.loss not in [kind.name for kind in ERRORS]
+
+
+class NetClassifier(ClassifierMixin, NetEstimator):
+    """A network that tells labels.
+
+    Parameters
+    ----------
+    network : Sequential or function, optional
+        What is trained a copy of; one that has been built goes on from its parameters. Or a function of the number of
+        features, or of a sample's shape where it has more axes, and of the number of outputs, which gives a Sequential:
+        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Dense layers where not given.
+    hidden : sequence of int, or int
+        The sizes of dense hidden layers, of which none may be left.
+    activation : str
+        Of these.
+    loss : str, Loss or function, optional
+        As `Sequential.fit` takes it.
+    optimizer : Optimizer, optional
+        Adam where not given.
+    lr : float or callable, optional
+        The learning rate, or a function of the step, instead of the optimizer's own.
+    epochs, batch_size : int
+        How often training goes through all samples, and how many of them make a step.
+    early_stopping : bool
+        Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
+        more, and goes back to the parameters of the best epoch.
+    validation_fraction : float
+        How much is held out, with its share of every class, or of small and large targets.
+    patience : int
+        After so many epochs that are no better than the best one.
+    warm_start : bool
+        Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments.
+    random_state : int, RandomState or None
+        Of the initial parameters, what is held out, the shuffling and random layers.
+    metrics : sequence of str or callable
+        Measured on what is held out; they are in `history_`.
+    callbacks : sequence of Callback
+    verbose : {0, 1, "bar"}
+        As of `Sequential.fit`.
+    dtype : {"float32", "float64"}
+    class_weight : dict, "balanced" or list of dict, optional
+        A weight for each label, multiplied with those of its samples; "balanced" lets all classes count alike. Where
+        there are several columns of labels, a dict for each; weights are multiplied over columns.
+
+    Attributes
+    ----------
+    classes_ : ndarray, or list of ndarray
+        The labels, sorted; of several columns a list of each one's, and where labels are 0 and 1 the columns' numbers.
+    network_ : Sequential
+        What has been trained.
+    loss_curve_ : list of float
+        The loss of each epoch.
+    n_iter_ : int
+        How many epochs there were.
+    history_ : History
+        The figures of each epoch of the last call.
+    n_features_in_ : int
+        Of samples that are rows of numbers.
+    feature_names_in_ : ndarray of str
+        Of a data frame with such names.
+
+    Notes
+    -----
+    Of two classes one output tells, by binary cross-entropy; of more there is an output for each, by cross-entropy;
+    where any number of labels may hold, rows of 0 and 1, one for each, by binary cross-entropy; where there are several
+    labels for each sample, a row of outputs for each, by cross-entropy. Losses of errors compare outputs with 1 for the
+    label and 0 for others; they give no probabilities. A function of one's own is given integers from 0 on, the places
+    of labels among the classes, or rows of 0 and 1.
+    """
+
+    targets_: Labels
+
+    def __init__(
+        self,
+        network: AnyNetwork = None,
+        *,
+        hidden: Sequence[int] | int = (64, 64),
+        activation: str = "relu",
+        loss: AnyLoss | None = None,
+        optimizer: Optimizer | None = None,
+        lr: float | Callable[[int], float] | None = None,
+        epochs: int = 100,
+        batch_size: int = 64,
+        class_weight: Any = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        warm_start: bool = False,
+        random_state: Any = None,
+        metrics: Iterable[AnyMetric] = (),
+        callbacks: Iterable[Callback] = (),
+        verbose: int | str = 0,
+        dtype: str = "float32",
+    ) -> None:
+        super().__init__(
+            network, hidden=hidden, activation=activation, loss=loss, optimizer=optimizer, lr=lr, epochs=epochs,
+            batch_size=batch_size, early_stopping=early_stopping, validation_fraction=validation_fraction,
+            patience=patience, warm_start=warm_start, random_state=random_state, metrics=metrics, callbacks=callbacks,
+            verbose=verbose, dtype=dtype,
+        )  # fmt: skip
+        self.class_weight = class_weight
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    @property
+    def classes_(self) -> Any:
+        """The labels, sorted; those of each column where there are several, the columns' numbers of 0 and 1."""
+        labels = self.targets_
+        if isinstance(labels, YesOrNo):
+            return np.arange(len(labels.classes))
+        return labels.classes if isinstance(labels, SeveralLabels) else labels.classes[0]
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Self:
+        """Learn.
+
+        Parameters
+        ----------
+        X : array_like, data frame or sparse, shape (N, F), or array_like, shape (N, ...)
+            Rows of numbers, or images or sequences as the network takes them.
+        y : array_like, shape (N,) or (N, K)
+            Labels of any type; rows of 0 and 1 where any number of labels may hold; or several labels a sample.
+        sample_weight : array_like, shape (N,), optional
+            How much each sample counts. Their mean makes no difference.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence count.
+
+        Returns
+        -------
+        NetClassifier
+            Itself.
+        """
+        return self.learn(X, y, sample_weight, lengths)
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, lengths: Any = None) -> Self:
+        """Go on learning, once through these samples; nothing is held out.
+
+        Parameters
+        ----------
+        X, y, lengths
+            As of `fit`.
+        classes : array_like, optional
+            All labels that there will be, needed in the first call; a list of them where y has several columns.
+        sample_weight : array_like, shape (N,), optional
+            As it is: weights of one call count beside those of others.
+
+        Returns
+        -------
+        NetClassifier
+            Itself.
+        """
+        if hasattr(self, "network_"):
+            return self.learn_on(X, y, sample_weight, lengths)
+        if classes is None:
+            raise ValueError("classes must be given in the first call of partial_fit; received None")
+        labels = named(y, classes)
+        labels.train_by(self.chosen_loss())
+        return self.learn_on(X, y, sample_weight, lengths, labels)
+
+    def predict(self, X: Any, lengths: Any = None) -> Array:
+        """Tell labels.
+
+        Parameters
+        ----------
+        X, lengths
+            As of `fit`.
+
+        Returns
+        -------
+        ndarray, shape (N,) or (N, K)
+        """
+        outputs = self.outputs_of(X, lengths)
+        return self.targets_.told(outputs)
+
+    def decision_function(self, X: Any, lengths: Any = None) -> Any:
+        """Give the numbers that labels are told by.
+
+        Parameters
+        ----------
+        X, lengths
+            As of `fit`.
+
+        Returns
+        -------
+        ndarray, shape (N,), (N, C) or (N, K), or a list
+            Of two classes the second one's logit, above 0 where it is told; of C classes the logit of each; of K that
+            may hold at once the logit of each; of several columns a list of those of each, (N, C).
+        """
+        outputs = self.outputs_of(X, lengths)
+        return self.targets_.decisions(outputs)
+
+    @available_if(_gives_probabilities)
+    def predict_proba(self, X: Any, lengths: Any = None) -> Any:
+        """Give probabilities, where the loss takes outputs for logits: cross-entropies, and functions of one's own.
+
+        Parameters
+        ----------
+        X, lengths
+            As of `fit`.
+
+        Returns
+        -------
+        ndarray, shape (N, C) or (N, K), or a list
+            Of C classes, of K that may hold at once, or of several columns a list of those of each, (N, C).
+        """
+        outputs = self.outputs_of(X, lengths)
+        return self.targets_.probabilities(outputs)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
+        """Give the accuracy: the share of samples all of whose labels are told.
+
+        Parameters
+        ----------
+        X, y, lengths
+            As of `fit`.
+        sample_weight : array_like, shape (N,), optional
+
+        Returns
+        -------
+        float
+        """
+        right = as_labels(y) == self.predict(X, lengths)
+        return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=sample_weight))
+
+    def targets_for(self, y: Any, x: Array, rows: Any) -> Labels:  # noqa: D102
+        labels = learned(y, rows)
+        labels.train_by(self.chosen_loss())
+        return labels
+
+    def weights_for(self, data: Data, targets: Labels) -> Array | None:  # noqa: D102
+        return times_class_weights(data.weights, self.class_weight, data.y, targets)

@@ -1,0 +1,80 @@
+"""Samples with what belongs to them, and a part of them that is held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._types import Array
+from .._validation.values import as_number
+
+
+@dataclass
+class Data:
+    """Samples, with a target, a weight and a length for each where there are some."""
+
+    x: Array
+    y: Array
+    weights: Array | None
+    lengths: Array | None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def taken(self, rows: Array) -> Data:
+        """Give the samples of these numbers."""
+        weights, lengths = (None if part is None else part[rows] for part in (self.weights, self.lengths))
+        return Data(self.x[rows], self.y[rows], weights, lengths)
+
+    def weighted(self, weights: Array | None) -> Data:
+        """Give the same with other weights."""
+        return Data(self.x, self.y, weights, self.lengths)
+
+    def distinct(self) -> Data:
+        """Give each sample once, in the order of its numbers, with the sum of its weights.
+
+        Where one batch holds them all, that changes nothing but rounding; so a sample that comes twice and one of
+        weight 2 are the same to the bit, and so are all orders.
+        """
+        if self.x.ndim > 2 or self.lengths is not None:
+            return self
+        rows = np.hstack([self.x, self.y.reshape(len(self), -1)])
+        _, first, number = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        if self.weights is None and len(first) == len(rows):
+            return self.taken(first)
+        return self.taken(first).weighted(np.bincount(number.reshape(-1), self.weights))
+
+    def normalized(self) -> Data:
+        """Give the same with weights of the mean 1 in size: the rate need not be another for others."""
+        if self.weights is None:
+            return self
+        weights = self.weights / abs(self.weights).mean()
+        return self.weighted(None if (weights == 1).all() else weights)
+
+
+def held_out(samples: int, fraction: float, strata: Array | None, seed: int) -> tuple[Array, Array]:
+    """Part samples into those to train on and those to validate on, both sorted.
+
+    Validation has its share of every stratum: of classes, or of small, middling and large targets. It has none of a
+    class's only sample.
+    """
+    fraction = as_number(fraction, "validation_fraction", high=1.0)
+    count = max(1, round(fraction * samples))
+    if not 0 < fraction < 1 or count >= samples:
+        raise ValueError(
+            f"validation_fraction must leave samples to train on, and some to validate on; received {fraction} of "
+            f"{samples} sample{'s' * (samples > 1)}"
+        )
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(samples)
+    if strata is not None:
+        order = order[np.argsort(strata[order], kind="stable")]
+        if strata.dtype.kind == "i":
+            alone = np.bincount(strata)[strata[order]] == 1
+            order = np.concatenate([order[~alone], order[alone]])
+            samples = max(count, samples - int(alone.sum()))
+    edges = np.arange(count + 1) * samples // count  # of runs, one sample of each of which is held out
+    chosen = np.zeros(len(order), bool)
+    chosen[order[rng.integers(edges[:-1], edges[1:])]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)

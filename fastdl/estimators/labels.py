@@ -1,0 +1,243 @@
+"""What labels are to a network, and what its outputs say of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from .._types import Array
+from ..losses import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Loss, Poisson, Quantile, SquaredError
+
+ERRORS = (SquaredError, AbsoluteError, Huber)  # losses of numbers, which are no logits
+
+
+def as_labels(y: Any) -> Array:
+    """Give labels (N,), or some for each sample (N, K), checked."""
+    labels = check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
+    if hasattr(labels, "toarray"):
+        labels = labels.toarray()
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = column_or_1d(labels, warn=True)
+    if labels.ndim > 2:
+        raise ValueError(f"y must have shape (N,) or (N, K); received {labels.shape}")
+    for column in labels.T if labels.ndim == 2 else [labels]:
+        check_classification_targets(_plain(column))
+    checked: Array = labels
+    return checked
+
+
+def learned(y: Any, rows: Any = ...) -> Labels:
+    """Give what there is to tell apart by labels, of these rows."""
+    labels = as_labels(y)[rows]
+    if labels.ndim == 1:
+        return OneLabel([np.unique(labels)])
+    if labels.dtype.kind in "biuf" and type_of_target(labels) == "multilabel-indicator":
+        return YesOrNo([np.array([0, 1])] * labels.shape[1])
+    return SeveralLabels([np.unique(_plain(column)) for column in labels.T])
+
+
+def named(y: Any, classes: Any) -> Labels:
+    """Give classes that are known beforehand: of the labels, or a list of those of each column."""
+    if as_labels(y).ndim == 1:
+        return OneLabel([np.unique(np.asarray(classes))])
+    if all(np.ndim(one) for one in classes):
+        return SeveralLabels([np.unique(np.asarray(one)) for one in classes])
+    return learned(y)
+
+
+class Labels:
+    """The classes that there are, and what they are to a loss.
+
+    Parameters
+    ----------
+    classes : list of ndarray
+        Of each column of labels, sorted.
+
+    Attributes
+    ----------
+    loss : Loss
+        What training lowers.
+    columns : int or None
+        How many columns the outputs are parted into, each with as many numbers as the most classes there are.
+    """
+
+    usual: Loss = BinaryCrossEntropy()
+    columns: int | None = None
+
+    def __init__(self, classes: list[Array]) -> None:
+        self.classes = classes
+        self.most = max(map(len, classes))
+        if min(map(len, classes)) < 2:
+            raise ValueError("y must hold labels of two classes at least; received 1 class")
+        self.loss = self.usual
+
+    @property
+    def outputs(self) -> int:
+        """How many a network has to have."""
+        return len(self.classes)
+
+    def train_by(self, loss: Loss | None) -> None:
+        """Let a loss be what training lowers; None is the usual one."""
+        if isinstance(loss, (Quantile, Poisson)):
+            raise ValueError(f"loss must be one of classes, or of errors, for a classifier; received {loss!r}")
+        self.loss = loss or self.usual
+
+    def fit_to(self, outputs: int) -> None:
+        """Train by cross-entropy what has two outputs for two classes, though one would do."""
+
+    def settle(self, codes: Array, weights: Array | None) -> None:
+        """Take note of what will be trained on first."""
+
+    def read(self, y: Any, rows: Any = ...) -> Array:
+        """Give the places (N,) or (N, K) of labels among the classes, of these rows."""
+        labels = as_labels(y)[rows]
+        if labels.ndim != 1 + (len(self.classes) > 1) or labels.shape[1:] not in ((), (len(self.classes),)):
+            raise ValueError(f"y must have {len(self.classes)} labels for each sample; received shape {labels.shape}")
+        columns = labels.T if labels.ndim == 2 else [labels]
+        codes = np.array([_places(_plain(c), classes) for c, classes in zip(columns, self.classes, strict=True)])
+        return codes.T if labels.ndim == 2 else codes[0]
+
+    def targets(self, codes: Array) -> Array:
+        """Give what the loss compares outputs with."""
+        raise NotImplementedError
+
+    def strata(self, codes: Array) -> Array | None:
+        """Give what a held-out part is to have in the same shares."""
+        return None
+
+    def decisions(self, outputs: Array) -> Any:
+        """Give numbers of which the largest, or those above 0, tell classes."""
+        raise NotImplementedError
+
+    def probabilities(self, outputs: Array) -> Any:
+        """Give those of the classes."""
+        raise NotImplementedError
+
+    def told(self, outputs: Array) -> Array:
+        """Give the labels that outputs tell."""
+        raise NotImplementedError
+
+
+class OneLabel(Labels):
+    """One label for each sample: of two classes one output tells, of more there is one for each."""
+
+    def __init__(self, classes: list[Array]) -> None:
+        super().__init__(classes)
+        self.usual = self.loss = BinaryCrossEntropy() if self.most == 2 else CrossEntropy()
+
+    @property
+    def outputs(self) -> int:  # noqa: D102
+        return 1 if self.most == 2 and isinstance(self.loss, BinaryCrossEntropy) else self.most
+
+    def fit_to(self, outputs: int) -> None:  # noqa: D102
+        if self.loss is self.usual and self.most == outputs == 2:
+            self.loss = CrossEntropy()
+
+    def targets(self, codes: Array) -> Array:  # noqa: D102
+        if self.outputs == 1 or self.loss.leaves_out == "softmax" or not self.loss.is_fused:
+            return codes
+        return np.eye(self.most)[codes]
+
+    def strata(self, codes: Array) -> Array:  # noqa: D102
+        return codes
+
+    def decisions(self, outputs: Array) -> Array:  # noqa: D102
+        if self.most > 2:
+            return outputs
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
+
+    def probabilities(self, outputs: Array) -> Array:  # noqa: D102
+        if isinstance(self.loss, BinaryCrossEntropy):
+            yes = self.loss.predictions(outputs)
+            return np.hstack([1 - yes, yes]) if self.outputs == 1 else yes / yes.sum(axis=1, keepdims=True)
+        return _softmax(outputs)
+
+    def told(self, outputs: Array) -> Array:  # noqa: D102
+        numbers = self.decisions(outputs)
+        told: Array = self.classes[0][numbers.argmax(axis=1) if self.most > 2 else (numbers > 0).astype(int)]
+        return told
+
+
+class YesOrNo(Labels):
+    """Any number of labels, each of which holds or not, 1 or 0: by cross-entropy there are two outputs for each."""
+
+    def train_by(self, loss: Loss | None) -> None:  # noqa: D102
+        super().train_by(loss)
+        self.columns = len(self.classes) if isinstance(self.loss, CrossEntropy) else None
+
+    @property
+    def outputs(self) -> int:  # noqa: D102
+        return len(self.classes) * (1 if self.columns is None else 2)
+
+    def targets(self, codes: Array) -> Array:  # noqa: D102
+        return codes.astype(float) if self.columns is None else codes
+
+    def decisions(self, outputs: Array) -> Array:  # noqa: D102
+        if self.columns is not None:
+            return outputs[..., 1] - outputs[..., 0]
+        return outputs - 0.5 if isinstance(self.loss, ERRORS) else outputs
+
+    def probabilities(self, outputs: Array) -> Array:  # noqa: D102
+        return self.usual.predictions(self.decisions(outputs))
+
+    def told(self, outputs: Array) -> Array:  # noqa: D102
+        return (self.decisions(outputs) > 0).astype(int)
+
+
+class SeveralLabels(Labels):
+    """Several labels for each sample, each of classes of its own: a row of outputs for each.
+
+    Rows are as long as the most classes are; of classes that a column has not, the network learns that they never come.
+    """
+
+    usual = CrossEntropy()
+
+    def __init__(self, classes: list[Array]) -> None:
+        super().__init__(classes)
+        self.columns = len(classes)
+
+    @property
+    def outputs(self) -> int:  # noqa: D102
+        return len(self.classes) * self.most
+
+    def targets(self, codes: Array) -> Array:  # noqa: D102
+        if self.loss.leaves_out == "softmax" or not self.loss.is_fused:
+            return codes
+        return np.eye(self.most)[codes]
+
+    def decisions(self, outputs: Array) -> list[Array]:  # noqa: D102
+        return [outputs[:, k, : len(classes)] for k, classes in enumerate(self.classes)]
+
+    def probabilities(self, outputs: Array) -> list[Array]:  # noqa: D102
+        if not isinstance(self.loss, BinaryCrossEntropy):
+            return [_softmax(rows) for rows in self.decisions(outputs)]
+        every = [self.loss.predictions(rows) for rows in self.decisions(outputs)]
+        return [yes / yes.sum(axis=1, keepdims=True) for yes in every]
+
+    def told(self, outputs: Array) -> Array:  # noqa: D102
+        rows = self.decisions(outputs)
+        columns = [classes[row.argmax(axis=1)] for classes, row in zip(self.classes, rows, strict=True)]
+        kind = np.result_type(*columns) if len({column.dtype.kind for column in columns}) == 1 else object
+        return np.stack([column.astype(kind) for column in columns], axis=1)
+
+
+def _plain(column: Array) -> Array:
+    """Give a column of objects as what they are."""
+    return np.array(column.tolist()) if column.dtype == object and len(set(map(type, column))) == 1 else column
+
+
+def _places(labels: Array, classes: Array) -> Array:
+    places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+    new = classes[places] != labels
+    if np.any(new):
+        raise ValueError(
+            f"y must hold labels of the classes {classes.tolist()}; received {labels[new].tolist()[0]!r} too"
+        )
+    return places
+
+
+def _softmax(outputs: Array) -> Array:
+    return CrossEntropy().predictions(outputs)

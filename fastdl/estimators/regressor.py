@@ -1,0 +1,167 @@
+"""NetRegressor: a network that predicts numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import d2_pinball_score, r2_score
+
+from .._types import Array
+from ..losses import Quantile
+from .base import NetEstimator
+from .numbers import Numbers, as_numbers
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class NetRegressor(RegressorMixin, NetEstimator):
+    """A network that predicts numbers.
+
+    Parameters
+    ----------
+    network : Sequential or function, optional
+        What is trained a copy of; one that has been built goes on from its parameters. Or a function of the number of
+        features, or of a sample's shape where it has more axes, and of the number of outputs, which gives a Sequential:
+        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Dense layers where not given.
+    hidden : sequence of int, or int
+        The sizes of dense hidden layers, of which none may be left.
+    activation : str
+        Of these.
+    loss : str, Loss or function, optional
+        As `Sequential.fit` takes it.
+    optimizer : Optimizer, optional
+        Adam where not given.
+    lr : float or callable, optional
+        The learning rate, or a function of the step, instead of the optimizer's own.
+    epochs, batch_size : int
+        How often training goes through all samples, and how many of them make a step.
+    early_stopping : bool
+        Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
+        more, and goes back to the parameters of the best epoch.
+    validation_fraction : float
+        How much is held out, with its share of every class, or of small and large targets.
+    patience : int
+        After so many epochs that are no better than the best one.
+    warm_start : bool
+        Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments.
+    random_state : int, RandomState or None
+        Of the initial parameters, what is held out, the shuffling and random layers.
+    metrics : sequence of str or callable
+        Measured on what is held out; they are in `history_`.
+    callbacks : sequence of Callback
+    verbose : {0, 1, "bar"}
+        As of `Sequential.fit`.
+    dtype : {"float32", "float64"}
+
+    Attributes
+    ----------
+    network_ : Sequential
+        What has been trained.
+    loss_curve_ : list of float
+        The loss of each epoch.
+    n_iter_ : int
+        How many epochs there were.
+    history_ : History
+        The figures of each epoch of the last call.
+    n_features_in_ : int
+        Of samples that are rows of numbers.
+    feature_names_in_ : ndarray of str
+        Of a data frame with such names.
+
+    Notes
+    -----
+    The loss is the squared error where none is given. For it, the absolute error and quantiles, targets are
+    standardised while the network learns, unless it is one that has been built before: so its own outputs,
+    ``network_.predict``, and the loss are of standardised targets. A function of one's own is given targets (n, K) as
+    they are.
+
+    With ``losses.Quantile(levels)`` predictions have an axis more, one number for each of several levels.
+    """
+
+    targets_: Numbers
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Self:
+        """Learn.
+
+        Parameters
+        ----------
+        X : array_like, data frame or sparse, shape (N, F), or array_like, shape (N, ...)
+            Rows of numbers, or images or sequences as the network takes them.
+        y : array_like, shape (N,) or (N, K)
+        sample_weight : array_like, shape (N,), optional
+            How much each sample counts. Their mean makes no difference.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence count.
+
+        Returns
+        -------
+        NetRegressor
+            Itself.
+        """
+        return self.learn(X, y, sample_weight, lengths)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Self:
+        """Go on learning, once through these samples; nothing is held out.
+
+        Parameters
+        ----------
+        X, y, lengths
+            As of `fit`. The first call tells the scale of targets.
+        sample_weight : array_like, shape (N,), optional
+            As it is: weights of one call count beside those of others.
+
+        Returns
+        -------
+        NetRegressor
+            Itself.
+        """
+        return self.learn_on(X, y, sample_weight, lengths)
+
+    def predict(self, X: Any, lengths: Any = None) -> Array:
+        """Predict numbers.
+
+        Parameters
+        ----------
+        X, lengths
+            As of `fit`.
+
+        Returns
+        -------
+        ndarray of float64, shape (N,) or (N, K)
+            Of several levels (N, levels) or (N, K, levels).
+        """
+        outputs = self.outputs_of(X, lengths)
+        return self.targets_.predictions(outputs)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
+        """Give R², or of several levels the mean over them of D², the same of the pinball loss.
+
+        Parameters
+        ----------
+        X, y, lengths
+            As of `fit`.
+        sample_weight : array_like, shape (N,), optional
+
+        Returns
+        -------
+        float
+        """
+        told, loss = self.predict(X, lengths), self.targets_.loss
+        if not isinstance(loss, Quantile) or len(loss.levels) == 1:
+            return float(r2_score(y, told, sample_weight=sample_weight))
+        scores = [
+            d2_pinball_score(y, told[..., k], alpha=level, sample_weight=sample_weight)
+            for k, level in enumerate(loss.levels)
+        ]
+        return float(np.mean(scores))
+
+    def targets_for(self, y: Any, x: Array, rows: Any) -> Numbers:  # noqa: D102
+        return Numbers(as_numbers(y).shape[1:], self.chosen_loss(), self.has_own_scale())
