@@ -19,7 +19,7 @@ from fastdl import Sequential
 from fastdl.callbacks import Callback, EarlyStopping, PrintEpochs
 from fastdl.cli import main
 from fastdl.cli.common import saving
-from fastdl.cli.images import _probabilities
+from fastdl.images.labels import probabilities
 
 
 @pytest.fixture
@@ -36,11 +36,12 @@ def test_train(network, data, tmp_path, capsys):
     options = ["--data", data, "--epochs", 2, "--batch-size", 20, "--lr", 0.05, "--seed", 3, "--threads", 2]
     assert main(["train", network, *map(str, options), "--save", str(saved), "--log", str(log)]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert len(out) == 4
+    assert len(out) == 5
     assert "200 images, 2 threads" in out[0]
     assert out[1].startswith("epoch 1  loss ")
     assert out[3].startswith("test accuracy ")
     assert out[3].endswith("samples per second")
+    assert out[4] == f"fastdl serve {saved} opens a page to draw on"
     epochs = [json.loads(line) for line in log.read_text().splitlines()]
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
     for epoch in epochs:
@@ -215,9 +216,7 @@ def test_networks_that_do_not_classify_images(tmp_path, capsys):
     ):
         fastdl.Sequential(layers, input_shape=shape).save(path)
         assert main(["predict", path, "a.png"]) == 2
-        assert (
-            f"must be a network of grey or colour images or of trees; it goes from {shape}" in capsys.readouterr().err
-        )
+        assert f"must be a network of grey or colour images; it goes from {shape}" in capsys.readouterr().err
 
 
 def test_options_of_predict_that_would_do_nothing(network, tmp_path, capsys):
@@ -259,7 +258,7 @@ def test_probabilities(last):
     net = fastdl.models.mlp((4, 5), output=last, seed=0)
     outputs = net.predict(np.random.default_rng(0).standard_normal((6, 4)))
     outputs = outputs[outputs.any(axis=1)]
-    given = _probabilities(net, outputs)
+    given = probabilities(net, outputs)
     expected = {
         "sigmoid": lambda y: y / y.sum(axis=1, keepdims=True),
         "tanh": lambda y: (y + 1) / (y + 1).sum(axis=1, keepdims=True),
@@ -269,7 +268,7 @@ def test_probabilities(last):
     }[last](outputs)
     np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-30)
     if last == "relu":
-        np.testing.assert_allclose(_probabilities(net, np.zeros((1, 5), "f4")), 0.2, rtol=1e-6)
+        np.testing.assert_allclose(probabilities(net, np.zeros((1, 5), "f4")), 0.2, rtol=1e-6)
 
 
 def test_a_reader_that_leaves(network, tmp_path):

@@ -293,7 +293,7 @@ def test_mistakes(treebank, sentiment, parser, tmp_path, capsys):
         (["predict", model, " "], "a sentence must have a word; received none"),
         (["predict", model, "a", "--parser", model], "must be what train parser --save wrote; net must be a parser"),
         (["predict", str(parser), "a"], "must be what train sentiment --save wrote"),
-        (["predict", str(tmp_path / "mlp.npz"), "a"], "must be a network of grey or colour images or of trees"),
+        (["predict", str(tmp_path / "mlp.npz"), "a"], "must be a network of grey or colour images"),
         (["parse", model, "a film"], "must be what train parser --save wrote"),
         (["parse", str(tmp_path / "mlp.npz"), "a film"], "must be what train parser --save wrote"),
         (["parse", str(parser), "a film", "--beam", "0"], "--beam must be at least 1; received 0"),

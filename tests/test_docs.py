@@ -29,6 +29,7 @@ BLOCKS = {
     "onnx.md": 3,
     "own-loops.md": 4,
     "sequences.md": 5,
+    "serving.md": 1,
     "state-dicts.md": 5,
     "training.md": 6,
     "trees.md": 4,

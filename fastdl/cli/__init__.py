@@ -1,4 +1,4 @@
-"""The command line: ``fastdl train``, ``predict``, ``sample``, ``parse`` and ``export``."""
+"""The command line: ``fastdl train``, ``predict``, ``sample``, ``parse``, ``export`` and ``serve``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..training.machines import OtherRankError
-from . import export, images, parser, predict, sentiment, text
+from . import export, images, parser, predict, sentiment, serve, text
 from .common import Mistake, end_others
 
 
@@ -81,4 +81,5 @@ def _parser() -> argparse.ArgumentParser:
     text.add_sample(commands)
     parser.add_parse(commands)
     export.add_export(commands)
+    serve.add_serve(commands)
     return top

@@ -11,15 +11,14 @@ import numpy as np
 
 from .. import get_num_threads
 from ..datasets import idx_folder, mnist
-from ..functional import softmax
 from ..images import read_image
 from ..images.idx import Split
+from ..images.labels import labels_of, probabilities
 from ..recipes import lenet5, mlp
 from ..sequential import Sequential
 from .common import Mistake, add_common, check_common, check_outputs, communicator_for, saving, watching
 
 _NETWORKS = {"lenet5": (lenet5, "LeNet-5 for images"), "mlp": (mlp, "article 3's 784-300-10 for images")}
-_LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1}  # what these can give
 
 
 def add_train(networks: Any) -> None:
@@ -66,6 +65,8 @@ def _train(options: argparse.Namespace) -> None:
         f"test accuracy {history.history['val_accuracy'][-1]:.2%}, {total:.1f} s, "
         f"{len(train[0]) * options.epochs / seconds:,.0f} samples per second"
     )
+    with_save = "" if options.save is not None else "with --save FILE, "
+    print(f"{with_save}fastdl serve {options.save or 'FILE'} opens a page to draw on")
 
 
 def _classes(train: Split, test: Split) -> tuple[list[int], Split, Split]:
@@ -82,15 +83,10 @@ def _classes(train: Split, test: Split) -> tuple[list[int], Split, Split]:
 
 def predict(net: Sequential, options: argparse.Namespace) -> None:
     """Classify the images that the options name; those that cannot be read are told after the others."""
-    channels, classes = net.input_shape[0], net.output_shape[0]
-    if len(net.input_shape) != 3 or channels not in (1, 3) or len(net.output_shape) != 1 or classes < 2:
-        raise Mistake(
-            f"{options.network} must be a network of grey or colour images or of trees; "
-            f"it goes from {net.input_shape} to {net.output_shape}"
-        )
-    labels = net.notes.get("labels", list(range(classes)))
-    if not isinstance(labels, list) or len(labels) != classes:
-        raise Mistake(f"{options.network} must have notes of its {classes} labels; received {labels!r}")
+    try:
+        labels = labels_of(net, options.network)
+    except ValueError as error:
+        raise Mistake(str(error)) from None
     paths, images, unread = [], [], []
     for path in options.inputs:
         try:
@@ -99,20 +95,9 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
         except ValueError as error:
             unread.append(str(error))
     if images:
-        for path, row in zip(paths, _probabilities(net, net.predict(np.stack(images))), strict=True):
-            probabilities = "  ".join(f"{label}: {p:.3f}" for label, p in zip(labels, row, strict=True))
-            print(f"{path}: {labels[row.argmax()]}  ({probabilities})")
+        for path, row in zip(paths, probabilities(net, net.predict(np.stack(images))), strict=True):
+            shares = "  ".join(f"{label}: {p:.3f}" for label, p in zip(labels, row, strict=True))
+            print(f"{path}: {labels[row.argmax()]}  ({shares})")
     if unread:
         sys.stdout.flush()
         raise Mistake("\nfastdl: ".join(unread))
-
-
-def _probabilities(net: Sequential, outputs: Any) -> Any:
-    last = net.layers[-1].get_config()
-    activation = last.get("activation") or last.get("name")
-    if activation == "softmax":
-        return outputs
-    if activation in _LEAST:  # each output is a score of its own: their shares
-        scores = outputs - _LEAST[activation] + np.finfo(outputs.dtype).tiny
-        return scores / scores.sum(axis=1, keepdims=True)
-    return softmax(outputs)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .._types import Array
 from .._validation.values import as_generator, as_int, as_number, check_is
 from ..sequential import Sequential
 from .vocabulary import START, Vocabulary
@@ -52,13 +53,32 @@ def sample(
     temperature = as_number(temperature, "temperature")
     generator = as_generator(seed)
     ids = list(vocabulary.encode(prompt, whole=False))
-    start = ids or [vocabulary.encode_one(START if vocabulary.words else "\n") or 1]
+    start = starting(vocabulary, ids)
     with net.turn.lock:  # the states are one text's, whatever other threads predict
         written = list(_tokens(net, np.array([start]), length, temperature, generator))
     following = vocabulary.decode([*ids, *written])[len(vocabulary.decode(ids)) :]
     if vocabulary.words and prompt[-1:].isspace():
         following = following.lstrip(" ")
     return prompt + following
+
+
+def starting(vocabulary: Vocabulary, ids: list[int]) -> list[int]:
+    """Give what a network reads before it writes: the tokens that there are, or what begins a line or a sentence."""
+    return ids or [vocabulary.encode_one(START if vocabulary.words else "\n") or 1]
+
+
+def likely(logits: Array, temperature: float) -> Array:
+    """Give the probabilities of tokens to write, none of the unknown one; the likeliest alone at a temperature of 0."""
+    # A network whose training diverges may give what is not finite.
+    logits = np.nan_to_num(logits.astype(float))
+    logits[0] = -np.inf
+    if temperature == 0:
+        weights = np.eye(1, len(logits), int(logits.argmax()))[0]
+    else:
+        with np.errstate(over="ignore"):  # to minus infinity, whose exp is 0
+            weights = np.exp((logits - logits.max()) / temperature)
+    shares: Array = weights / weights.sum()
+    return shares
 
 
 def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
@@ -96,25 +116,18 @@ def _tokens(
     net: Sequential, ids: np.ndarray, length: int, temperature: float, rng: np.random.Generator
 ) -> Iterator[int]:
     net.reset_state()
-    again = _read_again(net)
+    again = read_again(net)
     if not net.stateful:
         ids = ids[:, max(0, ids.shape[1] - again - 1) :]
     for _ in range(length):
-        # A network whose training diverges may give what is not finite.
-        logits = np.nan_to_num(net.predict(ids)[0, -1].astype(float))
-        logits[0] = -np.inf  # what is unknown is nothing to write
-        if temperature > 0:
-            with np.errstate(over="ignore"):  # to minus infinity, whose exp is 0
-                weights = np.exp((logits - logits.max()) / temperature)
-            token = int(rng.choice(len(weights), p=weights / weights.sum()))
-        else:
-            token = int(logits.argmax())
+        shares = likely(net.predict(ids)[0, -1], temperature)
+        token = int(rng.choice(len(shares), p=shares) if temperature > 0 else shares.argmax())
         yield token
         ids = np.hstack([ids[:, max(0, ids.shape[1] - again) :], [[token]]])
     net.reset_state()
 
 
-def _read_again(net: Sequential) -> int:
+def read_again(net: Sequential) -> int:
     """Tell how many of the tokens before it a network reads with a new one: none where it has states."""
     if net.stateful:
         return 0

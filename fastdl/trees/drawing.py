@@ -14,7 +14,7 @@ from .brackets import NO_LABEL
 
 __all__ = ["draw_tree", "save_picture"]
 
-_SIGNS = {2: "−+", 3: "−0+", 5: ("−−", "−", "0", "+", "++")}  # noqa: RUF001 - a minus as wide as the plus
+SIGNS = {2: "−+", 3: "−0+", 5: ("−−", "−", "0", "+", "++")}  # noqa: RUF001 - a minus as wide as the plus
 _SHADES = ("#b2182b", "#f4a582", "#f7f7f7", "#92c5de", "#2166ac")  # from negative to positive
 _ANSI = (160, 210, 250, 117, 33)  # the same of a terminal's 256 colours
 _WIDEST = 200  # words of a picture
@@ -52,10 +52,10 @@ def _children(tree: Trees) -> list[list[int]]:
     return children
 
 
-def _shade(tree: Trees, node: int) -> int | None:
+def shade_of(tree: Trees, node: int) -> int | None:
     """Give a label's place on the scale from negative to positive."""
     label, classes = int(tree.labels[node]), len(tree.names)
-    if label < 0 or classes not in _SIGNS or tree.names != [str(i) for i in range(classes)]:
+    if label < 0 or classes not in SIGNS or tree.names != [str(i) for i in range(classes)]:
         return None
     return round(label / (classes - 1) * (len(_SHADES) - 1))
 
@@ -64,9 +64,9 @@ def _label(tree: Trees, node: int, colour: bool) -> str:
     name = tree.label(node)
     if name == NO_LABEL:
         return ""
-    if (shade := _shade(tree, node)) is None:
+    if (shade := shade_of(tree, node)) is None:
         return f"({name})"
-    sign = f"{_SIGNS[len(tree.names)][int(tree.labels[node])]:>2}"
+    sign = f"{SIGNS[len(tree.names)][int(tree.labels[node])]:>2}"
     return f"\033[1;38;5;{_ANSI[shade]}m{sign}\033[0m" if colour else sign
 
 
@@ -92,7 +92,7 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
     except ImportError:
         raise missing("a picture of trees", "matplotlib", "plot") from None
     tree = tree[0]
-    x, y = _places(tree)
+    x, y = places_of(tree)
     words = int(tree.leaves.sum())
     if words > _WIDEST:
         raise ValueError(f"a picture can show at most {_WIDEST} words; the tree has {words}")
@@ -103,11 +103,11 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
         if parent >= 0:
             axes.plot([x[node], x[parent]], [y[node], y[parent]], color="#888888", linewidth=1, zorder=1)
     for node in range(len(x)):
-        shade = _shade(tree, node)
+        shade = shade_of(tree, node)
         face = "#ffffff" if shade is None else _SHADES[shade]
         axes.scatter(x[node], y[node], s=190, facecolor=face, edgecolor="#555555", linewidth=0.8, zorder=2)
         name = tree.label(node)
-        sign = "" if name == NO_LABEL else name if shade is None else _SIGNS[len(tree.names)][tree.labels[node]]
+        sign = "" if name == NO_LABEL else name if shade is None else SIGNS[len(tree.names)][tree.labels[node]]
         ink = "white" if shade in (0, len(_SHADES) - 1) else "black"
         axes.text(x[node], y[node], sign, ha="center", va="center", fontsize=8, color=ink, zorder=3)
         if (word := tree.words[node]) is not None:
@@ -116,7 +116,7 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
     save_figure(figure, path, dpi=100)
 
 
-def _places(tree: Trees) -> tuple[Array, Array]:
+def places_of(tree: Trees) -> tuple[Array, Array]:
     """Put leaves side by side, other nodes above the middle of their children, and the root on top."""
     x, leaves = np.zeros(len(tree.words)), 0
     for node, below in enumerate(_children(tree)):
