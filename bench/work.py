@@ -16,7 +16,7 @@ import fastdl
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import reference
 
-from . import dense, functions, networks, sequences, trees
+from . import dense, functions, many, networks, sequences, trees
 
 # Operations of each layer's forward pass on one sample; either gradient takes as many.
 LENET_LAYERS = (2 * 6 * 28 * 28 * 25, 2 * 16 * 10 * 10 * 150, 2 * 400 * 120, 2 * 120 * 84, 2 * 84 * 10)
@@ -301,8 +301,18 @@ EPOCH = "s per 60,000 samples"
 MICROSECONDS = "us a call"
 CHARACTER = "us a character"
 SAMPLE = "us a sample"
+STEP = "ms a step of all"
 EPOCH_OF_TREES = "s per epoch"
-SCALE = {EPOCH: 1.0, EPOCH_OF_TREES: 1.0, MICROSECONDS: 1e6, "us an image": 1e6, "ms": 1e3, CHARACTER: 1e6, SAMPLE: 1e6}
+SCALE = {
+    EPOCH: 1.0,
+    EPOCH_OF_TREES: 1.0,
+    MICROSECONDS: 1e6,
+    "us an image": 1e6,
+    "ms": 1e3,
+    CHARACTER: 1e6,
+    SAMPLE: 1e6,
+    STEP: 1e3,
+}
 _EPOCH_OF_LENET = 60_000 * training_flop(LENET_LAYERS)
 _EPOCH_OF_MLP = 60_000 * training_flop(MLP_LAYERS)
 _FRAMEWORKS = ("torch", "jax")
@@ -350,6 +360,16 @@ def _network_predict(name):
     return Work(title, MICROSECONDS, networks.flop(name), 1, lambda: networks.predicted(name), target)
 
 
+def _many(name):
+    case, target = many.CASES[name], Target(ratio=5, peers=_FRAMEWORKS)
+    return Work(case.title, STEP, case.flop, 2, lambda: many.result(name), target)
+
+
+def _many_in_turn(name):
+    case = many.CASES[name]
+    return Work("the same, one network after another", STEP, case.flop, 1, lambda: many.result(name), Target())
+
+
 def _article_target(ratio):
     return Target(ratio=ratio, peers=("articles",))
 
@@ -390,6 +410,7 @@ WORK = {
     **{name: _function(name) for name in (*functions.PLANES, *functions.STEPS)},
     **{f"{name}_training": _network_training(name) for name in networks.CASES},
     **{f"{name}_predict": _network_predict(name) for name in networks.CASES},
+    **{row: make(name) for name in many.CASES for row, make in ((name, _many), (f"{name}_in_turn", _many_in_turn))},
     "language": Work(
         "language model, LSTM of 512, 32 streams, windows of 64, training", CHARACTER, sequences.language_flop(), 2,
         sequences.language_result, Target(ratio=1.6, peers=_FRAMEWORKS),

@@ -38,6 +38,10 @@ def all_finite(x, int threads=1):
     cdef Py_buffer view                 # small arrays would feel what a typed view costs
     PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
     scan.x, scan.n = <const real*>view.buf, view.len // <Py_ssize_t>sizeof(real)
+    if threads == 1 and scan.n <= FEW_NUMBERS:      # sooner done than the interpreter's lock is had
+        finite = finite_run(scan.x, scan.n)
+        PyBuffer_Release(&view)
+        return finite
     crew = threads_for(<double>scan.n / SHARED_PLANES, min(threads, MAX_WORKERS))
     meeting_open(&scan.crew, crew)
     with nogil:

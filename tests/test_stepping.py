@@ -57,6 +57,15 @@ def test_a_rate_that_is_set_after_a_block(second, rng):
     assert optimizer.lr == second
 
 
+def test_an_epoch_goes_on_at_the_pace_of_the_one_before(rng):
+    x, y, sets = rng.standard_normal((200, 3)), rng.integers(0, 2, 200), Sets(None, {})
+    network().fit(x, y, batch_size=2, epochs=3, callbacks=[sets], verbose=0)
+    steps = [steps for steps, _ in sets.seen]
+    assert steps[:2] == [1, 9]
+    assert len([one for one in steps if one <= 100]) == 4
+    assert len([one for one in steps if one > 200]) < 4
+
+
 def test_a_schedule_that_is_set_is_of_the_steps_taken(rng):
     x, y = rng.standard_normal((20, 3)), rng.integers(0, 2, 20)
     net, optimizer = network(), optimizers.SGD(schedules.constant(0.1), momentum=0.5)

@@ -8,6 +8,7 @@ import fastdl
 from bench import article_classes, dense, functions, sequences, work
 from bench import trees as sentiment
 from bench.contestants import Task
+from bench.contestants.fastdl_many import WORKS as MANY
 from bench.contestants.fastdl_networks import WORKS
 from fastdl import Sequential, functional, layers, models
 from fastdl.compat import bp, cnn
@@ -390,7 +391,7 @@ def _article_class(prepare):
 globals().update({name: _article_class(prepare) for name, prepare in article_classes.WORKS.items()})
 
 
-globals().update(WORKS)
+globals().update(WORKS | MANY)
 
 
 def peak(threads):

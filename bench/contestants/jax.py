@@ -13,6 +13,7 @@ from jax import lax
 from bench import sequences, work
 from bench import trees as sentiment
 from bench.contestants import Task
+from bench.contestants.jax_many import WORKS as MANY
 from bench.contestants.jax_networks import WORKS
 
 VERSION = jax.__version__
@@ -343,4 +344,4 @@ def trees(threads):
     return Task(check, run, 1)
 
 
-globals().update(WORKS)
+globals().update(WORKS | MANY)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from bench import dense, sequences, work
 from bench import trees as sentiment
 from bench.contestants import Task
+from bench.contestants.torch_many import WORKS as MANY
 from bench.contestants.torch_networks import WORKS
 
 VERSION = torch.__version__
@@ -321,4 +322,4 @@ def trees_by_node(threads):
     return _trees(_ByNode, _by_node, sentiment.FEW, sentiment.few_share(), threads)
 
 
-globals().update(WORKS)
+globals().update(WORKS | MANY)

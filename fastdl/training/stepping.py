@@ -28,6 +28,22 @@ BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progr
 Run = Callable[[int, Array, Array], None]
 
 
+class Pace:
+    """How many steps make a block, from one pass to the next.
+
+    Attributes
+    ----------
+    block : int
+    """
+
+    def __init__(self) -> None:
+        self.block = 1
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Learn from what so many steps took; blocks grow by and by."""
+        self.block = max(1, int(min(8.0 * self.block, steps * BLOCK_SECONDS / max(seconds, 1e-9))))
+
+
 def take_pass(
     net: Sequential,
     state: TrainingState,
@@ -40,25 +56,25 @@ def take_pass(
     epoch: int,
     watchers: list[Callback],
     states: Array | None = None,
-    alone: bool = False,
+    pace: Pace | None = None,
     machines: Machines = ALONE,
 ) -> dict[str, float]:
     """Take a step for each batch of the samples, with callbacks after each block of them, and give the figures.
 
-    A rate that a callback gives the optimizer holds from the next block on. A step that is ``alone`` is a block. Of
+    A rate that a callback gives the optimizer holds from the next block on. Without a pace each step is a block. Of
     several machines the first decides how long a block is.
     """
-    steps, done, block, lr = len(rates), 0, 1, state.optimizer.lr
+    steps, done, lr = len(rates), 0, state.optimizer.lr
     records = np.zeros((steps, 3))
     found: dict[str, float] = {}
     while done < steps:
         if state.optimizer.lr is not lr:
             lr, rates = state.optimizer.lr, np.concatenate([rates[:done], state.rates(steps - done)])
-        with machines.steps(block, rates[done:]) as agreed, net.turn.lock:
+        with machines.steps(pace.block if pace else 1, rates[done:]) as agreed, net.turn.lock:
             start, end = perf_counter(), min(steps, done + agreed)
             _Block(net, state, run, rates[done:end], records[done:end], done, states).take()
-        if not alone and end < steps:
-            block = max(1, int((end - done) * min(8.0, BLOCK_SECONDS / max(perf_counter() - start, 1e-9))))
+        if pace:
+            pace.took(end - done, perf_counter() - start)
         done = end
         if watchers or done == steps:
             loss, hits, count = np.add.reduce(records[:done])

@@ -29,7 +29,7 @@ from .history import History
 from .machines import ALONE, Machines
 from .mixing import mixable, mixed
 from .running import measure
-from .stepping import BLOCK_SECONDS, take_batch, take_pass
+from .stepping import BLOCK_SECONDS, Pace, take_batch, take_pass
 from .steps import Steps
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ class Trainer:
     ) -> None:
         self.net, self.machines = net, machines
         self.loss = chosen(loss, net.training_state.loss)
+        self._pace = Pace()
         self.state = net.training_state.following(self.loss, optimizer, net.parameters.size, net.dtype)
         if self.loss.leaves_out != "identity":
             _check_logits(net, self.loss)
@@ -353,5 +354,5 @@ class Trainer:
         steps = Steps(net, plan, state, self.loss, data, order, batch, seed, states, self.machines)
         return take_pass(
             net, state, steps.run, rates, samples=samples, batch=batch,
-            figures=data.figures, epoch=epoch, watchers=watchers, states=states, machines=self.machines,
+            figures=data.figures, epoch=epoch, watchers=watchers, states=states, pace=self._pace, machines=self.machines,
         )  # fmt: skip

@@ -96,7 +96,7 @@ def fit_parser(
 
         return take_pass(
             net, state, run, rates, samples=len(which), batch=batch_size, figures=_figures, epoch=epoch,
-            watchers=watchers, alone=True,
+            watchers=watchers,
         )  # fmt: skip
 
     def validate() -> dict[str, float]:
