@@ -353,6 +353,6 @@ class Trainer:
             states = net.states_for(batch)
         steps = Steps(net, plan, state, self.loss, data, order, batch, seed, states, self.machines)
         return take_pass(
-            net, state, steps.run, rates, samples=samples, batch=batch,
-            figures=data.figures, epoch=epoch, watchers=watchers, states=states, pace=self._pace, machines=self.machines,
+            net, state, steps.run, rates, samples=samples, batch=batch, figures=data.figures, epoch=epoch,
+            watchers=watchers, states=states, pace=self._pace, machines=self.machines,
         )  # fmt: skip
