@@ -25,7 +25,7 @@ BLOCKS = {
     "losses-and-metrics.md": 5,
     "logging.md": 5,
     "looking.md": 8,
-    "many-networks.md": 5,
+    "many-networks.md": 6,
     "onnx.md": 3,
     "own-loops.md": 4,
     "sequences.md": 5,

@@ -11,7 +11,8 @@ except ImportError:
     raise missing("fastdl.estimators", "scikit-learn", "sklearn") from None
 
 from .classifier import NetClassifier
+from .ensemble import NetEnsemble
 from .regressor import NetRegressor
 from .transformer import NetTransformer
 
-__all__ = ["NetClassifier", "NetRegressor", "NetTransformer"]
+__all__ = ["NetClassifier", "NetEnsemble", "NetRegressor", "NetTransformer"]

@@ -1,0 +1,280 @@
+"""NetEnsemble: networks that learn side by side, and tell together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.metrics import r2_score
+from sklearn.utils import check_consistent_length, check_random_state, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._crew import side_by_side
+from .._threads import get_num_threads
+from .._types import Array
+from .._validation.values import as_flag, as_int
+from ..losses import Quantile
+from .bags import bag, different, put
+from .classifier import NetClassifier
+from .data import held_out
+from .labels import SeveralLabels, YesOrNo, as_labels, learned
+from .numbers import as_numbers
+from .regressor import NetRegressor
+from .selection import selected
+from .weights import as_weights
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_SEEDS = 1 << 31
+_LEAST = 1e-7  # probability that a selection believes in
+
+
+class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
+    """Networks that learn side by side, one a thread, and whose probabilities or numbers are averaged.
+
+    Parameters
+    ----------
+    estimator : NetClassifier, NetRegressor or list of such
+        What members are copies of; of a list, all of one kind, they are copies in turn.
+    members : int
+        How many there are, each with a random state of its own.
+    bags : bool
+        Whether each learns from a sample of its own, drawn with replacement from all samples, as many from each class
+        as it has (Breiman 1996); else all learn from all samples, and differ in their seeds alone.
+    select : int
+        Above 0, members are chosen one by one, so many times, each the one that makes the mean of those chosen best on
+        samples that are held out, whether it has been chosen before or not (Caruana et al. 2004); those up to the best
+        choice count, each as often as it has been chosen.
+    validation_fraction : float
+        How much is held out for that, with its share of every class, or of small and large targets.
+    random_state : int, RandomState or None
+        Of the members', the bags, and what is held out.
+
+    Attributes
+    ----------
+    estimators_ : list of NetClassifier or NetRegressor
+        The members, trained.
+    weights_ : ndarray, shape (members,)
+        How much each counts; their sum is 1.
+    classes_ : ndarray, or list of ndarray
+        Of a classifier, as of its members.
+    n_features_in_ : int
+        Of samples that are rows of numbers.
+    feature_names_in_ : ndarray of str
+        Of a data frame with such names.
+
+    Notes
+    -----
+    There are as many threads as `fastdl.get_num_threads` says; each member ends as by its own `fit`, to the bit,
+    whatever their number. What one of them raises ends all.
+
+    A classifier's members must give probabilities.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        members: int = 10,
+        bags: bool = False,
+        select: int = 0,
+        validation_fraction: float = 0.2,
+        random_state: Any = None,
+    ) -> None:
+        self.estimator = estimator
+        self.members = members
+        self.bags = bags
+        self.select = select
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags, of_members = super().__sklearn_tags__(), get_tags(_all(self.estimator)[0])
+        tags.estimator_type = of_members.estimator_type
+        tags.classifier_tags, tags.regressor_tags = of_members.classifier_tags, of_members.regressor_tags
+        tags.target_tags, tags.input_tags = of_members.target_tags, of_members.input_tags
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn.
+
+        Parameters
+        ----------
+        X : array_like, data frame or sparse, shape (N, F), or array_like, shape (N, ...)
+            Rows of numbers, or images or sequences as the networks take them.
+        y : array_like, shape (N,) or (N, K)
+            As the members take it.
+        sample_weight : array_like, shape (N,), optional
+            How much each sample counts.
+
+        Returns
+        -------
+        NetEnsemble
+            Itself.
+        """
+        members, draws = self._members()
+        rounds, in_bags = as_int(self.select, "select", least=0), as_flag(self.bags, "bags")
+        if rounds and any(isinstance(member.loss, Quantile) and len(member.loss.levels) > 1 for member in members):
+            raise ValueError(f"select must be 0 for predictions of several quantiles; received {rounds}")
+        x = self._samples(X, reset=True, y=None if y is None else "no_validation")
+        y = as_labels(y) if is_classifier(self) else as_numbers(y)
+        check_consistent_length(x, y)
+        weights = as_weights(sample_weight, len(x))
+        rows = np.arange(len(x)) if weights is None else np.flatnonzero(weights)
+        self._targets = learned(y, rows) if is_classifier(self) else None
+        codes = y[rows] if self._targets is None else self._targets.read(y, rows)
+        if in_bags or rounds:
+            first, times = different(x[rows], codes, None if weights is None else weights[rows])
+            rows, codes = rows[first], codes[first]
+            weights = None if times is None else put(times, rows, len(x))
+        held = None
+        if rounds:
+            seed = int(draws.randint(_SEEDS))
+            chosen, others = held_out(len(rows), self.validation_fraction, self._strata(codes), seed)
+            held, held_codes = rows[others], codes[others]
+            rows, codes = rows[chosen], codes[chosen]
+        strata = np.zeros(len(rows), int) if self._targets is None else self._strata(codes)
+        whole = len(rows) == len(x) and not in_bags
+
+        def learn(member: Any, places: Any, _: Callable[[Any], None]) -> None:
+            part = slice(None) if whole else rows[places]
+            member.fit(x[part], y[part], sample_weight=None if weights is None else weights[part])
+
+        jobs = [partial(learn, member, bag(strata, draws) if in_bags else ...) for member in members]
+        list(side_by_side(jobs, min(get_num_threads(), len(members))))
+        self.estimators_, self.weights_ = members, np.full(len(members), 1 / len(members))
+        if held is not None:
+            told = [_told(member, x[held]) for member in members]
+            of_held = None if weights is None else weights[held]
+            self.weights_ = selected(told, partial(self._error, held_codes, of_held), rounds)
+        return self
+
+    @property
+    def classes_(self) -> Any:
+        """The labels, as the members have them."""
+        check_is_fitted(self)
+        return self.estimators_[0].classes_
+
+    def predict(self, X: Any) -> Array:
+        """Tell labels, by the mean of probabilities, or predict numbers, the mean of the members' numbers.
+
+        Parameters
+        ----------
+        X
+            As of `fit`.
+
+        Returns
+        -------
+        ndarray
+            As the members' own.
+        """
+        mean = self._mean(X)
+        if self._targets is None:
+            numbers: Array = mean[0]
+            return numbers
+        if isinstance(self._targets, YesOrNo):
+            return self._targets.told(mean[0] - 0.5)
+        if not isinstance(self._targets, SeveralLabels):
+            return self._targets.told(mean[0])
+        most = max(column.shape[1] for column in mean)
+        return self._targets.told(np.stack([np.pad(p, [(0, 0), (0, most - p.shape[1])]) for p in mean], axis=1))
+
+    @available_if(is_classifier)
+    def predict_proba(self, X: Any) -> Any:
+        """Give the mean of the members' probabilities.
+
+        Parameters
+        ----------
+        X
+            As of `fit`.
+
+        Returns
+        -------
+        ndarray, or a list
+            As the members' own.
+        """
+        mean = self._mean(X)
+        return mean if isinstance(self._targets, SeveralLabels) else mean[0]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Give the accuracy, the share of samples all of whose labels are told, or R².
+
+        Parameters
+        ----------
+        X, y
+            As of `fit`.
+        sample_weight : array_like, shape (N,), optional
+
+        Returns
+        -------
+        float
+        """
+        told = self.predict(X)
+        if self._targets is None:
+            return float(r2_score(y, told, sample_weight=sample_weight))
+        right = as_labels(y) == told
+        return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=sample_weight))
+
+    def _members(self) -> tuple[list[Any], np.random.RandomState]:
+        """Give untrained members, and what else is drawn by."""
+        kinds, count = _all(self.estimator), as_int(self.members, "members")
+        for kind in kinds:
+            if not isinstance(kind, (NetClassifier, NetRegressor)) or is_classifier(kind) != is_classifier(self):
+                raise TypeError(
+                    f"estimator must be a NetClassifier or a NetRegressor, or a list of one kind; received {kind!r}"
+                )
+            if is_classifier(kind) and not hasattr(kind, "predict_proba"):
+                raise ValueError(f"estimator must give probabilities; received one that does not, {kind!r}")
+        draws = check_random_state(self.random_state)
+        seeds = draws.randint(_SEEDS, size=count).tolist()
+        return [clone(kinds[k % len(kinds)]).set_params(random_state=seeds[k]) for k in range(count)], draws
+
+    def _samples(self, X: Any, **arguments: Any) -> Array:
+        """Give checked samples, as all members read them."""
+        rows = len((X if hasattr(X, "shape") else np.asarray(X)).shape) <= 2
+        dtype = np.result_type(*(kind.dtype for kind in _all(self.estimator))) if rows else "numeric"
+        x = validate_data(self, X, accept_sparse="csr", dtype=dtype, ensure_2d=rows, allow_nd=True, **arguments)
+        samples: Array = x.toarray() if issparse(x) else x
+        return samples
+
+    def _strata(self, codes: Array) -> Any:
+        """Give what a held-out part is to have in the same shares: small and large numbers, or the same labels."""
+        if self._targets is None:
+            return codes.reshape(-1) if codes.size == len(codes) else None
+        return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
+
+    def _mean(self, X: Any) -> list[Array]:
+        """Give the mean of what members tell, a list of columns."""
+        check_is_fitted(self)
+        x = self._samples(X, reset=False)
+        counting = [(member, weight) for member, weight in zip(self.estimators_, self.weights_, strict=True) if weight]
+        weighted = [[weight * column for column in _told(member, x)] for member, weight in counting]
+        return [sum(columns[1:], columns[0]) for columns in zip(*weighted, strict=True)]
+
+    def _error(self, wanted: Array, weights: Array | None, told: list[Array]) -> float:
+        """Give the mean of squared errors, or of the logarithms of what was thought of the labels."""
+        if self._targets is None:
+            errors = (told[0].reshape(len(wanted), -1) - wanted.reshape(len(wanted), -1)) ** 2
+        elif isinstance(self._targets, YesOrNo):
+            errors = -np.log(np.maximum(np.where(wanted, told[0], 1 - told[0]), _LEAST))
+        else:
+            columns = zip(told, wanted.reshape(len(wanted), -1).T, strict=True)
+            chances = [np.take_along_axis(column, labels[:, None], axis=1) for column, labels in columns]
+            errors = -np.log(np.maximum(np.hstack(chances), _LEAST))
+        return float(np.average(errors.sum(axis=1), weights=weights))
+
+
+def _all(estimator: Any) -> Sequence[Any]:
+    return estimator if isinstance(estimator, (list, tuple)) and estimator else [estimator]
+
+
+def _told(member: Any, x: Array) -> list[Array]:
+    """Give what a member says of samples: numbers, or probabilities of each column of labels."""
+    told = member.predict_proba(x) if is_classifier(member) else member.predict(x)
+    return told if isinstance(told, list) else [told]

@@ -1,0 +1,199 @@
+"""Ensembles: each member as by itself, their means, bags, and greedy selection."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.datasets import load_iris, make_multilabel_classification, make_regression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+import fastdl
+from fastdl import losses
+from fastdl.estimators import NetClassifier, NetEnsemble, NetRegressor
+
+quick = {"hidden": 16, "epochs": 15, "lr": 1e-2}
+CLASSIFIER, REGRESSOR = NetClassifier(**quick), NetRegressor(**quick)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    x, y = load_iris(return_X_y=True)
+    return StandardScaler().fit_transform(x), y
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    x, y = make_regression(120, 5, noise=10, random_state=0)
+    return x, y
+
+
+LINEAR = NetClassifier(**quick | {"hidden": ()})
+CHECKED = {
+    "classifier": NetEnsemble(CLASSIFIER, members=2),
+    "bags and selection": NetEnsemble(
+        [CLASSIFIER, NetClassifier(**quick | {"hidden": ()})], members=3, bags=True, select=3
+    ),
+    "regressor": NetEnsemble(REGRESSOR, members=2),
+    "regressor, bags and selection": NetEnsemble(REGRESSOR, members=2, bags=True, select=2),
+}
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_all_checks_pass(name):
+    results = check_estimator(CHECKED[name], on_fail="raise", on_skip=None)
+    skipped = {result["check_name"] for result in results if result["status"] == "skipped"}
+    # There is no decision function, and the other needs SCIPY_ARRAY_API=1.
+    assert skipped <= {"check_array_api_input", "check_classifiers_multilabel_output_format_decision_function"}
+    assert len(results) > 50
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_each_member_is_as_by_itself(threads, iris):
+    fastdl.set_num_threads(threads)
+    x, y = iris
+    ensemble = NetEnsemble(CLASSIFIER, members=4, random_state=0).fit(x, y)
+    assert len({member.random_state for member in ensemble.estimators_}) == 4
+    for member in ensemble.estimators_:
+        alone = clone(member).fit(x, y)
+        assert (alone.network_.parameters == member.network_.parameters).all()
+    expected = np.mean([member.predict_proba(x) for member in ensemble.estimators_], axis=0)
+    np.testing.assert_allclose(ensemble.predict_proba(x), expected, rtol=1e-6)
+    assert (ensemble.predict(x) == expected.argmax(axis=1)).all()
+    assert ensemble.score(x, y) > 0.9
+
+
+def test_numbers_are_averaged(numbers):
+    x, y = numbers
+    ensemble = NetEnsemble(NetRegressor(hidden=32, epochs=60, lr=1e-2), members=3, random_state=0).fit(x, y)
+    expected = np.mean([member.predict(x) for member in ensemble.estimators_], axis=0)
+    np.testing.assert_allclose(ensemble.predict(x), expected)
+    assert is_regressor(ensemble)
+    assert not hasattr(ensemble, "predict_proba")
+    assert not hasattr(ensemble, "classes_")
+    assert ensemble.score(x, y) > max(member.score(x, y) for member in ensemble.estimators_) - 0.02
+
+
+def test_labels_of_any_type_and_weights(iris):
+    x, y = iris
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    weights = np.where(y == 0, 0.0, 2.0)
+    frame = pd.DataFrame(x, columns=list("abcd"))
+    ensemble = NetEnsemble(CLASSIFIER, members=2, random_state=0).fit(frame, names, weights)
+    assert ensemble.classes_.tolist() == ["versicolor", "virginica"]
+    assert list(ensemble.feature_names_in_) == list("abcd")
+    assert set(ensemble.predict(frame)) <= set(names)
+    assert is_classifier(ensemble)
+
+
+def test_several_labels():
+    x, y = make_multilabel_classification(80, 6, n_classes=4, random_state=0)
+    of_yes = NetEnsemble(CLASSIFIER, members=2, bags=True, select=2, random_state=0).fit(x, y)
+    assert of_yes.predict_proba(x).shape == of_yes.predict(x).shape == (80, 4)
+    assert (of_yes.predict(x) == (of_yes.predict_proba(x) > 0.5)).all()
+    columns = np.stack([y[:, 0], y[:, 1] + 2 * y[:, 2]], axis=1)
+    of_columns = NetEnsemble(CLASSIFIER, members=3, bags=True, select=2, random_state=0).fit(x, columns)
+    assert [p.shape for p in of_columns.predict_proba(x)] == [(80, 2), (80, 4)]
+    told = np.stack([p.argmax(axis=1) for p in of_columns.predict_proba(x)], axis=1)
+    assert (of_columns.predict(x) == told).all()
+    assert of_columns.score(x, columns) == np.mean((told == columns).all(axis=1))
+
+
+def test_bags_are_of_all_classes_and_differ(iris, monkeypatch):
+    x, y = iris
+    seen, fit = [], NetClassifier.fit
+
+    def watched(self, x, y, sample_weight=None):
+        seen.append((x, y))
+        return fit(self, x, y, sample_weight)
+
+    monkeypatch.setattr(NetClassifier, "fit", watched)
+    NetEnsemble(CLASSIFIER, members=3, bags=True, random_state=0).fit(x, y)
+    different = np.unique(np.column_stack([x, y]), axis=0)
+    for bag, labels in seen:
+        assert len(bag) == len(different)
+        assert (np.bincount(labels) == np.bincount(different[:, -1].astype(int))).all()
+        assert 0.5 < len(np.unique(bag, axis=0)) / len(bag) < 0.75  # 1 - 1/e of them
+    assert not (seen[0][0] == seen[1][0]).all()
+
+
+def test_selection_is_greedy(iris, monkeypatch):
+    """It is what a slow search finds; no member is better by itself on what is held out."""
+    x, y = iris
+    held, split = [], fastdl.estimators.ensemble.held_out
+
+    def watched(*arguments):
+        held.append(split(*arguments))
+        return held[-1]
+
+    monkeypatch.setattr("fastdl.estimators.ensemble.held_out", watched)
+    kinds = [NetClassifier(hidden=(), epochs=2), NetClassifier(**quick), NetClassifier(hidden=4, epochs=8)]
+    ensemble = NetEnsemble(kinds, members=6, select=7, validation_fraction=0.4, random_state=1).fit(x, y)
+    _, first = np.unique(np.column_stack([x, y]), axis=0, return_index=True)
+    others = first[held[0][1]]
+    told = [member.predict_proba(x[others]) for member in ensemble.estimators_]
+    chosen, paths = [], []
+    for _ in range(7):
+        means = [np.mean([told[k] for k in [*chosen, new]], axis=0) for new in range(6)]
+        error = [log_loss(y[others], mean) for mean in means]
+        chosen.append(int(np.argmin(error)))
+        paths.append(min(error))
+    counted = chosen[: int(np.argmin(paths)) + 1]
+    np.testing.assert_allclose(ensemble.weights_, np.bincount(counted, minlength=6) / len(counted))
+    assert min(paths) <= min(log_loss(y[others], p) for p in told)
+    expected = np.tensordot(ensemble.weights_, [member.predict_proba(x) for member in ensemble.estimators_], 1)
+    np.testing.assert_allclose(ensemble.predict_proba(x), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_same_random_state_gives_the_same(iris):
+    x, y = iris
+    whole = NetEnsemble(CLASSIFIER, members=2, bags=True, select=2, random_state=3)
+    first, second = (clone(whole).fit(x, y) for _ in range(2))
+    assert (first.predict_proba(x) == second.predict_proba(x)).all()
+    other = whole.set_params(random_state=4).fit(x, y)
+    assert (first.predict_proba(x) != other.predict_proba(x)).any()
+
+
+def test_in_a_pipeline_and_a_search(iris):
+    x, y = iris
+    pipeline = make_pipeline(StandardScaler(), NetEnsemble(CLASSIFIER, members=2, random_state=0))
+    assert cross_val_score(pipeline, x, y, cv=3).mean() > 0.85
+    search = GridSearchCV(
+        NetEnsemble(CLASSIFIER, members=2, random_state=0), {"estimator__hidden": [(), 8], "bags": [False, True]}, cv=2
+    )
+    assert search.fit(x, y).best_score_ > 0.7
+
+
+BAD = {
+    "kind": (NetEnsemble(StandardScaler()), TypeError, "estimator must be a NetClassifier or a NetRegressor"),
+    "kinds": (NetEnsemble([CLASSIFIER, REGRESSOR]), TypeError, "or a list of one kind; received NetRegressor"),
+    "members": (NetEnsemble(CLASSIFIER, members=0), ValueError, "members must be at least 1; received 0"),
+    "select": (NetEnsemble(CLASSIFIER, select=-1), ValueError, "select must be at least 0; received -1"),
+    "bags": (NetEnsemble(CLASSIFIER, bags=2), TypeError, "bags must be"),
+    "loss": (NetEnsemble(NetClassifier(loss="squared_error")), ValueError, "estimator must give probabilities"),
+    "fraction": (
+        NetEnsemble(CLASSIFIER, select=1, validation_fraction=0),
+        ValueError,
+        "validation_fraction must leave",
+    ),
+    "of a member": (NetEnsemble(NetClassifier(epochs=0)), ValueError, "epochs must be at least 1; received 0"),
+}
+
+
+@pytest.mark.parametrize(("ensemble", "kind", "message"), BAD.values(), ids=BAD)
+def test_bad_arguments(ensemble, kind, message, iris):
+    with pytest.raises(kind, match=message):
+        ensemble.fit(*iris)
+    assert not hasattr(ensemble, "estimators_")
+
+
+def test_several_quantiles_are_averaged(numbers):
+    x, y = numbers
+    loss = losses.Quantile([0.1, 0.9])
+    ensemble = NetEnsemble(NetRegressor(loss=loss, **quick), members=2, random_state=0).fit(x, y)
+    assert ensemble.predict(x).shape == (120, 2)
+    with pytest.raises(ValueError, match="select must be 0 for predictions of several quantiles; received 3"):
+        clone(ensemble).set_params(select=3).fit(x, y)
