@@ -18,6 +18,7 @@ import pytest
 
 from fastdl import Sequential, callbacks, layers, models
 from fastdl.export import from_keras
+from fastdl.export.keras.description import check_model
 from fastdl.export.keras.theirs import KNOWN
 from fastdl.layers import (
     GRU,
@@ -331,6 +332,18 @@ def bomb(path):
 
 DENSE = '{"class_name": "Sequential", "config": {"layers": [{"class_name": "%s", "config": {%s}}]}}'
 
+
+def functional(*reads, outputs=("c",), twice=False):
+    """A model of an input a and layers b and c, which read what is named first and second."""
+    layers = [{"class_name": "InputLayer", "config": {"name": "a"}}]
+    for name, read in zip("bc", reads, strict=False):
+        node = {"args": [{"config": {"keras_history": [read, 0, 0]}}]}
+        config = {"name": name, "activation": "linear"}
+        layers.append({"class_name": "Dense", "config": config, "inbound_nodes": [node] * (2 if twice else 1)})
+    config = {"layers": layers, "output_layers": [[name, 0, 0] for name in outputs]}
+    return json.dumps({"class_name": "Functional", "config": config})
+
+
 HOSTILE = {
     "nothing": (lambda path: path.write_bytes(b""), "neither an HDF5 file nor an archive"),
     "a pickle": (lambda path: path.write_bytes(b"\x80\x04cos\nsystem\n."), "neither an HDF5 file nor an archive"),
@@ -372,12 +385,10 @@ DESCRIBED = {
     "a mask": (DENSE % ("Embedding", '"mask_zero": true'), "mask_zero of Embedding must be False"),
     "backwards": (DENSE % ("LSTM", '"go_backwards": true'), "go_backwards of LSTM must be False; it is True"),
     "gates": (DENSE % ("GRU", '"recurrent_activation": "relu"'), "recurrent_activation of GRU must be sigmoid"),
-    "a branch": (
-        '{"class_name": "Functional", "config": {"layers": [{"class_name": "InputLayer", "config": {"name": "a"}},'
-        '{"class_name": "Dense", "config": {"name": "b"}, "inbound_nodes": [{"args": [{"config": {"keras_history":'
-        ' ["c"]}}]}]}]}}',
-        "must be a chain; b reads others than the one before",
-    ),
+    "a branch": (functional("a", "a"), "must be a chain; c reads others than the one before"),
+    "a layer twice": (functional("a", "b", twice=True), "must be a chain; b reads others than the one before"),
+    "two outputs": (functional("a", "b", outputs=["b", "c"]), "must be a chain; it gives what b, c do"),
+    "a sum": (DENSE % ("Add", ""), "its layers must be of Dense, .*; one is a Add"),
 }  # fmt: skip
 
 
@@ -400,6 +411,13 @@ def test_descriptions_that_are_none(what, tmp_path, files):
     archive(config__json=text, model__weights__h5=weights)(path := tmp_path / "file.keras")
     with pytest.raises(ValueError, match=message):
         from_keras(built("dense"), path)
+
+
+@pytest.mark.parametrize("outputs", [["c", 0, 0], [["c", 0, 0]]])
+def test_a_functional_model_that_is_a_chain(outputs):
+    config = json.loads(functional("a", "b"))
+    config["config"]["output_layers"] = outputs
+    check_model(Sequential([Dense(2), Dense(3)], input_shape=3), config)
 
 
 @pytest.mark.parametrize("ending", ["keras", "weights.h5"])

@@ -11,6 +11,7 @@ from .ours import Said, Words, one, padded, states, text_of
 
 Config = dict[str, Any]
 
+_MODELS = ("Sequential", "Functional")
 _IN_TRAINING = (
     "InputLayer", "Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout",
     "GaussianNoise", "ActivityRegularization", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomErasing",
@@ -20,27 +21,34 @@ _SLOPE = 0.2  # of leaky_relu, as a name in Keras
 
 def words_of_model(config: Config) -> Said:
     """Give the words of a model's layers, each of which reads what the one before gives."""
-    if config["class_name"] not in ("Sequential", "Functional"):
+    if config["class_name"] not in _MODELS:
         raise ValueError(f"its model must be Sequential or Functional; it is {config['class_name']!r}")
     layers = config["config"]["layers"]
+    known = {*KNOWN, *_IN_TRAINING, *_MODELS}
+    if others := [layer["class_name"] for layer in layers if layer["class_name"] not in known]:
+        raise ValueError(f"its layers must be of {', '.join(KNOWN)}; one is a {others[0]}")
     if config["class_name"] == "Functional":
-        for before, layer in pairwise(layers):
-            read = [argument for node in layer["inbound_nodes"] for argument in node["args"]]
-            if len(read) != 1 or read[0]["config"]["keras_history"][0] != before["config"]["name"]:
-                raise ValueError(
-                    f"its model must be a chain; {layer['config']['name']} reads others than the one before"
-                )
+        _check_chain(layers, config["config"]["output_layers"])
     for layer in layers:
         name, settings = layer["class_name"], layer["config"]
-        if name in ("Sequential", "Functional"):
+        if name in _MODELS:
             yield from words_of_model(layer)
         elif name in KNOWN:
             _must(name, settings, data_format=("channels_last", None), return_state=(False,), keepdims=(False,))
             yield from KNOWN[name](settings, layer.get("build_config") or {})
             if name in _WITH_ACTIVATION:
                 yield from _named(settings["activation"])
-        elif name not in _IN_TRAINING:
-            raise ValueError(f"its layers must be of {', '.join(KNOWN)}; one is a {name}")
+
+
+def _check_chain(layers: list[Config], outputs: Any) -> None:
+    """Check that each layer reads the one before, once, and that the last one alone gives what the model does."""
+    for before, layer in pairwise(layers):
+        read = [argument for node in layer["inbound_nodes"] for argument in node["args"]]
+        if len(read) != 1 or read[0]["config"]["keras_history"][0] != before["config"]["name"]:
+            raise ValueError(f"its model must be a chain; {layer['config']['name']} reads others than the one before")
+    given = [name for name, *_ in (outputs if isinstance(outputs[0], list) else [outputs])]
+    if given != [layers[-1]["config"]["name"]]:
+        raise ValueError(f"its model must be a chain; it gives what {', '.join(given)} do")
 
 
 def _must(name: str, settings: Config, **known: tuple[Any, ...]) -> None:
