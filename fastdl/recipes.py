@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -67,12 +68,14 @@ def mlp(
     *,
     input_shape: Any = (1, 28, 28),
     classes: int = 10,
+    hidden: Sequence[int] = (300,),
+    activation: str = "relu",
     epochs: int = 10,
     batch_size: int = 32,
     lr: float = 0.05,
     seed: int | None = None,
 ) -> Recipe:
-    """Give article 3's 784-300-10, or its like for other images, with relu and cross-entropy.
+    """Give article 3's 784-300-10, or its like for other images and sizes, with relu and cross-entropy.
 
     Parameters
     ----------
@@ -81,6 +84,10 @@ def mlp(
     input_shape : (int, int, int)
         (C, H, W).
     classes : int
+    hidden : sequence of int
+        Features of the layers between.
+    activation : str
+        Of these.
     epochs, batch_size : int
     lr : float
         The highest rate.
@@ -91,7 +98,11 @@ def mlp(
         raise ValueError(f"input_shape must be (C, H, W); received {shape}")
     return Recipe(
         models.mlp(
-            (prod(shape), 300, as_int(classes, "classes")), activation="relu", output=None, input_shape=shape, seed=seed
+            (prod(shape), *hidden, as_int(classes, "classes")),
+            activation=activation,
+            output=None,
+            input_shape=shape,
+            seed=seed,
         ),
         {
             "epochs": epochs,

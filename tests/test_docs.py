@@ -31,6 +31,7 @@ BLOCKS = {
     "sequences.md": 5,
     "serving.md": 1,
     "state-dicts.md": 5,
+    "sweeps.md": 1,
     "training.md": 6,
     "trees.md": 4,
 }

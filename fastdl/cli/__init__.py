@@ -1,4 +1,4 @@
-"""The command line: ``fastdl train``, ``predict``, ``sample``, ``parse``, ``export`` and ``serve``."""
+"""The command line: ``fastdl train``, ``predict``, ``sample``, ``parse``, ``export``, ``serve`` and ``sweep``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..training.machines import OtherRankError
-from . import export, images, parser, predict, sentiment, serve, text
+from . import export, images, parser, predict, sentiment, serve, sweep, text
 from .common import Mistake, end_others
 
 
@@ -82,4 +82,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_parse(commands)
     export.add_export(commands)
     serve.add_serve(commands)
+    sweep.add_sweep(commands)
     return top

@@ -38,7 +38,7 @@ def _train(options: argparse.Namespace) -> None:
     if options.transpose and options.data is None:
         raise Mistake("--transpose is for --data, which is not given")
     train, test = mnist() if options.data is None else idx_folder(options.data, transpose=options.transpose)
-    labels, train, test = _classes(train, test)
+    labels, train, test = classes_of(train, test)
     try:
         recipe = _NETWORKS[options.network][0](
             len(train[0]), input_shape=train[0].shape[1:], classes=len(labels),
@@ -69,7 +69,7 @@ def _train(options: argparse.Namespace) -> None:
     print(f"{with_save}fastdl serve {options.save or 'FILE'} opens a page to draw on")
 
 
-def _classes(train: Split, test: Split) -> tuple[list[int], Split, Split]:
+def classes_of(train: Split, test: Split) -> tuple[list[int], Split, Split]:
     """Give the labels that training has, and for those of the images their places among them."""
     labels = np.unique(train[1])
     if len(labels) < 2:

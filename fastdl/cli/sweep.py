@@ -1,0 +1,197 @@
+"""``fastdl sweep``: one network for each of many settings."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import get_num_threads, set_num_threads
+from .._extras import missing
+from .._files import check_writable
+from .._validation.values import as_int, as_number
+from ..datasets import idx_folder, mnist
+from ..layers.activation import as_activation
+from ..recipes import Recipe, lenet5, mlp
+from ..sweeps import grid, picture, sweep, table
+from .common import Mistake, check_whole, reading
+from .images import classes_of
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+_HELD_OUT = 10  # one in so many training images chooses
+
+
+def _sizes(text: str) -> list[int]:
+    """Read the sizes of hidden layers, such as 300x100."""
+    return [int(part) for part in text.split("x")]
+
+
+def _check_sizes(value: Any, name: str) -> None:
+    if not isinstance(value, list):
+        raise Mistake(f"{name} must have lists of sizes; received {value!r}")
+    for size in value:
+        as_int(size, name)
+
+
+# How a value of a setting is checked, and what is usual.
+_AXES: dict[str, tuple[Callable[[Any, str], Any], list[Any]]] = {
+    "lr": (as_number, [0.05]),
+    "batch_size": (as_int, [32]),
+    "hidden": (_check_sizes, [[300]]),
+    "activation": (as_activation, ["relu"]),
+}
+_OF_MLP = {"hidden", "activation"}
+_OTHERS = {"network": str, "data": str, "transpose": bool, "epochs": int, "seeds": int, "threads": int}
+_USUAL = {"network": "mlp", "data": None, "transpose": False, "epochs": 5, "seeds": 1, "threads": None}
+
+
+def add_sweep(commands: Any) -> None:
+    """Add ``sweep``."""
+    parser = commands.add_parser(
+        "sweep",
+        help="train a network for each of many settings, and tell which are best",
+        description="Train networks of images with all combinations of rates, sizes and seeds, side by side. A tenth "
+        "of the training images is held out, and says which is best; how each does on the test images is told too.",
+    )
+    parser.set_defaults(run=_sweep)
+    parser.add_argument("network", nargs="?", choices=["lenet5", "mlp"], help="(mlp)")
+    parser.add_argument("--config", metavar="FILE", help="a TOML file of these options' names; options go before it")
+    parser.add_argument("--data", metavar="DIR", help="a folder of four IDX files, raw or .gz, instead of MNIST")
+    parser.add_argument("--transpose", action="store_true", default=None, help="turn rows into columns, as for EMNIST")
+    parser.add_argument("--lr", nargs="+", type=float, metavar="RATE", help="(0.05)")
+    parser.add_argument("--batch-size", nargs="+", type=int, metavar="N", help="(32)")
+    parser.add_argument(
+        "--hidden", nargs="+", type=_sizes, metavar="SIZES", help="of an mlp, such as 100 300x100 (300)"
+    )
+    parser.add_argument("--activation", nargs="+", metavar="NAME", help="of an mlp (relu)")
+    parser.add_argument("--seeds", type=int, metavar="N", help="networks of each, which start from other numbers (1)")
+    parser.add_argument("--epochs", type=int, help="(5)")
+    parser.add_argument("--threads", type=int, help="networks at a time; as many as there are processors by default")
+    parser.add_argument("--record", metavar="FILE", help="what is through, a JSON object a line: a later sweep goes on")
+    parser.add_argument("--picture", metavar="FILE", help="where to draw them all, as .svg")
+    parser.add_argument("--save", metavar="FILE", help="where to write the best network (.npz)")
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    _fill(options)
+    axes = _axes(options)
+    check_whole(options, "epochs", "seeds", "threads")
+    if options.threads is not None:
+        set_num_threads(options.threads)
+    for name in ("record", "picture", "save"):
+        _check_writable(name, getattr(options, name))
+    if options.picture is not None and not options.picture.lower().endswith(".svg"):
+        raise Mistake(f"--picture must end in .svg; received {options.picture}")
+    if options.transpose and options.data is None:
+        raise Mistake("--transpose is for --data, which is not given")
+    train, test = mnist() if options.data is None else idx_folder(options.data, transpose=options.transpose)
+    labels, train, test = classes_of(train, test)
+    held = len(train[0]) // _HELD_OUT
+    if not held:
+        raise Mistake(f"--data must hold {_HELD_OUT} training images at least; it has {len(train[0])}")
+    order = np.random.default_rng(0).permutation(len(train[0]))
+    (x, y), validation = (tuple(part[rows] for part in train) for rows in (order[held:], order[:held]))
+
+    def finished(net: Sequential) -> dict[str, float]:
+        return {"test_accuracy": net.evaluate(*test)["accuracy"]}
+
+    settings = grid(**axes, seed=range(options.seeds))
+    print(
+        f"{options.network}: {len(settings)} networks, {len(x):,} images to train on, {held:,} held out, "
+        f"{get_num_threads()} at a time",
+        flush=True,
+    )
+    make = partial(_make, options.network, len(x), x.shape[1:], labels, options.epochs)
+    digest = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16]
+    trials = sweep(
+        make, settings, x, y, validation_data=validation, record=options.record, save=options.save,
+        common={"network": options.network, "epochs": options.epochs, "data": digest}, finished=finished,
+        verbose="bar" if sys.stderr.isatty() and sys.stdout.isatty() else 1,
+    )  # fmt: skip
+    print(table(trials, figures=["test_accuracy", "seconds"]))
+    for trial in trials:
+        if trial.error is not None:
+            print(f"{trial.settings}: {trial.error}", file=sys.stderr)
+    if options.picture is not None and any(trial.figures for trial in trials):
+        picture(trials).save(options.picture)
+
+
+def _check_writable(name: str, path: str | None) -> None:
+    """Find out before the sweep rather than after it."""
+    if path is not None:
+        try:
+            check_writable(path)
+        except (OSError, ValueError) as error:
+            raise Mistake(f"--{name} must name a file that can be written; {error}") from None
+
+
+def _make(
+    network: str, samples: int, shape: tuple[int, ...], labels: list[int], epochs: int, **settings: Any
+) -> Recipe:
+    recipe = {"lenet5": lenet5, "mlp": mlp}[network](
+        samples, input_shape=shape, classes=len(labels), epochs=epochs, **settings
+    )
+    recipe.net.notes = {"labels": labels}
+    return recipe
+
+
+def _fill(options: argparse.Namespace) -> None:
+    """Take what is not given from the file, and else what is usual."""
+    known = _OTHERS.keys() | _AXES.keys()
+    given = {} if options.config is None else _read(options.config)
+    if unknown := given.keys() - known:
+        raise Mistake(
+            f"--config must have {', '.join(sorted(known))}; {options.config} has {', '.join(sorted(unknown))}"
+        )
+    for name, kind in _OTHERS.items():
+        value = given.get(name)
+        if value is not None and (type(value) is not kind):
+            raise Mistake(f"{name} of --config must be {kind.__name__}; {options.config} has {value!r}")
+    for name in known:
+        if getattr(options, name) is None:
+            setattr(options, name, given.get(name, _USUAL.get(name)))
+    if options.network not in ("lenet5", "mlp"):
+        raise Mistake(f"network of --config must be lenet5 or mlp; {options.config} has {options.network!r}")
+
+
+def _read(path: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        try:
+            import tomli as tomllib
+        except ImportError:
+            raise missing("--config", "tomli", "cli") from None
+    with reading("--config"):
+        try:
+            return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise Mistake(f"--config must be a TOML file; {path}: {error}") from None
+
+
+def _axes(options: argparse.Namespace) -> dict[str, list[Any]]:
+    """Give the values of each setting, checked."""
+    axes = {}
+    for name, (check, usual) in _AXES.items():
+        values = getattr(options, name)
+        option = f"--{name.replace('_', '-')}"
+        if options.network != "mlp" and name in _OF_MLP:
+            if values is not None:
+                raise Mistake(f"{option} is for an mlp; the network is {options.network}")
+            continue
+        if values is None:
+            values = usual
+        if not isinstance(values, list) or not values:
+            raise Mistake(f"{option} must have values, one at least; received {values!r}")
+        for value in values:
+            check(value, option)
+        axes[name] = values
+    return axes

@@ -1,0 +1,148 @@
+"""The trials of a sweep, side by side."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from ..callbacks import Callback
+from ..callbacks.monitor import Monitor
+from ..many import fit_many
+from ..recipes import Recipe
+from .trials import Record, Settings, Trial, key_of, plain
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+def grid(**axes: Iterable[Any]) -> list[Settings]:
+    """Give all combinations of settings, the last axis changing first.
+
+    Parameters
+    ----------
+    **axes : iterable
+        The values of each setting.
+    """
+    values = [list(axis) for axis in axes.values()]
+    return [dict(zip(axes, chosen, strict=True)) for chosen in itertools.product(*values)]
+
+
+def sweep(
+    make: Callable[..., Recipe],
+    settings: Iterable[Mapping[str, Any]],
+    x: Any,
+    y: Any,
+    *,
+    monitor: str = "val_accuracy",
+    record: str | os.PathLike[str] | None = None,
+    common: Mapping[str, Any] | None = None,
+    save: str | os.PathLike[str] | None = None,
+    finished: Callable[[Sequential], Mapping[str, float]] | None = None,
+    verbose: int | str = 1,
+    **arguments: Any,
+) -> list[Trial]:
+    """Train a network for each of some settings, side by side (`fit_many`).
+
+    Parameters
+    ----------
+    make : callable
+        Of the settings as keywords, it gives a network, new, and the arguments of its `fit`, as `recipes` do.
+    settings : iterable of mapping
+        Those of each trial, as `grid` gives them: numbers, strings and sequences of these.
+    x, y, **arguments
+        Of `fit`, in common.
+    monitor : str
+        The figure, of those of an epoch, that tells which trial is best.
+    record : path-like, optional
+        A file of JSON lines, which grows by one with each trial that is through: a sweep that names it again takes its
+        trials from it, and trains those that are not there, or failed.
+    common : mapping, optional
+        Plain data that a record must agree with: what trials have in common and settings do not tell.
+    save : path-like, optional
+        Where to write the best network, whenever a trial is better than all before.
+    finished : callable, optional
+        Gives further figures of a network whose trial is through.
+    verbose : {0, 1, "bar"}
+        As of `fit_many`.
+
+    Returns
+    -------
+    list of Trial
+        In the order of the settings.
+
+    Raises
+    ------
+    OSError
+        If a trial cannot be written down, or its network: that ends the others, which a later sweep makes again.
+    ValueError
+        If settings come twice, or the record is another sweep's.
+    """
+    wanted = [{name: plain(value) for name, value in one.items()} for one in settings]
+    keys = [key_of(one) for one in wanted]
+    if twice := [one for k, one in enumerate(wanted) if keys[k] in keys[:k]]:
+        raise ValueError(f"settings must be different; received {twice[0]} twice")
+    watch = Monitor(monitor)
+    with closing(Record(record, common or {})) as kept:
+        ends = _Ends(kept, watch, save, finished)
+        missing = [one for one, key in zip(wanted, keys, strict=True) if key not in kept.trials]
+        made = [make(**one) for one in missing]
+        each = [{**recipe.arguments, "callbacks": [_End(ends, one)]} for recipe, one in zip(made, missing, strict=True)]
+        try:
+            found = fit_many([recipe.net for recipe in made], x, y, each=each, verbose=verbose, **arguments)
+        except _WritesNoMore as end:
+            raise OSError(f"record and save must name what can be written to; {end.__cause__}") from end.__cause__
+        for one, fitted in zip(missing, found, strict=True):
+            if fitted.error is not None:
+                kept.trials[key_of(one)] = Trial(one, None, str(fitted.error))
+    return [kept.trials[key] for key in keys]
+
+
+class _WritesNoMore(BaseException):
+    """Ends all trials, which are no failures of theirs: what they come to could not be kept."""
+
+
+class _Ends:
+    """What becomes of trials that are through, one after another, whichever thread trained them."""
+
+    def __init__(
+        self,
+        record: Record,
+        watch: Monitor,
+        save: str | os.PathLike[str] | None,
+        finished: Callable[[Sequential], Mapping[str, float]] | None,
+    ) -> None:
+        self._record, self._watch, self._save, self._finished = record, watch, save, finished
+        self._lock = threading.Lock()
+        for trial in record.trials.values():
+            if trial.figures is not None and watch.figure in trial.figures:
+                watch.see(1, trial.figures)
+
+    def see(self, net: Sequential, settings: Settings) -> None:
+        """Write a trial down, and its network where it is the best."""
+        assert net.history is not None
+        figures = {name: float(values[-1]) for name, values in net.history.history.items() if name != "epoch"}
+        figures["seconds"] = float(sum(net.history.history["seconds"]))
+        if self._finished is not None:
+            figures |= self._finished(net)
+        with self._lock:
+            try:
+                if self._watch.see(1, figures) and self._save is not None:
+                    net.save(self._save)
+                self._record.add(Trial(settings, figures))
+            except OSError as error:
+                raise _WritesNoMore from error
+
+
+class _End(Callback):
+    """Tells of one trial's end."""
+
+    def __init__(self, ends: _Ends, settings: Settings) -> None:
+        self._ends, self._settings = ends, settings
+
+    def on_fit_end(self, net: Sequential) -> None:
+        if net.training_state.error is None:
+            self._ends.see(net, self._settings)

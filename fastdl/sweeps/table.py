@@ -1,0 +1,45 @@
+"""A sweep as a table: best settings first, seeds taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..metrics.choice import mode_of
+from .trials import Trial, key_of, said, varying
+
+
+def table(trials: Sequence[Trial], monitor: str = "val_accuracy", figures: Sequence[str] = ("seconds",)) -> str:
+    """Give a table of settings, the best first, and of their figures.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    monitor : str
+        The figure that tells which is best; where settings differ in ``seed`` alone its mean does, and the least and
+        the largest stand beside it.
+    figures : sequence of str
+        Others, their means.
+    """
+    names = [name for name in varying(trials) if name != "seed"]
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(key_of({name: trial.settings.get(name) for name in names}), []).append(trial)
+    sign = -1 if mode_of(monitor) == "max" else 1
+    rows = []
+    for group in groups.values():
+        through = [trial.figures for trial in group if trial.figures is not None]
+        values = [one[monitor] for one in through if monitor in one]
+        cells = [said(group[0].settings.get(name)) for name in names]
+        if values:
+            spread = f" ({min(values):.4f} to {max(values):.4f})" if len(values) > 1 else ""
+            cells.append(f"{np.mean(values):.4f}{spread}")
+            cells += [said(float(np.mean([one[name] for one in through]))) for name in figures]
+        else:
+            cells += ["failed", *[""] * len(figures)]
+        rows.append((sign * float(np.mean(values)) if values else np.inf, cells))
+    rows.sort(key=lambda row: row[0])
+    lines = [[*names, monitor, *figures], *(cells for _, cells in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.rjust, cells, widths)).rstrip() for cells in lines)

@@ -1,0 +1,125 @@
+"""Trials, and the record of a sweep, a file that grows by a line for each that is through."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from io import FileIO
+from typing import Any, NamedTuple
+
+from .._files import as_path, open_file
+from ..callbacks.appending import append
+
+Settings = dict[str, Any]
+
+
+class Trial(NamedTuple):
+    """A training with some settings, and how it went.
+
+    Attributes
+    ----------
+    settings : dict
+        Numbers, strings, or lists of such.
+    figures : dict of str to float, or None
+        Of its last epoch; None where an error ended it.
+    error : str or None
+        What that said.
+    """
+
+    settings: Settings
+    figures: dict[str, float] | None
+    error: str | None = None
+
+
+def plain(value: Any) -> Any:
+    """Give a setting as JSON would give it back: of tuples lists, of NumPy's numbers Python's."""
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def key_of(settings: Mapping[str, Any]) -> str:
+    """Give what tells settings apart, whatever their order."""
+    return json.dumps(settings, sort_keys=True)
+
+
+class Record:
+    """Trials that are through, in a file of JSON lines, the first of which tells what they have in common.
+
+    Parameters
+    ----------
+    path : path-like or None
+        Where there is a file, its trials are taken from it; where there is none, one begins. None for no file.
+    common : dict
+        Plain data: what settings do not tell.
+
+    Raises
+    ------
+    ValueError
+        If the file is another one, or its trials have something else in common.
+    OSError
+        If it cannot be read, or written to.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None, common: Mapping[str, Any]) -> None:
+        self.trials: dict[str, Trial] = {}
+        self._file: FileIO | None = None
+        if path is None:
+            return
+        name, first = as_path(path), json.dumps({"sweep": dict(common)}, sort_keys=True)
+        lines = self._lines(name)
+        if lines and lines[0] != first:
+            raise ValueError(f"{name} must be the record of a sweep of {first}; it begins with {lines[0][:200]}")
+        for line in lines[1:]:
+            self._take(name, line)
+        self._file = FileIO(name, "a")
+        if not lines:
+            append(self._file, f"{first}\n".encode())
+
+    def _lines(self, name: str) -> list[str]:
+        """Give the whole lines of a file, and leave out half a one, of a run that was killed."""
+        if not os.path.exists(name):
+            return []
+        with open_file(name, "r+b") as file:
+            content = file.read()
+            end = content.rfind(b"\n") + 1
+            file.truncate(end)
+        lines: list[str] = content[:end].decode(errors="replace").splitlines()
+        return lines
+
+    def _take(self, name: str, line: str) -> None:
+        try:
+            found = json.loads(line)
+            settings, figures = found["settings"], found["figures"]
+            if not isinstance(settings, dict) or not all(isinstance(value, (int, float)) for value in figures.values()):
+                raise TypeError
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ValueError(f"{name} must hold a trial a line; received {line[:200]}") from None
+        self.trials[key_of(settings)] = Trial(settings, figures)
+
+    def add(self, trial: Trial) -> None:
+        """Write down one that is through; others that failed may be better another time."""
+        self.trials[key_of(trial.settings)] = trial
+        if self._file is not None and trial.figures is not None:
+            figures = {name: value for name, value in trial.figures.items() if math.isfinite(value)}
+            append(self._file, (json.dumps({"settings": trial.settings, "figures": figures}) + "\n").encode())
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def varying(trials: Sequence[Trial]) -> list[str]:
+    """Give the names of the settings that are not the same in all trials."""
+    names = list(dict.fromkeys(name for trial in trials for name in trial.settings))
+    return [name for name in names if len({key_of({"": trial.settings.get(name)}) for trial in trials}) > 1]
+
+
+def said(value: Any) -> str:
+    """Write a setting or a figure down."""
+    if isinstance(value, list):
+        return "x".join(map(said, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

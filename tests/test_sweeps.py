@@ -1,0 +1,240 @@
+"""Sweeps: each trial as if by itself, a record that a later sweep goes on from, and what is shown of them."""
+
+import errno
+import json
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from test_datasets import write_folder
+
+import fastdl
+from fastdl import Sequential, layers, optimizers
+from fastdl.cli import main
+from fastdl.recipes import Recipe
+from fastdl.sweeps import Trial, grid, picture, sweep, table, trials
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 3))
+    return x, (x.sum(axis=1) > 0).astype(int)
+
+
+made = []
+
+
+def make(units, lr, seed=0):
+    made.append((units, lr, seed))
+    net = Sequential([layers.Dense(units, "relu"), layers.Dense(2)], input_shape=3, seed=seed)
+    return Recipe(net, {"epochs": 2, "batch_size": 10, "optimizer": optimizers.SGD(lr)})
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    made.clear()
+
+
+def run(data, settings, **more):
+    return sweep(make, settings, *data, validation_split=0.2, verbose=0, **more)
+
+
+def test_a_grid():
+    assert grid(a=[1, 2], b="xy") == [{"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"}]
+    assert grid(a=[]) == []
+
+
+def test_trials_end_as_they_would_alone(data, tmp_path):
+    found = run(data, grid(units=[2, 5], lr=[0.1, 0.5], seed=range(2)), save=tmp_path / "best.npz")
+    assert len(found) == 8
+    for trial in found:
+        net, arguments = make(**trial.settings)
+        history = net.fit(*data, validation_split=0.2, verbose=0, **arguments).history
+        assert {
+            name: history[name][-1] for name in ("loss", "val_loss", "val_accuracy")
+        }.items() <= trial.figures.items()
+    best = max(trial.figures["val_accuracy"] for trial in found)
+    saved = fastdl.load(tmp_path / "best.npz")
+    assert saved.evaluate(data[0][48:], data[1][48:])["accuracy"] == pytest.approx(best)
+
+
+def test_a_sweep_goes_on(data, tmp_path):
+    path = tmp_path / "record.jsonl"
+    first = run(data, grid(units=[2], lr=[0.1, 0.5]), record=path)
+    assert len(path.read_text().splitlines()) == 3
+    with path.open("a") as file:
+        file.write('{"settings": {"units": 4')  # of one that was killed while it wrote
+    made.clear()
+    again = run(data, grid(units=[2, 3], lr=[0.5, 0.1]), record=path)
+    assert made == [(3, 0.5, 0), (3, 0.1, 0)]
+    assert again[0] == first[1]
+    assert again[1] == first[0]
+    assert len(path.read_text().splitlines()) == 5
+    made.clear()
+    assert run(data, grid(units=np.array([2, 3]), lr=[0.5, 0.1]), record=path) == again
+    assert made == []
+
+
+def test_a_trial_that_fails_is_told_and_tried_again(data, tmp_path):
+    path = tmp_path / "record.jsonl"
+    settings = [{"units": 2, "lr": 0.1}, {"units": 2, "lr": 1e30}]
+    found = run(data, settings, record=path)
+    assert found[0].error is None
+    assert found[1].figures is None
+    assert "not finite" in found[1].error
+    assert len(path.read_text().splitlines()) == 2
+    assert "failed" in table(found)
+    made.clear()
+    run(data, settings, record=path)
+    assert made == [(2, 1e30, 0)]
+
+
+def test_the_best_of_earlier_sweeps_stays(data, tmp_path):
+    path, best = tmp_path / "record.jsonl", tmp_path / "best.npz"
+    run(data, [{"units": 8, "lr": 0.5}], record=path)
+    line = json.loads(path.read_text().splitlines()[1])
+    line["figures"]["val_accuracy"] = 2.0
+    path.write_text(path.read_text().splitlines()[0] + "\n" + json.dumps(line) + "\n")
+    run(data, [{"units": 2, "lr": 0.1}], record=path, save=best)
+    assert not best.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"sweep": {"data": "others"}}\n', "must be the record of a sweep of"),
+        ("units,lr\n", "must be the record of a sweep of"),
+        ('{"sweep": {}}\n[]\n', "must hold a trial a line"),
+        ('{"sweep": {}}\n{"settings": {"units": 2}}\n', "must hold a trial a line"),
+        ('{"sweep": {}}\n{"settings": {"units": 2}, "figures": {"loss": "low"}}\n', "must hold a trial a line"),
+        ('{"sweep": {}}\n{"settings": 3, "figures": {}}\n', "must hold a trial a line"),
+    ],
+)
+def test_other_files_are_no_records(data, tmp_path, content, message):
+    path = tmp_path / "record.jsonl"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        run(data, [{"units": 2, "lr": 0.1}], record=path)
+    assert path.read_text() == content
+    assert made == []
+
+
+def test_settings_twice(data):
+    with pytest.raises(ValueError, match=r"settings must be different; received .*'lr': 0.1.* twice"):
+        run(data, [{"units": 2, "lr": 0.1}, {"lr": 0.1, "units": np.int64(2)}])
+
+
+def test_a_full_disk(data, tmp_path, monkeypatch):
+    """The sweep ends at once, and what is written stays."""
+    path, write = tmp_path / "record.jsonl", trials.append
+
+    def append(file, record):
+        if path.read_bytes().count(b"\n") == 3:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(file, record)
+
+    monkeypatch.setattr(trials, "append", append)
+    with pytest.raises(OSError, match=r"record and save must name what can be written to; .*No space left on device"):
+        run(data, grid(units=[2], lr=np.linspace(0.1, 0.9, 9)), record=path)
+    assert len(path.read_text().splitlines()) == 3
+    monkeypatch.undo()
+    assert len(run(data, grid(units=[2], lr=np.linspace(0.1, 0.9, 9)), record=path)) == 9
+
+
+TRIALS = [
+    Trial({"lr": 0.1, "hidden": [3, 4], "seed": 0, "same": 1}, {"val_accuracy": 0.5, "seconds": 1.0}),
+    Trial({"lr": 0.1, "hidden": [3, 4], "seed": 1, "same": 1}, {"val_accuracy": 0.7, "seconds": 3.0}),
+    Trial({"lr": 0.2, "hidden": [5], "seed": 0, "same": 1}, {"val_accuracy": 0.9, "seconds": 1.0}),
+    Trial({"lr": 0.2, "hidden": [5], "seed": 1, "same": 1}, None, "it did not end well"),
+]
+
+
+def test_a_table():
+    assert table(TRIALS).split("\n") == [
+        " lr  hidden               val_accuracy  seconds",
+        "0.2       5                     0.9000        1",
+        "0.1     3x4  0.6000 (0.5000 to 0.7000)        2",
+    ]
+    losses = [Trial({"lr": lr}, {"val_loss": lr}) for lr in (0.3, 0.1, 0.2)]
+    assert [line.split()[0] for line in table(losses, "val_loss", ()).split("\n")[1:]] == ["0.1", "0.2", "0.3"]
+
+
+def test_a_picture(tmp_path):
+    drawn = picture(TRIALS)
+    root = ElementTree.fromstring(drawn.svg)
+    lines = [mark for mark in root.iter() if mark.tag.endswith("path")]
+    assert len(lines) == 3
+    assert [line.get("class") for line in lines] == ["trial", "trial", "trial best"]
+    assert lines[-1][0].text == "lr 0.2, hidden 5, seed 0, val_accuracy 0.9"
+    names = [mark.text for mark in root.iter() if mark.get("class") == "name"]
+    assert names == ["lr", "hidden", "seed", "val_accuracy"]
+    drawn.save(tmp_path / "sweep.svg")
+    assert picture(TRIALS[:1]).svg.count("<path") == 1
+    mixed = [Trial({"a": "x"}, {"val_loss": 1.0}), Trial({"a": 2}, {"val_loss": 0.5}), Trial({}, {"val_loss": 2.0})]
+    last = [mark for mark in ElementTree.fromstring(picture(mixed, "val_loss").svg).iter() if mark.tag.endswith("path")]
+    assert last[-1][0].text == "a 2, val_loss 0.5"
+    with pytest.raises(ValueError, match="trials must have one with a val_accuracy; received 1 without"):
+        picture(TRIALS[3:])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    write_folder(data, train=200)
+    return data
+
+
+def test_the_command(folder, tmp_path, capsys):
+    config = tmp_path / "sweep.toml"
+    config.write_text(f'data = "{folder}"\nlr = [0.01, 0.1]\nhidden = [[4], [6, 3]]\nepochs = 3\nseeds = 2\n')
+    record, drawn, saved = tmp_path / "record.jsonl", tmp_path / "sweep.svg", tmp_path / "best.npz"
+    options = ["--config", config, "--epochs", 1, "--record", record, "--picture", drawn, "--save", saved]
+    assert main(["sweep", *map(str, options)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("mlp: 8 networks, ")
+    assert len(out.split("val_accuracy")[-1].strip().split("\n")) == 5
+    lines = record.read_text().splitlines()
+    assert len(lines) == 9
+    assert {tuple(json.loads(line)["settings"]["hidden"]) for line in lines[1:]} == {(4,), (6, 3)}
+    assert drawn.read_text().startswith("<svg")
+    assert fastdl.load(saved).notes["labels"]
+    assert main(["sweep", *map(str, options)]) == 0
+    assert record.read_text().splitlines() == lines
+    assert main(["sweep", *map(str, options), "--lr", "0.3"]) == 0
+    assert len(record.read_text().splitlines()) == 13
+    assert main(["sweep", *map(str, options), "--epochs", "2"]) == 2
+    assert "must be the record of a sweep of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "config", "message"),
+    [
+        (["lenet5", "--hidden", "3"], "", "--hidden is for an mlp; the network is lenet5"),
+        (["--lr", "-1"], "", "--lr must be"),
+        (["--batch-size", "0"], "", "--batch-size must be"),
+        (["--activation", "loud"], "", "--activation must be"),
+        (["--seeds", "0"], "", "--seeds must be"),
+        (["--picture", "a.png"], "", "--picture must end in .svg"),
+        (["--save", "no/such/folder.npz"], "", "--save must name a file that can be written"),
+        (["--record", "no/such/folder"], "", "--record must name a file that can be written"),
+        (["--transpose"], "", "--transpose is for --data"),
+        ([], "rate = 3", "--config must have activation, batch_size"),
+        ([], "lr = 3", "--lr must have values, one at least; received 3"),
+        ([], "hidden = [3]", "--hidden must have lists of sizes; received 3"),
+        ([], "epochs = 1.5", "epochs of --config must be int"),
+        ([], "network = 'rnn'", "network of --config must be lenet5 or mlp"),
+        ([], "lr = ", "--config must be a TOML file"),
+    ],
+)
+def test_options_that_are_refused(options, config, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sweep.toml").write_text(config)
+    assert main(["sweep", "--config", "sweep.toml", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_config_that_is_not_there(capsys):
+    assert main(["sweep", "--config", "/no/such.toml"]) == 2
+    assert "--config must name what can be read" in capsys.readouterr().err
