@@ -13,6 +13,8 @@ from .optimizers import SGD, Adam, AdamW
 from .schedules import cosine
 from .sequential import Sequential
 
+__all__ = ["Recipe", "language_model", "lenet5", "mlp", "transformer", "tree_classifier", "tree_parser"]
+
 
 class Recipe(NamedTuple):
     """A network and the arguments of its `fit`."""

@@ -26,7 +26,7 @@ def read_trees(path: str | os.PathLike[str], *, names: Sequence[str] | None = No
     -------
     Trees
         Of any branching: ``binarize()`` makes them binary. A node without a label has -1. Of words, -LRB-,
-        -RRB-, -LCB-, -RCB-, -LSB-, -RSB-, \/ and \* are (, ), {, }, [, ], / and *.
+        -RRB-, -LCB-, -RCB-, -LSB-, -RSB-, ``\/`` and ``\*`` are (, ), {, }, [, ], ``/`` and ``*``.
 
     Raises
     ------
