@@ -34,6 +34,7 @@ BLOCKS = {
     "sweeps.md": 1,
     "training.md": 6,
     "trees.md": 4,
+    "tutorial.md": 8,
 }
 
 
