@@ -114,7 +114,7 @@ def run(tool, block, folder):
     }  # fmt: skip
     try:
         done = subprocess.run(
-            [sys.executable, script], capture_output=True, text=True, cwd=folder, env=environment, timeout=150
+            [sys.executable, script], capture_output=True, text=True, cwd=folder, env=environment, timeout=300
         )
         assert done.returncode == 0, done.stderr[-3000:]
         end = time.monotonic() + 20

@@ -378,6 +378,21 @@ def test_an_older_log_outlives_a_training_that_does_not_begin(tmp_path):
     assert path.read_bytes() == before
 
 
+def test_a_disk_that_is_full_before_the_first_epoch(tmp_path):
+    """Nothing stays open, and what was begun holds no half record."""
+    logger, limit = callbacks.TensorBoard(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9, limit[1]))
+    try:
+        with pytest.raises(OSError, match=r"path must name what can be written to; \[Errno 27\]"):
+            fit(network(), [logger])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert logger._file is None
+    (left,) = tmp_path.iterdir()
+    assert left.stat().st_size == 0
+    fit(network(), [logger], epochs=1)
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 @pytest.mark.parametrize("kind", LINES)
 def test_a_full_device(kind):
