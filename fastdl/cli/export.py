@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import load
-from ..export import to_onnx, to_safetensors
+from ..export import to_c, to_onnx, to_safetensors
 from .common import Mistake, reading
 
 if TYPE_CHECKING:
@@ -22,7 +22,12 @@ class Format(NamedTuple):
     write: Callable[[Sequential, argparse.Namespace], None]
 
 
+def _to_c(net: Sequential, options: argparse.Namespace) -> None:
+    print(to_c(net, options.to, steps=options.steps, weights=options.weights))
+
+
 FORMATS = {
+    "c": Format(".c", _to_c),
     "onnx": Format(".onnx", lambda net, options: to_onnx(net, options.to, lengths=options.lengths)),
     "safetensors": Format(".safetensors", lambda net, options: to_safetensors(net, options.to)),
 }
@@ -40,6 +45,10 @@ def add_export(commands: Any) -> None:
     parser.add_argument("--to", metavar="FILE", required=True, help="where to write it")
     parser.add_argument("--format", choices=FORMATS, help="told from the ending of --to where not given")
     parser.add_argument("--lengths", action="store_true", help="ONNX of sequences: also an input of their lengths")
+    parser.add_argument("--steps", type=int, help="C: of a sequence, where the network leaves it open")
+    parser.add_argument(
+        "--weights", choices=("float", "int8"), default="float", help="C: how they are kept (%(default)s)"
+    )
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -1,0 +1,90 @@
+"""What is done number by number, or row by row: activations, normalizations, sums and products of tensors."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ..._core.kinds import features_of
+from .activations import activated
+from .steps import Step, scale_and_shift
+from .unit import Function, Unit, loop
+
+
+def activation(step: Step, unit: Unit) -> Function:
+    """Write an activation by itself."""
+    return Function([loop("i", prod(step.shape)), f"y[i] = {activated(unit, 'x[i]', step.activation)};"])
+
+
+def rescale(step: Step, unit: Unit) -> Function:
+    """Write scale x + added."""
+    scale, added = (unit.number(step.settings[name]) for name in ("scale", "added"))
+    return Function([loop("i", prod(step.shape)), f"y[i] = x[i] * {scale} + {added};"])
+
+
+def merge(step: Step, unit: Unit) -> Function:
+    """Write a sum or a product of several tensors."""
+    sign = " + " if step.kind == "sum" else " * "
+    terms = [f"x{k}[i]" for k in range(len(step.reads))] if len(step.reads) > 1 else ["x[i]"]
+    return Function([loop("i", prod(step.shape)), f"y[i] = {activated(unit, sign.join(terms), step.activation)};"])
+
+
+def softmax(step: Step, unit: Unit) -> Function:
+    """Write a softmax of each row."""
+    features = step.shape[-1]
+    return Function([
+        f"{loop('i', prod(step.shape) // features)} {{",
+        f"const {unit.real} *in = x + i * {features};",
+        f"{unit.real} *out = y + i * {features};",
+        *exponentials(unit, features),
+        loop("k", features),
+        "out[k] /= sum;",
+        "}",
+    ])  # fmt: skip
+
+
+def exponentials(unit: Unit, count: int | str) -> list[str]:
+    """Write e^x of ``in`` to ``out``, the largest taken off first, and their ``sum``."""
+    return [
+        f"{unit.real} largest = in[0], sum = 0;",
+        f"for (int k = 1; k < {count}; k++)",
+        "largest = in[k] > largest ? in[k] : largest;",
+        f"{loop('k', count)} {{",
+        f"out[k] = {unit.function('exp')}(in[k] - largest);",
+        "sum += out[k];",
+        "}",
+    ]
+
+
+def batch_norm(step: Step, unit: Unit) -> Function:
+    """Write a batch normalization that no product took."""
+    features = features_of(step.shape)
+    scale, shift = scale_and_shift(step)
+    value = f"x[i * {features} + c] * {unit.table('scale', scale)}[c] + {unit.table('shift', shift)}[c]"
+    return Function([
+        f"{loop('i', prod(step.shape) // features)} {{",
+        loop("c", features),
+        f"y[i * {features} + c] = {activated(unit, value, step.activation)};",
+        "}",
+    ])  # fmt: skip
+
+
+def layer_norm(step: Step, unit: Unit) -> Function:
+    """Write a layer normalization; what is added up of many numbers is in double."""
+    size = len(step.parameters["gain"])
+    gain, bias = (unit.table(name, step.parameters[name]) for name in ("gain", "bias"))
+    return Function([
+        f"{loop('i', prod(step.shape) // size)} {{",
+        f"const {unit.real} *in = x + i * {size};",
+        "double sum = 0, squares = 0;",
+        loop("k", size),
+        "sum += in[k];",
+        f"const {unit.real} mean = ({unit.real})(sum / {size});",
+        f"{loop('k', size)} {{",
+        f"const {unit.real} apart = in[k] - mean;",
+        "squares += (double)apart * apart;",
+        "}",
+        f"const {unit.real} scale = ({unit.real})(1 / sqrt(squares / {size} + {step.settings['epsilon']!r}));",
+        loop("k", size),
+        f"y[i * {size} + k] = (in[k] - mean) * scale * {gain}[k] + {bias}[k];",
+        "}",
+    ])  # fmt: skip

@@ -1,0 +1,231 @@
+"""A network as the text of a C file and its header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import NamedTuple
+
+from ..._core.graph import Graph
+from ..._core.kinds import Shape
+from ..._types import Array
+from .attention import attention
+from .elementwise import activation, batch_norm, layer_norm, merge, rescale, softmax
+from .memory import Held, places_of
+from .moving import channels_first, channels_last, concat, copy, embedding, pad, positions, select
+from .pooling import global_max, global_mean, pool, upsample
+from .products import convolution, dense, transposed_convolution
+from .recurrent import recurrent
+from .steps import Step, steps_of
+from .unit import Function, Unit, indented
+
+_EMITTERS: dict[str, Callable[[Step, Unit], Function]] = {
+    "activation": activation,
+    "attention": attention,
+    "batch_norm": batch_norm,
+    "channels_first": channels_first,
+    "channels_last": channels_last,
+    "concat": concat,
+    "convolution": convolution,
+    "copy": copy,
+    "dense": dense,
+    "embedding": embedding,
+    "flatten": channels_first,
+    "global_max": global_max,
+    "global_mean": global_mean,
+    "layer_norm": layer_norm,
+    "max_pool": pool,
+    "mean_pool": pool,
+    "pad": pad,
+    "positions": positions,
+    "product": merge,
+    "recurrent": recurrent,
+    "rescale": rescale,
+    "reshape": channels_last,
+    "select": select,
+    "softmax": softmax,
+    "sum": merge,
+    "transposed_convolution": transposed_convolution,
+    "upsample": upsample,
+}
+
+
+class Text(NamedTuple):
+    """What is written: two files, and how many bytes the constants, the workspace and the state take."""
+
+    source: str
+    header: str
+    constants: int
+    workspace: int
+    state: int
+
+
+class Names(NamedTuple):
+    """What all names begin with, and what the header's file is called."""
+
+    prefix: str
+    header: str
+
+
+class _Call(NamedTuple):
+    """A step's function, and where its tensors are."""
+
+    step: Step
+    function: Function
+    name: str
+
+
+def write(graph: Graph, flat: Array, names: Names, dtype: str, eight_bits: bool) -> Text:
+    """Write a finished graph, whose parameters these are.
+
+    Raises
+    ------
+    ValueError
+        If one of its operations has no form in C.
+    """
+    unit, calls = Unit(names.prefix, dtype, eight_bits), []
+    for step in steps_of(graph, flat):
+        if step.kind not in _EMITTERS:
+            raise ValueError(f"layers must have a form in C; received one that is {step.kind}, which has none")
+        unit.step += 1
+        function = _EMITTERS[step.kind](step, unit)
+        calls.append(_Call(step, function, unit.named(f"{step.kind}_{unit.step}")))
+    places, scratches, workspace = _plan(calls)
+    state = sum(call.function.state for call in calls)
+    assert graph.output_shape is not None
+    header = _header(unit, graph.input_shape, graph.output_shape, workspace, state)
+    body, begins = [f"{unit.real} *memory = workspace->values;"] if workspace else ["(void)workspace;"], 0
+    for number, (call, place, scratch) in enumerate(zip(calls, places, scratches, strict=True), 1):
+        target = "output" if number == len(calls) else _at(place)
+        sources = ["input" if k == 0 else _at(places[k - 1]) for k in call.step.reads]
+        more = [_at(scratch)] * (call.function.scratch > 0)
+        if call.function.state:
+            more.append(f"state->values + {begins}")
+            begins += call.function.state
+        text = f"{call.name}({', '.join([*sources, target, *more])})"
+        body += [f"if ({text})", "return -1;"] if call.function.refuses else [f"{text};"]
+    source = "\n".join([
+        _HEAD.format(header=names.header, restrict=unit.named("restrict").upper()),
+        *unit.tables,
+        *unit.helpers.values(),
+        *(_function(unit, call) for call in calls),
+        f"{_signature(unit, state)}\n{{\n{indented([*body, 'return 0;'])}}}\n",
+    ])  # fmt: skip
+    if state:
+        cleared = indented([f"for (int k = 0; k < {state}; k++)", "state->values[k] = 0;"])
+        source += f"\nvoid {unit.named('reset')}({unit.named('state')} *state)\n{{\n{cleared}}}\n"
+    size = unit.dtype.itemsize
+    return Text(source, header, unit.bytes, workspace * size, state * size)
+
+
+def _at(place: int) -> str:
+    return f"memory + {place}" if place else "memory"
+
+
+def _plan(calls: list[_Call]) -> tuple[list[int], list[int], int]:
+    """Give where what each call writes lies in the workspace, but the last, and where its scratch is; and its size."""
+    last = {k: number for number, call in enumerate(calls, 1) for k in call.step.reads}
+    held = [
+        Held(0 if number == len(calls) else prod(call.step.shape), number, last.get(number, number))
+        for number, call in enumerate(calls, 1)
+    ]
+    held += [Held(call.function.scratch, number, number) for number, call in enumerate(calls, 1)]
+    places, size = places_of(held)
+    return places[: len(calls)], places[len(calls) :], size
+
+
+_HEAD = """\
+/* Written by fastdl: see {header}. C99, valid C++ too. */
+#include "{header}"
+
+#include <math.h>
+
+#if defined(__GNUC__) || defined(_MSC_VER)
+#define {restrict} __restrict
+#elif !defined(__cplusplus)
+#define {restrict} restrict
+#else
+#define {restrict}
+#endif
+"""
+
+
+def _function(unit: Unit, call: _Call) -> str:
+    step, restrict = call.step, unit.named("restrict").upper()
+    names = [f"x{k}" for k in range(len(step.reads))] if len(step.reads) > 1 else ["x"]
+    arguments = [f"const {unit.real} *{restrict} {name}" for name in names]
+    arguments += [f"{unit.real} *{restrict} y"]
+    arguments += [f"{unit.real} *{restrict} scratch"] * (call.function.scratch > 0)
+    arguments += [f"{unit.real} *{restrict} state"] * (call.function.state > 0)
+    kind = "int" if call.function.refuses else "void"
+    said = f"/* {step.kind}{_settings(step)}: {' and '.join(map(str, step.shapes))} to {step.shape} */"
+    return f"{said}\nstatic {kind} {call.name}({', '.join(arguments)})\n{{\n{indented(call.function.lines)}}}\n"
+
+
+_SHOWN = {
+    "kernel": None, "stride": (1, 1), "dilation": (1, 1), "groups": 1, "cell": None, "directions": 1, "heads": None,
+}  # fmt: skip
+
+
+def _settings(step: Step) -> str:
+    """Say of a step what its shapes do not, where that is not what is usual."""
+    texts = [
+        f"{name} {step.settings[name]}" for name, usual in _SHOWN.items() if step.settings.get(name, usual) != usual
+    ]
+    if step.kind != "softmax" and step.activation[0] != "identity":
+        texts.append(step.activation[0])
+    return "".join(f", {text}" for text in texts)
+
+
+def _signature(unit: Unit, state: int) -> str:
+    more = f", {unit.named('state')} *state" if state else ""
+    return (
+        f"int {unit.named('predict')}(const {unit.real} *input, {unit.real} *output, "
+        f"{unit.named('workspace')} *workspace{more})"
+    )
+
+
+def _header(unit: Unit, read: Shape, given: Shape, workspace: int, state: int) -> str:
+    name, upper = unit.name, unit.name.upper()
+    kept = ""
+    if state:
+        kept = f"""
+/* What it keeps from call to call: one for each sequence. */
+typedef struct {{
+    {unit.real} values[{state}];
+}} {name}_state;
+
+/* Begin a sequence. */
+void {name}_reset({name}_state *state);
+"""
+    return f"""\
+/* A network, written by fastdl: {read} to {given}, {unit.real}.
+
+   It keeps nothing and allocates nothing: what it works with are the tables of its file and a workspace that the caller
+   gives, of which each thread needs one. What is in it before does not matter. */
+#ifndef {upper}_H
+#define {upper}_H
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+enum {{
+    {upper}_INPUTS = {prod(read)},
+    {upper}_OUTPUTS = {prod(given)}
+}};
+
+typedef struct {{
+    {unit.real} values[{max(1, workspace)}];
+}} {name}_workspace;
+{kept}
+/* Give what the network predicts of one sample. Images are channels first, (C, H, W), as in Python; token ids are
+   numbers of the same type as others. None of the arguments may overlap. Gives 0, or -1 where a token id is not one. */
+{_signature(unit, state)};
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""

@@ -1,0 +1,26 @@
+"""A network whose weights are those that 8 bits and a scale can hold."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from ..._core.graph import Graph
+from ..._core.kinds import Shape
+from ...sequential import Sequential
+from .parameters import parameters_of
+from .unit import rounded
+
+
+def with_rounded_weights(net: Sequential, shape: Shape) -> Sequential:
+    """Give a copy of a network, whose samples have this shape, with each weight rounded as the C file's will be."""
+    copy = deepcopy(net)
+    graph = Graph(shape)
+    copy.lower(graph.input)
+    shapes = [shape, *(operation["output_shape"] for operation in graph.operations)]
+    for operation in graph.operations:
+        for name, weight in parameters_of(operation, shapes[operation["reads"][0]], copy.flat[0]).items():
+            if name.startswith("weight"):
+                axis = 0 if operation["kind"] == "embedding" else -1
+                codes, scales = rounded(weight.reshape(-1, weight.shape[-1]), axis)
+                weight[...] = (codes * (scales[:, None] if axis == 0 else scales)).reshape(weight.shape)
+    return copy
