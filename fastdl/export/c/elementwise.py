@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from ..._core.kinds import features_of
-from .activations import activated
+from .activations import activated, exponential
 from .steps import Step, scale_and_shift
 from .unit import Function, Unit, loop
 
@@ -49,7 +49,7 @@ def exponentials(unit: Unit, count: int | str) -> list[str]:
         f"for (int k = 1; k < {count}; k++)",
         "largest = in[k] > largest ? in[k] : largest;",
         f"{loop('k', count)} {{",
-        f"out[k] = {unit.function('exp')}(in[k] - largest);",
+        f"out[k] = {exponential(unit, 'in[k] - largest')};",
         "sum += out[k];",
         "}",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._core.kinds import GATES
-from .activations import activated
+from .activations import activated, helper
 from .products import many_terms, sums_of
 from .steps import Step
 from .unit import Function, Unit, loop
@@ -100,7 +100,7 @@ def _lstm(step: Step, unit: Unit, direction: int) -> list[str]:
         f"const {unit.real} g = {_gate(unit, 2, units, 'tanh')};",
         f"const {unit.real} o = {_gate(unit, 3, units)};",
         "c[k] = f * c[k] + i * g;",
-        f"h[k] = o * {unit.function('tanh')}(c[k]);",
+        f"h[k] = o * {helper(unit, 'tanh')}(c[k]);",
         "}",
     ]
 
@@ -112,7 +112,7 @@ def _gru_after(step: Step, unit: Unit, direction: int) -> list[str]:
         f"{loop('k', units)} {{",
         f"const {unit.real} r = {_gate(unit, 0, units)};",
         f"const {unit.real} z = {_gate(unit, 1, units)};",
-        f"const {unit.real} n = {unit.function('tanh')}(of_x[{2 * units} + k] + r * of_h[{2 * units} + k]);",
+        f"const {unit.real} n = {helper(unit, 'tanh')}(of_x[{2 * units} + k] + r * of_h[{2 * units} + k]);",
         "h[k] = n + z * (h[k] - n);",
         "}",
     ]
@@ -128,7 +128,7 @@ def _gru_before(step: Step, unit: Unit, direction: int) -> list[str]:
         "}",
         *_product(step, unit, "hh", direction, "kept", "of_h", (2 * units, None)),
         f"{loop('k', units)} {{",
-        f"const {unit.real} n = {unit.function('tanh')}(of_x[{2 * units} + k] + of_h[k]);",
+        f"const {unit.real} n = {helper(unit, 'tanh')}(of_x[{2 * units} + k] + of_h[k]);",
         f"h[k] += of_x[{units} + k] * (n - h[k]);",
         "}",
     ]
