@@ -23,7 +23,7 @@ STEPS = 32  # where a network leaves it open
 TURNS = 30
 SECONDS = 0.02  # of a turn
 TOLERANCE = 1e-5
-FLAGS = {"`-O2`": (), "`-O2 -march=native`": ("-march=native",)}
+COMPILERS = ("gcc -O2", "gcc -O3 -march=native", "clang -O2")
 
 # Calls in C, so that Python's own cost is no part of them.
 DRIVER = """
@@ -64,13 +64,13 @@ def written(net: Sequential, path: Path, weights: str = "float") -> CFile:
     return to_c(net, path, steps=STEPS if None in net.input_shape else None, weights=weights)
 
 
-def in_c(net: Sequential, folder: Path, flags: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> Callable[[int], None]:
+def in_c(net: Sequential, folder: Path, compiler: str, x: np.ndarray, y: np.ndarray) -> Callable[[int], None]:
     """Compile a network's file, and give what calls it so many times."""
     size = written(net, folder / "net.c").workspace
     (folder / "calls.c").write_text(DRIVER)
     library = folder / f"calls{len(list(folder.iterdir()))}.so"
-    command = ["gcc", "-std=c99", "-O2", *flags, "-shared", "-fPIC", str(folder / "calls.c"), "-o", str(library), "-lm"]
-    subprocess.run(command, check=True)
+    options = ["-std=c99", "-shared", "-fPIC", str(folder / "calls.c"), "-o", str(library), "-lm"]
+    subprocess.run([*compiler.split(), *options], check=True)
     repeat = ctypes.CDLL(str(library)).repeat
     workspace = np.empty(size // 4, "float32")
     return lambda calls: repeat(calls, x.ctypes, y.ctypes, workspace.ctypes)
@@ -111,8 +111,8 @@ def measure(net: Sequential, folder: Path) -> dict[str, float]:
     shape = tuple(STEPS if n is None else n for n in net.input_shape)
     x = (rng.integers(0, 65, shape) if net.reading.tokens else rng.random(shape)).astype("float32")
     y = np.empty_like(net.predict(x[None])[0])
-    runs = {name: in_c(net, folder, flags, x, y) for name, flags in FLAGS.items()}
-    runs |= {"`predictor(1)`": in_fastdl(net, x, y), "ONNX Runtime": in_onnxruntime(net, folder, x, y)}
+    runs = {name: in_c(net, folder, name, x, y) for name in COMPILERS}
+    runs |= {"predictor(1)": in_fastdl(net, x, y), "ONNX Runtime": in_onnxruntime(net, folder, x, y)}
     expected, calls = net.predict(x[None])[0], {}
     for name, run in runs.items():
         y[...] = np.nan
@@ -133,8 +133,8 @@ def measure(net: Sequential, folder: Path) -> dict[str, float]:
 def main() -> None:
     """Measure all, and print rows."""
     fastdl.set_num_threads(1)
-    names = [*FLAGS, "`predictor(1)`", "ONNX Runtime"]
-    print("| network | constants | of 8 bits | workspace |", *(f"{name} |" for name in names))
+    names = [*COMPILERS, "predictor(1)", "ONNX Runtime"]
+    print("| network | constants | of 8 bits | workspace |", *(f"`{name}` |" for name in names))
     print("| --- | --- | --- | --- |", *("--- |" for _ in names))
     for title, make in NETWORKS.items():
         net = make()

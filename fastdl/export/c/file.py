@@ -50,6 +50,9 @@ _EMITTERS: dict[str, Callable[[Step, Unit], Function]] = {
 }
 
 
+_CLONED = {"attention", "convolution", "dense", "recurrent", "transposed_convolution"}
+
+
 class Text(NamedTuple):
     """What is written: two files, and how many bytes the constants, the workspace and the state take."""
 
@@ -105,7 +108,7 @@ def write(graph: Graph, flat: Array, names: Names, dtype: str, eight_bits: bool)
         text = f"{call.name}({', '.join([*sources, target, *more])})"
         body += [f"if ({text})", "return -1;"] if call.function.refuses else [f"{text};"]
     source = "\n".join([
-        _HEAD.format(header=names.header, restrict=unit.named("restrict").upper()),
+        _HEAD.format(header=names.header, restrict=unit.macro("restrict"), clones=unit.macro("clones")),
         *unit.tables,
         *unit.helpers.values(),
         *(_function(unit, call) for call in calls),
@@ -147,19 +150,29 @@ _HEAD = """\
 #else
 #define {restrict}
 #endif
+
+/* Products are compiled for AVX-512 and AVX2 besides, and the program takes what its processor has as it starts: where
+   GCC and glibc can do so, and the whole file is not compiled for AVX2 or more. */
+#if defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__) && defined(__GLIBC__) && defined(__x86_64__) \\
+    && !defined(__AVX2__)
+#define {clones} __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define {clones}
+#endif
 """
 
 
 def _function(unit: Unit, call: _Call) -> str:
-    step, restrict = call.step, unit.named("restrict").upper()
+    step, restrict = call.step, unit.macro("restrict")
     names = [f"x{k}" for k in range(len(step.reads))] if len(step.reads) > 1 else ["x"]
     arguments = [f"const {unit.real} *{restrict} {name}" for name in names]
     arguments += [f"{unit.real} *{restrict} y"]
     arguments += [f"{unit.real} *{restrict} scratch"] * (call.function.scratch > 0)
     arguments += [f"{unit.real} *{restrict} state"] * (call.function.state > 0)
     kind = "int" if call.function.refuses else "void"
+    clones = f"{unit.macro('clones')}\n" if step.kind in _CLONED else ""
     said = f"/* {step.kind}{_settings(step)}: {' and '.join(map(str, step.shapes))} to {step.shape} */"
-    return f"{said}\nstatic {kind} {call.name}({', '.join(arguments)})\n{{\n{indented(call.function.lines)}}}\n"
+    return f"{said}\n{clones}static {kind} {call.name}({', '.join(arguments)})\n{{\n{indented(call.function.lines)}}}\n"
 
 
 _SHOWN = {

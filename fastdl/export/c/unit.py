@@ -95,6 +95,10 @@ class Unit:
         """Give a name of the file's own."""
         return f"{self.name}_{name}"
 
+    def macro(self, name: str) -> str:
+        """Give the name of a macro."""
+        return self.named(name).upper()
+
     def helper(self, name: str, text: Callable[[], str]) -> str:
         """Give the name of a function that others call, which is written once."""
         if name not in self.helpers:
