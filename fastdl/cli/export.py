@@ -27,9 +27,9 @@ def _to_c(net: Sequential, options: argparse.Namespace) -> None:
 
 
 FORMATS = {
-    "c": Format(".c", _to_c),
     "onnx": Format(".onnx", lambda net, options: to_onnx(net, options.to, lengths=options.lengths)),
     "safetensors": Format(".safetensors", lambda net, options: to_safetensors(net, options.to)),
+    "c": Format(".c", _to_c),
 }
 
 
