@@ -1,16 +1,18 @@
 """Networks of ONNX files: those that `to_onnx` wrote, those of PyTorch's exporters, and what is refused."""
 
 import contextlib
+import sys
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from test_layers import CASES, leaky, started
-from test_onnx import IN_TIME, REFUSED, near, network
+from test_onnx import IN_TIME, REFUSED, Session, near, network
 from test_random_networks import Draw, Use
 
 from fastdl import Sequential, layers, models, optimizers
+from fastdl._core.graph import merged
 from fastdl.export import from_onnx, to_onnx
 
 onnx = pytest.importorskip("onnx")
@@ -120,6 +122,29 @@ def test_states_go_on(tmp_path, rng):
     for _ in range(2):
         x = rng.standard_normal((3, 5, 4))
         near(back.forward(x), net.forward(x))
+
+
+class Gated(layers.Layer):
+    """A layer of somebody's own, x sigmoid(W x + b)."""
+
+    def operations(self, x):
+        gate = x.then("dense", units=x.shape[-1]).then("activation", activation="sigmoid", setting=0.0)
+        return merged([x, gate], "product")
+
+    def parameter_shapes(self, shape):
+        return {"weight": (shape[-1], shape[-1]), "bias": (shape[-1],)}
+
+    def initialize(self, rng):
+        self.params["weight"][...] = rng.standard_normal(self.params["weight"].shape)
+
+
+def test_layers_of_ones_own_are_their_operations(tmp_path, rng):
+    net = Sequential([Gated(), layers.Dense(2)], input_shape=(None, 3), seed=0)
+    back = there_and_back(net, tmp_path / "net.onnx")
+    x = rng.standard_normal((4, 5, 3))
+    near(back.predict(x), net.predict(x))
+    near(Session(tmp_path / "net.onnx")(x), net.predict(x))
+    assert [type(layer).__name__ for layer in back.layers] == ["Parallel", "Dense"]
 
 
 def test_what_is_read_is_trained(tmp_path, rng):
@@ -287,6 +312,34 @@ INT = np.int64
                 model.graph.initializer[0].external_data.add(key="location", value="/etc/passwd"),
             ),
         },
+        "its outputs must be one": {
+            "nodes": [node("Relu", "x"), node("Tanh", "x", out="z")],
+            "change": lambda model: model.graph.output.append(
+                helper.make_tensor_value_info("z", TensorProto.FLOAT, ("batch", 4))
+            ),
+        },
+        "tokens must be looked up": {
+            "nodes": [node("Cast", "x", out="i", to=7), node("Add", "i", "i", out="s"), node("Cast", "s", to=1)]
+        },
+        "numbers must stay as they are": {
+            "nodes": [node("Cast", "x", out="i", to=7), node("Cast", "i", to=1)],
+        },
+        "dropout must be that of inference": {
+            "nodes": [node("Dropout", "x", "r", "t")],
+            "arrays": {"r": np.array(0.5, np.float32), "t": np.array(True)},
+        },
+        "without graphs of their own": {
+            "nodes": [node("If", "b", then_branch=helper.make_graph([], "a", [], []))],
+            "arrays": {"b": np.array(True)},
+        },
+        "choices must be the same": {
+            "nodes": [node("Where", "b", "x", "zero")],
+            "arrays": {"b": np.array([True, False, True, True]), "zero": np.zeros(4, np.float32)},
+        },
+        "axes must be those of all": {
+            "nodes": [node("ReduceMean", "x", axes=[1], keepdims=0)],
+            "shape": ("batch", 3, 4, 4),
+        },
         "it is none; .*": {
             "nodes": [node("MatMul", "x", "w")],
             "arrays": ONES,
@@ -347,3 +400,10 @@ def test_what_is_nested_too_deep_is_refused(tmp_path):
     path = write(tmp_path / "net.onnx", nodes, output=before)
     with pytest.raises(ValueError, match="must be an ONNX file of fastdl's layers"):
         from_onnx(path)
+
+
+def test_without_the_package_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    for call in (from_onnx, lambda path: to_onnx(models.lenet5(seed=0), path)):
+        with pytest.raises(ImportError, match=r'^ONNX needs onnx: pip install "fastdl-cpu\[onnx\]"$'):
+            call(tmp_path / "net.onnx")

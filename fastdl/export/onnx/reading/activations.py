@@ -75,6 +75,13 @@ def _softplus(above: Above, x: Numbers, y: Numbers) -> Numbers:
     return y
 
 
+def _shape(x: Value | None) -> tuple[int, ...]:
+    if not isinstance(x, (Constant, Numbers)):
+        raise UnreadableError("choices must be of numbers")
+    shape: tuple[int, ...] = (x.values if isinstance(x, Constant) else x.places).shape
+    return shape
+
+
 def where(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
     """Choose: what all take, what is looked at, or a softplus."""
     if isinstance(inputs[0], Above):
@@ -90,6 +97,6 @@ def where(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
             raise UnreadableError("scores must be masked by what is far below them")
         return masked(scores, chosen if scores is a else ~chosen)
     taken = a if chosen.all() else b if not chosen.any() else None
-    if taken is None:
+    if taken is None or np.broadcast_shapes(*map(_shape, inputs)) != _shape(taken):
         raise UnreadableError("choices must be the same for all numbers")
     return taken

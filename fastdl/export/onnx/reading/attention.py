@@ -9,7 +9,7 @@ import numpy as np
 
 from ...._types import Array
 from ....layers import Activation
-from .inputs import Inputs, expect, numbers_of
+from .inputs import Inputs, numbers_of
 from .moves import Attributes
 from .rows import dense
 from .tensors import Tensors
@@ -58,8 +58,10 @@ def _attention(t: Tensors, scores: Scores, v: Numbers) -> Numbers:
 def masked(scores: Scores, visible: Array) -> Scores:
     """Give scores of which some are not looked at."""
     steps = scores.q.places.shape[-2]
-    check_size(steps, steps)
-    seen = np.broadcast_to(visible, (*np.broadcast_shapes(visible.shape, (steps, steps))[:-2], steps, steps))
+    check_size(*visible.shape[:-2], steps, steps)
+    if np.broadcast_shapes(visible.shape, shape := (*scores.q.places.shape[:-1], steps)) != shape:
+        raise UnreadableError(f"masks must be of shapes within {shape}; received {visible.shape}")
+    seen = np.broadcast_to(visible, (*visible.shape[:-2], steps, steps))
     if seen.all():
         return scores
     if (seen != np.tri(steps, dtype=bool)).any():
@@ -71,7 +73,8 @@ def softmax(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value
     """Give a softmax over features, or over steps that are looked at."""
     axis = attributes.get("axis", -1)
     if isinstance(inputs[0], Scores):
-        expect({"axis": axis}, axis=axis if axis == inputs[0].q.places.ndim - 1 else -1)
+        if axis not in (-1, inputs[0].q.places.ndim - 1):
+            raise UnreadableError(f"scores must be normalized along their last axis; received {axis}")
         return replace(inputs[0], normalized=True)
     x = numbers_of(inputs)
     turned = x.moved(np.moveaxis(x.places, axis, -1))

@@ -54,9 +54,10 @@ def recurrent(kind: str, t: Tensors, inputs: Inputs, attributes: Attributes) -> 
         return Node(shape, spec, (node,))
 
     last, every = made(sequences=False), made(sequences=True)
+    last.facts["ends"] = True
     ends = every.everywhere(1)[0]
     every.facts.update(last=last, last_places=np.concatenate([ends[-1, :units], ends[0, units:]]))
-    cells = Node((units,), "the cells' state", (node,))
+    cells = Node((units,), "the cells' state", (node,), {"ends": True})
     y = every.everywhere(t.samples).reshape(t.samples, steps, directions, units).transpose(1, 2, 0, 3)
     h = last.everywhere(t.samples).reshape(t.samples, directions, units).transpose(1, 0, 2)
     scaled = 1 / form.scale, -form.shift / form.scale

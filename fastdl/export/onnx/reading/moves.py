@@ -28,7 +28,8 @@ def _reshape(attributes: Attributes, x: Array, shape: Array) -> Array:
 
 
 def _flatten(attributes: Attributes, x: Array) -> Array:
-    axis = attributes.get("axis", 1) % (x.ndim + 1)
+    axis = attributes.get("axis", 1)
+    axis += x.ndim if axis < 0 else 0
     return x.reshape(int(np.prod(x.shape[:axis])), -1)
 
 
@@ -107,9 +108,15 @@ def concatenated(attributes: Attributes, arrays: Sequence[Array]) -> Array:
     return np.concatenate(arrays, axis)
 
 
+def _dropout(attributes: Attributes, x: Array, ratio: Array | None = None, training: Array | None = None) -> Array:
+    if training is not None and training.any():
+        raise UnreadableError("dropout must be that of inference")
+    return x
+
+
 MOVES: dict[str, Callable[..., Array]] = {
     "Identity": lambda _, x: x,
-    "Dropout": lambda _, x, *others: x,
+    "Dropout": _dropout,
     "Reshape": _reshape,
     "Flatten": _flatten,
     "Squeeze": _squeeze,

@@ -81,8 +81,12 @@ def _check(model: Any) -> None:
         raise UnreadableError(f"it must have at most {_MOST_NODES} operators; received {len(graph.node)}")
     if graph.sparse_initializer or model.functions:
         raise UnreadableError("it must be without sparse arrays and functions of its own")
-    if any(one.external_data for one in graph.initializer):
-        raise UnreadableError("its arrays must be in the file itself; received one of another file")
+    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    if any(attribute.HasField("g") or attribute.graphs for attribute in attributes):
+        raise UnreadableError("its operators must be without graphs of their own")
+    for array in (*graph.initializer, *(attribute.t for attribute in attributes)):
+        if array.external_data or array.data_location:
+            raise UnreadableError("its arrays must be in the file itself; received one of another file")
 
 
 def _network(onnx: Any, model: Any) -> Sequential:
@@ -161,7 +165,7 @@ class _Form:
 
 def _read(onnx: Any, model: Any, inputs: list[Any], form: _Form, samples: int, shape: Shape) -> Any:
     """Give the layers that the graph is for a batch."""
-    reader, start = Reader(onnx, model.graph, samples), Node(shape, "input")
+    reader, start = Reader(onnx, model.graph, samples), Node(shape, "input", facts={"is_tokens": form.dtype is None})
     reader.give(inputs[0].name, start)
     for other in inputs[1:]:
         dims = [dim.dim_value for dim in other.type.tensor_type.shape.dim]
@@ -175,9 +179,4 @@ def _read(onnx: Any, model: Any, inputs: list[Any], form: _Form, samples: int, s
                 reader.values[other.name] = state.moved(state.places[None])
         else:
             raise UnreadableError(f"inputs must be samples and states; received {other.name} {dims}")
-    name = model.graph.output[0].name
-    reader.run(name)
-    output = reader.values.get(name)
-    if not isinstance(output, Numbers):
-        raise UnreadableError("its output must depend on samples")
-    return layers_of(reader.tensors.tensor(output), start)
+    return layers_of(reader.tensors.tensor(reader.run()), start)

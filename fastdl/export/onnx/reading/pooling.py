@@ -44,8 +44,8 @@ def _pooled(t: Tensors, x: Numbers, places: Array, how: str) -> Numbers:
     channels_first = t.of_images(node).places.reshape(t.samples * features, -1)
     of_channel = np.empty(channels_first.size, np.int32)
     of_channel[channels_first] = np.arange(len(channels_first))[:, None]
-    found = of_channel[places[..., 0]]
-    if places.min() < 0 or not np.array_equal(np.sort(places, -1), channels_first[found]):
+    found, are_as_many = of_channel[places[..., 0]], places.shape[-1] == channels_first.shape[1]
+    if not are_as_many or places.min() < 0 or (np.sort(places, -1) != channels_first[found]).any():
         raise UnreadableError("axes must be those of all pixels or steps")
     pooled = Node((features,), Spec(GlobalMaxPool if how == "max" else GlobalMeanPool), (node,))
     count = places.shape[-1] if how == "sum" else 1

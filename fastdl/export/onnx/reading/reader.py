@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from .inputs import numbers_of
 from .moves import MOVES, concatenated, pad, split
 from .operators import COMPUTING
 from .tensors import Tensors
-from .values import Constant, Node, Numbers, UnreadableError, Value, check_size, shortest
+from .values import Constant, Node, Numbers, UnreadableError, Value, shortest
 
 _MOST_AT_ONCE, _MOST_WORK = 1 << 26, 1 << 31  # numbers of arrays that are kept, and of all there are
 # What operators may meet where arrays are not as they must be.
@@ -43,20 +44,17 @@ class Reader:
         self._given = {*self.values}
 
     def _array(self, tensor: Any) -> Array:
-        if tensor.external_data or tensor.data_location == self._onnx.TensorProto.EXTERNAL:
-            raise UnreadableError("arrays must be in the file itself; received one of another file")
         array: Array = self._onnx.numpy_helper.to_array(tensor)
         return array
 
     def give(self, name: str, node: Node) -> None:
         """Let an input be a node."""
-        check_size(self.tensors.samples, *node.shape)
-        self.values[name] = self.tensors.all_of(node)
+        self.values[name] = replace(self.tensors.all_of(node), integral=node.facts.get("is_tokens", False))
 
-    def run(self, output: str) -> None:
-        """Go through all operators; what none reads any more goes, but this output."""
+    def run(self) -> Numbers:
+        """Go through all operators, and give the output; beside it there may be what recurrent layers end with."""
         uses = Counter(name for node in self._graph.node for name in node.input)
-        uses.update(("", output))
+        uses.update(("", *(output.name for output in self._graph.output)))
         for node in self._graph.node:
             try:
                 values = self._outcome(node)
@@ -69,6 +67,12 @@ class Reader:
             for name in {*node.input, *node.output}:
                 if not uses[name] and name not in self._given:
                     self._kept -= _size(self.values.pop(name, None))
+        first, *others = (self.values.get(output.name) for output in self._graph.output)
+        if not isinstance(first, Numbers):
+            raise UnreadableError("its output must depend on samples")
+        if not all(isinstance(other, Numbers) and other.node.facts.get("ends") for other in others):
+            raise UnreadableError("its outputs must be one, and the states of recurrent layers")
+        return first
 
     def _count(self, value: Value | None) -> None:
         self._kept += _size(value)
@@ -110,13 +114,24 @@ class Reader:
                 if "to" in attributes:
                     attributes["to"] = self._onnx.helper.tensor_dtype_to_np_dtype(attributes["to"])
                 return [Constant(np.asarray(CONSTANTS[kind](attributes, *self._arrays(inputs))))]
-        if kind in ("Cast", "Identity", "Dropout") and first is not None:
-            return [first]
+        if kind == "Cast" and isinstance(first, Numbers):
+            return [self._cast(first, attributes["to"])]
         if kind in _CELLS:
             return recurrent(kind, self.tensors, inputs, attributes)
         if kind not in COMPUTING:
             raise UnreadableError("no layer has such an operator")
+        if not embeds and any(isinstance(value, Numbers) and value.integral for value in inputs):
+            raise UnreadableError("tokens must be looked up in a table, or made numbers first")
         return [COMPUTING[kind](self.tensors, inputs, attributes, outputs)]
+
+    def _cast(self, x: Numbers, to: int) -> Numbers:
+        """Let numbers be tokens, or a graph's integers be numbers."""
+        kind = np.dtype(self._onnx.helper.tensor_dtype_to_np_dtype(to)).name
+        if kind in ("int32", "int64"):
+            return replace(x, integral=True)
+        if kind not in ("float32", "float64") or (x.integral and not x.node.facts.get("is_tokens")):
+            raise UnreadableError(f"numbers must stay as they are; received a cast to {kind}")
+        return replace(x, integral=False)
 
     def _attribute(self, attribute: Any) -> Any:
         value = self._onnx.helper.get_attribute_value(attribute)

@@ -25,7 +25,7 @@ def dense(t: Tensors, x: Numbers, weight: Array, bias: Array | None) -> Numbers:
 
 def vector(values: Array, size: int) -> Array:
     """Give a bias for each unit."""
-    if values.size not in (1, size):
+    if (values.size != 1 and values.shape[-1:] != (size,)) or values.size not in (1, size):
         raise UnreadableError(f"biases must be of {size} numbers; received {values.shape}")
     return np.broadcast_to(values.reshape(-1), (size,))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...._types import Array
 from ....layers import Activation, Flatten, Layer, Rescaling, Reshape, Select
-from .values import Node, Numbers, Spec, UnreadableError
+from .values import Node, Numbers, Spec, UnreadableError, check_size
 
 
 class Tensors:
@@ -103,6 +103,7 @@ class Tensors:
     @staticmethod
     def of_rows(node: Node, rows: Array) -> Numbers:
         """Give a node's numbers whose rows are in this order."""
+        check_size(rows.size, node.features)
         return Numbers(
             node, rows[..., None].astype(np.int32) * node.features + np.arange(node.features, dtype=np.int32)
         )
@@ -141,9 +142,10 @@ class Tensors:
 
 def _selected(own: Array, node: Node) -> Array | None:
     """Tell which features these numbers are, where they are some features, everywhere."""
-    if own.ndim != len(node.shape):
-        return None
     of_images = own.ndim == 3
+    around = (own.shape[1:], node.shape[1:]) if of_images else (own.shape[:-1], node.shape[:-1])
+    if own.ndim != len(node.shape) or around[0] != around[1]:
+        return None
     size = int(np.prod(node.shape[1:])) if of_images else node.shape[-1]
     chosen = own.reshape(len(own), -1)[:, 0] // size if of_images else own.reshape(-1, own.shape[-1])[0] % size
     everywhere = np.arange(node.size).reshape(node.shape)

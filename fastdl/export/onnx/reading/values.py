@@ -116,13 +116,14 @@ class Numbers:
     """Numbers of a batch: scale times those of a node at these places, plus offset; 0 where the place is -1.
 
     However a graph turns, cuts and folds its tensors, that is what its values are; what they are to a layer is seen
-    from their places.
+    from their places. Where they are `integral`, they are tokens, which are looked up and not computed with.
     """
 
     node: Node
     places: Array
     scale: float = 1.0
     offset: float = 0.0
+    integral: bool = False
 
     @property
     def is_plain(self) -> bool:

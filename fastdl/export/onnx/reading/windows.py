@@ -89,6 +89,7 @@ def resize(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Number
     """Make images larger."""
     node, around = t.images(numbers_of(inputs))
     scales, sizes = optional(inputs, 2), optional(inputs, 3)
+    expect(attributes, antialias=0, exclude_outside=0, axes=[0, 1, 2, 3], keep_aspect_ratio_policy=b"stretch")
     mode, how = attributes.get("mode", b"nearest"), attributes.get("coordinate_transformation_mode", b"half_pixel")
     if len(node.shape) != 3 or any(map(any, around)):
         raise UnreadableError("what is resized must be images")

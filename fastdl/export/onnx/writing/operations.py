@@ -189,7 +189,7 @@ def _attention(w: Writer, read: Sequence[Value], operation: Fields, weights: Wei
     x, heads, features = read[0], operation["heads"], operation["output_shape"][1]
     width = features // heads
     turned = {"q": [0, 2, 1, 3], "k": [0, 2, 3, 1], "v": [0, 2, 1, 3]}  # (N, heads, T, D), of keys (N, heads, D, T)
-    parts = w.nodes_outputs("Split", [w.rows(x)], 3, axis=2)
+    parts = w.several("Split", [w.rows(x)], 3, axis=2)
     q, k, v = (
         w.node("Transpose", w.reshaped(part, 0, 0, heads, width), perm=perm)
         for part, perm in zip(parts, turned.values(), strict=True)

@@ -38,7 +38,7 @@ def recurrent(w: Writer, read: Sequence[Value], operation: Fields, weights: Weig
     inputs = [w.node("Transpose", w.rows(x), perm=[1, 0, 2]), *names, lengths, *start]
     while not inputs[-1]:
         inputs.pop()
-    y, *ends = w.nodes_outputs(
+    y, *ends = w.several(
         _OPERATORS[cell], inputs, 1 + len(parts), hidden_size=units,
         direction="bidirectional" if directions == 2 else "forward",
         **({"linear_before_reset": int(cell == "gru_after")} if cell.startswith("gru") else {}),

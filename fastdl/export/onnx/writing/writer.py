@@ -93,9 +93,9 @@ class Writer:
 
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output, and give the name of it."""
-        return self.nodes_outputs(kind, inputs, 1, **attributes)[0]
+        return self.several(kind, inputs, 1, **attributes)[0]
 
-    def nodes_outputs(self, kind: str, inputs: Sequence[str], count: int, **attributes: Any) -> list[str]:
+    def several(self, kind: str, inputs: Sequence[str], count: int, **attributes: Any) -> list[str]:
         """Add a node with several outputs, and give their names."""
         name = self.new_name(f"{self.place}/{kind}")
         outputs = [name] if count == 1 else [self.new_name(f"{name}.{k}") for k in range(count)]
