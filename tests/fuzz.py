@@ -23,6 +23,7 @@ import numpy as np
 import fastdl
 from fastdl import _archive, saving
 from fastdl.datasets import Trees, Vocabulary, load_idx, read_text, read_trees
+from fastdl.export import from_onnx
 from fastdl.trees.drawing import draw_tree
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -57,10 +58,14 @@ def network(data):
     assert again.get_config() == net.get_config()
     assert json.dumps(again.notes) == json.dumps(net.notes)
     assert again.parameters.tobytes() == net.parameters.tobytes()
+    _used(net)
+
+
+def _used(net):
     shape = tuple(n or 2 for n in net.input_shape)
-    sizes = [prod(operation["output_shape"]) for operation in net.lowered(shape).operations]
-    if not net.is_of_trees and max([prod(shape), *sizes]) < _FEW:
-        with contextlib.suppress(ValueError):  # parameters that are not finite, states of other samples
+    with contextlib.suppress(ValueError):  # parameters that are not finite, states of other samples, too few steps
+        sizes = [prod(operation["output_shape"]) for operation in net.lowered(shape).operations]
+        if not net.is_of_trees and max([prod(shape), *sizes]) < _FEW:
             net.predict(np.zeros((2, *shape)))
 
 
@@ -80,6 +85,12 @@ def _saved_and_loaded(net):
     path = os.path.join(_folder.name, "again")
     net.save(path, training=net.training_state.moments is not None)
     return fastdl.load(path)
+
+
+def onnx(data):
+    net = _read(from_onnx, data)
+    if net is not None:
+        _used(net)
 
 
 def trees(data):
@@ -121,7 +132,7 @@ def _read(read, data):
     return None
 
 
-TARGETS = {"idx": idx, "network": network, "trees": trees, "text": text}
+TARGETS = {"idx": idx, "network": network, "onnx": onnx, "trees": trees, "text": text}
 
 
 def seeds(target):
