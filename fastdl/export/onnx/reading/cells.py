@@ -15,7 +15,7 @@ from ..writing.recurrent import ORDER, in_order
 from .inputs import Inputs, array_of, expect, numbers_of, optional
 from .moves import Attributes
 from .tensors import Tensors
-from .values import Constant, Node, Numbers, Spec, UnreadableError, is_close
+from .values import Constant, Node, Numbers, Spec, UnreadableError, flag, is_close
 
 _KINDS: dict[str, type[Layer]] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 _DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
@@ -73,7 +73,7 @@ def _cell(kind: str, attributes: Attributes, directions: int) -> tuple[str, dict
             raise UnreadableError(f"{kind} must have its own activations; received {', '.join(activations)}")
         if kind == "LSTM":
             return "lstm", {}, form
-        after = bool(attributes.get("linear_before_reset", 0))
+        after = flag(attributes, "linear_before_reset", 0)
         return "gru_after" if after else "gru_before", {"reset_after": after}, form
     alphas, betas = (list(attributes.get(f"activation_{name}", ())) for name in ("alpha", "beta"))
     if len({*activations}) != 1 or len({*alphas}) > 1 or len({*betas}) > 1 or len(activations) != directions:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...._types import Array
-from .values import UnreadableError, check_size
+from .values import UnreadableError, check_size, flag
 
 
 def _broadcast(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,7 +45,7 @@ def _range(attributes: dict[str, Any], start: Any, limit: Any, delta: Any) -> Ar
 
 
 def _trilu(attributes: dict[str, Any], x: Array, k: Array | None = None) -> Array:
-    return (np.triu if attributes.get("upper", 1) else np.tril)(x, 0 if k is None else int(k))
+    return (np.triu if flag(attributes, "upper", 1) else np.tril)(x, 0 if k is None else int(k))
 
 
 def _cast(attributes: dict[str, Any], x: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...._types import Array
 from .constants import as_integers
-from .values import UnreadableError, check_size
+from .values import UnreadableError, check_size, flag
 
 Attributes = dict[str, Any]
 
@@ -22,7 +22,7 @@ def axes_of(attributes: Attributes, given: Array | None) -> list[int] | None:
 
 def _reshape(attributes: Attributes, x: Array, shape: Array) -> Array:
     sizes = as_integers(shape)
-    if not attributes.get("allowzero", 0):
+    if not flag(attributes, "allowzero", 0):
         sizes = [x.shape[k] if n == 0 else n for k, n in enumerate(sizes)]
     return x.reshape(sizes)
 

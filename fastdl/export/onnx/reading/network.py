@@ -18,7 +18,8 @@ from .values import Constant, Node, Numbers, UnreadableError, check_size
 _LEAST_OPSET = 13
 _MOST_BYTES = 2_000_000_000
 _MOST_NODES = 10_000
-_BATCHES = ((2, 6), (3, 9)), ((2, 2), (3, 3)), ((2, 40), (3, 45)), ((2, 1), (3, 2))  # of samples and steps to try
+# Of samples and steps to try, in no proportion to one another.
+_BATCHES = ((2, 6), (3, 11)), ((3, 2), (5, 3)), ((2, 40), (3, 47)), ((3, 1), (5, 2))
 
 
 def from_onnx(path: str | os.PathLike[str]) -> Sequential:

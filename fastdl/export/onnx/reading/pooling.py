@@ -9,7 +9,7 @@ from ....layers import Bidirectional, GlobalMaxPool, GlobalMeanPool
 from .inputs import Function, Inputs, numbers_of, optional
 from .moves import Attributes, axes_of
 from .tensors import Tensors
-from .values import Node, Numbers, Spec, UnreadableError
+from .values import Node, Numbers, Spec, UnreadableError, flag
 
 
 def reduced(how: str, *, to_the_end: bool = False) -> Function:
@@ -27,7 +27,7 @@ def reduced(how: str, *, to_the_end: bool = False) -> Function:
             y = _added_directions(x, places)
         else:
             y = _pooled(t, x, places, how)
-        if to_the_end or attributes.get("keepdims", 1):
+        if to_the_end or flag(attributes, "keepdims", 1):
             y = y.moved(np.expand_dims(y.places, tuple(over)))
         return y
 

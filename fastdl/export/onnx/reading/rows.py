@@ -9,7 +9,7 @@ from ....layers import BatchNorm, Dense, Embedding, LayerNorm
 from .inputs import Inputs, array_of, expect, numbers_of, optional
 from .moves import Attributes
 from .tensors import Tensors
-from .values import Node, Numbers, Spec, UnreadableError
+from .values import Node, Numbers, Spec, UnreadableError, flag
 
 
 def dense(t: Tensors, x: Numbers, weight: Array, bias: Array | None) -> Numbers:
@@ -34,7 +34,7 @@ def gemm(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
     """Give a dense layer with its bias."""
     expect(attributes, transA=0)
     x, weight, bias = numbers_of(inputs), array_of(inputs, 1), optional(inputs, 2)
-    weight = (weight.T if attributes.get("transB", 0) else weight) * weight.dtype.type(attributes.get("alpha", 1.0))
+    weight = (weight.T if flag(attributes, "transB", 0) else weight) * weight.dtype.type(attributes.get("alpha", 1.0))
     if bias is not None:
         bias = bias * bias.dtype.type(attributes.get("beta", 1.0))
     return dense(t, x, weight, bias)

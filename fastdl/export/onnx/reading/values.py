@@ -25,6 +25,14 @@ def check_size(*shape: int) -> None:
         raise UnreadableError(f"arrays must be of at most {_MOST} numbers; received one of shape {tuple(shape)}")
 
 
+def flag(attributes: dict[str, Any], name: str, default: int) -> bool:
+    """Give an attribute that is 0 or 1."""
+    value = attributes.get(name, default)
+    if value not in (0, 1):
+        raise UnreadableError(f"{name} must be 0 or 1; received {value}")
+    return bool(value)
+
+
 def is_close(value: float, to: float) -> bool:
     """Tell whether a factor or a term is what is meant."""
     return abs(value - to) <= _NEXT_TO * max(1.0, abs(to))

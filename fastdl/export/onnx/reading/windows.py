@@ -11,7 +11,7 @@ from .inputs import Function, Inputs, array_of, expect, numbers_of, optional
 from .moves import Attributes
 from .rows import vector
 from .tensors import Tensors
-from .values import Node, Numbers, Spec, UnreadableError
+from .values import Node, Numbers, Spec, UnreadableError, flag
 
 
 def convolution(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
@@ -75,7 +75,7 @@ def pool(of_images: type[Layer], of_steps: type[Layer]) -> Function:
         strides, size = attributes.get("strides", [1] * axes), node.shape[1:] if axes == 2 else node.shape[:1]
         out = [(n - k) // step + 1 for n, k, step in zip(size, window, strides, strict=True)]
         is_whole = all((n - k) % step == 0 for n, k, step in zip(size, window, strides, strict=True))
-        if (attributes.get("ceil_mode", 0) and not is_whole) or any(map(any, around)) or min(out) < 1:
+        if (flag(attributes, "ceil_mode", 0) and not is_whole) or any(map(any, around)) or min(out) < 1:
             raise UnreadableError("windows of pools must be in the image, and whole")
         shape = (node.features, *out) if axes == 2 else (*out, node.features)
         kind = of_images if axes == 2 else of_steps
