@@ -260,9 +260,8 @@ cdef class Plan(Runnable):
                     raise ValueError(f"counts must be {rows}; received {counted.shape[0]}")
                 job.counts = &counted[0]
             begin, end = (0, batch) if ranks is None else ranks.share(batch)
-            if states is not None:
-                states = states[begin:end] if begin < end else None
-            states = self._take_sequences(&job, end - begin, None, states)
+            own = states[begin:end] if states is not None and begin < end else None
+            own = self._take_sequences(&job, end - begin, None, own)
             if lengths is not None:
                 steps_of, batch_lengths = lengths, self.batch_lengths
                 job.lengths = &steps_of[0]
@@ -273,7 +272,19 @@ cdef class Plan(Runnable):
                          or 3 * self.habits.work * share > LONG_WORK)
             job.losses, job.hits, job.squares = &sums[0], &sums[groups], &sums[0] + 2 * groups
             job.records = &records[0, 0]
-            self._run(&job, train_worker)
+            self._train(&job, states, ranks)
+
+    cdef _train(self, Job* job, states, Ranks ranks):
+        if ranks is None:
+            self._run(job, train_worker)
+            return
+        ranks.begin()
+        try:
+            self._run(job, train_worker)
+            ranks.lost = False
+        finally:
+            if not ranks.lost:
+                ranks.end(states)
 
     def meet(self, Ranks ranks, double[::1] record, bint ends):
         """Add up over all ranks what training changes of `gradients`, and a step's losses and hits.

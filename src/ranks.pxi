@@ -13,7 +13,7 @@ cdef enum:
 
 
 class EndedElsewhere(Exception):
-    """A step was dropped because of what happened on another rank, which will tell."""
+    """What happened on another rank has ended a step, or all."""
 
 
 cdef void put_double(real* places, double number) noexcept nogil:
@@ -37,41 +37,60 @@ cdef double double_at(const real* places) noexcept nogil:
 cdef class Ranks:
     """What a process needs to meet the others.
 
+    Where they meet besides, each fills its `row`, and is given the `rows` of all. A row begins with
+    whether its rank is at its end. Signals have no turn in any of this, so that whoever is
+    interrupted afterwards can know where the others are: where they meet next, unless he is `lost`.
+
     Parameters
     ----------
     communicator : object
         With the methods `Get_rank`, `Get_size`, `Allreduce` and `Allgather` of mpi4py's.
+    width : int
+        Of a row.
     """
     cdef readonly int rank, count
+    cdef readonly object row, rows
     cdef public bint over           # some rank has told that it is at its end: nobody meets again
-    cdef public bint lost           # the others may be anywhere: who leaves now cannot tell them
+    cdef public bint lost           # others may be in the middle of a step: they cannot be told
     cdef object allreduce, allgather
     cdef object message, total
 
-    def __init__(self, communicator):
+    def __init__(self, communicator, Py_ssize_t width):
         self.rank, self.count = communicator.Get_rank(), communicator.Get_size()
         self.allreduce, self.allgather = communicator.Allreduce, communicator.Allgather
+        self.row, self.rows = np.zeros(width), np.zeros((self.count, width))
 
     def share(self, Py_ssize_t samples):
         """The first that this rank takes of so many, and the one behind its last."""
         return samples * self.rank // self.count, samples * (self.rank + 1) // self.count
 
-    def tell(self, double[::1] row, double[:, ::1] rows, bint goes_on):
-        """Fill `rows` with those of all ranks. The first number of each is not 0 where it is at its
-        end. With `goes_on`, the next that they have in common are steps.
-
-        Signals have no turn in it, so that it is known afterwards whether all have been here.
-        """
+    def tell(self):
+        """Fill `rows`."""
+        cdef const double[:, ::1] rows = self.rows
         cdef int i
         self.lost = True
-        self.allgather(row.base, rows.base)
+        self.allgather(self.row, self.rows)
         for i in range(self.count):
             self.over = self.over or rows[i, 0] != 0
-        self.lost = goes_on and not self.over
+        self.lost = False
 
-    def add_up(self, sent, received):
-        """Fill `received` with the sum of all that ranks send."""
-        self.allreduce(sent, received)
+    def begin(self):
+        """Begin steps, of which a rank is not to leave before they end on all."""
+        self.row[:] = 0
+        self.tell()
+        if self.over:
+            raise EndedElsewhere()
+        self.lost = True
+
+    def end(self, states):
+        """End them. Of stateful layers each rank has the states of its samples: make it all."""
+        self.lost = True
+        if states is not None:
+            first, last = self.share(len(states))
+            mine = np.zeros(states.shape, DTYPE)    # zeros_like gives signals a turn
+            mine[first:last] = states[first:last]
+            self.allreduce(mine, states)
+        self.lost = False
 
     cdef gather(self, double* table, Py_ssize_t n):
         # A table (ranks, n), of which this one's row is filled.
@@ -87,7 +106,7 @@ cdef class Ranks:
         cdef real* gradients = job.net.gradients
         if self.message is None or self.message.size != size + self.count * TAIL:
             self.message = np.empty(size + self.count * TAIL, DTYPE)
-            self.total = np.empty_like(self.message)
+            self.total = np.empty(self.message.size, DTYPE)
         sent, received = self.message, self.total
         for i in range(job.slice_count):
             n = end_of(job, &job.slices[i]) - begin_of(job, &job.slices[i])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from traceback import print_exception
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     Called = TypeVar("Called", bound=Callback)
 
-_NUMBERS, _TEXT = 4, 256  # that each tells all others: numbers, and the bytes of an error
+_NUMBERS, _TEXT = 16, 256  # that each tells all others at once: numbers, and the bytes of an error
 _CALLED = ("Get_rank", "Get_size", "Allreduce", "Allgather")
 
 
@@ -61,7 +60,7 @@ class Machines:
             if not callable(getattr(communicator, name, None)):
                 raise TypeError(f"communicator must have {', '.join(_CALLED)}, as mpi4py's; received {communicator!r}")
         core = _core.load(dtype)
-        ranks = core.Ranks(communicator)
+        ranks = core.Ranks(communicator, 1 + _NUMBERS + _TEXT // 8)
         if ranks.count > 1:
             self.rank, self.count, self.core = ranks.rank, ranks.count, ranks
         self._communicator, self._elsewhere = communicator, core.EndedElsewhere
@@ -73,53 +72,51 @@ class Machines:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         """Come to an end with the others."""
-        if self.core is None or self.core.over:
+        if self.core is None:
             return
-        if self.core.lost:
-            self._abort(error)
-            return
-        theirs = isinstance(error, self._elsewhere)
-        rows = self._exchange((), None if theirs else error)
-        if error is None or theirs:
-            self._raise_theirs(rows)
-
-    def _abort(self, error: BaseException | None) -> None:
-        print_exception(error)
-        sys.stderr.flush()
-        if hasattr(self._communicator, "Abort"):
-            self._communicator.Abort(1)
-
-    def _exchange(self, numbers: Sequence[float], error: BaseException | None = None, steps: bool = False) -> Array:
-        """Give the rows of all: whether one is at its end, its numbers, and the bytes of its error."""
-        assert self.core
-        rows = np.zeros((self.count, 1 + _NUMBERS + _TEXT // 8))
-        row = np.zeros(rows.shape[1])
-        row[1 : 1 + len(numbers)] = numbers
-        if error is not None:
-            row[0] = 1
-            text = f"{type(error).__name__}: {error}".encode()[:_TEXT]
-            row[1 + _NUMBERS :].view(np.uint8)[: len(text)] = np.frombuffer(text, np.uint8)
         try:
-            self.core.tell(row, rows, steps)
-        except BaseException as broken:
-            self._abort(broken)
+            theirs = isinstance(error, self._elsewhere)
+            if not (self.core.over or self.core.lost):
+                self._exchange((), None if theirs else error)
+            if not self.core.lost and (error is None or theirs):
+                self._raise_theirs()
+        except BaseException as raised:
+            error = raised
             raise
-        return rows
+        finally:
+            if self.core.lost:
+                print_exception(error)
+                sys.stderr.flush()
+                if hasattr(self._communicator, "Abort"):
+                    self._communicator.Abort(1)
 
-    def _raise_theirs(self, rows: Array) -> None:
+    def _exchange(self, numbers: Sequence[float], ending: BaseException | None = None) -> None:
+        """Tell whether one is at its end, its numbers, and the bytes of its error."""
+        assert self.core
+        row = self.core.row
+        row[:] = 0
+        row[1 : 1 + len(numbers)] = numbers
+        if ending is not None:
+            row[0] = 1
+            text = f"{type(ending).__name__}: {ending}".encode()[:_TEXT]
+            row[1 + _NUMBERS :].view(np.uint8)[: len(text)] = np.frombuffer(text, np.uint8)
+        self.core.tell()
+
+    def _raise_theirs(self) -> None:
         """Raise what quotes the first of the others that is at its end, if one is."""
-        for rank, row in enumerate(rows):
+        assert self.core
+        for rank, row in enumerate(self.core.rows):
             if row[0]:
                 text = row[1 + _NUMBERS :].tobytes().rstrip(b"\0").decode(errors="ignore")
                 raise OtherRankError(f"rank {rank} has ended the training: {text}") from None
 
-    def tell(self, *numbers: float, steps: bool = False) -> Array:
-        """Give the numbers of all (count, n). With ``steps``, the next that they have in common are steps."""
+    def tell(self, *numbers: float) -> Array:
+        """Give the numbers of all (count, n)."""
         if self.core is None:
             return np.array([numbers])
-        rows = self._exchange(numbers, steps=steps)
-        self._raise_theirs(rows)
-        told: Array = rows[:, 1 : 1 + len(numbers)]
+        self._exchange(numbers)
+        self._raise_theirs()
+        told: Array = self.core.rows[:, 1 : 1 + len(numbers)].copy()
         return told
 
     def first(self, number: float) -> float:
@@ -142,15 +139,9 @@ class Machines:
         """
         if self.core is None:
             return
-        mine = np.frombuffer(b"".join(_digest(thing) for thing in things.values()), np.uint8)
-        self.tell()
-        all_of_them = np.zeros((self.count, mine.size), np.uint8)
-        self._communicator.Allgather(mine, all_of_them)
-        digests = all_of_them.reshape(self.count, len(things), -1)
+        told = self.tell(*map(_number_of, things.values()))
         for rank in range(1, self.count):
-            others = [
-                name for name, same in zip(things, (digests[rank] == digests[0]).all(axis=1), strict=True) if not same
-            ]
+            others = [name for name, same in zip(things, told[rank] == told[0], strict=True) if not same]
             if others:
                 self._disagree(rank, ", ".join(others))
 
@@ -181,46 +172,19 @@ class Machines:
         self._check_same(told[:, 1], "parameters after an epoch, which callbacks must change alike")
         return float(told[0, 0])
 
-    @contextmanager
-    def steps(self, count: int, rates: Array, data: Examples | None = None) -> Iterator[int]:
-        """Take as many steps together as the first would: they are its count, at the same rates, on the same data."""
+    def agree_on_steps(self, count: int, rates: Array, data: Examples | None = None) -> int:
+        """Give how many steps all will take, as many as the first would, at the same rates and on the same data."""
         if self.core is None:
-            yield count
-            return
-        told = self.tell(count, _number_of(rates), _number_of(content_of(data)), steps=True)
+            return count
+        told = self.tell(count, _number_of(rates), _number_of(content_of(data)))
         self._check_same(told[:, 1], "learning rates, which callbacks must change alike")
         self._check_same(told[:, 2], "batches")
-        try:
-            yield int(told[0, 0])
-        except FloatingPointError:  # which comes everywhere
-            self.core.lost = False
-            raise
-        self.core.lost = False
+        return int(told[0, 0])
 
     def check_end(self) -> None:
         """Check that nobody has a batch left."""
         if self.core is not None:
             self._check_same(self.tell(0, 0, -1)[:, 2], "batches")
-
-    @contextmanager
-    def joining(self, states: Array | None) -> Iterator[None]:
-        """Bring together, after steps that all have taken, the states of each one's samples."""
-        assert self.core
-        self.core.lost = True
-        try:
-            yield
-        except BaseException:
-            if not self.core.lost:
-                self._join(states)
-            raise
-        self._join(states)
-
-    def _join(self, states: Array | None) -> None:
-        if states is not None and self.core is not None:
-            first, last = self.share(len(states))
-            mine = np.zeros_like(states)
-            mine[first:last] = states[first:last]
-            self.core.add_up(mine, states)
 
     def meet(self, plan: Any, loss: float, hits: float, error: BaseException | None) -> tuple[float, float]:
         """Add up gradients, losses and hits of a step, unless one of them has an error."""
@@ -231,12 +195,6 @@ class Machines:
 
 
 ALONE = Machines()
-
-
-def _digest(thing: Any) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    _feed(digest, thing)
-    return digest.digest()
 
 
 def _feed(digest: Any, thing: Any) -> None:
@@ -255,7 +213,9 @@ def _feed(digest: Any, thing: Any) -> None:
 
 def _number_of(thing: Any) -> float:
     """Give a number that another thing has not."""
-    return float(int.from_bytes(_digest(thing)[:6], "big"))
+    digest = hashlib.blake2b(digest_size=6)  # a double's 53 bits hold it
+    _feed(digest, thing)
+    return float(int.from_bytes(digest.digest(), "big"))
 
 
 def content_of(data: Examples | None) -> list[Any]:

@@ -70,8 +70,9 @@ def take_pass(
     while done < steps:
         if state.optimizer.lr is not lr:
             lr, rates = state.optimizer.lr, np.concatenate([rates[:done], state.rates(steps - done)])
-        with machines.steps(pace.block if pace else 1, rates[done:]) as agreed, net.turn.lock:
-            start, end = perf_counter(), min(steps, done + agreed)
+        end = min(steps, done + machines.agree_on_steps(pace.block if pace else 1, rates[done:]))
+        with net.turn.lock:
+            start = perf_counter()
             _Block(net, state, run, rates[done:end], records[done:end], done, states).take()
         if pace:
             pace.took(end - done, perf_counter() - start)

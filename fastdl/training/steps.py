@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -70,13 +69,7 @@ class Steps:
     @property
     def run(self) -> Run:
         """What takes some of them."""
-        run = self._fused if self.loss.is_fused else self._own
-        return run if self.machines.core is None else partial(self._shared, run)
-
-    def _shared(self, run: Run, first: int, rates: Array, records: Array) -> None:
-        """Take some with other machines."""
-        with self.machines.joining(self.states):
-            run(first, rates, records)
+        return self._fused if self.loss.is_fused else self._own
 
     def _fused(self, first: int, rates: Array, records: Array) -> None:
         """Take steps with a loss that the core has."""
@@ -94,9 +87,18 @@ class Steps:
 
     def _own(self, first: int, rates: Array, records: Array) -> None:
         """Take steps with a function of a user's own, which is called in the middle of each."""
-        for k, rate in enumerate(rates):
-            position = (first + k) * self.batch
-            records[k] = self._step(self.order[position : position + self.batch], position, rate)
+        ranks = self.machines.core
+        if ranks is not None:
+            ranks.begin()
+        try:
+            for k, rate in enumerate(rates):
+                position = (first + k) * self.batch
+                records[k] = self._step(self.order[position : position + self.batch], position, rate)
+            if ranks is not None:
+                ranks.lost = False
+        finally:
+            if ranks is not None and not ranks.lost:
+                ranks.end(self.states)
 
     def _step(self, order: Array, position: int, rate: float) -> tuple[float, float, int]:
         """Take one; whatever ends it before it is counted, running statistics and states are what they were."""

@@ -326,7 +326,8 @@ class Trainer:
             for data in examples:
                 check_shares(self.machines, net, self.loss, len(data), len(data))
                 rates = self.state.rates(1)
-                with self.machines.steps(1, rates, data), net.turn.lock:
+                self.machines.agree_on_steps(1, rates, data)
+                with net.turn.lock:
                     sums += self._step(data, seed + done, rates)
                 done += len(data)
                 classes = classes and data.classes
