@@ -117,3 +117,14 @@ def test_a_mistake_on_one_rank_ends_the_command(tmp_path):
     code, out = run(2, "-m", "fastdl", "train", "mlp", "--save", tmp_path / "nowhere" / "net.npz")
     assert code == 2
     assert "--save must name a file that can be written" in out
+
+
+def test_the_program_of_the_page(tmp_path, monkeypatch):
+    page = (HERE.parent / "docs" / "many-machines.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "train.py").write_text(program)
+    monkeypatch.chdir(tmp_path)
+    code, out = run(2, "-m", "mpi4py", "train.py")
+    assert code == 0, out
+    assert re.findall(r"^epoch +(\d)", out, re.MULTILINE) == list("12345")
+    assert fastdl.load("run.npz").training_state.epochs == 5
