@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._validation.shapes import as_shape
@@ -20,17 +20,21 @@ from .layers import (
     LayerNorm,
     MaxPool2D,
     MeanPool2D,
+    Parallel,
+    PeriodicEmbedding,
     PositionalEmbedding,
     RandomShift,
     Recursive,
     Residual,
+    RobustScaling,
+    Select,
     SelfAttention,
 )
 from .layers.activation import as_activation
 from .layers.dropout import MOST_DROPPED
 from .sequential import Sequential
 
-__all__ = ["language_model", "lenet5", "mlp", "transformer", "tree_classifier", "tree_parser"]
+__all__ = ["language_model", "lenet5", "mlp", "tabular", "transformer", "tree_classifier", "tree_parser"]
 
 _LEAST = 12  # rows and columns of which LeNet-5's kernels and poolings leave one
 
@@ -131,6 +135,87 @@ def mlp(
     if features != sizes[0]:
         raise ValueError(f"input_shape must hold {sizes[0]} numbers; received {shape}")
     return net
+
+
+_MOST_DIMENSIONS = 8  # of the vectors that stand for categories,
+_CATEGORIES = 0.3  # which start small, and that of unknown ones at zero;
+_ANSWERS = 0.1  # so do the last weights: what the network first says is nearly the same of all
+
+
+def tabular(
+    features: int,
+    outputs: int,
+    *,
+    categories: Mapping[int, int] | None = None,
+    units: int = 64,
+    blocks: int = 1,
+    frequencies: int = 8,
+    dropout: float = 0.3,
+    seed: int | None = None,
+    dtype: str = "float32",
+) -> Sequential:
+    """Give a network for tables: numbers and their cosines beside vectors of categories, and residual blocks.
+
+    Numbers are scaled robustly, with constants that `Sequential.adapt` takes of the data, and embedded periodically
+    beside themselves (Gorishniy, Rubachev and Babenko 2022; Holzmüller, Grinsztajn and Steinwart 2024).
+
+    Parameters
+    ----------
+    features, outputs : int
+        Columns of the table, and numbers that are asked for.
+    categories : mapping of int to int, optional
+        Columns that hold categories, as integers from 0 on, and how many of these there are: the ``cardinalities`` of a
+        `TableEncoder`. Category 0 is that of unknown ones.
+    units, blocks : int
+        Of the hidden layers; of residual blocks of two such layers, 0 at least.
+    frequencies : int
+        How many cosines are made of each number.
+    dropout : float
+        Within the blocks.
+    seed : int, optional
+    dtype : {"float32", "float64"}
+
+    Returns
+    -------
+    Sequential
+        x (N, features), y (N, outputs), logits or numbers.
+    """
+    features, units = as_int(features, "features"), as_int(units, "units")
+    rate, counts = as_number(dropout, "dropout", high=MOST_DROPPED), _counts(categories, features)
+    embeddings = [Embedding(count, min(_MOST_DIMENSIONS, (count + 1) // 2)) for count in counts.values()]
+    branches: list[list[Layer]] = [
+        [Select([column]), embedding, Flatten()] for column, embedding in zip(counts, embeddings, strict=True)
+    ]
+    if numbers := [column for column in range(features) if column not in counts]:
+        scaled = [RobustScaling(), Parallel([[], [PeriodicEmbedding(frequencies)]])]
+        branches.append([Select(numbers), *scaled])
+    hidden: list[Layer] = [
+        Residual([LayerNorm(), _hidden(units), Dropout(rate), Dense(units)])
+        for _ in range(as_int(blocks, "blocks", least=0))
+    ]
+    last = Dense(as_int(outputs, "outputs"))
+    net = Sequential(
+        [Parallel(branches), _hidden(units), *hidden, LayerNorm(), last], input_shape=features, seed=seed, dtype=dtype
+    )
+    last.params["weight"] *= _ANSWERS
+    for embedding in embeddings:
+        embedding.params["weight"] *= _CATEGORIES
+        embedding.params["weight"][0] = 0
+    return net
+
+
+def _hidden(units: int) -> Dense:
+    return Dense(units, "silu", initializer="he_normal")
+
+
+def _counts(categories: Any, features: int) -> dict[int, int]:
+    if categories is not None and not isinstance(categories, Mapping):
+        raise TypeError(f"categories must be a mapping of columns to numbers of categories; received {categories!r}")
+    given = dict(categories or {})
+    columns = [as_int(column, "columns of categories", least=0, most=features - 1) for column in given]
+    return {
+        column: as_int(count, f"categories[{column}]") for column, count in zip(columns, given.values(), strict=True)
+    }
 
 
 CELLS: dict[str, type[RNN] | type[LSTM] | type[GRU]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
 from . import models
 from ._validation.shapes import as_shape
-from ._validation.values import as_choice, as_int, as_number
+from ._validation.values import as_choice, as_flag, as_int, as_number
+from .losses import CrossEntropy, SquaredError
 from .optimizers import SGD, Adam, AdamW
 from .schedules import cosine
 from .sequential import Sequential
@@ -111,6 +112,59 @@ def mlp(
             "batch_size": batch_size,
             "loss": "cross_entropy",
             "optimizer": SGD(cosine(lr, steps, warmup=steps // 10), momentum=0.9, weight_decay=1e-4),
+        },
+    )
+
+
+_STEPS = 600  # of the optimizer, where these are not too many epochs, or too few
+_EPOCHS = 20, 50
+_SMALLEST_BATCH, _PARTS = 16, 8  # a small table is parted into batches no smaller
+
+
+def tabular(
+    samples: int,
+    features: int,
+    outputs: int,
+    *,
+    categories: Mapping[int, int] | None = None,
+    regression: bool = False,
+    units: int = 64,
+    blocks: int = 1,
+    epochs: int | None = None,
+    batch_size: int = 128,
+    lr: float = 5e-3,
+    seed: int | None = None,
+) -> Recipe:
+    """Give a network for tables, whose `adapt` the samples are for before training, and a rate that falls to nothing.
+
+    Parameters
+    ----------
+    samples : int
+        How many it will be trained on in an epoch.
+    features, outputs, categories, units, blocks
+        As of `models.tabular`.
+    regression : bool
+        Whether outputs are numbers, of about mean 0 and variance 1, rather than logits of classes.
+    epochs : int, optional
+        About 600 steps, from 20 to 50 epochs, where not given.
+    batch_size : int
+        At most, of an eighth of the samples.
+    lr : float
+        The highest rate.
+    seed : int, optional
+    """
+    batch_size = min(as_int(batch_size, "batch_size"), max(_SMALLEST_BATCH, as_int(samples, "samples") // _PARTS))
+    batches = _batches(samples, batch_size)
+    low, high = _EPOCHS
+    epochs = min(max(round(_STEPS / batches), low), high) if epochs is None else as_int(epochs, "epochs")
+    steps = epochs * batches
+    return Recipe(
+        models.tabular(features, outputs, categories=categories, units=units, blocks=blocks, seed=seed),
+        {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "loss": SquaredError() if as_flag(regression, "regression") else CrossEntropy(label_smoothing=0.05),
+            "optimizer": AdamW(cosine(lr, steps, warmup=steps // 10), weight_decay=1e-2),
         },
     )
 

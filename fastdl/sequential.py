@@ -16,9 +16,9 @@ from ._validation.arrays import copy_into
 from ._validation.values import as_int
 from .callbacks import Callback
 from .derivatives import Differentiable
-from .layers import Layer
+from .layers import Layer, RobustScaling
 from .layers.configuration import check_name, classes_of, complete, from_config, train_as, training_config
-from .layers.container import Container, adopted, numbered, through
+from .layers.container import Container, adopted, numbered, through, walk
 from .looking.html import network_html
 from .looking.inside import Inside
 from .looking.picture import Picture, draw
@@ -398,6 +398,25 @@ class Sequential(Differentiable, Container):
         """
         inside = Inside(self, x, lengths, trees)
         return inside.tensor(inside.place(layer).target)
+
+    def adapt(self, x: Any, *, lengths: Any = None) -> Self:
+        """Let each `RobustScaling` in the network take its constants of data, one after another, before training.
+
+        Parameters
+        ----------
+        x, lengths
+            As of `predict`.
+
+        Returns
+        -------
+        Sequential
+            Itself.
+        """
+        for _, layer in walk(self):
+            if isinstance(layer, RobustScaling):
+                inside = Inside(self, x, lengths)
+                layer.adapt(inside.tensor(inside.place(layer).source))
+        return self
 
     def predictor(self, batch_size: int) -> Callable[..., Array]:
         """Give a function that predicts batches of one size in microseconds: for services, and loops that control.

@@ -822,6 +822,7 @@ class Network:
     cell_activation, sequences, merge, stateful, and parameters as PyTorch names them, those of a second direction with
     _reverse), ``recursive`` (composition, cell_activation, nodes, weight, bias, tensor), ``select`` (indices),
     ``attention`` (heads, causal, in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias), ``positions`` (weight),
+    ``periodic`` (weight, bias), ``robust_scale`` (limit, and center and scale, a list, as ``running``),
     ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and the running statistics,
     a list of mean and variance, which are taken in training too where it is ``frozen``); any may have an
     ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches, merge). Of steps
@@ -949,6 +950,24 @@ class Network:
             return dy, dw
 
         return x + layer["weight"][: x.shape[1]], back
+
+    def _periodic(self, layer, x):
+        weight, bias = layer["weight"], layer["bias"]
+        turns = x[..., None] * weight + bias
+
+        def back(dy):
+            d_turns = -2 * np.pi * np.sin(2 * np.pi * turns) * dy.reshape(turns.shape)
+            steps = tuple(range(x.ndim - 1))
+            dw, db = (d_turns * x[..., None]).sum(steps), d_turns.sum(steps)
+            return (d_turns * weight).sum(-1), dw, db
+
+        return np.cos(2 * np.pi * turns).reshape(*x.shape[:-1], -1), back
+
+    def _robust_scale(self, layer, x):
+        (center, scale), limit = layer["running"], layer["limit"]
+        z = (x - center) * scale
+        shrunk = 1 / np.sqrt(1 + (z / limit) ** 2)
+        return z * shrunk, lambda dy: (dy * scale * shrunk**3,)
 
     def _layer_norm(self, layer, x):
         axes = (1, 2, 3) if x.ndim == 4 else (-1,)

@@ -174,7 +174,12 @@ class Draw:
             lambda: self.of(layers.GaussianNoise(self.of(0, 0.3)), layers.Rescaling(self.of(0.5, -2), self.of(0, 0.1))),
             lambda: self.select(shape),
             self.dense,
+            self.of_tables,
         )()
+
+    def of_tables(self):
+        waves = layers.PeriodicEmbedding(self.of(1, 2, 5), sigma=self.of(0.1, 0.5))
+        return self.of(waves, layers.RobustScaling(self.of(0.5, 3.0)))
 
     def of_activation(self):
         activation = self.activation()
@@ -399,6 +404,7 @@ class Draw:
             lambda: layers.Dropout(0),
             lambda: self.select((1, units)),
             lambda: layers.LayerNorm(),
+            lambda: layers.RobustScaling(),
         )()
 
     def recursive(self, units, nodes=True):
@@ -733,6 +739,11 @@ def _specified(layer):
         return {"kind": "embedding", **params}
     if isinstance(layer, layers.PositionalEmbedding):
         return {"kind": "positions", **params}
+    if isinstance(layer, layers.PeriodicEmbedding):
+        return {"kind": "periodic", **params}
+    if isinstance(layer, layers.RobustScaling):
+        constants = [values.astype(float) for values in layer.buffers.values()]
+        return {"kind": "robust_scale", "limit": layer.limit, "running": constants}
     if isinstance(layer, layers.SelfAttention):
         return {"kind": "attention", **params, "heads": layer.heads, "causal": layer.causal}
     if isinstance(layer, layers.Recursive):

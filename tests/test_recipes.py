@@ -9,6 +9,7 @@ from fastdl import layers, models, recipes
 STEPS = {
     "lenet5": (lambda epochs: recipes.lenet5(65, epochs=epochs, batch_size=16), 5),
     "mlp": (lambda epochs: recipes.mlp(65, epochs=epochs, batch_size=16), 5),
+    "tabular": (lambda epochs: recipes.tabular(65, 3, 2, epochs=epochs, batch_size=16), 5),
     "sentiment": (lambda epochs: recipes.tree_classifier(9, 5, 65, units=4, epochs=epochs, batch_size=16), 5),
     "parser": (lambda epochs: recipes.tree_parser(9, 65, units=4, epochs=epochs, batch_size=16), 5),
     # Windows of 16 streams: what does not make a whole batch of them is not there.

@@ -30,6 +30,7 @@ WITH_SETTING = {"leaky_relu": ("slope", 0.01), "elu": ("alpha", 1.0)}  # what it
 LEAST_SETTING, MOST_SETTING = 1e-12, 1e12
 MOST_SCALE = 1e30
 RATIOS = 1e-3, 1e3  # of a rectangle's height to its width
+LIMITS = 1e-2, 1e6  # of numbers that are scaled: squares of their parts are finite
 GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}  # of each cell
 
 
@@ -426,6 +427,19 @@ def _positions(operation: Operation) -> tuple[Shape, int]:
     return operation.shape, most * operation.features()
 
 
+def _periodic(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((1, 2), "(F,) or (T, F)")
+    numbers = operation.features() * operation.whole("frequencies", 1)
+    return with_features(operation.shape, numbers), 2 * numbers
+
+
+def _robust_scale(operation: Operation) -> tuple[Shape, int]:
+    operation.ranked((1, 2), "(F,) or (T, F)")
+    operation.number("limit", *LIMITS)
+    operation.buffers = 2 * operation.features()
+    return operation.shape, operation.buffers
+
+
 def _selected(places: Array, operation: Fields) -> Array:
     selected: Array = places.take(operation["indices"], axis=0 if places.ndim == 3 else -1)
     return selected
@@ -473,5 +487,7 @@ KINDS = {
     "product": Kind(_alike, on_trees=True, merges=True),
     "attention": Kind(_attention, "causal heads"),
     "positions": Kind(_positions, "most_steps"),
+    "periodic": Kind(_periodic, "frequencies", on_trees=True),
+    "robust_scale": Kind(_robust_scale, "limit", on_trees=True),
 }
 MERGES = tuple(kind for kind, row in KINDS.items() if row.merges)

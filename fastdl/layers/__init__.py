@@ -15,10 +15,12 @@ from .dense import Dense
 from .dropout import Dropout, GaussianNoise
 from .embedding import Embedding, PositionalEmbedding
 from .normalization import BatchNorm, LayerNorm
+from .periodic import PeriodicEmbedding
 from .pooling import GlobalMaxPool, GlobalMeanPool, MaxPool1D, MaxPool2D, MeanPool1D, MeanPool2D
 from .recurrent import GRU, LSTM, RNN
 from .recursive import Recursive
 from .rescaling import Rescaling
+from .robust import RobustScaling
 from .select import Select
 from .shape import Flatten, Reshape
 from .transposed import ConvTranspose2D
@@ -49,6 +51,7 @@ __all__ = [
     "MeanPool1D",
     "MeanPool2D",
     "Parallel",
+    "PeriodicEmbedding",
     "PositionalEmbedding",
     "RandomErasing",
     "RandomFlip",
@@ -58,6 +61,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Residual",
+    "RobustScaling",
     "Select",
     "SelfAttention",
     "Tensor",

@@ -30,6 +30,8 @@ _COLOURS = {
     "dense": "violet",
     "embedding": "green",
     "positions": "green",
+    "periodic": "green",
+    "robust_scale": "slate",
     "max_pool": "teal",
     "mean_pool": "teal",
     "global_max": "teal",

@@ -1,6 +1,6 @@
 # The table itself: a row each, in the order of the kinds.
 
-cdef Methods[31] METHODS = [dense_methods(), convolution_methods(), max_pool_methods(),
+cdef Methods[33] METHODS = [dense_methods(), convolution_methods(), max_pool_methods(),
                             mean_pool_methods(), activation_methods(), dropout_methods(),
                             pad_methods(), shift_methods(), flatten_methods(), select_methods(),
                             embedding_methods(), recurrent_methods(), recursive_methods(),
@@ -10,8 +10,9 @@ cdef Methods[31] METHODS = [dense_methods(), convolution_methods(), max_pool_met
                             reshape_methods(), global_max_methods(), global_mean_methods(),
                             upsample_methods(), noise_methods(), rescale_methods(),
                             flip_methods(), rotate_methods(), erase_methods(),
-                            transposed_convolution_methods()]
-has_rows(KINDS, 31)
+                            transposed_convolution_methods(), periodic_methods(),
+                            robust_scale_methods()]
+has_rows(KINDS, 33)
 
 _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mean_pool": MEAN_POOL,
           "activation": ACTIVATION, "dropout": DROPOUT, "pad": PAD, "shift": SHIFT,
@@ -22,7 +23,8 @@ _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mea
           "reshape": RESHAPE, "global_max": GLOBAL_MAX, "global_mean": GLOBAL_MEAN,
           "upsample": UPSAMPLE, "noise": NOISE, "rescale": RESCALE,
           "flip": FLIP, "rotate": ROTATE, "erase": ERASE,
-          "transposed_convolution": TRANSPOSED_CONVOLUTION}
+          "transposed_convolution": TRANSPOSED_CONVOLUTION, "periodic": PERIODIC,
+          "robust_scale": ROBUST_SCALE}
 
 
 cdef _check_row(str name, const Methods* m, int kind):

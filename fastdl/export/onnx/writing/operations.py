@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import sqrt
+from math import pi, sqrt
 
 import numpy as np
 
@@ -215,6 +215,23 @@ def _positions(w: Writer, read: Sequence[Value], operation: Fields, weights: Wei
     return Value(w.node("Add", w.rows(x), of_steps), operation["output_shape"])
 
 
+def _periodic(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    (x,), k = read, operation["frequencies"]
+    weight, bias = (w.parameter(role, weights.take(x.shape[-1], k)) for role in ("weight", "bias"))
+    turns = w.node("Add", w.node("Mul", w.node("Unsqueeze", w.rows(x), w.integers(-1)), weight), bias)
+    waves = w.node("Cos", w.times(turns, 2 * pi))
+    return Value(w.reshaped(waves, *[0] * len(x.shape), x.shape[-1] * k), operation["output_shape"])
+
+
+def _robust_scale(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    (x,) = read
+    center, scale = (w.parameter(role, weights.take(x.shape[-1])) for role in ("center", "scale"))
+    z = w.node("Mul", w.node("Sub", w.rows(x), center), scale)
+    part = w.times(z, 1 / operation["limit"])
+    y = w.node("Div", z, w.node("Sqrt", w.plus(w.node("Mul", part, part), 1.0)))
+    return Value(y, operation["output_shape"])
+
+
 OPERATIONS: dict[str, Function] = {
     "dense": _dense,
     "convolution": _convolution,
@@ -245,4 +262,6 @@ OPERATIONS: dict[str, Function] = {
     "product": _merge("Mul"),
     "attention": _attention,
     "positions": _positions,
+    "periodic": _periodic,
+    "robust_scale": _robust_scale,
 }

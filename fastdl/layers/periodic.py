@@ -1,0 +1,52 @@
+"""The layer that makes waves of numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._core.graph import Tensor
+from .._core.kinds import MOST_SCALE
+from .._types import Array, Shape
+from .._validation.values import as_int, as_number
+from .base import Layer
+from .normalization import check_features
+
+
+class PeriodicEmbedding(Layer):
+    """Cosines of every feature, with frequencies and phases that are learned: y = cos(2 pi (weight x + bias)).
+
+    What a network makes of a number may then change several times over its range (Gorishniy, Rubachev and Babenko
+    2022). It is for numbers near 1: those of a `RobustScaling`.
+
+    Parameters
+    ----------
+    frequencies : int
+        K, how many cosines are made of each feature.
+    sigma : float
+        The standard deviation of the frequencies at first, in turns for a step of 1.
+
+    Notes
+    -----
+    x (N, F), y (N, F K), the first feature's cosines first, or over the steps of time alike x (N, T, F), y (N, T, F K);
+    ``params["weight"]`` and ``params["bias"]`` (F, K), from a normal distribution, and from -1/2 to 1/2.
+    """
+
+    def __init__(self, frequencies: int, sigma: float = 0.1) -> None:
+        super().__init__()
+        self.frequencies = as_int(frequencies, "frequencies")
+        self.sigma = as_number(sigma, "sigma", high=MOST_SCALE)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        check_features(self, x.shape)
+        return x.then("periodic", frequencies=self.frequencies)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
+        return dict.fromkeys(("weight", "bias"), (shape[-1], self.frequencies))
+
+    def shown(self, stored: Array) -> Array:  # noqa: D102
+        return stored
+
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
+        shape = self.params["weight"].shape
+        self.params["weight"][...] = self.sigma * rng.standard_normal(shape)
+        self.params["bias"][...] = rng.uniform(-0.5, 0.5, shape)

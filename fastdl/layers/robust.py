@@ -1,0 +1,72 @@
+"""The layer that brings numbers of any scale near 1, by what it has learned of data."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .._core.graph import Tensor
+from .._core.kinds import LIMITS
+from .._types import Shape
+from .._validation.arrays import as_array
+from .._validation.values import as_number
+from .base import Layer
+from .normalization import check_features
+
+
+class RobustScaling(Layer):
+    """Bring each feature to a middle of 0 and a spread of about 1, whatever outliers say, and far numbers near.
+
+    y = z / sqrt(1 + (z / limit)^2) with z = (x - center) scale, which is about z where that is small, and never beyond
+    the limit (Holzmüller, Grinsztajn and Steinwart 2024).
+
+    Parameters
+    ----------
+    limit : float
+
+    Notes
+    -----
+    x and y (N, F) or (N, T, F); ``buffers["center"]`` and ``buffers["scale"]`` (F,), which training leaves alone: zeros
+    and ones, until `adapt` is called.
+    """
+
+    buffer_names: ClassVar[tuple[str, ...]] = ("center", "scale")
+
+    def __init__(self, limit: float = 3.0) -> None:
+        super().__init__()
+        self.limit = as_number(limit, "limit", *LIMITS)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        check_features(self, x.shape)
+        return x.then("robust_scale", limit=self.limit)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
+        return dict.fromkeys(self.buffer_names, (shape[-1],))
+
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
+        self.buffers["scale"][...] = 1
+
+    def adapt(self, x: Any) -> None:
+        """Take the center and the scale of data: each feature's median, and one over its interquartile range.
+
+        Where the latter is nothing, half of the whole range stands for it. What is constant becomes 0.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, *input_shape)
+            What the layer itself reads; `Sequential.adapt` takes what its network reads.
+        """
+        self.check_built()
+        features = self.input_shape[-1]
+        given = as_array(x, "x", "float64")
+        if given.ndim != 1 + len(self.input_shape) or given.shape[-1] != features:
+            raise ValueError(f"x must have shape (N, {', '.join(map(str, self.input_shape))}); received {given.shape}")
+        rows = given.reshape(-1, features)
+        low, first, middle, third, high = np.percentile(rows, (0, 25, 50, 75, 100), axis=0)
+        spread = np.where(third > first, third - first, (high - low) / 2)
+        least = 2 / float(np.finfo(self.dtype).max)  # of which the inverse is a number
+        scale = np.where(spread > 0, 1 / np.maximum(spread, least), 0)
+        with self.turn.lock:
+            self.buffers["center"] = middle
+            self.buffers["scale"] = scale
