@@ -293,7 +293,7 @@ def test_every_layer_with_parameters_is_compared():
     left = {kind.__name__ for kind in kinds - compared - {layers.Layer, layers.Container}}
     assert left == {
         "Recursive", "GaussianNoise", "Rescaling", "Select", "RandomShift", "RandomFlip", "RandomRotation",
-        "RandomErasing",
+        "RandomErasing", "PeriodicEmbedding", "RobustScaling",
     }  # fmt: skip
 
 
