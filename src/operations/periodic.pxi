@@ -2,7 +2,8 @@
 # frequencies and phases that are learned, K of them a feature.
 #
 #     y[f, k] = cos(2 pi t)    t = w[f, k] x[f] + b[f, k]
-#     db[f, k] = -2 pi sin(2 pi t) dy[f, k]    dw[f, k] = db[f, k] x[f]    dx[f] = sum over k of db w
+#     db[f, k] = -2 pi sin(2 pi t) dy[f, k]    dw[f, k] = db[f, k] x[f]
+#     dx[f] = sum over k of db[f, k] w[f, k]
 
 cdef int describe_periodic(Network* net, Op* op, dict fields) except -1:
     op.rows, op.trained_rows, op.columns = 2, 2, target_of(net, op).features
@@ -14,11 +15,12 @@ cdef void periodic_row(const real* x, const real* weight, const real* bias, real
                        Py_ssize_t features, Py_ssize_t columns) noexcept nogil:
     # What is written behind a feature's cosines, the next one's overwrite; rows have room at their
     # end.
-    cdef Py_ssize_t f, i, k = columns // features
+    cdef Py_ssize_t f, i, n, k = columns // features
     cdef vec t
     for f in range(features):
         for i from f * k <= i < (f + 1) * k by VEC_LANES:
-            t = vec_fma(load_lanes(bias + i, columns - i), x[f], load_lanes(weight + i, columns - i))
+            n = columns - i
+            t = vec_fma(load_lanes(bias + i, n), x[f], load_lanes(weight + i, n))
             vec_store(y + i, vec_cos_of_turns(t))
 
 
