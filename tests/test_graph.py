@@ -177,7 +177,7 @@ REFUSED = [
     ("upsample", {"bilinear": "yes"}, "bilinear must be True or False; received 'yes'"),
     ("noise", {"stddev": -0.1}, r"stddev must be from 0 to 1e\+30; received -0.1"),
     ("periodic", {"frequencies": 0}, "frequencies must be an integer from 1 to 2147483647; received 0"),
-    ("robust_scale", {"limit": 0.0}, r"limit must be from 0.01 to 1e\+06; received 0"),
+    ("robust scale", {"limit": 0.0}, r"limit must be from 0.01 to 1e\+06; received 0"),
     ("rescale", {"scale": np.inf}, r"scale must be from -1e\+30 to 1e\+30; received inf"),
     ("rescale", {"added": np.nan}, r"added must be from -1e\+30 to 1e\+30; received nan"),
     ("select", {"indices": [0]}, r"indices must be a vector of intp; received \[0\]"),
