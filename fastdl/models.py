@@ -31,6 +31,7 @@ from .layers import (
     SelfAttention,
 )
 from .layers.activation import as_activation
+from .layers.container import walk
 from .layers.dropout import MOST_DROPPED
 from .sequential import Sequential
 
@@ -181,27 +182,48 @@ def tabular(
         x (N, features), y (N, outputs), logits or numbers.
     """
     features, units = as_int(features, "features"), as_int(units, "units")
-    rate, counts = as_number(dropout, "dropout", high=MOST_DROPPED), _counts(categories, features)
-    embeddings = [Embedding(count, min(_MOST_DIMENSIONS, (count + 1) // 2)) for count in counts.values()]
-    branches: list[list[Layer]] = [
-        [Select([column]), embedding, Flatten()] for column, embedding in zip(counts, embeddings, strict=True)
-    ]
-    if numbers := [column for column in range(features) if column not in counts]:
-        scaled = [RobustScaling(), Parallel([[], [PeriodicEmbedding(frequencies)]])]
-        branches.append([Select(numbers), *scaled])
+    rate = as_number(dropout, "dropout", high=MOST_DROPPED)
+    of_numbers: list[Layer] = [RobustScaling(), Parallel([[], [PeriodicEmbedding(frequencies)]])]
+    columns = embedded_columns(features, categories, of_numbers)
     hidden: list[Layer] = [
         Residual([LayerNorm(), _hidden(units), Dropout(rate), Dense(units)])
         for _ in range(as_int(blocks, "blocks", least=0))
     ]
     last = Dense(as_int(outputs, "outputs"))
     net = Sequential(
-        [Parallel(branches), _hidden(units), *hidden, LayerNorm(), last], input_shape=features, seed=seed, dtype=dtype
+        [columns, _hidden(units), *hidden, LayerNorm(), last], input_shape=features, seed=seed, dtype=dtype
     )
     last.params["weight"] *= _ANSWERS
-    for embedding in embeddings:
-        embedding.params["weight"] *= _CATEGORIES
-        embedding.params["weight"][0] = 0
+    start_categories(columns)
     return net
+
+
+def embedded_columns(features: int, categories: Mapping[int, int] | None, of_numbers: Sequence[Layer] = ()) -> Parallel:
+    """Give a layer that puts a vector for each category beside what layers make of the numbers.
+
+    Parameters
+    ----------
+    features, categories
+        As of `tabular`.
+    of_numbers : sequence of Layer
+        What reads the columns that are no categories.
+    """
+    counts = _counts(categories, features)
+    branches: list[list[Layer]] = [
+        [Select([column]), Embedding(count, min(_MOST_DIMENSIONS, (count + 1) // 2)), Flatten()]
+        for column, count in counts.items()
+    ]
+    if numbers := [column for column in range(features) if column not in counts]:
+        branches.append([Select(numbers), *of_numbers])
+    return Parallel(branches)
+
+
+def start_categories(columns: Parallel) -> None:
+    """Let the vectors of categories start small, and those of unknown ones at zero, once they are built."""
+    for _, layer in walk(columns):
+        if isinstance(layer, Embedding):
+            layer.params["weight"] *= _CATEGORIES
+            layer.params["weight"][0] = 0
 
 
 def _hidden(units: int) -> Dense:

@@ -14,7 +14,17 @@ from .optimizers import SGD, Adam, AdamW
 from .schedules import cosine
 from .sequential import Sequential
 
-__all__ = ["Recipe", "language_model", "lenet5", "mlp", "transformer", "tree_classifier", "tree_parser"]
+__all__ = [
+    "Recipe",
+    "language_model",
+    "lenet5",
+    "mlp",
+    "tabular",
+    "tabular_training",
+    "transformer",
+    "tree_classifier",
+    "tree_parser",
+]
 
 
 class Recipe(NamedTuple):
@@ -153,20 +163,35 @@ def tabular(
         The highest rate.
     seed : int, optional
     """
+    loss = SquaredError() if as_flag(regression, "regression") else CrossEntropy(label_smoothing=0.05)
+    return Recipe(
+        models.tabular(features, outputs, categories=categories, units=units, blocks=blocks, seed=seed),
+        {"loss": loss, **tabular_training(samples, epochs=epochs, batch_size=batch_size, lr=lr)},
+    )
+
+
+def tabular_training(
+    samples: int, *, epochs: int | None = None, batch_size: int = 128, lr: float = 5e-3
+) -> dict[str, Any]:
+    """Give how the network for tables is trained, whatever its loss.
+
+    Parameters
+    ----------
+    samples, epochs, batch_size, lr
+        As of `tabular`.
+
+    Returns
+    -------
+    dict
+        The epochs, the size of batches and the optimizer.
+    """
     batch_size = min(as_int(batch_size, "batch_size"), max(_SMALLEST_BATCH, as_int(samples, "samples") // _PARTS))
     batches = _batches(samples, batch_size)
     low, high = _EPOCHS
     epochs = min(max(round(_STEPS / batches), low), high) if epochs is None else as_int(epochs, "epochs")
     steps = epochs * batches
-    return Recipe(
-        models.tabular(features, outputs, categories=categories, units=units, blocks=blocks, seed=seed),
-        {
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "loss": SquaredError() if as_flag(regression, "regression") else CrossEntropy(label_smoothing=0.05),
-            "optimizer": AdamW(cosine(lr, steps, warmup=steps // 10), weight_decay=1e-2),
-        },
-    )
+    optimizer = AdamW(cosine(lr, steps, warmup=steps // 10), weight_decay=1e-2)
+    return {"epochs": epochs, "batch_size": batch_size, "optimizer": optimizer}
 
 
 def language_model(

@@ -34,7 +34,7 @@ BLOCKS = {
     "serving.md": 1,
     "state-dicts.md": 5,
     "sweeps.md": 1,
-    "tabular.md": 3,
+    "tabular.md": 4,
     "training.md": 6,
     "trees.md": 4,
     "tutorial.md": 8,

@@ -197,7 +197,9 @@ def test_functions_are_told_the_shape_of_samples():
     assert seen == [(4, 3), ((1, 2, 2), 1)]
     with pytest.raises(TypeError, match="what network gives must be Sequential; received Dense"):
         NetClassifier(lambda features, outputs: layers.Dense(outputs)).fit(BLOBS, THREE)
-    with pytest.raises(TypeError, match="network must be None, a Sequential or a function that gives one; received 3"):
+    with pytest.raises(
+        TypeError, match=r"network must be None, 'tabular' .*, a Sequential or a function that gives one; received 3"
+    ):
         NetClassifier(3).fit(BLOBS, THREE)
     with pytest.raises(ValueError, match="dtype must be that of the network, which has been built, float32; received"):
         NetClassifier(mlp(4, 3), dtype="float64").fit(BLOBS, THREE)

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastdl.estimators.tables import TableEncoder
+from fastdl.estimators import TableEncoder
 
 pandas = pytest.importorskip("pandas")
 polars = pytest.importorskip("polars")

@@ -13,6 +13,7 @@ except ImportError:
 from .classifier import NetClassifier
 from .ensemble import NetEnsemble
 from .regressor import NetRegressor
+from .tables import TableEncoder
 from .transformer import NetTransformer
 
-__all__ = ["NetClassifier", "NetEnsemble", "NetRegressor", "NetTransformer"]
+__all__ = ["NetClassifier", "NetEnsemble", "NetRegressor", "NetTransformer", "TableEncoder"]

@@ -19,6 +19,7 @@ from ..losses import Loss
 from ..losses.choice import AnyLoss, as_loss
 from ..metrics.choice import AnyMetric
 from ..optimizers import Adam, Optimizer
+from ..recipes import tabular_training
 from ..samples import as_batch
 from ..sequential import Sequential
 from ..training.running import predicted
@@ -26,12 +27,14 @@ from .data import Data, held_out
 from .labels import Labels
 from .networks import AnyNetwork, network_of
 from .numbers import Numbers
+from .tables import TableEncoder, holds_categories
 from .weights import as_weights
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _SEEDS = 1 << 31
+_EPOCHS, _BATCH_SIZE = 100, 64  # where neither they nor a network with a recipe of its own are given
 
 
 class NetEstimator(BaseEstimator):
@@ -41,6 +44,7 @@ class NetEstimator(BaseEstimator):
     loss_curve_: list[float]
     n_iter_: int
     targets_: Labels | Numbers
+    _table: TableEncoder | None = None
 
     def __init__(
         self,
@@ -51,8 +55,8 @@ class NetEstimator(BaseEstimator):
         loss: AnyLoss | None = None,
         optimizer: Optimizer | None = None,
         lr: float | Callable[[int], float] | None = None,
-        epochs: int = 100,
-        batch_size: int = 64,
+        epochs: int | None = None,
+        batch_size: int | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         patience: int = 10,
@@ -62,6 +66,8 @@ class NetEstimator(BaseEstimator):
         callbacks: Iterable[Callback] = (),
         verbose: int | str = 0,
         dtype: str = "float32",
+        categorical_features: Iterable[Any] | None = None,
+        missing: str = "error",
     ) -> None:
         self.network = network
         self.hidden = hidden
@@ -80,10 +86,13 @@ class NetEstimator(BaseEstimator):
         self.callbacks = callbacks
         self.verbose = verbose
         self.dtype = dtype
+        self.categorical_features = categorical_features
+        self.missing = missing
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self._reads_arrays()
+        tags.input_tags.allow_nan = self.missing == "embed"
         tags.input_tags.three_d_array = True
         return tags
 
@@ -99,7 +108,7 @@ class NetEstimator(BaseEstimator):
         """Do what `fit` does."""
         going_on = as_flag(self.warm_start, "warm_start") and hasattr(self, "network_")
         data, targets = self._read(X, y, sample_weight, lengths, self.targets_ if going_on else None, not going_on)
-        if len(data) <= as_int(self.batch_size, "batch_size", most=np.inf):
+        if len(data) <= self._training(len(data), going_on)["batch_size"]:
             data = data.distinct()
         net, seed = self._network(data, targets, going_on)
         data = data.weighted(self.weights_for(data, targets)).normalized()
@@ -109,7 +118,7 @@ class NetEstimator(BaseEstimator):
             data, held = data.taken(rows), data.taken(others)
         elif self.metrics:
             raise ValueError(f"metrics must come with early_stopping, which holds data out; received {self.metrics}")
-        self._train(net, targets, data, held, self.epochs, going_on)
+        self._train(net, targets, data, held, going_on, **self._training(len(data), going_on))
         return self
 
     def learn_on(self, X: Any, y: Any, sample_weight: Any, lengths: Any, known: Any = None) -> Self:
@@ -117,7 +126,8 @@ class NetEstimator(BaseEstimator):
         going_on = hasattr(self, "network_")
         data, targets = self._read(X, y, sample_weight, lengths, self.targets_ if going_on else known, not going_on)
         net, _ = self._network(data, targets, going_on)
-        self._train(net, targets, data.weighted(self.weights_for(data, targets)), None, 1, going_on)
+        data = data.weighted(self.weights_for(data, targets))
+        self._train(net, targets, data, None, going_on, **{**self._training(len(data), True), "epochs": 1})
         return self
 
     def _read(
@@ -142,6 +152,12 @@ class NetEstimator(BaseEstimator):
 
     def read_samples(self, X: Any, dtype: str, reset: bool) -> Array:
         """Give checked samples: rows of numbers of this dtype, or images and sequences of any."""
+        if reset:
+            self._table = self._new_table(X)
+        if self._table is not None:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            encoded = self._table.fit_transform(X) if reset else self._table.transform(X)
+            return encoded.astype(dtype, copy=False)
         rows = len((X if hasattr(X, "shape") else np.asarray(X)).shape) <= 2
         if reset and not rows and hasattr(self, "n_features_in_"):  # features of rows are counted, not those of images
             del self.n_features_in_
@@ -152,6 +168,16 @@ class NetEstimator(BaseEstimator):
         samples: Array = x.toarray() if issparse(x) else x
         return samples
 
+    def _new_table(self, X: Any) -> TableEncoder | None:
+        """Give what encodes tables that are not all numbers, or are not to be read as all estimators do."""
+        if self._reads_arrays() and not holds_categories(X):
+            return None
+        return TableEncoder(categorical_features=self.categorical_features, missing=self.missing)
+
+    def _reads_arrays(self) -> bool:
+        """Tell whether arrays are read as all estimators do."""
+        return self.categorical_features is None and self.missing == "error"
+
     def _network(self, data: Data, targets: Labels | Numbers, going_on: bool) -> tuple[Sequential, int]:
         """Give the network to train, and a seed of what else is drawn."""
         seed = int(check_random_state(self.random_state).randint(_SEEDS))
@@ -161,7 +187,10 @@ class NetEstimator(BaseEstimator):
         net = network_of(
             self.network, data.x.shape[1:], targets.outputs, targets.columns, hidden=self.hidden,
             activation=self.activation, dtype=self.dtype, seed=seed,
+            categories={} if self._table is None else self._table.cardinalities,
         )  # fmt: skip
+        if not self.has_own_scale():
+            net.adapt(data.x, lengths=data.lengths)
         targets.fit_to(net.output_shape[-1])
         return net, seed
 
@@ -172,13 +201,22 @@ class NetEstimator(BaseEstimator):
         """Tell whether the network has learned before, so that its outputs have a scale."""
         return isinstance(self.network, Sequential) and hasattr(self.network, "dtype")
 
-    def _optimizer(self) -> Optimizer:
-        optimizer = Adam() if self.optimizer is None else self.optimizer
+    def _training(self, samples: int, going_on: bool) -> dict[str, Any]:
+        """Give the epochs, the size of batches and the optimizer: those asked for, or what suits the network."""
+        sizes = {"epochs": self.epochs, "batch_size": self.batch_size}
+        given = {name: as_int(size, name, most=np.inf) for name, size in sizes.items() if size is not None}
+        training: dict[str, Any] = {"epochs": _EPOCHS, "batch_size": _BATCH_SIZE, "optimizer": Adam(), **given}
+        if isinstance(self.network, str) and not going_on:  # a rate that falls to nothing is of one training
+            training = {**tabular_training(samples, **given), **given}
+        optimizer = training["optimizer"] if self.optimizer is None else self.optimizer
         check_is(optimizer, "optimizer", Optimizer)
         # A copy, as a rate that changes while it trains is none of the estimator's settings.
-        return replace(optimizer, lr=optimizer.lr if self.lr is None else self.lr)
+        training["optimizer"] = replace(optimizer, lr=optimizer.lr if self.lr is None else self.lr)
+        return training
 
-    def _train(self, net: Sequential, targets: Any, data: Data, held: Data | None, epochs: int, going_on: bool) -> None:
+    def _train(
+        self, net: Sequential, targets: Any, data: Data, held: Data | None, going_on: bool, **training: Any
+    ) -> None:
         """Train, and keep what has come of it, whatever ends the training once it has begun."""
         before = net.history
         stopping = [] if held is None else [EarlyStopping(patience=self.patience)]
@@ -186,9 +224,8 @@ class NetEstimator(BaseEstimator):
         try:
             net.fit(
                 data.x, targets.targets(data.y), sample_weight=data.weights, lengths=data.lengths,
-                validation_data=validation, loss=targets.loss, optimizer=self._optimizer(), epochs=epochs,
-                batch_size=self.batch_size, metrics=self.metrics if held else (),
-                callbacks=[*self.callbacks, *stopping], verbose=self.verbose,
+                validation_data=validation, loss=targets.loss, metrics=self.metrics if held else (),
+                callbacks=[*self.callbacks, *stopping], verbose=self.verbose, **training,
             )  # fmt: skip
         finally:
             if net.history is not None and net.history is not before:

@@ -34,10 +34,11 @@ class NetClassifier(ClassifierMixin, NetEstimator):
 
     Parameters
     ----------
-    network : Sequential or function, optional
+    network : Sequential, function or "tabular", optional
         What is trained a copy of; one that has been built goes on from its parameters. Or a function of the number of
         features, or of a sample's shape where it has more axes, and of the number of outputs, which gives a Sequential:
-        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Dense layers where not given.
+        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Or that of `models.tabular`,
+        trained as `recipes.tabular` says. Dense layers where not given.
     hidden : sequence of int, or int
         The sizes of dense hidden layers, of which none may be left.
     activation : str
@@ -48,8 +49,9 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Adam where not given.
     lr : float or callable, optional
         The learning rate, or a function of the step, instead of the optimizer's own.
-    epochs, batch_size : int
-        How often training goes through all samples, and how many of them make a step.
+    epochs, batch_size : int, optional
+        How often training goes through all samples, and how many of them make a step: 100 and 64 where not given, or
+        what `recipes.tabular` says of its network.
     early_stopping : bool
         Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
         more, and goes back to the parameters of the best epoch.
@@ -67,6 +69,10 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     verbose : {0, 1, "bar"}
         As of `Sequential.fit`.
     dtype : {"float32", "float64"}
+    categorical_features : sequence of str or int, optional
+    missing : {"error", "embed"}
+        As of `TableEncoder`, which reads data frames with columns that are no numbers, and whatever there is where one
+        of these two is given; dense layers and ``"tabular"`` get a vector for each category.
     class_weight : dict, "balanced" or list of dict, optional
         A weight for each label, multiplied with those of its samples; "balanced" lets all classes count alike. Where
         there are several columns of labels, a dict for each; weights are multiplied over columns.
@@ -108,8 +114,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         loss: AnyLoss | None = None,
         optimizer: Optimizer | None = None,
         lr: float | Callable[[int], float] | None = None,
-        epochs: int = 100,
-        batch_size: int = 64,
+        epochs: int | None = None,
+        batch_size: int | None = None,
         class_weight: Any = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -120,12 +126,14 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         callbacks: Iterable[Callback] = (),
         verbose: int | str = 0,
         dtype: str = "float32",
+        categorical_features: Iterable[Any] | None = None,
+        missing: str = "error",
     ) -> None:
         super().__init__(
             network, hidden=hidden, activation=activation, loss=loss, optimizer=optimizer, lr=lr, epochs=epochs,
             batch_size=batch_size, early_stopping=early_stopping, validation_fraction=validation_fraction,
             patience=patience, warm_start=warm_start, random_state=random_state, metrics=metrics, callbacks=callbacks,
-            verbose=verbose, dtype=dtype,
+            verbose=verbose, dtype=dtype, categorical_features=categorical_features, missing=missing,
         )  # fmt: skip
         self.class_weight = class_weight
 

@@ -22,10 +22,11 @@ class NetRegressor(RegressorMixin, NetEstimator):
 
     Parameters
     ----------
-    network : Sequential or function, optional
+    network : Sequential, function or "tabular", optional
         What is trained a copy of; one that has been built goes on from its parameters. Or a function of the number of
         features, or of a sample's shape where it has more axes, and of the number of outputs, which gives a Sequential:
-        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Dense layers where not given.
+        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Or that of `models.tabular`,
+        trained as `recipes.tabular` says. Dense layers where not given.
     hidden : sequence of int, or int
         The sizes of dense hidden layers, of which none may be left.
     activation : str
@@ -36,8 +37,9 @@ class NetRegressor(RegressorMixin, NetEstimator):
         Adam where not given.
     lr : float or callable, optional
         The learning rate, or a function of the step, instead of the optimizer's own.
-    epochs, batch_size : int
-        How often training goes through all samples, and how many of them make a step.
+    epochs, batch_size : int, optional
+        How often training goes through all samples, and how many of them make a step: 100 and 64 where not given, or
+        what `recipes.tabular` says of its network.
     early_stopping : bool
         Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
         more, and goes back to the parameters of the best epoch.
@@ -55,6 +57,10 @@ class NetRegressor(RegressorMixin, NetEstimator):
     verbose : {0, 1, "bar"}
         As of `Sequential.fit`.
     dtype : {"float32", "float64"}
+    categorical_features : sequence of str or int, optional
+    missing : {"error", "embed"}
+        As of `TableEncoder`, which reads data frames with columns that are no numbers, and whatever there is where one
+        of these two is given; dense layers and ``"tabular"`` get a vector for each category.
 
     Attributes
     ----------

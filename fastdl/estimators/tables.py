@@ -232,6 +232,16 @@ class TableEncoder:
         return f"{self._name(k)}: each argument must be a string, a boolean or a number; received {_shown([value])}"
 
 
+def holds_categories(x: Any) -> bool:
+    """Tell whether something is a data frame with a column that is no number."""
+    library = type(x).__module__.partition(".")[0]
+    if library == "polars" and hasattr(x, "columns"):
+        return not all(dtype.is_numeric() for dtype in x.dtypes)
+    if library == "pandas" and hasattr(x, "columns"):
+        return any(dtype.kind not in "iufc" or hasattr(dtype, "categories") for dtype in x.dtypes)
+    return False
+
+
 def _columns(x: Any) -> tuple[list[Any] | None, list[Any]]:
     """Give the names of columns, if they have some, and of each an array of float64, or a list: None is missing."""
     library = type(x).__module__.partition(".")[0]
