@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import pi, prod
 
 from ..._core.kinds import features_of
 from .activations import activated, exponential
 from .steps import Step, scale_and_shift
 from .unit import Function, Unit, loop
+
+_FAR = 1e15  # from where on robust_scale gives its limit, as far as can be told
 
 
 def activation(step: Step, unit: Unit) -> Function:
@@ -19,6 +21,34 @@ def rescale(step: Step, unit: Unit) -> Function:
     """Write scale x + added."""
     scale, added = (unit.number(step.settings[name]) for name in ("scale", "added"))
     return Function([loop("i", prod(step.shape)), f"y[i] = x[i] * {scale} + {added};"])
+
+
+def periodic(step: Step, unit: Unit) -> Function:
+    """Write cosines of each number, of what is left of its turns after whole ones."""
+    columns, waves = step.parameters["weight"].size, step.settings["frequencies"]
+    weight, bias = (unit.table(name, step.parameters[name].reshape(-1)) for name in ("weight", "bias"))
+    cosine, floor = unit.function("cos"), unit.function("floor")
+    return Function([
+        f"{loop('i', prod(step.shape))} {{",
+        f"const {unit.real} turns = x[i / {waves}] * {weight}[i % {columns}] + {bias}[i % {columns}];",
+        f"y[i] = {cosine}((turns - {floor}(turns + {unit.number(0.5)})) * {unit.number(2 * pi)});",
+        "}",
+    ])  # fmt: skip
+
+
+def robust_scale(step: Step, unit: Unit) -> Function:
+    """Write numbers that are scaled, and kept within a limit; no square is infinite."""
+    features = step.shape[-1]
+    center, scale = (unit.table(name, step.parameters[name]) for name in ("center", "scale"))
+    least, most, part = (unit.number(value) for value in (-_FAR, _FAR, 1 / step.settings["limit"]))
+    return Function([
+        f"{loop('i', prod(step.shape))} {{",
+        f"{unit.real} z = (x[i] - {center}[i % {features}]) * {scale}[i % {features}];",
+        f"z = z > {most} ? {most} : z < {least} ? {least} : z;",
+        f"const {unit.real} part = z * {part};",
+        f"y[i] = z / {unit.function('sqrt')}({unit.number(1)} + part * part);",
+        "}",
+    ])  # fmt: skip
 
 
 def merge(step: Step, unit: Unit) -> Function:

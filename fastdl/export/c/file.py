@@ -10,7 +10,7 @@ from ..._core.graph import Graph
 from ..._core.kinds import Shape
 from ..._types import Array
 from .attention import attention
-from .elementwise import activation, batch_norm, layer_norm, merge, rescale, softmax
+from .elementwise import activation, batch_norm, layer_norm, merge, periodic, rescale, robust_scale, softmax
 from .memory import Held, places_of
 from .moving import channels_first, channels_last, concat, copy, embedding, pad, positions, select
 from .pooling import global_max, global_mean, pool, upsample
@@ -37,11 +37,13 @@ _EMITTERS: dict[str, Callable[[Step, Unit], Function]] = {
     "max_pool": pool,
     "mean_pool": pool,
     "pad": pad,
+    "periodic": periodic,
     "positions": positions,
     "product": merge,
     "recurrent": recurrent,
     "rescale": rescale,
     "reshape": channels_last,
+    "robust_scale": robust_scale,
     "select": select,
     "softmax": softmax,
     "sum": merge,

@@ -33,6 +33,14 @@ def _positions(operation: Fields, shape: Shape) -> Shapes:
     return {"table": (operation["most_steps"], shape[-1])}
 
 
+def _periodic(operation: Fields, shape: Shape) -> Shapes:
+    return dict.fromkeys(("weight", "bias"), (shape[-1], operation["frequencies"]))
+
+
+def _robust_scale(operation: Fields, shape: Shape) -> Shapes:
+    return dict.fromkeys(("center", "scale"), (shape[-1],))
+
+
 def _layer_norm(operation: Fields, shape: Shape) -> Shapes:
     size = prod(shape) if len(shape) == 3 else shape[-1]
     return {"gain": (size,), "bias": (size,)}
@@ -55,6 +63,8 @@ _SHAPES: dict[str, Callable[[Fields, Shape], Shapes]] = {
     "transposed_convolution": _transposed_convolution,
     "embedding": _embedding,
     "positions": _positions,
+    "periodic": _periodic,
+    "robust_scale": _robust_scale,
     "layer_norm": _layer_norm,
     "batch_norm": _batch_norm,
     "recurrent": _recurrent,

@@ -12,6 +12,8 @@ from .activations import FUNCTIONS
 from .recurrent import recurrent
 from .writer import Value, Weights, Writer
 
+_FAR = 1e15  # from where on robust_scale gives its limit, as far as can be told
+
 Function = Callable[[Writer, Sequence[Value], Fields, Weights], Value]
 
 
@@ -227,6 +229,7 @@ def _robust_scale(w: Writer, read: Sequence[Value], operation: Fields, weights: 
     (x,) = read
     center, scale = (w.parameter(role, weights.take(x.shape[-1])) for role in ("center", "scale"))
     z = w.node("Mul", w.node("Sub", w.rows(x), center), scale)
+    z = w.node("Clip", z, w.number(-_FAR), w.number(_FAR))
     part = w.times(z, 1 / operation["limit"])
     y = w.node("Div", z, w.node("Sqrt", w.plus(w.node("Mul", part, part), 1.0)))
     return Value(y, operation["output_shape"])
