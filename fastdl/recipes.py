@@ -128,7 +128,8 @@ def mlp(
 
 _STEPS = 600  # of the optimizer, where these are not too many epochs, or too few
 _EPOCHS = 20, 50
-_SMALLEST_BATCH, _PARTS = 16, 8  # a small table is parted into batches no smaller
+_LARGEST_BATCH, _SMALLEST_BATCH, _PARTS = 128, 16, 8  # an eighth of a small table, within these
+TABULAR_LOSS = CrossEntropy(label_smoothing=0.05)  # of classes
 
 
 def tabular(
@@ -141,7 +142,7 @@ def tabular(
     units: int = 64,
     blocks: int = 1,
     epochs: int | None = None,
-    batch_size: int = 128,
+    batch_size: int | None = None,
     lr: float = 5e-3,
     seed: int | None = None,
 ) -> Recipe:
@@ -157,13 +158,13 @@ def tabular(
         Whether outputs are numbers, of about mean 0 and variance 1, rather than logits of classes.
     epochs : int, optional
         About 600 steps, from 20 to 50 epochs, where not given.
-    batch_size : int
-        At most, of an eighth of the samples.
+    batch_size : int, optional
+        An eighth of the samples, from 16 to 128, where not given.
     lr : float
         The highest rate.
     seed : int, optional
     """
-    loss = SquaredError() if as_flag(regression, "regression") else CrossEntropy(label_smoothing=0.05)
+    loss = SquaredError() if as_flag(regression, "regression") else TABULAR_LOSS
     return Recipe(
         models.tabular(features, outputs, categories=categories, units=units, blocks=blocks, seed=seed),
         {"loss": loss, **tabular_training(samples, epochs=epochs, batch_size=batch_size, lr=lr)},
@@ -171,7 +172,7 @@ def tabular(
 
 
 def tabular_training(
-    samples: int, *, epochs: int | None = None, batch_size: int = 128, lr: float = 5e-3
+    samples: int, *, epochs: int | None = None, batch_size: int | None = None, lr: float = 5e-3
 ) -> dict[str, Any]:
     """Give how the network for tables is trained, whatever its loss.
 
@@ -185,7 +186,8 @@ def tabular_training(
     dict
         The epochs, the size of batches and the optimizer.
     """
-    batch_size = min(as_int(batch_size, "batch_size"), max(_SMALLEST_BATCH, as_int(samples, "samples") // _PARTS))
+    if batch_size is None:
+        batch_size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, as_int(samples, "samples") // _PARTS))
     batches = _batches(samples, batch_size)
     low, high = _EPOCHS
     epochs = min(max(round(_STEPS / batches), low), high) if epochs is None else as_int(epochs, "epochs")

@@ -21,7 +21,7 @@ BLOCKS = {
     "cookbook.md": 8,
     "data.md": 3,
     "derivatives.md": 3,
-    "estimators.md": 4,
+    "estimators.md": 5,
     "keras.md": 2,
     "layers.md": 6,
     "losses-and-metrics.md": 5,

@@ -46,7 +46,10 @@ CONFIGURATIONS = {
     "of squares": NetClassifier(loss="squared_error", **quick),
     "of a loss of one's own": NetClassifier(loss=one_by_one, batch_size=100, epochs=60, lr=3e-3),
     "float64": NetClassifier(dtype="float64", optimizer=optimizers.SGD(0.03, momentum=0.9), epochs=40),
+    "tabular": NetClassifier("tabular", hidden=(16, 16), epochs=20, batch_size=100),
+    "embedded": NetClassifier(missing="embed", class_weight="balanced", **quick),
     "number": NetRegressor(),
+    "tabular number": NetRegressor("tabular", hidden=(16, 16), epochs=20, batch_size=100, missing="embed"),
     "linear": NetRegressor(hidden=(), **quick),
     "robust": NetRegressor(loss=losses.Huber(0.5), optimizer=optimizers.NAdam(), epochs=60),
     "median": NetRegressor(loss=losses.Quantile([0.5]), early_stopping=True, **quick),
@@ -55,6 +58,7 @@ CONFIGURATIONS = {
     "number of a loss of one's own": NetRegressor(loss=cubes, dtype="float64", epochs=60, lr=1e-2),
     "measured": NetRegressor(metrics=["r2"], early_stopping=True, hidden=[32, 32, 32], **quick),
     "hidden": NetTransformer(epochs=5),
+    "hidden in tabular": NetTransformer("tabular", epochs=5, batch_size=100, layer=1, dtype="float64"),
     "first": NetTransformer(hidden=(16, 4, 16), layer=1, dtype="float64", epochs=5),
     "hidden of a function": NetTransformer(normalized, layer="2", loss="squared_error", early_stopping=True, epochs=5),
 }  # fmt: skip

@@ -197,7 +197,7 @@ def test_arguments_of_the_recipe():
     assert (arguments["batch_size"], arguments["epochs"]) == (128, 30)
     assert arguments["loss"].name == "squared_error"
     net, arguments = recipes.tabular(100, 4, 2, units=8, blocks=3, epochs=7, batch_size=32, lr=0.01, categories={0: 3})
-    assert (arguments["batch_size"], arguments["epochs"]) == (16, 7)
+    assert (arguments["batch_size"], arguments["epochs"]) == (32, 7)
     assert max(arguments["optimizer"].rates(0, 49)) == 0.01
     assert net.layers[1].units == 8
     assert len(net.layers) == 2 + 3 + 2

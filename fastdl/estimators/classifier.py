@@ -11,13 +11,15 @@ from sklearn.utils.metaestimators import available_if
 
 from .._types import Array
 from ..callbacks import Callback
+from ..losses import Loss
 from ..losses.choice import AnyLoss
 from ..metrics.choice import AnyMetric
 from ..optimizers import Optimizer
+from ..recipes import TABULAR_LOSS
 from .base import NetEstimator
 from .data import Data
 from .labels import ERRORS, Labels, SeveralLabels, YesOrNo, as_labels, learned, named
-from .networks import AnyNetwork
+from .networks import AnyNetwork, is_tabular
 from .weights import times_class_weights
 
 if TYPE_CHECKING:
@@ -37,10 +39,10 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     network : Sequential, function or "tabular", optional
         What is trained a copy of; one that has been built goes on from its parameters. Or a function of the number of
         features, or of a sample's shape where it has more axes, and of the number of outputs, which gives a Sequential:
-        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Or that of `models.tabular`,
-        trained as `recipes.tabular` says. Dense layers where not given.
+        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Or the network for tables of
+        `recipes.tabular`, trained as it says. Dense layers where not given.
     hidden : sequence of int, or int
-        The sizes of dense hidden layers, of which none may be left.
+        The sizes of dense hidden layers, which may be none. For tables all alike: the first, and the residual blocks'.
     activation : str
         Of these.
     loss : str, Loss or function, optional
@@ -50,8 +52,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     lr : float or callable, optional
         The learning rate, or a function of the step, instead of the optimizer's own.
     epochs, batch_size : int, optional
-        How often training goes through all samples, and how many of them make a step: 100 and 64 where not given, or
-        what `recipes.tabular` says of its network.
+        How often training goes through all samples, and how many of them make a step; 100 and 64 where not given.
     early_stopping : bool
         Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
         more, and goes back to the parameters of the best epoch.
@@ -63,16 +64,19 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments.
     random_state : int, RandomState or None
         Of the initial parameters, what is held out, the shuffling and random layers.
+    categorical_features : sequence of str or int, optional
+        Columns that hold categories, beside those of a data frame that hold no numbers. Categories have vectors, that
+        are learned, before dense layers and in the network for tables; others are given their codes, from 0 on, that of
+        unknown ones.
+    missing : {"error", "embed"}
+        Whether missing values are refused, or those of a column of categories are one more, and those of numbers its
+        median, with a column that tells which they are.
     metrics : sequence of str or callable
         Measured on what is held out; they are in `history_`.
     callbacks : sequence of Callback
     verbose : {0, 1, "bar"}
         As of `Sequential.fit`.
     dtype : {"float32", "float64"}
-    categorical_features : sequence of str or int, optional
-    missing : {"error", "embed"}
-        As of `TableEncoder`, which reads data frames with columns that are no numbers, and whatever there is where one
-        of these two is given; dense layers and ``"tabular"`` get a vector for each category.
     class_weight : dict, "balanced" or list of dict, optional
         A weight for each label, multiplied with those of its samples; "balanced" lets all classes count alike. Where
         there are several columns of labels, a dict for each; weights are multiplied over columns.
@@ -103,8 +107,6 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     of labels among the classes, or rows of 0 and 1.
     """
 
-    targets_: Labels
-
     def __init__(
         self,
         network: AnyNetwork = None,
@@ -122,18 +124,19 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         patience: int = 10,
         warm_start: bool = False,
         random_state: Any = None,
+        categorical_features: Iterable[Any] | None = None,
+        missing: str = "error",
         metrics: Iterable[AnyMetric] = (),
         callbacks: Iterable[Callback] = (),
         verbose: int | str = 0,
         dtype: str = "float32",
-        categorical_features: Iterable[Any] | None = None,
-        missing: str = "error",
     ) -> None:
         super().__init__(
             network, hidden=hidden, activation=activation, loss=loss, optimizer=optimizer, lr=lr, epochs=epochs,
             batch_size=batch_size, early_stopping=early_stopping, validation_fraction=validation_fraction,
-            patience=patience, warm_start=warm_start, random_state=random_state, metrics=metrics, callbacks=callbacks,
-            verbose=verbose, dtype=dtype, categorical_features=categorical_features, missing=missing,
+            patience=patience, warm_start=warm_start, random_state=random_state,
+            categorical_features=categorical_features, missing=missing, metrics=metrics, callbacks=callbacks,
+            verbose=verbose, dtype=dtype,
         )  # fmt: skip
         self.class_weight = class_weight
 
@@ -146,7 +149,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     @property
     def classes_(self) -> Any:
         """The labels, sorted; those of each column where there are several, the columns' numbers of 0 and 1."""
-        labels = self.targets_
+        labels = self.task_.targets
         if isinstance(labels, YesOrNo):
             return np.arange(len(labels.classes))
         return labels.classes if isinstance(labels, SeveralLabels) else labels.classes[0]
@@ -189,12 +192,17 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         NetClassifier
             Itself.
         """
-        if hasattr(self, "network_"):
-            return self.learn_on(X, y, sample_weight, lengths)
         if classes is None:
-            raise ValueError("classes must be given in the first call of partial_fit; received None")
+            if not hasattr(self, "network_"):
+                raise ValueError("classes must be given in the first call of partial_fit; received None")
+            return self.learn_on(X, y, sample_weight, lengths)
         labels = named(y, classes)
-        labels.train_by(self.chosen_loss())
+        if hasattr(self, "network_"):
+            known = self.task_.targets.classes
+            if len(known) != len(labels.classes) or not all(map(np.array_equal, known, labels.classes)):
+                raise ValueError(f"classes must be those of the first call, {self.classes_}; received {classes}")
+            return self.learn_on(X, y, sample_weight, lengths)
+        labels.train_by(self._loss_for(labels))
         return self.learn_on(X, y, sample_weight, lengths, labels)
 
     def predict(self, X: Any, lengths: Any = None) -> Array:
@@ -210,7 +218,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         ndarray, shape (N,) or (N, K)
         """
         outputs = self.outputs_of(X, lengths)
-        return self.targets_.told(outputs)
+        told: Array = self.task_.targets.told(outputs)
+        return told
 
     def decision_function(self, X: Any, lengths: Any = None) -> Any:
         """Give the numbers that labels are told by.
@@ -227,7 +236,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             may hold at once the logit of each; of several columns a list of those of each, (N, C).
         """
         outputs = self.outputs_of(X, lengths)
-        return self.targets_.decisions(outputs)
+        return self.task_.targets.decisions(outputs)
 
     @available_if(_gives_probabilities)
     def predict_proba(self, X: Any, lengths: Any = None) -> Any:
@@ -244,7 +253,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             Of C classes, of K that may hold at once, or of several columns a list of those of each, (N, C).
         """
         outputs = self.outputs_of(X, lengths)
-        return self.targets_.probabilities(outputs)
+        return self.task_.targets.probabilities(outputs)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
         """Give the accuracy: the share of samples all of whose labels are told.
@@ -262,10 +271,14 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         right = as_labels(y) == self.predict(X, lengths)
         return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=sample_weight))
 
-    def targets_for(self, y: Any, x: Array, rows: Any) -> Labels:  # noqa: D102
+    def targets_for(self, y: Any, rows: Any) -> Labels:  # noqa: D102
         labels = learned(y, rows)
-        labels.train_by(self.chosen_loss())
+        labels.train_by(self._loss_for(labels))
         return labels
+
+    def _loss_for(self, labels: Labels) -> Loss | None:
+        loss = self.chosen_loss()
+        return TABULAR_LOSS if loss is None and is_tabular(self) and not isinstance(labels, YesOrNo) else loss
 
     def weights_for(self, data: Data, targets: Labels) -> Array | None:  # noqa: D102
         return times_class_weights(data.weights, self.class_weight, data.y, targets)

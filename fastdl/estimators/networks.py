@@ -1,86 +1,143 @@
-"""Which network an estimator trains: dense layers, that for tables, one that is given, or what a function makes."""
+"""Which network an estimator trains: dense layers, one that is given, what a function makes, or the one for tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import models
 from .._types import Shape
 from .._validation.values import as_dtype, as_int, as_list, check_is
 from ..layers import Dense, Flatten, Layer, Reshape
 from ..layers.configuration import from_config
-from ..models import embedded_columns, start_categories, tabular
+from ..optimizers import Adam, Optimizer
+from ..recipes import tabular_training
 from ..sequential import Sequential
 
-AnyNetwork = Sequential | Callable[[Any, int], Sequential] | str | None
+AnyNetwork = Sequential | str | Callable[[Any, int], Sequential] | None
+TABULAR = "tabular"  # the name of the network of `recipes.tabular`
+BATCH = 64
+_EPOCHS = 100
 
 
-def network_of(
-    network: AnyNetwork,
-    shape: Shape,
-    outputs: int,
-    columns: int | None,
-    *,
-    hidden: Any,
-    activation: str,
-    dtype: str,
-    seed: int,
-    categories: Mapping[int, int],
-) -> Sequential:
-    """Give an estimator a network of its own, built for samples of this shape.
+class Wanted(NamedTuple):
+    """What an estimator's network is to be.
 
-    Where there are columns, its outputs (outputs,) become (columns, outputs // columns). One that has been built keeps
-    its parameters, but draws its random numbers anew.
+    Attributes
+    ----------
+    shape : tuple of int
+        Of a sample.
+    outputs : int
+    columns : int or None
+        How many columns the outputs are to be parted into.
+    categories : dict of int to int
+        Features that are codes of categories, and how many codes there are of each.
     """
-    if network is None:
-        layers = _dense_layers(shape, outputs, hidden, activation)
-        net = Sequential(layers) if not categories else _behind_categories(layers, shape, categories, dtype, seed)
-    elif isinstance(network, str) and network == "tabular" and len(shape) == 1:
-        net = tabular(shape[0], outputs, categories=categories, dtype=dtype, seed=seed)
-    elif isinstance(network, Sequential):
-        net = deepcopy(network)
-    elif callable(network) and not isinstance(network, type):
-        net = network(shape[0] if len(shape) == 1 else shape, outputs)
-        check_is(net, "what network gives", Sequential)
-    else:
-        raise TypeError(
-            "network must be None, 'tabular' for samples that are rows, a Sequential or a function that gives one; "
-            f"received {network!r}"
-        )
+
+    shape: Shape
+    outputs: int
+    columns: int | None
+    categories: dict[int, int]
+
+
+def network_for(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
+    """Give an estimator a network of its own, built.
+
+    One that has been built before keeps its parameters, but draws its random numbers anew.
+    """
+    net, dtype = _network(estimator, wanted, seed), as_dtype(estimator.dtype)
     if not hasattr(net, "dtype"):
-        net.build(shape, dtype=dtype, seed=seed)
-    elif net.dtype == as_dtype(dtype):
+        net.build(wanted.shape, dtype=dtype, seed=seed)
+    elif net.dtype == dtype:
         net.generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
     else:
         raise ValueError(f"dtype must be that of the network, which has been built, {net.dtype}; received {dtype}")
-    return net if columns is None else _in_columns(net, columns, outputs // columns, seed)
+    return net if wanted.columns is None else _in_columns(net, wanted.columns, wanted.outputs, seed)
 
 
-def _dense_layers(shape: Shape, outputs: int, hidden: Any, activation: str) -> list[Layer]:
+def training_for(estimator: Any, samples: int) -> dict[str, Any]:
+    """Give the epochs, the size of batches and the optimizer: those that are set, or what suits the network."""
+    sizes = {"epochs": estimator.epochs, "batch_size": estimator.batch_size}
+    given: dict[str, Any] = {name: as_int(size, name, most=np.inf) for name, size in sizes.items() if size is not None}
+    lr = {} if estimator.lr is None else {"lr": estimator.lr}
+    if estimator.optimizer is not None:
+        check_is(estimator.optimizer, "optimizer", Optimizer)
+        # A copy, as a rate that changes while it trains is none of the estimator's settings.
+        given["optimizer"] = replace(estimator.optimizer, **{"lr": estimator.optimizer.lr, **lr})
+    if not is_tabular(estimator):
+        return {"epochs": _EPOCHS, "batch_size": BATCH, "optimizer": Adam(**lr), **given}
+    if callable(estimator.lr):
+        training = tabular_training(samples, **sizes)
+        training["optimizer"] = replace(training["optimizer"], **lr)
+    else:
+        training = tabular_training(samples, **sizes, **lr)
+    return {**training, **given}
+
+
+def is_tabular(estimator: Any) -> bool:
+    """Tell whether it trains the network of `recipes.tabular`."""
+    return isinstance(estimator.network, str) and estimator.network == TABULAR
+
+
+def _network(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
+    network = estimator.network
+    if network is None:
+        return _dense(estimator, wanted, seed)
+    if is_tabular(estimator):
+        return _tabular(estimator, wanted, seed)
+    if isinstance(network, Sequential):
+        return deepcopy(network)
+    if callable(network) and not isinstance(network, type):
+        net: Sequential = network(wanted.shape[0] if len(wanted.shape) == 1 else wanted.shape, wanted.outputs)
+        check_is(net, "what network gives", Sequential)
+        return net
+    raise TypeError(
+        f"network must be None, a Sequential, a function that gives one or {TABULAR!r}; received {network!r}"
+    )
+
+
+def _sizes(estimator: Any) -> list[int]:
+    hidden = estimator.hidden
     sizes = [hidden] if isinstance(hidden, (int, np.integer)) else as_list(hidden, "hidden", "sizes")
-    flatten: list[Layer] = [Flatten()] if len(shape) > 1 else []
-    return [*flatten, *(Dense(as_int(size, "hidden"), activation) for size in sizes), Dense(outputs)]
+    return [as_int(size, "hidden") for size in sizes]
 
 
-def _behind_categories(
-    layers: list[Layer], shape: Shape, categories: Mapping[int, int], dtype: str, seed: int
-) -> Sequential:
-    """Give layers that read vectors of categories beside the numbers, built."""
-    columns = embedded_columns(shape[0], categories)
-    net = Sequential([columns, *layers], input_shape=shape, dtype=dtype, seed=seed)
-    start_categories(columns)
+def _dense(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
+    """Give dense layers, with vectors of the categories before them."""
+    layers: list[Layer] = [Dense(size, estimator.activation) for size in _sizes(estimator)]
+    layers.append(Dense(wanted.outputs))
+    if not wanted.categories:
+        return Sequential([Flatten(), *layers] if len(wanted.shape) > 1 else layers)
+    columns = models.embedded_columns(wanted.shape[0], wanted.categories)
+    net = Sequential([columns, *layers], input_shape=wanted.shape, dtype=estimator.dtype, seed=seed)
+    models.start_categories(columns)
     return net
 
 
-def _in_columns(net: Sequential, columns: int, classes: int, seed: int) -> Sequential:
-    """Give a network with the parameters of this one whose outputs are of shape (columns, classes)."""
-    if net.output_shape != (columns * classes,):
+def _tabular(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
+    """Give the network for tables: the first hidden size is its own, and each other one a residual block's."""
+    if len(wanted.shape) > 1:
+        raise ValueError(f"network must be another than {TABULAR!r} for samples of shape {wanted.shape}")
+    sizes = _sizes(estimator)
+    if len(set(sizes)) != 1:
+        raise ValueError(f"hidden must be sizes that are all alike, for {TABULAR!r}; received {estimator.hidden}")
+    return models.tabular(
+        wanted.shape[0], wanted.outputs, categories=wanted.categories, units=sizes[0], blocks=len(sizes) - 1,
+        dtype=estimator.dtype, seed=seed,
+    )  # fmt: skip
+
+
+def _in_columns(net: Sequential, columns: int, outputs: int, seed: int) -> Sequential:
+    """Give a network with the parameters of this one whose outputs are parted into columns."""
+    classes = outputs // columns
+    if net.output_shape != (outputs,):
         raise ValueError(
-            f"network must end in ({columns * classes},), {classes} outputs for each of {columns} columns of y; "
-            f"it ends in {net.output_shape}"
+            f"network must end in ({outputs},), {classes} outputs for each of {columns} columns of y; it ends in "
+            f"{net.output_shape}"
         )
     config = net.get_config()
     shape, dtype = config.pop("input_shape"), config.pop("dtype")

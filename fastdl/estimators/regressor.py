@@ -25,10 +25,10 @@ class NetRegressor(RegressorMixin, NetEstimator):
     network : Sequential, function or "tabular", optional
         What is trained a copy of; one that has been built goes on from its parameters. Or a function of the number of
         features, or of a sample's shape where it has more axes, and of the number of outputs, which gives a Sequential:
-        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Or that of `models.tabular`,
-        trained as `recipes.tabular` says. Dense layers where not given.
+        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Or the network for tables of
+        `recipes.tabular`, trained as it says. Dense layers where not given.
     hidden : sequence of int, or int
-        The sizes of dense hidden layers, of which none may be left.
+        The sizes of dense hidden layers, which may be none. For tables all alike: the first, and the residual blocks'.
     activation : str
         Of these.
     loss : str, Loss or function, optional
@@ -38,8 +38,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
     lr : float or callable, optional
         The learning rate, or a function of the step, instead of the optimizer's own.
     epochs, batch_size : int, optional
-        How often training goes through all samples, and how many of them make a step: 100 and 64 where not given, or
-        what `recipes.tabular` says of its network.
+        How often training goes through all samples, and how many of them make a step; 100 and 64 where not given.
     early_stopping : bool
         Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
         more, and goes back to the parameters of the best epoch.
@@ -51,16 +50,19 @@ class NetRegressor(RegressorMixin, NetEstimator):
         Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments.
     random_state : int, RandomState or None
         Of the initial parameters, what is held out, the shuffling and random layers.
+    categorical_features : sequence of str or int, optional
+        Columns that hold categories, beside those of a data frame that hold no numbers. Categories have vectors, that
+        are learned, before dense layers and in the network for tables; others are given their codes, from 0 on, that of
+        unknown ones.
+    missing : {"error", "embed"}
+        Whether missing values are refused, or those of a column of categories are one more, and those of numbers its
+        median, with a column that tells which they are.
     metrics : sequence of str or callable
         Measured on what is held out; they are in `history_`.
     callbacks : sequence of Callback
     verbose : {0, 1, "bar"}
         As of `Sequential.fit`.
     dtype : {"float32", "float64"}
-    categorical_features : sequence of str or int, optional
-    missing : {"error", "embed"}
-        As of `TableEncoder`, which reads data frames with columns that are no numbers, and whatever there is where one
-        of these two is given; dense layers and ``"tabular"`` get a vector for each category.
 
     Attributes
     ----------
@@ -86,8 +88,6 @@ class NetRegressor(RegressorMixin, NetEstimator):
 
     With ``losses.Quantile(levels)`` predictions have an axis more, one number for each of several levels.
     """
-
-    targets_: Numbers
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -145,7 +145,8 @@ class NetRegressor(RegressorMixin, NetEstimator):
             Of several levels (N, levels) or (N, K, levels).
         """
         outputs = self.outputs_of(X, lengths)
-        return self.targets_.predictions(outputs)
+        told: Array = self.task_.targets.predictions(outputs)
+        return told
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
         """Give R², or of several levels the mean over them of D², the same of the pinball loss.
@@ -160,7 +161,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
         -------
         float
         """
-        told, loss = self.predict(X, lengths), self.targets_.loss
+        told, loss = self.predict(X, lengths), self.task_.targets.loss
         if not isinstance(loss, Quantile) or len(loss.levels) == 1:
             return float(r2_score(y, told, sample_weight=sample_weight))
         scores = [
@@ -169,5 +170,5 @@ class NetRegressor(RegressorMixin, NetEstimator):
         ]
         return float(np.mean(scores))
 
-    def targets_for(self, y: Any, x: Array, rows: Any) -> Numbers:  # noqa: D102
+    def targets_for(self, y: Any, rows: Any) -> Numbers:  # noqa: D102
         return Numbers(as_numbers(y).shape[1:], self.chosen_loss(), self.has_own_scale())

@@ -233,12 +233,12 @@ class TableEncoder:
 
 
 def holds_categories(x: Any) -> bool:
-    """Tell whether something is a data frame with a column that is no number."""
+    """Tell whether a data frame has columns that are neither numbers nor booleans, which pass for 0 and 1."""
     library = type(x).__module__.partition(".")[0]
     if library == "polars" and hasattr(x, "columns"):
-        return not all(dtype.is_numeric() for dtype in x.dtypes)
+        return not all(dtype.is_numeric() or str(dtype) == "Boolean" for dtype in x.dtypes)
     if library == "pandas" and hasattr(x, "columns"):
-        return any(dtype.kind not in "iufc" or hasattr(dtype, "categories") for dtype in x.dtypes)
+        return any(dtype.kind not in "biufc" or hasattr(dtype, "categories") for dtype in x.dtypes)
     return False
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_is_fitted
 
 from .._types import Array
 from ..callbacks import Callback
@@ -18,6 +17,7 @@ from ..losses.choice import AnyLoss
 from ..metrics.choice import AnyMetric
 from ..optimizers import Optimizer
 from .base import NetEstimator
+from .inputs import Inputs
 from .labels import Labels, learned
 from .networks import AnyNetwork
 from .numbers import Numbers, as_numbers
@@ -34,10 +34,10 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
     network : Sequential, function or "tabular", optional
         What is trained a copy of; one that has been built goes on from its parameters. Or a function of the number of
         features, or of a sample's shape where it has more axes, and of the number of outputs, which gives a Sequential:
-        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Or that of `models.tabular`,
-        trained as `recipes.tabular` says. Dense layers where not given.
+        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Or the network for tables of
+        `recipes.tabular`, trained as it says. Dense layers where not given.
     hidden : sequence of int, or int
-        The sizes of dense hidden layers, of which none may be left.
+        The sizes of dense hidden layers, which may be none. For tables all alike: the first, and the residual blocks'.
     activation : str
         Of these.
     loss : str, Loss or function, optional
@@ -47,8 +47,7 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
     lr : float or callable, optional
         The learning rate, or a function of the step, instead of the optimizer's own.
     epochs, batch_size : int, optional
-        How often training goes through all samples, and how many of them make a step: 100 and 64 where not given, or
-        what `recipes.tabular` says of its network.
+        How often training goes through all samples, and how many of them make a step; 100 and 64 where not given.
     early_stopping : bool
         Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
         more, and goes back to the parameters of the best epoch.
@@ -60,16 +59,19 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments.
     random_state : int, RandomState or None
         Of the initial parameters, what is held out, the shuffling and random layers.
+    categorical_features : sequence of str or int, optional
+        Columns that hold categories, beside those of a data frame that hold no numbers. Categories have vectors, that
+        are learned, before dense layers and in the network for tables; others are given their codes, from 0 on, that of
+        unknown ones.
+    missing : {"error", "embed"}
+        Whether missing values are refused, or those of a column of categories are one more, and those of numbers its
+        median, with a column that tells which they are.
     metrics : sequence of str or callable
         Measured on what is held out; they are in `history_`.
     callbacks : sequence of Callback
     verbose : {0, 1, "bar"}
         As of `Sequential.fit`.
     dtype : {"float32", "float64"}
-    categorical_features : sequence of str or int, optional
-    missing : {"error", "embed"}
-        As of `TableEncoder`, which reads data frames with columns that are no numbers, and whatever there is where one
-        of these two is given; dense layers and ``"tabular"`` get a vector for each category.
     layer : int or str
         The layer, by its place in the network or its name; the last but one as it is.
 
@@ -112,18 +114,19 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         patience: int = 10,
         warm_start: bool = False,
         random_state: Any = None,
+        categorical_features: Iterable[Any] | None = None,
+        missing: str = "error",
         metrics: Iterable[AnyMetric] = (),
         callbacks: Iterable[Callback] = (),
         verbose: int | str = 0,
         dtype: str = "float32",
-        categorical_features: Iterable[Any] | None = None,
-        missing: str = "error",
     ) -> None:
         super().__init__(
             network, hidden=hidden, activation=activation, loss=loss, optimizer=optimizer, lr=lr, epochs=epochs,
             batch_size=batch_size, early_stopping=early_stopping, validation_fraction=validation_fraction,
-            patience=patience, warm_start=warm_start, random_state=random_state, metrics=metrics, callbacks=callbacks,
-            verbose=verbose, dtype=dtype, categorical_features=categorical_features, missing=missing,
+            patience=patience, warm_start=warm_start, random_state=random_state,
+            categorical_features=categorical_features, missing=missing, metrics=metrics, callbacks=callbacks,
+            verbose=verbose, dtype=dtype,
         )  # fmt: skip
         self.layer = layer
 
@@ -167,9 +170,8 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         ndarray, shape (N, features)
             Of the network's dtype; of images and sequences, rows of all their numbers.
         """
-        check_is_fitted(self)
-        net = self.network_
-        given = net.activations(self.read_samples(X, net.dtype, reset=False), self.layer, lengths=lengths)
+        x = self.read_samples(X)
+        given = self.network_.activations(x, self.layer, lengths=lengths)
         return given.reshape(len(given), -1)
 
     @property
@@ -178,10 +180,14 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         net, layer = self.network_, self.layer
         return prod((named_within(net)[layer] if isinstance(layer, str) else net.layers[layer]).output_shape)
 
-    def wanted(self, y: Any, x: Array) -> Any:  # noqa: D102
-        return x.reshape(len(x), -1) if y is None else y
+    def wanted(self, y: Any, x: Array, inputs: Inputs) -> Any:  # noqa: D102
+        if y is not None:
+            return y
+        if inputs.categories:
+            raise ValueError("y must be given where X has categories, whose codes are no numbers; received None")
+        return x.reshape(len(x), -1)
 
-    def targets_for(self, y: Any, x: Array, rows: Any) -> Labels | Numbers:  # noqa: D102
+    def targets_for(self, y: Any, rows: Any) -> Labels | Numbers:  # noqa: D102
         loss = self.chosen_loss()
         of_labels = isinstance(loss, (CrossEntropy, BinaryCrossEntropy))
         if of_labels or ((loss is None or not loss.is_fused) and not type_of_target(y).startswith("continuous")):

@@ -1,0 +1,75 @@
+"""Samples as scikit-learn's users give them, as arrays that networks take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.validation import validate_data
+
+from .._types import Array
+from .._validation.values import as_choice
+from .tables import MISSING, TableEncoder, holds_categories
+
+
+class Inputs:
+    """How samples are read, once it is known what they are: rows of a table, or images and sequences.
+
+    Parameters
+    ----------
+    estimator : NetEstimator
+    X
+        The first samples.
+
+    Attributes
+    ----------
+    encoder : TableEncoder or None
+        Of tables that are more than numbers.
+    categories : dict of int to int
+        Features that are codes, and how many codes there are of each.
+    """
+
+    encoder: TableEncoder | None = None
+    categories: dict[int, int]
+
+    def __init__(self, estimator: Any, X: Any) -> None:
+        missing = as_choice(estimator.missing, "missing", MISSING)
+        self.categories = {}
+        if estimator.categorical_features is not None or missing == "embed" or holds_categories(X):
+            self.encoder = TableEncoder(categorical_features=estimator.categorical_features, missing=missing)
+
+    def read(self, estimator: Any, X: Any, dtype: str, first: bool) -> Array:
+        """Give checked samples: rows of numbers of this dtype, or images and sequences of any."""
+        if self.encoder is None:
+            return _numbers(estimator, X, dtype, first)
+        table = _table(estimator, X, self.encoder.missing == "embed", first)
+        rows = self.encoder.fit_transform(table) if first else self.encoder.transform(table)
+        self.categories = self.encoder.cardinalities
+        return rows.astype(dtype, copy=False)
+
+
+def _numbers(estimator: Any, X: Any, dtype: str, first: bool) -> Array:
+    rows = len((X if hasattr(X, "shape") else np.asarray(X)).shape) <= 2
+    if first and not rows and hasattr(estimator, "n_features_in_"):  # features of rows are counted, not those of images
+        del estimator.n_features_in_
+    x = validate_data(
+        estimator, X, reset=first, accept_sparse="csr", dtype=np.dtype(dtype) if rows else "numeric", ensure_2d=rows,
+        allow_nd=True,
+    )  # fmt: skip
+    samples: Array = x.toarray() if issparse(x) else x
+    return samples
+
+
+def _table(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
+    """Give a data frame as it is, and anything else as an array with two axes."""
+    if _is_frame(X):
+        return validate_data(estimator, X, reset=first, skip_check_array=True)
+    x = validate_data(
+        estimator, X, reset=first, accept_sparse="csr", dtype=None, ensure_all_finite="allow-nan" if may_lack else True
+    )
+    return x.toarray() if issparse(x) else x
+
+
+def _is_frame(X: Any) -> bool:
+    return type(X).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(X, "columns")
