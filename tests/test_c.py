@@ -175,7 +175,11 @@ def test_ready_made_networks(tmp_path, rng):
         (Sequential(images, input_shape=(3, 9, 8), seed=0), {}),
         (Sequential([layers.Dense(503, "relu"), layers.Dense(1)], input_shape=(None, 3), seed=0), {"steps": 3}),
     ]
-    shapes = (1, 28, 28), (7,), (40,), (3, 9, 8), (3, 3)
+    # What lies in a row is not flattened: images of one channel, and of one pixel.
+    nets.append((Sequential([layers.Flatten(), layers.Dense(5)], input_shape=(1, 4, 3), seed=0), {}))
+    pixel = layers.Conv2D(6, 3, activation="tanh"), layers.Flatten(), layers.Dense(5)
+    nets.append((Sequential([*pixel], input_shape=(2, 3, 3), seed=0), {}))
+    shapes = (1, 28, 28), (7,), (40,), (3, 9, 8), (3, 3), (1, 4, 3), (2, 3, 3)
     given = [rng.random((SAMPLES, *shape)) for shape in shapes]
     given[1] = rng.integers(0, 11, (SAMPLES, 7))
     for net, _ in nets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 
@@ -82,6 +83,8 @@ def _written_out(graph: Graph, flat: Array) -> list[Step]:
     now = [0 if is_row(first) else add(Step("channels_last", [0], [first], first))]  # what each tensor has become
     for operation in graph.operations:
         kind, shape, read = operation["kind"], operation["output_shape"], [shapes[k] for k in operation["reads"]]
+        if kind == "dense" and len(read[0]) == 3:  # that lies in memory as its numbers do, so that nothing flattens it
+            read = [(prod(read[0]),)]
         reads = [now[number] for number in operation["reads"]]
         if kind in _PASSED_ON or (kind in ("flatten", "reshape") and is_row(read[0]) and is_row(shape)):
             made = reads[0]
