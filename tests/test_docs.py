@@ -65,6 +65,18 @@ def test_code(name, count, capsys, tmp_path, monkeypatch, notebook):
             out = out.partition(said)[2]  # the next one comes after it
 
 
+def test_every_page_is_in_the_index():
+    listed = re.findall(r"^([a-z-]+)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(path.stem for path in DOCS.glob("*.md") if path.name != "index.md")
+
+
+@pytest.mark.parametrize("path", [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        if not link.startswith(("http", "#")):
+            assert (path.parent / link).exists(), link
+
+
 def test_the_picture_of_a_network(tmp_path):
     text = (DOCS / "looking.md").read_text(encoding="utf-8")
     block = re.search(r"```python\n(.*?)net\.plot\(.*?```", text, re.DOTALL)[1]
