@@ -13,7 +13,7 @@ from fastdl.cli import main
 from .__main__ import machine
 
 HERE = Path(__file__).parent
-CELLS = ("lstm", "gru", "rnn")
+CELLS = ("lstm", "gru", "rnn", "transformer")
 
 
 def run(text: str, cell: str) -> list[dict[str, float]]:
@@ -37,7 +37,12 @@ def draw(runs: dict[str, list[dict[str, float]]]) -> None:
     figure = Figure(figsize=(6.5, 3.4), layout="constrained")
     axes = figure.subplots()
     for cell, epochs in runs.items():
-        axes.plot([e["seconds"] for e in epochs], [e["val_loss"] for e in epochs], marker=".", label=cell.upper())
+        axes.plot(
+            [e["seconds"] for e in epochs],
+            [e["val_loss"] for e in epochs],
+            marker=".",
+            label=cell.upper() if len(cell) < 5 else cell,
+        )
     axes.set(xlabel="seconds of training, two cores", ylabel="held-out loss, nats a character")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
