@@ -14,6 +14,7 @@ from ._crew import Job, side_by_side
 from ._threads import get_num_threads
 from ._validation.values import check_is
 from .callbacks import Callback
+from .callbacks.checks import check_files_differ
 from .callbacks.progress import told, tqdm_of
 from .optimizers import Optimizer
 from .sequential import Sequential
@@ -78,7 +79,8 @@ def fit_many(
     Raises
     ------
     TypeError, ValueError
-        Where `fit` would raise it for one of them, before any is trained; and if a network or a callback comes twice.
+        Where `fit` would raise it for one of them, before any is trained; and if a network or a callback comes twice,
+        or callbacks of two networks write to the same file.
 
     Notes
     -----
@@ -130,6 +132,7 @@ def _calls(nets: list[Sequential], common: dict[str, Any], each: Any) -> list[_C
         calls.append(_Call(number, net, {**common, **_kept({**made, **differs}), "verbose": 0}))
     _check_different("nets", nets)
     _check_different("callbacks", [callback for call in calls for callback in call.callbacks])
+    check_files_differ([call.callbacks for call in calls], "nets")
     return calls
 
 

@@ -5,15 +5,16 @@ import pandas as pd
 import pytest
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_iris, make_multilabel_classification, make_regression
-from sklearn.metrics import log_loss
+from sklearn.metrics import d2_pinball_score, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import fastdl
-from fastdl import losses
+from fastdl import callbacks, losses
 from fastdl.estimators import NetClassifier, NetEnsemble, NetRegressor
+from fastdl.estimators.numbers import Numbers
 
 quick = {"hidden": 16, "epochs": 15, "lr": 1e-2}
 CLASSIFIER, REGRESSOR = NetClassifier(**quick), NetRegressor(**quick)
@@ -112,10 +113,9 @@ def test_bags_are_of_all_classes_and_differ(iris, monkeypatch):
 
     monkeypatch.setattr(NetClassifier, "fit", watched)
     NetEnsemble(CLASSIFIER, members=3, bags=True, random_state=0).fit(x, y)
-    different = np.unique(np.column_stack([x, y]), axis=0)
     for bag, labels in seen:
-        assert len(bag) == len(different)
-        assert (np.bincount(labels) == np.bincount(different[:, -1].astype(int))).all()
+        assert len(bag) == len(x)
+        assert (np.bincount(labels) == np.bincount(y)).all()
         assert 0.5 < len(np.unique(bag, axis=0)) / len(bag) < 0.75  # 1 - 1/e of them
     assert not (seen[0][0] == seen[1][0]).all()
 
@@ -132,8 +132,7 @@ def test_selection_is_greedy(iris, monkeypatch):
     monkeypatch.setattr("fastdl.estimators.ensemble.held_out", watched)
     kinds = [NetClassifier(hidden=(), epochs=2), NetClassifier(**quick), NetClassifier(hidden=4, epochs=8)]
     ensemble = NetEnsemble(kinds, members=6, select=7, validation_fraction=0.4, random_state=1).fit(x, y)
-    _, first = np.unique(np.column_stack([x, y]), axis=0, return_index=True)
-    others = first[held[0][1]]
+    others = held[0][1]
     told = [member.predict_proba(x[others]) for member in ensemble.estimators_]
     chosen, paths = [], []
     for _ in range(7):
@@ -195,5 +194,131 @@ def test_several_quantiles_are_averaged(numbers):
     loss = losses.Quantile([0.1, 0.9])
     ensemble = NetEnsemble(NetRegressor(loss=loss, **quick), members=2, random_state=0).fit(x, y)
     assert ensemble.predict(x).shape == (120, 2)
-    with pytest.raises(ValueError, match="select must be 0 for predictions of several quantiles; received 3"):
-        clone(ensemble).set_params(select=3).fit(x, y)
+    told = ensemble.predict(x)
+    expected = np.mean([d2_pinball_score(y, told[:, k], alpha=level) for k, level in enumerate(loss.levels)])
+    assert ensemble.score(x, y) == expected
+    assert ensemble.estimators_[0].score(x, y) != expected
+
+
+REPEATED = {"small": 10, "large": 100}
+
+
+@pytest.mark.parametrize("times", REPEATED.values(), ids=REPEATED)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_is_drawn_is_of_samples_that_may_repeat(times, weighted, monkeypatch):
+    x = np.repeat([[0.0, 0], [0, 1], [1, 0], [1, 1]], times, axis=0)
+    y = (x[:, 0] != x[:, 1]).astype(int)
+    seen, fit = [], NetClassifier.fit
+
+    def watched(self, x, y, sample_weight=None):
+        seen.append((x, y))
+        assert sample_weight is None or (sample_weight == 1.5).all()
+        return fit(self, x, y, sample_weight)
+
+    monkeypatch.setattr(NetClassifier, "fit", watched)
+    weights = np.full(len(x), 1.5) if weighted else None
+    ensemble = NetEnsemble(NetClassifier(epochs=100, lr=3e-2), members=3, bags=True, select=2, random_state=0)
+    assert ensemble.fit(x, y, weights).score(x, y) == 1
+    for bag, labels in seen:
+        assert len(bag) == 0.8 * len(x)
+        assert len(np.unique(bag, axis=0)) == 4
+        assert (labels == (bag[:, 0] != bag[:, 1])).all()
+
+
+def test_few_samples_of_weights_are_as_many():
+    """So which are held out, and drawn, does not depend on whether one comes twice or has the weight 2."""
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.standard_normal((20, 3)), np.arange(20) % 2, rng.integers(0, 5, 20)
+    whole = NetEnsemble(CLASSIFIER, members=2, bags=True, select=2, random_state=0)
+    one = clone(whole).fit(x, y, weights).predict_proba(x)
+    order = rng.permutation(np.repeat(np.arange(20), weights))
+    assert (clone(whole).fit(x[order], y[order]).predict_proba(x) == one).all()
+    assert (clone(whole).fit(x, y).predict_proba(x) != one).any()
+
+
+def pinball(level):
+    """A loss of one's own."""
+
+    def loss(outputs, targets):
+        left = targets - outputs
+        return np.maximum(level * left, (level - 1) * left).sum(axis=1), np.where(left > 0, -level, 1 - level)
+
+    return loss
+
+
+LOSSES = {
+    "quantile": losses.Quantile([0.9]),
+    "quantiles": losses.Quantile([0.8, 0.95]),
+    "absolute error": "absolute_error",
+    "poisson": "poisson",
+    "own": pinball(0.98),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_members_are_selected_by_their_own_loss(loss):
+    """Those that are untrained have the smaller squared error, but for the counts."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 2))
+    y = rng.exponential(size=(400, 2)).round(3) ** 2 + np.abs(x)
+    kinds = [NetRegressor(hidden=8, loss=loss, lr=lr, epochs=epochs) for lr, epochs in ((1e-9, 1), (2e-2, 40))]
+    ensemble = NetEnsemble(kinds, members=4, select=1, random_state=0).fit(x, y)
+    assert ensemble.weights_[1::2].sum() == 1
+
+
+@pytest.mark.parametrize("loss", [losses.SquaredError(), losses.AbsoluteError(), losses.Quantile([0.2, 0.7])])
+def test_each_output_is_selected_for_in_its_own_scale(loss):
+    y = np.random.default_rng(0).standard_normal((300, 2)) * [1, 1e4]
+    targets = Numbers((2,), loss, own_scale=False)
+    targets.settle(y, None)
+    told = y if targets.levels == 1 else np.stack([y, y], axis=2)
+    off = np.eye(2).reshape(2, 1, 2, *[1] * (told.ndim - 2)) * targets.scale.reshape(2, *[1] * (told.ndim - 2))
+    small, large = (targets.errors(told + one, y) for one in off)
+    np.testing.assert_allclose(small, large)
+    assert small.shape == (300,)
+    assert small.min() > 0
+
+
+DIFFERENT = {
+    "levels in another order": (losses.Quantile([0.1, 0.9]), losses.Quantile([0.9, 0.1])),
+    "a quantile beside a mean": ("squared_error", losses.Quantile([0.9])),
+    "a mean beside quantiles": (losses.Quantile([0.1, 0.9]), None),
+}
+
+
+@pytest.mark.parametrize("kinds", DIFFERENT.values(), ids=DIFFERENT)
+def test_members_predict_the_same(kinds, numbers):
+    ensemble = NetEnsemble([NetRegressor(loss=loss) for loss in kinds], members=2)
+    with pytest.raises(ValueError, match="estimator must be one of losses that predict the same; received"):
+        ensemble.fit(*numbers)
+
+
+def test_different_losses_of_one_kind(numbers):
+    kinds = [NetRegressor(loss=loss, **quick) for loss in ("absolute_error", "huber", None)]
+    ensemble = NetEnsemble(kinds, members=3, select=2, random_state=0).fit(*numbers)
+    assert ensemble.weights_.sum() == 1
+
+
+@pytest.mark.parametrize("kind", [CLASSIFIER, NetEnsemble(CLASSIFIER, members=2)])
+def test_what_is_scored_is_checked(kind, iris):
+    x, y = iris
+    fitted = clone(kind).fit(x, y)
+    for bad in ([1], y[:-1], y.astype(str), np.stack([y, y], axis=1)):
+        with pytest.raises(ValueError):  # noqa: PT011, by scikit-learn
+            fitted.score(x, bad)
+    columns = np.stack([y, y // 2], axis=1)
+    fitted = clone(kind).fit(x, columns)
+    for bad in (y, columns[:1], columns[:, [0, 1, 1]], columns.astype(str)):
+        with pytest.raises((ValueError, TypeError)):
+            fitted.score(x, bad)
+
+
+def test_members_write_to_files_of_their_own(tmp_path, iris):
+    def logged(name):
+        return NetClassifier(callbacks=[callbacks.CSVLogger(tmp_path / name)], **quick)
+
+    with pytest.raises(ValueError, match=r"estimators_\[0\] and estimators_\[1\] both write to .*one.csv"):
+        NetEnsemble(logged("one.csv"), members=2).fit(*iris)
+    assert not list(tmp_path.iterdir())
+    NetEnsemble([logged("one.csv"), logged("two.csv")], members=2).fit(*iris)
+    assert [len(path.read_text().splitlines()) for path in tmp_path.iterdir()] == [16, 16]

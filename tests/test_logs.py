@@ -131,6 +131,19 @@ def test_lines(kind, read, tmp_path):
     assert path.read_text() == "something else\n"
 
 
+def test_a_table_has_columns_for_what_comes_later(tmp_path):
+    """As when a training goes on with a validation."""
+    path, net = tmp_path / "run.csv", network()
+    before = fit(net, [callbacks.CSVLogger(path)], epochs=2, validation_data=None).history
+    after = fit(net, [callbacks.CSVLogger(path)], epochs=4, initial_epoch=2).history
+    rows = rows_of_csv(path)
+    assert [row["loss"] for row in rows] == before["loss"] + after["loss"]
+    assert [row.get("val_loss") for row in rows] == [None, None, *after["val_loss"]]
+    with open(path, newline="") as file:
+        assert len({len(row) for row in csv.reader(file)}) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.csv"]
+
+
 def test_a_log_of_what_is_not_finite_is_json(tmp_path):
     class Odd(callbacks.Callback):
         def on_epoch_end(self, net, epoch, logs):

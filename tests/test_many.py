@@ -249,6 +249,24 @@ def test_those_with_the_most_work_begin_first():
     assert [number for number, _, _ in seen] == [4, 1, 2, 3, 0]
 
 
+WRITES = {
+    "CSVLogger": callbacks.CSVLogger,
+    "TensorBoard": callbacks.TensorBoard,
+    "ModelCheckpoint": callbacks.ModelCheckpoint,
+}
+
+
+@pytest.mark.parametrize("kind", WRITES.values(), ids=WRITES)
+def test_files_are_of_one_network_each(kind, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    paths = [tmp_path / "a", tmp_path / "b", tmp_path / "link" / "b"]
+    with pytest.raises(ValueError, match=r"those of nets\[1\] and nets\[2\] both write to .*/link/b"):
+        fit_many([mlp(), mlp(), mlp()], *data(), callbacks=lambda i: [kind(paths[i])], verbose=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link"]
+    found = fit_many([mlp(), mlp()], *data(), callbacks=lambda i: [kind(paths[i])], verbose=0)
+    assert [fitted.error for fitted in found] == [None, None]
+
+
 def test_a_rate_that_a_callback_sets_is_its_networks_own():
     class Halves(callbacks.Callback):
         def on_epoch_end(self, net, epoch, logs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,22 @@ def as_callbacks(callbacks: Any, figures: Sequence[str], shown: Sequence[Callbac
                     f"received {name!r}" + (", which needs validation_data or validation_split" if wanted else "")
                 )
     return given
+
+
+def check_files_differ(callbacks: Iterable[Any], networks: str) -> None:
+    """Check that no two networks that train side by side, each with some of these callbacks, write to one file."""
+    writers: dict[str, int] = {}
+    for number, given in enumerate(callbacks):
+        for callback in given if isinstance(given, Iterable) else ():
+            path = getattr(callback, "path", None)
+            if not isinstance(callback, Callback) or not callback.writes or not isinstance(path, (str, os.PathLike)):
+                continue
+            first = writers.setdefault(os.path.realpath(os.fsdecode(path)), number)
+            if first != number:
+                raise ValueError(
+                    f"callbacks must write to different files for different networks; those of {networks}[{first}] and "
+                    f"{networks}[{number}] both write to {path}"
+                )
 
 
 def as_parameters(net: Sequential, values: Any) -> Array:

@@ -10,7 +10,7 @@ import os
 from io import FileIO
 from typing import Any
 
-from .._files import as_path, open_file
+from .._files import as_path, open_file, replacing
 from .appending import append
 from .logger import Logger, Run
 
@@ -72,7 +72,8 @@ class CSVLogger(LineLogger):
 
     Notes
     -----
-    Columns are the figures of the first epoch, those too that callbacks before this one add to ``logs``.
+    Columns are the figures of the first epoch, those too that callbacks before this one add to ``logs``. Where a later
+    one has more, as when a training goes on with a validation, the file is written anew, with columns for them.
     """
 
     def begin(self, run: Run) -> None:  # noqa: D102
@@ -89,13 +90,22 @@ class CSVLogger(LineLogger):
         return 0
 
     def write(self, epoch: int, figures: dict[str, Any]) -> None:  # noqa: D102
-        figures, text = {"epoch": epoch, **figures}, io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        columns = self._columns or list(figures)
-        if not self._columns:
-            table.writerow(columns)
-        table.writerow([figures.get(name, "") for name in columns])
-        self.append(text.getvalue())
+        figures = {"epoch": epoch, **figures}
+        columns = [*self._columns, *(name for name in figures if name not in self._columns)]
+        if self._columns and columns != self._columns:
+            self._widen(columns)
+        header = [] if self._columns else [columns]
+        self.append(_table([*header, [figures.get(name, "") for name in columns]]))
+        self._columns = columns
+
+    def _widen(self, columns: list[str]) -> None:
+        """Write the file anew with more columns, which are empty so far."""
+        with open_file(self.path, "r", encoding="utf-8") as file:
+            rows = list(csv.reader(file))[1:]
+        with replacing(self.path) as whole:
+            whole.write(_table([columns, *(row + [""] * (len(columns) - len(row)) for row in rows)]).encode())
+        self.end(None)
+        self._file = FileIO(self.path, "a")
         self._columns = columns
 
 
@@ -121,6 +131,12 @@ class JSONLogger(LineLogger):
 
     def write(self, epoch: int, figures: dict[str, Any]) -> None:  # noqa: D102
         self.append(json.dumps({"epoch": epoch, **{name: _finite(value) for name, value in figures.items()}}) + "\n")
+
+
+def _table(rows: list[list[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _finite(value: Any) -> Any:

@@ -5,27 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from .._types import Array
+from .networks import BATCH
 
 
-def different(x: Array, codes: Array, weights: Array | None) -> tuple[Array, Array | None]:
-    """Tell where samples come first, in the order of their numbers, and the weights of all that are the same.
+def in_order(x: Array, codes: Array, weights: Array | None) -> tuple[Array, Array | None]:
+    """Give the numbers of samples, few of them by their values, each as often as its weight says, and their weights.
 
-    So what is drawn of them does not depend on their order, nor on whether one comes twice or has the weight 2.
+    So what is drawn of them does not depend on their order, nor on whether one comes twice or has the weight 2. Few are
+    those that one batch holds: with more, the members' training depends on that in any case.
     """
-    if x.ndim > 2:
+    if x.ndim > 2 or len(x) > BATCH:
         return np.arange(len(x)), weights
-    rows = np.hstack([x, codes.reshape(len(x), -1)])
-    _, first, number = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    if weights is None and len(first) == len(rows):
-        return first, None
-    return first, np.bincount(number.reshape(-1), weights).astype(float)
-
-
-def put(values: Array, rows: Array, count: int) -> Array:
-    """Give an array of so many, with values in these rows."""
-    whole = np.zeros(count)
-    whole[rows] = values
-    return whole
+    order = np.lexsort(np.hstack([x, codes.reshape(len(x), -1)]).T)
+    if weights is None:
+        return order, None
+    weights = weights[order]
+    if weights.min() > 0 and (weights % 1 == 0).all() and weights.sum() <= BATCH:
+        return np.repeat(order, weights.astype(int)), None
+    return order, weights
 
 
 def bag(strata: Array, draws: np.random.RandomState) -> Array:

@@ -18,7 +18,7 @@ from ..optimizers import Optimizer
 from ..recipes import TABULAR_LOSS
 from .base import NetEstimator
 from .data import Data
-from .labels import ERRORS, Labels, SeveralLabels, YesOrNo, as_labels, learned, named
+from .labels import ERRORS, Labels, SeveralLabels, YesOrNo, learned, named
 from .networks import AnyNetwork, is_tabular
 from .weights import times_class_weights
 
@@ -268,8 +268,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         -------
         float
         """
-        right = as_labels(y) == self.predict(X, lengths)
-        return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=sample_weight))
+        return float(self.task_.targets.score(y, self.predict(X, lengths), sample_weight))
 
     def targets_for(self, y: Any, rows: Any) -> Labels:  # noqa: D102
         labels = learned(y, rows)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
-from sklearn.metrics import r2_score
 from sklearn.utils import check_consistent_length, check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -18,12 +17,13 @@ from .._crew import side_by_side
 from .._threads import get_num_threads
 from .._types import Array
 from .._validation.values import as_flag, as_int
-from ..losses import Quantile
-from .bags import bag, different, put
+from ..callbacks.checks import check_files_differ
+from ..losses import Loss, Quantile, SquaredError
+from .bags import bag, in_order
 from .classifier import NetClassifier
 from .data import held_out
-from .labels import SeveralLabels, YesOrNo, as_labels, learned
-from .numbers import as_numbers
+from .labels import Labels, SeveralLabels, YesOrNo, as_labels, learned
+from .numbers import Numbers, as_numbers
 from .regressor import NetRegressor
 from .selection import selected
 from .weights import as_weights
@@ -50,7 +50,8 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
     select : int
         Above 0, members are chosen one by one, so many times, each the one that makes the mean of those chosen best on
         samples that are held out, whether it has been chosen before or not (Caruana et al. 2004); those up to the best
-        choice count, each as often as it has been chosen.
+        choice count, each as often as it has been chosen. Best is the lowest cross-entropy, or loss of the members,
+        with targets in each output's own scale; where they have different losses, squared error.
     validation_fraction : float
         How much is held out for that, with its share of every class, or of small and large targets.
     random_state : int, RandomState or None
@@ -74,7 +75,8 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
     There are as many threads as `fastdl.get_num_threads` says; each member ends as by its own `fit`, to the bit,
     whatever their number. What one of them raises ends all.
 
-    A classifier's members must give probabilities.
+    A classifier's members must give probabilities; a regressor's must predict the same, as the same quantiles.
+    Callbacks must not write to the same file for several members.
     """
 
     def __init__(
@@ -120,38 +122,37 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         """
         members, draws = self._members()
         rounds, in_bags = as_int(self.select, "select", least=0), as_flag(self.bags, "bags")
-        if rounds and any(isinstance(member.loss, Quantile) and len(member.loss.levels) > 1 for member in members):
-            raise ValueError(f"select must be 0 for predictions of several quantiles; received {rounds}")
         x = self._samples(X, reset=True, y=None if y is None else "no_validation")
         y = as_labels(y) if is_classifier(self) else as_numbers(y)
         check_consistent_length(x, y)
         weights = as_weights(sample_weight, len(x))
         rows = np.arange(len(x)) if weights is None else np.flatnonzero(weights)
-        self._targets = learned(y, rows) if is_classifier(self) else None
-        codes = y[rows] if self._targets is None else self._targets.read(y, rows)
+        weights = None if weights is None else weights[rows]
+        self._targets: Labels | Numbers = (
+            learned(y, rows) if is_classifier(self) else Numbers(y.shape[1:], self._loss(), own_scale=False)
+        )
+        codes = self._targets.read(y, rows)
+        whole = len(rows) == len(x) and not in_bags and not rounds
         if in_bags or rounds:
-            first, times = different(x[rows], codes, None if weights is None else weights[rows])
-            rows, codes = rows[first], codes[first]
-            weights = None if times is None else put(times, rows, len(x))
-        held = None
+            order, weights = in_order(x[rows], codes, weights)
+            rows, codes = rows[order], codes[order]
         if rounds:
+            self._targets.settle(codes, weights)
             seed = int(draws.randint(_SEEDS))
             chosen, others = held_out(len(rows), self.validation_fraction, self._strata(codes), seed)
-            held, held_codes = rows[others], codes[others]
-            rows, codes = rows[chosen], codes[chosen]
-        strata = np.zeros(len(rows), int) if self._targets is None else self._strata(codes)
-        whole = len(rows) == len(x) and not in_bags
+            held, held_codes, of_held = rows[others], codes[others], None if weights is None else weights[others]
+            rows, codes, weights = rows[chosen], codes[chosen], None if weights is None else weights[chosen]
+        strata = self._strata(codes) if isinstance(self._targets, Labels) else np.zeros(len(rows), int)
 
         def learn(member: Any, places: Any, _: Callable[[Any], None]) -> None:
             part = slice(None) if whole else rows[places]
-            member.fit(x[part], y[part], sample_weight=None if weights is None else weights[part])
+            member.fit(x[part], y[part], sample_weight=None if weights is None else weights[places])
 
         jobs = [partial(learn, member, bag(strata, draws) if in_bags else ...) for member in members]
         list(side_by_side(jobs, min(get_num_threads(), len(members))))
         self.estimators_, self.weights_ = members, np.full(len(members), 1 / len(members))
-        if held is not None:
+        if rounds:
             told = [_told(member, x[held]) for member in members]
-            of_held = None if weights is None else weights[held]
             self.weights_ = selected(told, partial(self._error, held_codes, of_held), rounds)
         return self
 
@@ -175,7 +176,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
             As the members' own.
         """
         mean = self._mean(X)
-        if self._targets is None:
+        if isinstance(self._targets, Numbers):
             numbers: Array = mean[0]
             return numbers
         if isinstance(self._targets, YesOrNo):
@@ -203,7 +204,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         return mean if isinstance(self._targets, SeveralLabels) else mean[0]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Give the accuracy, the share of samples all of whose labels are told, or R².
+        """Give what a member would: the accuracy, the share of samples all of whose labels are told, or R² or D².
 
         Parameters
         ----------
@@ -215,11 +216,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         -------
         float
         """
-        told = self.predict(X)
-        if self._targets is None:
-            return float(r2_score(y, told, sample_weight=sample_weight))
-        right = as_labels(y) == told
-        return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=sample_weight))
+        return self._targets.score(y, self.predict(X), sample_weight)
 
     def _members(self) -> tuple[list[Any], np.random.RandomState]:
         """Give untrained members, and what else is drawn by."""
@@ -233,7 +230,20 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
                 raise ValueError(f"estimator must give probabilities; received one that does not, {kind!r}")
         draws = check_random_state(self.random_state)
         seeds = draws.randint(_SEEDS, size=count).tolist()
-        return [clone(kinds[k % len(kinds)]).set_params(random_state=seeds[k]) for k in range(count)], draws
+        members = [clone(kinds[k % len(kinds)]).set_params(random_state=seeds[k]) for k in range(count)]
+        check_files_differ([member.callbacks for member in members], "estimators_")
+        return members, draws
+
+    def _loss(self) -> Loss:
+        """Give the loss of regressors, that of squares where they have different ones, which must predict the same."""
+        losses = [kind.chosen_loss() or SquaredError() for kind in _all(self.estimator)]
+        levels = [loss.levels if isinstance(loss, Quantile) else None for loss in losses]
+        for loss, predicted in zip(losses, levels, strict=True):
+            if predicted != levels[0]:
+                raise ValueError(
+                    f"estimator must be one of losses that predict the same; received {losses[0]} and {loss}"
+                )
+        return losses[0] if all(loss == losses[0] for loss in losses) else SquaredError()
 
     def _samples(self, X: Any, **arguments: Any) -> Array:
         """Give checked samples, as all members read them."""
@@ -245,8 +255,8 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
 
     def _strata(self, codes: Array) -> Any:
         """Give what a held-out part is to have in the same shares: small and large numbers, or the same labels."""
-        if self._targets is None:
-            return codes.reshape(-1) if codes.size == len(codes) else None
+        if isinstance(self._targets, Numbers):
+            return self._targets.strata(codes)
         return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
 
     def _mean(self, X: Any) -> list[Array]:
@@ -258,9 +268,9 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         return [sum(columns[1:], columns[0]) for columns in zip(*weighted, strict=True)]
 
     def _error(self, wanted: Array, weights: Array | None, told: list[Array]) -> float:
-        """Give the mean of squared errors, or of the logarithms of what was thought of the labels."""
-        if self._targets is None:
-            errors = (told[0].reshape(len(wanted), -1) - wanted.reshape(len(wanted), -1)) ** 2
+        """Give the mean of the members' loss, or of the logarithms of what was thought of the labels."""
+        if isinstance(self._targets, Numbers):
+            errors = self._targets.errors(told[0], wanted)[:, None]
         elif isinstance(self._targets, YesOrNo):
             errors = -np.log(np.maximum(np.where(wanted, told[0], 1 - told[0]), _LEAST))
         else:

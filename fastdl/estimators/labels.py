@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from .._types import Array
 from ..losses import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Loss, Poisson, Quantile, SquaredError
@@ -119,6 +120,17 @@ class Labels:
     def told(self, outputs: Array) -> Array:
         """Give the labels that outputs tell."""
         raise NotImplementedError
+
+    def score(self, y: Any, told: Array, weights: Any) -> float:
+        """Give the share of samples all of whose labels are told."""
+        if told.ndim == 1:
+            return float(accuracy_score(y, told, sample_weight=weights))
+        labels = as_labels(y)
+        if labels.shape != told.shape:
+            raise ValueError(f"y must have shape {told.shape}; received {labels.shape}")
+        for wanted, column in zip(labels.T, told.T, strict=True):
+            unique_labels(_plain(wanted), _plain(column))  # which raises where they are of different kinds
+        return float(np.average((labels == told).all(axis=1), weights=weights))
 
 
 class OneLabel(Labels):

@@ -6,10 +6,11 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
 
 from .._types import Array
-from ..losses import AbsoluteError, Loss, Quantile, SquaredError
+from ..losses import AbsoluteError, Loss, Poisson, Quantile, SquaredError
 
 _OF_ANY_SCALE = (SquaredError, AbsoluteError, Quantile)  # their least is at the same outputs, times the targets' scale
 
@@ -81,3 +82,21 @@ class Numbers:
             return told
         told = told.reshape(len(told), -1, self.levels) * self.scale.reshape(-1, 1) + self.mean.reshape(-1, 1)
         return told.reshape(len(told), *self.shape, *([self.levels] if self.levels > 1 else []))
+
+    def errors(self, told: Array, values: Array) -> Array:
+        """Give the losses (N,) of predictions, as the network's outputs have them that say so."""
+        outputs = told.reshape(len(told), -1)
+        if outputs.shape[1] == self.outputs:
+            of_levels = outputs.reshape(len(told), -1, self.levels)
+            standard = (of_levels - self.mean.reshape(-1, 1)) / self.scale.reshape(-1, 1)
+            outputs = standard.reshape(len(told), -1)
+        if isinstance(self.loss, Poisson):
+            outputs = np.log(np.maximum(outputs, np.finfo(float).tiny))
+        return self.loss(outputs, self.targets(values))[0]
+
+    def score(self, y: Any, told: Array, weights: Any) -> float:
+        """Give R², or of several levels the mean over them of D², the same of the pinball loss."""
+        if not isinstance(self.loss, Quantile) or self.levels == 1:
+            return float(r2_score(y, told, sample_weight=weights))
+        levels = enumerate(self.loss.levels)
+        return float(np.mean([d2_pinball_score(y, told[..., k], alpha=q, sample_weight=weights) for k, q in levels]))

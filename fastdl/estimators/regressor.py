@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import d2_pinball_score, r2_score
 
 from .._types import Array
-from ..losses import Quantile
 from .base import NetEstimator
 from .numbers import Numbers, as_numbers
 
@@ -161,14 +158,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
         -------
         float
         """
-        told, loss = self.predict(X, lengths), self.task_.targets.loss
-        if not isinstance(loss, Quantile) or len(loss.levels) == 1:
-            return float(r2_score(y, told, sample_weight=sample_weight))
-        scores = [
-            d2_pinball_score(y, told[..., k], alpha=level, sample_weight=sample_weight)
-            for k, level in enumerate(loss.levels)
-        ]
-        return float(np.mean(scores))
+        return float(self.task_.targets.score(y, self.predict(X, lengths), sample_weight))
 
     def targets_for(self, y: Any, rows: Any) -> Numbers:  # noqa: D102
         return Numbers(as_numbers(y).shape[1:], self.chosen_loss(), self.has_own_scale())
