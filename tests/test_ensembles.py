@@ -200,6 +200,22 @@ def test_several_quantiles_are_averaged(numbers):
     assert ensemble.estimators_[0].score(x, y) != expected
 
 
+def test_bags_of_labels_that_may_hold_together_are_drawn_too(monkeypatch):
+    """Nearly all of their combinations come once."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((200, 3)), rng.integers(0, 2, (200, 12))
+    seen, fit = [], NetClassifier.fit
+
+    def watched(self, x, y, sample_weight=None):
+        seen.append(x)
+        return fit(self, x, y, sample_weight)
+
+    monkeypatch.setattr(NetClassifier, "fit", watched)
+    NetEnsemble(CLASSIFIER, members=2, bags=True, random_state=0).fit(x, y)
+    assert [len(bag) for bag in seen] == [200, 200]
+    assert all(0.5 < len(np.unique(bag, axis=0)) / 200 < 0.75 for bag in seen)
+
+
 REPEATED = {"small": 10, "large": 100}
 
 

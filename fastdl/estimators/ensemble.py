@@ -46,7 +46,8 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         How many there are, each with a random state of its own.
     bags : bool
         Whether each learns from a sample of its own, drawn with replacement from all samples, as many from each class
-        as it has (Breiman 1996); else all learn from all samples, and differ in their seeds alone.
+        as it has where classes exclude each other (Breiman 1996); else all learn from all samples, and differ in their
+        seeds alone.
     select : int
         Above 0, members are chosen one by one, so many times, each the one that makes the mean of those chosen best on
         samples that are held out, whether it has been chosen before or not (Caruana et al. 2004); those up to the best
@@ -142,7 +143,8 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
             chosen, others = held_out(len(rows), self.validation_fraction, self._strata(codes), seed)
             held, held_codes, of_held = rows[others], codes[others], None if weights is None else weights[others]
             rows, codes, weights = rows[chosen], codes[chosen], None if weights is None else weights[chosen]
-        strata = self._strata(codes) if isinstance(self._targets, Labels) else np.zeros(len(rows), int)
+        free = isinstance(self._targets, (Numbers, YesOrNo))
+        strata = np.zeros(len(rows), int) if free else self._strata(codes)
 
         def learn(member: Any, places: Any, _: Callable[[Any], None]) -> None:
             part = slice(None) if whole else rows[places]
