@@ -203,7 +203,7 @@ def test_functions_are_told_the_shape_of_samples():
         NetClassifier(3).fit(BLOBS, THREE)
     with pytest.raises(ValueError, match="dtype must be that of the network, which has been built, float32; received"):
         NetClassifier(mlp(4, 3), dtype="float64").fit(BLOBS, THREE)
-    with pytest.raises(ValueError, match="y must"):
+    with pytest.raises(ValueError, match=r"network must end in \(3,\) for these labels; it ends in \(2,\)"):
         NetClassifier(mlp(4, 2)).fit(BLOBS, THREE)
 
 
@@ -408,7 +408,9 @@ def test_losses_of_numbers():
         return log + error**2 / 2, np.stack([error * np.exp(-log), 1 - error**2], axis=1)
 
     y = 5 + BLOBS[:, 0] + np.random.default_rng(0).normal(size=120) / 2
-    model = NetRegressor(lambda features, _: mlp(features, 2), loss=likelihood, epochs=300, lr=1e-2, random_state=0)
+    model = NetRegressor(
+        Sequential([layers.Dense(8, "tanh"), layers.Dense(2)]), loss=likelihood, epochs=300, lr=1e-2, random_state=0
+    )
     told = model.fit(BLOBS, y).predict(BLOBS)
     assert told.shape == (120, 2)
     assert np.corrcoef(told[:, 0], y)[0, 1] > 0.9
@@ -660,3 +662,208 @@ def test_distinct_samples():
     data = Data(np.array([[2.0], [1], [2]]), np.array([0, 1, 0]), None, None).distinct()
     assert (data.x.ravel().tolist(), data.y.tolist(), data.weights.tolist()) == ([1, 2], [1, 0], [1, 2])
     assert fastdl.estimators.NetClassifier is NetClassifier
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_samples_are_held_out_and_not_all_that_are_the_same(seed):
+    x, y = np.repeat([[0.0], [1.0]], 20, axis=0), np.repeat(["no", "yes"], 20)
+    for weights in (None, np.full(40, 3)):
+        model = NetClassifier(early_stopping=True, random_state=seed, lr=1e-2).fit(x, y, sample_weight=weights)
+        assert model.score(x, y) == 1
+
+
+def each_step(shape, outputs):
+    return Sequential([layers.Dense(16, "tanh"), layers.Dense(1)])
+
+
+def test_steps_that_do_not_count_are_nothing_to_a_regressor():
+    rng = np.random.default_rng(0)
+    x, lengths = rng.standard_normal((100, 6, 3)), rng.integers(1, 7, 100)
+    y, behind = x[..., 0] * 5 + 1000, np.arange(6) >= lengths[:, None]
+    found = []
+    for filling in (0, -999, 1e9):
+        filled = np.where(behind, filling, y)
+        model = NetRegressor(each_step, **quick).fit(x, filled, lengths=lengths)
+        weights = rng.integers(1, 3, 100)
+        found.append([*model.predict(x).ravel(), model.score(x, filled, lengths=lengths)])
+        assert model.score(x, filled, lengths=lengths, sample_weight=weights) > 0.9
+        assert model.predict(x).shape == (100, 6)
+    assert found[0] == found[1] == found[2]
+    assert found[0][-1] > 0.9
+    with pytest.raises(ValueError, match=r"y must have shape \(100, 6\), a number for each step; received \(100, 5\)"):
+        model.score(x, y[:, :5], lengths=lengths)
+
+
+def test_quantiles_of_each_step_are_in_units():
+    x = RNG.normal(size=(100, 6, 3))
+    net = Sequential([layers.Dense(3)])
+    told = NetRegressor(net, loss=losses.Quantile([0.1, 0.5, 0.9]), **quick).fit(x, x[..., 0] + 1000).predict(x)
+    assert told.shape == (100, 6, 3)
+    assert abs(told.mean() - 1000) < 5
+
+
+def test_networks_that_do_not_tell_the_labels_are_refused():
+    for net, y, wanted, received in [
+        (Sequential([layers.Dense(5)]), THREE, r"\(3,\)", r"\(5,\)"),
+        (Sequential([layers.Dense(3)]), THREE > 0, r"\(1,\) or \(2,\)", r"\(3,\)"),
+        (Sequential([layers.Dense(5)]), np.eye(3)[THREE], r"\(3,\)", r"\(5,\)"),
+    ]:
+        for loss in (None, own_cross_entropy):
+            with pytest.raises(ValueError, match=f"network must end in {wanted} for these labels; .* {received}"):
+                NetClassifier(net, loss=loss).fit(BLOBS, y)
+    steps, tags = RNG.normal(size=(30, 6, 3)), RNG.integers(0, 2, (30, 6))
+    with pytest.raises(ValueError, match=r"network must end in \(6,\) for these labels; it ends in \(6, 1\)"):
+        NetClassifier(each_step).fit(steps, tags)
+
+
+def own_of_probabilities(outputs, labels):
+    """Cross-entropy of two classes, or of more, where outputs are probabilities."""
+    outputs = np.clip(outputs.astype(float), 1e-7, 1 - 1e-7)
+    if outputs.shape[1] == 1:
+        right = labels.reshape(-1, 1)
+        return -np.log(np.where(right, outputs, 1 - outputs))[:, 0], -1 / np.where(right, outputs, outputs - 1)
+    right = np.eye(outputs.shape[1])[labels]
+    return -(right * np.log(outputs)).sum(axis=1), -right / outputs
+
+
+@pytest.mark.parametrize(
+    ("last", "y"),
+    [
+        (layers.Dense(1, "sigmoid"), THREE == 1),
+        (layers.Dense(2, "softmax"), THREE == 1),
+        (layers.Dense(3, "softmax"), THREE),
+        (Sequential([layers.Dense(3), layers.Activation("softmax")]), THREE),
+    ],
+)
+def test_a_loss_of_ones_own_on_probabilities(last, y):
+    model = NetClassifier(Sequential([layers.Dense(16, "tanh"), last]), loss=own_of_probabilities, **quick)
+    outputs, shares = model.fit(BLOBS, y).network_.predict(BLOBS), model.predict_proba(BLOBS)
+    np.testing.assert_allclose(shares[:, -outputs.shape[1] :], outputs, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    np.testing.assert_array_equal(model.predict(BLOBS), model.classes_[shares.argmax(axis=1)])
+    assert model.score(BLOBS, y) > 0.95
+
+
+def test_a_loss_of_ones_own_with_one_logit():
+    def logistic(outputs, labels):
+        z, y = outputs[:, 0].astype(float), labels.reshape(-1)
+        return np.logaddexp(0, z) - y * z, (0.5 + np.tanh(z / 2) / 2 - y)[:, None]
+
+    model = NetClassifier(Sequential([layers.Dense(16, "tanh"), layers.Dense(1)]), loss=logistic, **quick)
+    shares = model.fit(BLOBS, THREE == 1).predict_proba(BLOBS)
+    assert shares.shape == (120, 2)
+    np.testing.assert_array_equal(model.predict(BLOBS), shares[:, 1] > 0.5)
+    assert model.score(BLOBS, THREE == 1) > 0.95
+
+
+def test_metrics_of_a_regressor_are_in_its_units():
+    seen = []
+
+    def largest(targets, outputs):
+        seen.append((targets, outputs))
+        return targets.max()
+
+    y = np.stack([BLOBS[:, 0] * 1000 + 5e5, BLOBS[:, 1]], axis=1)
+    model = NetRegressor(
+        early_stopping=True, metrics=["mean_absolute_error", largest], hidden=(), batch_size=16, epochs=3,
+        lr=0.0, random_state=0,
+    ).fit(BLOBS, y)  # fmt: skip
+    targets, outputs = seen[0]
+    rows = [np.flatnonzero(np.isclose(y[:, 0], one, rtol=1e-6))[0] for one in targets[:, 0]]
+    np.testing.assert_allclose(targets, y[rows], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(outputs, model.predict(BLOBS[rows]), rtol=1e-4)
+    errors = model.history_.history["val_mean_absolute_error"]
+    np.testing.assert_allclose(errors, abs(model.predict(BLOBS[rows]) - y[rows]).mean(), rtol=1e-4)
+    with pytest.raises(ValueError, match="metrics must be"):
+        NetRegressor(early_stopping=True, metrics=["r3"]).fit(BLOBS, y)
+
+
+def test_scores_are_of_as_many_labels_of_their_kind():
+    model = NetClassifier(**quick).fit(BLOBS, THREE)
+    for x, y in [
+        (BLOBS, [1]),
+        (BLOBS[:1], THREE),
+        (BLOBS, np.array(["a", "b", "c"])[THREE]),
+        (BLOBS, np.eye(3)[THREE]),
+    ]:
+        with pytest.raises((ValueError, TypeError), match=r"inconsistent numbers|Mix of|can't handle a mix of"):
+            model.score(x, y)
+    names = NetClassifier(**quick).fit(BLOBS, np.array(["a", "b", "c"], object)[THREE])
+    assert names.score(BLOBS, np.array(["a", "b", "c"])[THREE]) > 0.95
+
+
+def test_settings_of_the_network_stay_while_it_is_trained_further():
+    model = NetClassifier(warm_start=True, **quick).fit(BLOBS, THREE)
+    for name, value in [("hidden", (3,)), ("dtype", "float64"), ("loss", "squared_error"), ("network", mlp(4, 3))]:
+        before = getattr(model, name)
+        model.set_params(**{name: value})
+        for call in (model.fit, model.partial_fit):
+            with pytest.raises(ValueError, match=f"{name} must stay as it was while a network is trained further, "):
+                call(BLOBS, THREE)
+        assert hasattr(model, "predict_proba")  # as it has been fitted
+        model.set_params(**{name: before})
+    model.set_params(lr=1e-3, epochs=2).fit(BLOBS, THREE)
+    assert model.n_iter_ == 32
+    errors = NetClassifier(loss="squared_error", **quick).fit(BLOBS, THREE).set_params(loss=None)
+    assert not hasattr(errors, "predict_proba")
+
+
+def test_classes_of_several_columns_are_not_ignored():
+    names = np.stack([np.array(["a", "b", "c"])[THREE]] * 2, axis=1)
+    for y, classes in [(names, ["a", "b", "c"]), (np.eye(3, dtype=int)[THREE], [0, 1])]:
+        with pytest.raises(ValueError, match=r"classes must be a list of those of each of \d columns of y, or the"):
+            NetClassifier().partial_fit(BLOBS, y, classes=classes)
+    model = NetClassifier().partial_fit(BLOBS, np.eye(3, dtype=int)[THREE], classes=[0, 1, 2])
+    assert model.predict(BLOBS).shape == (120, 3)
+
+
+def test_partial_fit_holds_nothing_out():
+    for kind in (NetClassifier, NetRegressor):
+        for settings in ({"early_stopping": True}, {"metrics": ["r2"]}):
+            with pytest.raises(AttributeError, match="partial_fit") as info:
+                kind(**settings).partial_fit(BLOBS, THREE)
+            assert "early_stopping must be False, and metrics empty" in str(info.value.__cause__)
+
+
+def test_probabilities_far_out():
+    model = NetClassifier(loss="binary_cross_entropy", hidden=(), **quick).fit(BLOBS, THREE)
+    model.network_.params["0.bias"] = [-2000, -2001, -3000]
+    shares = model.predict_proba(np.zeros((1, 4)))
+    np.testing.assert_allclose(shares, [[1 / (1 + np.exp(-1)), 1 / (1 + np.exp(1)), 0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("pair", [(1, 2), (-1, 1)])
+def test_two_integers_in_columns_are_labels(pair):
+    y = np.array(pair)[np.stack([THREE == 1, THREE == 2], axis=1).astype(int)]
+    model = NetClassifier(**quick).fit(BLOBS, y)
+    assert [classes.tolist() for classes in model.classes_] == [list(pair)] * 2
+    assert model.score(BLOBS, y) > 0.95
+
+
+def test_class_weights_are_numbers_that_count():
+    for wrong, message in [
+        ({0: np.nan}, "class_weight of 0 must be a finite number"),
+        ({0: 0, 1: 0, 2: 0}, "all weights"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            NetClassifier(class_weight=wrong).fit(BLOBS, THREE)
+
+
+def test_what_cannot_be_leaves_nothing_fitted():
+    for model, kind, message in [
+        (NetClassifier(callbacks=None), TypeError, "callbacks must be a list of callbacks; received None"),
+        (NetClassifier(callbacks=callbacks.Callback()), TypeError, "callbacks must be a list of callbacks; received <"),
+        (NetTransformer(layer=99), ValueError, "layer must be one of the network's"),
+        (NetTransformer(layer="last"), ValueError, "layer must be one of the network's"),
+        (NetClassifier(optimizer=optimizers.SGD(1e30), epochs=5), FloatingPointError, "not finite"),
+    ]:
+        with pytest.raises(kind, match=message):
+            model.fit(BLOBS, THREE)
+        assert not hasattr(model, "network_")
+
+
+def test_files_are_of_networks(tmp_path):
+    model = NetClassifier(epochs=1).fit(BLOBS, THREE)
+    for write in (fastdl.export.to_onnx, fastdl.export.to_c, fastdl.export.to_safetensors):
+        with pytest.raises(TypeError, match="received NetClassifier, whose network is network_"):
+            write(model, tmp_path / "net")

@@ -62,7 +62,9 @@ def as_flag(value: Any, name: str) -> bool:
 def check_is(value: Any, name: str, kind: type) -> None:
     """Check that an object is of a class."""
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be {kind.__name__}; received {type(value).__name__}")
+        has_one = isinstance(getattr(value, "network_", None), kind)
+        hint = ", whose network is network_" if has_one else ""
+        raise TypeError(f"{name} must be {kind.__name__}; received {type(value).__name__}{hint}")
 
 
 def as_list(values: Any, name: str, what: str) -> list[Any]:

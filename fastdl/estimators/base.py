@@ -12,11 +12,11 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._types import Array
-from .._validation.values import as_dtype, as_flag, as_int
+from .._validation.values import as_dtype, as_flag, as_int, as_list
 from ..callbacks import Callback, EarlyStopping
 from ..losses import Loss
 from ..losses.choice import AnyLoss, as_loss
-from ..metrics.choice import AnyMetric
+from ..metrics.choice import AnyMetric, as_metrics
 from ..optimizers import Optimizer
 from ..samples import as_batch
 from ..sequential import Sequential
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _SEEDS = 1 << 31
+_OF_THE_NETWORK = ("network", "hidden", "activation", "loss", "dtype", "categorical_features", "missing")
 
 
 class Task(NamedTuple):
@@ -41,6 +42,7 @@ class Task(NamedTuple):
 
     inputs: Inputs
     targets: Any  # Labels or Numbers
+    settings: dict[str, Any]  # those that are not to change while it goes on
 
 
 class NetEstimator(BaseEstimator):
@@ -120,18 +122,20 @@ class NetEstimator(BaseEstimator):
         """Do what `fit` does."""
         going_on = as_flag(self.warm_start, "warm_start") and hasattr(self, "network_")
         task, data = self._read(X, y, sample_weight, lengths, going_on)
-        if len(data) <= as_int(BATCH if self.batch_size is None else self.batch_size, "batch_size", most=np.inf):
-            data = data.distinct()
-        if not going_on:
-            task.targets.settle(data.y, data.weights)
+        batch = as_int(BATCH if self.batch_size is None else self.batch_size, "batch_size", most=np.inf)
+        stopping, in_one_batch = as_flag(self.early_stopping, "early_stopping"), len(data) <= batch
+        if in_one_batch:
+            data = data.repeated(batch) if stopping else data.distinct()
         data = data.weighted(self.weights_for(data, task.targets)).normalized()
         seed, held = self._seed(), None
-        if as_flag(self.early_stopping, "early_stopping"):
+        if stopping:
             rows, others = held_out(len(data), self.validation_fraction, task.targets.strata(data.y), seed)
             data, held = data.taken(rows), data.taken(others)
+            if in_one_batch:
+                data = data.distinct().normalized()
         elif self.metrics:
             raise ValueError(f"metrics must come with early_stopping, which holds data out; received {self.metrics}")
-        net = self.network_ if going_on else self._begin(task, data, seed)
+        net = self.network_ if going_on else self.begin(task, data, seed)
         if going_on and is_tabular(self):
             net.training_state = TrainingState()  # the rate falls anew
         self._train(net, training_for(self, len(data)), task, data, held, going_on)
@@ -141,10 +145,8 @@ class NetEstimator(BaseEstimator):
         """Do what `partial_fit` does; it may be known what targets there will be."""
         going_on = hasattr(self, "network_")
         task, data = self._read(X, y, sample_weight, lengths, going_on, targets)
-        if not going_on:
-            task.targets.settle(data.y, data.weights)
         data = data.weighted(self.weights_for(data, task.targets))
-        net = self.network_ if going_on else self._begin(task, data, self._seed())
+        net = self.network_ if going_on else self.begin(task, data, self._seed())
         how = {**training_for(self, len(data)), "epochs": 1}
         if is_tabular(self) and self.optimizer is None and not callable(self.lr):  # its schedule has no end here
             how["optimizer"] = replace(how["optimizer"], lr=how["optimizer"].lr.lr)
@@ -155,6 +157,9 @@ class NetEstimator(BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, lengths: Any, going_on: bool, targets: Any = None
     ) -> tuple[Task, Data]:
         """Check what is to be learned; leave out what has the weight 0."""
+        settings = {name: getattr(self, name) for name in _OF_THE_NETWORK}
+        if going_on:
+            _check_unchanged(self.task_.settings, settings)
         inputs = self.task_.inputs if going_on else Inputs(self, X)
         x = inputs.read(self, X, as_dtype(self.dtype), first=not going_on)
         y = self.wanted(y, x, inputs)
@@ -164,7 +169,7 @@ class NetEstimator(BaseEstimator):
         rows = ... if weights is None or weights.all() else np.flatnonzero(weights)
         targets = self.task_.targets if going_on else targets or self.targets_for(y, rows)
         parts = (None if part is None else part[rows] for part in (weights, lengths))
-        return Task(inputs, targets), Data(x[rows], targets.read(y, rows), *parts)
+        return Task(inputs, targets, settings), Data(x[rows], targets.read(y, rows), *parts)
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(_SEEDS))
@@ -177,30 +182,36 @@ class NetEstimator(BaseEstimator):
         """Tell whether the network has learned before, so that its numbers have a scale."""
         return isinstance(self.network, Sequential) and hasattr(self.network, "dtype")
 
-    def _begin(self, task: Task, data: Data, seed: int) -> Sequential:
+    def begin(self, task: Task, data: Data, seed: int) -> Sequential:
         """Give a new network."""
         targets = task.targets
         net = network_for(
             self, Wanted(data.x.shape[1:], targets.outputs, targets.columns, task.inputs.categories), seed
         )
-        targets.fit_to(net.output_shape[-1])
+        targets.fit_to(net, data)
         return net if self.has_own_scale() else net.adapt(data.x, lengths=data.lengths)
 
     def _train(
         self, net: Sequential, how: dict[str, Any], task: Task, data: Data, held: Data | None, going_on: bool
     ) -> None:
-        """Train, and keep what has come of it, whatever ends the training once it has begun."""
+        """Train, and keep what has come of it, whatever ends the training once it has begun, unless it diverges."""
         before, targets = net.history, task.targets
         stopping = [] if held is None else [EarlyStopping(patience=self.patience)]
         validation = None if held is None else (held.x, targets.targets(held.y), held.lengths, held.weights)
+        callbacks = [*as_list(self.callbacks, "callbacks", "callbacks"), *stopping]
+        metrics = targets.measured_by(as_metrics(self.metrics)) if held else ()
+        diverged = False
         try:
             net.fit(
                 data.x, targets.targets(data.y), sample_weight=data.weights, lengths=data.lengths,
-                validation_data=validation, metrics=self.metrics if held else (),
-                callbacks=[*self.callbacks, *stopping], verbose=self.verbose, **{**how, "loss": targets.loss},
+                validation_data=validation, metrics=metrics, callbacks=callbacks, verbose=self.verbose,
+                **{**how, "loss": targets.loss},
             )  # fmt: skip
+        except FloatingPointError:
+            diverged = True
+            raise
         finally:
-            if net.history is not None and net.history is not before:
+            if net.history is not None and net.history is not before and not diverged:
                 earlier = self.loss_curve_ if going_on else []
                 self.network_, self.task_, self.history_ = net, task, net.history
                 self.loss_curve_ = [*earlier, *net.history.history.get("loss", [])]
@@ -217,4 +228,22 @@ class NetEstimator(BaseEstimator):
         samples = as_batch(net, x, lengths, may_wait=True)
         with net.turn.lock:
             plan = net.plan_for(samples.shape)
-            return predicted(plan, samples, net.states_for(len(samples)), self.task_.targets.loss.leaves_out)
+            return predicted(plan, samples, net.states_for(len(samples)), self.task_.targets.leaves_out)
+
+
+def partial_fit_is_meant(estimator: NetEstimator) -> bool:
+    """Tell that `partial_fit` may be called, which has no part of the samples to measure."""
+    if estimator.early_stopping or estimator.metrics:
+        raise AttributeError("partial_fit holds nothing out: early_stopping must be False, and metrics empty")
+    return True
+
+
+def _check_unchanged(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Check that settings of the network are those that it was made with."""
+    for name, value in now.items():
+        old = before[name]
+        if value is not old and (isinstance(value, Sequential) or repr(value) != repr(old)):
+            raise ValueError(
+                f"{name} must stay as it was while a network is trained further, {old!r}; received {value!r}: "
+                "with warm_start=False fit begins anew"
+            )

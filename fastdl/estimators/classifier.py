@@ -16,7 +16,7 @@ from ..losses.choice import AnyLoss
 from ..metrics.choice import AnyMetric
 from ..optimizers import Optimizer
 from ..recipes import TABULAR_LOSS
-from .base import NetEstimator
+from .base import NetEstimator, partial_fit_is_meant
 from .data import Data
 from .labels import ERRORS, Labels, SeveralLabels, YesOrNo, learned, named
 from .networks import AnyNetwork, is_tabular
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 def _gives_probabilities(estimator: NetClassifier) -> bool:
     """Tell whether its outputs are logits."""
+    if hasattr(estimator, "network_"):
+        return not isinstance(estimator.task_.targets.loss, ERRORS)
     return not isinstance(estimator.loss, ERRORS) and estimator.loss not in [kind.name for kind in ERRORS]
 
 
@@ -175,6 +177,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         """
         return self.learn(X, y, sample_weight, lengths)
 
+    @available_if(partial_fit_is_meant)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, lengths: Any = None) -> Self:
         """Go on learning, once through these samples; nothing is held out.
 

@@ -45,12 +45,36 @@ class Data:
             return self.taken(first)
         return self.taken(first).weighted(np.bincount(number.reshape(-1), self.weights))
 
+    def repeated(self, most: int) -> Data:
+        """Give samples in the order of their numbers, those of whole weights as often as these say, if not too often.
+
+        So what is held out of them depends neither on their order, nor on whether one comes twice or has the weight 2.
+        """
+        if self.x.ndim > 2 or self.lengths is not None:
+            return self
+        rows = np.hstack([self.x, self.y.reshape(len(self), -1)])
+        keys = rows.T[::-1] if self.weights is None else [self.weights, *rows.T[::-1]]
+        data = self.taken(np.lexsort(keys))
+        times = None if data.weights is None else _times(data.weights)
+        if times is None or times.sum() > most:
+            return data
+        return data.taken(np.repeat(np.arange(len(data)), times)).weighted(None)
+
     def normalized(self) -> Data:
         """Give the same with weights of the mean 1 in size: the rate need not be another for others."""
         if self.weights is None:
             return self
         weights = self.weights / abs(self.weights).mean()
         return self.weighted(None if (weights == 1).all() else weights)
+
+
+def _times(weights: Array) -> Array | None:
+    """Tell how often samples come whose weights are whole numbers, but for a common factor of these."""
+    if not ((weights > 0) & (weights == np.rint(weights)) & (weights < 1 << 53)).all():
+        return None
+    counts = weights.astype(np.int64)
+    times: Array = counts // np.gcd.reduce(counts)
+    return times
 
 
 def held_out(samples: int, fraction: float, strata: Array | None, seed: int) -> tuple[Array, Array]:

@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
 from .._types import Array
 from ..losses import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Loss, Poisson, Quantile, SquaredError
+from ..metrics.choice import Metrics
+from ..sequential import Sequential
+from .data import Data
+from .networks import last_activation
 
 ERRORS = (SquaredError, AbsoluteError, Huber)  # losses of numbers, which are no logits
 
@@ -25,7 +29,7 @@ def as_labels(y: Any) -> Array:
     if labels.ndim > 2:
         raise ValueError(f"y must have shape (N,) or (N, K); received {labels.shape}")
     for column in labels.T if labels.ndim == 2 else [labels]:
-        check_classification_targets(_plain(column))
+        check_classification_targets(plain(column))
     checked: Array = labels
     return checked
 
@@ -35,18 +39,25 @@ def learned(y: Any, rows: Any = ...) -> Labels:
     labels = as_labels(y)[rows]
     if labels.ndim == 1:
         return OneLabel([np.unique(labels)])
-    if labels.dtype.kind in "biuf" and type_of_target(labels) == "multilabel-indicator":
+    if labels.dtype.kind in "biuf" and ((labels == 0) | (labels == 1)).all():
         return YesOrNo([np.array([0, 1])] * labels.shape[1])
-    return SeveralLabels([np.unique(_plain(column)) for column in labels.T])
+    return SeveralLabels([np.unique(plain(column)) for column in labels.T])
 
 
 def named(y: Any, classes: Any) -> Labels:
     """Give classes that are known beforehand: of the labels, or a list of those of each column."""
-    if as_labels(y).ndim == 1:
+    labels = as_labels(y)
+    if labels.ndim == 1:
         return OneLabel([np.unique(np.asarray(classes))])
     if all(np.ndim(one) for one in classes):
         return SeveralLabels([np.unique(np.asarray(one)) for one in classes])
-    return learned(y)
+    known = learned(y)
+    if not isinstance(known, YesOrNo) or not np.array_equal(classes, np.arange(labels.shape[1])):
+        raise ValueError(
+            f"classes must be a list of those of each of {labels.shape[1]} columns of y, or the columns' numbers where "
+            f"it holds 0 and 1; received {classes}"
+        )
+    return known
 
 
 class Labels:
@@ -67,6 +78,7 @@ class Labels:
 
     usual: Loss = BinaryCrossEntropy()
     columns: int | None = None
+    _last = "identity"  # what the network ends in, for a loss that has no activation in it
 
     def __init__(self, classes: list[Array]) -> None:
         self.classes = classes
@@ -80,17 +92,38 @@ class Labels:
         """How many a network has to have."""
         return len(self.classes)
 
+    @property
+    def ends(self) -> list[tuple[int, ...]]:
+        """The shapes of a sample's outputs that tell these labels."""
+        return [(self.outputs,) if self.columns is None else (self.columns, self.outputs // self.columns)]
+
+    @property
+    def leaves_out(self) -> str:
+        """The last activation without which outputs are logits: the loss has it in it, or the network ends in it."""
+        return self.loss.leaves_out if self.loss.is_fused else self._last
+
     def train_by(self, loss: Loss | None) -> None:
         """Let a loss be what training lowers; None is the usual one."""
         if isinstance(loss, (Quantile, Poisson)):
             raise ValueError(f"loss must be one of classes, or of errors, for a classifier; received {loss!r}")
         self.loss = loss or self.usual
 
-    def fit_to(self, outputs: int) -> None:
-        """Train by cross-entropy what has two outputs for two classes, though one would do."""
+    def fit_to(self, net: Sequential, data: Data) -> None:
+        """Check that a new network tells these labels, and take note of its last activation."""
+        if net.output_shape not in self.ends:
+            raise ValueError(
+                f"network must end in {' or '.join(map(str, self.ends))} for these labels; it ends in "
+                f"{net.output_shape}"
+            )
+        if not self.loss.is_fused and (last := last_activation(net)) in ("sigmoid", "softmax"):
+            self._last = last
 
     def settle(self, codes: Array, weights: Array | None) -> None:
-        """Take note of what will be trained on first."""
+        """Take note of nothing, as labels have no scale."""
+
+    def measured_by(self, metrics: Metrics) -> list[Any]:
+        """Give metrics as they are."""
+        return list(metrics.values())
 
     def read(self, y: Any, rows: Any = ...) -> Array:
         """Give the places (N,) or (N, K) of labels among the classes, of these rows."""
@@ -98,7 +131,7 @@ class Labels:
         if labels.ndim != 1 + (len(self.classes) > 1) or labels.shape[1:] not in ((), (len(self.classes),)):
             raise ValueError(f"y must have {len(self.classes)} labels for each sample; received shape {labels.shape}")
         columns = labels.T if labels.ndim == 2 else [labels]
-        codes = np.array([_places(_plain(c), classes) for c, classes in zip(columns, self.classes, strict=True)])
+        codes = np.array([_places(plain(c), classes) for c, classes in zip(columns, self.classes, strict=True)])
         return codes.T if labels.ndim == 2 else codes[0]
 
     def targets(self, codes: Array) -> Array:
@@ -124,12 +157,12 @@ class Labels:
     def score(self, y: Any, told: Array, weights: Any) -> float:
         """Give the share of samples all of whose labels are told."""
         if told.ndim == 1:
-            return float(accuracy_score(y, told, sample_weight=weights))
+            return float(accuracy_score(plain(as_labels(y)), plain(told), sample_weight=weights))
         labels = as_labels(y)
         if labels.shape != told.shape:
             raise ValueError(f"y must have shape {told.shape}; received {labels.shape}")
         for wanted, column in zip(labels.T, told.T, strict=True):
-            unique_labels(_plain(wanted), _plain(column))  # which raises where they are of different kinds
+            unique_labels(plain(wanted), plain(column))  # which raises where they are of different kinds
         return float(np.average((labels == told).all(axis=1), weights=weights))
 
 
@@ -144,8 +177,15 @@ class OneLabel(Labels):
     def outputs(self) -> int:  # noqa: D102
         return 1 if self.most == 2 and isinstance(self.loss, BinaryCrossEntropy) else self.most
 
-    def fit_to(self, outputs: int) -> None:  # noqa: D102
-        if self.loss is self.usual and self.most == outputs == 2:
+    @property
+    def ends(self) -> list[tuple[int, ...]]:  # noqa: D102
+        free = self.most == 2 and (self.loss is self.usual or not self.loss.is_fused)
+        return [(1,), (2,)] if free else super().ends
+
+    def fit_to(self, net: Sequential, data: Data) -> None:
+        """Train by cross-entropy what has two outputs for two classes, though one would do."""
+        super().fit_to(net, data)
+        if self.loss is self.usual and net.output_shape == (2,):
             self.loss = CrossEntropy()
 
     def targets(self, codes: Array) -> Array:  # noqa: D102
@@ -162,10 +202,10 @@ class OneLabel(Labels):
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
 
     def probabilities(self, outputs: Array) -> Array:  # noqa: D102
-        if isinstance(self.loss, BinaryCrossEntropy):
-            yes = self.loss.predictions(outputs)
-            return np.hstack([1 - yes, yes]) if self.outputs == 1 else yes / yes.sum(axis=1, keepdims=True)
-        return _softmax(outputs)
+        if outputs.shape[1] == 1:
+            yes = BinaryCrossEntropy().predictions(outputs)
+            return np.hstack([1 - yes, yes])
+        return _shares(outputs, self.leaves_out)
 
     def told(self, outputs: Array) -> Array:  # noqa: D102
         numbers = self.decisions(outputs)
@@ -224,10 +264,7 @@ class SeveralLabels(Labels):
         return [outputs[:, k, : len(classes)] for k, classes in enumerate(self.classes)]
 
     def probabilities(self, outputs: Array) -> list[Array]:  # noqa: D102
-        if not isinstance(self.loss, BinaryCrossEntropy):
-            return [_softmax(rows) for rows in self.decisions(outputs)]
-        every = [self.loss.predictions(rows) for rows in self.decisions(outputs)]
-        return [yes / yes.sum(axis=1, keepdims=True) for yes in every]
+        return [_shares(rows, self.leaves_out) for rows in self.decisions(outputs)]
 
     def told(self, outputs: Array) -> Array:  # noqa: D102
         rows = self.decisions(outputs)
@@ -236,7 +273,7 @@ class SeveralLabels(Labels):
         return np.stack([column.astype(kind) for column in columns], axis=1)
 
 
-def _plain(column: Array) -> Array:
+def plain(column: Array) -> Array:
     """Give a column of objects as what they are."""
     return np.array(column.tolist()) if column.dtype == object and len(set(map(type, column))) == 1 else column
 
@@ -251,5 +288,8 @@ def _places(labels: Array, classes: Array) -> Array:
     return places
 
 
-def _softmax(outputs: Array) -> Array:
-    return CrossEntropy().predictions(outputs)
+def _shares(logits: Array, activation: str) -> Array:
+    """Give probabilities that add up to 1: of sigmoids their shares, by their logarithms, as all may be 0."""
+    if activation == "sigmoid":
+        logits = -np.logaddexp(0.0, -logits.astype(float))
+    return CrossEntropy().predictions(logits)

@@ -12,7 +12,7 @@ import numpy as np
 from .. import models
 from .._types import Shape
 from .._validation.values import as_dtype, as_int, as_list, check_is
-from ..layers import Dense, Flatten, Layer, Reshape
+from ..layers import Activation, Dense, Flatten, Layer, Reshape
 from ..layers.configuration import from_config
 from ..optimizers import Adam, Optimizer
 from ..recipes import tabular_training
@@ -81,6 +81,14 @@ def training_for(estimator: Any, samples: int) -> dict[str, Any]:
 def is_tabular(estimator: Any) -> bool:
     """Tell whether it trains the network of `recipes.tabular`."""
     return isinstance(estimator.network, str) and estimator.network == TABULAR
+
+
+def last_activation(net: Sequential) -> str:
+    """Name what a network ends in."""
+    last: Any = net
+    while isinstance(last, Sequential) and last.layers:
+        last = last.layers[-1]
+    return str(last.name if isinstance(last, Activation) else getattr(last, "activation", "identity"))
 
 
 def _network(estimator: Any, wanted: Wanted, seed: int) -> Sequential:

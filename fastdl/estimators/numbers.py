@@ -11,6 +11,10 @@ from sklearn.utils import check_array
 
 from .._types import Array
 from ..losses import AbsoluteError, Loss, Poisson, Quantile, SquaredError
+from ..metrics.base import Metric
+from ..metrics.choice import Metrics
+from ..sequential import Sequential
+from .data import Data
 
 _OF_ANY_SCALE = (SquaredError, AbsoluteError, Quantile)  # their least is at the same outputs, times the targets' scale
 
@@ -37,6 +41,7 @@ class Numbers:
     """
 
     columns = None
+    over_time = False  # whether a network tells a number for each step, all on one scale
 
     def __init__(self, shape: tuple[int, ...], loss: Loss | None, own_scale: bool) -> None:
         self.shape, self.loss = shape, loss or SquaredError()
@@ -49,11 +54,23 @@ class Numbers:
         """How many a network has to have."""
         return prod(self.shape) * self.levels
 
-    def fit_to(self, outputs: int) -> None:
-        """Take as many outputs as there are: a function of one's own may compare any with its targets."""
+    @property
+    def leaves_out(self) -> str:
+        """The last activation that the loss has in it."""
+        return self.loss.leaves_out
+
+    def fit_to(self, net: Sequential, data: Data) -> None:
+        """Take note of the mean and the scale of what a new network is trained on first: of steps that count."""
+        values, weights = data.y, data.weights
+        self.over_time = values.ndim == len(net.output_shape) == 2 and net.output_shape[0] in (None, values.shape[1])
+        if self.over_time:
+            there = steps(data.lengths, values.shape)
+            weights = None if weights is None else np.repeat(weights, there.sum(axis=1))
+            values = values[there]
+        self.settle(values, weights)
 
     def settle(self, values: Array, weights: Array | None) -> None:
-        """Take note of the mean and the scale of what will be trained on first."""
+        """Take note of the mean and the scale of these."""
         if self._standardised:
             self.mean = np.average(values, axis=0, weights=weights)
             deviation = np.sqrt(np.average((values - self.mean) ** 2, axis=0, weights=weights))
@@ -78,10 +95,20 @@ class Numbers:
     def predictions(self, outputs: Array) -> Array:
         """Give what outputs say of targets: (N,) or (N, K), with an axis more where there are several levels."""
         told = self.loss.predictions(outputs)
-        if told.shape[1] != self.outputs:
+        if told.shape[-1] != self.levels if self.over_time else told.shape[1:] != (self.outputs,):
             return told
-        told = told.reshape(len(told), -1, self.levels) * self.scale.reshape(-1, 1) + self.mean.reshape(-1, 1)
-        return told.reshape(len(told), *self.shape, *([self.levels] if self.levels > 1 else []))
+        shape = told.shape[:2] if self.over_time else (len(told), *self.shape)
+        return self.in_units(told).reshape(*shape, *([self.levels] if self.levels > 1 else []))
+
+    def in_units(self, standard: Array) -> Array:
+        """Give what was standardised, with any number of levels side by side, in the targets' own units."""
+        columns = standard.reshape(len(standard), self.mean.size, -1)
+        numbers: Array = columns * self.scale.reshape(-1, 1) + self.mean.reshape(-1, 1)
+        return numbers.reshape(standard.shape)
+
+    def measured_by(self, metrics: Metrics) -> list[Any]:
+        """Give metrics that see targets and outputs in the targets' own units."""
+        return [InUnits(name, metric, self) if self._standardised else metric for name, metric in metrics.items()]
 
     def errors(self, told: Array, values: Array) -> Array:
         """Give the losses (N,) of predictions, as the network's outputs have them that say so."""
@@ -100,3 +127,24 @@ class Numbers:
             return float(r2_score(y, told, sample_weight=weights))
         levels = enumerate(self.loss.levels)
         return float(np.mean([d2_pinball_score(y, told[..., k], alpha=q, sample_weight=weights) for k, q in levels]))
+
+
+class InUnits(Metric):
+    """A metric of what was standardised."""
+
+    def __init__(self, name: str, metric: Any, numbers: Numbers) -> None:
+        self.name, self.metric, self.numbers = name, metric, numbers  # type: ignore[misc]
+
+    def check(self, targets: Array, outputs: int) -> None:
+        """Check as the metric does."""
+        if isinstance(self.metric, Metric):
+            self.metric.check(targets, outputs)
+
+    def __call__(self, targets: Any, outputs: Any) -> Any:
+        """Measure in the targets' own units."""
+        return self.metric(self.numbers.in_units(targets), self.numbers.in_units(outputs))
+
+
+def steps(lengths: Array | None, shape: tuple[int, ...]) -> Array:
+    """Tell which steps count, (N, T)."""
+    return np.arange(shape[1]) < (np.full(shape[0], shape[1]) if lengths is None else np.asarray(lengths))[:, None]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
 
 from .._types import Array
-from .base import NetEstimator
-from .numbers import Numbers, as_numbers
+from .base import NetEstimator, partial_fit_is_meant
+from .numbers import Numbers, as_numbers, steps
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -111,6 +113,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
         """
         return self.learn(X, y, sample_weight, lengths)
 
+    @available_if(partial_fit_is_meant)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Self:
         """Go on learning, once through these samples; nothing is held out.
 
@@ -148,6 +151,8 @@ class NetRegressor(RegressorMixin, NetEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
         """Give R², or of several levels the mean over them of D², the same of the pinball loss.
 
+        Of a number for each step, all steps that count are one column.
+
         Parameters
         ----------
         X, y, lengths
@@ -158,7 +163,15 @@ class NetRegressor(RegressorMixin, NetEstimator):
         -------
         float
         """
-        return float(self.task_.targets.score(y, self.predict(X, lengths), sample_weight))
+        told = self.predict(X, lengths)
+        if self.task_.targets.over_time:
+            y = as_numbers(y)
+            if y.shape != told.shape[:2]:
+                raise ValueError(f"y must have shape {told.shape[:2]}, a number for each step; received {y.shape}")
+            there = steps(lengths, y.shape)
+            y, told = y[there], told[there]
+            sample_weight = None if sample_weight is None else np.repeat(sample_weight, there.sum(axis=1))
+        return float(self.task_.targets.score(y, told, sample_weight))
 
     def targets_for(self, y: Any, rows: Any) -> Numbers:  # noqa: D102
         return Numbers(as_numbers(y).shape[1:], self.chosen_loss(), self.has_own_scale())

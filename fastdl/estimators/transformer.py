@@ -16,7 +16,9 @@ from ..losses import BinaryCrossEntropy, CrossEntropy
 from ..losses.choice import AnyLoss
 from ..metrics.choice import AnyMetric
 from ..optimizers import Optimizer
-from .base import NetEstimator
+from ..sequential import Sequential
+from .base import NetEstimator, Task
+from .data import Data
 from .inputs import Inputs
 from .labels import Labels, learned
 from .networks import AnyNetwork
@@ -179,6 +181,11 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         """How many columns `transform` gives, which scikit-learn names them by."""
         net, layer = self.network_, self.layer
         return prod((named_within(net)[layer] if isinstance(layer, str) else net.layers[layer]).output_shape)
+
+    def begin(self, task: Task, data: Data, seed: int) -> Sequential:  # noqa: D102
+        net = super().begin(task, data, seed)
+        net.activations(data.x[:1], self.layer)  # which says so now, if there is none
+        return net
 
     def wanted(self, y: Any, x: Array, inputs: Inputs) -> Any:  # noqa: D102
         if y is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from .._types import Array
+from .._validation.values import as_number
 from .labels import Labels
 
 
@@ -41,6 +42,8 @@ def times_class_weights(weights: Array | None, class_weight: Any, codes: Array, 
     product = np.ones(len(codes)) if weights is None else weights
     for column, classes, one in zip(columns, labels.classes, given, strict=True):
         product = product * _of_classes(one, column, classes, weights)[column]
+    if not product.any():
+        raise ValueError(f"class_weight must not make all weights zero; received {class_weight!r}")
     return product
 
 
@@ -57,5 +60,5 @@ def _of_classes(class_weight: Any, codes: Array, classes: Array, weights: Array 
     for label, weight in class_weight.items():
         if label not in known:
             raise ValueError(f"class_weight must be of the classes {known}; received {label!r}")
-        table[known.index(label)] = weight
+        table[known.index(label)] = as_number(weight, f"class_weight of {label!r}", low=-np.inf)
     return table

@@ -9,7 +9,7 @@ import numpy as np
 from ...._core.graph import Graph
 from ...._core.kinds import Shape
 from ...._files import replacing
-from ...._validation.values import as_flag
+from ...._validation.values import as_flag, check_is
 from ...._version import __version__
 from ....layers import Conv1D, Layer
 from ....looking.inside import named_within
@@ -49,6 +49,7 @@ def to_onnx(net: Layer, path: str | os.PathLike[str], *, lengths: bool = False) 
     A runtime remembers nothing: of stateful layers states go in and out, for the kth layer of the network ``k.h`` and
     ``k.h_after``, (N, units), and of an LSTM ``k.c`` and ``k.c_after``. They start as zeros.
     """
+    check_is(net, "net", Layer)
     net.check_built()
     w, graph = Writer(net.dtype), Graph(net.input_shape)
     output = net.lower(graph.input).number
