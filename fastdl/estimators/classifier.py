@@ -63,7 +63,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     patience : int
         After so many epochs that are no better than the best one.
     warm_start : bool
-        Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments.
+        Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments. Settings that
+        make the network, `loss` and `dtype` must stay as they were.
     random_state : int, RandomState or None
         Of the initial parameters, what is held out, the shuffling and random layers.
     categorical_features : sequence of str or int, optional
@@ -106,7 +107,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     where any number of labels may hold, rows of 0 and 1, one for each, by binary cross-entropy; where there are several
     labels for each sample, a row of outputs for each, by cross-entropy. Losses of errors compare outputs with 1 for the
     label and 0 for others; they give no probabilities. A function of one's own is given integers from 0 on, the places
-    of labels among the classes, or rows of 0 and 1.
+    of labels among the classes, or rows of 0 and 1; its outputs are probabilities where the network ends in a sigmoid
+    or softmax, else logits.
     """
 
     def __init__(

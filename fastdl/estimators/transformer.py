@@ -58,7 +58,8 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
     patience : int
         After so many epochs that are no better than the best one.
     warm_start : bool
-        Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments.
+        Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments. Settings that
+        make the network, `loss` and `dtype` must stay as they were.
     random_state : int, RandomState or None
         Of the initial parameters, what is held out, the shuffling and random layers.
     categorical_features : sequence of str or int, optional
