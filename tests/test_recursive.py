@@ -467,7 +467,7 @@ def test_bad_input(call, error, message, rng):
         (lambda: Sequential([Recursive(4)], input_shape=(7, 4)), r"input_shape must be \(None, F\) or \(None,\)"),
         (
             lambda: Sequential([Recursive(4, return_nodes=True), layers.GRU(4)], input_shape=(None, 4)),
-            "operations on trees must be of dense, .*, product; received recurrent",
+            "operations on trees must be of dense, .*product.*; received recurrent",
         ),
     ],
 )

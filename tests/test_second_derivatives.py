@@ -252,7 +252,10 @@ WIDE = {
     **{
         name: case.make
         for name, case in CASES.items()
-        if case.shape == (13,) and not case.tokens and "wide" not in name
+        if case.shape == (13,)
+        and not case.tokens
+        and "wide" not in name
+        and not name.startswith(("periodic", "robust"))
     },
 }
 

@@ -111,7 +111,13 @@ def test_text(net, text, capsys):
     assert capsys.readouterr().out == text[1:]
 
 
-NO_PRODUCTS = (layers.BatchNorm, layers.LayerNorm, layers.Embedding, layers.PositionalEmbedding)
+NO_PRODUCTS = (
+    layers.BatchNorm,
+    layers.LayerNorm,
+    layers.Embedding,
+    layers.PeriodicEmbedding,
+    layers.PositionalEmbedding,
+)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
