@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from pathlib import Path
 
 import fastdl
 
@@ -31,14 +30,10 @@ numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 default_role = "code"
 
-_ROOT = Path(__file__).parent.parent
-_SOURCES = "https://github.com/fastdl/fastdl/blob/main"
-
 
 def _outside(app, docname, source):
-    """Let links that lead out of these pages, to the bench or the examples, lead to the sources."""
-    text = re.sub(r"\]\(\.\./([^)#]+)(#[^)]*)?\)", lambda found: f"]({_SOURCES}/{found[1]}{found[2] or ''})", source[0])
-    source[0] = text
+    """Let links that lead out of these pages, to the bench or the examples, be names of files."""
+    source[0] = re.sub(r"\[([^\]]+)\]\(\.\./([^)#]+)(?:#[^)]*)?\)", r"\1 (`\2`)", source[0])
 
 
 def _with_stars(app, what, name, obj, options, lines):
