@@ -53,13 +53,18 @@ def check_whole(options: argparse.Namespace, *names: str, least: int = 1, most: 
             as_int(value, f"--{name}", least=least, most=most)
 
 
+def check_file(name: str, path: str | None) -> None:
+    """Find out whether what an option names, if anything, can be written."""
+    if path is not None:
+        try:
+            check_writable(path)
+        except (OSError, ValueError) as error:
+            raise Mistake(f"--{name} must name a file that can be written; {error}") from None
+
+
 def check_outputs(options: argparse.Namespace) -> None:
     """Find out before the training rather than after it whether --save and --log can be written."""
-    if options.save is not None:
-        try:
-            check_writable(options.save)
-        except (OSError, ValueError) as error:
-            raise Mistake(f"--save must name a file that can be written; {error}") from None
+    check_file("save", options.save)
     if None not in (options.save, options.log) and os.path.realpath(options.save) == os.path.realpath(options.log):
         raise Mistake(f"--save and --log must name two files; received {options.save} for both")
     if options.log is not None and (os.path.isfile(options.log) or not os.path.exists(options.log)):

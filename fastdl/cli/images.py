@@ -35,10 +35,7 @@ def add_train(networks: Any) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     check_common(options)
-    if options.transpose and options.data is None:
-        raise Mistake("--transpose is for --data, which is not given")
-    train, test = mnist() if options.data is None else idx_folder(options.data, transpose=options.transpose)
-    labels, train, test = classes_of(train, test)
+    labels, train, test = images_of(options)
     try:
         recipe = _NETWORKS[options.network][0](
             len(train[0]), input_shape=train[0].shape[1:], classes=len(labels),
@@ -69,8 +66,11 @@ def _train(options: argparse.Namespace) -> None:
     print(f"{with_save}fastdl serve {options.save or 'FILE'} opens a page to draw on")
 
 
-def classes_of(train: Split, test: Split) -> tuple[list[int], Split, Split]:
-    """Give the labels that training has, and for those of the images their places among them."""
+def images_of(options: argparse.Namespace) -> tuple[list[int], Split, Split]:
+    """Give the labels that training has, and the images of MNIST or a folder, with the places of theirs among them."""
+    if options.transpose and options.data is None:
+        raise Mistake("--transpose is for --data, which is not given")
+    train, test = mnist() if options.data is None else idx_folder(options.data, transpose=options.transpose)
     labels = np.unique(train[1])
     if len(labels) < 2:
         raise Mistake(f"--data must hold training images of at least 2 labels; it has {labels[0]} alone")

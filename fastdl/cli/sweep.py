@@ -14,14 +14,12 @@ import numpy as np
 
 from .. import get_num_threads, set_num_threads
 from .._extras import missing
-from .._files import check_writable
 from .._validation.values import as_int, as_number
-from ..datasets import idx_folder, mnist
 from ..layers.activation import as_activation
 from ..recipes import Recipe, lenet5, mlp
 from ..sweeps import grid, picture, sweep, table
-from .common import Mistake, check_whole, reading
-from .images import classes_of
+from .common import Mistake, check_file, check_whole, reading
+from .images import images_of
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -87,13 +85,10 @@ def _sweep(options: argparse.Namespace) -> None:
     if options.threads is not None:
         set_num_threads(options.threads)
     for name in ("record", "picture", "save"):
-        _check_writable(name, getattr(options, name))
+        check_file(name, getattr(options, name))
     if options.picture is not None and not options.picture.lower().endswith(".svg"):
         raise Mistake(f"--picture must end in .svg; received {options.picture}")
-    if options.transpose and options.data is None:
-        raise Mistake("--transpose is for --data, which is not given")
-    train, test = mnist() if options.data is None else idx_folder(options.data, transpose=options.transpose)
-    labels, train, test = classes_of(train, test)
+    labels, train, test = images_of(options)
     held = len(train[0]) // _HELD_OUT
     if not held:
         raise Mistake(f"--data must hold {_HELD_OUT} training images at least; it has {len(train[0])}")
@@ -122,15 +117,6 @@ def _sweep(options: argparse.Namespace) -> None:
             print(f"{trial.settings}: {trial.error}", file=sys.stderr)
     if options.picture is not None and any(trial.figures for trial in trials):
         picture(trials).save(options.picture)
-
-
-def _check_writable(name: str, path: str | None) -> None:
-    """Find out before the sweep rather than after it."""
-    if path is not None:
-        try:
-            check_writable(path)
-        except (OSError, ValueError) as error:
-            raise Mistake(f"--{name} must name a file that can be written; {error}") from None
 
 
 def _make(
