@@ -219,6 +219,11 @@ def test_the_command(folder, tmp_path, capsys):
         (["--picture", "a.png"], "", "--picture must end in .svg"),
         (["--save", "no/such/folder.npz"], "", "--save must name a file that can be written"),
         (["--record", "no/such/folder"], "", "--record must name a file that can be written"),
+        (
+            ["--save", "same.svg", "--picture", "same.svg"],
+            "",
+            "--record, --picture and --save must name different files",
+        ),
         (["--transpose"], "", "--transpose is for --data"),
         ([], "rate = 3", "--config must have activation, batch_size"),
         ([], "lr = 3", "--lr must have values, one at least; received 3"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -84,8 +85,12 @@ def _sweep(options: argparse.Namespace) -> None:
     check_whole(options, "epochs", "seeds", "threads")
     if options.threads is not None:
         set_num_threads(options.threads)
-    for name in ("record", "picture", "save"):
-        check_file(name, getattr(options, name))
+    paths = {name: getattr(options, name) for name in ("record", "picture", "save")}
+    for name, path in paths.items():
+        check_file(name, path)
+    files = [os.path.realpath(path) for path in paths.values() if path is not None]
+    if len(set(files)) < len(files):
+        raise Mistake(f"--record, --picture and --save must name different files; received {', '.join(files)}")
     if options.picture is not None and not options.picture.lower().endswith(".svg"):
         raise Mistake(f"--picture must end in .svg; received {options.picture}")
     labels, train, test = images_of(options)
