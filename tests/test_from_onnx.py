@@ -14,6 +14,7 @@ from test_random_networks import Draw, Use
 from fastdl import Sequential, layers, models, optimizers
 from fastdl._core.graph import merged
 from fastdl.export import from_onnx, to_onnx
+from fastdl.layers.container import walk
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper  # noqa: E402
@@ -32,16 +33,7 @@ def there_and_back(net, path, **options):
     return from_onnx(path)
 
 
-OF_TABLES = {name for name in CASES if name.startswith(("periodic", "robust"))}
-
-
-@pytest.mark.parametrize("name", sorted(OF_TABLES))
-def test_layers_of_tables_are_written_alone(name, tmp_path):
-    with pytest.raises(ValueError, match=r"must be an ONNX file of fastdl's layers; (Mul|Clip|Sqrt) \(0/"):
-        there_and_back(network(CASES[name]), tmp_path / "net.onnx")
-
-
-@pytest.mark.parametrize("name", CASES.keys() - REFUSED - OF_TABLES)
+@pytest.mark.parametrize("name", CASES.keys() - REFUSED)
 def test_every_layer(name, tmp_path, rng):
     case = CASES[name]
     for dtype in ("float32", "float64"):
@@ -53,7 +45,7 @@ def test_every_layer(name, tmp_path, rng):
         near(back.predict(x), net.predict(x))
 
 
-@pytest.mark.parametrize("name", sorted(set(IN_TIME) - OF_TABLES))
+@pytest.mark.parametrize("name", sorted(IN_TIME))
 def test_any_number_of_steps(name, tmp_path, rng):
     case = CASES[name]
     try:
@@ -75,8 +67,7 @@ def test_random_networks(number, tmp_path):
     draw = Draw(number)
     draw.dtype = "float32"
     net = draw.network()
-    kinds = {operation["kind"] for operation in net.lowered(net.input_shape).operations}
-    if net.is_of_trees or kinds & {"periodic", "robust_scale"}:  # which from_onnx does not know
+    if net.is_of_trees:
         return
     use = Use(draw, net)
     back = there_and_back(net, tmp_path / "net.onnx", lengths="lengths" in use.options)
@@ -120,6 +111,31 @@ def test_layers_come_back_as_they_were(tmp_path):
         assert [layer.get_config() for layer in back.layers] == [layer.get_config() for layer in net.layers]
         for name, values in {**net.params, **net.buffers}.items():
             near((back.params if name in net.params else back.buffers)[name], values)
+
+
+def test_layers_of_tables_come_back_as_they_were(tmp_path, rng):
+    for frequencies, features, limit in [(8, 3, 3.0), (1, 3, 2.7), (4, 1, 1.0), (1, 1, 0.5)]:
+        chain = [layers.RobustScaling(limit), layers.PeriodicEmbedding(frequencies), layers.Dense(2)]
+        net = Sequential(chain, input_shape=features, seed=0)
+        net.adapt(2020 + rng.standard_normal((50, features)) * [1.0, 1e-3, 1e3][:features])
+        net.layers[0].buffers["scale"][-1] = 0 if features > 1 else 1  # as of a feature that does not change
+        back = there_and_back(net, tmp_path / "net.onnx")
+        assert [layer.get_config() for layer in back.layers] == [layer.get_config() for layer in net.layers]
+        for name, values in {**net.params, **net.buffers}.items():
+            found = (back.params if name in net.params else back.buffers)[name]
+            assert (found == values)[: -1 if "center" in name and features > 1 else None].all(), name
+
+
+def test_a_network_for_tables_comes_back(tmp_path, rng):
+    net = models.tabular(5, 2, categories={1: 4, 3: 3}, seed=0)
+    x = rng.standard_normal((40, 5)) * [1, 0, 1e3, 0, 1] + [0, 0, 1e4, 0, 0]
+    x[:, 1], x[:, 3] = rng.integers(0, 4, 40), rng.integers(0, 3, 40)
+    net.adapt(x)
+    back = there_and_back(net, tmp_path / "net.onnx")
+    near(back.predict(x), net.predict(x))
+    kinds = {type(layer).__name__ for _, layer in walk(back)}
+    assert {"RobustScaling", "PeriodicEmbedding", "Embedding"} <= kinds
+    assert "BatchNorm" not in kinds
 
 
 def test_states_go_on(tmp_path, rng):
@@ -227,6 +243,8 @@ def node(kind, *inputs, out="y", **attributes):
 
 ONES = {"w": np.ones((4, 2), np.float32)}
 INT = np.int64
+LIMITS = {"low": np.float32(-1e15), "high": np.float32(1e15), "one": np.float32(1)}
+FAR = [node("Clip", "x", "low", "high", out="z")]
 
 
 @pytest.mark.parametrize(
@@ -257,6 +275,19 @@ INT = np.int64
             "shape": ("batch", 1, 5, 5),
         },
         "must be .* parts of a layer|a part of a layer": {"nodes": [node("Erf", "x")]},
+        "a square must be that of numbers over a limit": {
+            "nodes": [
+                *FAR,
+                node("Add", "z", "one", out="p"),
+                node("Mul", "p", "p", out="q"),
+                node("Add", "q", "one", out="s"),
+                node("Sqrt", "s", out="r"),
+                node("Div", "z", "r"),
+            ],
+            "arrays": LIMITS,
+        },
+        "or a RobustScaling's": {"nodes": [*FAR, node("Sqrt", "z", out="r"), node("Div", "z", "r")], "arrays": LIMITS},
+        "Clip must be a part of a layer": {"nodes": [node("Clip", "x", "low", "high")], "arrays": LIMITS},
         "must not depend on how many samples": {
             "nodes": [
                 node("Shape", "x", out="s"),

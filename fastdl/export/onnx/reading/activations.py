@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from .attention import NEVER, masked
 from .inputs import Function, Inputs, array_of, expect, numbers_of, optional
 from .moves import Attributes
+from .tables import FAR, far_clipped
 from .tensors import Tensors
-from .values import Above, Constant, Node, Numbers, Scores, UnreadableError, Value, is_close
+from .values import Above, Constant, Numbers, Scores, UnreadableError, Value, is_close
 
 
 def named(name: str, **settings: str) -> Function:
@@ -41,11 +40,13 @@ def hard_sigmoid(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> 
 
 
 def clip(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a hard_tanh, or a relu."""
+    """Give a hard_tanh, a relu, or a part of a RobustScaling."""
     low, high = (float(value if value is not None else end) for value, end in (
         (optional(inputs, 1), -np.inf), (optional(inputs, 2), np.inf)))  # fmt: skip
     if low == 0 and high >= np.finfo(np.float32).max:
         return t.activated(numbers_of(inputs), "relu")
+    if low == -high and high >= FAR:
+        return far_clipped(t, numbers_of(inputs))
     if (low, high) != (-1, 1):
         raise UnreadableError(f"Clip must be from -1 to 1; received {low:g} to {high:g}")
     return t.activated(numbers_of(inputs), "hard_tanh")
@@ -55,12 +56,6 @@ def gelu(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
     """Give the exact gelu."""
     expect(attributes, approximate=b"none")
     return t.activated(numbers_of(inputs), "gelu")
-
-
-def erf(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a part of a gelu."""
-    x = numbers_of(inputs)
-    return replace(x, node=Node(x.node.shape, "Erf", (x.node,), {"of": x}), scale=1.0, offset=0.0)
 
 
 def greater(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Above:

@@ -12,6 +12,7 @@ from ....layers import BatchNorm, Conv1D, Conv2D, ConvTranspose2D, Dense, Positi
 from .attention import NEVER, masked
 from .inputs import Inputs, array_of, numbers_of
 from .moves import Attributes, concatenated
+from .tables import robust_scaled, spread
 from .tensors import Tensors
 from .values import Constant, Node, Numbers, Scores, Spec, UnreadableError, Value, is_close, shortest
 
@@ -31,7 +32,9 @@ def mul(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
 
 
 def div(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
-    """Divide by a constant."""
+    """Divide by a constant, or as a RobustScaling does."""
+    if all(isinstance(value, Numbers) for value in inputs):
+        return robust_scaled(numbers_of(inputs), numbers_of(inputs, 1))
     a, by = inputs[0], array_of(inputs, 1)
     if not isinstance(a, (Numbers, Scores)) or not by.all() or by.dtype.kind != "f":
         raise UnreadableError("quotients must be of numbers and constants")
@@ -116,6 +119,8 @@ def concat(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Number
 
 
 def _multiplied(t: Tensors, a: Numbers | Scores, values: Array) -> Numbers | Scores:
+    if isinstance(a, Numbers):
+        a = spread(t, a, values)
     if values.size and (values == values.flat[0]).all():
         factor = shortest(values.flat[0])
         if isinstance(a, Scores):
@@ -157,8 +162,8 @@ def _of_features(t: Tensors, a: Numbers, values: Array, role: str, whole: Array 
             return replace(a, node=replace(node, does=Spec(spec.kind, spec.arguments, arrays)))
         zeros, ones = np.zeros_like(vector[0]), np.ones_like(vector[0])
         arrays = {"weight": ones, "bias": zeros, "running_mean": zeros, "running_var": ones, role: vector[0]}
-        scaled = Node(node.shape, Spec(BatchNorm, {"epsilon": 1e-12}, arrays), (node,))
-        return replace(a, node=scaled)
+        facts = {"scales": (arrays["weight"], arrays["bias"])}
+        return replace(a, node=Node(node.shape, Spec(BatchNorm, {"epsilon": 1e-12}, arrays), (node,), facts))
     if role == "bias" and len(node.shape) == 2:
         table = beside
         if whole is not None and whole.ndim >= 2:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...._types import Array
 from .moves import Attributes
 from .tensors import Tensors
-from .values import Constant, Numbers, UnreadableError, Value
+from .values import Constant, Node, Numbers, UnreadableError, Value
 
 Inputs = Sequence[Value | None]
 
@@ -43,3 +44,17 @@ def expect(attributes: Attributes, **wanted: Any) -> None:
         given = attributes.get(name, value)
         if list(given) != list(value) if isinstance(value, (list, tuple)) else given != value:
             raise UnreadableError(f"{name} must be {value}; received {given}")
+
+
+def part(name: str) -> Function:
+    """Give what is only a part of a layer, and knows of which numbers."""
+
+    def make(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
+        return part_of(numbers_of(inputs), name)
+
+    return make
+
+
+def part_of(x: Numbers, name: str) -> Numbers:
+    """Give such a part of these numbers."""
+    return replace(x, node=Node(x.node.shape, name, (x.node,), {"of": x}), scale=1.0, offset=0.0)

@@ -41,8 +41,7 @@ def from_onnx(path: str | os.PathLike[str]) -> Sequential:
     Raises
     ------
     ValueError
-        If it is no such file, or holds what no layer does: it says which operator. `PeriodicEmbedding` and
-        `RobustScaling` are written, but not read.
+        If it is no such file, or holds what no layer does: it says which operator.
     ImportError
         If the package onnx is not installed.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ....layers import MaxPool1D, MaxPool2D, MeanPool1D, MeanPool2D
-from .activations import clip, erf, gelu, greater, hard_sigmoid, named, selu, where
+from .activations import clip, gelu, greater, hard_sigmoid, named, selu, where
 from .arithmetic import add, concat, div, mul, neg, sub
 from .attention import matmul, softmax
-from .inputs import Function
+from .inputs import Function, part
 from .pooling import reduced
 from .rows import batch_norm, gather, gemm, layer_norm
+from .tables import cos
 from .windows import convolution, pool, resize, transposed_convolution
 
 COMPUTING: dict[str, Function] = {
@@ -19,9 +20,10 @@ COMPUTING: dict[str, Function] = {
     "Concat": concat,
     "Conv": convolution,
     "ConvTranspose": transposed_convolution,
+    "Cos": cos,
     "Div": div,
     "Elu": named("elu", alpha="alpha"),
-    "Erf": erf,
+    "Erf": part("Erf"),  # of a gelu
     "Gather": gather,
     "Gelu": gelu,
     "Gemm": gemm,
@@ -45,6 +47,7 @@ COMPUTING: dict[str, Function] = {
     "Sigmoid": named("sigmoid"),
     "Softmax": softmax,
     "Softplus": named("softplus"),
+    "Sqrt": part("Sqrt"),  # of a RobustScaling
     "Sub": sub,
     "Tanh": named("tanh"),
     "Where": where,

@@ -37,8 +37,8 @@ class Tensors:
         if x.is_plain:
             return x
         if x not in self._plain:
-            spec = Spec(Rescaling, {"scale": x.scale, "offset": x.offset})
-            self._plain[x] = Numbers(Node(x.node.shape, spec, (x.node,)), x.places)
+            spec, facts = Spec(Rescaling, {"scale": x.scale, "offset": x.offset}), {"scales": (x.scale, x.offset)}
+            self._plain[x] = Numbers(Node(x.node.shape, spec, (x.node,), facts), x.places)
         return self._plain[x]
 
     def elementwise(self, x: Numbers, kind: type[Layer], **arguments: Any) -> Numbers:
