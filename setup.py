@@ -4,7 +4,6 @@ FASTDL_SANITIZE=address,undefined or =thread builds with these sanitizers; FASTD
 """
 
 import os
-import platform
 import subprocess
 import sys
 import sysconfig
@@ -13,8 +12,12 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-X86 = platform.machine() in ("x86_64", "AMD64")
+# Of the machine that this is built for, which is another one's where a cross compiler builds it.
+TARGET = sysconfig.get_platform().rpartition("-")[2]
+X86 = TARGET in ("x86_64", "amd64")
 LEVELS = {"generic": []}
+if TARGET in ("aarch64", "arm64"):
+    LEVELS = {"neon": []}
 if X86:
     # No processor of the upper levels minds a prefetch for writing, though v3 does not name it.
     LEVELS = {

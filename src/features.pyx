@@ -1,10 +1,10 @@
 # cython: language_level=3
-"""Which x86-64 levels this processor and its system support; built for the baseline alone."""
+"""Which instruction sets this processor and its system support; built for the baseline alone."""
 
 cdef extern from *:
     """
     #if defined(__x86_64__)
-    static int x86_level(void) {
+    static int instruction_level(void) {
         __builtin_cpu_init();
         if (!(__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"))) return 1;
         if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
@@ -14,13 +14,15 @@ cdef extern from *:
               && __builtin_cpu_supports("avx512vl"))) return 3;
         return 4;
     }
+    #elif defined(__aarch64__)
+    static int instruction_level(void) { return 8; }
     #else
-    static int x86_level(void) { return 0; }
+    static int instruction_level(void) { return 0; }
     #endif
     """
-    int x86_level()
+    int instruction_level()
 
 
 def level() -> int:
-    """The x86-64 microarchitecture level, 1 to 4; 0 on other processors."""
-    return x86_level()
+    """The x86-64 microarchitecture level, 1 to 4; 8 for Armv8-A, with NEON; 0 on other processors."""
+    return instruction_level()

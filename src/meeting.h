@@ -13,6 +13,8 @@
 static inline void spin_pause(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");    /* yield does nothing on most of them */
 #endif
 }
 

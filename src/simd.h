@@ -12,6 +12,8 @@
 #include <string.h>
 #if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #ifdef FASTDL_DOUBLE
@@ -44,6 +46,15 @@ typedef int32_t bits;
 #define TILE_ROWS_2 6
 #define TILE_ROWS_3 4
 #define PANEL_TERMS 384
+#elif defined(__aarch64__)      /* NEON: 32 registers */
+#define VEC_BYTES 16
+#define TILE_ROWS_1 16
+#define TILE_ROWS_2 12
+#define TILE_ROWS_3 8
+#define PANEL_TERMS 384
+#define PRODUCT_CHANNELS 3
+#define SLIDING 1
+#define PACKS 1
 #else
 #define VEC_BYTES 16
 #define VEC_PREFIX _mm_
@@ -86,13 +97,27 @@ typedef uint8_t vec_bytes __attribute__((vector_size(VEC_LANES), aligned(1), may
 INLINE vec vec_of_bytes(const uint8_t *p) {
     return __builtin_convertvector(*(const vec_bytes *)p, vec);
 }
-INLINE vec vec_fma(vec acc, real x, vec w) { return acc + x * w; }
+INLINE vec vec_fma(vec acc, real x, vec w) {
+#if defined(__aarch64__) && defined(FASTDL_DOUBLE)
+    __asm__("fmla %0.2d, %1.2d, %2.d[0]" : "+w"(acc) : "w"(w), "w"(x));
+    return acc;
+#elif defined(__aarch64__)
+    /* Told as a * b + c, x would be spread over a register of its own, and a tile's accumulators
+     * have left none. */
+    __asm__("fmla %0.4s, %1.4s, %2.s[0]" : "+w"(acc) : "w"(w), "w"(x));
+    return acc;
+#else
+    return acc + x * w;
+#endif
+}
 
 /* Keeps v in a register: the compiler would rather load it again for each use, and loads that
  * cross a cache line cost two. */
 INLINE vec vec_keep(vec v) {
 #if defined(__x86_64__)
     __asm__("" : "+v"(v));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(v));
 #endif
     return v;
 }
@@ -229,8 +254,14 @@ INLINE vec vec_sqrt(vec v) { return NATIVE(sqrt)(v); }
 INLINE vec vec_max(vec a, vec b) { return vec_select((vec_bits)(a > b), a, b); }
 INLINE vec vec_min(vec a, vec b) { return vec_select((vec_bits)(a < b), a, b); }
 INLINE vec vec_sqrt(vec v) {
+#if defined(__aarch64__) && defined(FASTDL_DOUBLE)
+    return (vec)vsqrtq_f64((float64x2_t)v);
+#elif defined(__aarch64__)
+    return (vec)vsqrtq_f32((float32x4_t)v);
+#else
     for (int i = 0; i < VEC_LANES; i++) v[i] = __builtin_sqrt(v[i]);
     return v;
+#endif
 }
 #endif
 /* Where a > b: yes, elsewhere no; where a == b likewise. */

@@ -19,7 +19,7 @@ except ModuleNotFoundError:
         "pip install -e .), or start Python from another folder if fastdl is installed"
     ) from None
 
-_LEVELS = {1: (), 2: ("v2",), 3: ("v3", "v2"), 4: ("v4", "v3", "v2"), 0: ("generic",)}
+_LEVELS = {1: (), 2: ("v2",), 3: ("v3", "v2"), 4: ("v4", "v3", "v2"), 8: ("neon",), 0: ("generic",)}
 
 
 def _bind() -> str:

@@ -74,7 +74,7 @@ cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t
 cdef void pack_rows(Product* q, Py_ssize_t rows, real* pack) noexcept nogil:
     # Tile by tile, a tile's rows side by side, term by term; they lie so, far apart.
     cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3
-    cdef Py_ssize_t i, row, height, s, j
+    cdef Py_ssize_t i, row, height, s, j, m
     cdef const real* x
     cdef real* y = pack
     for i in range(tiles):
@@ -83,11 +83,8 @@ cdef void pack_rows(Product* q, Py_ssize_t rows, real* pack) noexcept nogil:
         for s in range(q.segments):
             x = q.x + s * q.x_segment + row
             for j in range(q.length):
-                if height <= VEC_LANES:
-                    # What it spills, the next one overwrites.
-                    vec_store(y, vec_load(x))
-                else:
-                    memcpy(y, x, height * sizeof(real))
+                for m from 0 <= m < height by VEC_LANES:    # what it spills, the next overwrites
+                    vec_store(y + m, vec_load(x + m))
                 x += q.x_step
                 y += height
     q.x = pack
