@@ -1,12 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False
-# cython: freethreading_compatible=False
+# cython: freethreading_compatible=True
 """The compiled core, one module for each instruction set and dtype. See docs/architecture.md.
 
 Read from the top: the kernels (arithmetic alone), a network of them, the engine that runs it on
 threads, and what Python sees.
 """
 import numpy as np
+cimport cython
 from cpython.buffer cimport (
     Py_buffer, PyBUF_ANY_CONTIGUOUS, PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE,
     PyBuffer_Release, PyObject_GetBuffer,

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """Which instruction sets this processor and its system support; built for the baseline alone."""
 
 cdef extern from *:
@@ -24,5 +24,5 @@ cdef extern from *:
 
 
 def level() -> int:
-    """The x86-64 microarchitecture level, 1 to 4; 8 for Armv8-A, with NEON; 0 on other processors."""
+    """The x86-64 microarchitecture level, 1 to 4; 8 for Armv8-A, with NEON; 0 for others."""
     return instruction_level()

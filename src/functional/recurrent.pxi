@@ -1,5 +1,5 @@
 # A recurrent layer as Python drives it, step by step, for those who keep the states themselves:
-# fastdl.functional and fastdl.compat. One thread; states and gates are the caller's arrays.
+# fastdl.functional and fastdl.compat. Calls take turns; states and gates are the caller's arrays.
 
 def _roomy(array, tuple shape):
     """A copy of the array, or zeros, with room to read whole vectors past its end."""
@@ -28,6 +28,7 @@ cdef class RecurrentCell:
     cdef Sequences sequences
     cdef readonly object parameters, gradients
     cdef object memory
+    cdef cython.pymutex turn        # whose gradients and scratch are
 
     def __cinit__(self, str cell, str activation, Py_ssize_t inputs, Py_ssize_t units, parameters,
                   gradients):
@@ -75,7 +76,7 @@ cdef class RecurrentCell:
         q.gates, q.gates_sample = &numbers[0], width
         q.h, q.h_sample = q.gates + rows * width, 2 * units
         q.c = q.h + rows * q.h_sample
-        with nogil:
+        with self.turn, nogil:
             recurrent_forward(&self.layer, &parameters[0], 0, &q)
         return gates, states[0, :, 1], states[1, :, 1]
 
@@ -120,7 +121,7 @@ cdef class RecurrentCell:
             q.slopes = &slope[0, 0, 0]
         q.dh, q.dc, q.spare, q.d_sample = &last[0, 0], &last_cell[0, 0], &spare[0, 0], room
         q.whole, q.dx, q.dx_sample = &whole[0, 0, 0], &dx[0, 0, 0], steps * self.layer.inputs
-        with nogil:
+        with self.turn, nogil:
             recurrent_backward(&self.layer, &parameters[0], 0, &q)
             recurrent_weight_gradient(&self.layer, &q, 0, self.layer.inputs + units + 2,
                                       &gradients[0], &parameters[0])

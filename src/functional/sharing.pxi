@@ -8,22 +8,27 @@ cdef enum:
 
 cdef double CLOSE = 50e-6           # seconds between jobs, in which nobody falls asleep
 
-cdef double _ended = 0
-cdef int _in_a_row = 0
+cdef extern from * nogil:
+    """
+    static _Thread_local double last_ended;
+    static _Thread_local int jobs_in_a_row;
+    """
+    double last_ended               # of this thread's jobs
+    int jobs_in_a_row
 
 
 cdef int threads_for(double size, int threads) except -1:
     # How many of them for a job, whose size is 1 where to wake them pays.
-    global _in_a_row
+    global jobs_in_a_row
     if threads == 1 or size * TO_SHARE < 1:
         return 1
     if size >= 1:
         return threads
-    _in_a_row = min(_in_a_row + 1, FIRST_ALONE) if seconds() - _ended < CLOSE else 0
-    return threads if _in_a_row >= FIRST_ALONE else 1
+    jobs_in_a_row = min(jobs_in_a_row + 1, FIRST_ALONE) if seconds() - last_ended < CLOSE else 0
+    return threads if jobs_in_a_row >= FIRST_ALONE else 1
 
 
 cdef int job_ended() except -1:
-    global _ended
-    _ended = seconds()
+    global last_ended
+    last_ended = seconds()
     return 0

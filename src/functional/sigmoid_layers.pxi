@@ -2,7 +2,7 @@
 # every output and error of the step is given, and no gradient is written.
 
 cdef class SigmoidLayers:
-    """Layers over flat parameters, each (inputs + 1, outputs), the bias last. One thread.
+    """Layers over flat parameters, each (inputs + 1, outputs), the bias last. Calls take turns.
 
     Parameters
     ----------
@@ -12,6 +12,7 @@ cdef class SigmoidLayers:
         Flat, made by `aligned_zeros`.
     """
     cdef object held, memory
+    cdef cython.pymutex turn        # whose the parameters and `nonzero` are
     cdef real* parameters
     cdef int* nonzero
     cdef Matrix* layer
@@ -53,7 +54,7 @@ cdef class SigmoidLayers:
         cdef real[::1] y = out
         if x.shape[0] != self.layer[0].rows:
             raise ValueError(f"x must have {self.layer[0].rows} rows; received {x.shape[0]}")
-        with nogil:
+        with self.turn, nogil:
             self._forward(&x[0, 0], &y[0])
         return out
 
@@ -76,7 +77,7 @@ cdef class SigmoidLayers:
         cdef real* y = seen + inputs + self.outputs
         cdef real* d = y + self.outputs
         cdef const real* wanted = &label[0, 0]
-        with nogil:
+        with self.turn, nogil:
             memcpy(seen, &x[0, 0], inputs * sizeof(real))
             self._forward(seen, seen + inputs)
             y -= w.columns
