@@ -33,7 +33,8 @@ default_role = "code"
 
 def _outside(app, docname, source):
     """Let links that lead out of these pages, to the bench or the examples, be names of files."""
-    source[0] = re.sub(r"\[([^\]]+)\]\(\.\./([^)#]+)(?:#[^)]*)?\)", r"\1 (`\2`)", source[0])
+    up = re.escape("../" * (1 + docname.count("/")))
+    source[0] = re.sub(rf"\[([^\]]+)\]\({up}([^)#]+)(?:#[^)]*)?\)", r"\1 (`\2`)", source[0])
 
 
 def _with_stars(app, what, name, obj, options, lines):

@@ -18,7 +18,6 @@ BLOCKS = {
     "adding-a-layer.md": 5,
     "articles.md": 10,
     "c-export.md": 4,
-    "cookbook.md": 8,
     "data.md": 3,
     "derivatives.md": 3,
     "estimators.md": 5,
@@ -41,7 +40,11 @@ BLOCKS = {
 }
 
 
-@pytest.mark.parametrize(("name", "count"), BLOCKS.items())
+QUESTIONS = sorted(f"how-to/{path.name}" for path in (DOCS / "how-to").iterdir())
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+@pytest.mark.parametrize(("name", "count"), [*BLOCKS.items(), *((name, None) for name in QUESTIONS)])
 def test_code(name, count, capsys, tmp_path, monkeypatch, notebook):
     if name == "looking.md":
         pytest.importorskip("matplotlib")
@@ -55,7 +58,7 @@ def test_code(name, count, capsys, tmp_path, monkeypatch, notebook):
     names = {}
     text = (DOCS / name).read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```(?:\n\n```\n(.*?)```)?", text, re.DOTALL)
-    assert len(blocks) == count
+    assert len(blocks) == (count or text.count("```python") or 1)
     for block, printed in blocks:
         exec(compile(block, name, "exec"), names)
         out = capsys.readouterr().out
@@ -65,12 +68,22 @@ def test_code(name, count, capsys, tmp_path, monkeypatch, notebook):
             out = out.partition(said)[2]  # the next one comes after it
 
 
+def test_every_question_is_listed():
+    """In the words of its page."""
+    text = (DOCS / "how-to.md").read_text(encoding="utf-8")
+    titles = {name: (DOCS / name).read_text(encoding="utf-8").split("\n")[0] for name in QUESTIONS}
+    assert sorted(re.findall(r"^- \[(.*)\]\((.*)\)$", text, re.MULTILINE)) == sorted(
+        (title.removeprefix("# "), name) for name, title in titles.items()
+    )
+    assert all(re.fullmatch(r"# .*\?", title) for title in titles.values())
+
+
 def test_every_page_is_in_the_index():
     listed = re.findall(r"^([a-z-]+)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(path.stem for path in DOCS.glob("*.md") if path.name != "index.md")
 
 
-@pytest.mark.parametrize("path", [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_links_lead_somewhere(path):
     for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
         if not link.startswith(("http", "#")):
