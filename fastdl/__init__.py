@@ -44,11 +44,13 @@ __all__ = [
 _LAZY = ("datasets", "estimators", "export", "functional", "plots")
 
 
-def __getattr__(name: str) -> ModuleType:
-    # Loaded when first asked for: a program that predicts needs none of them.
-    if name in _LAZY:
-        return importlib.import_module(f"fastdl.{name}")
-    raise AttributeError(f"module 'fastdl' has no attribute {name!r}")
+if not TYPE_CHECKING:  # which would take any name for known
+
+    def __getattr__(name: str) -> ModuleType:
+        # Loaded when first asked for: a program that predicts needs none of them.
+        if name in _LAZY:
+            return importlib.import_module(f"fastdl.{name}")
+        raise AttributeError(f"module 'fastdl' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

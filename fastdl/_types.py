@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    Array = NDArray[Any]
+else:  # whose import takes time, and nobody asks for at run time
+    Array, ArrayLike, DTypeLike = np.ndarray, Any, Any
+
+__all__ = ["Array", "ArrayLike", "DTypeLike", "Shape", "ShapeLike"]
+
 Shape = tuple[Any, ...]  # of one sample; None where the first axis, time, is of any length
+ShapeLike = int | Sequence[int | None]  # what a user gives for one

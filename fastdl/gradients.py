@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._types import Array
+from ._types import Array, ArrayLike
 from ._validation.values import as_int, as_number
 from .layers import Layer
 from .losses.base import Measured
 from .losses.choice import AnyLoss, as_loss
 from .samples import as_batch
 
+if TYPE_CHECKING:
+    from .trees import Trees
+
 __all__ = ["gradient_check"]
 
 
 def gradient_check(
     layer: Layer,
-    x: Any,
-    y: Any = None,
+    x: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     loss: AnyLoss = "cross_entropy",
-    lengths: Any = None,
-    trees: Any = None,
+    lengths: ArrayLike | None = None,
+    trees: Trees | None = None,
     epsilon: float = 1e-5,
     limit: int = 1000,
 ) -> float:
@@ -60,7 +63,8 @@ def gradient_check(
     as_number(epsilon, "epsilon", 1e-12, 1.0)
     as_int(limit, "limit")
     rng = np.random.default_rng(0)
-    options = {name: given for name, given in (("lengths", lengths), ("trees", trees)) if given is not None}
+    given: dict[str, Any] = {"lengths": lengths, "trees": trees}
+    options = {name: value for name, value in given.items() if value is not None}
 
     def forward() -> Array:
         layer.reset_state()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ._crew import Job, side_by_side
 from ._threads import get_num_threads
+from ._types import ArrayLike
 from ._validation.values import check_is
 from .callbacks import Callback
 from .callbacks.checks import check_files_differ
@@ -44,8 +45,8 @@ class Fitted(NamedTuple):
 
 def fit_many(
     nets: Iterable[Sequential],
-    x: Any = None,
-    y: Any = None,
+    x: ArrayLike | Iterable[tuple[Any, ...]] | None = None,
+    y: ArrayLike | None = None,
     *,
     each: Iterable[Mapping[str, Any]] | None = None,
     verbose: int | str = 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ._types import ShapeLike
 from ._validation.shapes import as_shape
 from ._validation.values import as_choice, as_int, as_number
 from .layers import (
@@ -42,7 +43,7 @@ _LEAST = 12  # rows and columns of which LeNet-5's kernels and poolings leave on
 
 def lenet5(
     *,
-    input_shape: Any = (1, 28, 28),
+    input_shape: ShapeLike = (1, 28, 28),
     classes: int = 10,
     seed: int | None = None,
     dtype: str = "float32",
@@ -99,7 +100,7 @@ def mlp(
     *,
     activation: str = "sigmoid",
     output: str | None = "sigmoid",
-    input_shape: Any = None,
+    input_shape: ShapeLike | None = None,
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Sequential:

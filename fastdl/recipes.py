@@ -7,6 +7,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import models
+from ._types import ShapeLike
 from ._validation.shapes import as_shape
 from ._validation.values import as_choice, as_flag, as_int, as_number
 from .losses import CrossEntropy, SquaredError
@@ -42,7 +43,7 @@ def _batches(samples: Any, batch_size: Any, name: str = "samples") -> int:
 def lenet5(
     samples: int,
     *,
-    input_shape: Any = (1, 28, 28),
+    input_shape: ShapeLike = (1, 28, 28),
     classes: int = 10,
     epochs: int = 10,
     batch_size: int = 32,
@@ -79,7 +80,7 @@ def lenet5(
 def mlp(
     samples: int,
     *,
-    input_shape: Any = (1, 28, 28),
+    input_shape: ShapeLike = (1, 28, 28),
     classes: int = 10,
     hidden: Sequence[int] = (300,),
     activation: str = "relu",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import _core, optimizers, saving
 from ._core.graph import Tensor
 from ._threads import get_num_threads
-from ._types import Array
+from ._types import Array, ArrayLike, DTypeLike, ShapeLike
 from ._validation.arrays import copy_into
 from ._validation.values import as_int
 from .callbacks import Callback
@@ -36,6 +36,8 @@ from .training.trainer import Trainer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from .trees import Trees
 
 
 class Sequential(Differentiable, Container):
@@ -71,10 +73,15 @@ class Sequential(Differentiable, Container):
     """
 
     def __init__(
-        self, layers: Sequence[Layer], *, input_shape: Any = None, dtype: str = "float32", seed: int | None = None
+        self,
+        layers: Sequence[Layer],
+        *,
+        input_shape: ShapeLike | None = None,
+        dtype: str = "float32",
+        seed: int | None = None,
     ) -> None:
         super().__init__()
-        self.layers = adopted(layers)
+        self.layers: tuple[Layer, ...] = adopted(layers)
         self.notes: dict[str, Any] = {}
         self.initial_seed: int | None = None
         self.history: History | None = None
@@ -92,7 +99,7 @@ class Sequential(Differentiable, Container):
     def given_arguments(self) -> dict[str, Any]:  # noqa: D102
         return {"layers": self.layers}
 
-    def allocate(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> None:  # noqa: D102
+    def allocate(self, input_shape: ShapeLike, *, dtype: DTypeLike = "float32", seed: int | None = None) -> None:  # noqa: D102
         super().allocate(input_shape, dtype=dtype, seed=seed)
         self.initial_seed = None if seed is None else int(seed)
         self.enter_network()
@@ -108,7 +115,7 @@ class Sequential(Differentiable, Container):
         return self.flat[0]
 
     @parameters.setter
-    def parameters(self, values: Any) -> None:
+    def parameters(self, values: ArrayLike) -> None:
         copy_into(self.parameters, values, "parameters")
 
     @property
@@ -116,7 +123,7 @@ class Sequential(Differentiable, Container):
         return self.flat[1]
 
     @gradients.setter
-    def gradients(self, values: Any) -> None:
+    def gradients(self, values: ArrayLike) -> None:
         copy_into(self.gradients, values, "gradients")
 
     @property
@@ -137,8 +144,8 @@ class Sequential(Differentiable, Container):
 
     def fit(
         self,
-        x: Any,
-        y: Any = None,
+        x: ArrayLike | Iterable[tuple[Any, ...]],
+        y: ArrayLike | None = None,
         *,
         epochs: int = 1,
         initial_epoch: int = 0,
@@ -148,11 +155,11 @@ class Sequential(Differentiable, Container):
         validation_data: tuple[Any, ...] | None = None,
         validation_split: float = 0.0,
         shuffle: bool | None = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: Mapping[Any, float] | ArrayLike | None = None,
         mixup: float = 0.0,
-        lengths: Any = None,
-        trees: Any = None,
+        lengths: ArrayLike | None = None,
+        trees: Trees | None = None,
         metrics: Iterable[AnyMetric] = (),
         callbacks: Iterable[Callback] = (),
         verbose: int | str = 1,
@@ -258,14 +265,14 @@ class Sequential(Differentiable, Container):
 
     def train_on_batch(
         self,
-        x: Any,
-        y: Any,
+        x: ArrayLike,
+        y: ArrayLike,
         *,
         loss: AnyLoss | None = None,
         optimizer: optimizers.Optimizer | None = None,
-        sample_weight: Any = None,
-        lengths: Any = None,
-        trees: Any = None,
+        sample_weight: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        trees: Trees | None = None,
     ) -> dict[str, float]:
         """Take one step on one batch; stateful layers go on from the batch before.
 
@@ -317,13 +324,13 @@ class Sequential(Differentiable, Container):
 
     def evaluate(
         self,
-        x: Any,
-        y: Any,
+        x: ArrayLike,
+        y: ArrayLike,
         *,
         loss: AnyLoss | None = None,
-        sample_weight: Any = None,
-        lengths: Any = None,
-        trees: Any = None,
+        sample_weight: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+        trees: Trees | None = None,
         metrics: Iterable[AnyMetric] = (),
         batch_size: int | None = None,
     ) -> dict[str, float]:
@@ -353,7 +360,7 @@ class Sequential(Differentiable, Container):
         data.check_metrics(measures, measured_by, self.output_shape[-1])
         return measure(self, data, measured_by, measures, size)
 
-    def predict(self, x: Any, *, lengths: Any = None, trees: Any = None) -> Array:
+    def predict(self, x: ArrayLike, *, lengths: ArrayLike | None = None, trees: Trees | None = None) -> Array:
         """Give what the last layer gives.
 
         Parameters
@@ -374,7 +381,9 @@ class Sequential(Differentiable, Container):
             plan = self.plan_for(samples.shape)
             return predicted(plan, samples, self.states_for(len(samples)))
 
-    def activations(self, x: Any, layer: Layer | str | int, *, lengths: Any = None, trees: Any = None) -> Array:
+    def activations(
+        self, x: ArrayLike, layer: Layer | str | int, *, lengths: ArrayLike | None = None, trees: Trees | None = None
+    ) -> Array:
         """Give what one of the layers gives, as in `predict`.
 
         Parameters
@@ -399,7 +408,7 @@ class Sequential(Differentiable, Container):
         inside = Inside(self, x, lengths, trees)
         return inside.tensor(inside.place(layer).target)
 
-    def adapt(self, x: Any, *, lengths: Any = None) -> Self:
+    def adapt(self, x: ArrayLike, *, lengths: ArrayLike | None = None) -> Self:
         """Let each `RobustScaling` in the network take its constants of data, one after another, before training.
 
         Parameters

@@ -33,6 +33,10 @@ class Tensor:
 
     __slots__ = ("graph", "number", "shape")
 
+    graph: Graph
+    number: int
+    shape: Shape
+
     def __init__(self, graph: Graph, number: int, shape: Shape) -> None:
         self.graph, self.number, self.shape = graph, number, shape
 
@@ -96,9 +100,9 @@ class Graph:
     reading: Reading
 
     def __init__(self, input_shape: Shape) -> None:
-        self.input_shape = checked_shape(input_shape, "input_shape")
+        self.input_shape: Shape = checked_shape(input_shape, "input_shape")
         self.operations: Operations = []
-        self.size = 0
+        self.size: int = 0
         self.buffers: list[tuple[int, int]] = []
         self.biases: list[tuple[int, int]] = []
         self.layers: list[Lowered] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,16 +63,18 @@ class FullConnectedLayer:
     def __init__(self, input_size: int, output_size: int, activator: Any) -> None:
         self.input_size, self.output_size = as_int(input_size, "input_size"), as_int(output_size, "output_size")
         self.activator = check_activator(activator)
-        self.W = np.asfortranarray(uniform(0.1, (output_size, input_size)))
-        self.b = np.zeros((output_size, 1))
-        self.output = np.zeros((output_size, 1))
+        self.W: Array = np.asfortranarray(uniform(0.1, (output_size, input_size)))
+        self.b: Array = np.zeros((output_size, 1))
+        self.output: Array = np.zeros((output_size, 1))
 
-    def __getattr__(self, name: str) -> Any:
-        if name in WHEN_ASKED and self.lent_to is not None:
-            self.lent_to.show()
-            if name in vars(self):
-                return vars(self)[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    if not TYPE_CHECKING:  # which would take any attribute for known
+
+        def __getattr__(self, name: str) -> Any:
+            if name in WHEN_ASKED and self.lent_to is not None:
+                self.lent_to.show()
+                if name in vars(self):
+                    return vars(self)[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __getstate__(self) -> dict[str, Any]:
         if self.lent_to is not None:
@@ -238,7 +240,7 @@ class Network:
         """Take the error of the last prediction back through all layers; give the first one's ``delta``."""
         last = self.layers[-1]
         error = as_column(label, "label", len(last.output)) - last.output
-        delta = whole(last.activator.backward, last.output) * error
+        delta: Array = whole(last.activator.backward, last.output) * error
         for layer in reversed(self.layers):
             layer.backward(delta)
             delta = layer.delta

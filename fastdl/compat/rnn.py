@@ -64,7 +64,7 @@ class RecurrentLayer:
         """Forget all states, and go back to time 0."""
         self.times = 0
         self.x_list: list[Array] = []
-        self.state_list = [np.zeros((self.state_width, 1))]
+        self.state_list: list[Array] = [np.zeros((self.state_width, 1))]
 
     def forward(self, input_array: Any) -> None:
         """Take one step in time: a state is added.

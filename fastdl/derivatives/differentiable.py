@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core
 from .._threads import get_num_threads
-from .._types import Array, Shape
+from .._types import Array, ArrayLike, Shape
 from .._validation.samples import as_samples
 from ..layers import Layer
 from ..samples import Samples, as_batch
 from .jets import Tape
 from .propagation import Propagation
 from .taylor import Taylor
+
+if TYPE_CHECKING:
+    from ..trees import Trees
 
 _FEW_OUTPUTS = 32  # as many rows of a Jacobian are quickly made
 _NUMBERS = 1 << 22  # of Jacobians, or of jets, that are worked at together
@@ -31,7 +34,7 @@ class Differentiable(Layer, abstract=True):
     _derivatives: Any = None  # the plan for the shape of the last samples
     _propagation: Propagation | None = None
 
-    def vjp(self, x: Any, v: Any, *, lengths: Any = None, trees: Any = None) -> Array:
+    def vjp(self, x: ArrayLike, v: ArrayLike, *, lengths: ArrayLike | None = None, trees: Trees | None = None) -> Array:
         """Give v^T J of each sample, where J is the Jacobian of its outputs: what `backward` gives of its input.
 
         Parameters
@@ -67,7 +70,7 @@ class Differentiable(Layer, abstract=True):
                 gradient = np.ascontiguousarray(gradient.transpose(0, 3, 1, 2))
             return samples.inputs(self._rows(plan, samples, gradient.reshape(-1)), False)
 
-    def jacobian(self, x: Any, *, lengths: Any = None) -> Array:
+    def jacobian(self, x: ArrayLike, *, lengths: ArrayLike | None = None) -> Array:
         """Give the Jacobian of each sample: the derivatives of its outputs with respect to its inputs.
 
         Parameters
@@ -97,7 +100,7 @@ class Differentiable(Layer, abstract=True):
             rows = self._rows(plan, samples, None)
             return rows.reshape(len(samples), *plan.output_shape, *samples.shape)
 
-    def jvp(self, x: Any, v: Any, *, lengths: Any = None) -> Array:
+    def jvp(self, x: ArrayLike, v: ArrayLike, *, lengths: ArrayLike | None = None) -> Array:
         """Give J v of each sample, where J is its Jacobian: how outputs change along a direction of the input.
 
         Parameters
@@ -129,7 +132,7 @@ class Differentiable(Layer, abstract=True):
                 return self._along(samples.x, directions)
             return self._product_of_rows(samples, directions)
 
-    def hessian(self, x: Any) -> Array:
+    def hessian(self, x: ArrayLike) -> Array:
         """Give the second derivatives of each sample's outputs with respect to its inputs.
 
         Parameters
@@ -165,7 +168,7 @@ class Differentiable(Layer, abstract=True):
                 given[first : first + len(part)] = tape.hessians(y)
         return given
 
-    def taylor(self, x: Any, directions: Any = None) -> Taylor:
+    def taylor(self, x: ArrayLike, directions: ArrayLike | None = None) -> Taylor:
         """Give outputs, their first and second derivatives along directions of the input, and a way back from these.
 
         Parameters
@@ -226,12 +229,12 @@ class Differentiable(Layer, abstract=True):
             products.append(jacobians @ directions[first : first + len(part)].reshape(len(part), inputs, 1))
         return np.concatenate(products).reshape(len(samples), *plan.output_shape)
 
-    def _of_one_shape(self, x: Any, lengths: Any) -> Samples:
+    def _of_one_shape(self, x: ArrayLike, lengths: ArrayLike | None) -> Samples:
         if self.arity is not None:
             raise ValueError("samples must have one shape for a Jacobian; those of the network are trees: use vjp")
         return self._differentiable(x, lengths)
 
-    def _differentiable(self, x: Any, lengths: Any = None, trees: Any = None) -> Samples:
+    def _differentiable(self, x: ArrayLike, lengths: ArrayLike | None = None, trees: Trees | None = None) -> Samples:
         if any(places is None for places, _ in self.reading.tokens):
             raise ValueError("samples must be numbers for derivatives; those of the network are token ids")
         return as_batch(self, x, lengths, trees)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_array
 from .._validation.values import as_flag
 from ..layers import Layer
@@ -25,6 +23,10 @@ class Taylor:
         d/dt and d2/dt2 of u(x + t direction) at t = 0, of each direction.
     """
 
+    values: Array
+    first: Array
+    second: Array
+
     def __init__(self, net: Layer, jets: Propagation, x: Array, directions: Array) -> None:
         self._net, self._count = net, len(directions)
         self._tape = Tape(self._count, second=True)
@@ -37,7 +39,12 @@ class Taylor:
         self.values, self.first, self.second = self._parts(self._output.values)
 
     def backward(
-        self, dvalues: Any = None, dfirst: Any = None, dsecond: Any = None, *, accumulate: bool = False
+        self,
+        dvalues: ArrayLike | None = None,
+        dfirst: ArrayLike | None = None,
+        dsecond: ArrayLike | None = None,
+        *,
+        accumulate: bool = False,
     ) -> Array:
         """Fill the network's gradients with those of a loss of values and derivatives, for `net.step`.
 

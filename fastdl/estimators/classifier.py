@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from ..callbacks import Callback
 from ..losses import Loss
 from ..losses.choice import AnyLoss
 from ..metrics.choice import AnyMetric
 from ..optimizers import Optimizer
 from ..recipes import TABULAR_LOSS
+from .available import available_if
 from .base import NetEstimator, partial_fit_is_meant
 from .data import Data
 from .labels import ERRORS, Labels, SeveralLabels, YesOrNo, learned, named
@@ -158,7 +158,9 @@ class NetClassifier(ClassifierMixin, NetEstimator):
             return np.arange(len(labels.classes))
         return labels.classes if isinstance(labels, SeveralLabels) else labels.classes[0]
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> Self:
         """Learn.
 
         Parameters
@@ -180,7 +182,14 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         return self.learn(X, y, sample_weight, lengths)
 
     @available_if(partial_fit_is_meant)
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, lengths: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> Self:
         """Go on learning, once through these samples; nothing is held out.
 
         Parameters
@@ -210,7 +219,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         labels.train_by(self._loss_for(labels))
         return self.learn_on(X, y, sample_weight, lengths, labels)
 
-    def predict(self, X: Any, lengths: Any = None) -> Array:
+    def predict(self, X: Any, lengths: ArrayLike | None = None) -> Array:
         """Tell labels.
 
         Parameters
@@ -226,7 +235,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         told: Array = self.task_.targets.told(outputs)
         return told
 
-    def decision_function(self, X: Any, lengths: Any = None) -> Any:
+    def decision_function(self, X: Any, lengths: ArrayLike | None = None) -> Any:
         """Give the numbers that labels are told by.
 
         Parameters
@@ -244,7 +253,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         return self.task_.targets.decisions(outputs)
 
     @available_if(_gives_probabilities)
-    def predict_proba(self, X: Any, lengths: Any = None) -> Any:
+    def predict_proba(self, X: Any, lengths: ArrayLike | None = None) -> Any:
         """Give probabilities, where the loss takes outputs for logits: cross-entropies, and functions of one's own.
 
         Parameters
@@ -260,7 +269,9 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         outputs = self.outputs_of(X, lengths)
         return self.task_.targets.probabilities(outputs)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
+    def score(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> float:
         """Give the accuracy: the share of samples all of whose labels are told.
 
         Parameters

@@ -10,15 +10,15 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import check_consistent_length, check_random_state, get_tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._crew import side_by_side
 from .._threads import get_num_threads
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.values import as_flag, as_int
 from ..callbacks.checks import check_files_differ
 from ..losses import Loss, Quantile, SquaredError
+from .available import available_if
 from .bags import bag, in_order
 from .classifier import NetClassifier
 from .data import held_out
@@ -104,7 +104,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         tags.target_tags, tags.input_tags = of_members.target_tags, of_members.input_tags
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Learn.
 
         Parameters
@@ -205,7 +205,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         mean = self._mean(X)
         return mean if isinstance(self._targets, SeveralLabels) else mean[0]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Give what a member would: the accuracy, the share of samples all of whose labels are told, or R² or D².
 
         Parameters

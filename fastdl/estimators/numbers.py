@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from ..losses import AbsoluteError, Loss, Poisson, Quantile, SquaredError
 from ..metrics.base import Metric
 from ..metrics.choice import Metrics
@@ -145,6 +145,6 @@ class InUnits(Metric):
         return self.metric(self.numbers.in_units(targets), self.numbers.in_units(outputs))
 
 
-def steps(lengths: Array | None, shape: tuple[int, ...]) -> Array:
+def steps(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Array:
     """Tell which steps count, (N, T)."""
     return np.arange(shape[1]) < (np.full(shape[0], shape[1]) if lengths is None else np.asarray(lengths))[:, None]

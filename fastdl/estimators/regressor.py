@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.metaestimators import available_if
 
-from .._types import Array
+from .._types import Array, ArrayLike
+from .available import available_if
 from .base import NetEstimator, partial_fit_is_meant
 from .numbers import Numbers, as_numbers, steps
 
@@ -94,7 +94,9 @@ class NetRegressor(RegressorMixin, NetEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> Self:
         """Learn.
 
         Parameters
@@ -115,7 +117,9 @@ class NetRegressor(RegressorMixin, NetEstimator):
         return self.learn(X, y, sample_weight, lengths)
 
     @available_if(partial_fit_is_meant)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Self:
+    def partial_fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> Self:
         """Go on learning, once through these samples; nothing is held out.
 
         Parameters
@@ -132,7 +136,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
         """
         return self.learn_on(X, y, sample_weight, lengths)
 
-    def predict(self, X: Any, lengths: Any = None) -> Array:
+    def predict(self, X: Any, lengths: ArrayLike | None = None) -> Array:
         """Predict numbers.
 
         Parameters
@@ -149,7 +153,9 @@ class NetRegressor(RegressorMixin, NetEstimator):
         told: Array = self.task_.targets.predictions(outputs)
         return told
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
+    def score(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> float:
         """Give R², or of several levels the mean over them of D², the same of the pinball loss.
 
         Of a number for each step, all steps that count are one column.

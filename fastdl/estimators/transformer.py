@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.multiclass import type_of_target
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from ..callbacks import Callback
 from ..looking.inside import named_within
 from ..losses import BinaryCrossEntropy, CrossEntropy
@@ -139,7 +139,13 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         tags.target_tags.required = False
         return tags
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, lengths: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> Self:
         """Learn.
 
         Parameters
@@ -160,7 +166,7 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         """
         return self.learn(X, y, sample_weight, lengths)
 
-    def transform(self, X: Any, lengths: Any = None) -> Array:
+    def transform(self, X: Any, lengths: ArrayLike | None = None) -> Array:
         """Give what the layer gives.
 
         Parameters

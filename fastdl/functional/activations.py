@@ -8,39 +8,39 @@ import numpy as np
 
 from .. import _core
 from .._core.kinds import FROM_OUTPUT, WITH_SETTING
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_array
 from .._validation.values import as_choice, as_number
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-def identity(x: Any) -> Array:
+def identity(x: ArrayLike) -> Array:
     """Give a copy of x, of any shape."""
     return _activate("identity", x)
 
 
-def relu(x: Any) -> Array:
+def relu(x: ArrayLike) -> Array:
     """Give max(0, x) of each element of x, of any shape."""
     return _activate("relu", x)
 
 
-def sigmoid(x: Any) -> Array:
+def sigmoid(x: ArrayLike) -> Array:
     """Give 1 / (1 + exp(-x)) of each element of x, of any shape."""
     return _activate("sigmoid", x)
 
 
-def tanh(x: Any) -> Array:
+def tanh(x: ArrayLike) -> Array:
     """Give the hyperbolic tangent of each element of x, of any shape."""
     return _activate("tanh", x)
 
 
-def softmax(x: Any) -> Array:
+def softmax(x: ArrayLike) -> Array:
     """Give exp(x) over its sum along the last axis; x of any shape (..., F)."""
     return _activate("softmax", x)
 
 
-def leaky_relu(x: Any, slope: float = 0.01) -> Array:
+def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Array:
     """Give x where it is above 0, elsewhere slope x (Maas, Hannun and Ng 2013).
 
     Parameters
@@ -55,7 +55,7 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Array:
     return _activate("leaky_relu", x, _setting(slope, "slope"))
 
 
-def elu(x: Any, alpha: float = 1.0) -> Array:
+def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """Give x where it is above 0, elsewhere alpha (exp(x) - 1) (Clevert, Unterthiner and Hochreiter 2016).
 
     Parameters
@@ -70,32 +70,32 @@ def elu(x: Any, alpha: float = 1.0) -> Array:
     return _activate("elu", x, _setting(alpha, "alpha"))
 
 
-def selu(x: Any) -> Array:
+def selu(x: ArrayLike) -> Array:
     """Give 1.0507 elu(x) of alpha 1.6733 (Klambauer et al. 2017); x of any shape."""
     return _activate("selu", x)
 
 
-def softplus(x: Any) -> Array:
+def softplus(x: ArrayLike) -> Array:
     """Give log(1 + exp(x)) of each element of x, of any shape."""
     return _activate("softplus", x)
 
 
-def hard_sigmoid(x: Any) -> Array:
+def hard_sigmoid(x: ArrayLike) -> Array:
     """Give (x + 3) / 6, but no less than 0 and no more than 1; x of any shape."""
     return _activate("hard_sigmoid", x)
 
 
-def hard_tanh(x: Any) -> Array:
+def hard_tanh(x: ArrayLike) -> Array:
     """Give x, but no less than -1 and no more than 1; x of any shape."""
     return _activate("hard_tanh", x)
 
 
-def gelu(x: Any) -> Array:
+def gelu(x: ArrayLike) -> Array:
     """Give x P(x), P the normal distribution, not an approximation (Hendrycks and Gimpel 2016); x of any shape."""
     return _activate("gelu", x)
 
 
-def gelu_backward(dy: Any, x: Any) -> Array:
+def gelu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
     """Give the gradient with respect to the input of `gelu`.
 
     Parameters
@@ -112,27 +112,27 @@ def gelu_backward(dy: Any, x: Any) -> Array:
     return _activate_backward("gelu", dy, x, "x")
 
 
-def silu(x: Any) -> Array:
+def silu(x: ArrayLike) -> Array:
     """Give x sigmoid(x), also called swish (Elfwing, Uchibe and Doya 2018); x of any shape."""
     return _activate("silu", x)
 
 
-def silu_backward(dy: Any, x: Any) -> Array:
+def silu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
     """Give the gradient with respect to the input of `silu`; arguments as of `gelu_backward`."""
     return _activate_backward("silu", dy, x, "x")
 
 
-def hard_silu(x: Any) -> Array:
+def hard_silu(x: ArrayLike) -> Array:
     """Give x hard_sigmoid(x), also called hard swish (Howard et al. 2019); x of any shape."""
     return _activate("hard_silu", x)
 
 
-def hard_silu_backward(dy: Any, x: Any) -> Array:
+def hard_silu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
     """Give the gradient with respect to the input of `hard_silu`; arguments as of `gelu_backward`."""
     return _activate_backward("hard_silu", dy, x, "x")
 
 
-def activation_backward(dy: Any, y: Any, name: str, *, slope: float = 0.01, alpha: float = 1.0) -> Array:
+def activation_backward(dy: ArrayLike, y: ArrayLike, name: str, *, slope: float = 0.01, alpha: float = 1.0) -> Array:
     """Give the gradient with respect to the input of an activation whose output tells it.
 
     Of the others, `gelu`, `silu` and `hard_silu`, there are functions of their own.

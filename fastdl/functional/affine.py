@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_ranked
 from ..layers import Dense, Layer
 from ._layers import alike, gradients_of, with_parameters
 
 
-def dense(x: Any, weight: Any, bias: Any = None) -> Array:
+def dense(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Array:
     """Give x W^T + b.
 
     Parameters
@@ -27,7 +27,7 @@ def dense(x: Any, weight: Any, bias: Any = None) -> Array:
     return layer.forward(x)
 
 
-def dense_backward(dy: Any, x: Any, weight: Any) -> tuple[Array, Array, Array]:
+def dense_backward(dy: ArrayLike, x: ArrayLike, weight: ArrayLike) -> tuple[Array, Array, Array]:
     """Give the gradients of `dense`.
 
     Parameters

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core
 from .._threads import get_num_threads
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_ranked, precision
 from .._validation.shapes import check_size
 from .._validation.values import as_pair
@@ -16,7 +16,9 @@ from ..layers import Conv2D, Layer
 from ._layers import Pair, alike, gradients_of, with_parameters
 
 
-def cross_correlate2d(x: Any, weight: Any, bias: Any = None, *, stride: Pair = 1, padding: Pair = 0) -> Array:
+def cross_correlate2d(
+    x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, stride: Pair = 1, padding: Pair = 0
+) -> Array:
     """Slide kernels over images without turning them over (article 4, "cross-correlation").
 
     y[n, o, i, j] = bias[o] + sum over c, k, l of x[n, c, i sh + k, j sw + l] weight[o, c, k, l]
@@ -38,7 +40,7 @@ def cross_correlate2d(x: Any, weight: Any, bias: Any = None, *, stride: Pair = 1
 
 
 def cross_correlate2d_backward(
-    dy: Any, x: Any, weight: Any, *, stride: Pair = 1, padding: Pair = 0
+    dy: ArrayLike, x: ArrayLike, weight: ArrayLike, *, stride: Pair = 1, padding: Pair = 0
 ) -> tuple[Array, Array, Array]:
     """Give the gradients of `cross_correlate2d`.
 
@@ -60,7 +62,7 @@ def cross_correlate2d_backward(
     return gradients_of(layer, x, dy)
 
 
-def im2col(x: Any, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0) -> Array:
+def im2col(x: ArrayLike, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0) -> Array:
     """Lay every receptive field out as a column.
 
     Parameters
@@ -80,7 +82,7 @@ def im2col(x: Any, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0) ->
     return core.im2col(x, kernel, stride, padding, size, get_num_threads())  # type: ignore[no-any-return]
 
 
-def col2im(columns: Any, input_size: Pair, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0) -> Array:
+def col2im(columns: ArrayLike, input_size: Pair, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0) -> Array:
     """Add every column back to where its field lies: the adjoint of `im2col`.
 
     Parameters
@@ -105,7 +107,7 @@ def col2im(columns: Any, input_size: Pair, kernel_size: Pair, *, stride: Pair = 
     return np.ascontiguousarray(padded[:, :, ph : ph + h, pw : pw + w])
 
 
-def expand_sensitivity_map(delta: Any, stride: Pair, size: Pair | None = None) -> Array:
+def expand_sensitivity_map(delta: ArrayLike, stride: Pair, size: Pair | None = None) -> Array:
     """Spread a sensitivity map of any stride out to what stride 1 would give, with zeros between (article 4).
 
     Parameters

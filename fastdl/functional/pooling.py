@@ -6,13 +6,13 @@ from typing import Any
 
 from .. import _core
 from .._threads import get_num_threads
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_array, as_ranked, precision
 from .._validation.values import as_pair
 from ._layers import Pair
 
 
-def max_pool2d(x: Any, size: Pair, stride: Pair | None = None) -> Array:
+def max_pool2d(x: ArrayLike, size: Pair, stride: Pair | None = None) -> Array:
     """Give the largest value of each window (article 4).
 
     Parameters
@@ -29,7 +29,7 @@ def max_pool2d(x: Any, size: Pair, stride: Pair | None = None) -> Array:
     return _pool(x, size, stride, largest=True)
 
 
-def max_pool2d_backward(dy: Any, x: Any, size: Pair, stride: Pair | None = None) -> Array:
+def max_pool2d_backward(dy: ArrayLike, x: ArrayLike, size: Pair, stride: Pair | None = None) -> Array:
     """Give each window's gradient to the first place, row by row, that holds its largest value.
 
     Parameters
@@ -47,7 +47,7 @@ def max_pool2d_backward(dy: Any, x: Any, size: Pair, stride: Pair | None = None)
     return _pool_backward(dy, x, size, stride, largest=True)
 
 
-def mean_pool2d(x: Any, size: Pair, stride: Pair | None = None) -> Array:
+def mean_pool2d(x: ArrayLike, size: Pair, stride: Pair | None = None) -> Array:
     """Give the mean of each window (article 4).
 
     Parameters
@@ -64,7 +64,7 @@ def mean_pool2d(x: Any, size: Pair, stride: Pair | None = None) -> Array:
     return _pool(x, size, stride, largest=False)
 
 
-def mean_pool2d_backward(dy: Any, x: Any, size: Pair, stride: Pair | None = None) -> Array:
+def mean_pool2d_backward(dy: ArrayLike, x: ArrayLike, size: Pair, stride: Pair | None = None) -> Array:
     """Share each window's gradient out evenly.
 
     Parameters

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _core
 from .._core.kinds import GATES
 from .._threads import get_num_threads
-from .._types import Array, Shape
+from .._types import Array, ArrayLike, Shape
 from .._validation.arrays import as_array, as_ranked, as_real, precision
 from .._validation.values import as_choice
 
@@ -26,12 +26,12 @@ Gradients = tuple[Array, ...]
 
 
 def rnn_step(
-    x: Any,
-    h: Any,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = None,
-    bias_hh: Any = None,
+    x: ArrayLike,
+    h: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
     *,
     activation: str = "tanh",
 ) -> Array:
@@ -55,13 +55,13 @@ def rnn_step(
 
 
 def rnn_step_backward(
-    dh: Any,
-    x: Any,
-    h: Any,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = None,
-    bias_hh: Any = None,
+    dh: ArrayLike,
+    x: ArrayLike,
+    h: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
     *,
     activation: str = "tanh",
 ) -> Gradients:
@@ -83,7 +83,13 @@ def rnn_step_backward(
 
 
 def lstm_step(
-    x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = None, bias_hh: Any = None
+    x: ArrayLike,
+    h: ArrayLike,
+    c: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
 ) -> tuple[Array, Array]:
     """Give h' = o tanh c' and c' = f c + i g of long short-term memory (article 6).
 
@@ -104,15 +110,15 @@ def lstm_step(
 
 
 def lstm_step_backward(
-    dh: Any,
-    dc: Any,
-    x: Any,
-    h: Any,
-    c: Any,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = None,
-    bias_hh: Any = None,
+    dh: ArrayLike,
+    dc: ArrayLike,
+    x: ArrayLike,
+    h: ArrayLike,
+    c: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
 ) -> Gradients:
     """Give the gradients of `lstm_step`.
 
@@ -134,12 +140,12 @@ def lstm_step_backward(
 
 
 def gru_step(
-    x: Any,
-    h: Any,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = None,
-    bias_hh: Any = None,
+    x: ArrayLike,
+    h: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
     *,
     reset_after: bool = True,
 ) -> Array:
@@ -164,13 +170,13 @@ def gru_step(
 
 
 def gru_step_backward(
-    dh: Any,
-    x: Any,
-    h: Any,
-    weight_ih: Any,
-    weight_hh: Any,
-    bias_ih: Any = None,
-    bias_hh: Any = None,
+    dh: ArrayLike,
+    x: ArrayLike,
+    h: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
     *,
     reset_after: bool = True,
 ) -> Gradients:

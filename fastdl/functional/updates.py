@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_array, as_real
 from .._validation.values import COUNT, as_int, as_number
 from ..optimizers import SGD, Adam
@@ -15,7 +15,7 @@ from ..optimizers import SGD, Adam
 
 def sgd_step(
     param: Array,
-    grad: Any,
+    grad: ArrayLike,
     velocity: Array | None = None,
     *,
     lr: float,
@@ -44,7 +44,7 @@ def sgd_step(
 
 def adam_step(
     param: Array,
-    grad: Any,
+    grad: ArrayLike,
     m: Array,
     v: Array,
     *,

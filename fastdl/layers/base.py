@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from threading import get_ident
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._threads import get_num_threads
-from .._types import Array, Shape
+from .._types import Array, ArrayLike, Shape
 from .._validation.values import as_flag
 from ..samples import Samples, as_batch
 from .building import Built
 from .configuration import Configured, classes_of, from_config
+
+if TYPE_CHECKING:
+    from ..trees import Trees
 
 
 class _Held(NamedTuple):
@@ -52,7 +55,9 @@ class Layer(Built, abstract=True):
         What the optimizer's learning rate and weight decay are multiplied by for its parameters; 1 at first.
     """
 
-    def forward(self, x: Any, *, training: bool = False, lengths: Any = None, trees: Any = None) -> Array:
+    def forward(
+        self, x: ArrayLike, *, training: bool = False, lengths: ArrayLike | None = None, trees: Trees | None = None
+    ) -> Array:
         """Give the output for a batch, and hold what `backward` needs.
 
         Parameters
@@ -91,7 +96,7 @@ class Layer(Built, abstract=True):
             self._held = _Held(samples, trees, training, draw, get_ident(), self.turn.trained)
             return samples.outputs(y, plan.output_shape)
 
-    def backward(self, dy: Any, *, accumulate: bool = False) -> Array:
+    def backward(self, dy: ArrayLike, *, accumulate: bool = False) -> Array:
         """Give the gradient with respect to the last `forward`'s input, and fill `grads`.
 
         Parameters
@@ -120,7 +125,7 @@ class Layer(Built, abstract=True):
         held: _Held = self._held
         return held
 
-    def run_backward(self, dy: Any, state_gradients: Array | None = None, accumulate: bool = False) -> Array:
+    def run_backward(self, dy: ArrayLike, state_gradients: Array | None = None, accumulate: bool = False) -> Array:
         """Do `backward`'s work."""
         samples, trees, training, draw, *_ = self.held_forward()
         plan, gradients = self.plan_for(samples.shape), self.flat[1]

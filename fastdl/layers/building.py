@@ -15,7 +15,7 @@ from .._core.graph import Graph, Lowered, Tensor
 from .._core.kinds import TooManyNumbersError
 from .._core.reading import Reading
 from .._turn import Turn
-from .._types import Array, Shape
+from .._types import Array, DTypeLike, Shape, ShapeLike
 from .._validation.shapes import as_shape
 from .._validation.values import as_dtype, as_flag, as_generator, as_number
 from .configuration import Configured
@@ -213,7 +213,7 @@ class Built(Configured, Stateful, abstract=True):
         graph = Graph(shape)
         return graph.finish(self.lower(graph.input))
 
-    def build(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> Self:
+    def build(self, input_shape: ShapeLike, *, dtype: DTypeLike = "float32", seed: int | None = None) -> Self:
         """Make parameters for samples of this shape, so that the layer can be used alone.
 
         Parameters
@@ -233,7 +233,7 @@ class Built(Configured, Stateful, abstract=True):
         self.initialize(self._rng)
         return self
 
-    def allocate(self, input_shape: Any, *, dtype: Any = "float32", seed: int | None = None) -> None:
+    def allocate(self, input_shape: ShapeLike, *, dtype: DTypeLike = "float32", seed: int | None = None) -> None:
         """Do what `build` does, but let parameters be zeros: those of a file or a copy follow."""
         if self._in_network:
             raise RuntimeError(f"{type(self).__name__} belongs to a network already: make another for use alone")

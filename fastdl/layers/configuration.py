@@ -23,12 +23,14 @@ _CLASSES: dict[str, Any] = {}  # all there are, by name
 class _LayerType(type):
     """Knows when a layer is made: from then on a new attribute would be a mistake."""
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        layer = super().__call__(*args, **kwargs)
-        if "_complete" not in vars(layer):
-            raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
-        complete(layer)
-        return layer
+    if not TYPE_CHECKING:  # which would take what is made for anything
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            layer = super().__call__(*args, **kwargs)
+            if "_complete" not in vars(layer):
+                raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
+            complete(layer)
+            return layer
 
 
 class Configured(Definition, metaclass=_LayerType):

@@ -74,7 +74,7 @@ class Residual(Container):
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         super().__init__()
-        self.layers = adopted(layers)
+        self.layers: tuple[Layer, ...] = adopted(layers)
 
     def named_layers(self) -> Mapping[str, Layer]:  # noqa: D102
         return numbered(self.layers)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import copy_into
 
 
@@ -26,7 +25,7 @@ class Parameters(Mapping[str, Array]):
     def __getitem__(self, key: str) -> Array:
         return self._arrays[key]
 
-    def __setitem__(self, key: str, values: Any) -> None:
+    def __setitem__(self, key: str, values: ArrayLike) -> None:
         if key not in self._arrays:
             raise KeyError(f"{self._name} are {', '.join(self._arrays) or 'none'}; received {key!r}")
         copy_into(self._arrays[key], values, f"{self._name}[{key!r}]")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from .._core.graph import Tensor
 from .._core.kinds import LIMITS
-from .._types import Shape
+from .._types import ArrayLike, Shape
 from .._validation.arrays import as_array
 from .._validation.values import as_number
 from .base import Layer
@@ -47,7 +47,7 @@ class RobustScaling(Layer):
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         self.buffers["scale"][...] = 1
 
-    def adapt(self, x: Any) -> None:
+    def adapt(self, x: ArrayLike) -> None:
         """Take the center and the scale of data: each feature's median, and one over its interquartile range.
 
         Where the latter is nothing, half of the whole range stands for it. What is constant becomes 0.

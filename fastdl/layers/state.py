@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._core.reading import States
-from .._types import Array
+from .._types import Array, ArrayLike
 from ..samples import as_batch
 from .base import Layer
 from .states import State, rows_of, state_of
+
+if TYPE_CHECKING:
+    from ..trees import Trees
 
 
 class StateLayer(Layer, abstract=True):
@@ -56,7 +59,13 @@ class StateLayer(Layer, abstract=True):
         return self._state_gradient
 
     def forward(
-        self, x: Any, *, training: bool = False, lengths: Any = None, trees: None = None, initial_state: State = None
+        self,
+        x: ArrayLike,
+        *,
+        training: bool = False,
+        lengths: ArrayLike | None = None,
+        trees: Trees | None = None,
+        initial_state: State = None,
     ) -> Array:
         """Give the output for a batch of sequences, and hold what `backward` needs.
 
@@ -87,7 +96,7 @@ class StateLayer(Layer, abstract=True):
             self._state = state_of(self._form, states)
             return y
 
-    def backward(self, dy: Any, *, state_gradient: State = None, accumulate: bool = False) -> Array:
+    def backward(self, dy: ArrayLike, *, state_gradient: State = None, accumulate: bool = False) -> Array:
         """Go back through time; give the gradient with respect to the last `forward`'s input, and fill `grads`.
 
         Parameters

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._extras import missing
 from ..metrics.choice import mode_of
 from .svg import element, escaped, number
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _DECADES = 2.0  # from where on a loss is drawn on a scale of powers
 _IN_A_ROW = 3  # panels, before there are rows of them
@@ -60,7 +63,7 @@ def _spans_decades(name: str, lines: dict[str, list[float]]) -> bool:
     return mode_of(name) == "min" and bool(values) and min(values) > 0 and max(values) >= 10**_DECADES * min(values)
 
 
-def plot_history(history: Mapping[str, Sequence[float]]) -> Any:
+def plot_history(history: Mapping[str, Sequence[float]]) -> Figure:
     """Draw a panel for each figure."""
     try:
         from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core
 from .._core.graph import Graph, Lowered
-from .._types import Array
+from .._types import Array, ArrayLike
 from ..layers import Layer, SelfAttention
 from ..layers.container import Container
 from ..samples import Samples, as_batch
@@ -27,7 +27,7 @@ class Inside:
         As `predict` takes them.
     """
 
-    def __init__(self, net: Layer, x: Any, lengths: Any = None, trees: Any = None) -> None:
+    def __init__(self, net: Layer, x: ArrayLike, lengths: ArrayLike | None = None, trees: Any = None) -> None:
         net.check_built()
         self.net, self.samples = net, as_batch(net, x, lengths, trees)
         self.graph = Graph(self.samples.shape)
@@ -79,7 +79,9 @@ def named_within(layer: Layer, prefix: str = "") -> dict[str, Layer]:
     return names
 
 
-def attention_weights(net: Layer, x: Any, layer: Layer | str | int | None = None, *, lengths: Any = None) -> Array:
+def attention_weights(
+    net: Layer, x: ArrayLike, layer: Layer | str | int | None = None, *, lengths: ArrayLike | None = None
+) -> Array:
     """Tell how much each step of a sequence attends to each.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from .._settings import make
 from . import functions
@@ -11,9 +11,9 @@ from .base import Loss
 from .classes import BinaryCrossEntropy, CrossEntropy
 from .fused import Fused
 from .numbers import AbsoluteError, Huber, Poisson, Quantile, SquaredError
-from .own import Own
+from .own import Function, Own
 
-AnyLoss = str | Loss | Callable[[Any, Any], Any]
+AnyLoss = str | Loss | Callable[[Any, Any], tuple[Any, Any] | float]
 
 _CLASSES: tuple[type[Fused], ...] = (
     CrossEntropy,
@@ -40,7 +40,7 @@ def as_loss(loss: AnyLoss) -> Loss:
             f"loss must be one of {', '.join(_BY_NAME)}, one of fastdl.losses, or a function of outputs and targets; "
             f"received {loss!r}{hint}"
         )
-    return _FUNCTIONS[loss]() if loss in _FUNCTIONS else Own(loss)
+    return _FUNCTIONS[loss]() if loss in _FUNCTIONS else Own(cast(Function, loss))
 
 
 def chosen(loss: AnyLoss | None, last: Loss | None) -> Loss:

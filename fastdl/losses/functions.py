@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_array
 from .classes import CrossEntropy
 from .fused import Fused
 from .numbers import SquaredError
 
 
-def squared_error(y: Any, target: Any) -> float:
+def squared_error(y: ArrayLike, target: ArrayLike) -> float:
     """Half the sum of squares of each sample, averaged over samples (article 2, the linear unit's objective).
 
     Where a sample has steps in time, the mean is over these too.
@@ -27,7 +27,7 @@ def squared_error(y: Any, target: Any) -> float:
     return _apply(SquaredError(), "y", y, target)[0]
 
 
-def squared_error_backward(y: Any, target: Any) -> Array:
+def squared_error_backward(y: ArrayLike, target: ArrayLike) -> Array:
     """Give the gradient of `squared_error` with respect to y: (y - target) / N, or N T.
 
     Parameters
@@ -41,7 +41,7 @@ def squared_error_backward(y: Any, target: Any) -> Array:
     return _apply(SquaredError(), "y", y, target)[1]
 
 
-def cross_entropy(logits: Any, target: Any) -> float:
+def cross_entropy(logits: ArrayLike, target: ArrayLike) -> float:
     """Softmax cross-entropy, -sum t log softmax(logits), averaged over samples and their steps in time.
 
     Parameters
@@ -56,7 +56,7 @@ def cross_entropy(logits: Any, target: Any) -> float:
     return _apply(CrossEntropy(), "logits", logits, target)[0]
 
 
-def cross_entropy_backward(logits: Any, target: Any) -> Array:
+def cross_entropy_backward(logits: ArrayLike, target: ArrayLike) -> Array:
     """Give the gradient of `cross_entropy` with respect to the logits: (softmax(logits) - t) / N, or N T.
 
     Parameters

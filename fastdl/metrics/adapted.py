@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from .base import as_rows
 from .choice import name_of
 
 
-def of_labels(function: Callable[[Any, Any], float]) -> Callable[[Any, Any], float]:
+def of_labels(function: Callable[[Any, Any], float]) -> Callable[[ArrayLike, ArrayLike], float]:
     """Make a metric of a function of labels, such as ``sklearn.metrics.matthews_corrcoef``.
 
     Parameters
@@ -25,7 +25,7 @@ def of_labels(function: Callable[[Any, Any], float]) -> Callable[[Any, Any], flo
         ``metric(targets, outputs)``, of the function's name.
     """
 
-    def metric(targets: Any, outputs: Any) -> float:
+    def metric(targets: ArrayLike, outputs: ArrayLike) -> float:
         wanted, y = as_rows(targets, outputs)
         if wanted.ndim == 1:
             return function(wanted, y.argmax(axis=1))
@@ -35,7 +35,7 @@ def of_labels(function: Callable[[Any, Any], float]) -> Callable[[Any, Any], flo
     return metric
 
 
-def of_scores(function: Callable[[Any, Any], float]) -> Callable[[Any, Any], float]:
+def of_scores(function: Callable[[Any, Any], float]) -> Callable[[ArrayLike, ArrayLike], float]:
     """Make a metric of a function of scores, such as ``sklearn.metrics.average_precision_score``, or of numbers.
 
     Parameters
@@ -50,7 +50,7 @@ def of_scores(function: Callable[[Any, Any], float]) -> Callable[[Any, Any], flo
         ``metric(targets, outputs)``, of the function's name.
     """
 
-    def metric(targets: Any, outputs: Any) -> float:
+    def metric(targets: ArrayLike, outputs: ArrayLike) -> float:
         wanted, y = as_rows(targets, outputs)
         if wanted.ndim == 1:
             return function(wanted, y[:, 1] if y.shape[1] == 2 else y)

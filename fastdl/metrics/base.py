@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_real
 
 
@@ -24,7 +24,7 @@ class Metric:
     name: ClassVar[str]
     higher_is_better: ClassVar[bool] = True
 
-    def __call__(self, targets: Any, outputs: Any) -> float:
+    def __call__(self, targets: ArrayLike, outputs: ArrayLike) -> float:
         """Measure.
 
         Parameters

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import ceil, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._types import ArrayLike
 from ..layers import Layer
 from ..looking.inside import attention_weights
 from .figures import Path, as_names, name_axes, new_figure, saved
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def plot_attention(
     net: Layer,
-    x: Any,
+    x: ArrayLike,
     layer: Layer | str | int | None = None,
     *,
     names: Iterable[Any] | None = None,
     path: Path | None = None,
-) -> Any:
+) -> Figure:
     """Draw how much each step of a sequence attends to each, a panel for each head.
 
     Parameters

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_real
 from ..metrics.base import as_rows
 from .figures import Path, as_names, name_axes, new_figure, saved
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _MOST_NUMBERS = 30  # classes whose cells have room for a number
 
 
-def confusion_matrix(targets: Any, outputs: Any) -> Array:
+def confusion_matrix(targets: ArrayLike, outputs: ArrayLike) -> Array:
     """Count how often each class is taken for each.
 
     Parameters
@@ -55,7 +58,9 @@ def confusion_matrix(targets: Any, outputs: Any) -> Array:
     return counts
 
 
-def plot_confusion(targets: Any, outputs: Any, *, names: Iterable[Any] | None = None, path: Path | None = None) -> Any:
+def plot_confusion(
+    targets: ArrayLike, outputs: ArrayLike, *, names: Iterable[Any] | None = None, path: Path | None = None
+) -> Figure:
     """Draw which classes are taken for which: ``plot_confusion(y, net.predict(x))``.
 
     Parameters

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._extras import missing
 from .._files import save_figure
 from .._types import Array
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Path = str | os.PathLike[str]
 MOST_NAMES = 40  # along an axis, before some are left out
 
 
-def new_figure(width: float, height: float, what: str) -> Any:
+def new_figure(width: float, height: float, what: str) -> Figure:
     """Give a figure of so many inches."""
     try:
         from matplotlib.figure import Figure
@@ -23,7 +26,7 @@ def new_figure(width: float, height: float, what: str) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def saved(figure: Any, path: Path | None) -> Any:
+def saved(figure: Figure, path: Path | None) -> Figure:
     """Save a figure where there is a path, and give it."""
     if path is not None:
         save_figure(figure, path)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from math import ceil, sqrt
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._types import Array
+from .._types import Array, ShapeLike
 from .._validation.shapes import as_shape
 from ..layers import Layer
 from .figures import Path, mosaic, new_figure, saved
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def plot_filters(layer: Layer, *, shape: Any = None, path: Path | None = None) -> Any:
+
+def plot_filters(layer: Layer, *, shape: ShapeLike | None = None, path: Path | None = None) -> Figure:
     """Draw the weights of a layer that reads images: a tile for each filter or unit.
 
     Parameters
@@ -61,7 +64,7 @@ def plot_filters(layer: Layer, *, shape: Any = None, path: Path | None = None) -
     return saved(figure, path)
 
 
-def _images(layer: Layer, shape: Any) -> Array:
+def _images(layer: Layer, shape: ShapeLike | None) -> Array:
     """Give a layer's weights as images (filters, C, H, W)."""
     if not isinstance(layer, Layer):
         raise TypeError(f"layer must be a Layer; received {layer!r}")

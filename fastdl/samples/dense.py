@@ -34,6 +34,10 @@ class Samples:
     lengths: Array | None = None
     no_label: int | None = None  # of rows that do not count, whatever the loss
 
+    x: Array
+    shape: Shape
+    channels_last: bool
+
     def __init__(self, x: Array, shape: Shape, channels_last: bool = False, waits_for: str = "") -> None:
         self.x, self.shape, self.channels_last = x, shape, channels_last
         self.waits_for = waits_for

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from .._types import ArrayLike
 from ..callbacks import Callback
 from ..callbacks.monitor import Monitor
 from ..many import fit_many
@@ -34,8 +35,8 @@ def grid(**axes: Iterable[Any]) -> list[Settings]:
 def sweep(
     make: Callable[..., Recipe],
     settings: Iterable[Mapping[str, Any]],
-    x: Any,
-    y: Any,
+    x: ArrayLike | Iterable[tuple[Any, ...]],
+    y: ArrayLike | None,
     *,
     monitor: str = "val_accuracy",
     record: str | os.PathLike[str] | None = None,

@@ -33,8 +33,11 @@ class Vocabulary:
         the quotes and brackets that close there, and at an empty line.
     """
 
+    words: bool
+    lines: bool
+
     def __init__(self, tokens: Sequence[str], words: bool = False, lines: bool = False) -> None:
-        self.tokens = as_list(tokens, "tokens", "strings")
+        self.tokens: list[str] = as_list(tokens, "tokens", "strings")
         self.words, self.lines = as_flag(words, "words"), as_flag(lines, "lines")
         if lines and not words:
             raise ValueError("lines must be False for a vocabulary of characters; received True")

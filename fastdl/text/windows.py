@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_real
 from .._validation.values import as_int
 
 __all__ = ["text_windows"]
 
 
-def text_windows(ids: Any, batch: int, steps: int) -> tuple[Array, Array]:
+def text_windows(ids: ArrayLike, batch: int, steps: int) -> tuple[Array, Array]:
     """Cut a text into windows for a stateful network: it is parted into ``batch`` streams, side by side.
 
     Parameters

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .._files import save_figure
 from ..looking.curves import history_html, plot_history
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class History:
@@ -28,7 +31,7 @@ class History:
             if name != "epoch":
                 self.history.setdefault(name, []).append(value)
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """Draw each figure over the epochs, beside its twin on validation data, with matplotlib.
 
         Parameters

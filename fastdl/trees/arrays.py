@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .._types import Array
+from .._types import Array, ArrayLike
 from .._validation.arrays import as_real
 from .._validation.values import as_list
 from ..text.escapes import escaped
@@ -68,15 +68,21 @@ class Trees:
     ``len(trees)`` is N; ``trees[i]``, ``trees[i:j]`` and ``trees[[i, j]]`` are Trees too.
     """
 
+    start: Array
+    parents: Array
+    labels: Array
+    height: Array
+
     def __init__(
         self,
-        start: Any,
-        parents: Any,
+        start: ArrayLike,
+        parents: ArrayLike,
         words: Sequence[str | None],
-        labels: Any = None,
+        labels: ArrayLike | None = None,
         names: Sequence[str] = (),
     ) -> None:
-        self.words, self.names = as_list(words, "words", "strings"), as_list(names, "names", "strings")
+        self.words: list[str | None] = as_list(words, "words", "strings")
+        self.names: list[str] = as_list(names, "names", "strings")
         if not all(isinstance(name, str) for name in self.names):
             raise TypeError(f"names must be strings; received {self.names!r}")
         nodes = len(self.words)
@@ -235,7 +241,7 @@ class Trees:
         """Give the ids of the leaves' words, int64 (M,), and -1 for every other node."""
         return np.array([-1 if word is None else vocabulary.encode_one(word) for word in self.words], np.int64)
 
-    def with_labels(self, labels: Any, names: Sequence[str] | None = None) -> Trees:
+    def with_labels(self, labels: ArrayLike, names: Sequence[str] | None = None) -> Trees:
         """Give the same trees with other labels, int (M,)."""
         names = self.names if names is None else names
         return Trees(self.start, self.parents, self.words, labels, names)

@@ -37,7 +37,7 @@ class Filter:
         check_size(shape, "depth, height and width")
         self.weights = uniform(1e-4, shape)
         self.bias = 0.0
-        self.weights_grad = np.zeros(self.weights.shape)
+        self.weights_grad: Array = np.zeros(self.weights.shape)
         self.bias_grad = 0.0
 
     def __repr__(self) -> str:
@@ -117,7 +117,7 @@ class ConvLayer(Built):
         self.output_height = ConvLayer.calculate_output_size(input_height, filter_height, zero_padding, stride)
         self.activator = check_activator(activator)
         self.learning_rate = as_number(learning_rate, "learning_rate")
-        self.output_array = np.zeros((filter_number, self.output_height, self.output_width))
+        self.output_array: Array = np.zeros((filter_number, self.output_height, self.output_width))
         self.filters: list[Any] = [Filter(filter_width, filter_height, channel_number) for _ in range(filter_number)]
         self.input_array: Array | None = None
         self._padded: Array | None = None

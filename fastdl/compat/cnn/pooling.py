@@ -42,7 +42,7 @@ class _PoolingLayer(Built):
         self.stride = as_int(stride, "stride")
         self.output_width = windows(input_width, filter_width, 0, stride, axis="width")
         self.output_height = windows(input_height, filter_height, 0, stride, axis="height")
-        self.output_array = np.zeros((channel_number, self.output_height, self.output_width))
+        self.output_array: Array = np.zeros((channel_number, self.output_height, self.output_width))
         self._build()
 
     def _build(self) -> None:
@@ -98,7 +98,7 @@ class _PoolingLayer(Built):
             delta = self._plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
             self.delta_array = delta.reshape(x.shape)
             return
-        self.delta_array = np.zeros(x.shape)
+        self.delta_array: Array = np.zeros(x.shape)
         for d, i, j in np.ndindex(sensitivity.shape):
             rows, columns = self._places(x[d], i, j)
             self.delta_array[d, rows, columns] += sensitivity[d, i, j] / self.delta_array[d, rows, columns].size

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..._core.graph import Graph
 from ..._files import as_path, replacing
+from ..._types import ArrayLike
 from ..._validation.values import as_choice, as_int, check_is
 from ...looking.work import Costs
 from ...sequential import Sequential
@@ -56,12 +57,12 @@ class CFile(NamedTuple):
 
 def to_c(
     net: Sequential,
-    path: Any,
+    path: str | os.PathLike[str],
     *,
     name: str | None = None,
     steps: int | None = None,
     weights: str = "float",
-    data: tuple[Any, Any] | None = None,
+    data: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> CFile:
     """Write a network, for one sample a call, as a C99 file that needs nothing but a compiler and math.h.
 
