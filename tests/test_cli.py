@@ -271,6 +271,30 @@ def test_probabilities(last):
         np.testing.assert_allclose(probabilities(net, np.zeros((1, 5), "f4")), 0.2, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda: [Sequential([fastdl.layers.Dense(5, "softmax")])],
+        lambda: [fastdl.layers.Dense(5), Sequential([fastdl.layers.Activation("softmax")]), fastdl.layers.Dropout(0.5)],
+        lambda: [
+            fastdl.layers.Residual([fastdl.layers.Dropout(0.2)]),
+            fastdl.layers.Dense(5, "softmax"),
+            fastdl.layers.Reshape((5,)),
+        ],
+    ],
+)
+def test_probabilities_of_a_softmax_within(last):
+    net = Sequential(last(), input_shape=4, seed=0)
+    outputs = net.predict(np.random.default_rng(0).standard_normal((6, 4)))
+    np.testing.assert_array_equal(probabilities(net, outputs), outputs)
+
+
+def test_probabilities_of_an_activation_with_a_setting():
+    net = Sequential([fastdl.layers.Dense(5, fastdl.layers.Activation("leaky_relu", slope=0.2))], input_shape=4, seed=0)
+    outputs = net.predict(np.random.default_rng(0).standard_normal((6, 4)))
+    np.testing.assert_allclose(probabilities(net, outputs), fastdl.functional.softmax(outputs), rtol=1e-6)
+
+
 def test_a_reader_that_leaves(network, tmp_path):
     pytest.importorskip("PIL.Image").new("L", (28, 28)).save(tmp_path / "a.png")
     command = [sys.executable, "-m", "fastdl", "predict", network[1], *[str(tmp_path / "a.png")] * 2000]

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from .._core.graph import Graph
 from .._types import Array
 from ..functional import softmax
 from ..sequential import Sequential
 
 _LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1}  # what these can give
+_PASSING = ("dropout", "noise", "flatten", "reshape")  # which leave in inference what they read
 
 
 def labels_of(net: Sequential, name: str) -> list[Any]:
@@ -34,8 +36,7 @@ def labels_of(net: Sequential, name: str) -> list[Any]:
 
 def probabilities(net: Sequential, outputs: Array) -> Array:
     """Give what a network gave of samples, (N, classes), as shares: of logits their softmax."""
-    last = net.layers[-1].get_config()
-    activation = last.get("activation") or last.get("name")
+    activation = _last_activation(net)
     shares: Array
     if activation == "softmax":
         return outputs
@@ -45,3 +46,13 @@ def probabilities(net: Sequential, outputs: Array) -> Array:
     else:
         shares = softmax(outputs)
     return shares
+
+
+def _last_activation(net: Sequential) -> str:
+    """Name the activation that gave a network's outputs, whichever layer it is of."""
+    graph = Graph(net.input_shape)
+    net.lower(graph.input)
+    for operation in reversed(graph.operations):
+        if operation["kind"] not in _PASSING:
+            return str(operation.get("activation", "identity"))
+    return "identity"
