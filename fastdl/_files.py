@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from itertools import count
 from typing import IO, Any
 
+if sys.platform != "win32":
+    import fcntl
+
+_POSIX = os.name == "posix"  # Windows neither moves nor removes a file that is open, and has no such locks and modes
 _KEPT = 50  # characters of a name in that of the file beside it, which is never too long then
 
 
@@ -29,7 +33,7 @@ def as_path(path: Any, name: str = "path") -> str:
 def open_file(path: Any, mode: str = "rb", encoding: str | None = None) -> Iterator[IO[Any]]:
     """Open a regular file to read it, and nothing that may never begin or never end."""
     name = as_path(path)
-    waits_not = os.O_NONBLOCK | os.O_NOCTTY  # or a pipe would have us wait for its writer
+    waits_not = os.O_NONBLOCK | os.O_NOCTTY if _POSIX else 0  # or a pipe would have us wait for its writer
     with open(name, mode, encoding=encoding, opener=lambda path, flags: os.open(path, flags | waits_not)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError(f"{name} must be a file; it is a pipe, a device or the like")
@@ -42,7 +46,6 @@ def check_writable(path: Any) -> None:
     with _naming(target):
         file, beside = _open_beside(target, old)
         _remove(file, beside)
-        file.close()
 
 
 @contextlib.contextmanager
@@ -50,7 +53,7 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
     """Give a file to write, which takes the path's place in the end: there is the old file or the new one.
 
     It has the mode of the one that it replaces. Where the path is a link, that stays. What killed processes left beside
-    the path is removed.
+    the path is removed, but on Windows.
 
     Raises
     ------
@@ -66,11 +69,11 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+            if not _POSIX:
+                file.close()
             os.replace(beside, target)
         except BaseException:
             _remove(file, beside)
-            with contextlib.suppress(OSError):  # what its buffer holds has nowhere to go
-                file.close()
             raise
         file.close()
         _sync(os.path.dirname(target))
@@ -130,7 +133,7 @@ def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], st
         file.close()  # somebody took it for left
     while _remove_left(next(slots)):
         pass
-    if old is not None:
+    if old is not None and _POSIX:
         with contextlib.suppress(PermissionError):
             os.fchown(descriptor, old.st_uid, old.st_gid)
         with contextlib.suppress(PermissionError):  # of file systems without modes
@@ -140,6 +143,8 @@ def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], st
 
 def _is_locked(descriptor: int) -> bool:
     """Lock a new file, unless somebody who takes it for left has."""
+    if not _POSIX:
+        return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -151,6 +156,8 @@ def _is_locked(descriptor: int) -> bool:
 
 def _remove_left(beside: str) -> bool:
     """Remove a file unless somebody is writing it; tell whether there was one."""
+    if not _POSIX:  # where it may be closed, on its way to its path
+        return False
     try:
         descriptor = os.open(beside, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -164,9 +171,14 @@ def _remove_left(beside: str) -> bool:
 
 
 def _remove(file: IO[bytes], beside: str) -> None:
-    """Remove a file of ours, and nobody else's that has its name by now."""
+    """Close a file of ours and remove it, and nobody else's that has its name by now."""
     with contextlib.suppress(OSError):
-        if _is_at(file.fileno(), beside):
+        if _POSIX and _is_at(file.fileno(), beside):
+            os.unlink(beside)
+    with contextlib.suppress(OSError):  # what its buffer holds has nowhere to go
+        file.close()
+    if not _POSIX:
+        with contextlib.suppress(OSError):
             os.unlink(beside)
 
 

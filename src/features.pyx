@@ -3,7 +3,16 @@
 
 cdef extern from *:
     """
-    #if defined(__x86_64__)
+    #if defined(_WIN32) && defined(__x86_64__)
+    /* What the compiler offers needs a library of its own there, which linkers do not find. No
+     * machine that runs Windows has AVX2 without FMA and BMI, or AVX-512 without v4's parts. */
+    #include <windows.h>
+    static int instruction_level(void) {
+        if (!IsProcessorFeaturePresent(PF_SSE4_2_INSTRUCTIONS_AVAILABLE)) return 1;
+        if (!IsProcessorFeaturePresent(PF_AVX2_INSTRUCTIONS_AVAILABLE)) return 2;
+        return IsProcessorFeaturePresent(PF_AVX512F_INSTRUCTIONS_AVAILABLE) ? 4 : 3;
+    }
+    #elif defined(__x86_64__)
     static int instruction_level(void) {
         __builtin_cpu_init();
         if (!(__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"))) return 1;

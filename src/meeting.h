@@ -52,7 +52,11 @@ static inline int is_raised(const flag *f) {
 
 static inline double seconds(void) {
     struct timespec now;
+#ifdef _WIN32                               /* whose C library has no other clock as fine */
+    timespec_get(&now, TIME_UTC);
+#else
     clock_gettime(CLOCK_MONOTONIC, &now);
+#endif
     return now.tv_sec + 1e-9 * now.tv_nsec;
 }
 

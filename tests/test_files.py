@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastdl
-from fastdl import Sequential, layers
+from fastdl import Sequential, _files, layers
 from fastdl._files import check_writable, replacing
 from fastdl.datasets import Trees, load_idx, read_text, read_trees
 from fastdl.trees.drawing import save_picture
@@ -237,6 +237,43 @@ def test_links_stay(tmp_path):
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "folder" / "file").read_bytes() == data
     assert os.listdir(tmp_path / "folder") == ["file"]
+
+
+def test_where_open_files_cannot_be_moved(tmp_path, monkeypatch):
+    """As on Windows, without what POSIX has."""
+    for name in ("O_NONBLOCK", "O_NOCTTY", "O_NOFOLLOW", "fchown", "fchmod"):
+        monkeypatch.delattr(os, name)
+    monkeypatch.delattr(_files, "fcntl")
+    monkeypatch.setattr(_files, "_POSIX", False)
+    for function in (os.replace, os.unlink):
+
+        def checked(path, *others, function=function):
+            opened = [os.path.realpath(entry) for entry in Path("/proc/self/fd").iterdir()]
+            assert os.path.realpath(path) not in opened
+            function(path, *others)
+
+        monkeypatch.setattr(os, function.__name__, checked)
+    path, moved = tmp_path / "file", os.replace
+    for data in (b"first", b"second"):
+        check_writable(path)
+        write(path, data)
+        with _files.open_file(path) as file:
+            assert file.read() == data
+    with replacing(path) as first, replacing(path) as second:
+        first.write(b"third")
+        second.write(b"fourth")
+    assert path.read_bytes() == b"third"
+
+    def refused(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "replace", refused)  # while another program has the old file open
+    with pytest.raises(PermissionError) as error:
+        write(path, b"fifth")
+    assert error.value.filename == str(path)
+    monkeypatch.setattr(os, "replace", moved)
+    assert path.read_bytes() == b"third"
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_pictures(tmp_path):

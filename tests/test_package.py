@@ -23,6 +23,48 @@ def test_the_name_to_install_is_said_alike():
             assert not re.search(r"pip install \S*\bfastdl\b(?!-)|\bfastdl\[", text), path
 
 
+def test_versions_of_python_are_said_alike():
+    """By the classifiers, by what builds the wheels, and by what tests every push."""
+    configuration = pytest.importorskip("tomllib").loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = configuration["project"]
+    said = [version for name in project["classifiers"] for version in re.findall(r"Python :: (3\.\d+)$", name)]
+    built = [
+        re.fullmatch(r"cp3(\d+)(t?)-\*", selector).expand(r"3.\1\2")
+        for selector in configuration["tool"]["cibuildwheel"]["build"]
+    ]
+    assert project["requires-python"] == f">={said[0]}"
+    assert [version for version in built if version.endswith("t")] == ["3.14t"]
+    assert [version for version in built if not version.endswith("t")] == said
+    assert workflow_list("tests", "python") == built
+
+
+def test_systems_are_said_alike():
+    assert workflow_list("tests", "os") == workflow_list("wheels", "os")
+
+
+def workflow_list(workflow, name):
+    """Give the members of a list that a workflow's matrix has, in one line."""
+    text = (ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text(encoding="utf-8")
+    (members,) = re.findall(rf"^ +{name}: \[(.*)\]$", text, re.MULTILINE)
+    return [member.strip('"') for member in members.split(", ")]
+
+
+def test_wheels_are_tested_with_tests_that_are_there():
+    for name in (ROOT / "tests" / "representative.txt").read_text(encoding="utf-8").splitlines():
+        assert (ROOT / name).is_file()
+
+
+def test_the_version_is_in_one_place():
+    """Which the build reads, and the tag of a release is compared with."""
+    places = {
+        path.relative_to(ROOT).as_posix()
+        for path in [*ROOT.glob("*.*"), *(ROOT / "fastdl").rglob("*.py"), ROOT / "docs" / "conf.py"]
+        if path.suffix in (".py", ".toml", ".in")
+        and re.search(rf"""["']{re.escape(fastdl.__version__)}["']""", path.read_text(encoding="utf-8"))
+    }
+    assert places == {"fastdl/_version.py"}
+
+
 def test_a_missing_package_is_named_with_what_brings_it():
     assert (
         str(missing("reading images", "Pillow", "cli"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import time
 from io import FileIO
 from typing import Any
@@ -34,7 +35,7 @@ class TensorBoard(Logger):
         """Begin a file in the folder."""
         now = time.time()
         os.makedirs(self.path, exist_ok=True)
-        name = f"events.out.tfevents.{now:017.6f}.{os.uname().nodename}.{os.getpid()}"  # read in this order
+        name = f"events.out.tfevents.{now:017.6f}.{platform.node()}.{os.getpid()}"  # read in this order
         self._file = FileIO(os.path.join(self.path, name), "x")
         first = events.version(now) + (events.start(now, run.first) if run.first > 1 else b"")
         try:
