@@ -1,12 +1,16 @@
 """The code in docs/ runs, top to bottom, and prints what its comments say; what it quotes stands in the sources."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+import fastdl
 from fastdl import callbacks, initializers, layers, optimizers, schedules
 from fastdl._core.kinds import ACTIVATIONS, KINDS, WITH_SETTING
 from fastdl.layers.definition import Definition
@@ -16,7 +20,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 BLOCKS = {
     "adding-a-layer.md": 5,
-    "articles.md": 10,
+    "articles.md": 1,
     "c-export.md": 4,
     "data.md": 3,
     "derivatives.md": 3,
@@ -81,6 +85,38 @@ def test_every_question_is_listed():
 def test_every_page_is_in_the_index():
     listed = re.findall(r"^([a-z-]+)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(path.stem for path in DOCS.glob("*.md") if path.name != "index.md")
+
+
+def test_every_article_is_in_the_index():
+    listed = re.findall(r"^articles/(\w+)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert listed == sorted(path.stem for path in (DOCS.parent / "examples").glob("*.py"))
+
+
+def test_a_program_becomes_a_page(tmp_path):
+    """With what it prints and its figures, described: the gallery alone, of the shortest program."""
+    pytest.importorskip("sphinx_gallery")
+    pytest.importorskip("furo")
+    name = "article1_perceptron"
+    docs = tmp_path / "docs"
+    shutil.copytree(DOCS, docs, ignore=shutil.ignore_patterns("*.md", "*.png", "*.svg", "articles", "_reference"))
+    (docs / "index.md").write_text(f"# Index\n\n```{{toctree}}\narticles/{name}\n```\n")
+    (tmp_path / "examples").mkdir()
+    for file in ("README.md", f"{name}.py"):
+        text = (DOCS.parent / "examples" / file).read_text(encoding="utf-8")
+        (tmp_path / "examples" / file).write_text(re.sub(r":doc:`([^<]+) <\w+>`", r"\1", text), encoding="utf-8")
+    pages = tmp_path / "pages"
+    environment = {**os.environ, "PYTHONPATH": str(Path(fastdl.__file__).parents[1])}
+    subprocess.run([sys.executable, "-m", "sphinx", "-q", "-W", docs, pages], check=True, timeout=120, env=environment)
+    page = (pages / "articles" / f"{name}.html").read_text(encoding="utf-8")
+    assert "1 and 1 = 1, should be 1" in page
+    assert "<math" in page
+    shown = re.findall(rf'<img src="\.\./(_images/sphx_glr_{name}_00\d\.png)" srcset="([^"]+)" alt="([^"]+)"', page)
+    assert len(shown) == 3
+    for source, sources, described in shown:
+        assert (pages / source).stat().st_size > 5000
+        assert sources.count(".png") == 2
+        assert described in text.replace("\n", "")
+    assert not re.search(r'<(?:script|link|img)[^>]* (?:src|href)="(?:https?:)?//', page), "something from elsewhere"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
