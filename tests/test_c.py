@@ -263,6 +263,21 @@ def test_weights_of_eight_bits(tmp_path, rng):
         assert distance(y, net.predict(x)) <= CLOSE["float32"]
 
 
+@pytest.mark.parametrize("how", ["gcc", "clang"])
+def test_eight_bits_over_steps_of_any_size(tmp_path, rng, how):
+    """Sums that are cleared by vectors, and added to number by number."""
+    nets = [
+        (Sequential([layers.Dense(units)], input_shape=(steps, features), seed=0), {"weights": "int8"})
+        for features, units, steps in (
+            (2, 19, 5), (2, 17, 3), (9, 10, 3), (4, 10, 3), (1, 11, 5), (7, 19, 5), (3, 12, 4), (1, 18, 3),
+        )
+    ]  # fmt: skip
+    given = [rng.random((SAMPLES, *net.input_shape)) for net, _ in nets]
+    for (net, _), x, y in zip(nets, given, run(tmp_path, nets, given, how), strict=True):
+        net.params["0.weight"] = rounded(net.params["0.weight"], transposed=False)
+        assert distance(y, net.predict(x)) <= CLOSE["float32"]
+
+
 def rounded(weight, transposed):
     """With 255 values for each output, or row of an embedding, which is the first axis, but of transposed weights."""
     weight = weight.swapaxes(0, 1) if transposed else weight
@@ -306,7 +321,11 @@ def test_bad_arguments(tmp_path):
         ((layers.Dense(2), path), TypeError, "net must be Sequential; received Dense"),
         ((net, tmp_path / "net.h"), ValueError, "path must end in .c; received .*net.h"),
         ((net, 3), TypeError, "path must be a path; received 3"),
-        ((net, tmp_path / "my-net.c"), ValueError, "name must be a name in C, .*; received 'my-net'"),
+        (
+            (net, tmp_path / "my-net.c"),
+            ValueError,
+            "name must be a name in C, .*; received 'my-net', which is the file's",
+        ),
         ((long, path), ValueError, r"steps must be given for samples of shape \(None, 3\)"),
     ):
         with pytest.raises(error, match=said):
@@ -315,11 +334,14 @@ def test_bad_arguments(tmp_path):
         (net, {"steps": 3}, ValueError, r"steps must not be given for samples of shape \(3,\); received 3"),
         (long, {"steps": 0}, ValueError, "steps must be at least 1; received 0"),
         (net, {"weights": "int4"}, ValueError, "weights must be one of float, int8; received 'int4'"),
-        (net, {"name": "2d"}, ValueError, "name must be a name in C, .*; received '2d'"),
+        (net, {"name": "2d"}, ValueError, "name must be a name in C, .*; received '2d'$"),
         (net, {"data": (1, 2)}, ValueError, 'data must be given for weights="int8" alone'),
     ):
         with pytest.raises(error, match=said):
             to_c(given, path, **options)
+    for name in ('a"b.c', "a\\b.c", "a\nb.c"):
+        with pytest.raises(ValueError, match="path must be that of a file which C can include; received "):
+            to_c(net, tmp_path / name, name="net")
     net.params["0.weight"][0, 0] = np.inf
     with pytest.raises(ValueError, match="parameters must be finite; received some that are not"):
         to_c(net, path)

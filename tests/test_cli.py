@@ -253,16 +253,15 @@ def test_a_training_that_diverges_is_a_mistake(data, capsys):
     assert "not finite" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("last", ["sigmoid", "tanh", "relu", "softmax", None])
+@pytest.mark.parametrize("last", ["sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "relu", "softmax", None])
 def test_probabilities(last):
     net = fastdl.models.mlp((4, 5), output=last, seed=0)
     outputs = net.predict(np.random.default_rng(0).standard_normal((6, 4)))
     outputs = outputs[outputs.any(axis=1)]
     given = probabilities(net, outputs)
     expected = {
-        "sigmoid": lambda y: y / y.sum(axis=1, keepdims=True),
-        "tanh": lambda y: (y + 1) / (y + 1).sum(axis=1, keepdims=True),
-        "relu": lambda y: y / y.sum(axis=1, keepdims=True),
+        **dict.fromkeys(("sigmoid", "hard_sigmoid", "relu"), lambda y: y / y.sum(axis=1, keepdims=True)),
+        **dict.fromkeys(("tanh", "hard_tanh"), lambda y: (y + 1) / (y + 1).sum(axis=1, keepdims=True)),
         "softmax": lambda y: y,
         None: fastdl.functional.softmax,
     }[last](outputs)

@@ -215,6 +215,9 @@ def test_nothing_is_written_of_what_cannot_be(tmp_path):
     halves = Sequential([layers.Conv1D(3, 3, stride=2, padding="same")], input_shape=(None, 4))
     with pytest.raises(ValueError, match=r"^input_shape must have a number of steps"):
         to_onnx(halves, path)
+    net.params["0.weight"][0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"^parameters must be finite"):
+        to_onnx(net, path)
     assert not list(tmp_path.iterdir())
 
 

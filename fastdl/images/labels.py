@@ -11,7 +11,7 @@ from .._types import Array
 from ..functional import softmax
 from ..sequential import Sequential
 
-_LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1}  # what these can give
+_LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1, "hard_sigmoid": 0, "hard_tanh": -1}  # what these can give
 _PASSING = ("dropout", "noise", "flatten", "reshape")  # which leave in inference what they read
 
 
@@ -26,7 +26,8 @@ def labels_of(net: Sequential, name: str) -> list[Any]:
     channels, classes = net.input_shape[0], net.output_shape[0]
     if len(net.input_shape) != 3 or channels not in (1, 3) or len(net.output_shape) != 1 or classes < 2:
         raise ValueError(
-            f"{name} must be a network of grey or colour images; it goes from {net.input_shape} to {net.output_shape}"
+            f"{name} must be a network of grey or colour images; it goes from {net.input_shape} to {net.output_shape}, "
+            "and not from (1, H, W) or (3, H, W) to a number for each of two labels or more"
         )
     labels = net.notes.get("labels", list(range(classes)))
     if not isinstance(labels, list) or len(labels) != classes:

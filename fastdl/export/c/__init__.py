@@ -105,9 +105,10 @@ def to_c(
         raise ValueError('data must be given for weights="int8" alone; with others nothing is lost')
     path = as_path(path)
     stem, header = _names(path)
+    hint = ", which is the file's" if name is None else ""
     name = stem if name is None else name
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise ValueError(f"name must be a name in C, of letters, digits and underscores; received {name!r}")
+        raise ValueError(f"name must be a name in C, of letters, digits and underscores; received {name!r}{hint}")
     shape = _shape(net, steps)
     with net.turn.lock:
         exported = with_rounded_weights(net, shape) if eight_bits else net
@@ -127,7 +128,10 @@ def _names(path: str) -> tuple[str, str]:
     """Give the name that a path's file has without its ending, and the header's path."""
     if not path.endswith(".c"):
         raise ValueError(f"path must end in .c; received {path}")
-    return os.path.basename(path)[:-2], f"{path[:-2]}.h"
+    stem = os.path.basename(path)[:-2]
+    if '"' in stem or "\\" in stem or not stem.isprintable():
+        raise ValueError(f"path must be that of a file which C can include; received {path!r}")
+    return stem, f"{path[:-2]}.h"
 
 
 def _shape(net: Sequential, steps: int | None) -> tuple[int, ...]:

@@ -110,7 +110,7 @@ def write(graph: Graph, flat: Array, names: Names, dtype: str, eight_bits: bool)
         text = f"{call.name}({', '.join([*sources, target, *more])})"
         body += [f"if ({text})", "return -1;"] if call.function.refuses else [f"{text};"]
     source = "\n".join([
-        _HEAD.format(header=names.header, restrict=unit.macro("restrict"), clones=unit.macro("clones")),
+        _HEAD.format(header=names.header, **{name: unit.macro(name) for name in ("restrict", "clones", "aligned")}),
         *unit.tables,
         *unit.helpers.values(),
         *(_function(unit, call) for call in calls),
@@ -160,6 +160,13 @@ _HEAD = """\
 #define {clones} __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define {clones}
+#endif
+
+/* Sums lie where vectors do: GCC, up to 14, may otherwise clear them by stores that take them to, and they do not. */
+#ifdef __GNUC__
+#define {aligned} __attribute__((aligned(64)))
+#else
+#define {aligned}
 #endif
 """
 

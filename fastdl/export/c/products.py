@@ -119,7 +119,7 @@ def _windows(
     at = _sum([("i", stride[0] * w * c, oh > 1), ("j", stride[1] * c, ow > pair)])
     lines += [
         f"const {matrix.kind} *w = {matrix.name}{' + first' if tile < width else ''};",
-        f"{unit.real} {', '.join(f'{name}[{tile}]' for name in sums)};",
+        f"{unit.macro('aligned')} {unit.real} {', '.join(f'{name}[{tile}]' for name in sums)};",
         loop("o", tile),
         f"{' = '.join(f'{name}[o]' for name in sums)} = {started(unit, place, bias, matrix)};",
         *_taps(unit, weight.shape[:3], (w, c), dilation, at, pixels, (width, tile), sums),

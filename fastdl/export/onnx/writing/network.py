@@ -40,7 +40,7 @@ def to_onnx(net: Layer, path: str | os.PathLike[str], *, lengths: bool = False) 
     ------
     ValueError
         If samples are trees, or an operation has no counterpart in ONNX, or `lengths` are asked for where none are
-        taken, or parameters are of more than 2 GB.
+        taken, or parameters are not finite, or of more than 2 GB.
     ImportError
         If the package onnx is not installed.
 
@@ -102,6 +102,8 @@ def _check(net: Layer, graph: Graph, lengths: bool) -> None:
             )
     if lengths and not net.reading.in_time:
         raise ValueError("lengths must be False for a network that takes none; received True")
+    if not np.isfinite(net.flat[0]).all():
+        raise ValueError("parameters must be finite; received some that are not")
     if net.flat[0].nbytes > _MOST_BYTES:
         raise ValueError(f"net must have parameters of at most 2 GB, as ONNX's files; received {net.flat[0].nbytes}")
 
