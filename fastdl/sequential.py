@@ -19,10 +19,6 @@ from .derivatives import Differentiable
 from .layers import Layer, RobustScaling
 from .layers.configuration import check_name, classes_of, complete, from_config, train_as, training_config
 from .layers.container import Container, adopted, numbered, through, walk
-from .looking.html import network_html
-from .looking.inside import Inside
-from .looking.picture import Picture, draw
-from .looking.summary import Summary
 from .losses.choice import AnyLoss, chosen
 from .metrics.choice import AnyMetric, as_metrics
 from .samples import as_batch
@@ -34,9 +30,12 @@ from .training.state import TrainingState
 from .training.stepping import take_step
 from .training.trainer import Trainer
 
+# `looking` is loaded by what asks for it: a program that trains and predicts does not.
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .looking.inside import Inside
+    from .looking.picture import Picture
     from .trees import Trees
 
 
@@ -94,6 +93,8 @@ class Sequential(Differentiable, Container):
         return f"Sequential([\n{inside}]{built})"
 
     def _repr_html_(self) -> str:
+        from .looking.html import network_html
+
         return network_html(self)
 
     def given_arguments(self) -> dict[str, Any]:  # noqa: D102
@@ -405,8 +406,13 @@ class Sequential(Differentiable, Container):
         ValueError
             If the layer is none of the network's.
         """
-        inside = Inside(self, x, lengths, trees)
+        inside = self._inside(x, lengths, trees)
         return inside.tensor(inside.place(layer).target)
+
+    def _inside(self, x: ArrayLike, lengths: ArrayLike | None, trees: Trees | None = None) -> Inside:
+        from .looking.inside import Inside
+
+        return Inside(self, x, lengths, trees)
 
     def adapt(self, x: ArrayLike, *, lengths: ArrayLike | None = None) -> Self:
         """Let each `RobustScaling` in the network take its constants of data, one after another, before training.
@@ -423,7 +429,7 @@ class Sequential(Differentiable, Container):
         """
         for _, layer in walk(self):
             if isinstance(layer, RobustScaling):
-                inside = Inside(self, x, lengths)
+                inside = self._inside(x, lengths)
                 layer.adapt(inside.tensor(inside.place(layer).source))
         return self
 
@@ -481,6 +487,8 @@ class Sequential(Differentiable, Container):
         out; what works number by number is not counted. Activations are what the layers give for a sample. Where
         samples are sequences of any length, T, or trees of any number of nodes, M, both are told for such.
         """
+        from .looking.summary import Summary
+
         print(Summary(self).text())
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Picture:
@@ -496,6 +504,8 @@ class Sequential(Differentiable, Container):
         Picture
             Which a notebook shows; it has the picture as text, ``svg``, and ``save(path)``.
         """
+        from .looking.picture import draw
+
         picture = draw(self)
         if path is not None:
             picture.save(path)

@@ -2,6 +2,8 @@
 
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,22 @@ def test_the_name_to_install_is_said_alike():
         if path.suffix in (".md", ".py", ".toml"):
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"pip install \S*\bfastdl\b(?!-)|\bfastdl\[", text), path
+
+
+def test_importing_loads_numpy_and_what_training_needs_alone():
+    code = "import sys, numpy; before = {*sys.modules}; import fastdl; print(*sorted({*sys.modules} - before))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = told.stdout.split()
+    assert "fastdl.sequential" in loaded
+    others = {name.split(".")[0] for name in loaded} - {"fastdl", "cython_runtime", *sys.stdlib_module_names}
+    assert not [name for name in others if not name.startswith("_")]  # but Cython's, and installers' hooks
+    waiting = [
+        "datasets", "estimators", "export", "functional", "gradients", "looking", "many", "models", "plots", "serve",
+        "sweeps",
+    ]  # fmt: skip
+    assert not {f"fastdl.{name}" for name in waiting} & {*loaded}
+    assert "hashlib" not in loaded
+    assert all(hasattr(fastdl, name) for name in fastdl.__all__)
 
 
 def test_versions_of_python_are_said_alike():

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from .._files import save_figure
-from ..looking.curves import history_html, plot_history
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,10 +45,14 @@ class History:
             some, of figures of which it is known whether they are to be high. What is to be low and spans two decades
             has a scale of powers.
         """
+        from ..looking.curves import plot_history  # which training alone does not need
+
         figure = plot_history(self.history)
         if path is not None:
             save_figure(figure, path)
         return figure
 
     def _repr_html_(self) -> str:
+        from ..looking.curves import history_html
+
         return history_html(self.history)

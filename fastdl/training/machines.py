@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from traceback import print_exception
@@ -213,6 +212,8 @@ def _feed(digest: Any, thing: Any) -> None:
 
 def _number_of(thing: Any) -> float:
     """Give a number that another thing has not."""
+    import hashlib  # which takes longer to load than all of this
+
     digest = hashlib.blake2b(digest_size=6)  # a double's 53 bits hold it
     _feed(digest, thing)
     return float(int.from_bytes(digest.digest(), "big"))
