@@ -34,9 +34,16 @@ def open_file(path: Any, mode: str = "rb", encoding: str | None = None) -> Itera
     """Open a regular file to read it, and nothing that may never begin or never end."""
     name = as_path(path)
     waits_not = os.O_NONBLOCK | os.O_NOCTTY if _POSIX else 0  # or a pipe would have us wait for its writer
-    with open(name, mode, encoding=encoding, opener=lambda path, flags: os.open(path, flags | waits_not)) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+
+    def opener(path: str, flags: int) -> int:
+        descriptor = os.open(path, flags | waits_not)
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        if kind not in (stat.S_IFREG, stat.S_IFDIR):  # `open` itself refuses folders
+            os.close(descriptor)
             raise ValueError(f"{name} must be a file; it is a pipe, a device or the like")
+        return descriptor
+
+    with open(name, mode, encoding=encoding, opener=opener) as file:
         yield file
 
 

@@ -109,6 +109,10 @@ def test_the_best_of_earlier_sweeps_stays(data, tmp_path):
         ('{"sweep": {}}\n{"settings": {"units": 2}}\n', "must hold a trial a line"),
         ('{"sweep": {}}\n{"settings": {"units": 2}, "figures": {"loss": "low"}}\n', "must hold a trial a line"),
         ('{"sweep": {}}\n{"settings": 3, "figures": {}}\n', "must hold a trial a line"),
+        ('{"sweep": {}}\n{"settings": {"units": 2}, "figures": {"loss": NaN}}\n', "must hold a trial a line"),
+        ('{"sweep": {}}\n{"settings": {"units": 2}, "figures": {"loss": 1%s}}\n' % ("0" * 400), "must hold a trial"),
+        ('{"sweep": {}}\n' + "[" * 100_000 + "\n", "must hold a trial a line"),
+        ("no line at all", "must be the record of a sweep of"),
     ],
 )
 def test_other_files_are_no_records(data, tmp_path, content, message):
@@ -158,6 +162,11 @@ def test_a_table():
     ]
     losses = [Trial({"lr": lr}, {"val_loss": lr}) for lr in (0.3, 0.1, 0.2)]
     assert [line.split()[0] for line in table(losses, "val_loss", ()).split("\n")[1:]] == ["0.1", "0.2", "0.3"]
+
+
+def test_a_figure_that_a_record_does_not_have():
+    found = [Trial({"lr": 0.1}, {"val_accuracy": 0.5}), Trial({"lr": 0.2}, {"val_accuracy": 0.4, "seconds": 3.0})]
+    assert [line.split() for line in table(found).splitlines()[1:]] == [["0.1", "0.5000"], ["0.2", "0.4000", "3"]]
 
 
 def test_a_picture(tmp_path):
@@ -231,6 +240,13 @@ def test_the_command(folder, tmp_path, capsys):
         ([], "epochs = 1.5", "epochs of --config must be int"),
         ([], "network = 'rnn'", "network of --config must be lenet5 or mlp"),
         ([], "lr = ", "--config must be a TOML file"),
+        ([], "lr = " + "[" * 100_000, "--config must be a TOML file"),
+        ([], "#" * 2_000_000, "--config must be a TOML file; sweep.toml: it has more than 1,048,576 characters"),
+        (
+            [],
+            "seeds = 2_000_000_000",
+            "--seeds and the other options must make at most 100,000 networks; received 2,000",
+        ),
     ],
 )
 def test_options_that_are_refused(options, config, message, tmp_path, capsys, monkeypatch):

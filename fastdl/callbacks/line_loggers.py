@@ -8,15 +8,25 @@ import json
 import math
 import os
 from io import FileIO
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 from .._files import as_path, open_file, replacing
 from .appending import append
 from .logger import Logger, Run
 
+_SHOWN = 200  # bytes of a line, in an error
+
 
 class LineLogger(Logger):
-    """A file with a line for each epoch, which is there as soon as the epoch is through."""
+    """A file with a line for each epoch, which is there as soon as the epoch is through.
+
+    Attributes
+    ----------
+    start : bytes
+        What its files begin with.
+    """
+
+    start: ClassVar[bytes]
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = as_path(path)
@@ -33,17 +43,27 @@ class LineLogger(Logger):
         """Let the file be what it was before an epoch."""
         end = 0
         with open_file(self.path, "r+b") as file:
+            begins = file.readline(_SHOWN)
+            file.seek(0)
+            if not begins.startswith(self.start) and not self.start.startswith(begins):
+                self._refuse(begins)
             for line in file:
-                found = self.epoch_of(line.decode(errors="replace"))
                 if not line.endswith(b"\n"):  # of a run that was killed
                     break
+                try:
+                    found = self.epoch_of(line.decode())
+                except UnicodeDecodeError:
+                    found = None
                 if found is None:
-                    kind = type(self).__name__
-                    raise ValueError(f"{self.argument} must be that of a file of {kind}; {self.path} has {line!r}")
+                    self._refuse(line)
                 if found >= epoch:
                     break
                 end += len(line)
             file.truncate(end)
+
+    def _refuse(self, line: bytes) -> NoReturn:
+        kind = type(self).__name__
+        raise ValueError(f"{self.argument} must be that of a file of {kind}; {self.path} has {line[:_SHOWN]!r}")
 
     def epoch_of(self, line: str) -> int | None:
         """Tell which epoch a line is of, 0 for none; None if it is not one that this class wrote."""
@@ -76,14 +96,19 @@ class CSVLogger(LineLogger):
     one has more, as when a training goes on with a validation, the file is written anew, with columns for them.
     """
 
+    start: ClassVar[bytes] = b"epoch"
+
     def begin(self, run: Run) -> None:  # noqa: D102
         self._columns: list[str] = []
         super().begin(run)
 
     def epoch_of(self, line: str) -> int | None:  # noqa: D102
-        first, *others = next(csv.reader([line]), [""])
-        if self._columns:
-            return int(first) if first.isdecimal() else None
+        try:
+            first, *others = next(csv.reader([line]))
+            if self._columns:
+                return int(first)
+        except (csv.Error, StopIteration, ValueError):
+            return None
         if first != "epoch" or not line.endswith("\n"):
             return None
         self._columns = [first, *others]
@@ -122,10 +147,12 @@ class JSONLogger(LineLogger):
     What is not finite becomes null, as JSON has neither NaN nor infinity.
     """
 
+    start: ClassVar[bytes] = b'{"epoch"'
+
     def epoch_of(self, line: str) -> int | None:  # noqa: D102
         try:
             epoch = json.loads(line)["epoch"]
-        except (LookupError, TypeError, ValueError):
+        except (LookupError, RecursionError, TypeError, ValueError):
             return None
         return epoch if isinstance(epoch, int) else None
 

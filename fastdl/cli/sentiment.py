@@ -123,7 +123,7 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
     """Draw the trees that the options name, with labels."""
     try:
         vocabulary, names = Vocabulary(net.notes["vocabulary"], True), list(net.notes["labels"])
-        if net.output_shape != (None, len(names)):
+        if net.output_shape != (None, len(names)) or not all(isinstance(name, str) for name in names):
             raise ValueError
     except (KeyError, TypeError, ValueError):
         raise Mistake(f"{options.network} must be what train sentiment --save wrote; it is another network") from None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import get_num_threads, set_num_threads
 from .._extras import missing
+from .._files import open_file
 from .._validation.values import as_int, as_number
 from ..layers.activation import as_activation
 from ..recipes import Recipe, lenet5, mlp
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 _HELD_OUT = 10  # one in so many training images chooses
+_LONGEST = 1 << 20  # characters of a file of settings
+_MOST = 100_000  # networks
 
 
 def _sizes(text: str) -> list[int]:
@@ -83,6 +86,8 @@ def _sweep(options: argparse.Namespace) -> None:
     _fill(options)
     axes = _axes(options)
     check_whole(options, "epochs", "seeds", "threads")
+    if (count := math.prod(map(len, axes.values())) * options.seeds) > _MOST:
+        raise Mistake(f"--seeds and the other options must make at most {_MOST:,} networks; received {count:,}")
     if options.threads is not None:
         set_num_threads(options.threads)
     paths = {name: getattr(options, name) for name in ("record", "picture", "save")}
@@ -161,11 +166,14 @@ def _read(path: str) -> dict[str, Any]:
             import tomli as tomllib
         except ImportError:
             raise missing("--config", "tomli", "cli") from None
-    with reading("--config"):
-        try:
-            return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise Mistake(f"--config must be a TOML file; {path}: {error}") from None
+    try:
+        with reading("--config"), open_file(path, "r", "utf-8") as file:
+            text = file.read(_LONGEST + 1)
+            if len(text) > _LONGEST:
+                raise ValueError(f"it has more than {_LONGEST:,} characters")
+            return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Mistake(f"--config must be a TOML file; {path}: {error}") from None
 
 
 def _axes(options: argparse.Namespace) -> dict[str, list[Any]]:

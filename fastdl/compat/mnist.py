@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,6 +16,7 @@ from .._files import check_writable, open_file, replacing
 from .._types import Array
 from .._validation.values import as_int
 from ..datasets.mnist import DATA
+from ..images.idx import unpacked
 from ._untouched import Steps
 from .bp import Network
 
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-_GZIP = b"\x1f\x8b"
+_MOST = 1 << 28  # bytes of a file, unpacked
 
 
 class Loader:
@@ -54,9 +54,11 @@ class Loader:
 
     def get_file_content(self) -> bytes:
         """Give the file's bytes, header and all, unpacked where it is gzipped."""
-        with open_file(self._found()) as file:
-            content: bytes = file.read()
-        return gzip.decompress(content) if content.startswith(_GZIP) else content
+        with unpacked(self._found()) as file:
+            content: bytes = file.read(_MOST + 1)
+        if len(content) > _MOST:
+            raise ValueError(f"path must be a file of at most {_MOST:,} bytes; {self.path} holds more")
+        return content
 
     def to_int(self, byte: int | bytes) -> int:
         """Give the number that a byte is."""

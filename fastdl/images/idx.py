@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,18 +43,22 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
         If the file is empty, truncated or longer than its header says, of another format or type, or its compression
         is damaged. Memory stays within the smaller of what the header announces and what the file holds.
     """
+    with unpacked(path) as file:
+        return _parse(file, as_path(path))
+
+
+@contextlib.contextmanager
+def unpacked(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a file, raw or gzipped, to read it; where its compression is damaged, a ValueError names it."""
     import gzip  # here, as it costs importing fastdl some milliseconds
 
-    name = as_path(path)
     with open_file(path) as file:
         compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         try:
-            if compressed:
-                return _parse(gzip.GzipFile(fileobj=file), name)  # type: ignore[arg-type]
-            return _parse(file, name)
+            yield gzip.GzipFile(fileobj=file) if compressed else file  # type: ignore[misc]
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(f"{name} must be a whole gzip file; {error}") from error
+            raise ValueError(f"{as_path(path)} must be a whole gzip file; {error}") from error
 
 
 def _parse(file: IO[bytes], name: str) -> Array:

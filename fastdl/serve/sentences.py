@@ -29,10 +29,12 @@ class Sentences:
         labels = net.notes.get("labels")
         if labels is None and parser is None:
             net, parser = parser, net  # type: ignore[assignment]
-        elif labels is None or net.output_shape != (None, len(labels)):
-            raise ValueError(f"{name} must be what train sentiment --save or train parser --save wrote")
         self.net, self.parser, self.labels = net, parser, labels
         try:
+            if labels is not None and (
+                self.net.output_shape != (None, len(labels)) or not all(isinstance(label, str) for label in labels)
+            ):
+                raise ValueError
             self._vocabulary, self._parser_vocabulary = (
                 None if of is None else Vocabulary(of.notes["vocabulary"], True) for of in (net, parser)
             )

@@ -35,7 +35,8 @@ def table(trials: Sequence[Trial], monitor: str = "val_accuracy", figures: Seque
         if values:
             spread = f" ({min(values):.4f} to {max(values):.4f})" if len(values) > 1 else ""
             cells.append(f"{np.mean(values):.4f}{spread}")
-            cells += [said(float(np.mean([one[name] for one in through]))) for name in figures]
+            others = [[one[name] for one in through if name in one] for name in figures]
+            cells += [said(float(np.mean(found))) if found else "" for found in others]
         else:
             cells += ["failed", *[""] * len(figures)]
         rows.append((sign * float(np.mean(values)) if values else np.inf, cells))

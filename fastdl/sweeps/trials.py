@@ -68,35 +68,35 @@ class Record:
         self._file: FileIO | None = None
         if path is None:
             return
-        name, first = as_path(path), json.dumps({"sweep": dict(common)}, sort_keys=True)
-        lines = self._lines(name)
-        if lines and lines[0] != first:
-            raise ValueError(f"{name} must be the record of a sweep of {first}; it begins with {lines[0][:200]}")
-        for line in lines[1:]:
-            self._take(name, line)
+        name, first = as_path(path), json.dumps({"sweep": dict(common)}, sort_keys=True) + "\n"
+        is_there = os.path.exists(name) and self._read(name, first.encode())
         self._file = FileIO(name, "a")
-        if not lines:
-            append(self._file, f"{first}\n".encode())
+        if not is_there:
+            append(self._file, first.encode())
 
-    def _lines(self, name: str) -> list[str]:
-        """Give the whole lines of a file, and leave out half a one, of a run that was killed."""
-        if not os.path.exists(name):
-            return []
+    def _read(self, name: str, first: bytes) -> bool:
+        """Take the trials of a file, if it begins at all, and leave out half a line, of a run that was killed."""
         with open_file(name, "r+b") as file:
-            content = file.read()
-            end = content.rfind(b"\n") + 1
-            file.truncate(end)
-        lines: list[str] = content[:end].decode(errors="replace").splitlines()
-        return lines
+            begins: bytes = file.readline(len(first))
+            if not first.startswith(begins):  # somebody else's, which stays as it is
+                raise ValueError(
+                    f"{name} must be the record of a sweep of {first.decode().strip()}; it begins with {begins[:200]!r}"
+                )
+            lines = file.read()
+            end = lines.rfind(b"\n") + 1
+            for line in lines[:end].splitlines():
+                self._take(name, line)
+            file.truncate(len(begins) + end if begins == first else 0)
+        return begins == first
 
-    def _take(self, name: str, line: str) -> None:
+    def _take(self, name: str, line: bytes) -> None:
         try:
             found = json.loads(line)
             settings, figures = found["settings"], found["figures"]
-            if not isinstance(settings, dict) or not all(isinstance(value, (int, float)) for value in figures.values()):
+            if not isinstance(settings, dict) or not all(map(math.isfinite, figures.values())):
                 raise TypeError
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ValueError(f"{name} must hold a trial a line; received {line[:200]}") from None
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+            raise ValueError(f"{name} must hold a trial a line; received {line[:200]!r}") from None
         self.trials[key_of(settings)] = Trial(settings, figures)
 
     def add(self, trial: Trial) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from reprlib import repr as short
 from typing import NamedTuple
 
 from ..text.escapes import unescaped
 
-_SHOWN = 20  # labels, in an error
+_SHOWN, _LONGEST = 20, 40  # labels in an error, and characters of one
 NO_LABEL = "@"  # how a node without one is written
 _TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is a part of a word
 
@@ -47,18 +48,21 @@ def read_brackets(text: str, name: str, names: Sequence[str] | None) -> Arrays:
         token, place = match.group(), match.start()
         if token == "(":
             if stack and len(stack[-1].tokens) > 1:
-                raise mistake(place, f"a node must have a word or children; this one has {stack[-1].tokens[1]!r} too")
+                word = short(stack[-1].tokens[1])
+                raise mistake(place, f"a node must have a word or children; this one has {word} too")
             stack.append(_Bracket(place, [], []))
         elif not stack:
-            raise mistake(place, "this bracket closes none" if token == ")" else f"{token!r} must stand in brackets")
+            what = "this bracket closes none" if token == ")" else f"{short(token)} must stand in brackets"
+            raise mistake(place, what)
         elif token != ")":
             if stack[-1].children or len(stack[-1].tokens) == 2:
-                raise mistake(place, f"a node must have one word, after its label, or children; {token!r} is too much")
+                what = f"a node must have one word, after its label, or children; {short(token)} is too much"
+                raise mistake(place, what)
             stack[-1].tokens.append(token)
         else:
             node = stack.pop()
             if not node.children and len(node.tokens) < 2:
-                held = f"{node.tokens[0]!r} alone" if node.tokens else "nothing"
+                held = f"{short(node.tokens[0])} alone" if node.tokens else "nothing"
                 raise mistake(node.place, f"a node must have a label and a word, or children; it has {held}")
             for child in node.children:
                 parents[child] = len(words)
@@ -79,8 +83,8 @@ def read_brackets(text: str, name: str, names: Sequence[str] | None) -> Arrays:
     numbers = {label: i for i, label in enumerate(names)} | {NO_LABEL: -1}
     for label, place in zip(labels, places, strict=True):
         if label not in numbers:
-            known = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-            raise mistake(place, f"label must be one of {known}; it is {label}")
+            known = ", ".join(name[:_LONGEST] for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+            raise mistake(place, f"label must be one of {known}; it is {label[:_LONGEST]}")
     return Arrays(start, parents, words, [numbers[label] for label in labels], names)
 
 
