@@ -2,12 +2,13 @@ r"""
 Article 4: convolutional networks
 =================================
 
-Convolution and pooling number by number, and LeNet-5 built from the article's own layers: what its filters look for,
-and what they find.
+Convolution and pooling number by number, and LeNet-5 built from the article's own layers:
+what its filters look for, and what they find.
 
-A fully connected layer does not know which pixels are neighbours, and has a weight for each of them. A convolution
-layer looks at a small window at a time, with the same few weights everywhere. The article also gives up the sigmoid,
-whose derivative of at most a quarter makes gradients smaller layer after layer, for the rectifier, ReLU:
+A fully connected layer does not know which pixels are neighbours, and has a weight for each
+of them. A convolution layer looks at a small window at a time, with the same few weights
+everywhere. The article also gives up the sigmoid, whose derivative of at most a quarter
+makes gradients smaller layer after layer, for the rectifier, ReLU:
 
 .. math:: f(z) = \max(0, z)
 """
@@ -35,7 +36,9 @@ figure, panels = plt.subplots(
 for axes, title in zip(panels, ("output", "derivative"), strict=True):
     for activator, name in ((relu, "ReLU"), (sigmoid, "sigmoid")):
         output = activator.forward(z)
-        axes.plot(z, output if title == "output" else activator.backward(output), label=name)
+        axes.plot(
+            z, output if title == "output" else activator.backward(output), label=name
+        )
     axes.set(title=title, xlabel="weighted input")
     axes.grid(alpha=0.3)
 panels[0].legend(frameon=False)
@@ -45,16 +48,20 @@ plt.show()
 # Convolution
 # -----------
 #
-# A filter of :math:`F \times F` weights lies on the image; numbers that lie on each other are multiplied and added
-# up, with a bias. Then it moves on by a stride :math:`S`. With :math:`P` rings of zeros round an image of width
-# :math:`W`, what comes out is a feature map of width
+# A filter of :math:`F \times F` weights lies on the image; numbers that lie on each other
+# are multiplied and added up, with a bias. Then it moves on by a stride :math:`S`. With
+# :math:`P` rings of zeros round an image of width :math:`W`, what comes out is a feature
+# map of width
 #
 # .. math:: \frac{W - F + 2P}{S} + 1
 #
-# Here an edge is looked for, with strides of 1 and 2. (Nothing is turned over, so mathematicians call it
-# cross-correlation.)
+# Here an edge is looked for, with strides of 1 and 2. (Nothing is turned over, so
+# mathematicians call it cross-correlation.)
 
-image = np.array([[0, 0, 1, 1, 1], [0, 1, 2, 2, 1], [0, 1, 2, 2, 0], [1, 2, 2, 1, 0], [1, 1, 1, 0, 0]], float)
+image = np.array(
+    [[0, 0, 1, 1, 1], [0, 1, 2, 2, 1], [0, 1, 2, 2, 0], [1, 2, 2, 1, 0], [1, 1, 1, 0, 0]],
+    float,
+)
 edge = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]], float)
 
 
@@ -67,12 +74,21 @@ def convolved(stride):
 
 
 def draw_numbers(axes, numbers, title, marked=()):
-    """Draw an array as a grid of its numbers, with some rectangles (row, column, height, width) framed."""
+    """Draw an array as numbers, with rectangles (row, column, height, width) framed."""
     axes.imshow(numbers, cmap="RdBu_r", vmin=-8, vmax=8)
     for (i, j), number in np.ndenumerate(numbers):
         axes.text(j, i, f"{number:g}", ha="center", va="center", color="black")
     for i, j, height, width in marked:
-        axes.add_patch(plt.Rectangle((j - 0.5, i - 0.5), width, height, fill=False, color="tab:green", linewidth=2.5))
+        axes.add_patch(
+            plt.Rectangle(
+                (j - 0.5, i - 0.5),
+                width,
+                height,
+                fill=False,
+                color="tab:green",
+                linewidth=2.5,
+            )
+        )
     axes.set_title(title, fontsize=10)
     axes.set_axis_off()
 
@@ -80,7 +96,8 @@ def draw_numbers(axes, numbers, title, marked=()):
 figure, panels = plt.subplots(
     1,
     4,
-    num="An image of 5 by 5, a filter of 3 by 3, and their feature maps of 3 by 3 and 2 by 2 numbers",
+    num="An image of 5 by 5, a filter of 3 by 3, and their feature maps of 3 by 3 and 2 by "
+    "2 numbers",
     figsize=(8, 2.2),
     layout="constrained",
     width_ratios=(5, 3, 3, 2),
@@ -95,9 +112,10 @@ plt.show()
 # Pooling, and its way back
 # -------------------------
 #
-# Pooling keeps the largest number of each window and nothing else, so a map becomes a quarter of its size. It has
-# nothing to learn. On the way back a window's gradient goes, whole, to where its largest number came from, and the
-# rest gets none. (The article calls the gradient a *sensitivity map*.)
+# Pooling keeps the largest number of each window and nothing else, so a map becomes a
+# quarter of its size. It has nothing to learn. On the way back a window's gradient goes,
+# whole, to where its largest number came from, and the rest gets none. (The article calls
+# the gradient a *sensitivity map*.)
 
 numbers = np.array([[1, 3, 0, 2], [2, 0, 4, 1], [5, 1, 1, 0], [0, 2, 3, 2]], float)
 gradient = np.array([[1, -2], [3, 4]], float)
@@ -107,7 +125,8 @@ pool.backward(numbers[None], gradient[None])
 figure, panels = plt.subplots(
     1,
     4,
-    num="Max pooling of 4 by 4 numbers to 2 by 2, and a gradient that goes back to the largest of each window",
+    num="Max pooling of 4 by 4 numbers to 2 by 2, and a gradient that goes back to the "
+    "largest of each window",
     figsize=(8, 2.4),
     layout="constrained",
     width_ratios=(4, 2, 2, 4),
@@ -120,15 +139,17 @@ draw_numbers(panels[3], pool.delta_array[0], "handed back", windows)
 plt.show()
 
 # %%
-# A convolution's own way back is a convolution as well: what a filter gets is the image convolved with the gradient,
-# and what the image gets is the gradient, with zeros round it, convolved with the filter turned by 180 degrees.
+# A convolution's own way back is a convolution as well: what a filter gets is the image
+# convolved with the gradient, and what the image gets is the gradient, with zeros round it,
+# convolved with the filter turned by 180 degrees.
 #
 # LeNet-5
 # -------
 #
-# The article ends by leaving it to its readers to build LeNet-5 from these layers. Here it is: two convolutions, each
-# with its pooling, and three fully connected layers, trained on one image at a time. Error terms of fully connected
-# layers point down the error, as in article 3, and sensitivity maps up.
+# The article ends by leaving it to its readers to build LeNet-5 from these layers. Here it
+# is: two convolutions, each with its pooling, and three fully connected layers, trained on
+# one image at a time. Error terms of fully connected layers point down the error, as in
+# article 3, and sensitivity maps up.
 
 RATE = 0.05
 
@@ -146,10 +167,12 @@ class LeNet5:
             FullConnectedLayer(120, 84, relu),
             FullConnectedLayer(84, 10, sigmoid),
         ]
-        # The articles' layers start at 1e-4 and less, too little for what lies under so many layers.
+        # The articles' layers start at 1e-4 and less, too little under so many layers.
         for conv in (self.conv1, self.conv2):
             for one in conv.filters:
-                one.weights = np.random.normal(0, np.sqrt(2 / one.weights.size), one.weights.shape)
+                one.weights = np.random.normal(
+                    0, np.sqrt(2 / one.weights.size), one.weights.shape
+                )
 
     def predict(self, image):
         """Give ten numbers (10, 1) for an image (1, 28, 28)."""
@@ -166,7 +189,8 @@ class LeNet5:
     def train_one_sample(self, label, image):
         """Go forward, back, and down the gradient."""
         output = self.predict(image)
-        # A layer's own `delta` takes its activator to be that of the layer before too; here that is always ReLU.
+        # A layer's own `delta` takes its activator to be that of the layer before too;
+        # here that is always ReLU.
         delta = output * (1 - output) * (label - output)
         for layer in reversed(self.full):
             layer.backward(delta)
@@ -193,20 +217,25 @@ for i in range(TRAIN):
     if (i + 1) % EVERY == 0:
         found = [np.argmax(net.predict(x)) for x in x_test[:TEST]]
         right.append(np.mean(found == y_test[:TEST]))
-        print(f"{i + 1} samples, {time.perf_counter() - start:.1f} s: {right[-1]:.1%} of {TEST} test digits right")
+        print(
+            f"{i + 1} samples, {time.perf_counter() - start:.1f} s: "
+            f"{right[-1]:.1%} of {TEST} test digits right"
+        )
 
 # %%
 # What it sees
 # ------------
 #
-# A test digit on its way through the network: six maps of the first convolution, halved by pooling, then sixteen, of
-# which each reads all six.
+# A test digit on its way through the network: six maps of the first convolution, halved by
+# pooling, then sixteen, of which each reads all six.
 
 
 def side_by_side(maps):
-    """Lay maps (count, height, width) out in one row, each from 0 to 1, with gaps between them."""
+    """Lay maps (count, height, width) out in one row, each from 0 to 1, with gaps."""
     scaled = maps / np.maximum(maps.max(axis=(1, 2), keepdims=True), 1e-9)
-    return np.hstack(np.pad(scaled, ((0, 0), (0, 0), (0, 2)), constant_values=np.nan))[:, :-2]
+    return np.hstack(np.pad(scaled, ((0, 0), (0, 0), (0, 2)), constant_values=np.nan))[
+        :, :-2
+    ]
 
 
 net.predict(x_test[0])
@@ -234,13 +263,18 @@ for axes in panels:
 plt.show()
 
 # %%
-# The filters of the first layer, as they were drawn at random and as they are now. Red is above zero, blue below.
-# Five thousand images have made strokes and edges of some, and left others nearly as they were.
+# The filters of the first layer, as they were drawn at random and as they are now. Red is
+# above zero, blue below. Five thousand images have made strokes and edges of some, and left
+# others nearly as they were.
 
 after = np.array([one.weights[0] for one in net.conv1.filters])
 most = abs(after).max()
 figure, panels = plt.subplots(
-    2, 6, num="Six filters of 5 by 5 weights, before training and after", figsize=(7, 2.7), layout="constrained"
+    2,
+    6,
+    num="Six filters of 5 by 5 weights, before training and after",
+    figsize=(7, 2.7),
+    layout="constrained",
 )
 for row, filters, name in zip(panels, (before, after), ("before", "after"), strict=True):
     for axes, weights in zip(row, filters, strict=True):
@@ -254,8 +288,9 @@ plt.show()
 # With today's layers
 # -------------------
 #
-# `models.lenet5` is the same network as one compiled plan, and takes its images by batches. After the same images it
-# is about as far, in a fraction of the time. It need not stop there: an epoch is all 60,000.
+# `models.lenet5` is the same network as one compiled plan, and takes its images by batches.
+# After the same images it is about as far, in a fraction of the time. It need not stop
+# there: an epoch is all 60,000.
 
 modern = models.lenet5(seed=0)
 options = {"batch_size": 8, "optimizer": optimizers.SGD(0.1), "verbose": 0}
@@ -264,7 +299,10 @@ for first in range(0, TRAIN, EVERY):
     part = slice(first, first + EVERY)
     modern.fit(x_train[part], y_train[part], **options)
     curve.append(modern.evaluate(x_test[:TEST], y_test[:TEST])["accuracy"])
-print(f"{TRAIN} samples, {time.perf_counter() - start:.2f} s: {curve[-1]:.1%} of {TEST} test digits right")
+print(
+    f"{TRAIN} samples, {time.perf_counter() - start:.2f} s: "
+    f"{curve[-1]:.1%} of {TEST} test digits right"
+)
 
 figure, axes = plt.subplots(
     num="Accuracy by samples seen: both LeNet-5s are above nine tenths after five thousand",
@@ -284,4 +322,7 @@ plt.show()
 start = time.perf_counter()
 modern.fit(x_train, y_train, **options)
 seconds = time.perf_counter() - start
-print(f"an epoch, {seconds:.1f} s: {modern.evaluate(x_test, y_test)['accuracy']:.1%} of all 10,000 right")
+print(
+    f"an epoch, {seconds:.1f} s: "
+    f"{modern.evaluate(x_test, y_test)['accuracy']:.1%} of all 10,000 right"
+)

@@ -2,18 +2,21 @@ r"""
 Article 6: LSTM and GRU
 =======================
 
-Why a recurrent layer forgets, what gates do about it, and how they open and close while a bit is kept over twenty
-steps.
+Why a recurrent layer forgets, what gates do about it, and how they open and close while a
+bit is kept over twenty steps.
 
-In a recurrent layer an error term goes back by one step as :math:`\delta_{t-1} = f'(s_{t-1}) \circ W^T \delta_t`.
-Over many steps that is a product of many matrices, so its length is bounded by a power,
+In a recurrent layer an error term goes back by one step as :math:`\delta_{t-1} =
+f'(s_{t-1}) \circ W^T \delta_t`. Over many steps that is a product of many matrices, so its
+length is bounded by a power,
 
 .. math:: \lVert \delta_k \rVert \le \lVert \delta_t \rVert\,(\beta_f\,\beta_W)^{t-k}
 
-and what is multiplied by nine tenths a hundred times is as good as gone. A long short-term memory therefore keeps a
-second state, :math:`c`, to which things are *added*, and gates, numbers between 0 and 1, that say how much:
+and what is multiplied by nine tenths a hundred times is as good as gone. A long short-term
+memory therefore keeps a second state, :math:`c`, to which things are *added*, and gates,
+numbers between 0 and 1, that say how much:
 
-.. math:: f, i, o = \sigma(W_h h_{t-1} + W_x x_t + b), \qquad \tilde c = \tanh(W_{ch} h_{t-1} + W_{cx} x_t + b_c)
+.. math:: f, i, o = \sigma(W_h h_{t-1} + W_x x_t + b), \qquad
+   \tilde c = \tanh(W_{ch} h_{t-1} + W_{cx} x_t + b_c)
 
 .. math:: c_t = f \circ c_{t-1} + i \circ \tilde c, \qquad h_t = o \circ \tanh(c_t)
 
@@ -34,8 +37,8 @@ from fastdl.compat.lstm import LstmLayer
 # Vanishing gradients
 # -------------------
 #
-# Layers of 64 units as they start, a hundred random inputs, and a random error at the last state. How much of it
-# arrives at the input so many steps before?
+# Layers of 64 units as they start, a hundred random inputs, and a random error at the last
+# state. How much of it arrives at the input so many steps before?
 
 STEPS, UNITS, SEQUENCES = 100, 64, 32
 LAYERS = {
@@ -48,7 +51,7 @@ DISTANCES = (0, 1, 3, 10, 30, 99)
 
 
 def norms(layer):
-    """Give the norm of the last state's gradient with respect to the input so many steps before it."""
+    """Give the norm of the last state's gradient, by steps back to the input."""
     rng = np.random.default_rng(0)
     layer.build((STEPS, 8), dtype="float64", seed=0)
     layer.forward(rng.standard_normal((SEQUENCES, STEPS, 8)))
@@ -63,7 +66,8 @@ for name, curve in curves.items():
     print(f"{name:20}" + "".join(f"{curve[distance]:10.1e}" for distance in DISTANCES))
 
 figure, axes = plt.subplots(
-    num="The gradient's norm by steps back in time: an RNN's falls by powers of ten, an LSTM's with open gates stays",
+    num="The gradient's norm by steps back in time: an RNN's falls by powers of ten, an "
+    "LSTM's with open gates stays",
     figsize=(6.5, 3.4),
     layout="constrained",
 )
@@ -75,19 +79,20 @@ axes.legend(frameon=False)
 plt.show()
 
 # %%
-# An orthogonal start lets an RNN's gradient live for longer, but it too falls as a power. An LSTM whose forget gates
-# start open does not lose it.
+# An orthogonal start lets an RNN's gradient live for longer, but it too falls as a power.
+# An LSTM whose forget gates start open does not lose it.
 #
 # The gradients, checked
 # ----------------------
 #
-# The article derives the LSTM's gradients and leaves the GRU's to its readers. A GRU has one state and two gates, an
-# update gate :math:`z` and a reset gate :math:`r`:
+# The article derives the LSTM's gradients and leaves the GRU's to its readers. A GRU has
+# one state and two gates, an update gate :math:`z` and a reset gate :math:`r`:
 #
 # .. math:: \tilde h = \tanh(W_{hx} x_t + W_{hh} (r \circ h_{t-1})), \qquad
 #    h_t = (1 - z) \circ h_{t-1} + z \circ \tilde h
 #
-# Both are here under the article's names. Two steps, the sum of outputs as the error, and central differences:
+# Both are here under the article's names. Two steps, the sum of outputs as the error, and
+# central differences:
 
 
 def last_state(layer, inputs):
@@ -119,14 +124,18 @@ for layer in (start(LstmLayer(3, 2, 1e-3), "fioc"), start(GruLayer(3, 2, 1e-3), 
         below = last_state(layer, inputs).sum()
         weights[i, j] += epsilon
         expected = (above - below) / (2 * epsilon)
-        print(f"{type(layer).__name__} Wch({i},{j}): expected {expected:.8f}, actual {gradient[i, j]:.8f}")
+        print(
+            f"{type(layer).__name__} Wch({i},{j}): "
+            f"expected {expected:.8f}, actual {gradient[i, j]:.8f}"
+        )
 
 # %%
 # A bit over twenty steps
 # -----------------------
 #
-# The first of twenty inputs is 2 or -2, the others are noise; unit 0 of the last state is to be 0.6 or -0.6. The same
-# sequences for an LSTM and a GRU, one at a time. Both begin with gates that keep.
+# The first of twenty inputs is 2 or -2, the others are noise; unit 0 of the last state is
+# to be 0.6 or -0.6. The same sequences for an LSTM and a GRU, one at a time. Both begin
+# with gates that keep.
 
 WIDTH, LENGTH, SAMPLES = 12, 20, 1200
 
@@ -166,10 +175,13 @@ for name, make in (("GRU", gru), ("LSTM", lstm)):
         layer.backward(inputs[-1], wrong, IdentityActivator())
         layer.update()
     first, last = np.mean(errors[name][:100]), np.mean(errors[name][-100:])
-    print(f"{name}: mean error over the first 100 sequences {first:.3f}, the last {last:.3f}")
+    print(
+        f"{name}: mean error over the first 100 sequences {first:.3f}, the last {last:.3f}"
+    )
 
 figure, axes = plt.subplots(
-    num="Error by sequences seen: each layer learns to keep the bit, the LSTM before the GRU",
+    num="Error by sequences seen: each layer learns to keep the bit, the LSTM before the "
+    "GRU",
     figsize=(6.5, 3),
     layout="constrained",
 )
@@ -181,16 +193,18 @@ axes.legend(frameon=False)
 plt.show()
 
 # %%
-# For as long as nothing of the bit arrives, there is nothing to learn from, and the error stays at 0.6; once a little
-# does, it goes fast. How long that takes depends on the start. (From some the plain layer of the fifth article does
-# it too: where products of its weights happen to neither grow nor shrink.)
+# For as long as nothing of the bit arrives, there is nothing to learn from, and the error
+# stays at 0.6; once a little does, it goes fast. How long that takes depends on the start.
+# (From some the plain layer of the fifth article does it too: where products of its weights
+# happen to neither grow nor shrink.)
 #
 # The gates in time
 # -----------------
 #
-# What the trained LSTM does while it keeps a 1. A row is a unit, a column a time. The first column differs from all
-# others, for there the input came, and gates answer it. What it wrote into the cells is kept by forget gates of
-# nearly 0.9, and some of the cells add to it until they are asked.
+# What the trained LSTM does while it keeps a 1. A row is a unit, a column a time. The first
+# column differs from all others, for there the input came, and gates answer it. What it
+# wrote into the cells is kept by forget gates of nearly 0.9, and some of the cells add to
+# it until they are asked.
 
 layer = trained["LSTM"]
 _, inputs = sequence(np.random.default_rng(5))
@@ -204,13 +218,16 @@ shown = {
 figure, panels = plt.subplots(
     1,
     4,
-    num="Gates and cells of an LSTM over twenty steps: gates answer the first input, cells keep what it wrote",
+    num="Gates and cells of an LSTM over twenty steps: gates answer the first input, cells "
+    "keep what it wrote",
     figsize=(8, 2.8),
     layout="constrained",
     sharey=True,
 )
 for axes, (name, (values, colours, low, high)) in zip(panels, shown.items(), strict=True):
-    drawn = axes.imshow(np.hstack(values[1:]), cmap=colours, vmin=low, vmax=high, aspect="auto")
+    drawn = axes.imshow(
+        np.hstack(values[1:]), cmap=colours, vmin=low, vmax=high, aspect="auto"
+    )
     axes.set(title=name, xlabel="time")
     axes.set_xticks([0, 9, 19], [1, 10, 20])
     figure.colorbar(drawn, ax=axes, orientation="horizontal", ticks=[low, high])
@@ -221,8 +238,9 @@ plt.show()
 # With today's layers
 # -------------------
 #
-# `layers.LSTM` and `layers.GRU` take whole batches of sequences. (The article's GRU is `layers.GRU(units,
-# reset_after=False)`; without it, it is PyTorch's.) The same task, with a step for 32 sequences:
+# `layers.LSTM` and `layers.GRU` take whole batches of sequences. (The article's GRU is
+# `layers.GRU(units, reset_after=False)`; without it, it is PyTorch's.) The same task, with
+# a step for 32 sequences:
 
 random = np.random.default_rng(0)
 bits = random.choice([-1.0, 1.0], 3200)
@@ -231,6 +249,16 @@ x[:, 0, 0] = 2 * bits
 for cell in (layers.LSTM(WIDTH), layers.GRU(WIDTH, reset_after=False)):
     net = Sequential([cell, layers.Dense(1)], input_shape=(None, 1), seed=0)
     begun = time.perf_counter()
-    net.fit(x, 0.6 * bits[:, None], epochs=10, loss="squared_error", optimizer=optimizers.Adam(0.01), verbose=0)
+    net.fit(
+        x,
+        0.6 * bits[:, None],
+        epochs=10,
+        loss="squared_error",
+        optimizer=optimizers.Adam(0.01),
+        verbose=0,
+    )
     wrong = abs(net.predict(x)[:, 0] - 0.6 * bits).mean()
-    print(f"{type(cell).__name__}: {time.perf_counter() - begun:.1f} s, mean error {wrong:.4f}")
+    print(
+        f"{type(cell).__name__}: {time.perf_counter() - begun:.1f} s, "
+        f"mean error {wrong:.4f}"
+    )
