@@ -33,8 +33,8 @@ class Turn:
     def __init__(self) -> None:
         self.lock: Any = threading.RLock()
         self.trainer: int | None = None
-        self.running = False
-        self.trained = 0
+        self.running: bool = False
+        self.trained: int = 0
         _turns.add(self)
 
     @contextmanager

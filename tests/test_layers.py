@@ -862,6 +862,19 @@ def test_an_initializer_of_somebodys(tmp_path):
             layers.Dense(2, initializer=wrong).build(3)
 
 
+def test_an_initializer_of_ours_is_its_name(tmp_path):
+    def own(shape, fan_in, fan_out, rng):
+        return np.zeros(shape)
+
+    parts = [layers.Dense(4, initializer=initializers.he_normal), layers.Dense(2, initializer="he_normal")]
+    net = Sequential(parts, input_shape=3, seed=0)
+    assert [layer.initializer for layer in net.layers] == ["he_normal"] * 2
+    net.save(tmp_path / "net.npz")
+    assert fastdl.load(tmp_path / "net.npz").layers[0].initializer == "he_normal"
+    own.__name__ = "he_normal"
+    assert layers.Dense(2, initializer=own).initializer is own
+
+
 @pytest.mark.parametrize(("name", "limit"), [("uniform", 1 / 3**0.5), ("glorot_uniform", (6 / 8) ** 0.5)])
 @pytest.mark.parametrize("shape", [(), (1,), (3, 5), (2, 3, 1, 4)])
 def test_numbers_within_a_limit_are_those_of_numpy(name, limit, shape):

@@ -90,7 +90,7 @@ class EMA(Averaging):
 
     def __init__(self, decay: float = 0.999) -> None:
         super().__init__()
-        self.decay = as_number(decay, "decay", high=1.0)
+        self.decay: float = as_number(decay, "decay", high=1.0)
         if self.decay == 1:
             raise ValueError(f"decay must be below 1; received {decay!r}")
         self.since = 0
@@ -133,7 +133,7 @@ class SWA(Averaging):
 
     def __init__(self, start_from_epoch: int) -> None:
         super().__init__()
-        self.start_from_epoch = as_int(start_from_epoch, "start_from_epoch")
+        self.start_from_epoch: int = as_int(start_from_epoch, "start_from_epoch")
         self.count = 0
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:

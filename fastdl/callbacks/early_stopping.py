@@ -53,9 +53,9 @@ class EarlyStopping(Callback):
         start_from_epoch: int = 1,
     ) -> None:
         self._monitor = Monitor(monitor, mode, min_delta)
-        self.patience = as_int(patience, "patience")
+        self.patience: int = as_int(patience, "patience")
         self.baseline = None if baseline is None else as_number(baseline, "baseline", low=-float("inf"))
-        self.start_from_epoch = as_int(start_from_epoch, "start_from_epoch")
+        self.start_from_epoch: int = as_int(start_from_epoch, "start_from_epoch")
         self.waited = 0
         self._parameters: Array | None = None
 

@@ -34,7 +34,7 @@ class Monitor:
         if mode is not None or known is None:
             as_choice(mode, f"mode of monitor {figure!r}", ("min", "max"))
         self.figure, self.mode = figure, mode or known
-        self.min_delta = as_number(min_delta, "min_delta")
+        self.min_delta: float = as_number(min_delta, "min_delta")
         self.forget()
 
     def forget(self) -> None:

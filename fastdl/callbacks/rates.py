@@ -76,11 +76,11 @@ class ReduceLROnPlateau(Callback):
         min_lr: float = 0.0,
     ) -> None:
         self._monitor = Monitor(monitor, mode, min_delta)
-        self.factor = as_number(factor, "factor", high=1.0)
+        self.factor: float = as_number(factor, "factor", high=1.0)
         if self.factor == 1:
             raise ValueError(f"factor must be below 1; received {factor!r}")
         self.patience, self.cooldown = as_int(patience, "patience"), as_int(cooldown, "cooldown", least=0)
-        self.min_lr = as_number(min_lr, "min_lr")
+        self.min_lr: float = as_number(min_lr, "min_lr")
         self._waited = self._resting = 0
         self._lr: float | None = None  # to which it has been lowered
 

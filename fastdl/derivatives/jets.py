@@ -44,7 +44,7 @@ class Jet:
     __slots__ = ("gradient", "values")
 
     def __init__(self, values: Array) -> None:
-        self.values = values
+        self.values: Array = values
         self.gradient: Array | None = None
 
     def add(self, gradient: Array) -> None:

@@ -148,7 +148,7 @@ class Propagation:
     """
 
     def __init__(self, net: Layer) -> None:
-        self.goes = _obstacle(net, False) is None
+        self.goes: bool = _obstacle(net, False) is None
         self._obstacle = _obstacle(net, True)
         self._operations, self._output = _operations(net)
         shapes = [net.input_shape, *(operation["output_shape"] for operation in self._operations)]

@@ -34,7 +34,7 @@ class Activation(Layer):
 
     def __init__(self, name: str, *, slope: float | None = None, alpha: float | None = None) -> None:
         super().__init__()
-        self.name = as_choice(name, "name", ACTIVATIONS)
+        self.name: str = as_choice(name, "name", ACTIVATIONS)
         self.slope = self._setting("slope", slope)
         self.alpha = self._setting("alpha", alpha)
 

@@ -38,7 +38,7 @@ class SelfAttention(Layer):
     def __init__(self, heads: int, *, causal: bool = False, initializer: Initializer = "uniform") -> None:
         super().__init__()
         self.heads, self.causal = as_int(heads, "heads"), as_flag(causal, "causal")
-        self.initializer = check_initializer(initializer)
+        self.initializer: Initializer = check_initializer(initializer)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         _, features = sequence_shape(self, x.shape)

@@ -29,7 +29,7 @@ class RandomShift(Layer):
 
     def __init__(self, pixels: int | tuple[int, int]) -> None:
         super().__init__()
-        self.pixels = as_pair(pixels, "pixels", least=0)
+        self.pixels: tuple[int, int] = as_pair(pixels, "pixels", least=0)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         image_shape(self, x.shape)
@@ -77,7 +77,7 @@ class RandomRotation(Layer):
 
     def __init__(self, degrees: float) -> None:
         super().__init__()
-        self.degrees = as_number(degrees, "degrees", high=180)
+        self.degrees: float = as_number(degrees, "degrees", high=180)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         image_shape(self, x.shape)
@@ -105,7 +105,7 @@ class RandomErasing(Layer):
         self, rate: float = 0.5, area: tuple[float, float] = (0.02, 0.33), ratio: tuple[float, float] = (0.3, 3.3)
     ) -> None:
         super().__init__()
-        self.rate = as_number(rate, "rate", high=1.0)
+        self.rate: float = as_number(rate, "rate", high=1.0)
         self.area, self.ratio = _interval(area, "area", 0.0, 1.0), _interval(ratio, "ratio", *RATIOS)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102

@@ -114,7 +114,7 @@ class Parallel(Container):
         flat = [layer for branch in self.branches for layer in branch]
         if len({id(layer) for layer in flat}) < len(flat):
             raise ValueError("branches must be of different layers; received one twice")
-        self.merge = as_choice(merge, "merge", MERGES)
+        self.merge: str = as_choice(merge, "merge", MERGES)
 
     def named_layers(self) -> Mapping[str, Layer]:  # noqa: D102
         return {

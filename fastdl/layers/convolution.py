@@ -26,12 +26,12 @@ class _Convolution(Layer, abstract=True):
         self, filters: int, groups: int, activation: str | Activation | None, initializer: Initializer
     ) -> None:
         super().__init__()
-        self.filters = as_int(filters, "filters")
-        self.groups = as_int(groups, "groups")
+        self.filters: int = as_int(filters, "filters")
+        self.groups: int = as_int(groups, "groups")
         if self.filters % self.groups:
             raise ValueError(f"groups must divide the {self.filters} filters; received {self.groups}")
-        self.activation = as_activation(activation, known=ELEMENTWISE)
-        self.initializer = check_initializer(initializer)
+        self.activation: str | Activation = as_activation(activation, known=ELEMENTWISE)
+        self.initializer: Initializer = check_initializer(initializer)
 
     def _window(self) -> tuple[Pair, Pair, Pair]:
         """Give its kernel, stride and dilation."""
@@ -94,10 +94,10 @@ class Conv2D(_Convolution):
         initializer: Initializer = "uniform",
     ) -> None:
         super().__init__(filters, groups, activation, initializer)
-        self.kernel_size = as_pair(kernel_size, "kernel_size")
-        self.stride = as_pair(stride, "stride")
+        self.kernel_size: tuple[int, int] = as_pair(kernel_size, "kernel_size")
+        self.stride: tuple[int, int] = as_pair(stride, "stride")
         self.padding = as_padding(padding)
-        self.dilation = as_pair(dilation, "dilation")
+        self.dilation: tuple[int, int] = as_pair(dilation, "dilation")
 
     def _window(self) -> tuple[Pair, Pair, Pair]:
         return self.kernel_size, self.stride, self.dilation
@@ -153,10 +153,10 @@ class Conv1D(_Convolution):
         initializer: Initializer = "uniform",
     ) -> None:
         super().__init__(filters, groups, activation, initializer)
-        self.kernel_size = as_int(kernel_size, "kernel_size")
-        self.stride = as_int(stride, "stride")
+        self.kernel_size: int = as_int(kernel_size, "kernel_size")
+        self.stride: int = as_int(stride, "stride")
         self.padding = as_padding_in_time(padding)
-        self.dilation = as_int(dilation, "dilation")
+        self.dilation: int = as_int(dilation, "dilation")
 
     def _window(self) -> tuple[Pair, Pair, Pair]:
         return (1, self.kernel_size), (1, self.stride), (1, self.dilation)

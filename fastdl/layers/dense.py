@@ -35,9 +35,9 @@ class Dense(Layer):
         self, units: int, activation: str | Activation | None = None, *, initializer: Initializer = "uniform"
     ) -> None:
         super().__init__()
-        self.units = as_int(units, "units")
-        self.activation = as_activation(activation)
-        self.initializer = check_initializer(initializer)
+        self.units: int = as_int(units, "units")
+        self.activation: str | Activation = as_activation(activation)
+        self.initializer: Initializer = check_initializer(initializer)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         if len(x.shape) == 3:

@@ -27,7 +27,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        self.rate = as_number(rate, "rate", high=MOST_DROPPED)
+        self.rate: float = as_number(rate, "rate", high=MOST_DROPPED)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         return x.then("dropout", rate=self.rate)
@@ -48,7 +48,7 @@ class GaussianNoise(Layer):
 
     def __init__(self, stddev: float) -> None:
         super().__init__()
-        self.stddev = as_number(stddev, "stddev", high=MOST_SCALE)
+        self.stddev: float = as_number(stddev, "stddev", high=MOST_SCALE)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         return x.then("noise", stddev=self.stddev)

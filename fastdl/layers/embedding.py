@@ -67,7 +67,7 @@ class PositionalEmbedding(Layer):
 
     def __init__(self, steps: int) -> None:
         super().__init__()
-        self.steps = as_int(steps, "steps")
+        self.steps: int = as_int(steps, "steps")
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         steps, _ = sequence_shape(self, x.shape)

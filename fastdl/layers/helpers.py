@@ -22,10 +22,13 @@ def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:
 
 
 def check_initializer(initializer: Any, name: str = "initializer") -> Initializer:
-    """Give an initializer's name, one with a gain, or a function."""
+    """Give an initializer's name, one with a gain, or a function of somebody's own; fastdl's own are their names."""
     if isinstance(initializer, (tuple, list)) and len(initializer) == 2:
         return as_choice(initializer[0], name, initializers.__all__), as_number(initializer[1], f"gain of {name}")
     if callable(initializer):
+        called = getattr(initializer, "__name__", "")
+        if called in initializers.__all__ and getattr(initializers, called) is initializer:
+            return str(called)
         own: Initializer = initializer
         return own
     return as_choice(initializer, name, initializers.__all__)

@@ -41,8 +41,8 @@ class BatchNorm(Layer):
 
     def __init__(self, *, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
-        self.momentum = as_number(momentum, "momentum", high=1)
-        self.epsilon = as_number(epsilon, "epsilon", _LEAST_EPSILON, 1)
+        self.momentum: float = as_number(momentum, "momentum", high=1)
+        self.epsilon: float = as_number(epsilon, "epsilon", _LEAST_EPSILON, 1)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         check_features(self, x.shape)
@@ -72,7 +72,7 @@ class LayerNorm(Layer):
 
     def __init__(self, *, epsilon: float = 1e-5) -> None:
         super().__init__()
-        self.epsilon = as_number(epsilon, "epsilon", _LEAST_EPSILON, 1)
+        self.epsilon: float = as_number(epsilon, "epsilon", _LEAST_EPSILON, 1)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         check_features(self, x.shape)

@@ -33,8 +33,8 @@ class PeriodicEmbedding(Layer):
 
     def __init__(self, frequencies: int, sigma: float = 0.1) -> None:
         super().__init__()
-        self.frequencies = as_int(frequencies, "frequencies")
-        self.sigma = as_number(sigma, "sigma", high=MOST_SCALE)
+        self.frequencies: int = as_int(frequencies, "frequencies")
+        self.sigma: float = as_number(sigma, "sigma", high=MOST_SCALE)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         check_features(self, x.shape)

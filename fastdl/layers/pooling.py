@@ -15,7 +15,7 @@ class _Pool2D(Layer, abstract=True):
 
     def __init__(self, size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.size = as_pair(size, "size")
+        self.size: tuple[int, int] = as_pair(size, "size")
         self.stride = self.size if stride is None else as_pair(stride, "stride")
 
     def operations(self, x: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ class _Pool1D(Layer, abstract=True):
 
     def __init__(self, size: int, stride: int | None = None) -> None:
         super().__init__()
-        self.size = as_int(size, "size")
+        self.size: int = as_int(size, "size")
         self.stride = self.size if stride is None else as_int(stride, "stride")
 
     def operations(self, x: Tensor) -> Tensor:

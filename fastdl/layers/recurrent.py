@@ -31,13 +31,13 @@ class Recurrent(StateLayer, abstract=True):
         recurrent_initializer: Initializer = "orthogonal",
     ) -> None:
         super().__init__()
-        self.units = as_int(units, "units")
+        self.units: int = as_int(units, "units")
         self.return_sequences, self.stateful = (
             as_flag(return_sequences, "return_sequences"),
             as_flag(stateful, "stateful"),
         )
-        self.initializer = check_initializer(initializer)
-        self.recurrent_initializer = check_initializer(recurrent_initializer, "recurrent_initializer")
+        self.initializer: Initializer = check_initializer(initializer)
+        self.recurrent_initializer: Initializer = check_initializer(recurrent_initializer, "recurrent_initializer")
 
     def _cell(self) -> tuple[str, str | Activation]:
         """Name the cell, and its activation, as the core does."""
@@ -122,7 +122,7 @@ class RNN(Recurrent):
         recurrent_initializer: Initializer = "orthogonal",
     ) -> None:
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
-        self.activation = as_activation(activation, known=OF_CELLS)
+        self.activation: str | Activation = as_activation(activation, known=OF_CELLS)
 
     def _cell(self) -> tuple[str, str | Activation]:
         return "rnn", self.activation
@@ -158,7 +158,7 @@ class LSTM(Recurrent):
         forget_bias: float = 1.0,
     ) -> None:
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
-        self.forget_bias = as_number(forget_bias, "forget_bias", low=-np.inf)
+        self.forget_bias: float = as_number(forget_bias, "forget_bias", low=-np.inf)
 
     def _cell(self) -> tuple[str, str | Activation]:
         return "lstm", "tanh"
@@ -198,7 +198,7 @@ class GRU(Recurrent):
         recurrent_initializer: Initializer = "orthogonal",
     ) -> None:
         super().__init__(units, return_sequences, stateful, initializer, recurrent_initializer)
-        self.reset_after = as_flag(reset_after, "reset_after")
+        self.reset_after: bool = as_flag(reset_after, "reset_after")
 
     def _cell(self) -> tuple[str, str | Activation]:
         return "gru_after" if self.reset_after else "gru_before", "tanh"

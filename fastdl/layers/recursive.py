@@ -61,7 +61,8 @@ class Recursive(Layer):
         if self.children > MOST_CHILDREN:
             raise ValueError(f"children must be at most {MOST_CHILDREN}; received {children}")
         as_choice(composition, "composition", COMPOSITIONS)
-        self.activation = as_activation(activation, known=("tanh",) if composition == "lstm" else OF_CELLS)
+        known = ("tanh",) if composition == "lstm" else OF_CELLS
+        self.activation: str | Activation = as_activation(activation, known=known)
         self.composition, self.return_nodes = composition, as_flag(return_nodes, "return_nodes")
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102

@@ -22,8 +22,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0) -> None:
         super().__init__()
-        self.scale = as_number(scale, "scale", -MOST_SCALE, MOST_SCALE)
-        self.offset = as_number(offset, "offset", -MOST_SCALE, MOST_SCALE)
+        self.scale: float = as_number(scale, "scale", -MOST_SCALE, MOST_SCALE)
+        self.offset: float = as_number(offset, "offset", -MOST_SCALE, MOST_SCALE)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         return x.then("rescale", scale=self.scale, added=self.offset)

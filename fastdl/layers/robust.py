@@ -35,7 +35,7 @@ class RobustScaling(Layer):
 
     def __init__(self, limit: float = 3.0) -> None:
         super().__init__()
-        self.limit = as_number(limit, "limit", *LIMITS)
+        self.limit: float = as_number(limit, "limit", *LIMITS)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         check_features(self, x.shape)

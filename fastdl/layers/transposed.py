@@ -55,17 +55,17 @@ class ConvTranspose2D(Layer):
         initializer: Initializer = "uniform",
     ) -> None:
         super().__init__()
-        self.filters = as_int(filters, "filters")
-        self.kernel_size = as_pair(kernel_size, "kernel_size")
-        self.stride = as_pair(stride, "stride")
-        self.padding = as_pair(padding, "padding", least=0)
-        self.output_padding = as_pair(output_padding, "output_padding", least=0)
+        self.filters: int = as_int(filters, "filters")
+        self.kernel_size: tuple[int, int] = as_pair(kernel_size, "kernel_size")
+        self.stride: tuple[int, int] = as_pair(stride, "stride")
+        self.padding: tuple[int, int] = as_pair(padding, "padding", least=0)
+        self.output_padding: tuple[int, int] = as_pair(output_padding, "output_padding", least=0)
         if any(more >= step for more, step in zip(self.output_padding, self.stride, strict=True)):
             raise ValueError(
                 f"output_padding must be less than the stride, {self.stride}; received {self.output_padding}"
             )
-        self.activation = as_activation(activation, known=ELEMENTWISE)
-        self.initializer = check_initializer(initializer)
+        self.activation: str | Activation = as_activation(activation, known=ELEMENTWISE)
+        self.initializer: Initializer = check_initializer(initializer)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         _, *size = image_shape(self, x.shape)

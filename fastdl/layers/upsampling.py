@@ -26,8 +26,8 @@ class UpSample2D(Layer):
 
     def __init__(self, size: int | tuple[int, int] = 2, interpolation: str = "nearest") -> None:
         super().__init__()
-        self.size = as_pair(size, "size")
-        self.interpolation = as_choice(interpolation, "interpolation", ("nearest", "bilinear"))
+        self.size: tuple[int, int] = as_pair(size, "size")
+        self.interpolation: str = as_choice(interpolation, "interpolation", ("nearest", "bilinear"))
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         image_shape(self, x.shape)

@@ -31,7 +31,7 @@ net = Sequential(
         layers.Parallel([[layers.GlobalMeanPool()], [layers.GlobalMaxPool()]], merge="concat"),
         layers.LayerNorm(epsilon=1e-6),
         layers.Dropout(0.2),
-        layers.Dense(3, "relu", initializer="glorot_uniform"),
+        layers.Dense(3, "relu", initializer=initializers.glorot_uniform),
     ],
     input_shape=(3, 8, 8),
     dtype="float64",
