@@ -122,9 +122,9 @@ cdef inline void rows_of_tile(int rows, const int vectors, const int unit, const
     elif rows == 9: tile(9, vectors, unit, q, row, n, last)
     elif vectors == 3: pass
     elif rows == 10: tile(10, vectors, unit, q, row, n, last)
+    elif vectors == 2 and TILE_ROWS_2 == 10: pass
     elif rows == 11: tile(11, vectors, unit, q, row, n, last)
     elif rows == 12: tile(12, vectors, unit, q, row, n, last)
-    elif vectors == 2 and TILE_ROWS_2 == 12: pass
     elif rows == 13: tile(13, vectors, unit, q, row, n, last)
     elif rows == 14: tile(14, vectors, unit, q, row, n, last)
     elif vectors == 2: pass
