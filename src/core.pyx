@@ -39,8 +39,10 @@ from threads cimport parallel_available, parallel_run, parallel_task
 DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
 
 # Multiply-adds of a job below which waking a second thread costs more than it brings (measured:
-# about 10 us).
+# about 10 us); and of a step of training on vectors or sequences, where threads read much that
+# others have just written, for little work with it.
 cdef double SMALL_WORK = 400_000
+cdef double SMALL_STEP = 2_000_000
 # Multiply-adds of a step of training from which on it can be dropped until its parameters change:
 # about a tenth of a second.
 cdef double LONG_WORK = 1e9

@@ -156,7 +156,8 @@ cdef class Runnable:
         else:
             rows = self._plant(trees, batch, threads)
             work *= <double>trees.nodes / len(trees)
-        if work < SMALL_WORK:
+        small_step = mode == TRAINING and trees is None and not self.habits.has_images
+        if work < (SMALL_STEP if small_step else SMALL_WORK):
             threads = 1
         team = self.habits.takes_team(&self.net, batch)
         if not team:
