@@ -254,9 +254,9 @@ def _treebank(path: Path) -> str:
 _TABLES = """Measured by `python -m bench.tabular` on {date} at commit {commit}: {cpu}, {cores} cores; {versions}.
 Accuracy, or the coefficient of determination (R²), on a fixed quarter of what scikit-learn ships or makes, the mean of
 the seeds, and the median time of training. fastdl, scikit-learn's MLP and skorch have the same dense layers, of 64
-units twice; fastdl and skorch train for {epochs} epochs of batches of {batch} by Adam, scikit-learn as long as it wants
-to. They come behind a `StandardScaler` and a `OneHotEncoder`, which are part of the time. The network for tables is
-that of `recipes.tabular`, chosen on held-out parts of the other three quarters.
+units twice; fastdl trains as `NetClassifier` does of itself, skorch in the same epochs and batches at the same rates,
+and scikit-learn as long as it wants to. They come behind a `StandardScaler` and a `OneHotEncoder`, which are part of
+the time. The network for tables is that of `recipes.tabular`, chosen on held-out parts of the other three quarters.
 """
 
 
@@ -267,7 +267,7 @@ def _tabular(path: Path) -> str:
     rows, where = found["rows"], found["machine"]
     names = list(next(iter(rows.values()))["quality"])
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    text = "\n## Tables\n\n" + _TABLES.format(**where, versions=versions, epochs=found["epochs"], batch=found["batch"])
+    text = "\n## Tables\n\n" + _TABLES.format(**where, versions=versions)
     text += f"\n| table | samples | features | {' | '.join(names)} |\n| --- | --- | --- {'| --- ' * len(names)}|\n"
     for table, row in rows.items():
         best = max(mean(values) for values in row["quality"].values())

@@ -20,11 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-HIDDEN = (64, 64)
-EPOCHS, BATCH = (
-    100,
-    64,
-)  # of the dense layers, fastdl's and skorch's: the estimators' own; scikit-learn's stop by itself
+HIDDEN, BATCH = (64, 64), 64  # of the dense layers, fastdl's and skorch's: the estimators' own
 REST = 0.05  # seconds between two trainings, for the last one's threads to go to sleep
 
 
@@ -128,15 +124,15 @@ def _prepared(table: Table, last: Any) -> Any:
     )
 
 
-def of_fastdl(table: Table, seed: int) -> Any:
-    """Dense layers of `HIDDEN` units."""
+def of_fastdl(table: Table, seed: int, samples: int) -> Any:
+    """Dense layers of `HIDDEN` units, trained as the estimators do of themselves."""
     from fastdl.estimators import NetClassifier, NetRegressor
 
     kind = NetRegressor if table.regression else NetClassifier
-    return _prepared(table, kind(hidden=HIDDEN, epochs=EPOCHS, batch_size=BATCH, random_state=seed))
+    return _prepared(table, kind(hidden=HIDDEN, batch_size=BATCH, random_state=seed))
 
 
-def of_recipe(table: Table, seed: int) -> Any:
+def of_recipe(table: Table, seed: int, samples: int) -> Any:
     """The network for tables, trained as its recipe says."""
     return _Recipe(table, seed)
 
@@ -159,7 +155,7 @@ class _Recipe:
         return outputs[:, 0] if self.table.regression else outputs.argmax(axis=1)
 
 
-def of_scikit_learn(table: Table, seed: int) -> Any:
+def of_scikit_learn(table: Table, seed: int, samples: int) -> Any:
     """scikit-learn's network of the same layers."""
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -167,7 +163,7 @@ def of_scikit_learn(table: Table, seed: int) -> Any:
     return _prepared(table, kind(hidden_layer_sizes=HIDDEN, random_state=seed))
 
 
-def of_boosting(table: Table, seed: int) -> Any:
+def of_boosting(table: Table, seed: int, samples: int) -> Any:
     """scikit-learn's gradient boosting of trees on histograms."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -175,11 +171,12 @@ def of_boosting(table: Table, seed: int) -> Any:
     return kind(categorical_features=list(table.categories) or None, random_state=seed)
 
 
-def of_skorch(table: Table, seed: int) -> Any:
+def of_skorch(table: Table, seed: int, samples: int) -> Any:
     """The same dense layers, and the same training, by PyTorch."""
     import torch
     from sklearn.preprocessing import FunctionTransformer
     from skorch import NeuralNetClassifier, NeuralNetRegressor
+    from skorch.callbacks import LRScheduler
 
     torch.manual_seed(seed)
     torch.set_num_threads(1)  # faster than two for so little work
@@ -190,9 +187,13 @@ def of_skorch(table: Table, seed: int) -> Any:
     for before, after in pairwise(sizes):
         layers += [torch.nn.Linear(before, after), torch.nn.ReLU()]
     kind = NeuralNetRegressor if table.regression else NeuralNetClassifier
+    batches = -(-samples // BATCH)
+    epochs = max(30, -(-150 // batches))  # as the estimators have it
+    falling = LRScheduler("CosineAnnealingLR", T_max=epochs * batches, step_every="batch")
     net = kind(
-        torch.nn.Sequential(*layers, torch.nn.Linear(HIDDEN[-1], outputs)), optimizer=torch.optim.Adam, lr=1e-3,
-        max_epochs=EPOCHS, batch_size=BATCH, iterator_train__shuffle=True, train_split=None, verbose=0,
+        torch.nn.Sequential(*layers, torch.nn.Linear(HIDDEN[-1], outputs)), optimizer=torch.optim.AdamW, lr=5e-3,
+        optimizer__weight_decay=0.1, callbacks=[("falling", falling)], max_epochs=epochs, batch_size=BATCH,
+        iterator_train__shuffle=True, train_split=None, verbose=0,
         criterion=torch.nn.MSELoss if table.regression else torch.nn.CrossEntropyLoss,
     )  # fmt: skip
     pipeline = _prepared(table, net)
@@ -228,7 +229,7 @@ def run(table: Table, names: list[str], seeds: int, validation: bool) -> dict[st
             wanted = y_train
             if table.regression and name == "skorch":
                 wanted = y_train.astype(np.float32)[:, None]
-            estimator = CONTESTANTS[name](table, seed)
+            estimator = CONTESTANTS[name](table, seed, len(x_train))
             sleep(REST)
             begin = perf_counter()
             estimator.fit(x_train, wanted)
@@ -268,7 +269,7 @@ def main() -> None:
         versions = {package: version(package) for package in ("scikit-learn", "skorch", "torch") if find_spec(
             {"scikit-learn": "sklearn"}.get(package, package)
         )}  # fmt: skip
-        results = {"machine": machine(), "versions": versions, "epochs": EPOCHS, "batch": BATCH, "rows": rows}
+        results = {"machine": machine(), "versions": versions, "rows": rows}
         Path(__file__).with_name("tabular.json").write_text(json.dumps(results, indent=1) + "\n")
 
 

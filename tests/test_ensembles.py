@@ -16,7 +16,7 @@ from fastdl import callbacks, losses
 from fastdl.estimators import NetClassifier, NetEnsemble, NetRegressor
 from fastdl.estimators.numbers import Numbers
 
-quick = {"hidden": 16, "epochs": 15, "lr": 1e-2}
+quick = {"hidden": 16, "epochs": 30, "lr": 1e-2}
 CLASSIFIER, REGRESSOR = NetClassifier(**quick), NetRegressor(**quick)
 
 
@@ -337,4 +337,4 @@ def test_members_write_to_files_of_their_own(tmp_path, iris):
         NetEnsemble(logged("one.csv"), members=2).fit(*iris)
     assert not list(tmp_path.iterdir())
     NetEnsemble([logged("one.csv"), logged("two.csv")], members=2).fit(*iris)
-    assert [len(path.read_text().splitlines()) for path in tmp_path.iterdir()] == [16, 16]
+    assert [len(path.read_text().splitlines()) for path in tmp_path.iterdir()] == [31, 31]

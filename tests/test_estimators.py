@@ -23,14 +23,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import fastdl
-from fastdl import Sequential, callbacks, layers, losses, metrics, models, optimizers
+from fastdl import Sequential, callbacks, layers, losses, metrics, models, optimizers, schedules
 from fastdl.estimators import NetClassifier, NetRegressor, NetTransformer
 from fastdl.estimators.data import Data, held_out
 
 RNG = np.random.default_rng(5)
 BLOBS = RNG.normal(size=(3, 4)).repeat(40, axis=0) * 3 + RNG.normal(size=(120, 4))
 THREE = np.arange(3).repeat(40)
-quick = {"epochs": 30, "lr": 1e-2, "random_state": 0}
+quick = {"epochs": 60, "lr": 1e-2, "random_state": 0}
 
 
 def iris():
@@ -92,7 +92,7 @@ def test_three_classes():
     np.testing.assert_array_equal(model.predict(BLOBS), model.network_.predict(BLOBS).argmax(axis=1))
     assert model.score(BLOBS, THREE) > 0.95
     assert model.loss_curve_[-1] < model.loss_curve_[0]
-    assert model.n_iter_ == len(model.loss_curve_) == 30
+    assert model.n_iter_ == len(model.loss_curve_) == 60
 
 
 def test_a_last_softmax_is_left_out_of_logits_but_not_out_of_the_network():
@@ -329,13 +329,14 @@ def test_class_weights():
 
 
 def test_warm_start_goes_on():
-    twice = NetClassifier(epochs=5, warm_start=True, random_state=0, batch_size=32).fit(BLOBS, THREE)
+    settings = {"optimizer": optimizers.Adam(), "random_state": 0, "batch_size": 32}
+    twice = NetClassifier(epochs=5, warm_start=True, **settings).fit(BLOBS, THREE)
     net, losses_before = twice.network_, twice.loss_curve_
     twice.fit(BLOBS, THREE)
     assert twice.network_ is net
     assert twice.n_iter_ == 10
     assert twice.loss_curve_[:5] == losses_before
-    once = NetClassifier(epochs=10, random_state=0, batch_size=32).fit(BLOBS, THREE)
+    once = NetClassifier(epochs=10, **settings).fit(BLOBS, THREE)
     np.testing.assert_array_equal(once.network_.parameters, net.parameters)  # moments and random numbers too
     with pytest.raises(ValueError, match=r"y must hold labels of the classes \[0, 1, 2\]; received 3 too"):
         twice.fit(BLOBS, THREE + 1)
@@ -427,7 +428,12 @@ def test_optimizers_and_rates():
     def steps(**settings):
         return NetClassifier(epochs=2, random_state=0, **settings).fit(BLOBS, THREE).network_.parameters.tolist()
 
-    assert steps() == steps(lr=1e-3) == steps(optimizer=optimizers.Adam(1e-3))
+    falling = schedules.cosine(5e-3, 4)
+    same = optimizers.AdamW(falling, weight_decay=0.1, decay_biases=False)
+    assert steps() == steps(lr=5e-3) == steps(lr=falling) == steps(optimizer=same) != steps(lr=1e-3)
+    assert steps(batch_size=120) == steps(batch_size=200) != steps()
+    own = {"network": Sequential([layers.Dense(3)])}
+    assert steps(**own) == steps(**own, lr=1e-3) == steps(**own, optimizer=optimizers.Adam(1e-3))
     assert steps(optimizer=optimizers.SGD(0.5), lr=1e-2) == steps(optimizer=optimizers.SGD(1e-2)) != steps()
     seen = []
     steps(lr=lambda step: seen.append(step) or 1e-3, batch_size=60)
@@ -766,7 +772,7 @@ def test_metrics_of_a_regressor_are_in_its_units():
     y = np.stack([BLOBS[:, 0] * 1000 + 5e5, BLOBS[:, 1]], axis=1)
     model = NetRegressor(
         early_stopping=True, metrics=["mean_absolute_error", largest], hidden=(), batch_size=16, epochs=3,
-        lr=0.0, random_state=0,
+        lr=1e-12, random_state=0,
     ).fit(BLOBS, y)  # fmt: skip
     targets, outputs = seen[0]
     rows = [np.flatnonzero(np.isclose(y[:, 0], one, rtol=1e-6))[0] for one in targets[:, 0]]
@@ -803,7 +809,7 @@ def test_settings_of_the_network_stay_while_it_is_trained_further():
         assert hasattr(model, "predict_proba")  # as it has been fitted
         model.set_params(**{name: before})
     model.set_params(lr=1e-3, epochs=2).fit(BLOBS, THREE)
-    assert model.n_iter_ == 32
+    assert model.n_iter_ == 62
     errors = NetClassifier(loss="squared_error", **quick).fit(BLOBS, THREE).set_params(loss=None)
     assert not hasattr(errors, "predict_proba")
 

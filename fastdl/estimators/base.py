@@ -26,7 +26,7 @@ from ..training.state import TrainingState
 from .data import Data, held_out
 from .inputs import Inputs
 from .labels import Labels
-from .networks import BATCH, AnyNetwork, Wanted, is_tabular, network_for, training_for
+from .networks import BATCH, AnyNetwork, Wanted, network_for, rate_falls, training_for
 from .numbers import Numbers
 from .weights import as_weights
 
@@ -136,7 +136,7 @@ class NetEstimator(BaseEstimator):
         elif self.metrics:
             raise ValueError(f"metrics must come with early_stopping, which holds data out; received {self.metrics}")
         net = self.network_ if going_on else self.begin(task, data, seed)
-        if going_on and is_tabular(self):
+        if going_on and rate_falls(self):
             net.training_state = TrainingState()  # the rate falls anew
         self._train(net, training_for(self, len(data)), task, data, held, going_on)
         return self
@@ -148,7 +148,7 @@ class NetEstimator(BaseEstimator):
         data = data.weighted(self.weights_for(data, task.targets))
         net = self.network_ if going_on else self.begin(task, data, self._seed())
         how = {**training_for(self, len(data)), "epochs": 1}
-        if is_tabular(self) and self.optimizer is None and not callable(self.lr):  # its schedule has no end here
+        if rate_falls(self):  # there is no end for it to fall to
             how["optimizer"] = replace(how["optimizer"], lr=how["optimizer"].lr.lr)
         self._train(net, how, task, data, None, going_on)
         return self

@@ -14,14 +14,18 @@ from .._types import Shape
 from .._validation.values import as_dtype, as_int, as_list, check_is
 from ..layers import Activation, Dense, Flatten, Layer, Reshape
 from ..layers.configuration import from_config
-from ..optimizers import Adam, Optimizer
+from ..optimizers import Adam, AdamW, Optimizer
 from ..recipes import tabular_training
+from ..schedules import cosine
 from ..sequential import Sequential
 
 AnyNetwork = Sequential | str | Callable[[Any, int], Sequential] | None
 TABULAR = "tabular"  # the name of the network of `recipes.tabular`
 BATCH = 64
-_EPOCHS = 100
+_EPOCHS = 100  # of a network of a user's own
+# Of dense layers, chosen on held-out samples of the tables of bench/tabular.py, from 30 samples on: at least so many
+# epochs, and steps.
+_DENSE_EPOCHS, _DENSE_STEPS = 30, 150
 
 
 class Wanted(NamedTuple):
@@ -68,14 +72,33 @@ def training_for(estimator: Any, samples: int) -> dict[str, Any]:
         check_is(estimator.optimizer, "optimizer", Optimizer)
         # A copy, as a rate that changes while it trains is none of the estimator's settings.
         given["optimizer"] = replace(estimator.optimizer, **{"lr": estimator.optimizer.lr, **lr})
-    if not is_tabular(estimator):
+    if estimator.network is not None and not is_tabular(estimator):
         return {"epochs": _EPOCHS, "batch_size": BATCH, "optimizer": Adam(**lr), **given}
+    training_of = tabular_training if is_tabular(estimator) else _dense_training
     if callable(estimator.lr):
-        training = tabular_training(samples, **sizes)
+        training = training_of(samples, **sizes)
         training["optimizer"] = replace(training["optimizer"], **lr)
     else:
-        training = tabular_training(samples, **sizes, **lr)
+        training = training_of(samples, **sizes, **lr)
     return {**training, **given}
+
+
+def rate_falls(estimator: Any) -> bool:
+    """Tell whether its rate falls to nothing in the course of a training, as nothing else is said."""
+    own = estimator.network is None or is_tabular(estimator)
+    return own and estimator.optimizer is None and not callable(estimator.lr)
+
+
+def _dense_training(
+    samples: int, *, epochs: int | None = None, batch_size: int | None = None, lr: float = 5e-3
+) -> dict[str, Any]:
+    """Give how dense layers are trained."""
+    batch_size = BATCH if batch_size is None else batch_size
+    batches = -(-samples // batch_size)
+    if epochs is None:
+        epochs = max(_DENSE_EPOCHS, -(-_DENSE_STEPS // batches))
+    optimizer = AdamW(cosine(lr, epochs * batches), weight_decay=0.1, decay_biases=False)
+    return {"epochs": epochs, "batch_size": batch_size, "optimizer": optimizer}
 
 
 def is_tabular(estimator: Any) -> bool:
