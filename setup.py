@@ -129,7 +129,9 @@ def extensions():
         include_path=["src"],
         build_dir="build/cython",
     )
-    features.extra_compile_args = spelled(["-O2", *(["-march=x86-64"] if levels(target) is X86_LEVELS else [])])
+    baseline = ["-march=x86-64"] if levels(target) is X86_LEVELS else []
+    features.extra_compile_args = spelled(["-O2", "-g0", *baseline])
+    features.extra_link_args = link_flags()
     source = Path(core.sources[0])
     built = [features]
     for level, march in levels(target).items():
