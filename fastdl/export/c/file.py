@@ -110,7 +110,7 @@ def write(graph: Graph, flat: Array, names: Names, dtype: str, eight_bits: bool)
         text = f"{call.name}({', '.join([*sources, target, *more])})"
         body += [f"if ({text})", "return -1;"] if call.function.refuses else [f"{text};"]
     source = "\n".join([
-        _HEAD.format(header=names.header, **{name: unit.macro(name) for name in ("restrict", "clones", "aligned")}),
+        _HEAD.format(header=names.header, **{name: unit.macro(name) for name in _MACROS}),
         *unit.tables,
         *unit.helpers.values(),
         *(_function(unit, call) for call in calls),
@@ -139,6 +139,7 @@ def _plan(calls: list[_Call]) -> tuple[list[int], list[int], int]:
     return places[: len(calls)], places[len(calls) :], size
 
 
+_MACROS = ("restrict", "clones", "aligned", "lanes")
 _HEAD = """\
 /* Written by fastdl: see {header}. C99, valid C++ too. */
 #include "{header}"
@@ -154,9 +155,12 @@ _HEAD = """\
 #endif
 
 /* Products are compiled for AVX-512 and AVX2 besides, and the program takes what its processor has as it starts: where
-   GCC and glibc can do so, and the whole file is not compiled for AVX2 or more. */
-#if defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__) && defined(__GLIBC__) && defined(__x86_64__) \\
-    && !defined(__AVX2__)
+   compiler and glibc can do so, and the whole file is not compiled for AVX2 or more. */
+#if !defined(__GLIBC__) || !defined(__x86_64__) || defined(__AVX2__)
+#define {clones}
+#elif defined(__clang__) && __clang_major__ >= 14
+#define {clones} __attribute__((target_clones("avx512f", "fma", "default")))
+#elif !defined(__clang__) && defined(__GNUC__) && __GNUC__ >= 12
 #define {clones} __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define {clones}
@@ -167,6 +171,13 @@ _HEAD = """\
 #define {aligned} __attribute__((aligned(64)))
 #else
 #define {aligned}
+#endif
+
+/* Clang would unroll loops over outputs before it thinks of vectors. */
+#if defined(__clang__)
+#define {lanes} _Pragma("clang loop unroll(disable)")
+#else
+#define {lanes}
 #endif
 """
 

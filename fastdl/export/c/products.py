@@ -55,7 +55,7 @@ def terms(unit: Unit, places: list[list[str]], width: int, tile: int | str, sums
     for letter, numbers in zip("ab", places, strict=False):
         lines.append(f"const {unit.real} {', '.join(f'{letter}{k} = {number}' for k, number in enumerate(numbers))};")
     weights = [f"w{k} = w[{f'{(row + k) * width} + ' if row + k else ''}o]" for k in range(count)]
-    lines += [f"{loop('o', tile)} {{", f"const {unit.real} {', '.join(weights)};"]
+    lines += [f"{unit.macro('lanes')} {loop('o', tile)} {{", f"const {unit.real} {', '.join(weights)};"]
     for letter, name in zip("ab", sums, strict=False):
         lines.append(f"{name}[o] += {total([f'{letter}{k} * w{k}' for k in range(count)])};")
     return [*lines, "}"]
@@ -177,7 +177,7 @@ def _in_groups(step: Step, unit: Unit) -> Function:
     groups, (down, right), (sh, sw) = settings["groups"], settings["dilation"], settings["stride"]
     matrix, bias = unit.matrix("weight", weight, f), unit.row("bias", step.parameters["bias"], f)
     if groups == f == c:
-        product = [loop("o", f), "out[o] += in[o] * w[o];"]
+        product = [f"{unit.macro('lanes')} {loop('o', f)}", "out[o] += in[o] * w[o];"]
     else:
         own = f // groups
         product = [
