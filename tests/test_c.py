@@ -364,6 +364,32 @@ def test_command(tmp_path, capsys):
     assert "steps must be given" in capsys.readouterr().err
 
 
+def test_command_tells_what_eight_bits_lose(tmp_path, capsys):
+    x, y = np.zeros((20, 28, 28), np.uint8), 3 + np.arange(20) % 2
+    x[y == 4] = 255
+    for part in ("train", "t10k"):
+        header = np.array([0x803, 20, 28, 28], ">i4").tobytes()
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(header + x.tobytes())
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(np.array([0x801, 20], ">i4").tobytes() + bytes(y.tolist()))
+    net = Sequential([layers.Flatten(), layers.Dense(2)], input_shape=(1, 28, 28), seed=0)
+    net.notes = {"labels": [4, 3]}
+    net.fit(x[:, None] / 255, 4 - y, epochs=20, verbose=0)
+    net.save(tmp_path / "net.npz")
+    command = ["export", str(tmp_path / "net.npz"), "--to", str(tmp_path / "net.c")]
+    assert main([*command, "--weights", "int8", "--data", str(tmp_path)]) == 0
+    assert ", accuracy 1 to 1\n" in capsys.readouterr().out
+    net.notes = {"labels": [4, 5]}
+    net.save(tmp_path / "net.npz")
+    for options, told in [
+        (["--weights", "int8", "--data", str(tmp_path)], "--data must hold images of the network's labels; received 3"),
+        (["--data"], "--data is for --weights int8"),
+        (["--lengths"], "--lengths is not for c"),
+        (["--format", "onnx", "--weights", "int8"], "--weights is not for onnx"),
+    ]:
+        assert main([*command, *options]) == 2
+        assert told in capsys.readouterr().err
+
+
 def test_a_million_weights_compile(tmp_path):
     net = Sequential([layers.Dense(1000), layers.Dense(1)], input_shape=1000, seed=0)
     to_c(net, tmp_path / "net.c")

@@ -7,8 +7,13 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from .. import load
+from ..datasets import idx_folder, mnist
 from ..export import to_c, to_onnx, to_safetensors
+from ..images.idx import Split
+from ..images.labels import labels_of
 from .common import Mistake, reading
 
 if TYPE_CHECKING:
@@ -16,20 +21,38 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """What a file's name ends with, and what writes it as the options say."""
+    """What a file's name ends with, what writes it, and the options, of those that not all have, that say how."""
 
     suffix: str
     write: Callable[[Sequential, argparse.Namespace], None]
+    options: tuple[str, ...] = ()
 
 
 def _to_c(net: Sequential, options: argparse.Namespace) -> None:
-    print(to_c(net, options.to, steps=options.steps, weights=options.weights))
+    if options.data is not None and options.weights != "int8":
+        raise Mistake("--data is for --weights int8: with others nothing is lost")
+    data = None if options.data is None else _test_images(net, options)
+    print(to_c(net, options.to, steps=options.steps, weights=options.weights or "float", data=data))
+
+
+def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
+    """Give those of MNIST or a folder, with the places of their labels among the network's."""
+    try:
+        labels = np.array(labels_of(net, options.network))
+        _, (x, y) = idx_folder(options.data) if options.data else mnist()
+    except ValueError as error:
+        raise Mistake(f"--data: {error}") from None
+    if x.shape[1:] != net.input_shape:
+        raise Mistake(f"--data must hold images of shape {net.input_shape}; received {x.shape[1:]}")
+    if len(unknown := np.setdiff1d(y, labels)):
+        raise Mistake(f"--data must hold images of the network's labels; received {unknown[0]}")
+    return x, np.argsort(labels)[np.searchsorted(labels, y, sorter=np.argsort(labels))]
 
 
 FORMATS = {
-    "onnx": Format(".onnx", lambda net, options: to_onnx(net, options.to, lengths=options.lengths)),
+    "onnx": Format(".onnx", lambda net, options: to_onnx(net, options.to, lengths=bool(options.lengths)), ("lengths",)),
     "safetensors": Format(".safetensors", lambda net, options: to_safetensors(net, options.to)),
-    "c": Format(".c", _to_c),
+    "c": Format(".c", _to_c, ("steps", "weights", "data")),
 }
 
 
@@ -44,15 +67,22 @@ def add_export(commands: Any) -> None:
     parser.add_argument("network", metavar="FILE", help="what train --save wrote")
     parser.add_argument("--to", metavar="FILE", required=True, help="where to write it")
     parser.add_argument("--format", choices=FORMATS, help="told from the ending of --to where not given")
-    parser.add_argument("--lengths", action="store_true", help="ONNX of sequences: also an input of their lengths")
-    parser.add_argument("--steps", type=int, help="C: of a sequence, where the network leaves it open")
     parser.add_argument(
-        "--weights", choices=("float", "int8"), default="float", help="C: how they are kept (%(default)s)"
+        "--lengths", action="store_const", const=True, help="ONNX of sequences: also an input of their lengths"
     )
+    parser.add_argument("--steps", type=int, help="C: of a sequence, where the network leaves it open")
+    parser.add_argument("--weights", choices=("float", "int8"), help="C: how they are kept (float)")
+    parser.add_argument(
+        "--data", metavar="DIR", nargs="?", const="",
+        help="C of int8: tell what is lost on the test images of a folder of IDX files; without DIR, of MNIST",
+    )  # fmt: skip
 
 
 def _export(options: argparse.Namespace) -> None:
     chosen = options.format or _told_by(options.to)
+    for name in {name for form in FORMATS.values() for name in form.options} - {*FORMATS[chosen].options}:
+        if getattr(options, name) is not None:
+            raise Mistake(f"--{name} is not for {chosen}")
     with reading("FILE"):
         net = load(options.network)
     FORMATS[chosen].write(net, options)
