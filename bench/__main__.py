@@ -98,7 +98,7 @@ def machine() -> dict[str, object]:
     return {
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)),
-        "instruction set": f"x86-64-{fastdl._core.isa}",
+        "instruction set": f"x86-64-{isa}" if (isa := fastdl._core.isa).startswith("v") else isa,
         "held": bool(held_to()),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
