@@ -46,7 +46,8 @@ def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
         raise Mistake(f"--data must hold images of shape {net.input_shape}; received {x.shape[1:]}")
     if len(unknown := np.setdiff1d(y, labels)):
         raise Mistake(f"--data must hold images of the network's labels; received {unknown[0]}")
-    return x, np.argsort(labels)[np.searchsorted(labels, y, sorter=np.argsort(labels))]
+    order = np.argsort(labels)
+    return x, order[np.searchsorted(labels, y, sorter=order)]
 
 
 FORMATS = {
@@ -80,7 +81,7 @@ def add_export(commands: Any) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     chosen = options.format or _told_by(options.to)
-    for name in {name for form in FORMATS.values() for name in form.options} - {*FORMATS[chosen].options}:
+    for name in sorted({name for form in FORMATS.values() for name in form.options} - {*FORMATS[chosen].options}):
         if getattr(options, name) is not None:
             raise Mistake(f"--{name} is not for {chosen}")
     with reading("FILE"):
