@@ -36,6 +36,11 @@ cdef class Plan(Runnable):
     cdef object held                        # the trees of the last forward
     cdef readonly int64_t forwards          # how many there have been
     cdef bint spent                         # gradients are where the forward's gates were
+    # What training was asked for last, as C has it: neither losses nor rules ever change.
+    cdef object loss, settings, rule
+    cdef Lowered lowered
+    cdef Optimizer optimizer
+    cdef double[::1] sums
 
     def predict(self, x, Py_ssize_t samples, int threads,
                 str leaves_out="identity", lengths=None, states=None, Trees trees=None):
@@ -224,7 +229,7 @@ cdef class Plan(Runnable):
         cdef Input input = _input_of(x)
         cdef const int64_t[::1] labels
         cdef const real[::1] values
-        cdef double[::1] sums
+        cdef double* sums
         cdef const uint8_t[::1] counted
         cdef const int64_t[::1] steps_of
         cdef int64_t[::1] batch_lengths
@@ -232,17 +237,17 @@ cdef class Plan(Runnable):
         cdef Py_ssize_t groups, share
         batch = min(batch, samples)
         share = batch if ranks is None else (batch + ranks.count - 1) // ranks.count
-        records[:, :] = 0
+        memset(&records[0, 0], 0, records.shape[0] * records.shape[1] * sizeof(double))
         with self.turn.lock:
             self._start(&job, TRAINING, share, threads, 3 * self.habits.work * share, trees,
                         lengths is not None, ranks)
             groups = groups_of(&self.net, share)
-            sums = np.zeros(2 * groups + self.slice_count)
+            sums = self._zero_sums(2 * groups + self.slice_count)
             job.x, job.bytes = input.numbers, input.bytes
             job.order, job.samples = &order[0], samples
             job.batch, job.first, job.batches = batch, first, rates.shape[0]
             job.rates, job.steps, job.steps_before, job.seed = &rates[0], &steps[0], steps[0], seed
-            settings = describe_loss(&job.loss, loss, counts_hits)
+            self._describe_loss(&job.loss, loss, counts_hits)
             job.net.skip_last = self._ends_in(job.loss.row.leaves_out)
             if targets.dtype == np.int64:
                 labels = targets.reshape(-1)
@@ -270,7 +275,7 @@ cdef class Plan(Runnable):
             # `adds_up`: a gradient reads weights other than its own.
             job.apart = (job.optimizer.clip_norm > 0 or job.net.adds_up or ranks is not None
                          or 3 * self.habits.work * share > LONG_WORK)
-            job.losses, job.hits, job.squares = &sums[0], &sums[groups], &sums[0] + 2 * groups
+            job.losses, job.hits, job.squares = sums, sums + groups, sums + 2 * groups
             job.records = &records[0, 0]
             self._train(&job, states, ranks)
 
@@ -304,7 +309,6 @@ cdef class Plan(Runnable):
              average=None):
         """A step with what `gradients` hold, which is clipped in place; the rest as of `train`."""
         cdef Job job
-        cdef double[::1] squares = np.zeros(max(self.slice_count, 1))
         with self.turn.lock:
             self._check_turn()
             memset(&job, 0, sizeof(Job))
@@ -312,12 +316,33 @@ cdef class Plan(Runnable):
             if 8. * self.parameters.size < SMALL_WORK:
                 threads = 1
             self._open(&job, max(1, min(threads, MAX_WORKERS)))
-            job.rates, job.squares = &rate, &squares[0]
+            job.rates, job.squares = &rate, self._zero_sums(self.slice_count)
             job.steps, job.steps_before = &steps[0], steps[0]
             self._run(&job, step_worker)
 
+    cdef double* _zero_sums(self, Py_ssize_t n) except NULL:
+        # Room for so many, until the next call asks for some.
+        if self.sums is None or self.sums.shape[0] < n:
+            self.sums = np.empty(max(n, 1))
+        memset(&self.sums[0], 0, n * sizeof(double))
+        return &self.sums[0]
+
+    cdef _describe_loss(self, Lowered* lowered, loss, bint counts_hits):
+        if loss is not self.loss:
+            self.loss = None                # until all of it is there
+            self.settings = describe_loss(&self.lowered, loss)
+            self.loss = loss
+        lowered[0] = self.lowered
+        if not counts_hits:
+            lowered.hit = NULL
+
     cdef _describe_optimizer(self, Optimizer* o, rule, real[:, ::1] moments, average):
-        describe_optimizer(o, rule, moments, average, self.parameters.size)
+        if rule is not self.rule:
+            self.rule = None
+            describe_rule(&self.optimizer, rule)
+            self.rule = rule
+        o[0] = self.optimizer
+        give_moments(o, moments, average, self.parameters.size)
         if self.has_scales or (o.decay != 0 and not o.decays_biases):
             o.groups = self._grouped()
 

@@ -54,7 +54,8 @@ def as_batch(
         x, last = as_images(x, name, layer.input_shape, dtype)
     else:
         x = as_samples(x, name, layer.input_shape, dtype)
-    check_tokens(x.transpose(0, 3, 1, 2) if last else x, name, reading.tokens)
+    if reading.tokens:
+        check_tokens(x.transpose(0, 3, 1, 2) if last else x, name, reading.tokens)
     waits_for = dtype if waits else ""
     if lengths is None:
         return Samples(x, layer.input_shape if last else x.shape[1:], last, waits_for)

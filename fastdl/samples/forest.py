@@ -30,6 +30,7 @@ class Forest(Samples):
     def __init__(self, x: Array, start: Array, children: Array) -> None:
         super().__init__(x, (1, *x.shape[1:]))  # a node is one step
         self.start, self.children = start, children
+        self._core_trees: Any = None
 
     def __len__(self) -> int:
         return len(self.start) - 1
@@ -60,7 +61,9 @@ class Forest(Samples):
         return counts, np.concatenate([[0], np.cumsum(counts)])
 
     def core_trees(self) -> Any:  # noqa: D102
-        return _core.load(self.dtype).Trees(self.start, self.children)
+        if self._core_trees is None:
+            self._core_trees = _core.load(self.dtype).Trees(self.start, self.children)
+        return self._core_trees
 
     @property
     def roots(self) -> Array:

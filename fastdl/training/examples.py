@@ -161,7 +161,7 @@ def examples_of(
 
 def _flat(of_rows: Any, axes: int) -> Any:
     """Give the rows one axis, instead of so many."""
-    return of_rows if of_rows is ... else of_rows.reshape(-1, *of_rows.shape[axes:])
+    return of_rows if of_rows is ... or axes == 1 else of_rows.reshape(-1, *of_rows.shape[axes:])
 
 
 def _class_weights(class_weight: Any, classes: int, dtype: str) -> Array:

@@ -125,18 +125,18 @@ class _Block:
     def take(self) -> None:
         """Take them; whatever ends them leaves a network of whole, finite steps."""
         check_ended()
-        net, begin, steps = self.net, self.state.steps, len(self._rates)
-        net.turn.trained += 1  # no backward goes into a block, nor out of it
+        net, turn, begin, steps = self.net, self.net.turn, self.state.steps, len(self._rates)
+        turn.trained += 1  # no backward goes into a block, nor out of it
         if self.states is not None:
             net.flat_states = self.states  # which the core changes with each step
         try:
-            self._steps(steps)
+            self._run(self._first, self._rates, self._records)
             if self._is_finite(steps):
                 return
             self._go_back(steps)
         except BaseException:
             taken = self.state.steps - begin
-            if net.turn.running:  # a signal's handler called this in the middle of a step, which goes on
+            if turn.running:  # a signal's handler called this in the middle of a step, which goes on
                 raise
             if taken == 0:
                 self._restore()
@@ -144,7 +144,7 @@ class _Block:
                 self._go_back(taken)
             raise
         finally:
-            net.turn.trained += 1
+            turn.trained += 1
             if self.states is not None:
                 net.flat_states = self.states.copy()  # other calls may change theirs, in callbacks for instance
         raise FloatingPointError(
@@ -159,9 +159,11 @@ class _Block:
     def _is_finite(self, count: int) -> bool:
         """Tell whether the network, and the losses of so many steps, are."""
         check, threads = _core.load(self.net.dtype).all_finite, get_num_threads()
-        losses = self._records[:count, 0].tolist()
-        arrays = self.net.parameters, self.state.moments
-        return all(map(isfinite, losses)) and all([check(array, threads) for array in arrays])
+        return (
+            all(map(isfinite, self._records[:count, 0].tolist()))
+            and check(self.net.parameters, threads)
+            and check(self.state.moments, threads)
+        )
 
     def _restore(self) -> None:
         """Let the network be what it was before."""

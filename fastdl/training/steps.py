@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,23 +17,6 @@ from .stepping import Run
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
-
-
-class _Given(NamedTuple):
-    """Examples as the core takes them."""
-
-    x: Array
-    targets: Array
-    weights: Array | None
-    counts: Array | None
-    lengths: Array | None
-    trees: Any
-
-
-def _core_takes(data: Examples) -> _Given:
-    samples, counts = data.samples, None if data.there is ... else data.there.reshape(-1).view(np.uint8)
-    weights = None if data.weights is None else data.weights.reshape(-1)
-    return _Given(samples.row(), data.targets, weights, counts, samples.lengths, samples.core_trees())
 
 
 @dataclass
@@ -63,9 +46,6 @@ class Steps:
     states: Array | None
     machines: Machines = ALONE
 
-    def __post_init__(self) -> None:
-        self._whole = _core_takes(self.data) if self.data.samples.are_ready else None
-
     @property
     def run(self) -> Run:
         """What takes some of them."""
@@ -73,16 +53,17 @@ class Steps:
 
     def _fused(self, first: int, rates: Array, records: Array) -> None:
         """Take steps with a loss that the core has."""
-        position, order, given = first * self.batch, self.order, self._whole
-        if given is None:
-            rows = self.order[position : position + len(rates) * self.batch]
-            given, order = _core_takes(self.data.taken(rows)), np.zeros_like(self.order)
+        position, order, data, state = first * self.batch, self.order, self.data, self.state
+        if not data.samples.are_ready:
+            rows = order[position : position + len(rates) * self.batch]
+            data, order = data.taken(rows), np.zeros_like(order)
             order[position : position + len(rows)] = np.arange(len(rows))
+        samples, there, weights = data.samples, data.there, data.weights
         self.plan.train(
-            given.x, given.targets, given.weights, order, self.batch, position, rates, self.state.counter, self.loss,
-            self.data.classes, self.state.optimizer.rule, self.state.moments, self.seed, get_num_threads(), records,
-            given.counts, given.lengths, self.states, given.trees, self.state.average,
-            self.machines.core,
+            samples.row(), data.targets, None if weights is None else weights.reshape(-1), order, self.batch, position,
+            rates, state.counter, self.loss, data.classes, state.optimizer.rule, state.moments, self.seed,
+            get_num_threads(), records, None if there is ... else there.reshape(-1).view(np.uint8), samples.lengths,
+            self.states, samples.core_trees(), state.average, self.machines.core,
         )  # fmt: skip
 
     def _own(self, first: int, rates: Array, records: Array) -> None:

@@ -148,7 +148,6 @@ class Trainer:
     ) -> None:
         self.net, self.machines = net, machines
         self.loss = chosen(loss, net.training_state.loss)
-        self._pace = Pace()
         self.state = net.training_state.following(self.loss, optimizer, net.parameters.size, net.dtype)
         if self.loss.leaves_out != "identity":
             _check_logits(net, self.loss)
@@ -182,7 +181,7 @@ class Trainer:
     ) -> Training:
         """Check what `Sequential.fit` is given, and give what does what it says."""
         net = self.net
-        epochs = as_int(epochs, "epochs")
+        epochs, pace = as_int(epochs, "epochs"), Pace()
         if as_int(initial_epoch, "initial_epoch", least=0) >= epochs:
             raise ValueError(f"initial_epoch must be below epochs, {epochs}; received {initial_epoch}")
         shown = _shown(verbose)
@@ -223,7 +222,7 @@ class Trainer:
                 order = net.generator.permutation(len(data)) if shuffle else np.arange(len(data))
                 net.reset_state()
                 examples = mixed(data, mixup, net.generator) if mixup else data
-            return self._epoch(examples, order, batch_size, rates, epoch, watchers)
+            return self._epoch(examples, order, batch_size, rates, epoch, watchers, pace)
 
         def validate() -> dict[str, float]:
             if held_out is None:
@@ -291,7 +290,7 @@ class Trainer:
         """Do what `Sequential.train_on_batch` says."""
         data = examples_of(self.net, x, y, lengths, trees, sample_weight, self.loss)
         data.check_weights()
-        rates = self._rates(len(data), len(data))
+        rates = self.state.rates(1)
         self.net.states_for(len(data))
         self._begin()
         loss, hits, count = self._step(data, self.net.draw(), rates).tolist()
@@ -343,7 +342,14 @@ class Trainer:
         return found
 
     def _epoch(
-        self, data: Examples, order: Array, batch: int, rates: Array, epoch: int, watchers: list[Callback]
+        self,
+        data: Examples,
+        order: Array,
+        batch: int,
+        rates: Array,
+        epoch: int,
+        watchers: list[Callback],
+        pace: Pace,
     ) -> dict[str, float]:
         """Go through the samples once, in blocks of steps, and give the figures."""
         net, state, samples = self.net, self.state, len(order)
@@ -355,5 +361,5 @@ class Trainer:
         steps = Steps(net, plan, state, self.loss, data, order, batch, seed, states, self.machines)
         return take_pass(
             net, state, steps.run, rates, samples=samples, batch=batch, figures=data.figures, epoch=epoch,
-            watchers=watchers, states=states, pace=self._pace, machines=self.machines,
+            watchers=watchers, states=states, pace=pace, machines=self.machines,
         )  # fmt: skip

@@ -37,7 +37,7 @@ def losses_of_rows(loss, const real[:, ::1] y, targets, weights, double over):
     """Each row's weighted loss, the gradient of their sum over a number, and how much is hit."""
     cdef Py_ssize_t n = y.shape[1], rows = y.shape[0], i
     cdef Lowered lowered
-    settings = describe_loss(&lowered, loss, True)
+    settings = describe_loss(&lowered, loss)
     cdef bint labelled = targets.dtype == np.int64
     cdef const int64_t[::1] labels = targets if labelled else np.zeros(rows, np.int64)
     cdef const real[:, ::1] values = targets if not labelled else np.zeros((1, 1), DTYPE)
@@ -63,7 +63,8 @@ def optimizer_step(rule, double rate, long step, real[::1] p, real[::1] g,
                    real[:, ::1] moments):
     """One update of p, and of the moments (K, P), in place. All are made by `aligned_zeros`."""
     cdef Optimizer o
-    describe_optimizer(&o, rule, moments, None, p.shape[0])
+    describe_rule(&o, rule)
+    give_moments(&o, moments, None, p.shape[0])
     with nogil:
         clip(&o, sqrt(sum_of_squares(&g[0], 0, g.shape[0])), &g[0], 0, g.shape[0])
         update(&o, rate, step, &p[0], &g[0], 0, p.shape[0])

@@ -247,11 +247,11 @@ cdef struct Lowered:
     Settings settings
 
 
-cdef object describe_loss(Lowered* lowered, loss, bint counts_hits):
+cdef object describe_loss(Lowered* lowered, loss):
     # What it points into is given, to be held.
     cdef const double[::1] settings = np.array([*loss.settings, 0.0])
     lowered.row = &LOSS_ROWS[row_of_name(_LOSSES, "loss", loss.name)]
-    lowered.hit = lowered.row.hit if counts_hits else NULL
+    lowered.hit = lowered.row.hit
     lowered.settings.number, lowered.settings.count = &settings[0], settings.shape[0] - 1
     return settings
 

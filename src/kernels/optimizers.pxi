@@ -20,7 +20,7 @@
 # limits (Pascanu, Mikolov and Bengio 2013).
 #
 # To add one: a member of `Rule`, its function of a slice, and a row of `RULE_ROWS`; a number that
-# no other has is a field of `Optimizer`, which `describe_optimizer` takes.
+# no other has is a field of `Optimizer`, which `describe_rule` takes.
 
 from libc.math cimport pow, sqrt
 
@@ -267,14 +267,17 @@ cdef inline int moments_of_rule(const Optimizer* o) noexcept nogil:
     return 0 if o.rule == SGD and o.momentum == 0 else RULE_ROWS[o.rule].moments
 
 
-cdef describe_optimizer(Optimizer* o, rule, real[:, ::1] moments, average, Py_ssize_t parameters):
-    # Of one moment both names are right, and of none they are not used.
-    cdef real[::1] values
+cdef describe_rule(Optimizer* o, rule):
     o.rule = row_of_name(_RULES, "rule", rule.name)
     o.momentum, o.nesterov, o.decay = rule.momentum, rule.nesterov, rule.weight_decay
     o.beta1, o.beta2, o.epsilon = rule.beta1, rule.beta2, rule.epsilon
     o.momentum_decay, o.decays_biases = rule.momentum_decay, rule.decay_biases
     o.clip_norm, o.clip_value = rule.clip_norm, rule.clip_value
+
+
+cdef give_moments(Optimizer* o, real[:, ::1] moments, average, Py_ssize_t parameters):
+    # Of one moment both names are right, and of none they are not used.
+    cdef real[::1] values
     kept = moments_of_rule(o)
     if moments.shape[0] < kept or moments.shape[1] != parameters:
         raise ValueError(f"moments must have shape ({kept}, {parameters}); "

@@ -1,0 +1,61 @@
+"""What calls remember from one to the next is what does not change: each does what it is asked for."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+
+from fastdl import Sequential, layers, losses
+from fastdl.optimizers import SGD, Adam, RMSprop
+
+
+@pytest.fixture
+def net():
+    return Sequential([layers.Dense(5, "tanh"), layers.Dense(3)], input_shape=4, seed=0)
+
+
+NUMBERS, ONES = np.linspace(-3, 3, 18).reshape(6, 3), np.eye(3)[[0, 1, 2, 0, 1, 2]]
+CALLS = [
+    ({"loss": losses.Huber(0.1), "optimizer": SGD(0.1)}, NUMBERS),
+    ({"loss": losses.Huber(2.0), "optimizer": SGD(0.1)}, NUMBERS),
+    ({"loss": losses.Quantile([0.1]), "optimizer": SGD(0.1, momentum=0.5)}, NUMBERS),
+    ({"loss": losses.Quantile([0.2, 0.5, 0.9]), "optimizer": SGD(0.1, momentum=0.9)}, NUMBERS[:, 0]),
+    ({"loss": "squared_error", "optimizer": Adam(0.1)}, NUMBERS),
+    ({"loss": "squared_error", "optimizer": Adam(0.1, clip_norm=0.01)}, ONES),
+    ({"loss": "squared_error", "optimizer": Adam(0.1, clip_value=0.001)}, NUMBERS),
+    ({"loss": "cross_entropy", "optimizer": Adam(0.1, betas=(0.5, 0.6))}, ONES),
+    ({"loss": "cross_entropy", "optimizer": RMSprop(0.1, weight_decay=0.3, decay_biases=False)}, [0, 1, 2, 0, 1, 2]),
+    ({"loss": "cross_entropy", "optimizer": RMSprop(0.1, weight_decay=0.3)}, [2, 1, 2, 0, 1, 2]),
+]
+
+
+@pytest.mark.parametrize("order", [CALLS, CALLS[::-1]], ids=["there", "back"])
+def test_each_call_has_its_own_loss_and_optimizer(net, order, rng):
+    x = rng.standard_normal((6, 4))
+    for how, y in order:
+        for _ in range(2):
+            new = deepcopy(net)  # which has made no call yet
+            assert net.train_on_batch(x, y, **how) == new.train_on_batch(x, y, **how)
+            assert net.parameters.tobytes() == new.parameters.tobytes()
+
+
+def test_each_step_has_its_own_optimizer(net, rng):
+    x = rng.standard_normal((6, 4))
+    for how, y in CALLS:
+        new = deepcopy(net)
+        for one in (net, new):
+            one.backward(one.forward(x) - (y if np.ndim(y) == 2 else 0))
+            one.step(how["optimizer"])
+        assert net.parameters.tobytes() == new.parameters.tobytes()
+
+
+def test_a_rate_set_between_calls_holds(net, rng):
+    x, optimizer = rng.standard_normal((6, 4)), SGD(0.5)
+    net.train_on_batch(x, NUMBERS, loss="squared_error", optimizer=optimizer)
+    before = net.parameters.copy()
+    optimizer.lr = 0.0
+    net.train_on_batch(x, NUMBERS)
+    assert net.parameters.tobytes() == before.tobytes()
+    optimizer.lr = 0.5
+    net.train_on_batch(x, NUMBERS)
+    assert net.parameters.tobytes() != before.tobytes()
