@@ -127,9 +127,8 @@ def mlp(
     )
 
 
-_STEPS = 600  # of the optimizer, where these are not too many epochs, or too few
-_EPOCHS = 20, 50
-_LARGEST_BATCH, _SMALLEST_BATCH, _PARTS = 128, 16, 8  # an eighth of a small table, within these
+_EPOCHS = 20  # of a network for tables
+_LARGEST_BATCH, _SMALLEST_BATCH, _PARTS = 64, 16, 8  # an eighth of a small table, within these
 TABULAR_LOSS = CrossEntropy(label_smoothing=0.05)  # of classes
 
 
@@ -142,7 +141,7 @@ def tabular(
     regression: bool = False,
     units: int = 64,
     blocks: int = 1,
-    epochs: int | None = None,
+    epochs: int = _EPOCHS,
     batch_size: int | None = None,
     lr: float = 5e-3,
     seed: int | None = None,
@@ -157,10 +156,9 @@ def tabular(
         As of `models.tabular`.
     regression : bool
         Whether outputs are numbers, of about mean 0 and variance 1, rather than logits of classes.
-    epochs : int, optional
-        About 600 steps, from 20 to 50 epochs, where not given.
+    epochs : int
     batch_size : int, optional
-        An eighth of the samples, from 16 to 128, where not given.
+        An eighth of the samples, from 16 to 64, where not given.
     lr : float
         The highest rate.
     seed : int, optional
@@ -173,7 +171,7 @@ def tabular(
 
 
 def tabular_training(
-    samples: int, *, epochs: int | None = None, batch_size: int | None = None, lr: float = 5e-3
+    samples: int, *, epochs: int = _EPOCHS, batch_size: int | None = None, lr: float = 5e-3
 ) -> dict[str, Any]:
     """Give how the network for tables is trained, whatever its loss.
 
@@ -189,11 +187,8 @@ def tabular_training(
     """
     if batch_size is None:
         batch_size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, as_int(samples, "samples") // _PARTS))
-    batches = _batches(samples, batch_size)
-    low, high = _EPOCHS
-    epochs = min(max(round(_STEPS / batches), low), high) if epochs is None else as_int(epochs, "epochs")
-    steps = epochs * batches
-    optimizer = AdamW(cosine(lr, steps, warmup=steps // 10), weight_decay=1e-2)
+    steps = as_int(epochs, "epochs") * _batches(samples, batch_size)
+    optimizer = AdamW(cosine(lr, steps, warmup=steps // 10), weight_decay=0.1, decay_biases=False)
     return {"epochs": epochs, "batch_size": batch_size, "optimizer": optimizer}
 
 

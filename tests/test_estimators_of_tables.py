@@ -105,17 +105,17 @@ def test_the_network_for_tables_needs_no_scaling():
     x, y = load_breast_cancer(return_X_y=True)
     assert cross_val_score(NetClassifier(TABULAR, random_state=0), x, y, cv=3).min() > 0.95
     x, y = load_diabetes(return_X_y=True)
-    assert cross_val_score(NetRegressor(TABULAR, random_state=0), x * 1e5 + 3, y * 1e5, cv=3).mean() > 0.3
+    assert cross_val_score(NetRegressor(TABULAR, random_state=0), x * 1e5 + 3, y * 1e5, cv=3).mean() > 0.4
 
 
 def test_how_the_network_for_tables_is_trained():
     x, y = FRAME[["age"]], BOUGHT
     model = NetClassifier(TABULAR, random_state=0).fit(x, y)
     state = model.network_.training_state
-    assert (model.n_iter_, state.steps) == (50, 50 * 8)  # batches of an eighth
+    assert (model.n_iter_, state.steps) == (20, 20 * 10)
     assert isinstance(state.optimizer, optimizers.AdamW)
     assert state.loss == losses.CrossEntropy(label_smoothing=0.05)
-    assert state.optimizer.lr == schedules.cosine(5e-3, 400, warmup=40)
+    assert state.optimizer.lr == schedules.cosine(5e-3, 200, warmup=20)
     given = clone(model).set_params(lr=1e-3, epochs=3, batch_size=100, loss="binary_cross_entropy", hidden=(16, 16, 16))
     state = given.fit(x, y).network_.training_state
     assert (state.steps, state.loss, state.optimizer.lr) == (
@@ -160,7 +160,7 @@ def test_the_network_for_tables_goes_on():
         parts.partial_fit(x, y, classes=["no", "yes"])
     state = parts.network_.training_state
     assert state.optimizer.lr == 5e-3
-    assert state.steps == 3 * 8
+    assert state.steps == 3 * 10
 
 
 def test_several_columns_of_labels():

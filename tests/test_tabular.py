@@ -189,12 +189,14 @@ def test_the_recipe_learns_numbers_and_categories(rng, regression, tmp_path):
 
 def test_arguments_of_the_recipe():
     arguments = recipes.tabular(100, 4, 2).arguments
-    assert (arguments["batch_size"], arguments["epochs"]) == (16, 50)
+    assert (arguments["batch_size"], arguments["epochs"]) == (16, 20)
+    assert arguments["optimizer"].rates(0, 141)[[0, 14, 140]] == pytest.approx([0.005 / 14, 0.005, 0])
+    assert (arguments["optimizer"].weight_decay, arguments["optimizer"].decay_biases) == (0.1, False)
     arguments = recipes.tabular(5000, 4, 2).arguments
-    assert (arguments["batch_size"], arguments["epochs"]) == (128, 20)
+    assert (arguments["batch_size"], arguments["epochs"]) == (64, 20)
     assert arguments["loss"].label_smoothing == 0.05
-    arguments = recipes.tabular(2560, 4, 1, regression=True).arguments
-    assert (arguments["batch_size"], arguments["epochs"]) == (128, 30)
+    arguments = recipes.tabular(300, 4, 1, regression=True).arguments
+    assert (arguments["batch_size"], arguments["epochs"]) == (37, 20)
     assert arguments["loss"].name == "squared_error"
     net, arguments = recipes.tabular(100, 4, 2, units=8, blocks=3, epochs=7, batch_size=32, lr=0.01, categories={0: 3})
     assert (arguments["batch_size"], arguments["epochs"]) == (32, 7)

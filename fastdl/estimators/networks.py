@@ -66,7 +66,8 @@ def network_for(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
 def training_for(estimator: Any, samples: int) -> dict[str, Any]:
     """Give the epochs, the size of batches and the optimizer: those that are set, or what suits the network."""
     sizes = {"epochs": estimator.epochs, "batch_size": estimator.batch_size}
-    given: dict[str, Any] = {name: as_int(size, name, most=np.inf) for name, size in sizes.items() if size is not None}
+    sizes = {name: as_int(size, name, most=np.inf) for name, size in sizes.items() if size is not None}
+    given: dict[str, Any] = dict(sizes)
     lr = {} if estimator.lr is None else {"lr": estimator.lr}
     if estimator.optimizer is not None:
         check_is(estimator.optimizer, "optimizer", Optimizer)
