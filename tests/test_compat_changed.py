@@ -505,6 +505,25 @@ def weights_in_single_precision(fc):
     return step_by_step(fc, change)
 
 
+def weights_that_are_gone_back_to(fc):
+    """The first of two attempts is kept, in whole or in part, while the network learns with other weights."""
+    network, rng, found = fc.Network([3, 4, 2]), np.random.default_rng(4), []
+    label, sample = rng.random((2, 1)), rng.random((3, 1))
+    for name, layer in (("W", network.layers[0]), ("b", network.layers[1]), ("W", network.layers[1])):
+        for use in (network.predict, lambda sample: network.train_one_sample(label, sample, 0.5)):
+            use(sample)
+            former = getattr(layer, name)
+            row = former[1]
+            setattr(layer, name, former + rng.random(former.shape))
+            use(sample)
+            found += [former.copy(), row.copy()]
+            setattr(layer, name, former)
+            use(sample)
+            found += [former.copy(), row.copy(), network.predict(sample)]
+    network.train([label] * 20, [sample] * 20, 0.5, 1)
+    return [*found, network.layers[0].W, network.layers[1].W]
+
+
 def predictions_between(fc):
     kept = []
 
@@ -868,6 +887,18 @@ def weights_held_and_changed_between(lstm):
     return [*stepped(layer, lstm, change), layer.Wfh, layer.Wfh is W]
 
 
+def gates_that_are_gone_back_to(lstm):
+    layer, found = lstm.LstmLayer(3, 2, 0.1), []
+    for name in ("Wfx", "bo", "Wch"):
+        former = getattr(layer, name)
+        row = former[1]
+        setattr(layer, name, former + 0.5)
+        found += [*stepped(layer, lstm), former.copy(), row.copy()]
+        setattr(layer, name, former)
+        found += [*stepped(layer, lstm), former.copy(), row.copy()]
+    return found
+
+
 def gates_with_the_same_start(lstm):
     layer = lstm.LstmLayer(3, 2, 0.1)
     layer.Wih, layer.bo = np.full((2, 2), 0.5), layer.bf + 1
@@ -907,8 +938,8 @@ CHANGES = {
         weights_that_the_program_holds, an_activator_of_a_subclass, gradients_of_two_times, every_other_sample,
         step_by_step, a_sample_that_changes, weights_that_change_before_an_error_is_looked_at,
         weights_that_the_program_looks_at, weights_assigned_before_an_error_is_looked_at, weights_in_single_precision,
-        predictions_between, a_layer_more_each_time, a_layer_of_two_networks, the_same_layer_twice,
-        an_activator_replaced_between, a_shallow_copy_of_a_layer,
+        weights_that_are_gone_back_to, predictions_between, a_layer_more_each_time, a_layer_of_two_networks,
+        the_same_layer_twice, an_activator_replaced_between, a_shallow_copy_of_a_layer,
     ],
     "bp": [
         a_removed_connection, a_connection_removed_later, a_connection_past_a_layer, a_connection_led_elsewhere,
@@ -921,7 +952,10 @@ CHANGES = {
         a_forward_of_its_own, another_stride_later, another_stride_of_a_pool,
     ],
     "rnn": [states_assigned_between],
-    "lstm": [gates_of_another_kind, larger_weights, weights_held_and_changed_between, gates_with_the_same_start],
+    "lstm": [
+        gates_of_another_kind, larger_weights, weights_held_and_changed_between, gates_that_are_gone_back_to,
+        gates_with_the_same_start,
+    ],
     "recursive": [nodes_of_another_class, a_layer_that_clips],
 }  # fmt: skip
 
@@ -938,6 +972,28 @@ def test_a_program_that_changes_something(name, program):
         random.seed(6)
         results.append(program(module))
     agree(*results)
+
+
+def test_a_gru_s_former_weights_are_the_program_s():
+    from fastdl.compat.gru import GruLayer
+
+    layer, x = GruLayer(3, 2, 0.1), np.ones((3, 1))
+    former, bias = layer.Wzx, layer.bc
+    kept = former.copy()
+    layer.forward(x)
+    before = layer.h_list[-1]
+    layer.Wzx, layer.bc = former + 1, bias + 1
+    layer.forward(x)
+    assert np.array_equal(former, kept)
+    assert not bias.any()
+    layer.reset_state()
+    layer.Wzx, layer.bc = former, bias
+    layer.forward(x)
+    assert np.array_equal(layer.h_list[-1], before)
+    layer.backward(x, np.ones((2, 1)), activator(importlib.import_module("fastdl.compat.gru"), "Identity"))
+    layer.update()
+    assert layer.bc is bias
+    assert bias.any()
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in ("mnist", "perceptron", "linear_unit")])

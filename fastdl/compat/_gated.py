@@ -12,7 +12,7 @@ from .._validation.values import as_int, as_number
 from ._cell import Cell
 from ._checks import as_column, as_shaped
 from ._descent import descended
-from ._memory import Built, held_once
+from ._memory import Built, held_once, holders
 from .activators import check_activator, kernel_of, whole
 
 
@@ -28,7 +28,7 @@ class GatedLayer(Built):
     _drawn: ClassVar[str]
     _lists: ClassVar[tuple[str, ...]]
     _has_c: ClassVar[bool]
-    _built = "_recurrence", "_own", "_handed"
+    _built = "_recurrence", "_own", "_counted", "_alone", "_handed"
     h_list: list[Any]
     c_list: list[Any]
     delta_h_list: list[Any]
@@ -47,6 +47,8 @@ class GatedLayer(Built):
     def _build(self) -> None:
         self._recurrence = Cell(self._cell, self.input_width, self.state_width)
         self._own = self._recurrence.by_name(self._recurrence.parameters, self._letters)
+        self._counted = [self._recurrence.parameters.base, *self._own.values()]
+        self._alone = holders(self._counted)
         self._handed: tuple[Array, dict[str, Array]] | None = None  # the last gradients, in one piece and by name
 
     def init_state_vec(self) -> list[Array]:
@@ -82,16 +84,27 @@ class GatedLayer(Built):
 
 
 def settle(layer: GatedLayer) -> bool:
-    """Move the weights that a program assigned and let go of into the core's memory; tell whether all are there."""
-    there, settled = vars(layer), True
-    for name, own in layer._own.items():
-        if there.get(name) is own:
-            continue
-        settled = False
-        if held_once(there, name):
-            own[...] = as_shaped(there[name], name, own.shape)
-            setattr(layer, name, own)
-    return settled or all(there.get(name) is own for name, own in layer._own.items())
+    """Move the weights that a program assigned and let go of into the core's memory; tell whether all are there.
+
+    None are moved while the program holds weights that were there before, to go back to them maybe.
+    """
+    there, owned = vars(layer), layer._own
+    assigned = [name for name in owned if there.get(name) is not owned[name]]
+    if assigned and not _holds_former(layer, assigned):
+        for name in assigned:
+            if held_once(there, name):
+                owned[name][...] = as_shaped(there[name], name, owned[name].shape)
+                setattr(layer, name, owned[name])
+    return not assigned or all(there.get(name) is own for name, own in owned.items())
+
+
+def _holds_former(layer: GatedLayer, assigned: Sequence[str]) -> bool:
+    """Tell whether anybody holds weights of the core's memory in whose place others were assigned, or parts of any."""
+    names = "", *layer._own
+    return any(
+        now > alone and (not name or name in assigned)
+        for name, now, alone in zip(names, holders(layer._counted), layer._alone, strict=True)
+    )
 
 
 def take_step(layer: GatedLayer, x: Array) -> None:
@@ -148,6 +161,9 @@ def as_last_input(layer: GatedLayer, x: Any, delta_h: Any, activator: Any) -> Ar
 def hand_over(layer: GatedLayer) -> None:
     """Let the core have all weights, also those that somebody else holds too."""
     if not settle(layer):
+        there, owned = vars(layer), layer._own
+        if _holds_former(layer, [name for name in owned if there.get(name) is not owned[name]]):
+            layer.__setstate__(layer.__getstate__())  # built anew, in a memory of which nobody holds a part
         for name, own in layer._own.items():
             if getattr(layer, name) is not own:
                 own[...] = as_shaped(getattr(layer, name), name, own.shape)

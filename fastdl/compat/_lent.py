@@ -5,7 +5,6 @@ What a step leaves in a layer is made when it is asked for: a gradient is as lar
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 
 from .. import _core
 from .._types import Array
-from ._memory import held_once
+from ._memory import held_once, holders
 from ._online import by_layer
 from ._untouched import Steps
 from .activators import is_plain_sigmoid
@@ -49,7 +48,7 @@ class Lent:
         self._taken: tuple[Array, Array, float, bool] | None = None
         self._counted = [self.parameters.base, *(array for own in self._own for array in own)]
         self._take_over()
-        self._alone = self._count()
+        self._alone = holders(self._counted)  # whoever holds more has come to them by asking a layer
 
     def _take_over(self) -> None:
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
@@ -57,9 +56,12 @@ class Lent:
             del layer.W, layer.b
             layer.lent_to = self
 
-    def _count(self) -> int:
-        """Count who holds the parameters. Whoever does not, comes to them by asking a layer alone."""
-        return sum(map(sys.getrefcount, self._counted))
+    def _others(self) -> list[int]:
+        """Count who holds the memory, and each of its arrays, besides the layers."""
+        now, shown = holders(self._counted), [False]
+        for layer, (W, b) in zip(self._layers, self._own, strict=True):
+            shown += [layer.__dict__.get("W") is W, layer.__dict__.get("b") is b]
+        return [n - alone - there for n, alone, there in zip(now, self._alone, shown, strict=True)]
 
     def _forget(self) -> None:
         for layer in self._layers:
@@ -70,17 +72,26 @@ class Lent:
     def holds(self, layers: Sequence[Any], steps: Steps) -> bool:
         """Tell whether these are the layers, each doing what its class does, with parameters in this memory.
 
-        What a program assigned to them and let go of is taken over.
+        What a program assigned to them and let go of is taken over, unless it holds what was there before.
         """
         if list(layers) != self._layers:  # by identity, as they are
             return False
-        for layer, (W, b) in zip(self._layers, self._own, strict=True):
+        assigned = False
+        for layer, own in zip(self._layers, self._own, strict=True):
             there = layer.__dict__
             if not (steps.hides_none(layer) and is_plain_sigmoid(there.get("activator")) and layer.lent_to is self):
                 return False
-            for name, own in (("W", W), ("b", b)):
+            assigned |= there.get("W", own[0]) is not own[0] or there.get("b", own[1]) is not own[1]
+        return not assigned or self._take_assigned()
+
+    def _take_assigned(self) -> bool:
+        """Take over what a program assigned; tell whether all of it could be."""
+        of_memory, *others = self._others()
+        for k, (layer, (W, b)) in enumerate(zip(self._layers, self._own, strict=True)):
+            there = layer.__dict__
+            for name, own, former in (("W", W, others[2 * k]), ("b", b, others[2 * k + 1])):
                 if there.get(name, own) is not own:
-                    if not held_once(there, name) or there[name].shape != own.shape:
+                    if of_memory or former or not held_once(there, name) or there[name].shape != own.shape:
                         return False
                     own[...] = there[name]
                     there[name] = own
@@ -89,7 +100,7 @@ class Lent:
     def give_back(self) -> None:
         """Let the layers have arrays of their own, unless somebody holds those of this memory."""
         self.show()
-        held = self._count() != self._alone + len(self._own) * 2  # which the layers have
+        held = any(self._others())
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
             there = layer.__dict__
             if there.get("lent_to") is self:
@@ -110,7 +121,7 @@ class Lent:
     def learn(self, sample: Array, label: Array, rate: float) -> None:
         """Take a step on a column."""
         self._forget()
-        alone = self._count() == self._alone
+        alone = holders(self._counted) == self._alone
         self._taken = self._core.learn(sample, label, rate, not alone), sample, rate, alone
 
     def show(self) -> None:

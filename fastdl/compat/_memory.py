@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,11 @@ def held_once(there: dict[str, Any], name: str) -> bool:
         and sys.getrefcount(there[name]) <= _ONCE
         and (there[name].base is None or sys.getrefcount(there[name].base) <= _ONCE)
     )
+
+
+def holders(arrays: Iterable[Any]) -> list[int]:
+    """Count for each array who holds it; whoever holds a part of one is a holder of the memory that it is a view of."""
+    return list(map(sys.getrefcount, arrays))
 
 
 class Built:
