@@ -8,10 +8,12 @@
 #
 # A tensor's row is one sample, or a node of one that is a tree, channels last, padded so that whole
 # vectors may be read and written past its end. What stands there may be anything, NaN of a training
-# that diverged too: it is masked before it is summed. `wide` tensors have a row for each sample of
-# the batch, because a weight gradient is one product over the whole batch, or because a meeting of
-# the workers lies between those who write and read it. The others exist once a worker, for the
-# group of samples it is taking through the network, and stay in its cache.
+# that diverged too: it is masked before it is summed. *Wide* values and gradients have a row for
+# each sample of the batch, because a weight gradient is one product over the whole batch, or
+# because a meeting of the workers lies between those who write and read them. The others exist once
+# a worker, for the group of samples it is taking through the network, and stay in its cache;
+# *passing* ones for a single sample of it. A value may be passing though a meeting lies between the
+# ways forward and back, where it is made again at little cost.
 
 # Into how many sums a batch's gradients that are summed sample by sample are parted at the most.
 # Like a group's size it is independent of the number of threads: so are the results.
@@ -23,11 +25,14 @@ cdef struct Tensor:
     Py_ssize_t size, stride     # numbers of a sample, and of its storage
     Py_ssize_t steps            # in time, that a sample consists of; 1 where there is no such axis
     Py_ssize_t features, h, w   # of a step; or channels, of an image
-    bint wide
     bint after_weights          # some operation before it has weights that training changes
     bint needs_gradient
-    bint passing_value          # of no use once the next operation has read it: one row a worker
+    bint wide_value, wide_gradient
+    bint passing_value          # of no use once the sample has been through: one row a worker
     bint passing_gradient
+    # The stages on the way back from whose beginning and to whose end the gradient is wanted; -1 is
+    # that of the weights' gradients.
+    int first_wanted, last_wanted
     real* value
     real* gradient
 
@@ -43,6 +48,7 @@ cdef struct Op:
     Py_ssize_t trained_rows     # those of them that an optimizer changes, the first ones,
     bint frozen                 # unless it is to change none
     bint learns                 # whether their gradient is asked for
+    bint is_remade              # its value is made again before a sample goes back
     bint adds_up                # and needs sums over the whole batch first
     Py_ssize_t slot             # where its gradient is in a slot, if summed sample by sample
     double work                 # multiply-adds of a forward pass, a sample
@@ -124,6 +130,7 @@ cdef struct Methods:
     describe_function describe  # takes what Python says of it
     reserve_function reserve    # memory for a batch
     bint passes_on              # the target's value is the source's own
+    bint is_cheap               # to do again rather than keep what it gives
     shares_function shares_value    # whether the target's value lies in what `reserve` takes
     lay_function lay            # rows of its weights, into copies that all workers read,
     lay_function lay_back       # for the way forward and back
@@ -149,6 +156,14 @@ cdef struct Methods:
 
 cdef inline bint begins_stage(const Op* op) noexcept nogil:
     return op.methods.measure != NULL and not op.frozen
+
+
+cdef inline int back_run(const Network* net, int k) noexcept nogil:
+    # The first of the operations that a sample goes back through alone, from the kth on: one that
+    # begins a stage goes back with the end of that before.
+    if k > 0 and begins_stage(&net.op[k]) and not net.op[k - 1].methods.takes_group:
+        return net.op[k - 1].run
+    return net.op[k].run
 
 
 cdef inline bint has_trees(const Network* net) noexcept nogil:
@@ -196,21 +211,30 @@ cdef inline bint lays_back(const Network* net, const Op* op) noexcept nogil:
     return op.methods.lay_back != NULL and (net.has_transposed or source_of(net, op).steps > 3)
 
 
+cdef inline Py_ssize_t row_of(const Network* net, bint wide, const Part* part) noexcept nogil:
+    # Where the part's first sample is kept.
+    return (part.row if wide else part.worker * net.rows) + part.first
+
+
 cdef inline Py_ssize_t place_of(const Network* net, const Tensor* t,
                                 const Part* part) noexcept nogil:
-    # The row where the part's first sample is kept.
-    return (part.row if t.wide else part.worker * net.rows) + part.first
+    # The row of a value, and of what else an operation keeps for it.
+    return row_of(net, t.wide_value, part)
 
 
 cdef inline real* value_of(const Network* net, const Tensor* t, const Part* part) noexcept nogil:
-    cdef Py_ssize_t row = part.worker * net.rows if t.passing_value else place_of(net, t, part)
+    cdef Py_ssize_t row = part.worker if t.passing_value else place_of(net, t, part)
     return t.value + row * t.stride
 
 
 cdef inline real* gradient_of(const Network* net, const Tensor* t, const Part* part) noexcept nogil:
     # NULL where nobody wants it.
-    cdef Py_ssize_t row = part.worker * net.rows if t.passing_gradient else place_of(net, t, part)
-    return t.gradient + row * t.stride if t.needs_gradient else NULL
+    cdef Py_ssize_t row = part.worker
+    if not t.needs_gradient:
+        return NULL
+    if not t.passing_gradient:
+        row = row_of(net, t.wide_gradient, part)
+    return t.gradient + row * t.stride
 
 
 cdef inline const real* input_of(const Network* net, const Op* op, const Part* part) noexcept nogil:

@@ -119,12 +119,15 @@ cdef void losses_of_group(Job* job, const Part* part, Py_ssize_t position, Py_ss
     # `outputs`.
     cdef const Tensor* t = &job.net.tensor[job.net.count]
     cdef Part group = part[0]
-    cdef Py_ssize_t i, sample, step, row, place
+    cdef Py_ssize_t i, sample, step, row
+    cdef const real* outputs_of_group
+    cdef real* gradients
     cdef const real* y
     cdef const real* target
     cdef real* dy
     group.first = 0
-    place = place_of(&job.net, t, &group)
+    outputs_of_group = value_of(&job.net, t, &group)
+    gradients = t.gradient + row_of(&job.net, t.wide_gradient, &group) * t.stride
     job.losses[part.group] = 0
     job.hits[part.group] = 0
     for i in range(n):
@@ -133,8 +136,8 @@ cdef void losses_of_group(Job* job, const Part* part, Py_ssize_t position, Py_ss
         else:
             sample = sample_at(job, position + i)
         for step in range(t.steps):
-            y = t.value + (place + i) * t.stride + step * t.features
-            dy = t.gradient + (place + i) * t.stride + step * t.features
+            y = outputs_of_group + i * t.stride + step * t.features
+            dy = gradients + i * t.stride + step * t.features
             row = sample * t.steps + step
             if job.counts != NULL and not job.counts[row]:
                 memset(dy, 0, t.features * sizeof(real))

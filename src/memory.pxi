@@ -54,7 +54,8 @@ cdef class Memory:
         return self.take(self.workers * stride)
 
     cdef Py_ssize_t rows_of(self, const Network* net, const Tensor* t):
-        return self.rows if t.wide else self.workers * net.rows
+        # For a value, and for what else an operation keeps with it.
+        return self.rows if t.wide_value else self.workers * net.rows
 
     cdef take_panels(self, Matrix* w, bint wanted, bint wanted_back):
         # Copies of a matrix in panels, each worker's, and of the transposed one.
@@ -77,11 +78,11 @@ cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint m
     for k in range(net.count + 1):
         t = &net.tensor[k]
         memory.need(0, t.stride)
-        t.value = t.gradient = NULL
+        t.value = NULL
         if k == 0 or not lies_elsewhere(memory, &net.op[k - 1]):
-            t.value = memory.take(memory.rows_of(net, t) * t.stride)
-        if reaches_input(mode) or (mode == TRAINING and (t.needs_gradient or k == net.count)):
-            t.gradient = memory.take(memory.rows_of(net, t) * t.stride)
+            t.value = memory.take((workers if t.passing_value else memory.rows_of(net, t))
+                                  * t.stride)
+    take_gradients(memory, net)
     for k in range(net.count):
         memory.need(0, net.op[k].columns)
         if net.op[k].methods.reserve != NULL:
@@ -112,45 +113,44 @@ cdef _lay_tensors(Network* net, int mode):
     for k in range(net.count + 1):
         t = &net.tensor[k]
         t.needs_gradient = reaches_input(mode) or t.after_weights
-        t.wide = mode == HOLDING
+        t.wide_value = mode == HOLDING
+        t.first_wanted, t.last_wanted = 0, -1 if mode == HOLDING else net.stages
         t.passing_value = False
         t.passing_gradient = mode == TRAINING and 0 < k < net.count
     for k in range(net.count):
         net.op[k].learns = mode != INPUT_GRADIENT and (mode == HOLDING or not net.op[k].frozen)
+        net.op[k].is_remade = False
     for k in range(net.count if mode == TRAINING else 0):
         op = &net.op[k]
         sums_batch = op.methods.gradient != NULL and op.methods.gradient != gradient_of_slots
         if sums_batch:                  # its weights' gradient is a product over the batch
-            net.tensor[op.target].wide = True
+            _keep_wide(&net.tensor[op.target])
         for i in range(op.reads):
             source = op.source[i]
             if sums_batch:
-                net.tensor[source].wide = True
-            if source == 0 or net.op[source - 1].run != op.run:
+                _keep_wide(&net.tensor[source])
+            if source == 0 or net.op[source - 1].run != back_run(net, k):
                 net.tensor[source].passing_gradient = False
     if mode == TRAINING:
-        _keep_between_stages(net)
+        lay_stages(net)
         _share_wide(net)
     for k in range(net.count + 1):
         t = &net.tensor[k]
-        t.passing_gradient = t.passing_gradient and not t.wide
+        t.wide_gradient = t.last_wanted < t.first_wanted
+        t.passing_gradient = t.passing_gradient and not t.wide_gradient
+
+
+cdef void _keep_wide(Tensor* t):
+    t.wide_value, t.last_wanted = True, -1
 
 
 cdef _share_wide(Network* net):
     # Tensors of one value lie alike.
     cdef int k
     for k in range(net.count - 1, -1, -1):
-        if net.op[k].methods.passes_on and net.tensor[k + 1].wide:
-            net.tensor[net.op[k].source[0]].wide = True
+        if net.op[k].methods.passes_on and net.tensor[k + 1].wide_value:
+            net.tensor[net.op[k].source[0]].wide_value = True
     for k in range(net.count):
         if net.op[k].methods.passes_on:
-            net.tensor[k + 1].wide = net.tensor[net.op[k].source[0]].wide
-
-
-cdef _keep_between_stages(Network* net):
-    # What all groups have left behind before the first of them comes back: and what begins a stage
-    # writes, which goes back after a meeting.
-    cdef int k
-    if net.stages > 1:
-        for k in range(net.stage[net.stages - 1] + 2):
-            net.tensor[k].wide = True
+            net.tensor[k + 1].wide_value = net.tensor[net.op[k].source[0]].wide_value
+            net.tensor[k + 1].passing_value = net.tensor[net.op[k].source[0]].passing_value

@@ -73,6 +73,7 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
     # this one, of which the group leaves a share.
     cdef int k = min(stage_end(net, stage), net.count - 1), begin = stage_begin(net, stage)
     cdef int first, j
+    cdef bint measures = False
     cdef const Op* op
     cdef Py_ssize_t i
     if stage > 0:
@@ -86,18 +87,24 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
                 op.methods.backward(net, op, part)
             k -= 1
             continue
-        first = max(op.run, begin)
+        first = max(back_run(net, k), begin)
+        measures = stage > 0 and first == begin
         part.count = 1
         for i in range(rows if leads(net, part.worker) else 0):
             part.first = i
+            for j in range(first - measures, k):
+                if net.op[j].is_remade:
+                    net.op[j].methods.forward(net, &net.op[j], part)
             for j in range(k, first - 1, -1):
                 if net.tensor[j + 1].needs_gradient:
                     net.op[j].methods.backward(net, &net.op[j], part)
                     worked(net.watch, part.worker, 2 * net.op[j].work)
+            if measures:
+                net.op[begin - 1].methods.measure_back(net, &net.op[begin - 1], part)
             if is_ending(net.watch):
                 break
         k = first - 1
-    if stage > 0 and leads(net, part.worker):
+    if stage > 0 and not measures and leads(net, part.worker):
         op = &net.op[begin - 1]
         part.count = 1
         for i in range(rows):

@@ -332,6 +332,7 @@ cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part
 
 cdef Methods batch_norm_methods():
     cdef Methods m = no_methods(BATCH_NORM, sizeof(BatchNorm))
+    m.is_cheap = True
     m.describe, m.reserve = describe_batch_norm, reserve_batch_norm
     m.prepare = m.prepare_back = take_running
     m.forward, m.backward, m.gradient = forward_batch_norm, backward_batch_norm, gradient_of_slots

@@ -84,7 +84,8 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     cdef Window* g = &own.window
     cdef Tensor* target = &net.tensor[op.target]
     if own.planar:                      # the pool that comes next is all that reads its value
-        target.passing_value = target.passing_gradient and op.activation == IDENTITY
+        target.passing_value = (target.passing_gradient and not target.wide_value
+                                and op.activation == IDENTITY)
     memory.need(scratch_of(own), g.kh * own.w.padded)
     own.w.transposed = NULL
     if (source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated

@@ -111,6 +111,7 @@ cdef void backward_rescale(const Network* net, const Op* op, const Part* part) n
 
 cdef Methods activation_methods():
     cdef Methods m = no_methods(ACTIVATION, 0)
+    m.is_cheap = True
     m.forward, m.backward = forward_activation, backward_activation
     return m
 

@@ -20,7 +20,7 @@ cdef void backward_fan_out(const Network* net, const Op* op, const Part* part) n
 cdef Methods fan_out_methods():
     cdef Methods m = no_methods(FAN_OUT, 0)
     m.describe, m.forward, m.backward = describe_fan_out, forward_fan_out, backward_fan_out
-    m.passes_on = True
+    m.passes_on = m.is_cheap = True
     return m
 
 

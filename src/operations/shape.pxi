@@ -172,6 +172,7 @@ cdef void backward_select(const Network* net, const Op* op, const Part* part) no
 
 cdef Methods pad_methods():
     cdef Methods m = no_methods(PAD, sizeof(Frame))
+    m.is_cheap = True
     m.describe, m.forward, m.backward = describe_pad, forward_pad, backward_pad
     return m
 

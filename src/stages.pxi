@@ -1,0 +1,107 @@
+# What is kept from one stage of a pass in training to another, and for how long.
+#
+# A value that a later stage reads, forward or back, is wide. So is a gradient that one stage writes
+# and an earlier one reads, and one that weights' gradients read at the end; those that are not
+# wanted at the same time share memory. What begins a stage gets its gradient of the next one, and
+# gives one to that before. A value that is cheap to make of wide ones, and that a sample's own run
+# of operations alone reads, is not kept, but made again before the sample goes back through it.
+
+
+cdef int stage_of(const Network* net, int k) noexcept:
+    # In which the kth operation goes forward.
+    cdef int stage = 0
+    while k >= net.stage[stage + 1]:
+        stage += 1
+    return stage
+
+
+cdef int back_stage_of(const Network* net, int k) noexcept:
+    # In which it goes back: what begins a stage, at the end of the one before.
+    return stage_of(net, k) - begins_stage(&net.op[k])
+
+
+cdef lay_stages(Network* net):
+    # Which values are wide or made again, and which gradients are wanted how long.
+    cdef int last = net.stages - 1, k
+    cdef Tensor* t
+    _find_remade(net)
+    for k in range(net.count + 1):
+        t = &net.tensor[k]
+        if k > 0 and net.op[k - 1].is_remade:
+            t.passing_value = True
+        elif net.stages > 1 and k <= net.stage[last]:
+            t.wide_value = True
+    for k in range(net.count):
+        _is_read(net, &net.op[k], back_stage_of(net, k))
+    net.tensor[net.count].first_wanted = last           # by the loss
+    for k in range(net.count):
+        t = &net.tensor[k + 1]
+        t.last_wanted = min(t.last_wanted, back_stage_of(net, k))
+
+
+cdef void _is_read(Network* net, const Op* op, int stage) noexcept:
+    # Going back, the operation writes its sources' gradients in this stage.
+    cdef int i
+    cdef Tensor* t
+    for i in range(op.reads):
+        t = &net.tensor[op.source[i]]
+        t.first_wanted = max(t.first_wanted, stage)
+
+
+cdef void _find_remade(Network* net) noexcept:
+    cdef int last = net.stages - 1, k, i, source
+    cdef Op* op
+    for k in range(net.stage[1], net.stage[last] if last > 0 else 0):
+        net.op[k].is_remade = net.op[k].methods.is_cheap and not net.tensor[k + 1].wide_value
+    for k in range(net.count - 1, -1, -1):
+        op = &net.op[k]
+        for i in range(op.reads):
+            source = op.source[i]
+            if source > 0 and (net.op[source - 1].run != op.run
+                               or (op.methods.passes_on and not op.is_remade)):
+                net.op[source - 1].is_remade = False
+    for k in range(net.count):
+        op = &net.op[k]
+        source = op.source[0]
+        if op.methods.passes_on and (source == 0 or not net.op[source - 1].is_remade):
+            op.is_remade = False
+
+
+cdef take_gradients(Memory memory, Network* net):
+    """Memory for all gradients that a mode asks for."""
+    cdef int k
+    cdef Tensor* t
+    wide = []
+    for k in range(net.count + 1):
+        t = &net.tensor[k]
+        t.gradient = NULL
+        if not (reaches_input(memory.mode)
+                or (memory.mode == TRAINING and (t.needs_gradient or k == net.count))):
+            continue
+        if t.wide_gradient:
+            wide.append((-t.stride, k))
+        else:
+            t.gradient = memory.take(memory.workers * (1 if t.passing_gradient else net.rows)
+                                     * t.stride)
+    shared = []
+    for _, k in sorted(wide):           # the widest ones first, which leave room for others
+        t = &net.tensor[k]
+        for tensors in shared:
+            if not _any_wanted_with(net, t, tensors):
+                t.gradient = net.tensor[<int>tensors[0]].gradient
+                tensors.append(k)
+                break
+        else:
+            t.gradient = memory.take(memory.rows * t.stride)
+            shared.append([k])
+
+
+cdef bint _any_wanted_with(const Network* net, const Tensor* t, list tensors):
+    # Whether one of these is wanted while t is.
+    cdef int k
+    cdef const Tensor* other
+    for k in tensors:
+        other = &net.tensor[k]
+        if t.last_wanted <= other.first_wanted and other.last_wanted <= t.first_wanted:
+            return True
+    return False
