@@ -364,6 +364,18 @@ def test_command(tmp_path, capsys):
     assert "steps must be given" in capsys.readouterr().err
 
 
+def test_command_names_what_a_file_cannot(tmp_path, capsys):
+    Sequential([layers.Dense(2)], input_shape=3, seed=0).save(tmp_path / "net.npz")
+    command = ["export", str(tmp_path / "net.npz"), "--to", str(tmp_path / "größe.c")]
+    assert main(command) == 2
+    assert "name must be a name in C" in capsys.readouterr().err
+    assert main([*command, "--name", "size"]) == 0
+    assert "int size_predict(" in (tmp_path / "größe.h").read_text(encoding="utf-8")
+    assert '#include "größe.h"' in (tmp_path / "größe.c").read_text(encoding="utf-8")
+    assert main([*command, "--name", "2d"]) == 2
+    assert "received '2d'" in capsys.readouterr().err
+
+
 def test_command_tells_what_eight_bits_lose(tmp_path, capsys):
     x, y = np.zeros((20, 28, 28), np.uint8), 3 + np.arange(20) % 2
     x[y == 4] = 255
@@ -385,6 +397,7 @@ def test_command_tells_what_eight_bits_lose(tmp_path, capsys):
         (["--data"], "--data is for --weights int8"),
         (["--lengths"], "--lengths is not for c"),
         (["--format", "onnx", "--weights", "int8"], "--weights is not for onnx"),
+        (["--format", "onnx", "--name", "net"], "--name is not for onnx"),
     ]:
         assert main([*command, *options]) == 2
         assert told in capsys.readouterr().err

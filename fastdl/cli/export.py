@@ -32,7 +32,8 @@ def _to_c(net: Sequential, options: argparse.Namespace) -> None:
     if options.data is not None and options.weights != "int8":
         raise Mistake("--data is for --weights int8: with others nothing is lost")
     data = None if options.data is None else _test_images(net, options)
-    print(to_c(net, options.to, steps=options.steps, weights=options.weights or "float", data=data))
+    weights = options.weights or "float"
+    print(to_c(net, options.to, name=options.name, steps=options.steps, weights=weights, data=data))
 
 
 def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
@@ -53,7 +54,7 @@ def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
 FORMATS = {
     "onnx": Format(".onnx", lambda net, options: to_onnx(net, options.to, lengths=bool(options.lengths)), ("lengths",)),
     "safetensors": Format(".safetensors", lambda net, options: to_safetensors(net, options.to)),
-    "c": Format(".c", _to_c, ("steps", "weights", "data")),
+    "c": Format(".c", _to_c, ("name", "steps", "weights", "data")),
 }
 
 
@@ -71,6 +72,7 @@ def add_export(commands: Any) -> None:
     parser.add_argument(
         "--lengths", action="store_const", const=True, help="ONNX of sequences: also an input of their lengths"
     )
+    parser.add_argument("--name", help="C: what the names in it begin with (that of the file)")
     parser.add_argument("--steps", type=int, help="C: of a sequence, where the network leaves it open")
     parser.add_argument("--weights", choices=("float", "int8"), help="C: how they are kept (float)")
     parser.add_argument(
