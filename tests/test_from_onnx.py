@@ -241,6 +241,11 @@ def node(kind, *inputs, out="y", **attributes):
     return helper.make_node(kind, inputs, [out], **attributes)
 
 
+def also_reads(name, *shape):
+    """Let a file have one more input."""
+    return lambda model: model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+
+
 ONES = {"w": np.ones((4, 2), np.float32)}
 INT = np.int64
 LIMITS = {"low": np.float32(-1e15), "high": np.float32(1e15), "one": np.float32(1)}
@@ -352,6 +357,14 @@ FAR = [node("Clip", "x", "low", "high", out="z")]
                 setattr(model.graph.initializer[0], "data_location", TensorProto.EXTERNAL),
                 model.graph.initializer[0].external_data.add(key="location", value="/etc/passwd"),
             ),
+        },
+        "have one input, x, besides states .*; it computes with other too": {
+            "nodes": [node("Add", "x", "other")],
+            "change": also_reads("other", "batch", 4),
+        },
+        r"have one input, x, besides states \(N, H\) .*; received image of shape \(\?, 1, 4, 4\)": {
+            "nodes": [node("Add", "x", "image")],
+            "change": also_reads("image", "batch", 1, 4, 4),
         },
         "its outputs must be one": {
             "nodes": [node("Relu", "x"), node("Tanh", "x", out="z")],

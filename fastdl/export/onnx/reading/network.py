@@ -166,18 +166,23 @@ class _Form:
 
 def _read(onnx: Any, model: Any, inputs: list[Any], form: _Form, samples: int, shape: Shape) -> Any:
     """Give the layers that the graph is for a batch."""
-    reader, start = Reader(onnx, model.graph, samples), Node(shape, "input", facts={"is_tokens": form.dtype is None})
-    reader.give(inputs[0].name, start)
+    reader, name = Reader(onnx, model.graph, samples), inputs[0].name
+    start = Node(shape, "input", facts={"is_tokens": form.dtype is None, "name": name})
+    reader.give(name, start)
     for other in inputs[1:]:
         dims = [dim.dim_value for dim in other.type.tensor_type.shape.dim]
         if other.name == "lengths" and len(dims) == 1 and model.producer_name == "fastdl":
             reader.values[other.name] = Constant(np.full(samples, start.shape[0]))
         elif len(dims) in (2, 3) and dims[-1] >= 1:  # as PyTorch has states, (D, N, H), or ours
-            reader.give(other.name, Node((dims[-1],), "state"))
+            reader.give(other.name, Node((dims[-1],), "state", facts={"name": other.name}))
             if len(dims) == 3:
                 state = reader.values[other.name]
                 assert isinstance(state, Numbers)
                 reader.values[other.name] = state.moved(state.places[None])
         else:
-            raise UnreadableError(f"inputs must be samples and states; received {other.name} {dims}")
+            shown = ", ".join(str(n or "?") for n in dims)
+            raise UnreadableError(
+                f"it must have one input, {name}, besides states (N, H) or (D, N, H) that recurrent layers start with; "
+                f"received {other.name} of shape ({shown})"
+            )
     return layers_of(reader.tensors.tensor(reader.run()), start)

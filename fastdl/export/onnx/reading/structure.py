@@ -53,14 +53,18 @@ class _Chains:
 
     def __init__(self, output: Node, start: Node) -> None:
         order = _in_order(output)
+        for node in order:
+            if not node.sources and node is not start:
+                raise UnreadableError(
+                    f"it must have one input, {start.facts['name']}, besides states that recurrent layers start with; "
+                    f"it computes with {node.facts.get('name', node.does)} too"
+                )
         if order[0] is not start:
-            raise UnreadableError("the output must be made of the input")
+            raise UnreadableError(f"the output must be made of the input, {start.facts['name']}")
         self._before: dict[int, Node] = {}
         self._depth = {id(start): 0}
         self._used: set[int] = set()
         for node in order[1:]:
-            if not node.sources:
-                raise UnreadableError(f"the output must be made of the input alone; received {node.does}")
             common = node.sources[0]
             for source in node.sources[1:]:
                 common = self._common(common, source)
