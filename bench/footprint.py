@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
+
 import fastdl
 
 _PEAK = """
@@ -37,14 +39,20 @@ def installed_size() -> float:
 
 
 def import_time(repeats: int = 15) -> float:
-    """Milliseconds that ``import fastdl`` takes over ``import numpy``."""
+    """Milliseconds that ``import fastdl`` takes over ``import numpy``.
+
+    Without what an environment loads as Python starts: an editable install's hook, say, has loaded modules already that
+    fastdl would have to.
+    """
     times: dict[str, list[float]] = {"numpy": [], "fastdl": []}
     # With its bytecode cached, as an installed package's is.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run([sys.executable, "-c", "import fastdl"], check=True, env=environment)
+    environment["PYTHONPATH"] = os.pathsep.join(str(Path(package.__file__).parents[1]) for package in (fastdl, np))
+    command = [sys.executable, "-S", "-c"]
+    subprocess.run([*command, "import fastdl"], check=True, env=environment)
     for _ in range(repeats):
         for name, spent in times.items():
             start = perf_counter()
-            subprocess.run([sys.executable, "-c", f"import {name}"], check=True, env=environment)
+            subprocess.run([*command, f"import {name}"], check=True, env=environment)
             spent.append(perf_counter() - start)
     return (statistics.median(times["fastdl"]) - statistics.median(times["numpy"])) * 1e3

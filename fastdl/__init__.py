@@ -1,19 +1,13 @@
 """Train small neural networks on an ordinary CPU, fast."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import callbacks, initializers, layers, losses, metrics, optimizers
+from ._lazily import lazily
 from ._threads import get_num_threads, set_num_threads, show_config
 from ._version import __version__ as __version__
-from .saving import load
 from .sequential import Sequential
 from .training.history import History
-
-if TYPE_CHECKING:
-    from . import datasets, estimators, export, functional, models, plots, schedules
-    from .gradients import gradient_check
-    from .many import Fitted, fit_many
 
 __all__ = [
     "Fitted",
@@ -40,20 +34,12 @@ __all__ = [
     "show_config",
 ]
 
-# Loaded when first asked for: a program that predicts needs none of them.
-_MODULES = ("datasets", "estimators", "export", "functional", "models", "plots", "schedules")
-_NAMES = {"Fitted": "many", "fit_many": "many", "gradient_check": "gradients"}  # and the modules they are of
-
-
-if not TYPE_CHECKING:  # which would take any name for known
-
-    def __getattr__(name: str) -> Any:
-        if name in _MODULES:
-            return importlib.import_module(f"fastdl.{name}")
-        if name in _NAMES:
-            return getattr(importlib.import_module(f"fastdl.{_NAMES[name]}"), name)
-        raise AttributeError(f"module 'fastdl' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES, *_NAMES})
+if TYPE_CHECKING:
+    from . import datasets, estimators, export, functional, models, plots, schedules
+    from .gradients import gradient_check
+    from .many import Fitted, fit_many
+    from .saving import load
+else:  # a program that trains, or predicts, needs none of them
+    _ITSELF = ("datasets", "estimators", "export", "functional", "models", "plots", "schedules")
+    _NAMES = {"gradients": ["gradient_check"], "many": ["Fitted", "fit_many"], "saving": ["load"]}
+    __getattr__, __dir__ = lazily(globals(), {**dict.fromkeys(_ITSELF, ()), **_NAMES})

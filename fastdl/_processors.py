@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator
 from math import ceil
-from pathlib import Path
 
 _MOUNT = re.compile(r"^\S+ \S+ \S+ (\S+) (\S+) .* - (cgroup2?) \S+ (\S+)$", re.MULTILINE)  # proc_pid_mountinfo(5)
 _GROUP = re.compile(r"^\d+:([^:\n]*):(.*)$", re.MULTILINE)
@@ -18,25 +17,29 @@ def usable_processors() -> int:
     return min([processors, *quotas()])
 
 
-def quotas(root: Path = Path("/")) -> Iterator[int]:
+def quotas(root: str = "/") -> Iterator[int]:
     """Give each quota of the groups around this process, in processors, rounded up (cgroups(7), cpu.max and CFS's)."""
     for group in _groups(root):
         try:
-            if (group / "cpu.max").exists():  # version 2: "max 100000" or "150000 100000"
-                quota, period = map(int, (group / "cpu.max").read_text().split())
+            if os.path.exists(f"{group}/cpu.max"):  # version 2: "max 100000" or "150000 100000"
+                quota, period = map(int, _text(f"{group}/cpu.max").split())
             else:  # version 1: -1 is none
-                quota, period = (int((group / f"cpu.cfs_{what}_us").read_text()) for what in ("quota", "period"))
+                quota, period = (int(_text(f"{group}/cpu.cfs_{what}_us")) for what in ("quota", "period"))
         except (OSError, ValueError):
             continue
         if quota > 0 and period > 0:
             yield ceil(quota / period)
 
 
-def _groups(root: Path) -> Iterator[Path]:
+def _text(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def _groups(root: str) -> Iterator[str]:
     """Give the folders of this process's groups for processors, each with all that it is nested in."""
     try:
-        mounts = (root / "proc/self/mountinfo").read_text()
-        groups = (root / "proc/self/cgroup").read_text()
+        mounts, groups = (_text(os.path.join(root, f"proc/self/{name}")) for name in ("mountinfo", "cgroup"))
     except (OSError, ValueError):
         return
     for top, point, kind, options in _MOUNT.findall(mounts):
@@ -45,11 +48,11 @@ def _groups(root: Path) -> Iterator[Path]:
             continue
         for controllers, path in _GROUP.findall(groups):
             if controller in controllers.split(","):
-                yield from _upwards(root / point.lstrip("/"), path.removeprefix(top.rstrip("/")))
+                yield from _upwards(os.path.join(root, point.lstrip("/")), path.removeprefix(top.rstrip("/")))
 
 
-def _upwards(mounted: Path, path: str) -> Iterator[Path]:
+def _upwards(mounted: str, path: str) -> Iterator[str]:
     # From outside a container a path may lead nowhere in it: what it does not find is passed over.
     parts = [part for part in path.split("/") if part not in ("", ".", "..")]
     for depth in range(len(parts), -1, -1):
-        yield mounted.joinpath(*parts[:depth])
+        yield "/".join([mounted, *parts[:depth]])

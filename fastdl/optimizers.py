@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import schedules
 from ._settings import Settings, keep_number, make
 from ._types import Array
 from ._validation.arrays import as_real
@@ -135,7 +134,11 @@ class Optimizer(Settings):
         """
         if _CLASSES.get(type(self).__name__) is not type(self):
             raise TypeError(f"optimizer must be one of fastdl.optimizers to be saved; received {self!r}")
-        return {**super().get_config(), "lr": schedules.get_config(self.lr) if callable(self.lr) else self.lr}
+        if not callable(self.lr):
+            return super().get_config()
+        from . import schedules  # which most trainings do without
+
+        return {**super().get_config(), "lr": schedules.get_config(self.lr)}
 
     @cached_property
     def rule(self) -> Rule:
@@ -432,6 +435,8 @@ _CLASSES = {c.__name__: c for c in (SGD, Adam, AdamW, NAdam, Lion, RMSprop, AdaG
 def from_config(config: dict[str, Any]) -> Optimizer:
     """Make an optimizer of what its `get_config` gave."""
     if isinstance(config, dict) and isinstance(config.get("lr"), dict):
+        from . import schedules
+
         config = {**config, "lr": schedules.from_config(config["lr"])}
     optimizer: Optimizer = make(config, _CLASSES, "an optimizer")
     return optimizer

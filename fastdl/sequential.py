@@ -8,7 +8,7 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import _core, optimizers, saving
+from . import _core, optimizers
 from ._core.graph import Tensor
 from ._threads import get_num_threads
 from ._types import Array, ArrayLike, DTypeLike, ShapeLike
@@ -30,7 +30,7 @@ from .training.state import TrainingState
 from .training.stepping import take_step
 from .training.trainer import Trainer
 
-# `looking` is loaded by what asks for it: a program that trains and predicts does not.
+# `looking` and `saving` are loaded by what asks for them: a program that trains and predicts does not.
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -531,7 +531,9 @@ class Sequential(Differentiable, Container):
             is not fastdl's, or a callback's state is no plain data: a file cannot hold it. Without ``training`` the
             file holds no such loss: `evaluate` and `fit` have to be given one again.
         """
-        saving.save(self, path, training)
+        from .saving import save
+
+        save(self, path, training)
 
     @classmethod
     def from_arguments(cls, arguments: dict[str, Any]) -> Self:  # noqa: D102
@@ -566,7 +568,9 @@ class Sequential(Differentiable, Container):
     def __reduce__(self) -> tuple[Any, ...]:
         if not hasattr(self, "dtype"):
             return super().__reduce__()
+        from .saving import describe, restore
+
         with self.turn.lock:
             training = self.training_state
-            made = (*saving.describe(self, training=True), copy(training.optimizer), training.loss, classes_of(self))
-            return saving.restore, made, self.own_attributes()
+            made = (*describe(self, training=True), copy(training.optimizer), training.loss, classes_of(self))
+            return restore, made, self.own_attributes()

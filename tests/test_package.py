@@ -33,11 +33,11 @@ def test_importing_loads_numpy_and_what_training_needs_alone():
     others = {name.split(".")[0] for name in loaded} - {"fastdl", "cython_runtime", *sys.stdlib_module_names}
     assert not [name for name in others if not name.startswith("_")]  # but Cython's, and installers' hooks
     waiting = [
-        "datasets", "estimators", "export", "functional", "gradients", "looking", "many", "models", "plots", "serve",
-        "sweeps",
+        "callbacks.checkpoint", "callbacks.line_loggers", "datasets", "estimators", "export", "functional", "gradients",
+        "looking", "many", "metrics.classes", "models", "plots", "saving", "schedules", "serve", "sweeps", "trees",
     ]  # fmt: skip
     assert not {f"fastdl.{name}" for name in waiting} & {*loaded}
-    assert "hashlib" not in loaded
+    assert not {"csv", "hashlib", "json", "pathlib", "zipfile"} & {*loaded}
     assert all(hasattr(fastdl, name) for name in fastdl.__all__)
 
 
@@ -90,10 +90,19 @@ def test_a_missing_package_is_named_with_what_brings_it():
     )
 
 
-def test_every_public_name_is_listed_and_there():
-    assert set(fastdl.__all__) <= set(dir(fastdl))
-    for name in fastdl.__all__:
-        assert getattr(fastdl, name) is not None
+@pytest.mark.parametrize("package", [fastdl, fastdl.callbacks, fastdl.metrics])
+def test_every_public_name_is_listed_and_there(package):
+    code = f"import {package.__name__} as p; print(*dir(p)); [getattr(p, name) for name in p.__all__]; print(*dir(p))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(str.split, told.stdout.splitlines())
+    assert set(package.__all__) <= {*before} <= {*after}
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'nonsense'"):
+        package.nonsense  # noqa: B018
+
+
+def test_modules_that_wait_are_what_is_imported():
     assert fastdl.datasets is importlib.import_module("fastdl.datasets")
-    with pytest.raises(AttributeError, match="module 'fastdl' has no attribute 'nonsense'"):
-        fastdl.nonsense  # noqa: B018
+    assert fastdl.load is importlib.import_module("fastdl.saving").load
+    assert fastdl.metrics.AUC is importlib.import_module("fastdl.metrics.classes").AUC

@@ -6,7 +6,6 @@ import importlib
 import os
 import sys
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,8 +14,8 @@ try:
 except ModuleNotFoundError:
     raise ImportError(
         f"fastdl's compiled core for Python {sys.version_info.major}.{sys.version_info.minor} is not in "
-        f"{Path(__file__).parent}: where this is fastdl's source, build it (python setup.py build_ext --inplace, or "
-        "pip install -e .), or start Python from another folder if fastdl is installed"
+        f"{os.path.dirname(__file__)}: where this is fastdl's source, build it (python setup.py build_ext "
+        "--inplace, or pip install -e .), or start Python from another folder if fastdl is installed"
     ) from None
 
 _LEVELS = {1: (), 2: ("v2",), 3: ("v3", "v2"), 4: ("v4", "v3", "v2"), 8: ("neon",), 0: ("generic",)}

@@ -6,10 +6,10 @@ scale: probabilities with `losses.CrossEntropy` and `losses.BinaryCrossEntropy`,
 other losses what the network gives.
 """
 
-from .adapted import of_labels, of_scores
+from typing import TYPE_CHECKING
+
+from .._lazily import lazily
 from .base import Metric
-from .classes import AUC, F1, Accuracy, BalancedAccuracy, TopK
-from .numbers import R2, MeanAbsoluteError
 
 __all__ = [
     "AUC",
@@ -23,3 +23,17 @@ __all__ = [
     "of_labels",
     "of_scores",
 ]
+
+if TYPE_CHECKING:
+    from .adapted import of_labels, of_scores
+    from .classes import AUC, F1, Accuracy, BalancedAccuracy, TopK
+    from .numbers import R2, MeanAbsoluteError
+else:
+    __getattr__, __dir__ = lazily(
+        globals(),
+        {
+            "adapted": ["of_labels", "of_scores"],
+            "classes": ["AUC", "F1", "Accuracy", "BalancedAccuracy", "TopK"],
+            "numbers": ["R2", "MeanAbsoluteError"],
+        },
+    )

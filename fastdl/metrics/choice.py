@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from .._validation.values import as_list
 from .base import Metric
-from .classes import AUC, F1, Accuracy, BalancedAccuracy, TopK
-from .numbers import R2, MeanAbsoluteError
 
 AnyMetric = str | Callable[[Any, Any], float]
 Metrics = dict[str, Callable[[Any, Any], Any]]  # by the names of their figures
 
-_CLASSES: tuple[type[Any], ...] = (Accuracy, BalancedAccuracy, F1, AUC, R2, MeanAbsoluteError)
-_BY_NAME: dict[str, Metric] = {kind.name: kind() for kind in _CLASSES}
 _TOP = re.compile(r"top_([1-9][0-9]*)")
+
+
+@cache
+def _by_name() -> dict[str, Metric]:
+    """Give those of fastdl's that have no settings, which most trainings do without."""
+    from .classes import AUC, F1, Accuracy, BalancedAccuracy
+    from .numbers import R2, MeanAbsoluteError
+
+    classes: tuple[type[Any], ...] = (Accuracy, BalancedAccuracy, F1, AUC, R2, MeanAbsoluteError)
+    return {kind.name: kind() for kind in classes}
 
 
 def _named(name: str) -> Metric | None:
     """Give fastdl's metric of this name, if there is one."""
-    top = _TOP.fullmatch(name)
-    return TopK(int(top[1])) if top else _BY_NAME.get(name)
+    if top := _TOP.fullmatch(name):
+        from .classes import TopK
+
+        return TopK(int(top[1]))
+    return _by_name().get(name)
 
 
 def as_metrics(metrics: Any) -> Metrics:
@@ -34,16 +43,22 @@ def as_metrics(metrics: Any) -> Metrics:
         if metric is None or not callable(metric) or isinstance(metric, type):
             hint = ", a class: make one of it" if isinstance(metric, type) else ""
             raise ValueError(
-                f"metrics must be {', '.join(_BY_NAME)}, top_5 or the like, or functions of targets and outputs; "
+                f"metrics must be {', '.join(_by_name())}, top_5 or the like, or functions of targets and outputs; "
                 f"received {given!r}{hint}"
             )
         name = name_of(metric)
         if name in found:
             raise ValueError(f"metrics must have names of their own; received two of {name}")
-        if name in ("epoch", "loss", "seconds") or (name == "accuracy" and not isinstance(metric, Accuracy)):
+        if name in ("epoch", "loss", "seconds") or (name == "accuracy" and not _is_accuracy(metric)):
             raise ValueError(f"metrics must not be called as another figure is; received {name}")
         found[name] = metric
     return found
+
+
+def _is_accuracy(metric: Any) -> bool:
+    from .classes import Accuracy
+
+    return isinstance(metric, Accuracy)
 
 
 def name_of(metric: Any) -> str:

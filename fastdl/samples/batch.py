@@ -9,7 +9,6 @@ import numpy as np
 
 from .._validation.samples import as_images, as_lengths, as_samples, as_stored, check_tokens
 from .._validation.values import check_is
-from ..trees import Trees
 from .dense import Samples
 from .forest import Forest
 from .sequences import Sequences
@@ -67,6 +66,8 @@ def as_batch(
 
 def _check_trees(trees: Any, name: str, arity: int, nodes: int) -> None:
     """Check that trees have so many children at each node that is no leaf, and so many nodes in all."""
+    from ..trees import Trees  # which no other samples need
+
     check_is(trees, name, Trees)
     if len(trees.words) != nodes:
         raise ValueError(f"{name} must have a node for each of the {nodes} rows of x; received {len(trees.words)}")

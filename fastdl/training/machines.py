@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from traceback import print_exception
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,6 +83,8 @@ class Machines:
             raise
         finally:
             if self.core.lost:
+                from traceback import print_exception
+
                 print_exception(error)
                 sys.stderr.flush()
                 if hasattr(self._communicator, "Abort"):

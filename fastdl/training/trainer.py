@@ -13,7 +13,7 @@ import numpy as np
 from .._threads import read_environment
 from .._types import Array
 from .._validation.values import as_flag, as_int, as_number
-from ..callbacks import Callback, PrintEpochs, Progress
+from ..callbacks import Callback
 from ..callbacks.checks import as_callbacks
 from ..callbacks.keeping import go_on, states_for
 from ..layers import Activation, Conv1D, Conv2D, ConvTranspose2D, Dense, Dropout, Flatten
@@ -116,7 +116,11 @@ def check_verbose(verbose: Any) -> None:
 def _shown(verbose: Any) -> list[Callback]:
     """Give what shows how it goes."""
     check_verbose(verbose)
-    return [Progress()] if verbose == "bar" else [PrintEpochs()] if verbose else []
+    if not verbose:
+        return []
+    from .. import callbacks
+
+    return [callbacks.Progress() if verbose == "bar" else callbacks.PrintEpochs()]
 
 
 def _check_unused(**arguments: Any) -> None:

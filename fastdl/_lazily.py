@@ -1,0 +1,35 @@
+"""Names of a package that are loaded when they are first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+
+def lazily(
+    within: dict[str, Any], modules: Mapping[str, Sequence[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Give what a package has for `__getattr__` and `__dir__`.
+
+    Parameters
+    ----------
+    within : dict
+        The package's globals.
+    modules : mapping of str to sequence of str
+        Its modules, and which names each has; none of one that is such a name itself.
+    """
+    package = within["__name__"]
+    places = {name: module for module, names in modules.items() for name in names or (module,)}
+
+    def get(name: str) -> Any:
+        if name not in places:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module = import_module(f"{package}.{places[name]}")
+        within[name] = found = getattr(module, name) if modules[places[name]] else module
+        return found
+
+    def names() -> list[str]:
+        return sorted({*within, *places})
+
+    return get, names
