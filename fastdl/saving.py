@@ -62,6 +62,7 @@ def packed(net: Sequential, training: bool = False) -> tuple[bytes, dict[str, Ar
 
 def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str, Array]]:
     """Give all that a network is, as plain data and arrays, and how far its training has come."""
+    net.check_built()
     state = net.training_state
     config: dict[str, Any] = {"format": _FORMAT, **net.get_config(), "loss": None, "notes": net.notes}
     arrays = {name: np.array(values, order="C") for name, values in {**net.params, **net.buffers}.items()}

@@ -427,6 +427,7 @@ class Sequential(Differentiable, Container):
         Sequential
             Itself.
         """
+        self.check_built()
         for _, layer in walk(self):
             if isinstance(layer, RobustScaling):
                 inside = self._inside(x, lengths)

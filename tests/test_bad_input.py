@@ -28,7 +28,11 @@ BAD_X = {
     "complex": (X.astype(complex), TypeError, "x must be an array of real numbers; received dtype complex128"),
     "strings": (X.astype(str), TypeError, "x must be an array of real numbers; received dtype <U"),
     "None": (None, TypeError, "x must be an array of real numbers; received dtype object, a NoneType"),
-    "ragged": ([[1, 2], [3]], ValueError, "x must be an array of numbers; received a ragged sequence"),
+    "ragged": (
+        [[1, 2], [3]],
+        ValueError,
+        "x must be an array of numbers; received a ragged sequence .* lengths says how",
+    ),
     "NaN": (with_value(np.nan), ValueError, "x must be finite in float32; received NaN or infinity"),
     "infinity": (with_value(np.inf), ValueError, "x must be finite in float32; received NaN or infinity"),
     "too large": (X.astype(float) + 1e39, ValueError, "x must be finite in float32; received NaN or infinity"),
@@ -104,7 +108,7 @@ def test_y(net, y, error, message):
             "loss must be one of cross_entropy, .*, squared_error, .*; received 'hinge'",
         ),
         ({"loss": "squared_error"}, ValueError, r"y must have shape \(N, 10\); received \(4,\)"),
-        ({"optimizer": "sgd"}, TypeError, "optimizer must be one of fastdl.optimizers; received 'sgd'"),
+        ({"optimizer": "sgd"}, TypeError, "optimizer must be .*; received 'sgd', a name: make one, such as opt"),
         ({"validation_split": 1.0}, ValueError, "validation_split must leave samples .* received 1.0 of 4"),
         ({"validation_split": -0.1}, ValueError, "validation_split must be a finite number from 0.0 to 1.0"),
         ({"validation_split": 0.5, "validation_data": (X, Y)}, ValueError, "validation_split must be 0"),
@@ -120,7 +124,7 @@ def test_y(net, y, error, message):
         ({"validation_data": (X,)}, ValueError, "validation_data must be .* received tuple of 1"),
         ({"class_weight": {"a": 1}}, TypeError, "labels of class_weight must be an integer; received 'a'"),
         ({"class_weight": {1: "a"}}, TypeError, r"class_weight\[1\] must be a number; received 'a'"),
-        ({"class_weight": "balanced"}, TypeError, "class_weight must be an array of real numbers"),
+        ({"class_weight": "balanced"}, TypeError, "class_weight must be a mapping of labels .* received 'balanced'"),
         ({"verbose": 7}, ValueError, "verbose must be 0, 1 or 'bar'; received 7"),
         ({"verbose": "bars"}, ValueError, "verbose must be 0, 1 or 'bar'; received 'bars'"),
         ({"verbose": None}, ValueError, "verbose must be 0, 1 or 'bar'; received None"),
@@ -200,7 +204,7 @@ def test_a_failing_schedule_changes_nothing(net):
         (lambda: layers.Conv2D(3, (3, 3, 3)), ValueError, "kernel_size must be one integer or two"),
         (lambda: layers.Conv2D(3, 3, stride=0), ValueError, "stride must be at least 1; received 0"),
         (lambda: layers.Conv2D(3, 3, padding=-1), ValueError, "padding must be at least 0; received -1"),
-        (lambda: layers.Conv2D(3, 3, padding="valid"), ValueError, "padding must be a number or one of same; received"),
+        (lambda: layers.Conv2D(3, 3, padding="valid"), ValueError, "padding must be .* or 'same'; received 'valid'"),
         (lambda: layers.Conv2D(3, 3, padding=None), TypeError, "padding must be an integer; received None"),
         (lambda: layers.Conv2D(3, 3, dilation=0), ValueError, "dilation must be at least 1; received 0"),
         (lambda: layers.Conv2D(3, 3, groups=0), ValueError, "groups must be at least 1; received 0"),
@@ -215,7 +219,7 @@ def test_a_failing_schedule_changes_nothing(net):
         ),
         (lambda: layers.Conv2D(3, 3, activation="softmax"), ValueError, "activation must be one of identity"),
         (lambda: layers.Conv1D(3, (3, 3)), TypeError, r"kernel_size must be an integer; received \(3, 3\)"),
-        (lambda: layers.Conv1D(3, 3, padding="full"), ValueError, "padding must be a number or one of same, causal"),
+        (lambda: layers.Conv1D(3, 3, padding="full"), ValueError, "padding must be a number .* or 'same' or 'causal'"),
         (lambda: layers.Conv1D(3, 3).build((1, 4, 9)), ValueError, r"Conv1D must be \(T, F\); received \(1, 4, 9\)"),
         (lambda: layers.Conv1D(3, 3).build(9), ValueError, r"Conv1D must be \(T, F\); received \(9,\)"),
         (
@@ -416,6 +420,40 @@ def test_a_state_of_a_layer_that_is_not_stateful():
     with pytest.raises(ValueError, match=r"state\[0\] must be None, as .* is not stateful; received ndarray"):
         net.state = [np.zeros((1, 3)), np.zeros((1, 3))]
     assert net.state is None
+
+
+@pytest.mark.parametrize(
+    ("channels", "shape", "hint"),
+    [
+        (3, (2, 8, 8, 3), r"received \(2, 8, 8, 3\), channels last: x.transpose\(0, 3, 1, 2\)$"),
+        (1, (2, 8, 8), r"received \(2, 8, 8\), without channels: x\[:, None\]$"),
+        (3, (2, 8, 8), r"received \(2, 8, 8\)$"),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_images_of_another_layout(channels, shape, hint, dtype):
+    net = Sequential([layers.Conv2D(2, 3)], input_shape=(channels, 8, 8))
+    with pytest.raises(ValueError, match=hint):
+        net.predict(np.zeros(shape, dtype))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda net, path: net.fit(np.zeros((4, 3)), [0, 1, 0, 1], verbose=0),
+        lambda net, path: net.train_on_batch(np.zeros((4, 3)), [0, 1, 0, 1]),
+        lambda net, path: net.step(optimizers.SGD(0.1)),
+        lambda net, path: net.adapt(np.zeros((4, 3))),
+        lambda net, path: net.parameters,
+        lambda net, path: net.gradients,
+        lambda net, path: net.save(path / "net.npz"),
+        lambda net, path: fastdl.fit_many([net], np.zeros((4, 3)), [0, 1, 0, 1], verbose=0),
+    ],
+)
+def test_a_network_that_is_not_built(use, tmp_path):
+    with pytest.raises(RuntimeError, match=r"Sequential must be built before use: call build\(input_shape\)"):
+        use(Sequential([layers.Dense(2)]), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_calls_of_a_stateful_network(sequence_net):

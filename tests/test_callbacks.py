@@ -708,6 +708,12 @@ def test_bad_arguments(make, error, message):
         make()
 
 
+def test_a_method_that_nobody_would_call():
+    message = "methods of Mine must be of on_fit_begin, .*, on_fit_end; received on_train_begin"
+    with pytest.raises(TypeError, match=message):
+        type("Mine", (callbacks.EarlyStopping,), {"on_train_begin": lambda self, net: None})
+
+
 @pytest.mark.parametrize(
     ("callback", "message"),
     [

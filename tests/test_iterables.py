@@ -218,6 +218,23 @@ def test_what_it_refuses(given, options, error, message, examples):
     assert not alive()
 
 
+def test_a_list_of_batches(examples):
+    x, y = examples
+    batches = [(x[k : k + 8], y[k : k + 8]) for k in range(0, len(x), 8)]
+    net, other = network(), network()
+    net.fit(batches, epochs=2, verbose=0)
+    other.fit(x, y, epochs=2, batch_size=8, shuffle=False, verbose=0)
+    assert np.array_equal(net.parameters, other.parameters)
+
+
+def test_weights_come_after_lengths(examples):
+    x, y = examples
+    with pytest.raises(
+        ValueError, match=r"lengths must be None .*\(weights come after: \(x, y, None, sample_weight\)\)"
+    ):
+        network().fit([(x, y, np.ones(len(x)))], verbose=0)
+
+
 def test_arrays_need_targets(examples):
     for x in (examples[0], examples[0].tolist()):
         with pytest.raises((TypeError, ValueError), match="y must"):

@@ -24,7 +24,10 @@ def as_real(x: Any, name: str) -> Array:
     try:
         array = np.asarray(x)
     except ValueError:
-        raise ValueError(f"{name} must be an array of numbers; received a ragged sequence") from None
+        raise ValueError(
+            f"{name} must be an array of numbers; received a ragged sequence (sequences of different lengths are "
+            "padded to one, and lengths says how many steps of each count)"
+        ) from None
     except (RuntimeError, TypeError) as error:  # what makes arrays of itself, or refuses to
         raise TypeError(f"{name} must be an array of real numbers; {error}") from None
     return array if array.dtype.kind in "biuf" else as_numbers(x, array, name)

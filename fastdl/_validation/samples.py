@@ -26,8 +26,17 @@ def as_samples(x: Any, name: str, shape: Shape, dtype: str) -> Array:
 
 def _check_shape(array: Array, name: str, shape: Shape) -> None:
     if array.ndim == 0 or not fits(array.shape[1:], shape):
-        expected = ", ".join("T" if n is None else str(n) for n in shape)
-        raise ValueError(f"{name} must have shape (N,{' ' if shape else ''}{expected}); received {array.shape}")
+        expected, hint = ", ".join("T" if n is None else str(n) for n in shape), _hint(array, name, shape)
+        raise ValueError(f"{name} must have shape (N,{' ' if shape else ''}{expected}); received {array.shape}{hint}")
+
+
+def _hint(array: Array, name: str, shape: Shape) -> str:
+    """Say how images whose channels are elsewhere become what is expected."""
+    if len(shape) != 3:
+        return ""
+    if array.shape[1:] == (*shape[1:], shape[0]):
+        return f", channels last: {name}.transpose(0, 3, 1, 2)"
+    return f", without channels: {name}[:, None]" if (1, *array.shape[1:]) == shape else ""
 
 
 def as_stored(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]:

@@ -26,6 +26,13 @@ class Callback:
     place: ClassVar[int] = 0
     writes: ClassVar[bool] = False
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        known = [name for name in vars(Callback) if name.startswith("on_")]
+        for name in vars(cls):
+            if name.startswith("on_") and name not in known:  # which nobody would ever call
+                raise TypeError(f"methods of {cls.__name__} must be of {', '.join(known)}; received {name}")
+
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Before the first step: how many epochs of how many samples there will be. Forget an earlier training.
 

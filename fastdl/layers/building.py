@@ -65,7 +65,11 @@ class Built(Configured, Stateful, abstract=True):
     @property
     def flat(self) -> tuple[Array, Array]:
         """Its parameters and its gradients, of a built layer, as flat vectors."""
-        return self._flat
+        try:
+            return self._flat
+        except AttributeError:
+            self.check_built()
+            raise
 
     @cached_property
     def params(self) -> Parameters:  # noqa: D102

@@ -27,7 +27,8 @@ def as_padding_in_time(padding: Any) -> int | str:
 
 def _named(padding: str, names: tuple[str, ...]) -> str:
     if padding not in names:
-        raise ValueError(f"padding must be a number or one of {', '.join(names)}; received {padding!r}")
+        known = " or ".join(map(repr, names))
+        raise ValueError(f"padding must be a number of zeros, 0 for none, or {known}; received {padding!r}")
     return padding
 
 

@@ -60,7 +60,10 @@ def as_batch(
         return Samples(x, layer.input_shape if last else x.shape[1:], last, waits_for)
     if not reading.in_time:
         which = "where a layer changes their steps" if reading.changes_steps else "without steps in time"
-        raise ValueError(f"{prefix}lengths must be None for samples {which}, {x.shape[1:]}; received {short(lengths)}")
+        hint = " (weights come after: (x, y, None, sample_weight))" if prefix else ""
+        raise ValueError(
+            f"{prefix}lengths must be None for samples {which}, {x.shape[1:]}; received {short(lengths)}{hint}"
+        )
     return Sequences(x, as_lengths(lengths, f"{prefix}lengths", x), waits_for)
 
 

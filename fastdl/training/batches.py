@@ -21,7 +21,9 @@ _PATIENCE = 0.05  # seconds, after which a thread looks whether it is still want
 
 def are_batches(x: Any, y: Any) -> bool:
     """Tell whether what `fit` is given is an iterable of batches rather than an array of samples."""
-    is_array = isinstance(x, (list, tuple, str, bytes)) or hasattr(x, "__array__") or hasattr(x, "__dataframe__")
+    if isinstance(x, (list, tuple)):
+        return y is None and len(x) > 0 and isinstance(x[0], tuple)
+    is_array = isinstance(x, (str, bytes)) or hasattr(x, "__array__") or hasattr(x, "__dataframe__")
     return y is None and isinstance(x, Iterable) and not is_array
 
 

@@ -172,6 +172,8 @@ def _class_weights(class_weight: Any, classes: int, dtype: str) -> Array:
                 raise ValueError(f"class_weight must name labels from 0 to {classes - 1}; received {label}")
             table[label] = as_number(weight, f"class_weight[{label}]", low=-np.inf)
         class_weight = table
+    if isinstance(class_weight, str):
+        raise TypeError(f"class_weight must be a mapping of labels to weights, or a list; received {class_weight!r}")
     table = as_array(class_weight, "class_weight", dtype)
     if table.shape != (classes,):
         raise ValueError(f"class_weight must hold {classes} weights; received {table}")

@@ -72,6 +72,8 @@ class TrainingState:
         loss, optimizer = loss or self.loss, self.optimizer if optimizer is None else optimizer
         if not isinstance(optimizer, Optimizer):
             hint = ", a class: make one of it" if isinstance(optimizer, type) else ""
+            if isinstance(optimizer, str):
+                hint = ", a name: make one, such as optimizers.Adam(0.001)"
             raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}{hint}")
         if self.moments is not None and optimizer.goes_on_from(self.optimizer):
             if loss is self.loss and optimizer is self.optimizer:
