@@ -104,8 +104,8 @@ class NetEstimator(BaseEstimator):
         tags.input_tags.allow_nan = self.missing == "embed"
         return tags
 
-    def targets_for(self, y: Any, rows: Any) -> Labels | Numbers:
-        """Learn what targets are, of these rows."""
+    def targets_for(self, y: Array) -> Labels | Numbers:
+        """Learn what targets are, of checked ones."""
         raise NotImplementedError
 
     def weights_for(self, data: Data, targets: Any) -> Array | None:
@@ -117,6 +117,10 @@ class NetEstimator(BaseEstimator):
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         return y
+
+    def checked(self, y: Any) -> Array:
+        """Give what outputs are to be as an array that has been checked."""
+        raise NotImplementedError
 
     def learn(self, X: Any, y: Any, sample_weight: Any, lengths: Any) -> Self:
         """Do what `fit` does."""
@@ -162,14 +166,14 @@ class NetEstimator(BaseEstimator):
             _check_unchanged(self.task_.settings, settings)
         inputs = self.task_.inputs if going_on else Inputs(self, X)
         x = inputs.read(self, X, as_dtype(self.dtype), first=not going_on)
-        y = self.wanted(y, x, inputs)
+        y = self.checked(self.wanted(y, x, inputs))
         weights = as_weights(sample_weight, len(x))
         lengths = None if lengths is None else np.asarray(lengths)
         check_consistent_length(x, y, lengths)
         rows = ... if weights is None or weights.all() else np.flatnonzero(weights)
-        targets = self.task_.targets if going_on else targets or self.targets_for(y, rows)
+        targets = self.task_.targets if going_on else targets or self.targets_for(y[rows])
         parts = (None if part is None else part[rows] for part in (weights, lengths))
-        return Task(inputs, targets, settings), Data(x[rows], targets.read(y, rows), *parts)
+        return Task(inputs, targets, settings), Data(x[rows], targets.read(y[rows]), *parts)
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(_SEEDS))

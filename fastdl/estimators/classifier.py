@@ -18,7 +18,7 @@ from ..recipes import TABULAR_LOSS
 from .available import available_if
 from .base import NetEstimator, partial_fit_is_meant
 from .data import Data
-from .labels import ERRORS, Labels, SeveralLabels, YesOrNo, learned, named
+from .labels import ERRORS, Labels, SeveralLabels, YesOrNo, as_labels, learned, named
 from .networks import AnyNetwork, is_tabular
 from .weights import times_class_weights
 
@@ -290,8 +290,11 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         """
         return float(self.task_.targets.score(y, self.predict(X, lengths), sample_weight))
 
-    def targets_for(self, y: Any, rows: Any) -> Labels:  # noqa: D102
-        labels = learned(y, rows)
+    def checked(self, y: Any) -> Array:  # noqa: D102
+        return as_labels(y)
+
+    def targets_for(self, y: Array) -> Labels:  # noqa: D102
+        labels = learned(y)
         labels.train_by(self._loss_for(labels))
         return labels
 

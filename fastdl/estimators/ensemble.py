@@ -130,9 +130,9 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         rows = np.arange(len(x)) if weights is None else np.flatnonzero(weights)
         weights = None if weights is None else weights[rows]
         self._targets: Labels | Numbers = (
-            learned(y, rows) if is_classifier(self) else Numbers(y.shape[1:], self._loss(), own_scale=False)
+            learned(y[rows]) if is_classifier(self) else Numbers(y.shape[1:], self._loss(), own_scale=False)
         )
-        codes = self._targets.read(y, rows)
+        codes = self._targets.read(y[rows])
         whole = len(rows) == len(x) and not in_bags and not rounds
         if in_bags or rounds:
             order, weights = in_order(x[rows], codes, weights)

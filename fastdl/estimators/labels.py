@@ -34,9 +34,8 @@ def as_labels(y: Any) -> Array:
     return checked
 
 
-def learned(y: Any, rows: Any = ...) -> Labels:
-    """Give what there is to tell apart by labels, of these rows."""
-    labels = as_labels(y)[rows]
+def learned(labels: Array) -> Labels:
+    """Give what there is to tell apart by checked labels."""
     if labels.ndim == 1:
         return OneLabel([np.unique(labels)])
     if labels.dtype.kind in "biuf" and ((labels == 0) | (labels == 1)).all():
@@ -51,7 +50,7 @@ def named(y: Any, classes: Any) -> Labels:
         return OneLabel([np.unique(np.asarray(classes))])
     if all(np.ndim(one) for one in classes):
         return SeveralLabels([np.unique(np.asarray(one)) for one in classes])
-    known = learned(y)
+    known = learned(labels)
     if not isinstance(known, YesOrNo) or not np.array_equal(classes, np.arange(labels.shape[1])):
         raise ValueError(
             f"classes must be a list of those of each of {labels.shape[1]} columns of y, or the columns' numbers where "
@@ -125,9 +124,8 @@ class Labels:
         """Give metrics as they are."""
         return list(metrics.values())
 
-    def read(self, y: Any, rows: Any = ...) -> Array:
-        """Give the places (N,) or (N, K) of labels among the classes, of these rows."""
-        labels = as_labels(y)[rows]
+    def read(self, labels: Array) -> Array:
+        """Give the places (N,) or (N, K) of checked labels among the classes."""
         if labels.ndim != 1 + (len(self.classes) > 1) or labels.shape[1:] not in ((), (len(self.classes),)):
             raise ValueError(f"y must have {len(self.classes)} labels for each sample; received shape {labels.shape}")
         columns = labels.T if labels.ndim == 2 else [labels]

@@ -76,9 +76,8 @@ class Numbers:
             deviation = np.sqrt(np.average((values - self.mean) ** 2, axis=0, weights=weights))
             self.scale = np.where(deviation > 0, deviation, 1.0)
 
-    def read(self, y: Any, rows: Any = ...) -> Array:
-        """Give the values of these rows, as many for each as those that came first."""
-        values: Array = as_numbers(y)[rows]
+    def read(self, values: Array) -> Array:
+        """Give checked values, as many for each sample as those that came first had."""
         if prod(values.shape[1:]) != prod(self.shape):
             raise ValueError(f"y must have {prod(self.shape)} numbers a sample; received shape {values.shape}")
         return values.reshape(len(values), *self.shape)

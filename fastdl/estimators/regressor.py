@@ -183,5 +183,8 @@ class NetRegressor(RegressorMixin, NetEstimator):
             sample_weight = None if sample_weight is None else np.repeat(sample_weight, there.sum(axis=1))
         return float(self.task_.targets.score(y, told, sample_weight))
 
-    def targets_for(self, y: Any, rows: Any) -> Numbers:  # noqa: D102
-        return Numbers(as_numbers(y).shape[1:], self.chosen_loss(), self.has_own_scale())
+    def checked(self, y: Any) -> Array:  # noqa: D102
+        return as_numbers(y)
+
+    def targets_for(self, y: Array) -> Numbers:  # noqa: D102
+        return Numbers(y.shape[1:], self.chosen_loss(), self.has_own_scale())

@@ -20,7 +20,7 @@ from ..sequential import Sequential
 from .base import NetEstimator, Task
 from .data import Data
 from .inputs import Inputs
-from .labels import Labels, learned
+from .labels import Labels, as_labels, learned
 from .networks import AnyNetwork
 from .numbers import Numbers, as_numbers
 
@@ -204,11 +204,19 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
             raise ValueError("y must be given where X has categories, whose codes are no numbers; received None")
         return x.reshape(len(x), -1)
 
-    def targets_for(self, y: Any, rows: Any) -> Labels | Numbers:  # noqa: D102
+    def checked(self, y: Any) -> Array:  # noqa: D102
+        return as_labels(y) if self._are_labels(y) else as_numbers(y)
+
+    def targets_for(self, y: Array) -> Labels | Numbers:  # noqa: D102
         loss = self.chosen_loss()
-        of_labels = isinstance(loss, (CrossEntropy, BinaryCrossEntropy))
-        if of_labels or ((loss is None or not loss.is_fused) and not type_of_target(y).startswith("continuous")):
-            labels = learned(y, rows)
-            labels.train_by(loss)
-            return labels
-        return Numbers(as_numbers(y).shape[1:], loss, self.has_own_scale())
+        if not self._are_labels(y):
+            return Numbers(y.shape[1:], loss, self.has_own_scale())
+        labels = learned(y)
+        labels.train_by(loss)
+        return labels
+
+    def _are_labels(self, y: Any) -> bool:
+        loss = self.chosen_loss()
+        if isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
+            return True
+        return (loss is None or not loss.is_fused) and not type_of_target(y).startswith("continuous")
