@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._types import ShapeLike
+import numpy as np
+
+from ._types import Array, ShapeLike
 from ._validation.shapes import as_shape
 from ._validation.values import as_choice, as_int, as_number
 from .layers import (
@@ -287,6 +289,8 @@ def language_model(
 
 
 HEADS = 4  # of a transformer
+_AT_FIRST = 0.2  # how large the vectors of tokens are, and the waves that tell places: as large, or attention sees none
+_LONGEST_WAVE = 10_000  # of them, in steps for each radian
 
 
 def transformer(
@@ -301,6 +305,8 @@ def transformer(
     dtype: str = "float32",
 ) -> Sequential:
     """Blocks of causal attention and a dense pair, which give logits of each step's next token (Radford et al. 2019).
+
+    The vectors of places, which are learned, are waves at first (Vaswani et al. 2017).
 
     Parameters
     ----------
@@ -331,7 +337,7 @@ def transformer(
             Residual([LayerNorm(), SelfAttention(heads, causal=True), Dropout(dropout)]),
             Residual([LayerNorm(), Dense(4 * units, "gelu"), Dense(units), Dropout(dropout)]),
         ]
-    return Sequential(
+    net = Sequential(
         [
             Embedding(vocabulary, units),
             PositionalEmbedding(steps),
@@ -344,6 +350,18 @@ def transformer(
         seed=seed,
         dtype=dtype,
     )
+    tokens, places = net.params["0.weight"], net.params["1.weight"]
+    tokens *= _AT_FIRST
+    places[...] = _AT_FIRST * _waves(*places.shape)
+    return net
+
+
+def _waves(steps: int, features: int) -> Array:
+    """Give each step a sine and a cosine of each of many lengths."""
+    feature = np.arange(features)
+    angles = np.arange(steps)[:, None] * _LONGEST_WAVE ** (-(feature - feature % 2) / features)
+    waves: Array = np.where(feature % 2, np.cos(angles), np.sin(angles))
+    return waves
 
 
 _WORDS = 0.1  # what the vectors of words start with is small beside what they learn

@@ -249,7 +249,7 @@ def transformer(
     layers: int = 4,
     dropout: float = 0.1,
     epochs: int = 10,
-    batch_size: int = 32,
+    batch_size: int = 8,
     lr: float = 2e-3,
     clip: float = 1.0,
     seed: int | None = None,
@@ -278,9 +278,12 @@ def transformer(
             "epochs": epochs,
             "batch_size": batch_size,
             "loss": "cross_entropy",
-            "optimizer": AdamW(cosine(lr, total, warmup=min(100, total // 10)), weight_decay=0.1, clip_norm=limit),
+            "optimizer": AdamW(
+                cosine(lr, total, warmup=min(100, total // 10)), betas=(0.9, 0.99), weight_decay=0.1, clip_norm=limit,
+                decay_biases=False,
+            ),
         },
-    )
+    )  # fmt: skip
 
 
 class TreeDefaults(NamedTuple):

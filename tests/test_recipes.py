@@ -12,6 +12,7 @@ STEPS = {
     "tabular": (lambda epochs: recipes.tabular(65, 3, 2, epochs=epochs, batch_size=16), 5),
     "sentiment": (lambda epochs: recipes.tree_classifier(9, 5, 65, units=4, epochs=epochs, batch_size=16), 5),
     "parser": (lambda epochs: recipes.tree_parser(9, 65, units=4, epochs=epochs, batch_size=16), 5),
+    "transformer": (lambda epochs: recipes.transformer(9, 4, 65, units=4, layers=1, epochs=epochs, batch_size=16), 5),
     # Windows of 16 streams: what does not make a whole batch of them is not there.
     "language model": (lambda epochs: recipes.language_model(9, 5 * 16 + 7, units=4, epochs=epochs, batch_size=16), 5),
 }
@@ -43,6 +44,21 @@ def test_arguments_of_recipes():
     assert recipe.net.layers[1].composition == "tensor"
     assert recipes.language_model(9, 16, units=4, batch_size=16, clip=0.5).arguments["optimizer"].clip_norm == 0.5
     assert recipes.language_model(9, 16, units=4, batch_size=16, clip=0).arguments["optimizer"].clip_norm is None
+
+
+def test_a_transformer_tells_places_from_the_start():
+    net = models.transformer(50, 64, units=32, layers=1, seed=0)
+    tokens, places = net.params["0.weight"], net.params["1.weight"]
+    # As large as what tells tokens, and the nearer the more alike, whichever place it is; the same for all seeds.
+    assert 0.5 < places.std() / tokens.std() < 2
+    alike = [(places[k:] * places[: 64 - k]).sum(axis=1) for k in range(4)]
+    assert all(np.ptp(products) < 1e-5 for products in alike)
+    assert (np.diff([products[0] for products in alike]) < 0).all()
+    assert (models.transformer(50, 64, units=32, layers=1, seed=1).params["1.weight"] == places).all()
+    odd = models.transformer(5, 3, units=3, heads=1, layers=1, seed=0)
+    np.testing.assert_allclose(odd.params["1.weight"][2, :2], [0.2 * np.sin(2), 0.2 * np.cos(2)], rtol=1e-6)
+    optimizer = recipes.transformer(9, 4, 65, units=4, layers=1).arguments["optimizer"]
+    assert (optimizer.betas, optimizer.weight_decay, optimizer.clip_norm) == ((0.9, 0.99), 0.1, 1)
 
 
 def test_arguments_of_models():
