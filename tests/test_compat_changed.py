@@ -974,6 +974,17 @@ def test_a_program_that_changes_something(name, program):
     agree(*results)
 
 
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copy_has_the_gradients_that_nobody_has_looked_at(how):
+    from fastdl.compat import bp
+
+    network = bp.Network([40, 30, 2])
+    network.get_gradient([0.1, 0.9], [0.5] * 40)
+    found = [[conn.gradient for conn in net.layers[1].nodes[3].downstream] for net in (how(network), network)]
+    assert found[0] == found[1]
+    assert all(found[0])
+
+
 def test_a_gru_s_former_weights_are_the_program_s():
     from fastdl.compat.gru import GruLayer
 

@@ -92,6 +92,14 @@ class Twin:
             [None if made_upstream(node) is None else [] for node in nodes] for nodes in self.nodes
         ]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "gradients": self.chain.net.gradients.copy()}  # a copy of a net has none
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        gradients = state.pop("gradients")
+        vars(self).update(state)
+        self.chain.net.gradients = gradients
+
     # objects
 
     def from_node(self, k: int, i: int) -> list[Any]:
