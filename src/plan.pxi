@@ -2,22 +2,31 @@
 # C-contiguous, of this module's dtype, and checked: the Python layers above see to that.
 
 cdef struct Input:
+    # Where samples are; whoever asks keeps them.
     const real* numbers             # or
     const uint8_t* bytes
 
 
+cdef void* _start_of(x, Py_ssize_t size) except NULL:
+    # Where an array begins whose numbers take so many bytes each; whoever asks keeps it. A typed
+    # view would take three times as long.
+    cdef Py_buffer view
+    PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
+    cdef void* start = view.buf
+    cdef Py_ssize_t given = view.itemsize
+    PyBuffer_Release(&view)
+    if given != size:
+        raise ValueError(f"numbers must be of {size} bytes; received {x.dtype}")
+    return start
+
+
 cdef Input _input_of(x):
-    # Where these are; whoever asks keeps them.
-    cdef const real[::1] numbers
-    cdef const uint8_t[::1] whole
     cdef Input found
     found.numbers, found.bytes = NULL, NULL
     if x.itemsize == 1:
-        whole = x
-        found.bytes = &whole[0]
+        found.bytes = <const uint8_t*>_start_of(x, 1)
     else:
-        numbers = x
-        found.numbers = &numbers[0]
+        found.numbers = <const real*>_start_of(x, sizeof(real))
     return found
 
 
@@ -55,9 +64,9 @@ cdef class Plan(Runnable):
         cdef Input input = _input_of(x)
         self._check_samples(len(x), 0, samples, trees)
         out = self._outputs(self.net.count, samples, trees)
-        cdef real[::1] y = out
+        cdef real* y = <real*>_start_of(out, sizeof(real))
         with self.turn.lock:
-            self._infer(&job, input, &y[0], samples, threads,
+            self._infer(&job, input, y, samples, threads,
                         row_of_name(_ACTIVATIONS, "leaves_out", leaves_out), lengths, states, trees)
         return out
 
@@ -227,7 +236,6 @@ cdef class Plan(Runnable):
         """
         cdef Job job
         cdef Input input = _input_of(x)
-        cdef const int64_t[::1] labels
         cdef const real[::1] values
         cdef double* sums
         cdef const uint8_t[::1] counted
@@ -249,12 +257,11 @@ cdef class Plan(Runnable):
             job.rates, job.steps, job.steps_before, job.seed = &rates[0], &steps[0], steps[0], seed
             self._describe_loss(&job.loss, loss, counts_hits)
             job.net.skip_last = self._ends_in(job.loss.row.leaves_out)
-            if targets.dtype == np.int64:
-                labels = targets.reshape(-1)
-                job.labels = &labels[0]
+            if targets.dtype.kind == "i":
+                job.labels = <const int64_t*>_start_of(targets, sizeof(int64_t))
             else:
-                values = targets.reshape(-1)
-                job.targets, job.target_width = &values[0], targets.shape[targets.ndim - 1]
+                job.targets = <const real*>_start_of(targets, sizeof(real))
+                job.target_width = targets.shape[targets.ndim - 1]
             if weights is not None:
                 values = weights
                 job.weights = &values[0]

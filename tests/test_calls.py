@@ -1,6 +1,7 @@
 """What calls remember from one to the next is what does not change: each does what it is asked for."""
 
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -59,3 +60,12 @@ def test_a_rate_set_between_calls_holds(net, rng):
     optimizer.lr = 0.5
     net.train_on_batch(x, NUMBERS)
     assert net.parameters.tobytes() != before.tobytes()
+
+
+@pytest.mark.parametrize("call", [Sequential.train_on_batch, partial(Sequential.fit, verbose=0)])
+def test_a_schedule_that_has_ended_is_told_to_whoever_calls(net, call, rng):
+    x, optimizer = rng.standard_normal((6, 4)), SGD(lambda step: 0.1 if step < 1 else 0.0)
+    call(net, x, NUMBERS, loss="squared_error", optimizer=optimizer)
+    with pytest.warns(UserWarning, match="lr gives 0 after 1 steps") as told:
+        call(net, x, NUMBERS)
+    assert told[0].filename == __file__

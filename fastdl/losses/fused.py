@@ -90,7 +90,7 @@ class Fused(Settings, Loss):
                 f"received {array.shape} of dtype {array.dtype}"
             )
         numbers = as_array(array, name, dtype)
-        self.check_numbers(numbers[there], name)
+        self.check_numbers(numbers if there is ... else numbers[there], name)
         return numbers, there
 
     def check_numbers(self, rows: Array, name: str) -> None:

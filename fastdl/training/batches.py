@@ -39,7 +39,7 @@ def pair_of(given: Any, name: str) -> tuple[Any, Any, Any, Any]:
     return x, y, third, weights
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Batches:
     """An iterable of batches, each a tuple (x, y), (x, y, lengths) or (x, y, trees), and a sample_weight after it."""
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Examples:
     """Checked samples, and for each row of their outputs what belongs to it.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Moments = Array  # (K, P), a row for each that the optimizer keeps
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class TrainingState:
     """What a network keeps from one call of `fit` or `train_on_batch` to the next, besides its parameters.
 
@@ -103,13 +103,14 @@ class TrainingState:
             raise ValueError(f"the optimizer's rates must have shape ({count},); received {rates.shape}")
         if type(optimizer).rates is Optimizer.rates and not callable(optimizer.lr):
             return rates  # of a number that was checked when it was set
-        if not (rates.min() >= 0 and rates.max() < np.inf):
-            raise ValueError(f"lr must give finite rates, not below 0; gave {rates.min()} to {rates.max()}")
-        if callable(optimizer.lr) and self.steps and not rates.any():
+        least, most = rates.min(), rates.max()
+        if not (least >= 0 and most < np.inf):
+            raise ValueError(f"lr must give finite rates, not below 0; gave {least} to {most}")
+        if callable(optimizer.lr) and self.steps and most == 0:
             warnings.warn(
                 f"lr gives 0 after {self.steps} steps, so that nothing is learned: an equal optimizer goes on where it "
                 f"was, and a schedule that has ended stays so",
-                stacklevel=5,
+                stacklevel=4,
             )
         return rates
 

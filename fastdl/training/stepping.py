@@ -78,9 +78,9 @@ def take_pass(
             pace.took(end - done, perf_counter() - start)
         done = end
         if watchers or done == steps:
-            loss, hits, count = np.add.reduce(records[:done])
+            loss, hits, count = np.add.reduce(records[:done]).tolist()
             count = max(count, 1)  # of trees there may be none yet whose labels count
-            found = figures(float(loss / count), float(hits / count))
+            found = figures(loss / count, hits / count)
         for watcher in watchers:
             watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **found})
     return found

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Steps:
     """What the steps of a pass have in common; its `run` takes some of them.
 

@@ -150,19 +150,15 @@ class Trainer:
     def __init__(
         self, net: Sequential, loss: AnyLoss | None, optimizer: Optimizer | None, machines: Machines = ALONE
     ) -> None:
-        self.net, self.machines = net, machines
-        self.loss = chosen(loss, net.training_state.loss)
-        self.state = net.training_state.following(self.loss, optimizer, net.parameters.size, net.dtype)
+        self.net, self.machines, last = net, machines, net.training_state
+        self.loss = chosen(loss, last.loss)
+        self.state = last.following(self.loss, optimizer, net.parameters.size, net.dtype)
         if self.loss.leaves_out != "identity":
             _check_logits(net, self.loss)
 
     def _begin(self) -> None:
         if self.net.training_state is not self.state:
             self.net.training_state = self.state
-
-    def _rates(self, samples: int, batch: int) -> Array:
-        """Give the learning rates of the next pass over the samples."""
-        return self.state.rates(-(-samples // min(batch, samples)))
 
     def training(
         self,
@@ -213,8 +209,10 @@ class Trainer:
             data.check_weights()
             if as_number(mixup, "mixup"):
                 data = mixable(net, data)
-            self._rates(len(data), batch_size)
             figures, samples = list(data.figures(0.0, 0.0)), len(data)
+            batch = min(batch_size, samples)
+            steps = -(-samples // batch)
+            self.state.rates(steps)
         held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
         watchers = self.machines.callers(as_callbacks(callbacks, [*figures, *held], shown))
 
@@ -222,11 +220,17 @@ class Trainer:
             if of_batches:
                 return self._epoch_of_batches(batches, epoch, watchers)
             with net.turn.lock:
-                rates = self._rates(len(data), batch_size)
-                order = net.generator.permutation(len(data)) if shuffle else np.arange(len(data))
+                rates = self.state.rates(steps)
+                order = net.generator.permutation(samples) if shuffle else np.arange(samples)
                 net.reset_state()
                 examples = mixed(data, mixup, net.generator) if mixup else data
-            return self._epoch(examples, order, batch_size, rates, epoch, watchers, pace)
+                seed, plan = net.draw(), net.plan_for(data.samples.shape)
+                states = net.states_for(batch)
+            taken = Steps(net, plan, self.state, self.loss, examples, order, batch, seed, states, self.machines)
+            return take_pass(
+                net, self.state, taken.run, rates, samples=samples, batch=batch, figures=data.figures, epoch=epoch,
+                watchers=watchers, states=states, pace=pace, machines=self.machines,
+            )  # fmt: skip
 
         def validate() -> dict[str, float]:
             if held_out is None:
@@ -294,18 +298,16 @@ class Trainer:
         """Do what `Sequential.train_on_batch` says."""
         data = examples_of(self.net, x, y, lengths, trees, sample_weight, self.loss)
         data.check_weights()
-        rates = self.state.rates(1)
-        self.net.states_for(len(data))
+        rates, states = self.state.rates(1), self.net.states_for(len(data))
         self._begin()
-        loss, hits, count = self._step(data, self.net.draw(), rates).tolist()
+        loss, hits, count = self._step(data, self.net.draw(), rates, states).tolist()
         count = max(count, 1)  # of trees there may be none yet whose labels count
         return data.figures(loss / count, hits / count)
 
-    def _step(self, data: Examples, seed: int, rates: Array) -> Array:
+    def _step(self, data: Examples, seed: int, rates: Array, states: Array | None) -> Array:
         """Take one step, on all of them, and give its sums as `take_batch` does."""
         net, samples = self.net, len(data)
-        plan, states = net.plan_for(data.samples.shape), net.states_for(samples)
-        order = np.arange(samples)
+        plan, order = net.plan_for(data.samples.shape), np.arange(samples)
         steps = Steps(net, plan, self.state, self.loss, data, order, samples, seed, states, self.machines)
         return take_batch(net, self.state, steps.run, rates, states)
 
@@ -331,7 +333,7 @@ class Trainer:
                 rates = self.state.rates(1)
                 self.machines.agree_on_steps(1, rates, data)
                 with net.turn.lock:
-                    sums += self._step(data, seed + done, rates)
+                    sums += self._step(data, seed + done, rates, net.states_for(len(data)))
                 done += len(data)
                 classes = classes and data.classes
                 loss, accuracy = (sums[:2] / max(sums[2], 1)).tolist()
@@ -344,26 +346,3 @@ class Trainer:
         for watcher in watchers:
             watcher.on_batch_block(net, done, done, {"epoch": epoch, **found})
         return found
-
-    def _epoch(
-        self,
-        data: Examples,
-        order: Array,
-        batch: int,
-        rates: Array,
-        epoch: int,
-        watchers: list[Callback],
-        pace: Pace,
-    ) -> dict[str, float]:
-        """Go through the samples once, in blocks of steps, and give the figures."""
-        net, state, samples = self.net, self.state, len(order)
-        batch = min(batch, samples)
-        with net.turn.lock:
-            seed = net.draw()
-            plan = net.plan_for(data.samples.shape)
-            states = net.states_for(batch)
-        steps = Steps(net, plan, state, self.loss, data, order, batch, seed, states, self.machines)
-        return take_pass(
-            net, state, steps.run, rates, samples=samples, batch=batch, figures=data.figures, epoch=epoch,
-            watchers=watchers, states=states, pace=pace, machines=self.machines,
-        )  # fmt: skip
