@@ -40,9 +40,15 @@ cdef void prepare_all_back(const Network* net, int worker) noexcept nogil:
             net.op[k].methods.prepare_back(net, &net.op[k], worker)
 
 
+cdef inline bint reads_rows(const Network* net, const Op* op) noexcept nogil:
+    # Whether each sample that it reads has several rows: pixels, or steps.
+    return source_of(net, op).size > source_of(net, op).features
+
+
 cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t rows) noexcept nogil:
     # All rows of a group through one stage's operations; its input is filled.
     cdef int k = stage_begin(net, stage), end = stage_end(net, stage), last, j
+    cdef bint measures = False
     cdef const Op* op
     cdef Py_ssize_t i
     while k < end and goes_on(net):
@@ -60,10 +66,13 @@ cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t ro
             for j in range(k, last):
                 net.op[j].methods.forward(net, &net.op[j], part)
                 worked(net.watch, part.worker, net.op[j].work)
+            measures = last == end and end < net.count and reads_rows(net, &net.op[end])
+            if measures:
+                net.op[end].methods.measure(net, &net.op[end], part)
             if is_ending(net.watch):
                 break
         k = last
-    if end < net.count and leads(net, part.worker):
+    if end < net.count and not measures and leads(net, part.worker):
         part.first, part.count = 0, rows
         net.op[end].methods.measure(net, &net.op[end], part)
 

@@ -220,6 +220,26 @@ def test_samples_that_are_constant(shape, dtype, rng):
     assert (layer.grads["weight"] == 0).all()
 
 
+@pytest.mark.parametrize("columns", [1, 5, 8, 16, 33, 70])
+@pytest.mark.parametrize("inner", [(), (37,), (9, 11), (1, 3)], ids=str)
+@pytest.mark.parametrize("first", [0, 1000], ids=["alike", "begins elsewhere"])
+def test_large_numbers_close_together(inner, columns, first, rng):
+    """Their mean and variance lose no digits, and so do not outputs and gradients."""
+    shape = (*inner, columns) if len(inner) < 2 else (columns, *inner)
+    net = Sequential([layers.BatchNorm(momentum=1)], input_shape=shape)
+    x = (rng.standard_normal((50, *shape)) * 0.5 + 100).astype(np.float32)
+    x[0] += first  # of which all differences are taken
+    beside = Sequential([layers.BatchNorm(momentum=1)], input_shape=shape, dtype="float64")
+    rows, g = x.astype(float), rng.standard_normal(x.shape).astype(np.float32)
+    np.testing.assert_allclose(net.forward(x, training=True), beside.forward(rows, training=True), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(net.backward(g), beside.backward(g.astype(float)), rtol=2e-4, atol=2e-4)
+    np.testing.assert_allclose(net.buffers["0.running_mean"], rows.mean(axes(rows)), rtol=3e-7)
+    np.testing.assert_allclose(net.buffers["0.running_var"], rows.var(axes(rows), ddof=1), rtol=1e-5)
+    np.testing.assert_allclose(beside.buffers["0.running_var"], rows.var(axes(rows), ddof=1), rtol=1e-12)
+    for name, values in net.grads.items():
+        np.testing.assert_allclose(values, beside.grads[name], rtol=1e-4, atol=5e-3)
+
+
 def test_steps_that_do_not_count(rng):
     """The mean and the variance are those of the others."""
     net = Sequential([layers.BatchNorm(momentum=1)], input_shape=(None, 3), dtype="float64")

@@ -56,81 +56,50 @@ cdef inline Py_ssize_t rows_that_count(const Network* net, const Op* op,
 
 
 cdef void measure_batch_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    # A group's share: the mean first, then the squares about it. Differences from the first row are
-    # added up, so that rounding stays small where numbers are large, and none where all are one.
+    # A group's share: of vectors all at once, of images and sequences one sample after another.
     cdef const BatchNorm* own = <const BatchNorm*>op.own
+    cdef const Tensor* s = source_of(net, op)
     cdef double* share = own.shares + part.group * own.shares_stride
-    cdef double* means = share + 1
-    cdef double* squares = means + op.columns
-    cdef const real* first = input_of(net, op, part)
+    cdef double* of_sample = own.totals + part.worker * own.shares_stride   # of which none is yet
     cdef Part one = part[0]
-    cdef Py_ssize_t i, j, rows
-    memset(share, 0, own.shares_stride * sizeof(double))
-    for i in range(part.count):
-        one.first = i
-        rows = rows_that_count(net, op, &one)
-        share[0] += rows
-        add_columns(input_of(net, op, &one), first, rows, op.columns, means)
-    for j in range(op.columns):
-        means[j] = first[j] + means[j] / share[0]
-    for i in range(part.count):
-        one.first = i
-        add_squares(input_of(net, op, &one), rows_that_count(net, op, &one), op.columns, means,
-                    squares)
+    if part.first == 0:
+        memset(share, 0, own.shares_stride * sizeof(double))
+    if s.size == op.columns:
+        measure_part(op, part, input_of(net, op, part), s.stride, part.count, share)
+        return
+    for one.first in range(part.first, part.first + part.count):
+        measure_part(op, part, input_of(net, op, &one), op.columns,
+                     rows_that_count(net, op, &one), of_sample)
+        join_share(op, of_sample, share)
 
 
-cdef void add_columns(const real* x, const real* first, Py_ssize_t rows, Py_ssize_t columns,
-                      double* totals) noexcept nogil:
-    cdef Py_ssize_t i, j, n
-    cdef vec sums, start
-    cdef real lanes[VEC_LANES]
-    for j from 0 <= j < columns by VEC_LANES:
-        n = min(columns - j, VEC_LANES)
-        sums, start = vec_set1(0), load_lanes(first + j, n)
-        for i in range(rows):
-            sums = sums + (load_lanes(x + i * columns + j, n) - start)
-        vec_store(lanes, sums)
-        for i in range(n):
-            totals[j + i] += lanes[i]
+cdef void measure_part(const Op* op, const Part* part, const real* x, Py_ssize_t step,
+                       Py_ssize_t rows, double* share) noexcept nogil:
+    share[0] = rows
+    measure_rows(x, step, rows, op.columns, moment_of(op, part.worker, 0),
+                 moment_of(op, part.worker, 1), share + 1, share + 1 + op.columns)
 
 
-cdef void add_squares(const real* x, Py_ssize_t rows, Py_ssize_t columns, const double* means,
-                      double* totals) noexcept nogil:
-    cdef Py_ssize_t i, j, n
-    cdef vec sums, d, mean
-    cdef real lanes[VEC_LANES]
-    for j from 0 <= j < columns by VEC_LANES:
-        n = min(columns - j, VEC_LANES)
-        for i in range(VEC_LANES):
-            lanes[i] = <real>means[j + i] if i < n else 0
-        mean = vec_load(lanes)
-        sums = vec_set1(0)
-        for i in range(rows):
-            d = load_lanes(x + i * columns + j, n) - mean
-            sums = sums + d * d
-        vec_store(lanes, sums)
-        for i in range(n):
-            totals[j + i] += lanes[i]
+cdef void join_share(const Op* op, const double* share, double* total) noexcept nogil:
+    # As if both had been measured together (Chan, Golub and LeVeque 1983).
+    cdef Py_ssize_t j
+    cdef double n = total[0] + share[0], apart
+    if share[0] == 0:                   # of a rank that has none of the batch
+        return
+    for j in range(1, 1 + op.columns):
+        apart = share[j] - total[j]
+        total[j] += apart * (share[0] / n)
+        total[op.columns + j] += (share[op.columns + j]
+                                  + apart * apart * total[0] * (share[0] / n))
+    total[0] = n
 
 
 cdef void put_together(const Op* op, const double* shares, Py_ssize_t count,
                        double* total) noexcept nogil:
-    # So many shares (Chan, Golub and LeVeque 1983).
-    cdef Py_ssize_t stride = (<const BatchNorm*>op.own).shares_stride, i, j
-    cdef const double* share
-    cdef double n, apart
+    cdef Py_ssize_t stride = (<const BatchNorm*>op.own).shares_stride, i
     memset(total, 0, stride * sizeof(double))
     for i in range(count):
-        share = shares + i * stride
-        if share[0] == 0:               # a rank that has none of the batch
-            continue
-        n = total[0] + share[0]
-        for j in range(op.columns):
-            apart = share[1 + j] - total[1 + j]
-            total[1 + j] += apart * (share[0] / n)
-            total[1 + op.columns + j] += (share[1 + op.columns + j]
-                                          + apart * apart * total[0] * (share[0] / n))
-        total[0] = n
+        join_share(op, shares + i * stride, total)
 
 
 cdef double* join_batch_norm(const Network* net, const Op* op, Py_ssize_t batch,
@@ -187,60 +156,39 @@ cdef void move_running(const Network* net, const Op* op, int worker, int workers
         running[op.columns + j] += <real>(own.momentum * (variance - running[op.columns + j]))
 
 
+cdef Normalizing normalizing(const Network* net, const Op* op, int worker) noexcept nogil:
+    cdef Normalizing q
+    q.columns = op.columns
+    q.means, q.scales = moment_of(op, worker, 0), moment_of(op, worker, 1)
+    q.db, q.dw = moment_of(op, worker, 2), moment_of(op, worker, 3)
+    q.w = net.parameters + op.offset
+    q.b = q.w + op.columns
+    return q
+
+
 cdef void forward_batch_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    cdef const Tensor* t = target_of(net, op)
-    cdef const real* means = moment_of(op, part.worker, 0)
-    cdef const real* scales = moment_of(op, part.worker, 1)
-    cdef const real* weight = net.parameters + op.offset
-    cdef const real* x = input_of(net, op, part)
-    cdef real* y = value_of(net, t, part)
-    cdef Py_ssize_t row, j, left
-    cdef vec mean, scale, bias
-    for j from 0 <= j < op.columns by VEC_LANES:
-        left = op.columns - j
-        mean, bias = load_lanes(means + j, left), load_lanes(weight + op.columns + j, left)
-        scale = load_lanes(scales + j, left) * load_lanes(weight + j, left)
-        for row in range(t.size // op.columns):
-            store_lanes(y + row * op.columns + j,
-                        (load_lanes(x + row * op.columns + j, left) - mean) * scale + bias, left)
-    activate_output(net, op, y, t.size)
-
-
-cdef inline void before_activation(const Network* net, const Op* op,
-                                   const Part* part) noexcept nogil:
-    # What comes back from what is normalized, in place of what comes from its activation.
-    activate_output_backward(net, op, output_gradient_of(net, op, part),
-                             output_of(net, op, part), target_of(net, op).size)
+    cdef Normalizing q = normalizing(net, op, part.worker)
+    cdef Py_ssize_t size = target_of(net, op).size
+    cdef real* y = output_of(net, op, part)
+    cdef bint rectifies = activation_of(net, op) == RELU
+    normalize_rows(&q, input_of(net, op, part), y, size // op.columns, rectifies)
+    if not rectifies:
+        activate_output(net, op, y, size)
 
 
 cdef void measure_batch_norm_back(const Network* net, const Op* op,
                                   const Part* part) noexcept nogil:
-    before_activation(net, op, part)
-    add_share_back(net, op, part)
-
-
-cdef void add_share_back(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    # A sample's share, added to the slot: dw, and db below it.
-    cdef const Tensor* t = target_of(net, op)
-    cdef const real* means = moment_of(op, part.worker, 0)
-    cdef const real* scales = moment_of(op, part.worker, 1)
-    cdef const real* x = input_of(net, op, part)
-    cdef const real* dy = gradient_of(net, t, part)
+    # What comes back from what is normalized, in place of what comes from its activation; and a
+    # sample's share of it, added to the slot: dw, and db below it.
+    cdef Normalizing q = normalizing(net, op, part.worker)
+    cdef const real* y = output_of(net, op, part)
+    cdef real* dy = output_gradient_of(net, op, part)
     cdef real* dw = slot_of(net, op, part)
-    cdef real* db = dw + op.columns
-    cdef Py_ssize_t row, j, left, rows = rows_that_count(net, op, part)
-    cdef vec mean, sums, products, d
-    for j from 0 <= j < op.columns by VEC_LANES:
-        left = op.columns - j
-        mean = load_lanes(means + j, left)
-        sums = products = vec_set1(0)
-        for row in range(rows):
-            d = load_lanes(dy + row * op.columns + j, left)
-            sums = sums + d
-            products = products + d * (load_lanes(x + row * op.columns + j, left) - mean)
-        store_lanes(dw + j, load_lanes(dw + j, left) + products * load_lanes(scales + j, left),
-                    left)
-        store_lanes(db + j, load_lanes(db + j, left) + sums, left)
+    cdef bint rectified = activation_of(net, op) == RELU
+    if not rectified:
+        activate_output_backward(net, op, dy, y, target_of(net, op).size)
+    add_rows_back(&q, input_of(net, op, part), y, dy, rows_that_count(net, op, part), rectified, dw,
+                  dw + op.columns)
 
 
 cdef void add_up_slots(const Network* net, const Op* op, Py_ssize_t batch, real* dw,
@@ -300,34 +248,22 @@ cdef void settle_batch_norm_back(const Network* net, const Op* op, int worker, i
 
 
 cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    cdef const Tensor* t = target_of(net, op)
-    cdef const real* weight = net.parameters + op.offset
+    cdef Normalizing q = normalizing(net, op, part.worker)
     cdef const real* x = input_of(net, op, part)
-    cdef const real* dy = gradient_of(net, t, part)
+    cdef real* dy = output_gradient_of(net, op, part)
     cdef real* dx = input_gradient_of(net, op, part)
-    cdef Py_ssize_t rows = rows_that_count(net, op, part), all_rows = t.size // op.columns
-    cdef Py_ssize_t row, j, left
-    cdef vec mean, scale, factor, db, dw, d, z
-    if is_given(net, op):                       # no meeting has been needed
-        before_activation(net, op, part)
-        if op.learns:
-            add_share_back(net, op, part)
+    cdef Py_ssize_t size = target_of(net, op).size, rows = rows_that_count(net, op, part)
+    if is_given(net, op) and op.learns:         # no meeting has been needed
+        measure_batch_norm_back(net, op, part)
+    elif is_given(net, op):
+        activate_output_backward(net, op, dy, output_of(net, op, part), size)
     if dx == NULL:
         return
-    memset(dx + rows * op.columns, 0, (all_rows - rows) * op.columns * sizeof(real))
-    for j from 0 <= j < op.columns by VEC_LANES:
-        left = op.columns - j
-        mean = load_lanes(moment_of(op, part.worker, 0) + j, left)
-        scale = load_lanes(moment_of(op, part.worker, 1) + j, left)
-        db = load_lanes(moment_of(op, part.worker, 2) + j, left)
-        dw = load_lanes(moment_of(op, part.worker, 3) + j, left)
-        factor = scale * load_lanes(weight + j, left)
-        for row in range(rows):
-            d = load_lanes(dy + row * op.columns + j, left)
-            if not is_given(net, op):
-                z = (load_lanes(x + row * op.columns + j, left) - mean) * scale
-                d = d - db - z * dw
-            store_lanes(dx + row * op.columns + j, d * factor, left)
+    memset(dx + rows * op.columns, 0, (size - rows * op.columns) * sizeof(real))
+    if is_given(net, op):
+        scale_rows_back(&q, dy, dx, rows)
+    else:
+        normalize_rows_back(&q, x, dy, dx, rows)
 
 
 cdef Methods batch_norm_methods():

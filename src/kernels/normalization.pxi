@@ -1,0 +1,168 @@
+# Rows of numbers brought to mean 0 and variance 1, column by column, and back.
+#
+#     y = (x - mean) scale w + b        dx = (dy - db - (x - mean) scale dw) scale w
+#
+# Some rows are taken together, one vector of columns after another: so means and scales stay in
+# registers, and memory is gone through from front to back, once. A relu of what comes out is part
+# of it, and so is the way back through it.
+
+cdef enum:
+    ROWS_TOGETHER = 16
+
+
+cdef struct Normalizing:
+    # Of each column; db and dw are means over all rows.
+    Py_ssize_t columns
+    const real* means
+    const real* scales
+    const real* w
+    const real* b
+    const real* db
+    const real* dw
+
+
+cdef inline void normalize_some(const bint rectifies, const Normalizing* q, const real* x, real* y,
+                                Py_ssize_t rows) noexcept nogil:
+    cdef Py_ssize_t i, j, left
+    cdef vec mean, scale, bias, v
+    for j from 0 <= j < q.columns by VEC_LANES:
+        left = q.columns - j
+        mean, bias = load_lanes(q.means + j, left), load_lanes(q.b + j, left)
+        scale = load_lanes(q.scales + j, left) * load_lanes(q.w + j, left)
+        for i in range(rows):
+            v = (vec_load(x + i * q.columns + j) - mean) * scale + bias
+            if rectifies:
+                v = relu(v, 0)
+            store_lanes(y + i * q.columns + j, v, left)
+
+
+cdef void normalize_rows(const Normalizing* q, const real* x, real* y, Py_ssize_t rows,
+                         bint rectifies) noexcept nogil:
+    cdef Py_ssize_t i
+    for i from 0 <= i < rows by ROWS_TOGETHER:
+        if rectifies:
+            normalize_some(True, q, x + i * q.columns, y + i * q.columns,
+                           min(rows - i, ROWS_TOGETHER))
+        else:
+            normalize_some(False, q, x + i * q.columns, y + i * q.columns,
+                           min(rows - i, ROWS_TOGETHER))
+
+
+cdef void normalize_rows_back(const Normalizing* q, const real* x, const real* dy, real* dx,
+                              Py_ssize_t rows) noexcept nogil:
+    cdef Py_ssize_t begin, i, j, left
+    cdef vec mean, scale, factor, db, dw, d
+    for begin from 0 <= begin < rows by ROWS_TOGETHER:
+        for j from 0 <= j < q.columns by VEC_LANES:
+            left = q.columns - j
+            mean, scale = load_lanes(q.means + j, left), load_lanes(q.scales + j, left)
+            db, dw = load_lanes(q.db + j, left), load_lanes(q.dw + j, left) * scale
+            factor = scale * load_lanes(q.w + j, left)
+            for i in range(begin, min(rows, begin + ROWS_TOGETHER)):
+                d = vec_load(dy + i * q.columns + j) - db
+                d = d - (vec_load(x + i * q.columns + j) - mean) * dw
+                store_lanes(dx + i * q.columns + j, d * factor, left)
+
+
+cdef void scale_rows_back(const Normalizing* q, const real* dy, real* dx,
+                          Py_ssize_t rows) noexcept nogil:
+    # Where mean and variance are given ones, which rows do not change.
+    cdef Py_ssize_t i, j, left
+    for i in range(rows):
+        for j from 0 <= j < q.columns by VEC_LANES:
+            left = q.columns - j
+            store_lanes(dx + i * q.columns + j,
+                        vec_load(dy + i * q.columns + j)
+                        * (load_lanes(q.scales + j, left) * load_lanes(q.w + j, left)), left)
+
+
+cdef inline void add_some_back(const bint rectified, const Normalizing* q, const real* x,
+                               const real* y, real* dy, Py_ssize_t rows, real* dw,
+                               real* db) noexcept nogil:
+    # Sums of their own for rows that follow: one must not wait for the last.
+    cdef Py_ssize_t i, j, left
+    cdef vec mean, d
+    cdef vec sums[4]
+    cdef vec products[4]
+    cdef int k
+    for j from 0 <= j < q.columns by VEC_LANES:
+        left = q.columns - j
+        mean = load_lanes(q.means + j, left)
+        for k in range(4):
+            sums[k] = products[k] = vec_set1(0)
+        for i in range(0, rows - 3, 4):
+            for k in range(4):
+                d = vec_load(dy + (i + k) * q.columns + j)
+                if rectified:
+                    d = relu_back(d, vec_load(y + (i + k) * q.columns + j), 0)
+                    store_lanes(dy + (i + k) * q.columns + j, d, left)
+                sums[k] = sums[k] + d
+                products[k] = products[k] + d * (vec_load(x + (i + k) * q.columns + j) - mean)
+        for i in range(rows // 4 * 4, rows):
+            d = vec_load(dy + i * q.columns + j)
+            if rectified:
+                d = relu_back(d, vec_load(y + i * q.columns + j), 0)
+                store_lanes(dy + i * q.columns + j, d, left)
+            sums[0] = sums[0] + d
+            products[0] = products[0] + d * (vec_load(x + i * q.columns + j) - mean)
+        d = (products[0] + products[1]) + (products[2] + products[3])
+        store_lanes(dw + j, load_lanes(dw + j, left) + d * load_lanes(q.scales + j, left), left)
+        d = (sums[0] + sums[1]) + (sums[2] + sums[3])
+        store_lanes(db + j, load_lanes(db + j, left) + d, left)
+
+
+cdef void add_rows_back(const Normalizing* q, const real* x, const real* y, real* dy,
+                        Py_ssize_t rows, bint rectified, real* dw, real* db) noexcept nogil:
+    # Adds to dw and db; where y is rectified, dy becomes what comes back from before that.
+    cdef Py_ssize_t i, n, place
+    for i from 0 <= i < rows by ROWS_TOGETHER:
+        n, place = min(rows - i, ROWS_TOGETHER), i * q.columns
+        if rectified:
+            add_some_back(True, q, x + place, y + place, dy + place, n, dw, db)
+        else:
+            add_some_back(False, q, x + place, y + place, dy + place, n, dw, db)
+
+
+cdef inline void add_about(const bint squares, const real* x, Py_ssize_t step, Py_ssize_t rows,
+                           Py_ssize_t columns, const real* about, real* totals) noexcept nogil:
+    # Adds x - about to the totals, or the squares of that.
+    cdef Py_ssize_t begin, end, i, j, left
+    cdef vec start, d
+    cdef vec sums[4]
+    cdef int k
+    for begin from 0 <= begin < rows by ROWS_TOGETHER:
+        end = min(rows, begin + ROWS_TOGETHER)
+        for j from 0 <= j < columns by VEC_LANES:
+            left = columns - j
+            start = load_lanes(about + j, left)
+            sums[0] = load_lanes(totals + j, left)
+            sums[1] = sums[2] = sums[3] = vec_set1(0)
+            for i in range(begin, end - 3, 4):
+                for k in range(4):
+                    d = vec_load(x + (i + k) * step + j) - start
+                    if squares:
+                        d = d * d
+                    sums[k] = sums[k] + d
+            for i in range(begin + (end - begin) // 4 * 4, end):
+                d = vec_load(x + i * step + j) - start
+                if squares:
+                    d = d * d
+                sums[0] = sums[0] + d
+            store_lanes(totals + j, (sums[0] + sums[1]) + (sums[2] + sums[3]), left)
+
+
+cdef void measure_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t columns,
+                       real* about, real* totals, double* means, double* squares) noexcept nogil:
+    # The means of columns, then the squares about them; `about` and `totals` are scratch. Of what
+    # is added up for the means, the first row is taken: so rounding stays small where numbers are
+    # large, and is none where all are one.
+    cdef Py_ssize_t j
+    memset(totals, 0, columns * sizeof(real))
+    add_about(False, x, step, rows, columns, x, totals)
+    for j in range(columns):
+        means[j] = x[j] + <double>totals[j] / rows
+        about[j] = <real>means[j]
+    memset(totals, 0, columns * sizeof(real))
+    add_about(True, x, step, rows, columns, about, totals)
+    for j in range(columns):
+        squares[j] = totals[j]
