@@ -375,6 +375,12 @@ class Draw:
             lambda: self.select(shape),
             lambda: layers.Conv2D(self.of(1, 3, 5), 3, padding=1, activation=self.activation()),
             lambda: layers.Conv2D(self.of(1, 2, 9), 1, activation=self.activation()),
+            lambda: Sequential(  # of channels enough for tiles, where pixels are
+                [
+                    layers.Conv2D(self.of(16, 17), 1),
+                    layers.Conv2D(self.of(16, 21), 3, padding=1, activation=self.activation()),
+                ]
+            ),
             lambda: layers.Conv2D(
                 shape[0], self.of(2, 3, (1, 4)), padding="same", dilation=self.of(1, 2), groups=self.groups(shape[0])
             ),

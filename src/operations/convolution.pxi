@@ -5,6 +5,8 @@ cdef struct Convolution:
     Window window
     Matrix w
     bint planar                 # the first of a pair of planar.pxi
+    bint in_tiles               # of winograd.pxi, whose weights each worker has a copy of
+    real* tiled
     Py_ssize_t repeated         # how many filters a channel has, of a depthwise one
 
 
@@ -46,6 +48,9 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
         # Pixels by themselves are one row of them.
         g.w, g.h = g.w * g.h, 1
         g.ow, g.oh = g.w, 1
+    own.in_tiles = goes_in_tiles(g)
+    if own.in_tiles:
+        w.transposed_stride = winograd_panels(g, True)
     return 0
 
 
@@ -87,6 +92,9 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
         target.passing_value = (target.passing_gradient and not target.wide_value
                                 and op.activation == IDENTITY)
     memory.need(scratch_of(own), g.kh * own.w.padded)
+    if own.in_tiles:
+        memory.need(0, max(padded(g.c), padded(g.oc)))
+        own.tiled = memory.take_copies(winograd_panels(g, False))
     own.w.transposed = NULL
     if (source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated
             and not goes_back_in_planes(g)):
@@ -107,6 +115,8 @@ cdef Py_ssize_t scratch_of(const Convolution* own) noexcept:
     cdef const Window* g = &own.window
     if own.planar:
         return g.oc * padded(g.ow)
+    if own.in_tiles:
+        return winograd_scratch(g)
     if goes_back_in_planes(g):
         return g.oc * width_of_planes(g) + VEC_LANES
     if goes_back_in_runs(g):
@@ -119,6 +129,13 @@ cdef inline real* repeated_image(const Convolution* own, real* scratch) noexcept
     return scratch + frame_size(&own.window)
 
 
+cdef void tile_weights(const Network* net, const Op* op, int worker) noexcept nogil:
+    cdef const Convolution* own = <const Convolution*>op.own
+    if own.in_tiles:
+        lay_places(&own.window, net.parameters + own.w.offset,
+                   own.tiled + worker * winograd_panels(&own.window, False))
+
+
 cdef void transpose_convolution(const Network* net, const Op* op, int worker) noexcept nogil:
     # Its own, or that of which a transposed one is the way back.
     cdef const Window* g = &(<const Convolution*>op.own).window
@@ -126,7 +143,9 @@ cdef void transpose_convolution(const Network* net, const Op* op, int worker) no
     cdef real* transposed = w.transposed + worker * w.transposed_stride
     if w.transposed == NULL or goes_back_in_planes(g):
         return
-    if goes_back_in_runs(g):
+    if (<const Convolution*>op.own).in_tiles:
+        lay_places_back(g, net.parameters + w.offset, transposed, fields_of(net, worker))
+    elif goes_back_in_runs(g):
         transpose_matrix(w, net.parameters, transposed)
     else:
         transpose_taps(g, w, net.parameters, transposed)
@@ -192,6 +211,9 @@ cdef void forward_convolution(const Network* net, const Op* op, const Part* part
     cdef real* scratch = fields_of(net, part.worker)
     if own.planar:
         planar_convolution_forward(&own.window, &own.w, net.parameters, x, scratch, y)
+    elif own.in_tiles:
+        winograd_forward(&own.window, own.tiled + part.worker * winograd_panels(&own.window, False),
+                         net.parameters + own.w.bias, net.zeros, x, y, scratch)
     else:
         convolution_forward(own, weight, net.parameters + own.w.bias, x, y, scratch)
     activate_output(net, op, y, numbers_of(own, target_of(net, op)))
@@ -212,6 +234,12 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
     if own.planar:
         planar_weight_gradient(g, x, dy, dw, db)
         return
+    if own.in_tiles:
+        winograd_backward(g, w.transposed + part.worker * w.transposed_stride, net.zeros, x, dy,
+                          dw if op.learns else NULL, dx, scratch)
+        if op.learns:
+            sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
+        return
     if op.learns:
         convolution_weight_gradient(own, x, dy, dw, scratch)
         sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
@@ -224,6 +252,6 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
 cdef Methods convolution_methods():
     cdef Methods m = no_methods(CONVOLUTION, sizeof(Convolution))
     m.describe, m.reserve = describe_convolution, reserve_convolution
-    m.prepare_back = transpose_convolution
+    m.prepare, m.prepare_back = tile_weights, transpose_convolution
     m.forward, m.backward, m.gradient = forward_convolution, backward_convolution, gradient_of_slots
     return m
