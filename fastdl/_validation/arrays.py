@@ -76,4 +76,4 @@ def copy_into(target: Array, values: Any, name: str) -> None:
     if array.shape != target.shape:
         raise ValueError(f"{name} must have shape {target.shape}; received {array.shape}")
     if target.size:
-        target[...] = as_array(array, name, target.dtype.name)
+        target[...] = as_array(array, name, precision(target))

@@ -9,6 +9,7 @@ import numpy as np
 from .. import _core
 from .._core.kinds import FROM_OUTPUT
 from .._types import Array
+from .._validation.arrays import precision
 from .jets import Derivatives
 
 # Of each activation with derivatives everywhere, the second and the third, told from its input x, its output y and its
@@ -68,7 +69,7 @@ def is_smooth(name: str, setting: float) -> bool:
 
 def derivatives(name: str, setting: float, x: Array) -> Derivatives:
     """Give an activation and its derivatives, the first alone where it is not smooth."""
-    core = _core.load(x.dtype.name)
+    core = _core.load(precision(x))
     y = core.activation_forward(name, setting, x)
     d = core.activation_backward(name, setting, np.ones_like(x), y if name in FROM_OUTPUT else x)
     if not is_smooth(name, setting):

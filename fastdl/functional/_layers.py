@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._types import Array
-from .._validation.arrays import as_array
+from .._validation.arrays import as_array, precision
 from ..layers import Layer
 
 Pair = int | tuple[int, int]
@@ -21,10 +21,10 @@ def alike(x: Array, weight: Array) -> tuple[Array, Array]:
 
 def with_parameters(layer: Layer, x: Array, weight: Array, bias: Any) -> Layer:
     """Build a layer for samples like those of x, with these parameters."""
-    layer.build(x.shape[1:], dtype=x.dtype.name)
+    layer.build(x.shape[1:], dtype=precision(x))
     layer.params["weight"][...] = weight
     if bias is not None:
-        bias = as_array(bias, "bias", x.dtype.name)
+        bias = as_array(bias, "bias", precision(x))
         if bias.shape != (len(weight),):
             raise ValueError(f"bias must have shape ({len(weight)},); received {bias.shape}")
         layer.params["bias"][...] = bias

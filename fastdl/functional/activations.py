@@ -9,7 +9,7 @@ import numpy as np
 from .. import _core
 from .._core.kinds import FROM_OUTPUT, WITH_SETTING
 from .._types import Array, ArrayLike
-from .._validation.arrays import as_array
+from .._validation.arrays import as_array, precision
 from .._validation.values import as_choice, as_number
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
@@ -168,15 +168,15 @@ def _setting(value: Any, name: str) -> float:
 
 def _activate(name: str, x: Any, setting: float = 0.0) -> Array:
     x = as_array(x, "x")
-    return _core.load(x.dtype.name).activation_forward(name, setting, _rows(x)).reshape(x.shape)  # type: ignore[no-any-return]
+    return _core.load(precision(x)).activation_forward(name, setting, _rows(x)).reshape(x.shape)  # type: ignore[no-any-return]
 
 
 def _activate_backward(name: str, dy: Any, seen: Any, seen_name: str, setting: float = 0.0) -> Array:
     """Give dx from dy and the output or the input, as the activation wants it."""
     seen = as_array(seen, seen_name)
-    dy = as_array(dy, "dy", seen.dtype.name)
+    dy = as_array(dy, "dy", precision(seen))
     if dy.shape != seen.shape:
         raise ValueError(f"dy must have the shape of {seen_name}, {seen.shape}; received {dy.shape}")
     rows = _rows(seen)
-    core = _core.load(seen.dtype.name)
+    core = _core.load(precision(seen))
     return core.activation_backward(name, setting, dy.reshape(rows.shape), rows).reshape(seen.shape)  # type: ignore[no-any-return]

@@ -103,7 +103,7 @@ def col2im(columns: ArrayLike, input_size: Pair, kernel_size: Pair, *, stride: P
     if rows % (kh * kw) or pixels != oh * ow:
         raise ValueError(f"columns must have shape (N, C * {kh * kw}, {oh * ow}); received {columns.shape}")
     fields = columns.reshape(samples, rows // (kh * kw), kh, kw, oh, ow)
-    padded = _core.load(columns.dtype.name).col2im(fields, h + 2 * ph, w + 2 * pw, sh, sw)
+    padded = _core.load(precision(columns)).col2im(fields, h + 2 * ph, w + 2 * pw, sh, sw)
     return np.ascontiguousarray(padded[:, :, ph : ph + h, pw : pw + w])
 
 

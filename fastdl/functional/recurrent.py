@@ -249,7 +249,7 @@ def _shaped(values: Any, name: str, shape: Shape, dtype: str) -> Array:
 def _backward(cell: str, activation: str, dh: Any, dc: Any, *arrays: Any) -> Gradients:
     """Give the gradients of x, h, the parameters, and of c where there is one."""
     x, h, c, *parameters = _checked(cell, *arrays)
-    dtype, inputs, units = x.dtype.name, x.shape[1], h.shape[1]
+    dtype, inputs, units = precision(x), x.shape[1], h.shape[1]
     dh = _shaped(dh, "dh", h.shape, dtype)
     dc = None if dc is None else _shaped(dc, "dc", h.shape, dtype)
     core = _core.load(dtype)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core
 from .._types import Array, ArrayLike
-from .._validation.arrays import as_array, as_real
+from .._validation.arrays import as_array, as_real, precision
 from .._validation.values import COUNT, as_int, as_number
 from ..optimizers import SGD, Adam
 
@@ -75,7 +75,7 @@ def _step(optimizer: SGD | Adam, step: int, param: Array, grad: Any, state: dict
     for name, array in {"param": param, **state}.items():
         if array is None and name != "param":
             continue
-        if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64"):
+        if not isinstance(array, np.ndarray) or array.dtype.char not in "fd":
             raise TypeError(f"{name} must be a float32 or float64 array, as it is changed in place; received {array!r}")
         as_real(array, name)  # nothing masked
         if array.shape != param.shape or array.dtype != param.dtype or not array.flags.writeable:
@@ -83,10 +83,10 @@ def _step(optimizer: SGD | Adam, step: int, param: Array, grad: Any, state: dict
                 f"{name} must be writeable, {param.dtype} and of shape {param.shape}; "
                 f"received {array.dtype} of {array.shape}"
             )
-    gradient = as_array(grad, "grad", param.dtype.name)
+    gradient = as_array(grad, "grad", precision(param))
     if gradient.shape != param.shape:
         raise ValueError(f"grad must have the shape of param, {param.shape}; received {gradient.shape}")
-    core = _core.load(param.dtype.name)
+    core = _core.load(precision(param))
     moments = [array for array in state.values() if array is not None]
     values, gradients = core.aligned_zeros(param.size), core.aligned_zeros(param.size)
     rows = core.aligned_zeros(len(moments) * param.size).reshape(len(moments), param.size)

@@ -90,13 +90,15 @@ class Examples:
         there, targets = _flat(self.there, self.axes), _flat(self.targets, self.axes)
         weights = None if self.weights is None else self.weights.reshape(-1)
         outputs = outputs.reshape(len(targets), -1)
-        dy = np.zeros_like(outputs)
-        count = len(outputs) if there is ... else int(there.sum())
+        if there is ...:
+            mean, gradient, hits = loss.measure(outputs, targets, weights)
+            return mean * len(outputs), hits, len(outputs), gradient
+        dy, count = np.zeros_like(outputs), int(there.sum())
         if not count:
             return 0.0, 0, 0, dy
-        measured = loss.measure(outputs[there], targets[there], None if weights is None else weights[there])
-        dy[there] = measured.gradient
-        return measured.mean * count, measured.hits, count, dy
+        weights = None if weights is None else weights[there]
+        mean, dy[there], hits = loss.measure(outputs[there], targets[there], weights)
+        return mean * count, hits, count, dy
 
     def seen(self, loss: Loss, outputs: Array) -> tuple[Array, Array]:
         """Give what metrics see of rows that count: labels or other targets, and outputs on their scale."""
@@ -110,9 +112,9 @@ class Examples:
 
     def check_metrics(self, metrics: Metrics, loss: Loss, outputs: int) -> None:
         """Check that fastdl's own can compare so many outputs a row with the targets."""
-        targets = self._compared(loss)
         for metric in metrics.values():
             if isinstance(metric, Metric):
+                targets = self._compared(loss)
                 rows, _ = as_rows(targets, np.broadcast_to(0.0, (len(targets), outputs)))
                 metric.check(rows, outputs)
 
