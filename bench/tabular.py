@@ -188,11 +188,11 @@ def of_skorch(table: Table, seed: int, samples: int) -> Any:
         layers += [torch.nn.Linear(before, after), torch.nn.ReLU()]
     kind = NeuralNetRegressor if table.regression else NeuralNetClassifier
     batches = -(-samples // BATCH)
-    epochs = max(30, -(-150 // batches))  # as the estimators have it
+    epochs = max(20, -(-100 // batches))  # as the estimators have it
     falling = LRScheduler("CosineAnnealingLR", T_max=epochs * batches, step_every="batch")
     net = kind(
-        torch.nn.Sequential(*layers, torch.nn.Linear(HIDDEN[-1], outputs)), optimizer=torch.optim.AdamW, lr=5e-3,
-        optimizer__weight_decay=0.1, callbacks=[("falling", falling)], max_epochs=epochs, batch_size=BATCH,
+        torch.nn.Sequential(*layers, torch.nn.Linear(HIDDEN[-1], outputs)), optimizer=torch.optim.AdamW, lr=1e-2,
+        optimizer__weight_decay=0.5, callbacks=[("falling", falling)], max_epochs=epochs, batch_size=BATCH,
         iterator_train__shuffle=True, train_split=None, verbose=0,
         criterion=torch.nn.MSELoss if table.regression else torch.nn.CrossEntropyLoss,
     )  # fmt: skip

@@ -428,9 +428,9 @@ def test_optimizers_and_rates():
     def steps(**settings):
         return NetClassifier(epochs=2, random_state=0, **settings).fit(BLOBS, THREE).network_.parameters.tolist()
 
-    falling = schedules.cosine(5e-3, 4)
-    same = optimizers.AdamW(falling, weight_decay=0.1, decay_biases=False)
-    assert steps() == steps(lr=5e-3) == steps(lr=falling) == steps(optimizer=same) != steps(lr=1e-3)
+    falling = schedules.cosine(1e-2, 4)
+    same = optimizers.AdamW(falling, weight_decay=0.5, decay_biases=False)
+    assert steps() == steps(lr=1e-2) == steps(lr=falling) == steps(optimizer=same) != steps(lr=1e-3)
     assert steps(batch_size=120) == steps(batch_size=200) != steps()
     own = {"network": Sequential([layers.Dense(3)])}
     assert steps(**own) == steps(**own, lr=1e-3) == steps(**own, optimizer=optimizers.Adam(1e-3))
@@ -440,6 +440,12 @@ def test_optimizers_and_rates():
     assert set(seen) == {0, 1, 2, 3}
     with pytest.raises(TypeError, match="optimizer must be Optimizer; received str"):
         steps(optimizer="adam")
+
+
+@pytest.mark.parametrize(("samples", "epochs"), [(20, 100), (64, 100), (65, 50), (320, 20), (400, 20)])
+def test_few_samples_are_gone_through_more_often(samples, epochs):
+    x = np.arange(2 * samples).reshape(samples, 2) / samples
+    assert NetRegressor(hidden=4, random_state=0).fit(x, x[:, 0]).n_iter_ == epochs
 
 
 def test_images_and_sequences_keep_their_shape():

@@ -23,9 +23,9 @@ AnyNetwork = Sequential | str | Callable[[Any, int], Sequential] | None
 TABULAR = "tabular"  # the name of the network of `recipes.tabular`
 BATCH = 64
 _EPOCHS = 100  # of a network of a user's own
-# Of dense layers, chosen on held-out samples of the tables of bench/tabular.py, from 30 samples on: at least so many
-# epochs, and steps.
-_DENSE_EPOCHS, _DENSE_STEPS = 30, 150
+# Of dense layers, chosen on held-out samples of the tables of bench/tabular.py and on further draws of them, from 40
+# samples on: at least so many epochs, and steps.
+_DENSE_EPOCHS, _DENSE_STEPS = 20, 100
 
 
 class Wanted(NamedTuple):
@@ -91,14 +91,14 @@ def rate_falls(estimator: Any) -> bool:
 
 
 def _dense_training(
-    samples: int, *, epochs: int | None = None, batch_size: int | None = None, lr: float = 5e-3
+    samples: int, *, epochs: int | None = None, batch_size: int | None = None, lr: float = 1e-2
 ) -> dict[str, Any]:
     """Give how dense layers are trained."""
     batch_size = BATCH if batch_size is None else batch_size
     batches = -(-samples // batch_size)
     if epochs is None:
         epochs = max(_DENSE_EPOCHS, -(-_DENSE_STEPS // batches))
-    optimizer = AdamW(cosine(lr, epochs * batches), weight_decay=0.1, decay_biases=False)
+    optimizer = AdamW(cosine(lr, epochs * batches), weight_decay=0.5, decay_biases=False)
     return {"epochs": epochs, "batch_size": batch_size, "optimizer": optimizer}
 
 

@@ -33,14 +33,14 @@ class NetRegressor(RegressorMixin, NetEstimator):
     loss : str, Loss or function, optional
         As `Sequential.fit` takes it.
     optimizer : Optimizer, optional
-        Where not given, AdamW with a weight decay of 0.1, but of biases, whose rate falls by a cosine from 0.005 to
+        Where not given, AdamW with a weight decay of 0.5, but of biases, whose rate falls by a cosine from 0.01 to
         nothing; with a network of one's own, Adam.
     lr : float or callable, optional
         The learning rate, or a function of the step, instead of the optimizer's own; where neither an optimizer nor a
         network of one's own is given, that from which the rate falls.
     epochs, batch_size : int, optional
-        How often training goes through all samples, and how many of them make a step. Where not given, 30 times, or
-        more for 150 steps, and 64; with a network of one's own, 100 times.
+        How often training goes through all samples, and how many of them make a step. Where not given, 20 times, or
+        more for 100 steps, and 64; with a network of one's own, 100 times.
     early_stopping : bool
         Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
         more, and goes back to the parameters of the best epoch.
