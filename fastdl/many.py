@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ._crew import Job, side_by_side
 from ._threads import get_num_threads
 from ._types import ArrayLike
-from ._validation.values import check_is
+from ._validation.values import as_list, check_is
 from .callbacks import Callback
 from .callbacks.checks import check_files_differ
 from .callbacks.progress import told, tqdm_of
@@ -93,7 +93,7 @@ def fit_many(
 
     Networks with the most work begin first, so that none is left to go on alone for long.
     """
-    calls = _calls(list(nets), {"x": x, "y": y, **common}, each)
+    calls = _calls(as_list(nets, "nets", "networks"), {"x": x, "y": y, **common}, each)
     check_verbose(verbose)
     work = [call.check() for call in calls]
     first = sorted(range(len(calls)), key=lambda number: -work[number])

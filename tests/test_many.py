@@ -198,6 +198,11 @@ def test_bad_arguments_are_found_before_any_network_is_trained(bad, kind, messag
         assert net.history is None
 
 
+def test_one_network_is_no_list():
+    with pytest.raises(TypeError, match="nets must be a list of networks; received Sequential"):
+        fit_many(mlp(1), *data())
+
+
 class Notes(callbacks.Callback):
     """Notes what it sees in which thread."""
 

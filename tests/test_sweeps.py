@@ -9,7 +9,7 @@ import pytest
 from test_datasets import write_folder
 
 import fastdl
-from fastdl import Sequential, layers, optimizers
+from fastdl import Sequential, callbacks, layers, optimizers
 from fastdl.cli import main
 from fastdl.recipes import Recipe
 from fastdl.sweeps import Trial, grid, picture, sweep, table, trials
@@ -100,23 +100,73 @@ def test_the_best_of_earlier_sweeps_stays(data, tmp_path):
     assert not best.exists()
 
 
+def test_a_record_is_of_its_data_and_arguments(data, tmp_path):
+    path, (x, y) = tmp_path / "record.jsonl", data
+    run(data, [{"units": 2, "lr": 0.1}], record=path)
+    made.clear()
+    for others in ((x + 1, y), (x, 1 - y)):
+        with pytest.raises(ValueError, match="must be the record of a sweep of"):
+            run(others, [{"units": 2, "lr": 0.1}], record=path)
+    for split in ({"validation_split": 0.3}, {"validation_data": data}):
+        with pytest.raises(ValueError, match="must be the record of a sweep of"):
+            sweep(make, [{"units": 2, "lr": 0.1}], x, y, record=path, verbose=0, **split)
+    assert len(run((x.tolist(), list(y)), [{"units": 2, "lr": 0.1}], record=path)) == 1
+    assert made == []
+
+
+def test_callbacks_are_heeded(data):
+    class Stop(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            return True
+
+    def stopped(units, lr):
+        recipe = make(units, lr)
+        return recipe._replace(arguments={**recipe.arguments, "epochs": 5, "callbacks": [Stop()]})
+
+    seen = []
+    settings = grid(units=[2, 3], lr=[0.1])
+    trials = sweep(stopped, settings, *data, validation_split=0.2, verbose=0, callbacks=seen.append)
+    alone = make(3, 0.1).net
+    one = alone.fit(*data, validation_split=0.2, batch_size=10, optimizer=optimizers.SGD(0.1), verbose=0).history
+    assert trials[1].figures["loss"] == one["loss"][0]
+    assert seen == []
+    assert (
+        run(data, settings, callbacks=lambda number: seen.append(number) or [Stop()])[1].figures["loss"]
+        == (one["loss"][0])
+    )
+    assert seen == [0, 1]
+
+
+def test_a_figure_that_there_will_not_be_is_found_before_training(data):
+    with pytest.raises(ValueError, match=r"nets\[0\]: monitor must be one of loss, accuracy; received 'val_accuracy'"):
+        sweep(make, grid(units=[2], lr=[0.1]), *data, verbose=0)
+    with pytest.raises(TypeError, match="units must be a list of values; received 2"):
+        grid(units=2)
+    found = sweep(
+        make, grid(units=[2], lr=[0.1]), *data, monitor="my_score", finished=lambda net: {"my_score": 1.0}, verbose=0
+    )
+    assert found[0].figures["my_score"] == 1
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ('{"sweep": {"data": "others"}}\n', "must be the record of a sweep of"),
         ("units,lr\n", "must be the record of a sweep of"),
-        ('{"sweep": {}}\n[]\n', "must hold a trial a line"),
-        ('{"sweep": {}}\n{"settings": {"units": 2}}\n', "must hold a trial a line"),
-        ('{"sweep": {}}\n{"settings": {"units": 2}, "figures": {"loss": "low"}}\n', "must hold a trial a line"),
-        ('{"sweep": {}}\n{"settings": 3, "figures": {}}\n', "must hold a trial a line"),
-        ('{"sweep": {}}\n{"settings": {"units": 2}, "figures": {"loss": NaN}}\n', "must hold a trial a line"),
-        ('{"sweep": {}}\n{"settings": {"units": 2}, "figures": {"loss": 1%s}}\n' % ("0" * 400), "must hold a trial"),
-        ('{"sweep": {}}\n' + "[" * 100_000 + "\n", "must hold a trial a line"),
+        ("FIRST\n[]\n", "must hold a trial a line"),
+        ('FIRST\n{"settings": {"units": 2}}\n', "must hold a trial a line"),
+        ('FIRST\n{"settings": {"units": 2}, "figures": {"loss": "low"}}\n', "must hold a trial a line"),
+        ('FIRST\n{"settings": 3, "figures": {}}\n', "must hold a trial a line"),
+        ('FIRST\n{"settings": {"units": 2}, "figures": {"loss": NaN}}\n', "must hold a trial a line"),
+        ('FIRST\n{"settings": {"units": 2}, "figures": {"loss": 1%s}}\n' % ("0" * 400), "must hold a trial"),
+        ("FIRST\n" + "[" * 100_000 + "\n", "must hold a trial a line"),
         ("no line at all", "must be the record of a sweep of"),
     ],
 )
 def test_other_files_are_no_records(data, tmp_path, content, message):
     path = tmp_path / "record.jsonl"
+    run(data, [], record=path)
+    content = content.replace("FIRST", path.read_text().strip())
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
         run(data, [{"units": 2, "lr": 0.1}], record=path)

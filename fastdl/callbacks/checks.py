@@ -30,7 +30,7 @@ def as_callbacks(callbacks: Any, figures: Sequence[str], shown: Sequence[Callbac
             raise ValueError(f"callbacks must be different ones; received {callback!r} twice")
     given.sort(key=lambda callback: callback.place)
     for callback in given:
-        if not type(callback).__module__.startswith("fastdl.callbacks."):
+        if not type(callback).__module__.startswith("fastdl."):
             break  # it may add a figure
         for name, argument in callback.reads().items():
             if name not in (*figures, "epoch", "seconds"):

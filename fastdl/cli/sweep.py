@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import os
 import sys
@@ -115,10 +114,9 @@ def _sweep(options: argparse.Namespace) -> None:
         flush=True,
     )
     make = partial(_make, options.network, len(x), x.shape[1:], labels, options.epochs)
-    digest = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:16]
     trials = sweep(
         make, settings, x, y, validation_data=validation, record=options.record, save=options.save,
-        common={"network": options.network, "epochs": options.epochs, "data": digest}, finished=finished,
+        common={"network": options.network, "epochs": options.epochs}, finished=finished,
         verbose="bar" if sys.stderr.isatty() and sys.stdout.isatty() else 1,
     )  # fmt: skip
     print(table(trials, figures=["test_accuracy", "seconds"]))

@@ -14,7 +14,7 @@ from ..callbacks import Callback
 from ..callbacks.monitor import Monitor
 from ..many import fit_many
 from ..recipes import Recipe
-from .trials import Record, Settings, Trial, key_of, plain
+from .trials import Record, Settings, Trial, fingerprint, key_of, plain
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -28,6 +28,9 @@ def grid(**axes: Iterable[Any]) -> list[Settings]:
     **axes : iterable
         The values of each setting.
     """
+    for name, axis in axes.items():
+        if not isinstance(axis, Iterable):
+            raise TypeError(f"{name} must be a list of values; received {axis!r}")
     values = [list(axis) for axis in axes.values()]
     return [dict(zip(axes, chosen, strict=True)) for chosen in itertools.product(*values)]
 
@@ -51,18 +54,21 @@ def sweep(
     Parameters
     ----------
     make : callable
-        Of the settings as keywords, it gives a network, new, and the arguments of its `fit`, as `recipes` do.
+        Of the settings as keywords, it gives a network, new, and the arguments of its `fit`, as `recipes` do, callbacks
+        among them.
     settings : iterable of mapping
         Those of each trial, as `grid` gives them: numbers, strings and sequences of these.
     x, y, **arguments
-        Of `fit`, in common.
+        Of `fit`, in common, as `fit_many` takes them: ``callbacks`` is a function that makes a list of new ones for the
+        settings of each number, where ``make`` gives none.
     monitor : str
         The figure, of those of an epoch, that tells which trial is best.
     record : path-like, optional
         A file of JSON lines, which grows by one with each trial that is through: a sweep that names it again takes its
-        trials from it, and trains those that are not there, or failed.
+        trials from it, and trains those that are not there, or failed. It is of these arrays and plain arguments alone;
+        of what ``make`` does nothing is known: write to another file where that changes.
     common : mapping, optional
-        Plain data that a record must agree with: what trials have in common and settings do not tell.
+        Plain data that a record must agree with besides.
     save : path-like, optional
         Where to write the best network, whenever a trial is better than all before.
     finished : callable, optional
@@ -80,18 +86,24 @@ def sweep(
     OSError
         If a trial cannot be written down, or its network: that ends the others, which a later sweep makes again.
     ValueError
-        If settings come twice, or the record is another sweep's.
+        If settings come twice, there will be no such figure, or the record is another sweep's.
     """
     wanted = [{name: plain(value) for name, value in one.items()} for one in settings]
     keys = [key_of(one) for one in wanted]
     if twice := [one for k, one in enumerate(wanted) if keys[k] in keys[:k]]:
         raise ValueError(f"settings must be different; received {twice[0]} twice")
     watch = Monitor(monitor)
-    with closing(Record(record, common or {})) as kept:
+    callbacks = arguments.pop("callbacks", lambda number: [])
+    shared = {} if record is None else {**fingerprint({"x": x, "y": y, **arguments}), **(common or {})}
+    with closing(Record(record, shared)) as kept:
         ends = _Ends(kept, watch, save, finished)
-        missing = [one for one, key in zip(wanted, keys, strict=True) if key not in kept.trials]
+        numbers = [k for k, key in enumerate(keys) if key not in kept.trials]
+        missing = [wanted[k] for k in numbers]
         made = [make(**one) for one in missing]
-        each = [{**recipe.arguments, "callbacks": [_End(ends, one)]} for recipe, one in zip(made, missing, strict=True)]
+        each = []
+        for k, recipe in zip(numbers, made, strict=True):
+            own = recipe.arguments["callbacks"] if "callbacks" in recipe.arguments else callbacks(k)
+            each.append({**recipe.arguments, "callbacks": [*own, _End(ends, wanted[k])]})
         try:
             found = fit_many([recipe.net for recipe in made], x, y, each=each, verbose=verbose, **arguments)
         except _WritesNoMore as end:
@@ -122,6 +134,10 @@ class _Ends:
             if trial.figures is not None and watch.figure in trial.figures:
                 watch.see(1, trial.figures)
 
+    def reads(self) -> dict[str, str]:
+        """Give the figure that there must be, unless it may come when a training is through."""
+        return {self._watch.figure: "monitor"} if self._finished is None else {}
+
     def see(self, net: Sequential, settings: Settings) -> None:
         """Write a trial down, and its network where it is the best."""
         assert net.history is not None
@@ -143,6 +159,9 @@ class _End(Callback):
 
     def __init__(self, ends: _Ends, settings: Settings) -> None:
         self._ends, self._settings = ends, settings
+
+    def reads(self) -> dict[str, str]:
+        return self._ends.reads()
 
     def on_fit_end(self, net: Sequential) -> None:
         if net.training_state.error is None:

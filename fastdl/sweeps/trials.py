@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from io import FileIO
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from .._files import as_path, open_file
 from ..callbacks.appending import append
@@ -43,6 +46,23 @@ def plain(value: Any) -> Any:
 def key_of(settings: Mapping[str, Any]) -> str:
     """Give what tells settings apart, whatever their order."""
     return json.dumps(settings, sort_keys=True)
+
+
+def fingerprint(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Give plain data that tells arguments apart: plain ones themselves, and of arrays of numbers their CRC."""
+    return {name: told for name, value in arguments.items() if (told := _told(value)) is not None}
+
+
+def _told(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, tuple):
+        return [_told(one) for one in value]
+    try:
+        array = np.asarray(value)
+    except ValueError:  # ragged
+        return None
+    return zlib.crc32(np.ascontiguousarray(array)) if array.dtype.kind in "biuf" else None
 
 
 class Record:
