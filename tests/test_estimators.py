@@ -605,6 +605,22 @@ def test_pipelines_and_column_transformers():
     assert given.columns.tolist() == ["hidden__nettransformer0", "hidden__nettransformer1"]
 
 
+@pytest.mark.parametrize("kind", [NetClassifier, NetRegressor, NetTransformer])
+def test_settings_of_layers_that_are_not_made_are_refused(kind):
+    x, y = load_iris(return_X_y=True)
+
+    def network(features, outputs):
+        return Sequential([layers.Dense(4, "tanh"), layers.Dense(outputs)])
+
+    for given in (network, network(4, 3)):
+        for settings in ({"hidden": (3,)}, {"activation": "tanh"}):
+            with pytest.raises(ValueError, match=f"{next(iter(settings))} must be left out where network says"):
+                kind(given, epochs=1, **settings).fit(x, y)
+        kind(given, epochs=1, hidden=[64, 64], activation="relu").fit(x, np.eye(3)[y] if kind is NetRegressor else y)
+    with pytest.raises(ValueError, match=r"activation must be left out .* received 'tanh'"):
+        kind("tabular", activation="tanh").fit(x, y)
+
+
 def test_searches():
     x, y = iris()
     grid = GridSearchCV(NetClassifier(**quick), {"hidden": [(2,), (32, 32)], "lr": [1e-4, 1e-2]}, cv=3).fit(x, y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -120,16 +121,27 @@ def _network(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
     if network is None:
         return _dense(estimator, wanted, seed)
     if is_tabular(estimator):
+        _check_unused(estimator, "activation")
         return _tabular(estimator, wanted, seed)
     if isinstance(network, Sequential):
+        _check_unused(estimator, "hidden", "activation")
         return deepcopy(network)
     if callable(network) and not isinstance(network, type):
+        _check_unused(estimator, "hidden", "activation")
         net: Sequential = network(wanted.shape[0] if len(wanted.shape) == 1 else wanted.shape, wanted.outputs)
         check_is(net, "what network gives", Sequential)
         return net
     raise TypeError(
         f"network must be None, a Sequential, a function that gives one or {TABULAR!r}; received {network!r}"
     )
+
+
+def _check_unused(estimator: Any, *names: str) -> None:
+    """Check that nothing is said of layers that are not made: a search over it would tell nothing."""
+    usual = inspect.signature(type(estimator)).parameters
+    for name in names:
+        if name in usual and not np.array_equal(value := getattr(estimator, name), usual[name].default):
+            raise ValueError(f"{name} must be left out where network says which layers there are; received {value!r}")
 
 
 def _sizes(estimator: Any) -> list[int]:

@@ -41,7 +41,7 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
     hidden : sequence of int, or int
         The sizes of dense hidden layers, which may be none. For tables all alike: the first, and the residual blocks'.
     activation : str
-        Of these.
+        Of these. Both are errors where ``network`` leaves them no meaning.
     loss : str, Loss or function, optional
         As `Sequential.fit` takes it.
     optimizer : Optimizer, optional
