@@ -235,3 +235,22 @@ def test_subclasses_that_a_network_would_not_heed():
 
     with pytest.raises(NotImplementedError, match=r"Empty must define operations\(x\)"):
         Empty().build(2)
+
+
+@pytest.mark.parametrize("method", ["forward", "backward", "step"])
+def test_a_network_s_own_method_that_training_does_not_call_is_refused(method, rng):
+    kind = type("Own", (Sequential,), {method: lambda self, *args, **kwargs: None, "__module__": __name__})
+    x, y = rng.standard_normal((6, 3)), [0, 1, 0, 1, 0, 1]
+    net = kind([layers.Dense(2)], input_shape=3, seed=0)
+    for train in (net.fit, net.train_on_batch):
+        with pytest.raises(TypeError, match=f"the network must not have a {method} of its own.*Own has"):
+            train(x, y)
+    assert net.predict(x).shape == (6, 2)
+
+
+def test_forward_and_backward_cannot_be_replaced_in_an_object():
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    for one in (net, net.layers[0]):
+        for name in ("forward", "backward"):
+            with pytest.raises(AttributeError, match=f"{name} of .* cannot be changed: networks run operations"):
+                setattr(one, name, lambda x: x)

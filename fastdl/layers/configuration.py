@@ -60,6 +60,8 @@ class Configured(Definition, metaclass=_LayerType):
                 kind = type(self).__name__
                 if name in self._arguments or name in _FIXED:
                     raise AttributeError(f"{name} of {kind} cannot be changed: make another {kind}")
+                if name in ("forward", "backward"):
+                    raise AttributeError(f"{name} of {kind} cannot be changed: networks run operations")
                 if name not in vars(self) and not hasattr(type(self), name):
                     raise AttributeError(f"{kind} has no {name!r} that could be set")
             object.__setattr__(self, name, value)

@@ -125,6 +125,14 @@ class Parallel(Container):
         return merged([through(branch, x, f"branches[{k}]") for k, branch in enumerate(self.branches)], self.merge)
 
 
+def check_called(layer: Layer, name: str, methods: Iterable[str], who: str) -> None:
+    """Check that a layer or a network has no method of its own that it would expect to be called."""
+    for method in () if is_ours(type(layer)) else methods:
+        owner = next(kind for kind in type(layer).__mro__ if method in vars(kind))
+        if not is_ours(owner):
+            raise TypeError(f"{name} must not have a {method} of its own, which no {who} calls; {owner.__name__} has")
+
+
 def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[Layer, ...]:
     """Give layers that are new, and from now on belong together."""
     if not isinstance(layers, Iterable) or isinstance(layers, Layer):
@@ -138,12 +146,7 @@ def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[
             raise TypeError(f"{name} must hold layers; received {layer!r}{hint}")
         if layer.in_network or layer in found[:i]:
             raise ValueError(f"{name} must be new; received {layer!r} of another network, or twice")
-        for method in () if is_ours(type(layer)) else ("forward", "backward"):
-            owner = next(kind for kind in type(layer).__mro__ if method in vars(kind))
-            if not is_ours(owner):
-                raise TypeError(
-                    f"{name}[{i}] must not have a {method} of its own, which no network calls; {owner.__name__} has"
-                )
+        check_called(layer, f"{name}[{i}]", ("forward", "backward"), "network")
     for layer in found:
         layer.enter_network()
     return found

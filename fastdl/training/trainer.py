@@ -17,6 +17,7 @@ from ..callbacks import Callback
 from ..callbacks.checks import as_callbacks
 from ..callbacks.keeping import go_on, states_for
 from ..layers import Activation, Conv1D, Conv2D, ConvTranspose2D, Dense, Dropout, Flatten
+from ..layers.container import check_called
 from ..losses import Loss
 from ..losses.choice import AnyLoss, chosen
 from ..losses.own import Own
@@ -150,6 +151,7 @@ class Trainer:
     def __init__(
         self, net: Sequential, loss: AnyLoss | None, optimizer: Optimizer | None, machines: Machines = ALONE
     ) -> None:
+        check_called(net, "the network", ("forward", "backward", "step"), "training")
         self.net, self.machines, last = net, machines, net.training_state
         self.loss = chosen(loss, last.loss)
         self.state = last.following(self.loss, optimizer, net.parameters.size, net.dtype)
