@@ -25,7 +25,7 @@ WORKED_WITH = (
     estimators.TableEncoder,
 )  # fmt: skip
 CALLED_BY_OURS = {
-    "append", "weights_for", "targets_for", "chosen_loss", "has_own_scale", "begin", "wanted", "classes_",
+    "append", "weights_for", "targets_for", "chosen_loss", "has_own_scale", "begin", "wanted", "classes_", "checked",
 }  # fmt: skip
 
 
