@@ -62,7 +62,7 @@ def _told(value: Any) -> Any:
         array = np.asarray(value)
     except ValueError:  # ragged
         return None
-    return zlib.crc32(np.ascontiguousarray(array)) if array.dtype.kind in "biuf" else None
+    return zlib.crc32(np.ascontiguousarray(array).data) if array.dtype.kind in "biuf" else None
 
 
 class Record:
