@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
@@ -86,6 +87,13 @@ class Sequential(Differentiable, Container):
         self.history: History | None = None
         if input_shape is not None:
             self.build(input_shape, dtype=dtype, seed=seed)
+            if len(self.input_shape) == 3 and self.input_shape[0] == self.input_shape[1] > self.input_shape[2] == 3:
+                size, *_ = self.input_shape
+                warnings.warn(
+                    f"input_shape {self.input_shape} is of {size} channels of {size} x 3 pixels: channels come first, "
+                    f"(3, {size}, {size})",
+                    stacklevel=3,
+                )
 
     def __repr__(self) -> str:
         inside = "".join(f"    {layer!r},\n" for layer in self.layers)

@@ -422,6 +422,11 @@ def test_a_state_of_a_layer_that_is_not_stateful():
     assert net.state is None
 
 
+def test_an_input_shape_with_channels_last_is_warned_of():
+    with pytest.warns(UserWarning, match=r"is of 32 channels of 32 x 3 pixels: channels come first, \(3, 32, 32\)"):
+        Sequential([layers.Conv2D(2, 3)], input_shape=(32, 32, 3))
+
+
 @pytest.mark.parametrize(
     ("channels", "shape", "hint"),
     [

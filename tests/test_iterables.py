@@ -218,9 +218,10 @@ def test_what_it_refuses(given, options, error, message, examples):
     assert not alive()
 
 
-def test_a_list_of_batches(examples):
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_a_list_of_batches(kind, examples):
     x, y = examples
-    batches = [(x[k : k + 8], y[k : k + 8]) for k in range(0, len(x), 8)]
+    batches = [kind((x[k : k + 8], y[k : k + 8])) for k in range(0, len(x), 8)]
     net, other = network(), network()
     net.fit(batches, epochs=2, verbose=0)
     other.fit(x, y, epochs=2, batch_size=8, shuffle=False, verbose=0)

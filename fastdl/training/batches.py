@@ -22,7 +22,9 @@ _PATIENCE = 0.05  # seconds, after which a thread looks whether it is still want
 def are_batches(x: Any, y: Any) -> bool:
     """Tell whether what `fit` is given is an iterable of batches rather than an array of samples."""
     if isinstance(x, (list, tuple)):
-        return y is None and len(x) > 0 and isinstance(x[0], tuple)
+        first = x[0] if len(x) else None
+        holds_arrays = isinstance(first, list) and len(first) > 0 and getattr(first[0], "ndim", 0) > 0
+        return y is None and (isinstance(first, tuple) or holds_arrays)
     is_array = isinstance(x, (str, bytes)) or hasattr(x, "__array__") or hasattr(x, "__dataframe__")
     return y is None and isinstance(x, Iterable) and not is_array
 
