@@ -25,6 +25,7 @@ cdef struct Tensor:
     Py_ssize_t size, stride     # numbers of a sample, and of its storage
     Py_ssize_t steps            # in time, that a sample consists of; 1 where there is no such axis
     Py_ssize_t features, h, w   # of a step; or channels, of an image
+    Py_ssize_t pitch            # from row to row of an image that lies in the frame of a PAD, or 0
     bint after_weights          # some operation before it has weights that training changes
     bint needs_gradient
     bint wide_value, wide_gradient
@@ -130,6 +131,7 @@ cdef struct Methods:
     describe_function describe  # takes what Python says of it
     reserve_function reserve    # memory for a batch
     bint passes_on              # the target's value is the source's own
+    bint fills_frames           # writes, and reads going back, images that lie in a frame of zeros
     bint is_cheap               # to do again rather than keep what it gives
     shares_function shares_value    # whether the target's value lies in what `reserve` takes
     lay_function lay            # rows of its weights, into copies that all workers read,

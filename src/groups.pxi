@@ -89,21 +89,26 @@ cdef void backward_of_group(Job* job, Part* part, const Batch* batch, int stage,
 
 cdef void all_groups(Job* job, int worker, const Batch* batch, int stage, group_function work,
                      bint clears) noexcept nogil:
-    # This worker's share of the slots, and of each slot all groups.
+    # This worker's share of the slots, and of each slot all groups. Every other stage goes through
+    # them the other way around: what the last one has left is in the cache.
     cdef Py_ssize_t groups = groups_of(&job.net, batch.samples)
-    cdef Py_ssize_t slots = slots_of(&job.net, batch.samples), group
+    cdef Py_ssize_t slots = slots_of(&job.net, batch.samples), item, begin, end, i
+    cdef bint turned = stage % 2
+    cdef int share = job.crew.workers - 1 - worker if turned else worker
     cdef Part part
     part.worker, part.draw = worker, batch.draw
-    part.slot = take_group(job, slots, worker, -1)
-    while part.slot >= 0:
+    item = take_group(job, slots, share, -1)
+    while item >= 0:
+        part.slot = slots - 1 - item if turned else item
         if clears and leads(&job.net, worker):
             memset(job.net.slots + part.slot * job.net.slot_stride, 0,
                    job.net.slot_stride * sizeof(real))
-        for group in range(groups * part.slot // slots, groups * (part.slot + 1) // slots):
-            work(job, &part, batch, stage, group)
+        begin, end = groups * part.slot // slots, groups * (part.slot + 1) // slots
+        for i in range(begin, end):
+            work(job, &part, batch, stage, begin + end - 1 - i if turned else i)
             if not goes_on(&job.net):
                 return
-        part.slot = take_group(job, slots, worker, part.slot)
+        item = take_group(job, slots, share, item)
 
 
 cdef bint earlier_stages(Job* job, int worker, const Batch* batch, bint clears) noexcept nogil:

@@ -79,7 +79,7 @@ cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint m
         t = &net.tensor[k]
         memory.need(0, t.stride)
         t.value = NULL
-        if k == 0 or not lies_elsewhere(memory, &net.op[k - 1]):
+        if k == 0 or not (t.pitch or lies_elsewhere(memory, &net.op[k - 1])):
             t.value = memory.take((workers if t.passing_value else memory.rows_of(net, t))
                                   * t.stride)
     take_gradients(memory, net)
@@ -138,6 +138,33 @@ cdef _lay_tensors(Network* net, int mode):
         t = &net.tensor[k]
         t.wide_gradient = t.last_wanted < t.first_wanted
         t.passing_gradient = t.passing_gradient and not t.wide_gradient
+    for k in range(net.count):
+        if net.op[k].kind == PAD:
+            _lay_in_frame(net, &net.op[k], mode)
+
+
+cdef _lay_in_frame(Network* net, const Op* pad, int mode):
+    # What it alone reads, where that can be written into its frame.
+    cdef Tensor* t = &net.tensor[pad.source[0]]
+    cdef const Tensor* framed = target_of(net, pad)
+    cdef const Op* op
+    if pad.source[0] == 0 or not net.op[pad.source[0] - 1].methods.fills_frames:
+        return
+    op = &net.op[pad.source[0] - 1]
+    t.pitch, t.stride = 0, padded(t.size) + VEC_LANES
+    if (mode == TRAINING and t.h > 0 and begins_stage(op)
+            and (op.activation == IDENTITY or op.activation == RELU)
+            and t.wide_value == framed.wide_value and t.passing_value == framed.passing_value
+            and _readers_of(net, pad.source[0]) == 1):
+        t.pitch, t.stride = framed.w * framed.features, framed.stride
+
+
+cdef int _readers_of(const Network* net, int number):
+    cdef int k, i, count = 0
+    for k in range(net.count):
+        for i in range(net.op[k].reads):
+            count += net.op[k].source[i] == number
+    return count
 
 
 cdef void _keep_wide(Tensor* t):

@@ -42,6 +42,11 @@ NETWORKS = {
                         merge="sum"),
         layers.Activation("relu"), *end(),
     ],
+    "frames": lambda: [
+        *normalized(conv(4)), layers.Conv2D(5, (5, 2), padding=(2, 0)), layers.BatchNorm(),
+        layers.Conv2D(17, (1, 4), padding=(0, 3)), layers.BatchNorm(), layers.Residual([conv(17)]),
+        *normalized(conv(8)), conv(6), *end(),
+    ],
     "norms alone": lambda: [
         layers.BatchNorm(), layers.BatchNorm(), layers.Residual([layers.BatchNorm(), layers.Residual([conv(3)])]),
         layers.BatchNorm(), *end(), layers.BatchNorm(),

@@ -168,12 +168,18 @@ cdef Normalizing normalizing(const Network* net, const Op* op, int worker) noexc
 
 cdef void forward_batch_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef Normalizing q = normalizing(net, op, part.worker)
-    cdef Py_ssize_t size = target_of(net, op).size
+    cdef const Tensor* t = target_of(net, op)
+    cdef const real* x = input_of(net, op, part)
     cdef real* y = output_of(net, op, part)
     cdef bint rectifies = activation_of(net, op) == RELU
-    normalize_rows(&q, input_of(net, op, part), y, size // op.columns, rectifies)
+    cdef Py_ssize_t i
+    if t.pitch:
+        for i in range(t.h):
+            normalize_rows(&q, x + i * t.w * t.features, y + i * t.pitch, t.w, rectifies)
+        return
+    normalize_rows(&q, x, y, t.size // op.columns, rectifies)
     if not rectifies:
-        activate_output(net, op, y, size)
+        activate_output(net, op, y, t.size)
 
 
 cdef void measure_batch_norm_back(const Network* net, const Op* op,
@@ -181,14 +187,21 @@ cdef void measure_batch_norm_back(const Network* net, const Op* op,
     # What comes back from what is normalized, in place of what comes from its activation; and a
     # sample's share of it, added to the slot: dw, and db below it.
     cdef Normalizing q = normalizing(net, op, part.worker)
+    cdef const Tensor* t = target_of(net, op)
+    cdef const real* x = input_of(net, op, part)
     cdef const real* y = output_of(net, op, part)
     cdef real* dy = output_gradient_of(net, op, part)
     cdef real* dw = slot_of(net, op, part)
+    cdef real* db = dw + op.columns
     cdef bint rectified = activation_of(net, op) == RELU
+    cdef Py_ssize_t i, row = t.w * t.features
+    if t.pitch and rectified:
+        for i in range(t.h):
+            add_rows_back(&q, x + i * row, y + i * t.pitch, dy + i * row, t.w, True, dw, db)
+        return
     if not rectified:
-        activate_output_backward(net, op, dy, y, target_of(net, op).size)
-    add_rows_back(&q, input_of(net, op, part), y, dy, rows_that_count(net, op, part), rectified, dw,
-                  dw + op.columns)
+        activate_output_backward(net, op, dy, y, t.size)
+    add_rows_back(&q, x, y, dy, rows_that_count(net, op, part), rectified, dw, db)
 
 
 cdef void add_up_slots(const Network* net, const Op* op, Py_ssize_t batch, real* dw,
@@ -268,7 +281,7 @@ cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part
 
 cdef Methods batch_norm_methods():
     cdef Methods m = no_methods(BATCH_NORM, sizeof(BatchNorm))
-    m.is_cheap = True
+    m.is_cheap = m.fills_frames = True
     m.describe, m.reserve = describe_batch_norm, reserve_batch_norm
     m.prepare = m.prepare_back = take_running
     m.forward, m.backward, m.gradient = forward_batch_norm, backward_batch_norm, gradient_of_slots

@@ -27,30 +27,42 @@ cdef inline void clear_after_end(const Network* net, const Tensor* t, Py_ssize_t
     memset(x + length * t.features, 0, (t.steps - length) * t.features * sizeof(real))
 
 
+cdef inline Py_ssize_t start_in_frame(const Op* op, const Tensor* framed) noexcept nogil:
+    cdef const Frame* own = <const Frame*>op.own
+    return (own.top * width_of(framed) + own.left) * framed.features
+
+
+cdef int reserve_pad(Memory memory, Network* net, Op* op) except -1:
+    cdef Tensor* s = &net.tensor[op.source[0]]
+    if s.pitch:
+        s.value = target_of(net, op).value + start_in_frame(op, target_of(net, op))
+    return 0
+
+
 cdef void frame_sample(const Network* net, const Op* op, const real* x, real* y,
                        Py_ssize_t sample) noexcept nogil:
     # The frame itself is zeros from the start.
-    cdef const Frame* own = <const Frame*>op.own
     cdef const Tensor* s = source_of(net, op)
     cdef const Tensor* t = target_of(net, op)
     cdef Py_ssize_t row = width_of(s) * s.features, framed = width_of(t) * t.features
-    y += own.top * framed + own.left * t.features
+    y += start_in_frame(op, t)
     copy_rows(x, row, y, framed, height_of(s), row)
     clear_after_end(net, s, sample, y)
 
 
 cdef void unframe_sample(const Network* net, const Op* op, const real* y, real* x,
                          Py_ssize_t sample) noexcept nogil:
-    cdef const Frame* own = <const Frame*>op.own
     cdef const Tensor* s = source_of(net, op)
     cdef const Tensor* t = target_of(net, op)
     cdef Py_ssize_t row = width_of(s) * s.features, framed = width_of(t) * t.features
-    copy_rows(y + own.top * framed + own.left * t.features, framed, x, row, height_of(s), row)
+    copy_rows(y + start_in_frame(op, t), framed, x, row, height_of(s), row)
     clear_after_end(net, s, sample, x)
 
 
 cdef void forward_pad(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    frame_sample(net, op, input_of(net, op, part), output_of(net, op, part), part.row + part.first)
+    if source_of(net, op).pitch == 0:
+        frame_sample(net, op, input_of(net, op, part), output_of(net, op, part),
+                     part.row + part.first)
 
 
 cdef void backward_pad(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -173,7 +185,8 @@ cdef void backward_select(const Network* net, const Op* op, const Part* part) no
 cdef Methods pad_methods():
     cdef Methods m = no_methods(PAD, sizeof(Frame))
     m.is_cheap = True
-    m.describe, m.forward, m.backward = describe_pad, forward_pad, backward_pad
+    m.describe, m.reserve = describe_pad, reserve_pad
+    m.forward, m.backward = forward_pad, backward_pad
     return m
 
 
