@@ -712,6 +712,7 @@ def test_a_method_that_nobody_would_call():
     message = "methods of Mine must be of on_fit_begin, .*, on_fit_end; received on_train_begin"
     with pytest.raises(TypeError, match=message):
         type("Mine", (callbacks.EarlyStopping,), {"on_train_begin": lambda self, net: None})
+    assert type("Mine", (callbacks.Callback,), {"on_paper": True}).on_paper
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ class Callback:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         known = [name for name in vars(Callback) if name.startswith("on_")]
-        for name in vars(cls):
-            if name.startswith("on_") and name not in known:  # which nobody would ever call
+        for name, value in vars(cls).items():
+            if isinstance(value, FunctionType) and name.startswith("on_") and name not in known:  # nobody would call it
                 raise TypeError(f"methods of {cls.__name__} must be of {', '.join(known)}; received {name}")
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
