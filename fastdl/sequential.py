@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core, optimizers
 from ._core.graph import Tensor
+from ._elsewhere import missing
 from ._threads import get_num_threads
 from ._types import Array, ArrayLike, DTypeLike, ShapeLike
 from ._validation.arrays import copy_into
@@ -94,6 +95,13 @@ class Sequential(Differentiable, Container):
                     f"(3, {size}, {size})",
                     stacklevel=3,
                 )
+
+    if not TYPE_CHECKING:  # which would take any attribute for known
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property, which is to tell itself what it lacks
+                return object.__getattribute__(self, name)
+            raise missing(self, name)
 
     def __repr__(self) -> str:
         inside = "".join(f"    {layer!r},\n" for layer in self.layers)

@@ -9,6 +9,7 @@ from test_layers import CASES, built, in_network
 
 import fastdl
 from fastdl import Sequential, layers, models, optimizers, schedules
+from fastdl._elsewhere import ELSEWHERE
 
 
 @pytest.fixture
@@ -254,3 +255,25 @@ def test_forward_and_backward_cannot_be_replaced_in_an_object():
         for name in ("forward", "backward"):
             with pytest.raises(AttributeError, match=f"{name} of .* cannot be changed: networks run operations"):
                 setattr(one, name, lambda x: x)
+
+
+def test_what_other_libraries_call_otherwise_is_told():
+    net = Sequential([layers.Dense(2)])
+    for name, hint in ELSEWHERE.items():
+        assert not hasattr(net, name)
+        with pytest.raises(AttributeError, match=f"'Sequential' object has no attribute '{name}': ") as caught:
+            getattr(net, name)
+        assert str(caught.value).endswith(hint)
+        assert name not in dir(Sequential)
+    with pytest.raises(AttributeError, match=r"'Sequential' object has no attribute 'parametres'$") as caught:
+        net.parametres  # noqa: B018
+    assert (caught.value.name, caught.value.obj) == ("parametres", net)
+    assert hasattr(net.build(3), "output_shape")
+
+    class Own(Sequential):
+        @property
+        def total(self):
+            return self.sums
+
+    with pytest.raises(AttributeError, match="no attribute 'sums'"):
+        Own([layers.Dense(2)]).total  # noqa: B018

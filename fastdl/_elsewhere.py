@@ -1,0 +1,48 @@
+"""What a network has not, and others have: an error that says where it is."""
+
+from __future__ import annotations
+
+_WEIGHTS = "params has the arrays by name, and parameters all of them"
+_PROBABILITIES = "predict gives what the last layer gives; fastdl.estimators.NetClassifier tells classes"
+_UNBUILT = "it is known once the network is built: give it an input_shape, or call build"
+_WHOLE = "save writes the network, and fastdl.load reads it"
+
+ELSEWHERE = {
+    # Keras
+    "add": "layers are given to Sequential, all at once",
+    "compile": "fit, train_on_batch and step are given the loss and the optimizer",
+    "count_params": "parameter_count",
+    "export": "fastdl.export.to_onnx and others",
+    "fit_generator": "fit takes an iterable of batches",
+    "get_weights": _WEIGHTS,
+    "load_weights": _WHOLE,
+    "predict_on_batch": "predict, or a predictor",
+    "save_weights": _WHOLE,
+    "set_weights": _WEIGHTS,
+    "test_on_batch": "evaluate",
+    "weights": _WEIGHTS,
+    # PyTorch
+    "eval": "predict, and forward unless training=True, are without dropout",
+    "load_state_dict": "fastdl.export.from_state_dict(net, state_dict)",
+    "named_parameters": _WEIGHTS,
+    "register_forward_hook": "activations gives what a layer gives",
+    "state_dict": "fastdl.export.to_state_dict(net)",
+    "train": "fit trains; forward(x, training=True) is with dropout",
+    "zero_grad": "backward writes gradients anew, unless accumulate=True",
+    # of ours, before it is built
+    "dtype": _UNBUILT,
+    "input_shape": _UNBUILT,
+    "output_shape": _UNBUILT,
+    "parameter_count": _UNBUILT,
+    # scikit-learn
+    "partial_fit": "train_on_batch",
+    "predict_classes": _PROBABILITIES,
+    "predict_proba": _PROBABILITIES,
+    "score": "evaluate, or fastdl.estimators",
+}
+
+
+def missing(obj: object, name: str) -> AttributeError:
+    """Give the error of an attribute that there is not."""
+    hint = f": {ELSEWHERE[name]}" if name in ELSEWHERE else ""
+    return AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=obj)
