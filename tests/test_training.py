@@ -663,3 +663,14 @@ def test_equal_calls_of_train_on_batch_go_on_with_one_state_and_others_with_anot
     assert (net.training_state.steps, state.steps) == (3, 2)
     net.train_on_batch(x, y, optimizer=optimizers.Adam(0.1, eps=1e-3))
     assert net.training_state.steps == 1
+
+
+def test_samples_in_the_order_of_their_labels_are_warned_of(rng):
+    x, y = rng.standard_normal((90, 3)), np.repeat([0, 1, 2], 30)
+    net = Sequential([layers.Dense(3)], input_shape=3, seed=0)
+    for targets in (y, np.eye(3)[y]):
+        with pytest.warns(UserWarning, match="labels such as 2 are among these alone: shuffle the samples"):
+            net.fit(x, targets, validation_split=1 / 3, verbose=0)
+    order = rng.permutation(90)
+    net.fit(x[order], y[order], validation_split=1 / 3, verbose=0)
+    net.fit(x, y, validation_split=0.25, verbose=0)  # some of the last class are learned from

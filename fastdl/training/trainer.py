@@ -57,6 +57,19 @@ def _check_logits(net: Sequential, loss: Loss) -> None:
         )
 
 
+def _check_held_out(data: Examples, held_out: Examples, loss: Loss) -> None:
+    """Warn where most of what is held out has labels that nothing else has, as of samples in their labels' order."""
+    if data.classes and held_out.classes:
+        known, held = (loss.as_labels(part.targets).reshape(-1) for part in (data, held_out))
+        strange = held[~np.isin(held, known)]
+        if len(strange) > max(len(held) / 2, 8):  # of a handful there is nothing to say
+            warnings.warn(
+                f"validation_split holds out the last samples, and labels such as {strange[0]} are among these alone: "
+                "shuffle the samples before",
+                stacklevel=5,
+            )
+
+
 def run_epochs(
     net: Sequential,
     epochs: range,
@@ -285,7 +298,9 @@ class Trainer:
                     f"validation_split must leave samples to train on, and some to validate on; received "
                     f"{validation_split} of {len(data)}"
                 )
-            return data.part(0, len(data) - split), data.part(len(data) - split, len(data))
+            kept, held_out = data.part(0, len(data) - split), data.part(len(data) - split, len(data))
+            _check_held_out(kept, held_out, self.loss)
+            return kept, held_out
         return data, self._held_out(validation_data, of_trees)
 
     def _held_out(self, validation_data: Any, of_trees: bool) -> Examples | None:
