@@ -53,6 +53,9 @@ cdef double SHARED_STEP = 15_000
 # Tokens of a batch, for each row of an embedding's table, from which on a recurrent layer looks
 # products up.
 cdef Py_ssize_t LOOKUP_TOKENS = 8
+# Bytes of memory for training that are kept while the same network predicts: to take so many anew
+# costs about a millisecond.
+cdef Py_ssize_t KEPT_BYTES = 1 << 24
 # Nodes of the trees that a worker takes together, on average.
 cdef Py_ssize_t GROUP_NODES = 256
 

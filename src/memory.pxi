@@ -27,6 +27,7 @@ cdef class Memory:
     cdef Py_ssize_t rows            # samples of a batch, or nodes of its trees
     cdef bint masked                # sequences are of different lengths
     cdef list blocks
+    cdef Py_ssize_t bytes           # of all of them
     cdef Py_ssize_t fields          # the most scratch that an operation needs,
     cdef Py_ssize_t widest          # and the widest row that it reads zeros for
 
@@ -95,6 +96,7 @@ cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint m
     net.nonzero_stride = memory.widest + 16
     net.nonzero = <int*>memory.take_copies(net.nonzero_stride)
     net.slots = memory.take(slots_of(net, rows) * net.slot_stride)
+    memory.bytes = sum([block.nbytes for block in memory.blocks])
     return memory
 
 

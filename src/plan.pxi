@@ -50,6 +50,7 @@ cdef class Plan(Runnable):
     cdef Lowered lowered
     cdef Optimizer optimizer
     cdef double[::1] sums
+    cdef Plan beside                        # which predicts between steps of training
 
     def predict(self, x, Py_ssize_t samples, int threads,
                 str leaves_out="identity", lengths=None, states=None, Trees trees=None):
@@ -66,9 +67,22 @@ cdef class Plan(Runnable):
         out = self._outputs(self.net.count, samples, trees)
         cdef real* y = <real*>_start_of(out, sizeof(real))
         with self.turn.lock:
-            self._infer(&job, input, y, samples, threads,
-                        row_of_name(_ACTIVATIONS, "leaves_out", leaves_out), lengths, states, trees)
+            self._predicting()._infer(&job, input, y, samples, threads,
+                                      row_of_name(_ACTIVATIONS, "leaves_out", leaves_out),
+                                      lengths, states, trees)
         return out
+
+    cdef Plan _predicting(self):
+        # Memory of training stays for the next step, unless that is much: another plan predicts.
+        if (self.memory is None or self.memory.mode != TRAINING
+                or self.memory.bytes > KEPT_BYTES):
+            return self
+        if self.beside is None:
+            graph = Graph(self.input_shape)
+            graph.operations, graph.biases = self.operations, self.biases
+            graph.size, graph.output_shape = self.parameters.size, self.output_shape
+            self.beside = Plan(graph, self.parameters, self.gradients, self.turn)
+        return self.beside
 
     cdef _infer(self, Job* job, Input x, real* y, Py_ssize_t samples, int threads,
                 int leaves_out, lengths, states, Trees trees):

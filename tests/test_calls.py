@@ -69,3 +69,38 @@ def test_a_schedule_that_has_ended_is_told_to_whoever_calls(net, call, rng):
     with pytest.warns(UserWarning, match="lr gives 0 after 1 steps") as told:
         call(net, x, NUMBERS)
     assert told[0].filename == __file__
+
+
+NETWORKS = {
+    "dense": (lambda: [layers.Dense(5, "tanh"), layers.Dense(3)], (12, 4)),
+    "much memory": (lambda: [layers.Dense(2000, "relu"), layers.Dense(3)], (3000, 4)),
+    "images": (
+        lambda: [layers.Conv2D(4, 3), layers.BatchNorm(), layers.Dropout(0.3), layers.Flatten(), layers.Dense(3)],
+        (12, 2, 6, 6),
+    ),
+    "states": (lambda: [layers.LSTM(4, stateful=True), layers.Dense(3)], (12, 5, 2)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("make", "shape"), NETWORKS.values(), ids=NETWORKS.keys())
+def test_predictions_between_steps(make, shape, dtype, rng):
+    """They are those of the parameters of that moment, and training goes on as if there were none."""
+    x, y = rng.standard_normal(shape).astype(dtype), rng.integers(0, 3, shape[0])
+    net = Sequential(make(), input_shape=shape[1:], dtype=dtype, seed=0)
+    other = deepcopy(net)
+
+    def check_predictions():
+        state, new = net.state, deepcopy(net)
+        for _ in range(2):
+            assert net.predict(x).tobytes() == new.predict(x).tobytes()
+        assert net.evaluate(x, y) == new.evaluate(x, y)
+        net.state = state
+
+    for batch in (shape[0], shape[0] if net.stateful else 1, shape[0]):
+        for one in (net, other):
+            one.train_on_batch(x[:batch], y[:batch], optimizer=Adam(0.01))
+        check_predictions()
+        assert net.parameters.tobytes() == other.parameters.tobytes()
+        net.parameters = other.parameters = net.parameters * 0.9  # which the next predictions have to see
+        check_predictions()
