@@ -208,7 +208,7 @@ def _language(path: Path) -> str:
     text += f"| cell | {' | '.join(f'epoch {e}' for e in shown)} |\n| --- {'| --- ' * len(shown)}|\n"
     for cell, run in found["runs"].items():
         cells = [f"{run[e - 1]['val_loss']:.3f} after {run[e - 1]['seconds']:.0f} s" for e in shown]
-        text += f"| {cell.upper()} | {' | '.join(cells)} |\n"
+        text += f"| {cell.upper() if len(cell) < 5 else cell} | {' | '.join(cells)} |\n"
     return text + "\n![Held-out loss over seconds of training](language.png)\n"
 
 
