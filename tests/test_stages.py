@@ -129,3 +129,18 @@ def test_what_is_kept(rng):
     tracemalloc.stop()
     one = batch * 16 * 24 * 24 * 4
     assert peak < (1 + stages + 2 + 3) * one  # the input, values, gradients, and what a group needs
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS.keys() - {"other activations"}))  # one draws other numbers then
+def test_what_stands_in_memory_does_not_matter(name, rng):
+    """After a training that has diverged, that is NaN."""
+    x, y = rng.standard_normal((21, *IMAGES)), rng.integers(0, 3, 21)
+    nets = [Sequential(NETWORKS[name](), input_shape=IMAGES, seed=3) for _ in range(2)]
+    start = [values.copy() for values in (*nets[0].params.values(), *nets[0].buffers.values())]
+    with pytest.raises(FloatingPointError):
+        nets[0].fit(x, y, epochs=9, batch_size=21, optimizer=optimizers.SGD(1e38), verbose=0)
+    for values, first in zip((*nets[0].params.values(), *nets[0].buffers.values()), start, strict=True):
+        values[...] = first
+    for net in nets:
+        net.fit(x, y, batch_size=21, shuffle=False, optimizer=optimizers.SGD(0.01), verbose=0)
+    assert (nets[0].parameters == nets[1].parameters).all()
