@@ -1003,7 +1003,7 @@ class Network:
         if training:
             n = len(rows[there])
             mean, variance = rows[there].mean(axis=0), rows[there].var(axis=0)
-            estimates = mean, variance * n / max(n - 1, 1)
+            estimates = mean, variance * n / (n - 1) if n > 1 else layer["running"][1]
             for k, (old, new) in enumerate(zip(layer["running"], estimates, strict=True)):
                 layer["running"][k] = old + layer["momentum"] * (new - old)
         scale = 1 / np.sqrt(variance + layer["epsilon"])

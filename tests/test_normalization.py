@@ -184,7 +184,15 @@ def test_a_batch_of_one_sample(dtype):
     assert (layer.grads["weight"] == 0).all()
     assert (layer.grads["bias"] == [5, 6, 7]).all()
     close(layer.buffers["running_mean"], x[0] / 4, dtype)
-    assert (layer.buffers["running_var"] == 0.75).all()
+    assert (layer.buffers["running_var"] == 1).all()
+
+
+def test_a_last_batch_of_one_sample_takes_nothing_away(rng):
+    x = rng.standard_normal((129, 4))
+    net = Sequential([layers.BatchNorm(), layers.Dense(1)], input_shape=4, seed=0)
+    net.fit(x, x[:, 0], loss="squared_error", optimizer=optimizers.SGD(0.1), batch_size=64, epochs=50, verbose=0)
+    assert net.evaluate(x, x[:, 0])["loss"] < 1e-3
+    np.testing.assert_allclose(net.buffers["0.running_var"], x.var(axis=0, ddof=1), rtol=0.3)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -34,7 +34,8 @@ class BatchNorm(Layer):
     and ``buffers["running_var"]``, an estimate from n numbers, are (F,) or (C,).
 
     `forward` with ``training=True`` moves the running statistics as a step of `fit` does. A feature that is the same
-    all over the batch, as each is of one sample (F,), gives its bias; a variance of one number counts as 0.
+    all over the batch, as each is of one sample (F,), gives its bias; a variance of one number counts as 0,
+    and leaves the running one as it is.
     """
 
     buffer_names: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")

@@ -144,16 +144,18 @@ cdef void take_running(const Network* net, const Op* op, int worker) noexcept no
 
 cdef void move_running(const Network* net, const Op* op, int worker, int workers,
                        Py_ssize_t batch) noexcept nogil:
-    # The variance as an estimate from n numbers, as PyTorch has it.
+    # The variance as an estimate from n numbers, as PyTorch has it. One number gives none: the
+    # running one stays, as else a last batch of one sample would take a share of it away.
     cdef const BatchNorm* own = <const BatchNorm*>op.own
     cdef const double* total = own.totals + worker * own.shares_stride
     cdef real* running = net.parameters + op.offset + 2 * op.columns
     cdef double variance
     cdef Py_ssize_t j
     for j in range(op.columns):
-        variance = total[1 + op.columns + j] / max(total[0] - 1, 1)
         running[j] += <real>(own.momentum * (total[1 + j] - running[j]))
-        running[op.columns + j] += <real>(own.momentum * (variance - running[op.columns + j]))
+        if total[0] > 1:
+            variance = total[1 + op.columns + j] / (total[0] - 1)
+            running[op.columns + j] += <real>(own.momentum * (variance - running[op.columns + j]))
 
 
 cdef Normalizing normalizing(const Network* net, const Op* op, int worker) noexcept nogil:
