@@ -88,8 +88,8 @@ class Sequential(Differentiable, Container):
         self.history: History | None = None
         if input_shape is not None:
             self.build(input_shape, dtype=dtype, seed=seed)
-            if len(self.input_shape) == 3 and self.input_shape[0] == self.input_shape[1] > self.input_shape[2] == 3:
-                size, *_ = self.input_shape
+            size, *others = self.input_shape
+            if others == [size, 3] and size is not None and size >= 24:  # as large as pictures of three colours are
                 warnings.warn(
                     f"input_shape {self.input_shape} is of {size} channels of {size} x 3 pixels: channels come first, "
                     f"(3, {size}, {size})",
