@@ -767,7 +767,7 @@ def test_a_layer_belongs_to_one_network():
     ):
         with pytest.raises(ValueError, match=r"new; received Dense\(units=3, .* of another network, or twice"):
             make()
-    with pytest.raises(RuntimeError, match="Dense is a network that is built, or belongs to one"):
+    with pytest.raises(RuntimeError, match="Dense belongs to a network that is built, or is one"):
         dense.build(3)
     assert dense.params["weight"] is weight
     assert (net.parameters == flat).all()

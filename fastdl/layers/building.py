@@ -240,7 +240,7 @@ class Built(Configured, Stateful, abstract=True):
     def allocate(self, input_shape: ShapeLike, *, dtype: DTypeLike = "float32", seed: int | None = None) -> None:
         """Do what `build` does, but let parameters be zeros: those of a file or a copy follow."""
         if self._in_network:
-            raise RuntimeError(f"{type(self).__name__} is a network that is built, or belongs to one: make another")
+            raise RuntimeError(f"{type(self).__name__} belongs to a network that is built, or is one: make another")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
         graph = self.lowered(shape)
         self._check_free([lowered.layer for lowered in graph.layers if lowered.layer is not self])
