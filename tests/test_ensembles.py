@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_iris, make_multilabel_classification, make_regression
@@ -88,6 +89,30 @@ def test_labels_of_any_type_and_weights(iris):
     assert list(ensemble.feature_names_in_) == list("abcd")
     assert set(ensemble.predict(frame)) <= set(names)
     assert is_classifier(ensemble)
+
+
+@pytest.mark.parametrize("choosing", [{}, {"bags": True, "select": 2}])
+@pytest.mark.parametrize("rows", [60, 300])
+def test_members_read_tables_themselves(rng, rows, choosing):
+    codes, age = rng.integers(0, 5, rows), rng.uniform(0, 1, rows)
+    y, lacking = (codes % 2 == 1) ^ (age > 0.5), np.where(rng.random(rows) < 0.1, np.nan, age)
+    frame = pd.DataFrame({"zip": pd.Categorical(codes * 100), "age": age, "city": [f"city {k}" for k in codes]})
+    named, kind = frame.assign(zip=codes * 100).drop(columns="city"), NetClassifier("tabular")
+    for table, member in (
+        (frame, kind),
+        (pl.DataFrame(frame.to_dict("list")), kind),
+        (named, clone(kind).set_params(categorical_features=["zip"])),
+        (named.assign(age=lacking), clone(kind).set_params(categorical_features=["zip"], missing="embed")),
+        (frame[["city", "age"]].to_numpy().tolist(), clone(kind).set_params(categorical_features=[0])),
+    ):
+        ensemble = NetEnsemble(member, members=2, random_state=0, **choosing).fit(table, y)
+        assert all(one.task_.inputs.categories for one in ensemble.estimators_)
+        if not choosing:
+            alone = [clone(one).fit(table, y).predict_proba(table) for one in ensemble.estimators_]
+            np.testing.assert_allclose(ensemble.predict_proba(table), np.mean(alone, axis=0))
+        assert ensemble.predict(table).shape == (rows,)
+    with pytest.raises(ValueError, match="feature names"):
+        NetEnsemble(kind, members=1).fit(frame, y).predict(frame[["age", "zip", "city"]])
 
 
 def test_several_labels():

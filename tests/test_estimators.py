@@ -291,6 +291,13 @@ def test_weights_of_samples():
     np.testing.assert_array_equal(weighted.predict(BLOBS), numbers.predict(BLOBS))
 
 
+def test_weights_may_cancel():
+    signs = np.where(np.arange(120) % 2, 1.0, -1.0)
+    assert np.isfinite(NetRegressor(**quick).fit(BLOBS, BLOBS[:, 0], sample_weight=signs).predict(BLOBS)).all()
+    with pytest.raises(ValueError, match="sample_weight must not cancel"):
+        NetRegressor(**quick).fit(BLOBS[:5].repeat(2, axis=0), BLOBS[:5, 0].repeat(2), sample_weight=signs[:10])
+
+
 def test_weights_of_samples_count_in_small_batches():
     y = RNG.integers(0, 2, 120)
     weights = np.where(y == 1, 9.0, 1.0)

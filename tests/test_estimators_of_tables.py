@@ -70,6 +70,16 @@ def test_columns_that_are_named_are_categories():
     assert len(embeddings(frame)) == 1
 
 
+def test_rows_in_lists_are_read_as_those_of_frames():
+    rows = FRAME[["city", "age"]].to_numpy().tolist()
+    model = NetClassifier(TABULAR, categorical_features=[0], **quick).fit(rows, BOUGHT)
+    assert list(model.task_.inputs.categories) == [0]  # and the numbers are numbers
+    frame = pd.DataFrame(rows)
+    assert (model.predict(frame.to_numpy()) == model.predict(rows)).all()
+    of_frame = NetClassifier(TABULAR, **quick).fit(frame, BOUGHT)
+    np.testing.assert_array_equal(of_frame.predict_proba(frame), model.predict_proba(rows))
+
+
 def test_networks_of_ones_own_are_given_codes():
     seen = []
 

@@ -179,6 +179,13 @@ def test_columns_that_have_changed(change, error, message):
     assert (encoder.transform(x) == CODED).all()
 
 
+def test_columns_that_have_changed_beside_gaps():
+    encoder = TableEncoder(missing="embed", min_count=1).fit(pandas.DataFrame({"city": ["Graz", "Linz", None]}))
+    with pytest.raises(TypeError, match="'city' must hold strings, as it did in fit; received numbers"):
+        encoder.transform(pandas.DataFrame({"city": [1, 2, None]}, dtype=object))
+    assert encoder.transform(pandas.DataFrame({"city": [None, None]}, dtype=object)).tolist() == [[1], [1]]
+
+
 def days():
     return pandas.to_datetime(["2020-01-01", "2020-01-02"])
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._types import Array
 from .networks import BATCH
+from .tables import TableEncoder
 
 
-def in_order(x: Array, codes: Array, weights: Array | None) -> tuple[Array, Array | None]:
+def in_order(x: Any, codes: Array, weights: Array | None) -> tuple[Array, Array | None]:
     """Give the numbers of samples, few of them by their values, each as often as its weight says, and their weights.
 
     So what is drawn of them does not depend on their order, nor on whether one comes twice or has the weight 2. Few are
     those that one batch holds: with more, the members' training depends on that in any case.
     """
-    if x.ndim > 2 or len(x) > BATCH:
+    if len(x.shape) > 2 or len(x) > BATCH:
         return np.arange(len(x)), weights
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "biuf":
+        x = TableEncoder(missing="embed", min_count=1).fit_transform(x)
     order = np.lexsort(np.hstack([x, codes.reshape(len(x), -1)]).T)
     if weights is None:
         return order, None

@@ -64,6 +64,8 @@ class Data:
         """Give the same with weights of the mean 1 in size: the rate need not be another for others."""
         if self.weights is None:
             return self
+        if not self.weights.any():
+            raise ValueError("sample_weight must not cancel; received weights of the same samples that add up to zero")
         weights = self.weights / abs(self.weights).mean()
         return self.weighted(None if (weights == 1).all() else weights)
 

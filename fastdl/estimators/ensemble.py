@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
-from sklearn.utils import check_consistent_length, check_random_state, get_tags
+from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._crew import side_by_side
@@ -22,10 +22,12 @@ from .available import available_if
 from .bags import bag, in_order
 from .classifier import NetClassifier
 from .data import held_out
+from .inputs import reads_tables, table_of
 from .labels import Labels, SeveralLabels, YesOrNo, as_labels, learned
 from .numbers import Numbers, as_numbers
 from .regressor import NetRegressor
 from .selection import selected
+from .tables import holds_categories
 from .weights import as_weights
 
 if TYPE_CHECKING:
@@ -123,7 +125,10 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         """
         members, draws = self._members()
         rounds, in_bags = as_int(self.select, "select", least=0), as_flag(self.bags, "bags")
-        x = self._samples(X, reset=True, y=None if y is None else "no_validation")
+        self._of_tables = holds_categories(X) or any(map(reads_tables, _all(self.estimator)))
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        x = self._samples(X, first=True)
         y = as_labels(y) if is_classifier(self) else as_numbers(y)
         check_consistent_length(x, y)
         weights = as_weights(sample_weight, len(x))
@@ -135,7 +140,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         codes = self._targets.read(y[rows])
         whole = len(rows) == len(x) and not in_bags and not rounds
         if in_bags or rounds:
-            order, weights = in_order(x[rows], codes, weights)
+            order, weights = in_order(_safe_indexing(x, rows), codes, weights)
             rows, codes = rows[order], codes[order]
         if rounds:
             self._targets.settle(codes, weights)
@@ -148,13 +153,13 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
 
         def learn(member: Any, places: Any, _: Callable[[Any], None]) -> None:
             part = slice(None) if whole else rows[places]
-            member.fit(x[part], y[part], sample_weight=None if weights is None else weights[places])
+            member.fit(_safe_indexing(x, part), y[part], sample_weight=None if weights is None else weights[places])
 
         jobs = [partial(learn, member, bag(strata, draws) if in_bags else ...) for member in members]
         list(side_by_side(jobs, min(get_num_threads(), len(members))))
         self.estimators_, self.weights_ = members, np.full(len(members), 1 / len(members))
         if rounds:
-            told = [_told(member, x[held]) for member in members]
+            told = [_told(member, _safe_indexing(x, held)) for member in members]
             self.weights_ = selected(told, partial(self._error, held_codes, of_held), rounds)
         return self
 
@@ -247,11 +252,13 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
                 )
         return losses[0] if all(loss == losses[0] for loss in losses) else SquaredError()
 
-    def _samples(self, X: Any, **arguments: Any) -> Array:
-        """Give checked samples, as all members read them."""
+    def _samples(self, X: Any, first: bool) -> Any:
+        """Give checked samples, as all members read them: those of tables each reads itself."""
+        if self._of_tables:
+            return table_of(self, X, True, first)
         rows = len((X if hasattr(X, "shape") else np.asarray(X)).shape) <= 2
         dtype = np.result_type(*(kind.dtype for kind in _all(self.estimator))) if rows else "numeric"
-        x = validate_data(self, X, accept_sparse="csr", dtype=dtype, ensure_2d=rows, allow_nd=True, **arguments)
+        x = validate_data(self, X, accept_sparse="csr", dtype=dtype, ensure_2d=rows, allow_nd=True, reset=first)
         samples: Array = x.toarray() if issparse(x) else x
         return samples
 
@@ -264,7 +271,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
     def _mean(self, X: Any) -> list[Array]:
         """Give the mean of what members tell, a list of columns."""
         check_is_fitted(self)
-        x = self._samples(X, reset=False)
+        x = self._samples(X, first=False)
         counting = [(member, weight) for member, weight in zip(self.estimators_, self.weights_, strict=True) if weight]
         weighted = [[weight * column for column in _told(member, x)] for member, weight in counting]
         return [sum(columns[1:], columns[0]) for columns in zip(*weighted, strict=True)]
@@ -286,7 +293,7 @@ def _all(estimator: Any) -> Sequence[Any]:
     return estimator if isinstance(estimator, (list, tuple)) and estimator else [estimator]
 
 
-def _told(member: Any, x: Array) -> list[Array]:
+def _told(member: Any, x: Any) -> list[Array]:
     """Give what a member says of samples: numbers, or probabilities of each column of labels."""
     told = member.predict_proba(x) if is_classifier(member) else member.predict(x)
     return told if isinstance(told, list) else [told]

@@ -36,14 +36,14 @@ class Inputs:
     def __init__(self, estimator: Any, X: Any) -> None:
         missing = as_choice(estimator.missing, "missing", MISSING)
         self.categories = {}
-        if estimator.categorical_features is not None or missing == "embed" or holds_categories(X):
+        if reads_tables(estimator) or holds_categories(X):
             self.encoder = TableEncoder(categorical_features=estimator.categorical_features, missing=missing)
 
     def read(self, estimator: Any, X: Any, dtype: str, first: bool) -> Array:
         """Give checked samples: rows of numbers of this dtype, or images and sequences of any."""
         if self.encoder is None:
             return _numbers(estimator, X, dtype, first)
-        table = _table(estimator, X, self.encoder.missing == "embed", first)
+        table = table_of(estimator, X, self.encoder.missing == "embed", first)
         rows = self.encoder.fit_transform(table) if first else self.encoder.transform(table)
         self.categories = self.encoder.cardinalities
         return rows.astype(dtype, copy=False)
@@ -61,10 +61,17 @@ def _numbers(estimator: Any, X: Any, dtype: str, first: bool) -> Array:
     return samples
 
 
-def _table(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
+def reads_tables(estimator: Any) -> bool:
+    """Tell whether rows are more than numbers to it, whatever they are."""
+    return estimator.categorical_features is not None or estimator.missing == "embed"
+
+
+def table_of(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
     """Give a data frame as it is, and anything else as an array with two axes."""
     if _is_frame(X):
         return validate_data(estimator, X, reset=first, skip_check_array=True)
+    if isinstance(X, (list, tuple)):
+        X = np.array(X, dtype=object)  # in which numbers stay numbers beside strings
     x = validate_data(
         estimator, X, reset=first, accept_sparse="csr", dtype=None, ensure_all_finite="allow-nan" if may_lack else True
     )

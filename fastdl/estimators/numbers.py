@@ -72,6 +72,7 @@ class Numbers:
     def settle(self, values: Array, weights: Array | None) -> None:
         """Take note of the mean and the scale of these."""
         if self._standardised:
+            weights = None if weights is None else abs(weights)  # which may have any sign, and cancel
             self.mean = np.average(values, axis=0, weights=weights)
             deviation = np.sqrt(np.average((values - self.mean) ** 2, axis=0, weights=weights))
             self.scale = np.where(deviation > 0, deviation, 1.0)

@@ -192,7 +192,8 @@ class TableEncoder:
         types = {_type(values[i]) for i in unknown} - {_type(None)}
         if None in types:
             raise TypeError(self._refusal(k, next(values[i] for i in unknown if _type(values[i]) is None)))
-        if types and column.types and types.isdisjoint(column.types) and len(unknown) == len(values):
+        gaps = values.count(None) if None in codes else 0
+        if types and column.types and types.isdisjoint(column.types) and len(unknown) == len(values) - gaps:
             raise TypeError(
                 f"{self._name(k)} must hold {_listed(column.types)}, as it did in fit; received {_listed(types)}"
             )
