@@ -92,12 +92,13 @@ def test_a_trial_that_fails_is_told_and_tried_again(data, tmp_path):
 
 def test_the_best_of_earlier_sweeps_stays(data, tmp_path):
     path, best = tmp_path / "record.jsonl", tmp_path / "best.npz"
-    run(data, [{"units": 8, "lr": 0.5}], record=path)
+    run(data, [{"units": 8, "lr": 0.5}], record=path, save=best)
+    before = best.read_bytes()
     line = json.loads(path.read_text().splitlines()[1])
     line["figures"]["val_accuracy"] = 2.0
     path.write_text(path.read_text().splitlines()[0] + "\n" + json.dumps(line) + "\n")
     run(data, [{"units": 2, "lr": 0.1}], record=path, save=best)
-    assert not best.exists()
+    assert best.read_bytes() == before
 
 
 def test_a_record_is_of_its_data_and_arguments(data, tmp_path):
@@ -204,6 +205,23 @@ TRIALS = [
 ]
 
 
+def test_the_best_of_a_record_is_saved_later(data, tmp_path):
+    record, saved = tmp_path / "record.jsonl", tmp_path / "best.npz"
+    settings = grid(units=[2, 5], lr=[0.1, 0.5])
+    found = run(data, settings, record=record)
+    best = max(found, key=lambda trial: trial.figures["val_accuracy"])
+    made.clear()
+    again = run(data, settings, record=record, save=saved)
+    assert made == [(best.settings["units"], best.settings["lr"], 0)]
+    assert [trial.figures["val_accuracy"] for trial in again] == [trial.figures["val_accuracy"] for trial in found]
+    alone, arguments = make(**best.settings)
+    alone.fit(*data, validation_split=0.2, verbose=0, **arguments)
+    assert (fastdl.load(saved).parameters == alone.parameters).all()
+    made.clear()
+    run(data, settings, record=record, save=saved)
+    assert not made
+
+
 def test_a_table():
     assert table(TRIALS).split("\n") == [
         " lr  hidden               val_accuracy  seconds",
@@ -247,9 +265,11 @@ def folder(tmp_path):
 
 def test_the_command(folder, tmp_path, capsys):
     config = tmp_path / "sweep.toml"
-    config.write_text(f'data = "{folder}"\nlr = [0.01, 0.1]\nhidden = [[4], [6, 3]]\nepochs = 3\nseeds = 2\n')
     record, drawn, saved = tmp_path / "record.jsonl", tmp_path / "sweep.svg", tmp_path / "best.npz"
-    options = ["--config", config, "--epochs", 1, "--record", record, "--picture", drawn, "--save", saved]
+    config.write_text(
+        f'data = "{folder}"\nlr = [0.01, 0.1]\nhidden = [[4], [6, 3]]\nepochs = 3\nseeds = 2\nsave = "{saved}"\n'
+    )
+    options = ["--config", config, "--epochs", 1, "--record", record, "--picture", drawn]
     assert main(["sweep", *map(str, options)]) == 0
     out = capsys.readouterr().out
     assert out.startswith("mlp: 8 networks, ")
@@ -265,6 +285,14 @@ def test_the_command(folder, tmp_path, capsys):
     assert len(record.read_text().splitlines()) == 13
     assert main(["sweep", *map(str, options), "--epochs", "2"]) == 2
     assert "must be the record of a sweep of" in capsys.readouterr().err
+
+
+def test_a_sweep_of_which_nothing_comes(folder, tmp_path, capsys):
+    saved = tmp_path / "best.npz"
+    options = ["--data", folder, "--epochs", 1, "--lr", "1e30", "--hidden", 4, "--save", saved]
+    assert main(["sweep", *map(str, options)]) == 2
+    assert "all networks failed: there is none to save or to draw" in capsys.readouterr().err
+    assert not saved.exists()
 
 
 @pytest.mark.parametrize(
@@ -284,7 +312,9 @@ def test_the_command(folder, tmp_path, capsys):
             "--record, --picture and --save must name different files",
         ),
         (["--transpose"], "", "--transpose is for --data"),
-        ([], "rate = 3", "--config must have activation, batch_size"),
+        ([], "rate = 3", "--config must have none but activation, batch_size"),
+        ([], "lr = [true]", "--lr must be a number; received True"),
+        ([], "save = 3", "save of --config must be str"),
         ([], "lr = 3", "--lr must have values, one at least; received 3"),
         ([], "hidden = [3]", "--hidden must have lists of sizes; received 3"),
         ([], "epochs = 1.5", "epochs of --config must be int"),

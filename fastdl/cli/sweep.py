@@ -50,7 +50,11 @@ _AXES: dict[str, tuple[Callable[[Any, str], Any], list[Any]]] = {
     "activation": (as_activation, ["relu"]),
 }
 _OF_MLP = {"hidden", "activation"}
-_OTHERS = {"network": str, "data": str, "transpose": bool, "epochs": int, "seeds": int, "threads": int}
+_FILES = ("record", "picture", "save")
+_OTHERS = {
+    "network": str, "data": str, "transpose": bool, "epochs": int, "seeds": int, "threads": int,
+    **dict.fromkeys(_FILES, str),
+}  # fmt: skip
 _USUAL = {"network": "mlp", "data": None, "transpose": False, "epochs": 5, "seeds": 1, "threads": None}
 
 
@@ -89,7 +93,7 @@ def _sweep(options: argparse.Namespace) -> None:
         raise Mistake(f"--seeds and the other options must make at most {_MOST:,} networks; received {count:,}")
     if options.threads is not None:
         set_num_threads(options.threads)
-    paths = {name: getattr(options, name) for name in ("record", "picture", "save")}
+    paths = {name: getattr(options, name) for name in _FILES}
     for name, path in paths.items():
         check_file(name, path)
     files = [os.path.realpath(path) for path in paths.values() if path is not None]
@@ -123,7 +127,9 @@ def _sweep(options: argparse.Namespace) -> None:
     for trial in trials:
         if trial.error is not None:
             print(f"{trial.settings}: {trial.error}", file=sys.stderr)
-    if options.picture is not None and any(trial.figures for trial in trials):
+    if not any(trial.figures for trial in trials):
+        raise Mistake("all networks failed: there is none to save or to draw")
+    if options.picture is not None:
         picture(trials).save(options.picture)
 
 
@@ -143,7 +149,7 @@ def _fill(options: argparse.Namespace) -> None:
     given = {} if options.config is None else _read(options.config)
     if unknown := given.keys() - known:
         raise Mistake(
-            f"--config must have {', '.join(sorted(known))}; {options.config} has {', '.join(sorted(unknown))}"
+            f"--config must have none but {', '.join(sorted(known))}; {options.config} has {', '.join(sorted(unknown))}"
         )
     for name, kind in _OTHERS.items():
         value = given.get(name)
@@ -189,6 +195,9 @@ def _axes(options: argparse.Namespace) -> dict[str, list[Any]]:
         if not isinstance(values, list) or not values:
             raise Mistake(f"{option} must have values, one at least; received {values!r}")
         for value in values:
-            check(value, option)
+            try:
+                check(value, option)
+            except TypeError as error:
+                raise Mistake(str(error)) from None
         axes[name] = values
     return axes

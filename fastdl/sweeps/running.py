@@ -70,7 +70,8 @@ def sweep(
     common : mapping, optional
         Plain data that a record must agree with besides.
     save : path-like, optional
-        Where to write the best network, whenever a trial is better than all before.
+        Where to write the best network, whenever a trial is better than all before. Where no such file is there, the
+        best of a record is trained again.
     finished : callable, optional
         Gives further figures of a network whose trial is through.
     verbose : {0, 1, "bar"}
@@ -96,6 +97,10 @@ def sweep(
     callbacks = arguments.pop("callbacks", lambda number: [])
     shared = {} if record is None else {**fingerprint({"x": x, "y": y, **arguments}), **(common or {})}
     with closing(Record(record, shared)) as kept:
+        if save is None or os.path.exists(save):
+            _remember(watch, kept.trials.values())
+        else:
+            _forget_the_best(Monitor(monitor), kept.trials, keys)
         ends = _Ends(kept, watch, save, finished)
         numbers = [k for k, key in enumerate(keys) if key not in kept.trials]
         missing = [wanted[k] for k in numbers]
@@ -114,6 +119,22 @@ def sweep(
     return [kept.trials[key] for key in keys]
 
 
+def _remember(watch: Monitor, trials: Iterable[Trial]) -> Trial | None:
+    """Show a figure's watch what has been; give the best of it."""
+    best = None
+    for trial in trials:
+        if trial.figures is not None and watch.figure in trial.figures and watch.see(1, trial.figures):
+            best = trial
+    return best
+
+
+def _forget_the_best(watch: Monitor, trials: dict[str, Trial], keys: list[str]) -> None:
+    """Leave out the best of the trials that are wanted, whose network nobody has kept."""
+    best = _remember(watch, [trials[key] for key in keys if key in trials])
+    if best is not None:
+        del trials[key_of(best.settings)]
+
+
 class _WritesNoMore(BaseException):
     """Ends all trials, which are no failures of theirs: what they come to could not be kept."""
 
@@ -130,9 +151,6 @@ class _Ends:
     ) -> None:
         self._record, self._watch, self._save, self._finished = record, watch, save, finished
         self._lock = threading.Lock()
-        for trial in record.trials.values():
-            if trial.figures is not None and watch.figure in trial.figures:
-                watch.see(1, trial.figures)
 
     def reads(self) -> dict[str, str]:
         """Give the figure that there must be, unless it may come when a training is through."""
