@@ -237,6 +237,18 @@ def test_copied(make):
     assert all(history == histories[0] for history in histories)
 
 
+def test_a_file_is_of_one_callback(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    net, path = network(), tmp_path / "net.npz"
+    for two in (
+        [callbacks.CSVLogger(path), callbacks.JSONLogger(path)],
+        [callbacks.ModelCheckpoint(path), callbacks.ModelCheckpoint(tmp_path / "link" / "net.npz", monitor="loss")],
+    ):
+        with pytest.raises(ValueError, match=r"callbacks must write to different files; two of them .*/net\.npz"):
+            fit(net, two)
+        assert not path.exists()
+
+
 def test_used_twice_and_two_at_once(make):
     callback, nets = make(), [network() for _ in range(3)]
     for net in nets[:2]:

@@ -24,7 +24,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import fastdl
 from fastdl import Sequential, callbacks, layers, losses, metrics, models, optimizers, schedules
-from fastdl.estimators import NetClassifier, NetRegressor, NetTransformer
+from fastdl.estimators import NetClassifier, NetEnsemble, NetRegressor, NetTransformer
 from fastdl.estimators.data import Data, held_out
 
 RNG = np.random.default_rng(5)
@@ -289,6 +289,30 @@ def test_weights_of_samples():
     numbers = NetRegressor(**settings).fit(BLOBS.repeat(counts, axis=0), BLOBS[:, 0].repeat(counts))
     weighted = NetRegressor(**settings).fit(BLOBS, BLOBS[:, 0], sample_weight=counts)
     np.testing.assert_array_equal(weighted.predict(BLOBS), numbers.predict(BLOBS))
+
+
+@pytest.mark.parametrize(
+    "model", [NetClassifier(**quick), NetEnsemble(NetClassifier(**quick), members=2, random_state=0)]
+)
+def test_a_call_that_is_refused_leaves_a_model_as_it_was(model):
+    more = np.hstack([BLOBS, BLOBS])
+    model = clone(model).fit(BLOBS, THREE)
+    before = model.predict(BLOBS)
+    for x, y in ((more, np.zeros(120)), (more, THREE[1:]), (pd.DataFrame(more).add_prefix("x"), np.full(120, "a"))):
+        with pytest.raises(ValueError, match=r"y must hold labels of two|inconsistent numbers"):
+            model.fit(x, y)
+        assert model.n_features_in_ == BLOBS.shape[1]
+        assert not hasattr(model, "feature_names_in_")
+        assert (model.predict(BLOBS) == before).all()
+
+
+def test_an_ensemble_whose_members_diverge_keeps_its_labels():
+    model = NetEnsemble(NetClassifier(**quick), members=2, random_state=0).fit(BLOBS, np.array(["p", "q", "r"])[THREE])
+    before = model.predict(BLOBS)
+    model.estimator.set_params(lr=1e30)
+    with pytest.raises(FloatingPointError):
+        model.fit(BLOBS, np.array(["a", "b", "c"])[THREE])
+    assert (model.predict(BLOBS) == before).all()
 
 
 def test_weights_may_cancel():

@@ -28,6 +28,9 @@ def as_callbacks(callbacks: Any, figures: Sequence[str], shown: Sequence[Callbac
             raise TypeError(f"callbacks must hold objects of subclasses of Callback; received {callback!r}")
         if any(callback is other for other in given[:i]):
             raise ValueError(f"callbacks must be different ones; received {callback!r} twice")
+    files = [file for callback in given if (file := _file_of(callback)) is not None]
+    if twice := [file for i, file in enumerate(files) if file in files[:i]]:
+        raise ValueError(f"callbacks must write to different files; two of them write to {twice[0]}")
     given.sort(key=lambda callback: callback.place)
     for callback in given:
         if not type(callback).__module__.startswith("fastdl."):
@@ -47,15 +50,21 @@ def check_files_differ(callbacks: Iterable[Any], networks: str) -> None:
     writers: dict[str, int] = {}
     for number, given in enumerate(callbacks):
         for callback in given if isinstance(given, Iterable) else ():
-            path = getattr(callback, "path", None)
-            if not isinstance(callback, Callback) or not callback.writes or not isinstance(path, (str, os.PathLike)):
-                continue
-            first = writers.setdefault(os.path.realpath(os.fsdecode(path)), number)
-            if first != number:
+            file = _file_of(callback)
+            if file is not None and (first := writers.setdefault(file, number)) != number:
                 raise ValueError(
                     f"callbacks must write to different files for different networks; those of {networks}[{first}] and "
-                    f"{networks}[{number}] both write to {path}"
+                    f"{networks}[{number}] both write to {callback.path}"
                 )
+
+
+def _file_of(callback: Any) -> str | None:
+    """Give the file or folder that a callback writes, if it does; a terminal or another device may be several's."""
+    path = getattr(callback, "path", None)
+    if not isinstance(callback, Callback) or not callback.writes or not isinstance(path, (str, os.PathLike)):
+        return None
+    file = os.path.realpath(os.fsdecode(path))
+    return file if os.path.isfile(file) or os.path.isdir(file) or not os.path.exists(file) else None
 
 
 def as_parameters(net: Sequential, values: Any) -> Array:

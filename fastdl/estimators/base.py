@@ -24,7 +24,7 @@ from ..training.history import History
 from ..training.running import predicted
 from ..training.state import TrainingState
 from .data import Data, held_out
-from .inputs import Inputs
+from .inputs import Inputs, as_before
 from .labels import Labels
 from .networks import BATCH, AnyNetwork, Wanted, network_for, rate_falls, training_for
 from .numbers import Numbers
@@ -125,36 +125,40 @@ class NetEstimator(BaseEstimator):
     def learn(self, X: Any, y: Any, sample_weight: Any, lengths: Any) -> Self:
         """Do what `fit` does."""
         going_on = as_flag(self.warm_start, "warm_start") and hasattr(self, "network_")
-        task, data = self._read(X, y, sample_weight, lengths, going_on)
-        batch = as_int(BATCH if self.batch_size is None else self.batch_size, "batch_size", most=np.inf)
-        stopping, in_one_batch = as_flag(self.early_stopping, "early_stopping"), len(data) <= batch
-        if in_one_batch:
-            data = data.repeated(batch) if stopping else data.distinct()
-        data = data.weighted(self.weights_for(data, task.targets)).normalized()
-        seed, held = self._seed(), None
-        if stopping:
-            rows, others = held_out(len(data), self.validation_fraction, task.targets.strata(data.y), seed)
-            data, held = data.taken(rows), data.taken(others)
+        with as_before(self, "task_"):
+            task, data = self._read(X, y, sample_weight, lengths, going_on)
+            batch = as_int(BATCH if self.batch_size is None else self.batch_size, "batch_size", most=np.inf)
+            stopping, in_one_batch = as_flag(self.early_stopping, "early_stopping"), len(data) <= batch
             if in_one_batch:
-                data = data.distinct().normalized()
-        elif self.metrics:
-            raise ValueError(f"metrics must come with early_stopping, which holds data out; received {self.metrics}")
-        net = self.network_ if going_on else self.begin(task, data, seed)
-        if going_on and rate_falls(self):
-            net.training_state = TrainingState()  # the rate falls anew
-        self._train(net, training_for(self, len(data)), task, data, held, going_on)
+                data = data.repeated(batch) if stopping else data.distinct()
+            data = data.weighted(self.weights_for(data, task.targets)).normalized()
+            seed, held = self._seed(), None
+            if stopping:
+                rows, others = held_out(len(data), self.validation_fraction, task.targets.strata(data.y), seed)
+                data, held = data.taken(rows), data.taken(others)
+                if in_one_batch:
+                    data = data.distinct().normalized()
+            elif self.metrics:
+                raise ValueError(
+                    f"metrics must come with early_stopping, which holds data out; received {self.metrics}"
+                )
+            net = self.network_ if going_on else self.begin(task, data, seed)
+            if going_on and rate_falls(self):
+                net.training_state = TrainingState()  # the rate falls anew
+            self._train(net, training_for(self, len(data)), task, data, held, going_on)
         return self
 
     def learn_on(self, X: Any, y: Any, sample_weight: Any, lengths: Any, targets: Any = None) -> Self:
         """Do what `partial_fit` does; it may be known what targets there will be."""
         going_on = hasattr(self, "network_")
-        task, data = self._read(X, y, sample_weight, lengths, going_on, targets)
-        data = data.weighted(self.weights_for(data, task.targets))
-        net = self.network_ if going_on else self.begin(task, data, self._seed())
-        how = {**training_for(self, len(data)), "epochs": 1}
-        if rate_falls(self):  # there is no end for it to fall to
-            how["optimizer"] = replace(how["optimizer"], lr=how["optimizer"].lr.lr)
-        self._train(net, how, task, data, None, going_on)
+        with as_before(self, "task_"):
+            task, data = self._read(X, y, sample_weight, lengths, going_on, targets)
+            data = data.weighted(self.weights_for(data, task.targets))
+            net = self.network_ if going_on else self.begin(task, data, self._seed())
+            how = {**training_for(self, len(data)), "epochs": 1}
+            if rate_falls(self):  # there is no end for it to fall to
+                how["optimizer"] = replace(how["optimizer"], lr=how["optimizer"].lr.lr)
+            self._train(net, how, task, data, None, going_on)
         return self
 
     def _read(

@@ -22,7 +22,7 @@ from .available import available_if
 from .bags import bag, in_order
 from .classifier import NetClassifier
 from .data import held_out
-from .inputs import reads_tables, table_of
+from .inputs import as_before, reads_tables, table_of
 from .labels import Labels, SeveralLabels, YesOrNo, as_labels, learned
 from .numbers import Numbers, as_numbers
 from .regressor import NetRegressor
@@ -123,6 +123,11 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         NetEnsemble
             Itself.
         """
+        with as_before(self, "estimators_", "_targets", "_of_tables"):
+            self._learn(X, y, sample_weight)
+        return self
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> None:
         members, draws = self._members()
         rounds, in_bags = as_int(self.select, "select", least=0), as_flag(self.bags, "bags")
         self._of_tables = holds_categories(X) or any(map(reads_tables, _all(self.estimator)))
@@ -157,11 +162,11 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
 
         jobs = [partial(learn, member, bag(strata, draws) if in_bags else ...) for member in members]
         list(side_by_side(jobs, min(get_num_threads(), len(members))))
-        self.estimators_, self.weights_ = members, np.full(len(members), 1 / len(members))
+        counts = np.full(len(members), 1 / len(members))
         if rounds:
             told = [_told(member, _safe_indexing(x, held)) for member in members]
-            self.weights_ = selected(told, partial(self._error, held_codes, of_held), rounds)
-        return self
+            counts = selected(told, partial(self._error, held_codes, of_held), rounds)
+        self.estimators_, self.weights_ = members, counts
 
     @property
     def classes_(self) -> Any:

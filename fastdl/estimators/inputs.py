@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,25 @@ def _numbers(estimator: Any, X: Any, dtype: str, first: bool) -> Array:
     )  # fmt: skip
     samples: Array = x.toarray() if issparse(x) else x
     return samples
+
+
+@contextlib.contextmanager
+def as_before(estimator: Any, learned: str, *names: str) -> Iterator[None]:
+    """Give an estimator back what it knew of columns, and these attributes, where an error comes before it has learned.
+
+    It has where another object is what it has `learned`.
+    """
+    known = vars(estimator)
+    names = ("n_features_in_", "feature_names_in_", *names)
+    before, last = {name: known[name] for name in names if name in known}, known.get(learned)
+    try:
+        yield
+    except BaseException:
+        if known.get(learned) is last:
+            for name in names:
+                known.pop(name, None)
+            known.update(before)
+        raise
 
 
 def reads_tables(estimator: Any) -> bool:
