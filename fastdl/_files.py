@@ -47,6 +47,13 @@ def open_file(path: Any, mode: str = "rb", encoding: str | None = None) -> Itera
         yield file
 
 
+def check_folder(path: str) -> None:
+    """Check that there is the folder that a path is in."""
+    folder = os.path.dirname(path)
+    if folder and not os.path.exists(folder):
+        raise FileNotFoundError(errno.ENOENT, f"path must be in a folder that is there; there is no {folder}", path)
+
+
 def check_writable(path: Any) -> None:
     """Raise what `replacing` would, as far as it can be known before there is something to write."""
     target, old = _target(path)
@@ -102,6 +109,7 @@ def _target(path: Any) -> tuple[str, os.stat_result | None]:
     try:
         old = os.stat(target)
     except FileNotFoundError:
+        check_folder(target)
         return target, None
     if not stat.S_ISREG(old.st_mode):
         raise ValueError(f"path must be that of a file; received {target}, which is something else")

@@ -4,6 +4,7 @@ import copy
 import math
 import os
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -744,3 +745,15 @@ def test_what_cannot_be(callback, message):
         return
     with pytest.raises((TypeError, ValueError), match=message):
         fit(network(), [callback], epochs=1)
+
+
+@pytest.mark.parametrize("name", ["net.npz", "net-{epoch}.npz"])
+def test_a_folder_that_is_missing_is_told_before_training_begins(tmp_path, name):
+    net, path = network(), tmp_path / "nowhere" / name
+    before = net.parameters.copy()
+    message = rf"path must be in a folder that is there; there is no {re.escape(str(path.parent))}"
+    with pytest.raises(FileNotFoundError, match=message):
+        fit(net, [callbacks.ModelCheckpoint(path)])
+    assert (net.parameters == before).all()
+    with pytest.raises(FileNotFoundError, match=message):
+        net.save(path)

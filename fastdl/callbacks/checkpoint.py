@@ -6,7 +6,7 @@ import os
 from string import Formatter
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .._files import as_path, check_writable
+from .._files import as_path, check_folder, check_writable
 from .._validation.values import as_flag
 from .base import Callback
 from .monitor import Monitor
@@ -54,7 +54,7 @@ class ModelCheckpoint(Callback):
             raise ValueError(f"mode must come with a monitor; received {mode!r}")
         self._monitor = None if monitor is None else Monitor(monitor, mode)
         try:
-            self._names = [name for _, name, _, _ in Formatter().parse(self.path) if name is not None]
+            self._names, self._folders = _names_in(self.path), _names_in(os.path.dirname(self.path))
         except ValueError as error:
             raise ValueError(f"path must be one that figures may stand in; received {self.path!r}: {error}") from None
 
@@ -68,6 +68,8 @@ class ModelCheckpoint(Callback):
             self._monitor.forget()
         if not self._names:
             check_writable(self.path.format())
+        elif not self._folders:
+            check_folder(os.path.join(os.path.dirname(self.path).format(), os.path.basename(self.path)))
         if self.training:
             net.training_state.check_saved()
 
@@ -87,3 +89,8 @@ class ModelCheckpoint(Callback):
     def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
         if self._monitor is not None and state:
             self._monitor.set_state(state)
+
+
+def _names_in(text: str) -> list[str]:
+    """Give the names of the figures that stand in a path."""
+    return [name for _, name, _, _ in Formatter().parse(text) if name is not None]
