@@ -432,6 +432,15 @@ def _keep_betas(optimizer: Adam | Lion) -> None:
 _CLASSES = {c.__name__: c for c in (SGD, Adam, AdamW, NAdam, Lion, RMSprop, AdaGrad, Adadelta)}
 
 
+def check_optimizer(optimizer: Any) -> None:
+    """Check that it is one."""
+    if not isinstance(optimizer, Optimizer):
+        hint = ", a class: make one of it" if isinstance(optimizer, type) else ""
+        if isinstance(optimizer, str):
+            hint = ", a name: make one, such as optimizers.Adam(0.001)"
+        raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}{hint}")
+
+
 def from_config(config: dict[str, Any]) -> Optimizer:
     """Make an optimizer of what its `get_config` gave."""
     if isinstance(config, dict) and isinstance(config.get("lr"), dict):

@@ -15,7 +15,7 @@ from .._types import Shape
 from .._validation.values import as_dtype, as_int, as_list, check_is
 from ..layers import Activation, Dense, Flatten, Layer, Reshape
 from ..layers.configuration import from_config
-from ..optimizers import Adam, AdamW, Optimizer
+from ..optimizers import Adam, AdamW, check_optimizer
 from ..recipes import tabular_training
 from ..schedules import cosine
 from ..sequential import Sequential
@@ -71,7 +71,7 @@ def training_for(estimator: Any, samples: int) -> dict[str, Any]:
     given: dict[str, Any] = dict(sizes)
     lr = {} if estimator.lr is None else {"lr": estimator.lr}
     if estimator.optimizer is not None:
-        check_is(estimator.optimizer, "optimizer", Optimizer)
+        check_optimizer(estimator.optimizer)
         # A copy, as a rate that changes while it trains is none of the estimator's settings.
         given["optimizer"] = replace(estimator.optimizer, **{"lr": estimator.optimizer.lr, **lr})
     if estimator.network is not None and not is_tabular(estimator):

@@ -15,7 +15,7 @@ from .._types import Array
 from ..callbacks.base import Callback
 from ..callbacks.keeping import Kept, kept_of
 from ..losses import CrossEntropy, Loss
-from ..optimizers import SGD, Optimizer
+from ..optimizers import SGD, Optimizer, check_optimizer
 
 if TYPE_CHECKING:
     from ..callbacks import EMA
@@ -70,11 +70,7 @@ class TrainingState:
         It goes on with the same moments, or starts with new ones for ``size`` parameters (`Optimizer.goes_on_from`).
         """
         loss, optimizer = loss or self.loss, self.optimizer if optimizer is None else optimizer
-        if not isinstance(optimizer, Optimizer):
-            hint = ", a class: make one of it" if isinstance(optimizer, type) else ""
-            if isinstance(optimizer, str):
-                hint = ", a name: make one, such as optimizers.Adam(0.001)"
-            raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}{hint}")
+        check_optimizer(optimizer)
         if self.moments is not None and optimizer.goes_on_from(self.optimizer):
             if loss is self.loss and optimizer is self.optimizer:
                 return self
