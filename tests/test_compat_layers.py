@@ -582,3 +582,19 @@ def test_states_of_an_lstm_step_by_step(rng):
     assert len(layer.calc_gradient_t(1)) == 8
     assert [len(layer.init_delta()), len(layer.init_state_vec())] == [3, 1]
     assert [array.shape for array in layer.init_weight_gradient_mat()] == [(2, 2), (2, 3), (2, 1)]
+
+
+@pytest.mark.parametrize("name", ["gate_activator", "output_activator"])
+def test_a_gru_layer_has_the_activators_that_the_core_has(name):
+    layer = GruLayer(3, 2, 0.1)
+    x = np.ones((3, 1))
+    layer.forward(x)
+    setattr(layer, name, ReluActivator())
+    message = f"{name} must be a (Sigmoid|Tanh)Activator as it is, .* received <.*ReluActivator"
+    with pytest.raises(ValueError, match=message):
+        layer.backward(x, np.ones((2, 1)), IdentityActivator())
+    with pytest.raises(ValueError, match=message):
+        layer.forward(x)
+    setattr(layer, name, {"gate_activator": SigmoidActivator, "output_activator": TanhActivator}[name]())
+    layer.forward(x)
+    assert layer.times == 2

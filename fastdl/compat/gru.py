@@ -10,7 +10,7 @@ from .._types import Array
 from ._checks import as_column
 from ._draw import uniform
 from ._gated import GatedLayer, as_last_input, go_back, hand_over, take_step
-from .activators import IdentityActivator, SigmoidActivator, TanhActivator
+from .activators import IdentityActivator, SigmoidActivator, TanhActivator, kernel_of
 
 __all__ = ["GruLayer", "IdentityActivator", "SigmoidActivator", "TanhActivator"]
 
@@ -37,7 +37,12 @@ class GruLayer(GatedLayer):
         Inputs and, by time, what goes on to the layer before.
     times : int
         Steps since the last `reset_state`.
+    gate_activator, output_activator : object
+        A `SigmoidActivator` and a `TanhActivator`, and no others: the core computes the gates.
     """
+
+    gate_activator: Any = SigmoidActivator()
+    output_activator: Any = TanhActivator()
 
     _cell = "gru_before"
     _letters = _drawn = "rzc"
@@ -57,6 +62,7 @@ class GruLayer(GatedLayer):
         x : array_like, shape (input_width, 1)
         """
         x = as_column(x, "x", self.input_width).copy()  # the caller may use its memory again
+        _check_activators(self)
         hand_over(self)
         take_step(self, x)
 
@@ -74,5 +80,16 @@ class GruLayer(GatedLayer):
             weighted input.
         """
         delta_h = as_last_input(self, x, delta_h, activator)
+        _check_activators(self)
         hand_over(self)
         go_back(self, delta_h, activator)
+
+
+def _check_activators(layer: GruLayer) -> None:
+    for name, kernel in (("gate_activator", "sigmoid"), ("output_activator", "tanh")):
+        activator = getattr(layer, name)
+        if kernel_of(activator) != kernel:
+            raise ValueError(
+                f"{name} must be a {kernel.capitalize()}Activator as it is, as the core computes a GruLayer's gates; "
+                f"received {activator!r}"
+            )
