@@ -1,5 +1,6 @@
 """Articles 1 to 3: the perceptron, the linear unit, networks of objects and of arrays, and MNIST."""
 
+import copy
 import gzip
 import itertools
 import json
@@ -438,3 +439,25 @@ def test_evaluate():
     labels = np.eye(10)
     assert mnist.evaluate(Constant(), labels, labels) == 0
     assert mnist.evaluate(Constant(), np.roll(labels, 1, axis=1)[:4], labels[:4]) == 1
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_network_of_objects_that_have_all_been_looked_at_is_copied(trained):
+    network = bp.Network([64, 30, 10])
+    everything = network.connections.connections
+    sample = [0.01 * i for i in range(64)]
+    if trained:
+        network.train([[0.1] * 10], [sample], 0.3, 1)
+    copied = copy.deepcopy(network)
+    others = copied.connections.connections
+    assert [conn.weight for conn in others] == [conn.weight for conn in everything]
+    assert not {id(conn) for conn in others} & {id(conn) for conn in everything}
+    first = copied.layers[0].nodes[0]
+    assert others[0] is first.downstream[0]
+    assert others[0].upstream_node is first
+    assert list(copied.predict(sample)) == list(network.predict(sample))
+    others[-1].weight = 9.0
+    copied.layers[1].nodes[0].note = "changed"
+    assert everything[-1].weight < 9
+    assert list(copied.predict(sample)) != list(network.predict(sample))
+    assert not hasattr(network.layers[1].nodes[0], "note")

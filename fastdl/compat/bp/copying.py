@@ -25,7 +25,8 @@ def copy_linked(nodes: Iterable[Any], memo: dict[int, Any]) -> None:
         part = waiting.pop()
         if id(part) in memo or not isinstance(part, (Node, ConstNode, Connection)):
             continue
-        make, arguments, state, *_ = part.__reduce_ex__(4)
+        reduced: Any = part.__reduce_ex__(4)
+        make, arguments, state, *_ = reduced
         memo[id(part)] = copied = make(*arguments)
         states.append((copied, state))
         if isinstance(part, Connection):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from .._checks import as_numbers, as_shaped, as_vector
 from .._online import FEW, as_pairs, as_sizes, one_by_one
 from .._untouched import Steps
 from .connections import Connection, Connections, entrust_connections
+from .copying import copy_linked
 from .nodes import ConstNode, Layer, Node, bare_nodes, sigmoid
 from .twin import Twin
 
@@ -70,6 +72,14 @@ class Network:
                 self.connections.add_connection(conn)
                 conn.downstream_node.append_upstream_connection(conn)
                 conn.upstream_node.append_downstream_connection(conn)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        """Copy nodes and connections, each of which leads to others, one after another, not each within the last."""
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        copy_linked((node for layer in self.layers for node in bare_nodes(layer)), memo)
+        vars(copied).update(deepcopy(vars(self), memo))
+        return copied
 
     def _arrays(self, *, many: bool = False) -> Twin | None:
         """Give the twin, with the objects' numbers, or None where the objects are to be gone through.
