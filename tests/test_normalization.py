@@ -275,3 +275,18 @@ def test_steps_that_do_not_count(rng):
 def test_settings_that_cannot_be(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_batches_of_one_vector_are_warned_of():
+    x, y = np.random.default_rng(0).standard_normal((5, 3)), np.arange(5) % 2
+    dense = [layers.Dense(4), layers.BatchNorm(), layers.Dense(2)]
+    net = Sequential(dense, input_shape=3, seed=0)
+    with pytest.warns(UserWarning, match="a BatchNorm gives its bias for a batch of one sample"):
+        net.fit(x, y, batch_size=1, verbose=0)
+    net.fit(x, y, batch_size=2, verbose=0)  # of the last batch there is nothing to say
+    dense[1].trainable = False  # it takes its running statistics
+    net.fit(x, y, batch_size=1, verbose=0)
+    images = Sequential(
+        [layers.Conv2D(2, 3), layers.BatchNorm(), layers.Flatten(), layers.Dense(2)], input_shape=(1, 5, 5)
+    )
+    images.fit(np.ones((4, 1, 5, 5)), y[:4], batch_size=1, verbose=0)

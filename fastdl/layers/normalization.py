@@ -35,7 +35,8 @@ class BatchNorm(Layer):
 
     `forward` with ``training=True`` moves the running statistics as a step of `fit` does. A feature that is the same
     all over the batch, as each is of one sample (F,), gives its bias; a variance of one number counts as 0,
-    and leaves the running one as it is.
+    and leaves the running one as it is. So an epoch whose last batch is one sample goes on, where PyTorch raises; `fit`
+    warns where all batches are of one.
     """
 
     buffer_names: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")

@@ -57,6 +57,18 @@ def _check_logits(net: Sequential, loss: Loss) -> None:
         )
 
 
+def _check_normalized(net: Sequential) -> None:
+    """Warn where all batches are of one vector, of which a batch normalization makes the same, whatever it is."""
+    for operation in net.lowered(net.input_shape).operations:
+        if operation["kind"] == "batch_norm" and len(operation["output_shape"]) == 1 and not operation.get("frozen"):
+            warnings.warn(
+                "a BatchNorm gives its bias for a batch of one sample, whatever that is, and nothing before it learns: "
+                "take a batch_size of 2 at least, or a LayerNorm",
+                stacklevel=4,
+            )
+            return
+
+
 def _check_held_out(data: Examples, held_out: Examples, loss: Loss) -> None:
     """Warn where most of what is held out has labels that nothing else has, as of samples in their labels' order."""
     if data.classes and held_out.classes:
@@ -226,6 +238,8 @@ class Trainer:
                 data = mixable(net, data)
             figures, samples = list(data.figures(0.0, 0.0)), len(data)
             batch = min(batch_size, samples)
+            if batch == 1:
+                _check_normalized(net)
             steps = -(-samples // batch)
             self.state.rates(steps)
         held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
