@@ -12,7 +12,7 @@ import pytest
 from conftest import close
 
 import fastdl
-from fastdl import Sequential, callbacks, layers, optimizers, schedules
+from fastdl import Sequential, callbacks, layers, losses, optimizers, schedules
 from fastdl.callbacks.keeping import kept_of
 from fastdl.callbacks.monitor import Monitor
 from fastdl.callbacks.progress import told
@@ -224,6 +224,48 @@ def test_a_training_goes_on_in_a_further_call(make):
         ends.append((net.parameters.copy(), net.training_state.callbacks()))
     assert (ends[0][0] == ends[1][0]).all()
     same(ends[0][1], ends[1][1])
+
+
+def test_another_optimizer_leaves_callbacks_their_state():
+    """A further call with one that starts anew: the best epoch is known, and a mean goes on."""
+    net, first, second = network(), callbacks.EarlyStopping(patience=99), callbacks.EarlyStopping(patience=99)
+    fit(net, [first], epochs=HALF, optimizer=optimizers.Adam(0.01))
+    fit(net, [second], epochs=HALF + 1, initial_epoch=HALF, optimizer=optimizers.SGD(0.0))
+    assert (second.best_epoch, second.best) == (first.best_epoch, first.best)
+
+    net, mean = network(), callbacks.EMA(0.9)
+    fit(net, [mean], epochs=HALF, optimizer=optimizers.Adam(0.01))
+    before, own = net.parameters.copy(), mean.values.copy()  # of which the latter stay, at a rate of 0
+    for epoch in (HALF + 1, HALF + 2):
+        steps = (epoch - HALF) * -(-len(data()[0]) // 8)
+        fit(net, [callbacks.EMA(0.9)], epochs=epoch, initial_epoch=epoch - 1, optimizer=optimizers.SGD(0.0))
+        close(net.parameters, own + 0.9**steps * (before - own), "float32")
+
+
+def test_what_a_callback_refuses_leaves_all_as_it_was(tmp_path):
+    """A call that ends before its first step: of a training that goes on, which nothing is lost of."""
+    nowhere = tmp_path / "nowhere" / "x"
+    refused = [
+        ([callbacks.EMA(), callbacks.SWA(1)], optimizers.SGD(0.1)),
+        ([callbacks.ReduceLROnPlateau()], optimizers.Adam(schedules.cosine(0.1, 9))),
+        ([callbacks.ModelCheckpoint(nowhere)], optimizers.Adam(0.01)),
+        ([callbacks.ModelCheckpoint(tmp_path / "x.npz")], optimizers.SGD(lambda step: 0.1)),
+        ([callbacks.CSVLogger(nowhere)], optimizers.SGD(0.1)),
+    ]
+    net, whole = network(), network()
+    for one in (net, whole):
+        fit(one, [callbacks.EarlyStopping(patience=99)], epochs=HALF, optimizer=optimizers.Adam(0.3))
+        one.parameters += 1  # no longer those of its best epoch
+    history, other = net.history, losses.CrossEntropy(label_smoothing=0.1)
+    for watchers, optimizer in refused:
+        with pytest.raises((OSError, TypeError, ValueError)):
+            fit(net, [callbacks.EarlyStopping(), *watchers], initial_epoch=HALF, loss=other, optimizer=optimizer)
+        assert net.history is history
+    for one in (net, whole):
+        stopping = callbacks.EarlyStopping(patience=99)
+        fit(one, [stopping], initial_epoch=HALF, optimizer=None)
+    assert figures(net.history) == figures(whole.history)
+    assert (net.parameters == whole.parameters).all()
 
 
 def test_copied(make):

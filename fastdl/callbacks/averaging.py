@@ -115,7 +115,9 @@ class EMA(Averaging):
 
     def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
         super().set_state(net, state)
-        self.since = as_int(state["since"], "since", least=0, most=COUNT)
+        self.since = as_int(state["since"], "since", least=-1, most=COUNT)
+        if self.is_swapped:  # there is a mean, also where another optimizer counts its steps from 0
+            self.since = min(self.since, net.training_state.steps - 1)
 
 
 class SWA(Averaging):

@@ -68,6 +68,7 @@ class TrainingState:
         """Give where a call begins that asks for this loss and this optimizer, None being the last ones.
 
         It goes on with the same moments, or starts with new ones for ``size`` parameters (`Optimizer.goes_on_from`).
+        What callbacks go on from stays either way.
         """
         loss, optimizer = loss or self.loss, self.optimizer if optimizer is None else optimizer
         check_optimizer(optimizer)
@@ -75,7 +76,8 @@ class TrainingState:
             if loss is self.loss and optimizer is self.optimizer:
                 return self
             return replace(self, loss=loss, optimizer=optimizer, counter=self.counter.copy())
-        return TrainingState(loss, optimizer, moments=zero_moments(optimizer, size, dtype))
+        moments = zero_moments(optimizer, size, dtype)
+        return TrainingState(loss, optimizer, moments=moments, epochs=self.epochs, kept=self.kept)
 
     def callbacks(self) -> list[Kept]:
         """Give the state of callbacks, as a further call of `fit` goes on from it."""

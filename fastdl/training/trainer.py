@@ -30,6 +30,7 @@ from .history import History
 from .machines import ALONE, Machines
 from .mixing import mixable, mixed
 from .running import measure
+from .state import TrainingState
 from .stepping import BLOCK_SECONDS, Pace, take_batch, take_pass
 from .steps import Steps
 
@@ -82,8 +83,25 @@ def _check_held_out(data: Examples, held_out: Examples, loss: Loss) -> None:
             )
 
 
+class _Before:
+    """What a call of `fit` finds, and leaves where it is refused after all: by a callback, before the first step."""
+
+    def __init__(self, net: Sequential) -> None:
+        last = net.training_state
+        self._net, self._history, self._parameters = net, net.history, net.parameters.copy()
+        self._state, self._epochs, self._kept = last, last.epochs, last.kept
+
+    def put_back(self) -> None:
+        net, last = self._net, self._state
+        with net.turn.lock:
+            net.parameters[...] = self._parameters  # of which early stopping, for one, may have found better ones
+            net.history, net.training_state = self._history, last
+            last.epochs, last.kept = self._epochs, self._kept
+
+
 def run_epochs(
     net: Sequential,
+    training: TrainingState,
     epochs: range,
     samples: int,
     watchers: list[Callback],
@@ -94,11 +112,12 @@ def run_epochs(
 ) -> History:
     """Train and validate epoch after epoch, with callbacks around, until the last or until one of them ends it.
 
-    The settings are what logs tell of it.
+    The state, with which the training begins, is the network's from now on. The settings are what logs tell of it.
     """
     read_environment()
+    before, begun, tried = _Before(net), [], False
     net.history = history = History()
-    training, begun = net.training_state, []
+    net.training_state = training
     states = states_for(watchers, training.callbacks() if epochs.start > 1 else [])
     training.epochs, training.watchers, training.settings = epochs.start - 1, watchers, settings
     try:
@@ -111,6 +130,7 @@ def run_epochs(
             start = perf_counter()
             for watcher in watchers:
                 watcher.on_epoch_begin(net, epoch)
+            tried = True
             logs: dict[str, Any] = {"epoch": epoch, **train(epoch)}
             seconds = perf_counter() - start
             for watcher in watchers:
@@ -127,6 +147,8 @@ def run_epochs(
         raise
     finally:  # whatever ended it, and whatever one of them raises, all of them see its end
         with ExitStack() as ends:
+            if not tried:
+                ends.callback(before.put_back)
             ends.callback(training.rest)
             for watcher in reversed(begun):
                 ends.callback(watcher.on_fit_end, net)
@@ -273,9 +295,9 @@ class Trainer:
                 self.machines, net, self.state, self.loss, None if of_batches else data, held_out, batch_size,
                 {"epochs": (initial_epoch, epochs), "shuffle": shuffle, "mixup": mixup, "metrics": list(measures)},
             )  # fmt: skip
-            self._begin()
             return run_epochs(
-                net, range(initial_epoch + 1, epochs + 1), samples, watchers, train, validate, self.machines,
+                net, self.state, range(initial_epoch + 1, epochs + 1), samples, watchers, train, validate,
+                self.machines,
                 loss=self.loss.function if isinstance(self.loss, Own) else self.loss,
                 batch_size=None if of_batches else batch_size,
             )  # fmt: skip

@@ -108,9 +108,8 @@ def fit_parser(
         state = net.training_state.following(None, optimizer, net.parameters.size, net.dtype)
         steps = -(-len(which) // batch_size)
         state.rates(steps)
-        net.training_state = state
         return run_epochs(
-            net, range(1, epochs + 1), len(which), watchers, train, validate,
+            net, state, range(1, epochs + 1), len(which), watchers, train, validate,
             loss="margin", penalty=penalty, beam=beam, batch_size=batch_size,
         )  # fmt: skip
 
