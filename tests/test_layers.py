@@ -771,8 +771,33 @@ def test_a_layer_belongs_to_one_network():
         dense.build(3)
     assert dense.params["weight"] is weight
     assert (net.parameters == flat).all()
-    alone = Chain([layers.Dense(3)]).build(3, seed=1)
-    assert Sequential([alone], input_shape=3).params["0.0.weight"] is alone.inner[0].params["weight"]
+
+
+def test_what_a_built_layer_has_learned_is_not_drawn_anew():
+    """Neither of one that was used alone, nor of a copy of another network's: it is refused, and stays as it is."""
+    net = Sequential([layers.Dense(3), layers.Residual([layers.Dense(3)])], input_shape=3, seed=0)
+    alone = [
+        layers.Dense(3).build(3, seed=1),
+        Chain([layers.Dense(3)]).build(3, seed=1),
+        layers.Dropout(0.5).build(3),
+        *deepcopy(net.layers),
+    ]
+    for layer in alone:
+        before = [values.copy() for values in layer.params.values()]
+        for make in (
+            lambda layer=layer: Sequential([layer, layers.Dense(2)], input_shape=3),
+            lambda layer=layer: layers.Residual([layer]),
+            lambda layer=layer: layers.Parallel([[layer], []]),
+            lambda layer=layer: Chain([layer]).build(3),
+            lambda layer=layer: Sequential([Chain([layer])], input_shape=3),
+        ):
+            with pytest.raises(ValueError, match=r"must be new; received .* or built before: what it has learned"):
+                make()
+        assert not layer.in_network
+        assert all((one == other).all() for one, other in zip(before, layer.params.values(), strict=True))
+    again = Chain([layers.Dense(3)]).build(3, seed=1)
+    weight = again.params["0.weight"].copy()
+    assert (again.build(3, seed=1).params["0.weight"] == weight).all()  # asked for, it is
 
 
 def test_a_gradient_check_leaves_what_it_is_given(rng):

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 _PLANS = 4  # kept for as many different lengths
 
 
+def not_new(layer: Built, name: str) -> ValueError:
+    """Give the error of a layer that has, or may get, parameters elsewhere: its own would be lost, drawn anew."""
+    return ValueError(
+        f"{name} must be new; received {layer!r} of another network, or twice, or built before: "
+        f"what it has learned is copied from its params to those of a new one"
+    )
+
+
 class Built(Configured, Stateful, abstract=True):
     """A layer's way into a graph, its parameters there, and its plans: of each shape of samples the graph in C."""
 
@@ -259,8 +267,8 @@ class Built(Configured, Stateful, abstract=True):
         known = {id(layer) for layer in layers}
         for layer in layers:
             owner = layer._network and layer._network()
-            if len(known) < len(layers) or (owner and owner is not self and id(owner) not in known | {id(layer)}):
-                raise ValueError(f"layers must be new; received {layer!r} of another network, or twice")
+            if len(known) < len(layers) or (hasattr(layer, "dtype") and owner is not self):
+                raise not_new(layer, "layers")
 
     def _belong_to(self, network: Any) -> None:
         vars(self)["_network"] = network

@@ -12,6 +12,7 @@ from .._core.kinds import MERGES
 from .._types import Array, Shape
 from .._validation.values import as_choice
 from .base import Layer
+from .building import not_new
 from .configuration import is_ours
 
 
@@ -144,8 +145,8 @@ def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[
         if not isinstance(layer, Layer):
             hint = ", a class: make one of it" if isinstance(layer, type) else ""
             raise TypeError(f"{name} must hold layers; received {layer!r}{hint}")
-        if layer.in_network or layer in found[:i]:
-            raise ValueError(f"{name} must be new; received {layer!r} of another network, or twice")
+        if layer.in_network or hasattr(layer, "dtype") or layer in found[:i]:
+            raise not_new(layer, name)
         check_called(layer, f"{name}[{i}]", ("forward", "backward"), "network")
     for layer in found:
         layer.enter_network()
