@@ -13,9 +13,13 @@ cdef inline bint reaches_input(int mode) noexcept:
 
 
 def aligned_zeros(Py_ssize_t n):
-    """A zero vector of n numbers as kernels want it: on a cache line, and readable past its end."""
-    cdef Py_ssize_t spare = 128 // sizeof(real)
-    raw = np.zeros(n + 3 * spare, dtype=DTYPE)
+    """A zero vector of n numbers as kernels want it: on a cache line, and readable past its end.
+
+    What is behind it is far away: the processor fetches some kilobytes ahead of what is read, and
+    would take them again and again from the core whose thread works there.
+    """
+    cdef Py_ssize_t spare = 128 // sizeof(real), ahead = 8192 // sizeof(real)
+    raw = np.zeros(n + 3 * spare + min(n, ahead), dtype=DTYPE)
     cdef real[::1] view = raw
     cdef Py_ssize_t skip = <Py_ssize_t>(-<uint64_t>&view[0] % 64) // <Py_ssize_t>sizeof(real)
     return raw[skip:skip + n]
