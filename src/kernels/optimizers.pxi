@@ -51,7 +51,8 @@ cdef struct Optimizer:
 
 
 # From parameter `start` to before `stop`, with the step that counts from 1. What lies past `stop`
-# may be another worker's.
+# may be another worker's. A rule copies the optimizer: as no store of parameters can change the
+# copy, what is of it is made and kept in registers.
 ctypedef void (*update_of_slice)(const Optimizer* o, real rate, long step, real* p, const real* g,
                                  Py_ssize_t start, Py_ssize_t stop) noexcept nogil
 
@@ -159,30 +160,33 @@ cdef void sgd(const Optimizer* o, real rate, long step, real* p, const real* g,
               Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef Py_ssize_t i
     cdef int n
+    cdef Optimizer own = o[0]
     for i from start <= i < stop by VEC_LANES:
         n = lanes_left(i, stop)
-        sgd_vector(p + i, load_lanes(g + i, n), o.first + i, rate, o, n)
+        sgd_vector(p + i, load_lanes(g + i, n), own.first + i, rate, &own, n)
 
 
 cdef void adam(const Optimizer* o, real rate, long step, real* p, const real* g,
                Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef Py_ssize_t i
     cdef int n
+    cdef Optimizer own = o[0]
     cdef double correction1 = 1 - pow(o.beta1, <double>step)
     cdef double correction2 = 1 - pow(o.beta2, <double>step)
     for i from start <= i < stop by VEC_LANES:
         n = lanes_left(i, stop)
-        adam_vector(p + i, load_lanes(g + i, n), o.first + i, o.second + i,
-                    <real>(rate / correction1), <real>correction1, <real>(1 / correction2), o, n)
+        adam_vector(p + i, load_lanes(g + i, n), own.first + i, own.second + i,
+                    <real>(rate / correction1), <real>correction1, <real>(1 / correction2), &own, n)
 
 
 cdef inline void scale_all(const Optimizer* o, real rate, real kept, real share, real* p,
                            const real* g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef Py_ssize_t i
     cdef int n
+    cdef Optimizer own = o[0]
     for i from start <= i < stop by VEC_LANES:
         n = lanes_left(i, stop)
-        scaled_vector(p + i, load_lanes(g + i, n), o.second + i, rate, kept, share, o, n)
+        scaled_vector(p + i, load_lanes(g + i, n), own.second + i, rate, kept, share, &own, n)
 
 
 cdef void rmsprop(const Optimizer* o, real rate, long step, real* p, const real* g,
@@ -199,9 +203,10 @@ cdef void adadelta(const Optimizer* o, real rate, long step, real* p, const real
                    Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef Py_ssize_t i
     cdef int n
+    cdef Optimizer own = o[0]
     for i from start <= i < stop by VEC_LANES:
         n = lanes_left(i, stop)
-        adadelta_vector(p + i, load_lanes(g + i, n), o.first + i, o.second + i, rate, o, n)
+        adadelta_vector(p + i, load_lanes(g + i, n), own.first + i, own.second + i, rate, &own, n)
 
 
 cdef inline double nadam_momentum(const Optimizer* o, double step) noexcept nogil:
@@ -232,19 +237,21 @@ cdef void nadam(const Optimizer* o, real rate, long step, real* p, const real* g
     cdef double of_gradient = rate * (1 - momentum) / (1 - product)
     cdef double of_first = rate * next_one / (1 - product * next_one)
     cdef double correction2 = 1 - pow(o.beta2, <double>step)
+    cdef Optimizer own = o[0]
     for i from start <= i < stop by VEC_LANES:
         n = lanes_left(i, stop)
-        nadam_vector(p + i, load_lanes(g + i, n), o.first + i, o.second + i, <real>of_gradient,
-                     <real>of_first, <real>(1 / correction2), o, n)
+        nadam_vector(p + i, load_lanes(g + i, n), own.first + i, own.second + i,
+                     <real>of_gradient, <real>of_first, <real>(1 / correction2), &own, n)
 
 
 cdef void lion(const Optimizer* o, real rate, long step, real* p, const real* g,
                Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     cdef Py_ssize_t i
     cdef int n
+    cdef Optimizer own = o[0]
     for i from start <= i < stop by VEC_LANES:
         n = lanes_left(i, stop)
-        lion_vector(p + i, load_lanes(g + i, n), o.first + i, rate, o, n)
+        lion_vector(p + i, load_lanes(g + i, n), own.first + i, rate, &own, n)
 
 
 cdef RuleRow[9] RULE_ROWS = [
