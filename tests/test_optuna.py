@@ -67,6 +67,14 @@ def test_a_study(study_of, tmp_path):
             assert one.training_state.epochs == 6
 
 
+def test_a_figure_that_is_better_the_other_way():
+    trial = optuna.create_study(direction="maximize").ask()
+    with pytest.raises(ValueError, match="as the study's objective is, to maximize; received 'val_loss'"):
+        callbacks.OptunaPruning(trial)
+    for monitor in ("val_accuracy", "val_cost"):  # of the second nothing is known
+        callbacks.OptunaPruning(trial, monitor)
+
+
 def test_optunas_own_pruner(study_of):
     """Takes a bad rate out early."""
     study = study_of(optuna.pruners.MedianPruner(n_startup_trials=1))
@@ -108,5 +116,5 @@ def test_a_figure_that_there_is_not(study_of):
     class Adds(callbacks.Callback):
         """So that it is not known before."""
 
-    with pytest.raises(ValueError, match=r"monitor must be one of epoch, loss, .*; received 'f1'"):
-        fit(network(), [Adds(), callbacks.OptunaPruning(trial, "f1")])
+    with pytest.raises(ValueError, match=r"monitor must be one of epoch, loss, .*; received 'cost'"):
+        fit(network(), [Adds(), callbacks.OptunaPruning(trial, "cost")])

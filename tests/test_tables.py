@@ -179,6 +179,24 @@ def test_columns_that_have_changed(change, error, message):
     assert (encoder.transform(x) == CODED).all()
 
 
+def test_large_numbers_are_different_categories():
+    """Which as float64 would be one."""
+    numbers = np.array([1 << 60, (1 << 60) + 1] * 2)
+    frame = {"a": numbers, "b": np.arange(4.0)}
+    for x in (
+        np.stack([numbers, numbers], axis=1),
+        pandas.DataFrame(frame),
+        pandas.DataFrame(frame).astype({"a": "UInt64"}),
+        polars.DataFrame(frame),
+        [[int(number), 1.5] for number in numbers],
+    ):
+        encoder = TableEncoder(categorical_features=[0])
+        assert encoder.fit_transform(x)[:, 0].tolist() == [1, 2, 1, 2]
+        assert encoder.transform(x)[:, 0].tolist() == [1, 2, 1, 2]
+    small = TableEncoder(categorical_features=[0]).fit([[3, 1], [3, 2]])
+    assert small.transform([[3.0, 1.0], [4.0, 2.0]])[:, 0].tolist() == [1, 0]
+
+
 def test_columns_that_have_changed_beside_gaps():
     encoder = TableEncoder(missing="embed", min_count=1).fit(pandas.DataFrame({"city": ["Graz", "Linz", None]}))
     with pytest.raises(TypeError, match="'city' must hold strings, as it did in fit; received numbers"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..metrics.choice import mode_of
 from .base import Callback
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ class OptunaPruning(Callback):
         Of a study of one objective, whose direction says whether the figure is to be low or high.
     monitor : str
         One of the figures, or one that a callback before this one adds.
+
+    Raises
+    ------
+    ValueError
+        If the figure is known to be better the other way: the best trials would be ended.
     """
 
     def __init__(self, trial: Any, monitor: str = "val_loss") -> None:
@@ -30,6 +36,13 @@ class OptunaPruning(Callback):
                 raise TypeError(f"trial must be one of Optuna's; received {trial!r}")
         if not isinstance(monitor, str):
             raise TypeError(f"monitor must be the name of a figure; received {monitor!r}")
+        directions = [one.name for one in getattr(getattr(trial, "study", None), "directions", [])]
+        wanted = {"min": "MINIMIZE", "max": "MAXIMIZE"}.get(mode_of(monitor) or "")
+        if wanted is not None and len(directions) == 1 and directions[0] not in (wanted, "NOT_SET"):
+            raise ValueError(
+                f"monitor must be a figure that is better as the study's objective is, to {directions[0].lower()}; "
+                f"received {monitor!r}"
+            )
         self.trial, self.monitor = trial, monitor
         self._pruned_at = 0
 

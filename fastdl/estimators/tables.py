@@ -244,7 +244,10 @@ def holds_categories(x: Any) -> bool:
 
 
 def _columns(x: Any) -> tuple[list[Any] | None, list[Any]]:
-    """Give the names of columns, if they have some, and of each an array of float64, or a list: None is missing."""
+    """Give the names of columns, if they have some, and of each an array of numbers, or a list: None is missing.
+
+    Integers stay such where none is missing, as categories beyond 2^53 would be one as float64.
+    """
     library = type(x).__module__.partition(".")[0]
     if library in ("pandas", "polars") and hasattr(x, "columns"):
         names = list(x.columns)
@@ -257,7 +260,9 @@ def _columns(x: Any) -> tuple[list[Any] | None, list[Any]]:
         raise ValueError(f"x must have shape (N, F); received {array.shape}")
     if array.dtype.kind not in "biufOUS":
         raise TypeError(_datelike("x", array.dtype))
-    if array.dtype.kind in "iuf":
+    if array.dtype.kind in "iu":
+        return None, list(array.T)
+    if array.dtype.kind == "f":
         return None, list(array.T.astype(np.float64))
     return None, [_of_objects(array[:, k].tolist()) for k in range(array.shape[1])]
 
@@ -267,6 +272,8 @@ def _of_pandas(frame: Any, k: int, name: Any) -> Any:
     kind, categorical = series.dtype.kind, hasattr(series, "cat")
     if kind in "mMc" or str(series.dtype).startswith(("period", "interval")):
         raise TypeError(_datelike(f"column {name!r}", series.dtype))
+    if kind in "iu" and not categorical and not series.isna().any():
+        return series.to_numpy(dtype=np.uint64 if kind == "u" else np.int64)
     if kind in "iuf" and not categorical:
         return series.to_numpy(dtype=np.float64, na_value=np.nan)
     there, values = series.notna(), series.astype(object)
@@ -278,6 +285,8 @@ def _of_polars(frame: Any, k: int, name: Any) -> Any:
     series = frame.to_series(k)
     if series.dtype.is_temporal() or series.dtype.is_nested():
         raise TypeError(_datelike(f"column {name!r}", series.dtype))
+    if series.dtype.is_integer() and not series.null_count():
+        return np.asarray(series.to_numpy())
     if series.dtype.is_numeric():
         return np.asarray(series.to_numpy()).astype(np.float64)
     return series.to_list()
@@ -294,7 +303,8 @@ def _of_objects(values: list[Any]) -> Any:
     """Give an array where all that is there are numbers, else a list."""
     types = set(map(type, values))
     if all(issubclass(kind, Number) and not issubclass(kind, (bool, np.bool_, complex)) for kind in types - _NOTHING):
-        return np.array(values, dtype=np.float64)  # None becomes NaN
+        whole = values if types == {int} and abs(max(values, key=abs)) < 1 << 63 else None
+        return np.array(values, dtype=np.float64 if whole is None else np.int64)  # None becomes NaN
     return [None if _is_missing(value) else value for value in values] if types != {str} else values
 
 
