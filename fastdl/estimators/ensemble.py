@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
-from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state, get_tags
+from sklearn.utils import check_consistent_length, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._crew import side_by_side
@@ -22,7 +22,7 @@ from .available import available_if
 from .bags import bag, in_order
 from .classifier import NetClassifier
 from .data import held_out
-from .inputs import as_before, reads_tables, table_of
+from .inputs import as_before, reads_tables, rows_of, table_of
 from .labels import Labels, SeveralLabels, YesOrNo, as_labels, learned
 from .numbers import Numbers, as_numbers
 from .regressor import NetRegressor
@@ -145,7 +145,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         codes = self._targets.read(y[rows])
         whole = len(rows) == len(x) and not in_bags and not rounds
         if in_bags or rounds:
-            order, weights = in_order(_safe_indexing(x, rows), codes, weights)
+            order, weights = in_order(rows_of(x, rows), codes, weights)
             rows, codes = rows[order], codes[order]
         if rounds:
             self._targets.settle(codes, weights)
@@ -158,13 +158,13 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
 
         def learn(member: Any, places: Any, _: Callable[[Any], None]) -> None:
             part = slice(None) if whole else rows[places]
-            member.fit(_safe_indexing(x, part), y[part], sample_weight=None if weights is None else weights[places])
+            member.fit(rows_of(x, part), y[part], sample_weight=None if weights is None else weights[places])
 
         jobs = [partial(learn, member, bag(strata, draws) if in_bags else ...) for member in members]
         list(side_by_side(jobs, min(get_num_threads(), len(members))))
         counts = np.full(len(members), 1 / len(members))
         if rounds:
-            told = [_told(member, _safe_indexing(x, held)) for member in members]
+            told = [_told(member, rows_of(x, held)) for member in members]
             counts = selected(told, partial(self._error, held_codes, of_held), rounds)
         self.estimators_, self.weights_ = members, counts
 

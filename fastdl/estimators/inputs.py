@@ -99,5 +99,10 @@ def table_of(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
     return x.toarray() if issparse(x) else x
 
 
+def rows_of(x: Any, rows: Any) -> Any:
+    """Give samples by their numbers, of an array or a data frame."""
+    return x.iloc[rows] if hasattr(x, "iloc") else x[rows]
+
+
 def _is_frame(X: Any) -> bool:
     return type(X).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(X, "columns")
