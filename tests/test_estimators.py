@@ -315,6 +315,13 @@ def test_an_ensemble_whose_members_diverge_keeps_its_labels():
     assert (model.predict(BLOBS) == before).all()
 
 
+def test_labels_are_not_ignored_by_their_places():
+    loss = losses.CrossEntropy(ignore_label=-1)
+    for model in (NetClassifier(loss=loss), NetTransformer(loss=loss)):
+        with pytest.raises(ValueError, match="loss must have no ignore_label for a classifier"):
+            model.fit(BLOBS, THREE - 1)
+
+
 def test_weights_may_cancel():
     signs = np.where(np.arange(120) % 2, 1.0, -1.0)
     assert np.isfinite(NetRegressor(**quick).fit(BLOBS, BLOBS[:, 0], sample_weight=signs).predict(BLOBS)).all()

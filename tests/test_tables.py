@@ -197,6 +197,12 @@ def test_large_numbers_are_different_categories():
     assert small.transform([[3.0, 1.0], [4.0, 2.0]])[:, 0].tolist() == [1, 0]
 
 
+def test_categorical_features_are_a_list():
+    for one in (0, "a"):
+        with pytest.raises(TypeError, match=f"categorical_features must be a list; received {one!r}"):
+            TableEncoder(categorical_features=one).fit(np.ones((2, 2)))
+
+
 def test_columns_that_have_changed_beside_gaps():
     encoder = TableEncoder(missing="embed", min_count=1).fit(pandas.DataFrame({"city": ["Graz", "Linz", None]}))
     with pytest.raises(TypeError, match="'city' must hold strings, as it did in fit; received numbers"):

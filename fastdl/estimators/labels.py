@@ -111,6 +111,11 @@ class Labels:
         """Let a loss be what training lowers; None is the usual one."""
         if isinstance(loss, (Quantile, Poisson)):
             raise ValueError(f"loss must be one of classes, or of errors, for a classifier; received {loss!r}")
+        if isinstance(loss, CrossEntropy) and loss.ignore_label is not None:
+            raise ValueError(
+                f"loss must have no ignore_label for a classifier, whose labels are of any type; received {loss!r}: "
+                "leave those samples out, or give them the weight 0"
+            )
         self.loss = loss or self.usual
 
     def fit_to(self, net: Sequential, data: Data) -> None:

@@ -345,7 +345,7 @@ def _positions(wanted: Any, names: list[Any] | None, count: int) -> list[int]:
     """Give the numbers of columns that are named."""
     if wanted is None:
         return []
-    if isinstance(wanted, (str, bytes)):
+    if isinstance(wanted, (str, bytes)) or not isinstance(wanted, Iterable):
         raise TypeError(f"categorical_features must be a list; received {wanted!r}")
     given = list(wanted)
     if given and all(isinstance(one, (bool, np.bool_)) for one in given):
