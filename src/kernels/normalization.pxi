@@ -2,9 +2,10 @@
 #
 #     y = (x - mean) scale w + b        dx = (dy - db - (x - mean) scale dw) scale w
 #
-# Some rows are taken together, one vector of columns after another: so means and scales stay in
-# registers, and memory is gone through from front to back, once. A relu of what comes out is part
-# of it, and so is the way back through it.
+# Memory is gone through from front to back, once: numbers of a whole batch are in no cache, and it
+# brings them half as fast in any other order. A relu of what comes out is part of it, and so is the
+# way back through it. What is added up comes of the sample at hand, which is in the cache: there
+# some rows are taken together, one vector of columns after another, so that sums stay in registers.
 
 cdef enum:
     ROWS_TOGETHER = 16
@@ -21,47 +22,54 @@ cdef struct Normalizing:
     const real* dw
 
 
+cdef inline void normalize_at(const bint rectifies, const Normalizing* q, const real* x, real* y,
+                              Py_ssize_t j, Py_ssize_t left) noexcept nogil:
+    # A row's vector of columns from j on, of which so many are left.
+    cdef vec scale = load_lanes(q.scales + j, left) * load_lanes(q.w + j, left)
+    cdef vec v = (vec_load(x + j) - load_lanes(q.means + j, left)) * scale
+    v = v + load_lanes(q.b + j, left)
+    store_lanes(y + j, relu(v, 0) if rectifies else v, left)
+
+
 cdef inline void normalize_some(const bint rectifies, const Normalizing* q, const real* x, real* y,
                                 Py_ssize_t rows) noexcept nogil:
-    cdef Py_ssize_t i, j, left
-    cdef vec mean, scale, bias, v
-    for j from 0 <= j < q.columns by VEC_LANES:
-        left = q.columns - j
-        mean, bias = load_lanes(q.means + j, left), load_lanes(q.b + j, left)
-        scale = load_lanes(q.scales + j, left) * load_lanes(q.w + j, left)
-        for i in range(rows):
-            v = (vec_load(x + i * q.columns + j) - mean) * scale + bias
-            if rectifies:
-                v = relu(v, 0)
-            store_lanes(y + i * q.columns + j, v, left)
+    cdef Py_ssize_t i, j, whole = q.columns // VEC_LANES * VEC_LANES
+    for i in range(rows):
+        for j from 0 <= j < whole by VEC_LANES:
+            normalize_at(rectifies, q, x, y, j, VEC_LANES)
+        if whole < q.columns:
+            normalize_at(rectifies, q, x, y, whole, q.columns - whole)
+        x += q.columns
+        y += q.columns
 
 
 cdef void normalize_rows(const Normalizing* q, const real* x, real* y, Py_ssize_t rows,
                          bint rectifies) noexcept nogil:
-    cdef Py_ssize_t i
-    for i from 0 <= i < rows by ROWS_TOGETHER:
-        if rectifies:
-            normalize_some(True, q, x + i * q.columns, y + i * q.columns,
-                           min(rows - i, ROWS_TOGETHER))
-        else:
-            normalize_some(False, q, x + i * q.columns, y + i * q.columns,
-                           min(rows - i, ROWS_TOGETHER))
+    if rectifies:
+        normalize_some(True, q, x, y, rows)
+    else:
+        normalize_some(False, q, x, y, rows)
+
+
+cdef inline void normalize_at_back(const Normalizing* q, const real* x, const real* dy, real* dx,
+                                   Py_ssize_t j, Py_ssize_t left) noexcept nogil:
+    cdef vec scale = load_lanes(q.scales + j, left)
+    cdef vec d = vec_load(dy + j) - load_lanes(q.db + j, left)
+    d = d - (vec_load(x + j) - load_lanes(q.means + j, left)) * (load_lanes(q.dw + j, left) * scale)
+    store_lanes(dx + j, d * (scale * load_lanes(q.w + j, left)), left)
 
 
 cdef void normalize_rows_back(const Normalizing* q, const real* x, const real* dy, real* dx,
                               Py_ssize_t rows) noexcept nogil:
-    cdef Py_ssize_t begin, i, j, left
-    cdef vec mean, scale, factor, db, dw, d
-    for begin from 0 <= begin < rows by ROWS_TOGETHER:
-        for j from 0 <= j < q.columns by VEC_LANES:
-            left = q.columns - j
-            mean, scale = load_lanes(q.means + j, left), load_lanes(q.scales + j, left)
-            db, dw = load_lanes(q.db + j, left), load_lanes(q.dw + j, left) * scale
-            factor = scale * load_lanes(q.w + j, left)
-            for i in range(begin, min(rows, begin + ROWS_TOGETHER)):
-                d = vec_load(dy + i * q.columns + j) - db
-                d = d - (vec_load(x + i * q.columns + j) - mean) * dw
-                store_lanes(dx + i * q.columns + j, d * factor, left)
+    cdef Py_ssize_t i, j, whole = q.columns // VEC_LANES * VEC_LANES
+    for i in range(rows):
+        for j from 0 <= j < whole by VEC_LANES:
+            normalize_at_back(q, x, dy, dx, j, VEC_LANES)
+        if whole < q.columns:
+            normalize_at_back(q, x, dy, dx, whole, q.columns - whole)
+        x += q.columns
+        dy += q.columns
+        dx += q.columns
 
 
 cdef void scale_rows_back(const Normalizing* q, const real* dy, real* dx,
