@@ -136,12 +136,17 @@ cdef void tile_weights(const Network* net, const Op* op, int worker) noexcept no
                    own.tiled + worker * winograd_panels(&own.window, False))
 
 
+cdef inline real* transposed_of(const Convolution* own, int worker) noexcept nogil:
+    # NULL where the input's gradient does not come of them, or nobody wants it.
+    return own.w.transposed + worker * own.w.transposed_stride if own.w.transposed != NULL else NULL
+
+
 cdef void transpose_convolution(const Network* net, const Op* op, int worker) noexcept nogil:
     # Its own, or that of which a transposed one is the way back.
     cdef const Window* g = &(<const Convolution*>op.own).window
     cdef const Matrix* w = &(<const Convolution*>op.own).w
-    cdef real* transposed = w.transposed + worker * w.transposed_stride
-    if w.transposed == NULL or goes_back_in_planes(g):
+    cdef real* transposed = transposed_of(<const Convolution*>op.own, worker)
+    if transposed == NULL or goes_back_in_planes(g):
         return
     if (<const Convolution*>op.own).in_tiles:
         lay_places_back(g, net.parameters + w.offset, transposed, fields_of(net, worker))
@@ -229,14 +234,14 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
     cdef real* dw = slot_of(net, op, part)
     cdef real* db = dw + w.rows * w.columns
     cdef real* scratch = fields_of(net, part.worker)
+    cdef const real* transposed = transposed_of(own, part.worker)
     activate_output_backward(net, op, dy, output_of(net, op, part),
                              numbers_of(own, target_of(net, op)))
     if own.planar:
         planar_weight_gradient(g, x, dy, dw, db)
         return
     if own.in_tiles:
-        winograd_backward(g, w.transposed + part.worker * w.transposed_stride, net.zeros, x, dy,
-                          dw if op.learns else NULL, dx, scratch)
+        winograd_backward(g, transposed, net.zeros, x, dy, dw if op.learns else NULL, dx, scratch)
         if op.learns:
             sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
         return
@@ -244,9 +249,8 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
         convolution_weight_gradient(own, x, dy, dw, scratch)
         sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
     if dx != NULL:
-        convolution_input_gradient(own, net.parameters + w.offset,
-                                   w.transposed + part.worker * w.transposed_stride, net.zeros, dy,
-                                   dx, scratch)
+        convolution_input_gradient(own, net.parameters + w.offset, transposed, net.zeros, dy, dx,
+                                   scratch)
 
 
 cdef Methods convolution_methods():
