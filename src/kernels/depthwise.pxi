@@ -34,46 +34,75 @@ cdef struct Weighing:
     Py_ssize_t channels
 
 
-cdef inline void weigh(const int pixels, const Weighing* q, Py_ssize_t i,
+cdef inline void weigh(const int pixels, const bint slides, const Weighing* q, Py_ssize_t i,
                        Py_ssize_t n) noexcept nogil:
     # Vector n of the pixels from i on. They come in threes behind one pointer, as in the tile.
+    # Where three taps slide, each next to the last, a pixel that has been read meets all of them.
     cdef vec acc[PIXELS]
-    cdef vec w
-    cdef const real* x[3]
-    cdef const real* weight
-    cdef Py_ssize_t k, l, left = q.channels - n
-    cdef int m
+    cdef vec w[3]
+    cdef vec v
+    cdef const real* x[4]
+    cdef const real* weight = q.w + n
+    cdef const real* row = q.x + n + i * q.x_step
+    cdef real* y = q.y + n + i * q.y_step
+    cdef Py_ssize_t x_step = q.x_step, y_step = q.y_step, left = q.channels - n, k, l
+    cdef int m, t
+    v = load_lanes(q.init + n, left)
     for m in range(pixels):
-        acc[m] = load_lanes(q.init + n, left)
+        acc[m] = v
     for k in range(q.rows):
-        weight = q.w + n + k * q.w_row
-        for m in range((pixels + 2) // 3):
-            x[m] = q.x + n + (i + 3 * m) * q.x_step + k * q.x_row
-        for l in range(q.columns):
-            w = vec_load(weight)
-            for m in range(pixels):
-                acc[m] = acc[m] + vec_load(x[m // 3] + m % 3 * q.x_step) * w
-            for m in range((pixels + 2) // 3):
-                x[m] += q.x_column
-            weight += q.w_column
-    for m in range(pixels):
-        store_lanes(q.y + n + (i + m) * q.y_step, acc[m], left)
+        for m in range((pixels + 4 if slides else pixels + 2) // 3):
+            x[m] = row + 3 * m * x_step
+        if slides:
+            for t in range(3):
+                w[t] = vec_load(weight + t * q.w_column)
+            for m in range(pixels + 2):
+                v = vec_keep(vec_load(x[m // 3] + m % 3 * x_step))
+                for t in range(3):
+                    if 0 <= m - t < pixels:
+                        acc[m - t] = acc[m - t] + v * w[t]
+        else:
+            for l in range(q.columns):
+                v = vec_load(weight + l * q.w_column)
+                for m in range(pixels):
+                    acc[m] = acc[m] + vec_load(x[m // 3] + m % 3 * x_step) * v
+                for m in range((pixels + 2) // 3):
+                    x[m] += q.x_column
+        weight += q.w_row
+        row += q.x_row
+    if left >= VEC_LANES:
+        for m in range(pixels):
+            vec_store(y, acc[m])
+            y += y_step
+    else:
+        for m in range(pixels):
+            vec_store_first(y, acc[m], <int>left)
+            y += y_step
+
+
+cdef inline void weigh_pixels(const bint slides, Py_ssize_t pixels, const Weighing* q,
+                              Py_ssize_t i) noexcept nogil:
+    cdef Py_ssize_t n
+    for n from 0 <= n < q.channels by VEC_LANES:
+        if pixels == 8: weigh(8, slides, q, i, n)
+        elif pixels == 7: weigh(7, slides, q, i, n)
+        elif pixels == 6: weigh(6, slides, q, i, n)
+        elif pixels == 5: weigh(5, slides, q, i, n)
+        elif pixels == 4: weigh(4, slides, q, i, n)
+        elif pixels == 3: weigh(3, slides, q, i, n)
+        elif pixels == 2: weigh(2, slides, q, i, n)
+        else: weigh(1, slides, q, i, n)
 
 
 cdef void weigh_row(const Weighing* q, Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t blocks = (count + PIXELS - 1) // PIXELS, block, i, n, pixels
+    cdef Py_ssize_t blocks = (count + PIXELS - 1) // PIXELS, block, i, pixels
     for block in range(blocks):
         i = count * block // blocks
         pixels = count * (block + 1) // blocks - i
-        for n from 0 <= n < q.channels by VEC_LANES:
-            if pixels == 8: weigh(8, q, i, n)
-            elif pixels == 7: weigh(7, q, i, n)
-            elif pixels == 6: weigh(6, q, i, n)
-            elif pixels == 5: weigh(5, q, i, n)
-            elif pixels == 4: weigh(4, q, i, n)
-            elif pixels == 3: weigh(3, q, i, n)
-            elif pixels == 2: weigh(2, q, i, n)
-            else: weigh(1, q, i, n)
+        if q.columns == 3 and q.x_column == q.x_step:
+            weigh_pixels(True, pixels, q, i)
+        else:
+            weigh_pixels(False, pixels, q, i)
 
 
 cdef void depthwise_forward(const Window* g, const real* weight, const real* bias, const real* x,
@@ -88,6 +117,13 @@ cdef void depthwise_forward(const Window* g, const real* weight, const real* bia
         q.x = x + i * g.sh * g.w * g.c
         q.y = y + i * g.ow * g.c
         weigh_row(&q, g.ow)
+
+
+cdef inline void turn_row(Weighing* q) noexcept nogil:
+    # The same taps, the last one first.
+    q.x += (q.columns - 1) * q.x_column
+    q.w += (q.columns - 1) * q.w_column
+    q.x_column, q.w_column = -q.x_column, -q.w_column
 
 
 cdef void depthwise_input_gradient(const Window* g, const real* weight, const real* zeros,
@@ -108,6 +144,7 @@ cdef void depthwise_input_gradient(const Window* g, const real* weight, const re
             q.w_column = columns.step * g.c
             q.x = framed + rows.output * row + columns.output * g.c
             q.w = weight + (rows.first * g.kw + columns.first) * g.c
+            turn_row(&q)
             q.y = dx + (r * g.w + p) * g.c
             weigh_row(&q, (g.w - p + g.sw - 1) // g.sw)
 
