@@ -36,6 +36,7 @@ cdef struct Tensor:
     int first_wanted, last_wanted
     real* value
     real* gradient
+    Py_ssize_t gradient_stride  # may be another's, whose memory it shares
 
 
 cdef struct Op:
@@ -236,7 +237,7 @@ cdef inline real* gradient_of(const Network* net, const Tensor* t, const Part* p
         return NULL
     if not t.passing_gradient:
         row = row_of(net, t.wide_gradient, part)
-    return t.gradient + row * t.stride
+    return t.gradient + row * t.gradient_stride
 
 
 cdef inline const real* input_of(const Network* net, const Op* op, const Part* part) noexcept nogil:

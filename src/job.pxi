@@ -127,7 +127,7 @@ cdef void losses_of_group(Job* job, const Part* part, Py_ssize_t position, Py_ss
     cdef real* dy
     group.first = 0
     outputs_of_group = value_of(&job.net, t, &group)
-    gradients = t.gradient + row_of(&job.net, t.wide_gradient, &group) * t.stride
+    gradients = t.gradient + row_of(&job.net, t.wide_gradient, &group) * t.gradient_stride
     job.losses[part.group] = 0
     job.hits[part.group] = 0
     for i in range(n):
@@ -137,7 +137,7 @@ cdef void losses_of_group(Job* job, const Part* part, Py_ssize_t position, Py_ss
             sample = sample_at(job, position + i)
         for step in range(t.steps):
             y = outputs_of_group + i * t.stride + step * t.features
-            dy = gradients + i * t.stride + step * t.features
+            dy = gradients + i * t.gradient_stride + step * t.features
             row = sample * t.steps + step
             if job.counts != NULL and not job.counts[row]:
                 memset(dy, 0, t.features * sizeof(real))

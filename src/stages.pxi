@@ -2,7 +2,8 @@
 #
 # A value that a later stage reads, forward or back, is wide. So is a gradient that one stage writes
 # and an earlier one reads, and one that weights' gradients read at the end; those that are not
-# wanted at the same time share memory. What begins a stage gets its gradient of the next one, and
+# wanted for a sample at the same time share memory, whose rows are the widest one's: so a sample's
+# gradient is written where the last one has been read, which is in the cache. What begins a stage gets its gradient of the next one, and
 # gives one to that before. A value that is cheap to make of wide ones, and that a sample's own run
 # of operations alone reads, is not kept, but made again before the sample goes back through it.
 
@@ -74,34 +75,51 @@ cdef take_gradients(Memory memory, Network* net):
     wide = []
     for k in range(net.count + 1):
         t = &net.tensor[k]
-        t.gradient = NULL
+        t.gradient, t.gradient_stride = NULL, t.stride
         if not (reaches_input(memory.mode)
                 or (memory.mode == TRAINING and (t.needs_gradient or k == net.count))):
             continue
-        if t.wide_gradient:
+        if t.wide_gradient and t.last_wanted >= 0:      # of which nobody takes rows together
             wide.append((-t.stride, k))
         else:
-            t.gradient = memory.take(memory.workers * (1 if t.passing_gradient else net.rows)
-                                     * t.stride)
+            t.gradient = memory.take(_gradient_rows(memory, net, t) * t.stride)
     shared = []
     for _, k in sorted(wide):           # the widest ones first, which leave room for others
-        t = &net.tensor[k]
         for tensors in shared:
-            if not _any_wanted_with(net, t, tensors):
-                t.gradient = net.tensor[<int>tensors[0]].gradient
+            if not _any_wanted_with(net, k, tensors):
                 tensors.append(k)
                 break
         else:
-            t.gradient = memory.take(memory.rows * t.stride)
             shared.append([k])
+    for tensors in shared:
+        t = &net.tensor[<int>tensors[0]]
+        t.gradient = memory.take(memory.rows * t.stride)
+        for k in tensors:
+            net.tensor[k].gradient, net.tensor[k].gradient_stride = t.gradient, t.stride
 
 
-cdef bint _any_wanted_with(const Network* net, const Tensor* t, list tensors):
-    # Whether one of these is wanted while t is.
+cdef Py_ssize_t _gradient_rows(Memory memory, const Network* net, const Tensor* t) noexcept:
+    if t.wide_gradient:
+        return memory.rows
+    return memory.workers * (1 if t.passing_gradient else net.rows)
+
+
+cdef bint _any_wanted_with(const Network* net, int number, list tensors):
+    # Whether a sample's gradient of one of these is wanted while that of the tensor is: from the
+    # first operation that writes it, going back, to the one whose target it is. All samples go back
+    # through the operations in one order.
     cdef int k
-    cdef const Tensor* other
     for k in tensors:
-        other = &net.tensor[k]
-        if t.last_wanted <= other.first_wanted and other.last_wanted <= t.first_wanted:
+        if k - 1 <= _last_reader(net, number) and number - 1 <= _last_reader(net, k):
             return True
     return False
+
+
+cdef int _last_reader(const Network* net, int number):
+    # Going back, the first one to write its gradient; the loss, of the output.
+    cdef int k, i, last = net.count if number == net.count else -1
+    for k in range(net.count):
+        for i in range(net.op[k].reads):
+            if net.op[k].source[i] == number:
+                last = max(last, k)
+    return last
