@@ -14,7 +14,8 @@ cdef struct Planes:
 
 
 cdef enum:
-    BLOCK = 2048                    # numbers of scratch, about: they stay in the nearest cache
+    BLOCK = 2048                    # numbers of scratch, about: they stay in the nearest cache,
+    FIELDS_BLOCK = 16384            # and these in the second nearest
 
 
 cdef inline vec every(const real* p, Py_ssize_t step, Py_ssize_t left) noexcept nogil:
@@ -48,9 +49,9 @@ cdef inline Py_ssize_t windows_before(Py_ssize_t place, Py_ssize_t step) noexcep
 
 
 cdef inline Py_ssize_t rows_at_once(const Planes* p) noexcept nogil:
-    # Of y, so that what is put together for them stays in the nearest cache.
+    # Of y, so that what is put together for them stays in the cache.
     cdef const Window* g = &p.window
-    return within((BLOCK // g.ow - g.kh) // g.sh + 1, 1, g.oh)
+    return within((FIELDS_BLOCK // (g.ow * g.kw) - g.kh) // g.sh + 1, 1, g.oh)
 
 
 cdef inline Py_ssize_t rows_apart(const Planes* p) noexcept nogil:
@@ -59,7 +60,8 @@ cdef inline Py_ssize_t rows_apart(const Planes* p) noexcept nogil:
 
 
 cdef inline Py_ssize_t room_for_fields(const Planes* p) noexcept nogil:
-    return min(p.window.sh, p.window.kh) * rows_apart(p) * p.window.ow + VEC_LANES
+    cdef const Window* g = &p.window
+    return g.kw * min(g.sh, g.kh) * rows_apart(p) * g.ow + VEC_LANES
 
 
 cdef inline void row_of_fields(const Planes* p, const real* x, Py_ssize_t row, Py_ssize_t l,
@@ -80,23 +82,25 @@ cdef inline void row_of_fields(const Planes* p, const real* x, Py_ssize_t row, P
 cdef void fields_of_plane(const Planes* p, const real* x, real* y, real* rows) noexcept nogil:
     # y (KH, KW, OH, OW): what each place of the kernel sees, of the plane with zeros around it.
     # Places below one another see the same rows but for the first and the last ones: these are put
-    # together once, those sh apart side by side, and each place copies a run of them. `rows` is
-    # scratch, `room_for_fields`.
+    # together once, those sh apart side by side, and each place copies a run of them. So y, which
+    # is in no cache, is written from front to back. `rows` is scratch, `room_for_fields`.
     cdef const Window* g = &p.window
-    cdef Py_ssize_t many = rows_at_once(p), apart = rows_apart(p)
-    cdef Py_ssize_t i, k, l, n, row, count, first, last
+    cdef Py_ssize_t many = rows_at_once(p), apart = rows_apart(p), size = g.ow * sizeof(real)
+    cdef Py_ssize_t steps = min(g.sh, g.kh), i, k, l, n, row, count, first, last
     for i from 0 <= i < g.oh by many:
         count = min(many, g.oh - i)
         for l in range(g.kw):
             first = within(windows_before(p.pw - l, g.sw), 0, g.ow)
             last = within(windows_before(g.w + p.pw - l, g.sw), first, g.ow)
-            for k in range(min(g.sh, g.kh)):
+            for k in range(steps):
                 for n in range((g.kh - 1 - k) // g.sh + count):
                     row = (i + n) * g.sh + k - p.ph
-                    row_of_fields(p, x, row, l, first, last, rows + (k * apart + n) * g.ow)
-            for k in range(g.kh):
+                    row_of_fields(p, x, row, l, first, last,
+                                  rows + ((l * steps + k) * apart + n) * g.ow)
+        for k in range(g.kh):
+            for l in range(g.kw):
                 memcpy(y + ((k * g.kw + l) * g.oh + i) * g.ow,
-                       rows + (k % g.sh * apart + k // g.sh) * g.ow, count * g.ow * sizeof(real))
+                       rows + ((l * steps + k % g.sh) * apart + k // g.sh) * g.ow, count * size)
 
 
 cdef inline void spread_row(const bint inside, const int step, const real* x, Py_ssize_t w,
