@@ -229,6 +229,9 @@ def test_accuracy_is_of_classes(rng, capsys):
         [layers.Dense(3, "sigmoid")],
         [layers.Dense(3, "relu"), layers.Dropout(0.1)],
         [layers.Dense(3), layers.Activation("tanh")],
+        [layers.Dense(3, "hard_tanh"), layers.Flatten()],
+        [Sequential([layers.Dense(3, "softmax"), layers.GaussianNoise(0.1)])],
+        [layers.Parallel([[layers.Dense(1)], [layers.Dense(2, "softmax"), layers.Select([1, 0])]])],
     ],
 )
 def test_an_activation_before_cross_entropy(last, rng):
@@ -237,8 +240,13 @@ def test_an_activation_before_cross_entropy(last, rng):
     with pytest.warns(UserWarning, match="cross_entropy takes the outputs of .* for logits"):
         net.fit(x, y, verbose=0)
     net.fit(x, np.eye(3)[y], loss="squared_error", verbose=0)
-    softmax = Sequential([layers.Dense(5, "relu"), layers.Dense(3, "softmax")], input_shape=4, seed=0)
-    softmax.fit(x, y, verbose=0)
+    for end in ([], [layers.Flatten()], [layers.Reshape(3)]):
+        softmax = Sequential([layers.Dense(5, "relu"), Sequential([layers.Dense(3, "softmax"), *end])], input_shape=4)
+        likelihood = np.log(softmax.predict(x)[np.arange(12), y]).mean()
+        assert np.isclose(softmax.fit(x, y, batch_size=12, verbose=0).history["loss"][0], -likelihood)
+    heads = layers.Parallel([[layers.Dense(1, "sigmoid")], [layers.Dense(2, "sigmoid")]])
+    with pytest.warns(UserWarning, match="binary_cross_entropy takes the outputs of sigmoid for logits"):
+        Sequential([heads], input_shape=4, seed=0).fit(x, np.eye(3)[y], loss="binary_cross_entropy", verbose=0)
 
 
 def test_some_weights_may_be_zero(rng):

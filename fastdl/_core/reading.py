@@ -10,6 +10,7 @@ from .._types import Array
 from .kinds import KINDS, Operations, Shape
 
 _WINDOW = "kernel", "stride", "dilation"  # which pools have not
+_PASSING = "concat", "dropout", "flatten", "noise", "reshape", "select"  # give what they read, as far as they go
 _PARTS = {"lstm": 2}  # of a cell's state: h and c
 
 
@@ -51,6 +52,10 @@ class Reading(NamedTuple):
         Of each recurrent operation, in the order of its columns.
     stateful : bool
         Whether a batch goes on from where the last one ended.
+    ends_in : str
+        The activation that the last operation is; "identity" where it is none.
+    activations : frozenset of str
+        Those whose numbers the outputs are, passed on, left out here and there or with noise.
     """
 
     arity: int | None
@@ -59,6 +64,8 @@ class Reading(NamedTuple):
     tokens: tuple[Tokens, ...]
     states: tuple[States, ...]
     stateful: bool
+    ends_in: str
+    activations: frozenset[str]
 
 
 def reading_of(input_shape: Shape, operations: Operations) -> Reading:
@@ -76,7 +83,27 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
     ]
     arity = next((operation["children"] for operation in operations if operation["kind"] == "recursive"), None)
     stateful = any([one.stateful for one in states])
-    return Reading(arity, in_time and not changes_steps, changes_steps, tuple(tokens), tuple(states), stateful)
+    return Reading(
+        arity, in_time and not changes_steps, changes_steps, tuple(tokens), tuple(states), stateful,
+        *_ends_of(input_shape, operations),
+    )  # fmt: skip
+
+
+def _ends_of(input_shape: Shape, operations: Operations) -> tuple[str, frozenset[str]]:
+    """Tell which activation comes last, and which ones the outputs are of."""
+    shapes = [input_shape, *(operation["output_shape"] for operation in operations)]
+    last = len(operations)
+    while last and operations[last - 1]["kind"] == "flatten" and len(shapes[operations[last - 1]["reads"][0]]) == 1:
+        (last,) = operations[last - 1]["reads"]  # of a row, which is left out
+    passed, found = {last}, set()
+    for number in range(last, 0, -1):
+        operation = operations[number - 1]
+        if number in passed and operation["kind"] in _PASSING:
+            passed.update(operation["reads"])
+        elif number in passed and operation["kind"] == "activation":
+            found.add(operation["activation"])
+    ends = last > 0 and operations[last - 1]["kind"] == "activation"
+    return (operations[last - 1]["activation"] if ends else "identity"), frozenset(found)
 
 
 def _changes_steps(operations: Operations) -> bool:

@@ -16,7 +16,6 @@ from .._validation.values import as_flag, as_int, as_number
 from ..callbacks import Callback
 from ..callbacks.checks import as_callbacks
 from ..callbacks.keeping import go_on, states_for
-from ..layers import Activation, Conv1D, Conv2D, ConvTranspose2D, Dense, Dropout, Flatten
 from ..layers.container import check_called
 from ..losses import Loss
 from ..losses.choice import AnyLoss, chosen
@@ -38,21 +37,15 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
+_NO_LOGITS = frozenset({"hard_sigmoid", "hard_tanh", "relu", "sigmoid", "softmax", "tanh"})
+
+
 def _check_logits(net: Sequential, loss: Loss) -> None:
     """Warn where a loss would take for logits what an activation gave."""
-    layers = [layer for layer in net.layers if not isinstance(layer, (Dropout, Flatten))]
-    last = layers[-1] if layers else None
-    name = (
-        last.name
-        if isinstance(last, Activation)
-        else last.activation
-        if isinstance(last, (Conv1D, Conv2D, ConvTranspose2D, Dense))
-        else None
-    )
-    left_out = {loss.leaves_out} if last is net.layers[-1] else set()
-    if name in {"relu", "sigmoid", "softmax", "tanh"} - left_out:
+    left_out = {net.reading.ends_in} & {loss.leaves_out}
+    for name in sorted(net.reading.activations & _NO_LOGITS - left_out):
         warnings.warn(
-            f"{loss.name} takes the outputs of {last!r} for logits, and puts a {loss.leaves_out} after its {name}: "
+            f"{loss.name} takes the outputs of {name} for logits, and puts a {loss.leaves_out} after it: "
             f"leave the {name} out",
             stacklevel=4,
         )
