@@ -171,7 +171,7 @@ def test_a_sigmoid_at_the_end_is_left_out(kind, rng):
 )
 def test_activations_that_are_not_left_out_are_warned_of(shape, make, activation):
     net = Sequential(make(), input_shape=shape, seed=0)
-    with pytest.warns(UserWarning, match=f"binary_cross_entropy takes .* a sigmoid after its {activation}: leave the"):
+    with pytest.warns(UserWarning, match=f"takes the outputs of {activation} for logits, and puts a sigmoid after it"):
         net.fit(np.ones((4, *net.input_shape)), np.ones((4, 2)), loss="binary_cross_entropy", verbose=0)
 
 
