@@ -27,6 +27,7 @@ EPSILON = 1e-2  # of optimizers that divide by the gradient's size
 MARGIN = {"float32": 1e-4, "float64": 1e-9}  # nearer to a relu's corner, rounding may decide
 
 
+@pytest.mark.filterwarnings("ignore:a BatchNorm gives its bias for a batch of one sample")  # as the reference does
 @pytest.mark.parametrize("first", range(0, NUMBERS, BLOCK))
 def test_against_the_reference(first):
     for number in range(first, min(first + BLOCK, NUMBERS)):
