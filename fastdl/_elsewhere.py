@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 _WEIGHTS = "params has the arrays by name, and parameters all of them"
 _PROBABILITIES = "predict gives what the last layer gives; fastdl.estimators.NetClassifier tells classes"
 _UNBUILT = "it is known once the network is built: give it an input_shape, or call build"
@@ -42,7 +44,22 @@ ELSEWHERE = {
 }
 
 
-def missing(obj: object, name: str) -> AttributeError:
-    """Give the error of an attribute that there is not."""
-    hint = f": {ELSEWHERE[name]}" if name in ELSEWHERE else ""
-    return AttributeError(f"{type(obj).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=obj)
+class _Missing:
+    """An attribute that there is not. (A `__getattr__` would let all others take twice as long.)"""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, obj: object, kind: type) -> None:
+        name = self._name
+        raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}: {ELSEWHERE[name]}", name=name, obj=obj)
+
+
+Kind = TypeVar("Kind", bound=type)
+
+
+def telling(kind: Kind) -> Kind:
+    """Let objects of a class say so."""
+    for name in ELSEWHERE:
+        setattr(kind, name, _Missing(name))
+    return kind

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core, optimizers
 from ._core.graph import Tensor
-from ._elsewhere import missing
+from ._elsewhere import ELSEWHERE, telling
 from ._threads import get_num_threads
 from ._types import Array, ArrayLike, DTypeLike, ShapeLike
 from ._validation.arrays import copy_into
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .trees import Trees
 
 
+@telling
 class Sequential(Differentiable, Container):
     """A network of layers, each of which reads what the one before gave.
 
@@ -73,6 +74,8 @@ class Sequential(Differentiable, Container):
         Of the last call of `fit`, the epochs that it finished, whatever ended it.
     """
 
+    _training: TrainingState | None = None
+
     def __init__(
         self,
         layers: Sequence[Layer],
@@ -96,12 +99,8 @@ class Sequential(Differentiable, Container):
                     stacklevel=3,
                 )
 
-    if not TYPE_CHECKING:  # which would take any attribute for known
-
-        def __getattr__(self, name: str) -> Any:
-            if hasattr(type(self), name):  # a property, which is to tell itself what it lacks
-                return object.__getattribute__(self, name)
-            raise missing(self, name)
+    def __dir__(self) -> Iterable[str]:
+        return [name for name in super().__dir__() if name not in ELSEWHERE or name in vars(self)]
 
     def __repr__(self) -> str:
         inside = "".join(f"    {layer!r},\n" for layer in self.layers)
@@ -151,8 +150,9 @@ class Sequential(Differentiable, Container):
     @property
     def training_state(self) -> TrainingState:
         """How far its training has come: made once it is asked for, as not every network is trained."""
-        # Two threads that ask at once are given the same, and never one for what another has set meanwhile.
-        state: TrainingState = vars(self).get("_training") or vars(self).setdefault("_training", TrainingState())
+        state = self._training
+        if state is None:  # two threads that ask at once are given the same, and none what another has set meanwhile
+            state = vars(self).setdefault("_training", TrainingState())
         return state
 
     @training_state.setter
@@ -303,8 +303,9 @@ class Sequential(Differentiable, Container):
         dict
             `loss`, and `accuracy` where there are classes, of the batch before the step.
         """
-        with self.turn.lock:
-            self.turn.check_untrained()
+        turn = self.turn
+        with turn.lock:
+            turn.check_untrained()
             return Trainer(self, loss, optimizer).train_on_batch(x, y, sample_weight, lengths, trees)
 
     def step(self, optimizer: optimizers.Optimizer | None = None) -> None:

@@ -61,6 +61,7 @@ cdef Py_ssize_t GROUP_NODES = 256
 
 include "watch.pxi"
 include "tables.pxi"
+include "arrays.pxi"
 include "kernels/tile.pxi"
 include "kernels/layout.pxi"
 include "kernels/product.pxi"

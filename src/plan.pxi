@@ -7,27 +7,12 @@ cdef struct Input:
     const uint8_t* bytes
 
 
-cdef void* _start_of(x, Py_ssize_t size) except NULL:
-    # Where an array begins whose numbers take so many bytes each; whoever asks keeps it. A typed
-    # view would take three times as long.
-    cdef Py_buffer view
-    PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
-    cdef void* start = view.buf
-    cdef Py_ssize_t given = view.itemsize
-    PyBuffer_Release(&view)
-    if given != size:
-        raise ValueError(f"numbers must be of {size} bytes; received {x.dtype}")
-    return start
-
-
-cdef Input _input_of(x):
-    cdef Input found
+cdef Py_ssize_t _input_of(x, Input* found) except -1:
+    # How many numbers there are, of whatever shape.
     found.numbers, found.bytes = NULL, NULL
     if x.itemsize == 1:
-        found.bytes = <const uint8_t*>_start_of(x, 1)
-    else:
-        found.numbers = <const real*>_start_of(x, sizeof(real))
-    return found
+        return locate(x, 1, <void**>&found.bytes)
+    return locate(x, sizeof(real), <void**>&found.numbers)
 
 
 cdef class Plan(Runnable):
@@ -62,10 +47,10 @@ cdef class Plan(Runnable):
         samples are trees, x and what is given have a row for each of their nodes. x may be uint8.
         """
         cdef Job job
-        cdef Input input = _input_of(x)
-        self._check_samples(len(x), 0, samples, trees)
+        cdef Input input
+        self._check_samples(_input_of(x, &input), 0, samples, trees)
         out = self._outputs(self.net.count, samples, trees)
-        cdef real* y = <real*>_start_of(out, sizeof(real))
+        cdef real* y = <real*>start_of(out, sizeof(real))
         with self.turn.lock:
             self._predicting()._infer(&job, input, y, samples, threads,
                                       row_of_name(_ACTIVATIONS, "leaves_out", leaves_out),
@@ -131,8 +116,8 @@ cdef class Plan(Runnable):
         if copy is not None:
             memcpy(job.states, job.net.states, job.states_size * sizeof(real))
 
-    def forward(self, const real[::1] x, Py_ssize_t samples, int threads, bint training,
-                uint64_t seed, bint channels_last, lengths=None, states=None, bint all_states=False,
+    def forward(self, x, Py_ssize_t samples, int threads, bint training, uint64_t seed,
+                bint channels_last, lengths=None, states=None, bint all_states=False,
                 Trees trees=None, Ranks ranks=None, Py_ssize_t first=0):
         """As `predict`, holding every tensor for `backward`.
 
@@ -141,9 +126,10 @@ cdef class Plan(Runnable):
         batch that all share.
         """
         cdef Job job
-        self._check_samples(x.shape[0], 0, samples, trees)
+        cdef const real* numbers
+        self._check_samples(locate(x, sizeof(real), <void**>&numbers), 0, samples, trees)
         out = self._outputs(self.net.count, samples, trees)
-        cdef real[::1] y = out
+        cdef real* y = <real*>start_of(out, sizeof(real))
         with self.turn.lock:
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples, trees,
                         lengths is not None, ranks)
@@ -153,7 +139,7 @@ cdef class Plan(Runnable):
             job.net.all_states = all_states
             self.held, self.spent = trees, False
             self.forwards += 1
-            self._forward(&job, &x[0], samples, &y[0])
+            self._forward(&job, numbers, samples, y)
             self._give_states(&job, states)
         return out
 
@@ -168,18 +154,20 @@ cdef class Plan(Runnable):
         job.x, job.out, job.samples = x, y, samples
         self._run(job, forward_worker)
 
-    def backward(self, const real[::1] dy, Py_ssize_t samples, int threads, bint training,
-                 uint64_t seed, bint channels_last, lengths=None, state_gradients=None,
-                 Trees trees=None, Ranks ranks=None, Py_ssize_t first=0):
+    def backward(self, dy, Py_ssize_t samples, int threads, bint training, uint64_t seed,
+                 bint channels_last, lengths=None, state_gradients=None, Trees trees=None,
+                 Ranks ranks=None, Py_ssize_t first=0):
         """The input's gradient, flat; the parameters' gradients are written to `gradients`.
 
         `state_gradients` (samples, state_size), with respect to the states after the last step,
         become those with respect to the states before the first.
         """
         cdef Job job
-        self._check_samples(dy.shape[0], self.net.count, samples, trees)
+        cdef const real* given
+        self._check_samples(locate(dy, sizeof(real), <void**>&given), self.net.count, samples,
+                            trees)
         out = self._outputs(0, samples, trees)
-        cdef real[::1] dx = out
+        cdef real* dx = <real*>start_of(out, sizeof(real))
         with self.turn.lock:
             rows = samples if trees is None else trees.nodes
             if self.memory is None or self.memory.mode != HOLDING or rows > self.memory.rows:
@@ -198,7 +186,7 @@ cdef class Plan(Runnable):
             gradients = self._take_sequences(&job, samples, lengths, state_gradients)
             job.net.states, job.net.state_gradients, job.net.all_states = NULL, job.net.states, True
             self.spent = self._spends()
-            self._backward(&job, dy, samples, dx)
+            self._backward(&job, given, samples, dx)
             job.net.states = job.net.state_gradients
             self._give_states(&job, gradients)
         return out
@@ -207,33 +195,35 @@ cdef class Plan(Runnable):
         # Whether the way back needs the memory of what the way forward has left.
         return self.habits.has_sequences or self.has_trees
 
-    cdef _backward(self, Job* job, const real[::1] dy, Py_ssize_t samples, real[::1] dx):
-        job.x, job.out, job.samples = &dy[0], &dx[0], samples
+    cdef _backward(self, Job* job, const real* dy, Py_ssize_t samples, real* dx):
+        job.x, job.out, job.samples = dy, dx, samples
         self._run(job, backward_worker)
 
-    def gradients_at(self, const real[::1] x, const real[::1] dy, Py_ssize_t samples, int threads):
+    def gradients_at(self, x, dy, Py_ssize_t samples, int threads):
         """What `backward` gives and writes, in one call with the `forward` that it must follow.
 
         Samples are vectors or images.
         """
         cdef Job job
-        self._check_samples(x.shape[0], 0, samples, None)
-        self._check_samples(dy.shape[0], self.net.count, samples, None)
+        cdef const real* numbers
+        cdef const real* given
+        self._check_samples(locate(x, sizeof(real), <void**>&numbers), 0, samples, None)
+        self._check_samples(locate(dy, sizeof(real), <void**>&given), self.net.count, samples,
+                            None)
         out = self._outputs(0, samples, None)
-        cdef real[::1] dx = out
+        cdef real* dx = <real*>start_of(out, sizeof(real))
         with self.turn.lock:
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples)
             self.held = None
-            self._forward(&job, &x[0], samples, NULL)
+            self._forward(&job, numbers, samples, NULL)
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples)
-            self._backward(&job, dy, samples, dx)
+            self._backward(&job, given, samples, dx)
         return out
 
-    def train(self, x, targets, weights, const int64_t[::1] order, Py_ssize_t batch,
-              Py_ssize_t first, const double[::1] rates, int64_t[::1] steps, loss,
-              bint counts_hits, rule, real[:, ::1] moments, uint64_t seed, int threads,
-              double[:, ::1] records, counts=None, lengths=None, states=None, Trees trees=None,
-              average=None, Ranks ranks=None):
+    def train(self, x, targets, weights, order, Py_ssize_t batch, Py_ssize_t first, rates, steps,
+              loss, bint counts_hits, rule, moments, uint64_t seed, int threads, records,
+              counts=None, lengths=None, states=None, Trees trees=None, average=None,
+              Ranks ranks=None):
         """One step for each of `rates`, from position `first` of the order on.
 
         `steps` (1,) counts them, one by one. Fills `records` (steps, 3): each step's sums over
@@ -249,42 +239,42 @@ cdef class Plan(Runnable):
         and changed is the same for all.
         """
         cdef Job job
-        cdef Input input = _input_of(x)
-        cdef const real[::1] values
+        cdef Input input
+        cdef const int64_t* places
         cdef double* sums
-        cdef const uint8_t[::1] counted
+        cdef double* recorded
         cdef const int64_t[::1] steps_of
         cdef int64_t[::1] batch_lengths
-        cdef Py_ssize_t samples = order.shape[0]
+        cdef Py_ssize_t numbers = _input_of(x, &input), rows
+        cdef Py_ssize_t samples = locate(order, sizeof(int64_t), <void**>&places)
+        cdef Py_ssize_t records_size = locate(records, sizeof(double), <void**>&recorded)
         cdef Py_ssize_t groups, share
         batch = min(batch, samples)
         share = batch if ranks is None else (batch + ranks.count - 1) // ranks.count
-        memset(&records[0, 0], 0, records.shape[0] * records.shape[1] * sizeof(double))
+        memset(recorded, 0, records_size * sizeof(double))
         with self.turn.lock:
             self._start(&job, TRAINING, share, threads, 3 * self.habits.work * share, trees,
                         lengths is not None, ranks)
             groups = groups_of(&self.net, share)
             sums = self._zero_sums(2 * groups + self.slice_count)
             job.x, job.bytes = input.numbers, input.bytes
-            job.order, job.samples = &order[0], samples
-            job.batch, job.first, job.batches = batch, first, rates.shape[0]
-            job.rates, job.steps, job.steps_before, job.seed = &rates[0], &steps[0], steps[0], seed
+            job.order, job.samples, job.batch, job.first = places, samples, batch, first
+            job.batches = locate(rates, sizeof(double), <void**>&job.rates)
+            job.steps, job.seed = <int64_t*>start_of(steps, sizeof(int64_t)), seed
+            job.steps_before = job.steps[0]
             self._describe_loss(&job.loss, loss, counts_hits)
             job.net.skip_last = self._ends_in(job.loss.row.leaves_out)
             if targets.dtype.kind == "i":
-                job.labels = <const int64_t*>_start_of(targets, sizeof(int64_t))
+                job.labels = <const int64_t*>start_of(targets, sizeof(int64_t))
             else:
-                job.targets = <const real*>_start_of(targets, sizeof(real))
+                job.targets = <const real*>start_of(targets, sizeof(real))
                 job.target_width = targets.shape[targets.ndim - 1]
             if weights is not None:
-                values = weights
-                job.weights = &values[0]
+                job.weights = <const real*>start_of(weights, sizeof(real))
             if counts is not None:
-                counted = counts
-                rows = len(x) // self.net.tensor[0].size * self.net.tensor[self.net.count].steps
-                if counted.shape[0] != rows:
-                    raise ValueError(f"counts must be {rows}; received {counted.shape[0]}")
-                job.counts = &counted[0]
+                rows = numbers // self.net.tensor[0].size * self.net.tensor[self.net.count].steps
+                if locate(counts, 1, <void**>&job.counts) != rows:
+                    raise ValueError(f"counts must be {rows}; received {counts.size}")
             begin, end = (0, batch) if ranks is None else ranks.share(batch)
             own = states[begin:end] if states is not None and begin < end else None
             own = self._take_sequences(&job, end - begin, None, own)
@@ -297,7 +287,7 @@ cdef class Plan(Runnable):
             job.apart = (job.optimizer.clip_norm > 0 or job.net.adds_up or ranks is not None
                          or 3 * self.habits.work * share > LONG_WORK)
             job.losses, job.hits, job.squares = sums, sums + groups, sums + 2 * groups
-            job.records = &records[0, 0]
+            job.records = recorded
             self._train(&job, states, ranks)
 
     cdef _train(self, Job* job, states, Ranks ranks):
@@ -326,8 +316,7 @@ cdef class Plan(Runnable):
             finally:
                 meeting_close(&job.crew)
 
-    def step(self, double rate, int64_t[::1] steps, rule, real[:, ::1] moments, int threads,
-             average=None):
+    def step(self, double rate, steps, rule, moments, int threads, average=None):
         """A step with what `gradients` hold, which is clipped in place; the rest as of `train`."""
         cdef Job job
         with self.turn.lock:
@@ -338,7 +327,8 @@ cdef class Plan(Runnable):
                 threads = 1
             self._open(&job, max(1, min(threads, MAX_WORKERS)))
             job.rates, job.squares = &rate, self._zero_sums(self.slice_count)
-            job.steps, job.steps_before = &steps[0], steps[0]
+            job.steps = <int64_t*>start_of(steps, sizeof(int64_t))
+            job.steps_before = job.steps[0]
             self._run(&job, step_worker)
 
     cdef double* _zero_sums(self, Py_ssize_t n) except NULL:
@@ -357,7 +347,7 @@ cdef class Plan(Runnable):
         if not counts_hits:
             lowered.hit = NULL
 
-    cdef _describe_optimizer(self, Optimizer* o, rule, real[:, ::1] moments, average):
+    cdef _describe_optimizer(self, Optimizer* o, rule, moments, average):
         if rule is not self.rule:
             self.rule = None
             describe_rule(&self.optimizer, rule)
@@ -366,32 +356,6 @@ cdef class Plan(Runnable):
         give_moments(o, moments, average, self.parameters.size)
         if self.has_scales or (o.decay != 0 and not o.decays_biases):
             o.groups = self._grouped()
-
-
-cdef object NDARRAY = np.ndarray
-cdef Py_ssize_t FEW_NUMBERS = 1 << 16
-
-
-cdef bint _lies_ready(x):
-    # Whether it is an array that the core reads, or writes, where it lies.
-    if type(x) is not NDARRAY or x.dtype != DTYPE:
-        return False
-    flags = x.flags
-    return flags.c_contiguous and flags.aligned
-
-
-def is_ready(x):
-    """Whether x is sure to be an array of finite numbers, one at least, that the core reads where
-    it lies. Of many numbers it is not: several threads had better look through them."""
-    cdef Py_buffer view
-    cdef Py_ssize_t n
-    if not _lies_ready(x):
-        return False
-    PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
-    n = view.len // <Py_ssize_t>sizeof(real)
-    ready = 0 < n <= FEW_NUMBERS and finite_run(<const real*>view.buf, n)
-    PyBuffer_Release(&view)
-    return ready
 
 
 cdef class Predictor:
@@ -427,12 +391,12 @@ cdef class Predictor:
         cdef Py_buffer given, taken
         if out is None:
             out = self.out
-        elif not (_lies_ready(out) and out.shape == self.out_shape and out.flags.writeable):
+        elif not (lies_ready(out) and out.shape == self.out_shape and out.flags.writeable):
             came = (f"{out.dtype} of shape {out.shape}, strides {out.strides}"
                     if isinstance(out, NDARRAY) else type(out).__name__)
             raise ValueError(f"out must be a contiguous array of {DTYPE} of shape {self.out_shape} "
                              f"that can be written to; received {came}")
-        if self.checks_all or not (_lies_ready(x) and x.shape == self.shape):
+        if self.checks_all or not (lies_ready(x) and x.shape == self.shape):
             x = self.as_batch(x)
         PyObject_GetBuffer(x, &given, PyBUF_C_CONTIGUOUS)
         try:

@@ -264,7 +264,7 @@ def test_what_other_libraries_call_otherwise_is_told():
         with pytest.raises(AttributeError, match=f"'Sequential' object has no attribute '{name}': ") as caught:
             getattr(net, name)
         assert str(caught.value).endswith(hint)
-        assert name not in dir(Sequential)
+        assert name not in dir(net)
     with pytest.raises(AttributeError, match=r"'Sequential' object has no attribute 'parametres'$") as caught:
         net.parametres  # noqa: B018
     assert (caught.value.name, caught.value.obj) == ("parametres", net)

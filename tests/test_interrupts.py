@@ -144,7 +144,7 @@ def test_a_long_step_is_dropped(alarm, threads):
 
     rng = np.random.default_rng(0)
     x, y, net, other = rng.random((18, 800, 32), np.float32), rng.integers(0, 3, 18), make(), make()
-    alarm(0.1, lambda: not net._turn.running)
+    alarm(0.1, lambda: not net.turn.running)
     with pytest.raises(Alarm):
         net.train_on_batch(x, y, optimizer=optimizers.Adam(1e-3))
     assert net.training_state.steps == 0
@@ -174,7 +174,7 @@ def test_a_long_call_is_interrupted(alarm, call, rng):
     before, expected = net._states.copy(), net.forward(x)
     net._states[...] = before
     long = rng.random((18, 1000, 32), np.float32)
-    alarm(0.1, lambda: not net._turn.running)
+    alarm(0.1, lambda: not net.turn.running)
     with pytest.raises(Alarm):
         call(net, long)
     assert (net._states == before).all()
@@ -194,7 +194,7 @@ def test_backward_is_interrupted(alarm, rng):
     )
     x = rng.random((18, 500, 32), np.float32)
     y = net.forward(x)
-    alarm(0.05, lambda: not net._turn.running)
+    alarm(0.05, lambda: not net.turn.running)
     with pytest.raises(Alarm):
         net.backward(y)
     with pytest.raises(RuntimeError, match="backward must follow forward"):
@@ -236,7 +236,7 @@ def test_a_handler_takes_a_copy_in_the_middle_of_a_step(alarm, tmp_path):
     x, y = rng.random((1024, 200, 16), np.float32), rng.integers(0, 3, 1024)
 
     def look():
-        if net._turn.running:
+        if net.turn.running:
             with pytest.raises(RuntimeError, match="middle of its own step"):
                 net.predict(x[:1])
             net.save(tmp_path / "net.npz", training=True)

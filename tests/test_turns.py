@@ -57,7 +57,7 @@ def used(net, x, y, **options):
 
 def dies(make):
     net = make()
-    watched = [weakref.ref(net), *map(weakref.ref, net.layers), weakref.ref(net._turn)]
+    watched = [weakref.ref(net), *map(weakref.ref, net.layers), weakref.ref(net.turn)]
     del net
     return [what() for what in watched] == [None] * len(watched)
 
@@ -394,7 +394,7 @@ def test_a_child_forked_during_a_step_that_takes_too_long_refuses(rng, monkeypat
     held, over = threading.Event(), threading.Event()
 
     def hold():
-        with net._turn.lock:
+        with net.turn.lock:
             held.set()
             over.wait(60)
 

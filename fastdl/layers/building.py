@@ -46,19 +46,13 @@ class Built(Configured, Stateful, abstract=True):
     _plan: Any = None  # for the shape of the last samples
     _plans: dict[Shape, Any]
     _held: Any = None  # by the last forward, for backward
-    _reading: Reading | None = None
     _in_network = False
     _trainable = True
     _lr_scale = _decay_scale = 1.0
     _network: Any = None  # what it has been built with, a weak reference
-    _turn = Turn()  # until it is built, when nobody has to wait
+    turn = Turn()  # whose it is with it and all that it is a part of; until it is built, when nobody has to wait
     _rng: np.random.Generator
     _flat: tuple[Array, Array]
-
-    @property
-    def turn(self) -> Turn:  # type: ignore[override]
-        """Whose turn it is with it, and with all that it is a part of."""
-        return self._turn
 
     @property
     def generator(self) -> np.random.Generator:
@@ -145,7 +139,7 @@ class Built(Configured, Stateful, abstract=True):
 
     def _train_otherwise(self, **settings: Any) -> None:
         vars(self).update(settings)
-        with self._turn.lock:
+        with self.turn.lock:
             network = self._network and self._network()
             (network or self).forget_plans()
 
@@ -254,11 +248,11 @@ class Built(Configured, Stateful, abstract=True):
         self._check_free([lowered.layer for lowered in graph.layers if lowered.layer is not self])
         core = _core.load(dtype)
         flat = core.aligned_zeros(graph.size), core.aligned_zeros(graph.size)
-        self._turn, self._rng = Turn(), as_generator(seed)
+        vars(self).update(turn=Turn(), _rng=as_generator(seed))
         for lowered in graph.layers:
             lowered.layer.attach(lowered, self, dtype, *flat)
         self._belong_to(weakref.ref(self))
-        self._reading = graph.reading
+        vars(self)["reading"] = graph.reading
         if None not in shape:
             self._keep_plan(shape, graph)
 
@@ -281,10 +275,10 @@ class Built(Configured, Stateful, abstract=True):
         attributes = vars(self)
         attributes.update(
             input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset,
-            _flat=(parameters[offset:end], gradients[offset:end]), _turn=network._turn, _rng=network._rng,
-            _in_network=self._in_network or self is not network, _reading=None, _plan=None, _plans={}, _held=None,
+            _flat=(parameters[offset:end], gradients[offset:end]), turn=network.turn, _rng=network._rng,
+            _in_network=self._in_network or self is not network, _plan=None, _plans={}, _held=None,
         )  # fmt: skip
-        for views in ("params", "grads", "buffers"):  # of when it was built before, or not yet
+        for views in ("params", "grads", "buffers", "reading"):  # of when it was built before, or not yet
             attributes.pop(views, None)
         self.reset_state()
 
@@ -304,7 +298,7 @@ class Built(Configured, Stateful, abstract=True):
         last = self._plan
         if last is not None and last.input_shape == shape:
             return last
-        with self._turn.lock:
+        with self.turn.lock:
             plan = self._plans.pop(shape, None)
             if plan is None:
                 return self._keep_plan(shape, self.lowered(shape))
@@ -312,7 +306,7 @@ class Built(Configured, Stateful, abstract=True):
             return plan
 
     def _keep_plan(self, shape: Shape, graph: Graph) -> Any:
-        self._plans[shape] = self._plan = plan = _core.load(self.dtype).Plan(graph, *self._flat, self._turn)
+        self._plans[shape] = self._plan = plan = _core.load(self.dtype).Plan(graph, *self._flat, self.turn)
         if len(self._plans) > _PLANS:
             del self._plans[next(iter(self._plans))]
         return plan
@@ -322,13 +316,11 @@ class Built(Configured, Stateful, abstract=True):
         if not hasattr(self, "dtype"):
             raise RuntimeError(f"{type(self).__name__} must be built before use: call build(input_shape)")
 
-    @property
+    @cached_property
     def reading(self) -> Reading:  # type: ignore[override]
         """What its samples are, of a built layer: its operations tell."""
-        if self._reading is None:
-            self.check_built()
-            self._reading = self.lowered(self.input_shape).reading
-        return self._reading
+        self.check_built()
+        return self.lowered(self.input_shape).reading
 
     @property
     def arity(self) -> int | None:

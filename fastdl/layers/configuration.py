@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FIXED = (
     "arity", "buffers", "dtype", "grads", "input_shape", "output_shape", "params", "parameter_count", "reading",
-    "stateful",
+    "stateful", "turn",
 )  # fmt: skip
 _TRAINING = {"trainable": True, "lr_scale": 1.0, "decay_scale": 1.0}  # attributes, and what they are at first
 _CLASSES: dict[str, Any] = {}  # all there are, by name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,6 +34,11 @@ class Fused(Settings, Loss):
     def settings(self) -> tuple[float, ...]:
         """What the core is told besides the name."""
         return ()
+
+    @cached_property
+    def numbers(self) -> Array:
+        """The same as the core reads them, and a 0 where there are none."""
+        return np.array(self.settings or (0.0,))
 
     def __call__(self, outputs: Any, targets: Any) -> tuple[Array, Array]:
         """Give the loss of each row, (N,) or (N, T), and the gradient of their sum, of the outputs' shape.

@@ -96,11 +96,11 @@ class TrainingState:
     def rates(self, count: int) -> Array:
         """Give the learning rates of the next ``count`` steps."""
         optimizer = self.optimizer
+        if type(optimizer).rates is Optimizer.rates and not callable(optimizer.lr):
+            return optimizer.rates(self.steps, count)  # a number that was checked when it was set
         rates = np.asarray(optimizer.rates(self.steps, count), dtype=float)
         if rates.shape != (count,):
             raise ValueError(f"the optimizer's rates must have shape ({count},); received {rates.shape}")
-        if type(optimizer).rates is Optimizer.rates and not callable(optimizer.lr):
-            return rates  # of a number that was checked when it was set
         least, most = rates.min(), rates.max()
         if not (least >= 0 and most < np.inf):
             raise ValueError(f"lr must give finite rates, not below 0; gave {least} to {most}")

@@ -33,29 +33,43 @@ def activation_backward(str name, double setting, const real[:, ::1] dy, const r
     return out
 
 
-def losses_of_rows(loss, const real[:, ::1] y, targets, weights, double over):
-    """Each row's weighted loss, the gradient of their sum over a number, and how much is hit."""
-    cdef Py_ssize_t n = y.shape[1], rows = y.shape[0], i
+def losses_of_rows(loss, y, targets, weights, double over):
+    """Each row's weighted loss, the gradient of their sum over a number, and how much is hit.
+
+    y (rows, n), targets int64 labels (rows,) or numbers (rows, width), weights (rows,) or None.
+    """
+    cdef Py_ssize_t rows = y.shape[0], n = y.shape[1], width = 0, i
     cdef Lowered lowered
-    settings = describe_loss(&lowered, loss)
-    cdef bint labelled = targets.dtype == np.int64
-    cdef const int64_t[::1] labels = targets if labelled else np.zeros(rows, np.int64)
-    cdef const real[:, ::1] values = targets if not labelled else np.zeros((1, 1), DTYPE)
-    cdef bint weighted = weights is not None
-    cdef const real[::1] weight = weights if weighted else np.zeros(1, DTYPE)
-    cdef real[::1] row = aligned_zeros(n)
-    cdef real[::1] d = aligned_zeros(n)
+    cdef const real* outputs = <const real*>start_of(y, sizeof(real))
+    cdef const real* target = NULL
+    cdef const int64_t* labels = NULL
+    cdef const real* weight = NULL
     cdef double hits = 0
-    out = np.empty((rows, n), dtype=DTYPE)
-    cdef real[:, ::1] dy = out
-    found = np.empty(rows)
-    cdef double[::1] losses = found
+    settings = describe_loss(&lowered, loss)
+    if targets.dtype.kind == "i":
+        labels = <const int64_t*>start_of(targets, sizeof(int64_t))
+    else:
+        target, width = <const real*>start_of(targets, sizeof(real)), targets.shape[1]
+    if len(targets) != rows or (weights is not None and len(weights) != rows):
+        raise ValueError(f"targets and weights must be of {rows} rows")
+    if weights is not None:
+        weight = <const real*>start_of(weights, sizeof(real))
+    out, found = np.empty((rows, n), DTYPE), np.empty(rows)
+    cdef real* dy = <real*>start_of(out, sizeof(real))
+    cdef double* losses = <double*>start_of(found, sizeof(double))
+    # Rows are read, and written, past their end.
+    cdef Py_ssize_t room = padded(n) + VEC_LANES
+    cdef real* row = <real*>_zeroed(2 * room * sizeof(real))
+    cdef real* d = row + room
     with nogil:
         for i in range(rows):
-            memcpy(&row[0], &y[i, 0], n * sizeof(real))
-            losses[i] = lose(&lowered, &row[0], NULL if labelled else &values[i, 0], labels[i],
-                             &d[0], weight[i] if weighted else 1, over, n, &hits)
-            memcpy(&dy[i, 0], &d[0], n * sizeof(real))
+            memcpy(row, outputs + i * n, n * sizeof(real))
+            losses[i] = lose(&lowered, row, target, 0 if labels == NULL else labels[i], d,
+                             1 if weight == NULL else weight[i], over, n, &hits)
+            memcpy(dy + i * n, d, n * sizeof(real))
+            if target != NULL:
+                target += width
+    free(row)
     return found, out, hits
 
 

@@ -249,10 +249,10 @@ cdef struct Lowered:
 
 cdef object describe_loss(Lowered* lowered, loss):
     # What it points into is given, to be held.
-    cdef const double[::1] settings = np.array([*loss.settings, 0.0])
+    settings = loss.numbers
     lowered.row = &LOSS_ROWS[row_of_name(_LOSSES, "loss", loss.name)]
     lowered.hit = lowered.row.hit
-    lowered.settings.number, lowered.settings.count = &settings[0], settings.shape[0] - 1
+    lowered.settings.count = locate(settings, sizeof(double), <void**>&lowered.settings.number)
     return settings
 
 

@@ -282,20 +282,20 @@ cdef describe_rule(Optimizer* o, rule):
     o.clip_norm, o.clip_value = rule.clip_norm, rule.clip_value
 
 
-cdef give_moments(Optimizer* o, real[:, ::1] moments, average, Py_ssize_t parameters):
+cdef give_moments(Optimizer* o, moments, average, Py_ssize_t parameters):
     # Of one moment both names are right, and of none they are not used.
-    cdef real[::1] values
-    kept = moments_of_rule(o)
-    if moments.shape[0] < kept or moments.shape[1] != parameters:
+    cdef Py_ssize_t kept = moments_of_rule(o)
+    cdef Py_ssize_t rows = locate(moments, sizeof(real), <void**>&o.first) // max(parameters, 1)
+    if rows < kept or moments.shape != (rows, parameters):
         raise ValueError(f"moments must have shape ({kept}, {parameters}); "
-                         f"received {moments.base.shape}")
-    o.first, o.second = &moments[0, 0], &moments[max(moments.shape[0], 1) - 1, 0]
+                         f"received {moments.shape}")
+    o.second = o.first + max(rows - 1, 0) * parameters
     o.groups, o.average = NULL, NULL
     if average is not None:
-        values = average.values
-        if values.shape[0] != parameters:
-            raise ValueError(f"average must be of {parameters} numbers; received {values.shape[0]}")
-        o.average, o.kept, o.first_step = &values[0], average.decay, average.since + 1
+        if locate(average.values, sizeof(real), <void**>&o.average) != parameters:
+            raise ValueError(f"average must be of {parameters} numbers; "
+                             f"received {average.values.size}")
+        o.kept, o.first_step = average.decay, average.since + 1
 
 
 cdef inline void update_alike(const Optimizer* o, double rate, long step, real* p, const real* g,
