@@ -332,12 +332,13 @@ class Sequential(Differentiable, Container):
             net.backward(losses.cross_entropy_backward(y, targets))
             net.step(optimizers.Adam(1e-3))
         """
-        with self.turn.lock:
-            self.turn.check_untrained()
-            state = self.training_state.following(None, optimizer, self.parameters.size, self.dtype)
+        turn = self.turn
+        with turn.lock:
+            turn.check_untrained()
+            state = self.training_state.following(None, optimizer, self)
             rates = state.rates(1)
             plan = self.last_plan or self.plan_for(tuple(1 if n is None else n for n in self.input_shape))
-            self._training = state
+            vars(self)["_training"] = state
             take_step(self, state, plan, rates)
 
     def evaluate(
@@ -397,7 +398,7 @@ class Sequential(Differentiable, Container):
         samples = as_batch(self, x, lengths, trees, may_wait=True)
         with self.turn.lock:
             plan = self.plan_for(samples.shape)
-            return predicted(plan, samples, self.states_for(len(samples)))
+            return predicted(plan, samples, self.states_for(samples.count))
 
     def activations(
         self, x: ArrayLike, layer: Layer | str | int, *, lengths: ArrayLike | None = None, trees: Trees | None = None

@@ -30,18 +30,13 @@ cdef void scan_worker(void* context, int worker) noexcept nogil:
                                      scan.n * (worker + 1) // scan.crew.workers - start)
 
 
-def all_finite(x, int threads=1):
-    """Whether no element of x, contiguous and of any shape, is NaN or infinite."""
+cdef bint all_are_finite(const real* x, Py_ssize_t n, int threads):
     cdef Scan scan
     cdef int worker, crew
     cdef bint finite = True
-    cdef Py_buffer view                 # small arrays would feel what a typed view costs
-    PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
-    scan.x, scan.n = <const real*>view.buf, view.len // <Py_ssize_t>sizeof(real)
-    if threads == 1 and scan.n <= FEW_NUMBERS:      # sooner done than the interpreter's lock is had
-        finite = finite_run(scan.x, scan.n)
-        PyBuffer_Release(&view)
-        return finite
+    if n <= FEW_NUMBERS:                # sooner done than the interpreter's lock is had
+        return finite_run(x, n)
+    scan.x, scan.n = x, n
     crew = threads_for(<double>scan.n / SHARED_PLANES, min(threads, MAX_WORKERS))
     meeting_open(&scan.crew, crew)
     with nogil:
@@ -51,5 +46,11 @@ def all_finite(x, int threads=1):
     for worker in range(scan.crew.workers):
         finite = finite and scan.finite[worker]
     meeting_close(&scan.crew)
-    PyBuffer_Release(&view)
     return finite
+
+
+def all_finite(x, int threads=1):
+    """Whether no element of x, contiguous and of any shape, is NaN or infinite."""
+    cdef const real* numbers
+    cdef Py_ssize_t n = locate(x, sizeof(real), <void**>&numbers)
+    return all_are_finite(numbers, n, threads)

@@ -127,7 +127,7 @@ def test_what_is_copied(tmp_path, rng):
         batch = as_batch(net, given, may_wait=True)
         assert np.shares_memory(batch.x, given)
         assert np.shares_memory(batch.part(3, 9).x, given)
-        assert np.shares_memory(batch.row(), given) == (given.dtype != float)
+        assert np.shares_memory(batch.given(), given) == (given.dtype != float)
     assert as_batch(net, x).x.dtype == np.float32
     close(net.forward(x), net.predict(x), "float32")
     close(net.predictor(50)(x), net.predict(x), "float32")

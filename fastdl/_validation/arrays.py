@@ -43,12 +43,10 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
 
     Without ``dtype`` it is of `precision`. No copy is made where none is needed.
     """
-    if dtype is not None and _core.load(dtype).is_ready(x):
-        ready: Array = x
-        return ready
     array = as_real(x, name)
-    if dtype is None:
-        dtype = precision(array)
+    dtype = dtype or precision(array)
+    if _core.load(dtype).is_ready(array):
+        return array
     if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):
         with np.errstate(over="ignore"):
             array = np.require(array, dtype, ["C", "A"])

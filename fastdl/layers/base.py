@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from .._threads import get_num_threads
 from .._types import Array, ArrayLike, Shape
 from .._validation.values import as_flag
@@ -78,23 +80,22 @@ class Layer(Built, abstract=True):
         """
         samples = as_batch(self, x, lengths, trees, as_it_lies=True)
         with self.turn.lock:
-            return self.run_forward(samples, training, self.states_for(len(samples)))
+            return self.run_forward(samples, training, self.states_for(samples.count))
 
     def run_forward(
         self, samples: Samples, training: bool = False, states: Array | None = None, all_states: bool = False
     ) -> Array:
-        """Do `forward`'s work on checked samples."""
-        training, trees = as_flag(training, "training"), samples.core_trees()
-        with self.turn.lock:
-            plan = self.plan_for(samples.shape)
-            draw = self.draw() if training else 0
-            self._held = None  # should this one not come to its end
-            y: Array = plan.forward(
-                samples.x.reshape(-1), len(samples), get_num_threads(), training, draw, samples.channels_last,
-                samples.lengths, states, all_states, trees,
-            )  # fmt: skip
-            self._held = _Held(samples, trees, training, draw, get_ident(), self.turn.trained)
-            return samples.outputs(y, plan.output_shape)
+        """Do `forward`'s work on checked samples, for a thread whose turn it is."""
+        training, trees, attributes = as_flag(training, "training"), samples.core_trees(), vars(self)
+        plan = self.plan_for(samples.shape)
+        draw = self.draw() if training else 0
+        attributes["_held"] = None  # should this one not come to its end
+        y: Array = plan.forward(
+            samples.x, samples.count, get_num_threads(), training, draw, samples.channels_last, samples.lengths,
+            states, all_states, trees,
+        )  # fmt: skip
+        attributes["_held"] = _Held(samples, trees, training, draw, get_ident(), self.turn.trained)
+        return samples.outputs(y, plan.output_shape)
 
     def backward(self, dy: ArrayLike, *, accumulate: bool = False) -> Array:
         """Give the gradient with respect to the last `forward`'s input, and fill `grads`.
@@ -115,33 +116,33 @@ class Layer(Built, abstract=True):
 
     def held_forward(self) -> _Held:
         """Give what the last `forward` of this thread holds for `backward`."""
-        self.check_built()
-        if self._held is None:
+        held: _Held | None = self._held
+        if held is None:
+            self.check_built()
             raise RuntimeError("backward must follow forward")
-        if self._held.trained != self.turn.trained:
+        if held.trained != self.turn.trained:
             raise RuntimeError("backward must follow forward, before parameters are trained")
-        if self._held.thread != get_ident():
+        if held.thread != get_ident():
             raise RuntimeError("backward must follow a forward of its own thread; the last one was another thread's")
-        held: _Held = self._held
         return held
 
     def run_backward(self, dy: ArrayLike, state_gradients: Array | None = None, accumulate: bool = False) -> Array:
         """Do `backward`'s work."""
         samples, trees, training, draw, *_ = self.held_forward()
-        plan, gradients = self.plan_for(samples.shape), self.flat[1]
+        plan = self.plan_for(samples.shape)
         gradient, last = samples.gradients(dy, plan.output_shape)
-        before = gradients.copy() if as_flag(accumulate, "accumulate") else None
+        before = plan.gradients.copy() if as_flag(accumulate, "accumulate") else None
         try:
             dx: Array = plan.backward(
-                gradient.reshape(-1), len(samples), get_num_threads(), training, draw, last, samples.lengths,
-                state_gradients, trees,
+                gradient, samples.count, get_num_threads(), training, draw, last, samples.lengths, state_gradients,
+                trees,
             )  # fmt: skip
         except BaseException:
             if before is not None:
-                gradients[...] = before
+                plan.gradients[...] = before
             raise
         if before is not None:
-            gradients += before
+            np.add(plan.gradients, before, out=plan.gradients)
         return samples.inputs(dx, last)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -11,6 +11,9 @@ from .fused import Fused
 from .numbers import SquaredError
 
 
+_SQUARED_ERROR, _CROSS_ENTROPY = SquaredError(), CrossEntropy()
+
+
 def squared_error(y: ArrayLike, target: ArrayLike) -> float:
     """Half the sum of squares of each sample, averaged over samples (article 2, the linear unit's objective).
 
@@ -24,7 +27,7 @@ def squared_error(y: ArrayLike, target: ArrayLike) -> float:
     -------
     float
     """
-    return _apply(SquaredError(), "y", y, target)[0]
+    return _apply(_SQUARED_ERROR, "y", y, target)[0]
 
 
 def squared_error_backward(y: ArrayLike, target: ArrayLike) -> Array:
@@ -38,7 +41,7 @@ def squared_error_backward(y: ArrayLike, target: ArrayLike) -> Array:
     -------
     ndarray, of the same shape
     """
-    return _apply(SquaredError(), "y", y, target)[1]
+    return _apply(_SQUARED_ERROR, "y", y, target)[1]
 
 
 def cross_entropy(logits: ArrayLike, target: ArrayLike) -> float:
@@ -53,7 +56,7 @@ def cross_entropy(logits: ArrayLike, target: ArrayLike) -> float:
     -------
     float
     """
-    return _apply(CrossEntropy(), "logits", logits, target)[0]
+    return _apply(_CROSS_ENTROPY, "logits", logits, target)[0]
 
 
 def cross_entropy_backward(logits: ArrayLike, target: ArrayLike) -> Array:
@@ -68,7 +71,7 @@ def cross_entropy_backward(logits: ArrayLike, target: ArrayLike) -> Array:
     -------
     ndarray, of the same shape
     """
-    return _apply(CrossEntropy(), "logits", logits, target)[1]
+    return _apply(_CROSS_ENTROPY, "logits", logits, target)[1]
 
 
 def _apply(loss: Fused, name: str, y: Any, target: Any) -> tuple[float, Array]:

@@ -53,23 +53,23 @@ class Fused(Settings, Loss):
         if y.ndim not in (2, 3):
             raise ValueError(f"outputs must have shape (N, F) or (N, T, F); received {y.shape}")
         checked, there = self.as_targets(targets, "targets", y.shape, precision(y))
-        values, gradient, _ = self._of_rows(y, checked)
+        values, _, gradient, _ = self._of_rows(y, checked)
         values, gradient = values.reshape(y.shape[:-1]), gradient.reshape(y.shape)
         if there is not ...:
             values[~there], gradient[~there] = 0, 0
         return values, gradient
 
     def measure(self, outputs: Array, targets: Array, weights: Array | None = None) -> Measured:  # noqa: D102
-        values, gradient, hits = self._of_rows(outputs, targets, weights, len(outputs))
-        return Measured(float(np.add.reduce(values)) / len(values), gradient, hits)  # the mean, in half the time
+        values, total, gradient, hits = self._of_rows(outputs, targets, weights, len(outputs))
+        return Measured(total / len(values), gradient, hits)
 
     def _of_rows(
         self, outputs: Array, targets: Array, weights: Array | None = None, over: int = 1
-    ) -> tuple[Array, Array, float]:
-        """Give the weighted losses, the gradient of their sum over a number, and how much hits."""
+    ) -> tuple[Array, float, Array, float]:
+        """Give the weighted losses, their sum, its gradient over a number, and how much hits."""
         rows = outputs.reshape(-1, outputs.shape[-1])
         targets = targets.reshape(-1) if targets.dtype == np.int64 else targets.reshape(len(rows), -1)
-        found: tuple[Array, Array, float] = _core.load(precision(outputs)).losses_of_rows(
+        found: tuple[Array, float, Array, float] = _core.load(precision(outputs)).losses_of_rows(
             self, rows, targets, weights, over
         )
         return found

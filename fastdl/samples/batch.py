@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _core
 from .._validation.samples import as_images, as_lengths, as_samples, as_stored, check_tokens
 from .._validation.values import check_is
 from .dense import Samples
@@ -48,9 +47,7 @@ def as_batch(
     if trees is not None:
         raise ValueError(f"{prefix}trees must be None for a network without a recursive layer; received {short(trees)}")
     last = waits = False
-    if _core.load(dtype).is_ready(x, layer.input_shape):
-        pass  # as it is
-    elif may_wait:
+    if may_wait:
         x, waits = as_stored(x, name, layer.input_shape, dtype)
     elif as_it_lies:
         x, last = as_images(x, name, layer.input_shape, dtype)

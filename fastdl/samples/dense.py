@@ -29,6 +29,8 @@ class Samples:
     channels_last : bool
     waits_for : str
         The type that numbers are to have when their turn comes; none where they have it.
+    count : int
+        N, which `len` gives too.
     """
 
     lengths: Array | None = None
@@ -39,11 +41,10 @@ class Samples:
     channels_last: bool
 
     def __init__(self, x: Array, shape: Shape, channels_last: bool = False, waits_for: str = "") -> None:
-        self.x, self.shape, self.channels_last = x, shape, channels_last
-        self.waits_for = waits_for
+        self.x, self.shape, self.channels_last, self.waits_for, self.count = x, shape, channels_last, waits_for, len(x)
 
     def __len__(self) -> int:
-        return len(self.x)
+        return self.count
 
     @property
     def dtype(self) -> str:
@@ -55,14 +56,13 @@ class Samples:
         """Whether the core reads x where it lies."""
         return not self.waits_for or (self.x.dtype == np.uint8 and self.x.flags.c_contiguous)
 
-    def row(self) -> Array:
-        """Give all numbers in a row, as the core takes samples to train on or to predict: bytes may be bytes."""
-        return self.x.reshape(-1) if self.are_ready else self.numbers()
+    def given(self) -> Array:
+        """Give x as the core takes samples to train on or to predict: bytes may be bytes."""
+        return self.x if self.are_ready else self.numbers()
 
     def numbers(self) -> Array:
         """Give the same, of the type that the core computes in."""
-        x = np.require(self.x, self.waits_for, ["C", "A"]) if self.waits_for else self.x
-        return x.reshape(-1)
+        return np.require(self.x, self.waits_for, ["C", "A"]) if self.waits_for else self.x
 
     def place(self, first: int, last: int) -> slice:
         """Tell which rows of x, and of what has the rows' axes, the samples ``first`` to ``last`` have."""
@@ -90,7 +90,7 @@ class Samples:
 
     def rows(self, output_shape: Shape) -> Shape:
         """Give the axes of the rows of outputs of this shape: (N,), (N, T) or (M,)."""
-        return (len(self), output_shape[0]) if len(output_shape) == 2 else (len(self),)
+        return (self.count, output_shape[0]) if len(output_shape) == 2 else (self.count,)
 
     def counted(self, output_shape: Shape) -> Mask:
         """Tell which of the rows count."""
@@ -105,7 +105,7 @@ class Samples:
     ) -> tuple[Array, bool]:
         """Give the core a gradient with respect to `outputs`, checked, and whether it lies channels last."""
         gradient, last = as_images(dy, name, output_shape, self.dtype)
-        if len(gradient) != len(self):
+        if len(gradient) != self.count:
             raise ValueError(f"{name} must have the {len(self)} samples of {of}; received {len(gradient)}")
         return gradient, last
 

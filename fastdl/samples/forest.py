@@ -29,11 +29,8 @@ class Forest(Samples):
 
     def __init__(self, x: Array, start: Array, children: Array) -> None:
         super().__init__(x, (1, *x.shape[1:]))  # a node is one step
-        self.start, self.children = start, children
+        self.start, self.children, self.count = start, children, len(start) - 1
         self._core_trees: Any = None
-
-    def __len__(self) -> int:
-        return len(self.start) - 1
 
     def place(self, first: int, last: int) -> slice:  # noqa: D102
         return slice(int(self.start[first]), int(self.start[last]))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, slots=True)
 class Examples:
     """Checked samples, and for each row of their outputs what belongs to it.
 
@@ -46,7 +46,7 @@ class Examples:
     weights: Array | None = None
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return self.samples.count
 
     def part(self, first: int, last: int) -> Examples:
         """Give the samples ``first`` to ``last``."""

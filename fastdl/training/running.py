@@ -23,8 +23,8 @@ _SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at th
 
 def outputs_of(plan: Any, samples: Samples, states: Array | None, leaves_out: str = "identity") -> Array:
     """Give the outputs of samples, flat, without a last activation of this name."""
-    x, trees = samples.row(), samples.core_trees()
-    y: Array = plan.predict(x, len(samples), get_num_threads(), leaves_out, samples.lengths, states, trees)
+    x, trees = samples.given(), samples.core_trees()
+    y: Array = plan.predict(x, samples.count, get_num_threads(), leaves_out, samples.lengths, states, trees)
     return y
 
 
@@ -39,7 +39,7 @@ def predicted(plan: Any, samples: Samples, states: Array | None = None, leaves_o
 
     A last activation of the name that is left out is so.
     """
-    if states is not None or (size := at_once(plan, samples)) >= len(samples):
+    if states is not None or (size := at_once(plan, samples)) >= samples.count:
         outputs = outputs_of(plan, samples, states, leaves_out)
     else:
         outputs = np.concatenate([outputs_of(plan, part, None, leaves_out) for part in parts(samples, size)])

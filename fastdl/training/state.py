@@ -19,6 +19,7 @@ from ..optimizers import SGD, Optimizer, check_optimizer
 
 if TYPE_CHECKING:
     from ..callbacks import EMA
+    from ..sequential import Sequential
 
 Moments = Array  # (K, P), a row for each that the optimizer keeps
 
@@ -64,10 +65,10 @@ class TrainingState:
         """How many it has taken."""
         return int(self.counter[0])
 
-    def following(self, loss: Loss | None, optimizer: Any, size: int, dtype: str) -> TrainingState:
+    def following(self, loss: Loss | None, optimizer: Any, net: Sequential) -> TrainingState:
         """Give where a call begins that asks for this loss and this optimizer, None being the last ones.
 
-        It goes on with the same moments, or starts with new ones for ``size`` parameters (`Optimizer.goes_on_from`).
+        It goes on with the same moments, or starts with new ones for the network (`Optimizer.goes_on_from`).
         What callbacks go on from stays either way.
         """
         loss, optimizer = loss or self.loss, self.optimizer if optimizer is None else optimizer
@@ -76,7 +77,7 @@ class TrainingState:
             if loss is self.loss and optimizer is self.optimizer:
                 return self
             return replace(self, loss=loss, optimizer=optimizer, counter=self.counter.copy())
-        moments = zero_moments(optimizer, size, dtype)
+        moments = zero_moments(optimizer, net.parameters.size, net.dtype)
         return TrainingState(loss, optimizer, moments=moments, epochs=self.epochs, kept=self.kept)
 
     def callbacks(self) -> list[Kept]:

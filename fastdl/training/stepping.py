@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -119,8 +118,7 @@ class _Block:
         self.net, self.state, self.states = net, state, states
         self._run, self._rates, self._records, self._first = run, rates, records, first
         average = None if state.average is None else state.average.values
-        changed = (net.parameters, state.moments, state.counter, states, average)
-        self._before = [(array, array.copy()) for array in changed if array is not None]
+        self._before = _core.load(net.dtype).Snapshot(net.parameters, state.moments, state.counter, states, average)
 
     def take(self) -> None:
         """Take them; whatever ends them leaves a network of whole, finite steps."""
@@ -139,7 +137,7 @@ class _Block:
             if turn.running:  # a signal's handler called this in the middle of a step, which goes on
                 raise
             if taken == 0:
-                self._restore()
+                self._before.restore()
             elif not self._is_finite(taken):
                 self._go_back(taken)
             raise
@@ -158,17 +156,8 @@ class _Block:
 
     def _is_finite(self, count: int) -> bool:
         """Tell whether the network, and the losses of so many steps, are."""
-        check, threads = _core.load(self.net.dtype).all_finite, get_num_threads()
-        return (
-            all(map(isfinite, self._records[:count, 0].tolist()))
-            and check(self.net.parameters, threads)
-            and check(self.state.moments, threads)
-        )
-
-    def _restore(self) -> None:
-        """Let the network be what it was before."""
-        for array, values in self._before:
-            array[...] = values
+        finite: bool = self._before.is_finite(self._records[:count], get_num_threads())
+        return finite
 
     def _go_back(self, bad: int) -> None:
         """Go back to the last finite step before the one that is ``bad``, by taking the steps again up to there.
@@ -179,15 +168,15 @@ class _Block:
         try:
             while bad - good > 1:
                 middle = (good + bad) // 2
-                self._restore()
+                self._before.restore()
                 self._steps(middle)
                 if self._is_finite(middle):
                     good = middle
                 else:
                     bad = middle
-            self._restore()
+            self._before.restore()
             if good > 0:
                 self._steps(good)
         except BaseException:
-            self._restore()
+            self._before.restore()
             raise

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, slots=True)
 class Steps:
     """What the steps of a pass have in common; its `run` takes some of them.
 
@@ -60,7 +60,7 @@ class Steps:
             order[position : position + len(rows)] = np.arange(len(rows))
         samples, there, weights = data.samples, data.there, data.weights
         self.plan.train(
-            samples.row(), data.targets, None if weights is None else weights.reshape(-1), order, self.batch, position,
+            samples.given(), data.targets, None if weights is None else weights.reshape(-1), order, self.batch, position,
             rates, state.counter, self.loss, data.classes, state.optimizer.rule, state.moments, self.seed,
             get_num_threads(), records, None if there is ... else there.reshape(-1).view(np.uint8), samples.lengths,
             self.states, samples.core_trees(), state.average, self.machines.core,

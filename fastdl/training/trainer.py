@@ -194,7 +194,7 @@ class Trainer:
         check_called(net, "the network", ("forward", "backward", "step"), "training")
         self.net, self.machines, last = net, machines, net.training_state
         self.loss = chosen(loss, last.loss)
-        self.state = last.following(self.loss, optimizer, net.parameters.size, net.dtype)
+        self.state = last.following(self.loss, optimizer, net)
         if self.loss.leaves_out != "identity":
             _check_logits(net, self.loss)
 
@@ -344,7 +344,7 @@ class Trainer:
         """Do what `Sequential.train_on_batch` says."""
         data = examples_of(self.net, x, y, lengths, trees, sample_weight, self.loss)
         data.check_weights()
-        rates, states = self.state.rates(1), self.net.states_for(len(data))
+        rates, states = self.state.rates(1), self.net.states_for(data.samples.count)
         self._begin()
         loss, hits, count = self._step(data, self.net.draw(), rates, states).tolist()
         count = max(count, 1)  # of trees there may be none yet whose labels count
@@ -352,7 +352,7 @@ class Trainer:
 
     def _step(self, data: Examples, seed: int, rates: Array, states: Array | None) -> Array:
         """Take one step, on all of them, and give its sums as `take_batch` does."""
-        net, samples = self.net, len(data)
+        net, samples = self.net, data.samples.count
         plan, order = net.plan_for(data.samples.shape), np.arange(samples)
         steps = Steps(net, plan, self.state, self.loss, data, order, samples, seed, states, self.machines)
         return take_batch(net, self.state, steps.run, rates, states)

@@ -34,7 +34,7 @@ def activation_backward(str name, double setting, const real[:, ::1] dy, const r
 
 
 def losses_of_rows(loss, y, targets, weights, double over):
-    """Each row's weighted loss, the gradient of their sum over a number, and how much is hit.
+    """Each row's weighted loss, their sum, its gradient over a number, and how much is hit.
 
     y (rows, n), targets int64 labels (rows,) or numbers (rows, width), weights (rows,) or None.
     """
@@ -44,7 +44,7 @@ def losses_of_rows(loss, y, targets, weights, double over):
     cdef const real* target = NULL
     cdef const int64_t* labels = NULL
     cdef const real* weight = NULL
-    cdef double hits = 0
+    cdef double hits = 0, total = 0
     settings = describe_loss(&lowered, loss)
     if targets.dtype.kind == "i":
         labels = <const int64_t*>start_of(targets, sizeof(int64_t))
@@ -66,11 +66,12 @@ def losses_of_rows(loss, y, targets, weights, double over):
             memcpy(row, outputs + i * n, n * sizeof(real))
             losses[i] = lose(&lowered, row, target, 0 if labels == NULL else labels[i], d,
                              1 if weight == NULL else weight[i], over, n, &hits)
+            total += losses[i]
             memcpy(dy + i * n, d, n * sizeof(real))
             if target != NULL:
                 target += width
     free(row)
-    return found, out, hits
+    return found, total, out, hits
 
 
 def optimizer_step(rule, double rate, long step, real[::1] p, real[::1] g,

@@ -105,7 +105,7 @@ def fit_parser(
         return {"val_f1": bracket_f1(parse(net, vocabulary, validation_trees.sentences()), validation_trees)}
 
     with net.turn.training():
-        state = net.training_state.following(None, optimizer, net.parameters.size, net.dtype)
+        state = net.training_state.following(None, optimizer, net)
         steps = -(-len(which) // batch_size)
         state.rates(steps)
         return run_epochs(
