@@ -52,7 +52,9 @@ class _Missing:
 
     def __get__(self, obj: object, kind: type) -> None:
         name = self._name
-        raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}: {ELSEWHERE[name]}", name=name, obj=obj)
+        raise AttributeError(
+            f"{kind.__name__!r} object has no attribute {name!r}: {ELSEWHERE[name]}", name=name, obj=obj
+        )
 
 
 Kind = TypeVar("Kind", bound=type)

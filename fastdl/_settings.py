@@ -12,9 +12,27 @@ from ._validation.values import COUNT, as_int, as_number
 
 
 class Settings:
-    """A dataclass, equal to any other of the same class and numbers."""
+    """A dataclass, equal to any other of the same class and numbers.
+
+    What a dataclass would have for that is here, once: to write it for each class takes longer than all else in it.
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple([getattr(self, f.name) for f in fields(self)])
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        named = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        return f"{type(self).__qualname__}({named})"
 
     def get_config(self) -> dict[str, Any]:
         """Give the class and the arguments as plain data, which `from_config` of its module takes back."""

@@ -51,7 +51,7 @@ class Rule(NamedTuple):
     decay_biases: bool = True
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Optimizer(Settings):
     """What every optimizer has: a learning rate, fixed or a function of the step, which counts from 0, and clipping.
 
@@ -73,6 +73,8 @@ class Optimizer(Settings):
         Whether weight decay is of all parameters, or spares those that multiply no features: parameters of one axis,
         such as biases, and normalizations' own.
     """
+
+    __hash__ = None  # type: ignore[assignment]  # as its rate may be set
 
     lr: Rate
     clip_norm: float | None = field(default=None, kw_only=True)
@@ -151,7 +153,7 @@ class Optimizer(Settings):
         raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class SGD(Optimizer):
     """Stochastic gradient descent.
 
@@ -191,7 +193,7 @@ class SGD(Optimizer):
         return Rule("sgd", momentum=self.momentum, nesterov=self.nesterov, weight_decay=self.weight_decay)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2015).
 
@@ -230,7 +232,7 @@ class Adam(Optimizer):
         return Rule("adam", weight_decay=self.weight_decay, beta1=beta1, beta2=beta2, epsilon=self.eps)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class AdamW(Adam):
     """Adam, with weight decay beside the moments rather than in them (Loshchilov and Hutter 2019).
 
@@ -248,7 +250,7 @@ class AdamW(Adam):
         return super()._rule()._replace(name="adamw")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class NAdam(Adam):
     """Adam, with Nesterov's momentum (Dozat 2016).
 
@@ -272,7 +274,7 @@ class NAdam(Adam):
         return super()._rule()._replace(name="nadam", momentum_decay=self.momentum_decay)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Lion(Optimizer):
     """Steps of the rate's size, whose signs are those of a running mean of gradients (Chen et al. 2023).
 
@@ -306,7 +308,7 @@ class Lion(Optimizer):
         return Rule("lion", weight_decay=self.weight_decay, beta1=self.betas[0], beta2=self.betas[1])
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Adadelta(Optimizer):
     """Gradients times the root of the running mean square of steps, over that of gradients (Zeiler 2012).
 
@@ -346,7 +348,7 @@ class Adadelta(Optimizer):
         return Rule("adadelta", weight_decay=self.weight_decay, beta2=self.rho, epsilon=self.eps)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class RMSprop(Optimizer):
     """Gradients over the root of their running mean square (Tieleman and Hinton 2012).
 
@@ -385,7 +387,7 @@ class RMSprop(Optimizer):
         return Rule("rmsprop", weight_decay=self.weight_decay, beta2=self.alpha, epsilon=self.eps)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class AdaGrad(Optimizer):
     """Gradients over the root of the sum of their squares so far (Duchi, Hazan and Singer 2011).
 

@@ -12,7 +12,7 @@ from ._settings import Settings, keep_int, keep_number, make
 __all__ = ["constant", "cosine", "from_config", "one_cycle", "step"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class constant(Settings):
     """The same rate at every step.
 
@@ -31,7 +31,7 @@ class constant(Settings):
         return self.lr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class step(Settings):
     """A rate that is multiplied by ``factor`` after every ``every`` steps.
 
@@ -61,7 +61,7 @@ class step(Settings):
             return math.inf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class cosine(Settings):
     """A rate that rises linearly to ``lr`` over ``warmup`` steps, then falls along half a cosine to ``final``.
 
@@ -100,7 +100,7 @@ class cosine(Settings):
         return _fall(self.lr, self.final, (step - self.warmup) / (self.steps - self.warmup))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class one_cycle(Settings):
     """A rate that goes up to ``lr`` and down to nearly nothing, each along half a cosine.
 

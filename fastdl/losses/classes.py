@@ -15,7 +15,7 @@ from .._validation.values import MOST, as_int
 from .fused import Fused
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CrossEntropy(Fused):
     """Softmax cross-entropy, -sum t log softmax(logits), of each row, as PyTorch's ``CrossEntropyLoss``.
 
@@ -92,7 +92,7 @@ class CrossEntropy(Fused):
         return probabilities
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class BinaryCrossEntropy(Fused):
     """Cross-entropy of each yes or no by itself, log(1 + e^x) - t x of a logit x, summed over each row.
 

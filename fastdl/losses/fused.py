@@ -15,7 +15,7 @@ from .._validation.arrays import as_array, as_real, precision
 from .base import Loss, Measured, check_samples
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fused(Settings, Loss):
     """What these share.
 

@@ -13,7 +13,7 @@ from .._validation.values import as_list, as_number
 from .fused import Fused
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SquaredError(Fused):
     """Half the squares of errors, summed over each row (article 2, the linear unit's objective).
 
@@ -23,7 +23,7 @@ class SquaredError(Fused):
     name: ClassVar[str] = "squared_error"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AbsoluteError(Fused):
     """Absolute errors, summed over each row.
 
@@ -33,7 +33,7 @@ class AbsoluteError(Fused):
     name: ClassVar[str] = "absolute_error"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Huber(Fused):
     """Half the squares of errors up to ``delta``, and beyond it straight lines, summed over each row (Huber 1964).
 
@@ -57,7 +57,7 @@ class Huber(Fused):
         return (self.delta,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Quantile(Fused):
     """What tells quantiles of each target, summed over each row (the pinball loss; Koenker and Bassett 1978).
 
@@ -100,7 +100,7 @@ class Quantile(Fused):
         return False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Poisson(Fused):
     """What counts cost, outputs being the logarithms of their rates: e^y - t y, summed over each row.
 
