@@ -45,7 +45,7 @@ ELSEWHERE = {
 
 
 class _Missing:
-    """An attribute that there is not. (A `__getattr__` would let all others take twice as long.)"""
+    """An attribute that there is not. With a `__getattr__` all others would take twice as long."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -229,7 +229,7 @@ cdef class Plan(Runnable):
         `steps` (1,) counts them, one by one. Fills `records` (steps, 3): each step's sums over
         outputs of the weighted loss and of the hits, if asked, and how many outputs counted:
         samples, or steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or
-        (N, T, F); weights are flat, one for each output, and so are `counts`, uint8, which say of
+        (N, T, F); weights hold one for each output, and so do `counts`, uint8, which say of
         each whether the loss looks at it; `rule` is an optimizer's, and `moments` (K, P) are its.
         `lengths` and `states` are as of `predict`; states have a row for each sample of a batch,
         and go on from one batch to the next. With `trees`, the order is one of trees, and x,

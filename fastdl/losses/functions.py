@@ -10,7 +10,6 @@ from .classes import CrossEntropy
 from .fused import Fused
 from .numbers import SquaredError
 
-
 _SQUARED_ERROR, _CROSS_ENTROPY = SquaredError(), CrossEntropy()
 
 

@@ -60,10 +60,10 @@ class Steps:
             order[position : position + len(rows)] = np.arange(len(rows))
         samples, there, weights = data.samples, data.there, data.weights
         self.plan.train(
-            samples.given(), data.targets, None if weights is None else weights.reshape(-1), order, self.batch, position,
-            rates, state.counter, self.loss, data.classes, state.optimizer.rule, state.moments, self.seed,
-            get_num_threads(), records, None if there is ... else there.reshape(-1).view(np.uint8), samples.lengths,
-            self.states, samples.core_trees(), state.average, self.machines.core,
+            samples.given(), data.targets, weights, order, self.batch, position, rates, state.counter, self.loss,
+            data.classes, state.optimizer.rule, state.moments, self.seed, get_num_threads(), records,
+            None if there is ... else there.view(np.uint8), samples.lengths, self.states, samples.core_trees(),
+            state.average, self.machines.core,
         )  # fmt: skip
 
     def _own(self, first: int, rates: Array, records: Array) -> None:
