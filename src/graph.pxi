@@ -206,8 +206,10 @@ cdef inline Py_ssize_t width_of(const Tensor* t) noexcept nogil:
 
 
 cdef inline bint lays(const Network* net, const Op* op) noexcept nogil:
-    # Whether rows are enough for laying weights out in panels to pay.
-    return op.methods.lay != NULL and (net.has_panels or source_of(net, op).steps >= LAID_ROWS)
+    # Whether rows are enough for laying weights out in panels to pay: those of one sample alone are
+    # one product, which packs each panel when it needs it.
+    return op.methods.lay != NULL and (
+        net.has_panels or (not net.alone and source_of(net, op).steps >= LAID_ROWS))
 
 
 cdef inline bint lays_back(const Network* net, const Op* op) noexcept nogil:
