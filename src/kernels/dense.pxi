@@ -16,13 +16,20 @@ cdef void dense_forward(const Matrix* w, const real* parameters, const real* pan
             dense_forward_one(w, parameters, init + i * init_step, x + i * x_step, nonzero,
                               y + i * y_step)
         return
-    if panels != NULL:
-        multiply_panels(panels, w.rows, init, init_step, x, x_step, y, y_step, samples, w.columns)
-        return
-    q = product(w.rows, x=x, row_step=x_step, x_step=1, w=parameters + w.offset, w_step=w.step,
-                init=init, init_step=init_step, c=y, c_step=y_step)
-    q.may_pack = True
+    q = product(w.rows, x=x, row_step=x_step, x_step=1,
+                w=panels if panels != NULL else parameters + w.offset,
+                w_step=0 if panels != NULL else w.step, init=init, init_step=init_step, c=y,
+                c_step=y_step)
+    q.may_pack, q.next = panels == NULL, y
     multiply(&q, samples, w.columns)
+
+
+cdef inline void dense_backward(const Matrix* w, const real* zeros, const real* dy, real* dx,
+                                Py_ssize_t rows) noexcept nogil:
+    cdef Product q = product(w.columns, x=dy, row_step=w.columns, x_step=1, w=w.transposed,
+                             w_step=0, init=zeros, init_step=0, c=dx, c_step=w.rows)
+    q.next = dx
+    multiply(&q, rows, w.rows)
 
 
 cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* x,

@@ -83,8 +83,7 @@ cdef void dense_backward_group(const Network* net, const Op* op, const Part* par
         if is_ending(net.watch):
             return
         if source.steps > 3:
-            multiply_panels(w.transposed, w.columns, net.zeros, 0, dy, w.columns, dx, w.rows,
-                            source.steps, w.rows)
+            dense_backward(w, net.zeros, dy, dx, source.steps)
         else:
             for t in range(source.steps):
                 dense_input_gradient_one(w, net.parameters, dy + t * w.columns, dx + t * w.rows)
