@@ -31,19 +31,28 @@ cdef void find_stages(Network* net):
     net.stage[net.stages] = net.count
 
 
+cdef bint has_many_products(const Network* net):
+    # Whether its dense layers in time are slices enough to share, be they ever so large.
+    cdef int k, found = 0
+    for k in range(net.count):
+        found += net.op[k].kind == DENSE and target_of(net, &net.op[k]).steps >= LAID_ROWS
+    return found >= 8
+
+
 cdef list slices_of(const Network* net, bint frozen):
-    # Of at most about 16,000 weights, whole rows, but of 64 to 96 rows where there are so many:
-    # each reads all of the output's gradient. Several are as many as two or four workers can share
-    # evenly, and begin where tiles do.
+    # Of at most about 16,000 weights, whole rows, but of 64 to 96 rows where there are so many, or
+    # of 128 and more: each reads, and packs, all of the output's gradient. Several are as many as
+    # two or four workers can share evenly, and begin where tiles do.
     cdef Py_ssize_t pieces, rows, i
     cdef list ends
     cdef int k
+    cdef bint many = has_many_products(net)
     cdef list found = []
     for k in range(net.count):
         if net.op[k].trained_rows and net.op[k].frozen == frozen:
             rows = net.op[k].trained_rows
             pieces = min(rows, (rows * net.op[k].columns + 16383) // 16384)
-            pieces = min(pieces, max(2, rows // 96))
+            pieces = min(pieces, max(1, rows // 128) if many else max(2, rows // 96))
             if pieces > 2:
                 pieces = (pieces + 3) // 4 * 4
             ends = [rows * i // pieces // VEC_LANES * VEC_LANES for i in range(pieces)] + [rows]
