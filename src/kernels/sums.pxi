@@ -14,29 +14,42 @@ cdef void add_slice(real* total, const real* x, Py_ssize_t n) noexcept nogil:
         total[n] += x[n]
 
 
+cdef inline void sum_columns(const int vectors, const real* x, Py_ssize_t step, Py_ssize_t rows,
+                             Py_ssize_t columns, real* total) noexcept nogil:
+    # Four sums of each, as one alone would wait for itself.
+    cdef vec acc[8]
+    cdef const real* p = x
+    cdef Py_ssize_t r
+    cdef int v, m
+    for v in range(vectors):
+        acc[v] = load_lanes(total + v * VEC_LANES, columns - v * VEC_LANES)
+        for m in range(1, 4):
+            acc[m * vectors + v] = vec_set1(0)
+    for r in range(0, rows - 3, 4):
+        for m in range(4):
+            for v in range(vectors):
+                acc[m * vectors + v] = (acc[m * vectors + v]
+                                        + vec_load(p + m * step + v * VEC_LANES))
+        p += 4 * step
+    for r in range(rows // 4 * 4, rows):
+        for v in range(vectors):
+            acc[v] = acc[v] + vec_load(p + v * VEC_LANES)
+        p += step
+    for v in range(vectors):
+        acc[v] = (acc[v] + acc[vectors + v]) + (acc[2 * vectors + v] + acc[3 * vectors + v])
+        store_lanes(total + v * VEC_LANES, acc[v], columns - v * VEC_LANES)
+
+
 cdef void sum_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t columns,
                    real* total) noexcept nogil:
-    # total += the column sums of x: the gradient of a bias.
-    cdef Py_ssize_t n, r
-    cdef vec a, b, c, d
-    cdef const real* p
-    for n from 0 <= n < columns by VEC_LANES:
-        p = x + n
-        a = load_lanes(total + n, columns - n)
-        b = vec_set1(0)
-        c = b
-        d = b
-        for r in range(0, rows - 3, 4):
-            a = a + vec_load(p)
-            b = b + vec_load(p + step)
-            c = c + vec_load(p + 2 * step)
-            d = d + vec_load(p + 3 * step)
-            p += 4 * step
-        for r in range(rows // 4 * 4, rows):
-            a = a + vec_load(p)
-            p += step
-        a = (a + b) + (c + d)
-        store_lanes(total + n, a, columns - n)
+    # total += the column sums of x: the gradient of a bias. Whole lines at a time, as the next
+    # row's may drive out what lies beside.
+    cdef Py_ssize_t n, last = (columns - 1) // VEC_LANES * VEC_LANES
+    for n from 0 <= n < columns by 2 * VEC_LANES:
+        if n < last:
+            sum_columns(2, x + n, step, rows, columns - n, total + n)
+        else:
+            sum_columns(1, x + n, step, rows, columns - n, total + n)
 
 
 cdef void add_bias(const real* x, const real* bias, real* y, Py_ssize_t rows,
