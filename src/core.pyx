@@ -19,7 +19,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from elementary cimport (
-    vec_cos_of_turns, vec_exp, vec_expm1_below, vec_gelu, vec_gelu_slope, vec_log,
+    vec_cos_of_turns, vec_exp, vec_exp_below, vec_expm1_below, vec_gelu, vec_gelu_slope, vec_log,
     vec_log1p_of_part, vec_sigmoid, vec_silu, vec_silu_slope, vec_softplus, vec_tanh,
 )
 from meeting cimport (

@@ -9,6 +9,8 @@
 #define EXP_MAGIC 6755399441055744.0            /* 1.5 * 2^52: adding it rounds to an integer */
 #define EXP_BIAS 1023
 #define EXP_SHIFT 52
+#define EXP_LIFT 512
+#define EXP_LOWERED 0x1p-512
 #define EXP_MIN (-746.0)                        /* below it e^x is 0, above EXP_MAX infinite */
 #define EXP_MAX 710.0
 #define EXP_NONE (-37.0)                        /* below which it is nothing beside 1 */
@@ -22,6 +24,8 @@
 #define EXP_MAGIC 12582912.0f                   /* 1.5 * 2^23 */
 #define EXP_BIAS 127
 #define EXP_SHIFT 23
+#define EXP_LIFT 64
+#define EXP_LOWERED 0x1p-64f
 #define EXP_MIN (-104.0f)
 #define EXP_MAX 89.0f
 #define EXP_NONE (-18.0f)
@@ -33,12 +37,15 @@
 #define NORMAL_K 2.5f
 #endif
 
-/* x = n ln 2 + r with |r| <= ln 2 / 2; gives e^r - 1, a Taylor polynomial in r whose remainder
- * is below half an ULP. n comes as n + EXP_MAGIC, whose last bits are the integer n. */
-INLINE vec vec_exp_parts(vec x, vec *shifted) {
+/* x = n ln 2 + r with |r| <= ln 2 / 2; gives r. n comes as n + EXP_MAGIC, whose last bits are the
+ * integer n. */
+INLINE vec vec_exp_rest(vec x, vec *shifted) {
     *shifted = x * (real)1.44269504088896340736 + EXP_MAGIC;
     vec n = *shifted - EXP_MAGIC;
-    vec r = x - n * LN2_HIGH - n * LN2_LOW;
+    return x - n * LN2_HIGH - n * LN2_LOW;
+}
+/* e^r - 1, a Taylor polynomial whose remainder is below half an ULP. */
+INLINE vec vec_exp_series(vec r) {
     vec p;
 #ifdef FASTDL_DOUBLE
     p = vec_set1(1.0 / 6227020800.0);
@@ -58,13 +65,15 @@ INLINE vec vec_exp_parts(vec x, vec *shifted) {
     p = p * r + (real)0.5;
     return p * r * r + r;
 }
-/* 2^n, and v 2^n, down to where that is denormal: in two factors, as 2^n may be no number
- * itself. */
+INLINE vec vec_exp_parts(vec x, vec *shifted) { return vec_exp_series(vec_exp_rest(x, shifted)); }
+/* 2^n, and v 2^n, down to where that is denormal: in two factors, as 2^n may be no number itself;
+ * of an n that is not above 0, one of them is a constant. */
 #if defined(__AVX512F__)
 INLINE vec vec_power_of_two(vec shifted) {
     return NATIVE(scalef)(vec_set1(1), shifted - EXP_MAGIC);
 }
 INLINE vec vec_scale(vec v, vec shifted) { return NATIVE(scalef)(v, shifted - EXP_MAGIC); }
+INLINE vec vec_scale_down(vec v, vec shifted) { return vec_scale(v, shifted); }
 #else
 INLINE vec vec_power_of_two_of(vec_bits n) { return (vec)((n + EXP_BIAS) << EXP_SHIFT); }
 INLINE vec_bits vec_exponent(vec shifted) {
@@ -75,13 +84,19 @@ INLINE vec vec_scale(vec v, vec shifted) {
     vec_bits n = vec_exponent(shifted), half = n >> 1;
     return v * vec_power_of_two_of(half) * vec_power_of_two_of(n - half);
 }
+INLINE vec vec_scale_down(vec v, vec shifted) {
+    return v * vec_power_of_two_of(vec_exponent(shifted) + EXP_LIFT) * EXP_LOWERED;
+}
 #endif
-/* e^x of an x that is not above EXP_MAX. */
-INLINE vec vec_exp_below(vec x) {
-    vec shifted, p = vec_exp_parts(vec_at_least(x, EXP_MIN), &shifted);
+INLINE vec vec_exp(vec x) {
+    vec shifted, p = vec_exp_parts(vec_at_least(vec_at_most(x, EXP_MAX), EXP_MIN), &shifted);
     return vec_scale((real)1 + p, shifted);
 }
-INLINE vec vec_exp(vec x) { return vec_exp_below(vec_at_most(x, EXP_MAX)); }
+/* e^x of an x that is not above 0. */
+INLINE vec vec_exp_below(vec x) {
+    vec shifted, p = vec_exp_parts(vec_at_least(x, EXP_MIN), &shifted);
+    return vec_scale_down((real)1 + p, shifted);
+}
 /* e^-|x|, and the sigmoid from it: 1 / (1 + e^-|x|) or, of a negative x, e^-|x| / (1 + e^-|x|),
  * which is exact where the sigmoid itself is nearly nothing. */
 INLINE vec vec_sigmoid(vec x) {
@@ -111,14 +126,14 @@ INLINE vec vec_silu_parts(vec x, vec *p, vec *shifted) {
  * number of it. */
 INLINE vec vec_silu(vec x) {
     vec p, shifted, a = vec_silu_parts(x, &p, &shifted);
-    vec e = vec_scale((real)1 + p, shifted), below = vec_scale(a + a * p, shifted);
+    vec e = vec_scale_down((real)1 + p, shifted), below = vec_scale_down(a + a * p, shifted);
     return vec_select((vec_bits)(x >= (real)0), x, below) / ((real)1 + e);
 }
 /* With e = e^-|x|, (1 + e + |x| e) / (1 + e)^2 or, of a negative x, e (1 + e + x) / (1 + e)^2. */
 INLINE vec vec_silu_slope(vec x) {
     vec p, shifted, a = vec_silu_parts(x, &p, &shifted);
-    vec e = vec_scale((real)1 + p, shifted), sum = (real)1 + e;
-    vec above = sum - a * e, below = vec_scale((sum + a) * ((real)1 + p), shifted);
+    vec e = vec_scale_down((real)1 + p, shifted), sum = (real)1 + e;
+    vec above = sum - a * e, below = vec_scale_down((sum + a) * ((real)1 + p), shifted);
     return vec_select((vec_bits)(x >= (real)0), above, below) / (sum * sum);
 }
 /* log(1 + f) of an f no further from 0 than sqrt(2) - 1: with s = f / (2 + f), the series
@@ -192,11 +207,8 @@ INLINE vec vec_normal_parts(vec x, vec *e) {
     vec a = vec_at_most((vec)((vec_bits)x & ~(vec_bits)vec_set1((real)-0.0)), NORMAL_NONE);
     vec h = (a + NORMAL_ROUND) - NORMAL_ROUND;
     vec rest = (h - a) * (h + a) * (real)0.5;
-    vec power = vec_exp_below(h * h * (real)-0.5);
-    vec p = rest * (real)(1.0 / 24.0) + (real)(1.0 / 6.0);
-    p = p * rest + (real)0.5;
-    p = p * rest + (real)1;
-    *e = power + power * (p * rest);
+    vec shifted, p = vec_exp_series(vec_exp_rest(h * h * (real)-0.5, &shifted) + rest);
+    *e = vec_scale_down((real)1 + p, shifted);
     vec near = (real)1 / (a + NORMAL_K);
     vec t = (real)1 - near * (2 * NORMAL_K);
 #ifdef FASTDL_DOUBLE

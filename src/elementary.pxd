@@ -4,6 +4,7 @@ from simd cimport vec
 cdef extern from "elementary.h" nogil:
     vec vec_cos_of_turns(vec t)
     vec vec_exp(vec x)
+    vec vec_exp_below(vec x)
     vec vec_expm1_below(vec x)
     vec vec_sigmoid(vec x)
     vec vec_silu(vec x)

@@ -294,7 +294,7 @@ cdef void softmax_forward(const real* x, real* y, real setting, Py_ssize_t n) no
     cdef real largest = largest_number(x, n)
     cdef real total = 0
     for i from 0 <= i < n by VEC_LANES:
-        store_lanes(y + i, vec_exp(vec_load(x + i) - vec_set1(largest)), n - i)
+        store_lanes(y + i, vec_exp_below(vec_load(x + i) - vec_set1(largest)), n - i)
     for i in range(n):
         total += y[i]
     for i in range(n):

@@ -79,16 +79,21 @@ cdef inline void share_out(const Head* h, const real* scores, const real* x, Py_
     multiply(&p, keys - fresh, h.width)
 
 
+cdef inline vec exponential(vec s, real scale, real most) noexcept nogil:
+    # Of the largest too it is not above 1: `most` is its product as rounding left it.
+    return vec_exp_below(vec_at_most(s * vec_set1(scale) - vec_set1(most), 0))
+
+
 cdef real exponentials(real* s, real scale, real most, Py_ssize_t n, Py_ssize_t end) noexcept nogil:
     # s = e^(scale s - most) of the first n, and zeros up to the end. Gives their sum.
     cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
     cdef vec total = vec_set1(0), e
     for i from 0 <= i < whole by VEC_LANES:
-        e = vec_exp(vec_load(s + i) * vec_set1(scale) - vec_set1(most))
+        e = exponential(vec_load(s + i), scale, most)
         vec_store(s + i, e)
         total = total + e
     if whole < n:
-        e = vec_exp(vec_load(s + whole) * vec_set1(scale) - vec_set1(most))
+        e = exponential(vec_load(s + whole), scale, most)
         e = vec_keep_first(e, <int>(n - whole))
         vec_store(s + whole, e)
         total = total + e
