@@ -129,6 +129,12 @@ INLINE ptrdiff_t not_before(ptrdiff_t n) {
     return n;
 }
 
+#define LINE (64 / sizeof(real)) /* numbers on a line of the caches */
+/* Into the cache behind the nearest one. gcc leaves out calls of functions that do nothing else. */
+INLINE void prefetch_to_read(const real *p) {
+    __asm__ volatile("" : : "r"(p));
+    __builtin_prefetch(p, 0, 2);
+}
 INLINE void prefetch_to_write(const real *p) { __builtin_prefetch(p, 1); }
 
 /* Stores the first n lanes, 0 < n < VEC_LANES, in power-of-two pieces. */

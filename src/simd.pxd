@@ -8,6 +8,7 @@ cdef extern from "simd.h" nogil:
     const int TILE_ROWS_1
     const int TILE_ROWS_2
     const int TILE_ROWS_3
+    const int LINE
     const int TILE
     const int PACKS
     const int PANEL_TERMS
@@ -33,6 +34,7 @@ cdef extern from "simd.h" nogil:
     vec vec_odds(vec a, vec b)
     vec vec_zip_low(vec a, vec b)
     vec vec_zip_high(vec a, vec b)
+    void prefetch_to_read(const real* p)
     void prefetch_to_write(const real* p)
     vec vec_keep(vec v)
     Py_ssize_t not_before(Py_ssize_t n)

@@ -31,6 +31,7 @@ cdef inline void in_segments(Product* q, Py_ssize_t segments, Py_ssize_t x_segme
 cdef enum:
     MANY_ROWS = 64              # from which on panels are packed for them, where tiles are low
     MANY_PANELS = 16            # from which on rows are packed for them, likewise
+    FAR = 1 << 20               # numbers of w from which on its next panel is fetched meanwhile
 
 
 cdef extern from * nogil:
@@ -45,21 +46,37 @@ cdef extern from * nogil:
     real packed_panel[]
 
 
-cdef inline void panel(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n,
-                       int last) noexcept nogil:
+cdef void fetch_terms(const Product* ahead, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
+    # A part of the panel that comes next: its terms lie so far apart that no processor foresees
+    # them.
+    cdef Py_ssize_t terms = ahead.segments * ahead.length, i, s, j, k
+    i = terms * part // parts
+    s, j = i // ahead.length, i % ahead.length
+    for i in range(i, terms * (part + 1) // parts):
+        for k from 0 <= k < TILE * VEC_LANES by LINE:
+            prefetch_to_read(ahead.w + s * ahead.w_segment + j * ahead.w_step + k)
+        j += 1
+        if j == ahead.length:
+            s, j = s + 1, 0
+
+
+cdef inline void panel(const int vectors, const Product* q, const Product* ahead, Py_ssize_t rows,
+                       Py_ssize_t n, int last) noexcept nogil:
     # Rows are shared out evenly: 16 rows under a limit of 14 are 8 and 8, not 14 and 2.
     cdef int limit = TILE_ROWS_1 if vectors == 1 else TILE_ROWS_2 if vectors == 2 else TILE_ROWS_3
     cdef Py_ssize_t tiles = (rows + limit - 1) // limit, i, row
     for i in range(tiles):
         row = rows * i // tiles
+        if ahead != NULL:
+            fetch_terms(ahead, i, tiles)
         if q.row_step == 1:
             rows_of_tile(<int>(rows * (i + 1) // tiles - row), vectors, 1, q, row, n, last)
         else:
             rows_of_tile(<int>(rows * (i + 1) // tiles - row), vectors, 0, q, row, n, last)
 
 
-cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t rows, Py_ssize_t n,
-                                 int last) noexcept nogil:
+cdef inline void panel_of_packed(const int vectors, const Product* q, const Product* ahead,
+                                 Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
     # The same of packed rows, in the tiles that pack_rows made.
     cdef Py_ssize_t tiles = (rows + TILE_ROWS_3 - 1) // TILE_ROWS_3, i, row, height
     cdef Product p = q[0]
@@ -68,6 +85,8 @@ cdef inline void panel_of_packed(const int vectors, const Product* q, Py_ssize_t
         height = rows * (i + 1) // tiles - row
         p.x = q.x + row * (q.segments * q.length - 1)
         p.x_segment, p.x_step = q.length * height, height
+        if ahead != NULL:
+            fetch_terms(ahead, i, tiles)
         rows_of_tile(<int>height, vectors, 1, &p, row, n, last)
 
 
@@ -111,42 +130,46 @@ cdef inline bint crowds(const Product* q) noexcept nogil:
     return q.length >= 64 and q.w_step * sizeof(real) % 1024 == 0
 
 
-cdef inline void multiply_panel(const int vectors, Product* q, bint packed, bint packs,
-                                Py_ssize_t rows, Py_ssize_t n, int last) noexcept nogil:
+cdef inline void multiply_panel(const int vectors, Product* q, const Product* ahead, bint packed,
+                                bint packs, Py_ssize_t rows, Py_ssize_t n,
+                                int last) noexcept nogil:
     if packs:
         pack_panel(vectors, q, n, packed_panel)
     if packed:
-        panel_of_packed(vectors, q, rows, n, last)
+        panel_of_packed(vectors, q, ahead, rows, n, last)
     else:
-        panel(vectors, q, rows, n, last)
+        panel(vectors, q, ahead, rows, n, last)
 
 
 cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t columns,
-                        bint packs_rows, bint packs_panels, bint overruns, Py_ssize_t term,
-                        Py_ssize_t terms) noexcept nogil:
+                        bint packs_rows, bint packs_panels, bint fetches, bint overruns,
+                        Py_ssize_t term, Py_ssize_t terms) noexcept nogil:
     # `term` is how many of all terms of the sum come before this part.
     cdef Py_ssize_t vectors = (columns + VEC_LANES - 1) // VEC_LANES
     cdef Py_ssize_t panels = (vectors + TILE - 1) // TILE
     cdef Py_ssize_t i, start, end
-    cdef Product of_rows = product[0], q
+    cdef Product of_rows = product[0], q, following
+    cdef const Product* ahead
     cdef int last
     if packs_rows:
         pack_rows(&of_rows, rows, packed_rows)
     for i in range(panels):
         start = vectors * i // panels
         end = vectors * (i + 1) // panels
-        q = of_rows
+        q = following = of_rows
+        following.w += end * VEC_LANES
+        ahead = &following if fetches and end < vectors else NULL
         if q.w_step == 0:
             q.w_step = (end - start) * VEC_LANES
             q.w += start * VEC_LANES * (terms - 1) + term * q.w_step
         last = (VEC_LANES if end < vectors or overruns
                 else <int>(columns - (vectors - 1) * VEC_LANES))
         if end - start == 1:
-            multiply_panel(1, &q, packs_rows, packs_panels, rows, start * VEC_LANES, last)
+            multiply_panel(1, &q, ahead, packs_rows, packs_panels, rows, start * VEC_LANES, last)
         elif end - start == 2:
-            multiply_panel(2, &q, packs_rows, packs_panels, rows, start * VEC_LANES, last)
+            multiply_panel(2, &q, ahead, packs_rows, packs_panels, rows, start * VEC_LANES, last)
         else:
-            multiply_panel(3, &q, packs_rows, packs_panels, rows, start * VEC_LANES, last)
+            multiply_panel(3, &q, ahead, packs_rows, packs_panels, rows, start * VEC_LANES, last)
 
 
 cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -161,6 +184,8 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
                             and rows >= TILE_ROWS_3)
     cdef bint many_rows = PACKS and rows >= MANY_ROWS
     cdef bint packs_panels = product.may_pack and (many_rows or (rows >= 8 and crowds(product)))
+    cdef bint fetches = (product.w_step
+                         and product.segments * product.length * product.w_step >= FAR)
     cdef Py_ssize_t blocks = (rows + PACKED_ROWS - 1) // PACKED_ROWS if packs_rows else 1
     cdef Py_ssize_t part, segment, term, block, row
     cdef Product of_part, q
@@ -190,4 +215,4 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
             if q.next != NULL:
                 q.next += row * q.c_step
             multiply_rows(&q, rows * (block + 1) // blocks - row, columns, packs_rows, packs_panels,
-                          product.in_order and panels == 1 and parts == 1, term, length)
+                          fetches, product.in_order and panels == 1 and parts == 1, term, length)

@@ -189,7 +189,7 @@ cdef void multiply_places(Product q, Py_ssize_t x_place, Py_ssize_t w_place, Py_
     cdef int p
     for p in range(16):
         if q.length <= PANEL_TERMS:
-            multiply_rows(&q, rows, columns, False, False, False, 0, q.length)
+            multiply_rows(&q, rows, columns, False, False, False, False, 0, q.length)
         else:
             multiply(&q, rows, columns)
         q.x += x_place
