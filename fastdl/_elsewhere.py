@@ -44,8 +44,8 @@ ELSEWHERE = {
 }
 
 
-class _Missing:
-    """An attribute that there is not. With a `__getattr__` all others would take twice as long."""
+class _Missing:  # no docstring, which would be taken for the attribute's
+    # An attribute that there is not. With a `__getattr__` all others would take twice as long.
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -43,6 +43,15 @@ def test_scikit_learn_is_imported_with_the_estimators_alone():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_labels_that_are_sure_have_probabilities_in_the_order_of_their_logits():
+    x, y = make_multilabel_classification(n_samples=42, n_classes=3, random_state=42)
+    for seed in range(3):
+        net = NetClassifier(random_state=seed).fit(x, y)
+        logits, probabilities = net.decision_function(x), net.predict_proba(x)
+        assert np.abs(logits).max() == 20
+        assert (np.unique(logits).size, 0) == (np.unique(probabilities).size, (probabilities == 1).sum())
+
+
 def test_without_scikit_learn():
     code = "import sys; sys.modules['sklearn'] = None\nfrom fastdl import estimators"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -250,7 +250,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         -------
         ndarray, shape (N,), (N, C) or (N, K), or a list
             Of two classes the second one's logit, above 0 where it is told; of C classes the logit of each; of K that
-            may hold at once the logit of each; of several columns a list of those of each, (N, C).
+            may hold at once the logit of each, from -20 to 20, between which probabilities are in its order; of several
+            columns a list of those of each, (N, C).
         """
         outputs = self.outputs_of(X, lengths)
         return self.task_.targets.decisions(outputs)

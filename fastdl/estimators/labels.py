@@ -222,6 +222,9 @@ class OneLabel(Labels):
         return told
 
 
+_SURE = 20.0  # logits beyond which probabilities would be 1 alike, and no longer in these' order
+
+
 class YesOrNo(Labels):
     """Any number of labels, each of which holds or not, 1 or 0: by cross-entropy there are two outputs for each."""
 
@@ -238,8 +241,10 @@ class YesOrNo(Labels):
 
     def decisions(self, outputs: Array) -> Array:  # noqa: D102
         if self.columns is not None:
-            return outputs[..., 1] - outputs[..., 0]
-        return outputs - 0.5 if isinstance(self.loss, ERRORS) else outputs
+            outputs = outputs[..., 1] - outputs[..., 0]
+        elif isinstance(self.loss, ERRORS):
+            outputs = outputs - 0.5
+        return outputs.clip(-_SURE, _SURE)
 
     def probabilities(self, outputs: Array) -> Array:  # noqa: D102
         return self.usual.predictions(self.decisions(outputs))

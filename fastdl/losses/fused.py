@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,11 @@ from .._settings import Settings
 from .._types import Array
 from .._validation.arrays import as_array, as_real, precision
 from .base import Loss, Measured, check_samples
+
+
+@lru_cache(maxsize=64)
+def _numbers(settings: tuple[float, ...]) -> Array:
+    return np.array(settings or (0.0,))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,10 +40,10 @@ class Fused(Settings, Loss):
         """What the core is told besides the name."""
         return ()
 
-    @cached_property
+    @property
     def numbers(self) -> Array:
         """The same as the core reads them, and a 0 where there are none."""
-        return np.array(self.settings or (0.0,))
+        return _numbers(self.settings)  # which are not kept in the loss: to be used is to stay as it was
 
     def __call__(self, outputs: Any, targets: Any) -> tuple[Array, Array]:
         """Give the loss of each row, (N,) or (N, T), and the gradient of their sum, of the outputs' shape.

@@ -285,7 +285,8 @@ cdef describe_rule(Optimizer* o, rule):
 cdef give_moments(Optimizer* o, moments, average, Py_ssize_t parameters):
     # Of one moment both names are right, and of none they are not used.
     cdef Py_ssize_t kept = moments_of_rule(o)
-    cdef Py_ssize_t rows = locate(moments, sizeof(real), <void**>&o.first) // max(parameters, 1)
+    cdef Py_ssize_t rows = len(moments)
+    locate(moments, sizeof(real), <void**>&o.first)
     if rows < kept or moments.shape != (rows, parameters):
         raise ValueError(f"moments must have shape ({kept}, {parameters}); "
                          f"received {moments.shape}")
