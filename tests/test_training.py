@@ -503,7 +503,7 @@ def test_a_schedule_that_has_ended(rng):
     x, y = rng.standard_normal((20, 4)), rng.integers(3, size=20)
     net = small_net()
     net.fit(x, y, epochs=3, optimizer=optimizers.Adam(schedules.cosine(0.1, 3)), verbose=0)
-    with pytest.warns(UserWarning, match="lr gives 0 after 3 steps"):
+    with pytest.warns(UserWarning, match="lr gives 0 for all of the next steps"):
         net.fit(x, y, optimizer=optimizers.Adam(schedules.cosine(0.1, 3)), verbose=0)
     small_net().train_on_batch(x, y, optimizer=optimizers.Adam(lambda step: 0.1 * step))  # it has not begun yet
 

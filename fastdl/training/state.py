@@ -107,8 +107,8 @@ class TrainingState:
             raise ValueError(f"lr must give finite rates, not below 0; gave {least} to {most}")
         if callable(optimizer.lr) and self.steps and most == 0:
             warnings.warn(
-                f"lr gives 0 after {self.steps} steps, so that nothing is learned: an equal optimizer goes on where it "
-                f"was, and a schedule that has ended stays so",
+                "lr gives 0 for all of the next steps, so that nothing is learned: an equal optimizer goes on where it "
+                "was, and a schedule that has ended stays so",  # the same text each time, which Python shows once
                 stacklevel=4,
             )
         return rates
