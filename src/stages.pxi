@@ -3,9 +3,10 @@
 # A value that a later stage reads, forward or back, is wide. So is a gradient that one stage writes
 # and an earlier one reads, and one that weights' gradients read at the end; those that are not
 # wanted for a sample at the same time share memory, whose rows are the widest one's: so a sample's
-# gradient is written where the last one has been read, which is in the cache. What begins a stage gets its gradient of the next one, and
-# gives one to that before. A value that is cheap to make of wide ones, and that a sample's own run
-# of operations alone reads, is not kept, but made again before the sample goes back through it.
+# gradient is written where the last one has been read, which is in the cache. What begins a stage
+# gets its gradient of the next one, and gives one to that before. A value that is cheap to make of
+# wide ones, and that a sample's own run of operations alone reads, is not kept, but made again
+# before the sample goes back through it.
 
 
 cdef int stage_of(const Network* net, int k) noexcept:
