@@ -9,7 +9,7 @@ import pytest
 from test_datasets import write_folder
 
 import fastdl
-from fastdl import Sequential, callbacks, layers, optimizers
+from fastdl import Sequential, callbacks, layers, losses, optimizers, schedules
 from fastdl.cli import main
 from fastdl.recipes import Recipe
 from fastdl.sweeps import Trial, grid, picture, sweep, table, trials
@@ -138,6 +138,86 @@ def test_callbacks_are_heeded(data):
     assert seen == [0, 1]
 
 
+def test_figures_are_those_of_the_epoch_that_early_stopping_goes_back_to(data, tmp_path):
+    x, y = data
+    best = tmp_path / "best.npz"
+
+    def stopping(number):
+        return [callbacks.EarlyStopping("val_loss", patience=3)]
+
+    def long(lr, seed):
+        recipe = make(8, lr, seed)
+        return recipe._replace(arguments={**recipe.arguments, "epochs": 30})
+
+    settings = grid(lr=[5.0], seed=range(6))
+    found = sweep(
+        long, settings, x, y, validation_split=0.2, verbose=0, monitor="val_loss", callbacks=stopping, save=best
+    )
+    for trial in found:
+        net, arguments = long(**trial.settings)
+        stop = callbacks.EarlyStopping("val_loss", patience=3)
+        history = net.fit(x, y, validation_split=0.2, verbose=0, callbacks=[stop], **arguments).history
+        assert trial.figures["val_loss"] == stop.best < history["val_loss"][-1]
+        assert trial.figures["loss"] == history["loss"][stop.best_epoch - 1]
+    least = min(trial.figures["val_loss"] for trial in found)
+    assert fastdl.load(best).evaluate(x[48:], y[48:])["loss"] == pytest.approx(least)
+
+
+def test_a_figure_that_a_callback_adds(data):
+    class Adds(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs.update(val_accuracy=np.float32(epoch), said="so")
+
+    found = sweep(make, [{"units": 2, "lr": 0.1}], *data, verbose=0, callbacks=lambda number: [Adds()])
+    assert found[0].figures["val_accuracy"] == 2
+
+
+def test_a_record_is_of_losses_optimizers_and_batches_too(data, tmp_path):
+    x, y = data
+
+    def plainly(units):
+        return make(units, 0.1)._replace(arguments={})
+
+    def run_with(name, *of, **more):
+        sweep(plainly, [{"units": 2}], *(of or data), verbose=0, monitor="loss", record=tmp_path / name, **more)
+
+    for name, ones, others in (
+        ("loss", losses.CrossEntropy(label_smoothing=0.1), losses.CrossEntropy()),
+        ("optimizer", optimizers.SGD(schedules.cosine(0.1, 9)), optimizers.SGD(schedules.cosine(0.2, 9))),
+        ("class_weight", {0: 1.0, 1: 2.0}, {0: 1.0, 1: 3.0}),
+    ):
+        for _ in range(2):
+            run_with(name, **{name: ones})
+        with pytest.raises(ValueError, match="must be the record of a sweep of"):
+            run_with(name, **{name: others})
+    for _ in range(2):
+        run_with("batches", [(x[:30], y[:30]), (x[30:40], y[30:40])], None)
+    with pytest.raises(ValueError, match="must be the record of a sweep of"):
+        run_with("batches", [(x[:30], y[:30]), (x[40:50], y[40:50])], None)
+
+
+def test_what_is_refused_before_training(data, tmp_path):
+    for settings in ("ab", {"units": {1}, "lr": 0.1}, {"units": 2, "lr": optimizers.SGD(0.1)}):
+        with pytest.raises(TypeError, match="settings must "):
+            run(data, [settings])
+    for save in (tmp_path, tmp_path / "no" / "such.npz"):
+        with pytest.raises((OSError, ValueError), match="path must be "):
+            run(data, [{"units": 2, "lr": 0.1}], save=save)
+    assert made == []
+    with pytest.raises(TypeError, match="what make gives must be Recipe; received Sequential"):
+        sweep(lambda units: make(units, 0.1).net, [{"units": 2}], *data, verbose=0)
+    assert run(data, [{"units": np.array([2])[0], "lr": np.array(0.1)}])[0].settings == {"units": 2, "lr": 0.1}
+    assert trials.plain({"a": np.array([3, 4])}["a"]) == [3, 4]
+
+
+def test_what_finished_gives(data):
+    settings = [{"units": 2, "lr": 0.1}]
+    assert run(data, settings, finished=lambda net: {"size": np.float32(3)})[0].figures["size"] == 3
+    for given in (3, None, {"size": "large"}):
+        said = run(data, settings, finished=lambda net, given=given: given)[0].error
+        assert said.startswith("finished must give numbers by their names; gave")
+
+
 def test_a_figure_that_there_will_not_be_is_found_before_training(data):
     with pytest.raises(ValueError, match=r"nets\[0\]: monitor must be one of loss, accuracy; received 'val_accuracy'"):
         sweep(make, grid(units=[2], lr=[0.1]), *data, verbose=0)
@@ -230,6 +310,14 @@ def test_a_table():
     ]
     losses = [Trial({"lr": lr}, {"val_loss": lr}) for lr in (0.3, 0.1, 0.2)]
     assert [line.split()[0] for line in table(losses, "val_loss", ()).split("\n")[1:]] == ["0.1", "0.2", "0.3"]
+
+
+def test_figures_that_are_no_numbers_come_last():
+    found = [Trial({"lr": lr}, {"val_accuracy": value}) for lr, value in enumerate([0.1, np.nan, 0.9, np.nan, 0.5])]
+    assert [line.split()[0] for line in table(found).splitlines()[1:]] == ["2", "4", "0", "1", "3"]
+    drawn = picture(found).svg
+    assert drawn.count("<path") == 3
+    assert "nan" not in drawn
 
 
 def test_a_figure_that_a_record_does_not_have():

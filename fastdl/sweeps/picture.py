@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,9 +40,10 @@ def picture(trials: Sequence[Trial], monitor: str = "val_accuracy") -> Picture:
     Raises
     ------
     ValueError
-        If no trial has the figure.
+        If no trial has the figure, or a finite one.
     """
-    through = [(trial, trial.figures[monitor]) for trial in trials if trial.figures and monitor in trial.figures]
+    figures = [(trial, (trial.figures or {}).get(monitor, math.nan)) for trial in trials]
+    through = [(trial, value) for trial, value in figures if math.isfinite(value)]
     if not through:
         raise ValueError(f"trials must have one with a {monitor}; received {len(trials)} without")
     names = varying([trial for trial, _ in through])

@@ -7,10 +7,13 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from .._files import check_writable
 from .._types import ArrayLike
-from ..callbacks import Callback
+from .._validation.values import check_is
+from ..callbacks import Callback, EarlyStopping
 from ..callbacks.monitor import Monitor
 from ..many import fit_many
 from ..recipes import Recipe
@@ -62,11 +65,13 @@ def sweep(
         Of `fit`, in common, as `fit_many` takes them: ``callbacks`` is a function that makes a list of new ones for the
         settings of each number, where ``make`` gives none.
     monitor : str
-        The figure, of those of an epoch, that tells which trial is best.
+        The figure, of those of an epoch, that tells which trial is best: of the last one, or of that to which
+        `EarlyStopping` has gone back.
     record : path-like, optional
         A file of JSON lines, which grows by one with each trial that is through: a sweep that names it again takes its
-        trials from it, and trains those that are not there, or failed. It is of these arrays and plain arguments alone;
-        of what ``make`` does nothing is known: write to another file where that changes.
+        trials from it, and trains those that are not there, or failed. It is of these arrays, of plain arguments and of
+        the settings of losses and optimizers; of functions, and of what ``make`` does, nothing is known: write to
+        another file where that changes.
     common : mapping, optional
         Plain data that a record must agree with besides.
     save : path-like, optional
@@ -89,11 +94,13 @@ def sweep(
     ValueError
         If settings come twice, there will be no such figure, or the record is another sweep's.
     """
-    wanted = [{name: plain(value) for name, value in one.items()} for one in settings]
+    wanted = [_as_settings(one) for one in settings]
     keys = [key_of(one) for one in wanted]
     if twice := [one for k, one in enumerate(wanted) if keys[k] in keys[:k]]:
         raise ValueError(f"settings must be different; received {twice[0]} twice")
     watch = Monitor(monitor)
+    if save is not None:
+        check_writable(save)
     callbacks = arguments.pop("callbacks", lambda number: [])
     shared = {} if record is None else {**fingerprint({"x": x, "y": y, **arguments}), **(common or {})}
     with closing(Record(record, shared)) as kept:
@@ -105,6 +112,8 @@ def sweep(
         numbers = [k for k, key in enumerate(keys) if key not in kept.trials]
         missing = [wanted[k] for k in numbers]
         made = [make(**one) for one in missing]
+        for recipe in made:
+            check_is(recipe, "what make gives", Recipe)
         each = []
         for k, recipe in zip(numbers, made, strict=True):
             own = recipe.arguments["callbacks"] if "callbacks" in recipe.arguments else callbacks(k)
@@ -117,6 +126,17 @@ def sweep(
             if fitted.error is not None:
                 kept.trials[key_of(one)] = Trial(one, None, str(fitted.error))
     return [kept.trials[key] for key in keys]
+
+
+def _as_settings(given: Any) -> Settings:
+    """Give settings as JSON would give them back."""
+    check_is(given, "settings", Mapping)
+    settings = {name: plain(value) for name, value in given.items()}
+    try:
+        key_of(settings)
+    except TypeError:
+        raise TypeError(f"settings must hold numbers, strings and sequences of these; received {given!r}") from None
+    return settings
 
 
 def _remember(watch: Monitor, trials: Iterable[Trial]) -> Trial | None:
@@ -156,13 +176,10 @@ class _Ends:
         """Give the figure that there must be, unless it may come when a training is through."""
         return {self._watch.figure: "monitor"} if self._finished is None else {}
 
-    def see(self, net: Sequential, settings: Settings) -> None:
+    def see(self, net: Sequential, settings: Settings, figures: dict[str, float]) -> None:
         """Write a trial down, and its network where it is the best."""
-        assert net.history is not None
-        figures = {name: float(values[-1]) for name, values in net.history.history.items() if name != "epoch"}
-        figures["seconds"] = float(sum(net.history.history["seconds"]))
         if self._finished is not None:
-            figures |= self._finished(net)
+            figures = {**figures, **_numbers(self._finished(net))}
         with self._lock:
             try:
                 if self._watch.see(1, figures) and self._save is not None:
@@ -172,15 +189,33 @@ class _Ends:
                 raise _WritesNoMore from error
 
 
+def _numbers(given: Any) -> dict[str, float]:
+    """Check further figures."""
+    try:
+        return {name: float(value) for name, value in given.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise TypeError(f"finished must give numbers by their names; gave {given!r}") from None
+
+
 class _End(Callback):
-    """Tells of one trial's end."""
+    """Tells of one trial's end: of the figures of its last epoch, or of that to which early stopping has gone back."""
 
     def __init__(self, ends: _Ends, settings: Settings) -> None:
         self._ends, self._settings = ends, settings
+        self._epochs: dict[int, dict[str, float]] = {}
 
     def reads(self) -> dict[str, str]:
         return self._ends.reads()
 
+    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
+        figures = {name: value for name, value in logs.items() if name != "epoch"}
+        self._epochs[epoch] = {name: float(value) for name, value in figures.items() if isinstance(value, Real)}
+
     def on_fit_end(self, net: Sequential) -> None:
-        if net.training_state.error is None:
-            self._ends.see(net, self._settings)
+        training = net.training_state
+        if training.error is not None:
+            return
+        stopping = [one.best_epoch for one in training.watchers if isinstance(one, EarlyStopping)]
+        best = next((epoch for epoch in reversed(stopping) if epoch in self._epochs), max(self._epochs))
+        seconds = sum(figures["seconds"] for figures in self._epochs.values())
+        self._ends.see(net, self._settings, {**self._epochs[best], "seconds": seconds})

@@ -40,7 +40,7 @@ def table(trials: Sequence[Trial], monitor: str = "val_accuracy", figures: Seque
         else:
             cells += ["failed", *[""] * len(figures)]
         rows.append((sign * float(np.mean(values)) if values else np.inf, cells))
-    rows.sort(key=lambda row: row[0])
+    rows.sort(key=lambda row: np.inf if np.isnan(row[0]) else row[0])
     lines = [[*names, monitor, *figures], *(cells for _, cells in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.rjust, cells, widths)).rstrip() for cells in lines)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._files import as_path, open_file
+from .._settings import Settings as Settable
 from ..callbacks.appending import append
 
 Settings = dict[str, Any]
@@ -26,7 +27,8 @@ class Trial(NamedTuple):
     settings : dict
         Numbers, strings, or lists of such.
     figures : dict of str to float, or None
-        Of its last epoch; None where an error ended it.
+        Of its last epoch, or of that to which early stopping went back, and the seconds of all; None where an error
+        ended it.
     error : str or None
         What that said.
     """
@@ -37,10 +39,10 @@ class Trial(NamedTuple):
 
 
 def plain(value: Any) -> Any:
-    """Give a setting as JSON would give it back: of tuples lists, of NumPy's numbers Python's."""
+    """Give a setting as JSON would give it back: of tuples and arrays lists, of NumPy's numbers Python's."""
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
-    return value.item() if hasattr(value, "item") else value
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def key_of(settings: Mapping[str, Any]) -> str:
@@ -49,20 +51,29 @@ def key_of(settings: Mapping[str, Any]) -> str:
 
 
 def fingerprint(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give plain data that tells arguments apart: plain ones themselves, and of arrays of numbers their CRC."""
+    """Give plain data that tells arguments apart: plain ones themselves, and of arrays of numbers their CRC.
+
+    Of losses, optimizers and schedules there are their settings; functions tell nothing.
+    """
     return {name: told for name, value in arguments.items() if (told := _told(value)) is not None}
 
 
 def _told(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if isinstance(value, Settable):
+        value = Settable.get_config(value)
+    if isinstance(value, Mapping):
+        return {str(name): _told(one) for name, one in value.items()}
     if isinstance(value, tuple):
         return [_told(one) for one in value]
     try:
         array = np.asarray(value)
     except ValueError:  # ragged
-        return None
-    return zlib.crc32(np.ascontiguousarray(array).data) if array.dtype.kind in "biuf" else None
+        array = np.array(None)
+    if array.dtype.kind in "biuf":
+        return zlib.crc32(np.ascontiguousarray(array).data)
+    return [_told(one) for one in value] if isinstance(value, list) else None
 
 
 class Record:
