@@ -302,6 +302,16 @@ FAR = [node("Clip", "x", "low", "high", out="z")]
             ],
             "arrays": {"zero": np.array(0, INT)},
         },
+        "steps there are$": {  # none of eleven, which Select refuses
+            "nodes": [node("Slice", "x", "start", "end", "axis")],
+            "arrays": {"start": np.array([-2], INT), "end": np.array([9], INT), "axis": np.array([1], INT)},
+            "shape": ("batch", "steps", 4),
+        },
+        "or steps there are$": {  # the last two of them, which of one or two steps are all
+            "nodes": [node("Slice", "x", "start", "end", "axis")],
+            "arrays": {"start": np.array([-2], INT), "end": np.array([99], INT), "axis": np.array([1], INT)},
+            "shape": ("batch", "steps", 4),
+        },
         "parts side by side must read the same": {
             "nodes": [
                 node("Relu", "x", out="a"),

@@ -101,13 +101,12 @@ def _network(onnx: Any, model: Any) -> Sequential:
     for batches in _BATCHES if form.shape[0] is None else _BATCHES[:1]:
         try:
             found = [_read(onnx, model, inputs, form, *batch) for batch in dict.fromkeys(map(form.batch, batches))]
-        except UnreadableError as error:
-            first = first or error
+        except (ValueError, TypeError) as error:  # of layers, too, which refuse what they would be made of
+            first = first or UnreadableError(str(error))
             continue
         (layers, arrays), *others = found
         if not all(same(found[0], other) for other in others):
-            first = first or UnreadableError("what it does must not depend on how many samples or steps there are")
-            continue
+            raise UnreadableError("what it does must not depend on how many samples or steps there are")
         dtype = form.dtype or next((str(array.dtype) for _, one in arrays for array in one.values()), "float32")
         if dtype not in ("float32", "float64"):
             raise UnreadableError(f"its numbers must be float32 or float64; received {dtype}")
