@@ -149,9 +149,14 @@ def _fall(start: float, end: float, part: float) -> float:
 _CLASSES = {c.__name__: c for c in (constant, step, cosine, one_cycle)}
 
 
+def is_known(schedule: Any) -> bool:
+    """Tell whether it is one of these."""
+    return _CLASSES.get(type(schedule).__name__) is type(schedule)
+
+
 def get_config(schedule: Callable[[int], float]) -> dict[str, Any]:
     """Give a schedule's class and arguments as plain data, which `from_config` takes back."""
-    if not isinstance(schedule, Settings) or _CLASSES.get(type(schedule).__name__) is not type(schedule):
+    if not (isinstance(schedule, Settings) and is_known(schedule)):
         raise TypeError(f"lr must be a number or one of fastdl.schedules to be saved; received {schedule!r}")
     return schedule.get_config()
 

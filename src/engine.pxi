@@ -27,6 +27,17 @@ cdef void keep_states(Job* job) noexcept nogil:
         memcpy(job.states, job.net.states, job.states_size * sizeof(real))
 
 
+cdef inline Batch batch_of_step(const Job* job, Py_ssize_t step) noexcept nogil:
+    # Passes over the samples follow one another; each has as many steps, and its own order and seed.
+    cdef Py_ssize_t steps = (job.samples + job.batch - 1) // job.batch
+    cdef Py_ssize_t past = step // steps, begin = step % steps * job.batch
+    cdef Batch batch
+    batch.position, batch.samples = past * job.samples + begin, min(job.batch, job.samples - begin)
+    batch.outputs = outputs_of(job, batch.position, batch.samples)
+    batch.draw = scramble(job.seeds[past] + <uint64_t>begin)
+    return batch
+
+
 cdef void take_steps(Job* job, int worker) noexcept nogil:
     cdef int workers = job.crew.workers
     cdef Batch batch
@@ -36,10 +47,7 @@ cdef void take_steps(Job* job, int worker) noexcept nogil:
     for step in range(job.batches):
         prepare_all(&job.net, worker)
         prepare_all_back(&job.net, worker)
-        batch.position = job.first + step * job.batch
-        batch.samples = min(job.batch, job.samples - batch.position)
-        batch.outputs = outputs_of(job, batch.position, batch.samples)
-        batch.draw = scramble(job.seed + <uint64_t>batch.position)
+        batch = batch_of_step(job, job.first + step)
         keep_share(&job.net, &batch)
         if earlier_stages(job, worker, &batch, True):
             return

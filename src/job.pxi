@@ -4,11 +4,13 @@ cdef struct Job:
     Network net
     const real* x                 # samples, as they cross the interface,
     const uint8_t* bytes          # or as whole numbers from 0 to 255
-    const int64_t* order          # which sample comes when; NULL for as they lie
-    Py_ssize_t samples, batch, batches, first
+    const int64_t* order          # which sample comes when, pass after pass; NULL for as they lie
+    Py_ssize_t samples, batch, batches
+    Py_ssize_t first              # of the steps of all passes, or of the samples
     Py_ssize_t channels, pixels   # of the input
     uint64_t seed
     # training
+    const uint64_t* seeds         # of each pass
     Lowered loss
     const int64_t* labels         # of rows of outputs, or
     const real* targets

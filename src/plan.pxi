@@ -221,11 +221,13 @@ cdef class Plan(Runnable):
         return out
 
     def train(self, x, targets, weights, order, Py_ssize_t batch, Py_ssize_t first, rates, steps,
-              loss, bint counts_hits, rule, moments, uint64_t seed, int threads, records,
+              loss, bint counts_hits, rule, moments, seeds, int threads, records,
               counts=None, lengths=None, states=None, Trees trees=None, average=None,
               Ranks ranks=None):
-        """One step for each of `rates`, from position `first` of the order on.
+        """One step for each of `rates`, from step `first` of the passes on.
 
+        `order`, int64 (passes, N), says in which order each pass takes the samples, and `seeds`,
+        uint64 (passes,), what decides what is random in it; all have ceil(N / batch) steps.
         `steps` (1,) counts them, one by one. Fills `records` (steps, 3): each step's sums over
         outputs of the weighted loss and of the hits, if asked, and how many outputs counted:
         samples, or steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or
@@ -246,7 +248,9 @@ cdef class Plan(Runnable):
         cdef const int64_t[::1] steps_of
         cdef int64_t[::1] batch_lengths
         cdef Py_ssize_t numbers = _input_of(x, &input), rows
-        cdef Py_ssize_t samples = locate(order, sizeof(int64_t), <void**>&places)
+        cdef const uint64_t* seed_of
+        cdef Py_ssize_t passes = locate(seeds, sizeof(uint64_t), <void**>&seed_of)
+        cdef Py_ssize_t samples = locate(order, sizeof(int64_t), <void**>&places) // passes
         cdef Py_ssize_t records_size = locate(records, sizeof(double), <void**>&recorded)
         cdef Py_ssize_t groups, share
         batch = min(batch, samples)
@@ -260,7 +264,7 @@ cdef class Plan(Runnable):
             job.x, job.bytes = input.numbers, input.bytes
             job.order, job.samples, job.batch, job.first = places, samples, batch, first
             job.batches = locate(rates, sizeof(double), <void**>&job.rates)
-            job.steps, job.seed = <int64_t*>start_of(steps, sizeof(int64_t)), seed
+            job.steps, job.seeds = <int64_t*>start_of(steps, sizeof(int64_t)), seed_of
             job.steps_before = job.steps[0]
             self._describe_loss(&job.loss, loss, counts_hits)
             job.net.skip_last = self._ends_in(job.loss.row.leaves_out)

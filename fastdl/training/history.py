@@ -18,7 +18,7 @@ class History:
     ----------
     history : dict of str to list of float
         A list with an entry for each epoch under `loss`, `accuracy`, `val_loss`, `val_accuracy`, `seconds`, and metrics
-        such as `val_f1`.
+        such as `val_f1`. Epochs that are taken together, as nobody looks between them, share their seconds.
     """
 
     def __init__(self) -> None:

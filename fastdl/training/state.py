@@ -16,6 +16,7 @@ from ..callbacks.base import Callback
 from ..callbacks.keeping import Kept, kept_of
 from ..losses import CrossEntropy, Loss
 from ..optimizers import SGD, Optimizer, check_optimizer
+from ..schedules import is_known
 
 if TYPE_CHECKING:
     from ..callbacks import EMA
@@ -94,9 +95,15 @@ class TrainingState:
         if self.loss is not None:
             self.loss.get_config()
 
-    def rates(self, count: int) -> Array:
-        """Give the learning rates of the next ``count`` steps."""
+    @property
+    def knows_rates(self) -> bool:
+        """Whether rates are a number or a schedule of fastdl's, which may be asked for long before they are used."""
         optimizer = self.optimizer
+        return type(optimizer).rates is Optimizer.rates and (not callable(optimizer.lr) or is_known(optimizer.lr))
+
+    def rates(self, count: int, passes: int = 1) -> Array:
+        """Give the learning rates of the next passes of ``count`` steps each."""
+        optimizer, count = self.optimizer, count * passes
         if type(optimizer).rates is Optimizer.rates and not callable(optimizer.lr):
             return optimizer.rates(self.steps, count)  # a number that was checked when it was set
         rates = np.asarray(optimizer.rates(self.steps, count), dtype=float)
@@ -105,7 +112,7 @@ class TrainingState:
         least, most = rates.min(), rates.max()
         if not (least >= 0 and most < np.inf):
             raise ValueError(f"lr must give finite rates, not below 0; gave {least} to {most}")
-        if callable(optimizer.lr) and self.steps and most == 0:
+        if callable(optimizer.lr) and self.steps and not rates.reshape(passes, -1).any(axis=1).all():
             warnings.warn(
                 "lr gives 0 for all of the next steps, so that nothing is learned: an equal optimizer goes on where it "
                 "was, and a schedule that has ended stays so",  # the same text each time, which Python shows once

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
 
-# (first, rates, records): take a step for each rate, from step ``first`` of the pass on, and count it in the state once
-# it is whole; record each one's sums over rows of the losses and of the hits, and how many rows there were. The same
-# call again does the same to the bit.
+# (first, rates, records): take a step for each rate, from step ``first`` of the passes on, and count it in the state
+# once it is whole; record each one's sums over rows of the losses and of the hits, and how many rows there were. The
+# same call again does the same to the bit.
 Run = Callable[[int, Array, Array], None]
 
 
@@ -70,11 +70,7 @@ def take_pass(
         if state.optimizer.lr is not lr:
             lr, rates = state.optimizer.lr, np.concatenate([rates[:done], state.rates(steps - done)])
         end = min(steps, done + machines.agree_on_steps(pace.block if pace else 1, rates[done:]))
-        with net.turn.lock:
-            start = perf_counter()
-            _Block(net, state, run, rates[done:end], records[done:end], done, states).take()
-        if pace:
-            pace.took(end - done, perf_counter() - start)
+        take_block(net, state, run, rates[done:end], records[done:end], done, states, pace)
         done = end
         if watchers or done == steps:
             loss, hits, count = np.add.reduce(records[:done]).tolist()
@@ -83,6 +79,24 @@ def take_pass(
         for watcher in watchers:
             watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **found})
     return found
+
+
+def take_block(
+    net: Sequential,
+    state: TrainingState,
+    run: Run,
+    rates: Array,
+    records: Array,
+    first: int = 0,
+    states: Array | None = None,
+    pace: Pace | None = None,
+) -> None:
+    """Take some steps together, from the ``first`` on."""
+    with net.turn.lock:
+        start = perf_counter()
+        _Block(net, state, run, rates, records, first, states).take()
+    if pace:
+        pace.took(len(rates), perf_counter() - start)
 
 
 def take_batch(net: Sequential, state: TrainingState, run: Run, rates: Array, states: Array | None) -> Array:

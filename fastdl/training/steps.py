@@ -1,4 +1,4 @@
-"""Steps over the samples in an order: in the core alone, or around a loss of a user's own."""
+"""Steps over the samples, pass after pass: in the core alone, or around a loss of a user's own."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False, slots=True)
 class Steps:
-    """What the steps of a pass have in common; its `run` takes some of them.
+    """What the steps of some passes have in common; its `run` takes some of them.
 
     Attributes
     ----------
-    order : ndarray of int64, shape (N,)
-        Of the samples.
-    batch, seed : int
-        Which samples a step is of, and what decides what is random in it.
+    order : ndarray of int64, shape (passes, N)
+        Of the samples, in each pass.
+    batch : int
+        How many of them a step takes; the last one of a pass takes those that are left.
+    seeds : ndarray of uint64, shape (passes,)
+        What decides what is random in a pass.
     states : ndarray, shape (batch, S), or None
         Those of stateful layers, which each step moves on.
     machines : Machines
@@ -42,7 +44,7 @@ class Steps:
     data: Examples
     order: Array
     batch: int
-    seed: int
+    seeds: Array
     states: Array | None
     machines: Machines = ALONE
 
@@ -53,15 +55,15 @@ class Steps:
 
     def _fused(self, first: int, rates: Array, records: Array) -> None:
         """Take steps with a loss that the core has."""
-        position, order, data, state = first * self.batch, self.order, self.data, self.state
+        order, data, state = self.order, self.data, self.state
         if not data.samples.are_ready:
-            rows = order[position : position + len(rates) * self.batch]
-            data, order = data.taken(rows), np.zeros_like(order)
-            order[position : position + len(rows)] = np.arange(len(rows))
+            begin, end = self._position(first), self._position(first + len(rates))
+            data, order = data.taken(order.reshape(-1)[begin:end]), np.zeros_like(order)
+            order.reshape(-1)[begin:end] = np.arange(end - begin)
         samples, there, weights = data.samples, data.there, data.weights
         self.plan.train(
-            samples.given(), data.targets, weights, order, self.batch, position, rates, state.counter, self.loss,
-            data.classes, state.optimizer.rule, state.moments, self.seed, get_num_threads(), records,
+            samples.given(), data.targets, weights, order, self.batch, first, rates, state.counter, self.loss,
+            data.classes, state.optimizer.rule, state.moments, self.seeds, get_num_threads(), records,
             None if there is ... else there.view(np.uint8), samples.lengths, self.states, samples.core_trees(),
             state.average, self.machines.core,
         )  # fmt: skip
@@ -73,21 +75,32 @@ class Steps:
             ranks.begin()
         try:
             for k, rate in enumerate(rates):
-                position = (first + k) * self.batch
-                records[k] = self._step(self.order[position : position + self.batch], position, rate)
+                past, begin = self._place(first + k)
+                order = self.order[past, begin : begin + self.batch]
+                records[k] = self._step(order, int(self.seeds[past]) + begin, rate)
             if ranks is not None:
                 ranks.lost = False
         finally:
             if ranks is not None and not ranks.lost:
                 ranks.end(self.states)
 
-    def _step(self, order: Array, position: int, rate: float) -> tuple[float, float, int]:
+    def _place(self, step: int) -> tuple[int, int]:
+        """Tell how many passes are over before a step, and where in the order of the next one it begins."""
+        past, left = divmod(step, -(-len(self.order[0]) // self.batch))
+        return past, left * self.batch
+
+    def _position(self, step: int) -> int:
+        """Tell how many samples have been taken before a step."""
+        past, begin = self._place(step)
+        return past * len(self.order[0]) + begin
+
+    def _step(self, order: Array, seed: int, rate: float) -> tuple[float, float, int]:
         """Take one; whatever ends it before it is counted, running statistics and states are what they were."""
         first, last = self.machines.share(len(order))
         states = None if self.states is None else self.states[first:last].copy()
         before, taken = self.net.parameters.copy(), self.state.steps
         try:
-            loss, hits, rows = self._go_back(order, first, last, position, states)
+            loss, hits, rows = self._go_back(order, first, last, seed, states)
             self.state.follow_gradients(self.plan, rate)
             return loss, hits, rows
         finally:
@@ -97,7 +110,7 @@ class Steps:
                 self.states[first:last] = states
 
     def _go_back(
-        self, order: Array, first: int, last: int, position: int, states: Array | None
+        self, order: Array, first: int, last: int, seed: int, states: Array | None
     ) -> tuple[float, float, int]:
         """Fill the gradients, of a batch of which the samples from first to last are to be taken here."""
         plan, machines, error = self.plan, self.machines, None
@@ -106,7 +119,7 @@ class Steps:
             return *machines.meet(plan, 0.0, 0, None), self.data.counted(order)
         part = self.data.taken(order[first:last] if last - first < len(order) else order)
         samples, trees = part.samples, part.samples.core_trees()
-        given = len(samples), get_num_threads(), True, self.seed + position, False, samples.lengths
+        given = len(samples), get_num_threads(), True, seed, False, samples.lengths
         outputs = plan.forward(samples.numbers(), *given, states, False, trees, machines.core, first)
         forwards = plan.forwards
         try:

@@ -27,10 +27,11 @@ from .batches import Batches, are_batches, pair_of
 from .examples import Examples, examples_of
 from .history import History
 from .machines import ALONE, Machines
-from .mixing import mixable, mixed
+from .mixing import mixable
+from .passes import Passes
 from .running import measure
 from .state import TrainingState
-from .stepping import BLOCK_SECONDS, Pace, take_batch, take_pass
+from .stepping import BLOCK_SECONDS, take_batch
 from .steps import Steps
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def run_epochs(
                 watcher.on_epoch_begin(net, epoch)
             tried = True
             logs: dict[str, Any] = {"epoch": epoch, **train(epoch)}
-            seconds = perf_counter() - start
+            seconds = logs.pop("seconds", perf_counter() - start)  # its share, where it was taken with others
             for watcher in watchers:
                 watcher.on_epoch_trained(net, epoch)
             seconds = machines.seconds_of_epoch(seconds, net.parameters)
@@ -223,7 +224,7 @@ class Trainer:
     ) -> Training:
         """Check what `Sequential.fit` is given, and give what does what it says."""
         net = self.net
-        epochs, pace = as_int(epochs, "epochs"), Pace()
+        epochs = as_int(epochs, "epochs")
         if as_int(initial_epoch, "initial_epoch", least=0) >= epochs:
             raise ValueError(f"initial_epoch must be below epochs, {epochs}; received {initial_epoch}")
         shown = _shown(verbose)
@@ -255,26 +256,18 @@ class Trainer:
             batch = min(batch_size, samples)
             if batch == 1:
                 _check_normalized(net)
-            steps = -(-samples // batch)
-            self.state.rates(steps)
         held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
         watchers = self.machines.callers(as_callbacks(callbacks, [*figures, *held], shown))
+        if not of_batches:
+            passes = Passes(
+                net, self.state, self.loss, data, batch, shuffle, mixup, watchers, held_out is not None, self.machines
+            )
+            self.state.rates(passes.steps)
 
         def train(epoch: int) -> dict[str, float]:
             if of_batches:
                 return self._epoch_of_batches(batches, epoch, watchers)
-            with net.turn.lock:
-                rates = self.state.rates(steps)
-                order = net.generator.permutation(samples) if shuffle else np.arange(samples)
-                net.reset_state()
-                examples = mixed(data, mixup, net.generator) if mixup else data
-                seed, plan = net.draw(), net.plan_for(data.samples.shape)
-                states = net.states_for(batch)
-            taken = Steps(net, plan, self.state, self.loss, examples, order, batch, seed, states, self.machines)
-            return take_pass(
-                net, self.state, taken.run, rates, samples=samples, batch=batch, figures=data.figures, epoch=epoch,
-                watchers=watchers, states=states, pace=pace, machines=self.machines,
-            )  # fmt: skip
+            return passes.take(epoch, epochs)
 
         def validate() -> dict[str, float]:
             if held_out is None:
@@ -295,9 +288,10 @@ class Trainer:
                 batch_size=None if of_batches else batch_size,
             )  # fmt: skip
 
-        passes = epochs - initial_epoch
-        work = np.inf if of_batches else passes * len(data.samples.x) * net.plan_for(data.samples.shape).work
-        return Training(work, run)
+        if of_batches:
+            return Training(np.inf, run)
+        work = net.plan_for(data.samples.shape).work
+        return Training((epochs - initial_epoch) * len(data.samples.x) * work, run)
 
     def _held_figures(self, held_out: Examples | None, batch_size: int, shuffle: bool, measures: Metrics) -> list[str]:
         """Check what is to be validated on, and name what will be measured."""
@@ -353,8 +347,8 @@ class Trainer:
     def _step(self, data: Examples, seed: int, rates: Array, states: Array | None) -> Array:
         """Take one step, on all of them, and give its sums as `take_batch` does."""
         net, samples = self.net, data.samples.count
-        plan, order = net.plan_for(data.samples.shape), np.arange(samples)
-        steps = Steps(net, plan, self.state, self.loss, data, order, samples, seed, states, self.machines)
+        plan, order, seeds = net.plan_for(data.samples.shape), np.arange(samples)[None], np.array([seed], np.uint64)
+        steps = Steps(net, plan, self.state, self.loss, data, order, samples, seeds, states, self.machines)
         return take_batch(net, self.state, steps.run, rates, states)
 
     def _check_order(self, samples: int, batch: int, shuffle: bool) -> None:

@@ -1,0 +1,115 @@
+"""Passes over samples in arrays, one after another: several in one call of the core where nobody looks between them."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._types import Array
+from ..callbacks import Callback
+from ..losses import Loss
+from .examples import Examples
+from .machines import Machines
+from .mixing import mixed
+from .state import TrainingState
+from .stepping import Pace, take_block, take_pass
+from .steps import Steps
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+@dataclass(eq=False, repr=False)
+class Passes:
+    """Those of a call of `fit`, each over all samples in an order of its own.
+
+    Attributes
+    ----------
+    batch : int
+        How many samples a step takes, at the most.
+    watched : bool
+        Whether something besides callbacks comes between two passes, as a validation does.
+    """
+
+    net: Sequential
+    state: TrainingState
+    loss: Loss
+    data: Examples
+    batch: int
+    shuffle: bool
+    mixup: float
+    watchers: list[Callback]
+    watched: bool
+    machines: Machines
+    _pace: Pace = field(default_factory=Pace, init=False)
+    _figures: deque[dict[str, float]] = field(default_factory=deque, init=False)  # of passes that are through
+    _error: BaseException | None = field(default=None, init=False)  # what ended them
+
+    @property
+    def steps(self) -> int:
+        """How many a pass has."""
+        return -(-len(self.data) // self.batch)
+
+    def take(self, epoch: int, last: int) -> dict[str, float]:
+        """Give the figures of the next pass, and the seconds too of one that was taken with others."""
+        if not self._figures:
+            if self._error is not None:
+                try:
+                    raise self._error
+                finally:
+                    self._error = None  # whose frames hold the network
+            self._take(epoch, self._together(last + 1 - epoch))
+        return self._figures.popleft()
+
+    def _together(self, left: int) -> int:
+        """Give how many passes to take in one call: as many as make a block, of which nobody sees each by itself."""
+        alone = self.watchers or self.watched or self.mixup or self.net.stateful or self.machines.core is not None
+        if alone or not (self.loss.is_fused and self.state.knows_rates):  # a user's function may look, or raise
+            return 1
+        return max(1, min(left, self._pace.block // self.steps))
+
+    def _take(self, epoch: int, count: int) -> None:
+        net, state, steps, batch = self.net, self.state, self.steps, self.batch
+        with net.turn.lock:
+            rates = state.rates(steps, count)
+            before = net.generator.bit_generator.state if count > 1 else {}
+            order, seeds, examples = self._drawn(count)
+            plan, states = net.plan_for(self.data.samples.shape), net.states_for(batch)
+        run = Steps(net, plan, state, self.loss, examples, order, batch, seeds, states, self.machines).run
+        if count == 1:
+            figures = take_pass(
+                net, state, run, rates, samples=len(self.data), batch=batch, figures=self.data.figures, epoch=epoch,
+                watchers=self.watchers, states=states, pace=self._pace, machines=self.machines,
+            )  # fmt: skip
+            self._figures.append(figures)
+            return
+        records, begin, start = np.zeros((len(rates), 3)), state.steps, perf_counter()
+        try:
+            take_block(net, state, run, rates, records, pace=self._pace)
+        except BaseException as error:  # which comes when the passes before it have been told of
+            count = (state.steps - begin) // steps
+            net.generator.bit_generator.state = before
+            self._drawn(count + 1)
+            if not count:
+                raise
+            self._error = error
+        seconds = (perf_counter() - start) / count
+        for loss, hits, rows in np.add.reduce(records.reshape(-1, steps, 3)[:count], axis=1).tolist():
+            rows = max(rows, 1)  # of trees there may be none yet whose labels count
+            self._figures.append({**self.data.figures(loss / rows, hits / rows), "seconds": seconds})
+
+    def _drawn(self, count: int) -> tuple[Array, Array, Examples]:
+        """Draw an order and a seed for each of so many passes; begin them."""
+        net, samples, examples = self.net, len(self.data), self.data
+        order, seeds = np.empty((count, samples), np.int64), np.empty(count, np.uint64)
+        for k in range(count):
+            order[k] = net.generator.permutation(samples) if self.shuffle else np.arange(samples)
+            if self.mixup:
+                examples = mixed(self.data, self.mixup, net.generator)
+            seeds[k] = net.draw()
+        net.reset_state()
+        return order, seeds, examples
