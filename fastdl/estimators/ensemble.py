@@ -21,13 +21,13 @@ from ..losses import Loss, Quantile, SquaredError
 from .available import available_if
 from .bags import bag, in_order
 from .classifier import NetClassifier
+from .columns import holds_categories
 from .data import held_out
 from .inputs import as_before, reads_tables, rows_of, table_of
 from .labels import Labels, SeveralLabels, YesOrNo, as_labels, learned
 from .numbers import Numbers, as_numbers
 from .regressor import NetRegressor
 from .selection import selected
-from .tables import holds_categories
 from .weights import as_weights
 
 if TYPE_CHECKING:

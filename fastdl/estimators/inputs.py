@@ -12,7 +12,8 @@ from sklearn.utils.validation import validate_data
 
 from .._types import Array
 from .._validation.values import as_choice
-from .tables import MISSING, TableEncoder, holds_categories
+from .columns import holds_categories
+from .tables import MISSING, TableEncoder
 
 
 class Inputs:

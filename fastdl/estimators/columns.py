@@ -1,0 +1,100 @@
+"""Columns of a table of whatever library: an array of numbers, or a list of categories, in which None is missing."""
+
+from __future__ import annotations
+
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+_NOTHING = {type(None)}
+
+
+def holds_categories(x: Any) -> bool:
+    """Tell whether a data frame has columns that are neither numbers nor booleans, which pass for 0 and 1."""
+    library = type(x).__module__.partition(".")[0]
+    if library == "polars" and hasattr(x, "columns"):
+        return not all(dtype.is_numeric() or str(dtype) == "Boolean" for dtype in x.dtypes)
+    if library == "pandas" and hasattr(x, "columns"):
+        return any(dtype.kind not in "biufc" or hasattr(dtype, "categories") for dtype in x.dtypes)
+    return False
+
+
+def read_columns(x: Any) -> tuple[list[Any] | None, list[Any]]:
+    """Give the names of columns, if they have some, and of each an array of numbers, or a list: None is missing.
+
+    Integers stay such where none is missing, as categories beyond 2^53 would be one as float64.
+    """
+    library = type(x).__module__.partition(".")[0]
+    if library in ("pandas", "polars") and hasattr(x, "columns"):
+        names = list(x.columns)
+        column_of = _of_pandas if library == "pandas" else _of_polars
+        return names, [column_of(x, k, name) for k, name in enumerate(names)]
+    if library in ("pandas", "polars"):
+        raise TypeError(f"x must be a table; received a {type(x).__name__}")
+    array = x if isinstance(x, np.ndarray) else np.array(x, dtype=object)
+    if array.ndim != 2:
+        raise ValueError(f"x must have shape (N, F); received {array.shape}")
+    if array.dtype.kind not in "biufOUS":
+        raise TypeError(_datelike("x", array.dtype))
+    if array.dtype.kind in "iu":
+        return None, list(array.T)
+    if array.dtype.kind == "f":
+        return None, list(array.T.astype(np.float64))
+    return None, [_of_objects(array[:, k].tolist()) for k in range(array.shape[1])]
+
+
+def as_categories(values: Any) -> list[Any]:
+    """Give a list of what may be numbers."""
+    if not isinstance(values, np.ndarray):
+        given: list[Any] = values
+        return given
+    categories: list[Any] = values.tolist()
+    if np.isnan(values).any():
+        categories = [None if value != value else value for value in categories]
+    return categories
+
+
+def _of_pandas(frame: Any, k: int, name: Any) -> Any:
+    series = frame.iloc[:, k]
+    kind, categorical = series.dtype.kind, hasattr(series, "cat")
+    if kind in "mMc" or str(series.dtype).startswith(("period", "interval")):
+        raise TypeError(_datelike(f"column {name!r}", series.dtype))
+    if kind in "iu" and not categorical and not series.isna().any():
+        return series.to_numpy(dtype=np.uint64 if kind == "u" else np.int64)
+    if kind in "iuf" and not categorical:
+        return series.to_numpy(dtype=np.float64, na_value=np.nan)
+    there, values = series.notna(), series.astype(object)
+    values = (values if there.all() else values.where(there, None)).tolist()
+    return values if categorical else _of_objects(values)
+
+
+def _of_polars(frame: Any, k: int, name: Any) -> Any:
+    series = frame.to_series(k)
+    if series.dtype.is_temporal() or series.dtype.is_nested():
+        raise TypeError(_datelike(f"column {name!r}", series.dtype))
+    if series.dtype.is_integer() and not series.null_count():
+        return np.asarray(series.to_numpy())
+    if series.dtype.is_numeric():
+        return np.asarray(series.to_numpy()).astype(np.float64)
+    return series.to_list()
+
+
+def _of_objects(values: list[Any]) -> Any:
+    """Give an array where all that is there are numbers, else a list."""
+    types = set(map(type, values))
+    if all(issubclass(kind, Number) and not issubclass(kind, (bool, np.bool_, complex)) for kind in types - _NOTHING):
+        whole = values if types == {int} and abs(max(values, key=abs)) < 1 << 63 else None
+        return np.array(values, dtype=np.float64 if whole is None else np.int64)  # None becomes NaN
+    return [None if _is_missing(value) else value for value in values] if types != {str} else values
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
+
+
+def _datelike(name: str, dtype: Any) -> str:
+    return (
+        f"{name} must hold numbers, strings, booleans or categories; received {dtype}: of dates make numbers first, "
+        "such as the month, or days since a date"
+    )
