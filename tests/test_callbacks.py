@@ -304,6 +304,10 @@ def test_used_twice_and_two_at_once(make):
             fit(nets[2], [callback, make()])
         fit(nets[2], [callback])
         assert (nets[2].parameters == nets[1].parameters).all()
+    elif isinstance(callback, callbacks.LearningRateSchedule):
+        for other in (make(), callbacks.ReduceLROnPlateau()):
+            with pytest.raises(ValueError, match="callbacks must hold nothing else that sets the rate beside"):
+                fit(nets[2], [callback, other])
     else:
         fit(nets[2], [callback, make()])
     assert np.isfinite(nets[2].parameters).all()

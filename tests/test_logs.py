@@ -154,6 +154,24 @@ def test_a_log_of_what_is_not_finite_is_json(tmp_path):
     assert [row[name] for name in ("inf", "nan", "number", "count", "said")] == [None, None, 0.5, 3, "so"]
 
 
+def test_what_callbacks_add_that_is_no_number(tmp_path, capsys):
+    """Loggers of charts leave it out, others write it as it is."""
+
+    class Odd(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs.update(said="so", nothing=None, array=np.array(2.5))
+
+    loggers = [callbacks.TensorBoard(tmp_path / "board"), callbacks.JSONLogger(tmp_path / "log")]
+    fit(network(), [Odd(), *loggers, callbacks.CSVLogger(tmp_path / "table"), callbacks.PrintEpochs()], epochs=1)
+    (row,) = rows_of_json(tmp_path / "log")
+    assert (row["said"], row["nothing"], row["array"]) == ("so", None, 2.5)
+    (run,) = (tmp_path / "board").iterdir()
+    tags = {tag for tag, _ in scalars_of(records_of(run))}
+    assert "array/training" in tags
+    assert not tags & {"said/training", "nothing/training"}
+    assert "said so  nothing None  array 2.5" in capsys.readouterr().out
+
+
 def checksum(data):
     """CRC-32C bit by bit, masked."""
     crc = 0xFFFFFFFF

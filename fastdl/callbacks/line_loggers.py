@@ -167,7 +167,7 @@ def _table(rows: list[list[Any]]) -> str:
 
 
 def _finite(value: Any) -> Any:
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value
     number = value if isinstance(value, int) else float(value)  # of NumPy too
     return number if math.isfinite(number) else None

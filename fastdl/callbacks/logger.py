@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from .._settings import Settings
@@ -116,6 +117,15 @@ class Logger(Callback):
         named = OSError(f"{self.argument} must name what can be written to; {error}")
         named.errno, named.__cause__ = error.errno, error
         return named
+
+
+def numbers(figures: dict[str, Any]) -> dict[str, float]:
+    """Give the figures that are numbers, of NumPy too: callbacks may add others."""
+    found = {}
+    for name, value in figures.items():
+        with suppress(TypeError, ValueError):
+            found[name] = float(value)
+    return found
 
 
 def plain(settings: dict[str, Any]) -> dict[str, Any]:

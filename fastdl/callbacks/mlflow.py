@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._extras import missing
 from .._files import as_path
-from .logger import Logger, Run
+from .logger import Logger, Run, numbers
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -81,9 +81,9 @@ class MLflow(Logger):
         self._client = client
 
     def write(self, epoch: int, figures: dict[str, Any]) -> None:
-        """Log metrics."""
+        """Log metrics, of all figures that are numbers."""
         kind, now = _mlflow().entities.Metric, int(1000 * time.time())
-        metrics = [kind(name, float(value), now, epoch) for name, value in figures.items()]
+        metrics = [kind(name, value, now, epoch) for name, value in numbers(figures).items()]
         with _faults():
             self._client.log_batch(self.run_id, metrics)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .base import Callback
+from .progress import figure
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -17,5 +18,5 @@ class PrintEpochs(Callback):
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
         """Print the figures."""
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in logs.items() if name not in ("epoch", "seconds"))
+        figures = "  ".join(f"{name} {figure(logs[name])}" for name in logs if name not in ("epoch", "seconds"))
         print(f"epoch {epoch}  {figures}  {logs['seconds']:.2f} s", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._extras import missing
@@ -12,8 +13,13 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-def figure(value: float, digits: int = 4) -> str:
-    """Write a figure with so many digits behind the point; a large one, as of a training that diverges, in short."""
+def figure(value: Any, digits: int = 4) -> str:
+    """Write a figure with so many digits behind the point; a large one, as of a training that diverges, in short.
+
+    What is no number, which callbacks may add, is written as it is.
+    """
+    if not isinstance(value, Real):
+        return str(value)
     return f"{value:.{digits}f}" if value < 1e6 else f"{value:.4g}"
 
 

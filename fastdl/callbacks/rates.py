@@ -29,8 +29,14 @@ class LearningRateSchedule(Callback):
         self.schedule = schedule
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        """Check that there is no other schedule."""
+        """Check that nothing else sets the rate, which would have no effect."""
         _fixed_rate(self, net)
+        kinds = (LearningRateSchedule, ReduceLROnPlateau)
+        if others := [one for one in net.training_state.watchers if isinstance(one, kinds) and one is not self]:
+            raise ValueError(
+                f"callbacks must hold nothing else that sets the rate beside a LearningRateSchedule; received a "
+                f"{type(others[0]).__name__} too"
+            )
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
         """Set it."""

@@ -11,14 +11,14 @@ from typing import Any
 from .._files import as_path
 from . import events
 from .appending import append
-from .logger import Logger, Run
+from .logger import Logger, Run, numbers
 
 
 class TensorBoard(Logger):
     """Writes the figures of each epoch to a folder that TensorBoard reads; nothing needs to be installed for it.
 
     Training and validation share a chart: `loss` and `val_loss` are ``loss/training`` and ``loss/validation``. Beside
-    them are `seconds` and `lr`.
+    them are `seconds` and `lr`, and figures that callbacks before this one add, where they are numbers.
 
     Parameters
     ----------
@@ -45,9 +45,10 @@ class TensorBoard(Logger):
             raise
 
     def write(self, epoch: int, figures: dict[str, Any]) -> None:
-        """Write a record of all of them."""
+        """Write a record of all of them that are numbers."""
         assert self._file is not None
-        append(self._file, events.scalars(time.time(), epoch, {_tag(name): figures[name] for name in figures}))
+        tagged = {_tag(name): value for name, value in numbers(figures).items()}
+        append(self._file, events.scalars(time.time(), epoch, tagged))
 
     def end(self, error: BaseException | None) -> None:
         """Close it."""

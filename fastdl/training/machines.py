@@ -177,8 +177,8 @@ class Machines:
         if self.core is None:
             return count
         told = self.tell(count, _number_of(rates), _number_of(content_of(data)))
+        self._check_same(told[:, 2], "batches")  # first, as one that has no more tells no rates
         self._check_same(told[:, 1], "learning rates, which callbacks must change alike")
-        self._check_same(told[:, 2], "batches")
         return int(told[0, 0])
 
     def check_end(self) -> None:

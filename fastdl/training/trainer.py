@@ -146,6 +146,7 @@ def run_epochs(
             ends.callback(training.rest)
             for watcher in reversed(begun):
                 ends.callback(watcher.on_fit_end, net)
+    machines.check_alike({"parameters in the end, which callbacks must change alike": net.parameters})
     return history
 
 
