@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from .._types import Shape
 from .fusion import fused
-from .kinds import MERGES, MOST_NUMBERS, Operation, Operations, Shape, check_trees, checked_shape
+from .kinds import MERGES, MOST_NUMBERS, Operation, Operations, check_trees, checked_shape
 from .reading import Reading, reading_of
 
 

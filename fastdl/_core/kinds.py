@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._types import Array
+from .._types import Array, Shape
 
-Shape = tuple[Any, ...]  # of int; T may be None, where it is not known yet
 Fields = dict[str, Any]  # of an operation in a graph
 Operations = list[Fields]
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._types import Array
-from .kinds import KINDS, Operations, Shape
+from .._types import Array, Shape
+from .kinds import KINDS, Operations
 
 _WINDOW = "kernel", "stride", "dilation"  # which pools have not
 _PASSING = "concat", "dropout", "flatten", "noise", "reshape", "select"  # give what they read, as far as they go

@@ -10,7 +10,8 @@ from reprlib import repr as short
 from typing import Any, NamedTuple
 
 from .._core.graph import Graph, Lowered
-from .._core.kinds import MERGES, Shape
+from .._core.kinds import MERGES
+from .._types import Shape
 from ..layers import Activation, Layer
 from ..layers.configuration import is_ours
 from ..layers.container import Container

@@ -8,7 +8,8 @@ from math import prod
 from typing import Any
 
 from .._core.graph import Graph
-from .._core.kinds import GATES, Fields, Shape, features_of
+from .._core.kinds import GATES, Fields, features_of
+from .._types import Shape
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from math import prod
 from typing import NamedTuple
 
 from ..._core.graph import Graph
-from ..._core.kinds import Shape
-from ..._types import Array
+from ..._types import Array, Shape
 from .attention import attention
 from .elementwise import activation, batch_norm, layer_norm, merge, periodic, rescale, robust_scale, softmax
 from .memory import Held, places_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from ..._core.kinds import GATES, Fields, Shape, features_of
-from ..._types import Array
+from ..._core.kinds import GATES, Fields, features_of
+from ..._types import Array, Shape
 
 Shapes = dict[str, Shape]
 

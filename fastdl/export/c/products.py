@@ -6,7 +6,7 @@ join them, and two pixels share what they read of the weights.
 
 from __future__ import annotations
 
-from ..._core.kinds import Shape
+from ..._types import Shape
 from .activations import activated
 from .steps import Step
 from .unit import Function, Matrix, Unit, loop, total

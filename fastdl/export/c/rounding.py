@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 
 from ..._core.graph import Graph
-from ..._core.kinds import Shape
+from ..._types import Shape
 from ...sequential import Sequential
 from .parameters import parameters_of
 from .unit import rounded

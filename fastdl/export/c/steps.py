@@ -8,8 +8,8 @@ from math import prod
 import numpy as np
 
 from ..._core.graph import Graph
-from ..._core.kinds import Fields, Shape
-from ..._types import Array
+from ..._core.kinds import Fields
+from ..._types import Array, Shape
 from .parameters import parameters_of
 
 _PASSED_ON = {

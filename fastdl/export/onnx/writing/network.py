@@ -7,8 +7,8 @@ import os
 import numpy as np
 
 from ...._core.graph import Graph
-from ...._core.kinds import Shape
 from ...._files import replacing
+from ...._types import Shape
 from ...._validation.values import as_flag, check_is
 from ...._version import __version__
 from ....layers import Conv1D, Layer

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...._core.kinds import Shape
-from ...._types import Array
+from ...._types import Array, Shape
 from ..package import onnx_package
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
