@@ -12,9 +12,7 @@ from ..initializers import Initializer
 from .activation import Activation, activated, as_activation
 from .base import Layer
 from .helpers import check_initializer, image_shape, sequence_shape, start_weights
-from .padding import Padding, as_padding, as_padding_in_time, padded
-
-Pair = tuple[int, int]
+from .padding import Padding, Pair, as_padding, as_padding_in_time, padded
 
 
 class _Convolution(Layer, abstract=True):

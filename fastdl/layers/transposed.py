@@ -12,8 +12,7 @@ from ..initializers import Initializer
 from .activation import Activation, activated, as_activation
 from .base import Layer
 from .helpers import check_initializer, image_shape, start_weights
-
-Pair = tuple[int, int]
+from .padding import Pair
 
 
 class ConvTranspose2D(Layer):
