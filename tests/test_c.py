@@ -361,14 +361,14 @@ def test_command(tmp_path, capsys):
     )
     assert "signed char" in (tmp_path / "net.c").read_text()
     assert main(["export", str(tmp_path / "net.npz"), "--to", path]) == 2
-    assert "steps must be given" in capsys.readouterr().err
+    assert "fastdl: --steps must be given" in capsys.readouterr().err
 
 
 def test_command_names_what_a_file_cannot(tmp_path, capsys):
     Sequential([layers.Dense(2)], input_shape=3, seed=0).save(tmp_path / "net.npz")
     command = ["export", str(tmp_path / "net.npz"), "--to", str(tmp_path / "größe.c")]
     assert main(command) == 2
-    assert "name must be a name in C" in capsys.readouterr().err
+    assert "fastdl: --name must be a name in C" in capsys.readouterr().err
     assert main([*command, "--name", "size"]) == 0
     assert "int size_predict(" in (tmp_path / "größe.h").read_text(encoding="utf-8")
     assert '#include "größe.h"' in (tmp_path / "größe.c").read_text(encoding="utf-8")

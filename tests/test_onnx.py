@@ -8,7 +8,7 @@ import pytest
 from test_layers import CASES, leaky, started
 from test_random_networks import Draw, Use
 
-from fastdl import Sequential, layers, models
+from fastdl import Sequential, layers, load, models
 from fastdl._core.kinds import KINDS
 from fastdl.cli import main
 from fastdl.export import to_onnx
@@ -237,3 +237,12 @@ def test_the_command(tmp_path, capsys, rng):
     assert "--to must end in one of .onnx" in capsys.readouterr().err
     assert main(["export", str(tmp_path / "none.npz"), "--to", str(path)]) == 2
     assert "FILE must name what can be read" in capsys.readouterr().err
+    assert main(["export", str(saved), "--to", str(tmp_path / "none" / "net.onnx")]) == 2
+    assert "--to must name a file that can be written" in capsys.readouterr().err
+    assert main(["export", str(saved), "--to", str(saved), "--format", "onnx"]) == 2
+    assert "--to must be another file than the network's" in capsys.readouterr().err
+    np.testing.assert_array_equal(load(saved).parameters, net.parameters)
+    tree = tmp_path / "tree.npz"
+    models.tree_classifier(3, 2).save(tree)
+    assert main(["export", str(tree), "--to", str(path)]) == 2
+    assert f"fastdl: {tree}: net must be of vectors" in capsys.readouterr().err

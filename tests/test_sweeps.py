@@ -383,6 +383,12 @@ def test_a_sweep_of_which_nothing_comes(folder, tmp_path, capsys):
     assert not saved.exists()
 
 
+def test_sizes_that_are_none(capsys):
+    with pytest.raises(SystemExit):
+        main(["sweep", "--hidden", "3xa"])
+    assert "--hidden: sizes must be whole numbers, such as 300x100; received '3xa'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "config", "message"),
     [

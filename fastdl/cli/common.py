@@ -108,6 +108,15 @@ def reading(option: str) -> Iterator[None]:
         raise Mistake(f"{option} must name what can be read; {error}") from None
 
 
+@contextlib.contextmanager
+def of_option(option: str) -> Iterator[None]:
+    """Name the option, beside what is wrong with its value."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise Mistake(f"{option}: {error}") from None
+
+
 def tell_unknown(what: str, path: str, tokens: Sequence[str], most: int = 20) -> None:
     """Tell on stderr which tokens the network of a file does not know, if any."""
     if tokens:

@@ -14,7 +14,7 @@ from ..datasets import idx_folder, mnist
 from ..export import to_c, to_onnx, to_safetensors
 from ..images.idx import Split
 from ..images.labels import labels_of
-from .common import Mistake, reading
+from .common import Mistake, check_file, of_option, reading
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -38,11 +38,9 @@ def _to_c(net: Sequential, options: argparse.Namespace) -> None:
 
 def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
     """Give those of MNIST or a folder, with the places of their labels among the network's."""
-    try:
+    with of_option("--data"):
         labels = np.array(labels_of(net, options.network))
         _, (x, y) = idx_folder(options.data) if options.data else mnist()
-    except ValueError as error:
-        raise Mistake(f"--data: {error}") from None
     if x.shape[1:] != net.input_shape:
         raise Mistake(f"--data must hold images of shape {net.input_shape}; received {x.shape[1:]}")
     if len(unknown := np.setdiff1d(y, labels)):
@@ -88,7 +86,15 @@ def _export(options: argparse.Namespace) -> None:
             raise Mistake(f"--{name} is not for {chosen}")
     with reading("FILE"):
         net = load(options.network)
-    FORMATS[chosen].write(net, options)
+    check_file("to", options.to)
+    if os.path.realpath(options.to) == os.path.realpath(options.network):
+        raise Mistake(f"--to must be another file than the network's; received {options.to}")
+    try:
+        FORMATS[chosen].write(net, options)
+    except ValueError as error:
+        argument, _, told = str(error).partition(" ")
+        name = f"--{argument}" if argument in FORMATS[chosen].options else f"{options.network}: {argument}"
+        raise Mistake(f"{name} {told}") from None
     print(f"{options.to}: {chosen}, {os.path.getsize(options.to):,} bytes")
 
 

@@ -16,7 +16,7 @@ from ..images.idx import Split
 from ..images.labels import labels_of, probabilities
 from ..recipes import lenet5, mlp
 from ..sequential import Sequential
-from .common import Mistake, add_common, check_common, check_outputs, communicator_for, saving, watching
+from .common import Mistake, add_common, check_common, check_outputs, communicator_for, of_option, saving, watching
 
 _NETWORKS = {"lenet5": (lenet5, "LeNet-5 for images"), "mlp": (mlp, "article 3's 784-300-10 for images")}
 
@@ -70,7 +70,8 @@ def images_of(options: argparse.Namespace) -> tuple[list[int], Split, Split]:
     """Give the labels that training has, and the images of MNIST or a folder, with the places of theirs among them."""
     if options.transpose and options.data is None:
         raise Mistake("--transpose is for --data, which is not given")
-    train, test = mnist() if options.data is None else idx_folder(options.data, transpose=options.transpose)
+    with of_option("--data"):
+        train, test = mnist() if options.data is None else idx_folder(options.data, transpose=options.transpose)
     labels = np.unique(train[1])
     if len(labels) < 2:
         raise Mistake(f"--data must hold training images of at least 2 labels; it has {labels[0]} alone")

@@ -17,7 +17,18 @@ from ..recipes import tree_parser
 from ..trees.drawing import draw_tree, save_picture
 from ..trees.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
 from ..trees.parsing.search import as_beam
-from .common import Mistake, add_common, check_common, check_outputs, communicator_for, reading, saving, watching
+from .common import (
+    Mistake,
+    add_common,
+    check_common,
+    check_file,
+    check_outputs,
+    communicator_for,
+    of_option,
+    reading,
+    saving,
+    watching,
+)
 from .trees import parsed, read_treebank, words
 
 _HELD_OUT = 0.1
@@ -75,6 +86,8 @@ def _train(options: argparse.Namespace) -> None:
         raise Mistake("train parser must be a process alone: its search is not shared out")
     check_outputs(options)
     train, dev, test = treebank(options.trees)
+    if max(map(len, train.sentences()), default=0) < 3:
+        raise Mistake("--trees must hold a sentence of three words; all are shorter")
     vocabulary = Vocabulary.of_words(words(train))
     recipe = tree_parser(
         len(vocabulary), len(train), composition=options.composition, units=options.units, penalty=options.penalty,
@@ -107,6 +120,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _parse(options: argparse.Namespace) -> None:
     beam = as_beam(options.beam, "--beam")
+    check_file("picture", options.picture)
     with reading("MODEL"):
         net = load(options.model)
     trees = parsed(options.sentences, options.model, net, beam)
@@ -114,4 +128,5 @@ def _parse(options: argparse.Namespace) -> None:
         print(tree.brackets()[0])
         print(draw_tree(tree))
         if options.picture is not None and i == 0:
-            save_picture(tree, options.picture)
+            with of_option("--picture"):
+                save_picture(tree, options.picture)

@@ -18,7 +18,18 @@ from ..layers.recursive import COMPOSITIONS
 from ..recipes import tree_classifier
 from ..sequential import Sequential
 from ..trees.drawing import draw_tree, save_picture
-from .common import Mistake, add_common, check_common, check_outputs, communicator_for, reading, saving, watching
+from .common import (
+    Mistake,
+    add_common,
+    check_common,
+    check_file,
+    check_outputs,
+    communicator_for,
+    of_option,
+    reading,
+    saving,
+    watching,
+)
 from .trees import are_trees, parsed, read_treebank, tell_unknown_words, typed_trees, words
 
 
@@ -127,6 +138,7 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
             raise ValueError
     except (KeyError, TypeError, ValueError):
         raise Mistake(f"{options.network} must be what train sentiment --save wrote; it is another network") from None
+    check_file("picture", options.picture)
     trees = _trees(options, names)
     tell_unknown_words(trees, vocabulary, options.network)
     colour = sys.stdout.isatty()
@@ -137,7 +149,8 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
             print()
         print(draw_tree(labelled, colour=colour))
         if options.picture is not None and i == 0:
-            save_picture(labelled, options.picture)
+            with of_option("--picture"):
+                save_picture(labelled, options.picture)
 
 
 def _trees(options: argparse.Namespace, names: list[str]) -> list[Trees]:

@@ -32,7 +32,10 @@ _MOST = 100_000  # networks
 
 def _sizes(text: str) -> list[int]:
     """Read the sizes of hidden layers, such as 300x100."""
-    return [int(part) for part in text.split("x")]
+    try:
+        return [int(part) for part in text.split("x")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"sizes must be whole numbers, such as 300x100; received {text!r}") from None
 
 
 def _check_sizes(value: Any, name: str) -> None:

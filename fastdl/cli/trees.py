@@ -67,7 +67,9 @@ def parsed(inputs: Sequence[str], path: str, net: Sequential | None, beam: int =
     try:
         vocabulary = Vocabulary(net.notes["vocabulary"], True)
         trees = [parse(net, vocabulary, part, beam=beam) for part in sentences]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError):
+        raise Mistake(f"{path} must be what train parser --save wrote; it is another network") from None
+    except ValueError as error:
         raise Mistake(f"{path} must be what train parser --save wrote; {error}") from None
     tell_unknown_words(trees, vocabulary, path)
     return trees
