@@ -157,7 +157,7 @@ def test_predict(network, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "lenet5", "--data", "nowhere"], "--data: directory must be a folder of IDX files; received 'nowhere'"),
+        (["train", "lenet5", "--data", "nowhere"], "--data: directory must be a folder of IDX files"),
         (["train", "lenet5", "--epochs", "0"], "--epochs must be at least 1; received 0"),
         (["train", "lenet5", "--batch-size", "-1"], "--batch-size must be at least 1; received -1"),
         (["train", "lenet5", "--threads", "0"], "--threads must be at least 1; received 0"),
