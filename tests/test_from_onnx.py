@@ -430,6 +430,26 @@ def test_what_no_layer_does_is_refused(message, made, tmp_path):
     assert len(str(caught.value)) < 600
 
 
+def test_a_softplus_that_is_left_off_above_a_limit(tmp_path, rng):
+    """As the exporter of torch.export writes one, here of numbers that are multiplied and chosen before."""
+    nodes = [
+        node("Gather", "x", "some", out="some_x", axis=1),
+        node("Mul", "some_x", "half", out="z"),
+        node("Softplus", "z", out="s"),
+        node("Div", "s", "half", out="t"),
+        node("Greater", "z", "limit", out="above"),
+        node("Where", "above", "some_x", "t"),
+    ]
+    arrays = {"some": np.array([2, 0], INT), "half": np.float32(0.5), "limit": np.float32(20)}
+    x = 50 * rng.standard_normal((6, 4)).astype(np.float32)
+    near(from_onnx(write(tmp_path / "net.onnx", nodes, arrays)).predict(x), 2 * np.logaddexp(0, x[:, [2, 0]] / 2))
+    for changed, values in (("half", 0.25), ("limit", 5.0)):
+        wrong = {**arrays, changed: np.float32(values), "other": np.float32(0.5)}
+        nodes[3] = node("Div", "s", "other", out="t")
+        with pytest.raises(ValueError, match="choices must be those of a softplus"):
+            from_onnx(write(tmp_path / "net.onnx", nodes, wrong))
+
+
 def test_a_damaged_file_is_refused_or_read(tmp_path):
     """Whatever bytes are changed or missing, there is a network or a ValueError."""
     path, rng = tmp_path / "net.onnx", np.random.default_rng(0)

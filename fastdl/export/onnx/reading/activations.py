@@ -63,9 +63,22 @@ def greater(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Above
     return Above(numbers_of(inputs), float(array_of(inputs, 1).reshape(())))
 
 
+def softplus(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
+    """Give a softplus, and note of which numbers."""
+    x = numbers_of(inputs)
+    y = t.activated(x, "softplus")
+    y.node.facts.update(of=x, places=y.places)
+    return y
+
+
 def _softplus(above: Above, x: Numbers, y: Numbers) -> Numbers:
     """Give a softplus that somebody leaves off where it is x to rounding."""
-    if x is not above.x or y.node.activation != "softplus" or y.node.sources != (x.node,) or above.limit < 20:
+    of = y.node.facts.get("of") if y.node.activation == "softplus" else None
+    if (
+        of is None or above.x is not of or above.limit < 20 or not np.array_equal(y.places, y.node.facts["places"])
+        or x.node is not of.node or not np.array_equal(x.places, of.places)
+        or not is_close(x.scale, of.scale * y.scale) or not is_close(x.offset, of.offset * y.scale + y.offset)
+    ):  # fmt: skip
         raise UnreadableError("choices must be those of a softplus")
     return y
 

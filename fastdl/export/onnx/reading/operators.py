@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....layers import MaxPool1D, MaxPool2D, MeanPool1D, MeanPool2D
-from .activations import clip, gelu, greater, hard_sigmoid, named, selu, where
+from .activations import clip, gelu, greater, hard_sigmoid, named, selu, softplus, where
 from .arithmetic import add, concat, div, mul, neg, sub
 from .attention import matmul, softmax
 from .inputs import Function, part
@@ -46,7 +46,7 @@ COMPUTING: dict[str, Function] = {
     "Selu": selu,
     "Sigmoid": named("sigmoid"),
     "Softmax": softmax,
-    "Softplus": named("softplus"),
+    "Softplus": softplus,
     "Sqrt": part("Sqrt"),  # of a RobustScaling
     "Sub": sub,
     "Tanh": named("tanh"),
