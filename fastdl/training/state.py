@@ -16,7 +16,6 @@ from ..callbacks.base import Callback
 from ..callbacks.keeping import Kept, kept_of
 from ..losses import CrossEntropy, Loss
 from ..optimizers import SGD, Optimizer, check_optimizer
-from ..schedules import is_known
 
 if TYPE_CHECKING:
     from ..callbacks import EMA
@@ -99,7 +98,13 @@ class TrainingState:
     def knows_rates(self) -> bool:
         """Whether rates are a number or a schedule of fastdl's, which may be asked for long before they are used."""
         optimizer = self.optimizer
-        return type(optimizer).rates is Optimizer.rates and (not callable(optimizer.lr) or is_known(optimizer.lr))
+        if type(optimizer).rates is not Optimizer.rates:
+            return False
+        if not callable(optimizer.lr):
+            return True
+        from ..schedules import is_known  # which most trainings do without
+
+        return is_known(optimizer.lr)
 
     def rates(self, count: int, passes: int = 1) -> Array:
         """Give the learning rates of the next passes of ``count`` steps each."""
