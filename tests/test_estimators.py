@@ -879,6 +879,10 @@ def test_settings_of_the_network_stay_while_it_is_trained_further():
         model.set_params(**{name: before})
     model.set_params(lr=1e-3, epochs=2).fit(BLOBS, THREE)
     assert model.n_iter_ == 62
+    model.set_params(warm_start=False, hidden=[8]).fit(BLOBS, THREE).set_params(warm_start=True)
+    model.hidden.append(4)
+    with pytest.raises(ValueError, match=r"hidden must stay as it was .*, \[8\]; received \[8, 4\]"):
+        model.fit(BLOBS, THREE)
     errors = NetClassifier(loss="squared_error", **quick).fit(BLOBS, THREE).set_params(loss=None)
     assert not hasattr(errors, "predict_proba")
 

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_targets_of_any_form(rng):
     ).history
     assert history["loss"][-1] < history["loss"][0] / 2
     assert net.evaluate(x, y).keys() == {"loss"}
-    with pytest.raises(ValueError, match=r"y must have as many samples as x, 20; received shape \(3, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"y must have 20 samples, as many as there are outputs; received \(3, 2, 2\)"):
         net.fit(x, y[:3])
     with pytest.raises(ValueError, match="class_weight must come with integer labels"):
         net.fit(x, y, class_weight=[1, 2])
@@ -176,6 +177,27 @@ def test_what_a_loss_must_give(gives, error, message, rng):
 
 class Ended(Exception):
     pass
+
+
+def test_a_loss_that_raises_at_once_leaves_all_as_it_was(rng):
+    def broken(outputs, targets):
+        raise ZeroDivisionError
+
+    x, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+    nets = [Sequential([layers.Dense(4, "tanh"), layers.Dense(2)], input_shape=3, seed=0) for _ in range(2)]
+    for net in nets:
+        net.fit(x, y, epochs=2, optimizer=optimizers.Adam(0.1), verbose=0)
+    net, history = nets[0], nets[0].history
+    random = net.generator.bit_generator.state
+    for call in (net.train_on_batch, partial(net.fit, verbose=0)):
+        for optimizer in (None, optimizers.SGD(0.1)):
+            with pytest.raises(ZeroDivisionError):
+                call(x, y, loss=broken, optimizer=optimizer)
+    assert net.history is history
+    net.generator.bit_generator.state = random
+    for one in nets:
+        one.fit(x, y, epochs=4, initial_epoch=2, verbose=0)
+    assert (nets[0].parameters == nets[1].parameters).all()
 
 
 @pytest.mark.parametrize("calls", [1, 2, 5])

@@ -67,7 +67,15 @@ def test_confusion_as_scikit_learn(rng):
         ([0, 1, 1], np.eye(2), r"targets must have shape \(2,\) or \(2, 2\) beside the outputs; received \(3,\)"),
         ([0, 1, 1], [0, 1], r"targets must have shape \(2,\) beside the outputs; received \(3,\)"),
         ([], np.zeros((0, 2)), "not be empty"),
-        (np.zeros(0, int), np.zeros(0, int), "targets must be labels"),
+        (np.zeros(0, int), np.zeros(0, int), "targets must not be empty"),
+        ([0, 1], [[0.1, np.nan], [0.2, 0.8]], "outputs must be finite"),
+        ([0.0, 1.0], [np.inf, 0.1], "outputs must be finite"),
+        (
+            [[1, 1, 0], [1, 0, 0]],
+            np.eye(3)[:2],
+            "targets must have one largest number in each row; received equal ones",
+        ),
+        ([[0, 0], [1, 0]], np.eye(2), "targets must have one largest number in each row; received equal ones"),
     ],
 )
 def test_what_has_no_confusion(targets, outputs, message):

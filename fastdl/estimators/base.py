@@ -165,7 +165,7 @@ class NetEstimator(BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, lengths: Any, going_on: bool, targets: Any = None
     ) -> tuple[Task, Data]:
         """Check what is to be learned; leave out what has the weight 0."""
-        settings = {name: getattr(self, name) for name in _OF_THE_NETWORK}
+        settings = {name: _kept(getattr(self, name)) for name in _OF_THE_NETWORK}
         if going_on:
             _check_unchanged(self.task_.settings, settings)
         inputs = self.task_.inputs if going_on else Inputs(self, X)
@@ -244,6 +244,11 @@ def partial_fit_is_meant(estimator: NetEstimator) -> bool:
     if estimator.early_stopping or estimator.metrics:
         raise AttributeError("partial_fit holds nothing out: early_stopping must be False, and metrics empty")
     return True
+
+
+def _kept(setting: Any) -> Any:
+    """Give a setting as it is now: its owner may change a list."""
+    return list(setting) if isinstance(setting, list) else setting
 
 
 def _check_unchanged(before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ def confusion_matrix(targets: ArrayLike, outputs: ArrayLike) -> Array:
     Raises
     ------
     ValueError
-        If shapes differ, or labels are none of the classes'.
+        If shapes differ, labels are none of the classes', or none is the largest of a row of targets.
     """
     told = as_real(outputs, "outputs")
     if told.ndim == 1 and told.dtype.kind in "iu":
@@ -47,13 +47,19 @@ def confusion_matrix(targets: ArrayLike, outputs: ArrayLike) -> Array:
             raise ValueError(f"targets must have shape {told.shape} beside the outputs; received {labels.shape}")
     else:
         labels, y = as_rows(targets, told)
+        if not np.isfinite(y).all():
+            raise ValueError("outputs must be finite; received NaN or infinity")
         classes = max(2, y.shape[1])
         told = y.argmax(axis=1) if y.shape[1] > 1 else (y[:, 0] > 0.5).astype(int)
         if labels.ndim == 2:
+            if ((labels == labels.max(axis=1, keepdims=True)).sum(axis=1) > 1).any():
+                raise ValueError("targets must have one largest number in each row; received equal ones")
             labels = labels.argmax(axis=1) if y.shape[1] > 1 else labels[:, 0]
     for name, found in (("targets", labels), ("outputs", told)):
-        if not found.size or (found != found.astype(int)).any() or found.min() < 0 or found.max() >= classes:
-            raise ValueError(f"{name} must be labels from 0 to {classes - 1}; received {found!r}")
+        if not found.size:
+            raise ValueError(f"{name} must not be empty; received shape {found.shape}")
+        if (odd := found[(found != found.astype(int)) | (found < 0) | (found >= classes)]).size:
+            raise ValueError(f"{name} must be labels from 0 to {classes - 1}; received {odd[0]}")
     counts: Array = np.bincount(labels.astype(int) * classes + told, minlength=classes**2).reshape(classes, classes)
     return counts
 

@@ -78,7 +78,7 @@ def _check_held_out(data: Examples, held_out: Examples, loss: Loss) -> None:
 
 
 class _Before:
-    """What a call of `fit` finds, and leaves where it is refused after all: by a callback, before the first step."""
+    """What a call of `fit` finds, and leaves where it takes no step: a callback refuses it, or a loss of one's own."""
 
     def __init__(self, net: Sequential) -> None:
         last = net.training_state
@@ -109,7 +109,7 @@ def run_epochs(
     The state, with which the training begins, is the network's from now on. The settings are what logs tell of it.
     """
     read_environment()
-    before, begun, tried = _Before(net), [], False
+    before, begun, steps = _Before(net), [], training.steps
     net.history = history = History()
     net.training_state = training
     states = states_for(watchers, training.callbacks() if epochs.start > 1 else [])
@@ -124,7 +124,6 @@ def run_epochs(
             start = perf_counter()
             for watcher in watchers:
                 watcher.on_epoch_begin(net, epoch)
-            tried = True
             logs: dict[str, Any] = {"epoch": epoch, **train(epoch)}
             seconds = logs.pop("seconds", perf_counter() - start)  # its share, where it was taken with others
             for watcher in watchers:
@@ -141,7 +140,7 @@ def run_epochs(
         raise
     finally:  # whatever ended it, and whatever one of them raises, all of them see its end
         with ExitStack() as ends:
-            if not tried:
+            if training.steps == steps:
                 ends.callback(before.put_back)
             ends.callback(training.rest)
             for watcher in reversed(begun):
@@ -340,8 +339,14 @@ class Trainer:
         data = examples_of(self.net, x, y, lengths, trees, sample_weight, self.loss)
         data.check_weights()
         rates, states = self.state.rates(1), self.net.states_for(data.samples.count)
+        last, steps = self.net.training_state, self.state.steps
         self._begin()
-        loss, hits, count = self._step(data, self.net.draw(), rates, states).tolist()
+        try:
+            loss, hits, count = self._step(data, self.net.draw(), rates, states).tolist()
+        except BaseException:
+            if self.state.steps == steps:  # none was taken
+                self.net.training_state = last
+            raise
         count = max(count, 1)  # of trees there may be none yet whose labels count
         return data.figures(loss / count, hits / count)
 
