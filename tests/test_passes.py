@@ -50,12 +50,6 @@ def bytes_of_images(rng):
     return net, (rng.integers(0, 256, (50, 1, 6, 6), np.uint8), rng.integers(0, 3, 50)), {}
 
 
-def waiting(rng):
-    """Numbers that are converted as they are needed."""
-    net, (x, y), _ = random_layers(rng)
-    return net, (x.astype(">f4"), y), {}
-
-
 def sequences(rng):
     net = Sequential([layers.GRU(6), layers.Dense(3)], input_shape=(None, 4), seed=0)
     x, lengths = rng.standard_normal((50, 7, 4)), rng.integers(1, 8, 50)
@@ -68,7 +62,7 @@ def trees(rng):
     return net, (ids, np.where(rng.random(len(ids)) < 0.5, SOME.labels, -1)), {"trees": SOME, "batch_size": 4}
 
 
-@pytest.mark.parametrize("make", [random_layers, numbers, bytes_of_images, waiting, sequences, trees])
+@pytest.mark.parametrize("make", [random_layers, numbers, bytes_of_images, sequences, trees])
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_passes_together_are_those_one_by_one(make, shuffle, together):
     trained = []
@@ -144,6 +138,21 @@ def test_what_comes_between_passes_parts_them(options, together, rng):
     net, (x, y), _ = random_layers(rng)
     net.fit(x, y, epochs=17, batch_size=13, verbose=0, **options)
     assert not together
+
+
+def test_what_lies_in_a_file_is_read_pass_by_pass(together, rng, tmp_path):
+    net, (x, y), _ = random_layers(rng)
+    mapped = np.memmap(tmp_path / "x", "float64", "w+", shape=x.shape)
+    mapped[...] = x
+    net.fit(mapped, y, epochs=17, batch_size=13, verbose=0)
+    assert not together
+
+
+def test_orders_do_not_take_much_memory(together, monkeypatch, rng):
+    monkeypatch.setattr(passes, "_SAMPLES", 170)
+    net, (x, y), _ = random_layers(rng)
+    net.fit(x, y, epochs=8, batch_size=13, verbose=0)
+    assert together == [12, 12]
 
 
 def test_a_schedule_that_ends_on_the_way_is_told_of(together, rng):

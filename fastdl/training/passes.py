@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
+_SAMPLES = 1 << 16  # of all passes in one call: of more, an order takes more memory than a call less is worth
+
+
 @dataclass(eq=False, repr=False)
 class Passes:
     """Those of a call of `fit`, each over all samples in an order of its own.
@@ -67,10 +70,11 @@ class Passes:
 
     def _together(self, left: int) -> int:
         """Give how many passes to take in one call: as many as make a block, of which nobody sees each by itself."""
-        alone = self.watchers or self.watched or self.mixup or self.net.stateful or self.machines.core is not None
-        if alone or not (self.loss.is_fused and self.state.knows_rates):  # a user's function may look, or raise
+        looks = self.watchers or self.watched or self.machines.core is not None
+        anew = self.mixup or self.net.stateful or not self.data.samples.are_ready
+        if looks or anew or not (self.loss.is_fused and self.state.knows_rates):  # a user's function may look, or raise
             return 1
-        return max(1, min(left, self._pace.block // self.steps))
+        return max(1, min(left, self._pace.block // self.steps, _SAMPLES // len(self.data)))
 
     def _take(self, epoch: int, count: int) -> None:
         net, state, steps, batch = self.net, self.state, self.steps, self.batch

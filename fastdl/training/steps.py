@@ -56,10 +56,11 @@ class Steps:
     def _fused(self, first: int, rates: Array, records: Array) -> None:
         """Take steps with a loss that the core has."""
         order, data, state = self.order, self.data, self.state
-        if not data.samples.are_ready:
-            begin, end = self._position(first), self._position(first + len(rates))
-            data, order = data.taken(order.reshape(-1)[begin:end]), np.zeros_like(order)
-            order.reshape(-1)[begin:end] = np.arange(end - begin)
+        if not data.samples.are_ready:  # of a pass by itself
+            position = first * self.batch
+            rows = order[0, position : position + len(rates) * self.batch]
+            data, order = data.taken(rows), np.zeros_like(order)
+            order[0, position : position + len(rows)] = np.arange(len(rows))
         samples, there, weights = data.samples, data.there, data.weights
         self.plan.train(
             samples.given(), data.targets, weights, order, self.batch, first, rates, state.counter, self.loss,
@@ -69,30 +70,20 @@ class Steps:
         )  # fmt: skip
 
     def _own(self, first: int, rates: Array, records: Array) -> None:
-        """Take steps with a function of a user's own, which is called in the middle of each."""
+        """Take steps of a pass by itself, with a function of a user's own that is called in the middle of each."""
         ranks = self.machines.core
         if ranks is not None:
             ranks.begin()
         try:
             for k, rate in enumerate(rates):
-                past, begin = self._place(first + k)
-                order = self.order[past, begin : begin + self.batch]
-                records[k] = self._step(order, int(self.seeds[past]) + begin, rate)
+                position = (first + k) * self.batch
+                order = self.order[0, position : position + self.batch]
+                records[k] = self._step(order, int(self.seeds[0]) + position, rate)
             if ranks is not None:
                 ranks.lost = False
         finally:
             if ranks is not None and not ranks.lost:
                 ranks.end(self.states)
-
-    def _place(self, step: int) -> tuple[int, int]:
-        """Tell how many passes are over before a step, and where in the order of the next one it begins."""
-        past, left = divmod(step, -(-len(self.order[0]) // self.batch))
-        return past, left * self.batch
-
-    def _position(self, step: int) -> int:
-        """Tell how many samples have been taken before a step."""
-        past, begin = self._place(step)
-        return past * len(self.order[0]) + begin
 
     def _step(self, order: Array, seed: int, rate: float) -> tuple[float, float, int]:
         """Take one; whatever ends it before it is counted, running statistics and states are what they were."""
