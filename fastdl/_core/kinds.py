@@ -28,6 +28,8 @@ ACTIVATIONS = (*ELEMENTWISE, "softmax")
 WITH_SETTING = {"leaky_relu": ("slope", 0.01), "elu": ("alpha", 1.0)}  # what it is called, and where none is given
 LEAST_SETTING, MOST_SETTING = 1e-12, 1e12
 MOST_SCALE = 1e30
+MOST_DROPPED = 0.999  # a share of numbers that dropout leaves out
+LEAST_EPSILON = 1e-12  # of normalizations, so that what is constant has a scale
 RATIOS = 1e-3, 1e3  # of a rectangle's height to its width
 LIMITS = 1e-2, 1e6  # of numbers that are scaled: squares of their parts are finite
 GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}  # of each cell
@@ -322,7 +324,7 @@ def _erase(operation: Operation) -> tuple[Shape, int]:
 
 
 def _dropout(operation: Operation) -> tuple[Shape, int]:
-    operation.number("rate", 0, 0.999)
+    operation.number("rate", 0, MOST_DROPPED)
     return operation.shape, 0
 
 
@@ -379,13 +381,13 @@ def _select(operation: Operation) -> tuple[Shape, int]:
 
 
 def _layer_norm(operation: Operation) -> tuple[Shape, int]:
-    operation.number("epsilon", 1e-12, 1)
+    operation.number("epsilon", LEAST_EPSILON, 1)
     shape = operation.shape
     return shape, 2 * (prod(shape) if len(shape) == 3 else operation.features())
 
 
 def _batch_norm(operation: Operation) -> tuple[Shape, int]:
-    operation.number("epsilon", 1e-12, 1)
+    operation.number("epsilon", LEAST_EPSILON, 1)
     operation.number("momentum", 0, 1)
     features = operation.features()
     operation.buffers = 2 * features

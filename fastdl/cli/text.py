@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from .. import get_num_threads, load
+from .._core.kinds import MOST_DROPPED
 from .._types import Array
 from .._validation.values import as_number
 from ..callbacks import Callback
 from ..callbacks.progress import figure
 from ..datasets import Vocabulary, read_text, standard_library, text_windows
-from ..models import CELLS, HEADS
+from ..models.sequences import CELLS, HEADS
 from ..recipes import Recipe, language_model, transformer
 from ..sequential import Sequential
 from ..text.sampling import check_language_model, sample
@@ -107,7 +108,7 @@ def _train(options: argparse.Namespace) -> None:
         raise Mistake(f"--units must be a multiple of a transformer's {HEADS} heads; received {options.units}")
     if options.lines and not options.words:
         raise Mistake("--lines must come with --words: characters have no marks of sentences")
-    as_number(options.dropout, "--dropout", high=0.999)
+    as_number(options.dropout, "--dropout", high=MOST_DROPPED)
     as_number(options.clip, "--clip")
     communicator = communicator_for(options)
     check_outputs(options)

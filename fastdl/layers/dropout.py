@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from .._core.graph import Tensor
-from .._core.kinds import MOST_SCALE
+from .._core.kinds import MOST_DROPPED, MOST_SCALE
 from .._validation.values import as_number
 from .base import Layer
-
-MOST_DROPPED = 0.999
 
 
 class Dropout(Layer):

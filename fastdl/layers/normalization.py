@@ -7,12 +7,10 @@ from typing import ClassVar
 import numpy as np
 
 from .._core.graph import Tensor
-from .._core.kinds import features_of
+from .._core.kinds import LEAST_EPSILON, features_of
 from .._types import Array, Shape
 from .._validation.values import as_number
 from .base import Layer
-
-_LEAST_EPSILON = 1e-12  # so that what is constant has a scale
 
 
 class BatchNorm(Layer):
@@ -44,7 +42,7 @@ class BatchNorm(Layer):
     def __init__(self, *, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
         self.momentum: float = as_number(momentum, "momentum", high=1)
-        self.epsilon: float = as_number(epsilon, "epsilon", _LEAST_EPSILON, 1)
+        self.epsilon: float = as_number(epsilon, "epsilon", LEAST_EPSILON, 1)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         check_features(self, x.shape)
@@ -74,7 +72,7 @@ class LayerNorm(Layer):
 
     def __init__(self, *, epsilon: float = 1e-5) -> None:
         super().__init__()
-        self.epsilon: float = as_number(epsilon, "epsilon", _LEAST_EPSILON, 1)
+        self.epsilon: float = as_number(epsilon, "epsilon", LEAST_EPSILON, 1)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         check_features(self, x.shape)
