@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import models
 from .._types import Shape
 from .._validation.values import as_dtype, as_int, as_list, check_is
 from ..layers import Activation, Dense, Flatten, Layer, Reshape
 from ..layers.configuration import from_config
+from ..models.tables import embedded_columns, start_categories, tabular
 from ..optimizers import Adam, AdamW, check_optimizer
 from ..recipes import tabular_training
 from ..schedules import cosine
@@ -156,9 +156,9 @@ def _dense(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
     layers.append(Dense(wanted.outputs))
     if not wanted.categories:
         return Sequential([Flatten(), *layers] if len(wanted.shape) > 1 else layers)
-    columns = models.embedded_columns(wanted.shape[0], wanted.categories)
+    columns = embedded_columns(wanted.shape[0], wanted.categories)
     net = Sequential([columns, *layers], input_shape=wanted.shape, dtype=estimator.dtype, seed=seed)
-    models.start_categories(columns)
+    start_categories(columns)
     return net
 
 
@@ -169,7 +169,7 @@ def _tabular(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
     sizes = _sizes(estimator)
     if len(set(sizes)) != 1:
         raise ValueError(f"hidden must be sizes that are all alike, for {TABULAR!r}; received {estimator.hidden}")
-    return models.tabular(
+    return tabular(
         wanted.shape[0], wanted.outputs, categories=wanted.categories, units=sizes[0], blocks=len(sizes) - 1,
         dtype=estimator.dtype, seed=seed,
     )  # fmt: skip
