@@ -44,6 +44,7 @@ BLOCKS = {
 }
 
 
+SOURCES = (".py", ".pyx", ".pxi", ".h")
 QUESTIONS = sorted(f"how-to/{path.name}" for path in (DOCS / "how-to").iterdir())
 PAGES = [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
 
@@ -139,6 +140,18 @@ def test_what_is_quoted():
     assert len(quoted) == text.count("```cython") == 9
     for path, lines in quoted:
         assert lines in (DOCS.parent / path).read_text(encoding="utf-8")
+
+
+def test_the_map_of_the_code_has_every_place():
+    """Of fastdl/ and src/ themselves all files and folders; and what it names is there."""
+    plan = (DOCS / "architecture.md").read_text(encoding="utf-8").split("```")[1]
+    named = set(re.findall(r"(?<!\S)\w+(?:/|\.\w+)(?=[\s:,;])", plan))
+    folders = [DOCS.parent / name for name in ("fastdl", "src")]
+    there = {path.name for folder in folders for path in folder.glob("*.*") if path.suffix in SOURCES}
+    there |= {f"{path.parent.name}/" for folder in folders for path in folder.glob("*/*") if path.suffix in SOURCES}
+    assert there - {"__init__.py"} - named == set()
+    within = [path for folder in folders for path in folder.rglob("*")]
+    assert named <= {f"{path.name}/" if path.is_dir() else path.name for path in [*folders, *within]}
 
 
 def test_every_callback_and_optimizer_is_listed():
