@@ -32,7 +32,6 @@ RECURRENT = {
 @pytest.fixture
 def no_collector():
     """Leave all memory to reference counts."""
-    gc.collect()
     gc.disable()
     yield
     gc.enable()
