@@ -1,4 +1,4 @@
-"""The code in docs/ runs, top to bottom, and prints what its comments say; what it quotes stands in the sources."""
+"""Code in docs/ and in the README runs and prints what its comments say; what docs quote stands in the sources."""
 
 import os
 import re
@@ -19,6 +19,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 BLOCKS = {
+    "../README.md": 2,
     "adding-a-layer.md": 5,
     "articles.md": 1,
     "c-export.md": 4,
