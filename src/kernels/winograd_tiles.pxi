@@ -1,5 +1,6 @@
 # One tile of winograd.pxi, or one field of weights, along both axes: to its 16 places, a `step`
-# apart, and back. Vectors run over channels.
+# apart, and back. Vectors run over channels. A tile has few, so addresses are not made before they
+# are needed: 32 of them at once are more than there are registers, and take longer than the sums.
 
 cdef inline void spread_image(vec a, vec b, vec c, vec d, real* v, Py_ssize_t step) noexcept nogil:
     vec_store(v, a - c)
@@ -8,50 +9,74 @@ cdef inline void spread_image(vec a, vec b, vec c, vec d, real* v, Py_ssize_t st
     vec_store(v + 3 * step, b - d)
 
 
+cdef inline void fetch_places(real* q, Py_ssize_t step) noexcept nogil:
+    # To be written, all together: one by one, as stores reach them, takes twice as long.
+    cdef int i
+    for i in range(16):
+        prefetch_to_write(q + i * step)
+
+
 cdef void image_to_places(const real* x, Py_ssize_t row, Py_ssize_t channels, real* v,
                           Py_ssize_t step) noexcept nogil:
-    # v from 4 x 4 pixels. The places' lines are fetched together: one by one, as stores reach them,
-    # takes twice as long.
+    # v from 4 x 4 pixels.
     cdef Py_ssize_t n
     cdef vec t[4]
     cdef const real* p
+    cdef real* q
     cdef int i
     for n from 0 <= n < channels by VEC_LANES:
-        p = x + n
-        for i in range(16):
-            prefetch_to_write(v + i * step + n)
+        step, channels, row = not_before(step), not_before(channels), not_before(row)
+        p, q = x + n, v + n
+        if n % LINE == 0:
+            fetch_places(q, step)
         for i in range(4):
             t[i] = vec_load(p + i * channels) - vec_load(p + 2 * row + i * channels)
-        spread_image(t[0], t[1], t[2], t[3], v + n, step)
+        spread_image(t[0], t[1], t[2], t[3], q, step)
+        p += row
+        q += 4 * step
         for i in range(4):
-            t[i] = vec_load(p + row + i * channels) + vec_load(p + 2 * row + i * channels)
-        spread_image(t[0], t[1], t[2], t[3], v + 4 * step + n, step)
+            t[i] = vec_load(p + i * channels) + vec_load(p + row + i * channels)
+        spread_image(t[0], t[1], t[2], t[3], q, step)
+        q += 4 * step
         for i in range(4):
-            t[i] = vec_load(p + 2 * row + i * channels) - vec_load(p + row + i * channels)
-        spread_image(t[0], t[1], t[2], t[3], v + 8 * step + n, step)
+            t[i] = vec_load(p + row + i * channels) - vec_load(p + i * channels)
+        spread_image(t[0], t[1], t[2], t[3], q, step)
+        q += 4 * step
         for i in range(4):
-            t[i] = vec_load(p + row + i * channels) - vec_load(p + 3 * row + i * channels)
-        spread_image(t[0], t[1], t[2], t[3], v + 12 * step + n, step)
+            t[i] = vec_load(p + i * channels) - vec_load(p + 2 * row + i * channels)
+        spread_image(t[0], t[1], t[2], t[3], q, step)
 
 
 cdef void places_to_output(const real* m, Py_ssize_t step, const real* bias, real* y,
                            Py_ssize_t row, Py_ssize_t channels) noexcept nogil:
-    cdef Py_ssize_t n
+    cdef Py_ssize_t n, left
     cdef vec a[4]
     cdef vec b[4]
     cdef vec c, d
+    cdef const real* p
+    cdef real* q
     cdef int i
     for n from 0 <= n < channels by VEC_LANES:
+        step, channels, row = not_before(step), not_before(channels), not_before(row)
+        p, q, left = m + n, y + n, channels - n
         for i in range(4):
-            c, d = vec_load(m + (4 + i) * step + n), vec_load(m + (8 + i) * step + n)
-            if i == 1:              # place 5 is part of all four outputs
-                c = c + vec_load(bias + n)
-            a[i] = vec_load(m + i * step + n) + c + d
-            b[i] = c - d - vec_load(m + (12 + i) * step + n)
-        store_lanes(y + n, a[0] + a[1] + a[2], channels - n)
-        store_lanes(y + channels + n, a[1] - a[2] - a[3], channels - n)
-        store_lanes(y + row + n, b[0] + b[1] + b[2], channels - n)
-        store_lanes(y + row + channels + n, b[1] - b[2] - b[3], channels - n)
+            a[i] = vec_load(p + i * step)
+        p += 4 * step
+        for i in range(4):
+            b[i] = vec_load(p + i * step)
+        b[1] = b[1] + vec_load(bias + n)    # place 5 is part of all four outputs
+        p += 4 * step
+        for i in range(4):
+            c = vec_load(p + i * step)
+            a[i], b[i] = a[i] + b[i] + c, b[i] - c
+        p += 4 * step
+        for i in range(4):
+            b[i] = b[i] - vec_load(p + i * step)
+        store_lanes(q, a[0] + a[1] + a[2], left)
+        store_lanes(q + channels, a[1] - a[2] - a[3], left)
+        q += row
+        store_lanes(q, b[0] + b[1] + b[2], left)
+        store_lanes(q + channels, b[1] - b[2] - b[3], left)
 
 
 cdef inline void spread_gradient(vec a, vec b, real* m, Py_ssize_t step) noexcept nogil:
@@ -65,10 +90,8 @@ cdef void gradient_to_places(const real* dy, Py_ssize_t row, Py_ssize_t channels
                              Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t n
     cdef vec a, b, c, d
-    cdef int i
     for n from 0 <= n < channels by VEC_LANES:
-        for i in range(16):
-            prefetch_to_write(m + i * step + n)
+        fetch_places(m + n, step)
         a, b = vec_load(dy + n), vec_load(dy + channels + n)
         c, d = vec_load(dy + row + n), vec_load(dy + row + channels + n)
         spread_gradient(a, b, m + n, step)
@@ -92,22 +115,35 @@ cdef inline void add_row(vec a, vec b, vec c, vec d, real* dx, Py_ssize_t pixel,
 cdef void places_to_image(const real* v, Py_ssize_t step, real* dx, Py_ssize_t row,
                           Py_ssize_t channels) noexcept nogil:
     # Adds to dx.
-    cdef Py_ssize_t n
+    cdef Py_ssize_t n, left
     cdef vec a[4]
     cdef vec b[4]
     cdef vec c[4]
-    cdef vec d[4]
+    cdef vec d
+    cdef const real* p
+    cdef real* q
     cdef int i
     for n from 0 <= n < channels by VEC_LANES:
+        step, channels, row = not_before(step), not_before(channels), not_before(row)
+        p, q, left = v + n, dx + n, channels - n
         for i in range(4):
-            a[i], b[i] = vec_load(v + i * step + n), vec_load(v + (4 + i) * step + n)
-            c[i], d[i] = vec_load(v + (8 + i) * step + n), vec_load(v + (12 + i) * step + n)
-        add_row(a[0], a[1], a[2], a[3], dx + n, channels, channels - n)
+            a[i] = vec_load(p + i * step)
+        add_row(a[0], a[1], a[2], a[3], q, channels, left)
+        p += 4 * step
+        q += row
         for i in range(4):
-            a[i], b[i], c[i] = b[i] - c[i] + d[i], b[i] + c[i] - a[i], d[i]
-        add_row(a[0], a[1], a[2], a[3], dx + row + n, channels, channels - n)
-        add_row(b[0], b[1], b[2], b[3], dx + 2 * row + n, channels, channels - n)
-        add_row(-c[0], -c[1], -c[2], -c[3], dx + 3 * row + n, channels, channels - n)
+            b[i], c[i] = vec_load(p + i * step), vec_load(p + (4 + i) * step)
+            b[i], c[i] = b[i] + c[i], b[i] - c[i]
+        p += 8 * step
+        for i in range(4):
+            d = vec_load(p + i * step)
+            a[i] = b[i] - a[i]
+            c[i], b[i] = c[i] + d, d
+        add_row(c[0], c[1], c[2], c[3], q, channels, left)
+        q += row
+        add_row(a[0], a[1], a[2], a[3], q, channels, left)
+        q += row
+        add_row(-b[0], -b[1], -b[2], -b[3], q, channels, left)
 
 
 cdef void weights_to_places(const Window* g, const real* weight, Py_ssize_t rows, int most,
