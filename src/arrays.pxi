@@ -57,3 +57,45 @@ def is_ready(x, tuple shape=None):
                 and finite_run(<const real*>view.buf, n))
     finally:
         PyBuffer_Release(&view)
+
+
+def are_labels(labels, Py_ssize_t classes):
+    """Whether all of labels, contiguous and int64, are from 0 to `classes` - 1."""
+    cdef const int64_t* label
+    cdef Py_ssize_t i, n = locate(labels, sizeof(int64_t), <void**>&label)
+    cdef bint inside = True
+    with nogil:
+        for i in range(n):
+            inside = inside and 0 <= label[i] < classes
+    return inside
+
+
+def are_within(x, real low, real high):
+    """Whether all of x, contiguous and of this module's dtype, are from `low` to `high`."""
+    cdef const real* numbers
+    cdef Py_ssize_t i, n = locate(x, sizeof(real), <void**>&numbers)
+    cdef bint inside = True
+    with nogil:
+        for i in range(n):
+            inside = inside and low <= numbers[i] <= high
+    return inside
+
+
+def are_zeros_and_ones(rows, bint one_each=False):
+    """Whether all of rows (..., F), contiguous and of this module's dtype, are 0 or 1; if so asked,
+    with a single 1 in each of them."""
+    cdef const real* x
+    cdef Py_ssize_t i, j, n = locate(rows, sizeof(real), <void**>&x)
+    cdef Py_ssize_t width = rows.shape[rows.ndim - 1]
+    cdef bint found = True
+    cdef real ones
+    with nogil:
+        for i from 0 <= i < n by width:
+            ones = 0
+            for j in range(i, i + width):
+                found = found and (x[j] == 0 or x[j] == 1)
+                ones += x[j]
+            found = found and (ones == 1 or not one_each)
+            if not found:
+                break
+    return found

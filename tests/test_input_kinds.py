@@ -306,3 +306,32 @@ def test_which_arrays_are_read_where_they_lie(dtype, rng):
             others[-1].flat[place] = bad
     for given in others:
         assert not is_ready(given)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_labels_and_ones_among_zeros_are_told(dtype, rng):
+    core, labels = _core.load(dtype), rng.integers(0, 5, (3, 7))
+    assert core.are_labels(labels, 5)
+    assert core.are_labels(labels[:0], 5)
+    for bad in (-1, 5, 1 << 62, -(1 << 63)):
+        for place in (0, 11, 20):
+            others = labels.copy()
+            others.flat[place] = bad
+            assert not core.are_labels(others, 5)
+    rows = np.eye(5, dtype=dtype)[labels]
+    for ready in (rows, rows[0], rows[0, 0]):
+        assert core.are_zeros_and_ones(ready, True)
+        assert core.are_within(ready, 0, 1)
+        assert not core.are_within(ready, 0, 0.5)
+        assert not core.are_within(ready, 0.5, 1)
+    for place in (0, 52, 104):
+        others = rows.copy()
+        others.flat[place] = 1 - rows.flat[place]
+        assert core.are_zeros_and_ones(others)
+        assert not core.are_zeros_and_ones(others, True)
+        for bad in (0.5, 2, -1, np.nan):
+            others.flat[place] = bad
+            assert not core.are_zeros_and_ones(others)
+            assert not core.are_zeros_and_ones(others, True)
+            assert core.are_within(others, 0, 1) == (bad == 0.5)
+    assert not core.are_zeros_and_ones(np.array([[1, 1, -1]], dtype), True)

@@ -70,18 +70,22 @@ class Reading(NamedTuple):
 
 def reading_of(input_shape: Shape, operations: Operations) -> Reading:
     """Tell what samples these operations, before any are fused, read."""
-    readers = {operation["kind"] for operation in operations if 0 in operation["reads"]}
-    embeddings = [operation for operation in operations if operation["kind"] == "embedding"]
+    readers, embeddings, states, arity = set(), [], [], None
+    for operation in operations:
+        kind = operation["kind"]
+        if 0 in operation["reads"]:
+            readers.add(kind)
+        if kind == "embedding":
+            embeddings.append(operation)
+        elif kind == "recurrent":
+            parts = _PARTS.get(operation["cell"], 1)
+            states.append(States(operation["directions"], parts, operation["units"], operation["stateful"]))
+        elif kind == "recursive":
+            arity = operation["children"]
     # An embedding's steps are those of its samples where it reads all of them as they are.
     in_time = readers == {"embedding"} if len(input_shape) == 1 else len(input_shape) == 2 and not embeddings
     changes_steps = in_time and _changes_steps(operations)
     tokens = [Tokens(_places(operations, one["reads"][0], input_shape), one["vocabulary"]) for one in embeddings]
-    states = [
-        States(one["directions"], _PARTS.get(one["cell"], 1), one["units"], one["stateful"])
-        for one in operations
-        if one["kind"] == "recurrent"
-    ]
-    arity = next((operation["children"] for operation in operations if operation["kind"] == "recursive"), None)
     stateful = any([one.stateful for one in states])
     return Reading(
         arity, in_time and not changes_steps, changes_steps, tuple(tokens), tuple(states), stateful,
@@ -91,7 +95,7 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
 
 def _ends_of(input_shape: Shape, operations: Operations) -> tuple[str, frozenset[str]]:
     """Tell which activation comes last, and which ones the outputs are of."""
-    shapes = [input_shape, *(operation["output_shape"] for operation in operations)]
+    shapes = [input_shape, *[operation["output_shape"] for operation in operations]]
     last = len(operations)
     while last and operations[last - 1]["kind"] == "flatten" and len(shapes[operations[last - 1]["reads"][0]]) == 1:
         (last,) = operations[last - 1]["reads"]  # of a row, which is left out

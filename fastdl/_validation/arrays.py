@@ -49,7 +49,7 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
         return array
     if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):
         with np.errstate(over="ignore"):
-            array = np.require(array, dtype, ["C", "A"])
+            array = np.array(array, dtype, order="C")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty; received shape {array.shape}")
     threads = get_num_threads() if array.size > _LARGE else 1

@@ -108,9 +108,9 @@ def as_lengths(lengths: Any, name: str, x: Array) -> Array:
     return array
 
 
-def as_labels(y: Any, name: str, classes: int) -> Array:
-    """Give a copy of labels from 0 to ``classes`` - 1, as int64: the core indexes with them."""
+def as_labels(y: Any, name: str, classes: int, dtype: str) -> Array:
+    """Give a copy of labels from 0 to ``classes`` - 1, as int64: the core of ``dtype`` indexes with them."""
     labels = np.array(y, np.int64, order="C")
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+    if not _core.load(dtype).are_labels(labels, classes):
         raise ValueError(f"{name} must hold labels from 0 to {classes - 1}; received {labels.min()} to {labels.max()}")
     return labels

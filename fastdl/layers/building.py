@@ -95,7 +95,7 @@ class Built(Configured, Stateful, abstract=True):
 
     def enter_network(self) -> None:
         """Let the layer be a network's from now on."""
-        self._in_network = True
+        vars(self)["_in_network"] = True
 
     @property
     def last_plan(self) -> Any:
@@ -145,9 +145,10 @@ class Built(Configured, Stateful, abstract=True):
 
     def settle_training(self, graph: Graph, first: int) -> None:
         """Let a graph's operations from number ``first`` on, which are the layer's, be trained as it is to be."""
-        if not self.trainable:
+        if not self._trainable:
             graph.freeze(first)
-        graph.scale(first, self.lr_scale, self.decay_scale)
+        if self._lr_scale != 1 or self._decay_scale != 1:
+            graph.scale(first, self._lr_scale, self._decay_scale)
 
     def forget_plans(self) -> None:
         """Let plans be made anew, its own and those of the layers within."""
@@ -173,12 +174,11 @@ class Built(Configured, Stateful, abstract=True):
         shapes = self.parameter_shapes(x.shape)
         self.check_parameters(shapes, graph, offset, graph.layers[layers_before:])
         self.settle_training(graph, first)
-        if shapes:
-            place = offset
-            for stored in shapes.values():
-                place += prod(stored)
-                if len(stored) < 2:
-                    graph.biases.append((place - prod(stored), place))
+        place = offset
+        for stored in shapes.values():
+            start, place = place, place + prod(stored)
+            if len(stored) < 2:
+                graph.biases.append((start, place))
         operations = range(first, len(graph.operations))
         graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size, x.number, y.number, operations))
         return y

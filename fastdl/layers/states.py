@@ -29,7 +29,7 @@ class Stateful:
 
     def reset_state(self) -> None:
         """Let the next sequences of stateful operations start from zeros."""
-        self._states = None
+        vars(self)["_states"] = None
 
     @property
     def state(self) -> Any:

@@ -6,7 +6,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from .. import _core
 from .._types import Array
+from .._validation.arrays import precision
 
 
 class Measured(NamedTuple):
@@ -56,8 +58,10 @@ class Loss:
         """Give targets, labels of rows that do not count being 0, and which rows count."""
         if not self.takes_labels or array.shape != rows or array.dtype.kind not in "iu":
             return array, there
-        counts = np.ones(rows, bool) if there is ... else there.copy()
         ignored = {self.ignore_label, no_label} - {None}
+        if there is ... and not ignored:
+            return array, there
+        counts = np.ones(rows, bool) if there is ... else there.copy()
         for label in ignored:
             counts &= array != label
         if not counts.any():
@@ -71,10 +75,7 @@ class Loss:
 
     def tell_classes(self, targets: Array) -> bool:
         """Tell whether targets, of rows that count, are classes, which outputs hit or miss."""
-        if targets.shape[-1] == 1:
-            return False
-        ones = targets == 1
-        return bool((ones.sum(axis=-1) == 1).all() and (ones | (targets == 0)).all())
+        return targets.shape[-1] > 1 and bool(_core.load(precision(targets)).are_zeros_and_ones(targets, True))
 
     def as_labels(self, targets: Array) -> Array:
         """Give labels (rows,), of targets that `tell_classes` takes for classes."""

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import _core
 from .._settings import keep_number
 from .._types import Array
-from .._validation.arrays import as_real
+from .._validation.arrays import as_real, precision
 from .._validation.samples import as_labels
 from .._validation.values import MOST, as_int
 from .fused import Fused
@@ -57,7 +58,7 @@ class CrossEntropy(Fused):
         array = as_real(y, name)
         if array.shape == outputs[:-1] and array.dtype.kind in "biu":
             labels, there = self.labelled(array, name, outputs[:-1], there, no_label)
-            return as_labels(labels, name, outputs[-1]), there
+            return as_labels(labels, name, outputs[-1], dtype), there
         if self.ignore_label is not None:
             raise ValueError(
                 f"{name} must be integer labels of shape {outputs[:-1]} with ignore_label; "
@@ -107,12 +108,11 @@ class BinaryCrossEntropy(Fused):
     takes_labels: ClassVar[bool] = True
 
     def check_numbers(self, rows: Array, name: str) -> None:  # noqa: D102
-        low, high = rows.min(), rows.max()
-        if low < 0 or high > 1:
-            raise ValueError(f"{name} must hold numbers from 0 to 1; received {low:g} to {high:g}")
+        if not _core.load(precision(rows)).are_within(rows, 0, 1):
+            raise ValueError(f"{name} must hold numbers from 0 to 1; received {rows.min():g} to {rows.max():g}")
 
     def tell_classes(self, targets: Array) -> bool:  # noqa: D102
-        return bool(((targets == 0) | (targets == 1)).all())
+        return bool(_core.load(precision(targets)).are_zeros_and_ones(targets))
 
     def as_labels(self, targets: Array) -> Array:  # noqa: D102
         return targets  # several may hold at once

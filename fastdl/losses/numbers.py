@@ -7,8 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from .. import _core
 from .._settings import keep_number
 from .._types import Array
+from .._validation.arrays import precision
 from .._validation.values import as_list, as_number
 from .fused import Fused
 
@@ -112,8 +114,8 @@ class Poisson(Fused):
     name: ClassVar[str] = "poisson"
 
     def check_numbers(self, rows: Array, name: str) -> None:  # noqa: D102
-        if (low := rows.min()) < 0:
-            raise ValueError(f"{name} must hold counts, numbers from 0 on, with poisson; received {low:g}")
+        if not _core.load(precision(rows)).are_within(rows, 0, np.inf):
+            raise ValueError(f"{name} must hold counts, numbers from 0 on, with poisson; received {rows.min():g}")
 
     def tell_classes(self, targets: Array) -> bool:  # noqa: D102
         return False

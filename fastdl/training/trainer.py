@@ -43,13 +43,13 @@ _NO_LOGITS = frozenset({"hard_sigmoid", "hard_tanh", "relu", "sigmoid", "softmax
 
 def _check_logits(net: Sequential, loss: Loss) -> None:
     """Warn where a loss would take for logits what an activation gave."""
-    left_out = {net.reading.ends_in} & {loss.leaves_out}
-    for name in sorted(net.reading.activations & _NO_LOGITS - left_out):
-        warnings.warn(
-            f"{loss.name} takes the outputs of {name} for logits, and puts a {loss.leaves_out} after it: "
-            f"leave the {name} out",
-            stacklevel=4,
-        )
+    for name in sorted(net.reading.activations & _NO_LOGITS):
+        if not name == net.reading.ends_in == loss.leaves_out:
+            warnings.warn(
+                f"{loss.name} takes the outputs of {name} for logits, and puts a {loss.leaves_out} after it: "
+                f"leave the {name} out",
+                stacklevel=4,
+            )
 
 
 def _check_normalized(net: Sequential) -> None:
