@@ -613,6 +613,9 @@ def test_calls_that_do_not_fit_a_plan():
         nodes.predict(np.ones(12), 1, 1, trees=three)
     assert nodes.predict(np.ones(9), 1, 1, trees=two).shape == (9,)
     one, order, moments = np.ones(1), np.zeros(1, np.int64), np.zeros((0, 8))
-    arguments = (np.ones((1, 2)), None, order, 1, 0, one, order.copy(), SquaredError(), True, SGD().rule, moments, 0, 1)
+    sgd, seeds = SGD().rule, np.zeros(1, np.uint64)
+    arguments = (
+        np.ones((1, 2)), None, order, 1, 0, one, order.copy(), SquaredError(), True, sgd, moments, seeds, 1
+    )  # fmt: skip
     with pytest.raises(ValueError, match="counts must be 1; received 2"):
         dense.train(np.ones(3), *arguments, np.zeros((1, 3)), np.ones(2, np.uint8))
