@@ -189,6 +189,9 @@ def test_a_log_that_does_not_fit(data, tmp_path, capsys):
     assert main([*command, "--log", "/dev/full"]) == 2
     told = capsys.readouterr()
     assert "--log must name what can be written to; [Errno 28]" in told.err
+    line = json.loads(told.err[told.err.index("{") : told.err.index("}") + 1])  # which nobody writes again
+    assert line["epoch"] == 1
+    assert line["loss"] > 0
     assert told.err.count("\n") == 1
     assert fastdl.load(saved).output_shape == (10,)  # of the epoch that could not be logged
     assert sum(line.startswith("epoch ") for line in told.out.splitlines()) == 1

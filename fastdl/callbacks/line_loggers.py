@@ -70,9 +70,12 @@ class LineLogger(Logger):
         raise NotImplementedError
 
     def append(self, line: str) -> None:
-        """Write a line."""
+        """Write a line; the error tells one that is nowhere else, as a training that goes on is past its epoch."""
         assert self._file is not None
-        append(self._file, line.encode())
+        try:
+            append(self._file, line.encode())
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}, of {line.rstrip()}", error.filename) from error
 
     def end(self, error: BaseException | None) -> None:
         """Close it."""
