@@ -29,6 +29,11 @@ DAMAGE = (
 )  # fmt: skip
 
 
+def damage(error: Exception) -> str:
+    """Tell what is wrong with a file; of what a description lacks, Python tells the name alone."""
+    return f"its description has no {error}" if isinstance(error, KeyError) else str(error)
+
+
 def encode(config: dict[str, Any]) -> bytes:
     """Give a description as text that is short enough."""
     try:

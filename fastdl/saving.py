@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import losses, optimizers
-from ._archive import DAMAGE, Archive, encode, write
+from ._archive import DAMAGE, Archive, damage, encode, write
 from ._core.graph import Graph
 from ._files import as_path, open_file, replacing
 from ._types import Array, Shape
@@ -107,7 +107,7 @@ def load(path: str | os.PathLike[str]) -> Sequential:
             arrays = {name: archive.array(name, dtype, shape) for name, (dtype, shape) in wanted_arrays.items()}
             return restore(config, arrays, optimizer, loss_of(config))
         except DAMAGE as error:
-            raise ValueError(f"{as_path(path)} must be a network saved by fastdl; {error}") from error
+            raise ValueError(f"{as_path(path)} must be a network saved by fastdl; {damage(error)}") from error
 
 
 def unfilled(config: dict[str, Any], loss: Loss | None) -> Sequential:

@@ -157,6 +157,12 @@ def test_another_description(path, change):
     refused(path)
 
 
+@pytest.mark.parametrize("name", ["class", "layers", "input_shape", "dtype", "loss", "notes"])
+def test_what_a_description_lacks_is_named(name, path):
+    with_config(path, lambda config: config.pop(name))
+    refused(path, f"must be a network saved by fastdl; its description has no '{name}'$")
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_compressions(method, path):
     contents = members(path)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
-from .._archive import DAMAGE, Archive, encode, write
+from .._archive import DAMAGE, Archive, damage, encode, write
 from .._files import check_writable, open_file, replacing
 from .._types import Array
 from .._validation.values import as_int
@@ -208,4 +208,6 @@ def _resume(network: Network, checkpoint: Path) -> tuple[int, float]:
             network.parameters = archive.array("parameters", parameters.dtype, parameters.shape)
             return int(config["epoch"]), float(config["error_ratio"])
         except DAMAGE as error:
-            raise ValueError(f"checkpoint must be a file of this training; received {checkpoint}: {error}") from error
+            raise ValueError(
+                f"checkpoint must be a file of this training; received {checkpoint}: {damage(error)}"
+            ) from error

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, TypeVar, overload
 
 from .. import saving
-from .._archive import DAMAGE, LONGEST
+from .._archive import DAMAGE, LONGEST, damage
 from .._extras import missing
 from .._files import as_path, open_file, replacing
 from .._validation.arrays import as_array
@@ -108,7 +108,7 @@ def from_safetensors(
             made = _described(file.metadata() or {}, shapes) if net is None else net
             arrays = {name: file.get_tensor(name) for name in shapes}
     except (*DAMAGE, library.SafetensorError) as error:
-        raise ValueError(f"{as_path(path)} must be a .safetensors file of a network; {error}") from error
+        raise ValueError(f"{as_path(path)} must be a .safetensors file of a network; {damage(error)}") from error
     try:
         from_state_dict(made, arrays, names=names)
     except ValueError as error:
