@@ -430,6 +430,33 @@ def test_what_no_layer_does_is_refused(message, made, tmp_path):
     assert len(str(caught.value)) < 600
 
 
+def test_states_of_several_layers_lie_behind_one_another(tmp_path, rng):
+    """PyTorch's h_n, of which h_n[-1] is the last layer's."""
+    arrays = {"zero": np.array([0], INT), "one": np.array(1, INT), "first": np.array(0, INT), "last": np.array(-1, INT)}
+    for k, features in enumerate((4, 3)):
+        arrays[f"w{k}"] = rng.standard_normal((1, 9, features)).astype(np.float32)
+        arrays[f"r{k}"] = rng.standard_normal((1, 9, 3)).astype(np.float32)
+    nodes = [
+        node("Transpose", "x", out="s", perm=[1, 0, 2]),
+        helper.make_node("GRU", ["s", "w0", "r0"], ["y0", "h0"], hidden_size=3),
+        node("Squeeze", "y0", "axis", out="s0"),
+        helper.make_node("GRU", ["s0", "w1", "r1"], ["y1", "h1"], hidden_size=3),
+        node("Concat", "h0", "h1", out="h", axis=0),
+    ]
+    arrays["axis"] = np.array([1], INT)
+    x = rng.standard_normal((3, 7, 4)).astype(np.float32)
+
+    def read(*more):
+        return from_onnx(write(tmp_path / "net.onnx", [*nodes, *more], arrays, shape=("batch", "steps", 4)))
+
+    for place, state, layers_ in (("first", "h0", 1), ("last", "h1", 2)):
+        net = read(node("Gather", "h", place, axis=0))
+        assert len(net.layers) == layers_
+        near(net.predict(x), read(node("Squeeze", state, "zero")).predict(x))
+    with pytest.raises(ValueError, match="axes must be those of all pixels or steps"):
+        read(node("ReduceMean", "h", axes=[0], keepdims=0))
+
+
 def test_a_softplus_that_is_left_off_above_a_limit(tmp_path, rng):
     """As the exporter of torch.export writes one, here of numbers that are multiplied and chosen before."""
     nodes = [

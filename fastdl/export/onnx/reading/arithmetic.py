@@ -13,7 +13,7 @@ from .attention import NEVER, masked
 from .inputs import Inputs, array_of, numbers_of
 from .moves import Attributes, concatenated
 from .tables import robust_scaled, spread
-from .tensors import Tensors
+from .tensors import Tensors, one_behind_another
 from .values import Constant, Node, Numbers, Scores, Spec, UnreadableError, Value, is_close, shortest
 
 _BIASED = (Dense, Conv1D, Conv2D, ConvTranspose2D)
@@ -106,6 +106,8 @@ def concat(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Number
     axis, ndim = attributes["axis"], values[0].places.ndim
     if all(x.node is values[0].node and (x.scale, x.offset) == (values[0].scale, values[0].offset) for x in values):
         return values[0].moved(concatenated(attributes, [x.places for x in values]))
+    if axis % ndim == 0:
+        return one_behind_another(t, values)
     turned = ndim == 3 and axis % ndim == 1
     if turned:
         values = [x.moved(x.places.transpose(0, 2, 1)) for x in values]

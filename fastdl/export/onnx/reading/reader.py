@@ -14,7 +14,7 @@ from .constants import CONSTANTS
 from .inputs import numbers_of
 from .moves import MOVES, concatenated, pad, split
 from .operators import COMPUTING
-from .tensors import Tensors
+from .tensors import Tensors, of_one
 from .values import Constant, Node, Numbers, UnreadableError, Value, shortest
 
 _MOST_AT_ONCE, _MOST_WORK = 1 << 26, 1 << 31  # numbers of arrays that are kept, and of all there are
@@ -150,7 +150,7 @@ class Reader:
     def _moved(move: Any, attributes: dict[str, Any], x: Numbers | Constant, arrays: list[Any]) -> Value:
         if isinstance(x, Constant):
             return Constant(move(attributes, x.values, *arrays), x.values if x.whole is None else x.whole)
-        return x.moved(move(attributes, x.places, *arrays))
+        return of_one(x.moved(move(attributes, x.places, *arrays)))
 
 
 def _size(value: Value | None) -> int:
@@ -159,4 +159,4 @@ def _size(value: Value | None) -> int:
 
 
 def _as(x: Any, array: Array) -> Any:
-    return Constant(array) if isinstance(x, Constant) else x.moved(array)
+    return Constant(array) if isinstance(x, Constant) else of_one(x.moved(array))

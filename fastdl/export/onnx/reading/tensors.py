@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -138,6 +140,32 @@ class Tensors:
         """Give a node's numbers as images, or as sequences (N, F, T)."""
         places = node.everywhere(self.samples)
         return Numbers(node, places.transpose(0, 2, 1) if len(node.shape) == 2 else places)
+
+
+def one_behind_another(t: Tensors, values: Sequence[Numbers]) -> Numbers:
+    """Give numbers of several nodes along the first axis, as the states of recurrent layers lie: a part of a layer.
+
+    Its node's numbers are those of one node, then those of the next.
+    """
+    plain = [t.plain(x) for x in values]
+    starts = np.cumsum([0, *(t.samples * x.node.size for x in plain)])
+    check_size(int(starts[-1]))
+    ends = all(x.node.facts.get("ends") for x in plain)
+    facts = {"parts": [x.node for x in plain], "starts": starts, "ends": ends}
+    node = Node((int(starts[-1]) // t.samples,), "what is of several layers", tuple(x.node for x in plain), facts)
+    places = [np.where(x.places < 0, -1, x.places + start) for x, start in zip(plain, starts, strict=False)]
+    return Numbers(node, np.concatenate(places).astype(np.int32))
+
+
+def of_one(x: Numbers) -> Numbers:
+    """Give numbers as those of one of several nodes, where all are."""
+    if "parts" not in x.node.facts or not x.places.size or x.places.min() < 0:
+        return x
+    starts = x.node.facts["starts"]
+    k = int(np.searchsorted(starts, x.places.min(), "right")) - 1
+    if x.places.max() >= starts[k + 1]:
+        return x
+    return replace(x, node=x.node.facts["parts"][k], places=x.places - np.int32(starts[k]))
 
 
 def _selected(own: Array, node: Node) -> Array | None:
