@@ -110,7 +110,7 @@ def fit_many(
 
 def _calls(nets: list[Sequential], common: dict[str, Any], each: Any) -> list[_Call]:
     """Check who is to be trained, and on what in general."""
-    own = [{}] * len(nets) if each is None else list(each)
+    own = [{}] * len(nets) if each is None else as_list(each, "each", "mappings")
     if len(own) != len(nets):
         raise ValueError(f"each must hold a mapping for each of the {len(nets)} networks; received {len(own)}")
     make = common.pop("callbacks", None)

@@ -168,6 +168,7 @@ BAD = {
     "common name": ({"epoch": 1}, TypeError, r"nets\[0\]: got an unexpected keyword argument 'epoch'"),
     "count": ({"each": [{}]}, ValueError, "each must hold a mapping for each of the 2 networks; received 1"),
     "no mapping": ({"each": [{}, 1]}, TypeError, "each must hold mappings of arguments of fit.*received 1"),
+    "no mappings": ({"each": 3}, TypeError, "each must be a list of mappings; received 3"),
     "verbose of one": ({"each": [{}, {"verbose": 1}]}, TypeError, "but verbose, which is of all networks"),
     "verbose": ({"verbose": 2}, ValueError, "verbose must be 0, 1 or 'bar'; received 2"),
     "callbacks": ({"callbacks": [ONE]}, TypeError, "callbacks must be a function that makes a list"),

@@ -193,6 +193,16 @@ def test_large_numbers_are_different_categories():
         encoder = TableEncoder(categorical_features=[0])
         assert encoder.fit_transform(x)[:, 0].tolist() == [1, 2, 1, 2]
         assert encoder.transform(x)[:, 0].tolist() == [1, 2, 1, 2]
+    gaps = [*numbers.tolist(), None]
+    for x in (
+        pandas.DataFrame({"a": pandas.array(gaps, "Int64"), "b": np.arange(5.0)}),
+        polars.DataFrame({"a": gaps, "b": np.arange(5.0)}),
+        [[number, 1.5] for number in gaps],
+    ):
+        encoder = TableEncoder(categorical_features=iter([0]), missing="embed", min_count=1)
+        assert encoder.fit_transform(x)[:, 0].tolist() == [2, 3, 2, 3, 1]
+        assert encoder.transform(x)[:, 0].tolist() == [2, 3, 2, 3, 1]
+        assert TableEncoder(missing="embed").fit_transform(x)[4, [0, -1]].tolist() == [1 << 60, 1]  # numbers' median
     small = TableEncoder(categorical_features=[0]).fit([[3, 1], [3, 2]])
     assert small.transform([[3.0, 1.0], [4.0, 2.0]])[:, 0].tolist() == [1, 0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from numbers import Number
 from typing import Any
 
@@ -20,16 +21,25 @@ def holds_categories(x: Any) -> bool:
     return False
 
 
-def read_columns(x: Any) -> tuple[list[Any] | None, list[Any]]:
+def read_columns(
+    x: Any, coded: Callable[[list[Any] | None, int], Container[int]]
+) -> tuple[list[Any] | None, list[Any]]:
     """Give the names of columns, if they have some, and of each an array of numbers, or a list: None is missing.
 
-    Integers stay such where none is missing, as categories beyond 2^53 would be one as float64.
+    Of the names and how many columns there are, ``coded`` tells which are categories, whatever they hold: lists.
+    Integers stay such where none is missing, or where they are categories: beyond 2^53 these would be one as float64.
     """
+    names, columns, codes = _read(x, coded)
+    return names, [_as_categories(column) if k in codes else column for k, column in enumerate(columns)]
+
+
+def _read(x: Any, coded: Any) -> tuple[list[Any] | None, list[Any], Container[int]]:
     library = type(x).__module__.partition(".")[0]
     if library in ("pandas", "polars") and hasattr(x, "columns"):
         names = list(x.columns)
         column_of = _of_pandas if library == "pandas" else _of_polars
-        return names, [column_of(x, k, name) for k, name in enumerate(names)]
+        codes = coded(names, len(names))
+        return names, [column_of(x, k, name, k in codes) for k, name in enumerate(names)], codes
     if library in ("pandas", "polars"):
         raise TypeError(f"x must be a table; received a {type(x).__name__}")
     array = x if isinstance(x, np.ndarray) else np.array(x, dtype=object)
@@ -37,14 +47,15 @@ def read_columns(x: Any) -> tuple[list[Any] | None, list[Any]]:
         raise ValueError(f"x must have shape (N, F); received {array.shape}")
     if array.dtype.kind not in "biufOUS":
         raise TypeError(_datelike("x", array.dtype))
+    codes = coded(None, array.shape[1])
     if array.dtype.kind in "iu":
-        return None, list(array.T)
+        return None, list(array.T), codes
     if array.dtype.kind == "f":
-        return None, list(array.T.astype(np.float64))
-    return None, [_of_objects(array[:, k].tolist()) for k in range(array.shape[1])]
+        return None, list(array.T.astype(np.float64)), codes
+    return None, [_of_objects(array[:, k].tolist(), k in codes) for k in range(array.shape[1])], codes
 
 
-def as_categories(values: Any) -> list[Any]:
+def _as_categories(values: Any) -> list[Any]:
     """Give a list of what may be numbers."""
     if not isinstance(values, np.ndarray):
         given: list[Any] = values
@@ -55,9 +66,10 @@ def as_categories(values: Any) -> list[Any]:
     return categories
 
 
-def _of_pandas(frame: Any, k: int, name: Any) -> Any:
+def _of_pandas(frame: Any, k: int, name: Any, coded: bool) -> Any:
     series = frame.iloc[:, k]
-    kind, categorical = series.dtype.kind, hasattr(series, "cat")
+    kind = series.dtype.kind
+    categorical = hasattr(series, "cat") or (coded and kind in "iu" and series.isna().any())
     if kind in "mMc" or str(series.dtype).startswith(("period", "interval")):
         raise TypeError(_datelike(f"column {name!r}", series.dtype))
     if kind in "iu" and not categorical and not series.isna().any():
@@ -69,20 +81,22 @@ def _of_pandas(frame: Any, k: int, name: Any) -> Any:
     return values if categorical else _of_objects(values)
 
 
-def _of_polars(frame: Any, k: int, name: Any) -> Any:
+def _of_polars(frame: Any, k: int, name: Any, coded: bool) -> Any:
     series = frame.to_series(k)
     if series.dtype.is_temporal() or series.dtype.is_nested():
         raise TypeError(_datelike(f"column {name!r}", series.dtype))
     if series.dtype.is_integer() and not series.null_count():
         return np.asarray(series.to_numpy())
-    if series.dtype.is_numeric():
+    if series.dtype.is_numeric() and not (coded and series.dtype.is_integer()):
         return np.asarray(series.to_numpy()).astype(np.float64)
     return series.to_list()
 
 
-def _of_objects(values: list[Any]) -> Any:
+def _of_objects(values: list[Any], coded: bool = False) -> Any:
     """Give an array where all that is there are numbers, else a list."""
     types = set(map(type, values))
+    if coded and types == {int, *_NOTHING}:
+        return values
     if all(issubclass(kind, Number) and not issubclass(kind, (bool, np.bool_, complex)) for kind in types - _NOTHING):
         whole = values if types == {int} and abs(max(values, key=abs)) < 1 << 63 else None
         return np.array(values, dtype=np.float64 if whole is None else np.int64)  # None becomes NaN

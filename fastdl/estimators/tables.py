@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from numbers import Number
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from .._core.kinds import MOST_TOKENS
 from .._types import Array
 from .._validation.values import as_choice, as_int
-from .columns import as_categories, read_columns
+from .columns import read_columns
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -122,19 +123,17 @@ class TableEncoder:
         """
         if not hasattr(self, "features"):
             raise RuntimeError("fit must come before transform")
-        names, columns = read_columns(x)
+        names, columns = read_columns(x, lambda *_: self.cardinalities)
         self._check_names(names, len(columns))
         return self._encoded(columns)
 
     def _fitted(self, x: Any) -> list[Any]:
-        names, columns = read_columns(x)
+        names, columns = read_columns(x, partial(_positions, self.categorical_features))
         if not columns or not len(columns[0]):
             raise ValueError(f"x must have a row and a column at least; received {_size(columns)}")
         if names is not None and (twice := [name for name, n in Counter(names).items() if n > 1]):
             raise ValueError(f"x must have columns of different names; received twice: {_listed(twice)}")
         self.names = names
-        for k in _positions(self.categorical_features, names, len(columns)):
-            columns[k] = as_categories(columns[k])
         self._columns = [self._learned(values, k) for k, values in enumerate(columns)]
         self.cardinalities = {k: 1 + len(c.codes) for k, c in enumerate(self._columns) if c.codes is not None}
         self.features = len(columns) + sum(column.flagged for column in self._columns)
@@ -182,7 +181,7 @@ class TableEncoder:
         return table
 
     def _codes(self, column: _Column, values: Any, k: int) -> Array:
-        values, codes = as_categories(values), column.codes or {}
+        codes = column.codes or {}
         try:
             found = np.fromiter((codes.get(value, UNKNOWN) for value in values), np.int64, len(values))
         except TypeError:
