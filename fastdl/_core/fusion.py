@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .kinds import FROM_OUTPUT, Fields, Operations
+from .kinds import FROM_OUTPUT
+from .operation import Fields, Operations
 
 _ACTIVATED = ("dense", "convolution", "transposed_convolution", "batch_norm", "sum")  # which apply one in place
 

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple, Protocol
 
 from .._types import Shape
 from .fusion import fused
-from .kinds import MERGES, MOST_NUMBERS, Operation, Operations, check_trees, checked_shape
+from .kinds import MERGES, check_trees, operation_of
+from .operation import Operations
 from .reading import Reading, reading_of
+from .shapes import MOST_NUMBERS, checked_shape
 
 
 class Part(Protocol):
@@ -117,7 +119,7 @@ class Graph:
 
     def add(self, kind: str, tensors: Sequence[Tensor], settings: dict[str, Any]) -> Tensor:
         """Add an operation that reads these tensors, and give the one that it writes."""
-        operation = Operation(kind, settings, tuple([self._own(tensor).shape for tensor in tensors]))
+        operation = operation_of(kind, settings, tuple([self._own(tensor).shape for tensor in tensors]))
         shape, count = operation.outcome()
         reads = tuple([tensor.number for tensor in tensors])
         if kind == "embedding" and reads[0] not in self._given:

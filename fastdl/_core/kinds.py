@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .._types import Array, Shape
-
-Fields = dict[str, Any]  # of an operation in a graph
-Operations = list[Fields]
+from .operation import Fields, Kind, Operation, Operations
+from .shapes import checked_shape, features_of, with_features
 
 MOST_CHILDREN = 16  # as in src/kernels/trees.pxi
 MOST_TOKENS = 1 << 24  # token ids travel as float32, which holds all integers up to here
 MOST_WINNERS = 1 << 24  # of which the row of the largest number travels likewise
-MOST_NUMBERS = 2**31 - 1  # of a sample: the core counts some of them in ints
 
 # As in src/kernels/activations.pxi: those that cells may have, those whose derivative the output tells, and others.
 OF_CELLS = (
@@ -48,141 +45,6 @@ def check_trees(input_shape: Shape, operations: Operations) -> None:
         raise ValueError(f"operations must agree on the children of a node; received {', '.join(map(str, children))}")
     if input_shape[0] not in (1, None) or len(input_shape) == 3:
         raise ValueError(f"input_shape must be (None, F) or (None,) for trees, or of a node; received {input_shape}")
-
-
-def _is_whole(value: Any, least: int, most: int = MOST_NUMBERS) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and least <= int(value) <= most
-
-
-def checked_shape(shape: Any, name: str) -> Shape:
-    if (
-        not isinstance(shape, tuple)
-        or not 1 <= len(shape) <= 3
-        or not all(_is_whole(n, 1) or (n is None and i == 0 and len(shape) < 3) for i, n in enumerate(shape))
-    ):
-        raise ValueError(f"{name} must be (F,), (T, F) or (C, H, W); received {shape!r}")
-    sizes = tuple([n if n is None else int(n) for n in shape])
-    if numbers(sizes) > MOST_NUMBERS:
-        raise TooManyNumbersError(name, sizes)
-    return sizes
-
-
-def numbers(shape: Shape) -> int:
-    """How many numbers a sample has; of one step, where their number is not known."""
-    return prod(filter(None, shape))
-
-
-class TooManyNumbersError(ValueError):
-    """An operation makes an array that the core cannot count: of this shape, which its layer can say more of."""
-
-    def __init__(self, name: str, shape: Shape) -> None:
-        super().__init__(f"{name} must make an array of at most {MOST_NUMBERS} numbers; received one of shape {shape}")
-        self.shape = shape
-
-    def of(self, layer: object) -> ValueError:
-        """Give the same of a layer."""
-        return ValueError(str(TooManyNumbersError(repr(layer), self.shape)))
-
-
-class Operation:
-    """One that is to be added, whose settings are checked as they are read.
-
-    Parameters
-    ----------
-    kind : str
-    settings : dict
-    shapes : tuple of tuples
-        Of what it reads.
-
-    Attributes
-    ----------
-    buffers : int
-        How many of its parameters, the last ones, no optimizer changes; known once it has had its `outcome`.
-    """
-
-    def __init__(self, kind: str, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"operations must be of {', '.join(KINDS)}; received {kind!r}")
-        self.kind, self.settings, self.shapes, self.shape = kind, settings, shapes, shapes[0]
-        self.row, self.buffers = KINDS[kind], 0
-        wanted = self.row.settings.split()
-        if settings.keys() != set(wanted):
-            given = ", ".join(settings) or "none"
-            raise self.error(f"must have {', '.join(wanted) or 'no settings'}; received {given}")
-
-    def outcome(self) -> tuple[Shape, int]:
-        """Give the shape that it writes, and how many parameters it has."""
-        if len(self.shapes) > 1 and not self.row.merges:
-            raise self.error(f"must read one tensor; received {len(self.shapes)}")
-        shape, count = self.row.work(self)
-        if numbers(shape) > MOST_NUMBERS or count > MOST_NUMBERS:
-            raise TooManyNumbersError(self.kind, shape if numbers(shape) > MOST_NUMBERS else (count,))
-        return shape, count
-
-    def error(self, message: str) -> ValueError:
-        return ValueError(f"{self.kind}: {message}")
-
-    def ranked(self, ranks: Iterable[int], axes: str) -> None:
-        if len(self.shape) not in ranks:
-            raise self.error(f"must read {axes}; received {self.shape}")
-
-    def features(self) -> int:
-        """How many features, or channels, it reads."""
-        features = features_of(self.shape)
-        if features is None:
-            raise self.error(f"must read a known number of features; received {self.shape}")
-        return features
-
-    def one_of(self, name: str, known: Iterable[str]) -> str:
-        value = self.settings[name]
-        if not isinstance(value, str) or value not in known:
-            raise self.error(f"{name} must be one of {', '.join(known)}; received {value!r}")
-        return value
-
-    def whole(self, name: str, least: int, most: int = MOST_NUMBERS) -> int:
-        value = self.settings[name]
-        if not _is_whole(value, least, most):
-            raise self.error(f"{name} must be an integer from {least} to {most}; received {value!r}")
-        return int(value)
-
-    def pair(self, name: str, least: int) -> tuple[int, int]:
-        values = self.settings[name]
-        if not isinstance(values, tuple) or len(values) != 2 or not all(_is_whole(n, least) for n in values):
-            raise self.error(f"{name} must be two integers from {least} to {MOST_NUMBERS}; received {values!r}")
-        return int(values[0]), int(values[1])
-
-    def sides(self, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Give what is above and below, and left and right."""
-        values = self.settings[name]
-        if (
-            not isinstance(values, tuple)
-            or [isinstance(pair, tuple) and len(pair) == 2 and all(_is_whole(n, 0) for n in pair) for pair in values]
-            != [True] * 2
-        ):
-            raise self.error(
-                f"{name} must be two pairs of integers from 0 to {MOST_NUMBERS}, above and below, left and right; "
-                f"received {values!r}"
-            )
-        return values
-
-    def flag(self, name: str) -> bool:
-        value = self.settings[name]
-        if not isinstance(value, bool):
-            raise self.error(f"{name} must be True or False; received {value!r}")
-        return value
-
-    def number(self, name: str, low: float, high: float) -> float:
-        value = self.settings[name]
-        if not isinstance(value, (int, float)) or not low <= value <= high:
-            raise self.error(f"{name} must be from {low:g} to {high:g}; received {value!r}")
-        return float(value)
-
-    def interval(self, name: str, low: float, high: float) -> tuple[float, float]:
-        values = self.settings[name]
-        numbers = isinstance(values, tuple) and len(values) == 2 and all(isinstance(n, (int, float)) for n in values)
-        if not numbers or not low <= values[0] <= values[1] <= high:
-            raise self.error(f"{name} must be two numbers in order, from {low:g} to {high:g}; received {values!r}")
-        return float(values[0]), float(values[1])
 
 
 # What each kind gives of what it reads, and how many parameters it has.
@@ -360,17 +222,6 @@ def _recursive(operation: Operation) -> tuple[Shape, int]:
     return shape, (features + 1) * units * (3 + children if composition == "lstm" else 1)
 
 
-def features_of(shape: Shape) -> int:
-    """How many features a step of a sample has, or an image channels."""
-    features: int = shape[0] if len(shape) == 3 else shape[-1]
-    return features
-
-
-def with_features(shape: Shape, features: int) -> Shape:
-    """Give the shape with so many features, or channels."""
-    return (features, *shape[1:]) if len(shape) == 3 else (*shape[:-1], features)
-
-
 def _select(operation: Operation) -> tuple[Shape, int]:
     indices, features = operation.settings["indices"], operation.features()
     if not isinstance(indices, np.ndarray) or indices.dtype != np.intp or indices.ndim != 1 or not len(indices):
@@ -446,17 +297,6 @@ def _selected(places: Array, operation: Fields) -> Array:
     return selected
 
 
-class Kind(NamedTuple):
-    """What is known of a kind of operation."""
-
-    work: Callable[[Operation], tuple[Shape, int]]  # what it gives, and how many parameters it has
-    settings: str = ""
-    on_trees: bool = False  # works on each node by itself, or sees its children
-    merges: bool = False  # reads several tensors
-    normalizes: bool = False  # its parameters multiply no features
-    moves: Callable[[Array, Fields], Array] | None = None  # computes nothing: how it moves numbers, here their places
-
-
 KINDS = {
     "dense": Kind(_dense, "units", on_trees=True),
     "convolution": Kind(_convolution, "filters kernel stride dilation groups"),
@@ -492,3 +332,10 @@ KINDS = {
     "robust_scale": Kind(_robust_scale, "limit", on_trees=True),
 }
 MERGES = tuple(kind for kind, row in KINDS.items() if row.merges)
+
+
+def operation_of(kind: str, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> Operation:
+    """Give an operation of a kind, which there must be, that reads samples of these shapes."""
+    if kind not in KINDS:
+        raise ValueError(f"operations must be of {', '.join(KINDS)}; received {kind!r}")
+    return Operation(kind, KINDS[kind], settings, shapes)

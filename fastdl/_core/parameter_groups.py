@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .kinds import KINDS, Operations
+from .kinds import KINDS
+from .operation import Operations
 
 
 class ParameterGroup(NamedTuple):

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._types import Array, Shape
-from .kinds import KINDS, Operations
+from .kinds import KINDS
+from .operation import Operations
 
 _WINDOW = "kernel", "stride", "dilation"  # which pools have not
 _PASSING = "concat", "dropout", "flatten", "noise", "reshape", "select"  # give what they read, as far as they go

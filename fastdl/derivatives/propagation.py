@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._core.graph import Graph
-from .._core.kinds import Fields, Operations
+from .._core.operation import Fields, Operations
 from .._types import Array
 from ..layers.container import walk
 from .jets import Jet, Tape

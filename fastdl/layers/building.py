@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import _core
 from .._core.graph import Graph, Lowered, Tensor
-from .._core.kinds import TooManyNumbersError
 from .._core.reading import Reading
+from .._core.shapes import TooManyNumbersError
 from .._turn import Turn
 from .._types import Array, DTypeLike, Shape, ShapeLike
 from .._validation.shapes import as_shape

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._core.graph import Tensor
-from .._core.kinds import ELEMENTWISE, features_of
+from .._core.kinds import ELEMENTWISE
+from .._core.shapes import features_of
 from .._types import Array, Shape
 from .._validation.values import as_int, as_pair
 from ..initializers import Initializer

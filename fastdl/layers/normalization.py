@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from .._core.graph import Tensor
-from .._core.kinds import LEAST_EPSILON, features_of
+from .._core.kinds import LEAST_EPSILON
+from .._core.shapes import features_of
 from .._types import Array, Shape
 from .._validation.values import as_number
 from .base import Layer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._core.graph import Tensor
-from .._core.kinds import features_of
+from .._core.shapes import features_of
 from .._validation.values import as_int
 from .base import Layer
 

@@ -8,7 +8,9 @@ from math import prod
 from typing import Any
 
 from .._core.graph import Graph
-from .._core.kinds import GATES, Fields, features_of
+from .._core.kinds import GATES
+from .._core.operation import Fields
+from .._core.shapes import features_of
 from .._types import Shape
 
 

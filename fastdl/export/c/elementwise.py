@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import pi, prod
 
-from ..._core.kinds import features_of
+from ..._core.shapes import features_of
 from .activations import activated, exponential
 from .steps import Step, scale_and_shift
 from .unit import Function, Unit, loop

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from ..._core.kinds import features_of
+from ..._core.shapes import features_of
 from .products import image_of
 from .steps import Step
 from .unit import Function, Unit, loop

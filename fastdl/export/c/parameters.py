@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from ..._core.kinds import GATES, Fields, features_of
+from ..._core.kinds import GATES
+from ..._core.operation import Fields
+from ..._core.shapes import features_of
 from ..._types import Array, Shape
 
 Shapes = dict[str, Shape]

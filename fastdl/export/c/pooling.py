@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from ..._core.kinds import features_of
+from ..._core.shapes import features_of
 from .activations import activated
 from .products import image_of
 from .steps import Step

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from ..._core.graph import Graph
-from ..._core.kinds import Fields
+from ..._core.operation import Fields
 from ..._types import Array, Shape
 from .parameters import parameters_of
 

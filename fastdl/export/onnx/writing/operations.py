@@ -7,7 +7,8 @@ from math import pi, sqrt
 
 import numpy as np
 
-from ...._core.kinds import Fields, features_of
+from ...._core.operation import Fields
+from ...._core.shapes import features_of
 from .activations import FUNCTIONS
 from .recurrent import recurrent
 from .writer import Value, Weights, Writer

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...._core.kinds import GATES, Fields
+from ...._core.kinds import GATES
+from ...._core.operation import Fields
 from ...._types import Array
 from .activations import OfCell, activation_of_cell
 from .writer import Value, Weights, Writer

@@ -1,0 +1,124 @@
+"""An operation that is to be added to a graph, and what is known of its kind: settings are checked as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from .._types import Array, Shape
+from .shapes import MOST_NUMBERS, TooManyNumbersError, features_of, is_whole, numbers
+
+Fields = dict[str, Any]  # of an operation in a graph
+Operations = list[Fields]
+
+
+class Kind(NamedTuple):
+    """What is known of a kind of operation."""
+
+    work: Callable[[Operation], tuple[Shape, int]]  # what it gives, and how many parameters it has
+    settings: str = ""
+    on_trees: bool = False  # works on each node by itself, or sees its children
+    merges: bool = False  # reads several tensors
+    normalizes: bool = False  # its parameters multiply no features
+    moves: Callable[[Array, Fields], Array] | None = None  # computes nothing: how it moves numbers, here their places
+
+
+class Operation:
+    """One that is to be added, whose settings are checked as they are read.
+
+    Parameters
+    ----------
+    kind : str
+    row : Kind
+        What is known of that kind.
+    settings : dict
+    shapes : tuple of tuples
+        Of what it reads.
+
+    Attributes
+    ----------
+    buffers : int
+        How many of its parameters, the last ones, no optimizer changes; known once it has had its `outcome`.
+    """
+
+    def __init__(self, kind: str, row: Kind, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> None:
+        self.kind, self.row, self.settings = kind, row, settings
+        self.shapes, self.shape, self.buffers = shapes, shapes[0], 0
+        wanted = self.row.settings.split()
+        if settings.keys() != set(wanted):
+            given = ", ".join(settings) or "none"
+            raise self.error(f"must have {', '.join(wanted) or 'no settings'}; received {given}")
+
+    def outcome(self) -> tuple[Shape, int]:
+        """Give the shape that it writes, and how many parameters it has."""
+        if len(self.shapes) > 1 and not self.row.merges:
+            raise self.error(f"must read one tensor; received {len(self.shapes)}")
+        shape, count = self.row.work(self)
+        if numbers(shape) > MOST_NUMBERS or count > MOST_NUMBERS:
+            raise TooManyNumbersError(self.kind, shape if numbers(shape) > MOST_NUMBERS else (count,))
+        return shape, count
+
+    def error(self, message: str) -> ValueError:
+        return ValueError(f"{self.kind}: {message}")
+
+    def ranked(self, ranks: Iterable[int], axes: str) -> None:
+        if len(self.shape) not in ranks:
+            raise self.error(f"must read {axes}; received {self.shape}")
+
+    def features(self) -> int:
+        """How many features, or channels, it reads."""
+        features = features_of(self.shape)
+        if features is None:
+            raise self.error(f"must read a known number of features; received {self.shape}")
+        return features
+
+    def one_of(self, name: str, known: Iterable[str]) -> str:
+        value = self.settings[name]
+        if not isinstance(value, str) or value not in known:
+            raise self.error(f"{name} must be one of {', '.join(known)}; received {value!r}")
+        return value
+
+    def whole(self, name: str, least: int, most: int = MOST_NUMBERS) -> int:
+        value = self.settings[name]
+        if not is_whole(value, least, most):
+            raise self.error(f"{name} must be an integer from {least} to {most}; received {value!r}")
+        return int(value)
+
+    def pair(self, name: str, least: int) -> tuple[int, int]:
+        values = self.settings[name]
+        if not isinstance(values, tuple) or len(values) != 2 or not all(is_whole(n, least) for n in values):
+            raise self.error(f"{name} must be two integers from {least} to {MOST_NUMBERS}; received {values!r}")
+        return int(values[0]), int(values[1])
+
+    def sides(self, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Give what is above and below, and left and right."""
+        values = self.settings[name]
+        if (
+            not isinstance(values, tuple)
+            or [isinstance(pair, tuple) and len(pair) == 2 and all(is_whole(n, 0) for n in pair) for pair in values]
+            != [True] * 2
+        ):
+            raise self.error(
+                f"{name} must be two pairs of integers from 0 to {MOST_NUMBERS}, above and below, left and right; "
+                f"received {values!r}"
+            )
+        return values
+
+    def flag(self, name: str) -> bool:
+        value = self.settings[name]
+        if not isinstance(value, bool):
+            raise self.error(f"{name} must be True or False; received {value!r}")
+        return value
+
+    def number(self, name: str, low: float, high: float) -> float:
+        value = self.settings[name]
+        if not isinstance(value, (int, float)) or not low <= value <= high:
+            raise self.error(f"{name} must be from {low:g} to {high:g}; received {value!r}")
+        return float(value)
+
+    def interval(self, name: str, low: float, high: float) -> tuple[float, float]:
+        values = self.settings[name]
+        numbers = isinstance(values, tuple) and len(values) == 2 and all(isinstance(n, (int, float)) for n in values)
+        if not numbers or not low <= values[0] <= values[1] <= high:
+            raise self.error(f"{name} must be two numbers in order, from {low:g} to {high:g}; received {values!r}")
+        return float(values[0]), float(values[1])

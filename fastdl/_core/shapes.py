@@ -1,0 +1,59 @@
+"""Shapes of samples, as the core takes them: (F,), (T, F) or (C, H, W)."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .._types import Shape
+
+MOST_NUMBERS = 2**31 - 1  # of a sample: the core counts some of them in ints
+
+
+def is_whole(value: Any, least: int, most: int = MOST_NUMBERS) -> bool:
+    """Tell whether it is an integer in least .. most."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and least <= int(value) <= most
+
+
+def checked_shape(shape: Any, name: str) -> Shape:
+    """Give a shape of integers, the first of which, T, may be None."""
+    if (
+        not isinstance(shape, tuple)
+        or not 1 <= len(shape) <= 3
+        or not all(is_whole(n, 1) or (n is None and i == 0 and len(shape) < 3) for i, n in enumerate(shape))
+    ):
+        raise ValueError(f"{name} must be (F,), (T, F) or (C, H, W); received {shape!r}")
+    sizes = tuple([n if n is None else int(n) for n in shape])
+    if numbers(sizes) > MOST_NUMBERS:
+        raise TooManyNumbersError(name, sizes)
+    return sizes
+
+
+def numbers(shape: Shape) -> int:
+    """How many numbers a sample has; of one step, where their number is not known."""
+    return prod(filter(None, shape))
+
+
+def features_of(shape: Shape) -> int:
+    """How many features a step of a sample has, or an image channels."""
+    features: int = shape[0] if len(shape) == 3 else shape[-1]
+    return features
+
+
+def with_features(shape: Shape, features: int) -> Shape:
+    """Give the shape with so many features, or channels."""
+    return (features, *shape[1:]) if len(shape) == 3 else (*shape[:-1], features)
+
+
+class TooManyNumbersError(ValueError):
+    """An operation makes an array that the core cannot count: of this shape, which its layer can say more of."""
+
+    def __init__(self, name: str, shape: Shape) -> None:
+        super().__init__(f"{name} must make an array of at most {MOST_NUMBERS} numbers; received one of shape {shape}")
+        self.shape = shape
+
+    def of(self, layer: object) -> ValueError:
+        """Give the same of a layer."""
+        return ValueError(str(TooManyNumbersError(repr(layer), self.shape)))
