@@ -18,8 +18,9 @@ _CONFIG = "config"
 LONGEST = 1 << 26  # bytes of a description: a vocabulary of some millions of words
 _START = struct.Struct("<8sH")  # of an array: a mark and the version of its format, and the length of the header
 _MARK = b"\x93NUMPY\x01\x00"
-_DEFLATED = 1032  # times smaller at the most
-_DEFLATED_TEXT = 64  # times, of more than so many bytes, at the most: objects of Python take many times their text
+_DEFLATED = 1032  # deflate makes nothing more than that many times smaller
+# A description of more bytes than _SHORT may be deflated so many times: as objects of Python it takes many times that.
+_DEFLATED_TEXT = 64
 _SHORT = 1 << 20
 
 # What zipfile, json and the checks of what is read raise where a file is not what it should be.
@@ -65,7 +66,7 @@ class Archive:
         self._members = {member.filename.removesuffix(".npy"): member for member in self._zip.infolist()}
         self.names = set(self._members) - {_CONFIG}
         there, parts = os.fstat(file.fileno()).st_size, sum(m.compress_size for m in self._zip.infolist())
-        if parts > there:  # which may be one another
+        if parts > there:  # of which some would have to overlap
             raise ValueError(f"its parts take {parts} bytes, which a file of {there} cannot hold")
         for name, member in self._members.items():
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

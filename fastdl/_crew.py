@@ -17,7 +17,7 @@ class Ended(BaseException):
 
 class _Crew:
     def __init__(self) -> None:
-        self.outer = _here.crew  # that the thread is of which waits for this one
+        self.outer = _here.crew  # of the thread that waits for this one
         self.ended = False
 
 

@@ -1,4 +1,4 @@
-"""What a network has not, and others have: an error that says where it is."""
+"""Names that networks of other libraries have and ours have not: an error that says what there is instead."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ELSEWHERE = {
     "state_dict": "fastdl.export.to_state_dict(net)",
     "train": "fit trains; forward(x, training=True) is with dropout",
     "zero_grad": "backward writes gradients anew, unless accumulate=True",
-    # of ours, before it is built
+    # ours, before the network is built
     "dtype": _UNBUILT,
     "input_shape": _UNBUILT,
     "output_shape": _UNBUILT,
@@ -45,7 +45,7 @@ ELSEWHERE = {
 
 
 class _Missing:  # no docstring, which would be taken for the attribute's
-    # An attribute that there is not. With a `__getattr__` all others would take twice as long.
+    # An attribute that is not there. A `__getattr__` would make all others take twice as long.
 
     def __init__(self, name: str) -> None:
         self._name = name

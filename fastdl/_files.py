@@ -15,7 +15,7 @@ if sys.platform != "win32":
     import fcntl
 
 _POSIX = os.name == "posix"  # Windows neither moves nor removes a file that is open, and has no such locks and modes
-_KEPT = 50  # characters of a name in that of the file beside it, which is never too long then
+_KEPT = 50  # characters of a file's name in the temporary one beside it, which is never too long then
 
 
 def as_path(path: Any, name: str = "path") -> str:
@@ -33,10 +33,10 @@ def as_path(path: Any, name: str = "path") -> str:
 def open_file(path: Any, mode: str = "rb", encoding: str | None = None) -> Iterator[IO[Any]]:
     """Open a regular file to read it, and nothing that may never begin or never end."""
     name = as_path(path)
-    waits_not = os.O_NONBLOCK | os.O_NOCTTY if _POSIX else 0  # or a pipe would have us wait for its writer
+    without_waiting = os.O_NONBLOCK | os.O_NOCTTY if _POSIX else 0  # or a pipe would have us wait for its writer
 
     def opener(path: str, flags: int) -> int:
-        descriptor = os.open(path, flags | waits_not)
+        descriptor = os.open(path, flags | without_waiting)
         kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
         if kind not in (stat.S_IFREG, stat.S_IFDIR):  # `open` itself refuses folders
             os.close(descriptor)
@@ -145,7 +145,7 @@ def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], st
         file = os.fdopen(descriptor, "wb")
         if _is_locked(descriptor) and _is_at(descriptor, beside):
             break
-        file.close()  # somebody took it for left
+        file.close()  # another process took it for a leftover
     while _remove_left(next(slots)):
         pass
     if old is not None and _POSIX:
@@ -171,7 +171,7 @@ def _is_locked(descriptor: int) -> bool:
 
 def _remove_left(beside: str) -> bool:
     """Remove a file unless somebody is writing it; tell whether there was one."""
-    if not _POSIX:  # where it may be closed, on its way to its path
+    if not _POSIX:  # where a file that nobody has open may be on its way to its path
         return False
     try:
         descriptor = os.open(beside, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -11,8 +11,8 @@ from ._processors import usable_processors
 from ._validation.values import as_int
 from ._version import __version__
 
-_MOST = 64  # that the core has: MAX_WORKERS of src/meeting.h
-_threads = 0  # as set
+_MOST = 64  # threads, as MAX_WORKERS of src/meeting.h
+_threads = 0  # what set_num_threads has set, if anything
 _read: tuple[str, str] | None = None  # what the environment said when it was read
 
 

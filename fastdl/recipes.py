@@ -128,8 +128,8 @@ def mlp(
 
 
 _EPOCHS = 20  # of a network for tables
-_LARGEST_BATCH, _SMALLEST_BATCH, _PARTS = 64, 16, 8  # an eighth of a small table, within these
-TABULAR_LOSS = CrossEntropy(label_smoothing=0.05)  # of classes
+_LARGEST_BATCH, _SMALLEST_BATCH, _PARTS = 64, 16, 8  # a batch is an eighth of a table, within these bounds
+TABULAR_LOSS = CrossEntropy(label_smoothing=0.05)  # where targets are classes
 
 
 def tabular(

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-# Sizes, and what they make, the numbers of a sample and the parameters of a network, are at most that. The core, which
-# multiplies on with those and with as many samples as memory holds, stays within 64 bits then.
+# The most that a size may be, and so the numbers of a sample and the parameters of a network. The core multiplies these
+# with one another and with as many samples as memory holds, and stays within 64 bits.
 MOST = (1 << 31) - 1
-COUNT = 1 << 53  # of steps, of which there may be more, as they take no memory
+COUNT = 1 << 53  # the most that a count of steps may be: they take no memory
 
 
 def as_dtype(dtype: Any) -> str:
     """Give "float32" or "float64"."""
     name = dtype
-    if not isinstance(dtype, str) and dtype is not None:  # NumPy reads strings as programs of a kind
+    if not isinstance(dtype, str) and dtype is not None:  # NumPy would parse a string, such as "3f4"
         try:
             name = str(np.dtype(dtype).name)
         except TypeError:

@@ -22,7 +22,7 @@ class _Held(NamedTuple):
     """What `backward` has to know of the last `forward`."""
 
     samples: Samples
-    trees: Any  # the same as the plan takes them
+    trees: Any  # as the plan takes them
     training: bool
     draw: int
     thread: int
@@ -89,7 +89,7 @@ class Layer(Built, abstract=True):
         training, trees, attributes = as_flag(training, "training"), samples.core_trees(), vars(self)
         plan = self.plan_for(samples.shape)
         draw = self.draw() if training else 0
-        attributes["_held"] = None  # should this one not come to its end
+        attributes["_held"] = None  # in case this one does not come to its end
         y: Array = plan.forward(
             samples.x, samples.count, get_num_threads(), training, draw, samples.channels_last, samples.lengths,
             states, all_states, trees,

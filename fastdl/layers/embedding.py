@@ -11,7 +11,7 @@ from .._validation.values import as_int
 from .base import Layer
 from .helpers import sequence_shape
 
-_PLACES = 0.02  # small beside what tokens are, which is to be told first
+_PLACES = 0.02  # a deviation: small beside that of the tokens' vectors, which are to be told apart first
 
 
 class Embedding(Layer):

@@ -55,6 +55,6 @@ def _sides(padding: int | str, size: int | None, span: int, stride: int) -> Pair
         return padding, padding
     if padding == "causal":
         return span - 1, 0
-    # Of a size that is not known as many as any has with a stride of 1.
+    # Where the size is not known, as many as with a stride of 1, which every size has.
     missing = span - 1 if size is None else max((size - 1) // stride * stride + span - size, 0)
     return missing // 2, missing - missing // 2

@@ -65,7 +65,7 @@ class RobustScaling(Layer):
         rows = given.reshape(-1, features)
         low, first, middle, third, high = np.percentile(rows, (0, 25, 50, 75, 100), axis=0)
         spread = np.where(third > first, third - first, (high - low) / 2)
-        least = 2 / float(np.finfo(self.dtype).max)  # of which the inverse is a number
+        least = 2 / float(np.finfo(self.dtype).max)  # whose inverse is finite
         scale = np.where(spread > 0, 1 / np.maximum(spread, least), 0)
         with self.turn.lock:
             self.buffers["center"] = middle

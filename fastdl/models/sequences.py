@@ -69,7 +69,7 @@ def language_model(
 
 HEADS = 4  # of a transformer
 _AT_FIRST = 0.2  # size of the tokens' vectors and of the waves that tell places: the same, so that attention sees both
-_LONGEST_WAVE = 10_000  # of them, in steps for each radian
+_LONGEST_WAVE = 10_000  # the longest of these waves, in steps for each radian
 
 
 def transformer(
