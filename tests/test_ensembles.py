@@ -6,14 +6,14 @@ import polars as pl
 import pytest
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import load_iris, make_multilabel_classification, make_regression
-from sklearn.metrics import d2_pinball_score, log_loss
+from sklearn.metrics import d2_pinball_score, log_loss, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import fastdl
-from fastdl import callbacks, losses
+from fastdl import Sequential, callbacks, layers, losses
 from fastdl.estimators import NetClassifier, NetEnsemble, NetRegressor
 from fastdl.estimators.numbers import Numbers
 
@@ -223,6 +223,16 @@ def test_several_quantiles_are_averaged(numbers):
     expected = np.mean([d2_pinball_score(y, told[:, k], alpha=level) for k, level in enumerate(loss.levels)])
     assert ensemble.score(x, y) == expected
     assert ensemble.estimators_[0].score(x, y) != expected
+
+
+def test_numbers_of_steps_are_scored_as_members_score_them(rng):
+    def network(shape, outputs):
+        return Sequential([layers.GRU(4, return_sequences=True), layers.Dense(1)], input_shape=(None, 3))
+
+    x = rng.standard_normal((40, 6, 3))
+    y = x.sum(axis=2) * np.arange(1, 7)  # steps differ in their spread
+    model = NetEnsemble(NetRegressor(network, epochs=3), members=2, random_state=0).fit(x, y)
+    assert model.score(x, y) == pytest.approx(r2_score(y.ravel(), model.predict(x).ravel()))
 
 
 def test_bags_of_labels_that_may_hold_together_are_drawn_too(monkeypatch):

@@ -228,7 +228,9 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         -------
         float
         """
-        return self._targets.score(y, self.predict(X), sample_weight)
+        told = self.predict(X)
+        targets = self._targets if is_classifier(self) else self.estimators_[0].task_.targets
+        return float(targets.score(y, told, sample_weight))
 
     def _members(self) -> tuple[list[Any], np.random.RandomState]:
         """Give untrained members, and what else is drawn by."""

@@ -121,8 +121,18 @@ class Numbers:
             outputs = np.log(np.maximum(outputs, np.finfo(float).tiny))
         return self.loss(outputs, self.targets(values))[0]
 
-    def score(self, y: Any, told: Array, weights: Any) -> float:
-        """Give R², or of several levels the mean over them of D², the same of the pinball loss."""
+    def score(self, y: Any, told: Array, weights: Any, lengths: Any = None) -> float:
+        """Give R², or of several levels the mean over them of D², the same of the pinball loss.
+
+        Of a number for each step, all steps that count are one column.
+        """
+        if self.over_time:
+            y = as_numbers(y)
+            if y.shape != told.shape[:2]:
+                raise ValueError(f"y must have shape {told.shape[:2]}, a number for each step; received {y.shape}")
+            there = steps(lengths, y.shape)
+            y, told = y[there], told[there]
+            weights = None if weights is None else np.repeat(weights, there.sum(axis=1))
         if not isinstance(self.loss, Quantile) or self.levels == 1:
             return float(r2_score(y, told, sample_weight=weights))
         levels = enumerate(self.loss.levels)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sklearn.base import RegressorMixin
 
 from .._types import Array, ArrayLike
 from .available import available_if
 from .base import NetEstimator, partial_fit_is_meant
-from .numbers import Numbers, as_numbers, steps
+from .numbers import Numbers, as_numbers
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -173,15 +172,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
         -------
         float
         """
-        told = self.predict(X, lengths)
-        if self.task_.targets.over_time:
-            y = as_numbers(y)
-            if y.shape != told.shape[:2]:
-                raise ValueError(f"y must have shape {told.shape[:2]}, a number for each step; received {y.shape}")
-            there = steps(lengths, y.shape)
-            y, told = y[there], told[there]
-            sample_weight = None if sample_weight is None else np.repeat(sample_weight, there.sum(axis=1))
-        return float(self.task_.targets.score(y, told, sample_weight))
+        return float(self.task_.targets.score(y, self.predict(X, lengths), sample_weight, lengths))
 
     def checked(self, y: Any) -> Array:  # noqa: D102
         return as_numbers(y)
