@@ -132,7 +132,7 @@ def test_bags_are_of_all_classes_and_differ(iris, monkeypatch):
     x, y = iris
     seen, fit = [], NetClassifier.fit
 
-    def watched(self, x, y, sample_weight=None):
+    def watched(self, x, y, sample_weight=None, lengths=None):
         seen.append((x, y))
         return fit(self, x, y, sample_weight)
 
@@ -235,13 +235,49 @@ def test_numbers_of_steps_are_scored_as_members_score_them(rng):
     assert model.score(x, y) == pytest.approx(r2_score(y.ravel(), model.predict(x).ravel()))
 
 
+@pytest.mark.parametrize("choosing", [{}, {"bags": True}, {"select": 3}])
+def test_steps_that_do_not_count(choosing, rng):
+    """Whatever stands there, and whoever is drawn or held out."""
+
+    def network(shape, outputs):
+        return Sequential([layers.GRU(4), layers.Dense(outputs)], input_shape=(None, 3))
+
+    x, lengths = rng.standard_normal((80, 6, 3)), rng.integers(1, 7, 80)
+    y = np.array([row[:length, 0].sum() > 0 for row, length in zip(x, lengths, strict=True)])
+    other = np.where(np.arange(6)[:, None] < lengths[:, None, None], x, 9.0)
+    told = []
+    for samples in (x, other):
+        model = NetEnsemble(NetClassifier(network, epochs=20, lr=0.02), members=2, random_state=0, **choosing)
+        model.fit(samples, y, lengths=lengths)
+        told.append(model.predict_proba(samples, lengths))
+        assert model.score(samples, y, lengths=lengths) > 0.7
+    assert (told[0] == told[1]).all()
+    assert (told[0] != model.predict_proba(other)).any()
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit(x, y, lengths=lengths[:-1])
+
+
+def test_numbers_of_steps_that_count(rng):
+    def network(shape, outputs):
+        return Sequential([layers.GRU(4, return_sequences=True), layers.Dense(1)], input_shape=(None, 3))
+
+    x, lengths = rng.standard_normal((40, 6, 3)), rng.integers(1, 7, 40)
+    there = np.arange(6) < lengths[:, None]
+    y = np.where(there, x.sum(axis=2), 1e6)
+    model = NetEnsemble(NetRegressor(network, epochs=3), members=2, random_state=0).fit(x, y, lengths=lengths)
+    told = model.predict(x, lengths)
+    assert model.score(x, y, lengths=lengths) == pytest.approx(r2_score(y[there], told[there]))
+    with pytest.raises(ValueError, match="select must be 0 for a number for each step where lengths are"):
+        model.set_params(select=2).fit(x, y, lengths=lengths)
+
+
 def test_bags_of_labels_that_may_hold_together_are_drawn_too(monkeypatch):
     """Nearly all of their combinations come once."""
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((200, 3)), rng.integers(0, 2, (200, 12))
     seen, fit = [], NetClassifier.fit
 
-    def watched(self, x, y, sample_weight=None):
+    def watched(self, x, y, sample_weight=None, lengths=None):
         seen.append(x)
         return fit(self, x, y, sample_weight)
 
@@ -261,7 +297,7 @@ def test_what_is_drawn_is_of_samples_that_may_repeat(times, weighted, monkeypatc
     y = (x[:, 0] != x[:, 1]).astype(int)
     seen, fit = [], NetClassifier.fit
 
-    def watched(self, x, y, sample_weight=None):
+    def watched(self, x, y, sample_weight=None, lengths=None):
         seen.append((x, y))
         assert sample_weight is None or (sample_weight == 1.5).all()
         return fit(self, x, y, sample_weight)

@@ -106,7 +106,9 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         tags.target_tags, tags.input_tags = of_members.target_tags, of_members.input_tags
         return tags
 
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> Self:
         """Learn.
 
         Parameters
@@ -117,6 +119,8 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
             As the members take it.
         sample_weight : array_like, shape (N,), optional
             How much each sample counts.
+        lengths : array_like of int, shape (N,), optional
+            How many steps of each sequence count.
 
         Returns
         -------
@@ -124,10 +128,10 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
             Itself.
         """
         with as_before(self, "estimators_", "_targets", "_of_tables"):
-            self._learn(X, y, sample_weight)
+            self._learn(X, y, sample_weight, lengths)
         return self
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any) -> None:
+    def _learn(self, X: Any, y: Any, sample_weight: Any, lengths: Any) -> None:
         members, draws = self._members()
         rounds, in_bags = as_int(self.select, "select", least=0), as_flag(self.bags, "bags")
         self._of_tables = holds_categories(X) or any(map(reads_tables, _all(self.estimator)))
@@ -135,13 +139,16 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         x = self._samples(X, first=True)
         y = as_labels(y) if is_classifier(self) else as_numbers(y)
-        check_consistent_length(x, y)
+        lengths = None if lengths is None else np.asarray(lengths)
+        check_consistent_length(x, y, lengths)
         weights = as_weights(sample_weight, len(x))
         rows = np.arange(len(x)) if weights is None else np.flatnonzero(weights)
         weights = None if weights is None else weights[rows]
         self._targets: Labels | Numbers = (
             learned(y[rows]) if is_classifier(self) else Numbers(y.shape[1:], self._loss(), own_scale=False)
         )
+        if rounds and lengths is not None and y.ndim == 2 and isinstance(self._targets, Numbers):
+            raise ValueError(f"select must be 0 for a number for each step where lengths are given; received {rounds}")
         codes = self._targets.read(y[rows])
         whole = len(rows) == len(x) and not in_bags and not rounds
         if in_bags or rounds:
@@ -158,13 +165,14 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
 
         def learn(member: Any, places: Any, _: Callable[[Any], None]) -> None:
             part = slice(None) if whole else rows[places]
-            member.fit(rows_of(x, part), y[part], sample_weight=None if weights is None else weights[places])
+            own = None if weights is None else weights[places]
+            member.fit(rows_of(x, part), y[part], sample_weight=own, lengths=_of(lengths, part))
 
         jobs = [partial(learn, member, bag(strata, draws) if in_bags else ...) for member in members]
         list(side_by_side(jobs, min(get_num_threads(), len(members))))
         counts = np.full(len(members), 1 / len(members))
         if rounds:
-            told = [_told(member, rows_of(x, held)) for member in members]
+            told = [_told(member, rows_of(x, held), _of(lengths, held)) for member in members]
             counts = selected(told, partial(self._error, held_codes, of_held), rounds)
         self.estimators_, self.weights_ = members, counts
 
@@ -174,12 +182,12 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimators_[0].classes_
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any, lengths: ArrayLike | None = None) -> Array:
         """Tell labels, by the mean of probabilities, or predict numbers, the mean of the members' numbers.
 
         Parameters
         ----------
-        X
+        X, lengths
             As of `fit`.
 
         Returns
@@ -187,7 +195,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         ndarray
             As the members' own.
         """
-        mean = self._mean(X)
+        mean = self._mean(X, lengths)
         if isinstance(self._targets, Numbers):
             numbers: Array = mean[0]
             return numbers
@@ -199,12 +207,12 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         return self._targets.told(np.stack([np.pad(p, [(0, 0), (0, most - p.shape[1])]) for p in mean], axis=1))
 
     @available_if(is_classifier)
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Any, lengths: ArrayLike | None = None) -> Any:
         """Give the mean of the members' probabilities.
 
         Parameters
         ----------
-        X
+        X, lengths
             As of `fit`.
 
         Returns
@@ -212,15 +220,17 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         ndarray, or a list
             As the members' own.
         """
-        mean = self._mean(X)
+        mean = self._mean(X, lengths)
         return mean if isinstance(self._targets, SeveralLabels) else mean[0]
 
-    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def score(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
+    ) -> float:
         """Give what a member would: the accuracy, the share of samples all of whose labels are told, or R² or D².
 
         Parameters
         ----------
-        X, y
+        X, y, lengths
             As of `fit`.
         sample_weight : array_like, shape (N,), optional
 
@@ -228,9 +238,10 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         -------
         float
         """
-        told = self.predict(X)
-        targets = self._targets if is_classifier(self) else self.estimators_[0].task_.targets
-        return float(targets.score(y, told, sample_weight))
+        told = self.predict(X, lengths)
+        if is_classifier(self):
+            return self._targets.score(y, told, sample_weight)
+        return float(self.estimators_[0].task_.targets.score(y, told, sample_weight, lengths))
 
     def _members(self) -> tuple[list[Any], np.random.RandomState]:
         """Give untrained members, and what else is drawn by."""
@@ -275,12 +286,12 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
             return self._targets.strata(codes)
         return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
 
-    def _mean(self, X: Any) -> list[Array]:
+    def _mean(self, X: Any, lengths: Any) -> list[Array]:
         """Give the mean of what members tell, a list of columns."""
         check_is_fitted(self)
         x = self._samples(X, first=False)
         counting = [(member, weight) for member, weight in zip(self.estimators_, self.weights_, strict=True) if weight]
-        weighted = [[weight * column for column in _told(member, x)] for member, weight in counting]
+        weighted = [[weight * column for column in _told(member, x, lengths)] for member, weight in counting]
         return [sum(columns[1:], columns[0]) for columns in zip(*weighted, strict=True)]
 
     def _error(self, wanted: Array, weights: Array | None, told: list[Array]) -> float:
@@ -300,7 +311,11 @@ def _all(estimator: Any) -> Sequence[Any]:
     return estimator if isinstance(estimator, (list, tuple)) and estimator else [estimator]
 
 
-def _told(member: Any, x: Any) -> list[Array]:
+def _of(lengths: Array | None, rows: Any) -> Array | None:
+    return None if lengths is None else lengths[rows]
+
+
+def _told(member: Any, x: Any, lengths: Any) -> list[Array]:
     """Give what a member says of samples: numbers, or probabilities of each column of labels."""
-    told = member.predict_proba(x) if is_classifier(member) else member.predict(x)
+    told = member.predict_proba(x, lengths) if is_classifier(member) else member.predict(x, lengths)
     return told if isinstance(told, list) else [told]
