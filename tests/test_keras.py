@@ -377,7 +377,7 @@ DESCRIBED = {
     "a Lambda": (DENSE % ("Lambda", '"function": "rm -rf"'), "its layers must be of Dense, .*; one is a Lambda"),
     "no setting": (DENSE % ("Dense", ""), "'activation'"),
     "an activation": (DENSE % ("Dense", '"activation": "mish"'), "activations must be of .*; one is 'mish'"),
-    "one of one's own": (DENSE % ("Dense", '"activation": {"class_name": "f"}'), "unhashable|activations must be of"),
+    "one of one's own": (DENSE % ("Dense", '"activation": {"class_name": "f"}'), "activations must be of .*; one is {"),
     "channels first": (
         DENSE % ("MaxPooling2D", '"data_format": "channels_first"'),
         "data_format of MaxPooling2D must be channels_last; it is 'channels_first'",

@@ -60,11 +60,11 @@ def _must(name: str, settings: Config, **known: tuple[Any, ...]) -> None:
 
 def _named(activation: Any, setting: Any = None) -> Said:
     """Say which activation a name of Keras's is."""
-    name = {"linear": "identity", "swish": "silu", "hard_swish": "hard_silu", None: "identity"}.get(
-        activation, activation
+    name = {"linear": "identity", "swish": "silu", "hard_swish": "hard_silu", "None": "identity"}.get(
+        str(activation), activation
     )
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activations must be of {', '.join(ACTIVATIONS)}; one is {activation!r}")
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        raise ValueError(f"activations must be of {', '.join(ACTIVATIONS)}; one is {activation!r:.100}")
     usual = {"leaky_relu": _SLOPE, "elu": 1.0}.get(name)
     words = ("activation", name) if usual is None else ("activation", name, usual if setting is None else setting)
     if name != "identity":
