@@ -227,7 +227,7 @@ def test_several_quantiles_are_averaged(numbers):
 
 def test_numbers_of_steps_are_scored_as_members_score_them(rng):
     def network(shape, outputs):
-        return Sequential([layers.GRU(4, return_sequences=True), layers.Dense(1)], input_shape=(None, 3))
+        return Sequential([layers.GRU(4, return_sequences=True), layers.Dense(1)])
 
     x = rng.standard_normal((40, 6, 3))
     y = x.sum(axis=2) * np.arange(1, 7)  # steps differ in their spread
@@ -240,7 +240,7 @@ def test_steps_that_do_not_count(choosing, rng):
     """Whatever stands there, and whoever is drawn or held out."""
 
     def network(shape, outputs):
-        return Sequential([layers.GRU(4), layers.Dense(outputs)], input_shape=(None, 3))
+        return Sequential([layers.GRU(4), layers.Dense(outputs)])
 
     x, lengths = rng.standard_normal((80, 6, 3)), rng.integers(1, 7, 80)
     y = np.array([row[:length, 0].sum() > 0 for row, length in zip(x, lengths, strict=True)])
@@ -259,7 +259,7 @@ def test_steps_that_do_not_count(choosing, rng):
 
 def test_numbers_of_steps_that_count(rng):
     def network(shape, outputs):
-        return Sequential([layers.GRU(4, return_sequences=True), layers.Dense(1)], input_shape=(None, 3))
+        return Sequential([layers.GRU(4, return_sequences=True), layers.Dense(1)])
 
     x, lengths = rng.standard_normal((40, 6, 3)), rng.integers(1, 7, 40)
     there = np.arange(6) < lengths[:, None]
