@@ -9,6 +9,7 @@ from test_layers import CASES, started
 
 import fastdl
 from fastdl import Sequential, layers
+from fastdl._core.kinds import ACTIVATIONS
 from fastdl.cli import main
 from fastdl.export import to_c
 
@@ -189,6 +190,17 @@ def test_ready_made_networks(tmp_path, rng):
     for (net, _), x, y in zip(nets, given, run(tmp_path, nets, given), strict=True):
         assert distance(y, net.predict(x)) <= CLOSE["float32"]
     assert "batch_norm" not in "".join((tmp_path / f"n{k}.c").read_text() for k in (2, 3))
+
+
+def test_activations_of_large_numbers(tmp_path):
+    nets = [
+        (Sequential([layers.Activation(name)], input_shape=8, dtype=dtype), {})
+        for name in ACTIVATIONS
+        for dtype in ("float32", "float64")
+    ]
+    x = np.tile([0, 20, -20, 80, -80, -500, 3e30, -3e38], (SAMPLES, 1))
+    for (net, _), y in zip(nets, run(tmp_path, nets, [x] * len(nets)), strict=True):
+        np.testing.assert_allclose(y, net.predict(x), rtol=1e-5, atol=1e-30, err_msg=repr(net.layers[0]))
 
 
 def test_states_go_on(tmp_path, rng):

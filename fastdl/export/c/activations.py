@@ -78,6 +78,12 @@ def _sigmoid(unit: Unit) -> list[str]:
     return [f"1 / (1 + {exponential(unit, '-x')})"]
 
 
+def _silu(unit: Unit) -> list[str]:
+    """Give x sigmoid(x); the sigmoid of floats is e^-87 at the least, of which a large x would make a number again."""
+    kept = "x" if unit.real == "double" else "(x < -87 ? 0 : x)"
+    return [f"{kept} * {helper(unit, 'sigmoid')}(x)"]
+
+
 def _tanh(unit: Unit) -> list[str]:
     if unit.real == "double":
         return ["tanh(x)"]
@@ -95,7 +101,7 @@ _BODIES: dict[str, Callable[[Unit], list[str]]] = {
     "elu": _elu,
     "selu": _selu,
     "gelu": _gelu,
-    "silu": lambda unit: [f"x * {helper(unit, 'sigmoid')}(x)"],
+    "silu": _silu,
     "softplus": _softplus,
     "sigmoid": _sigmoid,
     "tanh": _tanh,
