@@ -145,8 +145,8 @@ def test_filters_of_a_dense_layer(tmp_path):
         assert (tile(image, k // 2, k % 2, 5, 6).reshape(-1) == layer.params["weight"][k]).all()
     assert (tmp_path / "units.pdf").read_bytes()[:4] == b"%PDF"
     assert image_of(plots.plot_filters(layer, shape=(2, 3, 5)).axes[0]).shape == (4 * 4 - 1, 2 * 6 - 1)
-    for shape in (None, (5, 5), (30,), (None, 6)):
-        with pytest.raises(ValueError, match=r"shape must be \(H, W\) or \(C, H, W\) of the 30 numbers|shape must be"):
+    for shape in (None, (5, 5), (30,), (None, 6), (-5, -6)):
+        with pytest.raises(ValueError, match=r"^shape must be"):
             plots.plot_filters(layer, shape=shape)
 
 
@@ -181,6 +181,8 @@ def test_attention(rng, tmp_path):
     assert (other != weights[0]).any()
     with pytest.raises(ValueError, match="names must be 6; received 2"):
         plots.plot_attention(net, x, names="ab")
+    with pytest.raises(ValueError, match=r"x must be one sample, of shape \(None,\); received \(1, 6\)"):
+        plots.plot_attention(net, x[None])
 
 
 def trained(**figures):

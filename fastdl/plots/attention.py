@@ -45,7 +45,10 @@ def plot_attention(
     matplotlib.figure.Figure
         In each row the weights that a step looks with, from 0 to the largest.
     """
-    weights = attention_weights(net, np.asarray(x)[None], layer)[0]
+    sample, wanted = np.asarray(x), getattr(net, "input_shape", np.shape(x))
+    if sample.ndim != len(wanted):
+        raise ValueError(f"x must be one sample, of shape {wanted}; received {sample.shape}")
+    weights = attention_weights(net, sample[None], layer)[0]
     heads, steps = weights.shape[:2]
     named = as_names(names, "names", steps)
     columns = ceil(sqrt(heads))

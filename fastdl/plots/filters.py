@@ -80,7 +80,7 @@ def _images(layer: Layer, shape: ShapeLike | None) -> Array:
         raise ValueError(
             f"shape must be (H, W) or (C, H, W) of the {weight.shape[1]} numbers that are read; received None"
         )
-    sizes = as_shape(shape)
+    sizes = as_shape(shape, "shape")
     sizes = (1, *sizes) if len(sizes) == 2 else sizes
     if len(sizes) != 3 or None in sizes or np.prod(sizes) != weight.shape[1]:
         raise ValueError(
