@@ -23,6 +23,12 @@ def close(actual, expected, dtype="float64"):
     assert np.abs(actual - expected).max(initial=0) <= TOLERANCE[dtype] * max(np.abs(expected).max(initial=0), 1.0)
 
 
+def assert_same(one, other):
+    """Assert that arrays are the same, one after another, to the bit."""
+    for a, b in zip(one, other, strict=True):
+        assert np.array_equal(a, b)
+
+
 @pytest.fixture(autouse=True)
 def _threads():
     """Leave the number of threads as it was."""

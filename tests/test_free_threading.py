@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from conftest import assert_same
 from test_portability import run
 from test_recursive import forest
 from test_turns import small, together, trained_meanwhile
@@ -25,11 +26,6 @@ def at_once(*works):
         return work()
 
     return together(*[lambda work=work: begin(work) for work in works])
-
-
-def assert_same(one, other):
-    for a, b in zip(one, other, strict=True):
-        assert np.array_equal(a, b)
 
 
 def images(seed, rng):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import close
+from conftest import assert_same, close
 
 import fastdl
 from fastdl import Sequential, layers, losses, optimizers
@@ -38,24 +38,19 @@ def mapped(tmp_path, array, name="x"):
     return np.memmap(tmp_path / name, array.dtype, "r", shape=array.shape)
 
 
-def are_same(one, other):
-    for a, b in zip(one, other, strict=True):
-        assert np.array_equal(a, b)
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [IMAGES, (1, 9, 7), (13,), (37,)])
 def test_bytes_are_whole_numbers(shape, dtype, threads, rng):
     fastdl.set_num_threads(threads)
     x, y = rng.integers(0, 256, (50, *shape), np.uint8), rng.integers(0, 3, 50)
-    are_same(everything(network(shape, dtype), x, y), everything(network(shape, dtype), x.astype(dtype), y))
+    assert_same(everything(network(shape, dtype), x, y), everything(network(shape, dtype), x.astype(dtype), y))
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "float16", "uint8", "int16", ">f4"])
 def test_mapped_from_a_file(kind, tmp_path, rng):
     x, y = rng.integers(0, 256, (50, *IMAGES)).astype(kind), rng.integers(0, 3, 50)
-    are_same(everything(network(), mapped(tmp_path, x), y), everything(network(), x.astype("float32"), y))
+    assert_same(everything(network(), mapped(tmp_path, x), y), everything(network(), x.astype("float32"), y))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +63,7 @@ def test_some_of_what_is_mapped(kind, part, tmp_path, rng):
     x = rng.integers(0, 256, (50, *IMAGES)).astype(kind)
     shape = part(x).shape[1:]
     y = rng.integers(0, 3, len(part(x)))
-    are_same(
+    assert_same(
         everything(network(shape), part(mapped(tmp_path, x)), y),
         everything(network(shape), part(x).astype("float32"), y),
     )
@@ -87,7 +82,7 @@ def test_sequences_and_weights(tmp_path, rng):
         net = make()
         net.fit(samples, y, lengths=lengths, sample_weight=np.arange(50.0) + 1, batch_size=8, verbose=0)
         found.append((net.parameters, net.predict(samples, lengths=lengths)))
-    are_same(*found)
+    assert_same(*found)
 
 
 def test_tokens(tmp_path, rng):
@@ -95,7 +90,7 @@ def test_tokens(tmp_path, rng):
     make = lambda: Sequential([layers.Embedding(9, 4), layers.LSTM(5), layers.Dense(3)], input_shape=(6,), seed=0)  # noqa: E731
     expected = everything(make(), tokens, y)
     for given in (tokens.astype(np.uint8), mapped(tmp_path, tokens)):
-        are_same(everything(make(), given, y), expected)
+        assert_same(everything(make(), given, y), expected)
     tokens[40, 2] = 9
     for given in (tokens.astype(np.uint8), mapped(tmp_path, tokens)):
         with pytest.raises(ValueError, match="x must hold token ids from 0 to 8; received"):
@@ -112,8 +107,8 @@ def test_a_loss_of_somebodys(tmp_path, rng):
         net = network()
         net.fit(given, y, loss=loss, batch_size=8, optimizer=optimizers.SGD(1e-3), verbose=0)
         found.append([net.parameters])
-    are_same(found[0], found[2])
-    are_same(found[1], found[2])
+    assert_same(found[0], found[2])
+    assert_same(found[1], found[2])
 
 
 def test_what_is_copied(tmp_path, rng):

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from conftest import assert_same
 from test_recursive import forest
 
 import fastdl
@@ -169,11 +170,6 @@ WORK = {
 def results(name, threads):
     fastdl.set_num_threads(threads)
     return [np.array(a) for a in WORK[name](np.random.default_rng(0))]
-
-
-def assert_same(one, other):
-    for a, b in zip(one, other, strict=True):
-        assert np.array_equal(a, b)
 
 
 @pytest.mark.parametrize("name", WORK)
