@@ -28,7 +28,7 @@ cdef void keep_states(Job* job) noexcept nogil:
 
 
 cdef inline Batch batch_of_step(const Job* job, Py_ssize_t step) noexcept nogil:
-    # Passes over the samples follow one another; each has as many steps, and its own order and seed.
+    # Passes over the samples follow one another; each has as many steps, its own order and seed.
     cdef Py_ssize_t steps = (job.samples + job.batch - 1) // job.batch
     cdef Py_ssize_t past = step // steps, begin = step % steps * job.batch
     cdef Batch batch
