@@ -73,6 +73,7 @@ cdef struct Network:
     Forest forest               # of recursive layers: samples are trees, and rows their nodes
     real* parameters
     real* gradients
+    const real* updated         # parameters, if updates follow their gradients at once, or NULL
     const real* zeros
     real* fields                # scratch of each worker
     int* nonzero                # and indices of non-zero inputs
@@ -141,6 +142,8 @@ cdef struct Methods:
     prepare_function prepare_back   # weights, running statistics; and before it goes back
     bint takes_group            # all rows of a group at once, rather than sample after sample
     bint takes_team             # all workers of a team together, rather than the first alone
+    # Writes no number beside a row's own; reads gradients of a step by whole vectors.
+    bint keeps_to_rows
     pass_function forward       # writes the target's values
     pass_function backward      # the sources' gradients, and what is summed in slots
     gradient_function gradient  # rows of the parameters', once the whole batch has been back

@@ -61,7 +61,8 @@ cdef void forward_of_group(Job* job, Part* part, const Batch* batch, int stage,
                            Py_ssize_t group) noexcept nogil:
     cdef Py_ssize_t rows = begin_group(job, part, batch, group, stage == 0)
     forward_stage(&job.net, part, stage, rows)
-    if stage == stages_of(&job.net) - 1 and job.out != NULL and leads(&job.net, part.worker):
+    if (stage == stages_of(&job.net) - 1 and job.out != NULL and not job.last_in_place
+            and leads(&job.net, part.worker)):
         give_output(job, part, part.row, rows)
 
 
@@ -80,10 +81,10 @@ cdef void backward_of_group(Job* job, Part* part, const Batch* batch, int stage,
                             Py_ssize_t group) noexcept nogil:
     cdef Py_ssize_t rows = begin_group(job, part, batch, group, False)
     cdef bint gives = job.out != NULL and leads(&job.net, part.worker)
-    if stage == stages_of(&job.net) - 1 and gives:
+    if stage == stages_of(&job.net) - 1 and gives and not job.last_in_place:
         take_gradient(job, part, rows, job.x)
     backward_stage(&job.net, part, stage, rows)
-    if stage == 0 and gives:
+    if stage == 0 and gives and not job.first_in_place:
         give_gradient(job, part, rows, job.out, job.net.tensor[0].size)
 
 

@@ -34,6 +34,8 @@ cdef struct Job:
     double* records               # of each step: loss, hits, and over how many outputs
     # inference
     real* out                     # or NULL
+    # The caller's arrays are what the last tensor holds, and the first one's gradient.
+    bint last_in_place, first_in_place
     Py_ssize_t out_channels, out_pixels
     # derivatives
     const real* cotangents        # a row for each sample's outputs; NULL for one at each of them

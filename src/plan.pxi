@@ -151,8 +151,24 @@ cdef class Plan(Runnable):
             self._frame(job)
 
     cdef _forward(self, Job* job, const real* x, Py_ssize_t samples, real* y):
+        cdef Tensor* last = &self.net.tensor[self.net.count]
+        cdef Tensor own = last[0]
         job.x, job.out, job.samples = x, y, samples
-        self._run(job, forward_worker)
+        job.last_in_place = y != NULL and self._gives_in_place()
+        if job.last_in_place:
+            last.value, last.stride = y, last.size
+        try:
+            self._run(job, forward_worker)
+        finally:
+            last[0] = own
+
+    cdef bint _gives_in_place(self):
+        # Whether what is held of the last tensor may lie in the caller's arrays: nobody asks for
+        # its value again.
+        cdef Py_ssize_t count = self.net.count
+        return (self.memory.mode == HOLDING and count > 0 and not self.has_trees
+                and self.net.op[count - 1].methods.keeps_to_rows
+                and self.net.op[count - 1].activation == IDENTITY)
 
     def backward(self, dy, Py_ssize_t samples, int threads, bint training, uint64_t seed,
                  bint channels_last, lengths=None, state_gradients=None, Trees trees=None,
@@ -196,8 +212,22 @@ cdef class Plan(Runnable):
         return self.habits.has_sequences or self.has_trees
 
     cdef _backward(self, Job* job, const real* dy, Py_ssize_t samples, real* dx):
+        cdef Tensor* first = &self.net.tensor[0]
+        cdef Tensor* last = &self.net.tensor[self.net.count]
+        cdef Tensor own_first = first[0], own_last = last[0]
         job.x, job.out, job.samples = dy, dx, samples
-        self._run(job, backward_worker)
+        # Whole vectors are read of each step.
+        job.last_in_place = self._gives_in_place() and last.features % VEC_LANES == 0
+        if job.last_in_place:
+            last.gradient, last.gradient_stride = <real*>dy, last.size
+        job.first_in_place = (self.net.count > 0 and not self.has_trees
+                              and self.net.op[0].methods.keeps_to_rows)
+        if job.first_in_place:
+            first.gradient, first.gradient_stride = dx, first.size
+        try:
+            self._run(job, backward_worker)
+        finally:
+            first[0], last[0] = own_first, own_last
 
     def gradients_at(self, x, dy, Py_ssize_t samples, int threads):
         """What `backward` gives and writes, in one call with the `forward` that it must follow.
@@ -290,6 +320,7 @@ cdef class Plan(Runnable):
             # `adds_up`: a gradient reads weights other than its own.
             job.apart = (job.optimizer.clip_norm > 0 or job.net.adds_up or ranks is not None
                          or 3 * self.habits.work * share > LONG_WORK)
+            job.net.updated = NULL if job.apart else job.net.parameters
             job.losses, job.hits, job.squares = sums, sums + groups, sums + 2 * groups
             job.records = recorded
             self._train(&job, states, ranks)

@@ -40,9 +40,9 @@ cdef bint has_many_products(const Network* net):
 
 
 cdef list slices_of(const Network* net, bint frozen):
-    # Of at most about 16,000 weights, whole rows, but of 64 to 96 rows where there are so many, or
-    # of 128 and more: each reads, and packs, all of the output's gradient. Several are as many as
-    # two or four workers can share evenly, and begin where tiles do.
+    # Of at most about 16,000 weights, whole rows, but of about 128 rows where there are so many, or
+    # more: each reads, and packs, all of the output's gradient. Several are as many as two or four
+    # workers can share evenly, and begin where tiles do.
     cdef Py_ssize_t pieces, rows, i
     cdef list ends
     cdef int k
@@ -52,7 +52,7 @@ cdef list slices_of(const Network* net, bint frozen):
         if net.op[k].trained_rows and net.op[k].frozen == frozen:
             rows = net.op[k].trained_rows
             pieces = min(rows, (rows * net.op[k].columns + 16383) // 16384)
-            pieces = min(pieces, max(1, rows // 128) if many else max(2, rows // 96))
+            pieces = min(pieces, max(1 if many else 2, rows // 128))
             if pieces > 2:
                 pieces = (pieces + 3) // 4 * 4
             ends = [rows * i // pieces // VEC_LANES * VEC_LANES for i in range(pieces)] + [rows]

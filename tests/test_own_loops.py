@@ -142,6 +142,32 @@ def test_gradients_of_a_layer_alone_add_up(make, rng):
         close(g, apart[0][name] + apart[1][name])
 
 
+@pytest.mark.parametrize("activation", ["identity", "tanh"])
+@pytest.mark.parametrize("units", [24, 13, 1])
+@pytest.mark.parametrize("steps", [(), (8,)])
+@pytest.mark.parametrize("samples", [2, 70])
+def test_nothing_is_held_in_arrays_that_are_the_callers(samples, steps, units, activation, rng):
+    def make():
+        return Sequential([layers.Dense(30, "relu"), layers.Dense(units, activation)], input_shape=(*steps, 40), seed=0)
+
+    x, dy = (rng.standard_normal((samples, *steps, n), np.float32) for n in (40, units))
+    expected, net = make(), make()
+    y, dx = expected.forward(x), expected.backward(dy)
+    given, around = x.copy(), np.full((samples + 2, *steps, units), np.nan, np.float32)
+    around[1:-1] = dy
+    outputs = net.forward(given)
+    assert (outputs == y).all()
+    given[...] = outputs[...] = np.nan
+    del outputs
+    for _ in range(2):
+        assert (net.backward(around[1:-1]) == dx).all()
+        assert (net.gradients == expected.gradients).all()
+    assert (around[1:-1] == dy).all()
+    assert np.isnan(around[[0, -1]]).all()
+    assert (net.predict(x) == y).all()
+    assert (net.forward(x) == y).all()
+
+
 def test_a_backward_that_is_ended_leaves_what_was_there(data, monkeypatch):
     core = _core.load("float32")
 

@@ -124,5 +124,5 @@ cdef class RecurrentCell:
         with self.turn, nogil:
             recurrent_backward(&self.layer, &parameters[0], 0, &q)
             recurrent_weight_gradient(&self.layer, &q, 0, self.layer.inputs + units + 2,
-                                      &gradients[0], &parameters[0])
+                                      &gradients[0], &parameters[0], NULL)
         return gates, dx.base, whole.base, cells[:, :units]

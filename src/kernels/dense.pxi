@@ -36,9 +36,9 @@ cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* 
                                 Py_ssize_t x_sample, Py_ssize_t x_step, const real* dy,
                                 Py_ssize_t dy_sample, Py_ssize_t dy_step, Py_ssize_t samples,
                                 Py_ssize_t steps, Py_ssize_t start, Py_ssize_t stop,
-                                real* gradients, const real* parameters) noexcept nogil:
-    # Rows start to stop of dW, summed over samples and their steps in time. Their weights are
-    # changed next: by then this core should own their cache lines.
+                                real* gradients, const real* updated) noexcept nogil:
+    # Rows start to stop of dW, summed over samples and their steps in time. Where their weights are
+    # updated next, this core should own their cache lines by then.
     cdef Py_ssize_t place = w.offset + start * w.step
     cdef Product q
     if steps == 1:                      # one long sum rather than many short ones
@@ -46,5 +46,6 @@ cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* 
     q = product(steps, x=x + start, row_step=1, x_step=x_step, w=dy, w_step=dy_step,
                 init=zeros, init_step=0, c=gradients + place, c_step=w.step)
     in_segments(&q, samples, x_sample, dy_sample)
-    q.may_pack, q.next = True, parameters + place
+    q.may_pack = True
+    q.next = (updated if updated != NULL else gradients) + place
     multiply(&q, stop - start, w.columns)

@@ -7,32 +7,38 @@ cdef enum:
     ROW = 8
     # Rows of a batch from which on it pays to lay a dense layer's weights out for them.
     LAID_ROWS = 64
-    ROWS_AHEAD = 8
+    ROWS_LAID = 8               # of a matrix, at a time
 
 
 cdef void lay_rows(const Matrix* w, const real* parameters, Py_ssize_t first, Py_ssize_t last,
                    real* panels, int most) noexcept nogil:
-    # Rows first to last into panels of at most so many vectors side by side. All workers have read
-    # these: what is written some rows on is called back from the others' caches.
+    # Rows first to last into panels of at most so many vectors side by side: some rows into all
+    # panels at a time, as what lies rows apart comes from far away half as fast. All workers have
+    # read these: where the next panel's rows go is called back from the others' caches meanwhile.
     cdef Py_ssize_t vectors = padded(w.columns) // VEC_LANES, count = (vectors + most - 1) // most
-    cdef Py_ssize_t i, j, v, start, wide
+    cdef Py_ssize_t i, j, v, start, wide, begin, end
     cdef const real* row
     cdef real* y
-    for i in range(count):
-        start = vectors * i // count
-        wide = vectors * (i + 1) // count - start
-        row = parameters + w.offset + first * w.step + start * VEC_LANES
-        y = panels + (start * w.rows + first * wide) * VEC_LANES
-        for j in range(first, last):
-            for v in range(wide):
-                prefetch_to_write(y + (ROWS_AHEAD * wide + v) * VEC_LANES)
-            for v in range(wide - 1):
-                vec_store(y + v * VEC_LANES, vec_load(row + v * VEC_LANES))
-            vec_store(y + (wide - 1) * VEC_LANES,
-                      load_lanes(row + (wide - 1) * VEC_LANES,
-                                 w.columns - (start + wide - 1) * VEC_LANES))
-            row += w.step
-            y += wide * VEC_LANES
+    cdef real* following
+    for begin from first <= begin < last by ROWS_LAID:
+        end = min(begin + ROWS_LAID, last)
+        for i in range(count):
+            start = vectors * i // count
+            wide = vectors * (i + 1) // count - start
+            row = parameters + w.offset + begin * w.step + start * VEC_LANES
+            y = panels + (start * w.rows + begin * wide) * VEC_LANES
+            following = y + wide * w.rows * VEC_LANES
+            for j in range(begin, end):
+                for v in range(wide):
+                    prefetch_to_write(following + v * VEC_LANES)
+                for v in range(wide - 1):
+                    vec_store(y + v * VEC_LANES, vec_load(row + v * VEC_LANES))
+                vec_store(y + (wide - 1) * VEC_LANES,
+                          load_lanes(row + (wide - 1) * VEC_LANES,
+                                     w.columns - (start + wide - 1) * VEC_LANES))
+                row += w.step
+                y += wide * VEC_LANES
+                following += wide * VEC_LANES
 
 
 cdef void lay_transposed_rows(const Matrix* w, const real* parameters, Py_ssize_t first,

@@ -1,28 +1,31 @@
 # The gradient of a recurrent layer's parameters, over a whole batch that has gone back.
 
 cdef void recurrent_weight_gradient(const Recurrent* r, const Sequences* q, Py_ssize_t start,
-                                    Py_ssize_t stop, real* gradients, const real* p) noexcept nogil:
+                                    Py_ssize_t stop, real* gradients, const real* p,
+                                    const real* updated) noexcept nogil:
     # Rows start to stop of U, W, b and d, one below the other. q holds the whole batch, gone back.
     cdef Py_ssize_t i, units = r.units
     cdef Py_ssize_t first = max(start - r.inputs, 0), last = min(stop - r.inputs, units)
     cdef const real* h = q.h + slot_before(r, 0) * units
     if start < r.inputs and q.tokens != NULL:
         dense_weight_gradient(&r.u, q.zeros, p + r.lookup.table, 0, r.inputs, r.lookup.gradient, 0,
-                              r.columns, 1, r.lookup.rows, start, min(stop, r.inputs), gradients, p)
+                              r.columns, 1, r.lookup.rows, start, min(stop, r.inputs), gradients,
+                              updated)
     elif start < r.inputs:
         dense_weight_gradient(&r.u, q.zeros, q.x, q.x_sample, r.inputs, q.gates, q.gates_sample,
-                              r.width, q.samples, q.steps, start, min(stop, r.inputs), gradients, p)
+                              r.width, q.samples, q.steps, start, min(stop, r.inputs), gradients,
+                              updated)
     if first < last:
         dense_weight_gradient(&r.w, q.zeros, h, q.h_sample, units, q.gates, q.gates_sample, r.width,
-                              q.samples, q.steps, first, last, gradients, p)
+                              q.samples, q.steps, first, last, gradients, updated)
         if r.cell == GRU_AFTER:
             dense_weight_gradient(&r.v, q.zeros, h, q.h_sample, units, q.gates + 3 * units,
                                   q.gates_sample, r.width, q.samples, q.steps, first, last,
-                                  gradients, p)
+                                  gradients, updated)
         elif r.cell == GRU_BEFORE:
             dense_weight_gradient(&r.v, q.zeros, q.gates + 3 * units, q.gates_sample, r.width,
                                   q.gates + 2 * units, q.gates_sample, r.width, q.samples, q.steps,
-                                  first, last, gradients, p)
+                                  first, last, gradients, updated)
     if start <= r.inputs + units < stop:
         memset(gradients + r.bias, 0, r.columns * sizeof(real))
         for i in range(q.samples):

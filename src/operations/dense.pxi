@@ -16,10 +16,14 @@ cdef int describe_dense(Network* net, Op* op, dict fields) except -1:
 cdef int reserve_dense(Memory memory, Network* net, Op* op) except -1:
     cdef Matrix* w = <Matrix*>op.own
     memory.need(0, w.rows)
-    w.panels = memory.take(w.rows * padded(w.columns))
-    w.transposed = NULL
+    cdef Py_ssize_t forward = w.rows * padded(w.columns), back = 0
     if source_of(net, op).needs_gradient and memory.mode != INFERENCE:
-        w.transposed = memory.take(w.columns * w.padded)
+        back = w.columns * w.padded
+    # Held, the way back is another call, which lays its copies where those of the way forward were.
+    w.panels = memory.take(max(forward, back) if memory.mode == HOLDING else forward)
+    w.transposed = NULL
+    if back:
+        w.transposed = w.panels if memory.mode == HOLDING else memory.take(back)
     return 0
 
 
@@ -69,14 +73,14 @@ cdef void dense_backward_group(const Network* net, const Op* op, const Part* par
     cdef real* dy = gradient_of(net, target, part)
     cdef Py_ssize_t i, t
     for i in range(part.count):
-        activate_output_backward(net, op, dy + i * target.stride, y + i * target.stride,
+        activate_output_backward(net, op, dy + i * target.gradient_stride, y + i * target.stride,
                                  target.size)
     if dx == NULL:
         return
     # A tree's results depend on no other's.
     if source.steps == 1 and net.has_transposed and (part.count >= 4 or has_trees(net)):
-        multiply_panels(w.transposed, w.columns, net.zeros, 0, dy, target.stride, dx,
-                        source.stride, part.count, w.rows)
+        multiply_panels(w.transposed, w.columns, net.zeros, 0, dy, target.gradient_stride, dx,
+                        source.gradient_stride, part.count, w.rows)
         return
     for i in range(part.count):
         worked(net.watch, part.worker, op.work)
@@ -87,8 +91,8 @@ cdef void dense_backward_group(const Network* net, const Op* op, const Part* par
         else:
             for t in range(source.steps):
                 dense_input_gradient_one(w, net.parameters, dy + t * w.columns, dx + t * w.rows)
-        dx += source.stride
-        dy += target.stride
+        dx += source.gradient_stride
+        dy += target.gradient_stride
 
 
 cdef void dense_gradient(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
@@ -101,16 +105,17 @@ cdef void dense_gradient(const Network* net, const Op* op, Py_ssize_t start, Py_
     cdef real* bias = net.gradients + w.bias
     if start < w.rows:
         dense_weight_gradient(w, net.zeros, source.value, source.stride, w.rows, target.gradient,
-                              target.stride, w.columns, rows, source.steps, start,
-                              min(stop, w.rows), net.gradients, net.parameters)
+                              target.gradient_stride, w.columns, rows, source.steps, start,
+                              min(stop, w.rows), net.gradients, net.updated)
     if stop <= w.rows:
         return
     memset(bias, 0, w.columns * sizeof(real))
     if source.steps == 1:
-        sum_rows(target.gradient, target.stride, rows, w.columns, bias)
+        sum_rows(target.gradient, target.gradient_stride, rows, w.columns, bias)
     else:
         for s in range(batch):
-            sum_rows(target.gradient + s * target.stride, w.columns, source.steps, w.columns, bias)
+            sum_rows(target.gradient + s * target.gradient_stride, w.columns, source.steps,
+                     w.columns, bias)
 
 
 cdef bint dense_descend(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
@@ -135,5 +140,5 @@ cdef Methods dense_methods():
     m.lay, m.lay_back = lay_dense, lay_dense_back
     m.forward, m.backward = dense_forward_group, dense_backward_group
     m.gradient, m.descend = dense_gradient, dense_descend
-    m.takes_group = True
+    m.takes_group = m.keeps_to_rows = True
     return m

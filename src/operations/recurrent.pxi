@@ -290,7 +290,7 @@ cdef void gradient_of_recurrence(const Network* net, const Op* op, Py_ssize_t st
             q = sequences_of(net, op, direction, &part)
             recurrent_weight_gradient(&own.cells[direction], &q, max(start - direction * rows, 0),
                                       min(stop - direction * rows, rows), net.gradients,
-                                      net.parameters)
+                                      net.parameters, net.updated)
 
 
 cdef Methods recurrent_methods():
