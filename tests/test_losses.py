@@ -179,6 +179,30 @@ class Ended(Exception):
     pass
 
 
+def test_functions_that_change_what_they_are_given(rng):
+    """Neither accuracy nor other metrics see it, nor does the caller."""
+
+    def loss(outputs, targets):
+        values, gradient = losses.CrossEntropy()(outputs, targets)
+        outputs[...] = targets[...] = 0
+        return values, gradient
+
+    def metric(targets, outputs):
+        targets[...] = outputs[...] = 0
+        return 0.0
+
+    x, y = rng.normal(size=(40, 3)), rng.integers(0, 3, 40)
+    given, told = y.copy(), []
+    for one in (loss, "cross_entropy"):
+        net = Sequential([layers.Dense(3)], input_shape=3, seed=0, dtype="float64")
+        history = net.fit(x, y, loss=one, validation_split=0.5, metrics=[metric, "f1"], verbose=0).history
+        told.append([history[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy")])
+        assert history["val_f1"][0] == net.evaluate(x[20:], y[20:], loss="cross_entropy", metrics=["f1"])["f1"]
+        assert net.evaluate(x, y)["accuracy"] == (net.predict(x).argmax(axis=1) == y).mean()
+    np.testing.assert_allclose(*told)
+    assert (y == given).all()
+
+
 def test_a_loss_that_raises_at_once_leaves_all_as_it_was(rng):
     def broken(outputs, targets):
         raise ZeroDivisionError

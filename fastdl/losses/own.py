@@ -77,7 +77,7 @@ class Own(Loss):
         return targets.ndim == 1 and targets.dtype == np.int64
 
     def measure(self, outputs: Array, targets: Array, weights: Array | None = None) -> Measured:  # noqa: D102
-        values, gradient = self(outputs, targets)
+        values, gradient = self(outputs.copy(), targets.copy())  # which it may change: metrics see them too
         if weights is not None:
             values, gradient = values * weights, gradient * weights[:, None]
         hits = float((outputs.argmax(axis=-1) == targets).sum()) if self.tell_classes(targets) else 0

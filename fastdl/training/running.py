@@ -84,7 +84,8 @@ def measure(
     found = whole.figures(total / count, hits / count)
     if metrics:
         targets, outputs = (np.concatenate(arrays) for arrays in zip(*seen, strict=True))
-        found |= {name: _number(name, metric(targets, outputs)) for name, metric in metrics.items()}
+        for name, metric in metrics.items():
+            found[name] = _number(name, metric(targets.copy(), outputs.copy()))  # which one of a user's own may change
     return found
 
 
