@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from time import perf_counter
@@ -17,13 +16,13 @@ from ..callbacks import Callback
 from ..callbacks.checks import as_callbacks
 from ..callbacks.keeping import go_on, states_for
 from ..layers.container import check_called
-from ..losses import Loss
 from ..losses.choice import AnyLoss, chosen
 from ..losses.own import Own
 from ..metrics.choice import Metrics, as_metrics
 from ..optimizers import Optimizer
 from .agreement import agree, check_shares
 from .batches import Batches, are_batches, pair_of
+from .doubts import warn_of_logits, warn_of_single_samples, warn_of_unknown_labels
 from .examples import Examples, examples_of
 from .history import History
 from .machines import ALONE, Machines
@@ -36,45 +35,6 @@ from .steps import Steps
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
-
-
-_NO_LOGITS = frozenset({"hard_sigmoid", "hard_tanh", "relu", "sigmoid", "softmax", "tanh"})
-
-
-def _check_logits(net: Sequential, loss: Loss) -> None:
-    """Warn where a loss would take for logits what an activation gave."""
-    for name in sorted(net.reading.activations & _NO_LOGITS):
-        if not name == net.reading.ends_in == loss.leaves_out:
-            warnings.warn(
-                f"{loss.name} takes the outputs of {name} for logits, and puts a {loss.leaves_out} after it: "
-                f"leave the {name} out",
-                stacklevel=4,
-            )
-
-
-def _check_normalized(net: Sequential) -> None:
-    """Warn where all batches are of one vector, of which a batch normalization makes the same, whatever it is."""
-    for operation in net.lowered(net.input_shape).operations:
-        if operation["kind"] == "batch_norm" and len(operation["output_shape"]) == 1 and not operation.get("frozen"):
-            warnings.warn(
-                "a BatchNorm gives its bias for a batch of one sample, whatever that is, and nothing before it learns: "
-                "take a batch_size of 2 at least, or a LayerNorm",
-                stacklevel=4,
-            )
-            return
-
-
-def _check_held_out(data: Examples, held_out: Examples, loss: Loss) -> None:
-    """Warn where most of what is held out has labels that nothing else has, as of samples in their labels' order."""
-    if data.classes and held_out.classes:
-        known, held = (loss.as_labels(part.targets).reshape(-1) for part in (data, held_out))
-        strange = held[~np.isin(held, known)]
-        if len(strange) > max(len(held) / 2, 8):  # of a handful there is nothing to say
-            warnings.warn(
-                f"validation_split holds out the last samples, and labels such as {strange[0]} are among these alone: "
-                "shuffle the samples before",
-                stacklevel=5,
-            )
 
 
 class _Before:
@@ -197,7 +157,7 @@ class Trainer:
         self.loss = chosen(loss, last.loss)
         self.state = last.following(self.loss, optimizer, net)
         if self.loss.leaves_out != "identity":
-            _check_logits(net, self.loss)
+            warn_of_logits(net, self.loss)
 
     def _begin(self) -> None:
         if self.net.training_state is not self.state:
@@ -255,7 +215,7 @@ class Trainer:
             figures, samples = list(data.figures(0.0, 0.0)), len(data)
             batch = min(batch_size, samples)
             if batch == 1:
-                _check_normalized(net)
+                warn_of_single_samples(net)
         held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
         watchers = self.machines.callers(as_callbacks(callbacks, [*figures, *held], shown))
         if not of_batches:
@@ -322,7 +282,7 @@ class Trainer:
                     f"{validation_split} of {len(data)}"
                 )
             kept, held_out = data.part(0, len(data) - split), data.part(len(data) - split, len(data))
-            _check_held_out(kept, held_out, self.loss)
+            warn_of_unknown_labels(kept, held_out, self.loss)
             return kept, held_out
         return data, self._held_out(validation_data, of_trees)
 

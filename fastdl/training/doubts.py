@@ -1,0 +1,52 @@
+"""What `fit` warns of before the first step: what may be meant, and seldom is."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..losses import Loss
+from .examples import Examples
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+_NO_LOGITS = frozenset({"hard_sigmoid", "hard_tanh", "relu", "sigmoid", "softmax", "tanh"})
+
+
+def warn_of_logits(net: Sequential, loss: Loss) -> None:
+    """Warn where a loss would take for logits what an activation gave."""
+    for name in sorted(net.reading.activations & _NO_LOGITS):
+        if not name == net.reading.ends_in == loss.leaves_out:
+            warnings.warn(
+                f"{loss.name} takes the outputs of {name} for logits, and puts a {loss.leaves_out} after it: "
+                f"leave the {name} out",
+                stacklevel=4,
+            )
+
+
+def warn_of_single_samples(net: Sequential) -> None:
+    """Warn where all batches are of one vector, of which a batch normalization makes the same, whatever it is."""
+    for operation in net.lowered(net.input_shape).operations:
+        if operation["kind"] == "batch_norm" and len(operation["output_shape"]) == 1 and not operation.get("frozen"):
+            warnings.warn(
+                "a BatchNorm gives its bias for a batch of one sample, whatever that is, and nothing before it learns: "
+                "take a batch_size of 2 at least, or a LayerNorm",
+                stacklevel=4,
+            )
+            return
+
+
+def warn_of_unknown_labels(data: Examples, held_out: Examples, loss: Loss) -> None:
+    """Warn where most of what is held out has labels that nothing else has, as of samples in their labels' order."""
+    if data.classes and held_out.classes:
+        known, held = (loss.as_labels(part.targets).reshape(-1) for part in (data, held_out))
+        strange = held[~np.isin(held, known)]
+        if len(strange) > max(len(held) / 2, 8):  # of a handful there is nothing to say
+            warnings.warn(
+                f"validation_split holds out the last samples, and labels such as {strange[0]} are among these alone: "
+                "shuffle the samples before",
+                stacklevel=5,
+            )
