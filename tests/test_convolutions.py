@@ -65,6 +65,22 @@ def test_any_geometry(number, dtype):
         close(one, other, dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("padding", [0, 2])
+@pytest.mark.parametrize("stride", [2, (1, 3), (4, 1)], ids=str)
+@pytest.mark.parametrize("channels", [2, 9, 16, 35])
+def test_pixels_that_windows_pass_over(channels, stride, padding, dtype, rng):
+    layer = built(layers.Conv2D(19, 1, stride=stride, padding=padding), (channels, 7, 10), dtype, rng)
+    x = rng.standard_normal((3, channels, 7, 10)).astype(dtype)
+    y, geometry = layer.forward(x), (layer.stride, (padding, padding))
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    dx, (weight, bias) = layer.backward(dy), layer.params.values()
+    close(y, reference.cross_correlate2d(x, weight, bias, *geometry), dtype)
+    expected = reference.cross_correlate2d_backward(dy, x, weight, *geometry)
+    for one, other in zip((dx, layer.grads["weight"], layer.grads["bias"]), expected, strict=True):
+        close(one, other, dtype)
+
+
 @pytest.mark.parametrize("number", range(0, GEOMETRIES, 2))
 def test_a_step_goes_down_the_gradient(number):
     """In training, with what runs before and after it."""

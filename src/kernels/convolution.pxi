@@ -117,3 +117,47 @@ cdef void runs_input_gradient(const Window* g, const Matrix* w, const real* tran
                 total = total + vec_load(field)
                 field += between - step
             vec_store(dx + r * g.w * g.c + n, total)
+
+
+# Windows of one pixel that pass over some see the others alone: these, brought together, are a row,
+# one product for an image rather than one for each row of it.
+
+cdef inline bint passes_over(const Window* g) noexcept nogil:
+    return g.kh == g.kw == g.groups == 1 and g.c > 1 and g.h > 1 and g.sh * g.sw > 1
+
+
+cdef inline Window row_of_pixels(const Window* g) noexcept nogil:
+    # What windows see, one pixel each.
+    cdef Window row = g[0]
+    row.h = row.oh = row.sh = row.sw = 1
+    row.w = row.ow = g.oh * g.ow
+    return row
+
+
+cdef inline Py_ssize_t pixels_seen(const Window* g) noexcept nogil:
+    # Numbers of them.
+    return padded(g.oh * g.ow * g.c) + VEC_LANES
+
+
+cdef void copy_pixels(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step,
+                      Py_ssize_t pixels, Py_ssize_t c) noexcept nogil:
+    cdef Py_ssize_t i, n
+    for i in range(pixels):
+        for n from 0 <= n < c by VEC_LANES:
+            store_lanes(y + n, vec_load(x + n), c - n)
+        x += x_step
+        y += y_step
+
+
+cdef void see_pixels(const Window* g, const real* x, real* seen) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(g.oh):
+        copy_pixels(x + i * g.sh * g.w * g.c, g.sw * g.c, seen + i * g.ow * g.c, g.c, g.ow, g.c)
+
+
+cdef void spread_pixels(const Window* g, const real* seen, real* x) noexcept nogil:
+    # Zeros where nobody looks.
+    cdef Py_ssize_t i
+    memset(x, 0, g.h * g.w * g.c * sizeof(real))
+    for i in range(g.oh):
+        copy_pixels(seen + i * g.ow * g.c, g.c, x + i * g.sh * g.w * g.c, g.sw * g.c, g.ow, g.c)

@@ -45,9 +45,7 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
         own.repeated = g.oc // g.c
         g.c = g.oc
     elif g.c > 1 and g.kh == g.kw == g.sh == g.sw == 1:
-        # Pixels by themselves are one row of them.
-        g.w, g.h = g.w * g.h, 1
-        g.ow, g.oh = g.w, 1
+        own.window = row_of_pixels(g)
     own.in_tiles = goes_in_tiles(g)
     if own.in_tiles:
         w.transposed_stride = winograd_panels(g, True)
@@ -108,7 +106,7 @@ cdef inline bint goes_back_in_planes(const Window* g) noexcept nogil:
 
 
 cdef inline bint goes_back_in_runs(const Window* g) noexcept nogil:
-    return is_in_runs(g) and g.h > 1 and not goes_back_in_planes(g)
+    return is_in_runs(g) and g.h > 1 and not goes_back_in_planes(g) and not passes_over(g)
 
 
 cdef Py_ssize_t scratch_of(const Convolution* own) noexcept:
@@ -119,6 +117,8 @@ cdef Py_ssize_t scratch_of(const Convolution* own) noexcept:
         return winograd_scratch(g)
     if goes_back_in_planes(g):
         return g.oc * width_of_planes(g) + VEC_LANES
+    if passes_over(g):
+        return pixels_seen(g)
     if goes_back_in_runs(g):
         return (g.ow + 1) * (own.w.padded + VEC_LANES)
     return frame_size(g) + (g.h * g.w * g.c if own.repeated > 1 else 0)
@@ -169,8 +169,13 @@ cdef const real* repeated_input(const Convolution* own, const real* x,
 cdef void convolution_forward(const Convolution* own, const real* weight, const real* bias,
                               const real* x, real* y, real* scratch) noexcept nogil:
     cdef const Window* g = &own.window
+    cdef Window row
     if own.repeated:
         depthwise_forward(g, weight, bias, repeated_input(own, x, scratch), y)
+    elif passes_over(g):
+        row = row_of_pixels(g)
+        see_pixels(g, x, scratch)
+        runs_forward(&row, weight, bias, scratch, y)
     elif is_in_runs(g):
         runs_forward(g, weight, bias, x, y)
     else:
@@ -181,8 +186,13 @@ cdef void convolution_weight_gradient(const Convolution* own, const real* x, con
                                       real* dw, real* scratch) noexcept nogil:
     # Adds to dw.
     cdef const Window* g = &own.window
+    cdef Window row
     if own.repeated:
         depthwise_weight_gradient(g, repeated_input(own, x, scratch), dy, dw)
+    elif passes_over(g):
+        row = row_of_pixels(g)
+        see_pixels(g, x, scratch)
+        runs_weight_gradient(&row, scratch, dy, dw)
     elif is_in_runs(g):
         runs_weight_gradient(g, x, dy, dw)
     else:
@@ -193,6 +203,7 @@ cdef void convolution_input_gradient(const Convolution* own, const real* weight,
                                      const real* transposed, const real* zeros, const real* dy,
                                      real* dx, real* scratch) noexcept nogil:
     cdef const Window* g = &own.window
+    cdef Window row
     cdef real* repeated
     if own.repeated > 1:
         repeated = repeated_image(own, scratch)
@@ -202,6 +213,10 @@ cdef void convolution_input_gradient(const Convolution* own, const real* weight,
         depthwise_input_gradient(g, weight, zeros, dy, scratch, dx)
     elif goes_back_in_planes(g):
         planar_input_gradient(g, weight, dy, scratch, dx)
+    elif passes_over(g):
+        row = row_of_pixels(g)
+        taps_input_gradient(&row, transposed, zeros, dy, NULL, scratch)
+        spread_pixels(g, scratch, dx)
     elif goes_back_in_runs(g):
         runs_input_gradient(g, &own.w, transposed, zeros, dy, scratch, dx)
     else:
