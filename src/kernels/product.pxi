@@ -64,15 +64,16 @@ cdef inline void panel(const int vectors, const Product* q, const Product* ahead
                        Py_ssize_t n, int last) noexcept nogil:
     # Rows are shared out evenly: 16 rows under a limit of 14 are 8 and 8, not 14 and 2.
     cdef int limit = TILE_ROWS_1 if vectors == 1 else TILE_ROWS_2 if vectors == 2 else TILE_ROWS_3
-    cdef Py_ssize_t tiles = (rows + limit - 1) // limit, i, row
+    cdef Py_ssize_t tiles = (rows + limit - 1) // limit, i, row = 0, stop
     for i in range(tiles):
-        row = rows * i // tiles
+        stop = rows * (i + 1) // tiles
         if ahead != NULL:
             fetch_terms(ahead, i, tiles)
         if q.row_step == 1:
-            rows_of_tile(<int>(rows * (i + 1) // tiles - row), vectors, 1, q, row, n, last)
+            rows_of_tile(<int>(stop - row), vectors, 1, q, row, n, last)
         else:
-            rows_of_tile(<int>(rows * (i + 1) // tiles - row), vectors, 0, q, row, n, last)
+            rows_of_tile(<int>(stop - row), vectors, 0, q, row, n, last)
+        row = stop
 
 
 cdef inline void panel_of_packed(const int vectors, const Product* q, const Product* ahead,
@@ -147,18 +148,19 @@ cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t colu
     # `term` is how many of all terms of the sum come before this part.
     cdef Py_ssize_t vectors = (columns + VEC_LANES - 1) // VEC_LANES
     cdef Py_ssize_t panels = (vectors + TILE - 1) // TILE
-    cdef Py_ssize_t i, start, end
+    cdef Py_ssize_t i, start = 0, end
     cdef Product of_rows = product[0], q, following
     cdef const Product* ahead
     cdef int last
     if packs_rows:
         pack_rows(&of_rows, rows, packed_rows)
     for i in range(panels):
-        start = vectors * i // panels
         end = vectors * (i + 1) // panels
-        q = following = of_rows
-        following.w += end * VEC_LANES
-        ahead = &following if fetches and end < vectors else NULL
+        q, ahead = of_rows, NULL
+        if fetches and end < vectors:
+            following = of_rows
+            following.w += end * VEC_LANES
+            ahead = &following
         if q.w_step == 0:
             q.w_step = (end - start) * VEC_LANES
             q.w += start * VEC_LANES * (terms - 1) + term * q.w_step
@@ -170,16 +172,12 @@ cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t colu
             multiply_panel(2, &q, ahead, packs_rows, packs_panels, rows, start * VEC_LANES, last)
         else:
             multiply_panel(3, &q, ahead, packs_rows, packs_panels, rows, start * VEC_LANES, last)
+        start = end
 
 
 cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
     cdef Py_ssize_t panels = ((columns + VEC_LANES - 1) // VEC_LANES + TILE - 1) // TILE
     cdef Py_ssize_t length = max(1, product.length)
-    # Parts of the sum are pieces of a segment, or whole segments.
-    cdef Py_ssize_t pieces = (length + PANEL_TERMS - 1) // PANEL_TERMS
-    cdef Py_ssize_t group = max(1, PANEL_TERMS // length)
-    cdef Py_ssize_t parts = max(1, product.segments * pieces if pieces > 1
-                                else (product.segments + group - 1) // group)
     cdef bint packs_rows = (PACKS and product.row_step == 1 and panels >= MANY_PANELS
                             and rows >= TILE_ROWS_3)
     cdef bint many_rows = PACKS and rows >= MANY_ROWS
@@ -187,8 +185,18 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
     cdef bint fetches = (product.w_step
                          and product.segments * product.length * product.w_step >= FAR)
     cdef Py_ssize_t blocks = (rows + PACKED_ROWS - 1) // PACKED_ROWS if packs_rows else 1
-    cdef Py_ssize_t part, segment, term, block, row
+    cdef Py_ssize_t pieces, group, parts, part, segment, term, block, row
     cdef Product of_part, q
+    if product.segments * length <= PANEL_TERMS and blocks == 1:
+        # One part. A convolution's product of a row of pixels takes no longer than some divisions.
+        multiply_rows(product, rows, columns, packs_rows, packs_panels, fetches,
+                      product.in_order and panels == 1, 0, length)
+        return
+    # Parts of the sum are pieces of a segment, or whole segments.
+    pieces = (length + PANEL_TERMS - 1) // PANEL_TERMS
+    group = max(1, PANEL_TERMS // length)
+    parts = max(1, product.segments * pieces if pieces > 1
+                else (product.segments + group - 1) // group)
     for part in range(parts):
         of_part = product[0]
         term = 0
