@@ -412,10 +412,19 @@ def test_resumed_as_never_interrupted(cell, text, tmp_path, capsys):
         (["--text", __file__, "--epochs", "9"], "--text must be the one that"),
         (["--epochs", "9", "--save", ""], "path must be that of a file; received ''"),
         (["--epochs", "9", "--log", str(run)], "--save and --log must name two files"),
+        (["--epochs", "9", "--log", str(run), "--save", str(tmp_path / "b")], "--log must be another file than those"),
     ):
         capsys.readouterr()
         assert main(["train", "lm", "--resume", str(run), *arguments]) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--save", "--log"])
+def test_a_text_is_not_written_over(option, text, capsys):
+    before = text.read_bytes()
+    assert main(["train", "lm", "--text", str(text), "--units", "3", option, str(text)]) == 2
+    assert f"{option} must be another file than those that are read; received {text}" in capsys.readouterr().err
+    assert text.read_bytes() == before
 
 
 def test_a_transformer_from_the_command_line(text, tmp_path, capsys):

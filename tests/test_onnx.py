@@ -240,7 +240,7 @@ def test_the_command(tmp_path, capsys, rng):
     assert main(["export", str(saved), "--to", str(tmp_path / "none" / "net.onnx")]) == 2
     assert "--to must name a file that can be written" in capsys.readouterr().err
     assert main(["export", str(saved), "--to", str(saved), "--format", "onnx"]) == 2
-    assert "--to must be another file than the network's" in capsys.readouterr().err
+    assert "--to must be another file than those that are read" in capsys.readouterr().err
     np.testing.assert_array_equal(load(saved).parameters, net.parameters)
     tree = tmp_path / "tree.npz"
     models.tree_classifier(3, 2).save(tree)

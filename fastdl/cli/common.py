@@ -53,8 +53,15 @@ def check_whole(options: argparse.Namespace, *names: str, least: int = 1, most: 
             as_int(value, f"--{name}", least=least, most=most)
 
 
-def check_file(name: str, path: str | None) -> None:
-    """Find out whether what an option names, if anything, can be written."""
+def check_other(name: str, path: str | None, *read: str | None) -> None:
+    """Check that what is written is none of the files that are read, which would be lost."""
+    if path is not None and os.path.realpath(path) in {os.path.realpath(one) for one in read if one is not None}:
+        raise Mistake(f"--{name} must be another file than those that are read; received {path}")
+
+
+def check_file(name: str, path: str | None, *read: str | None) -> None:
+    """Find out whether what an option names, if anything, can be written, and is none of the files that are read."""
+    check_other(name, path, *read)
     if path is not None:
         try:
             check_writable(path)
@@ -62,9 +69,10 @@ def check_file(name: str, path: str | None) -> None:
             raise Mistake(f"--{name} must name a file that can be written; {error}") from None
 
 
-def check_outputs(options: argparse.Namespace) -> None:
-    """Find out before the training rather than after it whether --save and --log can be written."""
-    check_file("save", options.save)
+def check_outputs(options: argparse.Namespace, *read: str | None) -> None:
+    """Find out before the training rather than after it whether --save and --log can be written, over nothing read."""
+    check_file("save", options.save, *read)
+    check_other("log", options.log, *read)
     if None not in (options.save, options.log) and os.path.realpath(options.save) == os.path.realpath(options.log):
         raise Mistake(f"--save and --log must name two files; received {options.save} for both")
     if options.log is not None and (os.path.isfile(options.log) or not os.path.exists(options.log)):

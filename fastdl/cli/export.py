@@ -86,9 +86,7 @@ def _export(options: argparse.Namespace) -> None:
             raise Mistake(f"--{name} is not for {chosen}")
     with reading("FILE"):
         net = load(options.network)
-    check_file("to", options.to)
-    if os.path.realpath(options.to) == os.path.realpath(options.network):
-        raise Mistake(f"--to must be another file than the network's; received {options.to}")
+    check_file("to", options.to, options.network)
     try:
         FORMATS[chosen].write(net, options)
     except ValueError as error:

@@ -29,7 +29,7 @@ from .common import (
     saving,
     watching,
 )
-from .trees import parsed, read_treebank, words
+from .trees import files_of, parsed, read_treebank, words
 
 _HELD_OUT = 0.1
 
@@ -84,7 +84,7 @@ def _train(options: argparse.Namespace) -> None:
     as_number(options.weight_decay, "--weight-decay")
     if communicator_for(options) is not None:
         raise Mistake("train parser must be a process alone: its search is not shared out")
-    check_outputs(options)
+    check_outputs(options, *([] if options.trees is None else files_of(options.trees)))
     train, dev, test = treebank(options.trees)
     if max(map(len, train.sentences()), default=0) < 3:
         raise Mistake("--trees must hold a sentence of three words; all are shorter")
@@ -120,7 +120,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _parse(options: argparse.Namespace) -> None:
     beam = as_beam(options.beam, "--beam")
-    check_file("picture", options.picture)
+    check_file("picture", options.picture, options.model, *options.sentences)
     with reading("MODEL"):
         net = load(options.model)
     trees = parsed(options.sentences, options.model, net, beam)

@@ -30,7 +30,7 @@ from .common import (
     saving,
     watching,
 )
-from .trees import are_trees, parsed, read_treebank, tell_unknown_words, typed_trees, words
+from .trees import are_trees, files_of, parsed, read_treebank, tell_unknown_words, typed_trees, words
 
 
 def add_train(networks: Any) -> None:
@@ -59,7 +59,7 @@ def add_train(networks: Any) -> None:
 def _train(options: argparse.Namespace) -> None:
     check_common(options, "units", "patience")
     communicator = communicator_for(options)
-    check_outputs(options)
+    check_outputs(options, *files_of(options.trees))
     train, dev, test = read_treebank(options.trees, labels=True)
     if len(train.names) < 2:
         raise Mistake(f"--trees must have nodes of at least 2 labels; {options.trees} has {len(train.names)}")
@@ -138,7 +138,7 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
             raise ValueError
     except (KeyError, TypeError, ValueError):
         raise Mistake(f"{options.network} must be what train sentiment --save wrote; it is another network") from None
-    check_file("picture", options.picture)
+    check_file("picture", options.picture, options.network, options.parser, *options.inputs)
     trees = _trees(options, names)
     tell_unknown_words(trees, vocabulary, options.network)
     colour = sys.stdout.isatty()

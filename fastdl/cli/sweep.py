@@ -98,7 +98,7 @@ def _sweep(options: argparse.Namespace) -> None:
         set_num_threads(options.threads)
     paths = {name: getattr(options, name) for name in _FILES}
     for name, path in paths.items():
-        check_file(name, path)
+        check_file(name, path, options.config)
     files = [os.path.realpath(path) for path in paths.values() if path is not None]
     if len(set(files)) < len(files):
         raise Mistake(f"--record, --picture and --save must name different files; received {', '.join(files)}")

@@ -27,6 +27,7 @@ from .common import (
     add_common,
     bars,
     check_common,
+    check_other,
     check_outputs,
     check_whole,
     communicator_for,
@@ -111,7 +112,8 @@ def _train(options: argparse.Namespace) -> None:
     as_number(options.dropout, "--dropout", high=MOST_DROPPED)
     as_number(options.clip, "--clip")
     communicator = communicator_for(options)
-    check_outputs(options)
+    check_outputs(options, settings["text"])
+    check_other("log", options.log, options.resume)
     with reading("--text"):
         text = standard_library() if settings["text"] is None else read_text(settings["text"])
     digest = hashlib.sha256(text.encode()).hexdigest()

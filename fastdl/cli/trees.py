@@ -13,9 +13,14 @@ from .common import Mistake, reading, tell_unknown
 _TRACE = "-NONE-"  # what the Penn Treebank calls a place where a word could be, and is none
 
 
+def files_of(folder: str) -> list[str]:
+    """Give the paths of a treebank's files."""
+    return [os.path.join(folder, f"{name}.txt") for name in ("train", "dev", "test")]
+
+
 def read_treebank(folder: str, *, labels: bool) -> list[Trees]:
     """Read the binary trees of a folder's three files; with the labels of the first, where these matter."""
-    train, *others = (os.path.join(folder, f"{name}.txt") for name in ("train", "dev", "test"))
+    train, *others = files_of(folder)
     with reading("--trees"):
         first = binary(read_trees(train))
         return [first, *(_with_labels_of(first, path) if labels else binary(read_trees(path)) for path in others)]
