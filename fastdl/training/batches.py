@@ -6,13 +6,23 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
+from math import inf
 from queue import Empty, Full, Queue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from .agreement import check_shares
 from .examples import Examples, examples_of
+from .machines import Machines
+from .state import TrainingState
+from .stepping import BLOCK_SECONDS
+from .steps import step_on
 
 if TYPE_CHECKING:
+    from ..callbacks import Callback
     from ..losses import Loss
     from ..sequential import Sequential
 
@@ -43,14 +53,58 @@ def pair_of(given: Any, name: str) -> tuple[Any, Any, Any, Any]:
 
 @dataclass(eq=False, repr=False)
 class Batches:
-    """An iterable of batches, each a tuple (x, y), (x, y, lengths) or (x, y, trees), and a sample_weight after it."""
+    """Passes of a call of `fit` over an iterable of batches, each a tuple as `pair_of` takes it.
+
+    Attributes
+    ----------
+    figures : list of str
+        What is told of a pass, at the most.
+    samples : int
+        How many there are, which is not known.
+    work : float
+        Nor are the multiply-adds of a pass forward over them.
+    """
 
     net: Sequential
+    state: TrainingState
     loss: Loss
     given: Iterable[Any]
-    class_weight: Any = None
+    class_weight: Any
+    machines: Machines
+    figures: ClassVar[list[str]] = ["loss", "accuracy"]
+    samples: ClassVar[int] = 0
+    work: ClassVar[float] = inf
 
-    def examples(self) -> Generator[Examples]:
+    def take(self, epoch: int, last: int, watchers: list[Callback]) -> dict[str, float]:
+        """Go through the batches once, and give the figures; callbacks have their turn ten times a second."""
+        net, machines, sums, done, found = self.net, self.machines, np.zeros(3), 0, dict[str, float]()
+        classes = True  # of all batches so far
+        with net.turn.lock:
+            seed = net.draw()
+            net.reset_state()
+        shown = perf_counter()
+        with closing(self._examples()) as examples:  # whatever ends it ends the making of batches
+            for data in examples:
+                check_shares(machines, net, self.loss, len(data), len(data))
+                rates = self.state.rates(1)
+                machines.agree_on_steps(1, rates, data)
+                with net.turn.lock:
+                    states = net.states_for(len(data))
+                    sums += step_on(net, self.state, self.loss, data, seed + done, rates, states, machines)
+                done += len(data)
+                classes = classes and data.classes
+                loss, accuracy = (sums[:2] / max(sums[2], 1)).tolist()
+                found = {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
+                if machines.first(perf_counter() - shown) > BLOCK_SECONDS:
+                    for watcher in watchers:
+                        watcher.on_batch_block(net, done, 0, {"epoch": epoch, **found})
+                    shown = perf_counter()
+        machines.check_end()
+        for watcher in watchers:
+            watcher.on_batch_block(net, done, done, {"epoch": epoch, **found})
+        return found
+
+    def _examples(self) -> Generator[Examples]:
         """Go through them once, and give each checked."""
         net, k = self.net, 0
         with closing(_ahead(self.given)) as made:

@@ -45,7 +45,6 @@ class Passes:
     batch: int
     shuffle: bool
     mixup: float
-    watchers: list[Callback]
     watched: bool
     machines: Machines
     _pace: Pace = field(default_factory=Pace, init=False)
@@ -53,11 +52,26 @@ class Passes:
     _error: BaseException | None = field(default=None, init=False)  # what ended them
 
     @property
+    def figures(self) -> list[str]:
+        """What is told of a pass."""
+        return list(self.data.figures(0.0, 0.0))
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+        return len(self.data)
+
+    @property
+    def work(self) -> float:
+        """The multiply-adds of a pass forward over them."""
+        return len(self.data.samples.x) * float(self.net.plan_for(self.data.samples.shape).work)
+
+    @property
     def steps(self) -> int:
         """How many a pass has."""
         return -(-len(self.data) // self.batch)
 
-    def take(self, epoch: int, last: int) -> dict[str, float]:
+    def take(self, epoch: int, last: int, watchers: list[Callback]) -> dict[str, float]:
         """Give the figures of the next pass, and the seconds too of one that was taken with others."""
         if not self._figures:
             if self._error is not None:
@@ -65,18 +79,18 @@ class Passes:
                     raise self._error
                 finally:
                     self._error = None  # whose frames hold the network
-            self._take(epoch, self._together(last + 1 - epoch))
+            self._take(epoch, 1 if watchers else self._together(last + 1 - epoch), watchers)
         return self._figures.popleft()
 
     def _together(self, left: int) -> int:
         """Give how many passes to take in one call: as many as make a block, of which nobody sees each by itself."""
-        looks = self.watchers or self.watched or self.machines.core is not None
+        looks = self.watched or self.machines.core is not None
         anew = self.mixup or self.net.stateful or not self.data.samples.are_ready
         if looks or anew or not (self.loss.is_fused and self.state.knows_rates):  # a user's function may look, or raise
             return 1
         return max(1, min(left, self._pace.block // self.steps, _SAMPLES // len(self.data)))
 
-    def _take(self, epoch: int, count: int) -> None:
+    def _take(self, epoch: int, count: int, watchers: list[Callback]) -> None:
         net, state, steps, batch = self.net, self.state, self.steps, self.batch
         with net.turn.lock:
             rates = state.rates(steps, count)
@@ -87,7 +101,7 @@ class Passes:
         if count == 1:
             figures = take_pass(
                 net, state, run, rates, samples=len(self.data), batch=batch, figures=self.data.figures, epoch=epoch,
-                watchers=self.watchers, states=states, pace=self._pace, machines=self.machines,
+                watchers=watchers, states=states, pace=self._pace, machines=self.machines,
             )  # fmt: skip
             self._figures.append(figures)
             return

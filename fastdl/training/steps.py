@@ -13,7 +13,7 @@ from ..losses import Loss
 from .examples import Examples
 from .machines import ALONE, Machines
 from .state import TrainingState
-from .stepping import Run
+from .stepping import Run, take_batch
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -128,3 +128,20 @@ class Steps:
         if machines.core is not None:
             loss, hits = machines.meet(plan, loss, hits, error)
         return loss, hits, rows
+
+
+def step_on(
+    net: Sequential,
+    state: TrainingState,
+    loss: Loss,
+    data: Examples,
+    seed: int,
+    rates: Array,
+    states: Array | None,
+    machines: Machines = ALONE,
+) -> Array:
+    """Take one step, on all of some examples, and give its sums as `take_batch` does."""
+    samples = data.samples.count
+    plan, order, seeds = net.plan_for(data.samples.shape), np.arange(samples)[None], np.array([seed], np.uint64)
+    run = Steps(net, plan, state, loss, data, order, samples, seeds, states, machines).run
+    return take_batch(net, state, run, rates, states)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .._threads import read_environment
-from .._types import Array
 from .._validation.values import as_flag, as_int, as_number
 from ..callbacks import Callback
 from ..callbacks.checks import as_callbacks
@@ -20,7 +19,7 @@ from ..losses.choice import AnyLoss, chosen
 from ..losses.own import Own
 from ..metrics.choice import Metrics, as_metrics
 from ..optimizers import Optimizer
-from .agreement import agree, check_shares
+from .agreement import agree
 from .batches import Batches, are_batches, pair_of
 from .doubts import warn_of_logits, warn_of_single_samples, warn_of_unknown_labels
 from .examples import Examples, examples_of
@@ -30,8 +29,7 @@ from .mixing import mixable
 from .passes import Passes
 from .running import measure
 from .state import TrainingState
-from .stepping import BLOCK_SECONDS, take_batch
-from .steps import Steps
+from .steps import step_on
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -196,38 +194,28 @@ class Trainer:
             )  # fmt: skip
         batch_size = as_int(64 if batch_size is None else batch_size, "batch_size", most=np.inf)
         shuffle = as_flag(True if shuffle is None else shuffle, "shuffle")
-        of_trees = net.reading.arity is not None
+        passes: Batches | Passes
         if of_batches:
-            batches = Batches(net, self.loss, x, class_weight)
-            figures, held_out = ["loss", "accuracy"], self._held_out(validation_data, of_trees)
-            samples = 0
+            passes = Batches(net, self.state, self.loss, x, class_weight, self.machines)
+            held_out = self._held_out(validation_data)
         else:
             data = examples_of(net, x, y, lengths, trees, sample_weight, self.loss)
-            data, held_out = self._parted(data, validation_data, validation_split, of_trees)
-            self._check_order(len(data), min(batch_size, len(data)), shuffle)
-            if not data.counts():
-                raise ValueError("validation_split must leave labels on both sides; received none that counts on one")
-            if class_weight is not None:
-                data = data.weighted_by_class(class_weight, self.loss, net.output_shape[-1])
-            data.check_weights()
+            data, held_out = self._parted(data, validation_data, validation_split)
+            batch = min(batch_size, len(data))
+            self._check_order(len(data), batch, shuffle)
+            data = self._weighted(data, class_weight)
             if as_number(mixup, "mixup"):
                 data = mixable(net, data)
-            figures, samples = list(data.figures(0.0, 0.0)), len(data)
-            batch = min(batch_size, samples)
+            watched = held_out is not None
+            passes = Passes(net, self.state, self.loss, data, batch, shuffle, mixup, watched, self.machines)
             if batch == 1:
                 warn_of_single_samples(net)
-        held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
-        watchers = self.machines.callers(as_callbacks(callbacks, [*figures, *held], shown))
-        if not of_batches:
-            passes = Passes(
-                net, self.state, self.loss, data, batch, shuffle, mixup, watchers, held_out is not None, self.machines
-            )
             self.state.rates(passes.steps)
+        held = self._held_figures(held_out, batch_size, shuffle and not of_batches, measures)
+        watchers = self.machines.callers(as_callbacks(callbacks, [*passes.figures, *held], shown))
 
         def train(epoch: int) -> dict[str, float]:
-            if of_batches:
-                return self._epoch_of_batches(batches, epoch, watchers)
-            return passes.take(epoch, epochs)
+            return passes.take(epoch, epochs, watchers)
 
         def validate() -> dict[str, float]:
             if held_out is None:
@@ -242,16 +230,13 @@ class Trainer:
                 {"epochs": (initial_epoch, epochs), "shuffle": shuffle, "mixup": mixup, "metrics": list(measures)},
             )  # fmt: skip
             return run_epochs(
-                net, self.state, range(initial_epoch + 1, epochs + 1), samples, watchers, train, validate,
+                net, self.state, range(initial_epoch + 1, epochs + 1), passes.samples, watchers, train, validate,
                 self.machines,
                 loss=self.loss.function if isinstance(self.loss, Own) else self.loss,
                 batch_size=None if of_batches else batch_size,
             )  # fmt: skip
 
-        if of_batches:
-            return Training(np.inf, run)
-        work = net.plan_for(data.samples.shape).work
-        return Training((epochs - initial_epoch) * len(data.samples.x) * work, run)
+        return Training((epochs - initial_epoch) * passes.work, run)
 
     def _held_figures(self, held_out: Examples | None, batch_size: int, shuffle: bool, measures: Metrics) -> list[str]:
         """Check what is to be validated on, and name what will be measured."""
@@ -268,8 +253,17 @@ class Trainer:
         held_out.check_metrics(measures, self.loss, self.net.output_shape[-1])
         return [f"val_{name}" for name in {**held_out.figures(0.0, 0.0), **measures}]
 
+    def _weighted(self, data: Examples, class_weight: Any) -> Examples:
+        """Check that there is something to learn from, and weight it by its labels."""
+        if not data.counts():
+            raise ValueError("validation_split must leave labels on both sides; received none that counts on one")
+        if class_weight is not None:
+            data = data.weighted_by_class(class_weight, self.loss, self.net.output_shape[-1])
+        data.check_weights()
+        return data
+
     def _parted(
-        self, data: Examples, validation_data: Any, validation_split: float, of_trees: bool
+        self, data: Examples, validation_data: Any, validation_split: float
     ) -> tuple[Examples, Examples | None]:
         """Give what to train on, and what to validate on."""
         if as_number(validation_split, "validation_split", high=1.0):
@@ -284,14 +278,14 @@ class Trainer:
             kept, held_out = data.part(0, len(data) - split), data.part(len(data) - split, len(data))
             warn_of_unknown_labels(kept, held_out, self.loss)
             return kept, held_out
-        return data, self._held_out(validation_data, of_trees)
+        return data, self._held_out(validation_data)
 
-    def _held_out(self, validation_data: Any, of_trees: bool) -> Examples | None:
+    def _held_out(self, validation_data: Any) -> Examples | None:
         """Give what to validate on, of what was given for it."""
         if validation_data is None:
             return None
         x, y, third, weights = pair_of(validation_data, "validation_data")
-        lengths, trees = (None, third) if of_trees else (third, None)
+        lengths, trees = (None, third) if self.net.reading.arity is not None else (third, None)
         return examples_of(self.net, x, y, lengths, trees, weights, self.loss, "validation ")
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any, trees: Any) -> dict[str, float]:
@@ -302,20 +296,13 @@ class Trainer:
         last, steps = self.net.training_state, self.state.steps
         self._begin()
         try:
-            loss, hits, count = self._step(data, self.net.draw(), rates, states).tolist()
+            loss, hits, count = step_on(self.net, self.state, self.loss, data, self.net.draw(), rates, states).tolist()
         except BaseException:
             if self.state.steps == steps:  # none was taken
                 self.net.training_state = last
             raise
         count = max(count, 1)  # of trees there may be none yet whose labels count
         return data.figures(loss / count, hits / count)
-
-    def _step(self, data: Examples, seed: int, rates: Array, states: Array | None) -> Array:
-        """Take one step, on all of them, and give its sums as `take_batch` does."""
-        net, samples = self.net, data.samples.count
-        plan, order, seeds = net.plan_for(data.samples.shape), np.arange(samples)[None], np.array([seed], np.uint64)
-        steps = Steps(net, plan, self.state, self.loss, data, order, samples, seeds, states, self.machines)
-        return take_batch(net, self.state, steps.run, rates, states)
 
     def _check_order(self, samples: int, batch: int, shuffle: bool) -> None:
         if not self.net.stateful:
@@ -324,31 +311,3 @@ class Trainer:
             raise ValueError("shuffle must be False for stateful layers: a batch goes on from the one before")
         if samples % batch:
             raise ValueError(f"batch_size must divide the {samples} samples, for stateful layers; received {batch}")
-
-    def _epoch_of_batches(self, batches: Batches, epoch: int, watchers: list[Callback]) -> dict[str, float]:
-        """Go through the batches once, and give the figures; callbacks have their turn ten times a second."""
-        net, sums, done, found = self.net, np.zeros(3), 0, dict[str, float]()
-        classes = True  # of all batches so far
-        with net.turn.lock:
-            seed = net.draw()
-            net.reset_state()
-        shown = perf_counter()
-        with closing(batches.examples()) as examples:  # whatever ends it ends the making of batches
-            for data in examples:
-                check_shares(self.machines, net, self.loss, len(data), len(data))
-                rates = self.state.rates(1)
-                self.machines.agree_on_steps(1, rates, data)
-                with net.turn.lock:
-                    sums += self._step(data, seed + done, rates, net.states_for(len(data)))
-                done += len(data)
-                classes = classes and data.classes
-                loss, accuracy = (sums[:2] / max(sums[2], 1)).tolist()
-                found = {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
-                if self.machines.first(perf_counter() - shown) > BLOCK_SECONDS:
-                    for watcher in watchers:
-                        watcher.on_batch_block(net, done, 0, {"epoch": epoch, **found})
-                    shown = perf_counter()
-        self.machines.check_end()
-        for watcher in watchers:
-            watcher.on_batch_block(net, done, done, {"epoch": epoch, **found})
-        return found
