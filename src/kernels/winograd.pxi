@@ -235,8 +235,8 @@ cdef void winograd_backward(const Window* g, const real* panels, const real* zer
         if dw != NULL:
             image_to_tiles(g, &t, x, first, tiles, v, alone)
             q = product(tiles, x=v, row_step=1, x_step=t.c, w=m, w_step=t.oc,
-                        init=u if block else zeros, init_step=t.oc if block else 0, c=u,
-                        c_step=t.oc)
+                        init=<const real*>u if block else zeros,
+                        init_step=t.oc if block else 0, c=u, c_step=t.oc)
             multiply_places(q, t.v, t.m, t.u, g.c, t.oc)
         if dx != NULL:
             q = product(g.oc, x=m, row_step=t.oc, x_step=1, w=panels, w_step=0, init=zeros,
