@@ -18,7 +18,7 @@ from .agreement import check_shares
 from .examples import Examples, examples_of
 from .machines import Machines
 from .state import TrainingState
-from .stepping import BLOCK_SECONDS
+from .stepping import BLOCK_SECONDS, means
 from .steps import step_on
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Batches:
                     sums += step_on(net, self.state, self.loss, data, seed + done, rates, states, machines)
                 done += len(data)
                 classes = classes and data.classes
-                loss, accuracy = (sums[:2] / max(sums[2], 1)).tolist()
+                loss, accuracy = means(sums)
                 found = {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
                 if machines.first(perf_counter() - shown) > BLOCK_SECONDS:
                     for watcher in watchers:

@@ -16,7 +16,7 @@ from .examples import Examples
 from .machines import Machines
 from .mixing import mixed
 from .state import TrainingState
-from .stepping import Pace, take_block, take_pass
+from .stepping import Pace, means, take_block, take_pass
 from .steps import Steps
 
 if TYPE_CHECKING:
@@ -116,9 +116,8 @@ class Passes:
                 raise
             self._error = error
         seconds = (perf_counter() - start) / count
-        for loss, hits, rows in np.add.reduce(records.reshape(-1, steps, 3)[:count], axis=1).tolist():
-            rows = max(rows, 1)  # of trees there may be none yet whose labels count
-            self._figures.append({**self.data.figures(loss / rows, hits / rows), "seconds": seconds})
+        for sums in np.add.reduce(records.reshape(-1, steps, 3)[:count], axis=1):
+            self._figures.append({**self.data.figures(*means(sums)), "seconds": seconds})
 
     def _drawn(self, count: int) -> tuple[Array, Array, Examples]:
         """Draw an order and a seed for each of so many passes; begin them."""

@@ -73,12 +73,17 @@ def take_pass(
         take_block(net, state, run, rates[done:end], records[done:end], done, states, pace)
         done = end
         if watchers or done == steps:
-            loss, hits, count = np.add.reduce(records[:done]).tolist()
-            count = max(count, 1)  # of trees there may be none yet whose labels count
-            found = figures(loss / count, hits / count)
+            found = figures(*means(np.add.reduce(records[:done])))
         for watcher in watchers:
             watcher.on_batch_block(net, min(done * batch, samples), samples, {"epoch": epoch, **found})
     return found
+
+
+def means(sums: Array) -> tuple[float, float]:
+    """Give the mean loss, and the share of hits, of their sums over rows and of how many rows there were."""
+    loss, hits, rows = sums.tolist()
+    rows = max(rows, 1)  # of trees there may be none yet whose labels count
+    return loss / rows, hits / rows
 
 
 def take_block(

@@ -29,6 +29,7 @@ from .mixing import mixable
 from .passes import Passes
 from .running import measure
 from .state import TrainingState
+from .stepping import means
 from .steps import step_on
 
 if TYPE_CHECKING:
@@ -296,13 +297,12 @@ class Trainer:
         last, steps = self.net.training_state, self.state.steps
         self._begin()
         try:
-            loss, hits, count = step_on(self.net, self.state, self.loss, data, self.net.draw(), rates, states).tolist()
+            sums = step_on(self.net, self.state, self.loss, data, self.net.draw(), rates, states)
         except BaseException:
             if self.state.steps == steps:  # none was taken
                 self.net.training_state = last
             raise
-        count = max(count, 1)  # of trees there may be none yet whose labels count
-        return data.figures(loss / count, hits / count)
+        return data.figures(*means(sums))
 
     def _check_order(self, samples: int, batch: int, shuffle: bool) -> None:
         if not self.net.stateful:
