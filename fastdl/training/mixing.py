@@ -43,5 +43,5 @@ def _means(values: Array, partners: Array, shares: Array) -> Array:
     shares = shares.reshape(-1, *[1] * (values.ndim - 1))
     means: Array = values[partners].astype(shares.dtype, copy=False)  # values may be bytes, or lie in a file
     means *= 1 - shares
-    means += shares * values
+    means += np.multiply(shares, values, dtype=shares.dtype, casting="same_kind")  # rounded as in an array of its own
     return means
