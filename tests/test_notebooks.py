@@ -89,6 +89,14 @@ def test_anything_is_escaped():
     page_of(history._repr_html_())
 
 
+def test_a_printed_history_tells_its_last_epoch():
+    history = History()
+    assert repr(history) == "<History of 0 epochs>"
+    history.append({"epoch": 1, "loss": 1.0, "val_loss": 2.0})
+    history.append({"epoch": 2, "loss": 0.123456, "val_loss": 1.5})
+    assert repr(history) == "<History of 2 epochs: loss 0.1235, val_loss 1.5>"
+
+
 def history_of(epochs):
     history = History()
     for k in range(epochs):

@@ -52,6 +52,11 @@ class History:
             save_figure(figure, path)
         return figure
 
+    def __repr__(self) -> str:
+        epochs = max(map(len, self.history.values()), default=0)
+        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.history.items())
+        return f"<History of {epochs} epoch{'s' * (epochs != 1)}{': ' * bool(last)}{last}>"
+
     def _repr_html_(self) -> str:
         from ..looking.curves import history_html
 
