@@ -41,8 +41,8 @@ BAD_X = {
 }
 MASKED = np.ma.masked_array([1.0, 2.0], mask=[False, True])
 BAD_Y = {
-    "too few": (Y[:3], ValueError, r"y must have 4 samples, as many as there are outputs; received \(3,\)"),
-    "too many": (np.zeros(5, int), ValueError, "y must have 4 samples"),
+    "too few": (Y[:3], ValueError, r"y must have 4 rows, one for each sample; received shape \(3,\)"),
+    "too many": (np.zeros(5, int), ValueError, "y must have 4 rows"),
     "label too large": ([0, 1, 2, 10], ValueError, "y must hold labels from 0 to 9; received 0 to 10"),
     "label below 0": ([0, 1, 2, -1], ValueError, "y must hold labels from 0 to 9; received -1 to 2"),
     "huge label": (np.array([0, 1, 2, 2**63], "uint64"), ValueError, "y must hold labels from 0 to 9"),
@@ -56,7 +56,7 @@ BAD_Y = {
     "not quite a distribution": (np.full((4, 10), 0.101), ValueError, r"y must hold distributions.*up to 1\.01"),
     "NaN": (np.full((4, 10), np.nan), ValueError, "y must be finite"),
     "strings": (["a", "b", "c", "d"], TypeError, "y must be an array of real numbers"),
-    "scalar": (3, ValueError, "y must have 4 samples"),
+    "scalar": (3, ValueError, "y must have 4 rows"),
 }
 
 
@@ -115,7 +115,7 @@ def test_y(net, y, error, message):
         (
             {"validation_data": X},
             ValueError,
-            r"must be \(x, y\), \(x, y, lengths\) or \(x, y, trees\), and a sample_weight after it; received ndarray",
+            r"must be \(x, y\), \(x, y, lengths\) or \(x, y, trees\), with sample_weight after it .*; received ndarray",
         ),
         ({"sample_weight": [1, 2]}, ValueError, r"sample_weight must have shape \(4,\); received \(2,\)"),
         ({"sample_weight": [1, 2, 3, np.nan]}, ValueError, "sample_weight must be finite"),
@@ -142,8 +142,12 @@ def test_y(net, y, error, message):
             "sample_weight times class_weight must",
         ),
         ({"callbacks": callbacks.EarlyStopping("loss")}, TypeError, "callbacks must be a list of callbacks"),
-        ({"callbacks": [callbacks.EarlyStopping]}, TypeError, "callbacks must hold objects of subclasses of Callback"),
-        ({"callbacks": [print]}, TypeError, "callbacks must hold objects of subclasses of Callback"),
+        (
+            {"callbacks": [callbacks.EarlyStopping]},
+            TypeError,
+            r"instances of Callback; .* make one, EarlyStopping\(\.\.\.\)",
+        ),
+        ({"callbacks": [print]}, TypeError, "callbacks must hold instances of Callback; received"),
         (
             {"callbacks": [callbacks.EarlyStopping()]},
             ValueError,

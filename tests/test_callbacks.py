@@ -297,7 +297,7 @@ def test_used_twice_and_two_at_once(make):
     for net in nets[:2]:
         fit(net, [callback])
     assert (nets[0].parameters == nets[1].parameters).all()
-    with pytest.raises(ValueError, match=r"callbacks must be different ones; received .* twice"):
+    with pytest.raises(ValueError, match=r"callbacks must not hold the same one twice; received"):
         fit(nets[2], [callback, callback])
     if isinstance(callback, callbacks.averaging.Averaging):
         with pytest.raises(ValueError, match="callbacks must hold one of EMA and SWA at the most"):
@@ -768,7 +768,7 @@ def test_bad_arguments(make, error, message):
 
 
 def test_a_method_that_nobody_would_call():
-    message = "methods of Mine must be of on_fit_begin, .*, on_fit_end; received on_train_begin"
+    message = "Mine must not define on_train_begin, which nothing calls; fit calls on_fit_begin, .*, on_fit_end"
     with pytest.raises(TypeError, match=message):
         type("Mine", (callbacks.EarlyStopping,), {"on_train_begin": lambda self, net: None})
     assert type("Mine", (callbacks.Callback,), {"on_paper": True}).on_paper

@@ -146,7 +146,7 @@ def test_targets_of_any_form(rng):
     ).history
     assert history["loss"][-1] < history["loss"][0] / 2
     assert net.evaluate(x, y).keys() == {"loss"}
-    with pytest.raises(ValueError, match=r"y must have 20 samples, as many as there are outputs; received \(3, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"y must have 20 rows, one for each sample; received shape \(3, 2, 2\)"):
         net.fit(x, y[:3])
     with pytest.raises(ValueError, match="class_weight must come with integer labels"):
         net.fit(x, y, class_weight=[1, 2])
@@ -157,9 +157,17 @@ def test_targets_of_any_form(rng):
 @pytest.mark.parametrize(
     ("gives", "error", "message"),
     [
-        (lambda y, t: 1.0, TypeError, "loss must give two, values and their sum's gradient; .* gave float"),
-        (lambda y, t: (y, y), ValueError, r"loss must give values of shape \(4,\); .* gave \(4, 2\)"),
-        (lambda y, t: (y[:, 0], y[:, 0]), ValueError, r"loss must give a gradient of shape \(4, 2\); .* gave \(4,\)"),
+        (
+            lambda y, t: 1.0,
+            TypeError,
+            "loss must return two arrays, each row's value and the gradient of their sum; .* returned float",
+        ),
+        (lambda y, t: (y, y), ValueError, r"loss must return values of shape \(4,\); .* returned \(4, 2\)"),
+        (
+            lambda y, t: (y[:, 0], y[:, 0]),
+            ValueError,
+            r"loss must return a gradient of shape \(4, 2\); .* returned \(4,\)",
+        ),
         (lambda y, t: (["a"] * 4, y), TypeError, "the loss's values must be an array of real numbers"),
         (lambda y: y, TypeError, "positional argument"),
     ],

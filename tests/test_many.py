@@ -172,7 +172,7 @@ BAD = {
     "verbose of one": ({"each": [{}, {"verbose": 1}]}, TypeError, "but verbose, which is of all networks"),
     "verbose": ({"verbose": 2}, ValueError, "verbose must be 0, 1 or 'bar'; received 2"),
     "callbacks": ({"callbacks": [ONE]}, TypeError, "callbacks must be a function that makes a list"),
-    "no callbacks": ({"callbacks": lambda i: [i]}, TypeError, r"nets\[0\]: callbacks must hold objects"),
+    "no callbacks": ({"callbacks": lambda i: [i]}, TypeError, r"nets\[0\]: callbacks must hold instances of Callback"),
     "no list": ({"callbacks": lambda i: i}, TypeError, r"nets\[0\]: callbacks must be a list of callbacks"),
     "one callback": ({"callbacks": lambda i: [ONE]}, ValueError, "callbacks must be different ones; received .* twice"),
     "callback of two": ({"each": [{"callbacks": [ONE]}] * 2}, ValueError, "callbacks must be different ones"),

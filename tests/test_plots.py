@@ -230,7 +230,7 @@ def test_history_of_what_is_not_finite():
 
 
 def test_history_of_nothing():
-    with pytest.raises(ValueError, match="the history must hold an epoch at least to be drawn; it holds none"):
+    with pytest.raises(ValueError, match="the history must hold at least one epoch to be drawn; it holds none"):
         History().plot()
 
 

@@ -105,11 +105,11 @@ def test_a_record_is_of_its_data_and_arguments(data, tmp_path):
     path, (x, y) = tmp_path / "record.jsonl", data
     run(data, [{"units": 2, "lr": 0.1}], record=path)
     made.clear()
-    for others in ((x + 1, y), (x, 1 - y)):
-        with pytest.raises(ValueError, match="must be the record of a sweep of"):
+    for name, others in (("x", (x + 1, y)), ("y", (x, 1 - y)), ("x and y", (x + 1, 1 - y))):
+        with pytest.raises(ValueError, match=f"must be the record of this sweep; .* with another {name}: name another"):
             run(others, [{"units": 2, "lr": 0.1}], record=path)
     for split in ({"validation_split": 0.3}, {"validation_data": data}):
-        with pytest.raises(ValueError, match="must be the record of a sweep of"):
+        with pytest.raises(ValueError, match="must be the record of this sweep"):
             sweep(make, [{"units": 2, "lr": 0.1}], x, y, record=path, verbose=0, **split)
     assert len(run((x.tolist(), list(y)), [{"units": 2, "lr": 0.1}], record=path)) == 1
     assert made == []
@@ -188,11 +188,11 @@ def test_a_record_is_of_losses_optimizers_and_batches_too(data, tmp_path):
     ):
         for _ in range(2):
             run_with(name, **{name: ones})
-        with pytest.raises(ValueError, match="must be the record of a sweep of"):
+        with pytest.raises(ValueError, match="must be the record of this sweep"):
             run_with(name, **{name: others})
     for _ in range(2):
         run_with("batches", [(x[:30], y[:30]), (x[30:40], y[30:40])], None)
-    with pytest.raises(ValueError, match="must be the record of a sweep of"):
+    with pytest.raises(ValueError, match="must be the record of this sweep"):
         run_with("batches", [(x[:30], y[:30]), (x[40:50], y[40:50])], None)
 
 
@@ -232,8 +232,8 @@ def test_a_figure_that_there_will_not_be_is_found_before_training(data):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"sweep": {"data": "others"}}\n', "must be the record of a sweep of"),
-        ("units,lr\n", "must be the record of a sweep of"),
+        ('{"sweep": {"data": "others"}}\n', "must be the record of this sweep"),
+        ("units,lr\n", "must be the record of this sweep; it begins with b'units,lr"),
         ("FIRST\n[]\n", "must hold a trial a line"),
         ('FIRST\n{"settings": {"units": 2}}\n', "must hold a trial a line"),
         ('FIRST\n{"settings": {"units": 2}, "figures": {"loss": "low"}}\n', "must hold a trial a line"),
@@ -241,7 +241,7 @@ def test_a_figure_that_there_will_not_be_is_found_before_training(data):
         ('FIRST\n{"settings": {"units": 2}, "figures": {"loss": NaN}}\n', "must hold a trial a line"),
         ('FIRST\n{"settings": {"units": 2}, "figures": {"loss": 1%s}}\n' % ("0" * 400), "must hold a trial"),
         ("FIRST\n" + "[" * 100_000 + "\n", "must hold a trial a line"),
-        ("no line at all", "must be the record of a sweep of"),
+        ("no line at all", "must be the record of this sweep"),
     ],
 )
 def test_other_files_are_no_records(data, tmp_path, content, message):
@@ -372,7 +372,7 @@ def test_the_command(folder, tmp_path, capsys):
     assert main(["sweep", *map(str, options), "--lr", "0.3"]) == 0
     assert len(record.read_text().splitlines()) == 13
     assert main(["sweep", *map(str, options), "--epochs", "2"]) == 2
-    assert "must be the record of a sweep of" in capsys.readouterr().err
+    assert "must be the record of this sweep" in capsys.readouterr().err
 
 
 def test_a_sweep_of_which_nothing_comes(folder, tmp_path, capsys):

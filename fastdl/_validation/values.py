@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST) -> int:
                 raise TypeError
             number = operator.index(value)
         except TypeError:
-            raise TypeError(f"{name} must be an integer; received {value!r}") from None
+            raise TypeError(f"{name} must be an integer; received {short(value)}") from None
     if number < least:
         raise ValueError(f"{name} must be at least {least}; received {number}")
     if number > most:
@@ -94,11 +95,11 @@ def as_pair(value: Any, name: str, *, least: int = 1) -> tuple[int, int]:
 def as_number(value: Any, name: str, low: float = 0.0, high: float = np.inf) -> float:
     """Give a finite float in low .. high."""
     if isinstance(value, (str, bytes, complex, bool)) or value is None:
-        raise TypeError(f"{name} must be a number; received {value!r}")
+        raise TypeError(f"{name} must be a number; received {short(value)}")
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number; received {value!r}") from None
+        raise TypeError(f"{name} must be a number; received {short(value)}") from None
     except OverflowError:
         number = np.inf
     if not (math.isfinite(number) and low <= number <= high):

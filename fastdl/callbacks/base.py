@@ -32,7 +32,9 @@ class Callback:
         known = [name for name in vars(Callback) if name.startswith("on_")]
         for name, value in vars(cls).items():
             if isinstance(value, FunctionType) and name.startswith("on_") and name not in known:  # nobody would call it
-                raise TypeError(f"methods of {cls.__name__} must be of {', '.join(known)}; received {name}")
+                raise TypeError(
+                    f"{cls.__name__} must not define {name}, which nothing calls; fit calls {', '.join(known)}"
+                )
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Before the first step: how many epochs of how many samples there will be. Forget an earlier training.

@@ -25,9 +25,11 @@ def as_callbacks(callbacks: Any, figures: Sequence[str], shown: Sequence[Callbac
     given = [*callbacks, *shown]
     for i, callback in enumerate(given):
         if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks must hold objects of subclasses of Callback; received {callback!r}")
+            is_class = isinstance(callback, type) and issubclass(callback, Callback)
+            hint = f", a class: make one, {callback.__name__}(...)" if is_class else ""
+            raise TypeError(f"callbacks must hold instances of Callback; received {callback!r}{hint}")
         if any(callback is other for other in given[:i]):
-            raise ValueError(f"callbacks must be different ones; received {callback!r} twice")
+            raise ValueError(f"callbacks must not hold the same one twice; received {callback!r}")
     files = [file for callback in given if (file := _file_of(callback)) is not None]
     if twice := [file for i, file in enumerate(files) if file in files[:i]]:
         raise ValueError(f"callbacks must write to different files; two of them write to {twice[0]}")

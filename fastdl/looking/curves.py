@@ -72,7 +72,7 @@ def plot_history(history: Mapping[str, Sequence[float]]) -> Figure:
         raise missing("History.plot", "matplotlib", "plot") from None
     panels = panels_of(history)
     if not panels:
-        raise ValueError("the history must hold an epoch at least to be drawn; it holds none")
+        raise ValueError("the history must hold at least one epoch to be drawn; it holds none")
     columns = len(panels) if len(panels) <= _IN_A_ROW else math.ceil(math.sqrt(len(panels)))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(4.2 * columns, 3.1 * rows), layout="constrained")

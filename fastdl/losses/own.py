@@ -20,8 +20,8 @@ class Own(Loss):
     Parameters
     ----------
     function : callable
-        Of outputs (N, F) and targets (N, ...), of the rows that count. It gives values (N,), and their sum's gradient
-        with respect to the outputs (N, F). Weights, and the mean, are taken care of.
+        Of outputs (N, F) and targets (N, ...) of the rows that count. It returns each row's value (N,), and the
+        gradient of their sum with respect to the outputs (N, F). Weights and the mean are taken care of.
     """
 
     takes_labels = True
@@ -43,12 +43,13 @@ class Own(Loss):
         given = self.function(outputs, targets)
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise TypeError(
-                f"loss must give two, values and their sum's gradient; {self!r} gave {type(given).__name__}"
+                "loss must return two arrays, each row's value and the gradient of their sum; "
+                f"{self!r} returned {type(given).__name__}"
             )
         values, gradient = as_real(given[0], "the loss's values"), as_real(given[1], "the loss's gradient")
         for name, array, shape in (("values", values, outputs.shape[:1]), ("a gradient", gradient, outputs.shape)):
             if array.shape != shape:
-                raise ValueError(f"loss must give {name} of shape {shape}; {self!r} gave {array.shape}")
+                raise ValueError(f"loss must return {name} of shape {shape}; {self!r} returned {array.shape}")
         return values.astype(float), gradient.astype(outputs.dtype)
 
     def as_targets(

@@ -48,9 +48,9 @@ def as_metrics(metrics: Any) -> Metrics:
             )
         name = name_of(metric)
         if name in found:
-            raise ValueError(f"metrics must have names of their own; received two of {name}")
+            raise ValueError(f"metrics must have different names; received {name} twice")
         if name in ("epoch", "loss", "seconds") or (name == "accuracy" and not _is_accuracy(metric)):
-            raise ValueError(f"metrics must not be called as another figure is; received {name}")
+            raise ValueError(f"metrics must not have another figure's name; received {name}")
         found[name] = metric
     return found
 

@@ -17,6 +17,7 @@ from .._settings import Settings as Settable
 from ..callbacks.appending import append
 
 Settings = dict[str, Any]
+_LONGEST = 65_536  # bytes of another sweep's first line that are looked at
 
 
 class Trial(NamedTuple):
@@ -76,6 +77,16 @@ def _told(value: Any) -> Any:
     return [_told(one) for one in value] if isinstance(value, list) else None
 
 
+def _difference(wanted: bytes, begins: bytes) -> str:
+    """Say in what a file's first line is another than the one that is wanted."""
+    try:
+        ours, theirs = (json.loads(line)["sweep"] for line in (wanted, begins))
+        names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return f"it begins with {begins[:200]!r}"
+    return f"it is that of a sweep with another {' and '.join(names)}: name another file"
+
+
 class Record:
     """Trials that are through, in a file of JSON lines, the first of which tells what they have in common.
 
@@ -108,11 +119,9 @@ class Record:
     def _read(self, name: str, first: bytes) -> bool:
         """Take the trials of a file, if it begins at all, and leave out half a line, of a run that was killed."""
         with open_file(name, "r+b") as file:
-            begins: bytes = file.readline(len(first))
+            begins: bytes = file.readline(len(first) + _LONGEST)
             if not first.startswith(begins):  # somebody else's, which stays as it is
-                raise ValueError(
-                    f"{name} must be the record of a sweep of {first.decode().strip()}; it begins with {begins[:200]!r}"
-                )
+                raise ValueError(f"{name} must be the record of this sweep; {_difference(first, begins)}")
             lines = file.read()
             end = lines.rfind(b"\n") + 1
             for line in lines[:end].splitlines():

@@ -44,7 +44,7 @@ def pair_of(given: Any, name: str) -> tuple[Any, Any, Any, Any]:
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3, 4):
         size = f" of {len(given)}" if isinstance(given, (tuple, list)) else ""
         raise ValueError(
-            f"{name} must be (x, y), (x, y, lengths) or (x, y, trees), and a sample_weight after it; "
+            f"{name} must be (x, y), (x, y, lengths) or (x, y, trees), with sample_weight after it where there is one; "
             f"received {type(given).__name__}{size}"
         )
     x, y, third, weights = (*given, None, None)[:4]
@@ -117,8 +117,8 @@ class Batches:
                     data = data.weighted_by_class(self.class_weight, self.loss, net.output_shape[-1])
                 yield data
         if k == 0:
-            hint = ": an iterator can be gone through once" if isinstance(self.given, Iterator) else ""
-            raise ValueError(f"x must give a batch at least in each epoch; it gave none{hint}")
+            hint = ": an iterator gives its batches only once" if isinstance(self.given, Iterator) else ""
+            raise ValueError(f"x must give at least one batch in each epoch; it gave none{hint}")
 
 
 def _ahead(items: Iterable[Any]) -> Generator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from reprlib import repr as short
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -128,7 +129,7 @@ def _check_unused(**arguments: Any) -> None:
     """Check that what samples in an array would need is not given with batches."""
     for name, value in arguments.items():
         if value is not None:
-            raise ValueError(f"{name} must not be given where x is an iterable of batches; received {value!r}")
+            raise ValueError(f"{name} must not be given where x is an iterable of batches; received {short(value)}")
 
 
 class Training(NamedTuple):
