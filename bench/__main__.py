@@ -24,7 +24,7 @@ import numpy as np
 
 import fastdl
 
-from . import footprint, report, trees, work
+from . import digits, footprint, report, trees, work
 from .contestant import CANNOT_BE_HELD, NAMES, Contestant, held_to
 
 HERE = Path(__file__).parent
@@ -56,13 +56,13 @@ def measure(names: list[str], repeats: int) -> dict[str, object]:
                 times[contestant.name].append(contestant.ask("time", name, threads))
         for contestant in able:
             if (outputs := contestant.ask("outputs", name, threads)) is not None:
-                work.verify_learned(outputs, f"{item.title}: {contestant.name}")
+                digits.verify_learned(outputs, f"{item.title}: {contestant.name}")
         seconds = {c: median(t) for c, t in times.items()}
         rows[name] = {
             "seconds": seconds, "all": times, "share": shares, "flop": item.operations(), "peak": median(peaks),
             "threads": threads,
         }  # fmt: skip
-        print(name, {c: f"{t * work.SCALE[item.unit]:.4g}" for c, t in seconds.items()}, item.unit, flush=True)
+        print(name, {c: f"{item.in_unit(t):.4g}" for c, t in seconds.items()}, item.unit, flush=True)
     calls = {}
     for name in report.CALLS:
         ours.ask("check", name, 1)

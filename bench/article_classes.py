@@ -11,7 +11,8 @@ from itertools import cycle
 
 import numpy as np
 
-from . import work
+from . import digits
+from .row import together
 
 LEAVES, WIDTH, RATE = 32, 50, 1e-6
 CONNECTIONS = 20
@@ -20,18 +21,18 @@ NUMBERS = (-1.5, 0.25)
 
 def _network(module):
     net = module("fc").Network([784, 300, 10])
-    for layer, (weight, bias) in zip(net.layers, work.mlp_start(), strict=True):
+    for layer, (weight, bias) in zip(net.layers, digits.mlp_start(), strict=True):
         layer.W[...], layer.b[...] = weight, bias[:, None]
-    x, targets = (a[:100].astype(float) for a in (work.mnist()[0], work.mlp_targets()))
+    x, targets = (a[:100].astype(float) for a in (digits.mnist()[0], digits.mlp_targets()))
     return net, list(x.reshape(100, 784, 1)), list(targets[:, :, None])
 
 
 def article_fc_step(module):
     net, x, targets = _network(module)
-    for label, sample in zip(targets[: work.CHECKED_STEPS], x, strict=False):
-        net.train_one_sample(label, sample, work.MLP_1.rate)
+    for label, sample in zip(targets[: digits.CHECKED_STEPS], x, strict=False):
+        net.train_one_sample(label, sample, digits.MLP_1.rate)
     check, pairs = np.array([net.predict(sample) for sample in x[:20]]), cycle(zip(targets, x, strict=True))
-    return check, lambda: net.train_one_sample(*next(pairs), work.MLP_1.rate), 100
+    return check, lambda: net.train_one_sample(*next(pairs), digits.MLP_1.rate), 100
 
 
 def article_fc_predict(module):
@@ -67,7 +68,7 @@ def article_recursive(module):
         layer.update()
 
     once()
-    return work.together(layer.root.data, layer.W_grad, layer.b_grad, (layer.W - W) / RATE), once, 20
+    return together(layer.root.data, layer.W_grad, layer.b_grad, (layer.W - W) / RATE), once, 20
 
 
 def article_filter(module):

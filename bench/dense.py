@@ -6,6 +6,8 @@ from functools import cache
 
 import numpy as np
 
+from .row import digest
+
 # batch, inputs, outputs, and threads
 CASES = {
     "dense_64_one_thread": (64, 64, 64, 1),
@@ -37,3 +39,8 @@ def data(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(2)
     x, dy = (rng.standard_normal((batch, n)).astype("float32") for n in (inputs, outputs))
     return x, (rng.standard_normal((outputs, inputs)) / np.sqrt(inputs)).astype("float32"), dy
+
+
+def result(name):
+    x, weight, dy = (a.astype(float) for a in data(name))
+    return digest(x @ weight.T, dy @ weight, dy.T @ x)

@@ -1,19 +1,13 @@
-"""Many networks at once: 64 MLPs, which learn from the same data, each from a start of its own.
-
-``python -m bench.many`` times them side by side, one after another on one thread, and the peers', in turns, and prints
-how many times as fast the first is as each: the median, and the range, of the ratios within a turn.
-"""
+"""Many networks at once: 64 MLPs, which learn from the same data, each from a start of its own."""
 
 from __future__ import annotations
 
-import argparse
 from functools import cache
 from itertools import pairwise
-from statistics import median
-from time import sleep
 from typing import NamedTuple
 
 import numpy as np
+import reference
 
 NETWORKS = 64
 
@@ -79,8 +73,6 @@ def data(name: str) -> tuple[np.ndarray, np.ndarray]:
 @cache
 def result(name: str) -> np.ndarray:
     """Give what the networks make of the first samples after some steps of plain descent on them."""
-    import reference  # which `bench.work` finds
-
     case, (x, y) = CASES[name], data(name)
     x, y = x[:CHECKED_BATCH].astype(float), y[:CHECKED_BATCH]
     back = reference.cross_entropy_backward if case.labelled else reference.squared_error_backward
@@ -101,39 +93,3 @@ def result(name: str) -> np.ndarray:
                 layer["bias"] -= CHECKED_RATE * db
         found.append(net.forward(x))
     return np.array(found)
-
-
-def main() -> None:
-    """Measure, and print."""
-    from . import work
-    from .contestant import Contestant
-
-    parser = argparse.ArgumentParser(prog="python -m bench.many", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=CASES, default=[*CASES])
-    parser.add_argument("--repeats", type=int, default=9)
-    options = parser.parse_args()
-    ours, *peers = (Contestant(name, 2) for name in ("fastdl", "torch", "jax"))
-    for name in options.only:
-        rows = [(ours, name, 2), (ours, f"{name}_in_turn", 1), *((peer, name, 2) for peer in peers if peer.version)]
-        for contestant, row, threads in rows:
-            work.WORK[row].verify(contestant.ask("check", row, threads)["check"], contestant.name)
-        times = []
-        for _ in range(options.repeats):
-            seconds = []
-            for contestant, row, threads in rows:
-                if contestant is ours:  # which has one task at a time
-                    contestant.ask("check", row, threads)
-                sleep(0.15)
-                seconds.append(contestant.ask("time", row, threads))
-            times.append(seconds)
-        print(f"{CASES[name].title}: {1e3 * median(t[0] for t in times):.3g} ms a step of all")
-        for k, (contestant, row, _) in enumerate(rows[1:], 1):
-            ratios = [t[k] / t[0] for t in times]
-            what = f"{median(ratios):.3g} ({min(ratios):.3g} to {max(ratios):.3g})"
-            print(f"  {contestant.name} {row}: {1e3 * median(t[k] for t in times):.3g} ms, {what} times as long")
-    for contestant in (ours, *peers):
-        contestant.close()
-
-
-if __name__ == "__main__":
-    main()

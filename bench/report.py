@@ -9,6 +9,7 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from . import work
+from .row import EPOCH, Target
 
 _HEAD = """# Benchmarks
 
@@ -101,7 +102,7 @@ def _ratios(row: dict[str, Any], peers: Iterable[str]) -> list[float]:
     return [min(theirs) / ours for ours, *theirs in zip(row["all"]["fastdl"], *times, strict=True)] if times else []
 
 
-def _target(target: work.Target) -> str:
+def _target(target: Target) -> str:
     parts = []
     if target.ratio:
         whom = target.peers[0] if len(target.peers) == 1 else f"the best of {', '.join(target.peers)}"
@@ -111,7 +112,7 @@ def _target(target: work.Target) -> str:
     return ", ".join(parts)
 
 
-def _target_met(target: work.Target, row: dict[str, Any], share: float) -> str:
+def _target_met(target: Target, row: dict[str, Any], share: float) -> str:
     if not target.ratio and not target.peak:
         return ""
     if share < target.peak:
@@ -131,7 +132,7 @@ def _speed_table(results: dict[str, Any]) -> str:
         item, seconds = work.WORK[name], row["seconds"]
         if "articles" in seconds:
             continue
-        cells = [_number(seconds[n] * work.SCALE[item.unit]) if n in seconds else "" for n in names]
+        cells = [_number(item.in_unit(seconds[n])) if n in seconds else "" for n in names]
         cells[0] = f"**{cells[0]}**"
         flop = row["flop"] if "flop" in row else item.operations()
         speed = flop / seconds["fastdl"] / 1e9
@@ -153,7 +154,7 @@ def _article_table(results: dict[str, Any]) -> str:
     for name, row in results["rows"].items():
         item, seconds = work.WORK[name], row["seconds"]
         if "articles" in seconds:
-            ours, theirs = (_number(seconds[n] * work.SCALE[item.unit]) for n in ("fastdl", "articles"))
+            ours, theirs = (_number(item.in_unit(seconds[n])) for n in ("fastdl", "articles"))
             times = _number(median(_ratios(row, ["articles"])))
             line = [item.title, item.unit, f"**{ours}**", theirs, times, f"{item.target.ratio:g}"]
             text += f"| {' | '.join([*line, _target_met(item.target, row, 0)])} |\n"
@@ -317,7 +318,7 @@ def _few(rows: dict[str, Any]) -> str:
     parts = []
     for name, row in rows.items():
         item = work.WORK[name]
-        if item.unit == work.EPOCH and "articles" not in row["seconds"]:
+        if item.unit == EPOCH and "articles" not in row["seconds"]:
             of = [f"{n} {60_000 * s:,.0f}" for n, s in row["share"].items() if s < 0.99]
             parts += [f"{item.title}: {', '.join(of)}"] if of else []
     return "; ".join(parts)

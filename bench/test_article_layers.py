@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import reference
 
-from bench import article_layers, work
+from bench import article_layers
 
 
 @pytest.fixture
@@ -14,10 +15,10 @@ def rng():
 def test_convolution(rng):
     weight, bias, x = rng.standard_normal((3, 2, 3, 2)), rng.standard_normal(3), rng.standard_normal((2, 6, 5))
     layer = article_layers.Convolution(weight, bias)
-    linear = work.reference.cross_correlate2d(x[None], weight, bias, (1, 1), (0, 0))
+    linear = reference.cross_correlate2d(x[None], weight, bias, (1, 1), (0, 0))
     np.testing.assert_allclose(layer.forward(x), np.maximum(linear, 0)[0], atol=1e-12)
     dy = rng.standard_normal(linear.shape)
-    dx, dw, db = work.reference.cross_correlate2d_backward(dy, x[None], weight, (1, 1), (0, 0))
+    dx, dw, db = reference.cross_correlate2d_backward(dy, x[None], weight, (1, 1), (0, 0))
     np.testing.assert_allclose(layer.backward(dy[0]), dx[0], atol=1e-12)
     np.testing.assert_allclose(layer.weight_gradient, dw, atol=1e-12)
     np.testing.assert_allclose(layer.bias_gradient, db, atol=1e-12)
@@ -26,8 +27,8 @@ def test_convolution(rng):
 def test_max_pooling(rng):
     x, dy = rng.standard_normal((2, 4, 6)), rng.standard_normal((2, 2, 3))
     layer = article_layers.MaxPooling(2)
-    np.testing.assert_allclose(layer.forward(x), work.reference.max_pool2d(x[None], (2, 2), (2, 2))[0])
-    expected = work.reference.max_pool2d_backward(dy[None], x[None], (2, 2), (2, 2))[0]
+    np.testing.assert_allclose(layer.forward(x), reference.max_pool2d(x[None], (2, 2), (2, 2))[0])
+    expected = reference.max_pool2d_backward(dy[None], x[None], (2, 2), (2, 2))[0]
     np.testing.assert_allclose(layer.backward(x, dy), expected)
 
 

@@ -27,8 +27,8 @@ def test_beside_the_articles(name, benchmark):
     mine, theirs = map(min, zip(*taken, strict=True))
     benchmark.pedantic(tasks[0].run, rounds=1)
     benchmark.extra_info["unit"] = item.unit
-    benchmark.extra_info["value"] = mine * work.SCALE[item.unit]
-    benchmark.extra_info["Python's"] = theirs * work.SCALE[item.unit]
+    benchmark.extra_info["value"] = item.in_unit(mine)
+    benchmark.extra_info["Python's"] = item.in_unit(theirs)
     benchmark.extra_info["times"] = theirs / mine
     benchmark.extra_info["to reach"] = item.target.ratio
     print(f"{item.title}: {theirs / mine:,.3g} times")

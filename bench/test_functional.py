@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+import reference
 
 import fastdl
-from bench import work
 from bench.contestants import fastdl as ours
+from bench.row import TOLERANCE
 from fastdl import functional
 
-reference = work.reference
 RNG = np.random.default_rng(5)
 
 
@@ -95,7 +95,7 @@ def test_kernel(name, benchmark):
     wanted = expected(*map(as_double, arguments))
     given = function(*arguments)
     for one, other in zip(*(r if isinstance(r, tuple) else (r,) for r in (given, wanted)), strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=work.TOLERANCE * np.abs(other).max())
+        np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE * np.abs(other).max())
     benchmark.pedantic(function, arguments, rounds=15, iterations=3, warmup_rounds=1)
     if flop:
         speed = flop / benchmark.stats.stats.median / 1e9

@@ -3,7 +3,7 @@
 import pytest
 
 import fastdl
-from bench import work
+from bench import digits, work
 from bench.contestants import fastdl as ours
 
 
@@ -15,9 +15,9 @@ def test_speed(name, benchmark):
     item.verify(task.check, "fastdl")
     benchmark.pedantic(task.run, rounds=3, warmup_rounds=1)
     if task.outputs:
-        work.verify_learned(task.outputs(), "fastdl")
+        digits.verify_learned(task.outputs(), "fastdl")
     seconds = benchmark.stats.stats.median / task.share
     benchmark.extra_info["unit"] = item.unit
-    benchmark.extra_info["value"] = seconds * work.SCALE[item.unit]
+    benchmark.extra_info["value"] = item.in_unit(seconds)
     benchmark.extra_info["GFLOP/s"] = speed = item.operations() / seconds / 1e9
     benchmark.extra_info["of peak"] = speed / ours.peak(threads)

@@ -4,7 +4,7 @@ from time import perf_counter
 
 import numpy as np
 
-from bench import work
+from bench import digits
 from bench.object_model import Network
 from fastdl import models
 from fastdl.optimizers import SGD
@@ -14,8 +14,8 @@ TIMED = 6_000  # by the core
 
 
 def test_the_same_weights_after_the_same_samples(benchmark):
-    start = [(w.astype(float), b.astype(float)) for w, b in work.mlp_start()]
-    x, targets = work.mnist()[0].astype(float), work.mlp_targets().astype(float)
+    start = [(w.astype(float), b.astype(float)) for w, b in digits.mlp_start()]
+    x, targets = digits.mnist()[0].astype(float), digits.mlp_targets().astype(float)
     objects = Network([784, 300, 10])
     objects.set_weights([(w.tolist(), b.tolist()) for w, b in start])
     few = list(zip(x[:SAMPLES].reshape(SAMPLES, -1).tolist(), targets[:SAMPLES].tolist(), strict=True))

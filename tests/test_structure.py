@@ -5,7 +5,10 @@ import re
 from functools import cached_property
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent.parent / "fastdl"
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "fastdl"
 
 PUBLIC_ALL_THE_SAME = {"_asdict", "_fields", "_make", "_replace"}  # of named tuples
 
@@ -111,8 +114,9 @@ def underscores(modules):
     return {name: names for name, names in sorted(found.items()) if names}
 
 
-def test_no_circle_of_imports():
-    assert circles(modules_of(PACKAGE)) == []
+@pytest.mark.parametrize("folder", ["fastdl", "bench"])
+def test_no_circle_of_imports(folder):
+    assert circles(modules_of(ROOT / folder)) == []
 
 
 def test_no_underscore_name_of_another_module():

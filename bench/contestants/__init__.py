@@ -11,7 +11,7 @@ import numpy as np
 class Task(NamedTuple):
     """Work that is ready to be timed: nothing of its preparation is left to do.
 
-    ``check`` is what is compared with the reference (see `bench.work`), ``run`` does the work once, ``share`` is how
+    ``check`` is what is compared with the reference (see `bench.row`), ``run`` does the work once, ``share`` is how
     much of the unit that is. After a training ``outputs`` gives what the network trained by ``run`` makes of the first
     images: one that has died, whose zeros can be skipped, would be timed for nothing.
     """

@@ -4,8 +4,9 @@ from importlib import import_module
 
 import numpy as np
 
-from bench import article_classes, article_layers, object_model, work
+from bench import article_classes, article_data, article_layers, digits, object_model
 from bench.contestants import Task
+from bench.row import together
 
 VERSION = f"with NumPy {np.__version__}"
 _OBJECTS = 20  # samples
@@ -13,40 +14,40 @@ _OBJECTS = 20  # samples
 
 def article_network(threads):
     net = object_model.Network([784, 300, 10])
-    net.set_weights([(w.astype(float).tolist(), b.astype(float).tolist()) for w, b in work.mlp_start()])
-    x, targets = work.mnist()[0][:_OBJECTS].reshape(_OBJECTS, -1).tolist(), work.mlp_targets()[:_OBJECTS].tolist()
+    net.set_weights([(w.astype(float).tolist(), b.astype(float).tolist()) for w, b in digits.mlp_start()])
+    x, targets = digits.mnist()[0][:_OBJECTS].reshape(_OBJECTS, -1).tolist(), digits.mlp_targets()[:_OBJECTS].tolist()
 
     def train(samples):
         for sample, target in zip(x[:samples], targets[:samples], strict=True):
-            net.train_one_sample(sample, target, work.MLP_1.rate)
+            net.train_one_sample(sample, target, digits.MLP_1.rate)
 
-    train(work.CHECKED_STEPS)
+    train(digits.CHECKED_STEPS)
     check = np.array([net.predict(sample) for sample in x])
     return Task(check, lambda: train(_OBJECTS), _OBJECTS / 60_000)
 
 
 def article_convolution(threads):
-    x, weight, bias, sensitivity = work.article_convolution_data()
+    x, weight, bias, sensitivity = article_data.convolution_data()
     layer = article_layers.Convolution(weight, bias)
 
     def once():
         return layer.forward(x), layer.backward(sensitivity), layer.weight_gradient
 
-    return Task(work.together(*once()), once, 1)
+    return Task(together(*once()), once, 1)
 
 
 def article_pooling(threads):
-    x, sensitivity = work.article_pooling_data()
+    x, sensitivity = article_data.pooling_data()
     layer = article_layers.MaxPooling(2)
 
     def once():
         return layer.forward(x), layer.backward(x, sensitivity)
 
-    return Task(work.together(*once()), once, 1)
+    return Task(together(*once()), once, 1)
 
 
 def article_lstm(threads):
-    state, inputs, biases, xs, dh = work.article_lstm_data()
+    state, inputs, biases, xs, dh = article_data.lstm_data()
     layer = article_layers.Lstm(state, inputs, biases)
 
     def once():
@@ -56,7 +57,7 @@ def article_lstm(threads):
         return layer.h[-1], layer.backward(dh)
 
     h, gradients = once()
-    return Task(work.together(h, *(g for k in layer.GATES for g in gradients[k])), once, 1)
+    return Task(together(h, *(g for k in layer.GATES for g in gradients[k])), once, 1)
 
 
 def _article_class(prepare):

@@ -3,13 +3,15 @@
 from importlib import import_module
 
 import numpy as np
+import reference
 
 import fastdl
-from bench import article_classes, dense, functions, sequences, work
+from bench import article_classes, article_data, convolution, dense, digits, functions, sequences
 from bench import trees as sentiment
 from bench.contestants import Task
 from bench.contestants.fastdl_many import WORKS as MANY
 from bench.contestants.fastdl_networks import WORKS
+from bench.row import digest, together
 from fastdl import Sequential, functional, layers, models
 from fastdl.compat import bp, cnn
 from fastdl.compat.lstm import LstmLayer
@@ -31,7 +33,7 @@ def _training(make, x, y, recipe, loss, samples, threads, epochs=1):
     fastdl.set_num_threads(threads)
     net, batch = make(), recipe.batch
     optimizer = SGD(recipe.rate, momentum=recipe.momentum)
-    steps = work.CHECKED_STEPS * batch
+    steps = digits.CHECKED_STEPS * batch
     net.fit(x[:steps], y[:steps], batch_size=batch, optimizer=optimizer, loss=loss, shuffle=False, verbose=0)
     check = net.predict(x[:64])
     net = make()
@@ -41,50 +43,52 @@ def _training(make, x, y, recipe, loss, samples, threads, epochs=1):
         fastdl.set_num_threads(threads)
         net.fit(x, y, epochs=epochs, batch_size=batch, optimizer=optimizer, loss=loss, verbose=0)
 
-    return Task(check, run, epochs * samples / 60_000, lambda: net.predict(x[: work.LEARNED]))
+    return Task(check, run, epochs * samples / 60_000, lambda: net.predict(x[: digits.LEARNED]))
 
 
 def _lenet():
-    return _load(models.lenet5(seed=0), work.lenet_start())
+    return _load(models.lenet5(seed=0), digits.lenet_start())
 
 
 def _mlp():
-    return _load(models.mlp(input_shape=(1, 28, 28), seed=0), work.mlp_start())
+    return _load(models.mlp(input_shape=(1, 28, 28), seed=0), digits.mlp_start())
 
 
 def lenet_64(threads):
-    return _training(_lenet, *work.mnist(), work.LENET_64, "cross_entropy", 60_000, threads, EPOCHS)
+    return _training(_lenet, *digits.mnist(), digits.LENET_64, "cross_entropy", 60_000, threads, EPOCHS)
 
 
 lenet_64_one_thread = lenet_64
 
 
 def lenet_1(threads):
-    return _training(_lenet, *work.mnist(), work.LENET_1, "cross_entropy", 20_000, threads)
+    return _training(_lenet, *digits.mnist(), digits.LENET_1, "cross_entropy", 20_000, threads)
 
 
 def mlp_128(threads):
-    return _training(_mlp, work.mnist()[0], work.mlp_targets(), work.MLP_128, "squared_error", 60_000, threads, EPOCHS)
+    return _training(
+        _mlp, digits.mnist()[0], digits.mlp_targets(), digits.MLP_128, "squared_error", 60_000, threads, EPOCHS
+    )
 
 
 def mlp_1(threads):
-    return _training(_mlp, work.mnist()[0], work.mlp_targets(), work.MLP_1, "squared_error", 60_000, threads)
+    return _training(_mlp, digits.mnist()[0], digits.mlp_targets(), digits.MLP_1, "squared_error", 60_000, threads)
 
 
 def convolution_lenet(threads):
     core = fastdl._core.load("float32")
     _, x, weight, y = core.convolution_probe(6, 14, 14, 16, 5, 5, 1)
-    reference = work.reference.cross_correlate2d(
+    expected = reference.cross_correlate2d(
         x.transpose(2, 0, 1)[None].astype(float), weight.transpose(3, 2, 0, 1).astype(float), 0.0, (1, 1), (0, 0)
     )
-    np.testing.assert_allclose(y.transpose(2, 0, 1)[None], reference, atol=1e-4)
+    np.testing.assert_allclose(y.transpose(2, 0, 1)[None], expected, atol=1e-4)
     return Task(np.zeros(0), lambda: core.convolution_probe(6, 14, 14, 16, 5, 5, 50_000), 50_000)
 
 
 def _predict(samples):
     def prepare(threads):
         fastdl.set_num_threads(threads)
-        net, x = _lenet(), work.mnist()[0][:samples].copy()
+        net, x = _lenet(), digits.mnist()[0][:samples].copy()
         calls = max(10, 20_000 // samples)
 
         def run():
@@ -175,7 +179,7 @@ def _layer(layer, shape, data, threads, calls=5):
         for _ in range(calls):
             once()
 
-    return Task(work.digest(*once()), run, calls)
+    return Task(digest(*once()), run, calls)
 
 
 def _channels_last(x):
@@ -184,7 +188,7 @@ def _channels_last(x):
 
 
 def convolution_64(threads):
-    x, weight, dy = work.convolution_data()
+    x, weight, dy = convolution.data()
     data = _channels_last(x), weight, _channels_last(dy)
     return _layer(layers.Conv2D(64, 3, padding=1), (64, 32, 32), data, threads)
 
@@ -311,20 +315,20 @@ trees_by_node = trees
 def article_network(threads):
     fastdl.set_num_threads(threads)
     net = bp.Network([784, 300, 10])
-    net.parameters = work.together(*(np.vstack([w.T, b]) for w, b in work.mlp_start()))
-    x, targets = work.mnist()[0].reshape(-1, 784).astype(float), work.mlp_targets().astype(float)
-    net.train(targets[: work.CHECKED_STEPS], x[: work.CHECKED_STEPS], work.MLP_1.rate, 1)
+    net.parameters = together(*(np.vstack([w.T, b]) for w, b in digits.mlp_start()))
+    x, targets = digits.mnist()[0].reshape(-1, 784).astype(float), digits.mlp_targets().astype(float)
+    net.train(targets[: digits.CHECKED_STEPS], x[: digits.CHECKED_STEPS], digits.MLP_1.rate, 1)
     check = np.array([net.predict(sample) for sample in x[:20]])
-    return Task(check, lambda: net.train(targets, x, work.MLP_1.rate, 1), 1, lambda: _predictions(net, x))
+    return Task(check, lambda: net.train(targets, x, digits.MLP_1.rate, 1), 1, lambda: _predictions(net, x))
 
 
 def _predictions(net, x):
-    return np.array([net.predict(sample) for sample in x[: work.LEARNED]])
+    return np.array([net.predict(sample) for sample in x[: digits.LEARNED]])
 
 
 def article_convolution(threads):
     fastdl.set_num_threads(threads)
-    x, weight, bias, sensitivity = work.article_convolution_data()
+    x, weight, bias, sensitivity = article_data.convolution_data()
     layer = cnn.ConvLayer(14, 14, 6, 5, 5, 16, 0, 1, cnn.ReluActivator(), 0.1)
     identity = cnn.IdentityActivator()
     for one, values, number in zip(layer.filters, weight, bias, strict=True):
@@ -336,14 +340,14 @@ def article_convolution(threads):
 
     def check():
         once()
-        return work.together(layer.output_array, layer.delta_array, [one.weights_grad for one in layer.filters])
+        return together(layer.output_array, layer.delta_array, [one.weights_grad for one in layer.filters])
 
     return Task.of_calls(check(), once, 500)
 
 
 def article_pooling(threads):
     fastdl.set_num_threads(threads)
-    x, sensitivity = work.article_pooling_data()
+    x, sensitivity = article_data.pooling_data()
     layer = cnn.MaxPoolingLayer(28, 28, 6, 2, 2, 2)
 
     def once():
@@ -352,14 +356,14 @@ def article_pooling(threads):
 
     def check():
         once()
-        return work.together(layer.output_array, layer.delta_array)
+        return together(layer.output_array, layer.delta_array)
 
     return Task.of_calls(check(), once, 1000)
 
 
 def article_lstm(threads):
     fastdl.set_num_threads(threads)
-    state, inputs, biases, xs, dh = work.article_lstm_data()
+    state, inputs, biases, xs, dh = article_data.lstm_data()
     layer, identity = LstmLayer(128, 128, 0.1), cnn.IdentityActivator()
     for k in "fioc":
         setattr(layer, f"W{k}h", state[k])
@@ -375,7 +379,7 @@ def article_lstm(threads):
     def check():
         once()
         gradients = (getattr(layer, f"{a}{k}{b}_grad") for k in "fioc" for a, b in (("W", "h"), ("W", "x"), ("b", "")))
-        return work.together(layer.h_list[-1], *gradients)
+        return together(layer.h_list[-1], *gradients)
 
     return Task.of_calls(check(), once, 20)
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from bench import sequences, work
+from bench import digits, sequences
 from bench import trees as sentiment
 from bench.contestants import Task
 from bench.contestants.jax_many import WORKS as MANY
@@ -40,7 +40,7 @@ def _lenet(p, x):
 
 def _lenet_start():
     """Kernels as (height, width, in, out), the first dense layer's rows in the order of a channels-last image."""
-    pairs = [[w.transpose(2, 3, 1, 0) if w.ndim == 4 else w.T, b] for w, b in work.lenet_start()]
+    pairs = [[w.transpose(2, 3, 1, 0) if w.ndim == 4 else w.T, b] for w, b in digits.lenet_start()]
     pairs[2][0] = pairs[2][0].reshape(16, 5, 5, 120).transpose(1, 2, 0, 3).reshape(400, 120)
     return [(jnp.array(w), jnp.array(b)) for w, b in pairs]
 
@@ -83,7 +83,7 @@ def _training(start, network, loss, x, y, recipe, samples, scan):
         donate_argnums=0,
     )
     state = new()
-    for i in range(work.CHECKED_STEPS):
+    for i in range(digits.CHECKED_STEPS):
         state = one(state, x, y, i * batch)
     check = np.asarray(network(state[0], x[:64]))
     state = epoch(new(), x, y) if scan else one(new(), x, y, 0)
@@ -97,36 +97,36 @@ def _training(start, network, loss, x, y, recipe, samples, scan):
                 state = one(state, x, y, i)
         jax.block_until_ready(state)
 
-    return Task(check, run, samples / 60_000, lambda: np.asarray(network(state[0], x[: work.LEARNED])))
+    return Task(check, run, samples / 60_000, lambda: np.asarray(network(state[0], x[: digits.LEARNED])))
 
 
 def _images():
-    x, y = work.mnist()
+    x, y = digits.mnist()
     return x.transpose(0, 2, 3, 1), y.astype("int32")
 
 
 def lenet_64(threads):
-    return _training(_lenet_start, _lenet, _cross_entropy, *_images(), work.LENET_64, 12_800, False)
+    return _training(_lenet_start, _lenet, _cross_entropy, *_images(), digits.LENET_64, 12_800, False)
 
 
 def lenet_1(threads):
-    return _training(_lenet_start, _lenet, _cross_entropy, *_images(), work.LENET_1, 3000, False)
+    return _training(_lenet_start, _lenet, _cross_entropy, *_images(), digits.LENET_1, 3000, False)
 
 
 def _mlp_start():
-    return [(jnp.array(w.T), jnp.array(b)) for w, b in work.mlp_start()]
+    return [(jnp.array(w.T), jnp.array(b)) for w, b in digits.mlp_start()]
 
 
 def _mlp_data():
-    return work.mnist()[0].reshape(-1, 784), work.mlp_targets()
+    return digits.mnist()[0].reshape(-1, 784), digits.mlp_targets()
 
 
 def mlp_128(threads):
-    return _training(_mlp_start, _mlp, _half_squares, *_mlp_data(), work.MLP_128, 59_904, True)
+    return _training(_mlp_start, _mlp, _half_squares, *_mlp_data(), digits.MLP_128, 59_904, True)
 
 
 def mlp_1(threads):
-    return _training(_mlp_start, _mlp, _half_squares, *_mlp_data(), work.MLP_1, 10_000, True)
+    return _training(_mlp_start, _mlp, _half_squares, *_mlp_data(), digits.MLP_1, 10_000, True)
 
 
 def _predict(samples):

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from bench import dense, functions, work
+from bench import dense, digits, functions
 from bench.contestants import Task
+from bench.row import digest
 
 VERSION = np.__version__
 
@@ -14,7 +15,7 @@ def _sigmoid(x):
 
 
 def _mlp(recipe, samples):
-    x, targets, batch = work.mnist()[0].reshape(-1, 784), work.mlp_targets(), recipe.batch
+    x, targets, batch = digits.mnist()[0].reshape(-1, 784), digits.mlp_targets(), recipe.batch
 
     def fit(p, samples):
         (w1, b1), (w2, b2) = p
@@ -33,17 +34,17 @@ def _mlp(recipe, samples):
         (w1, b1), (w2, b2) = p
         return _sigmoid(_sigmoid(x[:samples] @ w1.T + b1) @ w2.T + b2)
 
-    p = work.mlp_start()
-    fit(p, work.CHECKED_STEPS * batch)
-    return Task(outputs(p, 64), lambda: fit(p, samples), samples / 60_000, lambda: outputs(p, work.LEARNED))
+    p = digits.mlp_start()
+    fit(p, digits.CHECKED_STEPS * batch)
+    return Task(outputs(p, 64), lambda: fit(p, samples), samples / 60_000, lambda: outputs(p, digits.LEARNED))
 
 
 def mlp_128(threads):
-    return _mlp(work.MLP_128, 60_000)
+    return _mlp(digits.MLP_128, 60_000)
 
 
 def mlp_1(threads):
-    return _mlp(work.MLP_1, 3000)
+    return _mlp(digits.MLP_1, 3000)
 
 
 def _dense(name):
@@ -58,7 +59,7 @@ def _dense(name):
             for _ in range(calls):
                 once()
 
-        return Task(work.digest(*once()), run, calls)
+        return Task(digest(*once()), run, calls)
 
     return prepare
 

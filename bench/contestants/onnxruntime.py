@@ -3,14 +3,14 @@
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from bench import work
+from bench import digits
 from bench.contestants import Task
 
 VERSION = onnxruntime.__version__
 
 
 def _graph():
-    start = work.lenet_start()
+    start = digits.lenet_start()
     constants, nodes, x = [], [], "x"
 
     def node(kind, inputs, **attributes):
@@ -45,7 +45,7 @@ def _predict(samples):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(_graph(), options, providers=["CPUExecutionProvider"])
-        feed = {"x": work.mnist()[0][:samples].copy()}
+        feed = {"x": digits.mnist()[0][:samples].copy()}
         calls = max(10, 20_000 // samples)
 
         def run():

@@ -5,11 +5,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bench import dense, sequences, work
+from bench import convolution, dense, digits, sequences
 from bench import trees as sentiment
 from bench.contestants import Task
 from bench.contestants.torch_many import WORKS as MANY
 from bench.contestants.torch_networks import WORKS
+from bench.row import digest
 
 VERSION = torch.__version__
 
@@ -28,11 +29,11 @@ def _lenet():
         nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
     )  # fmt: skip
-    return _load(net, work.lenet_start()).to(memory_format=torch.channels_last)
+    return _load(net, digits.lenet_start()).to(memory_format=torch.channels_last)
 
 
 def _mlp():
-    return _load(nn.Sequential(nn.Linear(784, 300), nn.Sigmoid(), nn.Linear(300, 10), nn.Sigmoid()), work.mlp_start())
+    return _load(nn.Sequential(nn.Linear(784, 300), nn.Sigmoid(), nn.Linear(300, 10), nn.Sigmoid()), digits.mlp_start())
 
 
 def _half_squares(y, target):
@@ -54,7 +55,7 @@ def _training(make, x, y, recipe, loss, samples, threads):
 
     torch.set_num_threads(threads)
     net, optimizer = new()
-    fit(net, optimizer, work.CHECKED_STEPS * batch)
+    fit(net, optimizer, digits.CHECKED_STEPS * batch)
     check = net(x[:64]).detach().numpy()
     net, optimizer = new()
 
@@ -62,32 +63,32 @@ def _training(make, x, y, recipe, loss, samples, threads):
         torch.set_num_threads(threads)
         fit(net, optimizer, samples)
 
-    return Task(check, run, samples / 60_000, lambda: net(x[: work.LEARNED]).detach().numpy())
+    return Task(check, run, samples / 60_000, lambda: net(x[: digits.LEARNED]).detach().numpy())
 
 
 def _mnist():
-    x, y = map(torch.from_numpy, work.mnist())
+    x, y = map(torch.from_numpy, digits.mnist())
     return x.contiguous(memory_format=torch.channels_last), y
 
 
 def lenet_64(threads):
-    return _training(_lenet, *_mnist(), work.LENET_64, F.cross_entropy, 12_800, threads)
+    return _training(_lenet, *_mnist(), digits.LENET_64, F.cross_entropy, 12_800, threads)
 
 
 def lenet_1(threads):
-    return _training(_lenet, *_mnist(), work.LENET_1, F.cross_entropy, 3000, threads)
+    return _training(_lenet, *_mnist(), digits.LENET_1, F.cross_entropy, 3000, threads)
 
 
 def _mlp_data():
-    return torch.from_numpy(work.mnist()[0].reshape(-1, 784)), torch.from_numpy(work.mlp_targets())
+    return torch.from_numpy(digits.mnist()[0].reshape(-1, 784)), torch.from_numpy(digits.mlp_targets())
 
 
 def mlp_128(threads):
-    return _training(_mlp, *_mlp_data(), work.MLP_128, _half_squares, 60_000, threads)
+    return _training(_mlp, *_mlp_data(), digits.MLP_128, _half_squares, 60_000, threads)
 
 
 def mlp_1(threads):
-    return _training(_mlp, *_mlp_data(), work.MLP_1, _half_squares, 3000, threads)
+    return _training(_mlp, *_mlp_data(), digits.MLP_1, _half_squares, 3000, threads)
 
 
 def _predict(samples):
@@ -131,11 +132,11 @@ def _layer(layer, data, threads, calls=5):
         for _ in range(calls):
             once()
 
-    return Task(work.digest(*once()), run, calls)
+    return Task(digest(*once()), run, calls)
 
 
 def convolution_64(threads):
-    return _layer(nn.Conv2d(64, 64, 3, padding=1), work.convolution_data(), threads)
+    return _layer(nn.Conv2d(64, 64, 3, padding=1), convolution.data(), threads)
 
 
 def _dense(name):
