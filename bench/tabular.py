@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-HIDDEN, BATCH = (64, 64), 64  # of the dense layers, fastdl's and skorch's: the estimators' own
+HIDDEN, BATCH = (64, 64), 32  # of the dense layers, fastdl's and skorch's: the estimators' own
 REST = 0.05  # seconds between two trainings, for the last one's threads to go to sleep
 
 

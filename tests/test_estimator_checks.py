@@ -53,7 +53,7 @@ CONFIGURATIONS = {
     "linear": NetRegressor(hidden=(), **quick),
     "robust": NetRegressor(loss=losses.Huber(0.5), optimizer=optimizers.NAdam(), epochs=60),
     "median": NetRegressor(loss=losses.Quantile([0.5]), early_stopping=True, **quick),
-    "absolute": NetRegressor(loss="absolute_error", lr=schedules.cosine(1e-2, 160), epochs=40),
+    "absolute": NetRegressor(loss="absolute_error", lr=schedules.cosine(1e-2, 320), epochs=40),
     "number of a function": NetRegressor(residual, **quick),
     "number of a loss of one's own": NetRegressor(loss=cubes, dtype="float64", epochs=60, lr=1e-2),
     "measured": NetRegressor(metrics=["r2"], early_stopping=True, hidden=[32, 32, 32], **quick),

@@ -46,7 +46,7 @@ def test_scikit_learn_is_imported_with_the_estimators_alone():
 def test_labels_that_are_sure_have_probabilities_in_the_order_of_their_logits():
     x, y = make_multilabel_classification(n_samples=42, n_classes=3, random_state=42)
     for seed in range(3):
-        net = NetClassifier(random_state=seed).fit(x, y)
+        net = NetClassifier(batch_size=64, random_state=seed).fit(x, y)
         logits, probabilities = net.decision_function(x), net.predict_proba(x)
         assert np.abs(logits).max() == 20
         assert (np.unique(logits).size, 0) == (np.unique(probabilities).size, (probabilities == 1).sum())
@@ -475,7 +475,7 @@ def test_optimizers_and_rates():
     def steps(**settings):
         return NetClassifier(epochs=2, random_state=0, **settings).fit(BLOBS, THREE).network_.parameters.tolist()
 
-    falling = schedules.cosine(1e-2, 4)
+    falling = schedules.cosine(1e-2, 8)
     same = optimizers.AdamW(falling, weight_decay=0.5, decay_biases=False)
     assert steps() == steps(lr=1e-2) == steps(lr=falling) == steps(optimizer=same) != steps(lr=1e-3)
     assert steps(batch_size=120) == steps(batch_size=200) != steps()
@@ -489,7 +489,7 @@ def test_optimizers_and_rates():
         steps(optimizer="adam")
 
 
-@pytest.mark.parametrize(("samples", "epochs"), [(20, 100), (64, 100), (65, 50), (320, 20), (400, 20)])
+@pytest.mark.parametrize(("samples", "epochs"), [(20, 100), (32, 100), (33, 50), (160, 20), (400, 20)])
 def test_few_samples_are_gone_through_more_often(samples, epochs):
     x = np.arange(2 * samples).reshape(samples, 2) / samples
     assert NetRegressor(hidden=4, random_state=0).fit(x, x[:, 0]).n_iter_ == epochs

@@ -22,10 +22,10 @@ from ..sequential import Sequential
 
 AnyNetwork = Sequential | str | Callable[[Any, int], Sequential] | None
 TABULAR = "tabular"  # the name of the network of `recipes.tabular`
-BATCH = 64
 _EPOCHS = 100  # of a network of a user's own
 # Of dense layers, chosen on held-out samples of the tables of bench/tabular.py and on further draws of them, from 40
-# samples on: at least so many epochs, and steps.
+# samples on: the samples of a batch, and at least so many epochs, and steps.
+BATCH = 32
 _DENSE_EPOCHS, _DENSE_STEPS = 20, 100
 
 

@@ -39,7 +39,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
         network of one's own is given, that from which the rate falls.
     epochs, batch_size : int, optional
         How often training goes through all samples, and how many of them make a step. Where not given, 20 times, or
-        more for 100 steps, and 64; with a network of one's own, 100 times.
+        more for 100 steps, and 32; with a network of one's own, 100 times.
     early_stopping : bool
         Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
         more, and goes back to the parameters of the best epoch.

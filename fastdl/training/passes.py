@@ -16,13 +16,14 @@ from .examples import Examples
 from .machines import Machines
 from .mixing import mixed
 from .state import TrainingState
-from .stepping import Pace, means, take_block, take_pass
+from .stepping import BLOCK_SECONDS, Pace, means, take_block, take_pass
 from .steps import Steps
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
+_SLOW = 1e9  # operations a second, of which cores do ten to a hundred times as many
 _SAMPLES = 1 << 16  # of all passes in one call: of more, an order takes more memory than a call less is worth
 
 
@@ -88,7 +89,10 @@ class Passes:
         anew = self.mixup or self.net.stateful or not self.data.samples.are_ready
         if looks or anew or not (self.loss.is_fused and self.state.knows_rates):  # a user's function may look, or raise
             return 1
-        return max(1, min(left, self._pace.block // self.steps, _SAMPLES // len(self.data)))
+        # Back takes twice as much as forward, and an optimizer some twenty operations a parameter.
+        operations = 6 * self.work + 20.0 * self.net.parameters.size * self.steps
+        quick = int(BLOCK_SECONDS * _SLOW / operations)  # surely done in time: none need be taken to learn it
+        return max(1, min(left, max(quick, self._pace.block // self.steps), _SAMPLES // len(self.data)))
 
     def _take(self, epoch: int, count: int, watchers: list[Callback]) -> None:
         net, state, steps, batch = self.net, self.state, self.steps, self.batch

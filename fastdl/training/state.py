@@ -117,7 +117,8 @@ class TrainingState:
         least, most = rates.min(), rates.max()
         if not (least >= 0 and most < np.inf):
             raise ValueError(f"lr must give finite rates, not below 0; gave {least} to {most}")
-        if callable(optimizer.lr) and self.steps and not rates.reshape(passes, -1).any(axis=1).all():
+        highest = rates.reshape(passes, -1).max(axis=1)
+        if callable(optimizer.lr) and not highest[0 if self.steps else 1 :].all():  # a first one may be a warm-up's
             warnings.warn(
                 "lr gives 0 for all of the next steps, so that nothing is learned: an equal optimizer goes on where it "
                 "was, and a schedule that has ended stays so",  # the same text each time, which Python shows once
