@@ -17,18 +17,18 @@ _read: tuple[str, str] | None = None  # what the environment said when it was re
 
 
 def set_num_threads(n: int) -> None:
-    """Use at most ``n`` threads from now on, and 64 of however many. Results do not depend on it."""
+    """Use at most ``n`` threads from now on, and never more than 64. Results do not depend on it."""
     global _threads
     _threads = min(as_int(n, "n"), _MOST)
 
 
 def get_num_threads() -> int:
-    """Give the number of threads in use at the most.
+    """Give the largest number of threads that will be used.
 
-    It is what `set_num_threads` set, or else FASTDL_NUM_THREADS, or else the processors that affinity and control
-    groups leave us, or OMP_NUM_THREADS where that is less: so joblib, Dask and Ray tell their workers how many threads
-    to have. The environment is read once in each process, and again where a training begins and it has changed, as
-    Ray's does from one task of a worker to the next. In a thread that trains one of many networks
+    It is what `set_num_threads` set, or else FASTDL_NUM_THREADS, or else the number of processors that affinity and
+    control groups (containers) allow, or OMP_NUM_THREADS if that is less: so joblib, Dask and Ray tell their workers
+    how many threads to use. The environment is read once in each process, and again when a training begins after it has
+    changed, as Ray's does from one task of a worker to the next. In a thread that trains one of many networks
     (`fastdl.fit_many`) it is 1.
     """
     return 1 if in_crew() else _threads or _default()

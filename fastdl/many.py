@@ -33,9 +33,9 @@ class Fitted(NamedTuple):
     ----------
     net : Sequential
     history : History or None
-        Of the epochs that it finished, whatever ended it; None where it did not begin.
+        Of the epochs that it finished, however it ended; None if it did not begin.
     error : Exception or None
-        What its `fit` raised.
+        What its `fit` raised, if anything.
     """
 
     net: Sequential
@@ -52,24 +52,24 @@ def fit_many(
     verbose: int | str = 1,
     **common: Any,
 ) -> list[Fitted]:
-    """Train many networks side by side, each in a thread of its own, as many at a time as `get_num_threads` says.
+    """Train many networks side by side, each in a thread of its own, `get_num_threads` of them at a time.
 
-    Each ends with the bits and the history with which its own `fit` would have ended. That one fails, because it
-    diverges or a callback raises, for instance, does not stop the others.
+    Each ends to the bit, and with the history, as if its own `fit` had trained it alone. If one fails, because it
+    diverges or a callback raises, the others continue.
 
     Parameters
     ----------
     nets : iterable of Sequential
-        Of any kinds, each once.
+        Of any kinds; each must be a different one.
     x, y, **common
-        Arguments of `Sequential.fit` that networks have in common. They all read the same arrays. Each has a copy of
-        the optimizer, whose rate callbacks may set. As callbacks have a state, ``callbacks`` is a function here, which
-        makes a list of new ones for the network of each number, counted from 0.
+        Arguments of `Sequential.fit` for all networks. They all read the same arrays. Each gets its own copy of the
+        optimizer, since callbacks may set its rate. As callbacks have a state, ``callbacks`` is a function here: it
+        takes the network's number, counted from 0, and returns a list of new ones.
     each : iterable of mappings, one for each network, optional
-        Its arguments of `Sequential.fit` that are not the common ones, x and y among them:
-        ``[{"epochs": 3}, {"optimizer": Adam(1e-2)}]``. Callbacks are a list here, as `fit` takes them.
+        Arguments of `Sequential.fit` for one network in place of the common ones, x and y among them:
+        ``[{"epochs": 3}, {"optimizer": Adam(1e-2)}]``. Here callbacks are a list, as for `fit`.
     verbose : {0, 1, "bar"}
-        Whether to print a line when a network is through, or to show a live bar over the epochs of all, for which tqdm
+        Whether to print a line when a network is finished, or to show a live bar over the epochs of all, for which tqdm
         must be installed.
 
     Returns
@@ -80,18 +80,18 @@ def fit_many(
     Raises
     ------
     TypeError, ValueError
-        Where `fit` would raise it for one of them, before any is trained; and if a network or a callback comes twice,
-        or callbacks of two networks write to the same file.
+        If `fit` would raise it for one of them, before any is trained; or if a network or a callback occurs twice, or
+        callbacks of two networks write to the same file.
 
     Notes
     -----
-    Ctrl-C, or whatever else a signal's handler raises, stops them all, each after a whole step, as it stops `fit`. So
-    does what a callback raises that is no `Exception`, such as `SystemExit`.
+    Ctrl-C, or anything else that a signal handler raises, stops them all, each after a whole step, as it stops `fit`.
+    So does anything that a callback raises other than an `Exception`, such as `SystemExit`.
 
-    Callbacks, and losses and metrics of one's own, are called in the thread that trains their network, where
-    `get_num_threads` gives 1: what networks have in common must not mind several threads.
+    Callbacks, and your own losses and metrics, are called in the thread that trains their network, where
+    `get_num_threads` gives 1: whatever networks share must be safe to use from several threads.
 
-    Networks with the most work begin first, so that none is left to go on alone for long.
+    Networks with the most work begin first, so that none is left running alone for long.
     """
     calls = _calls(as_list(nets, "nets", "networks"), {"x": x, "y": y, **common}, each)
     check_verbose(verbose)

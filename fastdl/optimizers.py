@@ -53,25 +53,25 @@ class Rule(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class Optimizer(Settings):
-    """What every optimizer has: a learning rate, fixed or a function of the step, which counts from 0, and clipping.
+    """What all optimizers share: a learning rate, fixed or a function of the step (counted from 0), and clipping.
 
-    Optimizers of the same class and settings are equal. Of these the rate alone may be set: what a callback sets holds
-    from the next block of steps on. Or it is a function of the step, or each call is given an optimizer of another
-    fixed rate, which goes on with the last one's moments. Layers are trained at their own ``lr_scale`` of the rate, and
-    ``decay_scale`` of a weight decay.
+    Optimizers of the same class and settings are equal. Only the rate may be changed, by setting ``lr``: what a
+    callback sets holds from the next block of steps on. It may also be a function of the step; or give the next call an
+    optimizer with another fixed rate, which continues with the moments of the last one. Each layer's ``lr_scale`` and
+    ``decay_scale`` multiply the rate and the weight decay for its parameters.
 
     Parameters
     ----------
     lr : float or callable
-        A file of a training holds it if it is a number or one of `fastdl.schedules`.
+        The learning rate. Files can hold it if it is a number or one of `fastdl.schedules`.
     clip_norm : float, optional
-        The norm over all parameters that a gradient is scaled down to where it is longer (Pascanu, Mikolov and Bengio
+        A gradient whose norm, over all parameters, is larger is scaled down to this norm (Pascanu, Mikolov and Bengio
         2013).
     clip_value : float, optional
-        The largest size of each of a gradient's numbers.
+        Each number of a gradient is limited to this size.
     decay_biases : bool
-        Whether weight decay is of all parameters, or spares those that multiply no features: parameters of one axis,
-        such as biases, and normalizations' own.
+        Whether weight decay applies to all parameters, or spares those with one axis, such as biases, and those of
+        normalizations.
     """
 
     __hash__ = None  # type: ignore[assignment]  # as its rate may be set
@@ -168,7 +168,7 @@ class SGD(Optimizer):
     weight_decay : float
         Adds weight_decay times the parameters to the gradient g.
     clip_norm, clip_value, decay_biases
-        As of `Optimizer`.
+        As for `Optimizer`.
     """
 
     lr: Rate = 0.01
@@ -202,13 +202,13 @@ class Adam(Optimizer):
     lr : float or callable
         The learning rate, or a function of the step.
     betas : (float, float)
-        How much of the first and of the second moment is kept at a step.
+        How much of the first and of the second moment is kept at each step.
     eps : float
         Added to the root of the second moment.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
     clip_norm, clip_value, decay_biases
-        As of `Optimizer`.
+        As for `Optimizer`.
     """
 
     lr: Rate = 1e-3
@@ -234,14 +234,14 @@ class Adam(Optimizer):
 
 @dataclass(eq=False, repr=False)
 class AdamW(Adam):
-    """Adam, with weight decay beside the moments rather than in them (Loshchilov and Hutter 2019).
+    """Adam with decoupled weight decay, which does not go through the moments (Loshchilov and Hutter 2019).
 
     Parameters
     ----------
     lr, betas, eps, clip_norm, clip_value, decay_biases
-        As of `Adam`.
+        As for `Adam`.
     weight_decay : float
-        At each step the parameters lose lr times that part of themselves.
+        At each step the parameters are multiplied by 1 - lr * weight_decay.
     """
 
     weight_decay: float = 1e-2
@@ -257,10 +257,10 @@ class NAdam(Adam):
     Parameters
     ----------
     lr, betas, eps, weight_decay, clip_norm, clip_value, decay_biases
-        As of `Adam`.
+        As for `Adam`.
     momentum_decay : float
-        How soon the momentum rises from half of ``betas[0]`` to all of it: by 0.5 * 0.96 ** (step * momentum_decay) it
-        is still smaller.
+        How soon the momentum rises from half of ``betas[0]`` to all of it: at each step it is ``betas[0]`` times
+        1 - 0.5 * 0.96 ** (step * momentum_decay).
     """
 
     lr: Rate = 2e-3
@@ -276,18 +276,18 @@ class NAdam(Adam):
 
 @dataclass(eq=False, repr=False)
 class Lion(Optimizer):
-    """Steps of the rate's size, whose signs are those of a running mean of gradients (Chen et al. 2023).
+    """Steps of the size of the rate, along the signs of a running mean of gradients (Chen et al. 2023).
 
     Parameters
     ----------
     lr : float or callable
         The learning rate, or a function of the step: a third to a tenth of AdamW's.
     betas : (float, float)
-        How much of the mean there is in what gives the signs, and how much of it is kept at a step.
+        The share of the running mean, beside the gradient, in what gives the signs; and how much of it is kept.
     weight_decay : float
-        At each step the parameters lose lr times that part of themselves: three to ten times AdamW's.
+        At each step the parameters are multiplied by 1 - lr * weight_decay; use three to ten times AdamW's.
     clip_norm, clip_value, decay_biases
-        As of `Optimizer`.
+        As for `Optimizer`.
     """
 
     lr: Rate = 1e-4
@@ -315,7 +315,7 @@ class Adadelta(Optimizer):
     Parameters
     ----------
     lr : float or callable
-        What steps are multiplied by, or a function of the step.
+        The factor of the steps, or a function of the step.
     rho : float
         How much of both mean squares is kept at a step.
     eps : float
@@ -323,7 +323,7 @@ class Adadelta(Optimizer):
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
     clip_norm, clip_value, decay_biases
-        As of `Optimizer`.
+        As for `Optimizer`.
     """
 
     lr: Rate = 1.0
@@ -363,7 +363,7 @@ class RMSprop(Optimizer):
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
     clip_norm, clip_value, decay_biases
-        As of `Optimizer`.
+        As for `Optimizer`.
     """
 
     lr: Rate = 1e-2
@@ -400,7 +400,7 @@ class AdaGrad(Optimizer):
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
     clip_norm, clip_value, decay_biases
-        As of `Optimizer`.
+        As for `Optimizer`.
     """
 
     lr: Rate = 1e-2

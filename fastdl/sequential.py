@@ -43,35 +43,35 @@ if TYPE_CHECKING:
 
 @telling
 class Sequential(Differentiable, Container):
-    """A network of layers, each of which reads what the one before gave.
+    """A network of layers, each of which reads the output of the one before.
 
     Parameters
     ----------
     layers : sequence of Layer
         New ones: a layer belongs to one network.
-    input_shape : tuple of int
-        Of one sample: (F,), (C, H, W), or in time (T, F) and, for an `Embedding`, (T,). T may be None: any length.
-        With a `Recursive` layer samples are trees, (None, F) or (None,): so much for each node.
+    input_shape : int or tuple of int
+        The shape of one sample: (F,), (C, H, W), or in time (T, F) and, for an `Embedding`, (T,). T may be None for
+        any length. With a `Recursive` layer samples are trees, (None, F) or (None,), which is the shape of each node.
     dtype : {"float32", "float64"}
     seed : int, optional
-        Of the initial parameters, the shuffling and the random layers. The same seed gives the same bits, whatever the
-        number of threads.
+        For the initial parameters, the shuffling and the random layers. The same seed gives the same bits, whatever
+        the number of threads.
 
     Attributes
     ----------
     layers : tuple of Layer
     parameters, gradients : ndarray, shape (P,)
-        Flat and live: every layer's ``params`` and ``grads`` are views of them. `fit` leaves gradients unspecified.
+        Flat and live: every layer's ``params`` and ``grads`` are views of them. After `fit`, gradients are undefined.
     params, grads : mapping of str to ndarray
-        Those of every layer, under names such as ``"0.weight"``. What is assigned, to these or to the flat ones, is
-        copied into place.
+        The arrays of every layer, under names such as ``"0.weight"``. Values assigned to these, or to the flat ones,
+        are copied into place.
     notes : dict
-        Whatever else should be saved with it, such as a vocabulary: plain data, as JSON has it. NumPy's numbers are
-        saved as Python's, and tuples and arrays as lists.
+        Anything else to be saved with the network, such as a vocabulary: plain data that JSON can hold. NumPy's numbers
+        are saved as Python's, and tuples and arrays as lists.
     initial_seed : int or None
-        That it was built with: None where there was none, and of what a file holds.
+        The seed it was built with; None if there was none, or if the network comes from a file.
     history : History or None
-        Of the last call of `fit`, the epochs that it finished, whatever ended it.
+        The history of the last call of `fit`: the epochs that it finished, however it ended.
     """
 
     _training: TrainingState | None = None
@@ -182,74 +182,75 @@ class Sequential(Differentiable, Container):
         verbose: int | str = 1,
         communicator: Any = None,
     ) -> History:
-        """Train.
+        """Train the network.
 
         Parameters
         ----------
         x : array_like, shape (N, *input_shape), or iterable
-            Or an iterable of batches, such as a data loader, each a tuple as ``validation_data`` is one: an epoch goes
-            through it once, a step a batch, and the next one is made, in a thread of its own, while the core is at work
-            with the last. ``y``, ``batch_size``, ``shuffle`` and what else belongs to samples are not given then.
-            Bytes stay bytes until their turn comes, and what is mapped from a file (`numpy.memmap`) is not copied
-            whole.
+            The samples. Bytes stay bytes until they go into a batch, and an array that is mapped from a file
+            (`numpy.memmap`) is not copied as a whole. Or an iterable of batches, such as a data loader, each a tuple
+            like ``validation_data``: an epoch goes through it once, one step per batch, and the next batch is made, in
+            a thread of its own, while the core works on the last one. In that case leave out ``y``, ``batch_size``,
+            ``shuffle`` and everything else that describes samples.
         y : array_like
-            Integer labels (N,) or distributions (N, F) for cross-entropy; numbers (N, F) for other losses, where F is 1
-            also (N,). Where the output has steps in time, (N, T) and (N, T, F). For a function of one's own whatever
-            has such first axes.
+            Integer labels (N,) or distributions (N, F) for cross-entropy; numbers (N, F) for other losses, or (N,) if F
+            is 1. If the output has steps in time, (N, T) and (N, T, F). For a loss function of your own, anything with
+            these first axes.
         epochs, batch_size : int
-            The last batch of an epoch may be shorter; 64 where not given.
+            A batch has 64 samples by default. The last one of an epoch may have fewer.
         initial_epoch : int
-            How many of the epochs an earlier call took already. Above 0, callbacks go on from the state that they, or
-            others of their classes, had at its end: the first of a class from that of the first one.
+            How many of the epochs an earlier call has already taken. If it is above 0, callbacks continue from the
+            state that they, or others of their classes, had at its end: the first of a class from that of the first.
         loss : str, Loss or function, optional
-            A name: cross_entropy, which takes outputs for logits unless a softmax gives them, binary_cross_entropy,
-            which does unless a sigmoid gives them, squared_error, absolute_error, huber, quantile or poisson. Or one of
-            `fastdl.losses`, where it has settings. Or a function of one's own, of the n rows of a batch that
-            count: of outputs (n, F) and targets (n, ...), it gives values (n,) and the gradient of their sum (n, F),
-            the same for the same arguments. It is called at every step, which is slower. That of the last call where
-            not given, cross_entropy at first.
+            A name: cross_entropy, which takes outputs as logits unless the network ends in a softmax,
+            binary_cross_entropy, which does so unless it ends in a sigmoid, squared_error, absolute_error, huber,
+            quantile or poisson. Or one of `fastdl.losses`, with settings. Or a function of your own: it takes outputs
+            (n, F) and targets (n, ...) of the n rows of a batch that count, and returns values (n,) and the gradient of
+            their sum (n, F), always the same for the same arguments. It is called at every step, which is slower. By
+            default that of the last call; at first, cross_entropy.
         optimizer : Optimizer, optional
-            That of the last call where not given, at first ``SGD(0.01, momentum=0.9)``. With an equal one, or one that
-            has another fixed rate alone, moments and count of steps go on from call to call; any other starts anew.
+            By default that of the last call; at first, ``SGD(0.01, momentum=0.9)``. If it equals the last one, or has
+            only another fixed rate, its moments and count of steps continue from call to call; any other starts anew.
         validation_data : tuple, optional
-            Measured after each epoch: (x, y), (x, y, lengths) or (x, y, trees), and after the lengths or trees, or None
-            for none, a sample_weight.
+            What to evaluate after each epoch: (x, y), (x, y, lengths) or (x, y, trees). A sample_weight may follow as
+            the fourth; the third is None if there are neither lengths nor trees.
         validation_split : float
-            The fraction at the end of x and y to validate on instead of training on it, a sample at least. Weights of
+            The fraction at the end of x and y to validate on instead of training, at least one sample. Weights of
             samples count there too, those of classes do not.
         shuffle : bool, optional
-            Whether each epoch goes through the samples in an order of its own; True where not given.
+            Whether each epoch goes through the samples in a new random order; True by default.
         sample_weight : array_like, shape (N,), optional
-            Each sample's loss and gradient are multiplied by it, whatever its sign; the batch's sum is divided by the
-            number of its samples, or of the steps or nodes that count. Where the network gives all steps, (N, T), and
-            where it gives all nodes of trees, (M,), may weight each of them. Some weight must not be 0.
+            Factors, of any sign, of each sample's loss and gradient; the batch's sum is still divided by the number of
+            its samples, or of the steps or nodes that count. For networks that give all steps, (N, T) weights each
+            step, and for those that give all nodes of trees, (M,) weights each node. At least one must not be 0.
         class_weight : dict or array_like, optional
-            A weight for each label, of any sign, multiplied with that of the sample, the step or the node.
+            A factor for each label, of any sign, multiplied with that of the sample, the step or the node.
         mixup : float
-            Above 0, the alpha of mixup (Zhang et al. 2018): in each epoch the samples are means of two of them, with
-            shares from the Beta(alpha, alpha) distribution, and the targets are mixed alike; of labels, which become
-            rows, accuracy is as to the larger share. Means are a copy of x, made anew for each epoch. What is no number
-            cannot be mixed: tokens, trees, sequences with lengths; nor are weights.
+            If above 0, the alpha of mixup (Zhang et al. 2018): in each epoch the samples are weighted means of two of
+            them, with shares from the Beta(alpha, alpha) distribution, and so are their targets. Labels become rows for
+            it, and accuracy is that of the label with the larger share. The means are a copy of x, made anew for each
+            epoch. Tokens, trees and sequences with lengths cannot be mixed, nor can samples with weights.
         lengths : array_like of int, shape (N,), optional
-            How many steps of each sequence (N, T, ...) count; the loss is the mean over those of a batch.
+            How many steps of each sequence (N, T, ...) count; the loss is the mean over these steps of a batch.
         trees : Trees, optional
-            N of them, of a network with a `Recursive` layer. x is (M,) or (M, F) then, a row for each of their M nodes.
-            y is of the roots, (N,) or (N, F), or, where the network gives all nodes, (M,) or (M, F): a node of label -1
-            does not count. The loss is the mean over what counts of a batch.
+            N trees, for a network with a `Recursive` layer. Then x is (M,) or (M, F), a row for each of their M nodes.
+            y is that of the roots, (N,) or (N, F), or, if the network gives all nodes, (M,) or (M, F), in which a node
+            with label -1 does not count. The loss is the mean over what counts in a batch.
         metrics : iterable of str or callable
-            Measured on validation data after each epoch, for callbacks and the history, as `val_f1` for instance: names
-            (accuracy, balanced_accuracy, f1, auc, r2, mean_absolute_error, top_5 or the like), objects and adapted
-            functions of `fastdl.metrics`, or functions of one's own, ``metric(targets, outputs)``, which are given all
-            rows that count, as `fastdl.metrics` says. Weights make no difference to them.
+            What to measure on validation data after each epoch, for callbacks and the history, where f1 is `val_f1`:
+            names (accuracy, balanced_accuracy, f1, auc, r2, mean_absolute_error, top_5 and the like), objects and
+            adapted functions of `fastdl.metrics`, or functions of your own, ``metric(targets, outputs)``, which receive
+            all rows that count, as `fastdl.metrics` explains. They do not depend on weights.
         callbacks : iterable of Callback
+            See `fastdl.callbacks`.
         verbose : {0, 1, "bar"}
             Whether to print a line for each epoch, or to show a live bar, for which tqdm must be installed.
         communicator : object, optional
-            mpi4py's, such as ``MPI.COMM_WORLD``, of the processes that train the network together: each calls `fit`
+            mpi4py's, such as ``MPI.COMM_WORLD``, for processes that train the network together: each calls `fit`
             with the same network and the same arguments, and takes its share of every batch. All get the same history
-            and, but for rounding, what one process gets. Callbacks that write (`Callback.writes`) and what is shown are
-            of rank 0 alone. Whatever has `Get_rank`, `Get_size`, `Allreduce` and `Allgather` of mpi4py's will do
-            (`docs/many-machines.md`).
+            and, apart from rounding, the result of a single process. Only rank 0 shows progress and calls callbacks
+            that write (`Callback.writes`). Any object with `Get_rank`, `Get_size`, `Allreduce` and `Allgather` like
+            mpi4py's will do (`docs/many-machines.md`).
 
         Returns
         -------
@@ -258,19 +259,21 @@ class Sequential(Differentiable, Container):
         Raises
         ------
         FloatingPointError
-            When a step's loss, parameters or moments are no longer finite: the parameters are then those before it.
+            If a step's loss, parameters or moments are no longer finite; the parameters are then those before it.
         RuntimeError
-            If another call of `fit` is training the network (`docs/threads.md`), or another process of the
-            communicator has come to its end before this one.
+            If another call of `fit` is training the network (`docs/threads.md`), or if another process of the
+            communicator ended before this one.
+        TypeError, ValueError
+            If an argument is wrong. The network is as it was.
 
         Notes
         -----
-        Ctrl-C, or whatever else a signal's handler or a callback raises, leaves a network of whole steps: parameters,
-        moments, the count of steps and the states of stateful layers agree, as after that many steps undisturbed. The
-        rest of the epoch is lost: a further call begins one, in an order of its own.
+        Ctrl-C, or anything else that a signal handler or a callback raises, leaves the network after a whole step:
+        parameters, moments, the count of steps and the states of stateful layers are exactly those after that many
+        steps. The rest of the epoch is lost: another call begins a new one, in a new order.
 
-        With stateful layers, row i of a batch goes on where row i of the batch before ended: without shuffling, and
-        in whole batches. An epoch starts from zeros.
+        With stateful layers, row i of a batch continues where row i of the batch before ended, so ``shuffle`` must be
+        False and batches whole. Each epoch starts from zeros.
         """
         machines = ALONE if communicator is None else Machines(communicator, getattr(self, "dtype", "float32"))
         with machines, self.turn.training():
@@ -291,17 +294,17 @@ class Sequential(Differentiable, Container):
         lengths: ArrayLike | None = None,
         trees: Trees | None = None,
     ) -> dict[str, float]:
-        """Take one step on one batch; stateful layers go on from the batch before.
+        """Take one step on one batch; stateful layers continue from the batch before.
 
         Parameters
         ----------
         x, y, loss, optimizer, sample_weight, lengths, trees
-            As of `fit`.
+            As for `fit`.
 
         Returns
         -------
         dict
-            `loss`, and `accuracy` where there are classes, of the batch before the step.
+            The `loss` of the batch before the step, and its `accuracy` if the targets are classes.
         """
         turn = self.turn
         with turn.lock:
@@ -309,24 +312,25 @@ class Sequential(Differentiable, Container):
             return Trainer(self, loss, optimizer).train_on_batch(x, y, sample_weight, lengths, trees)
 
     def step(self, optimizer: optimizers.Optimizer | None = None) -> None:
-        """Take one step with the gradients that are there, those of one `backward` or of several.
+        """Take one step of the optimizer with the present gradients, those of one `backward` or of several.
 
         Parameters
         ----------
         optimizer : Optimizer, optional
-            As of `fit`: moments, the count of steps and schedules go on likewise. Where it clips, it does so in place.
+            As for `fit`: its moments, count of steps and schedules continue in the same way. If it clips, it does so in
+            place.
 
         Raises
         ------
         FloatingPointError
-            When parameters or moments are no longer finite: the parameters are then those before the step.
+            If parameters or moments are no longer finite; the parameters are then those before the step.
         RuntimeError
             If a call of `fit` is training the network.
 
         Notes
         -----
-        A loop of one's own takes the steps that `fit` takes, to the bit, where it asks for the same gradients (but for
-        the rounding of plain descent on batches of one)::
+        Your own loop takes the same steps as `fit`, to the bit, if it computes the same gradients (apart from the
+        rounding of plain descent with batches of one)::
 
             y = net.forward(x, training=True)
             net.backward(losses.cross_entropy_backward(y, targets))
@@ -353,25 +357,25 @@ class Sequential(Differentiable, Container):
         metrics: Iterable[AnyMetric] = (),
         batch_size: int | None = None,
     ) -> dict[str, float]:
-        """Measure the mean loss, the accuracy, and whatever metrics.
+        """Measure the mean loss, the accuracy if targets are classes, and the given metrics.
 
         Parameters
         ----------
         x, y, loss, sample_weight, lengths, trees, metrics
-            As of `fit`.
+            As for `fit`.
         batch_size : int, optional
-            Of stateful layers, which start from zeros and go on from batch to batch. Elsewhere it makes no difference.
+            For stateful layers, which start from zeros and continue from batch to batch. Otherwise it has no effect.
 
         Returns
         -------
         dict
-            `loss`, as `fit` lowers it: the sum of each sample's loss times its weight, over the number of samples, not
-            over the sum of weights, which may be 0. Where targets are classes, also `accuracy`: the share of samples,
-            whatever their weights, whose largest output is where the label, or the largest target, says. Targets of
-            cross-entropy are classes, and those of squared, absolute and Huber's errors where every row is a one among
-            zeros. With binary cross-entropy of targets that are 0 or 1 it is the share of outputs, not samples, on
-            their target's side. Where there are outputs for steps or nodes, all are over those that count. Then the
-            metrics, of all rows alike.
+            `loss`, which `fit` lowers: the sum of each sample's loss times its weight over the number of samples, not
+            over the sum of weights, which may be 0. If targets are classes, also `accuracy`: the share of samples,
+            whatever their weights, whose largest output is that of the label, or of the largest target. Targets of
+            cross-entropy are classes, and so are those of squared, absolute and Huber's errors if every row is one-hot.
+            For binary cross-entropy with targets of 0 or 1 it is the share of outputs, not of samples, on their
+            target's side of 0.5. If there are outputs for steps or nodes, everything is over those that count. Then
+            come the metrics, which do not depend on weights.
         """
         measured_by, measures = chosen(loss, self.training_state.loss), as_metrics(metrics)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
@@ -380,20 +384,26 @@ class Sequential(Differentiable, Container):
         return measure(self, data, measured_by, measures, size)
 
     def predict(self, x: ArrayLike, *, lengths: ArrayLike | None = None, trees: Trees | None = None) -> Array:
-        """Give what the last layer gives.
+        """Compute the output of the last layer: logits, unless the network ends in a softmax or sigmoid.
 
         Parameters
         ----------
         x : array_like, shape (N, *input_shape)
+            At least one sample.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence (N, T, ...) count.
         trees : Trees, optional
-            Of a network with a `Recursive` layer: then x (M,) or (M, F) has a row for each node.
+            For a network with a `Recursive` layer; then x (M,) or (M, F) has a row for each node.
 
         Returns
         -------
-        ndarray, shape (N, *output_shape), or (M, F) where it is of all nodes
-            Stateful layers go on from the last call, of as many samples.
+        ndarray, shape (N, *output_shape), or (M, F) if the network gives all nodes
+            Stateful layers continue from the last call, which must have had as many samples.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x has another shape, or holds anything but finite numbers.
         """
         samples = as_batch(self, x, lengths, trees, may_wait=True)
         with self.turn.lock:
@@ -403,26 +413,26 @@ class Sequential(Differentiable, Container):
     def activations(
         self, x: ArrayLike, layer: Layer | str | int, *, lengths: ArrayLike | None = None, trees: Trees | None = None
     ) -> Array:
-        """Give what one of the layers gives, as in `predict`.
+        """Compute the output of one of the layers, as `predict` does that of the last.
 
         Parameters
         ----------
         x, lengths, trees
-            As of `predict`.
+            As for `predict`.
         layer : Layer, str or int
-            One of the network's, also one within others, or its name, such as ``"3.0"``, which begins those of its
-            parameters.
+            A layer of the network, or inside one of its layers; or its name, such as ``"3.0"``, with which the names of
+            its parameters begin; or its number.
 
         Returns
         -------
-        ndarray, shape (N, *layer.output_shape), or (M, F) where it is of all nodes
-            Stateful layers start from zeros, and what they go on from stays. Before the first recursive layer, nodes
-            that are no leaves have zeros.
+        ndarray, shape (N, *layer.output_shape), or (M, F) for all nodes of trees
+            Stateful layers start from zeros, and their kept states do not change. Before the first recursive layer,
+            nodes that are not leaves have zeros.
 
         Raises
         ------
         ValueError
-            If the layer is none of the network's.
+            If the layer is not in the network.
         """
         inside = self._inside(x, lengths, trees)
         return inside.tensor(inside.place(layer).target)
@@ -433,12 +443,12 @@ class Sequential(Differentiable, Container):
         return Inside(self, x, lengths, trees)
 
     def adapt(self, x: ArrayLike, *, lengths: ArrayLike | None = None) -> Self:
-        """Let each `RobustScaling` in the network take its constants of data, one after another, before training.
+        """Set the constants of each `RobustScaling` in the network from training data, one after another.
 
         Parameters
         ----------
         x, lengths
-            As of `predict`.
+            As for `predict`.
 
         Returns
         -------
@@ -453,30 +463,30 @@ class Sequential(Differentiable, Container):
         return self
 
     def predictor(self, batch_size: int) -> Callable[..., Array]:
-        """Give a function that predicts batches of one size in microseconds: for services, and loops that control.
+        """Make a function that predicts batches of one size within microseconds, for services and control loops.
 
         Parameters
         ----------
         batch_size : int
-            N, the samples of each batch.
+            N, the number of samples in each batch.
 
         Returns
         -------
         callable
-            ``predict(x, out=None)`` gives what `Sequential.predict` gives of x (N, *input_shape), with the parameters
-            of that moment. It writes into ``out``, a contiguous array (N, *output_shape) of the network's dtype apart
-            from x, and gives that; or else into an array of its own, into which the next call writes too. Fastest is a
-            contiguous x of that dtype, which is read where it lies; what else `predict` takes is made one.
+            ``predict(x, out=None)`` returns what `Sequential.predict` returns for x (N, *input_shape), with the
+            parameters of that moment. It writes into ``out``, a contiguous array (N, *output_shape) of the network's
+            dtype that does not overlap x, and returns it; or else into an array of its own, which the next call
+            overwrites. A contiguous x of that dtype is fastest, as it is read in place; anything else is converted.
 
         Raises
         ------
         ValueError
-            Where samples are not all of one shape: of trees, or of sequences of any length.
+            If samples have no fixed shape: trees, or sequences of any length.
 
         Notes
         -----
-        It cannot be copied or pickled. Stateful layers go on from the last call, as in `predict`. Several threads may
-        call it, each with its own ``out``; they take turns with the network (`docs/threads.md`).
+        It cannot be copied or pickled. Stateful layers continue from the last call, as in `predict`. Several threads
+        may call it, each with its own ``out``; they take turns with the network (`docs/threads.md`).
         """
         samples, reading = as_int(batch_size, "batch_size"), self.reading
         shape = self.input_shape
@@ -500,28 +510,28 @@ class Sequential(Differentiable, Container):
         return predict
 
     def summary(self) -> None:
-        """Print a table of the layers, those within others too: what they give, have and cost.
+        """Print a table of all layers: output shapes, parameters, multiply-adds and bytes of activations.
 
-        Multiply-adds are those of the products of a forward pass of one sample, as if nothing were looked up or left
-        out; what works number by number is not counted. Activations are what the layers give for a sample. Where
-        samples are sequences of any length, T, or trees of any number of nodes, M, both are told for such.
+        Multiply-adds are those of the matrix products in a forward pass of one sample, as if nothing were skipped;
+        element-wise work is not counted. Activations are the outputs of the layers for one sample. If samples are
+        sequences of any length T, or trees of any number of nodes M, both are given as functions of these.
         """
         from .looking.summary import Summary
 
         print(Summary(self).text())
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Picture:
-        """Draw the network: its layers, what flows between them, what is within them and how it is wired.
+        """Draw the network: its layers, the shapes that flow between them, and the layers inside others.
 
         Parameters
         ----------
         path : path-like, optional
-            Where to save the picture, of the ending .svg.
+            Where to save the picture; it must end in .svg.
 
         Returns
         -------
         Picture
-            Which a notebook shows; it has the picture as text, ``svg``, and ``save(path)``.
+            Notebooks show it; ``svg`` is the picture as text, and ``save(path)`` writes it.
         """
         from .looking.picture import draw
 
@@ -533,22 +543,22 @@ class Sequential(Differentiable, Container):
     def save(self, path: str | os.PathLike[str], *, training: bool = False) -> None:
         """Write layers, parameters and notes to one .npz file, which `fastdl.load` reads.
 
-        The file is written beside and then renamed: whatever happens, there is the old file or the new one.
+        A temporary file is written first and then renamed: whatever happens, the old file or the new one is there.
 
         Parameters
         ----------
         path : path-like
         training : bool
-            Whether to write down too how far the training has come: the optimizer, its moments, the steps taken, the
-            states of stateful layers, the random numbers, and the state of callbacks. The loaded network then goes on
+            Whether to save the state of training as well: the optimizer, its moments, the steps taken, the states of
+            stateful layers, the random numbers, and the state of callbacks. The loaded network then continues training
             as this one would, to the bit.
 
         Raises
         ------
         TypeError
-            If ``training`` is True and the loss, the optimizer or its learning rate is a function, or of a class, that
-            is not fastdl's, or a callback's state is no plain data: a file cannot hold it. Without ``training`` the
-            file holds no such loss: `evaluate` and `fit` have to be given one again.
+            If ``training`` is True and the loss, the optimizer or its learning rate is a function or class that is not
+            fastdl's, or if a callback's state is not plain data, which files cannot hold. Without ``training`` such a
+            loss is left out: give it to `evaluate` and `fit` again after loading.
         """
         from .saving import save
 

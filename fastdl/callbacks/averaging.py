@@ -63,23 +63,23 @@ class Averaging(Callback):
 
 
 class EMA(Averaging):
-    """An exponential moving average of the parameters after each step, with which the network is validated and left.
+    """An exponential moving average of the parameters; the network is validated with it, and ends with it.
 
-    After the first step the mean is the parameters, and then, step by step, decay mean + (1 - decay) parameters (Polyak
-    and Juditsky 1992), as in PyTorch's `swa_utils` and Keras's optimizers. At the end of an epoch the network has the
-    mean, for its validation and for all other callbacks, such as `EarlyStopping` and `ModelCheckpoint`; while it is
-    trained it has its own parameters, and in the end the mean.
+    After each step the average becomes decay average + (1 - decay) parameters (Polyak and Juditsky 1992), starting with
+    the parameters after the first step, as in PyTorch's `swa_utils` and Keras's optimizers. At the end of an epoch the
+    network has the average, for its validation and for all other callbacks, such as `EarlyStopping` and
+    `ModelCheckpoint`; during the steps it has its own parameters, and after training the average.
 
     Parameters
     ----------
     decay : float
-        How much of the mean is kept at a step: it is one of about the last 1 / (1 - decay) steps, of which there should
-        be several times as many in all.
+        How much of the average is kept at each step. It covers about the last 1 / (1 - decay) steps; training should
+        have several times as many.
 
     Attributes
     ----------
     since : int
-        After so many steps it began.
+        The number of steps before it began.
 
     Notes
     -----
@@ -121,16 +121,16 @@ class EMA(Averaging):
 
 
 class SWA(Averaging):
-    """The mean of the parameters at the ends of epochs, with which the network is validated and left.
+    """The mean of the parameters at the ends of epochs; the network is validated with it, and ends with it.
 
-    It is stochastic weight averaging (Izmailov et al. 2018), as PyTorch's `swa_utils` have it: of epochs at a rate that
-    is not low, set by `LearningRateSchedule` for instance. When the network has the mean is as of `EMA`, whose notes
-    hold here too.
+    This is stochastic weight averaging (Izmailov et al. 2018), as in PyTorch's `swa_utils`. It needs a learning rate
+    that is not low in these epochs, set by `LearningRateSchedule` for instance. The network has the mean whenever it
+    would have the average of `EMA`, whose notes hold here too.
 
     Parameters
     ----------
     start_from_epoch : int
-        The first epoch that counts, counted from 1; of those before, the network has its own parameters.
+        The first epoch that counts, counted from 1; up to it, the network has its own parameters.
     """
 
     def __init__(self, start_from_epoch: int) -> None:

@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Methods that `fit` calls; a subclass overrides what it needs.
+    """Methods that `fit` calls; a subclass overrides those it needs.
 
-    ``logs`` holds the figures so far: `epoch` (counted from 1), `loss`, `accuracy` where targets are classes, and at
-    the end of an epoch `val_loss`, `val_accuracy` and `seconds`.
+    ``logs`` holds the figures so far: `epoch` (counted from 1), `loss`, `accuracy` if targets are classes, and at the
+    end of an epoch `seconds`, `val_loss`, `val_accuracy` and metrics.
 
     Attributes
     ----------
     place : int
-        Callbacks of a lower one are called before those of a higher one, others in the order of their list.
+        Callbacks with a lower place are called before those with a higher one, equals in the order of their list.
     writes : bool
-        Whether it writes files, or to a terminal: where several processes train together (``communicator``), the first
-        alone calls it then. All others are called by each.
+        Whether it writes to files or to a terminal: if several processes train together (``communicator``), only the
+        first of them calls it. Other callbacks are called by all.
     """
 
     place: ClassVar[int] = 0
@@ -37,27 +37,26 @@ class Callback:
                 )
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        """Before the first step: how many epochs of how many samples there will be. Forget an earlier training.
+        """Before the first step, with the numbers of epochs and samples to come. Forget any earlier training here.
 
-        Of an iterable of batches it is not known how many samples it has: they are 0 then.
+        For an iterable of batches, ``samples`` is 0, as it is not known.
         """
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
         """Before an epoch, counted from 1."""
 
     def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
-        """After a run of steps of about a tenth of a second; ``done`` of ``total`` samples of the epoch are through.
+        """About ten times a second, between steps; ``done`` of ``total`` samples of the epoch have been taken.
 
-        Of an iterable of batches ``total`` is 0 up to the last one.
-
-        A learning rate that is set here, ``optimizer.lr = ...``, holds from the next step on.
+        For an iterable of batches ``total`` is 0 until the last one. A learning rate that is set here,
+        ``optimizer.lr = ...``, holds from the next step on.
         """
 
     def on_epoch_trained(self, net: Sequential, epoch: int) -> None:
         """After the last step of an epoch, before its validation."""
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool | None:
-        """After an epoch, counted from 1, and its validation. True ends the training."""
+        """After an epoch, counted from 1, and its validation. Return True to end the training."""
 
     def on_fit_end(self, net: Sequential) -> None:
         """After the last epoch, or after what ended the training before it, such as Ctrl-C or a divergence."""

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class ModelCheckpoint(Callback):
-    """Writes the network, and how far its training has come, after each epoch, or each that is the best so far.
+    """Saves the network and the state of its training after each epoch, or whenever an epoch is the best so far.
 
-    It is called after all other callbacks, whose state is in the file: `fastdl.load` gives a network whose training
-    goes on from there to the bit, with callbacks of the same classes::
+    It is called after all other callbacks, and their state is in the file: `fastdl.load` gives a network whose training
+    continues from there to the bit, given callbacks of the same classes::
 
         net = fastdl.load("run.npz")
         net.fit(x, y, epochs=20, initial_epoch=net.training_state.epochs, callbacks=[...])
@@ -27,15 +27,15 @@ class ModelCheckpoint(Callback):
     Parameters
     ----------
     path : path-like
-        Figures of the epoch may stand in it, as in ``"net-{epoch:03d}-{val_loss:.4f}.npz"``. A file that is there is
+        It may contain figures of the epoch, as in ``"net-{epoch:03d}-{val_loss:.4f}.npz"``. An existing file is
         replaced as a whole (`Sequential.save`).
     monitor : str, optional
-        Write an epoch only where this figure is the best so far.
+        Save only epochs in which this figure is the best so far.
     mode : {"min", "max"}, optional
-        Whether it is to be low or high. Of a loss, an accuracy and an F1 it is known.
+        Whether lower or higher is better; needed only for figures whose names do not tell.
     training : bool
-        As of `Sequential.save`; False writes the network alone, which is smaller, and may have been trained by a loss
-        or a rate that is a function.
+        As for `Sequential.save`; False saves the network alone, which is smaller, and works with losses and rates that
+        are functions.
     """
 
     place: ClassVar[int] = 1

@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 class EarlyStopping(Callback):
-    """Ends a training that does not get better, and goes back to the parameters of its best epoch.
+    """Ends training that no longer improves, and restores the parameters of its best epoch.
 
     Parameters
     ----------
     monitor : str
-        One of the figures, or one that a callback before this one adds.
+        The name of a figure, such as val_loss; it may be one that an earlier callback adds.
     mode : {"min", "max"}, optional
-        Whether it is to be low or high. Of a loss, an accuracy and an F1 it is known.
+        Whether lower or higher is better; needed only for figures whose names do not tell.
     patience : int
-        After so many epochs that are no better than the best one.
+        Training ends after this many epochs in a row without improvement.
     min_delta : float
-        What is not better by more than that is no better.
+        Only what is better by more than this counts as better.
     baseline : float, optional
-        Epochs that are no better than that count as no better, though the best of them is what is gone back to.
+        Epochs no better than this value count as without improvement, though the best of them is what is restored.
     start_from_epoch : int
-        The first epoch that counts, counted from 1: those before neither are the best nor try the patience.
+        The first epoch to consider, counted from 1: earlier ones are neither the best nor use up patience.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class EarlyStopping(Callback):
     best : float
         Its figure.
     waited : int
-        How many epochs have been no better.
+        How many epochs there have been since without improvement.
     """
 
     def __init__(

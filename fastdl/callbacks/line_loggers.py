@@ -85,18 +85,18 @@ class LineLogger(Logger):
 
 
 class CSVLogger(LineLogger):
-    """Writes a row for each epoch to a file of comma-separated values, as soon as it is through.
+    """Writes a row for each epoch to a file of comma-separated values, as soon as the epoch ends.
 
     Parameters
     ----------
     path : path-like
-        It begins anew with each training. In one that goes on (``initial_epoch``) the rows of earlier epochs stay, and
-        those of later ones, as of a run that was killed after its last checkpoint, are left out.
+        Each training begins the file anew. One that continues (``initial_epoch``) keeps the rows of earlier epochs and
+        drops those of later ones, which a run may have written after its last checkpoint, before it was killed.
 
     Notes
     -----
-    Columns are the figures of the first epoch, those too that callbacks before this one add to ``logs``. Where a later
-    one has more, as when a training goes on with a validation, the file is written anew, with columns for them.
+    Columns are the figures of the first epoch, including those that earlier callbacks add to ``logs``. If a later epoch
+    has more of them, as when a training continues with validation, the file is rewritten with columns for them.
     """
 
     start: ClassVar[bytes] = b"epoch"
@@ -138,16 +138,16 @@ class CSVLogger(LineLogger):
 
 
 class JSONLogger(LineLogger):
-    """Writes a JSON object a line for each epoch, as soon as it is through.
+    """Writes a JSON object on a line for each epoch, as soon as the epoch ends.
 
     Parameters
     ----------
     path : path-like
-        As of `CSVLogger`.
+        As for `CSVLogger`.
 
     Notes
     -----
-    What is not finite becomes null, as JSON has neither NaN nor infinity.
+    NaN and infinity become null, as JSON has neither.
     """
 
     start: ClassVar[bytes] = b'{"epoch"'

@@ -16,9 +16,9 @@ _SHARE = 0.05  # of the time, at the most, goes into drawings
 
 
 class LiveCurves(Callback):
-    """Shows the history of a training in a notebook, as it shows one that is done, and lets it grow twice a second.
+    """Shows the growing curves of a training in a notebook, updated twice a second.
 
-    Of very many epochs, less often: drawing takes a twentieth of the time at the most.
+    With very many epochs it updates less often: drawing takes at most a twentieth of the time.
 
     Raises
     ------

@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 
 class MLflow(Logger):
-    """Keeps a training as a run of MLflow: its settings as parameters, its figures as metrics with a step an epoch.
+    """Records a training as a run of MLflow: its settings as parameters, its figures as metrics whose steps are epochs.
 
-    The run ends FINISHED, FAILED, where an error ended the training, or KILLED, where Ctrl-C or the like did. One that
-    was killed by force stays RUNNING, and a training that goes on from its checkpoint (``initial_epoch``) is the same
-    run. Runs that are active in the program, of ``mlflow.start_run``, are left alone.
+    The run ends as FINISHED, as FAILED if an error ended the training, or as KILLED after Ctrl-C and the like. A
+    killed process leaves it RUNNING, and a training that continues from its checkpoint (``initial_epoch``) continues
+    the same run. Active runs of the program itself, from ``mlflow.start_run``, are not touched.
 
     Parameters
     ----------
     tracking_uri : path-like, optional
-        A folder, or what else MLflow can write to: MLflow's own setting by default. Folders have to be allowed:
+        A folder, or anything else that MLflow can write to; by default MLflow's own setting. Folders require
         ``MLFLOW_ALLOW_FILE_STORE=true`` in the environment.
     experiment : str
-        Made where there is none of this name.
+        The experiment, which is created if there is none of this name.
     name : str, optional
-        The run's, one of MLflow's making by default.
+        The run's name; MLflow makes one up by default.
 
     Attributes
     ----------
     run_id : str or None
-        MLflow's, of the last training.
+        MLflow's id of the last training's run.
 
     Raises
     ------

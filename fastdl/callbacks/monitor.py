@@ -18,7 +18,7 @@ class Monitor:
     mode : {"min", "max"}, optional
         Whether it is to be low or high, where that is not known of it.
     min_delta : float
-        What is not better by more than that is no better.
+        Only what is better by more than this counts as better.
 
     Attributes
     ----------

@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 
 class OptunaPruning(Callback):
-    """Tells a trial of Optuna a figure of each epoch, and ends the training where the study's pruner would have it.
+    """Reports a figure of each epoch to a trial of Optuna, and ends the training if the study's pruner decides so.
 
-    All callbacks see the last epoch and the end, such as best parameters that are gone back to; then `fit` raises
-    ``optuna.TrialPruned``, which the study expects of its objective.
+    All callbacks see the last epoch and the end, and best parameters are restored; then `fit` raises
+    ``optuna.TrialPruned``, which the study expects from its objective.
 
     Parameters
     ----------
     trial : optuna.Trial
-        Of a study of one objective, whose direction says whether the figure is to be low or high.
+        A trial of a study with one objective, whose direction says whether lower or higher is better.
     monitor : str
-        One of the figures, or one that a callback before this one adds.
+        The name of a figure, such as val_loss; it may be one that an earlier callback adds.
 
     Raises
     ------
     ValueError
-        If the figure is known to be better the other way: the best trials would be ended.
+        If the figure is better in the other direction: the best trials would be pruned.
     """
 
     def __init__(self, trial: Any, monitor: str = "val_loss") -> None:

@@ -34,11 +34,11 @@ class Progress(Callback):
     Parameters
     ----------
     unit : str
-        What is counted.
+        The name of what is counted.
     each : int
-        So many of it are a sample.
+        How many of these a sample has.
     tell : callable
-        Writes the figures, a dict, beside the bar.
+        Takes the figures, a dict, and returns the text beside the bar.
 
     Raises
     ------

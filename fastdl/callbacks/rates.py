@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class LearningRateSchedule(Callback):
-    """Sets the rate of each epoch. A rate that changes step by step is the optimizer's own (`fastdl.schedules`).
+    """Sets the learning rate of each epoch. For one that changes at each step, give the optimizer a schedule.
 
     Parameters
     ----------
     schedule : callable
-        Gives the rate of an epoch, which counts from 0 as steps do: ``lambda epoch: 0.1 * 0.5 ** (epoch // 10)``, or
-        one of `fastdl.schedules`, whose steps are epochs then.
+        Takes an epoch, counted from 0 as steps are, and returns its rate: ``lambda epoch: 0.1 * 0.5 ** (epoch // 10)``,
+        or one of `fastdl.schedules`, whose steps then are epochs.
     """
 
     def __init__(self, schedule: Callable[[int], float]) -> None:
@@ -45,29 +45,29 @@ class LearningRateSchedule(Callback):
 
 
 class ReduceLROnPlateau(Callback):
-    """Lowers the learning rate where a training does not get better.
+    """Lowers the learning rate when training no longer improves.
 
     Parameters
     ----------
     monitor : str
-        One of the figures, or one that a callback before this one adds.
+        The name of a figure, such as val_loss; it may be one that an earlier callback adds.
     mode : {"min", "max"}, optional
-        Whether it is to be low or high. Of a loss, an accuracy and an F1 it is known.
+        Whether lower or higher is better; needed only for figures whose names do not tell.
     factor : float
-        The rate is multiplied by it,
+        What the rate is multiplied by.
     patience : int
-        after so many epochs that are no better than the best one.
+        It is lowered after this many epochs in a row without improvement.
     min_delta : float
-        What is not better by more than that is no better.
+        Only what is better by more than this counts as better.
     cooldown : int
-        So many epochs after that do not try the patience.
+        This many epochs after that do not use up patience.
     min_lr : float
-        The rate goes no lower.
+        The rate is not lowered below this.
 
     Notes
     -----
-    The optimizer's ``lr`` is set, and stays so for a further training with this optimizer. A training that goes on
-    (``initial_epoch``) does so at the rate to which this one had lowered it.
+    It sets the optimizer's ``lr``, which keeps its value for further training with this optimizer. A training that
+    continues (``initial_epoch``) does so at the lowered rate.
     """
 
     def __init__(

@@ -15,16 +15,16 @@ from .logger import Logger, Run, numbers
 
 
 class TensorBoard(Logger):
-    """Writes the figures of each epoch to a folder that TensorBoard reads; nothing needs to be installed for it.
+    """Writes the figures of each epoch to a folder that TensorBoard reads; nothing needs to be installed to write it.
 
-    Training and validation share a chart: `loss` and `val_loss` are ``loss/training`` and ``loss/validation``. Beside
-    them are `seconds` and `lr`, and figures that callbacks before this one add, where they are numbers.
+    Training and validation share a chart: `loss` and `val_loss` are ``loss/training`` and ``loss/validation``. There
+    are also `seconds` and `lr`, and the figures that earlier callbacks add, if they are numbers.
 
     Parameters
     ----------
     path : path-like
-        A folder, of one run: in others beside it TensorBoard sees others. In a training that goes on
-        (``initial_epoch``) figures of later epochs that are there already are passed over.
+        A folder for one run; put others beside it to compare them. If a training continues (``initial_epoch``),
+        TensorBoard ignores figures of later epochs that were already written.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

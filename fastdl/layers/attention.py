@@ -13,17 +13,17 @@ from .helpers import check_initializer, drawn, is_pytorch, sequence_shape
 
 
 class SelfAttention(Layer):
-    """Let each step of a sequence look at all of them, or at those up to itself (Vaswani et al. 2017).
+    """Let each step of a sequence attend to all steps, or to those up to itself (Vaswani et al. 2017).
 
-    Of every step three vectors are made, a query, a key and a value, and parted among heads of D = F / heads features.
-    A head gives each step a mean of all values, weighted by softmax(query key^T / sqrt(D)); a dense layer follows.
+    Each step gives a query, a key and a value, which are divided among heads of D = F / heads features. A head gives
+    each step the mean of all values, weighted by softmax(query key^T / sqrt(D)); a dense layer follows.
 
     Parameters
     ----------
     heads : int
-        They share the features out evenly.
+        The number of heads, which must divide F.
     causal : bool
-        Whether a step is kept from looking at those after it.
+        Whether steps cannot see later ones.
     initializer : str, (str, float) or callable
         Of the weights, each (F, F) of them: a name of `fastdl.initializers`, one with a gain, or a function. "pytorch"
         draws the first three as its layer does, from `glorot_uniform` of (3 F, F), and no biases.

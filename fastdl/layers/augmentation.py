@@ -37,14 +37,14 @@ class RandomShift(Layer):
 
 
 class RandomFlip(Layer):
-    """In training, mirrors every second image, as chance will have it, on each of the axes that are named.
+    """In training, mirrors each image with a probability of one half, on each of the chosen axes.
 
     Parameters
     ----------
     horizontal : bool
-        Whether the left may become the right.
+        Whether to swap left and right.
     vertical : bool
-        Whether an image may be upside down.
+        Whether to swap top and bottom.
 
     Notes
     -----
@@ -63,16 +63,16 @@ class RandomFlip(Layer):
 
 
 class RandomRotation(Layer):
-    """In training, turns each image about its middle by a random angle, with zeros where there was nothing.
+    """In training, rotates each image about its centre by a random angle, filling with zeros.
 
     Parameters
     ----------
     degrees : float
-        The largest angle, either way, up to 180. All angles are as likely.
+        The largest angle in either direction, up to 180; all angles are equally likely.
 
     Notes
     -----
-    x and y (N, C, H, W). What lies between pixels is the mean of the four around it, the nearer the heavier (bilinear).
+    x and y (N, C, H, W). Between pixels it interpolates bilinearly.
     """
 
     def __init__(self, degrees: float) -> None:
@@ -92,9 +92,9 @@ class RandomErasing(Layer):
     rate : float
         The probability.
     area : (float, float)
-        The least and the most of the image's area that the rectangle has; every size between is as likely.
+        The smallest and the largest share of the image's area; all shares in between are equally likely.
     ratio : (float, float)
-        The least and the most of its height over its width; the logarithms are as likely.
+        The smallest and the largest ratio of height to width, uniform in its logarithm.
 
     Notes
     -----

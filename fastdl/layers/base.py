@@ -32,51 +32,52 @@ class _Held(NamedTuple):
 class Layer(Built, abstract=True):
     """A differentiable function of one batch, with parameters.
 
-    A subclass says which operations of the core it is (`operations`), the shapes of its parameters
-    (`parameter_shapes`) and how they start (`initialize`); `docs/adding-a-layer.md` makes one. It keeps the arguments
-    of its constructor as attributes of their names: so it can be saved, and loaded wherever the class has been
-    imported. Arguments do not change once a layer is made, and attributes that it has not are refused.
+    A subclass says which operations of the core it consists of (`operations`), the shapes of its parameters
+    (`parameter_shapes`) and how they start (`initialize`); `docs/adding-a-layer.md` writes one. It keeps the arguments
+    of its constructor as attributes of the same names, so that it can be saved, and loaded wherever the class has been
+    imported. Arguments cannot be changed once a layer is made, and unknown attributes cannot be set.
 
-    What a subclass overrides is all in `layers/definition.py`: `operations`, `parameter_shapes`, `initialize`, `shown`,
-    `buffer_names` and `sublayers`. `layers/configuration.py` is how it is saved and made again,
+    Everything that a subclass may override is in `layers/definition.py`: `operations`, `parameter_shapes`,
+    `initialize`, `shown`, `buffer_names` and `sublayers`. `layers/configuration.py` is how it is saved and made again,
     `layers/building.py` how it gets its parameters and plans.
 
     Attributes
     ----------
     input_shape, output_shape : tuple of int
-        Of one sample, (F,), (T, F) or (C, H, W), with None for a T that may differ from call to call; known once built.
+        The shape of one sample, (F,), (T, F) or (C, H, W), with None for a T that may differ from call to call; known
+        once built.
     parameter_count : int
-        How many numbers its parameters are; known once built.
+        The number of its parameters; known once built.
     params, grads : mapping of str to ndarray
-        Live views into the flat vectors. ``layer.params["weight"] = w`` copies into place what has the same shape.
+        Live views into the flat vectors. ``layer.params["weight"] = w`` copies an array of the same shape into place.
     buffers : mapping of str to ndarray
-        What is saved as parameters are, but changed by no optimizer, such as running statistics.
+        Arrays that are saved with the parameters but changed by no optimizer, such as running statistics.
     trainable : bool
         Whether training changes its parameters; True at first.
     lr_scale, decay_scale : float
-        What the optimizer's learning rate and weight decay are multiplied by for its parameters; 1 at first.
+        Factors of the optimizer's learning rate and weight decay for its parameters; 1 at first.
     """
 
     def forward(
         self, x: ArrayLike, *, training: bool = False, lengths: ArrayLike | None = None, trees: Trees | None = None
     ) -> Array:
-        """Give the output for a batch, and hold what `backward` needs.
+        """Compute the output for a batch, and keep what `backward` needs.
 
         Parameters
         ----------
         x : array_like, shape (N, *input_shape)
         training : bool
-            Whether layers that are random in training are so.
+            Whether to behave as in training: with dropout and other randomness, and with the batch's own statistics.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence (N, T, ...) count.
         trees : Trees, optional
-            Where a layer is recursive: then x (M,) or (M, F) and what is given have a row for each node.
+            If a layer is recursive; then x (M,) or (M, F) and the output have a row for each node.
 
         Returns
         -------
         ndarray, shape (N, *output_shape)
-            Images lie in memory as those of x do: channels first, or last where x is a view of such memory. Stateful
-            layers go on from the last call, of as many samples.
+            Images lie in memory like those of x: channels first, or last if x is a view of such memory. Stateful
+            layers continue from the last call, which must have had as many samples.
         """
         samples = as_batch(self, x, lengths, trees, as_it_lies=True)
         with self.turn.lock:
@@ -98,14 +99,14 @@ class Layer(Built, abstract=True):
         return samples.outputs(y, plan.output_shape)
 
     def backward(self, dy: ArrayLike, *, accumulate: bool = False) -> Array:
-        """Give the gradient with respect to the last `forward`'s input, and fill `grads`.
+        """Compute the gradient with respect to the input of the last `forward`, and fill `grads`.
 
         Parameters
         ----------
         dy : array_like, shape (N, *output_shape)
             The gradient of the loss with respect to the output.
         accumulate : bool
-            Whether to add to what `grads` hold.
+            Whether to add to `grads` instead of replacing them.
 
         Returns
         -------

@@ -13,21 +13,21 @@ from .state import StateLayer
 
 
 class Bidirectional(StateLayer):
-    """A recurrent layer's two directions, each with weights of its own.
+    """A recurrent layer in both directions, each with its own weights.
 
     Parameters
     ----------
     layer : RNN, LSTM or GRU
-        What both are like; it becomes a part of this one.
+        The layer for both directions; it becomes a part of this one.
     merge : {"concat", "sum"}
-        Whether the outputs are put side by side or added up.
+        Whether the outputs are concatenated or added.
 
     Notes
     -----
-    x (N, T, F), y (N, T, 2 units) or (N, 2 units), units alone for a sum. Where the layer gives the last state alone,
-    that of the second direction is the one after the first step. Parameters are named as the layer's, those of the
-    second direction with ``_reverse`` after it. The state is a pair: the first direction's, and that of the second,
-    which starts at the last step and ends at the first.
+    x (N, T, F), y (N, T, 2 units) or (N, 2 units), with units instead of 2 units for a sum. If the layer gives only its
+    last state, that of the second direction is the one after it has read the first step. Parameters are named as the
+    layer's, those of the second direction with ``_reverse`` at the end. The state is a pair: that of the first
+    direction, and that of the second, which starts at the last step and ends at the first.
     """
 
     def __init__(self, layer: Recurrent, merge: str = "concat") -> None:

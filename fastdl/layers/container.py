@@ -61,7 +61,7 @@ class Container(Layer, abstract=True):
 
 
 class Residual(Container):
-    """x + f(x), where f is a chain of layers that gives the shape it takes (He et al. 2016).
+    """x + f(x), where f is a chain of layers that keeps the shape of its input (He et al. 2016).
 
     Parameters
     ----------
@@ -88,20 +88,19 @@ class Residual(Container):
 
 
 class Parallel(Container):
-    """Several chains of layers that read the same, and of whose outputs one is made.
+    """Several chains of layers that read the same input, and whose outputs are merged into one.
 
     Parameters
     ----------
     branches : sequence of sequences of Layer
-        One at least. An empty one passes on what it reads.
+        At least one. An empty branch passes its input on.
     merge : {"concat", "sum", "product"}
-        Whether the outputs are put side by side along their features, or channels, or are added up, or multiplied,
-        number by number.
+        Whether the outputs are concatenated along their features or channels, added, or multiplied element by element.
 
     Notes
     -----
-    x whatever all branches read, tokens (N, T) too; their outputs (N, F), (N, T, F) or (N, C, H, W) are alike, but for
-    the features or channels of a concat, and y has those of all.
+    x is whatever all branches can read, tokens (N, T) too. Their outputs (N, F), (N, T, F) or (N, C, H, W) have equal
+    shapes, except that with "concat" the features or channels may differ; y then has all of them.
     """
 
     def __init__(self, branches: Sequence[Sequence[Layer]], merge: str = "concat") -> None:

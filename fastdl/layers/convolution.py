@@ -63,16 +63,16 @@ class Conv2D(_Convolution):
     kernel_size, stride : int or (int, int)
         Height and width.
     padding : int, (int, int) or "same"
-        Of zeros, on every side; "same" makes OH = ceil(H / stride), and puts what is left over below and right.
+        Rows and columns of zeros on every side; "same" makes OH = ceil(H / stride), with an odd one below and right.
     dilation : int or (int, int)
-        Pixels from one of a kernel's to the next (Yu and Koltun 2016).
+        The distance in pixels between neighbours in the kernel (Yu and Koltun 2016).
     groups : int
-        Into how many the channels, of the input and of the output, are parted, each of which sees its own alone; with
-        as many as input channels the convolution is depthwise.
+        Input and output channels are divided into so many groups, each of which sees only its own; with as many as
+        input channels the convolution is depthwise.
     activation : str or Activation, optional
-        A name of `Activation`'s, but softmax, or one with its setting.
+        The name of an `Activation` other than softmax, or an `Activation` with its setting.
     initializer : str, (str, float) or callable
-        Of the weights: a name of `fastdl.initializers`, one with a gain, or a function.
+        For the weights: a name from `fastdl.initializers`, a pair of such a name and a gain, or a function.
 
     Notes
     -----
@@ -113,7 +113,7 @@ class Conv2D(_Convolution):
 
 
 class Conv1D(_Convolution):
-    """The same over the steps of sequences.
+    """Cross-correlation over the steps of sequences, with learned kernels, a bias, and an activation.
 
     Parameters
     ----------
@@ -122,21 +122,21 @@ class Conv1D(_Convolution):
     kernel_size, stride, dilation : int
         In steps.
     padding : int, "same" or "causal"
-        Steps of zeros, before and after; "same" makes T / stride steps of T, rounded up, and puts what is left over
-        after; "causal" puts all that this takes before, so that no output sees a later step.
+        Steps of zeros before and after; "same" makes T / stride steps, rounded up, with an odd zero after; "causal"
+        puts as many zeros all before, so that no output sees a later step.
     groups : int
-        Into how many the features are parted, as the channels of `Conv2D`.
+        Features are divided into so many groups, like the channels of `Conv2D`.
     activation : str or Activation, optional
-        A name of `Activation`'s, but softmax, or one with its setting.
+        The name of an `Activation` other than softmax, or an `Activation` with its setting.
     initializer : str, (str, float) or callable
-        Of the weights: a name of `fastdl.initializers`, one with a gain, or a function.
+        For the weights: a name from `fastdl.initializers`, a pair of such a name and a gain, or a function.
 
     Notes
     -----
     x (N, T, F), y (N, OT, filters) with OT = (T + 2 padding - dilation (kernel - 1) - 1) // stride + 1;
     ``params["weight"]`` (filters, F / groups, K), ``params["bias"]`` (filters,).
 
-    Steps that do not count, where `lengths` are given, are read as zeros. Where OT is not T, lengths are refused.
+    With `lengths`, steps that do not count are read as zeros. If OT is not T, lengths are refused.
     """
 
     def __init__(

@@ -21,13 +21,13 @@ class Dense(Layer):
     units : int
         Output features.
     activation : str or Activation, optional
-        A name of `Activation`'s, or one with its setting.
+        The name of an `Activation`, or an `Activation` with its setting.
     initializer : str, (str, float) or callable
-        Of the weights: a name of `fastdl.initializers`, one with a gain, or a function.
+        For the weights: a name from `fastdl.initializers`, a pair of such a name and a gain, or a function.
 
     Notes
     -----
-    x (N, F), y (N, units), or over the steps of time alike x (N, T, F), y (N, T, units); ``params["weight"]``
+    x (N, F), y (N, units), or for each time step x (N, T, F), y (N, T, units); ``params["weight"]``
     (units, F), ``params["bias"]`` (units,).
     """
 

@@ -9,7 +9,7 @@ from .base import Layer
 
 
 class Dropout(Layer):
-    """In training, makes each number zero with a probability, and the others larger to make up for it.
+    """In training, sets each number to zero with a given probability, and divides the others by 1 - rate.
 
     Outside training it does nothing (Srivastava et al. 2014).
 
@@ -32,7 +32,7 @@ class Dropout(Layer):
 
 
 class GaussianNoise(Layer):
-    """In training, adds to each number one from a normal distribution; outside training it does nothing.
+    """In training, adds a random number from a normal distribution to each number; otherwise it does nothing.
 
     Parameters
     ----------

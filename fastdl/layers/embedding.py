@@ -15,14 +15,14 @@ _PLACES = 0.02  # a deviation: small beside that of the tokens' vectors, which a
 
 
 class Embedding(Layer):
-    """A learned vector for each token of a vocabulary: what article 5 does with one-hot vectors, without the product.
+    """A learned vector for each token of a vocabulary: article 5's product with one-hot vectors, as a look-up.
 
     Parameters
     ----------
     vocabulary : int
-        How many tokens there are; ids are integers from 0 on.
+        The number of tokens, whose ids are integers from 0 on.
     dim : int
-        Of the vectors.
+        The size of the vectors.
 
     Notes
     -----
@@ -50,14 +50,14 @@ class Embedding(Layer):
 
 
 class PositionalEmbedding(Layer):
-    """Add to each step of a sequence a learned vector of its place, the same for all samples (Gehring et al. 2017).
+    """Add to each step of a sequence a learned vector for its position, the same for all samples (Gehring et al. 2017).
 
-    Attention takes steps in no order; by this it knows which comes when.
+    Attention does not see the order of steps; this tells it.
 
     Parameters
     ----------
     steps : int
-        The most steps that a sequence may have.
+        The largest number of steps of a sequence.
 
     Notes
     -----

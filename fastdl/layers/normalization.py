@@ -17,14 +17,14 @@ from .base import Layer
 class BatchNorm(Layer):
     """Normalize every feature, or channel, over a batch, then scale and shift it (Ioffe and Szegedy 2015).
 
-    y = weight (x - mean) / sqrt(variance + epsilon) + bias, with the mean and the variance of all samples of the batch,
-    and their steps that count or their pixels. Outside training they are running ones, which each step of training
-    moves on towards its own.
+    y = weight (x - mean) / sqrt(variance + epsilon) + bias, with the mean and the variance over all samples of the
+    batch, and over their pixels or the steps that count. Outside training it uses running statistics, which each step
+    of training moves towards those of its batch.
 
     Parameters
     ----------
     momentum : float
-        How far the running statistics move in a step, from 0 to 1.
+        How far the running statistics move in a step, from 0 to 1, as in PyTorch; Keras counts from the other end.
     epsilon : float
 
     Notes
@@ -32,10 +32,10 @@ class BatchNorm(Layer):
     x and y (N, F), (N, T, F) or (N, C, H, W); ``params["weight"]`` and ``params["bias"]``, ``buffers["running_mean"]``
     and ``buffers["running_var"]``, an estimate from n numbers, are (F,) or (C,).
 
-    `forward` with ``training=True`` moves the running statistics as a step of `fit` does. A feature that is the same
-    all over the batch, as each is of one sample (F,), gives its bias; a variance of one number counts as 0,
-    and leaves the running one as it is. So an epoch whose last batch is one sample goes on, where PyTorch raises; `fit`
-    warns where all batches are of one.
+    `forward` with ``training=True`` moves the running statistics as a step of `fit` does. A feature that is constant
+    over the batch, as in a batch of one sample (F,), becomes its bias; the variance of a single number counts as 0, and
+    leaves the running one as it is. So a last batch of one sample does no harm, where PyTorch raises an error; `fit`
+    warns if all batches have one sample.
     """
 
     buffer_names: ClassVar[tuple[str, ...]] = ("running_mean", "running_var")

@@ -15,19 +15,19 @@ from .normalization import check_features
 class PeriodicEmbedding(Layer):
     """Cosines of every feature, with frequencies and phases that are learned: y = cos(2 pi (weight x + bias)).
 
-    What a network makes of a number may then change several times over its range (Gorishniy, Rubachev and Babenko
-    2022). It is for numbers near 1: those of a `RobustScaling`.
+    With them a network can follow functions that turn several times over a number's range (Gorishniy, Rubachev and
+    Babenko 2022). Its inputs should be of size about 1, as after a `RobustScaling`.
 
     Parameters
     ----------
     frequencies : int
-        K, how many cosines are made of each feature.
+        K, the number of cosines of each feature.
     sigma : float
-        The standard deviation of the frequencies at first, in turns for a step of 1.
+        The standard deviation of the initial frequencies, in turns per unit of x.
 
     Notes
     -----
-    x (N, F), y (N, F K), the first feature's cosines first, or over the steps of time alike x (N, T, F), y (N, T, F K);
+    x (N, F), y (N, F K), the first feature's cosines first, or for each time step x (N, T, F), y (N, T, F K);
     ``params["weight"]`` and ``params["bias"]`` (F, K), from a normal distribution, and from -1/2 to 1/2.
     """
 

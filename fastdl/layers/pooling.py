@@ -46,9 +46,9 @@ class MaxPool2D(_Pool2D):
     Parameters
     ----------
     size : int or (int, int)
-        Of the window.
+        The size of the window.
     stride : int or (int, int), optional
-        The window's size where not given. Windows may overlap; those that do not fit are dropped.
+        By default the window's size. Windows may overlap; those that do not fit are dropped.
 
     Notes
     -----
@@ -64,9 +64,9 @@ class MeanPool2D(_Pool2D):
     Parameters
     ----------
     size : int or (int, int)
-        Of the window.
+        The size of the window.
     stride : int or (int, int), optional
-        The window's size where not given. Windows may overlap; those that do not fit are dropped.
+        By default the window's size. Windows may overlap; those that do not fit are dropped.
 
     Notes
     -----
@@ -82,13 +82,13 @@ class MaxPool1D(_Pool1D):
     Parameters
     ----------
     size : int
-        Of the window.
+        The size of the window.
     stride : int, optional
-        The window's size where not given. Windows may overlap; those that do not fit are dropped.
+        By default the window's size. Windows may overlap; those that do not fit are dropped.
 
     Notes
     -----
-    x (N, T, F), y (N, OT, F) with OT = (T - size) // stride + 1. Where OT is not T, lengths are refused.
+    x (N, T, F), y (N, OT, F) with OT = (T - size) // stride + 1. If OT is not T, lengths are refused.
     """
 
     _kind = "max_pool"
@@ -100,13 +100,13 @@ class MeanPool1D(_Pool1D):
     Parameters
     ----------
     size : int
-        Of the window.
+        The size of the window.
     stride : int, optional
-        The window's size where not given. Windows may overlap; those that do not fit are dropped.
+        By default the window's size. Windows may overlap; those that do not fit are dropped.
 
     Notes
     -----
-    x (N, T, F), y (N, OT, F) with OT = (T - size) // stride + 1. Where OT is not T, lengths are refused.
+    x (N, T, F), y (N, OT, F) with OT = (T - size) // stride + 1. If OT is not T, lengths are refused.
     """
 
     _kind = "mean_pool"

@@ -99,11 +99,11 @@ class RNN(Recurrent):
     activation : str or Activation
         f: tanh, relu, identity, sigmoid, leaky_relu, elu, selu, softplus, hard_sigmoid or hard_tanh.
     return_sequences : bool
-        Whether to give every step's h, or that of the last.
+        Whether to give h at every step, or only at the last.
     stateful : bool
-        Whether a batch goes on from the states where the last one ended: truncated back-propagation through time.
+        Whether a batch starts with the states at the end of the batch before: truncated back-propagation through time.
     initializer, recurrent_initializer : str, (str, float) or callable
-        Of the weights: names of `fastdl.initializers`, with a gain or without, or functions.
+        For the weights: names from `fastdl.initializers`, pairs of such a name and a gain, or functions.
 
     Notes
     -----
@@ -137,13 +137,14 @@ class LSTM(Recurrent):
     ----------
     units : int
     return_sequences, stateful, initializer, recurrent_initializer
-        As of `RNN`.
+        As for `RNN`.
     forget_bias : float
-        What the forget gate's bias starts with, or is more: at 1 the cell remembers at first (Jozefowicz et al. 2015).
+        The initial value of the forget gate's bias, or what is added to it: with 1 the cell remembers at first
+        (Jozefowicz et al. 2015).
 
     Notes
     -----
-    Parameters as of `RNN`, for the gates i, f, g, o in this order one below the other: ``params["weight_ih"]``
+    Parameters as for `RNN`, with the gates i, f, g, o in this order below each other: ``params["weight_ih"]``
     (4 units, F) and so on. The state is a pair (h, c).
     """
 
@@ -179,11 +180,11 @@ class GRU(Recurrent):
         d)) and h' = n + z (h - n); or the state before it, as in article 6, n = tanh(x W^T + b + (r h) V^T + d) and
         h' = h + z (n - h).
     return_sequences, stateful, initializer, recurrent_initializer
-        As of `RNN`.
+        As for `RNN`.
 
     Notes
     -----
-    Parameters as of `RNN`, for the gates r, z, n in this order one below the other: ``params["weight_ih"]``
+    Parameters as for `RNN`, with the gates r, z, n in this order below each other: ``params["weight_ih"]``
     (3 units, F) and so on.
     """
 

@@ -9,7 +9,7 @@ from .base import Layer
 
 
 class Rescaling(Layer):
-    """y = scale x + offset: so a network takes images of bytes, ``Rescaling(1 / 255)``.
+    """y = scale x + offset, such as ``Rescaling(1 / 255)`` for images of bytes.
 
     Parameters
     ----------

@@ -16,10 +16,10 @@ from .normalization import check_features
 
 
 class RobustScaling(Layer):
-    """Bring each feature to a middle of 0 and a spread of about 1, whatever outliers say, and far numbers near.
+    """Scale each feature to a median of 0 and a spread of about 1, regardless of outliers, which are limited smoothly.
 
-    y = z / sqrt(1 + (z / limit)^2) with z = (x - center) scale, which is about z where that is small, and never beyond
-    the limit (Holzmüller, Grinsztajn and Steinwart 2024).
+    y = z / sqrt(1 + (z / limit)^2) with z = (x - center) scale, which is about z if z is small, and never beyond the
+    limit (Holzmüller, Grinsztajn and Steinwart 2024).
 
     Parameters
     ----------

@@ -13,12 +13,12 @@ from .base import Layer
 
 
 class Select(Layer):
-    """Some of the features, or channels, in this order.
+    """Pass on some of the features or channels, in the given order.
 
     Parameters
     ----------
     indices : sequence of int
-        From 0 on; one may come twice.
+        Counted from 0; an index may occur twice.
 
     Notes
     -----

@@ -14,9 +14,9 @@ from .base import Layer
 
 
 class Flatten(Layer):
-    """(N, C, H, W) as (N, C H W), rows of channels first, and (N, T, F) as (N, T F).
+    """Turn (N, C, H, W) into (N, C H W), in this order, and (N, T, F) into (N, T F).
 
-    Steps that do not count, where `lengths` are given, are zeros in it.
+    With `lengths`, steps that do not count become zeros.
     """
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
@@ -26,12 +26,12 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """The same numbers, rows of channels first, as samples of another shape.
+    """Give samples another shape; the order of their numbers, channels first, stays.
 
     Parameters
     ----------
     shape : int or tuple
-        (F,), (T, F) or (C, H, W); one of them may be -1, which is what is left for it.
+        (F,), (T, F) or (C, H, W); one size may be -1, for whatever is left.
 
     Notes
     -----

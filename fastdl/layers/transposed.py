@@ -16,10 +16,9 @@ from .padding import Pair
 
 
 class ConvTranspose2D(Layer):
-    """The transpose of a convolution, with a bias and an activation: each pixel gives a window, and windows add up.
+    """A transposed convolution, with a bias and an activation: each pixel becomes a window, and windows add up.
 
-    It gives the size that a `Conv2D` of the same kernel, stride and padding would take back to the input's (Zeiler et
-    al. 2010).
+    A `Conv2D` of the same kernel, stride and padding takes the output's size back to the input's (Zeiler et al. 2010).
 
     Parameters
     ----------
@@ -28,13 +27,13 @@ class ConvTranspose2D(Layer):
     kernel_size, stride : int or (int, int)
         Height and width.
     padding : int or (int, int)
-        Pixels of the output that are left out on every side.
+        Pixels of the output that are cut off on every side.
     output_padding : int or (int, int)
-        More pixels below and right, fewer than the stride: a convolution may come from several sizes to the same one.
+        Additional pixels below and right, fewer than the stride: convolutions take several sizes to the same one.
     activation : str or Activation, optional
-        A name of `Activation`'s, but softmax, or one with its setting.
+        The name of an `Activation` other than softmax, or an `Activation` with its setting.
     initializer : str, (str, float) or callable
-        Of the weights: a name of `fastdl.initializers`, one with a gain, or a function.
+        For the weights: a name from `fastdl.initializers`, a pair of such a name and a gain, or a function.
 
     Notes
     -----

@@ -9,15 +9,15 @@ from .helpers import image_shape
 
 
 class UpSample2D(Layer):
-    """Makes images larger by whole factors.
+    """Enlarge images by integer factors.
 
     Parameters
     ----------
     size : int or (int, int)
-        By what factor, in height and in width.
+        The factors of height and width.
     interpolation : {"nearest", "bilinear"}
-        Whether each pixel becomes a block of itself, or what lies between pixels is a mean of theirs; these are then in
-        the middle of their blocks, as in PyTorch with ``align_corners=False``.
+        "nearest" repeats each pixel in a block; "bilinear" interpolates between pixels that lie in the middle of their
+        blocks, as PyTorch does with ``align_corners=False``.
 
     Notes
     -----

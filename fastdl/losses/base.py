@@ -20,10 +20,10 @@ class Measured(NamedTuple):
 
 
 class Loss:
-    """A number for each row of outputs, which training lowers the mean of.
+    """A number for each row of outputs, whose mean training lowers.
 
-    It may be called as a function of a user's own is: ``loss(outputs, targets)`` gives the values (N,) and the gradient
-    of their sum (N, F).
+    It can be called in the same way as a function of your own: ``loss(outputs, targets)`` returns the values (N,) and
+    the gradient of their sum (N, F).
     """
 
     name: ClassVar[str] = "loss"  # what it is called

@@ -20,15 +20,15 @@ from .fused import Fused
 class CrossEntropy(Fused):
     """Softmax cross-entropy, -sum t log softmax(logits), of each row, as PyTorch's ``CrossEntropyLoss``.
 
-    A softmax that ends the network is left out: its inputs are the logits.
+    If the network ends in a softmax, the loss is computed from its inputs, the logits.
 
     Parameters
     ----------
     label_smoothing : float
         From 0 to 1. Each target t becomes (1 - label_smoothing) t + label_smoothing / classes (Szegedy et al. 2016).
     ignore_label : int, optional
-        Rows with this label do not count: they are no part of the loss, its mean, its gradient and the accuracy.
-        Targets must be labels then.
+        Rows with this label do not count in the loss, its mean, its gradient and the accuracy. Targets must then be
+        labels.
     """
 
     name: ClassVar[str] = "cross_entropy"
@@ -95,12 +95,13 @@ class CrossEntropy(Fused):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BinaryCrossEntropy(Fused):
-    """Cross-entropy of each yes or no by itself, log(1 + e^x) - t x of a logit x, summed over each row.
+    """Cross-entropy of each yes or no on its own, log(1 + e^x) - t x for a logit x, summed over each row.
 
-    Targets t are from 0 to 1, booleans or integers too, a number for each output: any number of labels may hold at
-    once. A sigmoid that ends the network is left out: its inputs are the logits. An output hits where it is above 0 (a
-    sigmoid above 0.5) for a target of 1, and elsewhere for one of 0; accuracy is the share of outputs that hit. Where
-    some target is neither, there is none. It is F times PyTorch's ``BCEWithLogitsLoss``, F being the outputs.
+    Targets t lie between 0 and 1, booleans or integers too, one for each output: any number of labels may apply at
+    once. If the network ends in a sigmoid, the loss is computed from its inputs, the logits. An output is right if it
+    is above 0 (a sigmoid above 0.5) for a target of 1, and not for a target of 0; accuracy is the share of outputs that
+    are right. If some target is neither 0 nor 1, there is no accuracy. The loss is F times PyTorch's
+    ``BCEWithLogitsLoss``, where F is the number of outputs.
     """
 
     name: ClassVar[str] = "binary_cross_entropy"

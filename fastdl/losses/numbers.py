@@ -17,9 +17,9 @@ from .fused import Fused
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SquaredError(Fused):
-    """Half the squares of errors, summed over each row (article 2, the linear unit's objective).
+    """Half the squared errors, summed over each row (article 2, the linear unit's objective).
 
-    It is F / 2 times PyTorch's ``MSELoss``, F being the outputs.
+    It is F / 2 times PyTorch's ``MSELoss``, where F is the number of outputs.
     """
 
     name: ClassVar[str] = "squared_error"
@@ -29,7 +29,7 @@ class SquaredError(Fused):
 class AbsoluteError(Fused):
     """Absolute errors, summed over each row.
 
-    It is F times PyTorch's ``L1Loss``, F being the outputs.
+    It is F times PyTorch's ``L1Loss``, where F is the number of outputs.
     """
 
     name: ClassVar[str] = "absolute_error"
@@ -37,9 +37,9 @@ class AbsoluteError(Fused):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Huber(Fused):
-    """Half the squares of errors up to ``delta``, and beyond it straight lines, summed over each row (Huber 1964).
+    """Half the squared errors up to ``delta``, and linear beyond, summed over each row (Huber 1964).
 
-    It is F times PyTorch's ``HuberLoss``, F being the outputs.
+    It is F times PyTorch's ``HuberLoss``, where F is the number of outputs.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ class Huber(Fused):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Quantile(Fused):
-    """What tells quantiles of each target, summed over each row (the pinball loss; Koenker and Bassett 1978).
+    """The pinball loss, which learns quantiles of each target, summed over each row (Koenker and Bassett 1978).
 
-    Of a level q, an output below its target costs q times the error, one above it (1 - q) times: it is least, on
-    average, where a share q of targets are below. Targets (N, H), or (N,) for one, are compared with outputs (N, H
-    levels): of each target the levels in their order, ``outputs.reshape(N, H, len(levels))``; with steps in time there
-    is an axis T behind N.
+    For a level q, an output below its target costs q times the error, and one above it (1 - q) times. The mean is
+    smallest if a share q of the targets lies below. Targets (N, H), or (N,) for one, are compared with outputs (N, H
+    levels), in which the levels of each target stand side by side, ``outputs.reshape(N, H, len(levels))``. With time
+    steps there is an axis T after N.
 
     Parameters
     ----------
@@ -104,11 +104,11 @@ class Quantile(Fused):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Poisson(Fused):
-    """What counts cost, outputs being the logarithms of their rates: e^y - t y, summed over each row.
+    """The Poisson loss for counts t, with outputs y the logarithms of rates: e^y - t y, summed over each row.
 
-    That is the negative log-likelihood of Poisson's distribution without log t!, which no output changes; F times
-    PyTorch's ``PoissonNLLLoss``, F being the outputs. Targets are numbers from 0 on. Where e^y is no finite number,
-    above about 88 in float32 and 709 in float64, neither is the loss.
+    This is the negative log-likelihood of the Poisson distribution without log t!, which does not depend on y, and F
+    times PyTorch's ``PoissonNLLLoss``, where F is the number of outputs. Targets are not negative. If e^y overflows, at
+    y above about 88 in float32 and 709 in float64, the loss is not finite.
     """
 
     name: ClassVar[str] = "poisson"

@@ -11,18 +11,18 @@ from .choice import name_of
 
 
 def of_labels(function: Callable[[Any, Any], float]) -> Callable[[ArrayLike, ArrayLike], float]:
-    """Make a metric of a function of labels, such as ``sklearn.metrics.matthews_corrcoef``.
+    """Make a metric from a function of labels, such as ``sklearn.metrics.matthews_corrcoef``.
 
     Parameters
     ----------
     function : callable
-        ``function(labels, told)``: those of the targets and those that the outputs tell, (n,). Several yes or no of a
-        row are 0 and 1 in columns (n, F).
+        ``function(labels, predicted)``: the labels of the targets and those that the outputs predict, (n,). If a row
+        has several yes-or-no answers, both are 0 and 1 in columns (n, F).
 
     Returns
     -------
     callable
-        ``metric(targets, outputs)``, of the function's name.
+        ``metric(targets, outputs)``, with the function's name.
     """
 
     def metric(targets: ArrayLike, outputs: ArrayLike) -> float:
@@ -36,18 +36,18 @@ def of_labels(function: Callable[[Any, Any], float]) -> Callable[[ArrayLike, Arr
 
 
 def of_scores(function: Callable[[Any, Any], float]) -> Callable[[ArrayLike, ArrayLike], float]:
-    """Make a metric of a function of scores, such as ``sklearn.metrics.average_precision_score``, or of numbers.
+    """Make a metric from a function of scores, such as ``sklearn.metrics.average_precision_score``, or of numbers.
 
     Parameters
     ----------
     function : callable
-        ``function(targets, scores)``: labels or numbers, and the outputs. Of two classes scores (n,) are those of class
-        1, of more (n, C) of each; of a yes or no, or one number, both are (n,).
+        ``function(targets, scores)``: labels or numbers, and the outputs. With two classes the scores (n,) are those of
+        class 1, with more they are (n, C); for one yes or no, or one number, both are (n,).
 
     Returns
     -------
     callable
-        ``metric(targets, outputs)``, of the function's name.
+        ``metric(targets, outputs)``, with the function's name.
     """
 
     def metric(targets: ArrayLike, outputs: ArrayLike) -> float:

@@ -12,7 +12,7 @@ from .._validation.arrays import as_real
 
 
 class Metric:
-    """A number that tells how good outputs are, NaN where some output is not finite.
+    """A number that tells how good outputs are; NaN if an output is not finite.
 
     Attributes
     ----------

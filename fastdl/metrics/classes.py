@@ -54,7 +54,7 @@ def _mean(values: list[float]) -> float:
 
 @dataclass(frozen=True)
 class Accuracy(_OfClasses):
-    """The share of rows whose largest output is their label's; of yes and no, the share of outputs that are right."""
+    """The share of rows whose largest output is their label's; for yes or no, the share of outputs that are right."""
 
     name: ClassVar[str] = "accuracy"
 
@@ -67,7 +67,7 @@ class Accuracy(_OfClasses):
 
 @dataclass(frozen=True)
 class TopK(_OfClasses):
-    """The share of rows whose label's output is one of the ``k`` largest, the first of equal ones coming first.
+    """The share of rows whose label's output is among the ``k`` largest; among equal ones the first comes first.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class TopK(_OfClasses):
 
 @dataclass(frozen=True)
 class BalancedAccuracy(_OfClasses):
-    """The share of each class's rows that are told right, averaged over the classes that there are."""
+    """The share of right answers among each class's rows, averaged over the classes that occur."""
 
     name: ClassVar[str] = "balanced_accuracy"
 
@@ -116,10 +116,10 @@ def _right(labels: Array, found: Array, classes: int) -> Array:
 
 @dataclass(frozen=True)
 class F1(_OfClasses):
-    """The harmonic mean of precision and recall, 0 where nothing is told right.
+    """The harmonic mean of precision and recall; 0 if no answer is right.
 
-    Of two classes it is that of class 1, and of yes and no that of yes. Of more classes it is the mean over those that
-    there are, among labels or among what is told ("macro").
+    With two classes it is that of class 1, and for yes or no that of yes. With more classes it is the mean over those
+    that occur among labels or predictions ("macro").
     """
 
     name: ClassVar[str] = "f1"
@@ -137,10 +137,10 @@ class F1(_OfClasses):
 
 @dataclass(frozen=True)
 class AUC(_OfClasses):
-    """The area under the receiver's operating curve: how often a row of a class has more of it than one of no such.
+    """The area under the ROC curve: how often a row of a class scores higher for it than a row of another class.
 
-    Of two classes it is that of class 1, and of more the mean over each against the rest. Classes of which all rows
-    are, or none, have none; where no class has one it is NaN.
+    With two classes it is that of class 1, with more the mean of each class against the rest. Classes of all rows, or
+    of none, are left out; if no class remains it is NaN.
     """
 
     name: ClassVar[str] = "auc"

@@ -36,9 +36,9 @@ class MeanAbsoluteError(_OfNumbers):
 
 @dataclass(frozen=True)
 class R2(_OfNumbers):
-    """The coefficient of determination, 1 - (squares of errors) / (squares about the mean), averaged over outputs.
+    """The coefficient of determination, 1 - (squared errors) / (squared deviations), averaged over outputs.
 
-    Of targets that are all the same it is 1 where there is no error, and else 0; of a single row it is NaN.
+    For constant targets it is 1 if there is no error, and otherwise 0; for a single row it is NaN.
     """
 
     name: ClassVar[str] = "r2"

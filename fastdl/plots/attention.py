@@ -36,14 +36,14 @@ def plot_attention(
     layer : Layer, str or int, optional
         A `SelfAttention`, or its name in the network; the first one where not given.
     names : iterable of str, optional
-        Of the T steps, such as their words.
+        The names of the T steps, such as words.
     path : path-like, optional
         Where to save the picture.
 
     Returns
     -------
     matplotlib.figure.Figure
-        In each row the weights that a step looks with, from 0 to the largest.
+        For each head, a row for each step with the weights with which it looks at the others, from 0 to the largest.
     """
     sample, wanted = np.asarray(x), getattr(net, "input_shape", np.shape(x))
     if sample.ndim != len(wanted):

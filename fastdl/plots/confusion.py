@@ -19,25 +19,26 @@ _MOST_NUMBERS = 30  # classes whose cells have room for a number
 
 
 def confusion_matrix(targets: ArrayLike, outputs: ArrayLike) -> Array:
-    """Count how often each class is taken for each.
+    """Count how often each class is mistaken for each other.
 
     Parameters
     ----------
     targets : array_like
-        Integer labels (N,), or numbers (N, C) of which the largest is meant; of a yes or no 0 and 1, (N,) or (N, 1).
+        Integer labels (N,), or numbers (N, C), the largest of which gives the label; for yes or no, 0 and 1, (N,) or
+        (N, 1).
     outputs : array_like
-        As `Sequential.predict` gives them, (N, C), or of a yes or no its probability, (N,) or (N, 1); or integers (N,),
-        labels that are told already. Where there is an axis of steps (N, T, C), targets have it too.
+        What `Sequential.predict` gives, (N, C), or for yes or no its probability, (N,) or (N, 1); or predicted labels,
+        integers (N,). If there is an axis of steps (N, T, C), targets have it too.
 
     Returns
     -------
     ndarray of int, shape (C, C)
-        In row i and column j how many of class i are taken for class j.
+        In row i and column j, how many samples of class i are taken for class j.
 
     Raises
     ------
     ValueError
-        If shapes differ, labels are none of the classes', or none is the largest of a row of targets.
+        If shapes do not match, labels are out of range, or a row of targets has no single largest number.
     """
     told = as_real(outputs, "outputs")
     if told.ndim == 1 and told.dtype.kind in "iu":
@@ -74,14 +75,14 @@ def plot_confusion(
     targets, outputs : array_like
         As of `confusion_matrix`.
     names : iterable of str, optional
-        Of the classes.
+        The names of the classes.
     path : path-like, optional
         Where to save the picture.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A row for each class, in which cells have the numbers of samples, and colours their shares of the row.
+        A row for each class; its cells show numbers of samples, and their colours the shares of the row.
     """
     counts = confusion_matrix(targets, outputs)
     classes = len(counts)

@@ -57,30 +57,29 @@ def sweep(
     Parameters
     ----------
     make : callable
-        Of the settings as keywords, it gives a network, new, and the arguments of its `fit`, as `recipes` do, callbacks
+        Takes the settings as keywords, and returns a `Recipe`: a new network and the arguments of its `fit`, callbacks
         among them.
     settings : iterable of mapping
-        Those of each trial, as `grid` gives them: numbers, strings and sequences of these.
+        The settings of each trial, such as `grid` gives: numbers, strings and sequences of these.
     x, y, **arguments
-        Of `fit`, in common, as `fit_many` takes them: ``callbacks`` is a function that makes a list of new ones for the
-        settings of each number, where ``make`` gives none.
+        Common arguments of `fit`, as for `fit_many`: ``callbacks`` is a function that takes a trial's number and
+        returns a list of new ones, used if ``make`` gives none.
     monitor : str
-        The figure, of those of an epoch, that tells which trial is best: of the last one, or of that to which
-        `EarlyStopping` has gone back.
+        The figure that decides which trial is best: that of its last epoch, or of the epoch that `EarlyStopping`
+        restored.
     record : path-like, optional
-        A file of JSON lines, which grows by one with each trial that is through: a sweep that names it again takes its
-        trials from it, and trains those that are not there, or failed. It is of these arrays, of plain arguments and of
-        the settings of losses and optimizers; of functions, and of what ``make`` does, nothing is known: write to
-        another file where that changes.
+        A file of JSON lines, one for each finished trial. A sweep that names it again takes these trials from it, and
+        trains those that are missing or failed. It belongs to these arrays, to plain arguments, and to the settings of
+        losses and optimizers; it cannot know functions, nor what ``make`` does: use another file when these change.
     common : mapping, optional
-        Plain data that a record must agree with besides.
+        Further plain data that must be the same for a record to be continued.
     save : path-like, optional
-        Where to write the best network, whenever a trial is better than all before. Where no such file is there, the
-        best of a record is trained again.
+        Where to save the best network, whenever a trial is better than all before. If there is no such file, the best
+        one of a record is trained again.
     finished : callable, optional
-        Gives further figures of a network whose trial is through.
+        Takes the network of a finished trial, and returns further figures.
     verbose : {0, 1, "bar"}
-        As of `fit_many`.
+        As for `fit_many`.
 
     Returns
     -------
@@ -90,9 +89,9 @@ def sweep(
     Raises
     ------
     OSError
-        If a trial cannot be written down, or its network: that ends the others, which a later sweep makes again.
+        If a trial or its network cannot be written. That ends the others, which a later sweep trains again.
     ValueError
-        If settings come twice, there will be no such figure, or the record is another sweep's.
+        If settings occur twice, the figure will not exist, or the record belongs to another sweep.
     """
     wanted = [_as_settings(one) for one in settings]
     keys = [key_of(one) for one in wanted]

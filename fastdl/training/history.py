@@ -17,8 +17,8 @@ class History:
     Attributes
     ----------
     history : dict of str to list of float
-        A list with an entry for each epoch under `loss`, `accuracy`, `val_loss`, `val_accuracy`, `seconds`, and metrics
-        such as `val_f1`. Epochs that are taken together, as nobody looks between them, share their seconds.
+        Under `loss`, `accuracy`, `val_loss`, `val_accuracy`, `seconds`, and metrics such as `val_f1`: a list with an
+        entry for each epoch. Epochs that run together, as nothing happens between them, share their seconds equally.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class History:
                 self.history.setdefault(name, []).append(value)
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
-        """Draw each figure over the epochs, beside its twin on validation data, with matplotlib.
+        """Draw each figure over the epochs, together with that of the validation data, with matplotlib.
 
         Parameters
         ----------
@@ -41,9 +41,8 @@ class History:
         Returns
         -------
         matplotlib.figure.Figure
-            A panel for each figure but the seconds. A star marks the best epoch, on validation data where there are
-            some, of figures of which it is known whether they are to be high. What is to be low and spans two decades
-            has a scale of powers.
+            A panel for each figure except the seconds. A star marks the best epoch, on validation data if there are
+            any, of figures known to be better high or low. Losses that span two decades have a logarithmic scale.
         """
         from ..looking.curves import plot_history  # which training alone does not need
 
