@@ -21,6 +21,7 @@ __all__ = [
     "functional",
     "get_num_threads",
     "gradient_check",
+    "images",
     "initializers",
     "layers",
     "load",
@@ -29,17 +30,23 @@ __all__ = [
     "models",
     "optimizers",
     "plots",
+    "recipes",
     "schedules",
+    "serve",
     "set_num_threads",
     "show_config",
+    "sweeps",
 ]
 
 if TYPE_CHECKING:
-    from . import datasets, estimators, export, functional, models, plots, schedules
+    from . import datasets, estimators, export, functional, images, models, plots, recipes, schedules, serve, sweeps
     from .gradients import gradient_check
     from .many import Fitted, fit_many
     from .saving import load
 else:  # a program that trains, or predicts, needs none of them
-    _ITSELF = ("datasets", "estimators", "export", "functional", "models", "plots", "schedules")
+    _ITSELF = [
+        "datasets", "estimators", "export", "functional", "images", "models", "plots", "recipes", "schedules", "serve",
+        "sweeps",
+    ]  # fmt: skip
     _NAMES = {"gradients": ["gradient_check"], "many": ["Fitted", "fit_many"], "saving": ["load"]}
     __getattr__, __dir__ = lazily(globals(), {**dict.fromkeys(_ITSELF, ()), **_NAMES})

@@ -4,43 +4,45 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-_WEIGHTS = "params has the arrays by name, and parameters all of them"
-_PROBABILITIES = "predict gives what the last layer gives; fastdl.estimators.NetClassifier tells classes"
+_WEIGHTS = "use params, the arrays by name, or parameters, all of them in one"
+_PROBABILITIES = (
+    "use predict, whose logits fastdl.functional.softmax makes probabilities; or fastdl.estimators.NetClassifier"
+)
 _UNBUILT = "it is known once the network is built: give it an input_shape, or call build"
-_WHOLE = "save writes the network, and fastdl.load reads it"
+_WHOLE = "use save, and fastdl.load"
 
 ELSEWHERE = {
     # Keras
-    "add": "layers are given to Sequential, all at once",
-    "compile": "fit, train_on_batch and step are given the loss and the optimizer",
-    "count_params": "parameter_count",
-    "export": "fastdl.export.to_onnx and others",
-    "fit_generator": "fit takes an iterable of batches",
+    "add": "give Sequential all layers at once",
+    "compile": "give the loss and the optimizer to fit, train_on_batch or step",
+    "count_params": "use parameter_count",
+    "export": "use fastdl.export.to_onnx and others",
+    "fit_generator": "give fit an iterable of batches",
     "get_weights": _WEIGHTS,
     "load_weights": _WHOLE,
-    "predict_on_batch": "predict, or a predictor",
+    "predict_on_batch": "use predict, or make a predictor",
     "save_weights": _WHOLE,
     "set_weights": _WEIGHTS,
-    "test_on_batch": "evaluate",
+    "test_on_batch": "use evaluate",
     "weights": _WEIGHTS,
     # PyTorch
-    "eval": "predict, and forward unless training=True, are without dropout",
-    "load_state_dict": "fastdl.export.from_state_dict(net, state_dict)",
+    "eval": "not needed: predict, and forward without training=True, apply no dropout",
+    "load_state_dict": "use fastdl.export.from_state_dict(net, state_dict)",
     "named_parameters": _WEIGHTS,
-    "register_forward_hook": "activations gives what a layer gives",
-    "state_dict": "fastdl.export.to_state_dict(net)",
-    "train": "fit trains; forward(x, training=True) is with dropout",
-    "zero_grad": "backward writes gradients anew, unless accumulate=True",
+    "register_forward_hook": "use activations, which gives the output of any layer",
+    "state_dict": "use fastdl.export.to_state_dict(net)",
+    "train": "use fit; or forward(x, training=True), which applies dropout",
+    "zero_grad": "not needed: backward replaces gradients, unless accumulate=True",
     # ours, before the network is built
     "dtype": _UNBUILT,
     "input_shape": _UNBUILT,
     "output_shape": _UNBUILT,
     "parameter_count": _UNBUILT,
     # scikit-learn
-    "partial_fit": "train_on_batch",
+    "partial_fit": "use train_on_batch",
     "predict_classes": _PROBABILITIES,
     "predict_proba": _PROBABILITIES,
-    "score": "evaluate, or fastdl.estimators",
+    "score": "use evaluate, or fastdl.estimators",
 }
 
 

@@ -41,6 +41,14 @@ def test_importing_loads_numpy_and_what_training_needs_alone():
     assert all(hasattr(fastdl, name) for name in fastdl.__all__)
 
 
+def test_modules_that_docs_name_are_there_without_an_import_of_their_own():
+    """As in ``import fastdl; fastdl.images.read_image``; a module of which only parts are named is not one of these."""
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    modules = re.findall(r"^   fastdl\.(\w+)$", reference, re.MULTILINE)
+    assert len(modules) > 10
+    assert {*modules} <= {*fastdl.__all__}
+
+
 def test_versions_of_python_are_said_alike():
     """By the classifiers, by what builds the wheels, and by what tests every push."""
     configuration = pytest.importorskip("tomllib").loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

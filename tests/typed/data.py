@@ -9,7 +9,6 @@ from typing_extensions import assert_type
 
 import fastdl
 from fastdl import History, datasets, models, optimizers
-from fastdl.images import read_image
 from fastdl.text.sampling import sample
 from fastdl.trees import Trees, drawing, parsing
 
@@ -17,7 +16,7 @@ from fastdl.trees import Trees, drawing, parsing
 assert_type(x_train, NDArray[Any])
 assert_type(y_test, NDArray[Any])
 Image.fromarray((x_test[0, 0] * 255).astype(np.uint8)).save("digit.png")
-assert_type(read_image("digit.png", (1, 28, 28), invert=True), NDArray[Any])
+assert_type(fastdl.images.read_image("digit.png", (1, 28, 28), invert=True), NDArray[Any])
 for name, labels in (("train", y_train), ("t10k", y_test)):
     with open(f"{name}-labels-idx1-ubyte", "wb") as file:
         file.write(b"\0\0\x08\x01" + (4).to_bytes(4, "big") + labels[:4].astype(np.uint8).tobytes())

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from typing_extensions import assert_type
 
+import fastdl
 from fastdl import Sequential, estimators, export, layers, losses, models, optimizers, plots
 from fastdl.looking.picture import Picture
 from fastdl.recipes import Recipe
-from fastdl.serve import serve
-from fastdl.sweeps import Trial, grid, picture, sweep, table
+from fastdl.sweeps import Trial, picture, sweep, table
 
 rng = np.random.default_rng(0)
 x = rng.standard_normal((40, 4))
@@ -51,7 +51,7 @@ def opened(address: str) -> NoReturn:
 
 
 with suppress(Opened):
-    serve(models.lenet5(seed=0), port=0, ready=opened)
+    fastdl.serve.serve(models.lenet5(seed=0), port=0, ready=opened)
 
 # Pictures.
 assert_type(plots.confusion_matrix(labels, net.predict(x)), NDArray[Any])
@@ -69,7 +69,7 @@ def make(units: int, lr: float) -> Recipe:
     return Recipe(made, {"epochs": 2, "optimizer": optimizers.Adam(lr)})
 
 
-settings = grid(units=[2, 4], lr=[0.01, 0.1])
+settings = fastdl.sweeps.grid(units=[2, 4], lr=[0.01, 0.1])
 assert_type(settings, list[dict[str, Any]])
 trials = sweep(make, settings, x, labels, validation_split=0.25, record="runs.jsonl", verbose=0)
 assert_type(trials, list[Trial])
