@@ -19,8 +19,9 @@ from ._validation.values import as_int
 from .callbacks import Callback
 from .derivatives import Differentiable
 from .layers import Layer, RobustScaling
-from .layers.configuration import check_name, classes_of, complete, from_config, train_as, training_config
+from .layers.configuration import check_name, classes_of, complete, from_config
 from .layers.container import Container, adopted, numbered, through, walk
+from .layers.trainable import train_as, training_config
 from .losses.choice import AnyLoss, chosen
 from .metrics.choice import AnyMetric, as_metrics
 from .samples import as_batch

@@ -39,6 +39,7 @@ class Layer(Built, abstract=True):
 
     Everything that a subclass may override is in `layers/definition.py`: `operations`, `parameter_shapes`,
     `initialize`, `shown`, `buffer_names` and `sublayers`. `layers/configuration.py` is how it is saved and made again,
+    `layers/lowering.py` how it becomes operations of a graph, `layers/trainable.py` whether and how fast these learn,
     `layers/building.py` how it gets its parameters and plans.
 
     Attributes

@@ -45,7 +45,7 @@ class Bidirectional(StateLayer):
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         first = len(x.graph.operations)
         y = self.layer.in_directions(x, 2, adds=self.merge == "sum")
-        self.layer.settle_training(x.graph, first)
+        self.layer.apply_training_settings(x.graph, first)
         return y
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102

@@ -1,9 +1,8 @@
-"""How a layer is built: a graph of operations, parameters that are views of a flat vector, and plans to run it."""
+"""How a layer is built: parameters that are views of a flat vector, and plans, which run its graph in the core."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -11,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .._core.graph import Graph, Lowered, Tensor
+from .._core.graph import Graph, Lowered
 from .._core.reading import Reading
-from .._core.shapes import TooManyNumbersError
 from .._turn import Turn
 from .._types import Array, DTypeLike, Shape, ShapeLike
 from .._validation.shapes import as_shape
-from .._validation.values import as_dtype, as_flag, as_generator, as_number
+from .._validation.values import as_dtype, as_generator
 from .configuration import Configured
+from .lowering import Lowering
 from .parameters import Parameters
 from .states import Stateful
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_PLANS = 4  # kept for as many different lengths
+_PLANS = 4  # that a layer keeps, of as many lengths of sequences
 
 
 def not_new(layer: Built, name: str) -> ValueError:
@@ -36,8 +35,8 @@ def not_new(layer: Built, name: str) -> ValueError:
     )
 
 
-class Built(Configured, Stateful, abstract=True):
-    """A layer's way into a graph, its parameters there, and its plans: of each shape of samples the graph in C."""
+class Built(Configured, Lowering, Stateful, abstract=True):
+    """A layer's parameters, and its plans: its graph in C, one for each shape of samples."""
 
     input_shape: Shape
     output_shape: Shape
@@ -47,8 +46,6 @@ class Built(Configured, Stateful, abstract=True):
     _plans: dict[Shape, Any]
     _held: Any = None  # by the last forward, for backward
     _in_network = False
-    _trainable = True
-    _lr_scale = _decay_scale = 1.0
     _network: Any = None  # what it has been built with, a weak reference
     turn = Turn()  # whose it is with it and all that it is a part of; until it is built, when nobody has to wait
     _rng: np.random.Generator
@@ -102,122 +99,16 @@ class Built(Configured, Stateful, abstract=True):
         """The plan of the core that was last asked for, or None."""
         return self._plan
 
-    @property
-    def trainable(self) -> bool:
-        """Whether `fit` and `step` change its parameters, if all layers that it is a part of may be trained too.
-
-        May be set at any time; `fit` heeds it from the next epoch on. `backward` gives all gradients whatever it is. A
-        `BatchNorm` that is not trained takes its running statistics in training too, and leaves them as they are. What
-        is random in training stays so.
-        """
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, trainable: bool) -> None:
-        self._train_otherwise(_trainable=as_flag(trainable, "trainable"))
-
-    @property
-    def lr_scale(self) -> float:
-        """What the optimizer's rate is multiplied by for its parameters, and by those of layers that it is a part of.
-
-        May be set at any time; `fit` heeds it from the next epoch on.
-        """
-        return self._lr_scale
-
-    @lr_scale.setter
-    def lr_scale(self, lr_scale: float) -> None:
-        self._train_otherwise(_lr_scale=as_number(lr_scale, "lr_scale"))
-
-    @property
-    def decay_scale(self) -> float:
-        """What the optimizer's weight decay is multiplied by for its parameters, as of `lr_scale`."""
-        return self._decay_scale
-
-    @decay_scale.setter
-    def decay_scale(self, decay_scale: float) -> None:
-        self._train_otherwise(_decay_scale=as_number(decay_scale, "decay_scale"))
-
-    def _train_otherwise(self, **settings: Any) -> None:
-        vars(self).update(settings)
+    def forget_all_plans(self) -> None:  # noqa: D102
         with self.turn.lock:
             network = self._network and self._network()
             (network or self).forget_plans()
-
-    def settle_training(self, graph: Graph, first: int) -> None:
-        """Let a graph's operations from number ``first`` on, which are the layer's, be trained as it is to be."""
-        if not self._trainable:
-            graph.freeze(first)
-        if self._lr_scale != 1 or self._decay_scale != 1:
-            graph.scale(first, self._lr_scale, self._decay_scale)
 
     def forget_plans(self) -> None:
         """Let plans be made anew, its own and those of the layers within."""
         vars(self).update(_plan=None, _plans={}, _held=None)
         for layer in self.sublayers:
             layer.forget_plans()
-
-    def shown_shape(self, stored: Shape) -> Shape:
-        """Give the shape of `shown`."""
-        one_number_everywhere = np.ndarray(stored, buffer=np.zeros(1), strides=(0,) * len(stored))
-        shape: Shape = self.shown(one_number_everywhere).shape
-        return shape
-
-    def lower(self, x: Tensor) -> Tensor:
-        """Add the layer to a graph: its operations, and where its parameters are. ``x.then(layer)`` calls it."""
-        graph, offset, first, layers_before = x.graph, x.graph.size, len(x.graph.operations), len(x.graph.layers)
-        try:
-            y = self.operations(x)
-        except TooManyNumbersError as error:
-            raise error.of(self) from None
-        if not isinstance(y, Tensor) or y.graph is not graph:
-            raise TypeError(f"operations of {type(self).__name__} must give a Tensor of x's graph; received {y!r}")
-        shapes = self.parameter_shapes(x.shape)
-        self.check_parameters(shapes, graph, offset, graph.layers[layers_before:])
-        self.settle_training(graph, first)
-        place = offset
-        for stored in shapes.values():
-            start, place = place, place + prod(stored)
-            if len(stored) < 2:
-                graph.biases.append((start, place))
-        operations = range(first, len(graph.operations))
-        graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size, x.number, y.number, operations))
-        return y
-
-    def check_parameters(self, shapes: dict[str, Shape], graph: Graph, offset: int, within: Sequence[Lowered]) -> None:
-        """Check that all parameters that its operations have are its own, by name.
-
-        Parameters
-        ----------
-        shapes : dict of str to tuple of int
-            Of its parameters.
-        graph : Graph
-        offset : int
-            Where the parameters begin that its operations have added.
-        within : sequence of Lowered
-            Layers that its operations have added.
-        """
-        kind, size = type(self).__name__, sum(map(prod, shapes.values()))
-        if size != graph.size - offset:
-            raise ValueError(
-                f"parameter_shapes of {kind} must have the {graph.size - offset} numbers that its operations have; "
-                f"received {size}"
-            )
-        if not graph.buffers and not self.buffer_names:
-            return
-        places = _places(shapes)
-        buffers = [(start - offset, stop - offset) for start, stop in graph.buffers if start >= offset]
-        named = [places.get(name, (-1, 0)) for name in self.buffer_names]
-        inside = all(any(start <= first and last <= stop for start, stop in buffers) for first, last in named)
-        if not inside or _total(named) != _total(buffers):
-            raise ValueError(
-                f"buffer_names of {kind} must be those of the parameters that no optimizer changes, as of batch_norm's "
-                f"running statistics; received {', '.join(self.buffer_names) or 'none'}"
-            )
-
-    def lowered(self, shape: Shape) -> Graph:
-        """Give the layer as a graph of its own."""
-        graph = Graph(shape)
-        return graph.finish(self.lower(graph.input))
 
     def build(self, input_shape: ShapeLike, *, dtype: DTypeLike = "float32", seed: int | None = None) -> Self:
         """Make parameters for samples of this shape, so that the layer can be used alone.
@@ -326,16 +217,3 @@ class Built(Configured, Stateful, abstract=True):
     def arity(self) -> int | None:
         """How many children a node has of the trees that samples of a built layer are; None of other samples."""
         return self.reading.arity
-
-
-def _places(shapes: dict[str, Shape]) -> dict[str, tuple[int, int]]:
-    """Give from where to where each of a layer's parameters lies among them."""
-    places, start = {}, 0
-    for name, stored in shapes.items():
-        places[name] = start, start + prod(stored)
-        start = places[name][1]
-    return places
-
-
-def _total(places: list[tuple[int, int]]) -> int:
-    return sum(stop - start for start, stop in places)

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .definition import Definition
+from .trainable import TRAINING_SETTINGS, Trainable, train_as, training_config
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -16,7 +17,6 @@ _FIXED = (
     "arity", "buffers", "dtype", "grads", "input_shape", "output_shape", "params", "parameter_count", "reading",
     "stateful", "turn",
 )  # fmt: skip
-_TRAINING = {"trainable": True, "lr_scale": 1.0, "decay_scale": 1.0}  # attributes, and what they are at first
 _CLASSES: dict[str, Any] = {}  # all there are, by name
 
 
@@ -33,7 +33,7 @@ class _LayerType(type):
             return layer
 
 
-class Configured(Definition, metaclass=_LayerType):
+class Configured(Trainable, Definition, metaclass=_LayerType):
     """A layer that keeps the arguments of its constructor as attributes, and is found by its class's name."""
 
     _arguments: ClassVar[tuple[str, ...]] = ()
@@ -119,22 +119,10 @@ def from_config(config: dict[str, Any]) -> Layer:
     if not isinstance(config, dict):
         raise ValueError(f"config must be a dict; received {config!r}")
     arguments = {name: _made_of(value) for name, value in config.items()}
-    training = {name: arguments.pop(name) for name in _TRAINING if name in arguments}
+    training = {name: arguments.pop(name) for name in TRAINING_SETTINGS if name in arguments}
     layer = class_of(arguments.pop("class", None)).from_arguments(arguments)
     train_as(layer, training)
     return layer
-
-
-def training_config(layer: Configured) -> dict[str, Any]:
-    """Give how a layer is trained, where it is not as usual."""
-    settings = {name: getattr(layer, name) for name in _TRAINING}
-    return {name: value for name, value in settings.items() if value != _TRAINING[name]}
-
-
-def train_as(layer: Configured, config: dict[str, Any]) -> None:
-    """Let a layer be trained as a description says."""
-    for name, usual in _TRAINING.items():
-        setattr(layer, name, config.get(name, usual))
 
 
 def _described(argument: Any) -> Any:

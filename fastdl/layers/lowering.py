@@ -1,0 +1,94 @@
+"""How a layer becomes operations of a graph, and what is checked of those that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from .._core.graph import Graph, Lowered, Tensor
+from .._core.shapes import TooManyNumbersError
+from .._types import Shape
+from .definition import Definition
+from .trainable import Trainable
+
+
+class Lowering(Trainable, Definition):
+    """A layer's way into a graph."""
+
+    def lower(self, x: Tensor) -> Tensor:
+        """Add the layer to a graph: its operations, and where its parameters are. ``x.then(layer)`` calls it."""
+        graph, offset, first, layers_before = x.graph, x.graph.size, len(x.graph.operations), len(x.graph.layers)
+        try:
+            y = self.operations(x)
+        except TooManyNumbersError as error:
+            raise error.of(self) from None
+        if not isinstance(y, Tensor) or y.graph is not graph:
+            raise TypeError(f"operations of {type(self).__name__} must give a Tensor of x's graph; received {y!r}")
+        shapes = self.parameter_shapes(x.shape)
+        self.check_parameters(shapes, graph, offset, graph.layers[layers_before:])
+        self.apply_training_settings(graph, first)
+        place = offset
+        for stored in shapes.values():
+            start, place = place, place + prod(stored)
+            if len(stored) < 2:
+                graph.biases.append((start, place))
+        operations = range(first, len(graph.operations))
+        graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size, x.number, y.number, operations))
+        return y
+
+    def check_parameters(self, shapes: dict[str, Shape], graph: Graph, offset: int, within: Sequence[Lowered]) -> None:
+        """Check that all parameters that its operations have are its own, by name.
+
+        Parameters
+        ----------
+        shapes : dict of str to tuple of int
+            Of its parameters.
+        graph : Graph
+        offset : int
+            Where the parameters begin that its operations have added.
+        within : sequence of Lowered
+            Layers that its operations have added.
+        """
+        kind, size = type(self).__name__, sum(map(prod, shapes.values()))
+        if size != graph.size - offset:
+            raise ValueError(
+                f"parameter_shapes of {kind} must have the {graph.size - offset} numbers that its operations have; "
+                f"received {size}"
+            )
+        if not graph.buffers and not self.buffer_names:
+            return
+        places = _places(shapes)
+        buffers = [(start - offset, stop - offset) for start, stop in graph.buffers if start >= offset]
+        named = [places.get(name, (-1, 0)) for name in self.buffer_names]
+        inside = all(any(start <= first and last <= stop for start, stop in buffers) for first, last in named)
+        if not inside or _total(named) != _total(buffers):
+            raise ValueError(
+                f"buffer_names of {kind} must be those of the parameters that no optimizer changes, as of batch_norm's "
+                f"running statistics; received {', '.join(self.buffer_names) or 'none'}"
+            )
+
+    def lowered(self, shape: Shape) -> Graph:
+        """Give the layer as a graph of its own."""
+        graph = Graph(shape)
+        return graph.finish(self.lower(graph.input))
+
+    def shown_shape(self, stored: Shape) -> Shape:
+        """Give the shape of `shown`."""
+        one_number_everywhere = np.ndarray(stored, buffer=np.zeros(1), strides=(0,) * len(stored))
+        shape: Shape = self.shown(one_number_everywhere).shape
+        return shape
+
+
+def _places(shapes: dict[str, Shape]) -> dict[str, tuple[int, int]]:
+    """Give from where to where each of a layer's parameters lies among them."""
+    places, start = {}, 0
+    for name, stored in shapes.items():
+        places[name] = start, start + prod(stored)
+        start = places[name][1]
+    return places
+
+
+def _total(places: list[tuple[int, int]]) -> int:
+    return sum(stop - start for start, stop in places)

@@ -1,0 +1,79 @@
+"""How a layer is trained: whether at all, and what its rate and weight decay are multiplied by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core.graph import Graph
+from .._validation.values import as_flag, as_number
+
+TRAINING_SETTINGS = {"trainable": True, "lr_scale": 1.0, "decay_scale": 1.0}  # attributes, and their initial values
+
+
+class Trainable:
+    """The settings of a layer's training, which its operations in a graph get."""
+
+    _trainable = True
+    _lr_scale = _decay_scale = 1.0
+
+    @property
+    def trainable(self) -> bool:
+        """Whether `fit` and `step` change its parameters, if all layers that it is a part of may be trained too.
+
+        May be set at any time; `fit` heeds it from the next epoch on. `backward` gives all gradients whatever it is. A
+        `BatchNorm` that is not trained takes its running statistics in training too, and leaves them as they are. What
+        is random in training stays so.
+        """
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        self._train_otherwise(_trainable=as_flag(trainable, "trainable"))
+
+    @property
+    def lr_scale(self) -> float:
+        """What the optimizer's rate is multiplied by for its parameters, and by those of layers that it is a part of.
+
+        May be set at any time; `fit` heeds it from the next epoch on.
+        """
+        return self._lr_scale
+
+    @lr_scale.setter
+    def lr_scale(self, lr_scale: float) -> None:
+        self._train_otherwise(_lr_scale=as_number(lr_scale, "lr_scale"))
+
+    @property
+    def decay_scale(self) -> float:
+        """What the optimizer's weight decay is multiplied by for its parameters, as of `lr_scale`."""
+        return self._decay_scale
+
+    @decay_scale.setter
+    def decay_scale(self, decay_scale: float) -> None:
+        self._train_otherwise(_decay_scale=as_number(decay_scale, "decay_scale"))
+
+    def forget_all_plans(self) -> None:
+        """Let plans be made anew, which hold how each layer is trained."""
+        raise NotImplementedError
+
+    def _train_otherwise(self, **settings: Any) -> None:
+        vars(self).update(settings)
+        self.forget_all_plans()
+
+    def apply_training_settings(self, graph: Graph, first: int) -> None:
+        """Apply the settings to a graph's operations from number ``first`` on, which are the layer's."""
+        if not self._trainable:
+            graph.freeze(first)
+        if self._lr_scale != 1 or self._decay_scale != 1:
+            graph.scale(first, self._lr_scale, self._decay_scale)
+
+
+def training_config(layer: Trainable) -> dict[str, Any]:
+    """Give the settings of a layer that are not the usual ones."""
+    settings = {name: getattr(layer, name) for name in TRAINING_SETTINGS}
+    return {name: value for name, value in settings.items() if value != TRAINING_SETTINGS[name]}
+
+
+def train_as(layer: Trainable, config: dict[str, Any]) -> None:
+    """Set a layer's training settings to those of a description, or to the usual ones."""
+    for name, usual in TRAINING_SETTINGS.items():
+        setattr(layer, name, config.get(name, usual))
