@@ -173,6 +173,32 @@ def test_layers_of_ones_own_are_their_operations(tmp_path, rng):
     assert [type(layer).__name__ for layer in back.layers] == ["Parallel", "Dense"]
 
 
+TWO = 2.0, 1.0  # a factor and a term, which reading puts off
+BESIDE = {
+    "what two parts are scaled by": ((3,), lambda: [
+        layers.Parallel([[layers.Dense(3)], [layers.Rescaling(*TWO), layers.Parallel([
+            [layers.LayerNorm()], [layers.Rescaling(*TWO), layers.Dense(3)], [layers.Dense(3)]], "sum")]], "product")]),
+    "a part of which a constant is taken": ((None, 4), lambda: [
+        layers.SelfAttention(2), layers.Parallel([[layers.RobustScaling()], []]), layers.Dense(3)]),
+    "a scaled gelu": ((3,), lambda: [layers.Rescaling(*TWO), layers.Activation("gelu"), layers.Rescaling(*TWO)]),
+    "images of steps, largest": ((4, 5, 3), lambda: [layers.Reshape((2, 30, 1)), layers.GlobalMaxPool()]),
+    "images of others, mean": ((4, 5, 3), lambda: [layers.Reshape((2, 10, 3)), layers.GlobalMeanPool()]),
+    "a cosine of each of some features": ((4, 3), lambda: [layers.Select([0, 1, 1]), layers.PeriodicEmbedding(1)]),
+    "a cosine of one feature": ((4, 3), lambda: [
+        layers.Parallel([[layers.Select([1]), layers.PeriodicEmbedding(1)], [layers.Select([0])]]), layers.Dense(2)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_of_ours_is_easily_taken_for_another(name, tmp_path, rng):
+    shape, make = BESIDE[name]
+    net = Sequential(make(), input_shape=shape, seed=0)
+    started(net)
+    back = there_and_back(net, tmp_path / "net.onnx")
+    x = rng.standard_normal((5, *(n or 6 for n in shape)))
+    near(back.predict(x), net.predict(x))
+
+
 def test_what_is_read_is_trained(tmp_path, rng):
     net = there_and_back(models.lenet5(seed=0), tmp_path / "net.onnx")
     x, y = rng.random((60, 1, 28, 28)), rng.integers(0, 10, 60)

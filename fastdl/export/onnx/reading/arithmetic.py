@@ -79,11 +79,13 @@ def _product(t: Tensors, a: Numbers, b: Numbers) -> Numbers:
     """Multiply; what activations are made of so is known."""
     for x, gate in ((a, b), (b, a)):
         if gate.node.sources[:1] == (x.node,) and np.array_equal(gate.places, x.places):
-            if gate.node.does == "Erf" and not x.offset and is_close(gate.scale, gate.offset):
+            if gate.node.does == "Erf" and is_close(gate.scale, gate.offset):
                 of = gate.node.facts["of"]
-                if is_close(of.scale * sqrt(2), 1) and not of.offset:
-                    y = t.activated(replace(x, scale=1.0), "gelu")
-                    return replace(y, scale=2 * x.scale * gate.scale)
+                scale, offset = (1.0 if is_close(n * sqrt(2), 1) else n * sqrt(2) for n in (of.scale, of.offset))
+                times = x.scale / scale if scale else 0.0
+                if times and is_close(offset * times, x.offset):
+                    y = t.activated(replace(x, scale=scale, offset=offset), "gelu")
+                    return replace(y, scale=2 * times * gate.scale)
             gated = {"sigmoid": "silu", "hard_sigmoid": "hard_silu"}.get(gate.node.activation or "")
             if gated and gate.is_plain and x.is_plain:
                 return t.activated(x, gated)
@@ -121,7 +123,7 @@ def concat(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Number
 
 
 def _multiplied(t: Tensors, a: Numbers | Scores, values: Array) -> Numbers | Scores:
-    if isinstance(a, Numbers):
+    if isinstance(a, Numbers) and values.size > 1:
         a = spread(t, a, values)
     if values.size and (values == values.flat[0]).all():
         factor = shortest(values.flat[0])
@@ -159,7 +161,8 @@ def _of_features(t: Tensors, a: Numbers, values: Array, role: str, whole: Array 
     vector = channels.reshape(-1, node.features)
     spec = node.spec
     if (vector == vector[0]).all():
-        if role == "bias" and spec and spec.kind in _BIASED and len(node.sources) == 1:
+        is_alone = len(node.sources) == 1 and "shared" not in node.facts
+        if role == "bias" and spec and spec.kind in _BIASED and is_alone:
             arrays = {**spec.arrays, "bias": spec.arrays["bias"] + vector[0]}
             return replace(a, node=replace(node, does=Spec(spec.kind, spec.arguments, arrays)))
         zeros, ones = np.zeros_like(vector[0]), np.ones_like(vector[0])

@@ -21,12 +21,14 @@ def reduced(how: str, *, to_the_end: bool = False) -> Function:
         if not axes:
             raise UnreadableError("axes must be given")
         over = sorted({axis % ndim for axis in axes})
-        kept = [axis for axis in range(ndim) if axis not in over]
-        places = x.places.transpose(*kept, *over).reshape(*(x.places.shape[axis] for axis in kept), -1)
-        if how == "sum" and _is_two_directions(x, places):
-            y = _added_directions(x, places)
-        else:
-            y = _pooled(t, x, places, how)
+        places = _side_by_side(x.places, over)
+        y = _added_directions(x, places) if how == "sum" and _is_two_directions(x, places) else None
+        y = y or _pooled(t, x, places, how)
+        if y is None:  # of what is reshaped before
+            x = t.all_of(t.tensor(x))
+            y = _pooled(t, x, _side_by_side(x.places, over), how)
+        if y is None:
+            raise UnreadableError("axes must be those of all pixels or steps")
         if to_the_end or flag(attributes, "keepdims", 1):
             y = y.moved(np.expand_dims(y.places, tuple(over)))
         return y
@@ -34,19 +36,25 @@ def reduced(how: str, *, to_the_end: bool = False) -> Function:
     return reduce
 
 
-def _pooled(t: Tensors, x: Numbers, places: Array, how: str) -> Numbers:
-    """Pool the numbers along the last axis, which are to be all of a channel's or feature's."""
+def _side_by_side(places: Array, over: list[int]) -> Array:
+    """Give places with all those that become one along the last axis."""
+    kept = [axis for axis in range(places.ndim) if axis not in over]
+    return places.transpose(*kept, *over).reshape(*(places.shape[axis] for axis in kept), -1)
+
+
+def _pooled(t: Tensors, x: Numbers, places: Array, how: str) -> Numbers | None:
+    """Pool the numbers along the last axis; None where these are not all of a channel's or feature's."""
     if how == "max":
         x = t.plain(x)
     node, features = x.node, x.node.features
     if len(node.shape) not in (2, 3):
-        raise UnreadableError("axes must be those of all pixels or steps")
+        return None
     channels_first = t.of_images(node).places.reshape(t.samples * features, -1)
     of_channel = np.empty(channels_first.size, np.int32)
     of_channel[channels_first] = np.arange(len(channels_first))[:, None]
     found, are_as_many = of_channel[places[..., 0]], places.shape[-1] == channels_first.shape[1]
     if not are_as_many or places.min() < 0 or (np.sort(places, -1) != channels_first[found]).any():
-        raise UnreadableError("axes must be those of all pixels or steps")
+        return None
     pooled = Node((features,), Spec(GlobalMaxPool if how == "max" else GlobalMeanPool), (node,))
     count = places.shape[-1] if how == "sum" else 1
     return Numbers(pooled, found, x.scale * count, x.offset * count)

@@ -63,6 +63,8 @@ class Reader:
             for name, value in zip(node.output, values, strict=False):
                 self.values[name] = value
                 self._count(value)
+                if isinstance(value, Numbers) and uses[name] > 1:
+                    value.node.facts["shared"] = True
             uses.subtract(node.input)
             for name in {*node.input, *node.output}:
                 if not uses[name] and name not in self._given:

@@ -16,6 +16,7 @@ from ....layers import (
     Dense,
     Layer,
     Parallel,
+    Rescaling,
     Residual,
     SelfAttention,
 )  # fmt: skip
@@ -82,7 +83,7 @@ class _Chains:
         found: list[Any] = []
         node = end
         while node is not start:
-            if id(node) in self._used:
+            if id(node) in self._used and not node.is_a(Rescaling):  # which may stand twice: it has learned nothing
                 raise UnreadableError("parts side by side must read the same and end together; received a node of two")
             self._used.add(id(node))
             before = self._before[id(node)]

@@ -21,17 +21,25 @@ def spread(t: Tensors, x: Numbers, values: Array) -> Numbers:
     """Let numbers (..., F, 1) be multiplied by several each, (F, K): as F K features, each of them K times."""
     shape = x.places.shape
     whole = np.broadcast_shapes(shape, values.shape)
-    if len(shape) < 3 or shape[-1] != 1 or whole[:-1] != shape[:-1] or whole == shape:
+    if len(shape) < 3 or shape[-1] != 1 or whole[:-1] != shape[:-1] or (whole == shape and not _are_apart(t, x)):
         return x
     check_size(*whole)
     y = t.all_of(t.tensor(x.moved(np.broadcast_to(x.places, whole).reshape(*whole[:-2], -1))))
     return y.moved(y.places.reshape(whole))
 
 
+def _are_apart(t: Tensors, x: Numbers) -> bool:
+    """Tell whether numbers (..., F, 1) are some of their node's: features that a layer has to select."""
+    return x.places.ndim >= 3 and x.places.shape[-1] == 1 and not t.covers(x)
+
+
 def cos(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
     """Give a periodic embedding: of each number, or of several multiples of it."""
     x = numbers_of(inputs)
-    if not t.covers(x):
+    if _are_apart(t, x):
+        x = t.all_of(t.tensor(x.moved(x.places[..., 0])))
+        x = x.moved(x.places[..., None])
+    elif not t.covers(x):
         x = t.all_of(t.tensor(x))
     turns = x.scale / (2 * pi)
     node, weight, bias = _unscaled(replace(x, scale=1.0 if is_close(turns, 1) else turns, offset=x.offset / (2 * pi)))
