@@ -331,6 +331,49 @@ def test_other_precisions_are_taken():
     np.testing.assert_array_equal(net.parameters, other.parameters.astype("float16"))
 
 
+class HalfAsWide:
+    """A tensor of a type that NumPy has not."""
+
+    dtype = "torch.bfloat16"
+
+    def __init__(self, values):
+        self.values = values
+
+    def float(self):
+        return self.values
+
+    def __array__(self, *_, **__):
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+
+def test_bfloat16_is_taken(rng):
+    net, other = (models.mlp([3, 4, 2], seed=seed) for seed in (0, 1))
+    from_state_dict(net, {name: HalfAsWide(values) for name, values in to_state_dict(other).items()})
+    np.testing.assert_array_equal(net.parameters, other.parameters)
+    x = rng.standard_normal((5, 3), np.float32)
+    np.testing.assert_array_equal(net.predict(HalfAsWide(x)), net.predict(x))
+
+
+def test_tensors_without_data_are_refused():
+    net = models.mlp([3, 4, 2], seed=0)
+    given = type("Meta", (), {"cpu": lambda _: exec("raise NotImplementedError('no data')")})()
+    with pytest.raises(TypeError, match=r"state_dict\['2\.bias'\] must be an array of real numbers; no data"):
+        from_state_dict(net, {**to_state_dict(net), "2.bias": given})
+
+
+def test_variances_are_not_negative():
+    net = Sequential([BatchNorm(), Dense(2)], input_shape=3, seed=0)
+    state, before = to_state_dict(net), net.parameters.copy()
+    state["0.running_var"][1] = -2
+    with pytest.raises(ValueError, match=r"state_dict\['0\.running_var'\] must not be negative; received -2$"):
+        from_state_dict(net, state)
+    with pytest.raises(ValueError, match=r"buffers\['running_var'\] must not be negative; received -2$"):
+        net.layers[0].buffers["running_var"] = state["0.running_var"]
+    with pytest.raises(ValueError, match=r"buffers\['0\.running_var'\] must not be negative; received -2$"):
+        net.buffers["0.running_var"] = state["0.running_var"]
+    np.testing.assert_array_equal(net.parameters, before)
+
+
 def test_names_of_attributes():
     net = models.lenet5(seed=0)
     names = ["conv1", "conv2", "fc1", "fc2", "fc3"]

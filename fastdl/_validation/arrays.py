@@ -18,6 +18,8 @@ def as_real(x: Any, name: str) -> Array:
     """Give an array of real numbers of whatever type, as it lies."""
     if type(x) is np.ndarray and x.dtype.kind in "biuf":
         return x
+    if str(getattr(x, "dtype", "")).endswith("bfloat16"):  # which NumPy has not, and float32 holds
+        x = x.float() if hasattr(x, "float") else x.astype("float32")
     for part in x if isinstance(x, (list, tuple)) else (x,):
         if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
             raise ValueError(f"{name} must have no masked numbers; received some: fill them, or leave them out")
@@ -66,6 +68,12 @@ def as_ranked(x: Any, name: str, rank: int, axes: str, dtype: str | None = None)
     if array.ndim != rank:
         raise ValueError(f"{name} must have shape {axes}; received {array.shape}")
     return array
+
+
+def check_variance(values: Array, key: str, name: str) -> None:
+    """Check that running variances, which a normalization takes roots of, are not negative."""
+    if key.rpartition(".")[2] == "running_var" and (values < 0).any():
+        raise ValueError(f"{name} must not be negative; received {values.min():g}")
 
 
 def copy_into(target: Array, values: Any, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._types import Array
-from .._validation.arrays import as_array, as_real
+from .._validation.arrays import as_array, as_real, check_variance
 from .._validation.values import as_list, check_is
 from ..layers import Layer
 from .modules import COUNTER, Entry, Module, modules_of
@@ -65,7 +65,8 @@ def from_state_dict(net: Layer, state_dict: Mapping[str, Any], *, names: Iterabl
     Raises
     ------
     ValueError
-        If names or shapes are not those of the network's modules, or numbers are not finite. It is left as it was then.
+        If names or shapes are not those of the network's modules, numbers not finite, or variances negative. It is left
+        as it was then.
     RuntimeError
         If a call of `fit` is training the network.
     """
@@ -152,18 +153,24 @@ def _fitting(plans: list[list[Module]], state_dict: Mapping[str, Any]) -> dict[s
 
 def _as_found(values: Any, name: str) -> Array:
     """Give a tensor, or whatever else can be made an array, as one."""
+    told = f"state_dict[{name!r}]"
     for method in ("detach", "cpu"):
         if hasattr(values, method):
-            values = getattr(values, method)()
-    return as_real(values, f"state_dict[{name!r}]")
+            try:
+                values = getattr(values, method)()
+            except RuntimeError as error:  # of a tensor that has no data
+                raise TypeError(f"{told} must be an array of real numbers; {error}") from None
+    return as_real(values, told)
 
 
 def _fill(entries: dict[str, Entry], found: dict[str, Array]) -> None:
-    """Copy arrays of the right shapes into place, if all of them are finite."""
+    """Copy arrays of the right shapes into place, if all of them are finite, and variances not negative."""
     ready = []
     for name, entry in entries.items():
         target = entry.array()
         if target is not None:
-            ready.append((target, as_array(found[name], f"state_dict[{name!r}]", target.dtype.name)))
+            told = f"state_dict[{name!r}]"
+            check_variance(found[name], entry.name, told)
+            ready.append((target, as_array(found[name], told, target.dtype.name)))
     for target, values in ready:
         target[...] = values

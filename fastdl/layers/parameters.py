@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .._types import Array, ArrayLike
-from .._validation.arrays import copy_into
+from .._validation.arrays import as_real, check_variance, copy_into
 
 
 class Parameters(Mapping[str, Array]):
@@ -16,7 +16,7 @@ class Parameters(Mapping[str, Array]):
     KeyError
         If what is assigned to is none of the names.
     ValueError
-        If it is of another shape, or not finite.
+        If it is of another shape, not finite, or a negative variance.
     """
 
     def __init__(self, name: str, arrays: Mapping[str, Array]) -> None:
@@ -28,7 +28,8 @@ class Parameters(Mapping[str, Array]):
     def __setitem__(self, key: str, values: ArrayLike) -> None:
         if key not in self._arrays:
             raise KeyError(f"{self._name} are {', '.join(self._arrays) or 'none'}; received {key!r}")
-        copy_into(self._arrays[key], values, f"{self._name}[{key!r}]")
+        check_variance(as_real(values, name := f"{self._name}[{key!r}]"), key, name)
+        copy_into(self._arrays[key], values, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._types import Array, Shape
+from ..._validation.arrays import check_variance
 from ...layers import (
     GRU,
     LSTM,
@@ -131,6 +132,7 @@ class _Reader:
         for (name, _, turned), values in zip(taken, found, strict=True):
             if order is not None and not (isinstance(layer, Dense) and name == "bias"):
                 values = values[order]
+            check_variance(values, name, f"{group.path}: {name}")
             target = layer.buffers[name] if name in layer.buffer_names else layer.params[name]
             self.filled.append(Filled(target, turned(values), group.path))
 
