@@ -70,7 +70,7 @@ class Optimizer(Settings):
     clip_value : float, optional
         Each number of a gradient is limited to this size.
     decay_biases : bool
-        Whether weight decay applies to all parameters, or spares those with one axis, such as biases, and those of
+        Whether weight decay applies to all parameters, or spares biases, others with one axis, and those of
         normalizations.
     """
 

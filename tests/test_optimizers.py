@@ -292,6 +292,15 @@ def test_an_images_norm_is_spared_too():
     assert {name for name, values in net.params.items() if (values != 1).any()} == {"0.weight", "4.weight"}
 
 
+def test_the_phases_of_waves_are_biases(rng):
+    net = Sequential([layers.PeriodicEmbedding(3), layers.Dense(2)], input_shape=2, seed=0)
+    before = {name: values.copy() for name, values in net.params.items()}
+    net.gradients[...] = 0
+    net.step(optimizers.SGD(0.1, weight_decay=0.1, decay_biases=False))
+    decayed = {name for name, values in net.params.items() if (values != before[name]).any()}
+    assert decayed == {"0.weight", "1.weight"}
+
+
 PICKS = {
     "1.": lambda net: net.layers[1],
     "2.": lambda net: net.layers[2],

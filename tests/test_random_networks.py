@@ -866,7 +866,7 @@ class Optimizer:
 
     def _updated(self, k, p, g, layer):
         first, second = self.moments.get(k, (np.zeros_like(p), np.zeros_like(p)))
-        spared = not self.decay_biases and (layer["norm"] or p.ndim < 2)
+        spared = not self.decay_biases and (layer["norm"] or p.ndim < 2 or p is layer.get("bias"))
         decay = 0.0 if spared else self.settings.get("weight_decay", 0.0) * layer["decay_scale"]
         settings = {**self.settings, "lr": self.settings["lr"] * layer["lr_scale"], "weight_decay": decay}
         if self.kind == "SGD":

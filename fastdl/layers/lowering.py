@@ -30,9 +30,9 @@ class Lowering(Trainable, Definition):
         self.check_parameters(shapes, graph, offset, graph.layers[layers_before:])
         self.apply_training_settings(graph, first)
         place = offset
-        for stored in shapes.values():
+        for name, stored in shapes.items():
             start, place = place, place + prod(stored)
-            if len(stored) < 2:
+            if len(stored) < 2 or name == "bias":  # that of a PeriodicEmbedding has two axes
                 graph.biases.append((start, place))
         operations = range(first, len(graph.operations))
         graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size, x.number, y.number, operations))
