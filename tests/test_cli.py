@@ -170,6 +170,8 @@ def test_predict(network, tmp_path, capsys):
         (["train", "mlp", "--data", ""], "must hold train-images-idx3-ubyte"),
         (["train", "mlp", "--batch-size", "9" * 25], "--batch-size must be at most"),
         (["train", "mlp", "--log", "nowhere/log"], "--log must name what can be written to; [Errno 2]"),
+        (["train", "lm", "--units", "99999999"], "--units: layers[1]: LSTM(units=99999999"),
+        (["train", "parser", "--units", "999999999"], "--units: layers[0]: Embedding("),
         (["predict", "nothing.npz", "a.png"], "FILE must name what can be read; [Errno 2] No such file or directory"),
         (["predict", __file__, "a.png"], "must be a network saved by fastdl"),
     ],

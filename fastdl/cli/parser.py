@@ -89,11 +89,12 @@ def _train(options: argparse.Namespace) -> None:
     if max(map(len, train.sentences()), default=0) < 3:
         raise Mistake("--trees must hold a sentence of three words; all are shorter")
     vocabulary = Vocabulary.of_words(words(train))
-    recipe = tree_parser(
-        len(vocabulary), len(train), composition=options.composition, units=options.units, penalty=options.penalty,
-        weight_decay=options.weight_decay, beam=options.beam, epochs=options.epochs, batch_size=options.batch_size,
-        lr=options.lr, seed=options.seed,
-    )  # fmt: skip
+    with of_option("--units"):
+        recipe = tree_parser(
+            len(vocabulary), len(train), composition=options.composition, units=options.units, penalty=options.penalty,
+            weight_decay=options.weight_decay, beam=options.beam, epochs=options.epochs, batch_size=options.batch_size,
+            lr=options.lr, seed=options.seed,
+        )  # fmt: skip
     net = recipe.net
     net.notes = {"vocabulary": vocabulary.tokens, "python": options.trees is None}
     print(

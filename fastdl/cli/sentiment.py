@@ -64,10 +64,11 @@ def _train(options: argparse.Namespace) -> None:
     if len(train.names) < 2:
         raise Mistake(f"--trees must have nodes of at least 2 labels; {options.trees} has {len(train.names)}")
     vocabulary = Vocabulary.of_words(words(train))
-    recipe = tree_classifier(
-        len(vocabulary), len(train.names), len(train), composition=options.composition, units=options.units,
-        epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
-    )  # fmt: skip
+    with of_option("--units"):
+        recipe = tree_classifier(
+            len(vocabulary), len(train.names), len(train), composition=options.composition, units=options.units,
+            epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
+        )  # fmt: skip
     net = recipe.net
     net.notes = {"vocabulary": vocabulary.tokens, "labels": train.names}
     print(

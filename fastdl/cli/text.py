@@ -32,6 +32,7 @@ from .common import (
     check_whole,
     communicator_for,
     logging,
+    of_option,
     reading,
     tell_unknown,
 )
@@ -131,7 +132,8 @@ def _train(options: argparse.Namespace) -> None:
     unknown = f", {100 * share:.3g}% of them unknown" if share else ""
     x, y = text_windows(tokens, batch, window)
     streams = min(batch, (len(held_out) - 1) // window)
-    recipe = _recipe(settings, len(vocabulary), len(x))
+    with of_option("--units"):
+        recipe = _recipe(settings, len(vocabulary), len(x))
     net = recipe.net if run is None else run
     if run is not None:  # a rate that falls over more epochs goes on from the same steps
         run.training_state.optimizer = replace(run.training_state.optimizer, lr=recipe.arguments["optimizer"].lr)
