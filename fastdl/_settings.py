@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ._validation.values import COUNT, as_int, as_number
+from ._limits import MOST_STEPS
+from ._validation.values import as_int, as_number
 
 
 class Settings:
@@ -48,7 +49,7 @@ def keep_number(settings: Settings, name: str, low: float = 0.0, high: float = n
 
 def keep_int(settings: Settings, name: str, least: int = 1) -> int:
     """Check a count of steps and keep it as Python's own integer."""
-    number = as_int(getattr(settings, name), name, least=least, most=COUNT)
+    number = as_int(getattr(settings, name), name, least=least, most=MOST_STEPS)
     object.__setattr__(settings, name, number)
     return number
 

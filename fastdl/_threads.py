@@ -7,11 +7,11 @@ from functools import cache
 
 from . import _core
 from ._crew import in_crew
+from ._limits import MOST_THREADS
 from ._processors import usable_processors
 from ._validation.values import as_int
 from ._version import __version__
 
-_MOST = 64  # threads, as MAX_WORKERS of src/meeting.h
 _threads = 0  # what set_num_threads has set, if anything
 _read: tuple[str, str] | None = None  # what the environment said when it was read
 
@@ -19,7 +19,7 @@ _read: tuple[str, str] | None = None  # what the environment said when it was re
 def set_num_threads(n: int) -> None:
     """Use at most ``n`` threads from now on, and never more than 64. Results do not depend on it."""
     global _threads
-    _threads = min(as_int(n, "n"), _MOST)
+    _threads = min(as_int(n, "n"), MOST_THREADS)
 
 
 def get_num_threads() -> int:
@@ -52,7 +52,7 @@ def _default() -> int:
         n = _positive(wanted)
         if n is None:
             raise ValueError(f"FASTDL_NUM_THREADS must be a positive integer; received {wanted!r}")
-        return min(n, _MOST)
+        return min(n, MOST_THREADS)
     # Of OpenMP's list, the first is of the outermost teams; what is no number is OpenMP's to complain about.
     openmp = _positive(teams.partition(",")[0])
     processors = usable_processors()

@@ -13,9 +13,10 @@ from . import losses, optimizers
 from ._archive import DAMAGE, Archive, damage, encode, write
 from ._core.graph import Graph
 from ._files import as_path, open_file, replacing
+from ._limits import MOST_STEPS
 from ._types import Array, Shape
 from ._validation.shapes import as_shape
-from ._validation.values import COUNT, as_dtype, as_flag, as_int
+from ._validation.values import as_dtype, as_flag, as_int
 from .callbacks import keeping
 from .layers.configuration import class_of, from_config
 from .layers.container import adopted, numbered, through, walk
@@ -162,7 +163,7 @@ def expected(config: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
     shapes, state_size = _shapes(config)
     theirs = {}
     if _STEPS in config:
-        as_int(config[_STEPS], _STEPS, least=0, most=COUNT)
+        as_int(config[_STEPS], _STEPS, least=0, most=MOST_STEPS)
         as_int(config[_EPOCHS], _EPOCHS, least=0)
         kept = optimizers.from_config(config[_OPTIMIZER]).moments
         shapes[_MOMENTS] = (kept, sum(prod(shape) for shape in shapes.values()))

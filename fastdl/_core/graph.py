@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from .._limits import MOST_NUMBERS
 from .._types import Shape
 from .fusion import fused
 from .kinds import MERGES, check_trees, operation_of
 from .operation import Operations
 from .reading import Reading, reading_of
-from .shapes import MOST_NUMBERS, checked_shape
+from .shapes import checked_shape
 
 
 class Part(Protocol):

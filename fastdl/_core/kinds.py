@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .._limits import MOST_CHILDREN, MOST_TOKENS, MOST_WINNERS
 from .._types import Array, Shape
 from .operation import Fields, Kind, Operation, Operations
 from .shapes import checked_shape, features_of, with_features
-
-MOST_CHILDREN = 16  # as in src/kernels/trees.pxi
-MOST_TOKENS = 1 << 24  # token ids travel as float32, which holds all integers up to here
-MOST_WINNERS = 1 << 24  # of which the row of the largest number travels likewise
 
 # As in src/kernels/activations.pxi: those that cells may have, those whose derivative the output tells, and others.
 OF_CELLS = (

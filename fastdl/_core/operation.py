@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from .._limits import MOST_NUMBERS
 from .._types import Array, Shape
-from .shapes import MOST_NUMBERS, TooManyNumbersError, features_of, is_whole, numbers
+from .shapes import TooManyNumbersError, features_of, is_whole, numbers
 
 Fields = dict[str, Any]  # of an operation in a graph
 Operations = list[Fields]

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .._limits import MOST_NUMBERS
 from .._types import Shape
-
-MOST_NUMBERS = 2**31 - 1  # of a sample: the core counts some of them in ints
 
 
 def is_whole(value: Any, least: int, most: int = MOST_NUMBERS) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .._limits import MOST_NUMBERS
 from .._types import Shape
-from .values import MOST, as_int
+from .values import as_int
 
 
 def as_shape(shape: Any, name: str = "input_shape") -> Shape:
@@ -27,9 +28,9 @@ def as_shape(shape: Any, name: str = "input_shape") -> Shape:
 
 
 def check_size(shape: Shape, name: object) -> None:
-    """Check that an array of this shape, whatever T is, has no more than `MOST` numbers."""
-    if prod([1 if n is None else n for n in shape]) > MOST:
-        raise ValueError(f"{name} must make an array of at most {MOST} numbers; received one of shape {shape}")
+    """Check that an array of this shape, whatever T is, has no more than `MOST_NUMBERS` numbers."""
+    if prod([1 if n is None else n for n in shape]) > MOST_NUMBERS:
+        raise ValueError(f"{name} must make an array of at most {MOST_NUMBERS} numbers; received one of shape {shape}")
 
 
 def fits(shape: tuple[int, ...], expected: Shape) -> bool:

@@ -10,10 +10,7 @@ from typing import Any
 
 import numpy as np
 
-# The most that a size may be, and so the numbers of a sample and the parameters of a network. The core multiplies these
-# with one another and with as many samples as memory holds, and stays within 64 bits.
-MOST = (1 << 31) - 1
-COUNT = 1 << 53  # the most that a count of steps may be: they take no memory
+from .._limits import MOST_NUMBERS
 
 
 def as_dtype(dtype: Any) -> str:
@@ -29,7 +26,7 @@ def as_dtype(dtype: Any) -> str:
     return str(name)
 
 
-def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST) -> int:
+def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST_NUMBERS) -> int:
     """Give an integer in least .. most."""
     number: int = value
     if type(value) is not int:

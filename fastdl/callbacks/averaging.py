@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from .._limits import MOST_STEPS
 from .._types import Array
-from .._validation.values import COUNT, as_int, as_number
+from .._validation.values import as_int, as_number
 from .base import Callback
 from .checks import as_parameters
 
@@ -115,7 +116,7 @@ class EMA(Averaging):
 
     def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
         super().set_state(net, state)
-        self.since = as_int(state["since"], "since", least=-1, most=COUNT)
+        self.since = as_int(state["since"], "since", least=-1, most=MOST_STEPS)
         if self.is_swapped:  # there is a mean, also where another optimizer counts its steps from 0
             self.since = min(self.since, net.training_state.steps - 1)
 

@@ -13,7 +13,8 @@ from typing import Any
 from .. import set_num_threads
 from .._extras import missing
 from .._files import check_writable
-from .._validation.values import MOST, as_int, as_number
+from .._limits import MOST_NUMBERS
+from .._validation.values import as_int, as_number
 from ..callbacks import Callback, JSONLogger, ModelCheckpoint, PrintEpochs, Progress
 from ..callbacks.progress import figure
 
@@ -45,7 +46,7 @@ def check_common(options: argparse.Namespace, *whole: str) -> None:
         set_num_threads(options.threads)
 
 
-def check_whole(options: argparse.Namespace, *names: str, least: int = 1, most: float = MOST) -> None:
+def check_whole(options: argparse.Namespace, *names: str, least: int = 1, most: float = MOST_NUMBERS) -> None:
     """Check options that are whole numbers, where they are given."""
     for name in names:
         value = getattr(options, name.replace("-", "_"))

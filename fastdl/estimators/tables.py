@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._core.kinds import MOST_TOKENS
+from .._limits import MOST_TOKENS
 from .._types import Array
 from .._validation.values import as_choice, as_int
 from .columns import read_columns

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from .._limits import MOST_STEPS
 from .._types import Array, ArrayLike
 from .._validation.arrays import as_array, as_real, precision
-from .._validation.values import COUNT, as_int, as_number
+from .._validation.values import as_int, as_number
 from ..optimizers import SGD, Adam
 
 
@@ -66,7 +67,7 @@ def adam_step(
     lr, eps, weight_decay : float
     betas : (float, float)
     """
-    step = as_int(step, "step", most=COUNT)
+    step = as_int(step, "step", most=MOST_STEPS)
     _step(Adam(as_number(lr, "lr"), betas, eps, weight_decay), step, param, grad, {"m": m, "v": v})
 
 

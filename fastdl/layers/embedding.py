@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._core.graph import Tensor
-from .._core.kinds import MOST_TOKENS
+from .._limits import MOST_TOKENS
 from .._types import Array, Shape
 from .._validation.values import as_int
 from .base import Layer

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._core.graph import Tensor
-from .._core.kinds import MOST_CHILDREN, OF_CELLS
+from .._core.kinds import OF_CELLS
+from .._limits import MOST_CHILDREN
 from .._types import Shape
 from .._validation.values import as_choice, as_flag, as_int
 from .activation import Activation, as_activation, name_and_setting

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import _core
+from .._limits import MOST_NUMBERS
 from .._settings import keep_number
 from .._types import Array
 from .._validation.arrays import as_real, precision
 from .._validation.samples import as_labels
-from .._validation.values import MOST, as_int
+from .._validation.values import as_int
 from .fused import Fused
 
 
@@ -40,7 +41,7 @@ class CrossEntropy(Fused):
     def __post_init__(self) -> None:
         keep_number(self, "label_smoothing", high=1.0)
         if self.ignore_label is not None:
-            object.__setattr__(self, "ignore_label", as_int(self.ignore_label, "ignore_label", least=-MOST - 1))
+            object.__setattr__(self, "ignore_label", as_int(self.ignore_label, "ignore_label", least=-MOST_NUMBERS - 1))
 
     @property
     def settings(self) -> tuple[float, ...]:  # noqa: D102
