@@ -268,6 +268,15 @@ class Draw:
 
     def convolution_in_time(self, shape):
         """One that gives other steps."""
+        if self.chance(0.1):  # of features and steps enough for minimal filtering
+            size, stride = self.of(2, 3, 5), self.of(1, 1, 2)
+            return Sequential(
+                [
+                    layers.Conv1D(32, 1, padding=20 * stride),
+                    layers.Conv1D(self.of(32, 48), size, stride=stride, activation=self.activation()),
+                    layers.MeanPool1D(6),
+                ]
+            )
         padding = self.of(0, 0, 1, 3)
         kernel = int(self.rng.integers(1, min(shape[0] + 2 * padding, 5) + 1))
         _, dilation = self.dilation((1, kernel), (1, shape[0] + 2 * padding))

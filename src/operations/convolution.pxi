@@ -5,8 +5,9 @@ cdef struct Convolution:
     Window window
     Matrix w
     bint planar                 # the first of a pair of planar.pxi
-    bint in_tiles               # of winograd.pxi, whose weights each worker has a copy of
-    real* tiled
+    bint in_tiles               # of winograd.pxi
+    bint in_steps               # of winograd_steps.pxi
+    real* laid                  # what either multiplies by, of the weights, a copy for each worker
     Py_ssize_t repeated         # how many filters a channel has, of a depthwise one
 
 
@@ -47,8 +48,11 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
     elif g.c > 1 and g.kh == g.kw == g.sh == g.sw == 1:
         own.window = row_of_pixels(g)
     own.in_tiles = goes_in_tiles(g)
+    own.in_steps = goes_in_steps(g)
     if own.in_tiles:
         w.transposed_stride = winograd_panels(g, True)
+    if own.in_steps:
+        w.transposed_stride = filters_size(g)
     return 0
 
 
@@ -92,7 +96,10 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     memory.need(scratch_of(own), g.kh * own.w.padded)
     if own.in_tiles:
         memory.need(0, max(padded(g.c), padded(g.oc)))
-        own.tiled = memory.take_copies(winograd_panels(g, False))
+        own.laid = memory.take_copies(winograd_panels(g, False))
+    if own.in_steps:
+        memory.need(0, max(padded(g.kw * g.c), padded(g.oc)))
+        own.laid = memory.take_copies(filters_size(g))
     own.w.transposed = NULL
     if (source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated
             and not goes_back_in_planes(g)):
@@ -115,6 +122,8 @@ cdef Py_ssize_t scratch_of(const Convolution* own) noexcept:
         return g.oc * padded(g.ow)
     if own.in_tiles:
         return winograd_scratch(g)
+    if own.in_steps:
+        return steps_scratch(g)
     if goes_back_in_planes(g):
         return g.oc * width_of_planes(g) + VEC_LANES
     if passes_over(g):
@@ -129,11 +138,17 @@ cdef inline real* repeated_image(const Convolution* own, real* scratch) noexcept
     return scratch + frame_size(&own.window)
 
 
-cdef void tile_weights(const Network* net, const Op* op, int worker) noexcept nogil:
+cdef inline real* laid_of(const Convolution* own, int worker) noexcept nogil:
+    cdef const Window* g = &own.window
+    return own.laid + worker * (winograd_panels(g, False) if own.in_tiles else filters_size(g))
+
+
+cdef void lay_weights(const Network* net, const Op* op, int worker) noexcept nogil:
     cdef const Convolution* own = <const Convolution*>op.own
     if own.in_tiles:
-        lay_places(&own.window, net.parameters + own.w.offset,
-                   own.tiled + worker * winograd_panels(&own.window, False))
+        lay_places(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
+    elif own.in_steps:
+        weights_to_filters(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
 
 
 cdef inline real* transposed_of(const Convolution* own, int worker) noexcept nogil:
@@ -152,6 +167,8 @@ cdef void transpose_convolution(const Network* net, const Op* op, int worker) no
         lay_places_back(g, net.parameters + w.offset, transposed, fields_of(net, worker))
     elif goes_back_in_runs(g):
         transpose_matrix(w, net.parameters, transposed)
+    elif (<const Convolution*>op.own).in_steps:
+        filters_back(g, net.parameters + w.offset, transposed, fields_of(net, worker))
     else:
         transpose_taps(g, w, net.parameters, transposed)
 
@@ -232,8 +249,11 @@ cdef void forward_convolution(const Network* net, const Op* op, const Part* part
     if own.planar:
         planar_convolution_forward(&own.window, &own.w, net.parameters, x, scratch, y)
     elif own.in_tiles:
-        winograd_forward(&own.window, own.tiled + part.worker * winograd_panels(&own.window, False),
-                         net.parameters + own.w.bias, net.zeros, x, y, scratch)
+        winograd_forward(&own.window, laid_of(own, part.worker), net.parameters + own.w.bias,
+                         net.zeros, x, y, scratch)
+    elif own.in_steps:
+        steps_forward(&own.window, laid_of(own, part.worker), net.parameters + own.w.bias,
+                      net.zeros, x, y, scratch)
     else:
         convolution_forward(own, weight, net.parameters + own.w.bias, x, y, scratch)
     activate_output(net, op, y, numbers_of(own, target_of(net, op)))
@@ -260,6 +280,11 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
         if op.learns:
             sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
         return
+    if own.in_steps:
+        steps_backward(g, transposed, net.zeros, x, dy, dw if op.learns else NULL, dx, scratch)
+        if op.learns:
+            sum_rows(dy, g.oc, g.ow, g.oc, db)
+        return
     if op.learns:
         convolution_weight_gradient(own, x, dy, dw, scratch)
         sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
@@ -271,6 +296,6 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
 cdef Methods convolution_methods():
     cdef Methods m = no_methods(CONVOLUTION, sizeof(Convolution))
     m.describe, m.reserve = describe_convolution, reserve_convolution
-    m.prepare, m.prepare_back = tile_weights, transpose_convolution
+    m.prepare, m.prepare_back = lay_weights, transpose_convolution
     m.forward, m.backward, m.gradient = forward_convolution, backward_convolution, gradient_of_slots
     return m
