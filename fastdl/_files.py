@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from itertools import count
+from reprlib import repr as short
 from typing import IO, Any
 
 if sys.platform != "win32":
@@ -23,7 +24,7 @@ def as_path(path: Any, name: str = "path") -> str:
     try:
         text = os.fsdecode(path)
     except TypeError:
-        raise TypeError(f"{name} must be a path; received {path!r}") from None
+        raise TypeError(f"{name} must be a path; received {short(path)}") from None
     if "\0" in text:
         raise ValueError(f"{name} must be a path, without zero bytes; received {text!r}")
     return text
@@ -51,7 +52,7 @@ def check_folder(path: str) -> None:
     """Check that there is the folder that a path is in."""
     folder = os.path.dirname(path)
     if folder and not os.path.exists(folder):
-        raise FileNotFoundError(errno.ENOENT, f"path must be in a folder that is there; there is no {folder}", path)
+        raise FileNotFoundError(errno.ENOENT, f"path must be in an existing folder; there is no {folder}", path)
 
 
 def check_writable(path: Any) -> None:

@@ -460,7 +460,9 @@ def test_images_of_another_layout(channels, shape, hint, dtype):
     ],
 )
 def test_a_network_that_is_not_built(use, tmp_path):
-    with pytest.raises(RuntimeError, match=r"Sequential must be built before use: call build\(input_shape\)"):
+    with pytest.raises(
+        RuntimeError, match=r"Sequential must be built before use: give Sequential an input_shape, or call build"
+    ):
         use(Sequential([layers.Dense(2)]), tmp_path)
     assert not list(tmp_path.iterdir())
 

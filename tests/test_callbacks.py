@@ -797,7 +797,7 @@ def test_what_cannot_be(callback, message):
 def test_a_folder_that_is_missing_is_told_before_training_begins(tmp_path, name):
     net, path = network(), tmp_path / "nowhere" / name
     before = net.parameters.copy()
-    message = rf"path must be in a folder that is there; there is no {re.escape(str(path.parent))}"
+    message = rf"path must be in an existing folder; there is no {re.escape(str(path.parent))}"
     with pytest.raises(FileNotFoundError, match=message):
         fit(net, [callbacks.ModelCheckpoint(path)])
     assert (net.parameters == before).all()

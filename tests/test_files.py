@@ -308,8 +308,8 @@ def test_what_never_ends_or_begins(read, path, tmp_path, monkeypatch):
 @pytest.mark.parametrize("read", [*READERS, lambda path: Sequential([layers.Dense(1)], input_shape=1).save(path)])
 def test_what_is_no_path(read):
     first, second = os.pipe()
-    for wrong in (first, True, None, 3.5, ["a"]):
-        with pytest.raises(TypeError, match="path must be a path; received"):
+    for wrong in (first, True, None, 3.5, ["a"], np.zeros(900)):
+        with pytest.raises(TypeError, match=r"path must be a path; received .{1,60}$"):
             read(wrong)
     with pytest.raises(ValueError, match="path must be a path, without zero bytes"):
         read("a\0b")

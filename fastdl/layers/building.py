@@ -205,7 +205,9 @@ class Built(Configured, Lowering, Stateful, abstract=True):
     def check_built(self) -> None:
         """Raise where it has not been built."""
         if not hasattr(self, "dtype"):
-            raise RuntimeError(f"{type(self).__name__} must be built before use: call build(input_shape)")
+            raise RuntimeError(
+                f"{type(self).__name__} must be built before use: give Sequential an input_shape, or call build"
+            )
 
     @cached_property
     def reading(self) -> Reading:  # type: ignore[override]
