@@ -1,9 +1,8 @@
-"""What becomes of a graph's operations before they run: fewer of them, which give the same.
+"""Fusion: a graph's operations are replaced by fewer ones that give the same results.
 
-An activation joins the product, the sum or the batch normalization before it. The largest of rectified numbers is the
-largest number, rectified: a quarter of the work. A flatten of what lies in a row already is left out. And in the end
-each tensor is read by one operation: for every further reader there is a ``fan_out``, whose gradient is added to the
-tensor's.
+An activation joins the product, the sum or the batch normalization before it. A relu before a max_pool is applied after
+it instead, to a quarter of the numbers. A flatten of a sample that is a row already is left out. In the end each tensor
+is read by one operation: every further reader gets a ``fan_out``, whose gradient is added to the tensor's.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ _ACTIVATED = ("dense", "convolution", "transposed_convolution", "batch_norm", "s
 
 
 def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
-    """Give operations, the kth of which writes tensor k + 1, that do what these do."""
+    """Give the fused operations; the kth writes tensor k + 1."""
     readers: list[list[str]] = [[] for _ in range(len(operations) + 1)]  # of each tensor, kinds
     for operation in operations:
         for number in operation["reads"]:
             readers[number].append(operation["kind"])
     kept: Operations = []
-    now = [0]  # for each tensor, the one that it has become
+    now = [0]  # the new number of each tensor
     for operation in operations:
         kind, first = operation["kind"], operation["reads"][0]
         source = now[first]
-        before = kept[source - 1] if source and len(readers[first]) == 1 else None  # of which nobody else reads
+        before = kept[source - 1] if source and len(readers[first]) == 1 else None  # whose output nobody else reads
         if kind == "activation" and before and _joins(operation, before):
             before["activation"], before["setting"] = operation["activation"], operation["setting"]
             now.append(source)
         elif kind == "flatten" and _is_flat(_shape_of(first, operations, input_shape), readers[len(now)]):
-            # Who reads the row reads its source from now on, whichever of the two it names.
+            # From now on both numbers mean the source, so they share one list of readers.
             readers[first].remove("flatten")
             readers[first] += readers[len(now)]
             readers[len(now)] = readers[first]
@@ -52,16 +51,16 @@ def _shape_of(number: int, operations: Operations, input_shape: tuple[Any, ...])
 
 
 def _joins(activation: Fields, before: Fields) -> bool:
-    # Of another the way back would need its own numbers, which are lost.
+    # The way back of any other activation needs its inputs, which fusion would not keep.
     told_from_output = activation["activation"] in FROM_OUTPUT
     return before["kind"] in _ACTIVATED and before.get("activation", "identity") == "identity" and told_from_output
 
 
 def _is_flat(shape: tuple[Any, ...], readers: list[str]) -> bool:
-    """Tell whether a sample of this shape may as well be read as it is.
+    """Tell whether these readers get the same numbers without the flatten.
 
-    One channel, or one pixel, lies in memory as a row of its numbers does, and a dense layer looks at these alone. So
-    do steps, but those that do not count have to be left out.
+    A sample of one channel, or of one pixel, lies in memory as its flattened row does, and a dense layer reads nothing
+    but the numbers. Sequences lie like that too, but their flatten has to leave out steps that do not count.
     """
     if len(shape) == 1:
         return True
@@ -77,7 +76,7 @@ def _with_fan_outs(operations: Operations, input_shape: tuple[Any, ...]) -> Oper
     given: Operations = []
 
     def spread(number: int, shape: tuple[Any, ...]) -> Iterator[int]:
-        """Give the numbers under which a tensor, which is the last now, is read."""
+        """Add the fan_outs of a tensor, which is the last one so far, and give the number that each reader reads."""
         here = len(given)
         for _ in range(uses[number] - 1):
             given.append({"kind": "fan_out", "reads": (here,), "output_shape": shape, "offset": 0})

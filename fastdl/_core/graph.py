@@ -1,6 +1,7 @@
-"""What a network is to the core: operations that read tensors and write one, checked as they are added.
+"""The graph of a network, as the core takes it: operations that read tensors and write one, checked as they are added.
 
-A layer may be anybody's. What it adds is checked here, before any memory is taken: the core relies on it.
+A layer may be a user's own, so the operations that it adds are checked here, before any memory is taken: the core
+relies on it.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from .shapes import checked_shape
 
 
 class Part(Protocol):
-    """What goes on from a tensor by itself, as a layer does."""
+    """Anything that can follow a tensor by adding operations of its own, as a layer does."""
 
     def lower(self, x: Tensor) -> Tensor:
         """Add operations to the tensor's graph, and give the tensor that the last one writes."""
 
 
 class Tensor:
-    """What flows in a graph: its input, or what an operation writes.
+    """A value in a graph: its input, or the output of an operation.
 
     Attributes
     ----------
     graph : Graph
     number : int
     shape : tuple
-        Of one sample, (F,), (T, F) or (C, H, W); T may be None where it is not known yet.
+        The shape of one sample, (F,), (T, F) or (C, H, W); T may be None where it is not known yet.
     """
 
     __slots__ = ("graph", "number", "shape")
@@ -61,44 +62,44 @@ class Tensor:
 
 
 class Lowered(NamedTuple):
-    """A layer in a graph: what it reads and gives, and where its parameters and its operations are."""
+    """A layer's place in a graph: its input and output, its parameters and its operations."""
 
     layer: Any
     input_shape: Shape
     output_shape: Shape
     offset: int
     end: int
-    source: int  # the numbers of its tensors
-    target: int
+    source: int  # the number of the tensor that it reads
+    target: int  # and of the one that it writes
     operations: range  # their numbers, before any are fused
 
 
 class Graph:
-    """Operations over the samples of a shape.
+    """The operations that samples of one shape go through.
 
     Parameters
     ----------
     input_shape : tuple
-        As of `Tensor`.
+        The shape of one sample, as in `Tensor`.
 
     Attributes
     ----------
     operations : list of dict
-        Of each its `kind`, the numbers of the tensors that it `reads`, its `output_shape`, where its parameters begin,
-        `offset`, and its settings; `frozen` is True of those whose parameters nothing changes, and `lr_scale` and
-        `decay_scale`, where they are not 1, are of those that are not trained as others. The kth writes tensor k + 1.
+        The kth writes tensor k + 1. Each has its `kind`, the numbers of the tensors that it `reads`, its
+        `output_shape`, the `offset` at which its parameters begin, and its settings. `frozen` is True where nothing may
+        change the parameters; `lr_scale` and `decay_scale` are there where they are not 1.
     size : int
-        How many parameters they have.
+        The number of parameters.
     buffers : list of (int, int)
-        From where to where lie parameters that no optimizer changes, such as running statistics.
+        The ranges of parameters that no optimizer changes, such as running statistics.
     biases : list of (int, int)
-        From where to where lie parameters of one axis.
+        The ranges of parameters that have one axis.
     layers : list of Lowered
-        Those that have been lowered into it, children before what they are children of.
+        The layers that have been lowered into it, children before their parents.
     reading : Reading
-        What its samples are, once finished.
+        What its samples are; known once it is finished.
     output_shape : tuple or None
-        Once finished.
+        Known once it is finished.
     """
 
     reading: Reading
@@ -110,12 +111,12 @@ class Graph:
         self.buffers: list[tuple[int, int]] = []
         self.biases: list[tuple[int, int]] = []
         self.layers: list[Lowered] = []
-        self._given = {0}  # tensors of the input's own numbers
+        self._given = {0}  # tensors that hold the input's own numbers, moved at most
         self.output_shape: Shape | None = None
 
     @property
     def input(self) -> Tensor:
-        """What the first operations read."""
+        """The tensor that the first operations read."""
         return Tensor(self, 0, self.input_shape)
 
     def add(self, kind: str, tensors: Sequence[Tensor], settings: dict[str, Any]) -> Tensor:
@@ -138,30 +139,30 @@ class Graph:
         return Tensor(self, len(self.operations), shape)
 
     def freeze(self, first: int) -> None:
-        """Let no training change the parameters and statistics of the operations from number ``first`` on."""
+        """Protect the parameters and statistics of the operations from number ``first`` on from training."""
         for operation in self.operations[first:]:
             operation["frozen"] = True
 
     def scale(self, first: int, lr_scale: float, decay_scale: float) -> None:
-        """Let training change the operations' parameters from number ``first`` on at scales of its rate and decay."""
+        """Multiply the rate and the decay of the operations from number ``first`` on by these scales."""
         for name, scale in (("lr_scale", lr_scale), ("decay_scale", decay_scale)):
             for operation in self.operations[first:] if scale != 1 else ():
                 operation[name] = scale * operation.get(name, 1.0)
 
     def leading_to(self, number: int) -> tuple[Graph, list[slice]]:
-        """Give, of a graph that is not finished, the operations that lead to a tensor.
+        """Give the part of an unfinished graph that leads to a tensor.
 
         Parameters
         ----------
         number : int
-            The tensor's.
+            The tensor's number.
 
         Returns
         -------
         graph : Graph
             Finished, with parameters of its own.
         places : list of slice
-            Where, among this graph's, lie the parameters of its operations.
+            For each of its operations, where the parameters lie among those of this graph.
         """
         needed = {number}
         for k in range(number, 0, -1):
@@ -184,7 +185,7 @@ class Graph:
         return tensor
 
     def finish(self, output: Tensor) -> Graph:
-        """Take this tensor, the last, for what the graph gives; what cannot be told apart is fused."""
+        """Make this tensor the graph's output, and fuse the operations."""
         self._own(output)
         read = {number for operation in self.operations for number in operation["reads"]}
         if unread := set(range(1, len(self.operations) + 1)) - read - {output.number}:
@@ -198,26 +199,26 @@ class Graph:
 
 
 def merged(tensors: Sequence[Tensor], how: str) -> Tensor:
-    """Give several tensors as one.
+    """Merge several tensors into one.
 
     Parameters
     ----------
     tensors : sequence of Tensor
         One at least, of one graph.
     how : {"concat", "sum", "product"}
-        Whether they are put side by side along their features, (F,) and (T, F), or channels, (C, H, W), or are added
-        up, or multiplied, number by number.
+        Concatenate them along their features, (F,) and (T, F), or channels, (C, H, W); or add or multiply them
+        elementwise.
 
     Returns
     -------
     Tensor
-        Of the shape of each; of a concat with as many features or channels as all have.
+        It has the shape of each; a concat has the features or channels of all of them.
 
     Raises
     ------
     ValueError
-        If there is none, or they are not all of one graph, or differ in shape: of a concat, in more than their
-        features.
+        If there is none, or they belong to different graphs, or their shapes differ; those of a concat may differ in
+        their features.
     """
     if not tensors:
         raise ValueError("tensors must be one at least; received none")

@@ -1,4 +1,4 @@
-"""The kinds of operation that the core knows: their settings, what each gives of what it reads, its parameters."""
+"""The kinds of operation that the core knows: their settings, output shapes and parameters."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_trees(input_shape: Shape, operations: Operations) -> None:
         raise ValueError(f"input_shape must be (None, F) or (None,) for trees, or of a node; received {input_shape}")
 
 
-# What each kind gives of what it reads, and how many parameters it has.
+# For each kind: its output's shape, and the number of its parameters.
 
 
 def _dense(operation: Operation) -> tuple[Shape, int]:

@@ -1,4 +1,4 @@
-"""An operation that is to be added to a graph, and what is known of its kind: settings are checked as they are read."""
+"""An operation that is to be added to a graph: its settings are checked as its kind reads them."""
 
 from __future__ import annotations
 
@@ -14,32 +14,34 @@ Operations = list[Fields]
 
 
 class Kind(NamedTuple):
-    """What is known of a kind of operation."""
+    """What the graph knows about a kind of operation."""
 
-    work: Callable[[Operation], tuple[Shape, int]]  # what it gives, and how many parameters it has
+    work: Callable[[Operation], tuple[Shape, int]]  # gives its output's shape and the number of its parameters
     settings: str = ""
-    on_trees: bool = False  # works on each node by itself, or sees its children
+    on_trees: bool = False  # works on single nodes, or on a node and its children
     merges: bool = False  # reads several tensors
-    normalizes: bool = False  # its parameters multiply no features
-    moves: Callable[[Array, Fields], Array] | None = None  # computes nothing: how it moves numbers, here their places
+    normalizes: bool = False  # its parameters do not multiply features, and count as biases do
+    moves: Callable[[Array, Fields], Array] | None = (
+        None  # given only if it computes nothing: moves an array as it moves numbers
+    )
 
 
 class Operation:
-    """One that is to be added, whose settings are checked as they are read.
+    """An operation that is to be added, whose settings are checked as they are read.
 
     Parameters
     ----------
     kind : str
     row : Kind
-        What is known of that kind.
+        The row of that kind.
     settings : dict
     shapes : tuple of tuples
-        Of what it reads.
+        The shapes of the tensors that it reads.
 
     Attributes
     ----------
     buffers : int
-        How many of its parameters, the last ones, no optimizer changes; known once it has had its `outcome`.
+        How many parameters, the last ones, no optimizer changes; known after `outcome`.
     """
 
     def __init__(self, kind: str, row: Kind, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> None:
@@ -51,7 +53,7 @@ class Operation:
             raise self.error(f"must have {', '.join(wanted) or 'no settings'}; received {given}")
 
     def outcome(self) -> tuple[Shape, int]:
-        """Give the shape that it writes, and how many parameters it has."""
+        """Give the shape of its output, and the number of its parameters."""
         if len(self.shapes) > 1 and not self.row.merges:
             raise self.error(f"must read one tensor; received {len(self.shapes)}")
         shape, count = self.row.work(self)
@@ -67,7 +69,7 @@ class Operation:
             raise self.error(f"must read {axes}; received {self.shape}")
 
     def features(self) -> int:
-        """How many features, or channels, it reads."""
+        """Give the number of features, or channels, that it reads."""
         features = features_of(self.shape)
         if features is None:
             raise self.error(f"must read a known number of features; received {self.shape}")
@@ -92,7 +94,7 @@ class Operation:
         return int(values[0]), int(values[1])
 
     def sides(self, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Give what is above and below, and left and right."""
+        """Give the sizes (above, below), (left, right)."""
         values = self.settings[name]
         if (
             not isinstance(values, tuple)

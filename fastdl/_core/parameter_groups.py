@@ -1,4 +1,4 @@
-"""Which parameters of a graph are trained alike."""
+"""The parameters of a graph, in groups that share a learning rate and a weight decay."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .operation import Operations
 
 
 class ParameterGroup(NamedTuple):
-    """Parameters that are trained alike.
+    """A range of parameters that share a learning rate and a weight decay.
 
     Attributes
     ----------
     stop : int
         Where they end; they begin where the group before ends.
     lr_scale, decay_scale : float
-        Of the optimizer's rate and decay.
+        What the optimizer's rate and decay are multiplied by.
     is_bias : bool
-        Whether `Optimizer.decay_biases` is of them.
+        Whether `Optimizer.decay_biases` applies to them.
     """
 
     stop: int
@@ -30,16 +30,17 @@ class ParameterGroup(NamedTuple):
 
 
 def parameter_groups(operations: Operations, biases: Sequence[tuple[int, int]], size: int) -> list[ParameterGroup]:
-    """Give the parameters of a graph as groups that are trained alike, one behind another.
+    """Give the groups of a graph's parameters, in order.
 
     Parameters
     ----------
     operations : list of dict
     biases : sequence of (int, int)
     size : int
-        As of `Graph`.
+        As in `Graph`.
     """
-    # Of those that begin at one place the last one has the parameters; what fusion adds has none, and no place.
+    # Where several operations have the same offset, the last has the parameters. The others,
+    # and what fusion adds, have none.
     beginning = {operation["offset"]: operation for operation in operations if operation["kind"] in KINDS}
     ordered = sorted(set(biases))
     starts = sorted({0, *beginning, *(place for bias in ordered for place in bias)} - {size})
@@ -62,5 +63,5 @@ def parameter_groups(operations: Operations, biases: Sequence[tuple[int, int]], 
 
 
 def has_scales(operations: Operations) -> bool:
-    """Tell whether some parameters are trained at scales of the optimizer's rate or decay."""
+    """Tell whether any parameters have an `lr_scale` or a `decay_scale`."""
     return any(["lr_scale" in operation or "decay_scale" in operation for operation in operations])

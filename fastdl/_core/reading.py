@@ -1,4 +1,4 @@
-"""What a graph reads, told from its operations: whoever's layers they come from, samples are checked and kept alike."""
+"""What the samples of a graph are. Its operations tell, so that a user's own layers need not say anything."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from .._types import Array, Shape
 from .kinds import KINDS
 from .operation import Operations
 
-_WINDOW = "kernel", "stride", "dilation"  # which pools have not
-_PASSING = "concat", "dropout", "flatten", "noise", "reshape", "select"  # give what they read, as far as they go
+_WINDOW = "kernel", "stride", "dilation"  # pools have no dilation
+_PASSING = "concat", "dropout", "flatten", "noise", "reshape", "select"  # their outputs are numbers of their inputs
 _PARTS = {"lstm": 2}  # of a cell's state: h and c
 
 
 class Tokens(NamedTuple):
-    """What an embedding reads: ids below `vocabulary`, at these places of a flat sample, or all of it."""
+    """The token ids that an embedding reads, below `vocabulary`: these places of a flat sample, or None for all."""
 
     places: Array | None
     vocabulary: int
 
 
 class States(NamedTuple):
-    """What a recurrent operation ends with, and starts with: of each direction so many parts of so many units."""
+    """The states of a recurrent operation: each direction has `parts` (an LSTM's h and c) of so many units."""
 
     directions: int
     parts: int
@@ -32,7 +32,7 @@ class States(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many numbers a sample's are."""
+        """The count of numbers that a sample's states are."""
         return self.directions * self.parts * self.units
 
 
@@ -42,21 +42,21 @@ class Reading(NamedTuple):
     Attributes
     ----------
     arity : int or None
-        How many children a node has of trees, which they are where any operation is recursive.
+        The number of children of a node, if samples are trees: if any operation is recursive.
     in_time : bool
-        Whether each is a sequence of steps, the same that all operations see: lengths tell how many count.
+        Whether each sample is a sequence whose steps are the same for all operations: lengths say how many count.
     changes_steps : bool
-        Whether some operation gives other steps than the input has, so that lengths would tell nothing of them.
+        Whether some operation's steps are not the input's, so that lengths say nothing about them.
     tokens : tuple of Tokens
-        Of each embedding.
+        One for each embedding.
     states : tuple of States
-        Of each recurrent operation, in the order of its columns.
+        One for each recurrent operation, in the order of its columns.
     stateful : bool
         Whether a batch goes on from where the last one ended.
     ends_in : str
-        The activation that the last operation is; "identity" where it is none.
+        The activation that the last operation is; "identity" if it is another operation.
     activations : frozenset of str
-        Those whose numbers the outputs are, passed on, left out here and there or with noise.
+        All activations whose results reach the output, perhaps selected, dropped or with noise.
     """
 
     arity: int | None
@@ -70,7 +70,7 @@ class Reading(NamedTuple):
 
 
 def reading_of(input_shape: Shape, operations: Operations) -> Reading:
-    """Tell what samples these operations, before any are fused, read."""
+    """Tell what samples these operations, which are not fused yet, read."""
     readers, embeddings, states, arity = set(), [], [], None
     for operation in operations:
         kind = operation["kind"]
@@ -83,7 +83,7 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
             states.append(States(operation["directions"], parts, operation["units"], operation["stateful"]))
         elif kind == "recursive":
             arity = operation["children"]
-    # An embedding's steps are those of its samples where it reads all of them as they are.
+    # An embedding's steps are its samples' steps only if nothing else reads the samples.
     in_time = readers == {"embedding"} if len(input_shape) == 1 else len(input_shape) == 2 and not embeddings
     changes_steps = in_time and _changes_steps(operations)
     tokens = [Tokens(_places(operations, one["reads"][0], input_shape), one["vocabulary"]) for one in embeddings]
@@ -95,11 +95,11 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
 
 
 def _ends_of(input_shape: Shape, operations: Operations) -> tuple[str, frozenset[str]]:
-    """Tell which activation comes last, and which ones the outputs are of."""
+    """Give `ends_in` and `activations` of a `Reading`."""
     shapes = [input_shape, *[operation["output_shape"] for operation in operations]]
     last = len(operations)
     while last and operations[last - 1]["kind"] == "flatten" and len(shapes[operations[last - 1]["reads"][0]]) == 1:
-        (last,) = operations[last - 1]["reads"]  # of a row, which is left out
+        (last,) = operations[last - 1]["reads"]  # the flatten of a row, which does nothing
     passed, found = {last}, set()
     for number in range(last, 0, -1):
         operation = operations[number - 1]
@@ -112,8 +112,8 @@ def _ends_of(input_shape: Shape, operations: Operations) -> tuple[str, frozenset
 
 
 def _changes_steps(operations: Operations) -> bool:
-    """Tell whether, but for zeros that convolutions see around them, steps become others."""
-    more = [0]  # than the input has, of each tensor
+    """Tell whether the output's steps are not the input's; a convolution that pads by what it takes keeps them."""
+    more = [0]  # steps than the input has, for each tensor
     for operation in operations:
         reads = [more[number] for number in operation["reads"]]
         if operation["kind"] in ("convolution", "max_pool", "mean_pool") and len(operation["output_shape"]) == 2:
@@ -130,7 +130,7 @@ def _changes_steps(operations: Operations) -> bool:
 
 
 def _places(operations: Operations, number: int, input_shape: Shape) -> Array | None:
-    """Give the places of a sample whose numbers a tensor holds; None of all."""
+    """Give the places of a flat sample whose numbers a tensor holds; None for the whole sample as it is."""
     moves = []
     while number:
         moves.append(operations[number - 1])

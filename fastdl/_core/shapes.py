@@ -12,7 +12,7 @@ from .._types import Shape
 
 
 def is_whole(value: Any, least: int, most: int = MOST_NUMBERS) -> bool:
-    """Tell whether it is an integer in least .. most."""
+    """Tell whether a value is an integer from least to most."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and least <= int(value) <= most
 
 
@@ -31,12 +31,12 @@ def checked_shape(shape: Any, name: str) -> Shape:
 
 
 def numbers(shape: Shape) -> int:
-    """How many numbers a sample has; of one step, where their number is not known."""
+    """Count the numbers of a sample, or of one step if the number of steps is not known."""
     return prod(filter(None, shape))
 
 
 def features_of(shape: Shape) -> int:
-    """How many features a step of a sample has, or an image channels."""
+    """Give the number of features of a step, or of channels of an image."""
     features: int = shape[0] if len(shape) == 3 else shape[-1]
     return features
 
@@ -47,12 +47,12 @@ def with_features(shape: Shape, features: int) -> Shape:
 
 
 class TooManyNumbersError(ValueError):
-    """An operation makes an array that the core cannot count: of this shape, which its layer can say more of."""
+    """An operation would make an array with more numbers than the core can count; `of` names the layer."""
 
     def __init__(self, name: str, shape: Shape) -> None:
         super().__init__(f"{name} must make an array of at most {MOST_NUMBERS} numbers; received one of shape {shape}")
         self.shape = shape
 
     def of(self, layer: object) -> ValueError:
-        """Give the same of a layer."""
+        """Give the same error with the layer's name."""
         return ValueError(str(TooManyNumbersError(repr(layer), self.shape)))
