@@ -89,8 +89,8 @@ class Passes:
         anew = self.mixup or self.net.stateful or not self.data.samples.are_ready
         if looks or anew or not (self.loss.is_fused and self.state.knows_rates):  # a user's function may look, or raise
             return 1
-        # Back takes twice as much as forward, and an optimizer some twenty operations a parameter.
-        operations = 6 * self.work + 20.0 * self.net.parameters.size * self.steps
+        # Back takes twice as much as forward, and an optimizer some twenty operations a parameter. Some do neither.
+        operations = max(1.0, 6 * self.work + 20.0 * self.net.parameters.size * self.steps)
         quick = int(BLOCK_SECONDS * _SLOW / operations)  # surely done in time: none need be taken to learn it
         return max(1, min(left, max(quick, self._pace.block // self.steps), _SAMPLES // len(self.data)))
 
