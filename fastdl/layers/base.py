@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class _Held(NamedTuple):
-    """What `backward` has to know of the last `forward`."""
+    """What `backward` needs of the last `forward`."""
 
     samples: Samples
     trees: Any  # as the plan takes them
     training: bool
     draw: int
     thread: int
-    trained: int  # how often a block of steps had begun or ended
+    trained: int  # the turn's count of blocks of training steps, to notice any in between
 
 
 class Layer(Built, abstract=True):
@@ -87,11 +87,11 @@ class Layer(Built, abstract=True):
     def run_forward(
         self, samples: Samples, training: bool = False, states: Array | None = None, all_states: bool = False
     ) -> Array:
-        """Do `forward`'s work on checked samples, for a thread whose turn it is."""
+        """Run `forward` on checked samples, in a thread that holds the turn's lock."""
         training, trees, attributes = as_flag(training, "training"), samples.core_trees(), vars(self)
         plan = self.plan_for(samples.shape)
         draw = self.draw() if training else 0
-        attributes["_held"] = None  # in case this one does not come to its end
+        attributes["_held"] = None  # in case this forward fails
         y: Array = plan.forward(
             samples.x, samples.count, get_num_threads(), training, draw, samples.channels_last, samples.lengths,
             states, all_states, trees,
@@ -117,7 +117,7 @@ class Layer(Built, abstract=True):
             return self.run_backward(dy, accumulate=accumulate)
 
     def held_forward(self) -> _Held:
-        """Give what the last `forward` of this thread holds for `backward`."""
+        """Give what the last `forward` has kept for `backward`, if it was this thread's and still holds."""
         held: _Held | None = self._held
         if held is None:
             self.check_built()
@@ -129,7 +129,7 @@ class Layer(Built, abstract=True):
         return held
 
     def run_backward(self, dy: ArrayLike, state_gradients: Array | None = None, accumulate: bool = False) -> Array:
-        """Do `backward`'s work."""
+        """Run `backward`, in a thread that holds the turn's lock."""
         samples, trees, training, draw, *_ = self.held_forward()
         plan = self.plan_for(samples.shape)
         gradient, last = samples.gradients(dy, plan.output_shape)
@@ -165,7 +165,7 @@ def _made(
     values: dict[str, Array] | None = None,
     generator: Any = None,
 ) -> Layer:
-    """Make a layer again, for use alone."""
+    """Make a pickled or copied layer again, built on its own."""
     layer = from_config(config)
     if values is not None:
         layer.allocate(shape, dtype=dtype)

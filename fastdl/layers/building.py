@@ -28,7 +28,7 @@ _PLANS = 4  # that a layer keeps, of as many lengths of sequences
 
 
 def not_new(layer: Built, name: str) -> ValueError:
-    """Give the error of a layer that has, or may get, parameters elsewhere: its own would be lost, drawn anew."""
+    """Give the error for a layer that another network has, or that is built: its parameters would be drawn anew."""
     return ValueError(
         f"{name} must be new; received {layer!r} of another network, or twice, or built before: "
         f"what it has learned is copied from its params to those of a new one"
@@ -42,28 +42,28 @@ class Built(Configured, Lowering, Stateful, abstract=True):
     output_shape: Shape
     parameter_count: int
     dtype: str
-    _plan: Any = None  # for the shape of the last samples
+    _plan: Any = None  # the one that was last used
     _plans: dict[Shape, Any]
-    _held: Any = None  # by the last forward, for backward
+    _held: Any = None  # what the last forward has kept for backward
     _in_network = False
-    _network: Any = None  # what it has been built with, a weak reference
-    turn = Turn()  # whose it is with it and all that it is a part of; until it is built, when nobody has to wait
+    _network: Any = None  # a weak reference to the network or layer that it was built as a part of
+    turn = Turn()  # shared by all layers of a network; before a layer is built, nobody has to wait
     _rng: np.random.Generator
     _flat: tuple[Array, Array]
 
     @property
     def generator(self) -> np.random.Generator:
-        """The random numbers of a built layer, or of the network that it is a part of."""
+        """The generator of a built layer, which is that of the network that it is a part of."""
         return self._rng
 
     def draw(self) -> int:
-        """Give 63 random bits, which decide what is random in a pass: those of ``generator.integers(1 << 63)``."""
+        """Give 63 random bits, as ``generator.integers(1 << 63)`` does, which seed all that is random in a pass."""
         bits: int = self._rng.bit_generator.random_raw()
         return bits >> 1
 
     @property
     def flat(self) -> tuple[Array, Array]:
-        """Its parameters and its gradients, of a built layer, as flat vectors."""
+        """The parameters and the gradients of a built layer, as flat vectors."""
         try:
             return self._flat
         except AttributeError:
@@ -87,16 +87,16 @@ class Built(Configured, Lowering, Stateful, abstract=True):
 
     @property
     def in_network(self) -> bool:
-        """Whether it is a network's, and not to be built again."""
+        """Whether it belongs to a network, so that it cannot be built on its own."""
         return self._in_network
 
     def enter_network(self) -> None:
-        """Let the layer be a network's from now on."""
+        """Mark the layer as belonging to a network."""
         vars(self)["_in_network"] = True
 
     @property
     def last_plan(self) -> Any:
-        """The plan of the core that was last asked for, or None."""
+        """The plan that was last used, or None."""
         return self._plan
 
     def forget_all_plans(self) -> None:  # noqa: D102
@@ -105,7 +105,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
             (network or self).forget_plans()
 
     def forget_plans(self) -> None:
-        """Let plans be made anew, its own and those of the layers within."""
+        """Drop the plans of this layer and of the layers inside it, to be made again when they are needed."""
         vars(self).update(_plan=None, _plans={}, _held=None)
         for layer in self.sublayers:
             layer.forget_plans()
@@ -131,7 +131,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         return self
 
     def allocate(self, input_shape: ShapeLike, *, dtype: DTypeLike = "float32", seed: int | None = None) -> None:
-        """Do what `build` does, but let parameters be zeros: those of a file or a copy follow."""
+        """Build, but leave parameters at zero: the caller fills them, from a file or a copy."""
         if self._in_network:
             raise RuntimeError(f"{type(self).__name__} belongs to a network that is built, or is one: make another")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
@@ -148,7 +148,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
             self._keep_plan(shape, graph)
 
     def _check_free(self, layers: list[Built]) -> None:
-        """Check that layers that it is made of can be its own."""
+        """Check that no layer inside it is used twice or belongs to another network."""
         known = {id(layer) for layer in layers}
         for layer in layers:
             owner = layer._network and layer._network()
@@ -157,11 +157,11 @@ class Built(Configured, Lowering, Stateful, abstract=True):
 
     def _belong_to(self, network: Any) -> None:
         vars(self)["_network"] = network
-        for layer in self.sublayers:  # those too that are no layers of the graph, as one that is taken both ways
+        for layer in self.sublayers:  # also those that the graph does not have, such as Bidirectional's
             layer._belong_to(network)
 
     def attach(self, lowered: Lowered, network: Built, dtype: str, parameters: Array, gradients: Array) -> None:
-        """Become a part of what is built: take shapes, and the parameters that are the layer's of the flat vectors."""
+        """Take the layer's shapes, and its part of the flat vectors, from the network that is being built."""
         _, shape, output_shape, offset, end, *_ = lowered
         attributes = vars(self)
         attributes.update(
@@ -169,12 +169,12 @@ class Built(Configured, Lowering, Stateful, abstract=True):
             _flat=(parameters[offset:end], gradients[offset:end]), turn=network.turn, _rng=network._rng,
             _in_network=self._in_network or self is not network, _plan=None, _plans={}, _held=None,
         )  # fmt: skip
-        for views in ("params", "grads", "buffers", "reading"):  # of when it was built before, or not yet
+        for views in ("params", "grads", "buffers", "reading"):  # cached before it was built, or by an earlier build
             attributes.pop(views, None)
         self.reset_state()
 
     def views(self, what: str) -> dict[str, Array]:
-        """Give its "params", "grads" or "buffers" by name, as they are shown, of the flat vectors."""
+        """Give "params", "grads" or "buffers" by name: views of the flat vectors, with their conventional axes."""
         flat, buffers, start = self._flat[what == "grads"], self.buffer_names, 0
         views = {}
         for name, stored in self.parameter_shapes(self.input_shape).items():
@@ -185,7 +185,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         return views
 
     def plan_for(self, shape: Shape) -> Any:
-        """Give the plan for samples of this shape, with its time axis, from now on the layer's."""
+        """Give the plan for samples of this shape, whose T is known, and make it the last one used."""
         last = self._plan
         if last is not None and last.input_shape == shape:
             return last
@@ -211,11 +211,11 @@ class Built(Configured, Lowering, Stateful, abstract=True):
 
     @cached_property
     def reading(self) -> Reading:  # type: ignore[override]
-        """What its samples are, of a built layer: its operations tell."""
+        """What the samples of a built layer are, as its operations tell."""
         self.check_built()
         return self.lowered(self.input_shape).reading
 
     @property
     def arity(self) -> int | None:
-        """How many children a node has of the trees that samples of a built layer are; None of other samples."""
+        """The number of children of a node, if a built layer's samples are trees; else None."""
         return self.reading.arity

@@ -1,4 +1,4 @@
-"""How a layer is described: the arguments of its constructor, by which it is saved, copied and made again."""
+"""A layer's configuration: its constructor's arguments, from which it is saved, copied and made again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _FIXED = (
     "arity", "buffers", "dtype", "grads", "input_shape", "output_shape", "params", "parameter_count", "reading",
     "stateful", "turn",
 )  # fmt: skip
-_CLASSES: dict[str, Any] = {}  # all there are, by name
+_CLASSES: dict[str, Any] = {}  # all layer classes, by name
 
 
 class _LayerType(type):
-    """Knows when a layer is made: from then on a new attribute would be a mistake."""
+    """Notes when a constructor has ended: from then on setting an unknown attribute is an error."""
 
-    if not TYPE_CHECKING:  # which would take what is made for anything
+    if not TYPE_CHECKING:  # or type checkers would take each new layer for Any
 
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             layer = super().__call__(*args, **kwargs)
@@ -53,7 +53,7 @@ class Configured(Trainable, Definition, metaclass=_LayerType):
         inherited = cls._arguments if passed else ()
         cls._arguments = (*names, *(name for name in inherited if name not in names))
 
-    if not TYPE_CHECKING:  # which would take any attribute for known
+    if not TYPE_CHECKING:  # or type checkers would allow any attribute
 
         def __setattr__(self, name: str, value: Any) -> None:
             if self._complete and name[0] != "_":
@@ -67,7 +67,7 @@ class Configured(Trainable, Definition, metaclass=_LayerType):
             object.__setattr__(self, name, value)
 
     def given_arguments(self) -> dict[str, Any]:
-        """Give the arguments of its constructor, by name, as far as it has kept them."""
+        """Give those arguments of its constructor that it has kept as attributes."""
         return {name: getattr(self, name) for name in self._arguments if hasattr(self, name)}
 
     def __repr__(self) -> str:
@@ -75,17 +75,17 @@ class Configured(Trainable, Definition, metaclass=_LayerType):
         return f"{type(self).__name__}({arguments})"
 
     def own_attributes(self) -> dict[str, Any]:
-        """Give what copies and pickles take along besides arguments and parameters: attributes of a subclass."""
+        """Give the attributes that a subclass has added, which copies and pickles take along."""
         known = {*self._arguments, *_FIXED}
         return {name: value for name, value in vars(self).items() if not name.startswith("_") and name not in known}
 
     @classmethod
     def from_arguments(cls, arguments: dict[str, Any]) -> Self:
-        """Make a layer of its constructor's arguments, by name."""
+        """Make a layer from its constructor's arguments, by name."""
         return cls(**arguments)
 
     def get_config(self) -> dict[str, Any]:
-        """Give the class, the constructor's arguments and how it is trained, which `from_config` takes back."""
+        """Give the class, the constructor's arguments and the settings of training, for `from_config`."""
         kind = type(self)
         check_name(kind)
         missing = [name for name in self._arguments if not hasattr(self, name)]
@@ -99,12 +99,12 @@ class Configured(Trainable, Definition, metaclass=_LayerType):
 
 
 def complete(layer: Configured) -> None:
-    """Refuse new attributes from now on: the layer is made."""
+    """Refuse unknown attributes from now on, as the layer's constructor has ended."""
     vars(layer)["_complete"] = True
 
 
 def is_ours(kind: type) -> bool:
-    """Tell whether a class is fastdl's."""
+    """Tell whether a class is one of fastdl's own."""
     return kind.__module__.startswith("fastdl.")
 
 
@@ -115,7 +115,7 @@ def check_name(kind: type[Configured]) -> None:
 
 
 def from_config(config: dict[str, Any]) -> Layer:
-    """Make a layer of what its `get_config` gave; its class is fastdl's, or has been imported before."""
+    """Make a layer from what `get_config` gave; a class of a user's own must have been imported."""
     if not isinstance(config, dict):
         raise ValueError(f"config must be a dict; received {config!r}")
     arguments = {name: _made_of(value) for name, value in config.items()}
@@ -126,7 +126,7 @@ def from_config(config: dict[str, Any]) -> Layer:
 
 
 def _described(argument: Any) -> Any:
-    """Give an argument as plain data, layers in it too."""
+    """Give an argument as plain data, also where it is or holds layers."""
     if isinstance(argument, Configured):
         return argument.get_config()
     if isinstance(argument, (list, tuple)) and any(isinstance(item, (Configured, list, tuple)) for item in argument):
@@ -135,14 +135,14 @@ def _described(argument: Any) -> Any:
 
 
 def _made_of(argument: Any) -> Any:
-    """Give an argument that was `_described`."""
+    """Undo `_described`."""
     if isinstance(argument, dict) and "class" in argument:
         return from_config(argument)
     return [_made_of(item) for item in argument] if isinstance(argument, list) else argument
 
 
 def class_of(name: Any) -> type[Layer]:
-    """Give the class of a name."""
+    """Give the layer class of this name."""
     if name not in _CLASSES:
         raise ValueError(f"config must name a layer class of fastdl, or one that has been imported; received {name!r}")
     kind: type[Layer] = _CLASSES[name]
@@ -150,5 +150,5 @@ def class_of(name: Any) -> type[Layer]:
 
 
 def classes_of(layer: Configured) -> list[type[Configured]]:
-    """Give its class and those of the layers within, which are imported where they are unpickled."""
+    """Give the classes of a layer and of all layers inside it: unpickling the list imports them."""
     return [type(layer), *(kind for child in layer.sublayers for kind in classes_of(child))]

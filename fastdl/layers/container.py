@@ -17,10 +17,10 @@ from .configuration import is_ours
 
 
 class Container(Layer, abstract=True):
-    """What layers made of layers share. A subclass gives these, by name, in `named_layers`."""
+    """A layer made of other layers, which its `named_layers` gives by name."""
 
     def named_layers(self) -> Mapping[str, Layer]:
-        """Give the layers that it is made of, under the names that begin those of their parameters."""
+        """Give the layers that it is made of, by the prefix of their parameters' names."""
         raise NotImplementedError
 
     @property
@@ -126,7 +126,7 @@ class Parallel(Container):
 
 
 def check_called(layer: Layer, name: str, methods: Iterable[str], who: str) -> None:
-    """Check that a layer or a network has no method of its own that it would expect to be called."""
+    """Check that a layer or a network does not override methods that would never be called."""
     for method in () if is_ours(type(layer)) else methods:
         owner = next(kind for kind in type(layer).__mro__ if method in vars(kind))
         if not is_ours(owner):
@@ -134,7 +134,7 @@ def check_called(layer: Layer, name: str, methods: Iterable[str], who: str) -> N
 
 
 def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[Layer, ...]:
-    """Give layers that are new, and from now on belong together."""
+    """Check that these layers are new, and mark them as belonging to a network."""
     if not isinstance(layers, Iterable) or isinstance(layers, Layer):
         raise TypeError(f"{name} must be a list of layers; received {layers!r}")
     found = tuple(layers)
@@ -153,12 +153,12 @@ def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[
 
 
 def numbered(layers: Sequence[Layer]) -> dict[str, Layer]:
-    """Give layers under their numbers."""
+    """Give layers by their position, as a string."""
     return {str(i): layer for i, layer in enumerate(layers)}
 
 
 def through(layers: Sequence[Layer], x: Tensor, name: str = "layers") -> Tensor:
-    """Give what a chain of layers makes of a tensor; an error says which one cannot take it."""
+    """Apply a chain of layers to a tensor; an error names the layer that cannot take its input."""
     for i, layer in enumerate(layers):
         try:
             x = x.then(layer)
@@ -168,7 +168,7 @@ def through(layers: Sequence[Layer], x: Tensor, name: str = "layers") -> Tensor:
 
 
 def walk(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Give the layers that are not made of others, each under the name that begins those of its parameters."""
+    """Give all layers that are not containers, each with the prefix of its parameters' names."""
     if not isinstance(layer, Container):
         yield prefix, layer
         return

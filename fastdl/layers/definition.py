@@ -1,4 +1,4 @@
-"""What defines a layer: all that one of your own may override."""
+"""The definition of a layer: everything that a class of your own may override."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Definition:
-    """What a `Layer` says of itself: `operations` always, the others where they differ from what stands here.
+    """The methods that define a `Layer`: `operations` always, the others where the defaults here do not fit.
 
     Attributes
     ----------
     buffer_names : tuple of str
-        Of the parameters those that no optimizer changes.
+        The names of parameters that no optimizer changes.
     """
 
     buffer_names: ClassVar[tuple[str, ...]] = ()
@@ -41,7 +41,7 @@ class Definition:
         Raises
         ------
         ValueError
-            If samples of this shape are none for the layer.
+            If the layer cannot take samples of this shape.
         """
         raise NotImplementedError(f"{type(self).__name__} must define operations(x)")
 
@@ -51,7 +51,7 @@ class Definition:
         Parameters
         ----------
         shape : tuple
-            Of a sample of the input.
+            The shape of one sample of the input.
 
         Returns
         -------
@@ -61,13 +61,13 @@ class Definition:
         return {}
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Fill `params`, which are zeros at first; `buffers` too. Those of a file or a copy come without it."""
+        """Fill `params` and `buffers`, which are zeros at first; not called if a file or a copy fills them."""
 
     def shown(self, stored: Array) -> Array:
-        """Turn the view of a stored parameter to its conventional axes: reverse them."""
+        """Give the view of a stored parameter with its conventional axes, here reversed."""
         return stored.T
 
     @property
     def sublayers(self) -> Sequence[Layer]:
-        """Layers that it is made of."""
+        """The layers that it is made of."""
         return ()

@@ -1,4 +1,4 @@
-"""What layers check of their samples' shapes and arguments, and how their weights start."""
+"""Helpers of several layers: checks of shapes and arguments, and initial weights."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .base import Layer
 
 
 def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:
-    """Give (C, H, W), which the layer needs."""
+    """Check that samples are images, and give (C, H, W)."""
     if len(shape) != 3:
         raise ValueError(f"input_shape of {type(layer).__name__} must be (C, H, W); received {shape}")
     return shape[0], shape[1], shape[2]
 
 
 def check_initializer(initializer: Any, name: str = "initializer") -> Initializer:
-    """Give an initializer's name, one with a gain, or a function of somebody's own; fastdl's own are their names."""
+    """Check an initializer: give a name, a pair of a name and a gain, or a function that is not fastdl's own."""
     if isinstance(initializer, (tuple, list)) and len(initializer) == 2:
         return as_choice(initializer[0], name, initializers.__all__), as_number(initializer[1], f"gain of {name}")
     if callable(initializer):
@@ -35,7 +35,7 @@ def check_initializer(initializer: Any, name: str = "initializer") -> Initialize
 
 
 def sequence_shape(layer: Layer, shape: Shape) -> tuple[Any, int]:
-    """Give (T, F), which the layer needs."""
+    """Check that samples are sequences, and give (T, F)."""
     if len(shape) != 2:
         hint = " (a recurrent layer before it would need return_sequences=True)" if len(shape) == 1 else ""
         raise ValueError(f"input_shape of {type(layer).__name__} must be (T, F); received {shape}{hint}")
@@ -43,14 +43,14 @@ def sequence_shape(layer: Layer, shape: Shape) -> tuple[Any, int]:
 
 
 def is_pytorch(initializer: Initializer) -> bool:
-    """Tell whether biases are drawn too."""
+    """Tell whether it is PyTorch's initializer, which draws biases too."""
     return initializer == "pytorch" or (isinstance(initializer, tuple) and initializer[0] == "pytorch")
 
 
 def drawn(
     initializer: Initializer, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator
 ) -> Array:
-    """Give what a parameter of this shape starts with."""
+    """Draw the initial values of a parameter of this shape."""
     if isinstance(initializer, str):
         of_name: Array = getattr(initializers, initializer)(shape, fan_in, fan_out, rng)
         return of_name
@@ -64,7 +64,7 @@ def drawn(
 
 
 def start_weights(layer: Layer, initializer: Initializer, fan_in: int, fan_out: int, rng: np.random.Generator) -> None:
-    """Draw the weights; biases start at zero, or as PyTorch's."""
+    """Fill weight and bias; a bias starts at zero, unless the initializer is PyTorch's."""
     weight, bias = layer.params["weight"], layer.params["bias"]
     weight[...] = drawn(initializer, weight.shape, fan_in, fan_out, rng)
     bias[...] = drawn(initializer, bias.shape, fan_in, fan_out, rng) if is_pytorch(initializer) else 0

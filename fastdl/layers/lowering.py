@@ -1,4 +1,4 @@
-"""How a layer becomes operations of a graph, and what is checked of those that it gives."""
+"""How a layer becomes operations of a graph, and the checks of the operations that it adds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ class Lowering(Trainable, Definition):
     """A layer's way into a graph."""
 
     def lower(self, x: Tensor) -> Tensor:
-        """Add the layer to a graph: its operations, and where its parameters are. ``x.then(layer)`` calls it."""
+        """Add the layer to the graph of x: its operations, and a record of where its parameters are.
+
+        ``x.then(layer)`` calls it.
+        """
         graph, offset, first, layers_before = x.graph, x.graph.size, len(x.graph.operations), len(x.graph.layers)
         try:
             y = self.operations(x)
@@ -39,17 +42,17 @@ class Lowering(Trainable, Definition):
         return y
 
     def check_parameters(self, shapes: dict[str, Shape], graph: Graph, offset: int, within: Sequence[Lowered]) -> None:
-        """Check that all parameters that its operations have are its own, by name.
+        """Check that the named parameters are exactly those that its operations have.
 
         Parameters
         ----------
         shapes : dict of str to tuple of int
-            Of its parameters.
+            The shapes of its parameters.
         graph : Graph
         offset : int
-            Where the parameters begin that its operations have added.
+            Where the parameters of its operations begin.
         within : sequence of Lowered
-            Layers that its operations have added.
+            The layers that its operations have added.
         """
         kind, size = type(self).__name__, sum(map(prod, shapes.values()))
         if size != graph.size - offset:
@@ -70,19 +73,19 @@ class Lowering(Trainable, Definition):
             )
 
     def lowered(self, shape: Shape) -> Graph:
-        """Give the layer as a graph of its own."""
+        """Give a graph of this layer alone, for samples of this shape."""
         graph = Graph(shape)
         return graph.finish(self.lower(graph.input))
 
     def shown_shape(self, stored: Shape) -> Shape:
-        """Give the shape of `shown`."""
+        """Give the shape that `shown` gives a parameter of this stored shape."""
         one_number_everywhere = np.ndarray(stored, buffer=np.zeros(1), strides=(0,) * len(stored))
         shape: Shape = self.shown(one_number_everywhere).shape
         return shape
 
 
 def _places(shapes: dict[str, Shape]) -> dict[str, tuple[int, int]]:
-    """Give from where to where each of a layer's parameters lies among them."""
+    """Give the range of each parameter within the layer's."""
     places, start = {}, 0
     for name, stored in shapes.items():
         places[name] = start, start + prod(stored)

@@ -9,14 +9,14 @@ from .._validation.arrays import as_real, check_variance, copy_into
 
 
 class Parameters(Mapping[str, Array]):
-    """Live arrays by name, of which each stays where it is: what is assigned is checked, then copied into place.
+    """Live arrays by name. Assigned values are checked and copied into place.
 
     Raises
     ------
     KeyError
-        If what is assigned to is none of the names.
+        If the name assigned to is unknown.
     ValueError
-        If it is of another shape, not finite, or a negative variance.
+        If values have another shape, or are not finite, or are a negative variance.
     """
 
     def __init__(self, name: str, arrays: Mapping[str, Array]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class StateLayer(Layer, abstract=True):
-    """What recurrent layers share, alone and in two directions: each is one recurrent operation.
+    """The base of recurrent layers of one or two directions: each is a single recurrent operation.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""The states of recurrent operations, as rows of the core and as a user has them, and what keeps them between calls.
+"""The states of recurrent operations, between the core's rows and the form that users see, and kept between calls.
 
-Of one direction a state is an array (N, units), of an lstm a pair (h, c) of such; of two directions it is a pair of
-states.
+For users a state is an array (N, units), or for an LSTM a pair (h, c); of two directions it is a pair of such states.
+For the core each sample has a row, in which all states follow one another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ State = Any
 
 
 class Stateful:
-    """What a layer, or a network, goes on from where any of its operations is stateful."""
+    """The states from which a layer or a network continues, if any of its operations is stateful."""
 
     reading: Reading
     dtype: str
@@ -72,7 +72,7 @@ class Stateful:
 
     @property
     def flat_states(self) -> Array | None:
-        """The same as rows (N, S), live; None where they start from zeros."""
+        """The states as rows (N, S), live; None if they start from zeros."""
         return self._states
 
     @flat_states.setter
@@ -80,7 +80,7 @@ class Stateful:
         self._states = states
 
     def states_for(self, samples: int) -> Array | None:
-        """Give the states that such a batch goes on from, and is to change; None where no operation is stateful."""
+        """Give the states from which a batch of so many samples continues, to be updated in place; or None."""
         if not self.reading.stateful:
             return None
         if self._states is None:
@@ -94,7 +94,7 @@ class Stateful:
 
 
 def rows_of(states: States, state: State, name: str, samples: int, dtype: str) -> Array:
-    """Give a state, checked, as a row for each sample (N, S); zeros for None."""
+    """Check a state and give it as rows (N, S); None gives zeros."""
     if state is None:
         return np.zeros((samples, states.size), dtype)
     if states.directions == 2:
@@ -111,7 +111,7 @@ def rows_of(states: States, state: State, name: str, samples: int, dtype: str) -
 
 
 def state_of(states: States, rows: Array) -> State:
-    """Give the state that rows are, a copy."""
+    """Give a copy of rows in the form that users see."""
     if states.directions == 2:
         one = states._replace(directions=1)
         return state_of(one, rows[:, : one.size]), state_of(one, rows[:, one.size :])
@@ -121,7 +121,7 @@ def state_of(states: States, rows: Array) -> State:
 
 
 def columns_of(operations: Sequence[States], rows: Array) -> list[Array]:
-    """Give the columns that each operation's are."""
+    """Split rows into the columns of each operation."""
     return np.split(rows, np.cumsum([states.size for states in operations])[:-1], axis=1)
 
 

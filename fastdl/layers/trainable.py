@@ -1,4 +1,4 @@
-"""How a layer is trained: whether at all, and what its rate and weight decay are multiplied by."""
+"""Whether a layer is trained, and what its learning rate and its weight decay are multiplied by."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TRAINING_SETTINGS = {"trainable": True, "lr_scale": 1.0, "decay_scale": 1.0}  # 
 
 
 class Trainable:
-    """The settings of a layer's training, which its operations in a graph get."""
+    """A layer's own settings of training, which are passed on to its operations in a graph."""
 
     _trainable = True
     _lr_scale = _decay_scale = 1.0
@@ -52,7 +52,7 @@ class Trainable:
         self._train_otherwise(_decay_scale=as_number(decay_scale, "decay_scale"))
 
     def forget_all_plans(self) -> None:
-        """Let plans be made anew, which hold how each layer is trained."""
+        """Drop all plans of the layer's network, which hold these settings."""
         raise NotImplementedError
 
     def _train_otherwise(self, **settings: Any) -> None:
