@@ -1,4 +1,4 @@
-"""A description and arrays in one .npz file, such as NumPy reads too. Nothing is unpacked beyond what is expected."""
+"""A description and arrays in one .npz file, which NumPy can read too. No more is unpacked than is expected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEFLATED = 1032  # deflate makes nothing more than that many times smaller
 _DEFLATED_TEXT = 64
 _SHORT = 1 << 20
 
-# What zipfile, json and the checks of what is read raise where a file is not what it should be.
+# The exceptions that zipfile, json and our own checks raise on a damaged file.
 DAMAGE = (
     ArithmeticError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile,
     zlib.error,
@@ -31,12 +31,12 @@ DAMAGE = (
 
 
 def damage(error: Exception) -> str:
-    """Tell what is wrong with a file; of what a description lacks, Python tells the name alone."""
+    """Say what is wrong with a file. A KeyError is just the name that its description lacks."""
     return f"its description has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 def encode(config: dict[str, Any]) -> bytes:
-    """Give a description as text that is short enough."""
+    """Give a description as text, if it is not too long."""
     try:
         text = json.dumps(config, default=_refuse).encode()
     except ValueError as error:  # a number of thousands of digits
@@ -59,14 +59,14 @@ def write(file: IO[bytes], text: bytes, arrays: dict[str, Array]) -> None:
 
 
 class Archive:
-    """What such a file holds: the names of its arrays, its description, and its arrays."""
+    """An open file: the names of its arrays, its description, and its arrays."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._zip = zipfile.ZipFile(file)
         self._members = {member.filename.removesuffix(".npy"): member for member in self._zip.infolist()}
         self.names = set(self._members) - {_CONFIG}
         there, parts = os.fstat(file.fileno()).st_size, sum(m.compress_size for m in self._zip.infolist())
-        if parts > there:  # of which some would have to overlap
+        if parts > there:  # so some must overlap, as in a zip bomb
             raise ValueError(f"its parts take {parts} bytes, which a file of {there} cannot hold")
         for name, member in self._members.items():
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

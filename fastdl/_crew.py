@@ -1,4 +1,4 @@
-"""Threads side by side, each of which does whole jobs, alone in the core; and what ends them all."""
+"""Threads that do whole jobs side by side, each on one thread of the core; stopping one stops them all."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Job = Callable[[Callable[[Any], None]], None]
 
 
 class Ended(BaseException):
-    """What ends a job for which nobody waits any more: no error of its own."""
+    """Raised in a job whose result nobody waits for any more; not an error."""
 
 
 class _Crew:
     def __init__(self) -> None:
-        self.outer = _here.crew  # of the thread that waits for this one
+        self.outer = _here.crew  # the crew, if any, that the thread waiting for this one belongs to
         self.ended = False
 
 
@@ -26,7 +26,7 @@ class _Here(threading.local):
 
 
 class _Left(NamedTuple):
-    """The last report of a thread."""
+    """A thread's last report: it has no more jobs, or has raised."""
 
     error: BaseException | None
 
@@ -35,12 +35,12 @@ _here = _Here()
 
 
 def in_crew() -> bool:
-    """Tell whether this thread is one of several side by side."""
+    """Tell whether this thread belongs to a crew."""
     return _here.crew is not None
 
 
 def check_ended() -> None:
-    """Raise `Ended` in a thread whose job is to end: it is asked between steps, and ten times a second within one."""
+    """Raise `Ended` if this thread's job is to stop. Called between steps, and ten times a second within one."""
     crew = _here.crew
     while crew is not None:
         if crew.ended:
@@ -49,10 +49,10 @@ def check_ended() -> None:
 
 
 def side_by_side(jobs: Iterable[Job], workers: int) -> Generator[Any]:
-    """Do jobs in their order, so many at a time, and give what they report, as it comes.
+    """Start jobs in order, at most ``workers`` at a time, and yield their reports as they come.
 
-    Each is called with a function that reports. What one of them raises is raised here. Whatever ends this, as Ctrl-C
-    does, ends them all, and waits until they have come to their end: so it must be closed.
+    Each job is called with a function that reports. An exception in one of them is raised here. When the generator
+    ends, by Ctrl-C too, all jobs are stopped and waited for, so it must be closed.
     """
     crew, waiting, reports, threads = _Crew(), deque(jobs), SimpleQueue[Any](), list[threading.Thread]()
 

@@ -1,4 +1,4 @@
-"""Names that networks of other libraries have and ours have not: an error that says what there is instead."""
+"""Names from other libraries that networks do not have here: the error says what to use instead."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ Kind = TypeVar("Kind", bound=type)
 
 
 def telling(kind: Kind) -> Kind:
-    """Let objects of a class say so."""
+    """Make objects of a class raise that error."""
     for name in ELSEWHERE:
         setattr(kind, name, _Missing(name))
     return kind

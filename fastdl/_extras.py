@@ -1,8 +1,8 @@
-"""What is not needed to install fastdl, and how to get it."""
+"""Optional dependencies, and how to install them."""
 
 DISTRIBUTION = "fastdl-cpu"  # what to install: on PyPI, `fastdl` is another project
 
 
 def missing(what: str, package: str, extra: str) -> ImportError:
-    """Make the error of a package that is not there."""
+    """Give the error for a package that is not installed."""
     return ImportError(f'{what} needs {package}: pip install "{DISTRIBUTION}[{extra}]"')

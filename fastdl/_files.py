@@ -1,4 +1,4 @@
-"""Files: regular ones are read, and what is written is there whole or not at all."""
+"""Files: only regular ones are read, and a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT = 50  # characters of a file's name in the temporary one beside it, which 
 
 
 def as_path(path: Any, name: str = "path") -> str:
-    """Give a path as a string; a number is none, though `open` takes it for a descriptor, and closes that."""
+    """Give a path as a string. Numbers are refused: `open` would take one for a descriptor, and close it."""
     try:
         text = os.fsdecode(path)
     except TypeError:
@@ -32,7 +32,7 @@ def as_path(path: Any, name: str = "path") -> str:
 
 @contextlib.contextmanager
 def open_file(path: Any, mode: str = "rb", encoding: str | None = None) -> Iterator[IO[Any]]:
-    """Open a regular file to read it, and nothing that may never begin or never end."""
+    """Open a file for reading, if it is regular: a pipe or a device might block, or never end."""
     name = as_path(path)
     without_waiting = os.O_NONBLOCK | os.O_NOCTTY if _POSIX else 0  # or a pipe would have us wait for its writer
 
@@ -49,14 +49,14 @@ def open_file(path: Any, mode: str = "rb", encoding: str | None = None) -> Itera
 
 
 def check_folder(path: str) -> None:
-    """Check that there is the folder that a path is in."""
+    """Check that the folder of a path exists."""
     folder = os.path.dirname(path)
     if folder and not os.path.exists(folder):
         raise FileNotFoundError(errno.ENOENT, f"path must be in an existing folder; there is no {folder}", path)
 
 
 def check_writable(path: Any) -> None:
-    """Raise what `replacing` would, as far as it can be known before there is something to write."""
+    """Raise the errors of `replacing` that can be found before there is anything to write."""
     target, old = _target(path)
     with _naming(target):
         file, beside = _open_beside(target, old)
@@ -95,14 +95,14 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
 
 
 def save_figure(figure: Any, path: Any, **options: Any) -> None:
-    """Write a picture of matplotlib's in the format that the path's ending names, PNG where it has none."""
+    """Write a matplotlib figure in the format of the path's ending, or as PNG if it has none."""
     kind = os.path.splitext(as_path(path))[1][1:] or "png"
     with replacing(path) as file:
         figure.savefig(file, format=kind, **options)
 
 
 def _target(path: Any) -> tuple[str, os.stat_result | None]:
-    """Give what a path leads to, behind any links, and what is there."""
+    """Follow the links of a path, and give its target and the status of a file that is there."""
     name = as_path(path)
     if not name:
         raise ValueError("path must be that of a file; received ''")
@@ -171,7 +171,7 @@ def _is_locked(descriptor: int) -> bool:
 
 
 def _remove_left(beside: str) -> bool:
-    """Remove a file unless somebody is writing it; tell whether there was one."""
+    """Remove a file unless somebody is writing it, and tell whether it existed."""
     if not _POSIX:  # where a file that nobody has open may be on its way to its path
         return False
     try:
@@ -206,7 +206,7 @@ def _is_at(descriptor: int, path: str) -> bool:
 
 
 def _sync(folder: str) -> None:
-    """See to it that a name is as durable as what it names, where the file system can."""
+    """Flush a folder to the disk, so that a new name in it survives a crash, where the system can."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""How many processors this process may use: by its affinity, and by the quotas of its control groups."""
+"""The number of processors that this process may use, by its affinity and by its control groups' quotas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GROUP = re.compile(r"^\d+:([^:\n]*):(.*)$", re.MULTILINE)
 
 
 def usable_processors() -> int:
-    """Give the least of what the scheduler and every control group allow."""
+    """Give the smallest number that the scheduler or any control group allows."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min([processors, *quotas()])
 
@@ -23,7 +23,7 @@ def quotas(root: str = "/") -> Iterator[int]:
         try:
             if os.path.exists(f"{group}/cpu.max"):  # version 2: "max 100000" or "150000 100000"
                 quota, period = map(int, _text(f"{group}/cpu.max").split())
-            else:  # version 1: -1 is none
+            else:  # version 1: -1 means no quota
                 quota, period = (int(_text(f"{group}/cpu.cfs_{what}_us")) for what in ("quota", "period"))
         except (OSError, ValueError):
             continue
@@ -37,7 +37,7 @@ def _text(path: str) -> str:
 
 
 def _groups(root: str) -> Iterator[str]:
-    """Give the folders of this process's groups for processors, each with all that it is nested in."""
+    """Give the folders of this process's processor groups, each followed by those that it is nested in."""
     try:
         mounts, groups = (_text(os.path.join(root, f"proc/self/{name}")) for name in ("mountinfo", "cgroup"))
     except (OSError, ValueError):
@@ -52,7 +52,7 @@ def _groups(root: str) -> Iterator[str]:
 
 
 def _upwards(mounted: str, path: str) -> Iterator[str]:
-    # From outside a container a path may lead nowhere in it: what it does not find is passed over.
+    # Inside a container the path may be the host's and not exist here; such folders are skipped by the caller.
     parts = [part for part in path.split("/") if part not in ("", ".", "..")]
     for depth in range(len(parts), -1, -1):
         yield "/".join([mounted, *parts[:depth]])

@@ -1,4 +1,4 @@
-"""What optimizers and schedules are: a few numbers that can be told as plain data."""
+"""The base of optimizers and schedules: dataclasses of a few numbers, which can be written as plain data."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ class Settings:
         return f"{type(self).__qualname__}({named})"
 
     def get_config(self) -> dict[str, Any]:
-        """Give the class and the arguments as plain data, which `from_config` of its module takes back."""
+        """Give the class and the arguments as plain data, for `from_config` of its module."""
         return {"class": type(self).__name__, **{f.name: getattr(self, f.name) for f in fields(self)}}
 
 
 def keep_number(settings: Settings, name: str, low: float = 0.0, high: float = np.inf) -> float:
-    """Check a number and keep it as Python's own float, which files can hold."""
+    """Check a number and store it as a Python float, which can be saved."""
     number = as_number(getattr(settings, name), name, low, high)
     object.__setattr__(settings, name, number)
     return number
 
 
 def keep_int(settings: Settings, name: str, least: int = 1) -> int:
-    """Check a count of steps and keep it as Python's own integer."""
+    """Check a count of steps and store it as a Python int."""
     number = as_int(getattr(settings, name), name, least=least, most=MOST_STEPS)
     object.__setattr__(settings, name, number)
     return number
 
 
 def make(config: Any, classes: Mapping[str, type[Any]], what: str) -> Any:
-    """Make one of these classes of what its `get_config` gave."""
+    """Make an object of one of these classes from what its `get_config` gave."""
     if not isinstance(config, dict) or config.get("class") not in classes:
         raise ValueError(f"config must be that of {what}: {', '.join(classes)}; received {config!r}")
     arguments = {name: value for name, value in config.items() if name != "class"}

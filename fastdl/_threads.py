@@ -1,4 +1,4 @@
-"""How many threads the core uses, and what it was bound to."""
+"""The number of threads that the core uses, and its configuration."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ._processors import usable_processors
 from ._validation.values import as_int
 from ._version import __version__
 
-_threads = 0  # what set_num_threads has set, if anything
-_read: tuple[str, str] | None = None  # what the environment said when it was read
+_threads = 0  # set by set_num_threads; 0 if it was not called
+_read: tuple[str, str] | None = None  # the environment's variables when they were last read
 
 
 def set_num_threads(n: int) -> None:
@@ -35,7 +35,7 @@ def get_num_threads() -> int:
 
 
 def read_environment() -> None:
-    """See to it that what the environment says by now is what counts."""
+    """Read the environment again if it has changed."""
     if _environment() != _read:
         _default.cache_clear()
 
@@ -53,7 +53,7 @@ def _default() -> int:
         if n is None:
             raise ValueError(f"FASTDL_NUM_THREADS must be a positive integer; received {wanted!r}")
         return min(n, MOST_THREADS)
-    # Of OpenMP's list, the first is of the outermost teams; what is no number is OpenMP's to complain about.
+    # OpenMP's list begins with the outermost teams. Invalid text is ignored here, as OpenMP itself reports it.
     openmp = _positive(teams.partition(",")[0])
     processors = usable_processors()
     return min(processors, openmp or processors)

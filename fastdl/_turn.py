@@ -1,4 +1,4 @@
-"""Whose turn it is with a network, where several threads use it, and what becomes of it in a forked child."""
+"""The lock of a network that several threads use, and what happens to it when the process forks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PATIENCE = 5.0  # seconds that a fork waits for the calls of other threads
 
 
 class Turn:
-    """What a call holds while it uses a network, or a layer that is used alone.
+    """Held by a call while it uses a network, or a layer that is used alone.
 
     Attributes
     ----------
@@ -23,9 +23,9 @@ class Turn:
     trainer : int or None
         The thread that is in `fit`, which lets go of the lock between blocks of steps.
     running : bool
-        Whether the core is at work. Only the handler of a signal, on the thread that holds the lock, can find it so.
+        Whether the core is at work. Only a signal's handler can find it True, as it runs on the thread with the lock.
     trained : int
-        How often a block of steps has begun or ended: no `backward` goes across that.
+        How often a block of training steps has begun or ended; a `backward` must not cross one.
     """
 
     __slots__ = ("__weakref__", "lock", "running", "trained", "trainer")
@@ -39,7 +39,7 @@ class Turn:
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """Be the one call that trains, for as long as it takes."""
+        """Mark the network as being trained by this thread; the lock is held only to do so."""
         with self.lock:
             self.check_untrained()
             self.trainer = threading.get_ident()
@@ -49,7 +49,7 @@ class Turn:
             self.trainer = None
 
     def check_untrained(self) -> None:
-        """Raise where a call of `fit` has not come to its end."""
+        """Raise if a call of `fit` is still running."""
         if self.trainer is not None:
             raise RuntimeError(
                 "the network is being trained by a call of fit, in another thread or around this callback: wait for "
@@ -63,7 +63,7 @@ _held: list[Turn] = []
 
 
 class _Lost:
-    """The lock of a network of which a forked child has half a step."""
+    """The lock of a network that a forked child has got in the middle of a step: entering it raises."""
 
     def __enter__(self) -> None:
         raise RuntimeError(
@@ -82,12 +82,12 @@ def _all() -> list[Turn]:
     while True:
         try:
             return list(_turns)
-        except RuntimeError:  # another thread has made one meanwhile
+        except RuntimeError:  # another thread has added one meanwhile
             continue
 
 
 def _before_fork() -> None:
-    """Wait until no other thread is in the middle of a step, so that the child gets whole ones."""
+    """Wait for the other threads' steps to end, so that the child gets networks after whole steps."""
     _forking.acquire()
     end = monotonic() + _PATIENCE
     for turn in _all():

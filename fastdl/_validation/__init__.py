@@ -1,1 +1,1 @@
-"""Checks of what comes in, so that every error names the argument, what was expected and what came."""
+"""Checks of arguments: every error names the argument, what was expected and what was received."""

@@ -1,4 +1,4 @@
-"""Numbers that come as objects: in data frames whose columns are of several kinds, or may have gaps."""
+"""Numbers in arrays of objects, as data frames with mixed columns or missing values give them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _of_one_kind(array: Array) -> Array | None:
 
 
 def _stranger(x: Any, array: Array) -> str:
-    """Tell of something that is no number."""
+    """Give the error for a value that is not a number."""
     if array.ndim == 0:
         return f", a {type(x).__name__}" + (": toarray makes it dense" if hasattr(x, "toarray") else "")
     value = next((v for v in array.reshape(-1).tolist() if not isinstance(v, _NUMBERS)), None)

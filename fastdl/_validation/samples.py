@@ -1,4 +1,4 @@
-"""Batches of samples, and the lengths and labels of these."""
+"""Checks of batches of samples, with their lengths and labels."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _check_shape(array: Array, name: str, shape: Shape) -> None:
 
 
 def _hint(array: Array, name: str, shape: Shape) -> str:
-    """Say how images whose channels are elsewhere become what is expected."""
+    """Say how to give images the expected axes, if their channels are last or missing."""
     if len(shape) != 3:
         return ""
     if array.shape[1:] == (*shape[1:], shape[0]):

@@ -1,4 +1,4 @@
-"""Shapes of samples, and sizes of arrays."""
+"""Checks of the shapes of samples and the sizes of arrays."""
 
 from __future__ import annotations
 

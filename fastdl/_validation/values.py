@@ -27,7 +27,7 @@ def as_dtype(dtype: Any) -> str:
 
 
 def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST_NUMBERS) -> int:
-    """Give an integer in least .. most."""
+    """Check that a value is an integer from least to most, and give it as an int."""
     number: int = value
     if type(value) is not int:
         try:
@@ -44,14 +44,14 @@ def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST_NUMBERS)
 
 
 def as_generator(seed: Any) -> np.random.Generator:
-    """Give the random numbers of a seed, an integer of any size, or of none."""
+    """Make a generator from a seed, which is an integer of any size, or None."""
     if seed is not None:
         as_int(seed, "seed", least=0, most=np.inf)
     return np.random.default_rng(seed)
 
 
 def as_flag(value: Any, name: str) -> bool:
-    """Give True or False."""
+    """Check that a value is True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False; received {value!r}")
     return bool(value)
@@ -66,21 +66,21 @@ def check_is(value: Any, name: str, kind: type) -> None:
 
 
 def as_list(values: Any, name: str, what: str) -> list[Any]:
-    """Give what an iterable, which is no string, holds."""
+    """Check that a value is an iterable, but not a string, and give its items."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of {what}; received {values!r}")
     return list(values)
 
 
 def as_choice(value: Any, name: str, choices: Iterable[str]) -> str:
-    """Give one of some names."""
+    """Check that a value is one of some names."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}; received {value!r}")
     return value
 
 
 def as_pair(value: Any, name: str, *, least: int = 1) -> tuple[int, int]:
-    """Give (height, width) of one integer or two."""
+    """Check one integer or two, and give (height, width)."""
     if isinstance(value, (tuple, list, np.ndarray)):
         if len(value) != 2:
             raise ValueError(f"{name} must be one integer or two; received {value!r}")
@@ -90,7 +90,7 @@ def as_pair(value: Any, name: str, *, least: int = 1) -> tuple[int, int]:
 
 
 def as_number(value: Any, name: str, low: float = 0.0, high: float = np.inf) -> float:
-    """Give a finite float in low .. high."""
+    """Check that a value is a finite number from low to high, and give it as a float."""
     if isinstance(value, (str, bytes, complex, bool)) or value is None:
         raise TypeError(f"{name} must be a number; received {short(value)}")
     try:
