@@ -503,7 +503,7 @@ class Sequential(Differentiable, Container):
 
         core = _core.load(self.dtype)
         with self.turn.lock:
-            plan = core.Plan(self.lowered(shape), *self.flat, self.turn)
+            plan = core.Plan(self.graph_for(shape), *self.flat, self.turn)
         states = partial(self.states_for, samples)
         predict: Callable[..., Array] = core.Predictor(
             plan, samples, as_ready, bool(reading.tokens), get_num_threads, states

@@ -64,7 +64,7 @@ def network(data):
 def _used(net):
     shape = tuple(n or 2 for n in net.input_shape)
     with contextlib.suppress(ValueError):  # parameters that are not finite, states of other samples, too few steps
-        sizes = [prod(operation["output_shape"]) for operation in net.lowered(shape).operations]
+        sizes = [prod(operation["output_shape"]) for operation in net.graph_for(shape).operations]
         if not net.is_of_trees and max([prod(shape), *sizes]) < _FEW:
             net.predict(np.zeros((2, *shape)))
 

@@ -27,7 +27,7 @@ class Case(NamedTuple):
 
     @property
     def reading(self):
-        return self.make().lowered(self.shape).reading
+        return self.make().graph_for(self.shape).reading
 
     @property
     def shape_in_network(self):

@@ -243,7 +243,7 @@ class Differentiable(Layer, abstract=True):
         plan = self._derivatives
         if plan is None or plan.input_shape != shape:
             core = _core.load(self.dtype)
-            self._derivatives = plan = core.Derivatives(self.lowered(shape), *self.flat, self.turn)
+            self._derivatives = plan = core.Derivatives(self.graph_for(shape), *self.flat, self.turn)
         return plan
 
     def _rows(self, plan: Any, samples: Samples, v: Array | None) -> Array:

@@ -135,7 +135,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         if self._in_network:
             raise RuntimeError(f"{type(self).__name__} belongs to a network that is built, or is one: make another")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
-        graph = self.lowered(shape)
+        graph = self.graph_for(shape)
         self._check_free([lowered.layer for lowered in graph.layers if lowered.layer is not self])
         core = _core.load(dtype)
         flat = core.aligned_zeros(graph.size), core.aligned_zeros(graph.size)
@@ -192,7 +192,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         with self.turn.lock:
             plan = self._plans.pop(shape, None)
             if plan is None:
-                return self._keep_plan(shape, self.lowered(shape))
+                return self._keep_plan(shape, self.graph_for(shape))
             self._plans[shape] = self._plan = plan
             return plan
 
@@ -213,7 +213,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
     def reading(self) -> Reading:  # type: ignore[override]
         """What the samples of a built layer are, as its operations tell."""
         self.check_built()
-        return self.lowered(self.input_shape).reading
+        return self.graph_for(self.input_shape).reading
 
     @property
     def arity(self) -> int | None:

@@ -72,7 +72,7 @@ class Lowering(Trainable, Definition):
                 f"running statistics; received {', '.join(self.buffer_names) or 'none'}"
             )
 
-    def lowered(self, shape: Shape) -> Graph:
+    def graph_for(self, shape: Shape) -> Graph:
         """Give a graph of this layer alone, for samples of this shape."""
         graph = Graph(shape)
         return graph.finish(self.lower(graph.input))

@@ -91,7 +91,7 @@ def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
             f"received one from {net.input_shape} to {net.output_shape}"
         )
     states = net.reading.states
-    attention = [op for op in net.lowered((1,)).operations if op["kind"] == "attention"]
+    attention = [op for op in net.graph_for((1,)).operations if op["kind"] == "attention"]
     goes_on = bool(states) and all(state.stateful for state in states) and not attention
     looks_back = bool(attention) and all(op["causal"] for op in attention) and not states
     if not goes_on and not looks_back:
@@ -101,7 +101,7 @@ def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
             f"{len(states)} recurrent layers, of which {count} are, and {len(attention)} of attention, of which "
             f"{causal} is"
         )
-    operations = [op for op in net.lowered((1,)).operations if op["kind"] != "dropout"]
+    operations = [op for op in net.graph_for((1,)).operations if op["kind"] != "dropout"]
     if operations[-1].get("activation") == "softmax":
         raise ValueError("net must end in logits; received one that ends in softmax")
     taken = min(tokens.vocabulary for tokens in net.reading.tokens)  # there are some, as nothing else takes (None,)
@@ -131,5 +131,5 @@ def read_again(net: Sequential) -> int:
     """Tell how many of the tokens before it a network reads with a new one: none where it has states."""
     if net.stateful:
         return 0
-    places = [op["most_steps"] for op in net.lowered((1,)).operations if op["kind"] == "positions"]
+    places = [op["most_steps"] for op in net.graph_for((1,)).operations if op["kind"] == "positions"]
     return min(places, default=sys.maxsize) - 1

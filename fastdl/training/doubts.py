@@ -29,7 +29,7 @@ def warn_of_logits(net: Sequential, loss: Loss) -> None:
 
 def warn_of_single_samples(net: Sequential) -> None:
     """Warn where all batches are of one vector, of which a batch normalization makes the same, whatever it is."""
-    for operation in net.lowered(net.input_shape).operations:
+    for operation in net.graph_for(net.input_shape).operations:
         if operation["kind"] == "batch_norm" and len(operation["output_shape"]) == 1 and not operation.get("frozen"):
             warnings.warn(
                 "a BatchNorm gives its bias for a batch of one sample, whatever that is, and nothing before it learns: "

@@ -115,7 +115,7 @@ def to_c(
         flat = exported.flat[0]
         if not np.isfinite(flat).all():
             raise ValueError("parameters must be finite; received some that are not")
-        text = write(exported.lowered(shape), flat, Names(name, f"{stem}.h"), net.dtype, eight_bits)
+        text = write(exported.graph_for(shape), flat, Names(name, f"{stem}.h"), net.dtype, eight_bits)
     for place, content in ((path, text.source), (header, text.header)):
         with replacing(place) as file:
             file.write(content.encode())
