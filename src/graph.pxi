@@ -87,6 +87,7 @@ cdef struct Network:
     bint has_panels             # there are samples enough for weights in panels to pay,
     bint has_transposed         # and for transposed ones
     bint alone                  # batches are of one sample
+    bint one_group              # or are one product: there is no need to lay weights out for it
     bint adds_up                # some operation does
     const int64_t* lengths      # of the samples in time, or NULL
     real* states                # of recurrent layers, a row for each sample, or NULL
@@ -211,12 +212,13 @@ cdef inline Py_ssize_t width_of(const Tensor* t) noexcept nogil:
 cdef inline bint lays(const Network* net, const Op* op) noexcept nogil:
     # Whether rows are enough for laying weights out in panels to pay: those of one sample alone are
     # one product, which packs each panel when it needs it.
-    return op.methods.lay != NULL and (
+    return op.methods.lay != NULL and not net.one_group and (
         net.has_panels or (not net.alone and source_of(net, op).steps >= LAID_ROWS))
 
 
 cdef inline bint lays_back(const Network* net, const Op* op) noexcept nogil:
-    return op.methods.lay_back != NULL and (net.has_transposed or source_of(net, op).steps > 3)
+    return op.methods.lay_back != NULL and not net.one_group and (
+        net.has_transposed or source_of(net, op).steps > 3)
 
 
 cdef inline Py_ssize_t row_of(const Network* net, bint wide, const Part* part) noexcept nogil:

@@ -196,7 +196,7 @@ cdef class Plan(Runnable):
                 raise RuntimeError("backward must follow a forward of the same trees")
             threads = min(threads, self.memory.workers)     # others have nothing to go back from
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples, trees,
-                        lengths is not None, ranks)
+                        lengths is not None, ranks, True)
             self._hold(&job, training, seed, channels_last)
             job.first = first
             gradients = self._take_sequences(&job, samples, lengths, state_gradients)
@@ -246,7 +246,8 @@ cdef class Plan(Runnable):
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples)
             self.held = None
             self._forward(&job, numbers, samples, NULL)
-            self._start(&job, HOLDING, samples, threads, self.habits.work * samples)
+            self._start(&job, HOLDING, samples, threads, self.habits.work * samples, None, False,
+                        None, True)
             self._backward(&job, given, samples, dx)
         return out
 

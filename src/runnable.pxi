@@ -144,21 +144,19 @@ cdef class Runnable:
                              f"received {trees.arity}")
 
     cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work,
-                Trees trees=None, bint masked=False, Ranks ranks=None):
+                Trees trees=None, bint masked=False, Ranks ranks=None, bint goes_back=False):
         cdef Py_ssize_t rows = batch
         self._check_trees(trees)
         self._check_turn()
         memset(job, 0, sizeof(Job))
-        if trees is None:
-            group = self.habits.group(batch)
-            if group != self.net.group:
-                self.net.group, self.net.rows, self.memory = group, group, None
-        else:
+        if trees is not None:
             rows = self._plant(trees, batch, threads)
             work *= <double>trees.nodes / len(trees)
         small_step = mode == TRAINING and trees is None and not self.habits.has_images
         if work < (SMALL_STEP if small_step else SMALL_WORK):
             threads = 1
+        if trees is None and not goes_back:
+            self._group(mode, batch, threads)
         team = self.habits.takes_team(&self.net, batch)
         if not team:
             threads = <int>min(threads, groups_of(&self.net, batch))
@@ -171,6 +169,8 @@ cdef class Runnable:
         self.net.has_panels = batch >= LAID_ROWS or self.has_trees
         self.net.has_transposed = batch >= 4 or self.has_trees
         self.net.alone = batch == 1
+        self.net.one_group = (self.net.group == ROWS_ALONE and not self.has_trees
+                              and 4 <= batch <= ROWS_ALONE)
         self._share(ranks)
         self._prepare(mode, rows, threads, masked)
         self.net.training = mode == TRAINING
@@ -188,6 +188,17 @@ cdef class Runnable:
         job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
         self._frame(job)
         job.net.team = &job.crew if team and threads > 1 else NULL
+
+    cdef _group(self, int mode, Py_ssize_t batch, int threads):
+        # A worker alone takes the most rows that stay in its cache, where results are the same
+        # however rows are grouped.
+        cdef Py_ssize_t group = self.habits.group(batch)
+        if (PACKS and threads == 1 and mode == HOLDING and self.habits.steps == 1
+                and not self.habits.has_images and not self.net.slot_stride
+                and self.net.stages == 1):
+            group = ROWS_ALONE
+        if group != self.net.group:
+            self.net.group, self.net.rows, self.memory = group, group, None
 
     cdef _share(self, Ranks ranks):
         cdef int count = 1 if ranks is None else ranks.count

@@ -1,6 +1,10 @@
 # How work is shared out, none of which depends on the number of threads: runs of operations,
 # stages, groups of samples, slices of the parameters.
 
+cdef enum:
+    ROWS_ALONE = 256            # of a group that a worker alone takes
+
+
 cdef struct Slice:
     int op
     Py_ssize_t start, stop        # rows of the op's matrix

@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, {tests!r})
 import numpy as np, reference
 from conftest import close
-from fastdl import _core, layers
+from fastdl import _core, layers, set_num_threads
 rng = np.random.default_rng(0)
 
 
@@ -21,17 +21,19 @@ def check(layer, shape, samples, expected, expected_backward):
     weight, bias = (layer.params[name].astype(float) for name in ("weight", "bias"))
     x = rng.standard_normal((samples, *shape)) / 30
     dy = rng.standard_normal((samples, *layer.output_shape)) / 30
-    close(layer.forward(x), expected(x, weight, bias), "{dtype}")
-    dx, dw, db = expected_backward(dy, x, weight)
-    close(layer.backward(dy), dx, "{dtype}")
-    close(layer.grads["weight"], dw, "{dtype}")
-    close(layer.grads["bias"], db, "{dtype}")
+    y, (dx, dw, db) = expected(x, weight, bias), expected_backward(dy, x, weight)
+    for threads in (1, 2):              # several read copies of the weights that one alone does without
+        set_num_threads(threads)
+        close(layer.forward(x), y, "{dtype}")
+        close(layer.backward(dy), dx, "{dtype}")
+        close(layer.grads["weight"], dw, "{dtype}")
+        close(layer.grads["bias"], db, "{dtype}")
 
 
 # Sums that one part holds, and two, and more; panels of every width; rows that lie a power of two apart.
 for samples, inputs, outputs in (
     (300, 383, 600), (521, 385, 201), (70, 1024, 512), (9, 2051, 256), (3, 1500, 65), (130, 64, 1024), (64, 1, 130),
-    (400, 270, 390),
+    (400, 270, 390), (256, 500, 770), (64, 770, 500), (4, 803, 410),
 ):
     check(layers.Dense(outputs), (inputs,), samples, reference.dense, reference.dense_backward)
 # And of so many rows, the steps of a sample, that they are packed in several blocks.

@@ -24,6 +24,17 @@ cdef void dense_forward(const Matrix* w, const real* parameters, const real* pan
     multiply(&q, samples, w.columns)
 
 
+cdef void dense_backward_unlaid(const Matrix* w, const real* parameters, const real* zeros,
+                                const real* dy, Py_ssize_t dy_step, real* dx, Py_ssize_t dx_step,
+                                Py_ssize_t rows) noexcept nogil:
+    # With no copy of W.
+    cdef Product q = product(w.columns, x=dy, row_step=dy_step, x_step=1, w=parameters + w.offset,
+                             w_step=1, init=zeros, init_step=0, c=dx, c_step=dx_step)
+    of_transposed(&q, w.step)
+    q.next = dx
+    multiply(&q, rows, w.rows)
+
+
 cdef inline void dense_backward(const Matrix* w, const real* zeros, const real* dy, real* dx,
                                 Py_ssize_t rows) noexcept nogil:
     cdef Product q = product(w.columns, x=dy, row_step=w.columns, x_step=1, w=w.transposed,

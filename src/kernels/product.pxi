@@ -15,7 +15,7 @@ cdef inline Product product(Py_ssize_t length, const real* x, Py_ssize_t row_ste
     q.segments, q.length = 1, length
     q.x, q.x_segment = x, 0
     q.row_step, q.x_step = row_step, x_step
-    q.w, q.w_segment, q.w_step = w, 0, w_step
+    q.w, q.w_segment, q.w_step, q.w_column = w, 0, w_step, 1
     q.init, q.init_step = init, init_step
     q.c, q.c_step = c, c_step
     q.next = NULL
@@ -26,6 +26,11 @@ cdef inline Product product(Py_ssize_t length, const real* x, Py_ssize_t row_ste
 cdef inline void in_segments(Product* q, Py_ssize_t segments, Py_ssize_t x_segment,
                              Py_ssize_t w_segment) noexcept nogil:
     q.segments, q.x_segment, q.w_segment = segments, x_segment, w_segment
+
+
+cdef inline void of_transposed(Product* q, Py_ssize_t w_column) noexcept nogil:
+    # w is the transposed of what lies there, row by row: panels are turned while they are packed.
+    q.w_step, q.w_column, q.may_pack = 1, w_column, True
 
 
 cdef enum:
@@ -110,13 +115,19 @@ cdef void pack_rows(Product* q, Py_ssize_t rows, real* pack) noexcept nogil:
     q.x = pack
 
 
-cdef inline void pack_panel(const int vectors, Product* q, Py_ssize_t n, real* pack) noexcept nogil:
+cdef inline void pack_panel(const int vectors, Product* q, Py_ssize_t n, int last,
+                            real* pack) noexcept nogil:
     cdef Py_ssize_t s, j
     cdef int v
     cdef const real* w
     cdef real* y = pack
     for s in range(q.segments):
-        w = q.w + s * q.w_segment + n
+        w = q.w + s * q.w_segment + n * q.w_column
+        if q.w_column > 1:
+            transpose(w, q.w_column, y, vectors * VEC_LANES, (vectors - 1) * VEC_LANES + last,
+                      q.length)
+            y += q.length * vectors * VEC_LANES
+            continue
         for j in range(q.length):
             for v in range(vectors):
                 vec_store(y + v * VEC_LANES, vec_load(w + v * VEC_LANES))
@@ -135,7 +146,7 @@ cdef inline void multiply_panel(const int vectors, Product* q, const Product* ah
                                 bint packs, Py_ssize_t rows, Py_ssize_t n,
                                 int last) noexcept nogil:
     if packs:
-        pack_panel(vectors, q, n, packed_panel)
+        pack_panel(vectors, q, n, last, packed_panel)
     if packed:
         panel_of_packed(vectors, q, ahead, rows, n, last)
     else:
@@ -181,8 +192,10 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
     cdef bint packs_rows = (PACKS and product.row_step == 1 and panels >= MANY_PANELS
                             and rows >= TILE_ROWS_3)
     cdef bint many_rows = PACKS and rows >= MANY_ROWS
-    cdef bint packs_panels = product.may_pack and (many_rows or (rows >= 8 and crowds(product)))
-    cdef bint fetches = (product.w_step
+    cdef bint turns = product.w_column > 1
+    cdef bint packs_panels = turns or (product.may_pack
+                                       and (many_rows or (rows >= 8 and crowds(product))))
+    cdef bint fetches = (product.w_step and not turns
                          and product.segments * product.length * product.w_step >= FAR)
     cdef Py_ssize_t blocks = (rows + PACKED_ROWS - 1) // PACKED_ROWS if packs_rows else 1
     cdef Py_ssize_t pieces, group, parts, part, segment, term, block, row

@@ -37,6 +37,8 @@ cdef struct Product:
     Py_ssize_t row_step, x_segment, x_step
     const real* w
     Py_ssize_t w_segment, w_step     # w_step is 0 where w, of one segment, lies panel by panel
+    # From one column of w to the next: 1, or more where w lies transposed and is packed.
+    Py_ssize_t w_column
     Py_ssize_t segments, length
     const real* init          # a row of the start values each init_step; 0 repeats one row
     Py_ssize_t init_step

@@ -77,6 +77,10 @@ cdef void dense_backward_group(const Network* net, const Op* op, const Part* par
                                  target.size)
     if dx == NULL:
         return
+    if net.one_group:
+        dense_backward_unlaid(w, net.parameters, net.zeros, dy, target.gradient_stride, dx,
+                              source.gradient_stride, part.count)
+        return
     # A tree's results depend on no other's.
     if source.steps == 1 and net.has_transposed and (part.count >= 4 or has_trees(net)):
         multiply_panels(w.transposed, w.columns, net.zeros, 0, dy, target.gradient_stride, dx,
