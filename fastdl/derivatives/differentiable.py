@@ -1,4 +1,4 @@
-"""What a network tells of its derivatives with respect to the input."""
+"""The methods of a network that give derivatives with respect to its input."""
 
 from __future__ import annotations
 

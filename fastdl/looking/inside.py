@@ -1,4 +1,4 @@
-"""What flows inside a network: what any of its layers gives for samples, and how steps attend to one another."""
+"""The inside of a network: the outputs of any layer for some samples, and the weights of attention."""
 
 from __future__ import annotations
 

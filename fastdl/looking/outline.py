@@ -1,4 +1,4 @@
-"""What a network is made of, as tables and pictures tell it: its layers, those within them, and how they are wired."""
+"""The outline of a network, for tables and pictures: its layers, the layers inside them, and their connections."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _PAD = 12.0  # around text
 _BOX, _HEAD = 44.0, 26.0  # heights of a box and of a frame's head
 _MOST_SETTINGS = 44  # characters
 
-# Of a layer's operations the first of these tells the colour.
+# The first of these that is among a layer's operations gives its colour.
 _COLOURS = {
     "attention": "rose",
     "recurrent": "amber",

@@ -1,4 +1,4 @@
-"""What one sample costs: the multiply-adds of its products, where the number of its steps may be unknown."""
+"""The cost of one sample, in multiply-adds; the number of its steps may be unknown."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Count:
 
 
 class Costs:
-    """What the operations of a graph cost, one by one.
+    """The cost of each operation of a graph.
 
     Parameters
     ----------
     graph : Graph
-        Not yet finished: with all of its operations.
+        Not finished yet, so that no operation has been fused.
     children : int or None
-        Of a node, where samples are trees. A node is a step then, and how many there are is not known.
+        The number of a node's children, if samples are trees. Each node is a step then, and their number is unknown.
     """
 
     def __init__(self, graph: Graph, children: int | None) -> None:
@@ -137,7 +137,7 @@ def _attention(work: _Work) -> Count:
     return pairs.times(2 * features_of(work["output_shape"]))
 
 
-# Of those that multiply matrices. Others work number by number, or move numbers.
+# For the operations that multiply matrices. The others work elementwise, or move numbers.
 MULTIPLY_ADDS: dict[str, Callable[[_Work], Count]] = {
     "dense": _dense,
     "convolution": _convolution,

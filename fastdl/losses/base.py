@@ -1,4 +1,4 @@
-"""What every loss is: how targets are to be, and what training lowers."""
+"""The base of all losses: a check of targets, and the function that training minimizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._validation.arrays import precision
 
 
 class Measured(NamedTuple):
-    """What a loss says of some rows of outputs: their mean loss, its gradient (rows, F), and how much of them hits."""
+    """A loss of some rows of outputs: its mean, its gradient (rows, F), and the number of rows that are right."""
 
     mean: float
     gradient: Array

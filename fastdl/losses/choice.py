@@ -1,4 +1,4 @@
-"""Which loss is meant: by its name, as an object, or as a function."""
+"""The loss that a user names, or gives as an object or a function."""
 
 from __future__ import annotations
 

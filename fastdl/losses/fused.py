@@ -1,4 +1,4 @@
-"""What the core's losses share: it computes them where the outputs lie."""
+"""The base of the losses that the core computes, where the outputs lie."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def _numbers(settings: tuple[float, ...]) -> Array:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fused(Settings, Loss):
-    """What these share.
+    """A loss that is a row of the core's table.
 
     Attributes
     ----------
     name : str
-        Of its row in the core's table (`src/kernels/losses.pxi`).
+        The name of the row (`src/kernels/losses.pxi`).
     settings : tuple of float
-        What this row reads besides.
+        The numbers that the row reads besides.
     """
 
     is_fused: ClassVar[bool] = True
@@ -37,7 +37,7 @@ class Fused(Settings, Loss):
 
     @property
     def settings(self) -> tuple[float, ...]:
-        """What the core is told besides the name."""
+        """The settings that the core needs besides the name."""
         return ()
 
     @property

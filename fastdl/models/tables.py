@@ -105,7 +105,7 @@ def embedded_columns(features: int, categories: Mapping[int, int] | None, of_num
 
 
 def start_categories(columns: Parallel) -> None:
-    """Let the vectors of categories start small, and those of unknown ones at zero, once they are built."""
+    """Set the initial vectors of categories: small, and zero for unknown ones."""
     for _, layer in walk(columns):
         if isinstance(layer, Embedding):
             layer.params["weight"] *= _CATEGORIES_AT_FIRST
