@@ -41,8 +41,8 @@ BAD_X = {
 }
 MASKED = np.ma.masked_array([1.0, 2.0], mask=[False, True])
 BAD_Y = {
-    "too few": (Y[:3], ValueError, r"y must have 4 rows, one for each sample; received shape \(3,\)"),
-    "too many": (np.zeros(5, int), ValueError, "y must have 4 rows"),
+    "too few": (Y[:3], ValueError, r"y must have as many rows as the outputs, 4; received shape \(3,\)"),
+    "too many": (np.zeros(5, int), ValueError, "y must have as many rows as the outputs, 4"),
     "label too large": ([0, 1, 2, 10], ValueError, "y must hold labels from 0 to 9; received 0 to 10"),
     "label below 0": ([0, 1, 2, -1], ValueError, "y must hold labels from 0 to 9; received -1 to 2"),
     "huge label": (np.array([0, 1, 2, 2**63], "uint64"), ValueError, "y must hold labels from 0 to 9"),
@@ -56,7 +56,7 @@ BAD_Y = {
     "not quite a distribution": (np.full((4, 10), 0.101), ValueError, r"y must hold distributions.*up to 1\.01"),
     "NaN": (np.full((4, 10), np.nan), ValueError, "y must be finite"),
     "strings": (["a", "b", "c", "d"], TypeError, "y must be an array of real numbers"),
-    "scalar": (3, ValueError, "y must have 4 rows"),
+    "scalar": (3, ValueError, "y must have as many rows as the outputs, 4"),
 }
 
 

@@ -146,7 +146,7 @@ def test_targets_of_any_form(rng):
     ).history
     assert history["loss"][-1] < history["loss"][0] / 2
     assert net.evaluate(x, y).keys() == {"loss"}
-    with pytest.raises(ValueError, match=r"y must have 20 rows, one for each sample; received shape \(3, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"y must have as many rows as the outputs, 20; received shape \(3, 2, 2\)"):
         net.fit(x, y[:3])
     with pytest.raises(ValueError, match="class_weight must come with integer labels"):
         net.fit(x, y, class_weight=[1, 2])

@@ -9,7 +9,7 @@ from .._types import Shape
 from .._validation.values import as_choice
 from .base import Layer
 from .recurrent import Recurrent
-from .state import StateLayer
+from .state_layer import StateLayer
 
 
 class Bidirectional(StateLayer):

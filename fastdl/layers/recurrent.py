@@ -13,7 +13,7 @@ from .._validation.values import as_flag, as_int, as_number
 from ..initializers import Initializer
 from .activation import Activation, as_activation, name_and_setting
 from .helpers import check_initializer, drawn, is_pytorch, sequence_shape
-from .state import StateLayer
+from .state_layer import StateLayer
 
 
 class Recurrent(StateLayer, abstract=True):

@@ -108,4 +108,4 @@ class Loss:
 def check_samples(array: Array, name: str, outputs: tuple[int, ...]) -> None:
     """Check that targets are as many as outputs."""
     if array.ndim == 0 or len(array) != outputs[0]:
-        raise ValueError(f"{name} must have {outputs[0]} rows, one for each sample; received shape {array.shape}")
+        raise ValueError(f"{name} must have as many rows as the outputs, {outputs[0]}; received shape {array.shape}")
