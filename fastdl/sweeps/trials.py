@@ -80,7 +80,7 @@ def _told(value: Any) -> Any:
 def _difference(wanted: bytes, begins: bytes) -> str:
     """Say in what a file's first line is another than the one that is wanted."""
     try:
-        ours, theirs = (json.loads(line)["sweep"] for line in (wanted, begins))
+        ours, theirs = (json.loads(line.decode())["sweep"] for line in (wanted, begins))
         names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return f"it begins with {begins[:200]!r}"
