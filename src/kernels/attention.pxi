@@ -4,12 +4,13 @@
 #     S = q k^T / sqrt(D)    P = softmax(S), row by row    y = P v        q, k, v, y (T, D)
 #     dP = dy v^T    dS = P (dP - sum(dP P)) / sqrt(D)    dq = dS k    dk = dS^T q    dv = P^T dy
 #
-# So many steps ask together that their scores stay in the cache. Of each softmax two numbers alone
-# are kept, and on the way back P is made again, to the bit (Dao et al. 2022): memory grows with T,
-# not with its square.
+# So many steps ask together that their scores stay in the cache, and so few that where each sees
+# those up to itself not much is worked out of what none sees. Of each softmax two numbers alone are
+# kept, and on the way back P is made again, to the bit (Dao et al. 2022): memory grows with T, not
+# with its square.
 
 cdef enum:
-    ASKING = 64
+    ASKING = 48                 # tiles of 4, 6 and 8 rows
 
 
 cdef struct Head:
@@ -23,7 +24,7 @@ cdef struct Head:
     const real* k
     const real* v
     real* softmax               # of each step: its largest score, 1 over its sum
-    # Scratch: rows of `row` numbers, whole vectors.
+    # Scratch: rows of `row` numbers.
     Py_ssize_t row
     real* keys                  # k^T (D, T)
     real* values                # v^T, on the way back
@@ -32,12 +33,17 @@ cdef struct Head:
     const real* zeros
 
 
+cdef inline Py_ssize_t row_of_head(Py_ssize_t steps) noexcept nogil:
+    # An odd number of vectors: rows a power of two apart drive one another out of the cache.
+    return (padded(steps) // VEC_LANES | 1) * VEC_LANES
+
+
 cdef inline Py_ssize_t scratch_of_head(Py_ssize_t steps, Py_ssize_t width) noexcept nogil:
-    return (2 * width + 2 * ASKING) * padded(steps) + VEC_LANES
+    return (2 * width + 2 * ASKING) * row_of_head(steps) + VEC_LANES
 
 
 cdef inline void set_scratch(Head* h, real* scratch) noexcept nogil:
-    h.row = padded(h.steps)
+    h.row = row_of_head(h.steps)
     h.keys = scratch
     h.values = h.keys + h.width * h.row
     h.scores = h.values + h.width * h.row
@@ -63,6 +69,7 @@ cdef inline void mean_of(const Head* h, const real* scores, const real* x, Py_ss
     # y (rows, D) = scores (rows, keys) x (keys, D)
     cdef Product p = product(keys, x=scores, row_step=h.row, x_step=1, w=x, w_step=x_step,
                              init=h.zeros, init_step=0, c=y, c_step=y_step)
+    p.may_pack = True
     multiply(&p, rows, h.width)
 
 
@@ -72,6 +79,7 @@ cdef inline void share_out(const Head* h, const real* scores, const real* x, Py_
     # y (keys, D) += scores^T (keys, rows) x (rows, D), where y from row `fresh` on is yet to begin.
     cdef Product p = product(rows, x=scores, row_step=1, x_step=h.row, w=x, w_step=x_step, init=y,
                              init_step=h.stride, c=y, c_step=h.stride)
+    p.may_pack = True
     multiply(&p, fresh, h.width)
     p.x += fresh
     p.c += fresh * h.stride
@@ -144,9 +152,9 @@ cdef void attend_backward(const Head* h, const real* dy, real* dq, real* dk,
                           real* dv) noexcept nogil:
     cdef Py_ssize_t first, last, keys, fresh, t, row
     transpose(h.k, h.stride, h.keys, h.row, h.steps, h.width)
-    for row in range(1, h.width + 1):
+    for row in range(h.width):
         # Behind the last step P is zero, but zero times what scratch may hold there need not be.
-        vec_store(h.values + row * h.row - VEC_LANES, vec_set1(0))
+        vec_store(h.values + row * h.row + padded(h.steps) - VEC_LANES, vec_set1(0))
     transpose(h.v, h.stride, h.values, h.row, h.steps, h.width)
     for first from 0 <= first < h.steps by ASKING:
         last = min(first + ASKING, h.steps)
