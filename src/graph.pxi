@@ -148,6 +148,7 @@ cdef struct Methods:
     pass_function forward       # writes the target's values
     pass_function backward      # the sources' gradients, and what is summed in slots
     gradient_function gradient  # rows of the parameters', once the whole batch has been back
+    bint gradient_reads_target  # the target's values too: they are kept until then
     # What gradients need of the whole batch, before a meeting; called where an operation `adds_up`.
     batch_function add_up
     descend_function descend    # plain descent on one sample, no gradient being written

@@ -130,11 +130,12 @@ cdef _lay_tensors(Network* net, int mode):
         op = &net.op[k]
         sums_batch = op.methods.gradient != NULL and op.methods.gradient != gradient_of_slots
         if sums_batch:                  # its weights' gradient is a product over the batch
-            _keep_wide(&net.tensor[op.target])
+            net.tensor[op.target].last_wanted = -1
+            net.tensor[op.target].wide_value |= op.methods.gradient_reads_target
         for i in range(op.reads):
             source = op.source[i]
             if sums_batch:
-                _keep_wide(&net.tensor[source])
+                net.tensor[source].wide_value = True
             if source == 0 or net.op[source - 1].run != back_run(net, k):
                 net.tensor[source].passing_gradient = False
     if mode == TRAINING:
@@ -171,10 +172,6 @@ cdef int _readers_of(const Network* net, int number):
         for i in range(net.op[k].reads):
             count += net.op[k].source[i] == number
     return count
-
-
-cdef void _keep_wide(Tensor* t):
-    t.wide_value, t.last_wanted = True, -1
 
 
 cdef _share_wide(Network* net):

@@ -80,7 +80,7 @@ cdef take_gradients(Memory memory, Network* net):
         if not (reaches_input(memory.mode)
                 or (memory.mode == TRAINING and (t.needs_gradient or k == net.count))):
             continue
-        if t.wide_gradient and t.last_wanted >= 0:      # of which nobody takes rows together
+        if t.wide_gradient and t.last_wanted >= 0:      # which no weights' gradient reads
             wide.append((-t.stride, k))
         else:
             t.gradient = memory.take(_gradient_rows(memory, net, t) * t.stride)

@@ -256,7 +256,8 @@ cdef void backward_recurrence(const Network* net, const Op* op, const Part* part
         if own.sequences:
             q.dy, q.dy_sample = dy + (0 if own.adds else direction * r.units), target.stride
             q.dy_step = target.features
-        q.dx, q.dx_sample = gradient_of(net, source_of(net, op), &memory), source_of(net, op).stride
+        q.dx = gradient_of(net, source_of(net, op), &memory)
+        q.dx_sample = source_of(net, op).gradient_stride
         q.adds = direction > 0
         if q.tokens != NULL:
             q.dx = NULL
@@ -299,7 +300,7 @@ cdef Methods recurrent_methods():
     m.shares_value = shares_states
     m.prepare, m.prepare_back = copy_recurrence, copy_recurrence_back
     m.forward, m.backward = forward_recurrence, backward_recurrence
-    m.gradient = gradient_of_recurrence
+    m.gradient, m.gradient_reads_target = gradient_of_recurrence, True
     m.add_up = add_up_lookups
     m.takes_group = m.takes_team = True
     return m

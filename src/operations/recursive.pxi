@@ -86,7 +86,7 @@ cdef void backward_recursive(const Network* net, const Op* op, const Part* part)
             if p.kind == TREE_LSTM:
                 activate_backward(TANH, 0, dx, q.y + i * q.y_stride, p.units)
                 add_slice(dx, dc + i * p.c_stride, p.units)
-        dx += source.stride
+        dx += source.gradient_stride
         dy += stride
     worked(net.watch, part.worker, op.work * n)
 
@@ -117,5 +117,5 @@ cdef Methods recursive_methods():
     m.describe, m.reserve = describe_recursive, reserve_recursive
     m.prepare, m.prepare_back = copy_recursive, copy_recursive_back
     m.forward, m.backward, m.gradient = forward_recursive, backward_recursive, gradient_of_recursive
-    m.takes_group = True
+    m.gradient_reads_target = m.takes_group = True
     return m
