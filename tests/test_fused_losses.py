@@ -357,7 +357,7 @@ def test_settings_that_cannot_be(make, error, message):
     [
         (1, "binary_cross_entropy", np.full(4, 1.1), "y must hold numbers from 0 to 1; received 1.1 to 1.1"),
         (1, "binary_cross_entropy", [0, 1, -1, 1], "y must hold numbers from 0 to 1; received -1 to 1"),
-        (1, "binary_cross_entropy", [0, 1, 1], "y must have 4 rows"),
+        (1, "binary_cross_entropy", [0, 1, 1], "y must have as many rows as the outputs, 4"),
         (1, "binary_cross_entropy", [0, 1, np.nan, 1], "y must be finite"),
         (3, "binary_cross_entropy", np.ones(4), r"y must have shape \(N, 3\); received \(4,\) of dtype float64"),
         (1, "absolute_error", np.ones((4, 2)), r"y must have shape \(N, 1\) or \(N,\); received \(4, 2\)"),
