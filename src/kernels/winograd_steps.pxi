@@ -258,7 +258,7 @@ cdef void places_to_steps(const Window* g, const Filtering* f, real** v, Py_ssiz
 
 
 cdef void gradient_to_pairs(const Window* g, const Filtering* f, const real* dy, Py_ssize_t pairs,
-                    bint alone, real** m) noexcept nogil:
+                            bint alone, real** m) noexcept nogil:
     # The last pair's second output is not where the first one is alone.
     cdef Py_ssize_t i, n, at = 0
     cdef vec a, b
