@@ -489,6 +489,16 @@ def test_optimizers_and_rates():
         steps(optimizer="adam")
 
 
+def test_random_state_is_a_seed_of_scikit_learns_range():
+    def weights(random_state):
+        return NetClassifier(epochs=1, random_state=random_state).fit(BLOBS, THREE).network_.parameters.tolist()
+
+    assert weights(2**32 - 1) == weights(np.uint32(2**32 - 1)) != weights(2**31 - 1)
+    for seed in (-1, 2**32):
+        with pytest.raises(ValueError, match="random_state must be at "):
+            weights(seed)
+
+
 @pytest.mark.parametrize(("samples", "epochs"), [(20, 100), (32, 100), (33, 50), (160, 20), (400, 20)])
 def test_few_samples_are_gone_through_more_often(samples, epochs):
     x = np.arange(2 * samples).reshape(samples, 2) / samples

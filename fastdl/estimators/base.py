@@ -183,7 +183,7 @@ class NetEstimator(BaseEstimator):
     def _seed(self) -> int:
         """Give the seed of what is drawn: an integer as it is, as RandomState would take 0.1 ms to draw one from it."""
         if isinstance(self.random_state, Integral):
-            return as_int(self.random_state, "random_state", least=0, most=_SEEDS - 1)
+            return as_int(self.random_state, "random_state", least=0, most=(1 << 32) - 1)
         return int(check_random_state(self.random_state).randint(_SEEDS))
 
     def chosen_loss(self) -> Loss | None:
