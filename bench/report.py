@@ -22,7 +22,7 @@ _METHOD = """
 ## Method
 
 Every contestant starts from the same weights, takes three steps (or one call), and must agree with the slow
-NumPy reference of `tests/reference.py` before it is timed; a network that was trained must have learned, as one
+NumPy reference of `tests/reference/` before it is timed; a network that was trained must have learned, as one
 that has died is faster. Each contestant lives in a process of its own and keeps its data in memory. They take
 turns, and the median of {repeats} turns counts; a ratio is the median, and the range, of the ratios within a turn,
 whose contestants find the machine in much the same state. Those who wait are blocked, and a rest of {rest:.0f} ms

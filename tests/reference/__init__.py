@@ -1,0 +1,20 @@
+"""What every kernel must compute, in slow and obvious NumPy. This is the specification, a file an idea."""
+
+from .activations import *
+from .attention import *
+from .augmentation import *
+from .combinators import *
+from .convolution import *
+from .dense import *
+from .embeddings import *
+from .losses import *
+from .network import *
+from .normalization import *
+from .optimizers import *
+from .parsing import *
+from .pooling import *
+from .randomness import *
+from .recurrent import *
+from .recursive import *
+from .shapes import *
+from .windows import *
