@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from random_networks.draw import Draw
+from random_networks.use import Use
 from test_layers import CASES, leaky, started
 from test_onnx import IN_TIME, REFUSED, Session, near, network
-from test_random_networks import Draw, Use
 
 from fastdl import Sequential, layers, models, optimizers
 from fastdl._core.graph import merged

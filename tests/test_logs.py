@@ -11,7 +11,7 @@ import struct
 
 import numpy as np
 import pytest
-from test_callbacks import Adds, Alarm, Ends, fit, network
+from watched import Adds, Alarm, Ends, fit, network
 
 import fastdl
 from fastdl import Sequential, callbacks, layers, losses, optimizers, schedules

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from test_callbacks import Alarm, Ends, fit, network
 from test_layers import CASES
 from test_picture import EVIL, Named
+from watched import Alarm, Ends, fit, network
 
 from fastdl import History, Sequential, callbacks, layers, models
 from fastdl.callbacks import live_curves

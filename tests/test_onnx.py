@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from random_networks.draw import Draw
+from random_networks.use import Use
 from test_layers import CASES, leaky, started
-from test_random_networks import Draw, Use
 
 from fastdl import Sequential, layers, load, models
 from fastdl._core.kinds import KINDS

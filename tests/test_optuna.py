@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from test_callbacks import Alarm, Ends, fit, network
+from watched import Alarm, Ends, fit, network
 
 import fastdl
 from fastdl import callbacks

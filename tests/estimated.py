@@ -1,0 +1,27 @@
+"""Samples, networks and settings for the tests of estimators."""
+
+import numpy as np
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+
+from fastdl import Sequential, layers, losses, models
+
+RNG = np.random.default_rng(5)
+BLOBS = RNG.normal(size=(3, 4)).repeat(40, axis=0) * 3 + RNG.normal(size=(120, 4))
+THREE = np.arange(3).repeat(40)
+quick = {"epochs": 60, "lr": 1e-2, "random_state": 0}
+
+
+def mlp(features, outputs):
+    return models.mlp((features, 8, outputs), activation="tanh", output=None)
+
+
+def own_cross_entropy(outputs, labels):
+    return losses.CrossEntropy()(outputs, labels)
+
+
+def mlp_of_seed(features, outputs):
+    return models.mlp((features, 8, outputs), output=None, seed=0)
+
+
+def each_step(shape, outputs):
+    return Sequential([layers.Dense(16, "tanh"), layers.Dense(1)])

@@ -1,0 +1,151 @@
+"""Averages of weights: by steps and by epochs."""
+
+import numpy as np
+import pytest
+from conftest import close
+from watched import EPOCHS, Alarm, data, fit, network
+
+import fastdl
+from fastdl import Sequential, callbacks, layers, optimizers
+
+
+class Steps(callbacks.Callback):
+    """Keeps the parameters after each step, which is a block where batches are alone, and those of epochs' ends."""
+
+    def __init__(self):
+        self.steps, self.validated, self.begun = [], [], []
+
+    def on_epoch_begin(self, net, epoch):
+        self.begun.append(net.parameters.copy())
+
+    def on_epoch_end(self, net, epoch, logs):
+        self.validated.append((net.parameters.copy(), logs["val_loss"]))
+
+
+def steps_of(net, epochs, optimizer, x, y, size):
+    """Give the parameters after each step of epochs that are not shuffled."""
+    found = []
+    for _ in range(epochs):
+        for start in range(0, len(x), size):
+            net.train_on_batch(x[start : start + size], y[start : start + size], optimizer=optimizer)
+            found.append(net.parameters.copy())
+    return found
+
+
+def plain(**options):
+    return Sequential([layers.Dense(6, "tanh"), layers.Dense(3)], input_shape=5, seed=0, **options)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", [optimizers.SGD(0.1), optimizers.Adam(0.01, clip_norm=1.0)])
+@pytest.mark.parametrize("size", [1, 16])
+def test_exponential_average(size, optimizer, dtype):
+    (x, y), decay = data(), 0.8
+    followed, mean, means = plain(dtype=dtype), None, []
+    own = steps_of(followed, 3, optimizer, x, y, size)
+    for parameters in own:
+        mean = parameters.astype(float) if mean is None else decay * mean + (1 - decay) * parameters
+        means.append(mean)
+    net, steps = plain(dtype=dtype), Steps()
+    net.fit(
+        x, y, epochs=3, batch_size=size, shuffle=False, optimizer=optimizer, verbose=0, validation_data=(x, y),
+        callbacks=[steps, callbacks.EMA(decay)],
+    )  # fmt: skip
+    each = len(own) // 3
+    close(net.parameters, mean, dtype)
+    for epoch, (validated, loss) in enumerate(steps.validated):
+        close(validated, means[(epoch + 1) * each - 1], dtype)
+        followed.parameters = validated
+        assert followed.evaluate(x, y)["loss"] == loss
+    for epoch, begun in enumerate(steps.begun[1:], 1):
+        close(begun, own[epoch * each - 1], dtype)
+
+
+def test_average_of_epochs():
+    x, y = data()
+    own = steps_of(plain(dtype="float64"), 5, optimizers.SGD(0.1), x, y, 8)[4::5]
+    net, steps = plain(dtype="float64"), Steps()
+    net.fit(
+        x, y, epochs=5, batch_size=8, shuffle=False, optimizer=optimizers.SGD(0.1), verbose=0, validation_data=(x, y),
+        callbacks=[steps, callbacks.SWA(3)],
+    )  # fmt: skip
+    close(net.parameters, np.mean(own[2:], axis=0))
+    for epoch, (validated, _) in enumerate(steps.validated):
+        close(validated, own[epoch] if epoch < 2 else np.mean(own[2 : epoch + 1], axis=0))
+    for epoch, begun in enumerate(steps.begun[1:]):
+        close(begun, own[epoch])
+
+
+@pytest.mark.parametrize("make", [lambda: callbacks.EMA(0.9), lambda: callbacks.SWA(1)])
+def test_running_statistics_are_those_of_the_training(make):
+    def net():
+        return Sequential([layers.Dense(6), layers.BatchNorm(), layers.Dense(3)], input_shape=5, seed=0)
+
+    (x, y), nets = data(), [net(), net()]
+    for one, watchers in zip(nets, ([], [make()]), strict=True):
+        one.fit(x, y, epochs=3, batch_size=8, optimizer=optimizers.SGD(0.1), callbacks=watchers, verbose=0)
+    assert (nets[0].params["0.weight"] != nets[1].params["0.weight"]).any()
+    for name, values in nets[0].buffers.items():
+        assert (values == nets[1].buffers[name]).all()
+        assert values.any()
+
+
+@pytest.mark.parametrize("make", [lambda: callbacks.EMA(0.9), lambda: callbacks.SWA(1)])
+def test_the_best_mean_is_what_is_gone_back_to_and_written(make, tmp_path):
+    """Wherever the callbacks stand in their list."""
+    path, steps = tmp_path / "net.npz", Steps()
+    stopping = callbacks.EarlyStopping(patience=99)
+    net = network()
+    fit(net, [callbacks.ModelCheckpoint(path, monitor="val_loss"), stopping, steps, make()])
+    assert 0 < stopping.best_epoch < EPOCHS
+    best = steps.validated[stopping.best_epoch - 1]
+    assert (net.parameters == best[0]).all()
+    assert (fastdl.load(path).parameters == best[0]).all()
+    assert fastdl.load(path).evaluate(*data(1))["loss"] == best[1] == stopping.best
+
+
+def test_a_loss_of_ones_own_is_averaged_too():
+    (x, y), ends = data(), []
+    for loss in ("cross_entropy", lambda outputs, labels: own_cross_entropy(outputs, labels)):
+        net = plain(dtype="float64")
+        net.fit(x, y, epochs=2, batch_size=8, loss=loss, callbacks=[callbacks.EMA(0.8)], verbose=0)
+        ends.append(net.parameters)
+    close(ends[0], ends[1])
+
+
+def own_cross_entropy(outputs, labels):
+    odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    shares = odds / odds.sum(axis=1, keepdims=True)
+    rows = np.arange(len(labels))
+    losses = -np.log(shares[rows, labels])
+    shares[rows, labels] -= 1
+    return losses, shares
+
+
+def test_a_mean_is_the_same_for_any_number_of_threads():
+    ends = []
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((256, 100)), rng.integers(0, 10, 256)
+    for threads in (1, 2):
+        fastdl.set_num_threads(threads)
+        net = Sequential([layers.Dense(300, "relu"), layers.Dense(10)], input_shape=100, seed=0)
+        net.fit(x, y, epochs=2, batch_size=64, callbacks=[callbacks.EMA(0.7)], verbose=0)
+        ends.append(net.parameters)
+    assert (ends[0] == ends[1]).all()
+
+
+def test_no_average_is_left_behind():
+    """Nor is one begun, where no step is taken."""
+    net = network()
+    fit(net, [callbacks.EMA(0.9)], epochs=1)
+    assert net.training_state.average is None
+    before = net.parameters.copy()
+
+    class Ends(callbacks.Callback):
+        def on_epoch_begin(self, net, epoch):
+            raise Alarm
+
+    with pytest.raises(Alarm):
+        fit(net, [callbacks.EMA(0.9), Ends()])
+    assert net.training_state.average is None
+    assert (net.parameters == before).all()
