@@ -33,8 +33,9 @@ def test_importing_loads_numpy_and_what_training_needs_alone():
     others = {name.split(".")[0] for name in loaded} - {"fastdl", "cython_runtime", *sys.stdlib_module_names}
     assert not [name for name in others if not name.startswith("_")]  # but Cython's, and installers' hooks
     waiting = [
-        "callbacks.checkpoint", "callbacks.line_loggers", "datasets", "estimators", "export", "functional", "gradients",
-        "looking", "many", "metrics.classes", "models", "plots", "saving", "schedules", "serve", "sweeps", "trees",
+        "callbacks.checkpoint", "callbacks.line_loggers", "datasets", "derivatives.propagation", "derivatives.taylor",
+        "estimators", "export", "functional", "gradients", "looking", "many", "metrics.classes", "models", "plots",
+        "saving", "schedules", "serve", "sweeps", "trees",
     ]  # fmt: skip
     assert not {f"fastdl.{name}" for name in waiting} & {*loaded}
     assert not {"csv", "hashlib", "json", "pathlib", "zipfile"} & {*loaded}

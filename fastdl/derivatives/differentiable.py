@@ -13,12 +13,12 @@ from .._types import Array, ArrayLike, Shape
 from .._validation.samples import as_samples
 from ..layers import Layer
 from ..samples import Samples, as_batch
-from .jets import Tape
-from .propagation import Propagation
-from .taylor import Taylor
 
+# Taylor propagation is loaded by what asks for it: a program that trains and predicts does not.
 if TYPE_CHECKING:
     from ..trees import Trees
+    from .propagation import Propagation
+    from .taylor import Taylor
 
 _FEW_OUTPUTS = 32  # as many rows of a Jacobian are quickly made
 _NUMBERS = 1 << 22  # of Jacobians, or of jets, that are worked at together
@@ -155,6 +155,8 @@ class Differentiable(Layer, abstract=True):
         A batch goes forward with a derivative along each input, and back for each output. Every layer that bends adds a
         product of its derivatives.
         """
+        from .jets import Tape
+
         jets = self._smooth_jets()
         samples = as_samples(x, "x", self.input_shape, self.dtype)
         inputs, outputs = self.input_shape[0], self.output_shape[0]
@@ -195,6 +197,8 @@ class Differentiable(Layer, abstract=True):
             t.backward(dvalues=residual, dsecond=[residual])
             u.step(optimizers.Adam(1e-3))
         """
+        from .taylor import Taylor
+
         jets = self._smooth_jets()
         samples = as_samples(x, "x", self.input_shape, self.dtype)
         along = np.eye(samples.shape[1], dtype=self.dtype)
@@ -204,6 +208,8 @@ class Differentiable(Layer, abstract=True):
 
     def _jets(self) -> Propagation:
         if self._propagation is None:
+            from .propagation import Propagation
+
             self._propagation = Propagation(self)
         return self._propagation
 
@@ -214,6 +220,8 @@ class Differentiable(Layer, abstract=True):
 
     def _along(self, x: Array, directions: Array) -> Array:
         """Let derivatives go forward."""
+        from .jets import Tape
+
         tape = Tape(1, second=False)
         derivative: Array = self._jets()(tape, tape.start(x, directions[None]), *self.flat).values[1]
         return derivative
