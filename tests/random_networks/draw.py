@@ -1,12 +1,12 @@
 """What is drawn for a network: its layers, samples and optimizer."""
 
 import numpy as np
-from random_networks.optimizer import Optimizer
 
 from fastdl import Sequential, layers
 from fastdl._core.graph import Graph
 from fastdl.layers.container import through, walk
 from fastdl.trees import Trees
+from random_networks.optimizer import Optimizer
 
 
 class Draw:

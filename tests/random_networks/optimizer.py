@@ -2,10 +2,10 @@
 
 import numpy as np
 import reference
-from random_networks.rounding import TOLERANCE, Corner
-from random_networks.specified import layers_of, named, parameters
 
 from fastdl import optimizers
+from random_networks.rounding import TOLERANCE, Corner
+from random_networks.specified import layers_of, named, parameters
 
 EPSILON = 1e-2  # of optimizers that divide by the gradient's size
 

@@ -4,11 +4,11 @@ import copy
 
 import numpy as np
 import reference
+
+from fastdl import gradient_check, layers, losses
 from random_networks.draw import random_trees
 from random_networks.rounding import TOLERANCE, Corner
 from random_networks.specified import named, nodes_of, parameters, running, specified
-
-from fastdl import gradient_check, layers, losses
 
 MARGIN = {"float32": 1e-4, "float64": 1e-9}  # nearer to a relu's corner, rounding may decide
 
