@@ -119,8 +119,9 @@ def _calls(nets: list[Sequential], common: dict[str, Any], each: Any) -> list[_C
             f"callbacks must be a function that makes a list for the network of each number, such as "
             f"lambda i: [EarlyStopping()], as they have a state; received {make!r}"
         )
-    if isinstance(common["x"], Iterator):
-        raise TypeError(f"x must not be an iterator, which goes once through its batches; received {common['x']!r}")
+    for name in ("x", "validation_data"):
+        if isinstance(given := common.get(name), Iterator):
+            raise TypeError(f"{name} must not be an iterator, which goes once through its batches; received {given!r}")
     common, calls = _kept(common), list[_Call]()
     for number, (net, differs) in enumerate(zip(nets, own, strict=True)):
         check_is(net, f"nets[{number}]", Sequential)

@@ -28,9 +28,10 @@ from .samples import as_batch
 from .training.examples import examples_of
 from .training.history import History
 from .training.machines import ALONE, Machines
-from .training.running import measure, predicted
+from .training.running import measure, predicted, predicted_of_batches
 from .training.state import TrainingState
 from .training.stepping import take_step
+from .training.stream import Stream, are_batches, are_batches_of_samples, check_unused, examples_in, samples_in
 from .training.trainer import Trainer
 
 # `looking` and `saving` are loaded by what asks for them: a program that trains and predicts does not.
@@ -170,7 +171,7 @@ class Sequential(Differentiable, Container):
         batch_size: int | None = None,
         loss: AnyLoss | None = None,
         optimizer: optimizers.Optimizer | None = None,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: tuple[Any, ...] | Iterable[tuple[Any, ...]] | None = None,
         validation_split: float = 0.0,
         shuffle: bool | None = None,
         sample_weight: ArrayLike | None = None,
@@ -192,7 +193,8 @@ class Sequential(Differentiable, Container):
             (`numpy.memmap`) is not copied as a whole. Or an iterable of batches, such as a data loader, each a tuple
             like ``validation_data``: an epoch goes through it once, one step per batch, and the next batch is made, in
             a thread of its own, while the core works on the last one. In that case leave out ``y``, ``batch_size``,
-            ``shuffle`` and everything else that describes samples.
+            ``shuffle`` and everything else that describes samples. Python's own iterators, generators among them, give
+            batches for one epoch.
         y : array_like
             Integer labels (N,) or distributions (N, F) for cross-entropy; numbers (N, F) for other losses, or (N,) if F
             is 1. If the output has steps in time, (N, T) and (N, T, F). For a loss function of your own, anything with
@@ -212,9 +214,11 @@ class Sequential(Differentiable, Container):
         optimizer : Optimizer, optional
             By default that of the last call; at first, ``SGD(0.01, momentum=0.9)``. If it equals the last one, or has
             only another fixed rate, its moments and count of steps continue from call to call; any other starts anew.
-        validation_data : tuple, optional
+        validation_data : tuple or iterable, optional
             What to evaluate after each epoch: (x, y), (x, y, lengths) or (x, y, trees). A sample_weight may follow as
-            the fourth; the third is None if there are neither lengths nor trees.
+            the fourth; the third is None if there are neither lengths nor trees. Or an iterable of such tuples, but not
+            a tuple of them: batches, as for x, that `evaluate` goes through after each epoch. What is wrong with one of
+            them raises an error there, after whole steps.
         validation_split : float
             The fraction at the end of x and y to validate on instead of training, at least one sample. Weights of
             samples count there too, those of classes do not.
@@ -348,8 +352,8 @@ class Sequential(Differentiable, Container):
 
     def evaluate(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: ArrayLike | Iterable[tuple[Any, ...]],
+        y: ArrayLike | None = None,
         *,
         loss: AnyLoss | None = None,
         sample_weight: ArrayLike | None = None,
@@ -362,10 +366,14 @@ class Sequential(Differentiable, Container):
 
         Parameters
         ----------
-        x, y, loss, sample_weight, lengths, trees, metrics
+        x : array_like or iterable
+            As for `fit`: the samples, or an iterable of batches, each measured as it comes. In that case leave out
+            everything that describes samples. Only what metrics need of all batches is kept: targets and outputs.
+        y, loss, sample_weight, lengths, trees, metrics
             As for `fit`.
         batch_size : int, optional
-            For stateful layers, which start from zeros and continue from batch to batch. Otherwise it has no effect.
+            For stateful layers, which start from zeros and continue from batch to batch; those of an iterable must all
+            have as many samples. Otherwise it has no effect.
 
         Returns
         -------
@@ -379,18 +387,25 @@ class Sequential(Differentiable, Container):
             come the metrics, which do not depend on weights.
         """
         measured_by, measures = chosen(loss, self.training_state.loss), as_metrics(metrics)
+        if are_batches(x, y):
+            check_unused(sample_weight=sample_weight, lengths=lengths, trees=trees, batch_size=batch_size)
+            stream = Stream(x, "x", partial(examples_in, self, loss=measured_by))
+            return measure(self, stream, measured_by, measures)
         size = None if batch_size is None else as_int(batch_size, "batch_size")
         data = examples_of(self, x, y, lengths, trees, sample_weight, measured_by)
         data.check_metrics(measures, measured_by, self.output_shape[-1])
         return measure(self, data, measured_by, measures, size)
 
-    def predict(self, x: ArrayLike, *, lengths: ArrayLike | None = None, trees: Trees | None = None) -> Array:
+    def predict(
+        self, x: ArrayLike | Iterable[Any], *, lengths: ArrayLike | None = None, trees: Trees | None = None
+    ) -> Array:
         """Compute the output of the last layer: logits, unless the network ends in a softmax or sigmoid.
 
         Parameters
         ----------
-        x : array_like, shape (N, *input_shape)
-            At least one sample.
+        x : array_like, shape (N, *input_shape), or iterable
+            At least one sample. Or an iterable of batches, each an array of samples, or a tuple as for `fit`, of which
+            (x,) and (x, y) are read as x, and (x, y, lengths) or (x, y, trees) as x with these; y may be None.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence (N, T, ...) count.
         trees : Trees, optional
@@ -399,13 +414,18 @@ class Sequential(Differentiable, Container):
         Returns
         -------
         ndarray, shape (N, *output_shape), or (M, F) if the network gives all nodes
-            Stateful layers continue from the last call, which must have had as many samples.
+            One array for all batches of an iterable. Stateful layers continue from the last call, or the last batch,
+            which must have had as many samples.
 
         Raises
         ------
         TypeError, ValueError
-            If x has another shape, or holds anything but finite numbers.
+            If x has another shape, or holds anything but finite numbers. The states of stateful layers are then as they
+            were.
         """
+        if not hasattr(x, "__array__") and are_batches_of_samples(self, x):
+            check_unused(lengths=lengths, trees=trees)
+            return predicted_of_batches(self, Stream(x, "x", partial(samples_in, self)))
         samples = as_batch(self, x, lengths, trees, may_wait=True)
         with self.turn.lock:
             plan = self.plan_for(samples.shape)

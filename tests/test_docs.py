@@ -23,7 +23,7 @@ BLOCKS = {
     "adding-a-layer.md": 5,
     "articles.md": 1,
     "c-export.md": 4,
-    "data.md": 3,
+    "data.md": 4,
     "derivatives.md": 3,
     "estimators.md": 5,
     "keras.md": 2,

@@ -13,6 +13,7 @@ from ..optimizers import Optimizer
 from .examples import Examples
 from .machines import Machines, content_of
 from .state import TrainingState
+from .stream import Stream
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -26,13 +27,13 @@ def agree(
     state: TrainingState,
     loss: Loss,
     data: Examples | None,
-    held_out: Examples | None,
+    held_out: Examples | Stream[Examples] | None,
     batch_size: int,
     arguments: dict[str, Any],
 ) -> None:
     """Raise an error, on all of them, where they cannot train the network together, or would train different ones.
 
-    Data is None of batches, which are looked at as they come.
+    Data is None of batches, which are looked at as they come, as those held out are.
     """
     if machines.core is None:
         return
@@ -59,7 +60,7 @@ def agree(
             **arguments,
             "batch_size": batch_size,
             "x, y or weights": content_of(data),
-            "validation data": content_of(held_out),
+            "validation data": "batches" if isinstance(held_out, Stream) else content_of(held_out),
         }
     )  # fmt: skip
 

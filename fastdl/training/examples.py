@@ -79,7 +79,7 @@ class Examples:
 
     def figures(self, loss: float, accuracy: float) -> dict[str, float]:
         """Name what was measured."""
-        return {"loss": loss, "accuracy": accuracy} if self.classes else {"loss": loss}
+        return figures_of(self.classes, loss, accuracy)
 
     def measure(self, loss: Loss, outputs: Array) -> tuple[float, float, int]:
         """Give the sum of weighted losses over rows that count, how much of them hits, and how many they are."""
@@ -101,20 +101,19 @@ class Examples:
         return mean * count, hits, count, dy
 
     def seen(self, loss: Loss, outputs: Array) -> tuple[Array, Array]:
-        """Give what metrics see of rows that count: labels or other targets, and outputs on their scale."""
-        there = _flat(self.there, self.axes)
-        rows = outputs.reshape(np.prod(self.targets.shape[: self.axes]), -1)[there]
-        return self._compared(loss), loss.predictions(rows)
+        """Give targets of rows that count, and outputs on their scale."""
+        rows = outputs.reshape(np.prod(self.targets.shape[: self.axes]), -1)[_flat(self.there, self.axes)]
+        return self._counted(), loss.predictions(rows)
 
-    def _compared(self, loss: Loss) -> Array:
+    def _counted(self) -> Array:
         targets: Array = _flat(self.targets, self.axes)[_flat(self.there, self.axes)]
-        return loss.as_labels(targets) if self.classes else targets
+        return targets
 
     def check_metrics(self, metrics: Metrics, loss: Loss, outputs: int) -> None:
         """Check that fastdl's own can compare so many outputs a row with the targets."""
         for metric in metrics.values():
             if isinstance(metric, Metric):
-                targets = self._compared(loss)
+                targets = loss.as_labels(self._counted()) if self.classes else self._counted()
                 rows, _ = as_rows(targets, np.broadcast_to(0.0, (len(targets), outputs)))
                 metric.check(rows, outputs)
 
@@ -159,6 +158,11 @@ def examples_of(
     axes = len(samples.rows(shape))
     classes = loss.tell_classes(_flat(targets, axes) if there is ... else targets[there])
     return Examples(samples, targets, there, classes, axes, weights)
+
+
+def figures_of(classes: bool, loss: float, accuracy: float) -> dict[str, float]:
+    """Name what was measured, of which there is an accuracy where targets are classes."""
+    return {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
 
 
 def _flat(of_rows: Any, axes: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from reprlib import repr as short
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,9 +21,9 @@ from ..losses.own import Own
 from ..metrics.choice import Metrics, as_metrics
 from ..optimizers import Optimizer
 from .agreement import agree
-from .batches import Batches, are_batches, pair_of
+from .batches import Batches
 from .doubts import warn_of_logits, warn_of_single_samples, warn_of_unknown_labels
-from .examples import Examples, examples_of
+from .examples import Examples, examples_of, figures_of
 from .history import History
 from .machines import ALONE, Machines
 from .mixing import mixable
@@ -32,6 +32,7 @@ from .running import measure
 from .state import TrainingState
 from .stepping import means
 from .steps import step_on
+from .stream import Stream, are_batches, check_unused, examples_in
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -125,13 +126,6 @@ def _shown(verbose: Any) -> list[Callback]:
     return [callbacks.Progress() if verbose == "bar" else callbacks.PrintEpochs()]
 
 
-def _check_unused(**arguments: Any) -> None:
-    """Check that what samples in an array would need is not given with batches."""
-    for name, value in arguments.items():
-        if value is not None:
-            raise ValueError(f"{name} must not be given where x is an iterable of batches; received {short(value)}")
-
-
 class Training(NamedTuple):
     """A call of `Sequential.fit` all of whose arguments are checked.
 
@@ -190,7 +184,7 @@ class Trainer:
         shown = _shown(verbose)
         measures, of_batches = as_metrics(metrics), are_batches(x, y)
         if of_batches:
-            _check_unused(
+            check_unused(
                 batch_size=batch_size, validation_split=validation_split or None, shuffle=shuffle,
                 sample_weight=sample_weight, mixup=mixup or None, lengths=lengths, trees=trees,
             )  # fmt: skip
@@ -198,11 +192,12 @@ class Trainer:
         shuffle = as_flag(True if shuffle is None else shuffle, "shuffle")
         passes: Batches | Passes
         if of_batches:
-            passes = Batches(net, self.state, self.loss, x, class_weight, self.machines)
-            held_out = self._held_out(validation_data)
+            stream = Stream(x, "x", partial(self._checked, class_weight), times=epochs - initial_epoch)
+            passes = Batches(net, self.state, self.loss, stream, self.machines)
+            held_out = self._held_out(validation_data, epochs - initial_epoch)
         else:
             data = examples_of(net, x, y, lengths, trees, sample_weight, self.loss)
-            data, held_out = self._parted(data, validation_data, validation_split)
+            data, held_out = self._parted(data, validation_data, validation_split, epochs - initial_epoch)
             batch = min(batch_size, len(data))
             self._check_order(len(data), batch, shuffle)
             data = self._weighted(data, class_weight)
@@ -222,7 +217,7 @@ class Trainer:
         def validate() -> dict[str, float]:
             if held_out is None:
                 return {}
-            size = min(batch_size, len(held_out)) if net.stateful else None
+            size = batch_size if isinstance(held_out, Stream) else min(batch_size, len(held_out))
             measured = measure(net, held_out, self.loss, measures, size, self.machines)
             return {f"val_{name}": value for name, value in measured.items()}
 
@@ -240,8 +235,10 @@ class Trainer:
 
         return Training((epochs - initial_epoch) * passes.work, run)
 
-    def _held_figures(self, held_out: Examples | None, batch_size: int, shuffle: bool, measures: Metrics) -> list[str]:
-        """Check what is to be validated on, and name what will be measured."""
+    def _held_figures(
+        self, held_out: Examples | Stream[Examples] | None, batch_size: int, shuffle: bool, measures: Metrics
+    ) -> list[str]:
+        """Check what is to be validated on, and name what will be measured, or may be."""
         if held_out is None:
             if measures:
                 raise ValueError(
@@ -249,6 +246,8 @@ class Trainer:
                     f"received {', '.join(measures)} and neither"
                 )
             return []
+        if isinstance(held_out, Stream):
+            return [f"val_{name}" for name in {**figures_of(True, 0.0, 0.0), **measures}]
         if not held_out.counts():
             raise ValueError("validation_split must leave labels on both sides; received none that counts on one")
         self._check_order(len(held_out), min(batch_size, len(held_out)), shuffle)
@@ -265,8 +264,8 @@ class Trainer:
         return data
 
     def _parted(
-        self, data: Examples, validation_data: Any, validation_split: float
-    ) -> tuple[Examples, Examples | None]:
+        self, data: Examples, validation_data: Any, validation_split: float, times: int
+    ) -> tuple[Examples, Examples | Stream[Examples] | None]:
         """Give what to train on, and what to validate on."""
         if as_number(validation_split, "validation_split", high=1.0):
             if validation_data is not None:
@@ -280,15 +279,22 @@ class Trainer:
             kept, held_out = data.part(0, len(data) - split), data.part(len(data) - split, len(data))
             warn_of_unknown_labels(kept, held_out, self.loss)
             return kept, held_out
-        return data, self._held_out(validation_data)
+        return data, self._held_out(validation_data, times)
 
-    def _held_out(self, validation_data: Any) -> Examples | None:
-        """Give what to validate on, of what was given for it."""
+    def _held_out(self, validation_data: Any, times: int) -> Examples | Stream[Examples] | None:
+        """Give what to validate on so many times, of what was given for it: a tuple is (x, y), whatever these are."""
         if validation_data is None:
             return None
-        x, y, third, weights = pair_of(validation_data, "validation_data")
-        lengths, trees = (None, third) if self.net.reading.arity is not None else (third, None)
-        return examples_of(self.net, x, y, lengths, trees, weights, self.loss, "validation ")
+        if not isinstance(validation_data, tuple) and are_batches(validation_data):
+            return Stream(validation_data, "validation_data", partial(self._checked, None), "validation ", times)
+        return self._checked(None, validation_data, "validation_data", "validation ")
+
+    def _checked(self, class_weight: Any, given: Any, name: str, prefix: str) -> Examples:
+        """Give what a tuple holds, checked."""
+        data = examples_in(self.net, given, name, prefix, self.loss)
+        if class_weight is None:
+            return data
+        return data.weighted_by_class(class_weight, self.loss, self.net.output_shape[-1])
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any, trees: Any) -> dict[str, float]:
         """Do what `Sequential.train_on_batch` says."""

@@ -29,7 +29,7 @@ def refused() -> None:
     net.fit(x, y, optimizer=optimizers.SGD)  # type: ignore[arg-type]  # pyright: ignore
     net.fit(x, y, loss=print)  # type: ignore[arg-type]  # pyright: ignore
     net.fit(x, y, callbacks=[callbacks.PrintEpochs])  # type: ignore[list-item]  # pyright: ignore
-    net.fit(x, y, metrics="f1", validation_data=x)  # type: ignore[arg-type]  # pyright: ignore
+    net.fit(x, y, metrics="f1", validation_data=3)  # type: ignore[arg-type]  # pyright: ignore
     net.fit(net)  # type: ignore[arg-type]  # pyright: ignore
     net.fit(x, y, lengths=net)  # type: ignore[arg-type]  # pyright: ignore
     net.fit(x, y, trees="(1 a)")  # type: ignore[arg-type]  # pyright: ignore

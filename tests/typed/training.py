@@ -52,6 +52,13 @@ class Loader:
 
 net.fit(batches(), verbose=0)
 net.fit(Loader(), epochs=2, validation_data=(x, labels), verbose=0)
+net.fit(Loader(), epochs=2, validation_data=Loader(), verbose=0)
+net.fit(x, labels, validation_data=[(x, labels)], verbose=0)
+assert_type(net.evaluate(Loader(), metrics=["f1"]), dict[str, float])
+assert_type(net.evaluate(batches()), dict[str, float])
+assert_type(net.predict(batches()), NDArray[Any])
+assert_type(net.predict(x[k : k + 8] for k in range(0, 16, 8)), NDArray[Any])
+assert_type(net.predict([x[:8], x[8:]]), NDArray[Any])
 
 # Optimizers and schedules.
 warming: Callable[[int], float] = schedules.cosine(0.1, 100, warmup=10)

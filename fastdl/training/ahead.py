@@ -1,0 +1,59 @@
+"""Items that somebody makes one after another: the next one while the last one is used."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from copy import deepcopy
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import Any
+
+_PATIENCE = 0.05  # seconds, after which a thread looks whether it is still wanted
+
+
+def ahead(items: Iterable[Any]) -> Generator[Any]:
+    """Give copies of items, each of which is made, in a thread of its own, while the one before it is used.
+
+    They are copies because whoever makes them may use an array again.
+    """
+    made: Queue[tuple[Any, BaseException | None]] = Queue(1)
+    unwanted = Event()
+    nothing = object()
+
+    def give(item: Any, error: BaseException | None = None) -> None:
+        while not unwanted.is_set():
+            try:
+                made.put((item, error), timeout=_PATIENCE)
+                return
+            except Full:
+                pass
+
+    def make() -> None:
+        try:
+            iterator = iter(items)
+            for item in iterator:
+                give(deepcopy(item))
+                if unwanted.is_set():
+                    break
+            if isinstance(iterator, Generator):
+                iterator.close()
+            give(nothing)
+        except BaseException as error:  # which whoever asks for the next one is to see
+            give(nothing, error)
+
+    thread = Thread(target=make, name="fastdl batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            try:
+                item, error = made.get(timeout=_PATIENCE)  # between two of which Ctrl-C has its turn
+            except Empty:
+                continue
+            if error is not None:
+                raise error
+            if item is nothing:
+                return
+            yield item
+    finally:
+        unwanted.set()
+        thread.join(1.0)  # and no longer, should it wait for something that does not come

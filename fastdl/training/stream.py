@@ -1,0 +1,125 @@
+"""Iterables of batches: what tells them from arrays, and passes over them, each batch checked as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from reprlib import repr as short
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..layers import Layer
+from ..losses import Loss
+from ..samples import Samples, as_batch
+from .ahead import ahead
+from .examples import Examples, examples_of
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+Checked = TypeVar("Checked", Examples, Samples)
+
+_ONE_ITEM = (str, bytes, memoryview, Mapping)
+
+
+def _are_items(x: Any) -> bool:
+    """Tell whether something is gone through item by item, as NumPy makes no array of it."""
+    if isinstance(x, _ONE_ITEM) or any(hasattr(x, name) for name in ("__array__", "__dataframe__", "toarray")):
+        return False
+    return isinstance(x, Iterable) and not isinstance(x, Sequence)
+
+
+def _first(x: Any) -> Any:
+    """Give the first item of a list or another sequence, if it is one and has any."""
+    return x[0] if isinstance(x, Sequence) and not isinstance(x, _ONE_ITEM) and len(x) else None
+
+
+def are_batches(x: Any, y: Any = None) -> bool:
+    """Tell whether x is an iterable of batches of samples with targets, rather than an array: so y is not given."""
+    if y is not None:
+        return False
+    first = _first(x)
+    return (
+        isinstance(first, tuple) or (isinstance(first, list) and getattr(_first(first), "ndim", 0) > 0) or _are_items(x)
+    )
+
+
+def are_batches_of_samples(net: Layer, x: Any) -> bool:
+    """Tell whether x is an iterable of batches of samples, of which a list holds arrays that have as many axes."""
+    first = _first(x)
+    first = _first(first) if isinstance(first, (tuple, list)) else first
+    return getattr(first, "ndim", 0) == (net.arity is None) + len(net.input_shape) or _are_items(x)
+
+
+def check_unused(**arguments: Any) -> None:
+    """Check that what samples in an array would need is not given with batches."""
+    for name, value in arguments.items():
+        if value is not None:
+            raise ValueError(f"{name} must not be given where x is an iterable of batches; received {short(value)}")
+
+
+def examples_in(net: Sequential, given: Any, name: str, prefix: str, loss: Loss) -> Examples:
+    """Check a tuple (x, y, lengths or trees, weights) of which the last two, or the last one, need not be there."""
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3, 4):
+        raise ValueError(
+            f"{name} must be (x, y), (x, y, lengths) or (x, y, trees), with sample_weight after it where there is one; "
+            f"received {_kind(given)}"
+        )
+    x, y, third, weights = (*given, None, None)[:4]
+    return examples_of(net, x, y, *_lengths_and_trees(net, third), weights, loss, prefix)
+
+
+def samples_in(net: Layer, given: Any, name: str, prefix: str) -> Samples:
+    """Check the samples of such a tuple, or of one of x alone, or x itself."""
+    if not isinstance(given, (tuple, list)):
+        given = (given,)
+    if not 1 <= len(given) <= 4:
+        raise ValueError(f"{name} must be x, or a tuple as fit takes it, such as (x, y); received {_kind(given)}")
+    x, _, third = (*given, None, None)[:3]
+    return as_batch(net, x, *_lengths_and_trees(net, third), prefix, may_wait=True)
+
+
+def _kind(given: Any) -> str:
+    return type(given).__name__ + (f" of {len(given)}" if isinstance(given, (tuple, list)) else "")
+
+
+def _lengths_and_trees(net: Layer, third: Any) -> tuple[Any, Any]:
+    return (third, None) if net.arity is None else (None, third)
+
+
+class Stream(Generic[Checked]):
+    """An iterable of batches, each of which is checked as it comes.
+
+    Parameters
+    ----------
+    given : iterable
+    name : str
+        The argument that it is.
+    check : callable
+        Gives what a batch is, of it, of its name in errors, and of what the names of its parts begin with.
+    prefix : str
+        What its batches' names begin with.
+    times : int
+        How often it is to be gone through, as far as is known.
+    """
+
+    def __init__(
+        self, given: Any, name: str, check: Callable[[Any, str, str], Checked], prefix: str = "", times: int = 1
+    ) -> None:
+        self._given, self._name, self._prefix = given, name, prefix
+        self._check: Callable[[Any, str, str], Checked] = check
+        if times > 1 and isinstance(given, Iterator) and type(given).__module__ in ("builtins", "itertools"):
+            raise ValueError(  # others may begin anew
+                f"{name} must give its batches anew in each of {times} epochs, as a list does, or an object with "
+                f"an __iter__; received a {type(given).__name__}, which gives them once"
+            )
+
+    def checked(self) -> Generator[Checked]:
+        """Go through it once. Whoever does closes what this gives, which ends the making of batches."""
+        k = 0
+        with closing(ahead(self._given)) as made:
+            for k, batch in enumerate(made, 1):
+                name = f"{self._prefix}batch {k}"
+                yield self._check(batch, name, f"{name}'s ")
+        if k == 0:
+            hint = ": an iterator gives its batches only once" if isinstance(self._given, Iterator) else ""
+            raise ValueError(f"{self._name} must give at least one batch each time; it gave none{hint}")
