@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import _core, optimizers
+from . import optimizers
 from ._core.graph import Tensor
 from ._elsewhere import ELSEWHERE, telling
-from ._threads import get_num_threads
 from ._types import Array, ArrayLike, DTypeLike, ShapeLike
 from ._validation.arrays import copy_into
 from ._validation.values import as_int
@@ -24,14 +23,14 @@ from .layers.container import Container, adopted, numbered, through, walk
 from .layers.trainable import train_as, training_config
 from .losses.choice import AnyLoss, chosen
 from .metrics.choice import AnyMetric, as_metrics
-from .samples import as_batch
 from .training.examples import examples_of
 from .training.history import History
 from .training.machines import ALONE, Machines
-from .training.running import measure, predicted, predicted_of_batches
+from .training.predicting import Predicting
+from .training.running import measure
 from .training.state import TrainingState
 from .training.stepping import take_step
-from .training.stream import Stream, are_batches, are_batches_of_samples, check_unused, examples_in, samples_in
+from .training.stream import Stream, are_batches, check_unused, examples_in
 from .training.trainer import Trainer
 
 # `looking` and `saving` are loaded by what asks for them: a program that trains and predicts does not.
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @telling
-class Sequential(Differentiable, Container):
+class Sequential(Predicting, Differentiable, Container):
     """A network of layers, each of which reads the output of the one before.
 
     Parameters
@@ -396,41 +395,6 @@ class Sequential(Differentiable, Container):
         data.check_metrics(measures, measured_by, self.output_shape[-1])
         return measure(self, data, measured_by, measures, size)
 
-    def predict(
-        self, x: ArrayLike | Iterable[Any], *, lengths: ArrayLike | None = None, trees: Trees | None = None
-    ) -> Array:
-        """Compute the output of the last layer: logits, unless the network ends in a softmax or sigmoid.
-
-        Parameters
-        ----------
-        x : array_like, shape (N, *input_shape), or iterable
-            At least one sample. Or an iterable of batches, each an array of samples, or a tuple as for `fit`, of which
-            (x,) and (x, y) are read as x, and (x, y, lengths) or (x, y, trees) as x with these; y may be None.
-        lengths : array_like of int, shape (N,), optional
-            How many steps of each sequence (N, T, ...) count.
-        trees : Trees, optional
-            For a network with a `Recursive` layer; then x (M,) or (M, F) has a row for each node.
-
-        Returns
-        -------
-        ndarray, shape (N, *output_shape), or (M, F) if the network gives all nodes
-            One array for all batches of an iterable. Stateful layers continue from the last call, or the last batch,
-            which must have had as many samples.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If x has another shape, or holds anything but finite numbers. The states of stateful layers are then as they
-            were.
-        """
-        if not hasattr(x, "__array__") and are_batches_of_samples(self, x):
-            check_unused(lengths=lengths, trees=trees)
-            return predicted_of_batches(self, Stream(x, "x", partial(samples_in, self)))
-        samples = as_batch(self, x, lengths, trees, may_wait=True)
-        with self.turn.lock:
-            plan = self.plan_for(samples.shape)
-            return predicted(plan, samples, self.states_for(samples.count))
-
     def activations(
         self, x: ArrayLike, layer: Layer | str | int, *, lengths: ArrayLike | None = None, trees: Trees | None = None
     ) -> Array:
@@ -482,53 +446,6 @@ class Sequential(Differentiable, Container):
                 inside = self._inside(x, lengths)
                 layer.adapt(inside.tensor(inside.place(layer).source))
         return self
-
-    def predictor(self, batch_size: int) -> Callable[..., Array]:
-        """Make a function that predicts batches of one size within microseconds, for services and control loops.
-
-        Parameters
-        ----------
-        batch_size : int
-            N, the number of samples in each batch.
-
-        Returns
-        -------
-        callable
-            ``predict(x, out=None)`` returns what `Sequential.predict` returns for x (N, *input_shape), with the
-            parameters of that moment. It writes into ``out``, a contiguous array (N, *output_shape) of the network's
-            dtype that does not overlap x, and returns it; or else into an array of its own, which the next call
-            overwrites. A contiguous x of that dtype is fastest, as it is read in place; anything else is converted.
-
-        Raises
-        ------
-        ValueError
-            If samples have no fixed shape: trees, or sequences of any length.
-
-        Notes
-        -----
-        It cannot be copied or pickled. Stateful layers continue from the last call, as in `predict`. Several threads
-        may call it, each with its own ``out``; they take turns with the network (`docs/threads.md`).
-        """
-        samples, reading = as_int(batch_size, "batch_size"), self.reading
-        shape = self.input_shape
-        if reading.arity is not None or None in shape:
-            those = "trees" if reading.arity is not None else f"sequences of any length, {shape}"
-            raise ValueError(f"samples must be of one shape for a predictor; those of the network are {those}")
-
-        def as_ready(x: Any) -> Array:
-            batch = as_batch(self, x)
-            if len(batch) != samples:
-                raise ValueError(f"x must have the {samples} samples of the predictor; received {len(batch)}")
-            return batch.x
-
-        core = _core.load(self.dtype)
-        with self.turn.lock:
-            plan = core.Plan(self.graph_for(shape), *self.flat, self.turn)
-        states = partial(self.states_for, samples)
-        predict: Callable[..., Array] = core.Predictor(
-            plan, samples, as_ready, bool(reading.tokens), get_num_threads, states
-        )
-        return predict
 
     def summary(self) -> None:
         """Print a table of all layers: output shapes, parameters, multiply-adds and bytes of activations.

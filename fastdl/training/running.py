@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from .._threads import get_num_threads
 from .._types import Array
+from ..layers import Layer
 from ..losses import Loss
 from ..metrics.choice import Metrics
 from ..samples import Samples, parts
@@ -49,7 +50,7 @@ def predicted(plan: Any, samples: Samples, states: Array | None = None, leaves_o
     return samples.outputs(outputs, plan.output_shape)
 
 
-def predicted_of_batches(net: Sequential, batches: Stream[Samples]) -> Array:
+def predicted_of_batches(net: Layer, batches: Stream[Samples]) -> Array:
     """Give the outputs of all batches as one array; whatever ends it leaves the states of stateful layers."""
     before, found = net.flat_states, list[Array]()
     if before is not None:
@@ -83,79 +84,72 @@ def measure(
 
     The size is that of the batches from which to which states of stateful layers go on.
     """
-    measuring = _Measuring(net, loss, metrics, machines)
     if isinstance(data, Stream):
-        with closing(data.checked()) as batches:
-            for batch in batches:
-                machines.check_alike({"validation batches": content_of(batch)})
-                measuring.see(batch)
-        machines.check_alike({"validation batches": content_of(None)})
-        return measuring.figures()
+        with closing(_alike(data, machines)) as batches:
+            return _measured(net, batches, loss, metrics, machines)
     size = batch_size if batch_size and net.stateful else len(data)
     if len(data) % size:
         raise ValueError(f"batch_size must divide the {len(data)} samples, for stateful layers; received {size}")
     with net.turn.lock:
-        for batch in parts(data, size):
-            measuring.see(batch)
-    return measuring.figures()
+        return _measured(net, parts(data, size), loss, metrics, machines)
 
 
-class _Measuring:
-    """What is measured of a network, over all batches that it sees: of their outputs metrics alone need all.
+def _alike(data: Stream[Examples], machines: Machines) -> Generator[Examples]:
+    """Give batches, each of which all machines have."""
+    with closing(data.checked()) as batches:
+        for batch in batches:
+            machines.check_alike({"validation batches": content_of(batch)})
+            yield batch
+    machines.check_alike({"validation batches": content_of(None)})
 
-    Stateful layers start from zeros. Of several machines each takes its share of each batch, where it need not see all.
+
+def _measured(
+    net: Sequential, batches: Iterable[Examples], loss: Loss, metrics: Metrics, machines: Machines
+) -> dict[str, float]:
+    """Measure on batches, some samples at a time: their outputs may be many, of which metrics alone need all.
+
+    Stateful layers start from zeros. Of several machines each takes its share of a batch, where it need not see all.
     """
-
-    def __init__(self, net: Sequential, loss: Loss, metrics: Metrics, machines: Machines) -> None:
-        self._net, self._loss, self._metrics = net, loss, metrics
-        self._machines = ALONE if metrics or net.stateful else machines
-        self._losses, self._hits, self._count = 0.0, 0.0, 0.0
-        self._classes = True  # of all so far
-        self._states: Array | None = None
-        self._seen: list[tuple[Array, Array]] = []
-
-    def see(self, batch: Examples) -> None:
-        """Measure a batch, some samples at a time: their outputs may be many."""
-        self._classes = self._classes and batch.classes
-        first, last = self._machines.share(len(batch))
-        if first == last:
-            return
+    stateful, total, hits, count, classes = net.stateful, 0.0, 0.0, 0.0, True
+    machines = ALONE if metrics or stateful else machines
+    states: Array | None = None
+    seen = []
+    for batch in batches:
+        classes = classes and batch.classes
+        first, last = machines.share(len(batch))
         share = batch if last - first == len(batch) else batch.part(first, last)
-        with self._net.turn.lock:
-            plan = self._net.plan_for(batch.samples.shape)
-            states = self._states_for(batch, plan)
-            for part in parts(share, at_once(plan, share.samples) if states is None else len(batch)):
-                outputs = outputs_of(plan, part.samples, states, self._loss.leaves_out)
-                losses, hits, count = part.measure(self._loss, outputs)
-                self._losses, self._hits, self._count = self._losses + losses, self._hits + hits, self._count + count
-                if self._metrics:
-                    self._seen.append(part.seen(self._loss, outputs))
+        with net.turn.lock:
+            plan = net.plan_for(batch.samples.shape)
+            if stateful:
+                states = _checked(states, len(batch), plan.state_size, net.dtype)
+            size = len(batch) if stateful else at_once(plan, share.samples)
+            for part in parts(share, size) if last > first else ():
+                outputs = outputs_of(plan, part.samples, states, loss.leaves_out)
+                losses_here, hits_here, rows = part.measure(loss, outputs)
+                total, hits, count = total + losses_here, hits + hits_here, count + rows
+                if metrics:
+                    seen.append(part.seen(loss, outputs))
+    if machines.count > 1:
+        total, hits, count = machines.sum(total, hits, count)
+    found = figures_of(classes, total / count, hits / count)
+    if metrics:
+        targets, outputs = (_together(arrays) for arrays in zip(*seen, strict=True))
+        if classes:
+            targets = loss.as_labels(targets)
+        for name, metric in metrics.items():
+            found[name] = _number(name, metric(targets.copy(), outputs.copy()))  # which one of a user's own may change
+    return found
 
-    def _states_for(self, batch: Examples, plan: Any) -> Array | None:
-        if not self._net.stateful:
-            return None
-        if self._states is None:
-            self._states = np.zeros((len(batch), plan.state_size), self._net.dtype)
-        if len(self._states) != len(batch):
-            raise ValueError(
-                f"batches must all have as many samples, for stateful layers; received {len(self._states)}, then "
-                f"{len(batch)}"
-            )
-        return self._states
 
-    def figures(self) -> dict[str, float]:
-        """Give the figures of all that it has seen."""
-        losses, hits, count = self._losses, self._hits, self._count
-        if self._machines.count > 1:
-            losses, hits, count = self._machines.sum(losses, hits, count)
-        found = figures_of(self._classes, losses / count, hits / count)
-        if self._metrics:
-            targets, outputs = (_together(arrays) for arrays in zip(*self._seen, strict=True))
-            if self._classes:
-                targets = self._loss.as_labels(targets)
-            for name, metric in self._metrics.items():
-                found[name] = _number(name, metric(targets.copy(), outputs.copy()))  # which a user's own may change
-        return found
+def _checked(states: Array | None, samples: int, size: int, dtype: str) -> Array:
+    """Give the states from which a batch goes on: zeros for the first one."""
+    if states is None:
+        return np.zeros((samples, size), dtype)
+    if len(states) != samples:
+        raise ValueError(
+            f"batches must all have as many samples, for stateful layers; received {len(states)}, then {samples}"
+        )
+    return states
 
 
 def _together(arrays: Sequence[Array]) -> Array:

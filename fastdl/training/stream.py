@@ -18,19 +18,21 @@ if TYPE_CHECKING:
 
 Checked = TypeVar("Checked", Examples, Samples)
 
-_ONE_ITEM = (str, bytes, memoryview, Mapping)
-
-
-def _are_items(x: Any) -> bool:
-    """Tell whether something is gone through item by item, as NumPy makes no array of it."""
-    if isinstance(x, _ONE_ITEM) or any(hasattr(x, name) for name in ("__array__", "__dataframe__", "toarray")):
-        return False
-    return isinstance(x, Iterable) and not isinstance(x, Sequence)
+_ARRAYS = ("__array__", "__dataframe__", "toarray")  # what arrays, and what become them, have
 
 
 def _first(x: Any) -> Any:
-    """Give the first item of a list or another sequence, if it is one and has any."""
-    return x[0] if isinstance(x, Sequence) and not isinstance(x, _ONE_ITEM) and len(x) else None
+    """Give the first item of a list or the like, if it is one and has any."""
+    if isinstance(x, (list, tuple)) or (isinstance(x, Sequence) and not isinstance(x, (str, bytes, memoryview))):
+        return x[0] if len(x) else None
+    return None
+
+
+def _are_items(x: Any) -> bool:
+    """Tell whether something is gone through item by item, of which NumPy makes no array."""
+    if isinstance(x, (list, tuple, Sequence, Mapping)) or any(hasattr(x, name) for name in _ARRAYS):
+        return False
+    return isinstance(x, Iterable)
 
 
 def are_batches(x: Any, y: Any = None) -> bool:
@@ -38,16 +40,18 @@ def are_batches(x: Any, y: Any = None) -> bool:
     if y is not None:
         return False
     first = _first(x)
-    return (
-        isinstance(first, tuple) or (isinstance(first, list) and getattr(_first(first), "ndim", 0) > 0) or _are_items(x)
-    )
+    if isinstance(first, list):
+        return getattr(_first(first), "ndim", 0) > 0
+    return isinstance(first, tuple) or _are_items(x)
 
 
 def are_batches_of_samples(net: Layer, x: Any) -> bool:
     """Tell whether x is an iterable of batches of samples, of which a list holds arrays that have as many axes."""
     first = _first(x)
-    first = _first(first) if isinstance(first, (tuple, list)) else first
-    return getattr(first, "ndim", 0) == (net.arity is None) + len(net.input_shape) or _are_items(x)
+    if isinstance(first, (list, tuple)):
+        first = _first(first)
+    axes = getattr(first, "ndim", 0)
+    return axes == (net.arity is None) + len(net.input_shape) if axes else _are_items(x)
 
 
 def check_unused(**arguments: Any) -> None:
