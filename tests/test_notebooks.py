@@ -1,5 +1,6 @@
 """What notebooks show of networks and of histories: their numbers, whatever is in their names."""
 
+import inspect
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -65,6 +66,13 @@ def test_every_layer(case):
     cells = [text.replace("\u200b", "") for text in page.texts("td")]
     assert cells == [cell.strip() for row in summary.rows() for cell in row]
     assert [text.replace("\u200b", "") for text in page.texts("th")][6:] == list(summary.total())
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_help_shows_the_arguments_of_a_layer(case):
+    kind = type(case.make())
+    shown, said = inspect.signature(kind), inspect.signature(kind.__init__)
+    assert list(shown.parameters.values()) == list(said.parameters.values())[1:]
 
 
 def test_a_network():

@@ -36,6 +36,7 @@ class _LayerType(type):
 class Configured(Trainable, Definition, metaclass=_LayerType):
     """A layer that keeps the arguments of its constructor as attributes, and is found by its class's name."""
 
+    __signature__: ClassVar[inspect.Signature]  # of the constructor, as the metaclass's own call takes anything
     _arguments: ClassVar[tuple[str, ...]] = ()
     _complete = False  # whether its constructor has ended
 
@@ -47,7 +48,9 @@ class Configured(Trainable, Definition, metaclass=_LayerType):
         last = _CLASSES.get(cls.__name__)
         if not abstract and (last is None or not is_ours(last)):
             _CLASSES[cls.__name__] = cls
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        signature = inspect.signature(cls.__init__)
+        parameters = list(signature.parameters.values())[1:]
+        cls.__signature__ = signature.replace(parameters=parameters)
         passed = {p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
         names = [p.name for p in parameters if p.name not in passed]
         inherited = cls._arguments if passed else ()
