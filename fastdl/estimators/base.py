@@ -1,4 +1,4 @@
-"""What all estimators share: how they are made, how they read samples, and how they learn."""
+"""The base of all estimators: their settings, how they read samples, and how they are trained."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _OF_THE_NETWORK = ("network", "hidden", "activation", "loss", "dtype", "categori
 
 
 class Task(NamedTuple):
-    """What is learned: how samples are read, and what targets are."""
+    """The task of a network: how its samples are read, and what its targets are."""
 
     inputs: Inputs
     targets: Any  # Labels or Numbers
@@ -47,7 +47,7 @@ class Task(NamedTuple):
 
 
 class NetEstimator(BaseEstimator):
-    """A network that learns as scikit-learn's estimators do."""
+    """A network with the interface of scikit-learn's estimators."""
 
     network_: Sequential
     history_: History
@@ -106,7 +106,7 @@ class NetEstimator(BaseEstimator):
         return tags
 
     def targets_for(self, y: Array) -> Labels | Numbers:
-        """Learn what targets are, of checked ones."""
+        """Give the kind of targets that these checked ones are."""
         raise NotImplementedError
 
     def weights_for(self, data: Data, targets: Any) -> Array | None:
@@ -114,13 +114,13 @@ class NetEstimator(BaseEstimator):
         return data.weights
 
     def wanted(self, y: Any, x: Array, inputs: Inputs) -> Any:
-        """Give what outputs are to be."""
+        """Give the targets."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         return y
 
     def checked(self, y: Any) -> Array:
-        """Give what outputs are to be as an array that has been checked."""
+        """Give the targets as a checked array."""
         raise NotImplementedError
 
     def learn(self, X: Any, y: Any, sample_weight: Any, lengths: Any) -> Self:
@@ -150,7 +150,7 @@ class NetEstimator(BaseEstimator):
         return self
 
     def learn_on(self, X: Any, y: Any, sample_weight: Any, lengths: Any, targets: Any = None) -> Self:
-        """Do what `partial_fit` does; it may be known what targets there will be."""
+        """Do what `partial_fit` does; the caller may know which targets there will be."""
         going_on = hasattr(self, "network_")
         with as_before(self, "task_"):
             task, data = self._read(X, y, sample_weight, lengths, going_on, targets)
@@ -165,7 +165,7 @@ class NetEstimator(BaseEstimator):
     def _read(
         self, X: Any, y: Any, sample_weight: Any, lengths: Any, going_on: bool, targets: Any = None
     ) -> tuple[Task, Data]:
-        """Check what is to be learned; leave out what has the weight 0."""
+        """Check samples and targets, and leave out those with a weight of 0."""
         settings = {name: _kept(getattr(self, name)) for name in _OF_THE_NETWORK}
         if going_on:
             _check_unchanged(self.task_.settings, settings)
@@ -181,17 +181,17 @@ class NetEstimator(BaseEstimator):
         return Task(inputs, targets, settings), Data(x[rows], targets.read(y[rows]), *parts)
 
     def _seed(self) -> int:
-        """Give the seed of what is drawn: an integer as it is, as RandomState would take 0.1 ms to draw one from it."""
+        """Give the seed. An integer is used as it is: RandomState would take 0.1 ms to draw one from it."""
         if isinstance(self.random_state, Integral):
             return as_int(self.random_state, "random_state", least=0, most=(1 << 32) - 1)
         return int(check_random_state(self.random_state).randint(_SEEDS))
 
     def chosen_loss(self) -> Loss | None:
-        """Give the loss that is meant, if one is."""
+        """Give the loss, if one was chosen."""
         return None if self.loss is None else as_loss(self.loss)
 
     def has_own_scale(self) -> bool:
-        """Tell whether the network has learned before, so that its numbers have a scale."""
+        """Tell whether the network has been built before: its outputs then have a scale of their own."""
         return isinstance(self.network, Sequential) and hasattr(self.network, "dtype")
 
     def begin(self, task: Task, data: Data, seed: int) -> Sequential:
@@ -206,7 +206,7 @@ class NetEstimator(BaseEstimator):
     def _train(
         self, net: Sequential, how: dict[str, Any], task: Task, data: Data, held: Data | None, going_on: bool
     ) -> None:
-        """Train, and keep what has come of it, whatever ends the training once it has begun, unless it diverges."""
+        """Train, and keep the result however training ends once it has begun, unless it diverges."""
         before, targets = net.history, task.targets
         stopping = [] if held is None else [EarlyStopping(patience=self.patience)]
         validation = None if held is None else (held.x, targets.targets(held.y), held.lengths, held.weights)
@@ -230,12 +230,12 @@ class NetEstimator(BaseEstimator):
                 self.n_iter_ = len(self.loss_curve_)
 
     def read_samples(self, X: Any) -> Array:
-        """Give checked samples, as those of `fit`."""
+        """Give samples, checked against those of `fit`."""
         check_is_fitted(self)
         return self.task_.inputs.read(self, X, self.network_.dtype, first=False)
 
     def outputs_of(self, X: Any, lengths: Any) -> Array:
-        """Give the network's outputs, without a last activation that its loss has in it."""
+        """Give the network's outputs, without a last activation that is part of the loss."""
         x, net = self.read_samples(X), self.network_
         samples = as_batch(net, x, lengths, may_wait=True)
         with net.turn.lock:
@@ -244,19 +244,19 @@ class NetEstimator(BaseEstimator):
 
 
 def partial_fit_is_meant(estimator: NetEstimator) -> bool:
-    """Tell that `partial_fit` may be called, which has no part of the samples to measure."""
+    """Tell that `partial_fit` may be called: it holds no samples out, so there is nothing to measure on."""
     if estimator.early_stopping or estimator.metrics:
         raise AttributeError("partial_fit holds nothing out: early_stopping must be False, and metrics empty")
     return True
 
 
 def _kept(setting: Any) -> Any:
-    """Give a setting as it is now: its owner may change a list."""
+    """Give a setting as it is now: its owner may change a list later."""
     return list(setting) if isinstance(setting, list) else setting
 
 
 def _check_unchanged(before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Check that settings of the network are those that it was made with."""
+    """Check that the settings of the network are those it was made with."""
     for name, value in now.items():
         old = before[name]
         if value is not old and (isinstance(value, Sequential) or repr(value) != repr(old)):

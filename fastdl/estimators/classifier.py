@@ -1,4 +1,4 @@
-"""NetClassifier: a network that tells labels."""
+"""NetClassifier: a network that predicts labels."""
 
 from __future__ import annotations
 
@@ -34,84 +34,88 @@ def _gives_probabilities(estimator: NetClassifier) -> bool:
 
 
 class NetClassifier(ClassifierMixin, NetEstimator):
-    """A network that tells labels.
+    """A network that predicts labels.
 
     Parameters
     ----------
     network : Sequential, function or "tabular", optional
-        What is trained a copy of; one that has been built goes on from its parameters. Or a function of the number of
-        features, or of a sample's shape where it has more axes, and of the number of outputs, which gives a Sequential:
-        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Or the network for tables of
-        `recipes.tabular`, trained as it says. Dense layers where not given.
+        The network, a copy of which is trained; one that has been built starts from its parameters. Or a function that
+        takes the number of features (or the shape of a sample, where it has more axes) and the number of outputs, and
+        gives a Sequential: best without ``input_shape``, so that `dtype` and `random_state` apply to it. Or
+        ``"tabular"``: the network for tables of `recipes.tabular`, trained as it says. By default dense layers.
     hidden : sequence of int, or int
-        The sizes of dense hidden layers, which may be none. For tables all alike: the first, and the residual blocks'.
+        The sizes of the dense hidden layers; there may be none. For ``"tabular"`` all sizes must be the same: the first
+        layer's and the residual blocks'.
     activation : str
-        Of these. Both are errors where ``network`` leaves them no meaning.
+        The activation of the hidden layers. `hidden` and `activation` are errors where `network` does not use them.
     loss : str, Loss or function, optional
-        As `Sequential.fit` takes it.
+        As in `Sequential.fit`.
     optimizer : Optimizer, optional
-        Where not given, AdamW with a weight decay of 0.5, but of biases, whose rate falls by a cosine from 0.01 to
-        nothing; with a network of one's own, Adam.
+        By default AdamW with a weight decay of 0.5, except for biases, and a learning rate that falls along a cosine
+        from 0.01 to 0; with your own network, Adam.
     lr : float or callable, optional
-        The learning rate, or a function of the step, instead of the optimizer's own; where neither an optimizer nor a
-        network of one's own is given, that from which the rate falls.
+        The learning rate, or a function of the step, instead of the optimizer's own. Without an optimizer and without
+        your own network, the rate from which the cosine falls.
     epochs, batch_size : int, optional
-        How often training goes through all samples, and how many of them make a step. Where not given, 20 times, or
-        more for 100 steps, and 32; with a network of one's own, 100 times.
+        The number of epochs, and of samples in a step. By default 20 epochs, or more until there are 100 steps, and 32
+        samples; with your own network 100 epochs.
     early_stopping : bool
-        Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
-        more, and goes back to the parameters of the best epoch.
+        Whether to hold samples out and measure their loss after each epoch: training stops when it no longer falls,
+        and restores the parameters of the best epoch.
     validation_fraction : float
-        How much is held out, with its share of every class, or of small and large targets.
+        The share of samples held out, with the same share of every class, or of small and large targets.
     patience : int
-        After so many epochs that are no better than the best one.
+        Training stops after this many epochs without a new best one.
     warm_start : bool
-        Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments; a rate that falls
-        does so anew, with new moments. Settings that make the network, `loss` and `dtype` must stay as they were.
+        Whether `fit` continues with the network of the last call, its loss and the optimizer's moments. A rate that
+        falls starts anew, with new moments. `loss`, `dtype` and the settings of the network must stay as they were.
     random_state : int, RandomState or None
-        Of the initial parameters, what is held out, the shuffling and random layers.
+        The seed of the initial parameters, the samples held out, the shuffling and the random layers.
     categorical_features : sequence of str or int, optional
-        Columns that hold categories, beside those of a data frame that hold no numbers. Categories have vectors, that
-        are learned, before dense layers and in the network for tables; others are given their codes, from 0 on, that of
-        unknown ones.
+        Columns that hold categories, besides the columns of a data frame that are not numeric. Dense layers and
+        ``"tabular"`` learn a vector for each category; another network is given codes, where 0 stands for unknown
+        categories.
     missing : {"error", "embed"}
-        Whether missing values are refused, or those of a column of categories are one more, and those of numbers its
-        median, with a column that tells which they are.
+        Whether missing values are an error. With ``"embed"`` a missing category is one more category; a missing number
+        becomes its column's median, and a further column tells which values were missing.
     metrics : sequence of str or callable
-        Measured on what is held out; they are in `history_`.
+        Measured on the samples held out; `history_` has them.
     callbacks : sequence of Callback
+        As in `Sequential.fit`.
     verbose : {0, 1, "bar"}
-        As of `Sequential.fit`.
+        As in `Sequential.fit`.
     dtype : {"float32", "float64"}
+        The type of the parameters and of the computation.
     class_weight : dict, "balanced" or list of dict, optional
-        A weight for each label, multiplied with those of its samples; "balanced" lets all classes count alike. Where
-        there are several columns of labels, a dict for each; weights are multiplied over columns.
+        A weight for each label, which multiplies the weights of its samples; ``"balanced"`` gives all classes the same
+        total weight. With several columns of labels, a dict for each; the weights of a sample's labels are multiplied.
 
     Attributes
     ----------
     classes_ : ndarray, or list of ndarray
-        The labels, sorted; of several columns a list of each one's, and where labels are 0 and 1 the columns' numbers.
+        The labels, sorted. With several columns of labels, a list with those of each; where any number of labels may
+        hold (rows of 0 and 1), the numbers of the columns.
     network_ : Sequential
-        What has been trained.
+        The trained network.
     loss_curve_ : list of float
         The loss of each epoch.
     n_iter_ : int
-        How many epochs there were.
+        The number of epochs.
     history_ : History
         The figures of each epoch of the last call.
     n_features_in_ : int
-        Of samples that are rows of numbers.
+        The number of features, where samples are rows of numbers.
     feature_names_in_ : ndarray of str
-        Of a data frame with such names.
+        The names of the columns of a data frame.
 
     Notes
     -----
-    Of two classes one output tells, by binary cross-entropy; of more there is an output for each, by cross-entropy;
-    where any number of labels may hold, rows of 0 and 1, one for each, by binary cross-entropy; where there are several
-    labels for each sample, a row of outputs for each, by cross-entropy. Losses of errors compare outputs with 1 for the
-    label and 0 for others; they give no probabilities. A function of one's own is given integers from 0 on, the places
-    of labels among the classes, or rows of 0 and 1; its outputs are probabilities where the network ends in a sigmoid
-    or softmax, else logits.
+    Two classes have one output and binary cross-entropy; more classes have an output each and cross-entropy. Where any
+    number of labels may hold (rows of 0 and 1), each has an output and binary cross-entropy; where each sample has
+    several labels, each has a row of outputs and cross-entropy. Losses of errors compare outputs with 1 for the label
+    and 0 for the others, and give no probabilities. A loss function of your own is given integers from 0 on, the places
+    of the labels in `classes_`, or rows of 0 and 1; the network's outputs are probabilities if it ends in a sigmoid or
+    softmax, otherwise logits.
     """
 
     def __init__(

@@ -29,78 +29,36 @@ if TYPE_CHECKING:
 
 
 class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstimator):
-    """What a hidden layer gives, of a network that has learned to tell labels or numbers, or its own inputs.
+    """The outputs of a hidden layer of a network trained to predict labels, numbers or its own inputs.
+
+    The parameters are those of `NetClassifier`, except ``class_weight``, and one more.
 
     Parameters
     ----------
-    network : Sequential, function or "tabular", optional
-        What is trained a copy of; one that has been built goes on from its parameters. Or a function of the number of
-        features, or of a sample's shape where it has more axes, and of the number of outputs, which gives a Sequential:
-        best without ``input_shape``, so that `dtype` and `random_state` hold for it. Or the network for tables of
-        `recipes.tabular`, trained as it says. Dense layers where not given.
-    hidden : sequence of int, or int
-        The sizes of dense hidden layers, which may be none. For tables all alike: the first, and the residual blocks'.
-    activation : str
-        Of these. Both are errors where ``network`` leaves them no meaning.
-    loss : str, Loss or function, optional
-        As `Sequential.fit` takes it.
-    optimizer : Optimizer, optional
-        Where not given, AdamW with a weight decay of 0.5, but of biases, whose rate falls by a cosine from 0.01 to
-        nothing; with a network of one's own, Adam.
-    lr : float or callable, optional
-        The learning rate, or a function of the step, instead of the optimizer's own; where neither an optimizer nor a
-        network of one's own is given, that from which the rate falls.
-    epochs, batch_size : int, optional
-        How often training goes through all samples, and how many of them make a step. Where not given, 20 times, or
-        more for 100 steps, and 32; with a network of one's own, 100 times.
-    early_stopping : bool
-        Whether samples are held out to be measured after each epoch: training ends where their loss does not fall any
-        more, and goes back to the parameters of the best epoch.
-    validation_fraction : float
-        How much is held out, with its share of every class, or of small and large targets.
-    patience : int
-        After so many epochs that are no better than the best one.
-    warm_start : bool
-        Whether `fit` goes on with the network of the last call, its loss and the optimizer's moments; a rate that falls
-        does so anew, with new moments. Settings that make the network, `loss` and `dtype` must stay as they were.
-    random_state : int, RandomState or None
-        Of the initial parameters, what is held out, the shuffling and random layers.
-    categorical_features : sequence of str or int, optional
-        Columns that hold categories, beside those of a data frame that hold no numbers. Categories have vectors, that
-        are learned, before dense layers and in the network for tables; others are given their codes, from 0 on, that of
-        unknown ones.
-    missing : {"error", "embed"}
-        Whether missing values are refused, or those of a column of categories are one more, and those of numbers its
-        median, with a column that tells which they are.
-    metrics : sequence of str or callable
-        Measured on what is held out; they are in `history_`.
-    callbacks : sequence of Callback
-    verbose : {0, 1, "bar"}
-        As of `Sequential.fit`.
-    dtype : {"float32", "float64"}
     layer : int or str
-        The layer, by its place in the network or its name; the last but one as it is.
+        The layer whose outputs are the new features, by its place in the network or its name; by default the last but
+        one.
 
     Attributes
     ----------
     network_ : Sequential
-        What has been trained.
+        The trained network.
     loss_curve_ : list of float
         The loss of each epoch.
     n_iter_ : int
-        How many epochs there were.
+        The number of epochs.
     history_ : History
         The figures of each epoch of the last call.
     n_features_in_ : int
-        Of samples that are rows of numbers.
+        The number of features, where samples are rows of numbers.
     feature_names_in_ : ndarray of str
-        Of a data frame with such names.
+        The names of the columns of a data frame.
 
     Notes
     -----
-    Trained with labels, which scikit-learn's ``type_of_target`` tells from numbers, it learns as `NetClassifier` does;
-    with numbers, or by a loss that labels do not go with, as `NetRegressor`; without either it learns to give X (N, F)
-    back: it is an autoencoder.
+    Trained with labels, as scikit-learn's ``type_of_target`` recognises them, it learns as `NetClassifier` does. With
+    numbers, or with a loss that does not fit labels, it learns as `NetRegressor` does. With neither it learns to
+    reproduce X (N, F): it is an autoencoder.
     """
 
     def __init__(
