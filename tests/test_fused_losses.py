@@ -429,3 +429,12 @@ def record():
 
 if __name__ == "__main__":
     record()
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cross_entropy_is_not_lost_beside_large_logits(smoothing, dtype):
+    """Two outputs that are equal share, whatever their size."""
+    outputs = np.full((3, 2), [[1.0], [1e17], [-1e17]], dtype)
+    values, _ = losses.CrossEntropy(smoothing)(outputs, np.array([0, 1, 0]))
+    np.testing.assert_allclose(values, np.log(2), rtol=1e-6)

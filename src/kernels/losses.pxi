@@ -144,7 +144,8 @@ cdef double quantile(const Settings* settings, const real* y, const real* target
 
 
 cdef double smooth(real share, const real* logits, const real* target, long label, real* dy,
-                   real scale, double mass, double normalizer, Py_ssize_t n) noexcept nogil:
+                   real scale, double mass, double log_total, double largest,
+                   Py_ssize_t n) noexcept nogil:
     # What becomes of cross-entropy where each target t is t + share (mass / n - t).
     cdef Py_ssize_t i
     cdef double total = 0
@@ -152,7 +153,7 @@ cdef double smooth(real share, const real* logits, const real* target, long labe
     for i in range(n):
         t = target[i] if target != NULL else <double>(i == label)
         apart = share * (mass / n - t)
-        total += apart * (normalizer - logits[i])
+        total += apart * (log_total + (largest - logits[i]))
         dy[i] -= <real>(scale * apart)
     return total
 
@@ -166,7 +167,7 @@ cdef double cross_entropy(const Settings* settings, const real* logits, const re
     cdef vec sums = vec_set1(0)
     cdef vec e, t, x, costs
     cdef real largest = largest_number(logits, n)
-    cdef double total, normalizer, share
+    cdef double total, log_total, share
     cdef double loss = 0, mass = 1
     cdef real setting = <real>settings.number[0]
     for i from 0 <= i < whole by VEC_LANES:
@@ -178,27 +179,27 @@ cdef double cross_entropy(const Settings* settings, const real* logits, const re
     total = vec_sum(sums)
     for i in range(whole, n):
         total += dy[i]
-    normalizer = log(total) + largest
+    log_total = log(total)
     if target == NULL:
         share = dy[label] / total
         for i from 0 <= i < n by VEC_LANES:
             vec_store(dy + i, vec_load(dy + i) * vec_set1(<real>(scale / total)))
         dy[label] = <real>(scale * (share - 1))
-        loss = normalizer - logits[label]
+        loss = log_total + (<double>largest - logits[label])  # not lost beside logits of any size
         return loss if setting == 0 else loss + smooth(setting, logits, NULL, label, dy, scale, 1,
-                                                       normalizer, n)
+                                                       log_total, largest, n)
     sums = costs = vec_set1(0)
     for i from 0 <= i < n by VEC_LANES:
         left = <int>min(n - i, VEC_LANES)
         t, x = vec_load_first(target + i, left), vec_load_first(logits + i, left)
         sums = sums + t
-        costs = costs + t * (vec_set1(<real>log(total)) - (x - vec_set1(largest)))
+        costs = costs + t * (vec_set1(<real>log_total) - (x - vec_set1(largest)))
     mass, loss = vec_sum(sums), vec_sum(costs)
     for i from 0 <= i < n by VEC_LANES:
         t = vec_load_first(target + i, <int>min(n - i, VEC_LANES))
         vec_store(dy + i, (vec_load(dy + i) * vec_set1(<real>(mass / total)) - t) * vec_set1(scale))
     return loss if setting == 0 else loss + smooth(setting, logits, target, label, dy, scale, mass,
-                                                   normalizer, n)
+                                                   log_total, largest, n)
 
 
 cdef double largest_hits(const real* y, const real* target, long label,
