@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from ._foreign import no_such_name
+
 
 def lazily(
     within: dict[str, Any], modules: Mapping[str, Sequence[str]]
@@ -24,7 +26,7 @@ def lazily(
 
     def get(name: str) -> Any:
         if name not in places:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            no_such_name(package, name, [known for known in names() if known[0] != "_"])
         module = import_module(f"{package}.{places[name]}")
         within[name] = found = getattr(module, name) if modules[places[name]] else module
         return found

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._foreign import telling_names
 from ._types import Array
 from ._validation.shapes import check_size
 from ._validation.values import as_int
@@ -30,6 +31,9 @@ __all__ = [
     "uniform",
     "zeros",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = telling_names(__name__, __all__)
 
 Initializer = str | tuple[str, float] | Callable[[tuple[int, ...], int, int, "np.random.Generator"], Any]
 

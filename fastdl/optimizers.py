@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ._foreign import telling_names
 from ._settings import Settings, keep_number, make
 from ._types import Array
 from ._validation.arrays import as_real
@@ -31,6 +32,9 @@ __all__ = [
     "RMSprop",
     "from_config",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = telling_names(__name__, __all__)
 
 Rate = float | Callable[[int], float]
 

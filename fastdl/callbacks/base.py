@@ -5,11 +5,13 @@ from __future__ import annotations
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .._foreign import TellsArguments
+
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-class Callback:
+class Callback(TellsArguments):
     """Methods that `fit` calls; a subclass overrides those it needs.
 
     ``logs`` holds the figures so far: `epoch` (counted from 1), `loss`, `accuracy` if targets are classes, and at the

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .._core.graph import Tensor, merged
+from .._foreign import telling_names
 from .activation import Activation
 from .attention import SelfAttention
 from .augmentation import RandomErasing, RandomFlip, RandomRotation, RandomShift
@@ -69,3 +72,6 @@ __all__ = [
     "from_config",
     "merged",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = telling_names(__name__, __all__)

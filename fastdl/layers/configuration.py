@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .._foreign import TellsArguments
 from .definition import Definition
 from .trainable import TRAINING_SETTINGS, Trainable, train_as, training_config
 
@@ -33,7 +34,7 @@ class _LayerType(type):
             return layer
 
 
-class Configured(Trainable, Definition, metaclass=_LayerType):
+class Configured(Trainable, Definition, TellsArguments, metaclass=_LayerType):
     """A layer that keeps the arguments of its constructor as attributes, and is found by its class's name."""
 
     __signature__: ClassVar[inspect.Signature]  # of the constructor, as the metaclass's own call takes anything

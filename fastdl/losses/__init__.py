@@ -3,6 +3,9 @@
 `fit` takes a loss by its name, as an object where it has settings, or as a function of one's own.
 """
 
+from typing import TYPE_CHECKING
+
+from .._foreign import telling_names
 from .base import Loss
 from .choice import from_config
 from .classes import BinaryCrossEntropy, CrossEntropy
@@ -24,3 +27,6 @@ __all__ = [
     "squared_error",
     "squared_error_backward",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = telling_names(__name__, __all__)

@@ -1,0 +1,142 @@
+"""What names and arguments of other libraries are called here: the errors say so."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, NoReturn
+
+_NAMES = {  # what no likeness of letters would find
+    # layers
+    "adaptiveavgpool2d": "GlobalMeanPool",
+    "adaptivemaxpool2d": "GlobalMaxPool",
+    "add": 'Residual or Parallel(merge="sum")',
+    "averagepooling1d": "MeanPool1D",
+    "averagepooling2d": "MeanPool2D",
+    "avgpool1d": "MeanPool1D",
+    "avgpool2d": "MeanPool2D",
+    "concatenate": "Parallel",
+    "depthwiseconv2d": "Conv2D(groups=)",
+    "dropout2d": "Dropout",
+    "globalaveragepooling2d": "GlobalMeanPool",
+    "layernormalization": "LayerNorm",
+    "linear": "Dense",
+    "multiheadattention": "SelfAttention",
+    "multiply": 'Parallel(merge="product")',
+    "permute": "Reshape",
+    "simplernn": "RNN",
+    "spatialdropout2d": "Dropout",
+    # losses
+    "bceloss": "BinaryCrossEntropy",
+    "bcewithlogitsloss": "BinaryCrossEntropy",
+    "categoricalcrossentropy": "CrossEntropy",
+    "l1loss": "AbsoluteError",
+    "meanabsoluteerror": "AbsoluteError",
+    "meansquarederror": "SquaredError",
+    "mseloss": "SquaredError",
+    "nllloss": "CrossEntropy",
+    "pinballloss": "Quantile",
+    "smoothl1loss": "Huber",
+    "sparsecategoricalcrossentropy": "CrossEntropy",
+    # optimizers, schedules, callbacks
+    "cosineannealinglr": "cosine",
+    "cosinedecay": "cosine",
+    "learningratescheduler": "LearningRateSchedule",
+    "onecyclelr": "one_cycle",
+    "steplr": "step",
+}
+_ACTIVATIONS = (
+    "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leakyrelu", "relu", "selu", "sigmoid", "silu", "softmax",
+    "softplus", "tanh",
+)  # fmt: skip
+_ARGUMENTS = {
+    "alpha": ("slope",),
+    "beta_1": ("betas",),
+    "clipnorm": ("clip_norm",),
+    "clipvalue": ("clip_value",),
+    "dilation_rate": ("dilation",),
+    "embedding_dim": ("dim",),
+    "eps": ("epsilon",),
+    "epsilon": ("eps",),
+    "filepath": ("path",),
+    "gamma": ("factor",),
+    "hidden_size": ("units",),
+    "ignore_index": ("ignore_label",),
+    "input_dim": ("vocabulary",),
+    "kernel_initializer": ("initializer",),
+    "learning_rate": ("lr",),
+    "negative_slope": ("slope",),
+    "num_embeddings": ("vocabulary",),
+    "num_heads": ("heads",),
+    "out_channels": ("filters",),
+    "out_features": ("units",),
+    "output_dim": ("dim", "units"),
+    "p": ("rate",),
+    "pool_size": ("size",),
+    "rho": ("alpha",),
+    "scale_factor": ("size",),
+    "strides": ("stride",),
+}
+
+
+def no_such_name(package: str, name: str, names: Collection[str]) -> NoReturn:
+    """Raise the error of a package that has no such name, but perhaps one for what is meant."""
+    key = name.lower().replace("_", "")
+    wanted = _NAMES.get(key)
+    if wanted is not None and wanted.split("(")[0].split(" ")[0] not in names:
+        wanted = None
+    if wanted is None and "Activation" in names and key in _ACTIVATIONS:
+        wanted = "Activation, by name"
+    if wanted is None:
+        alike = {known.lower().replace("_", ""): known for known in sorted(names, key=lambda known: known[0].isupper())}
+        wanted = next((alike[found] for found in _likest(key, alike)), None)
+    hint = "" if wanted is None else f": use {wanted}"
+    raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}")
+
+
+def telling_names(package: str, names: Collection[str]) -> Callable[[str], NoReturn]:
+    """Give the `__getattr__` of a package whose names are all there."""
+
+    def get(name: str) -> NoReturn:
+        no_such_name(package, name, names)
+
+    return get
+
+
+class _Signature:
+    # What a class is called with: `inspect` would show the arguments of `__new__`, or of a metaclass.
+
+    def __get__(self, obj: object, kind: type) -> inspect.Signature:
+        _, *others = inspect.signature(kind.__init__).parameters.values()  # type: ignore[misc]
+        return inspect.Signature(others)
+
+
+class TellsArguments:
+    """A class whose constructor tells what an argument that it does not have is called here."""
+
+    if not TYPE_CHECKING:  # or type checkers would take it for what the constructor has
+        __signature__ = _Signature()
+
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+            if kwargs:
+                _check(cls, kwargs)
+            return super().__new__(cls)
+
+
+def _check(kind: type, given: Collection[str]) -> None:
+    code = getattr(kind.__init__, "__code__", None)  # type: ignore[misc]
+    if code is None or code.co_flags & inspect.CO_VARKEYWORDS:
+        return
+    names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    for name in given:
+        if name not in names:
+            likely = [known for known in _ARGUMENTS.get(name, ()) if known in names]
+            likely = likely or _likest(name, names)
+            hint = f"use {likely[0]}" if likely else f"it has {', '.join(names) or 'none'}"
+            raise TypeError(f"{kind.__name__} has no argument {name!r}: {hint}")
+
+
+def _likest(name: str, names: Collection[str]) -> list[str]:
+    from difflib import get_close_matches  # which a program without mistakes does not need
+
+    return get_close_matches(name, names, 1, 0.75)
