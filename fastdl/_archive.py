@@ -80,7 +80,7 @@ class Archive:
         member = self._members.get(_CONFIG)
         if member is None or member.file_size > min(LONGEST, max(_SHORT, _DEFLATED_TEXT * member.compress_size)):
             raise ValueError("it holds no description of one")
-        return json.loads(self.array(_CONFIG, np.dtype(np.uint8), None).tobytes())
+        return json.loads(self.array(_CONFIG, np.dtype(np.uint8), None).tobytes().decode())
 
     def array(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Array:
         """Give numbers of this type and shape, or of any one axis, and nothing else."""

@@ -15,6 +15,7 @@ from ._core.graph import Graph
 from ._files import as_path, open_file, replacing
 from ._limits import MOST_STEPS
 from ._types import Array, Shape
+from ._validation.arrays import check_variance
 from ._validation.shapes import as_shape
 from ._validation.values import as_dtype, as_flag, as_int
 from .callbacks import keeping
@@ -106,6 +107,7 @@ def load(path: str | os.PathLike[str]) -> Sequential:
                 raise ValueError(f"it must hold {wanted}; it holds {found}")
             optimizer = optimizers.from_config(config[_OPTIMIZER]) if _STEPS in config else None
             arrays = {name: archive.array(name, dtype, shape) for name, (dtype, shape) in wanted_arrays.items()}
+            _check_numbers(arrays)
             return restore(config, arrays, optimizer, loss_of(config))
         except DAMAGE as error:
             raise ValueError(f"{as_path(path)} must be a network saved by fastdl; {damage(error)}") from error
@@ -211,6 +213,14 @@ def _check(config: Any, arrays: dict[str, Array]) -> None:
             f"the network must be as it was made, to be read again; its layers say that {name} is of shape {said}, it "
             f"is of shape {given}"
         )
+    _check_numbers(arrays)
+
+
+def _check_numbers(arrays: dict[str, Array]) -> None:
+    for name, values in arrays.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ValueError(f"{name} must be finite; it holds NaN or infinity")
+        check_variance(values, name, name)
 
 
 def _as_notes(notes: Any) -> dict[str, Any]:

@@ -629,3 +629,30 @@ def test_a_network_of_a_description_starts_with_drawn_weights():
     net = Sequential([layers.Dense(2)], input_shape=(5,), seed=0)
     other = Sequential.from_config(net.get_config())
     assert other.params["0.weight"].all()
+
+
+@pytest.mark.parametrize(("name", "value"), [("0.weight", np.nan), ("0.bias", np.inf), ("1.running_var", -1.0)])
+def test_numbers_that_no_network_has(name, value, tmp_path, monkeypatch):
+    """They would make every prediction NaN."""
+    path = tmp_path / "net.npz"
+    net = Sequential([layers.Dense(3), layers.BatchNorm()], input_shape=2, seed=0)
+    net.save(path)
+    {**net.params, **net.buffers}[name].flat[0] = value
+    message = f"{name} must be finite" if value != -1 else f"{name} must not be negative"
+    with pytest.raises(ValueError, match=message):
+        net.save(path)
+    assert np.isfinite(fastdl.load(path).predict(np.ones((1, 2)))).all()
+    monkeypatch.setattr("fastdl.saving._check", lambda *_: None)
+    net.save(path)
+    with pytest.raises(ValueError, match=message):
+        fastdl.load(path)
+
+
+def test_a_description_is_utf_8(path):
+    with np.load(path) as file:
+        arrays = dict(file)
+    name = next(name for name, values in arrays.items() if values.dtype == np.uint8)
+    text = arrays[name].tobytes().decode()
+    np.savez(path, **{**arrays, name: np.frombuffer(text.encode("utf-16"), np.uint8)})
+    with pytest.raises(ValueError, match="must be a network saved by fastdl"):
+        fastdl.load(path)

@@ -9,7 +9,7 @@ from typing import Any
 def fields_of(asked: bytes, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
     """Read an object that has these fields alone, each of its kind; those that may be left out include None's."""
     try:
-        found = json.loads(asked)
+        found = json.loads(asked.decode())
     except (ValueError, RecursionError):
         raise ValueError("what is asked must be JSON") from None
     if not isinstance(found, dict) or not found.keys() <= kinds.keys():

@@ -131,7 +131,7 @@ class Record:
 
     def _take(self, name: str, line: bytes) -> None:
         try:
-            found = json.loads(line)
+            found = json.loads(line.decode())
             settings, figures = found["settings"], found["figures"]
             if not isinstance(settings, dict) or not all(map(math.isfinite, figures.values())):
                 raise TypeError

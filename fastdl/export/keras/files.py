@@ -67,7 +67,7 @@ def _parts(file: IO[bytes]) -> tuple[IO[bytes], dict[str, Any] | None]:
         raise ValueError("it is neither an HDF5 file nor an archive")
     with zipfile.ZipFile(file) as archive:
         size = os.fstat(file.fileno()).st_size
-        config = json.loads(_member(archive, _DESCRIPTION, min(size, LONGEST)))
+        config = json.loads(_member(archive, _DESCRIPTION, min(size, LONGEST)).decode())
         if not isinstance(config, dict):
             raise ValueError(f"its {_DESCRIPTION} must describe a model")
         return io.BytesIO(_member(archive, _WEIGHTS, size)), config
