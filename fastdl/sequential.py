@@ -201,8 +201,9 @@ class Sequential(Predicting, Differentiable, Container):
         epochs, batch_size : int
             A batch has 64 samples by default. The last one of an epoch may have fewer.
         initial_epoch : int
-            How many of the epochs an earlier call has already taken. If it is above 0, callbacks continue from the
-            state that they, or others of their classes, had at its end: the first of a class from that of the first.
+            How many of the epochs an earlier call has already taken; if all of them, none is left. If it is above 0,
+            callbacks continue from the state that they, or others of their classes, had at its end: the first of a
+            class from that of the first.
         loss : str, Loss or function, optional
             A name: cross_entropy, which takes outputs as logits unless the network ends in a softmax,
             binary_cross_entropy, which does so unless it ends in a sigmoid, squared_error, absolute_error, huber,

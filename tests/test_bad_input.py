@@ -384,7 +384,7 @@ def token(value):
         (TOKENS, np.full((4, 6, 5), 0.2), {"class_weight": [1] * 5}, "class_weight must come with integer labels"),
         (TOKENS, TOKENS, {"sample_weight": np.ones((4, 5))}, r"must have shape \(4,\) or \(4, 6\); received \(4, 5\)"),
         (TOKENS, TOKENS, {"sample_weight": np.zeros((4, 6))}, "must not make all weights 0"),
-        (TOKENS, TOKENS, {"epochs": 2, "initial_epoch": 2}, "initial_epoch must be below epochs, 2; received 2"),
+        (TOKENS, TOKENS, {"epochs": 2, "initial_epoch": 3}, "initial_epoch must be at most epochs, 2; received 3"),
         (TOKENS, token(9), {"optimizer": optimizers.Adam(0.1), "loss": "squared_error"}, "y must have shape"),
         (TOKENS, TOKENS, {"optimizer": optimizers.SGD(lambda step: -1.0)}, "lr must give finite rates, not below 0"),
     ],

@@ -452,3 +452,26 @@ def test_two_logs_on_one_full_disk():
         fit(network(), [first, second])
     assert not first._is_open
     assert not second._is_open
+
+
+@pytest.mark.parametrize("kind", LINES)
+def test_a_file_of_another_kind_stays(kind, tmp_path):
+    path, net = tmp_path / "notes.txt", network()
+    path.write_text("what I have to do\n")
+    with pytest.raises(ValueError, match=f"must be that of a file of {kind}"):
+        fit(net, [getattr(callbacks, kind)(path)], epochs=1)
+    assert path.read_text() == "what I have to do\n"
+    path.write_text("")
+    for _ in range(2):  # its own is begun anew
+        fit(net, [getattr(callbacks, kind)(path)], epochs=1)
+    assert len(LINES[kind](path)) == 1
+
+
+def test_a_training_of_which_nothing_is_left(tmp_path):
+    path, net = tmp_path / "log.csv", network()
+    watchers = [callbacks.EarlyStopping(patience=5), callbacks.CSVLogger(path), callbacks.EMA(0.9)]
+    fit(net, watchers, epochs=2)
+    before, lines = net.parameters.copy(), path.read_text()
+    assert fit(net, watchers, epochs=2, initial_epoch=2).history == {}
+    np.testing.assert_array_equal(net.parameters, before)
+    assert (net.training_state.epochs, path.read_text()) == (2, lines)

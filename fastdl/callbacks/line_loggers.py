@@ -34,19 +34,26 @@ class LineLogger(Logger):
 
     def begin(self, run: Run) -> None:
         """Open the file, and keep what it has of earlier epochs where a training goes on."""
-        goes_on = run.first > 1 and os.path.isfile(self.path)
+        there = os.path.isfile(self.path)
+        goes_on = run.first > 1 and there
         if goes_on:
             self._cut(run.first)
+        elif there:
+            self._check_own()
         self._file = FileIO(self.path, "a" if goes_on else "w")
+
+    def _check_own(self) -> None:
+        """Check that what the file begins with is of a log, or nothing, before it is lost."""
+        with open_file(self.path, "rb") as file:
+            begins = file.readline(_SHOWN)
+        if not begins.startswith(self.start) and not self.start.startswith(begins):
+            self._refuse(begins)
 
     def _cut(self, epoch: int) -> None:
         """Let the file be what it was before an epoch."""
+        self._check_own()
         end = 0
         with open_file(self.path, "r+b") as file:
-            begins = file.readline(_SHOWN)
-            file.seek(0)
-            if not begins.startswith(self.start) and not self.start.startswith(begins):
-                self._refuse(begins)
             for line in file:
                 if not line.endswith(b"\n"):  # of a run that was killed
                     break
@@ -90,8 +97,9 @@ class CSVLogger(LineLogger):
     Parameters
     ----------
     path : path-like
-        Each training begins the file anew. One that continues (``initial_epoch``) keeps the rows of earlier epochs and
-        drops those of later ones, which a run may have written after its last checkpoint, before it was killed.
+        Each training begins the file anew; one that is not of this class stays as it is, which is an error. A training
+        that continues (``initial_epoch``) keeps the rows of earlier epochs and drops those of later ones, which a run
+        may have written after its last checkpoint, before it was killed.
 
     Notes
     -----

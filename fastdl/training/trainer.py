@@ -179,8 +179,8 @@ class Trainer:
         """Check what `Sequential.fit` is given, and give what does what it says."""
         net = self.net
         epochs = as_int(epochs, "epochs")
-        if as_int(initial_epoch, "initial_epoch", least=0) >= epochs:
-            raise ValueError(f"initial_epoch must be below epochs, {epochs}; received {initial_epoch}")
+        if as_int(initial_epoch, "initial_epoch", least=0) > epochs:
+            raise ValueError(f"initial_epoch must be at most epochs, {epochs}; received {initial_epoch}")
         shown = _shown(verbose)
         measures, of_batches = as_metrics(metrics), are_batches(x, y)
         if of_batches:
