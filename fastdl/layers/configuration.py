@@ -37,7 +37,6 @@ class _LayerType(type):
 class Configured(Trainable, Definition, TellsArguments, metaclass=_LayerType):
     """A layer that keeps the arguments of its constructor as attributes, and is found by its class's name."""
 
-    __signature__: ClassVar[inspect.Signature]  # of the constructor, as the metaclass's own call takes anything
     _arguments: ClassVar[tuple[str, ...]] = ()
     _complete = False  # whether its constructor has ended
 
@@ -49,9 +48,7 @@ class Configured(Trainable, Definition, TellsArguments, metaclass=_LayerType):
         last = _CLASSES.get(cls.__name__)
         if not abstract and (last is None or not is_ours(last)):
             _CLASSES[cls.__name__] = cls
-        signature = inspect.signature(cls.__init__)
-        parameters = list(signature.parameters.values())[1:]
-        cls.__signature__ = signature.replace(parameters=parameters)
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
         passed = {p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
         names = [p.name for p in parameters if p.name not in passed]
         inherited = cls._arguments if passed else ()
