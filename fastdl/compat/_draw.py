@@ -1,4 +1,4 @@
-"""How the articles' arrays start."""
+"""The initial values of the articles' arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the gated layers of article 6 share: a cell of the core, and states as lists of columns."""
+"""The base of the gated layers of article 6: a cell of the core, and states as lists of columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .activators import check_activator, kernel_of, whole
 
 
 class GatedLayer(Built):
-    """What `LstmLayer` and `GruLayer` share.
+    """The base of `LstmLayer` and `GruLayer`.
 
     A subclass names its gates in the core's order: their letters in weights and biases, and their lists; and in
     ``_drawn`` the letters in the order in which their weights are drawn.

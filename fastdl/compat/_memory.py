@@ -1,4 +1,4 @@
-"""What of a layer lives in the core: built anew, not copied, when the layer is copied or pickled."""
+"""The part of a layer that lives in the core: it is built anew, not copied, when the layer is copied or pickled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the networks of article 3 share: sigmoid layers over one memory, trained a sample at a time by the core."""
+"""The core of article 3's networks: sigmoid layers over one memory, trained a sample at a time by the core."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a program has left as it was written: that alone takes a fast way, everything else the articles' own steps."""
+"""Tells what a program has left unchanged: only that takes a fast path, all else the articles' own steps."""
 
 from __future__ import annotations
 

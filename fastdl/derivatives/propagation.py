@@ -134,7 +134,7 @@ def _is_smooth(operation: Fields) -> bool:
 
 
 class Propagation:
-    """What a network does to jets, with the parameters of the moment.
+    """Takes jets through a network, with its current parameters.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class Propagation:
 
     @property
     def widest(self) -> int:
-        """How many numbers a jet has at the most, of each derivative."""
+        """The largest number of values that a jet has for each derivative."""
         widths: list[int] = [operation["output_shape"][-1] for operation in self._operations]
         return max([1, *widths])
 

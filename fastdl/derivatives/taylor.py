@@ -13,7 +13,7 @@ from .propagation import Propagation
 
 
 class Taylor:
-    """What `Sequential.taylor` gives: outputs, their derivatives along directions, and a way back from a loss of them.
+    """The result of `Sequential.taylor`: outputs, their derivatives along directions, and gradients of a loss of them.
 
     Attributes
     ----------

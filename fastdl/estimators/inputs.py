@@ -17,7 +17,7 @@ from .tables import MISSING, TableEncoder
 
 
 class Inputs:
-    """How samples are read, once it is known what they are: rows of a table, or images and sequences.
+    """Reads samples, once their kind is known: rows of a table, or images and sequences.
 
     Parameters
     ----------

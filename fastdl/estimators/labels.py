@@ -1,4 +1,4 @@
-"""What labels are to a network, and what its outputs say of them."""
+"""Labels as targets of a network, and its outputs as labels."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Labels:
 
     @property
     def outputs(self) -> int:
-        """How many a network has to have."""
+        """The number of outputs that a network must have."""
         return len(self.classes)
 
     @property

@@ -1,4 +1,4 @@
-"""Which network an estimator trains: dense layers, one that is given, what a function makes, or the one for tables."""
+"""The network that an estimator trains: dense layers, a given one, one made by a function, or the one for tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DENSE_EPOCHS, _DENSE_STEPS = 20, 100
 
 
 class Wanted(NamedTuple):
-    """What an estimator's network is to be.
+    """The requirements of an estimator's network.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What numbers are to a network that predicts them, and what its outputs say of them."""
+"""Numbers as targets of a network, and its outputs as predictions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Numbers:
 
     @property
     def outputs(self) -> int:
-        """How many a network has to have."""
+        """The number of outputs that a network must have."""
         return prod(self.shape) * self.levels
 
     @property

@@ -23,7 +23,7 @@ MISSING = ("error", "embed")
 
 
 class _Column(NamedTuple):
-    """What is known of a column of a table that has been fitted."""
+    """What fitting has found in a column of a table."""
 
     codes: dict[Any, int] | None  # of each category; None of numbers
     types: frozenset[str]  # of the categories

@@ -146,7 +146,7 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
 
     @property
     def _n_features_out(self) -> int:
-        """How many columns `transform` gives, which scikit-learn names them by."""
+        """The number of columns that `transform` gives; scikit-learn names them by it."""
         net, layer = self.network_, self.layer
         return prod((named_within(net)[layer] if isinstance(layer, str) else net.layers[layer]).output_shape)
 

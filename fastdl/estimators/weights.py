@@ -1,4 +1,4 @@
-"""How much samples count."""
+"""Weights of samples and of classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which modules of PyTorch a network is: what they are called in a Sequential, and what their state dict holds.
+"""The PyTorch modules that match a network: their names in a Sequential, and the contents of their state dict.
 
 docs/state-dicts.md is the table of them.
 """
@@ -96,14 +96,14 @@ def _chain(layers: Sequence[Layer], within: str, stacked: bool) -> Iterator[Modu
 
 
 def _before(layer: Layer) -> int:
-    """How many modules pad what a convolution reads, where PyTorch's does not itself."""
+    """Count the modules that pad a convolution's input, where PyTorch's own does not."""
     if type(layer) is Conv1D:
         return int(layer.padding == "causal" or (layer.padding == "same" and layer.stride > 1))
     return int(type(layer) is Conv2D and layer.padding == "same" and layer.stride != (1, 1))
 
 
 def _after(layer: Layer) -> int:
-    """How many modules follow: an activation, or what flattens a pooled image."""
+    """Count the modules that follow: an activation, or one that flattens a pooled image."""
     if type(layer) in (Dense, *_CONVOLUTIONS):
         return int(layer.activation != "identity")  # type: ignore[attr-defined]
     return int(type(layer) in (GlobalMaxPool, GlobalMeanPool))

@@ -1,4 +1,4 @@
-"""What the processes that train one network together must have in common before the first step."""
+"""Checks what the processes that train one network together must have in common, before the first step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `fit` warns of before the first step: what may be meant, and seldom is."""
+"""The warnings of `fit` before the first step: of settings that may be meant, but seldom are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training went through."""
+"""The figures of a training."""
 
 from __future__ import annotations
 

@@ -54,12 +54,12 @@ class Passes:
 
     @property
     def figures(self) -> list[str]:
-        """What is told of a pass."""
+        """The figures of a pass."""
         return list(self.data.figures(0.0, 0.0))
 
     @property
     def samples(self) -> int:
-        """How many there are."""
+        """The number of samples."""
         return len(self.data)
 
     @property
@@ -69,7 +69,7 @@ class Passes:
 
     @property
     def steps(self) -> int:
-        """How many a pass has."""
+        """The number of steps in a pass."""
         return -(-len(self.data) // self.batch)
 
     def take(self, epoch: int, last: int, watchers: list[Callback]) -> dict[str, float]:

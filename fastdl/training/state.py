@@ -1,4 +1,4 @@
-"""How far a training has come: what the trainer changes, and what copies, pickles and files take along."""
+"""The state of a training: the trainer changes it, and copies, pickles and files take it along."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Moments = Array  # (K, P), a row for each that the optimizer keeps
 
 @dataclass(eq=False, repr=False)
 class TrainingState:
-    """What a network keeps from one call of `fit` or `train_on_batch` to the next, besides its parameters.
+    """The state that a network keeps between calls of `fit` or `train_on_batch`, besides its parameters.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class TrainingState:
 
     @property
     def steps(self) -> int:
-        """How many it has taken."""
+        """The number of steps taken."""
         return int(self.counter[0])
 
     def following(self, loss: Loss | None, optimizer: Any, net: Sequential) -> TrainingState:

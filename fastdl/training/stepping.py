@@ -28,7 +28,7 @@ Run = Callable[[int, Array, Array], None]
 
 
 class Pace:
-    """How many steps make a block, from one pass to the next.
+    """The number of steps in a block, adapted from one pass to the next.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False, slots=True)
 class Steps:
-    """What the steps of some passes have in common; its `run` takes some of them.
+    """The steps of some passes; `run` takes some of them.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Steps:
 
     @property
     def run(self) -> Run:
-        """What takes some of them."""
+        """The function that takes some of them."""
         return self._fused if self.loss.is_fused else self._own
 
     def _fused(self, first: int, rates: Array, records: Array) -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class _Before:
-    """What a call of `fit` finds, and leaves where it takes no step: a callback refuses it, or a loss of one's own."""
+    """The state before a call of `fit`, restored where a callback or the user's loss refuses it first."""
 
     def __init__(self, net: Sequential) -> None:
         last = net.training_state

@@ -184,7 +184,7 @@ class Trees:
 
     @property
     def leaves(self) -> Array:
-        """Which nodes are leaves, bool (M,)."""
+        """Whether each node is a leaf, bool (M,)."""
         leaves: Array = self.height == 0
         return leaves
 

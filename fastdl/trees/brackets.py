@@ -23,7 +23,7 @@ class _Bracket(NamedTuple):
 
 
 class Arrays(NamedTuple):
-    """What brackets say: the arguments of `Trees`."""
+    """The arrays that brackets describe: the arguments of `Trees`."""
 
     start: list[int]
     parents: list[int]

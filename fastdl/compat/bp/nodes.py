@@ -22,7 +22,7 @@ def sigmoid(inX: Any) -> Any:
 
 
 class _BaseNode:
-    """What nodes have in common: connections to the next layer, made when they are first asked for."""
+    """The base of nodes: connections to the next layer, made when they are first asked for."""
 
     __slots__ = ("__dict__", "__weakref__", "_downstream", "_twin", "_upstream", "delta", "layer_index", "node_index",
                  "output")  # fmt: skip

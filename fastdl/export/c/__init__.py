@@ -19,7 +19,7 @@ from .rounding import with_rounded_weights
 
 
 class CFile(NamedTuple):
-    """What `to_c` wrote.
+    """The file that `to_c` wrote.
 
     Attributes
     ----------

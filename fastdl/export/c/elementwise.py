@@ -1,4 +1,4 @@
-"""What is done number by number, or row by row: activations, normalizations, sums and products of tensors."""
+"""Operations on single numbers or rows: activations, normalizations, sums and products of tensors."""
 
 from __future__ import annotations
 

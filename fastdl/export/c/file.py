@@ -55,7 +55,7 @@ _CLONED = {"attention", "convolution", "dense", "recurrent", "transposed_convolu
 
 
 class Text(NamedTuple):
-    """What is written: two files, and how many bytes the constants, the workspace and the state take."""
+    """The text of both files, and the bytes that the constants, the workspace and the state take."""
 
     source: str
     header: str
@@ -65,7 +65,7 @@ class Text(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What all names begin with, and what the header's file is called."""
+    """The prefix of all names, and the name of the header file."""
 
     prefix: str
     header: str

@@ -1,4 +1,4 @@
-"""Where tensors lie in a workspace that they share: whoever is not needed any more makes room."""
+"""Places tensors in a shared workspace: one that is no longer needed makes room for others."""
 
 from __future__ import annotations
 

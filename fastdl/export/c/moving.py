@@ -1,4 +1,4 @@
-"""What moves numbers and computes nothing, or looks them up."""
+"""Operations that move or look up numbers and compute nothing."""
 
 from __future__ import annotations
 

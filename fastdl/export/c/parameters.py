@@ -1,4 +1,4 @@
-"""Where the parameters of an operation lie among all, and how they are stored."""
+"""The place of an operation's parameters among all, and how they are stored."""
 
 from __future__ import annotations
 

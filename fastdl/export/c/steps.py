@@ -1,4 +1,4 @@
-"""What a network's operations come to where nothing is trained: fewer of them, each with its parameters."""
+"""The operations of a network that is no longer trained: fewer, each with its parameters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _IDENTITY = "identity", 0.0
 
 @dataclass
 class Step:
-    """What a function of the file does.
+    """The work of one function of the file.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a C file is made of: tables of constants and functions, both named after the network."""
+"""The parts of a C file: tables of constants and functions, both named after the network."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _SEEDS = "seed_generator"  # of what is random in training
 
 
 class Model(NamedTuple):
-    """What a file holds: the group of its weights, and how the model is described, where it is."""
+    """The contents of a file: the group of its weights, and the description of the model, if there is one."""
 
     weights: Group
     config: dict[str, Any] | None

@@ -1,4 +1,4 @@
-"""What becomes of a Keras layer's arrays in one of ours.
+"""Turns the arrays of a Keras layer into those of ours.
 
 Axes are turned, gates put into another order, and what reads a flattened image takes its numbers in our order: Keras
 has channels last.

@@ -1,4 +1,4 @@
-"""How much of the right trees a parser finds."""
+"""Measures how much of the right trees a parser finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators are given."""
+"""The inputs of operators."""
 
 from __future__ import annotations
 

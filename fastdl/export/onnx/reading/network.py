@@ -124,7 +124,7 @@ def _network(onnx: Any, model: Any) -> Sequential:
 
 
 class _Form:
-    """What an input's samples are.
+    """The kind and shape of an input's samples.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What is reduced: all pixels or steps, or two directions of a recurrent layer."""
+"""Reductions: over all pixels or steps, or of the two directions of a recurrent layer."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _CELLS = ("RNN", "LSTM", "GRU")
 
 
 class Reader:
-    """What its tensors are, by name.
+    """The meaning of its tensors, by name.
 
     Parameters
     ----------

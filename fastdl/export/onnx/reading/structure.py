@@ -33,7 +33,7 @@ class _Merged(NamedTuple):
 
 
 class _Attention(NamedTuple):
-    """What is between two dense layers."""
+    """The part between the two dense layers of an attention."""
 
     heads: int
     causal: bool

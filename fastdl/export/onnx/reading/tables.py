@@ -1,4 +1,4 @@
-"""What layers for tables compute: cosines of multiples of each number, and numbers that are brought near."""
+"""Layers for tables: cosines of multiples of each number, and robust scaling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a graph of ONNX's is read as: constants, and numbers that are found in the tensors of a network."""
+"""The values of an ONNX graph: constants, and numbers that lie in the tensors of a network."""
 
 from __future__ import annotations
 
@@ -104,12 +104,12 @@ class Node:
 
     @property
     def size(self) -> int:
-        """How many numbers a sample has."""
+        """The number of values in a sample."""
         return prod(self.shape)
 
     @property
     def features(self) -> int:
-        """How many features, or channels."""
+        """The number of features, or channels."""
         found: int = self.shape[0] if len(self.shape) == 3 else self.shape[-1]
         return found
 
@@ -145,7 +145,7 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """How steps look at one another: scale q k^T, and whether they are probabilities already."""
+    """The scores of attention, scale q k^T, and whether they are probabilities already."""
 
     q: Numbers
     k: Numbers

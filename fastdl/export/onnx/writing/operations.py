@@ -1,4 +1,4 @@
-"""What each kind of operation is in ONNX's operators: outside training, where nothing is random."""
+"""Each kind of operation as ONNX operators, outside training, where nothing is random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ONNX graph is written with: values, nodes and constants."""
+"""Writes an ONNX graph: values, nodes and constants."""
 
 from __future__ import annotations
 
