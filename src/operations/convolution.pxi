@@ -7,7 +7,8 @@ cdef struct Convolution:
     bint planar                 # the first of a pair of planar.pxi
     bint in_tiles               # of winograd.pxi
     bint in_steps               # of winograd_steps.pxi
-    real* laid                  # what either multiplies by, of the weights, a copy for each worker
+    bint in_rows                # of winograd_rows.pxi
+    real* laid                  # what these multiply by, of the weights, a copy for each worker
     Py_ssize_t repeated         # how many filters a channel has, of a depthwise one
 
 
@@ -49,6 +50,7 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
         own.window = row_of_pixels(g)
     own.in_tiles = goes_in_tiles(g)
     own.in_steps = goes_in_steps(g)
+    own.in_rows = goes_in_rows(g) and not own.in_tiles
     if own.in_tiles:
         w.transposed_stride = winograd_panels(g, True)
     if own.in_steps:
@@ -100,6 +102,9 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     if own.in_steps:
         memory.need(0, max(padded(g.kw * g.c), padded(g.oc)))
         own.laid = memory.take_copies(filters_size(g))
+    if own.in_rows:
+        memory.need(rows_scratch(g), g.ow * g.oc)
+        own.laid = memory.take_copies(row_filters_size(g))
     own.w.transposed = NULL
     if (source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated
             and not goes_back_in_planes(g)):
@@ -140,7 +145,8 @@ cdef inline real* repeated_image(const Convolution* own, real* scratch) noexcept
 
 cdef inline real* laid_of(const Convolution* own, int worker) noexcept nogil:
     cdef const Window* g = &own.window
-    return own.laid + worker * (winograd_panels(g, False) if own.in_tiles else filters_size(g))
+    return own.laid + worker * (winograd_panels(g, False) if own.in_tiles
+                                else row_filters_size(g) if own.in_rows else filters_size(g))
 
 
 cdef void lay_weights(const Network* net, const Op* op, int worker) noexcept nogil:
@@ -149,6 +155,8 @@ cdef void lay_weights(const Network* net, const Op* op, int worker) noexcept nog
         lay_places(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
     elif own.in_steps:
         weights_to_filters(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
+    elif own.in_rows:
+        weights_to_row_filters(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
 
 
 cdef inline real* transposed_of(const Convolution* own, int worker) noexcept nogil:
@@ -254,6 +262,9 @@ cdef void forward_convolution(const Network* net, const Op* op, const Part* part
     elif own.in_steps:
         steps_forward(&own.window, laid_of(own, part.worker), net.parameters + own.w.bias,
                       net.zeros, x, y, scratch)
+    elif own.in_rows:
+        rows_forward(&own.window, laid_of(own, part.worker), net.parameters + own.w.bias,
+                     net.zeros, x, y, scratch)
     else:
         convolution_forward(own, weight, net.parameters + own.w.bias, x, y, scratch)
     activate_output(net, op, y, numbers_of(own, target_of(net, op)))
@@ -286,7 +297,10 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
             sum_rows(dy, g.oc, g.ow, g.oc, db)
         return
     if op.learns:
-        convolution_weight_gradient(own, x, dy, dw, scratch)
+        if own.in_rows:
+            rows_weight_gradient(g, net.zeros, x, dy, dw, scratch)
+        else:
+            convolution_weight_gradient(own, x, dy, dw, scratch)
         sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
     if dx != NULL:
         convolution_input_gradient(own, net.parameters + w.offset, transposed, net.zeros, dy, dx,
