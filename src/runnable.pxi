@@ -191,9 +191,10 @@ cdef class Runnable:
 
     cdef _group(self, int mode, Py_ssize_t batch, int threads):
         # A worker alone takes the most rows that stay in its cache, where results are the same
-        # however rows are grouped.
+        # however rows are grouped: forward, too, where weights would be laid out otherwise.
         cdef Py_ssize_t group = self.habits.group(batch)
-        if (PACKS and threads == 1 and mode == HOLDING and self.habits.steps == 1
+        cdef bint forward = mode == INFERENCE and LAID_ROWS <= batch <= ROWS_ALONE
+        if (PACKS and threads == 1 and (mode == HOLDING or forward) and self.habits.steps == 1
                 and not self.habits.has_images and not self.net.slot_stride
                 and self.net.stages == 1):
             group = ROWS_ALONE

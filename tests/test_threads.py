@@ -192,6 +192,18 @@ def test_other_threads_on_the_way_back(forward, backward, training, rng):
     assert_same(*found)
 
 
+@pytest.mark.parametrize("samples", [64, 200, 256, 257])
+def test_predictions_with_and_without_copies_of_weights(samples, rng):
+    net = Sequential([layers.Dense(390, "relu"), layers.Dense(33)], input_shape=500, seed=0)
+    x = rng.standard_normal((samples, 500)).astype("float32")
+    found = []
+    for threads in (1, 2):
+        fastdl.set_num_threads(threads)
+        found.append([net.predict(x), net.forward(x)])
+    assert_same(*found)
+    assert_same(*zip(*found, strict=True))
+
+
 def test_several_callers():
     """Each has a network of its own; who finds the pool taken works alone."""
     names = ["lenet5", "team of lstm", "language model", "tree lstm"]
