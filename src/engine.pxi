@@ -8,11 +8,11 @@
 #   slices of the parameters: their gradient (a product over the batch, or the sum over slots), and
 #       their update. Where the gradient's norm is limited, and where a step takes long, there is a
 #       meeting between the two.
-# What ends a job (watch.pxi) ends it before an update or after a whole one: steps, parameters,
+# A job that is ended (watch.pxi) ends before an update or after a whole one: steps, parameters,
 # moments and states agree.
 #
-# Where several processes train together (ranks.pxi), they meet before the updates, and where stages
-# are parted.
+# Where several processes train together (ranks.pxi), they meet before the updates, and between
+# stages.
 
 cdef void record(Job* job, const Batch* batch, Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t group

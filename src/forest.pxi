@@ -4,14 +4,14 @@
 cdef struct Forest:
     # The trees of a job, each node after its children.
     Py_ssize_t arity
-    # Of each tree's nodes, and after the last tree; NULL where samples are no trees.
+    # The first node of each tree, and the end of the last; NULL if samples are not trees.
     const int64_t* start
     const int32_t* children         # (nodes, arity), -1 where there is none
     const int32_t* height           # of each node, 0 of a leaf
     # How the batch's nodes are laid out, row after row: groups write it, and read it going back.
     int* child                      # (rows, arity): rows within the group
     int* node                       # which one stands here
-    # Of each group: its first row, how many rows, and how many of them are leaves.
+    # The first row of each group, the number of its rows, and of the leaves among them.
     int* first
     int* rows
     int* leaves

@@ -100,7 +100,7 @@ cdef struct Network:
 
 
 cdef struct Part:
-    # What a function of an operation is to do: one sample, or all rows of the worker's group.
+    # The part that an operation's function computes: a sample, or all rows of a worker's group.
     int worker
     Py_ssize_t group            # its number in the batch,
     Py_ssize_t row              # the row of the batch where it begins,
@@ -149,10 +149,10 @@ cdef struct Methods:
     pass_function backward      # the sources' gradients, and what is summed in slots
     gradient_function gradient  # rows of the parameters', once the whole batch has been back
     bint gradient_reads_target  # the target's values too: they are kept until then
-    # What gradients need of the whole batch, before a meeting; called where an operation `adds_up`.
+    # Adds up over the batch, before a meeting, what gradients need; called if an op `adds_up`.
     batch_function add_up
     descend_function descend    # plain descent on one sample, no gradient being written
-    # Of an operation that has to see the whole batch: it begins a stage.
+    # For an operation that has to see the whole batch: it begins a stage.
     pass_function measure       # a group's share, before that stage
     join_function join          # where several ranks share the batch: what this one's come to
     batch_function settle       # what all shares come to
@@ -188,7 +188,7 @@ cdef inline Py_ssize_t slots_of(const Network* net, Py_ssize_t samples) noexcept
 
 
 cdef inline Py_ssize_t rows_of(const Network* net, Py_ssize_t batch) noexcept nogil:
-    # Of a batch's samples, once their groups are laid out.
+    # The rows of a batch, once the groups of its samples are laid out.
     cdef Py_ssize_t last = groups_of(net, batch) - 1
     return net.forest.first[last] + net.forest.rows[last] if has_trees(net) else batch
 
@@ -223,7 +223,7 @@ cdef inline bint lays_back(const Network* net, const Op* op) noexcept nogil:
 
 
 cdef inline Py_ssize_t row_of(const Network* net, bint wide, const Part* part) noexcept nogil:
-    # Where the part's first sample is kept.
+    # The row of the part's first sample.
     return (part.row if wide else part.worker * net.rows) + part.first
 
 
@@ -306,7 +306,7 @@ cdef inline uint64_t drawn(uint64_t draw, Py_ssize_t nth, Py_ssize_t sample) noe
 
 cdef void gradient_of_slots(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
                             Py_ssize_t batch) noexcept nogil:
-    # Of what is summed sample by sample.
+    # The gradient of parameters that is summed sample by sample, in slots.
     cdef real* total = net.gradients + op.offset
     cdef Py_ssize_t s
     start *= op.columns

@@ -52,7 +52,7 @@ cdef Py_ssize_t begin_group(Job* job, Part* part, const Batch* batch, Py_ssize_t
     return n
 
 
-# What workers do with each group of the samples: a way through some stages.
+# The work on each group of samples: a way through some stages.
 ctypedef void (*group_function)(Job* job, Part* part, const Batch* batch, int stage,
                                 Py_ssize_t group) noexcept nogil
 

@@ -54,7 +54,7 @@ cdef inline Py_ssize_t sample_at(const Job* job, Py_ssize_t position) noexcept n
 
 
 cdef inline const real* sample_of_input(Job* job, Py_ssize_t sample, int worker) noexcept nogil:
-    # Of bytes numbers are made here, no sooner.
+    # Bytes become numbers here, no sooner.
     cdef Py_ssize_t n = job.net.tensor[0].size
     if job.bytes == NULL:
         return job.x + sample * n
@@ -155,7 +155,7 @@ cdef void losses_of_group(Job* job, const Part* part, Py_ssize_t position, Py_ss
 
 cdef inline Py_ssize_t sample_of(const Job* job, const Part* part,
                                  Py_ssize_t first) noexcept nogil:
-    # Where the part's sample, or node, is in the arrays of the caller; `first` of its group.
+    # The place of the part's sample, or node, in the caller's arrays; `first` is its group's.
     if has_trees(&job.net):
         return job.net.forest.node[part.row + part.first]
     return first + part.first
@@ -173,7 +173,7 @@ cdef void give_output(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) n
 
 
 cdef void take_gradient(Job* job, Part* part, Py_ssize_t n, const real* dy) noexcept nogil:
-    # Of the last tensor's rows.
+    # Takes the gradient of the last tensor's rows.
     cdef const Tensor* t = &job.net.tensor[job.net.count]
     cdef Py_ssize_t at
     part.count = 1
@@ -185,7 +185,7 @@ cdef void take_gradient(Job* job, Part* part, Py_ssize_t n, const real* dy) noex
 
 cdef void give_gradient(Job* job, Part* part, Py_ssize_t n, real* dx,
                         Py_ssize_t stride) noexcept nogil:
-    # Of the first tensor's rows.
+    # Gives the gradient of the first tensor's rows.
     cdef const Tensor* t = &job.net.tensor[0]
     cdef Py_ssize_t at
     part.count = 1

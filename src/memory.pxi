@@ -111,7 +111,7 @@ cdef bint lies_elsewhere(Memory memory, const Op* op) noexcept:
 
 
 cdef _lay_tensors(Network* net, int mode):
-    # Where each one's rows lie.
+    # Gives each tensor's rows their place.
     cdef int k, i, source
     cdef bint sums_batch
     cdef Tensor* t
@@ -151,7 +151,7 @@ cdef _lay_tensors(Network* net, int mode):
 
 
 cdef _lay_in_frame(Network* net, const Op* pad, int mode):
-    # What it alone reads, where that can be written into its frame.
+    # Lays a tensor that `pad` alone reads into its frame, if it can be written there.
     cdef Tensor* t = &net.tensor[pad.source[0]]
     cdef const Tensor* framed = target_of(net, pad)
     cdef const Op* op

@@ -135,7 +135,7 @@ cdef void settle_stage_back(const Network* net, int stage, int worker, int worke
 
 
 cdef void keep_all(const Network* net, int worker, int workers, Py_ssize_t batch) noexcept nogil:
-    # What a step leaves behind besides parameters.
+    # The results of a step besides parameters.
     cdef int stage
     for stage in range(1, net.stages):
         net.op[net.stage[stage]].methods.keep(net, &net.op[net.stage[stage]], worker, workers,

@@ -1,8 +1,8 @@
-# What Python calls: a network run forward, back, and in steps of training. Arrays that come in are
-# C-contiguous, of this module's dtype, and checked: the Python layers above see to that.
+# The interface to Python: a network run forward, back, and in steps of training. Arrays are C-
+# contiguous, of this module's dtype, and checked: the Python layers above see to that.
 
 cdef struct Input:
-    # Where samples are; whoever asks keeps them.
+    # The samples, which the caller keeps alive.
     const real* numbers             # or
     const uint8_t* bytes
 
@@ -30,7 +30,7 @@ cdef class Plan(Runnable):
     cdef object held                        # the trees of the last forward
     cdef readonly int64_t forwards          # how many there have been
     cdef bint spent                         # gradients are where the forward's gates were
-    # What training was asked for last, as C has it: neither losses nor rules ever change.
+    # The last training's loss and rule, as C has them: neither ever changes.
     cdef object loss, settings, rule
     cdef Lowered lowered
     cdef Optimizer optimizer

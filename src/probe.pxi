@@ -1,4 +1,4 @@
-# What the machine can do, and what single kernels take of it.
+# Measures the machine's peak, and the time of single kernels.
 
 # Fused multiply-adds on registers alone, as many chains as hide their latency.
 

@@ -143,7 +143,7 @@ cdef Py_ssize_t trained_size(const Job* job) noexcept nogil:
 
 
 cdef void keep_share(const Network* net, Batch* batch) noexcept nogil:
-    # What this rank takes of a batch. Samples draw what they would if all were here.
+    # Keeps this rank's share of a batch. Its samples draw what they would if all were here.
     cdef Py_ssize_t first = batch.samples * net.rank // net.ranks
     cdef Py_ssize_t last = batch.samples * (net.rank + 1) // net.ranks
     batch.position += first
@@ -176,7 +176,7 @@ cdef void meet_with_gradients(Job* job, double* record) noexcept with gil:
 
 
 cdef void meet_with_shares(Job* job, int stage, bint back, Py_ssize_t batch) noexcept with gil:
-    # Of what the operation that begins a stage has to see.
+    # Brings together what the operation that begins a stage has to see.
     cdef const Op* op = &job.net.op[job.net.stage[stage]]
     cdef Py_ssize_t n = 0
     cdef double* table

@@ -208,7 +208,7 @@ cdef class Runnable:
         self.net.rank, self.net.ranks = 0 if ranks is None else ranks.rank, count
 
     cdef _open(self, Job* job, int threads):
-        # What every job has: the network as it is now, and workers who watch what ends them.
+        # Every job has the network as it is now, and workers who watch for what ends them.
         job.net = self.net
         job.slices, job.slice_count = self.slices, self.slice_count
         job.all_slices = self.all_slices

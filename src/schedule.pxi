@@ -44,9 +44,9 @@ cdef bint has_many_products(const Network* net):
 
 
 cdef list slices_of(const Network* net, bint frozen):
-    # Of at most about 16,000 weights, whole rows, but of about 128 rows where there are so many, or
-    # more: each reads, and packs, all of the output's gradient. Several are as many as two or four
-    # workers can share evenly, and begin where tiles do.
+    # A slice is whole rows of at most about 16,000 weights, but, if there are enough, 128 rows or
+    # more, as each slice reads, and packs, all of the output's gradient. The number of slices is
+    # one that two or four workers can share evenly, and slices begin where tiles do.
     cdef Py_ssize_t pieces, rows, i
     cdef list ends
     cdef int k

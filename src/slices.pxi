@@ -1,4 +1,4 @@
-# What workers do with slices of the parameters: gradients over the batch, and updates.
+# The work on slices of the parameters: gradients over the batch, and updates.
 
 cdef bint any_adds_up(const Network* net) noexcept:
     cdef int k
@@ -9,7 +9,7 @@ cdef bint any_adds_up(const Network* net) noexcept:
 
 
 cdef bint add_up(Job* job, int worker, Py_ssize_t batch) noexcept nogil:
-    # What gradients of weights need of the whole batch first. Whether it all ends here.
+    # Adds up what gradients of weights need of the whole batch. Gives whether the job ends here.
     cdef int k
     if not job.net.adds_up:
         return False

@@ -1,4 +1,4 @@
-# What a network is before some steps, so that it can become that again.
+# The state of a network before some steps, to which it can go back.
 
 cdef int MOST_ARRAYS = 5
 

@@ -1,4 +1,4 @@
-# What is kept from one stage of a pass in training to another, and for how long.
+# Which tensors are kept from one stage of a pass in training to another, and for how long.
 #
 # A value that a later stage reads, forward or back, is wide. So is a gradient that one stage writes
 # and an earlier one reads, and one that weights' gradients read at the end; those that are not

@@ -1,4 +1,4 @@
-# What fastdl.trees asks of nodes in post-order: heights and spans.
+# Heights and spans of nodes in post-order, for fastdl.trees.
 
 def tree_heights(const int64_t[::1] start, const int32_t[::1] parents):
     """The height of each node, 0 of a leaf.

@@ -86,5 +86,5 @@ cdef inline void activate_from_input(int kind, real setting, const real* x, real
 
 cdef inline void activate_from_input_backward(int kind, real setting, const real* x, const real* dy,
                                               real* dx, Py_ssize_t n) noexcept nogil:
-    # Of an activation whose derivative is told from its input.
+    # For an activation whose derivative is computed from its input.
     ACTIVATION_ROWS[kind].backward(dy, x, dx, setting, n)

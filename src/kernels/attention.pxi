@@ -88,7 +88,7 @@ cdef inline void share_out(const Head* h, const real* scores, const real* x, Py_
 
 
 cdef inline vec exponential(vec s, real scale, real most) noexcept nogil:
-    # Of the largest too it is not above 1: `most` is its product as rounding left it.
+    # At most 1: `most` is the largest product, rounded, which the fused one here may exceed.
     return vec_exp_below(vec_at_most(s * vec_set1(scale) - vec_set1(most), 0))
 
 

@@ -127,7 +127,7 @@ cdef inline bint passes_over(const Window* g) noexcept nogil:
 
 
 cdef inline Window row_of_pixels(const Window* g) noexcept nogil:
-    # What windows see, one pixel each.
+    # The pixels that windows of one pixel see.
     cdef Window row = g[0]
     row.h = row.oh = row.sh = row.sw = 1
     row.w = row.ow = g.oh * g.ow

@@ -43,7 +43,7 @@ cdef void taps_weight_gradient(const Window* g, const real* x, const real* dy,
 
 
 cdef inline Py_ssize_t zeros_before(const Window* g) noexcept nogil:
-    # Of a row of outputs framed in zeros, so that all taps at any place see some.
+    # The zeros in front of a framed row of outputs, so that all taps see a number everywhere.
     return ((g.kw - 1) * g.dw + g.sw - 1) // g.sw
 
 
@@ -57,7 +57,7 @@ cdef inline Taps columns_at(const Window* g, Py_ssize_t place) noexcept nogil:
 
 
 cdef inline Py_ssize_t frame_size(const Window* g) noexcept nogil:
-    # Where some have to be framed.
+    # The size of the framed gradient, 0 if no frame is needed.
     cdef Py_ssize_t wide = framed_width(g)
     return padded(g.oh * wide * g.oc) + VEC_LANES if wide > g.ow else 0
 

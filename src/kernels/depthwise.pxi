@@ -37,7 +37,7 @@ cdef struct Weighing:
 cdef inline void weigh(const int pixels, const bint slides, const Weighing* q, Py_ssize_t i,
                        Py_ssize_t n) noexcept nogil:
     # Vector n of the pixels from i on. They come in threes behind one pointer, as in the tile.
-    # Where three taps slide, each next to the last, a pixel that has been read meets all of them.
+    # If three adjacent taps slide, a pixel that has been read meets all of them.
     cdef vec acc[PIXELS]
     cdef vec w[3]
     cdef vec v

@@ -31,7 +31,7 @@ cdef struct LossRow:
     int leaves_out              # the activation that it has in it, should a network end in it
 
 
-# What each number costs by itself, of outputs y and targets t. `slope` is its derivative.
+# The loss of each number by itself, for output y and target t. `slope` is its derivative.
 ctypedef vec (*loss_of_vector)(vec y, vec t, real setting, vec* slope) noexcept nogil
 
 
@@ -146,7 +146,7 @@ cdef double quantile(const Settings* settings, const real* y, const real* target
 cdef double smooth(real share, const real* logits, const real* target, long label, real* dy,
                    real scale, double mass, double log_total, double largest,
                    Py_ssize_t n) noexcept nogil:
-    # What becomes of cross-entropy where each target t is t + share (mass / n - t).
+    # The change of cross-entropy if each target t becomes t + share (mass / n - t).
     cdef Py_ssize_t i
     cdef double total = 0
     cdef double t, apart
@@ -249,7 +249,7 @@ cdef struct Lowered:
 
 
 cdef object describe_loss(Lowered* lowered, loss):
-    # What it points into is given, to be held.
+    # Gives the object that it points into, which the caller must hold.
     settings = loss.numbers
     lowered.row = &LOSS_ROWS[row_of_name(_LOSSES, "loss", loss.name)]
     lowered.hit = lowered.row.hit

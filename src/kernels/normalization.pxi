@@ -12,7 +12,7 @@ cdef enum:
 
 
 cdef struct Normalizing:
-    # Of each column; db and dw are means over all rows.
+    # The numbers of each column; db and dw are means over all rows.
     Py_ssize_t columns
     const real* means
     const real* scales
@@ -74,7 +74,7 @@ cdef void normalize_rows_back(const Normalizing* q, const real* x, const real* d
 
 cdef void scale_rows_back(const Normalizing* q, const real* dy, real* dx,
                           Py_ssize_t rows) noexcept nogil:
-    # Where mean and variance are given ones, which rows do not change.
+    # The way back if mean and variance are given ones, which the rows do not change.
     cdef Py_ssize_t i, j, left
     for i in range(rows):
         for j from 0 <= j < q.columns by VEC_LANES:

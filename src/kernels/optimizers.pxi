@@ -214,7 +214,7 @@ cdef inline double nadam_momentum(const Optimizer* o, double step) noexcept nogi
 
 
 cdef double nadam_product(const Optimizer* o, long step) noexcept nogil:
-    # Of the momenta of all steps. One minus what is below 1e-20 is one, as it soon is.
+    # The product of the momenta of all steps; 0 below 1e-20, as 1 minus that is 1 either way.
     cdef double product = 1, waned = 1, kept = pow(0.96, o.momentum_decay)
     cdef long i
     if pow(o.beta1, <double>step) < 1e-20:
@@ -283,7 +283,7 @@ cdef describe_rule(Optimizer* o, rule):
 
 
 cdef give_moments(Optimizer* o, moments, average, Py_ssize_t parameters):
-    # Of one moment both names are right, and of none they are not used.
+    # With one moment both names are right; with none they are not used.
     cdef Py_ssize_t kept = moments_of_rule(o)
     cdef Py_ssize_t rows = len(moments)
     locate(moments, sizeof(real), <void**>&o.first)

@@ -6,7 +6,7 @@
 #
 # The forward product is the usual tile with its operands exchanged. Pooling two by two brings the
 # result back to channels last, so that nothing outside this pair of operations ever sees planes.
-# Of such images the gradient is computed of planes too, of whatever convolution.
+# For such images the gradient is computed from planes too, for any convolution.
 
 cdef void planar_convolution_forward(const Window* g, const Matrix* w, const real* parameters,
                                      const real* x, real* biases, real* y) noexcept nogil:
@@ -113,8 +113,8 @@ cdef void rows_of_gradient(const Window* g, const real* dy, real* rows) noexcept
 
 cdef void planar_input_gradient(const Window* g, const real* weight, const real* dy, real* rows,
                                 real* dx) noexcept nogil:
-    # Of windows that move a pixel at a time along rows. A row of dy adds to as many rows of dx as
-    # the kernel has: they are one tile. `rows` is scratch of (O, P).
+    # For windows that move a pixel at a time along rows. A row of dy adds to as many rows of dx
+    # as the kernel has: they are one tile. `rows` is scratch of (O, P).
     cdef Product q
     cdef Py_ssize_t i, row = width_of_planes(g)
     memset(dx, 0, g.h * g.w * sizeof(real))

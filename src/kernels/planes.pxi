@@ -3,7 +3,7 @@
 # all of this.
 
 cdef struct Planes:
-    # What becomes of planes x (count, H, W): windows of each, and what a plane of y holds.
+    # Planes x (count, H, W), the windows over each, and the layout of a plane of y.
     Window window                   # of h, w, oh, ow, kh, kw, sh, sw
     Py_ssize_t ph, pw               # zeros around x
     const real* x
@@ -49,7 +49,7 @@ cdef inline Py_ssize_t windows_before(Py_ssize_t place, Py_ssize_t step) noexcep
 
 
 cdef inline Py_ssize_t rows_at_once(const Planes* p) noexcept nogil:
-    # Of y, so that what is put together for them stays in the cache.
+    # The rows of y whose fields stay in the cache.
     cdef const Window* g = &p.window
     return within((FIELDS_BLOCK // (g.ow * g.kw) - g.kh) // g.sh + 1, 1, g.oh)
 
@@ -66,8 +66,8 @@ cdef inline Py_ssize_t room_for_fields(const Planes* p) noexcept nogil:
 
 cdef inline void row_of_fields(const Planes* p, const real* x, Py_ssize_t row, Py_ssize_t l,
                                Py_ssize_t first, Py_ssize_t last, real* y) noexcept nogil:
-    # What place l of a kernel's row sees, window after window; `first` to before `last` see the
-    # image, the others the zeros around it. What it spills is written afterwards.
+    # The pixels under place l of a kernel's row, window after window; `first` to before `last` are
+    # in the image, the others in the zeros around it. Lanes beyond y are overwritten later.
     cdef const Window* g = &p.window
     cdef Py_ssize_t j
     if row < 0 or row >= g.h:
@@ -125,7 +125,7 @@ cdef inline void spread_row(const bint inside, const int step, const real* x, Py
 
 cdef inline void spread_rows(const int step, const Planes* p, const real* x,
                              real* y) noexcept nogil:
-    # What a row spills, the next one overwrites; of the last rows nothing must be.
+    # The next row overwrites what a row writes beyond its end; the last rows must not do so.
     cdef const Window* g = &p.window
     cdef Py_ssize_t i, row = g.sh * g.ow, end = g.oh * g.ow, wide = padded(g.w)
     for i in range(g.h):
@@ -194,7 +194,7 @@ cdef inline void pool_rows(const bint largest, const int kh, const int kw, const
                 v = every(row + j * g.sw, step if step else g.sw, left)
                 for l in range(1, kw):
                     v = fold(largest, v, every(row + j * g.sw + l, step if step else g.sw, left))
-                # What a row spills, the next one overwrites.
+                # The next row overwrites what a row writes beyond its end.
                 store_lanes(y, v if largest else v * share, end)
                 left = min(VEC_LANES, g.ow - j)
                 y += left

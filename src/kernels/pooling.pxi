@@ -48,7 +48,7 @@ cdef inline bint pools_plane(const Window* g) noexcept nogil:
 
 
 cdef void pool_plane(const Window* g, const real* x, real* y, real* winners) noexcept nogil:
-    # What a row spills, the next one overwrites.
+    # The next row overwrites what a row writes beyond its end.
     cdef Py_ssize_t i, j, n
     for i in range(g.oh):
         for j from 0 <= j < g.ow by VEC_LANES:
@@ -61,7 +61,7 @@ cdef void pool_plane(const Window* g, const real* x, real* y, real* winners) noe
 
 cdef void spread_plane(const Window* g, const real* dy, const real* winners,
                        real* dx) noexcept nogil:
-    # What a row spills is zero, and overwritten by the next one.
+    # A row writes zeros beyond its end, which the next one overwrites.
     cdef Py_ssize_t i, j, n
     cdef vec d, even, odd
     cdef real* p

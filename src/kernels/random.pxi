@@ -30,7 +30,7 @@ cdef void dropout(const real* x, real* y, Py_ssize_t n, real rate, uint64_t seed
 
 cdef void add_noise(const real* x, real* y, Py_ssize_t n, real deviation,
                     uint64_t seed) noexcept nogil:
-    # Of each word of random bits two numbers from a normal distribution (Box and Muller 1958):
+    # Each word of random bits gives two normally distributed numbers (Box and Muller 1958):
     # u and t uniform, sqrt(-2 log u) times the cosine of t turns, and then times its sine, which is
     # the cosine a quarter of a turn before.
     cdef real part[VEC_LANES]

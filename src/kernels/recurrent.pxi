@@ -1,5 +1,5 @@
-# What the kernels of recurrent layers work at: a layer's parameters, and where a group of sequences
-# lies.
+# The arguments of the kernels of recurrent layers: a layer's parameters, and the memory of a group
+# of sequences.
 #
 #     p = x U + b + h W + d        the gates' sums, of which a cell (cells.pxi) makes the next h
 #
@@ -12,7 +12,7 @@
 # 1, units).
 
 cdef struct Lookup:
-    # Of a layer behind an embedding: what its input weights make of each row of the table.
+    # For a layer behind an embedding: the products of its input weights with each row of the table.
     Py_ssize_t rows                 # 0 where nothing is looked up
     Py_ssize_t table                # where the rows lie among the parameters
     real* products                  # (rows, columns), one a worker
@@ -42,7 +42,7 @@ cdef struct Sequences:
     # next one's lies.
     Py_ssize_t samples, steps
     bint alone                      # a batch of one: panels of state weights are for a row
-    # Of each sample, or NULL: from there on its state stays, and is asked for nothing.
+    # The length of each sample, or NULL: beyond it, its state stays, and has no gradient.
     const int64_t* lengths
     const real* x
     Py_ssize_t x_sample

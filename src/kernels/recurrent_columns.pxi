@@ -79,7 +79,7 @@ cdef inline vec biases(const real* b, const real* d, Py_ssize_t left) noexcept n
 
 cdef void fill_biases(const real* b, const real* d, Py_ssize_t rows, real* y,
                       Py_ssize_t samples) noexcept nogil:
-    # What a row spills, the next one overwrites, or what comes behind the last: there is room.
+    # The next row overwrites what a row writes beyond its end; behind the last there is room.
     cdef Py_ssize_t i, j
     cdef vec bias
     if samples == 1:

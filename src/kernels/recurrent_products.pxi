@@ -2,14 +2,14 @@
 # in panels, and the share of a team's member in them.
 
 cdef inline Py_ssize_t share(Py_ssize_t n, Py_ssize_t unit, int member, int members) noexcept nogil:
-    # Where a member's share of n begins, in whole units; the last one's ends where the next would
-    # begin.
+    # The beginning of a member's share of n, in whole units; the last share ends where a next one
+    # would begin.
     return min(n, (n + unit - 1) // unit * member // members * unit)
 
 
 cdef void lay_state_panels(const Recurrent* r, const Matrix* w, const real* p, int member,
                            int members, real* panels, int most) noexcept nogil:
-    # Of a member's units, gate by gate.
+    # The panels of a member's units, gate by gate.
     cdef Py_ssize_t first = share(r.units, VEC_LANES, member, members)
     cdef Py_ssize_t count = share(r.units, VEC_LANES, member + 1, members) - first
     cdef Py_ssize_t gate

@@ -5,7 +5,7 @@
 # `gates` turn into the gradient with respect to p, and the weights' gradients wait for the whole
 # batch.
 #
-# Where there is one group alone, and a step is work enough, all workers are a team that takes it
+# If there is only one group, and a step is enough work, all workers are a team that takes it
 # together: each has a share of the steps in the products that are over all of them, and a share of
 # the units in every step. So this is more than arithmetic: the members meet at every step, and look
 # for what ends the call.
