@@ -198,15 +198,15 @@ class _Call:
         """Give what does it, and reports its number and how it went; and before, after each epoch, None if asked to."""
 
         def fit(report: Callable[[Any], None]) -> None:
-            arguments, before, error = self.arguments, self.net.history, None
+            arguments, before, history, error = self.arguments, self.net.history, None, None
             if counts_epochs:
                 counter = _EpochCounter(lambda: report((self.number, None)))
                 arguments = {**arguments, "callbacks": [*self.callbacks, counter]}
             try:
-                self.net.fit(**arguments)
+                history = self.net.fit(**arguments)
             except Exception as raised:
                 error = raised
-            history = None if self.net.history is before else self.net.history
+                history = None if self.net.history is before else self.net.history
             report((self.number, Fitted(self.net, history, error)))
 
         return fit

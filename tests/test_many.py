@@ -149,6 +149,13 @@ def test_one_that_fails_does_not_stop_the_others(threads):
         assert same(nets[seed], alone)
 
 
+def test_a_training_of_which_no_epoch_is_left_has_a_history_of_none():
+    x, y = data()
+    for fitted in fit_many([mlp(0), mlp(1)], x, y, epochs=2, initial_epoch=2, verbose=0):
+        assert fitted.error is None
+        assert fitted.history.history == {}
+
+
 def test_a_history_is_of_this_training_alone():
     net, (x, y) = mlp(), data()
     net.fit(x, y, verbose=0)
