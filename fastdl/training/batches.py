@@ -36,6 +36,8 @@ class Batches:
         How many there are, which is not known.
     work : float
         Nor are the multiply-adds of a pass forward over them.
+    data : None
+        There are no samples before a batch comes.
     """
 
     net: Sequential
@@ -46,6 +48,7 @@ class Batches:
     figures: ClassVar[list[str]] = ["loss", "accuracy"]
     samples: ClassVar[int] = 0
     work: ClassVar[float] = inf
+    data: ClassVar[None] = None
 
     def take(self, epoch: int, last: int, watchers: list[Callback]) -> dict[str, float]:
         """Go through the batches once, and give the figures; callbacks have their turn ten times a second."""

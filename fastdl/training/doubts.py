@@ -34,7 +34,7 @@ def warn_of_single_samples(net: Sequential) -> None:
             warnings.warn(
                 "a BatchNorm gives its bias for a batch of one sample, whatever that is, and nothing before it learns: "
                 "take a batch_size of 2 at least, or a LayerNorm",
-                stacklevel=4,
+                stacklevel=5,
             )
             return
 

@@ -88,10 +88,19 @@ def measure(
         with closing(_alike(data, machines)) as batches:
             return _measured(net, batches, loss, metrics, machines)
     size = batch_size if batch_size and net.stateful else len(data)
-    if len(data) % size:
-        raise ValueError(f"batch_size must divide the {len(data)} samples, for stateful layers; received {size}")
+    check_continues(net, len(data), size)
     with net.turn.lock:
         return _measured(net, parts(data, size), loss, metrics, machines)
+
+
+def check_continues(net: Sequential, samples: int, batch_size: int, shuffle: bool = False) -> None:
+    """Check that each batch can continue the one before it, if there are stateful layers."""
+    if not net.stateful:
+        return
+    if shuffle:
+        raise ValueError("shuffle must be False for stateful layers: a batch continues the one before it")
+    if samples % batch_size:
+        raise ValueError(f"batch_size must divide the {samples} samples, for stateful layers; received {batch_size}")
 
 
 def _alike(data: Stream[Examples], machines: Machines) -> Generator[Examples]:

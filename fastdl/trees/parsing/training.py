@@ -14,9 +14,9 @@ from ...optimizers import Optimizer
 from ...samples import Forest
 from ...sequential import Sequential
 from ...text.vocabulary import Vocabulary
+from ...training.epochs import run_epochs
 from ...training.history import History
 from ...training.stepping import take_pass
-from ...training.trainer import run_epochs
 from ..arrays import Trees
 from .merges import Sentences, ranges
 from .scores import bracket_f1

@@ -1,0 +1,90 @@
+"""Epoch after epoch of a training, with its callbacks around and its validation after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from .._threads import read_environment
+from ..callbacks import Callback
+from ..callbacks.keeping import go_on, states_for
+from .history import History
+from .machines import ALONE, Machines
+from .state import TrainingState
+
+if TYPE_CHECKING:
+    from ..sequential import Sequential
+
+
+class _Before:
+    """The state before a call of `fit`, restored where a callback or the user's loss refuses it first."""
+
+    def __init__(self, net: Sequential) -> None:
+        last = net.training_state
+        self._net, self._history, self._parameters = net, net.history, net.parameters.copy()
+        self._state, self._epochs, self._kept = last, last.epochs, last.kept
+
+    def put_back(self) -> None:
+        net, last = self._net, self._state
+        with net.turn.lock:
+            net.parameters[...] = self._parameters  # of which early stopping, for one, may have found better ones
+            net.history, net.training_state = self._history, last
+            last.epochs, last.kept = self._epochs, self._kept
+
+
+def run_epochs(
+    net: Sequential,
+    training: TrainingState,
+    epochs: range,
+    samples: int,
+    watchers: list[Callback],
+    train: Callable[[int], dict[str, float]],
+    validate: Callable[[], dict[str, float]],
+    machines: Machines = ALONE,
+    **settings: Any,
+) -> History:
+    """Train and validate epoch after epoch, with callbacks around, until the last or until one of them ends it.
+
+    The state, with which the training begins, is the network's from now on. The settings are what logs tell of it.
+    """
+    read_environment()
+    before, begun, steps = _Before(net), [], training.steps
+    net.history = history = History()
+    net.training_state = training
+    states = states_for(watchers, training.callbacks() if epochs.start > 1 else [])
+    training.epochs, training.watchers, training.settings = epochs.start - 1, watchers, settings
+    try:
+        for watcher, state in zip(watchers, states, strict=True):
+            begun.append(watcher)
+            watcher.on_fit_begin(net, epochs.stop - 1, samples)
+            if state is not None:
+                go_on(net, watcher, state)
+        for epoch in epochs:
+            start = perf_counter()
+            for watcher in watchers:
+                watcher.on_epoch_begin(net, epoch)
+            logs: dict[str, Any] = {"epoch": epoch, **train(epoch)}
+            seconds = logs.pop("seconds", perf_counter() - start)  # its share, where it was taken with others
+            for watcher in watchers:
+                watcher.on_epoch_trained(net, epoch)
+            seconds = machines.seconds_of_epoch(seconds, net.parameters)
+            logs.update(validate(), seconds=seconds)
+            history.append(logs)
+            training.epochs = epoch
+            stops = [watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]  # all of them see it
+            if machines.any(any(stops)):
+                break
+    except BaseException as error:
+        training.error = error if training.error is None else training.error
+        raise
+    finally:  # whatever ended it, and whatever one of them raises, all of them see its end
+        with ExitStack() as ends:
+            if training.steps == steps:
+                ends.callback(before.put_back)
+            ends.callback(training.rest)
+            for watcher in reversed(begun):
+                ends.callback(watcher.on_fit_end, net)
+    machines.check_alike({"parameters in the end, which callbacks must change alike": net.parameters})
+    return history
