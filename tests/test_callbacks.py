@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import close
-from watched import EPOCHS, HALF, Alarm, Ends, Last, data, figures, fit, network
+from watched import EPOCHS, HALF, Alarm, Ends, Last, data, figures, fit, network, run
 
 import fastdl
 from fastdl import callbacks, losses, optimizers, schedules
@@ -252,45 +252,6 @@ def test_used_twice_and_two_at_once(make):
     else:
         fit(nets[2], [callback, make()])
     assert np.isfinite(nets[2].parameters).all()
-
-
-def run(callback, values, net=None, name="val_loss"):
-    """Let it see these figures; give the network's rate after each epoch, and where it ended the training."""
-    net, rates = net or network(), []
-    net.training_state.optimizer = optimizers.SGD(0.1)
-    callback.on_fit_begin(net, len(values), 1)
-    for epoch, value in enumerate(values, 1):
-        callback.on_epoch_begin(net, epoch)
-        net.parameters[...] = epoch
-        ends = callback.on_epoch_end(net, epoch, {"epoch": epoch, name: value})
-        rates.append(net.training_state.optimizer.lr)
-        if ends:
-            break
-    callback.on_fit_end(net)
-    return rates, int(net.parameters[0])
-
-
-@pytest.mark.parametrize(
-    ("options", "values", "end", "best"),
-    [
-        ({"patience": 2}, [5, 4, 5, 4, 3], 4, 2),  # as good is no better
-        ({"patience": 2}, [5, 4, 5, 3, 3, 3], 6, 4),
-        ({"patience": 1, "min_delta": 0.5}, [5, 4, 3.6, 1], 3, 2),
-        ({"patience": 1, "min_delta": 0.25}, [5, 4, 3.6, 3.5], 4, 3),
-        ({"patience": 2, "baseline": 3}, [5, 4, 2], 2, 2),  # better, but than the baseline
-        ({"patience": 3, "baseline": 3}, [5, 4, 2, 3, 3, 3], 6, 3),
-        ({"patience": 1, "start_from_epoch": 3}, [1, 2, 5, 4, 4], 5, 4),
-        ({"patience": 1, "start_from_epoch": 9}, [1, 2, 5, 4, 4], 5, 5),  # no epoch counts: nothing to go back to
-        ({"patience": 2, "mode": "max"}, [5, 4, 6, 6, 6], 5, 3),
-        ({"patience": 2, "mode": "max", "baseline": 7}, [5, 6, 8], 2, 2),
-    ],
-)
-def test_early_stopping(options, values, end, best):
-    stopping = callbacks.EarlyStopping(**options)
-    rates, parameters = run(stopping, values)
-    assert (len(rates), parameters) == (end, best)
-    if options.get("start_from_epoch") != 9:
-        assert (stopping.best_epoch, stopping.best) == (best, values[best - 1])
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,11 @@ def test_lion_sees_what_is_lost():
 @pytest.mark.parametrize(
     ("given", "meant"),
     [
+        (optimizers.SGD(), optimizers.SGD(0.01, momentum=0, nesterov=False, weight_decay=0)),
+        (optimizers.Adam(), optimizers.Adam(1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0)),
+        (optimizers.AdamW(), optimizers.AdamW(1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2)),
+        (optimizers.RMSprop(), optimizers.RMSprop(1e-2, alpha=0.99, eps=1e-8, weight_decay=0)),
+        (optimizers.AdaGrad(), optimizers.AdaGrad(1e-2, eps=1e-8, weight_decay=0)),
         (optimizers.Adadelta(), optimizers.Adadelta(1.0, rho=0.9, eps=1e-6, weight_decay=0)),
         (optimizers.NAdam(), optimizers.NAdam(2e-3, betas=(0.9, 0.999), eps=1e-8, momentum_decay=4e-3)),
         (optimizers.Lion(), optimizers.Lion(1e-4, betas=(0.9, 0.99), weight_decay=0)),

@@ -1,6 +1,5 @@
 """Whole trainings, against the reference and against themselves."""
 
-import contextlib
 import copy
 import pickle
 
@@ -10,7 +9,7 @@ import reference
 from conftest import close
 
 import fastdl
-from fastdl import History, Sequential, callbacks, gradient_check, layers, models, optimizers, schedules
+from fastdl import History, Sequential, callbacks, gradient_check, layers, models, optimizers
 
 
 def digits(rng, samples):
@@ -25,6 +24,10 @@ def digits(rng, samples):
 
 def pairs(net):
     return [(layer.params["weight"], layer.params["bias"]) for layer in net.layers if layer.params]
+
+
+def small_net():
+    return Sequential([layers.Dense(5, "tanh"), layers.Dense(3)], input_shape=4, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -106,90 +109,6 @@ def test_other_optimizers_through_fit(name, dtype, rng):
         close(actual, expected, dtype)
 
 
-def test_early_stopping(rng):
-    x, y = rng.standard_normal((64, 5)), rng.integers(0, 3, 64)  # noise: it can be learned by heart alone
-    net = Sequential([layers.Dense(64, "relu"), layers.Dense(3)], input_shape=5, seed=0)
-    seen = []
-
-    class Watch(callbacks.Callback):
-        def on_epoch_end(self, net, epoch, logs):
-            seen.append((logs["val_loss"], net.parameters.copy()))
-
-    stopping = callbacks.EarlyStopping(patience=2)
-    history = net.fit(
-        x,
-        y,
-        epochs=200,
-        validation_split=0.5,
-        optimizer=optimizers.Adam(0.02),
-        verbose=0,
-        callbacks=[stopping, Watch()],
-    ).history
-    losses = history["val_loss"]
-    assert len(losses) == len(seen) < 200
-    assert stopping.best_epoch == len(losses) - 2 == int(np.argmin(losses)) + 1
-    assert stopping.best == min(losses)
-    assert (net.parameters == seen[stopping.best_epoch - 1][1]).all()
-    # What is not a loss is to be high.
-    stopping = callbacks.EarlyStopping("accuracy", patience=1)
-    history = net.fit(x, y, epochs=5, verbose=0, callbacks=[stopping]).history
-    assert stopping.best == max(history["accuracy"])
-    # Callbacks see the end in their order: those after it the parameters that it went back to.
-    ends = []
-
-    class End(callbacks.Callback):
-        def on_fit_end(self, net):
-            ends.append((self, net.parameters.copy()))
-
-    one, other, stopping = End(), End(), callbacks.EarlyStopping("loss", mode="max")
-    net.fit(x, y, epochs=2, optimizer=optimizers.SGD(0.1), verbose=0, callbacks=[one, stopping, other])
-    assert [end[0] for end in ends] == [one, other]
-    assert (ends[0][1] != ends[1][1]).any()
-    assert (ends[1][1] == net.parameters).all()
-    # NaN is no better than anything.
-    for values, best in (([np.nan, 0.5, 0.4, 0.3], 4), ([0.5, np.nan, 0.4], 3), ([np.nan, np.nan], 1)):
-        stopping = callbacks.EarlyStopping(patience=9)
-        stopping.on_fit_begin(net, 9, 1)
-        for epoch, value in enumerate(values, 1):
-            stopping.on_epoch_end(net, epoch, {"val_loss": value})
-        assert stopping.best_epoch == best
-    # Another callback may add the figure, or not.
-    with pytest.raises(ValueError, match="monitor must be one of epoch, loss, accuracy, seconds; received 'val_loss'"):
-        net.fit(x, y, verbose=0, callbacks=[End(), callbacks.EarlyStopping()])
-    with pytest.raises(ValueError, match="patience must be at least 1; received 0"):
-        callbacks.EarlyStopping(patience=0)
-
-
-@pytest.mark.parametrize(
-    ("monitor", "mode", "values", "best"),
-    [
-        ("val_mae", "min", [3, 2, 4], 2),
-        ("val_r2", "max", [3, 2, 4], 3),
-        ("val_f1", None, [3, 2, 4], 3),
-        ("loss", None, [3, 2, 4], 2),
-        ("accuracy", "min", [3, 2, 4], 2),
-        ("loss", None, [2, 2, 2], 1),  # as good is no better
-        ("accuracy", None, [2, 2, 2], 1),
-    ],
-)
-def test_whether_a_figure_is_to_be_low(monitor, mode, values, best, rng):
-    class Added(callbacks.Callback):
-        def on_epoch_end(self, net, epoch, logs):
-            logs[monitor] = values[epoch - 1]
-
-    stopping = callbacks.EarlyStopping(monitor, mode=mode)
-    small_net().fit(rng.standard_normal((8, 4)), np.arange(8) % 3, epochs=3, callbacks=[Added(), stopping], verbose=0)
-    assert stopping.best_epoch == best
-
-
-def test_modes():
-    for monitor, mode in (("val_mae", None), ("val_my_figure", None), ("val_neg_log_loss", None), ("val_loss", "low")):
-        with pytest.raises(ValueError, match=f"mode of monitor '{monitor}' must be one of min, max; received"):
-            callbacks.EarlyStopping(monitor, mode=mode)
-    with pytest.raises(TypeError, match="monitor must be the name of a figure; received 7"):
-        callbacks.EarlyStopping(7)
-
-
 def test_the_first_of_equal_outputs_is_the_class(rng):
     net = Sequential([layers.Dense(3)], input_shape=2)
     net.parameters[...] = 0
@@ -260,56 +179,6 @@ def test_some_weights_may_be_zero(rng):
     assert (net.parameters == other.parameters).all()
     with pytest.raises(ValueError, match="must not make all weights 0"):
         net.train_on_batch(x[:4], y[:4], sample_weight=weights[:4])
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_a_loss_that_is_lost_leaves_the_last_finite_parameters(rng, dtype, momentum):
-    """Found step by step, and at whatever place in the blocks of steps that run without a look at the loss."""
-    x, y = rng.standard_normal((400, 3)), np.ones((400, 1))
-
-    def start():
-        net = Sequential([layers.Dense(1)], input_shape=3, dtype=dtype, seed=0)
-        return net, {"loss": "squared_error", "optimizer": optimizers.SGD(30.0, momentum)}
-
-    slow, arguments = start()
-    before, steps = None, 0
-    with contextlib.suppress(FloatingPointError):
-        while steps < 1000:
-            before = slow.parameters.copy()
-            slow.train_on_batch(x[:4], y[:4], **arguments)
-            steps += 1
-    fast, arguments = start()
-    with pytest.raises(FloatingPointError, match=f"step {steps + 1} gives a loss, parameters or moments"):
-        fast.fit(x[:4].repeat(1000, 0).reshape(4, 1000, 3).swapaxes(0, 1).reshape(-1, 3), np.ones((4000, 1)),
-                 batch_size=4, shuffle=False, verbose=0, **arguments)  # fmt: skip
-    assert 5 < steps < 1000
-    assert np.isfinite(before).all()
-    assert (fast.parameters == before).all()
-    assert (slow.parameters == before).all()
-
-
-def test_moments_that_are_lost(rng):
-    """Squares of gradients overflow before the gradients do, and a step would be nothing from then on."""
-    net = Sequential([layers.Dense(1)], input_shape=3, seed=0)
-    before = net.parameters.copy()
-    with pytest.raises(FloatingPointError, match="step 1 gives a loss, parameters or moments that are not finite"):
-        net.fit(np.full((4, 3), 1e15), np.zeros((4, 1)), loss="squared_error", optimizer=optimizers.Adam(), verbose=0)
-    assert (net.parameters == before).all()
-
-
-@pytest.mark.parametrize("optimizer", [optimizers.SGD(0.1, momentum=0.6), optimizers.Adam(0.1, betas=(0.6, 0.6))])
-def test_moments_of_dead_weights_vanish(optimizer):
-    """They end as zeros, not as the smallest number there is, 0.6 of which is rounded to itself, and takes long."""
-    net = Sequential([layers.Dense(5)], input_shape=17, seed=0)
-    data = {"y": np.ones((1, 5)), "loss": "squared_error", "optimizer": optimizer}
-    for value in (1, *[0] * 300):
-        net.train_on_batch(np.full((1, 17), value), **data)
-    weights = net.training_state.moments[:, : 17 * 5]
-    assert (weights == 0).all()
-    assert (net.training_state.moments[:, 17 * 5 :] != 0).any()
-    tiny = np.float32(2e-38)
-    assert tiny / np.float32(8) > 0, "the caller's own arithmetic is as it was"
 
 
 @pytest.mark.parametrize("batch", [1, 3, 7, 64, 10**25])
@@ -398,15 +267,6 @@ def test_softmax_layer_is_fused_with_its_loss(rng):
     assert ends[0][1:] == ends[1][1:]
 
 
-def test_saturated_networks_stay_finite():
-    net = Sequential([layers.Dense(3, "softmax")], input_shape=2, seed=0)
-    net.params["0.weight"][...] = [[1e4, 0], [-1e4, 0], [0, 1e4]]
-    x = np.array([[1.0, 0], [-1, 0], [0, 1]])
-    assert np.isfinite(net.evaluate(x, [1, 0, 0])["loss"])
-    net.fit(x, [1, 0, 0], epochs=3, verbose=0)
-    assert np.isfinite(net.parameters).all()
-
-
 def test_learning(rng):
     x, y = digits(rng, 1000)
     net = models.lenet5(seed=0)
@@ -415,140 +275,6 @@ def test_learning(rng):
     assert history.history["accuracy"][-1] > 0.95
     assert history.history["val_accuracy"][-1] > 0.95
     assert net.evaluate(x, y)["accuracy"] == (net.predict(x).argmax(axis=1) == y).mean()
-
-
-def test_a_training_goes_on_with_an_equal_optimizer(rng):
-    x, y = digits(rng, 60)
-
-    def net():
-        return models.lenet5(seed=0, dtype="float64")
-
-    def optimizer():
-        return optimizers.SGD(schedules.cosine(0.1, 12), momentum=0.9)
-
-    whole = net()
-    whole.fit(x, y, epochs=4, batch_size=20, optimizer=optimizer(), shuffle=False, verbose=0)
-    parts = net()
-    for _ in range(4):
-        parts.fit(x, y, batch_size=20, optimizer=optimizer(), shuffle=False, verbose=0)
-    steps = net()
-    for i in range(12):
-        start = 20 * (i % 3)
-        steps.train_on_batch(x[start : start + 20], y[start : start + 20], optimizer=optimizer() if i < 5 else None)
-    assert (whole.parameters == parts.parameters).all()
-    assert (whole.parameters == steps.parameters).all()
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "goes_on"),
-    [
-        (optimizers.Adam(0.1), optimizers.Adam(0.1), True),
-        (optimizers.Adam(0.1), optimizers.Adam(np.float64(0.1), betas=[0.9, 0.999]), True),
-        (optimizers.Adam(0.1), optimizers.Adam(0.01), True),
-        (optimizers.Adam(schedules.cosine(0.1, 9)), optimizers.Adam(0.01), True),
-        (optimizers.Adam(0.01), optimizers.Adam(schedules.cosine(0.1, 9)), False),
-        (optimizers.Adam(schedules.cosine(0.1, 9)), optimizers.Adam(schedules.cosine(0.1, 8)), False),
-        (optimizers.Adam(0.1), optimizers.Adam(0.1, eps=1e-3), False),
-        (optimizers.Adam(0.1), optimizers.Adam(0.1, clip_norm=1), False),
-        (optimizers.Adam(0.1), optimizers.AdamW(0.1), False),
-        (optimizers.SGD(0.1), optimizers.SGD(0.1, momentum=0.9), False),
-        (optimizers.RMSprop(0.1), optimizers.AdaGrad(0.1), False),
-    ],
-)
-def test_which_optimizers_go_on(first, second, goes_on, rng):
-    """Where moments and count of steps go on, two steps differ from the second alone, on the same parameters."""
-    x, y = rng.standard_normal((20, 4)), rng.integers(3, size=20)
-    net, fresh = (small_net() for _ in range(2))
-    net.train_on_batch(x, y, optimizer=first)
-    fresh.parameters[...] = net.parameters
-    for either in (net, fresh):
-        either.train_on_batch(x, y, optimizer=second)
-    assert (net.parameters != fresh.parameters).any() == goes_on
-
-
-@pytest.mark.parametrize(
-    ("given", "meant"),
-    [
-        (optimizers.SGD(), optimizers.SGD(0.01, momentum=0, nesterov=False, weight_decay=0)),
-        (optimizers.Adam(), optimizers.Adam(1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0)),
-        (optimizers.AdamW(), optimizers.AdamW(1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2)),
-        (optimizers.RMSprop(), optimizers.RMSprop(1e-2, alpha=0.99, eps=1e-8, weight_decay=0)),
-        (optimizers.AdaGrad(), optimizers.AdaGrad(1e-2, eps=1e-8, weight_decay=0)),
-    ],
-)
-def test_defaults_are_those_of_papers_and_other_libraries(given, meant):
-    assert given == meant
-
-
-@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda net: pickle.loads(pickle.dumps(net))])
-def test_a_function_as_rate_goes_with_copies(copied, rng):
-    x, y = rng.standard_normal((20, 4)), rng.integers(3, size=20)
-    net = small_net()
-    net.train_on_batch(x, y, optimizer=optimizers.Adam(rate))
-    again = copied(net)
-    for either in (net, again):
-        either.train_on_batch(x, y)
-    assert (net.parameters == again.parameters).all()
-
-
-def small_net():
-    return Sequential([layers.Dense(5, "tanh"), layers.Dense(3)], input_shape=4, seed=0)
-
-
-def rate(step):
-    return 0.1 / (1 + step)
-
-
-def test_a_schedule_that_has_ended(rng):
-    x, y = rng.standard_normal((20, 4)), rng.integers(3, size=20)
-    net = small_net()
-    net.fit(x, y, epochs=3, optimizer=optimizers.Adam(schedules.cosine(0.1, 3)), verbose=0)
-    with pytest.warns(UserWarning, match="lr gives 0 for all of the next steps"):
-        net.fit(x, y, optimizer=optimizers.Adam(schedules.cosine(0.1, 3)), verbose=0)
-    small_net().train_on_batch(x, y, optimizer=optimizers.Adam(lambda step: 0.1 * step))  # it has not begun yet
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "error", "message"),
-    [
-        (
-            optimizers.SGD(lambda step: None),
-            TypeError,
-            r"the rates that lr gives must be an array of real .*, such as None",
-        ),
-        (optimizers.SGD(lambda step: "0.1"), TypeError, r"the rates that lr gives must be .*, such as '0.1'"),
-        (optimizers.SGD(lambda step: -0.1), ValueError, "lr must give finite rates, not below 0; gave -0.1 to -0.1"),
-        (optimizers.Optimizer(0.1), NotImplementedError, "Optimizer has no rule"),
-    ],
-)
-def test_rates_that_are_none(optimizer, error, message, rng):
-    net = small_net()
-    before = net.parameters.copy()
-    with pytest.raises(error, match=message):
-        net.train_on_batch(rng.standard_normal((20, 4)), rng.integers(3, size=20), optimizer=optimizer)
-    assert (net.parameters == before).all()
-
-
-def test_a_rate_that_rises_without_end():
-    assert schedules.step(1.0, 1, 10.0)(400) == np.inf
-
-
-@pytest.mark.parametrize(
-    ("rates", "message"),
-    [
-        (np.ones(3), r"the optimizer's rates must have shape \(1,\); received \(3,\)"),
-        (np.array([np.nan]), "lr must give finite rates, not below 0; gave nan"),
-    ],
-)
-def test_rates_of_a_subclass_are_checked(rates, message, rng):
-    class Mine(optimizers.SGD):
-        def rates(self, first, count):
-            return rates
-
-    x, y = rng.standard_normal((20, 4)), rng.integers(3, size=20)
-    net = small_net()
-    with pytest.raises(ValueError, match=message):
-        net.train_on_batch(x, y, optimizer=Mine(0.1))
 
 
 def test_validation_split_is_the_end_and_not_trained_on(rng):
@@ -617,22 +343,6 @@ def test_a_regression_has_no_accuracy(rng):
     assert "accuracy" not in net.evaluate(x, np.ones((200, 1)))  # nor has one whose targets happen to be ones
 
 
-def test_schedules():
-    warm = schedules.cosine(1.0, 4, warmup=4, final=0.25)
-    assert [warm(i) for i in range(6)] == [0.25, 0.5, 0.75, 1.0, 0.25, 0.25]
-    assert schedules.constant(0.1)(1000) == 0.1
-    step = schedules.step(1.0, 10, 0.5)
-    assert [step(i) for i in (0, 9, 10, 25)] == [1, 1, 0.5, 0.25]
-    cosine = schedules.cosine(1.0, 110, warmup=10, final=0.2)
-    assert [cosine(0), cosine(9), cosine(10)] == [0.1, 1, 1]
-    assert cosine(60) == pytest.approx(0.6)
-    assert cosine(110) == cosine(10**6) == 0.2
-    cycle = schedules.one_cycle(1.0, 101, rise=0.3, start=0.1, final=0.01)
-    assert cycle(0) == pytest.approx(0.1)
-    assert max(range(101), key=cycle) in (30, 31)
-    assert cycle(100) == cycle(500) == pytest.approx(0.01)
-
-
 def test_plot(rng, tmp_path):
     pytest.importorskip("matplotlib")
     x, y = digits(rng, 30)
@@ -654,23 +364,6 @@ def test_random_bits_of_a_pass_are_those_of_the_generators_integers():
     same = copy.deepcopy(net.generator)
     assert [net.draw() for _ in range(100)] == [int(same.integers(1 << 63)) for _ in range(100)]
     assert net.generator.bit_generator.state == same.bit_generator.state
-
-
-def test_equal_calls_of_train_on_batch_go_on_with_one_state_and_others_with_another():
-    net = Sequential([layers.Dense(1)], input_shape=(2,), seed=3)
-    x, y, adam = np.ones((4, 2)), np.ones((4, 1)), optimizers.Adam(0.1)
-    net.train_on_batch(x, y, loss="squared_error", optimizer=adam)
-    state = net.training_state
-    adam.lr = 0.0  # heeded, though the optimizer is the same
-    before = net.parameters.copy()
-    net.train_on_batch(x, y, loss="squared_error", optimizer=adam)
-    assert net.training_state is state
-    assert state.steps == 2
-    assert (net.parameters == before).all()
-    net.train_on_batch(x, y, loss="huber", optimizer=adam)
-    assert (net.training_state.steps, state.steps) == (3, 2)
-    net.train_on_batch(x, y, optimizer=optimizers.Adam(0.1, eps=1e-3))
-    assert net.training_state.steps == 1
 
 
 def test_samples_in_the_order_of_their_labels_are_warned_of(rng):
