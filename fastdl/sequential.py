@@ -10,14 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import optimizers
-from ._core.graph import Tensor
+from ._core.graph import Graph, Tensor
 from ._elsewhere import ELSEWHERE, telling
-from ._types import Array, ArrayLike, DTypeLike, ShapeLike
+from ._types import Array, ArrayLike, DTypeLike, Shape, ShapeLike
 from ._validation.arrays import copy_into
 from ._validation.values import as_int
 from .callbacks import Callback
 from .derivatives import Differentiable
 from .layers import Layer, RobustScaling
+from .layers.alike import graph_of_alike
 from .layers.configuration import check_name, classes_of, complete, from_config
 from .layers.container import Container, adopted, numbered, through, walk
 from .layers.trainable import train_as, training_config
@@ -126,6 +127,10 @@ class Sequential(Predicting, Differentiable, Container):
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         return through(self.layers, x)
+
+    def graph_for(self, shape: Shape) -> Graph:  # noqa: D102
+        make = partial(super().graph_for, shape)
+        return make() if hasattr(self, "dtype") else graph_of_alike(shape, self.layers, self, make)
 
     @property
     def parameters(self) -> Array:  # noqa: D102
