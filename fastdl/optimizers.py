@@ -337,8 +337,7 @@ class Adadelta(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if keep_number(self, "rho", high=1.0) == 1.0:
-            raise ValueError(f"rho must be below 1; received {self.rho!r}")
+        _keep_share(self, "rho")
         if keep_number(self, "eps") == 0:
             raise ValueError("eps must be above 0, or there is never a step; received 0")
         keep_number(self, "weight_decay")
@@ -377,8 +376,7 @@ class RMSprop(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if keep_number(self, "alpha", high=1.0) == 1.0:
-            raise ValueError(f"alpha must be below 1; received {self.alpha!r}")
+        _keep_share(self, "alpha")
         keep_number(self, "eps")
         keep_number(self, "weight_decay")
 
@@ -423,6 +421,12 @@ class AdaGrad(Optimizer):
 
     def _rule(self) -> Rule:
         return Rule("adagrad", weight_decay=self.weight_decay, epsilon=self.eps)
+
+
+def _keep_share(optimizer: Optimizer, name: str) -> None:
+    """Check the share of a running mean that is kept at each step."""
+    if keep_number(optimizer, name, high=1.0) == 1.0:
+        raise ValueError(f"{name} must be below 1; received {getattr(optimizer, name)!r}")
 
 
 def _keep_betas(optimizer: Adam | Lion) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 import fastdl
+from fastdl import optimizers
 
 settings.register_profile("fastdl", deadline=None, max_examples=60, print_blob=True)
 settings.load_profile("fastdl")
@@ -27,6 +28,20 @@ def assert_same(one, other):
     """Assert that arrays are the same, one after another, to the bit."""
     for a, b in zip(one, other, strict=True):
         assert np.array_equal(a, b)
+
+
+def assert_threads_and_batches_change_nothing(make, x, y):
+    """Assert that a network is trained, and predicts, the same to the bit by 1 to 3 threads and in any batches."""
+    given = []
+    for threads in (1, 2, 3):
+        fastdl.set_num_threads(threads)
+        net = make()
+        net.fit(x, y, batch_size=16, epochs=2, loss="squared_error", optimizer=optimizers.SGD(0.01), verbose=0)
+        whole = net.predict(x)
+        assert all((net.predict(x[i : i + n]) == whole[i : i + n]).all() for i in (0, 7) for n in (1, 2, 9))
+        given.append((net.parameters.copy(), whole, net.forward(x), net.backward(y)))
+    for others in given[1:]:
+        assert_same(others, given[0])
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import reference
-from conftest import close
+from conftest import assert_threads_and_batches_change_nothing, close
 
-import fastdl
-from fastdl import Sequential, gradient_check, layers, optimizers
+from fastdl import Sequential, gradient_check, layers
 
 # Channels, filters, height, width, kernel, stride along rows: taps in threes and twos, an even number of output rows
 # and an odd one, one block of pairs and several.
@@ -51,16 +50,7 @@ def test_gradients_by_differences(rng):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_threads_and_batches_change_nothing(dtype, rng):
     x, y = rng.standard_normal((40, 1, 15, 14)).astype(dtype), rng.standard_normal((40, 2)).astype(dtype)
-    given = []
-    for threads in (1, 2, 3):
-        fastdl.set_num_threads(threads)
-        net = network(dtype)
-        net.fit(x, y, batch_size=16, epochs=2, loss="squared_error", optimizer=optimizers.SGD(0.01), verbose=0)
-        whole = net.predict(x)
-        assert all((net.predict(x[i : i + n]) == whole[i : i + n]).all() for i in (0, 7) for n in (1, 2, 9))
-        given.append((net.parameters.copy(), whole, net.forward(x), net.backward(y)))
-    for others in given[1:]:
-        assert all((one == other).all() for one, other in zip(others, given[0], strict=True))
+    assert_threads_and_batches_change_nothing(lambda: network(dtype), x, y)
 
 
 @pytest.mark.parametrize("bright", [1, 1e4])

@@ -12,6 +12,7 @@ from .._validation.values import as_int, as_number
 from ._cell import Cell
 from ._checks import as_column, as_shaped
 from ._descent import descended
+from ._draw import uniform
 from ._memory import Built, held_once, holders
 from .activators import check_activator, kernel_of, whole
 
@@ -57,7 +58,8 @@ class GatedLayer(Built):
 
     def init_weight_mat(self) -> tuple[Array, Array, Array]:
         """Draw a gate's weights of the state and of the input, and its bias."""
-        raise NotImplementedError
+        units, inputs = self.state_width, self.input_width
+        return uniform(1e-4, (units, units)), uniform(1e-4, (units, inputs)), np.zeros((units, 1))
 
     def reset_state(self) -> None:
         """Forget all states, and go back to time 0."""

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from .._types import Array
 from ._checks import as_column
-from ._draw import uniform
 from ._gated import GatedLayer, as_last_input, go_back, hand_over, take_step
 from .activators import IdentityActivator, SigmoidActivator, TanhActivator, kernel_of
 
@@ -48,11 +44,6 @@ class GruLayer(GatedLayer):
     _letters = _drawn = "rzc"
     _lists = ("r", "z", "ct")
     _has_c = False
-
-    def init_weight_mat(self) -> tuple[Array, Array, Array]:
-        """Draw a gate's weights of the state and of the input, and its bias."""
-        units, inputs = self.state_width, self.input_width
-        return uniform(1e-4, (units, units)), uniform(1e-4, (units, inputs)), np.zeros((units, 1))
 
     def forward(self, x: Any) -> None:
         """Take one step in time; every list grows by one.

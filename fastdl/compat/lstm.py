@@ -8,7 +8,6 @@ import numpy as np
 
 from .._types import Array
 from ._checks import as_column
-from ._draw import uniform
 from ._gated import GatedLayer, as_last_input, go_back, hand_down, settle, take_step
 from ._untouched import Steps
 from .activators import IdentityActivator, SigmoidActivator, TanhActivator, check_activator, kernel_of, whole
@@ -57,11 +56,6 @@ class LstmLayer(GatedLayer):
         self.gate_activator: Any = SigmoidActivator()
         self.output_activator: Any = TanhActivator()
         super().__init__(input_width, state_width, learning_rate)
-
-    def init_weight_mat(self) -> tuple[Array, Array, Array]:
-        """Draw a gate's weights of the state and of the input, and its bias."""
-        units, inputs = self.state_width, self.input_width
-        return uniform(1e-4, (units, units)), uniform(1e-4, (units, inputs)), np.zeros((units, 1))
 
     def _ready(self, steps: Steps) -> bool:
         """Tell whether the core computes what these steps would."""
