@@ -1,5 +1,6 @@
 """Networks as C files: compiled, run, and compared with what they predict."""
 
+import os
 import shutil
 import subprocess
 
@@ -386,6 +387,19 @@ def test_command_names_what_a_file_cannot(tmp_path, capsys):
     assert '#include "größe.h"' in (tmp_path / "größe.c").read_text(encoding="utf-8")
     assert main([*command, "--name", "2d"]) == 2
     assert "received '2d'" in capsys.readouterr().err
+
+
+def test_a_header_takes_no_other_s_place(tmp_path, capsys):
+    """Neither that of the network it is written for, nor of a folder; there is no source without its header."""
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    net.save(tmp_path / "net.h")
+    assert main(["export", str(tmp_path / "net.h"), "--to", str(tmp_path / "net.c")]) == 2
+    assert "fastdl: --to must be another file than those that are read" in capsys.readouterr().err
+    assert fastdl.load(tmp_path / "net.h").output_shape == (2,)
+    (tmp_path / "folder.h").mkdir()
+    with pytest.raises(ValueError, match=r"path must be that of a file; received .*folder\.h"):
+        to_c(net, tmp_path / "folder.c")
+    assert sorted(os.listdir(tmp_path)) == ["folder.h", "net.h"]
 
 
 def test_command_tells_what_eight_bits_lose(tmp_path, capsys):

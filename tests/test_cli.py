@@ -184,6 +184,26 @@ def test_mistakes_end_in_one_line(arguments, message, capsys):
     assert "Traceback" not in captured.err
 
 
+def test_mistakes_leave_no_log(tmp_path, capsys):
+    for mistake in (["lm", "--text", "nowhere"], ["lm", "--units", "99999999"], ["parser", "--trees", "nowhere"]):
+        assert main(["train", *mistake, "--log", str(tmp_path / "log")]) == 2
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "notes").write_text("mine")
+    assert main(["train", "mlp", "--log", str(tmp_path / "notes")]) == 2
+    assert "--log must be that of a log whose first line begins with" in capsys.readouterr().err
+
+
+def test_streams_that_are_closed(data, monkeypatch):
+    """As of a service, and of pythonw."""
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["train", "mlp", "--data", str(data), "--epochs", "1"]) == 0
+    assert main(["sweep", "--data", str(data), "--epochs", "1"]) == 0
+    assert main(["train", "mlp", "--epochs", "0"]) == 2
+    for stream in (sys.stdout, sys.stderr):  # which the command opened, on nothing
+        stream.close()
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 def test_a_log_that_does_not_fit(data, tmp_path, capsys):
     saved = str(tmp_path / "net.npz")

@@ -69,8 +69,11 @@ class LineLogger(Logger):
             file.truncate(end)
 
     def _refuse(self, line: bytes) -> NoReturn:
-        kind = type(self).__name__
-        raise ValueError(f"{self.argument} must be that of a file of {kind}; {self.path} has {line[:_SHOWN]!r}")
+        begins = self.start.decode()
+        raise ValueError(
+            f"{self.argument} must be that of a log whose first line begins with {begins}, or of no file yet; "
+            f"{self.path} has {line[:_SHOWN]!r}"
+        )
 
     def epoch_of(self, line: str) -> int | None:
         """Tell which epoch a line is of, 0 for none; None if it is not one that this class wrote."""

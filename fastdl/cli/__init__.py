@@ -19,6 +19,9 @@ from .common import Mistake, end_others
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code: 0, 2 after a user's mistake, 130 after Ctrl-C, 143 after SIGTERM."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # as where a service is started with it closed
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     options = _parser().parse_args(arguments)
     try:
         code = _run(options)

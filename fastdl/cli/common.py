@@ -76,10 +76,13 @@ def check_outputs(options: argparse.Namespace, *read: str | None) -> None:
     check_other("log", options.log, *read)
     if None not in (options.save, options.log) and os.path.realpath(options.save) == os.path.realpath(options.log):
         raise Mistake(f"--save and --log must name two files; received {options.save} for both")
-    if options.log is not None and (os.path.isfile(options.log) or not os.path.exists(options.log)):
+    if options.log is not None:
         try:
-            open(options.log, "a").close()
-        except OSError as error:
+            if os.path.isfile(options.log):
+                open(options.log, "a").close()
+            elif not os.path.exists(options.log):
+                check_writable(options.log)  # which leaves no empty log behind
+        except (OSError, ValueError) as error:
             raise Mistake(f"--log must name what can be written to; {error}") from None
 
 

@@ -14,7 +14,7 @@ from ..datasets import idx_folder, mnist
 from ..export import to_c, to_onnx, to_safetensors
 from ..images.idx import Split
 from ..images.labels import labels_of
-from .common import Mistake, check_file, of_option, reading
+from .common import Mistake, check_file, check_other, of_option, reading
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -31,6 +31,7 @@ class Format(NamedTuple):
 def _to_c(net: Sequential, options: argparse.Namespace) -> None:
     if options.data is not None and options.weights != "int8":
         raise Mistake("--data is for --weights int8: with others nothing is lost")
+    check_other("to", f"{options.to.removesuffix('.c')}.h", options.network)  # a header is written too
     data = None if options.data is None else _test_images(net, options)
     weights = options.weights or "float"
     print(to_c(net, options.to, name=options.name, steps=options.steps, weights=weights, data=data))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._core.graph import Graph
-from ..._files import as_path, replacing
+from ..._files import as_path, check_writable, replacing
 from ..._types import ArrayLike
 from ..._validation.values import as_choice, as_int, check_is
 from ...looking.work import Costs
@@ -116,6 +116,7 @@ def to_c(
         if not np.isfinite(flat).all():
             raise ValueError("parameters must be finite; received some that are not")
         text = write(exported.graph_for(shape), flat, Names(name, f"{stem}.h"), net.dtype, eight_bits)
+    check_writable(header)  # before the source is written, as neither is of use without the other
     for place, content in ((path, text.source), (header, text.header)):
         with replacing(place) as file:
             file.write(content.encode())
