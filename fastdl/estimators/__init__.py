@@ -1,6 +1,6 @@
-"""Networks as scikit-learn's estimators, which the extra ``sklearn`` brings, and tables as what networks take.
+"""Networks as scikit-learn's estimators, which need the extra ``sklearn``, and an encoder of tables.
 
-They go wherever scikit-learn's own go: into pipelines and searches, behind calibration, under its metrics.
+They work wherever scikit-learn's own do: in pipelines and searches, with calibration and its metrics.
 """
 
 from .._extras import missing

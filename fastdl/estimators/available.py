@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     Method = TypeVar("Method", bound=Callable[..., Any])
 
     def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
-        """Let a method be there where the check of its object says so."""
+        """Make a method available on those objects that pass a check."""
 
 else:
     from sklearn.utils.metaestimators import available_if as available_if

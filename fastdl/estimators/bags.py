@@ -12,10 +12,10 @@ from .tables import TableEncoder
 
 
 def in_order(x: Any, codes: Array, weights: Array | None) -> tuple[Array, Array | None]:
-    """Give the numbers of samples, few of them by their values, each as often as its weight says, and their weights.
+    """Put the numbers of samples into the order of their values, if they are few, each as often as its weight says.
 
-    So what is drawn of them does not depend on their order, nor on whether one comes twice or has the weight 2. Few are
-    those that one batch holds: with more, the members' training depends on that in any case.
+    So a bag does not depend on the order of samples, nor on whether one comes twice or has the weight 2. Few means that
+    one batch holds them all: the training on more depends on both in any case.
     """
     if len(x.shape) > 2 or len(x) > BATCH:
         return np.arange(len(x)), weights
@@ -31,7 +31,7 @@ def in_order(x: Any, codes: Array, weights: Array | None) -> tuple[Array, Array 
 
 
 def bag(strata: Array, draws: np.random.RandomState) -> Array:
-    """Draw as many of each stratum as it has, with replacement."""
+    """Draw with replacement from each stratum, as many as it has."""
     order = np.argsort(strata, kind="stable")
     sizes = np.bincount(strata)
     starts, many = np.repeat(np.cumsum(sizes) - sizes, sizes), np.repeat(sizes, sizes)

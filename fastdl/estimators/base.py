@@ -43,7 +43,7 @@ class Task(NamedTuple):
 
     inputs: Inputs
     targets: Any  # Labels or Numbers
-    settings: dict[str, Any]  # those that are not to change while it goes on
+    settings: dict[str, Any]  # those that must not change when training continues
 
 
 class NetEstimator(BaseEstimator):
@@ -106,11 +106,11 @@ class NetEstimator(BaseEstimator):
         return tags
 
     def targets_for(self, y: Array) -> Labels | Numbers:
-        """Give the kind of targets that these checked ones are."""
+        """Give the kind of these checked targets."""
         raise NotImplementedError
 
     def weights_for(self, data: Data, targets: Any) -> Array | None:
-        """Give the weights of samples, with those of their classes."""
+        """Give the weights of samples, multiplied by those of their classes."""
         return data.weights
 
     def wanted(self, y: Any, x: Array, inputs: Inputs) -> Any:
@@ -145,19 +145,19 @@ class NetEstimator(BaseEstimator):
                 )
             net = self.network_ if going_on else self.begin(task, data, seed)
             if going_on and rate_falls(self):
-                net.training_state = TrainingState()  # the rate falls anew
+                net.training_state = TrainingState()  # the rate starts again from its highest
             self._train(net, training_for(self, len(data)), task, data, held, going_on)
         return self
 
     def learn_on(self, X: Any, y: Any, sample_weight: Any, lengths: Any, targets: Any = None) -> Self:
-        """Do what `partial_fit` does; the caller may know which targets there will be."""
+        """Do what `partial_fit` does; the caller may know all labels that will come."""
         going_on = hasattr(self, "network_")
         with as_before(self, "task_"):
             task, data = self._read(X, y, sample_weight, lengths, going_on, targets)
             data = data.weighted(self.weights_for(data, task.targets))
             net = self.network_ if going_on else self.begin(task, data, self._seed())
             how = {**training_for(self, len(data)), "epochs": 1}
-            if rate_falls(self):  # there is no end for it to fall to
+            if rate_falls(self):  # its schedule ends with the last epoch, which is not known here
                 how["optimizer"] = replace(how["optimizer"], lr=how["optimizer"].lr.lr)
             self._train(net, how, task, data, None, going_on)
         return self
@@ -244,14 +244,14 @@ class NetEstimator(BaseEstimator):
 
 
 def partial_fit_is_meant(estimator: NetEstimator) -> bool:
-    """Tell that `partial_fit` may be called: it holds no samples out, so there is nothing to measure on."""
+    """Check that no metrics are set: `partial_fit` holds no samples out to measure them on."""
     if estimator.early_stopping or estimator.metrics:
         raise AttributeError("partial_fit holds nothing out: early_stopping must be False, and metrics empty")
     return True
 
 
 def _kept(setting: Any) -> Any:
-    """Give a setting as it is now: its owner may change a list later."""
+    """Copy a setting: its owner may change a list later."""
     return list(setting) if isinstance(setting, list) else setting
 
 

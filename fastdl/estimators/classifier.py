@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _gives_probabilities(estimator: NetClassifier) -> bool:
-    """Tell whether its outputs are logits."""
+    """Tell whether it predicts probabilities: not with a loss of errors."""
     if hasattr(estimator, "network_"):
         return not isinstance(estimator.task_.targets.loss, ERRORS)
     return not isinstance(estimator.loss, ERRORS) and estimator.loss not in [kind.name for kind in ERRORS]
@@ -197,16 +197,17 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         sample_weight: ArrayLike | None = None,
         lengths: ArrayLike | None = None,
     ) -> Self:
-        """Go on learning, once through these samples; nothing is held out.
+        """Continue the training with one pass over these samples; none are held out.
 
         Parameters
         ----------
         X, y, lengths
             As of `fit`.
         classes : array_like, optional
-            All labels that there will be, needed in the first call; a list of them where y has several columns.
+            All labels that will ever come, needed in the first call; with several columns of y, a list of those of
+            each.
         sample_weight : array_like, shape (N,), optional
-            As it is: weights of one call count beside those of others.
+            Used as given, so that the weights of one call are comparable to those of another.
 
         Returns
         -------
@@ -227,7 +228,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         return self.learn_on(X, y, sample_weight, lengths, labels)
 
     def predict(self, X: Any, lengths: ArrayLike | None = None) -> Array:
-        """Tell labels.
+        """Predict labels.
 
         Parameters
         ----------
@@ -243,7 +244,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         return told
 
     def decision_function(self, X: Any, lengths: ArrayLike | None = None) -> Any:
-        """Give the numbers that labels are told by.
+        """Compute the logits from which labels are predicted.
 
         Parameters
         ----------
@@ -253,16 +254,16 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Returns
         -------
         ndarray, shape (N,), (N, C) or (N, K), or a list
-            Of two classes the second one's logit, above 0 where it is told; of C classes the logit of each; of K that
-            may hold at once the logit of each, from -20 to 20, between which probabilities are in its order; of several
-            columns a list of those of each, (N, C).
+            With two classes (N,), the logit of the second, which is predicted where it is above 0. With C classes
+            (N, C), a logit for each. With K labels that may hold at once (N, K), a logit for each, limited to -20 and
+            20, beyond which probabilities would all be 1. With several columns of labels, a list of (N, C) for each.
         """
         outputs = self.outputs_of(X, lengths)
         return self.task_.targets.decisions(outputs)
 
     @available_if(_gives_probabilities)
     def predict_proba(self, X: Any, lengths: ArrayLike | None = None) -> Any:
-        """Give probabilities, where the loss takes outputs for logits: cross-entropies, and functions of one's own.
+        """Compute probabilities. The loss must be a cross-entropy or a function of your own.
 
         Parameters
         ----------
@@ -272,7 +273,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Returns
         -------
         ndarray of float64, shape (N, C) or (N, K), or a list
-            Of C classes, of K that may hold at once, or of several columns a list of those of each, (N, C).
+            The probability of each of C classes, or of each of K labels that may hold at once; with several columns of
+            labels, a list of (N, C) for each.
         """
         # In float32 outputs beyond 17 would have the same probability.
         outputs = self.outputs_of(X, lengths).astype(np.float64)
@@ -281,7 +283,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
     def score(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
     ) -> float:
-        """Give the accuracy: the share of samples all of whose labels are told.
+        """Compute the accuracy: the share of samples whose labels are all predicted.
 
         Parameters
         ----------

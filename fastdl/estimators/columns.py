@@ -1,4 +1,4 @@
-"""Columns of a table of whatever library: an array of numbers, or a list of categories, in which None is missing."""
+"""Columns of any library's tables, as arrays of numbers or as lists of categories, None if missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NOTHING = {type(None)}
 
 
 def holds_categories(x: Any) -> bool:
-    """Tell whether a data frame has columns that are neither numbers nor booleans, which pass for 0 and 1."""
+    """Tell whether a data frame has columns other than numbers and booleans; booleans count as 0 and 1."""
     library = type(x).__module__.partition(".")[0]
     if library == "polars" and hasattr(x, "columns"):
         return not all(dtype.is_numeric() or str(dtype) == "Boolean" for dtype in x.dtypes)
@@ -24,10 +24,11 @@ def holds_categories(x: Any) -> bool:
 def read_columns(
     x: Any, coded: Callable[[list[Any] | None, int], Container[int]]
 ) -> tuple[list[Any] | None, list[Any]]:
-    """Give the names of columns, if they have some, and of each an array of numbers, or a list: None is missing.
+    """Give the names of the columns, if any, and each column as an array of numbers, or as a list with None if missing.
 
-    Of the names and how many columns there are, ``coded`` tells which are categories, whatever they hold: lists.
-    Integers stay such where none is missing, or where they are categories: beyond 2^53 these would be one as float64.
+    ``coded`` is called with the names and the number of columns, and tells which are categories whatever they hold:
+    these become lists. Integers stay integers if none is missing, or if they are categories: as float64, different ones
+    beyond 2^53 would become equal.
     """
     names, columns, codes = _read(x, coded)
     return names, [_as_categories(column) if k in codes else column for k, column in enumerate(columns)]
@@ -56,7 +57,7 @@ def _read(x: Any, coded: Any) -> tuple[list[Any] | None, list[Any], Container[in
 
 
 def _as_categories(values: Any) -> list[Any]:
-    """Give a list of what may be numbers."""
+    """Give a column of numbers as a list of categories."""
     if not isinstance(values, np.ndarray):
         given: list[Any] = values
         return given
@@ -93,7 +94,7 @@ def _of_polars(frame: Any, k: int, name: Any, coded: bool) -> Any:
 
 
 def _of_objects(values: list[Any], coded: bool = False) -> Any:
-    """Give an array where all that is there are numbers, else a list."""
+    """Give an array if all values that are not missing are numbers, otherwise a list."""
     types = set(map(type, values))
     if coded and types == {int, *_NOTHING}:
         return values

@@ -1,4 +1,4 @@
-"""Samples with what belongs to them, and a part of them that is held out."""
+"""Samples with their targets, weights and lengths; which of them are held out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._validation.values import as_number
 
 @dataclass
 class Data:
-    """Samples, with a target, a weight and a length for each where there are some."""
+    """Samples, each with a target, and with a weight and a length if given."""
 
     x: Array
     y: Array
@@ -23,7 +23,7 @@ class Data:
         return len(self.x)
 
     def taken(self, rows: Array) -> Data:
-        """Give the samples of these numbers."""
+        """Give the samples with these numbers."""
         weights, lengths = (None if part is None else part[rows] for part in (self.weights, self.lengths))
         return Data(self.x[rows], self.y[rows], weights, lengths)
 
@@ -32,10 +32,10 @@ class Data:
         return Data(self.x, self.y, weights, self.lengths)
 
     def distinct(self) -> Data:
-        """Give each sample once, in the order of its numbers, with the sum of its weights.
+        """Give each different sample once, in the order of their values, with the sum of its weights.
 
-        Where one batch holds them all, that changes nothing but rounding; so a sample that comes twice and one of
-        weight 2 are the same to the bit, and so are all orders.
+        If one batch holds them all, only rounding changes. A sample that comes twice then gives the same as one of
+        weight 2, to the bit, and so do all orders.
         """
         if self.x.ndim > 2 or self.lengths is not None:
             return self
@@ -46,9 +46,9 @@ class Data:
         return self.taken(first).weighted(np.bincount(number.reshape(-1), self.weights))
 
     def repeated(self, most: int) -> Data:
-        """Give samples in the order of their numbers, those of whole weights as often as these say, if not too often.
+        """Give samples in the order of their values, each as often as its weight, if weights are whole and small.
 
-        So what is held out of them depends neither on their order, nor on whether one comes twice or has the weight 2.
+        So the samples held out depend neither on their order, nor on whether one comes twice or has the weight 2.
         """
         if self.x.ndim > 2 or self.lengths is not None:
             return self
@@ -61,7 +61,7 @@ class Data:
         return data.taken(np.repeat(np.arange(len(data)), times)).weighted(None)
 
     def normalized(self) -> Data:
-        """Give the same with weights of the mean 1 in size: the rate need not be another for others."""
+        """Scale the weights so that the mean of their absolute values is 1: then the rate suits any weights."""
         if self.weights is None:
             return self
         if not self.weights.any():
@@ -71,7 +71,7 @@ class Data:
 
 
 def _times(weights: Array) -> Array | None:
-    """Tell how often samples come whose weights are whole numbers, but for a common factor of these."""
+    """Give how often each sample comes if its weights are whole numbers, apart from a common factor."""
     if not ((weights > 0) & (weights == np.rint(weights)) & (weights < 1 << 53)).all():
         return None
     counts = weights.astype(np.int64)
@@ -80,10 +80,10 @@ def _times(weights: Array) -> Array | None:
 
 
 def held_out(samples: int, fraction: float, strata: Array | None, seed: int) -> tuple[Array, Array]:
-    """Part samples into those to train on and those to validate on, both sorted.
+    """Divide samples into those to train on and those to validate on, both sorted.
 
-    Validation has its share of every stratum: of classes, or of small, middling and large targets. It has none of a
-    class's only sample.
+    The same share of every stratum is held out: of each class, or of small, middling and large targets. The only sample
+    of a class is not.
     """
     fraction = as_number(fraction, "validation_fraction", high=1.0)
     count = max(1, round(fraction * samples))
@@ -100,7 +100,7 @@ def held_out(samples: int, fraction: float, strata: Array | None, seed: int) -> 
             alone = np.bincount(strata)[strata[order]] == 1
             order = np.concatenate([order[~alone], order[alone]])
             samples = max(count, samples - int(alone.sum()))
-    edges = np.arange(count + 1) * samples // count  # of runs, one sample of each of which is held out
+    edges = np.arange(count + 1) * samples // count  # of runs; one sample of each is held out
     chosen = np.zeros(len(order), bool)
     chosen[order[rng.integers(edges[:-1], edges[1:])]] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)

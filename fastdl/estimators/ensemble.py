@@ -1,4 +1,4 @@
-"""NetEnsemble: networks that learn side by side, and tell together."""
+"""NetEnsemble: networks trained side by side, whose predictions are averaged."""
 
 from __future__ import annotations
 
@@ -34,52 +34,54 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _SEEDS = 1 << 31
-_LEAST = 1e-7  # probability that a selection believes in
+_LEAST = 1e-7  # the lowest probability that a selection takes a member at its word for
 
 
 class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
-    """Networks that learn side by side, one a thread, and whose probabilities or numbers are averaged.
+    """Networks trained side by side, one on each thread, whose probabilities or numbers are averaged.
 
     Parameters
     ----------
-    estimator : NetClassifier, NetRegressor or list of such
-        What members are copies of; of a list, all of one kind, they are copies in turn.
+    estimator : NetClassifier, NetRegressor or list of either
+        The estimator that the members are copies of; with a list, all of one kind, they are copies of each in turn.
     members : int
-        How many there are, each with a random state of its own.
+        The number of members, each with its own random state.
     bags : bool
-        Whether each learns from a sample of its own, drawn with replacement from all samples, as many from each class
-        as it has where classes exclude each other (Breiman 1996); else all learn from all samples, and differ in their
-        seeds alone.
+        Whether each member learns from its own samples, drawn with replacement (Breiman 1996): as many as there are,
+        and as many of each class where a sample has one. Otherwise all members learn from all samples, and differ only
+        in their seeds.
     select : int
-        Above 0, members are chosen one by one, so many times, each the one that makes the mean of those chosen best on
-        samples that are held out, whether it has been chosen before or not (Caruana et al. 2004); those up to the best
-        choice count, each as often as it has been chosen. Best is the lowest cross-entropy, or loss of the members,
-        with targets in each output's own scale; where they have different losses, squared error.
+        The number of rounds of a greedy selection on samples held out (Caruana et al. 2004); 0 weights all members
+        equally. Each round chooses the member, a new one or again one chosen before, that makes the mean of those
+        chosen best. The rounds up to the best one count: a member's weight is how often they chose it. The best mean
+        has the lowest cross-entropy, or, for numbers, the lowest loss of the members, each output in its own scale; if
+        their losses differ, the lowest squared error.
     validation_fraction : float
-        How much is held out for that, with its share of every class, or of small and large targets.
+        The share of samples held out for the selection, with the same share of every class, or of small and large
+        targets.
     random_state : int, RandomState or None
-        Of the members', the bags, and what is held out.
+        The seed of the members' random states, of the bags and of the samples held out.
 
     Attributes
     ----------
     estimators_ : list of NetClassifier or NetRegressor
-        The members, trained.
+        The trained members.
     weights_ : ndarray, shape (members,)
-        How much each counts; their sum is 1.
+        The weight of each member; the sum is 1.
     classes_ : ndarray, or list of ndarray
-        Of a classifier, as of its members.
+        The labels, as `NetClassifier` has them; a classifier's only.
     n_features_in_ : int
-        Of samples that are rows of numbers.
+        The number of features, where samples are rows of numbers.
     feature_names_in_ : ndarray of str
-        Of a data frame with such names.
+        The names of the columns of a data frame.
 
     Notes
     -----
-    There are as many threads as `fastdl.get_num_threads` says; each member ends as by its own `fit`, to the bit,
-    whatever their number. What one of them raises ends all.
+    `fastdl.get_num_threads` members are trained at a time. Whatever their number, each member becomes what its own
+    `fit` would make of it, to the bit. An error in one ends the training of all.
 
-    A classifier's members must give probabilities; a regressor's must predict the same, as the same quantiles.
-    Callbacks must not write to the same file for several members.
+    The members of a classifier must give probabilities; those of a regressor must all predict the same, such as the
+    same quantiles. Callbacks must not write to the same file for several members.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         X : array_like, data frame or sparse, shape (N, F), or array_like, shape (N, ...)
             Rows of numbers, or images or sequences as the networks take them.
         y : array_like, shape (N,) or (N, K)
-            As the members take it.
+            Targets, as the members take them.
         sample_weight : array_like, shape (N,), optional
             How much each sample counts.
         lengths : array_like of int, shape (N,), optional
@@ -178,12 +180,12 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
 
     @property
     def classes_(self) -> Any:
-        """The labels, as the members have them."""
+        """The labels, as `NetClassifier` has them."""
         check_is_fitted(self)
         return self.estimators_[0].classes_
 
     def predict(self, X: Any, lengths: ArrayLike | None = None) -> Array:
-        """Tell labels, by the mean of probabilities, or predict numbers, the mean of the members' numbers.
+        """Predict labels by the members' mean probabilities, or numbers as the mean of the members' numbers.
 
         Parameters
         ----------
@@ -208,7 +210,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
 
     @available_if(is_classifier)
     def predict_proba(self, X: Any, lengths: ArrayLike | None = None) -> Any:
-        """Give the mean of the members' probabilities.
+        """Compute the mean of the members' probabilities.
 
         Parameters
         ----------
@@ -226,7 +228,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
     def score(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
     ) -> float:
-        """Give what a member would: the accuracy, the share of samples all of whose labels are told, or R² or D².
+        """Compute the members' score: the accuracy, where all labels of a sample must be right, or R², or D².
 
         Parameters
         ----------
@@ -244,7 +246,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         return float(self.estimators_[0].task_.targets.score(y, told, sample_weight, lengths))
 
     def _members(self) -> tuple[list[Any], np.random.RandomState]:
-        """Give untrained members, and what else is drawn by."""
+        """Make the untrained members, and the generator of all other random numbers."""
         kinds, count = _all(self.estimator), as_int(self.members, "members")
         for kind in kinds:
             if not isinstance(kind, (NetClassifier, NetRegressor)) or is_classifier(kind) != is_classifier(self):
@@ -260,7 +262,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         return members, draws
 
     def _loss(self) -> Loss:
-        """Give the loss of regressors, that of squares where they have different ones, which must predict the same."""
+        """Give the loss of the regressors, or the squared error if their losses differ; all must predict the same."""
         losses = [kind.chosen_loss() or SquaredError() for kind in _all(self.estimator)]
         levels = [loss.levels if isinstance(loss, Quantile) else None for loss in losses]
         for loss, predicted in zip(losses, levels, strict=True):
@@ -271,7 +273,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         return losses[0] if all(loss == losses[0] for loss in losses) else SquaredError()
 
     def _samples(self, X: Any, first: bool) -> Any:
-        """Give checked samples, as all members read them: those of tables each reads itself."""
+        """Give checked samples. A table stays as it is: each member reads it itself."""
         if self._of_tables:
             return table_of(self, X, True, first)
         rows = len((X if hasattr(X, "shape") else np.asarray(X)).shape) <= 2
@@ -281,13 +283,13 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         return samples
 
     def _strata(self, codes: Array) -> Any:
-        """Give what a held-out part is to have in the same shares: small and large numbers, or the same labels."""
+        """Give the strata to hold out the same share of: small and large numbers, or equal labels."""
         if isinstance(self._targets, Numbers):
             return self._targets.strata(codes)
         return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
 
     def _mean(self, X: Any, lengths: Any) -> list[Array]:
-        """Give the mean of what members tell, a list of columns."""
+        """Give the mean of the members' predictions, a list of columns."""
         check_is_fitted(self)
         x = self._samples(X, first=False)
         counting = [(member, weight) for member, weight in zip(self.estimators_, self.weights_, strict=True) if weight]
@@ -295,7 +297,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         return [sum(columns[1:], columns[0]) for columns in zip(*weighted, strict=True)]
 
     def _error(self, wanted: Array, weights: Array | None, told: list[Array]) -> float:
-        """Give the mean of the members' loss, or of the logarithms of what was thought of the labels."""
+        """Compute the mean loss of predictions: of numbers the members' own, of labels the cross-entropy."""
         if isinstance(self._targets, Numbers):
             errors = self._targets.errors(told[0], wanted)[:, None]
         elif isinstance(self._targets, YesOrNo):
@@ -316,6 +318,6 @@ def _of(lengths: Array | None, rows: Any) -> Array | None:
 
 
 def _told(member: Any, x: Any, lengths: Any) -> list[Array]:
-    """Give what a member says of samples: numbers, or probabilities of each column of labels."""
+    """Give a member's predictions: numbers, or the probabilities of each column of labels."""
     told = member.predict_proba(x, lengths) if is_classifier(member) else member.predict(x, lengths)
     return told if isinstance(told, list) else [told]

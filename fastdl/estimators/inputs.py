@@ -1,4 +1,4 @@
-"""Samples as scikit-learn's users give them, as arrays that networks take."""
+"""The samples of scikit-learn's users as arrays that networks take."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Inputs:
     Attributes
     ----------
     encoder : TableEncoder or None
-        Of tables that are more than numbers.
+        The encoder of tables that hold more than numbers.
     categories : dict of int to int
-        Features that are codes, and how many codes there are of each.
+        The features that are codes of categories, and the number of codes of each.
     """
 
     encoder: TableEncoder | None = None
@@ -43,7 +43,7 @@ class Inputs:
             self.encoder = TableEncoder(categorical_features=estimator.categorical_features, missing=missing)
 
     def read(self, estimator: Any, X: Any, dtype: str, first: bool) -> Array:
-        """Give checked samples: rows of numbers of this dtype, or images and sequences of any."""
+        """Give checked samples: rows of numbers in this dtype, or images and sequences in any."""
         if self.encoder is None:
             return _numbers(estimator, X, dtype, first)
         table = table_of(estimator, X, self.encoder.missing == "embed", first)
@@ -66,9 +66,9 @@ def _numbers(estimator: Any, X: Any, dtype: str, first: bool) -> Array:
 
 @contextlib.contextmanager
 def as_before(estimator: Any, learned: str, *names: str) -> Iterator[None]:
-    """Give an estimator back what it knew of columns, and these attributes, where an error comes before it has learned.
+    """Restore what an estimator knew of columns, and these attributes, if an error comes before it has learned.
 
-    It has where another object is what it has `learned`.
+    It has learned once the attribute `learned` is another object.
     """
     known = vars(estimator)
     names = ("n_features_in_", "feature_names_in_", *names)
@@ -84,7 +84,7 @@ def as_before(estimator: Any, learned: str, *names: str) -> Iterator[None]:
 
 
 def reads_tables(estimator: Any) -> bool:
-    """Tell whether rows are more than numbers to it, whatever they are."""
+    """Tell whether an estimator reads its rows as tables, whatever they hold."""
     return estimator.categorical_features is not None or estimator.missing == "embed"
 
 
@@ -93,7 +93,7 @@ def table_of(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
     if _is_frame(X):
         return validate_data(estimator, X, reset=first, skip_check_array=True)
     if isinstance(X, (list, tuple)):
-        X = np.array(X, dtype=object)  # in which numbers stay numbers beside strings
+        X = np.array(X, dtype=object)  # keeps numbers as numbers beside strings
     x = validate_data(
         estimator, X, reset=first, accept_sparse="csr", dtype=None, ensure_all_finite="allow-nan" if may_lack else True
     )
@@ -101,7 +101,7 @@ def table_of(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
 
 
 def rows_of(x: Any, rows: Any) -> Any:
-    """Give samples by their numbers, of an array or a data frame."""
+    """Give the samples with these numbers, of an array or a data frame."""
     return x.iloc[rows] if hasattr(x, "iloc") else x[rows]
 
 

@@ -16,11 +16,11 @@ from ..sequential import Sequential
 from .data import Data
 from .networks import last_activation
 
-ERRORS = (SquaredError, AbsoluteError, Huber)  # losses of numbers, which are no logits
+ERRORS = (SquaredError, AbsoluteError, Huber)  # losses whose outputs are numbers, not logits
 
 
 def as_labels(y: Any) -> Array:
-    """Give labels (N,), or some for each sample (N, K), checked."""
+    """Check labels, (N,), or (N, K) with several for each sample."""
     labels = check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
     if hasattr(labels, "toarray"):
         labels = labels.toarray()
@@ -36,12 +36,12 @@ def as_labels(y: Any) -> Array:
 
 
 def _are_plain_classes(column: Array) -> bool:
-    """Tell whether they are what scikit-learn takes for classes without a word, which costs it ten times as much."""
+    """Tell whether scikit-learn takes them for classes without a warning: its own check takes ten times as long."""
     return column.dtype.kind in "biu" and 2 * len(np.unique(column)) <= len(column)
 
 
 def learned(labels: Array) -> Labels:
-    """Give what there is to tell apart by checked labels."""
+    """Give the kind of labels that these checked ones are."""
     if labels.ndim == 1:
         return OneLabel([np.unique(labels)])
     if labels.dtype.kind in "biuf" and ((labels == 0) | (labels == 1)).all():
@@ -50,7 +50,7 @@ def learned(labels: Array) -> Labels:
 
 
 def named(y: Any, classes: Any) -> Labels:
-    """Give classes that are known beforehand: of the labels, or a list of those of each column."""
+    """Give the kind of labels whose classes are known beforehand: an array, or a list of one for each column."""
     labels = as_labels(y)
     if labels.ndim == 1:
         return OneLabel([np.unique(np.asarray(classes))])
@@ -66,24 +66,24 @@ def named(y: Any, classes: Any) -> Labels:
 
 
 class Labels:
-    """The classes that there are, and what they are to a loss.
+    """The classes, and the targets that a loss gets for them.
 
     Parameters
     ----------
     classes : list of ndarray
-        Of each column of labels, sorted.
+        The classes of each column of labels, sorted.
 
     Attributes
     ----------
     loss : Loss
-        What training lowers.
+        The loss that training lowers.
     columns : int or None
-        How many columns the outputs are parted into, each with as many numbers as the most classes there are.
+        The number of columns that the outputs are divided into, each as wide as the most classes of a column.
     """
 
     usual: Loss = BinaryCrossEntropy()
     columns: int | None = None
-    _last = "identity"  # what the network ends in, for a loss that has no activation in it
+    _last = "identity"  # the network's last activation, for a loss that has none in it
 
     def __init__(self, classes: list[Array]) -> None:
         self.classes = classes
@@ -94,21 +94,21 @@ class Labels:
 
     @property
     def outputs(self) -> int:
-        """The number of outputs that a network must have."""
+        """The number of outputs that the network must have."""
         return len(self.classes)
 
     @property
     def ends(self) -> list[tuple[int, ...]]:
-        """The shapes of a sample's outputs that tell these labels."""
+        """The shapes that a sample's outputs may have for these labels."""
         return [(self.outputs,) if self.columns is None else (self.columns, self.outputs // self.columns)]
 
     @property
     def leaves_out(self) -> str:
-        """The last activation without which outputs are logits: the loss has it in it, or the network ends in it."""
+        """The last activation, without which outputs are logits: part of the loss, or the network's own."""
         return self.loss.leaves_out if self.loss.is_fused else self._last
 
     def train_by(self, loss: Loss | None) -> None:
-        """Let a loss be what training lowers; None is the usual one."""
+        """Set the loss that training lowers; None is the usual one."""
         if isinstance(loss, (Quantile, Poisson)):
             raise ValueError(f"loss must be one of classes, or of errors, for a classifier; received {loss!r}")
         if isinstance(loss, CrossEntropy) and loss.ignore_label is not None:
@@ -119,7 +119,7 @@ class Labels:
         self.loss = loss or self.usual
 
     def fit_to(self, net: Sequential, data: Data) -> None:
-        """Check that a new network tells these labels, and take note of its last activation."""
+        """Check that a new network's outputs fit these labels, and note its last activation."""
         if net.output_shape not in self.ends:
             raise ValueError(
                 f"network must end in {' or '.join(map(str, self.ends))} for these labels; it ends in "
@@ -129,14 +129,14 @@ class Labels:
             self._last = last
 
     def settle(self, codes: Array, weights: Array | None) -> None:
-        """Take note of nothing, as labels have no scale."""
+        """Do nothing: labels have no scale."""
 
     def measured_by(self, metrics: Metrics) -> list[Any]:
-        """Give metrics as they are."""
+        """Give the metrics unchanged."""
         return list(metrics.values())
 
     def read(self, labels: Array) -> Array:
-        """Give the places (N,) or (N, K) of checked labels among the classes."""
+        """Give the places of checked labels among the classes, (N,) or (N, K)."""
         if labels.ndim != 1 + (len(self.classes) > 1) or labels.shape[1:] not in ((), (len(self.classes),)):
             raise ValueError(f"y must have {len(self.classes)} labels for each sample; received shape {labels.shape}")
         columns = labels.T if labels.ndim == 2 else [labels]
@@ -144,27 +144,27 @@ class Labels:
         return codes.T if labels.ndim == 2 else codes[0]
 
     def targets(self, codes: Array) -> Array:
-        """Give what the loss compares outputs with."""
+        """Give the targets that the loss compares outputs with."""
         raise NotImplementedError
 
     def strata(self, codes: Array) -> Array | None:
-        """Give what a held-out part is to have in the same shares."""
+        """Give the strata of samples, each of which is held out in the same share."""
         return None
 
     def decisions(self, outputs: Array) -> Any:
-        """Give numbers of which the largest, or those above 0, tell classes."""
+        """Give the decision values: the largest, or those above 0, mark the classes."""
         raise NotImplementedError
 
     def probabilities(self, outputs: Array) -> Any:
-        """Give those of the classes."""
+        """Give the probabilities of the classes."""
         raise NotImplementedError
 
     def told(self, outputs: Array) -> Array:
-        """Give the labels that outputs tell."""
+        """Give the labels that outputs stand for."""
         raise NotImplementedError
 
     def score(self, y: Any, told: Array, weights: Any) -> float:
-        """Give the share of samples all of whose labels are told."""
+        """Give the share of samples whose labels are all predicted."""
         if told.ndim == 1:
             return float(accuracy_score(plain(as_labels(y)), plain(told), sample_weight=weights))
         labels = as_labels(y)
@@ -176,7 +176,7 @@ class Labels:
 
 
 class OneLabel(Labels):
-    """One label for each sample: of two classes one output tells, of more there is one for each."""
+    """One label for each sample: one output for two classes, one for each of more."""
 
     def __init__(self, classes: list[Array]) -> None:
         super().__init__(classes)
@@ -192,7 +192,7 @@ class OneLabel(Labels):
         return [(1,), (2,)] if free else super().ends
 
     def fit_to(self, net: Sequential, data: Data) -> None:
-        """Train by cross-entropy what has two outputs for two classes, though one would do."""
+        """Use cross-entropy for a network that has two outputs for two classes, though one would do."""
         super().fit_to(net, data)
         if self.loss is self.usual and net.output_shape == (2,):
             self.loss = CrossEntropy()
@@ -222,11 +222,11 @@ class OneLabel(Labels):
         return told
 
 
-_SURE = 20.0  # logits beyond which probabilities would be 1 alike, and no longer in these' order
+_SURE = 20.0  # beyond this logit all probabilities would be 1, and no longer in the logits' order
 
 
 class YesOrNo(Labels):
-    """Any number of labels, each of which holds or not, 1 or 0: by cross-entropy there are two outputs for each."""
+    """Any number of labels that hold (1) or not (0). With cross-entropy each has two outputs."""
 
     def train_by(self, loss: Loss | None) -> None:  # noqa: D102
         super().train_by(loss)
@@ -254,9 +254,9 @@ class YesOrNo(Labels):
 
 
 class SeveralLabels(Labels):
-    """Several labels for each sample, each of classes of its own: a row of outputs for each.
+    """Several labels for each sample, each with its own classes and its own row of outputs.
 
-    Rows are as long as the most classes are; of classes that a column has not, the network learns that they never come.
+    All rows are as long as the longest; the network learns that the classes a column does not have never come.
     """
 
     usual = CrossEntropy()
@@ -288,7 +288,7 @@ class SeveralLabels(Labels):
 
 
 def plain(column: Array) -> Array:
-    """Give a column of objects as what they are."""
+    """Give a column of objects in the dtype of what they are."""
     return np.array(column.tolist()) if column.dtype == object and len(set(map(type, column))) == 1 else column
 
 
@@ -303,7 +303,7 @@ def _places(labels: Array, classes: Array) -> Array:
 
 
 def _shares(logits: Array, activation: str) -> Array:
-    """Give probabilities that add up to 1: of sigmoids their shares, by their logarithms, as all may be 0."""
+    """Scale the probabilities of sigmoids to add up to 1, through their logarithms, as all may be 0."""
     if activation == "sigmoid":
         logits = -np.logaddexp(0.0, -logits.astype(float))
     return CrossEntropy().predictions(logits)

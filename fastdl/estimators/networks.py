@@ -22,9 +22,9 @@ from ..sequential import Sequential
 
 AnyNetwork = Sequential | str | Callable[[Any, int], Sequential] | None
 TABULAR = "tabular"  # the name of the network of `recipes.tabular`
-_EPOCHS = 100  # of a network of a user's own
-# Of dense layers, chosen on held-out samples of the tables of bench/tabular.py and on further draws of them, from 40
-# samples on: the samples of a batch, and at least so many epochs, and steps.
+_EPOCHS = 100  # of a user's own network
+# The batch size and the least epochs and steps for dense layers, chosen on held-out samples of the tables of
+# bench/tabular.py and on further draws of them, from 40 samples on.
 BATCH = 32
 _DENSE_EPOCHS, _DENSE_STEPS = 20, 100
 
@@ -35,12 +35,12 @@ class Wanted(NamedTuple):
     Attributes
     ----------
     shape : tuple of int
-        Of a sample.
+        The shape of a sample.
     outputs : int
     columns : int or None
-        How many columns the outputs are to be parted into.
+        The number of columns to divide the outputs into.
     categories : dict of int to int
-        Features that are codes of categories, and how many codes there are of each.
+        The features that are codes of categories, and the number of codes of each.
     """
 
     shape: Shape
@@ -50,9 +50,9 @@ class Wanted(NamedTuple):
 
 
 def network_for(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
-    """Give an estimator a network of its own, built.
+    """Make an estimator's own network, built.
 
-    One that has been built before keeps its parameters, but draws its random numbers anew.
+    A copy of one that has been built keeps its parameters, with a new seed.
     """
     net, dtype = _network(estimator, wanted, seed), as_dtype(estimator.dtype)
     if not hasattr(net, "dtype"):
@@ -65,14 +65,14 @@ def network_for(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
 
 
 def training_for(estimator: Any, samples: int) -> dict[str, Any]:
-    """Give the epochs, the size of batches and the optimizer: those that are set, or what suits the network."""
+    """Give the epochs, the batch size and the optimizer: those that are set, or those that suit the network."""
     sizes = {"epochs": estimator.epochs, "batch_size": estimator.batch_size}
     sizes = {name: as_int(size, name, most=np.inf) for name, size in sizes.items() if size is not None}
     given: dict[str, Any] = dict(sizes)
     lr = {} if estimator.lr is None else {"lr": estimator.lr}
     if estimator.optimizer is not None:
         check_optimizer(estimator.optimizer)
-        # A copy, as a rate that changes while it trains is none of the estimator's settings.
+        # A copy: a rate that changes during training must not change the estimator's settings.
         given["optimizer"] = replace(estimator.optimizer, **{"lr": estimator.optimizer.lr, **lr})
     if estimator.network is not None and not is_tabular(estimator):
         return {"epochs": _EPOCHS, "batch_size": BATCH, "optimizer": Adam(**lr), **given}
@@ -86,7 +86,7 @@ def training_for(estimator: Any, samples: int) -> dict[str, Any]:
 
 
 def rate_falls(estimator: Any) -> bool:
-    """Tell whether its rate falls to nothing in the course of a training, as nothing else is said."""
+    """Tell whether its rate is the default one, which falls to 0 in the course of a training."""
     own = estimator.network is None or is_tabular(estimator)
     return own and estimator.optimizer is None and not callable(estimator.lr)
 
@@ -94,7 +94,7 @@ def rate_falls(estimator: Any) -> bool:
 def _dense_training(
     samples: int, *, epochs: int | None = None, batch_size: int | None = None, lr: float = 1e-2
 ) -> dict[str, Any]:
-    """Give how dense layers are trained."""
+    """Give the settings of training for dense layers."""
     batch_size = BATCH if batch_size is None else batch_size
     batches = -(-samples // batch_size)
     if epochs is None:
@@ -104,12 +104,12 @@ def _dense_training(
 
 
 def is_tabular(estimator: Any) -> bool:
-    """Tell whether it trains the network of `recipes.tabular`."""
+    """Tell whether an estimator trains the network of `recipes.tabular`."""
     return isinstance(estimator.network, str) and estimator.network == TABULAR
 
 
 def last_activation(net: Sequential) -> str:
-    """Name what a network ends in."""
+    """Name the last activation of a network."""
     last: Any = net
     while isinstance(last, Sequential) and last.layers:
         last = last.layers[-1]
@@ -137,7 +137,7 @@ def _network(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
 
 
 def _check_unused(estimator: Any, *names: str) -> None:
-    """Check that nothing is said of layers that are not made: a search over it would tell nothing."""
+    """Check that no settings of layers are given that are not made: a search over them would find nothing."""
     usual = inspect.signature(type(estimator)).parameters
     for name in names:
         if name in usual and not np.array_equal(value := getattr(estimator, name), usual[name].default):
@@ -151,7 +151,7 @@ def _sizes(estimator: Any) -> list[int]:
 
 
 def _dense(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
-    """Give dense layers, with vectors of the categories before them."""
+    """Make dense layers, with vectors of the categories before them."""
     layers: list[Layer] = [Dense(size, estimator.activation) for size in _sizes(estimator)]
     layers.append(Dense(wanted.outputs))
     if not wanted.categories:
@@ -163,7 +163,7 @@ def _dense(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
 
 
 def _tabular(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
-    """Give the network for tables: the first hidden size is its own, and each other one a residual block's."""
+    """Make the network for tables: the first hidden size is its first layer's, each other one a residual block's."""
     if len(wanted.shape) > 1:
         raise ValueError(f"network must be another than {TABULAR!r} for samples of shape {wanted.shape}")
     sizes = _sizes(estimator)
@@ -176,7 +176,7 @@ def _tabular(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
 
 
 def _in_columns(net: Sequential, columns: int, outputs: int, seed: int) -> Sequential:
-    """Give a network with the parameters of this one whose outputs are parted into columns."""
+    """Give a network with the same parameters whose outputs are divided into columns."""
     classes = outputs // columns
     if net.output_shape != (outputs,):
         raise ValueError(

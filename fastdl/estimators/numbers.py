@@ -16,11 +16,11 @@ from ..metrics.choice import Metrics
 from ..sequential import Sequential
 from .data import Data
 
-_OF_ANY_SCALE = (SquaredError, AbsoluteError, Quantile)  # their least is at the same outputs, times the targets' scale
+_OF_ANY_SCALE = (SquaredError, AbsoluteError, Quantile)  # their minimum scales with the targets
 
 
 def as_numbers(y: Any) -> Array:
-    """Give numbers (N,), or some for each sample (N, K), in float64, checked."""
+    """Check numbers, (N,), or (N, K) with several for each sample, and give them in float64."""
     values = check_array(y, accept_sparse=False, ensure_2d=False, dtype=np.float64, input_name="y")
     if values.ndim > 2:
         raise ValueError(f"y must have shape (N,) or (N, K); received {values.shape}")
@@ -34,14 +34,14 @@ class Numbers:
     Parameters
     ----------
     shape : tuple of int
-        Of a sample's target, () or (K,).
+        The shape of a sample's target, () or (K,).
     loss : Loss or None
     own_scale : bool
-        Whether targets stay as they are whatever the loss.
+        Whether targets are never standardised, whatever the loss.
     """
 
     columns = None
-    over_time = False  # whether a network tells a number for each step, all on one scale
+    over_time = False  # whether the network predicts a number for each step, all on one scale
 
     def __init__(self, shape: tuple[int, ...], loss: Loss | None, own_scale: bool) -> None:
         self.shape, self.loss = shape, loss or SquaredError()
@@ -51,16 +51,16 @@ class Numbers:
 
     @property
     def outputs(self) -> int:
-        """The number of outputs that a network must have."""
+        """The number of outputs that the network must have."""
         return prod(self.shape) * self.levels
 
     @property
     def leaves_out(self) -> str:
-        """The last activation that the loss has in it."""
+        """The last activation, if it is part of the loss."""
         return self.loss.leaves_out
 
     def fit_to(self, net: Sequential, data: Data) -> None:
-        """Take note of the mean and the scale of what a new network is trained on first: of steps that count."""
+        """Note the mean and the scale of the targets that a new network is trained on first, over steps that count."""
         values, weights = data.y, data.weights
         self.over_time = values.ndim == len(net.output_shape) == 2 and net.output_shape[0] in (None, values.shape[1])
         if self.over_time:
@@ -70,7 +70,7 @@ class Numbers:
         self.settle(values, weights)
 
     def settle(self, values: Array, weights: Array | None) -> None:
-        """Take note of the mean and the scale of these."""
+        """Note the mean and the scale of these targets."""
         if self._standardised:
             weights = None if weights is None else abs(weights)  # which may have any sign, and cancel
             self.mean = np.average(values, axis=0, weights=weights)
@@ -78,22 +78,22 @@ class Numbers:
             self.scale = np.where(deviation > 0, deviation, 1.0)
 
     def read(self, values: Array) -> Array:
-        """Give checked values, as many for each sample as those that came first had."""
+        """Check values: as many for each sample as in the first call."""
         if prod(values.shape[1:]) != prod(self.shape):
             raise ValueError(f"y must have {prod(self.shape)} numbers a sample; received shape {values.shape}")
         return values.reshape(len(values), *self.shape)
 
     def targets(self, values: Array) -> Array:
-        """Give what the loss compares outputs with, (N, K)."""
+        """Give the targets that the loss compares outputs with, (N, K)."""
         standard: Array = (values - self.mean) / self.scale
         return standard.reshape(len(values), -1)
 
     def strata(self, values: Array) -> Array | None:
-        """Give what a held-out part is to have in the same shares."""
+        """Give the strata of samples, each of which is held out in the same share."""
         return values.reshape(-1) if prod(self.shape) == 1 else None
 
     def predictions(self, outputs: Array) -> Array:
-        """Give what outputs say of targets: (N,) or (N, K), with an axis more where there are several levels."""
+        """Give the predictions of targets, (N,) or (N, K), with one more axis for several levels."""
         told = self.loss.predictions(outputs)
         if told.shape[-1] != self.levels if self.over_time else told.shape[1:] != (self.outputs,):
             return told
@@ -101,7 +101,7 @@ class Numbers:
         return self.in_units(told).reshape(*shape, *([self.levels] if self.levels > 1 else []))
 
     def in_units(self, standard: Array) -> Array:
-        """Give what was standardised, with any number of levels side by side, in the targets' own units."""
+        """Give standardised values, with any number of levels side by side, in the targets' own units."""
         columns = standard.reshape(len(standard), self.mean.size, -1)
         numbers: Array = columns * self.scale.reshape(-1, 1) + self.mean.reshape(-1, 1)
         return numbers.reshape(standard.shape)
@@ -111,7 +111,7 @@ class Numbers:
         return [InUnits(name, metric, self) if self._standardised else metric for name, metric in metrics.items()]
 
     def errors(self, told: Array, values: Array) -> Array:
-        """Give the losses (N,) of predictions, as the network's outputs have them that say so."""
+        """Give the losses of predictions, (N,), in the scale of the network's outputs."""
         outputs = told.reshape(len(told), -1)
         if outputs.shape[1] == self.outputs:
             of_levels = outputs.reshape(len(told), -1, self.levels)
@@ -122,9 +122,9 @@ class Numbers:
         return self.loss(outputs, self.targets(values))[0]
 
     def score(self, y: Any, told: Array, weights: Any, lengths: Any = None) -> float:
-        """Give R², or of several levels the mean over them of D², the same of the pinball loss.
+        """Compute R²; for several levels, the mean over them of D², the same with the pinball loss.
 
-        Of a number for each step, all steps that count are one column.
+        With a number for each step, all steps that count are one column.
         """
         if self.over_time:
             y = as_numbers(y)
@@ -140,7 +140,7 @@ class Numbers:
 
 
 class InUnits(Metric):
-    """A metric of what was standardised."""
+    """A metric of standardised values."""
 
     def __init__(self, name: str, metric: Any, numbers: Numbers) -> None:
         self.name, self.metric, self.numbers = name, metric, numbers  # type: ignore[misc]
@@ -156,5 +156,5 @@ class InUnits(Metric):
 
 
 def steps(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Array:
-    """Tell which steps count, (N, T)."""
+    """Give which steps count, (N, T)."""
     return np.arange(shape[1]) < (np.full(shape[0], shape[1]) if lengths is None else np.asarray(lengths))[:, None]

@@ -75,14 +75,14 @@ class NetRegressor(RegressorMixin, NetEstimator):
     def partial_fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
     ) -> Self:
-        """Go on learning, once through these samples; nothing is held out.
+        """Continue the training with one pass over these samples; none are held out.
 
         Parameters
         ----------
         X, y, lengths
-            As of `fit`. The first call tells the scale of targets.
+            As of `fit`. The first call determines the scale of targets.
         sample_weight : array_like, shape (N,), optional
-            As it is: weights of one call count beside those of others.
+            Used as given, so that the weights of one call are comparable to those of another.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
         Returns
         -------
         ndarray of float64, shape (N,) or (N, K)
-            Of several levels (N, levels) or (N, K, levels).
+            For several levels, (N, levels) or (N, K, levels).
         """
         outputs = self.outputs_of(X, lengths)
         told: Array = self.task_.targets.predictions(outputs)
@@ -111,9 +111,9 @@ class NetRegressor(RegressorMixin, NetEstimator):
     def score(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, lengths: ArrayLike | None = None
     ) -> float:
-        """Give R², or of several levels the mean over them of D², the same of the pinball loss.
+        """Compute R²; for several levels, the mean over them of D², the same with the pinball loss.
 
-        Of a number for each step, all steps that count are one column.
+        With a number for each step, all steps that count are one column.
 
         Parameters
         ----------

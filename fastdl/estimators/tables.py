@@ -1,4 +1,4 @@
-"""Tables of numbers and categories as arrays that networks take."""
+"""Tables of numbers and categories encoded as arrays that networks take."""
 
 from __future__ import annotations
 
@@ -18,51 +18,52 @@ from .columns import read_columns
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-UNKNOWN = 0  # the code of categories that training has not seen, or too seldom
+UNKNOWN = 0  # the code of categories that `fit` has not seen, or too seldom
 MISSING = ("error", "embed")
 
 
 class _Column(NamedTuple):
-    """What fitting has found in a column of a table."""
+    """What `fit` has found in a column of a table."""
 
-    codes: dict[Any, int] | None  # of each category; None of numbers
+    codes: dict[Any, int] | None  # of each category; None for numbers
     types: frozenset[str]  # of the categories
     middle: float  # the median, of numbers
     flagged: bool  # whether a further column tells which of the numbers are missing
 
 
 class TableEncoder:
-    """Make float32 numbers of a table: numbers as they are, categories as codes from 0 on.
+    """Encode a table as float32 numbers: numbers as they are, categories as codes from 0 on.
 
     Categories are the columns of a data frame that hold strings, booleans or a categorical dtype, the columns of an
     array of objects that do not hold numbers alone, and those named in `categorical_features`.
 
-    Code 0 is that of unknown categories: those that training has not seen, and those that it has seen fewer than
-    `min_count` times, by which a network learns what to make of the others. With ``missing="embed"`` a missing category
-    is a category like any other; a missing number is the column's median, and where training had some, a column of 0
-    and 1 behind all others tells which. Else what is missing is an error.
+    Code 0 stands for unknown categories: those that `fit` has not seen, and those that it has seen fewer than
+    `min_count` times, from which a network learns how to treat the others. With ``missing="embed"`` a missing category
+    is one more category; a missing number becomes its column's median, and if `fit` has seen missing ones, a column of
+    0 and 1 after all others tells which. Otherwise missing values are an error.
 
     Parameters
     ----------
     categorical_features : sequence of str or int, optional
-        Names of columns, or numbers from 0 on, or one truth for each; beside those that are found.
+        Columns that hold categories, besides those that are recognised: names, numbers from 0 on, or a boolean for
+        each.
     missing : {"error", "embed"}
     min_count : int
-        How often a category must be there to have a code of its own.
+        How often a category must occur to have its own code.
 
     Attributes
     ----------
     names : list or None
-        Of the columns of the data frame that was fitted; None of arrays.
+        The columns of the data frame that was fitted; None for arrays.
     features : int
-        How many columns the encoded table has.
+        The number of columns of the encoded table.
     cardinalities : dict of int to int
-        How many codes there are in each column of categories: what `models.tabular` takes as ``categories``.
+        The number of codes in each column of categories: the argument ``categories`` of `models.tabular`.
 
     Notes
     -----
-    Tables are pandas' or polars' data frames, arrays (N, F) and lists of rows. Columns of dates, of complex numbers and
-    of whatever else is neither a number nor a string nor a boolean are refused.
+    Tables are pandas' or polars' data frames, arrays (N, F) and lists of rows. Columns of dates, complex numbers or
+    anything else that is neither a number nor a string nor a boolean are refused.
     """
 
     names: list[Any] | None
@@ -77,7 +78,7 @@ class TableEncoder:
         self.min_count = as_int(min_count, "min_count")
 
     def fit(self, x: Any) -> Self:
-        """Learn what columns, categories and medians there are.
+        """Learn the columns, categories and medians.
 
         Parameters
         ----------
@@ -91,8 +92,8 @@ class TableEncoder:
         Raises
         ------
         ValueError
-            If there is no row or no column, two columns have one name, something is missing and must not be, or a
-            number is infinite as float32.
+            If there is no row or no column, two columns have the same name, values are missing without
+            ``missing="embed"``, or a number is infinite as float32.
         TypeError
             If a column holds neither numbers nor strings nor booleans.
         """
@@ -100,7 +101,7 @@ class TableEncoder:
         return self
 
     def fit_transform(self, x: Any) -> Array:
-        """Do what `fit` and `transform` do, one after the other, and give what the latter gives."""
+        """Call `fit`, then `transform`, and give its result."""
         return self._encoded(self._fitted(x))
 
     def transform(self, x: Any) -> Array:
@@ -117,9 +118,9 @@ class TableEncoder:
         Raises
         ------
         ValueError
-            If columns are others than in `fit`, or values are as `fit` refuses them.
+            If the columns differ from those of `fit`, or `fit` would refuse the values.
         TypeError
-            If a column held numbers in `fit` and does no more, or categories of other types.
+            If a column held numbers in `fit` and now does not, or held categories of other types.
         """
         if not hasattr(self, "features"):
             raise RuntimeError("fit must come before transform")
@@ -234,7 +235,7 @@ class TableEncoder:
 
 
 def _type(value: Any) -> str | None:
-    """Say what a category is, or None if it can be none."""
+    """Name the type of a category, or give None if it cannot be one."""
     if value is None:
         return "nothing"
     if isinstance(value, (str, bytes)):
@@ -243,13 +244,13 @@ def _type(value: Any) -> str | None:
 
 
 def _order(value: Any) -> tuple[str, Any]:
-    """By type, as Python orders no others; what is missing comes first."""
+    """Order by type first, as Python does not compare values of different types; missing ones come first."""
     kind = type(value).__name__
     return ("", 0) if value is None else ("number", value) if isinstance(value, Number) else (kind, value)
 
 
 def _positions(wanted: Any, names: list[Any] | None, count: int) -> list[int]:
-    """Give the numbers of columns that are named."""
+    """Give the numbers of the named columns."""
     if wanted is None:
         return []
     if isinstance(wanted, (str, bytes)) or not isinstance(wanted, Iterable):

@@ -1,4 +1,4 @@
-"""NetTransformer: what a hidden layer of a network gives."""
+"""NetTransformer: the outputs of a hidden layer as features."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         return self.learn(X, y, sample_weight, lengths)
 
     def transform(self, X: Any, lengths: ArrayLike | None = None) -> Array:
-        """Give what the layer gives.
+        """Compute the layer's outputs.
 
         Parameters
         ----------
@@ -138,7 +138,7 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         Returns
         -------
         ndarray, shape (N, features)
-            Of the network's dtype; of images and sequences, rows of all their numbers.
+            In the network's dtype; outputs with more axes are flattened to rows.
         """
         x = self.read_samples(X)
         given = self.network_.activations(x, self.layer, lengths=lengths)
@@ -146,13 +146,13 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
 
     @property
     def _n_features_out(self) -> int:
-        """The number of columns that `transform` gives; scikit-learn names them by it."""
+        """The number of columns that `transform` gives, from which scikit-learn makes their names."""
         net, layer = self.network_, self.layer
         return prod((named_within(net)[layer] if isinstance(layer, str) else net.layers[layer]).output_shape)
 
     def begin(self, task: Task, data: Data, seed: int) -> Sequential:  # noqa: D102
         net = super().begin(task, data, seed)
-        net.activations(data.x[:1], self.layer)  # which says so now, if there is none
+        net.activations(data.x[:1], self.layer)  # raises now if there is no such layer
         return net
 
     def wanted(self, y: Any, x: Array, inputs: Inputs) -> Any:  # noqa: D102

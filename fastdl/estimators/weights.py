@@ -15,7 +15,7 @@ from .labels import Labels
 
 
 def as_weights(sample_weight: Any, samples: int) -> Array | None:
-    """Give weights (N,), of any sign, of which some are not 0, or None."""
+    """Check weights (N,), of any sign but not all 0, or None."""
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Number):
@@ -29,7 +29,7 @@ def as_weights(sample_weight: Any, samples: int) -> Array | None:
 
 
 def times_class_weights(weights: Array | None, class_weight: Any, codes: Array, labels: Labels) -> Array | None:
-    """Multiply weights with those of the samples' labels, the product over all columns."""
+    """Multiply weights by those of the samples' labels, a product over all columns."""
     if class_weight is None:
         return weights
     columns = codes.T if codes.ndim == 2 else [codes]

@@ -11,7 +11,7 @@ from ..layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, MeanPool2D, Rando
 from ..layers.activation import as_activation
 from ..sequential import Sequential
 
-_LEAST_PIXELS = 12  # rows and columns, of which LeNet-5's kernels and poolings leave one
+_LEAST_PIXELS = 12  # rows and columns, of which LeNet-5's kernels and pools leave one
 
 
 def lenet5(
@@ -24,20 +24,20 @@ def lenet5(
     pooling: str = "max",
     shift: int = 0,
 ) -> Sequential:
-    """LeNet-5, of 61,706 parameters for images (1, 28, 28) and ten classes (LeCun et al. 1998; article 4).
+    """LeNet-5 (LeCun et al. 1998; article 4), with 61,706 parameters for images (1, 28, 28) and ten classes.
 
     Parameters
     ----------
     input_shape : (int, int, int)
-        (C, H, W), of at least 12 x 12 pixels.
+        (C, H, W), at least 12 x 12 pixels.
     classes : int
     seed : int, optional
     dtype : {"float32", "float64"}
     activation : str
-        Of the hidden layers.
+        The activation of the hidden layers.
     pooling : {"max", "mean"}
     shift : int
-        In training, images are moved by up to that many pixels each way.
+        In training, images are shifted at random by up to this many pixels each way.
 
     Returns
     -------
@@ -84,13 +84,13 @@ def mlp(
     Parameters
     ----------
     sizes : sequence of int
-        Features of the input and of every layer.
+        The number of features of the input and of every layer.
     activation : str
-        Of the hidden layers.
+        The activation of the hidden layers.
     output : str, optional
         The activation of the last layer.
     input_shape : tuple of int, optional
-        Of one sample where it is an image of ``sizes[0]`` numbers; it is flattened then.
+        The shape of a sample, if it is an image of ``sizes[0]`` numbers: it is flattened first.
     seed : int, optional
     dtype : {"float32", "float64"}
 

@@ -36,19 +36,19 @@ def language_model(
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Sequential:
-    """Stateful recurrent layers between an embedding and a dense layer, which gives logits of each step's next token.
+    """Make a language model of stateful recurrent layers: logits of the token after each step.
 
     Parameters
     ----------
     vocabulary : int
-        How many tokens there are.
+        The number of tokens.
     cell : {"rnn", "lstm", "gru"}
     units, layers : int
-        Of the recurrent layers, and how many of them.
+        The units of each recurrent layer, and the number of these layers.
     dropout : float
-        After each recurrent layer.
+        The rate of the dropout after each recurrent layer.
     dim : int
-        Of the vectors that stand for tokens.
+        The size of the vectors that stand for tokens.
     seed : int, optional
     dtype : {"float32", "float64"}
 
@@ -68,8 +68,8 @@ def language_model(
 
 
 HEADS = 4  # of a transformer
-_AT_FIRST = 0.2  # size of the tokens' vectors and of the waves that tell places: the same, so that attention sees both
-_LONGEST_WAVE = 10_000  # the longest of these waves, in steps for each radian
+_AT_FIRST = 0.2  # size of the vectors of tokens and of positions: the same, so that attention sees both
+_LONGEST_WAVE = 10_000  # of the sines of positions, in steps for each radian
 
 
 def transformer(
@@ -83,22 +83,23 @@ def transformer(
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Sequential:
-    """Blocks of causal attention and a dense pair, which give logits of each step's next token (Radford et al. 2019).
+    """Make a language model of causal attention (Radford et al. 2019): logits of the token after each step.
 
-    The vectors of places, which are learned, are waves at first (Vaswani et al. 2017).
+    Each block is attention and two dense layers. The vectors of positions are learned; at first they are sines and
+    cosines (Vaswani et al. 2017).
 
     Parameters
     ----------
     vocabulary : int
-        How many tokens there are.
+        The number of tokens.
     steps : int
-        The most that a sequence may have.
+        The most steps that a sequence may have.
     units : int
-        Features of a step; the dense pair has four times as many between.
+        The number of features of a step; between the two dense layers there are four times as many.
     layers, heads : int
-        How many blocks, and heads of attention in each.
+        The number of blocks, and of heads of attention in each.
     dropout : float
-        After the embedding, attention and the dense pair.
+        The rate of the dropout after the embedding, the attention and the dense layers.
     seed : int, optional
     dtype : {"float32", "float64"}
 
@@ -136,7 +137,7 @@ def transformer(
 
 
 def _waves(steps: int, features: int) -> Array:
-    """Give each step a sine and a cosine of each of many lengths."""
+    """Give sines and cosines of many wavelengths at each step."""
     feature = np.arange(features)
     angles = np.arange(steps)[:, None] * _LONGEST_WAVE ** (-(feature - feature % 2) / features)
     waves: Array = np.where(feature % 2, np.cos(angles), np.sin(angles))

@@ -1,4 +1,4 @@
-"""The network for tables: numbers and their cosines, vectors of categories, residual blocks."""
+"""The network for tables: numbers and their periodic embeddings, vectors of categories, residual blocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..layers.container import walk
 from ..sequential import Sequential
 
 _MOST_DIMENSIONS = 8  # of the vector that stands for a category
-# Factors of initial parameters. With small last weights the network begins with nearly the same answer to all samples.
+# Factors of initial parameters. With small last weights the first outputs are nearly the same for all samples.
 _CATEGORIES_AT_FIRST = 0.3
 _ANSWERS_AT_FIRST = 0.1
 
@@ -41,24 +41,24 @@ def tabular(
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Sequential:
-    """Give a network for tables: numbers and their cosines beside vectors of categories, and residual blocks.
+    """Make a network for tables: numbers, their periodic embeddings and vectors of categories, then residual blocks.
 
-    Numbers are scaled robustly, with constants that `Sequential.adapt` takes of the data, and embedded periodically
-    beside themselves (Gorishniy, Rubachev and Babenko 2022; Holzmüller, Grinsztajn and Steinwart 2024).
+    Numbers are scaled robustly, with constants that `Sequential.adapt` takes from the data. Each stands beside its
+    periodic embedding (Gorishniy, Rubachev and Babenko 2022; Holzmüller, Grinsztajn and Steinwart 2024).
 
     Parameters
     ----------
     features, outputs : int
-        Columns of the table, and numbers that are asked for.
+        The number of columns of the table, and of outputs.
     categories : mapping of int to int, optional
-        Columns that hold categories, as integers from 0 on, and how many of these there are: the ``cardinalities`` of a
-        `TableEncoder`. Category 0 is that of unknown ones.
+        The columns that hold categories, as integers from 0 on, and the number of categories of each: the
+        ``cardinalities`` of a `TableEncoder`. Category 0 stands for unknown ones.
     units, blocks : int
-        Of the hidden layers; of residual blocks of two such layers, 0 at least.
+        The units of the hidden layers; the number of residual blocks, each of two of these layers, at least 0.
     frequencies : int
-        How many cosines are made of each number.
+        The number of cosines of each number.
     dropout : float
-        Within the blocks.
+        The rate of the dropout within the blocks.
     seed : int, optional
     dtype : {"float32", "float64"}
 
@@ -85,14 +85,14 @@ def tabular(
 
 
 def embedded_columns(features: int, categories: Mapping[int, int] | None, of_numbers: Sequence[Layer] = ()) -> Parallel:
-    """Give a layer that puts a vector for each category beside what layers make of the numbers.
+    """Make a layer that puts a vector for each category beside the outputs of layers for the numbers.
 
     Parameters
     ----------
     features, categories
         As of `tabular`.
     of_numbers : sequence of Layer
-        What reads the columns that are no categories.
+        The layers for the other columns.
     """
     counts = _counts(categories, features)
     branches: list[list[Layer]] = [

@@ -1,4 +1,4 @@
-"""Recursive networks: what the nodes of a tree are, and which tree a sentence is (article 7)."""
+"""Recursive networks: a classifier of the nodes of trees, and a parser (article 7)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .._validation.values import as_int, as_number
 from ..layers import Dense, Dropout, Embedding, Layer, Recursive
 from ..sequential import Sequential
 
-_WORDS_AT_FIRST = 0.1  # a factor: small beside what the vectors of words will learn
+_WORDS_AT_FIRST = 0.1  # a factor of their vectors: small beside what they will learn
 
 
 def tree_classifier(
@@ -21,25 +21,25 @@ def tree_classifier(
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Sequential:
-    """Give a recursive layer between an embedding and a dense layer: logits of each node's label (article 7).
+    """Make a classifier of the nodes of trees (article 7): an embedding, a recursive layer and a dense layer.
 
     Parameters
     ----------
     vocabulary, classes : int
-        How many words and labels there are.
+        The number of words and of labels.
     composition : {"matrix", "tensor", "lstm"}
         As of `layers.Recursive`.
     units : int
-        Of the vectors of words and nodes.
+        The size of the vectors of words and nodes.
     word_dropout, node_dropout : float
-        Before the recursive layer and after it.
+        The rates of the dropout before and after the recursive layer.
     seed : int, optional
     dtype : {"float32", "float64"}
 
     Returns
     -------
     Sequential
-        x (M,), y (M, classes), of the nodes of trees.
+        x (M,), y (M, classes): logits of each node's label.
     """
     units, classes = as_int(units, "units"), as_int(classes, "classes")
     before, after = (
@@ -63,23 +63,23 @@ def tree_parser(
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Sequential:
-    """Give a recursive layer between an embedding and a score of every node, for `fastdl.trees.parsing` (article 7).
+    """Make a parser for `fastdl.trees.parsing` (article 7): an embedding, a recursive layer and a score for every node.
 
     Parameters
     ----------
     vocabulary : int
-        How many words there are.
+        The number of words.
     units : int
-        Of the vectors of words and nodes.
+        The size of the vectors of words and nodes.
     composition : str
-        As of `layers.Recursive`.
+        As for `layers.Recursive`.
     seed : int, optional
     dtype : {"float32", "float64"}
 
     Returns
     -------
     Sequential
-        x (M,), y (M, 1), of the nodes of trees.
+        x (M,), y (M, 1): the score of each node.
     """
     units = as_int(units, "units")
     layers: list[Layer] = [

@@ -1,4 +1,4 @@
-"""Text: read, taken apart into characters or words, as numbers, and written by a language model.
+"""Text: its reader, its characters or words as numbers, and text that a language model writes.
 
-`fastdl.datasets` names what reads it and makes numbers of it; `sampling.sample` writes.
+`fastdl.datasets` has the public names of the reader, the vocabulary and the windows; `sampling.sample` writes.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# How the Penn Treebank writes what would be in the way.
+# How the Penn Treebank writes characters that are part of its own notation.
 _ESCAPES = {
     "-LRB-": "(", "-RRB-": ")", "-LCB-": "{", "-RCB-": "}", "-LSB-": "[", "-RSB-": "]", r"\/": "/", r"\*": "*",
 }  # fmt: skip
@@ -17,5 +17,5 @@ def escaped(word: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """Give what the Penn Treebank's escapes stand for."""
+    """Replace the Penn Treebank's escapes by the characters that they stand for."""
     return _ESCAPED.sub(lambda match: _ESCAPES[match.group()], text)

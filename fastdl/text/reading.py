@@ -10,7 +10,7 @@ __all__ = ["read_text"]
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Read a file of UTF-8 text, without the mark that some editors put before it.
+    """Read a file of UTF-8 text, without the byte order mark that some editors put before it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Writing text with a language model, token after token."""
+"""Text written by a language model, token after token."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ def sample(
     temperature: float = 1.0,
     seed: int | None = None,
 ) -> str:
-    """Go on where a prompt ends.
+    """Continue a prompt.
 
     Parameters
     ----------
     net : Sequential
-        As `models.language_model` or `models.transformer` makes it. Its state is reset, before and after; one that
-        attends reads again, for every token, as many of the last ones as it takes.
+        A language model, such as `models.language_model` or `models.transformer`. Its state is reset before and after.
+        One with attention reads the last tokens again for every new one, as many as it takes.
     vocabulary : Vocabulary
     prompt : str
-        Without one, text begins as after a line's or a sentence's end; where the vocabulary has none, as after its
-        most frequent token.
+        Without a prompt, text begins as after the end of a line or a sentence; if the vocabulary has neither, as after
+        its most frequent token.
     length : int
-        How many tokens to write.
+        The number of tokens to write.
     temperature : float
-        What logits are divided by: below 1 for what is likelier, 0 for the likeliest alone.
+        The divisor of the logits: below 1 favours likely tokens, 0 takes the likeliest alone.
     seed : int, optional
 
     Returns
     -------
     str
-        The prompt, as it came, and what follows.
+        The prompt, unchanged, and the text that follows.
     """
     check_language_model(net, vocabulary)
     if not isinstance(prompt, str):
@@ -54,7 +54,7 @@ def sample(
     generator = as_generator(seed)
     ids = list(vocabulary.encode(prompt, whole=False))
     start = starting(vocabulary, ids)
-    with net.turn.lock:  # the states are one text's, whatever other threads predict
+    with net.turn.lock:  # no other thread may change the states meanwhile
         written = list(_tokens(net, np.array([start]), length, temperature, generator))
     following = vocabulary.decode([*ids, *written])[len(vocabulary.decode(ids)) :]
     if vocabulary.words and prompt[-1:].isspace():
@@ -63,13 +63,13 @@ def sample(
 
 
 def starting(vocabulary: Vocabulary, ids: list[int]) -> list[int]:
-    """Give what a network reads before it writes: the tokens that there are, or what begins a line or a sentence."""
+    """Give the tokens to read before writing: those of the prompt, or the one that begins a line or a sentence."""
     return ids or [vocabulary.encode_one(START if vocabulary.words else "\n") or 1]
 
 
 def likely(logits: Array, temperature: float) -> Array:
-    """Give the probabilities of tokens to write, none of the unknown one; the likeliest alone at a temperature of 0."""
-    # A network whose training diverges may give what is not finite.
+    """Give the probabilities of the next token: 0 for the unknown one; at temperature 0, 1 for the likeliest."""
+    # A network whose training diverges may give logits that are not finite.
     logits = np.nan_to_num(logits.astype(float))
     logits[0] = -np.inf
     if temperature == 0:
@@ -82,7 +82,7 @@ def likely(logits: Array, temperature: float) -> Array:
 
 
 def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
-    """Check that a network, asked for token after token, gives logits of the next, and of this vocabulary."""
+    """Check that a network gives logits of the next token of this vocabulary, and can be run token by token."""
     check_is(net, "net", Sequential)
     check_is(vocabulary, "vocabulary", Vocabulary)
     if net.input_shape != (None,) or len(net.output_shape) != 2:
@@ -128,7 +128,7 @@ def _tokens(
 
 
 def read_again(net: Sequential) -> int:
-    """Tell how many of the tokens before it a network reads with a new one: none where it has states."""
+    """Give how many earlier tokens a network reads again with a new one: none if it has states."""
     if net.stateful:
         return 0
     places = [op["most_steps"] for op in net.graph_for((1,)).operations if op["kind"] == "positions"]

@@ -14,23 +14,24 @@ from .words import sentences_of, text_of
 
 __all__ = ["Vocabulary"]
 
-_LEFT_OUT = 10  # of the words that occur once, one in so many
+_LEFT_OUT = 10  # of the words that occur once, one in ten
 UNKNOWN, START, END = "<unknown>", "<s>", "<e>"
 
 
 class Vocabulary:
-    """The tokens of a text, the most frequent first, and their ids.
+    """The tokens of a text and their ids, the most frequent first.
 
     Parameters
     ----------
     tokens : sequence of str
-        Id 0 stands for all others and should be `UNKNOWN`.
+        The tokens in the order of their ids. The first stands for all tokens that are not among them, and should be
+        `UNKNOWN`.
     words : bool
-        Whether they are words, as `words_of` gives them, with marks at the start and the end of each sentence as in
-        article 5; or characters.
+        Whether tokens are words, as `words_of` gives them, with marks at the start and the end of each sentence as in
+        article 5; otherwise they are characters.
     lines : bool
-        Whether each line is a sentence; else one ends after ``.``, ``?``, ``!`` and their like in other scripts, with
-        the quotes and brackets that close there, and at an empty line.
+        Whether each line is a sentence. Otherwise a sentence ends after ``.``, ``?``, ``!`` or their counterparts in
+        other scripts, with the quotes and brackets that close there, and at an empty line.
     """
 
     words: bool
@@ -48,16 +49,16 @@ class Vocabulary:
 
     @classmethod
     def of(cls, text: str, *, words: bool = False, lines: bool = False, limit: int | None = None) -> Vocabulary:
-        """Take the tokens of a text, at most ``limit`` of them, the unknown one included."""
+        """Make the vocabulary of a text, of at most ``limit`` tokens, the unknown one included."""
         if limit is not None and as_int(limit, "limit") < 2:
             raise ValueError(f"limit must be at least 2, as one token stands for what is unknown; received {limit}")
         return cls(_most_common(_counted(_split(text, words, lines)), limit), words, lines)
 
     @classmethod
     def of_words(cls, words: Iterable[str]) -> Vocabulary:
-        """Take words, such as those of trees: all but every tenth of those that occur once.
+        """Make a vocabulary of words, such as those of trees, without every tenth of those that occur once.
 
-        These stay unknown, so that whoever trains on the words learns what to make of unknown ones.
+        These are unknown, so that a network trained on the words learns how to treat unknown ones.
         """
         counts = _counted(words)
         once = sorted(word for word in counts if counts[word] == 1)
@@ -74,16 +75,16 @@ class Vocabulary:
         return token in self._ids
 
     def encode(self, text: str, *, whole: bool = True) -> Array:
-        """Give the ids of a text's tokens, int64; where it is not whole, its last sentence is to go on."""
+        """Give the ids of a text's tokens, int64; if it is not whole, its last sentence stays open."""
         return np.array([self.encode_one(token) for token in _split(text, self.words, self.lines, whole)], np.int64)
 
     def unknown(self, text: str) -> list[str]:
-        """Give the tokens of a text, which may go on, that are not in the vocabulary, each once."""
+        """Give the tokens of a text that are not in the vocabulary, each once; its last sentence may stay open."""
         tokens = _split(text, self.words, self.lines, whole=False)
         return list(dict.fromkeys(token for token in tokens if token not in self))
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Give the text of ids."""
+        """Give the text that ids stand for."""
         numbers = [as_int(i, "ids", least=0) for i in ids]
         if max(numbers, default=0) >= len(self):
             raise ValueError(f"ids must be from 0 to {len(self) - 1}; received {max(numbers)}")
@@ -94,14 +95,14 @@ class Vocabulary:
 
 
 def _counted(tokens: Iterable[str]) -> Counter[str]:
-    """Count tokens, but for those that a text has for unknown ones."""
+    """Count tokens, except those by which the text itself marks unknown ones."""
     counts = Counter(tokens)
     del counts[UNKNOWN]
     return counts
 
 
 def _most_common(counts: Counter[str], limit: int | None, but: Container[str] = ()) -> list[str]:
-    """Give the unknown token, and after it the others, the most frequent first."""
+    """Give the unknown token, then the others, the most frequent first."""
     common = sorted((t for t in counts if t not in but), key=lambda token: (-counts[token], token))
     return [UNKNOWN, *common[: None if limit is None else limit - 1]]
 

@@ -1,4 +1,4 @@
-"""Windows of a text, to train a language model on."""
+"""Windows of a text to train a language model on."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ __all__ = ["text_windows"]
 
 
 def text_windows(ids: ArrayLike, batch: int, steps: int) -> tuple[Array, Array]:
-    """Cut a text into windows for a stateful network: it is parted into ``batch`` streams, side by side.
+    """Cut a text into windows for a stateful network, in ``batch`` streams side by side.
 
     Parameters
     ----------
     ids : array_like of int, shape (L,)
-        Of tokens.
+        The ids of the tokens.
     batch, steps : int
-        Streams, and the tokens of a window.
+        The number of streams, and of tokens in a window.
 
     Returns
     -------
     x, y : ndarray, shape (W batch, steps)
-        Row w batch + i is window w of stream i; y is what follows each token of x. What is left at the end is dropped.
+        Row w batch + i is window w of stream i; y is the token after each token of x. The rest at the end is dropped.
 
     Raises
     ------
     ValueError
-        If there is not one window for each stream.
+        If the text is too short for one window in each stream.
     """
     ids, batch, steps = as_real(ids, "ids"), as_int(batch, "batch"), as_int(steps, "steps")
     if ids.dtype.kind not in "iu" or ids.ndim != 1:

@@ -1,4 +1,4 @@
-"""Words and sentences of plain text, as the Penn Treebank has them, and text of words."""
+"""Plain text as words and sentences of the Penn Treebank's kind, and words as plain text."""
 
 # ruff: noqa: RUF001
 
@@ -20,14 +20,14 @@ _ENDS = frozenset(".!?։؟۔।॥።፧。！？｡．")
 _NO_SPACE_BEFORE = frozenset("',;:%،、，；：") | _CLOSING | _ENDS
 _NO_SPACE_AFTER = _OPENING | {"'t", "'T", *"$#「『（【，、；：。！？"}
 
-# What people type, in the treebank's letters.
+# Characters that people type, and the treebank's.
 _TYPED = str.maketrans(
     {"“": "``", "”": "''", "‘": "`", "’": "'", "…": "...", "\u2010": "-", "\u2011": "-", "\u200b": " "}
     | dict.fromkeys("–—―", _DASH)
 )
 _RANGE = re.compile(r"(?<=\d)–(?=\d)")
 
-# Those of the second kind are words when their first letter is large, or small.
+# With the other case of their first letter, the names would be ordinary words.
 _ABBREVIATION = re.compile(
     "approx|assn|aug|ave|blvd|bros|capt|cf|cmdr|co|col|corp|cos|dept|dr|esq|etc|feb|ft|gen|gov|hon|inc|jan|jr|lt|ltd|maj|"
     r"messrs|mr|mrs|ms|mt|nov|oct|ph\.d|pp|prof|rep|rev|sen|sept|sgt|sr|st|univ|viz|vol|vols|vs|(?:[^\W\d_]\.)+[^\W\d_]",
@@ -38,7 +38,7 @@ _NAME = re.compile(
     "Tenn|Tex|Va|Vt|Wash|Wis|Wyo"
 )
 
-# `c` is a character of a word, `ending` what is parted from one, and `marks` belong to the character before them.
+# `c` is a character of a word, `ending` is split off a word, and `marks` belong to the character before them.
 _WORD = r"""
     </?\w+> | @[-.,]@                       # <unk> and @-@, as corpora have them
   | \w+://\S*[\w/]
@@ -56,7 +56,7 @@ _WORD = r"""
 
 @functools.lru_cache
 def _words(pages: tuple[int, ...]) -> re.Pattern[str]:
-    """Give the pattern of words with the marks of some pages of Unicode, which `re` takes for no part of words."""
+    """Give the pattern of words, with the combining marks of some Unicode blocks, which `re` excludes from words."""
     marks = "".join(chr(256 * page + i) for page in pages for i in range(256) if _is_mark(chr(256 * page + i)))
     c = rf"[\w{marks}]"
     return re.compile(_WORD.format(c=c, marks=f"[{marks}]", ending=f"(?i:s|m|d|ll|re|ve)(?!{c})"), re.VERBOSE)
@@ -67,19 +67,20 @@ def _is_mark(character: str) -> bool:
 
 
 def words_of(sentence: str, *, whole: bool = True) -> list[str]:
-    r"""Take a sentence apart as the Penn Treebank does.
+    r"""Split a sentence into words as the Penn Treebank does.
 
-    Punctuation and the ends of ``it's`` and ``isn't`` are words too. Quotes, straight or not, become two accents (\`\`)
-    and ``''``, single ones an accent and ``'``; dashes become ``--``, dots ``...``. The points of abbreviations and
-    initials belong to the word, as do the signs in ``co-written``, ``and/or``, ``o'clock`` and ``9.50``, and in every
-    script the accents, vowel signs and joiners. There must be spaces between words, as there are none in Chinese.
+    Punctuation marks and the ends of ``it's`` and ``isn't`` are words too. Quotes, straight or not, become two accents
+    (\`\`) and ``''``, single ones an accent and ``'``; dashes become ``--``, dots ``...``. The points of abbreviations
+    and initials belong to the word, as do the signs in ``co-written``, ``and/or``, ``o'clock`` and ``9.50``, and in
+    every script the accents, vowel signs and joiners. Words must be separated by spaces, so Chinese, for one, is not
+    split.
 
     Parameters
     ----------
     sentence : str
         Plain text, or words as a treebank writes them, ``-LRB-`` and ``\/`` among them.
     whole : bool
-        Whether it ends here: then the point of an ``etc.`` at the end is a word of its own as well.
+        Whether the sentence ends here: then the point of a final ``etc.`` is a word of its own as well.
     """
     text = _RANGE.sub("-", unescaped(sentence)).translate(_TYPED)
     pages = {ord(c) // 256 for c in {*text, "\u0301"} if _is_mark(c)}
@@ -111,13 +112,13 @@ def words_of(sentence: str, *, whole: bool = True) -> list[str]:
 
 
 def _contracted(word: str) -> tuple[str, ...]:
-    """Take is n't and can not apart."""
+    """Split contractions: is n't, can not."""
     before = len(word) - 3
     return (word[:before], word[before:]) if before and word.lower().endswith(("n't", "cannot")) else (word,)
 
 
 def _is_short(word: str, following: str) -> bool:
-    """Tell whether a point after a word belongs to it, by what follows."""
+    """Tell, by what follows, whether the point after a word belongs to the word."""
     if _ABBREVIATION.fullmatch(word) or _NAME.fullmatch(word):
         return True
     if word.lower() == "no":
@@ -127,7 +128,7 @@ def _is_short(word: str, following: str) -> bool:
 
 
 def _quote(match: re.Match[str], before: list[str], quoted: bool) -> str:
-    """Tell a straight quote's direction: it opens where something follows it at once, and no word stands before."""
+    """Tell the direction of a straight quote: it opens if something follows it at once and no word precedes it."""
     double, text = match.group() == '"', match.string
     joined = match.start() > 0 and not text[match.start() - 1].isspace()
     if joined and before[0] not in _OPENING | {"-", "/", _DASH}:
@@ -140,7 +141,7 @@ def _quote(match: re.Match[str], before: list[str], quoted: bool) -> str:
 
 
 def sentences_of(text: str, *, lines: bool = False, whole: bool = True) -> Iterator[list[str]]:
-    """Give the words of each sentence: of each line, or from one end to the next and to the end of a paragraph."""
+    """Give the words of each sentence: each line, or up to each end of a sentence or paragraph."""
     parts = [part for part in re.split(r"\n" if lines else r"\n\s*\n", text) if not part.isspace() and part]
     for i, part in enumerate(parts):
         words = words_of(part, whole=whole or i < len(parts) - 1)
@@ -166,7 +167,7 @@ def _parted(words: list[str]) -> Iterator[list[str]]:
 
 
 def text_of(words: Iterable[str]) -> str:
-    """Write words as people do; what begins a text does not depend on what follows."""
+    """Write words as plain text, whose beginning does not depend on the words that follow."""
     text, apart = "", False
     for word in words:
         ending = re.fullmatch(r"(?i)n't|'(?:s|m|d|ll|re|ve)", word)

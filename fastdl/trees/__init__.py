@@ -1,4 +1,4 @@
-"""Trees: in arrays, as brackets, drawn (`drawing`), and found by a parser (`parsing`)."""
+"""Trees: as arrays, as brackets, drawn (`drawing`) and found by a parser (`parsing`)."""
 
 from .arrays import Trees
 

@@ -1,4 +1,4 @@
-"""Trees in arrays: thousands of them at once, as the core takes them."""
+"""Trees as arrays: thousands at once, in the form that the core takes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SPACE = re.compile(r"\s", re.ASCII)
 
 
 def _whole(values: Any, name: str, dtype: Any) -> Array:
-    """Give a copy of some integers that nobody can change: the core relies on them."""
+    """Copy integers so that nobody can change them: the core relies on them."""
     array = as_real(values, name)
     if (array.dtype.kind not in "iu" and array.size) or array.ndim != 1:
         raise ValueError(f"{name} must be integers (M,); received shape {array.shape} of dtype {array.dtype}")
@@ -36,30 +36,30 @@ def _whole(values: Any, name: str, dtype: Any) -> Array:
 
 
 def _frozen(array: Array) -> Array:
-    """Give a copy that cannot be written to, nor be made so."""
+    """Give a copy that cannot be written to, nor be made writable."""
     return np.frombuffer(array.tobytes(), array.dtype)
 
 
 class Trees:
-    """Many trees, one after another, each in post-order: a node comes after its children, and these in their order.
+    """Many trees, one after another, each in post-order: a node comes after its children.
 
     Parameters
     ----------
     start : array_like of int, shape (N + 1,)
-        Where each tree's nodes begin, and where the last one's end.
+        The first node of each tree, and M at the end.
     parents : array_like of int, shape (M,)
-        Of each of the M nodes, counted over all trees; -1 of a root.
+        The parent of each of the M nodes, counted over all trees; -1 for a root.
     words : sequence of str or None, length M
-        Of the leaves; None for other nodes.
+        The words of the leaves; None for other nodes.
     labels : array_like of int, shape (M,), optional
-        -1 for a node without one, which all have where it is not given.
+        The label of each node, -1 for none, which is the default.
     names : sequence of str
-        What labels are called.
+        The names of the labels.
 
     Attributes
     ----------
     height : ndarray of int32, shape (M,)
-        0 of a leaf, else one more than the highest child's.
+        0 for a leaf, otherwise one more than the highest child's.
     leaves : ndarray of bool, shape (M,)
     roots : ndarray of int, shape (N,)
 
@@ -116,29 +116,29 @@ class Trees:
                 raise ValueError(f"words must be strings, not empty and without white space; received {word!r}")
 
     def __array__(self, *arguments: Any, **options: Any) -> Any:
-        """Refuse: NumPy would take them apart, tree by tree."""
+        """Refuse: NumPy would make an array of trees."""
         raise TypeError("an array of numbers is wanted here; received Trees")
 
     @classmethod
     def parse(cls, text: str, *, name: str = "text", names: Sequence[str] | None = None) -> Trees:
-        """Read bracketed trees, such as ``(4 (2 good) (2 film))``, as `datasets.read_trees` reads those of a file.
+        """Read bracketed trees, such as ``(4 (2 good) (2 film))``; `datasets.read_trees` reads those of a file.
 
         Parameters
         ----------
         text : str
         name : str
-            What errors call the text.
+            The name of the text in errors.
         names : sequence of str, optional
-            What labels may be called; any, where not given.
+            The names that labels may have; any by default.
         """
         return cls(*read_brackets(text, name, names))
 
     @classmethod
     def of(cls, nested: Any) -> Trees:
-        """Take one tree of nested tuples and words, such as ``("two", ("schools'", "students"))``."""
+        """Make one tree from nested tuples of words, such as ``("two", ("schools'", "students"))``."""
         parents: list[int] = []
         words: list[str | None] = []
-        below: list[list[int]] = [[]]  # of each tuple that is open, what is done of it
+        below: list[list[int]] = [[]]  # the finished children of each open tuple
         waiting: list[Any] = [nested]  # _CLOSE ends a tuple
         while waiting:
             part = waiting.pop()
@@ -169,7 +169,7 @@ class Trees:
         shift = np.repeat(self.start[trees] - start[:-1], sizes)
         nodes = np.arange(start[-1]) + shift
         parents = self.parents[nodes]
-        part = object.__new__(Trees)  # what was checked once need not be again
+        part = object.__new__(Trees)  # without checking it again
         part.start = _frozen(start)
         part.parents = _frozen(np.where(parents >= 0, parents - shift, -1).astype(np.int32))
         part.words = [self.words[i] for i in nodes.tolist()]
@@ -190,17 +190,17 @@ class Trees:
 
     @property
     def roots(self) -> Array:
-        """The trees' roots, (N,)."""
+        """The root of each tree, (N,)."""
         roots: Array = self.start[1:] - 1
         return roots
 
     def children(self, arity: int) -> Array:
-        """Give each node's children, int32 (M, arity), -1 where there is none.
+        """Give each node's children, int32 (M, arity), -1 for none.
 
         Raises
         ------
         ValueError
-            If a node has more.
+            If a node has more than arity children.
         """
         children = np.full((len(self.words), arity), -1, np.int32)
         below = np.flatnonzero(self.parents >= 0)
@@ -213,16 +213,16 @@ class Trees:
         return children
 
     def child_counts(self) -> Array:
-        """Give how many children each node has, (M,)."""
+        """Give the number of children of each node, (M,)."""
         return np.bincount(self.parents[self.parents >= 0], minlength=len(self.words))
 
     def label(self, node: int) -> str:
-        """Give the name of a node's label, @ where there is none."""
+        """Give the name of a node's label, @ for none."""
         label = int(self.labels[node])
         return NO_LABEL if label < 0 else self.names[label] if label < len(self.names) else str(label)
 
     def sentences(self) -> list[list[str]]:
-        """Give each tree's words."""
+        """Give the words of each tree."""
         return [
             [word for word in self.words[a:b] if word is not None]
             for a, b in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True)
@@ -233,7 +233,7 @@ class Trees:
         return [self._brackets(a, b) for a, b in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True)]
 
     def spans(self) -> Array:
-        """Give the words below each node, int32 (M, 2): the first, counted from its tree's, and one after the last."""
+        """Give the words below each node, int32 (M, 2): the first, counted within its tree, and one after the last."""
         spans: Array = _core.load("float32").tree_spans(self.start, self.parents)
         return spans
 
@@ -247,9 +247,9 @@ class Trees:
         return Trees(self.start, self.parents, self.words, labels, names)
 
     def without(self, label: str) -> Trees:
-        """Give the trees without the words of a label, and without the nodes and trees that have none then.
+        """Give the trees without the words of a label, and without the nodes and trees that then have none.
 
-        So ``without("-NONE-")`` leaves out what the Penn Treebank has where no word is, such as traces.
+        So ``without("-NONE-")`` leaves out the Penn Treebank's empty elements, such as traces.
 
         Raises
         ------
@@ -271,10 +271,10 @@ class Trees:
         return Trees(start, parents[kept], words, self.labels[kept], self.names)
 
     def binarize(self) -> Trees:
-        """Give trees whose nodes have two children or none.
+        """Make trees binary: their nodes have two children or none.
 
-        A node of one child becomes that child, under its own label if it has one. Of more than two children the first
-        stays, and the others come below a new node without a label: (X a b c) becomes (X a (@ b c)).
+        A node with one child becomes that child, under its own label if it has one. Of more than two children the first
+        stays, and the others move below a new node without a label: (X a b c) becomes (X a (@ b c)).
         """
         start = [0]
         parents: list[int] = []
@@ -292,7 +292,7 @@ class Trees:
 
         counts, old_labels = self.child_counts().tolist(), self.labels.tolist()
         for first, last in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True):
-            done: list[int] = []  # nodes that wait for their parent, where they are now
+            done: list[int] = []  # the new places of nodes that wait for their parent
             for node in range(first, last):
                 count, label = counts[node], old_labels[node]
                 if count == 1:
@@ -309,13 +309,13 @@ class Trees:
         return Trees(start, parents, words, labels, self.names)
 
     def part(self, first: int, last: int) -> slice:
-        """Tell where the nodes of trees ``first`` to ``last`` are."""
+        """Give the places of the nodes of trees ``first`` to ``last``."""
         return slice(int(self.start[first]), int(self.start[last]))
 
     def _brackets(self, first: int, last: int) -> str:
-        """Write a tree from its root on, the last child last."""
+        """Write a tree as brackets."""
         parts: list[str] = []
-        open_nodes: list[int] = []  # those around what is written, read from the end
+        open_nodes: list[int] = []  # those around the present node, as the arrays are read from the end
         for node in range(last - 1, first - 1, -1):
             while open_nodes and self.parents[node] != open_nodes[-1]:
                 parts.append(f"({self.label(open_nodes.pop())}")

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from ..text.escapes import unescaped
 
-_SHOWN, _LONGEST = 20, 40  # labels in an error, and characters of one
-NO_LABEL = "@"  # how a node without one is written
-_TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is a part of a word
+_SHOWN, _LONGEST = 20, 40  # labels that an error shows, and characters of each
+NO_LABEL = "@"  # how a node without a label is written
+_TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is part of a word
 
 
 class _Bracket(NamedTuple):
-    """One that is open."""
+    """An open bracket."""
 
     place: int  # in the text
     tokens: list[str]
@@ -33,7 +33,7 @@ class Arrays(NamedTuple):
 
 
 def read_brackets(text: str, name: str, names: Sequence[str] | None) -> Arrays:
-    """Do what `Trees.parse` says."""
+    """Read bracketed trees, as `Trees.parse` describes."""
 
     def mistake(place: int, what: str) -> ValueError:
         line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
@@ -89,7 +89,7 @@ def read_brackets(text: str, name: str, names: Sequence[str] | None) -> Arrays:
 
 
 def _names(labels: Sequence[str]) -> list[str]:
-    """Give what labels are called: numbers from 0 on where all of them are, else all there are, in order."""
+    """Give the names of labels: the numbers from 0 on if all labels are numbers, otherwise all names, sorted."""
     found = sorted(set(labels) - {NO_LABEL})
     if found and all(re.fullmatch("0|[1-9][0-9]{0,4}", label) for label in found):
         return [str(i) for i in range(max(map(int, found)) + 1)]

@@ -1,4 +1,4 @@
-"""Trees as people look at them: lines in a terminal, and pictures."""
+"""Trees drawn as lines of text and as pictures."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ __all__ = ["draw_tree", "save_picture"]
 
 SIGNS = {2: "−+", 3: "−0+", 5: ("−−", "−", "0", "+", "++")}  # noqa: RUF001 - a minus as wide as the plus
 _SHADES = ("#b2182b", "#f4a582", "#f7f7f7", "#92c5de", "#2166ac")  # from negative to positive
-_ANSI = (160, 210, 250, 117, 33)  # the same of a terminal's 256 colours
-_WIDEST = 200  # words of a picture
+_ANSI = (160, 210, 250, 117, 33)  # the same in a terminal's 256 colours
+_WIDEST = 200  # words in a picture
 
 
 def draw_tree(tree: Trees, *, colour: bool = False) -> str:
-    """Draw one tree as lines: a node a line, its label before its words, its children below it.
+    """Draw one tree as lines of text: one for each node, with its label before its words and its children below it.
 
     Parameters
     ----------
     tree : Trees
-        The first of them is drawn.
+        The tree: the first, if there are several.
     colour : bool
-        Whether to colour labels, as those of sentiment, by a terminal's codes.
+        Whether to colour labels as sentiment, by a terminal's codes.
     """
     lines: list[str] = []
     children = _children(tree)
-    waiting = [(int(tree.roots[0]), "", "")]  # a node, what its line begins with, and those below it
+    waiting = [(int(tree.roots[0]), "", "")]  # a node, and what its line and those below it begin with
     while waiting:
         node, first, others = waiting.pop()
         text = " ".join(part for part in (_label(tree, node, colour), tree.words[node]) if part)
@@ -53,7 +53,7 @@ def _children(tree: Trees) -> list[list[int]]:
 
 
 def shade_of(tree: Trees, node: int) -> int | None:
-    """Give a label's place on the scale from negative to positive."""
+    """Give the place of a label on the scale from negative to positive."""
     label, classes = int(tree.labels[node]), len(tree.names)
     if label < 0 or classes not in SIGNS or tree.names != [str(i) for i in range(classes)]:
         return None
@@ -71,14 +71,14 @@ def _label(tree: Trees, node: int, colour: bool) -> str:
 
 
 def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
-    """Draw one tree as a picture, its nodes coloured by sentiment where labels tell one; needs matplotlib.
+    """Draw one tree as a picture, its nodes coloured if their labels are sentiments; needs matplotlib.
 
     Parameters
     ----------
     tree : Trees
-        The first of them is drawn.
+        The tree: the first, if there are several.
     path : path-like
-        Its ending says whether it is .svg, .png, or another kind that matplotlib writes.
+        The file; its ending decides the kind: .svg, .png, or another one that matplotlib writes.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
 
 
 def places_of(tree: Trees) -> tuple[Array, Array]:
-    """Put leaves side by side, other nodes above the middle of their children, and the root on top."""
+    """Place leaves side by side, other nodes above the middle of their children, and the root on top."""
     x, leaves = np.zeros(len(tree.words)), 0
     for node, below in enumerate(_children(tree)):
         x[node] = np.mean(x[below]) if below else leaves

@@ -1,4 +1,4 @@
-"""Files of bracketed trees, as treebanks have them."""
+"""Files of bracketed trees, as treebanks come."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ def read_trees(path: str | os.PathLike[str], *, names: Sequence[str] | None = No
     Parameters
     ----------
     path : path-like
-        UTF-8. A tree may go over several lines.
+        A file in UTF-8. A tree may span several lines.
     names : sequence of str, optional
-        What labels may be called, as another file's ``names``; any, where not given. Integers are their own numbers.
+        The names that labels may have, such as another file's ``names``; any by default. A label that is an integer is
+        its own number.
 
     Returns
     -------
     Trees
-        Of any branching: ``binarize()`` makes them binary. A node without a label has -1. Of words, -LRB-,
-        -RRB-, -LCB-, -RCB-, -LSB-, -RSB-, ``\/`` and ``\*`` are (, ), {, }, [, ], ``/`` and ``*``.
+        Trees of any branching: ``binarize()`` makes them binary. A node without a label has -1. In words, -LRB-, -RRB-,
+        -LCB-, -RCB-, -LSB-, -RSB-, ``\/`` and ``\*`` become (, ), {, }, [, ], ``/`` and ``*``.
 
     Raises
     ------
     ValueError
-        Names the file, the line and the column of what is wrong.
+        If the file is wrong; the error names the line and the column.
     """
     return Trees.parse(read_text(path), name=as_path(path), names=names)

@@ -1,4 +1,4 @@
-"""Trees that a parser has to be better than."""
+"""Trees by simple rules, as baselines for parsers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .merges import Sentences, as_sentences, trees_of
 
 
 def right_branching(sentences: Iterable[Sequence[str]]) -> Trees:
-    """Give the trees (a (b (c d))): what a parser has to be better than."""
+    """Give the trees (a (b (c d))), a baseline for parsers."""
     return _baseline(sentences, lambda n: [(n - 2 - j, n - 1 if j == 0 else n - 1 + j) for j in range(n - 1)])
 
 
 def balanced(sentences: Iterable[Sequence[str]]) -> Trees:
-    """Give trees that part every span in the middle, ((a b) (c d)): what a parser has to be better than."""
+    """Give trees that split every span in the middle, ((a b) (c d)), a baseline for parsers."""
     return _baseline(sentences, _balanced_merges)
 
 

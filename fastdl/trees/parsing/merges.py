@@ -1,4 +1,4 @@
-"""Sentences, and the merges of neighbours that make trees of them, in arrays."""
+"""Sentences and the merges of neighbours that make trees of them, as arrays."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ..arrays import Trees
 class Sentences(NamedTuple):
     """Sentences of word ids, one after another, each with merges of them: a tree, or parts of one.
 
-    ``merges[first + j]`` are the two children of node j of a sentence whose n words begin at ``first``; its words are
-    counted first, as 0 to n - 1, and its ``counts`` nodes after them, each after its children.
+    ``merges[first + j]`` are the two children of node j of a sentence whose n words begin at ``first``. Its words are
+    numbered from 0 to n - 1, then its ``counts`` nodes, each after its children.
     """
 
     ids: Array  # (W,)
     start: Array  # (N + 1,)
     merges: Array  # int32 (W, 2)
-    counts: Array  # (N,), n - 1 of a whole tree
+    counts: Array  # (N,), n - 1 for a whole tree
 
     @classmethod
     def of(cls, trees: Trees, vocabulary: Vocabulary) -> Sentences:
-        """Take the words and the nodes of binary trees."""
+        """Make them of the words and nodes of binary trees."""
         leaves, first = trees.leaves, trees.start[:-1]
         tree = np.repeat(np.arange(len(trees)), np.diff(trees.start))
         before = np.cumsum(leaves) - leaves  # words before each node, of all trees
@@ -43,12 +43,12 @@ class Sentences(NamedTuple):
         return cls(trees.encode(vocabulary)[leaves], start, merges, words - 1)
 
     def part(self, which: Array) -> Sentences:
-        """Give some of them."""
+        """Give some of the sentences."""
         words, start = ranges(self.start, which)
         return Sentences(self.ids[words], start, self.merges[words], self.counts[which])
 
     def nodes(self) -> Nodes:
-        """Give the nodes as the core takes them: a sentence's words first, then its merges."""
+        """Give the nodes in the form that the core takes: the words of a sentence first, then its merges."""
         words = np.diff(self.start)
         start = np.concatenate([[0], np.cumsum(words + self.counts)])
         sentence = np.repeat(np.arange(len(words)), words + self.counts)
@@ -63,7 +63,7 @@ class Sentences(NamedTuple):
         return Nodes(start, children, parents, leaves, inner, rows)
 
     def spans(self) -> Array:
-        """Give the span of each node, int32 (W, 2), where its children stand in ``merges``."""
+        """Give the span of each node, int32 (W, 2), in the places of ``merges``."""
         nodes = self.nodes()
         found = np.zeros((len(self.ids), 2), np.int32)
         found[nodes.rows] = nodes.spans()[nodes.inner]
@@ -71,7 +71,7 @@ class Sentences(NamedTuple):
 
 
 class Nodes(NamedTuple):
-    """Nodes as the core takes them."""
+    """Nodes in the form that the core takes."""
 
     start: Array
     children: Array  # (M, 2)
@@ -81,13 +81,13 @@ class Nodes(NamedTuple):
     rows: Array  # where their merges are
 
     def spans(self) -> Array:
-        """Give the words below each node, counted from its sentence's first: the first, and one after the last."""
+        """Give the span of words below each node: the first, counted within its sentence, and one after the last."""
         spans: Array = _core.load("float32").tree_spans(self.start, self.parents)
         return spans
 
 
 def ranges(start: Array, which: Array) -> tuple[Array, Array]:
-    """Give the places from start[i] to start[i + 1] for each i of ``which``, and where each run of them begins."""
+    """Give the places from start[i] to start[i + 1] for each i of ``which``, and the beginning of each such run."""
     sizes = start[which + 1] - start[which]
     begin = np.concatenate([[0], np.cumsum(sizes)])
     return np.arange(begin[-1]) + np.repeat(start[which] - begin[:-1], sizes), begin
@@ -106,11 +106,11 @@ def as_sentences(sentences: Any) -> list[list[str]]:
 
 
 def trees_of(sentences: Sentences, words: Sequence[Sequence[str]]) -> Trees:
-    """Give the trees that whole merges make, of the words as they are written."""
+    """Give the trees of complete merges, with the words as written."""
     nodes = sentences.nodes()
     written = np.full(len(nodes.leaves), None)
     written[nodes.leaves] = [word for sentence in words for word in sentence]
-    # In post-order a node comes after what ends before it does, and after what ends with it and is shorter.
+    # In post-order a node comes after those that end before it, and after shorter ones that end with it.
     span, tree = nodes.spans(), np.repeat(np.arange(len(words)), np.diff(nodes.start))
     order = np.lexsort((span[:, 1] - span[:, 0], span[:, 1], tree))
     place = np.empty(len(order) + 1, np.int32)

@@ -1,4 +1,4 @@
-"""Measures how much of the right trees a parser finds."""
+"""Measures of a parser's trees."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..arrays import Trees
 
 
 def bracket_f1(found: Trees, gold: Trees) -> float:
-    """Compare the spans of trees over the same sentences, without labels.
+    """Compute the F1 score of the spans of trees over the same sentences, without labels.
 
-    Single words and whole sentences, which no tree can miss, do not count.
+    Single words and whole sentences do not count, as no tree can miss them.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def bracket_f1(found: Trees, gold: Trees) -> float:
     Returns
     -------
     float
-        The harmonic mean of precision and recall over all sentences; 1 where there is nothing to miss.
+        The harmonic mean of precision and recall over all sentences; 1 if there is nothing to miss.
     """
     check_is(found, "found", Trees)
     check_is(gold, "gold", Trees)
@@ -36,7 +36,7 @@ def bracket_f1(found: Trees, gold: Trees) -> float:
 
 
 def _brackets(trees: Trees) -> Array:
-    """Give a number for each tree and span of it that counts."""
+    """Give a number for each pair of a tree and one of its spans that count."""
     spans, longest = trees.spans().astype(np.int64), int(trees.spans().max()) + 1
     tree = np.repeat(np.arange(len(trees)), np.diff(trees.start))
     counts = spans[:, 1] - spans[:, 0] > 1

@@ -31,7 +31,7 @@ class Parser(NamedTuple):
 
     @classmethod
     def of(cls, net: Sequential, vocabulary: Vocabulary) -> Parser:
-        """Take a network apart, if it is a parser's, and knows the vocabulary."""
+        """Check that a network is a parser for the vocabulary, and give its parts."""
         check_is(net, "net", Sequential)
         check_is(vocabulary, "vocabulary", Vocabulary)
         kinds = [type(layer) for layer in net.layers]
@@ -51,7 +51,7 @@ class Parser(NamedTuple):
         return network
 
     def search(self, sentences: Sentences, beam: int, gold: Array | None = None, penalty: float = 0.0) -> Any:
-        """Give what the core's ``parse`` gives."""
+        """Call the core's ``parse``."""
         layer, dtype = self.recursive, self.net.dtype
         score = np.append(self.score.params["weight"], self.score.params["bias"]).astype(dtype)
         leaves = np.ascontiguousarray(self.embedding.params["weight"][sentences.ids])
@@ -68,12 +68,13 @@ def parse(net: Sequential, vocabulary: Vocabulary, sentences: Iterable[Sequence[
     Parameters
     ----------
     net : Sequential
-        As `models.tree_parser` makes it.
+        A network such as `models.tree_parser` makes.
     vocabulary : Vocabulary
     sentences : iterable of sequences of str
-        Words, of which there is one at least in each.
+        The words of each sentence, at least one.
     beam : int
-        How many sequences of merges to follow, for the tree with the highest sum of scores: 1 is the greedy parser.
+        The number of sequences of merges to follow, for the tree with the highest sum of scores; 1 is the greedy
+        parser.
 
     Returns
     -------
@@ -91,5 +92,5 @@ def parse(net: Sequential, vocabulary: Vocabulary, sentences: Iterable[Sequence[
 
 
 def as_beam(beam: Any, name: str = "beam") -> int:
-    """Give a beam that memory has room for."""
+    """Check a beam."""
     return as_int(beam, name, most=_WIDEST)

@@ -38,34 +38,34 @@ def fit_parser(
 ) -> History:
     """Train a parser by a margin (article 7's objective).
 
-    For each sentence x with the tree y, s(y) is to be above s(y') + penalty * (nodes of y' that are no subtrees of y),
-    for every other tree y': the loss is by how much the y' that is most ahead is ahead. It is searched as `parse` does,
-    with the penalties added to the scores: a node's vector depends on all that is below it, so that no dynamic
-    programming over spans finds the best tree. And as this search may miss it, both are compared after every merge, as
-    far as they are built, where y' is most ahead (the largest violation; Huang, Fayong and Guo 2012).
+    For each sentence with the right tree y, the score s(y) is to be above s(y') + penalty * (nodes of y' that are not
+    in y), for every other tree y'. The loss is the largest lead of such a y' over y. It is searched as by `parse`, with
+    the penalties added to the scores: as a node's vector depends on all nodes below it, no dynamic programming over
+    spans finds the best tree. Because this search may miss it too, the trees are compared after every merge, as far as
+    they are built, and count where y' leads most (the largest violation; Huang, Fayong and Guo 2012).
 
     Parameters
     ----------
     net : Sequential
-        As `models.tree_parser` makes it.
+        A network such as `models.tree_parser` makes.
     vocabulary : Vocabulary
     trees : Trees
         Binary.
     optimizer : Optimizer, optional
-        As of `Sequential.fit`. Its weight decay is the article's regularization.
+        As for `Sequential.fit`. Its weight decay is the article's regularization.
     epochs, batch_size : int
     penalty : float
-        For each node that is no subtree of the right tree (the article's k).
+        The margin for each node that is not in the right tree (the article's k).
     beam : int
-        Of the search.
+        The beam of the search.
     validation_trees : Trees, optional
-        Parsed greedily after each epoch.
+        Trees on which F1 is measured after each epoch, by the greedy parser.
     callbacks : iterable of Callback
 
     Returns
     -------
     History
-        `loss` and `accuracy`, the share of sentences of which no tree was ahead, and `val_f1`.
+        `loss`; `accuracy`, the share of sentences whose right tree no other led; and `val_f1`.
     """
     network = Parser.of(net, vocabulary)
     epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
@@ -76,7 +76,7 @@ def fit_parser(
         if given is not None and (given.child_counts()[given.height > 0] != 2).any():
             raise ValueError(f"{name} must have 2 children at every node that is no leaf: Trees.binarize makes them so")
     data = Sentences.of(trees, vocabulary)
-    which = np.flatnonzero(np.diff(data.start) > 2)  # there is one tree alone over two words
+    which = np.flatnonzero(np.diff(data.start) > 2)  # over two words there is only one tree
     if not len(which):
         raise ValueError("trees must hold a sentence of three words; all are shorter")
     data = data.part(which)
@@ -119,7 +119,7 @@ def _figures(loss: float, accuracy: float) -> dict[str, float]:
 
 
 def fill_gradients(network: Parser, batch: Sentences, gold: Array, penalty: float, beam: int) -> tuple[float, int]:
-    """Fill the gradients; give the sum of losses, and how many sentences had none."""
+    """Fill the gradients; give the sum of losses, and the number of sentences without one."""
     net, size = network.net, len(batch.start) - 1
     merges, right, made, losses = network.search(batch, beam, gold, penalty)
     both = Sentences(
@@ -131,7 +131,7 @@ def fill_gradients(network: Parser, batch: Sentences, gold: Array, penalty: floa
     nodes = both.nodes()
     x = np.full(len(nodes.leaves), -1, net.dtype)
     x[nodes.leaves] = both.ids
-    # A tree's score is the sum over its nodes: the wrong ones down, the right ones up.
+    # A tree's score is the sum over its nodes: those of the wrong tree go down, those of the right one up.
     dy = np.zeros((len(nodes.leaves), 1), net.dtype)
     dy[nodes.inner, 0] = np.where(nodes.inner < nodes.start[size], 1 / size, -1 / size)
     net.run_forward(Forest(x, nodes.start, nodes.children))
