@@ -11,7 +11,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import cross_val_score
 
 from fastdl import Sequential, layers, losses, optimizers, recipes, schedules
-from fastdl.estimators import NetClassifier, NetRegressor, NetTransformer
+from fastdl.estimators import NetClassifier, NetEnsemble, NetRegressor, NetTransformer
 from fastdl.estimators.networks import TABULAR
 from fastdl.layers.container import walk
 
@@ -224,6 +224,18 @@ def test_frames_with_categories(rng, network, library):
     assert (net.predict_proba(other.DataFrame(columns)[400:]) == told).all()
     net.partial_fit(x[:400], y[:400])
     assert (net.predict_proba(x[400:]) != told).any()
+
+
+@pytest.mark.parametrize("how", [{}, {"bags": True, "select": 2}])
+def test_tables_of_pyarrow(rng, how):
+    """They are learned as pandas' frames are, one by one and in ensembles."""
+    pyarrow = pytest.importorskip("pyarrow")
+    columns = values(rng)
+    x, y = pyarrow.table(columns), answers(columns)
+    member = NetClassifier(hidden=8, epochs=2, random_state=0)
+    model = NetEnsemble(member, members=3, random_state=0, **how) if how else member
+    told = clone(model).fit(pd.DataFrame(columns), y).predict_proba(x)
+    assert (clone(model).fit(x, y).predict_proba(pd.DataFrame(columns)) == told).all()
 
 
 def test_the_recipe_is_followed(rng):

@@ -1,6 +1,7 @@
 """Numbers of every kind that an array can hold: taken as they are, or refused."""
 
 import copy
+import datetime
 import pickle
 
 import numpy as np
@@ -204,6 +205,22 @@ def test_columns_that_are_no_numbers():
         net.fit(np.ones((2, 2)), pandas.Series(["b", "a"]))
     with pytest.raises(TypeError, match="column 'b' of others, such as 'c'"):
         net.predict(pandas.DataFrame({"b": ["c", "d"], "e": ["f", "g"]}))
+
+
+def test_dates_among_numbers_of_other_libraries():
+    """Which NumPy would make days since 1970 of."""
+    polars = pytest.importorskip("polars")
+    net = Sequential([layers.Dense(3)], input_shape=2)
+    days = [datetime.date(2024, 1, 1), datetime.date(2024, 1, 2)]
+    for when in (days, [datetime.timedelta(1), datetime.timedelta(2)], [datetime.time(1), datetime.time(2)]):
+        with pytest.raises(TypeError, match=r"x must be an array of real numbers; received column 'day' of [DT]"):
+            net.predict(polars.DataFrame({"size": [1.0, 2.0], "day": when}))
+    pyarrow = pytest.importorskip("pyarrow")
+    assert net.predict(pyarrow.table({"size": [1.0, 2.0], "age": [3, 4]})).shape == (2, 3)
+    with pytest.raises(TypeError, match="x must be an array of real numbers; received column 'city' of others, such"):
+        net.predict(pyarrow.table({"size": [1.0, 2.0], "city": ["Oslo", "Rome"]}))
+    with pytest.raises(TypeError, match="x must be an array of real numbers; "):
+        net.predict(pyarrow.table({"size": [1.0, 2.0], "day": days}))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ from fastdl.estimators import TableEncoder
 
 pandas = pytest.importorskip("pandas")
 polars = pytest.importorskip("polars")
+try:
+    import pyarrow
+except ImportError:  # there are no wheels for every Python
+    pyarrow = None
 
 VALUES = {
     "age": [31.5, 40.0, 22.0, 58.0, 31.0],
@@ -28,6 +32,10 @@ def objects():
     return np.array(list(map(list, zip(*VALUES.values(), strict=True))), dtype=object)
 
 
+def arrow_of_categories():
+    return pyarrow.table({**VALUES, "city": pyarrow.array(VALUES["city"]).dictionary_encode()})
+
+
 FRAMES = {
     "pandas": lambda: pandas.DataFrame(VALUES),
     "pandas of categories": lambda: pandas.DataFrame(VALUES).astype({"city": "category", "member": "boolean"}),
@@ -35,9 +43,12 @@ FRAMES = {
     "pandas of nullable numbers": lambda: pandas.DataFrame(VALUES).astype({"age": "Float64", "size": "Int8"}),
     "polars": lambda: polars.DataFrame(VALUES),
     "polars of categories": lambda: polars.DataFrame(VALUES).cast({"city": polars.Categorical, "age": polars.Float32}),
+    "polars of large whole numbers": lambda: polars.DataFrame(VALUES).cast({"size": polars.Int128}),
     "objects": objects,
     "rows": lambda: objects().tolist(),
 }
+if pyarrow is not None:
+    FRAMES |= {"pyarrow": lambda: pyarrow.table(VALUES), "pyarrow of categories": arrow_of_categories}
 
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES.keys())
@@ -108,11 +119,13 @@ GAPS = {
 def gapped(library):
     if library == "polars":
         return polars.DataFrame({name: [None if v != v else v for v in column] for name, column in GAPS.items()})
+    if library == "pyarrow":
+        return pytest.importorskip("pyarrow").table(gapped("polars").to_dict(as_series=False))
     frame = pandas.DataFrame(GAPS)
     return frame if library == "pandas" else frame.astype(object).to_numpy()
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars", "objects"])
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow", "objects"])
 def test_what_is_missing_is_refused_or_embedded(library):
     x = gapped(library)
     named = "column 0" if library == "objects" else "column 'number'"
@@ -232,7 +245,7 @@ REFUSED = {
     "polars' dates": (
         lambda: polars.DataFrame({"day": [datetime.date(2020, 1, 1)]}), TypeError, "column 'day' must hold.*Date",
     ),
-    "polars' lists": (lambda: polars.DataFrame({"all": [[1], [2]]}), TypeError, "column 'all' must hold.*List"),
+    "polars' lists": (lambda: polars.DataFrame({"all": [[1], [2]]}), TypeError, r"'all' must hold.*List\(Int64\)$"),
     "date objects": (
         lambda: np.array([[datetime.date(2020, 1, 1)]], dtype=object), TypeError,
         "column 0: each argument must be a string, a boolean or a number; received datetime.date",
@@ -252,6 +265,16 @@ REFUSED = {
 }  # fmt: skip
 
 
+if pyarrow is not None:
+    REFUSED |= {
+        "pyarrow's dates": (
+            lambda: pyarrow.table({"day": [datetime.date(2020, 1, 1)]}), TypeError,
+            r"column 'day' must hold.*date32\[day\]: of dates make",
+        ),
+        "pyarrow's lists": (lambda: pyarrow.table({"all": [[1], [2]]}), TypeError, r"'all' must.*list<.*int64>$"),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("table", "error", "message"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_no_table(table, error, message):
     with pytest.raises(error, match=message):
@@ -269,7 +292,7 @@ def test_arguments():
 
 def test_no_library_of_frames_is_needed():
     code = (
-        "import sys; sys.modules.update(pandas=None, polars=None); from fastdl.estimators.tables import TableEncoder;"
-        "TableEncoder().fit([[1.0, 'a']])"
+        "import sys; sys.modules.update(pandas=None, polars=None, pyarrow=None);"
+        "from fastdl.estimators.tables import TableEncoder; TableEncoder().fit([[1.0, 'a']])"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _core
 from .._threads import get_num_threads
 from .._types import Array
-from .objects import as_numbers, columns_of
+from .objects import as_numbers, check_frame, columns_of
 
 _LARGE = 1 << 16  # numbers, which several threads may look through
 
@@ -23,6 +23,7 @@ def as_real(x: Any, name: str) -> Array:
     for part in x if isinstance(x, (list, tuple)) else (x,):
         if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
             raise ValueError(f"{name} must have no masked numbers; received some: fill them, or leave them out")
+    check_frame(x, name)
     try:
         array = np.asarray(x)
     except ValueError:

@@ -35,11 +35,19 @@ def as_numbers(x: Any, array: Array, name: str) -> Array:
 
 def columns_of(x: Any, array: Array) -> Sequence[Any] | None:
     """Give the names of a data frame's columns; None where x is none."""
-    labels = getattr(x, "columns", None)
+    labels = getattr(x, "column_names", None) or getattr(x, "columns", None)  # pyarrow's, or those of others
     if labels is None or array.ndim != 2:
         return None
     labels = list(labels)
     return labels if len(labels) == array.shape[1] else None
+
+
+def check_frame(x: Any, name: str) -> None:
+    """Refuse polars' dates and durations, which would pass for numbers beside others."""
+    if type(x).__module__.partition(".")[0] == "polars":
+        for label, dtype in getattr(x, "schema", {}).items():
+            if dtype.is_temporal():
+                raise TypeError(f"{name} must be an array of real numbers; received column {label!r} of {dtype}")
 
 
 def _of_one_kind(array: Array) -> Array | None:

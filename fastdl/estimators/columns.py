@@ -9,16 +9,25 @@ from typing import Any
 import numpy as np
 
 _NOTHING = {type(None)}
+_NUMBERS_OF_ARROW = {"bool", "double", "float", "halffloat", "int", "uint"}  # with their bits left out
 
 
 def holds_categories(x: Any) -> bool:
     """Tell whether a data frame has columns other than numbers and booleans; booleans count as 0 and 1."""
-    library = type(x).__module__.partition(".")[0]
-    if library == "polars" and hasattr(x, "columns"):
+    library = library_of(x)
+    if library == "polars":
         return not all(dtype.is_numeric() or str(dtype) == "Boolean" for dtype in x.dtypes)
-    if library == "pandas" and hasattr(x, "columns"):
+    if library == "pandas":
         return any(dtype.kind not in "biufc" or hasattr(dtype, "categories") for dtype in x.dtypes)
+    if library == "pyarrow":
+        return not all(str(kind).rstrip("0123456789") in _NUMBERS_OF_ARROW for kind in x.schema.types)
     return False
+
+
+def library_of(x: Any) -> str | None:
+    """Say of which library a data frame is, or None of what is none."""
+    library = type(x).__module__.partition(".")[0]
+    return library if library in _READERS and len(getattr(x, "shape", ())) == 2 else None
 
 
 def read_columns(
@@ -35,19 +44,18 @@ def read_columns(
 
 
 def _read(x: Any, coded: Any) -> tuple[list[Any] | None, list[Any], Container[int]]:
-    library = type(x).__module__.partition(".")[0]
-    if library in ("pandas", "polars") and hasattr(x, "columns"):
-        names = list(x.columns)
-        column_of = _of_pandas if library == "pandas" else _of_polars
+    library = library_of(x)
+    if library is not None:
+        names = list(x.column_names if library == "pyarrow" else x.columns)
         codes = coded(names, len(names))
-        return names, [column_of(x, k, name, k in codes) for k, name in enumerate(names)], codes
-    if library in ("pandas", "polars"):
+        return names, [_READERS[library](x, k, name, k in codes) for k, name in enumerate(names)], codes
+    if type(x).__module__.partition(".")[0] in _READERS:
         raise TypeError(f"x must be a table; received a {type(x).__name__}")
     array = x if isinstance(x, np.ndarray) else np.array(x, dtype=object)
     if array.ndim != 2:
         raise ValueError(f"x must have shape (N, F); received {array.shape}")
     if array.dtype.kind not in "biufOUS":
-        raise TypeError(_datelike("x", array.dtype))
+        raise TypeError(_refusal("x", array.dtype, array.dtype.kind in "mM"))
     codes = coded(None, array.shape[1])
     if array.dtype.kind in "iu":
         return None, list(array.T), codes
@@ -72,7 +80,7 @@ def _of_pandas(frame: Any, k: int, name: Any, coded: bool) -> Any:
     kind = series.dtype.kind
     categorical = hasattr(series, "cat") or (coded and kind in "iu" and series.isna().any())
     if kind in "mMc" or str(series.dtype).startswith(("period", "interval")):
-        raise TypeError(_datelike(f"column {name!r}", series.dtype))
+        raise TypeError(_refusal(f"column {name!r}", series.dtype, kind != "c"))
     if kind in "iu" and not categorical and not series.isna().any():
         return series.to_numpy(dtype=np.uint64 if kind == "u" else np.int64)
     if kind in "iuf" and not categorical:
@@ -85,12 +93,31 @@ def _of_pandas(frame: Any, k: int, name: Any, coded: bool) -> Any:
 def _of_polars(frame: Any, k: int, name: Any, coded: bool) -> Any:
     series = frame.to_series(k)
     if series.dtype.is_temporal() or series.dtype.is_nested():
-        raise TypeError(_datelike(f"column {name!r}", series.dtype))
+        raise TypeError(_refusal(f"column {name!r}", series.dtype, series.dtype.is_temporal()))
+    if str(series.dtype) in ("Int128", "UInt128"):  # which NumPy has not
+        return _of_objects(series.to_list(), coded)
     if series.dtype.is_integer() and not series.null_count():
         return np.asarray(series.to_numpy())
     if series.dtype.is_numeric() and not (coded and series.dtype.is_integer()):
         return np.asarray(series.to_numpy()).astype(np.float64)
     return series.to_list()
+
+
+def _of_arrow(table: Any, k: int, name: Any, coded: bool) -> Any:
+    from pyarrow import types
+
+    column, kind = table.column(k), table.schema.types[k]
+    if types.is_temporal(kind) or types.is_nested(kind):
+        raise TypeError(_refusal(f"column {name!r}", kind, types.is_temporal(kind)))
+    if types.is_integer(kind) and coded and column.null_count:
+        return column.to_pylist()
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        numbers = column.to_numpy(zero_copy_only=False)
+        return numbers if numbers.dtype.kind in "iu" else numbers.astype(np.float64)
+    return column.to_pylist()
+
+
+_READERS = {"pandas": _of_pandas, "polars": _of_polars, "pyarrow": _of_arrow}
 
 
 def _of_objects(values: list[Any], coded: bool = False) -> Any:
@@ -108,8 +135,6 @@ def _is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
 
 
-def _datelike(name: str, dtype: Any) -> str:
-    return (
-        f"{name} must hold numbers, strings, booleans or categories; received {dtype}: of dates make numbers first, "
-        "such as the month, or days since a date"
-    )
+def _refusal(name: str, dtype: Any, of_time: bool) -> str:
+    hint = ": of dates make numbers first, such as the month, or days since a date" if of_time else ""
+    return f"{name} must hold numbers, strings, booleans or categories; received {dtype}{hint}"

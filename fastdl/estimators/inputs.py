@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from .._types import Array
 from .._validation.values import as_choice
-from .columns import holds_categories
+from .columns import holds_categories, library_of
 from .tables import MISSING, TableEncoder
 
 
@@ -90,7 +90,7 @@ def reads_tables(estimator: Any) -> bool:
 
 def table_of(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
     """Give a data frame as it is, and anything else as an array with two axes."""
-    if _is_frame(X):
+    if library_of(X) is not None:
         return validate_data(estimator, X, reset=first, skip_check_array=True)
     if isinstance(X, (list, tuple)):
         X = np.array(X, dtype=object)  # keeps numbers as numbers beside strings
@@ -102,8 +102,6 @@ def table_of(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
 
 def rows_of(x: Any, rows: Any) -> Any:
     """Give the samples with these numbers, of an array or a data frame."""
+    if library_of(x) == "pyarrow" and not isinstance(rows, slice):
+        return x.take(rows)
     return x.iloc[rows] if hasattr(x, "iloc") else x[rows]
-
-
-def _is_frame(X: Any) -> bool:
-    return type(X).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(X, "columns")

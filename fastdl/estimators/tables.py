@@ -62,8 +62,8 @@ class TableEncoder:
 
     Notes
     -----
-    Tables are pandas' or polars' data frames, arrays (N, F) and lists of rows. Columns of dates, complex numbers or
-    anything else that is neither a number nor a string nor a boolean are refused.
+    Tables are pandas' or polars' data frames, pyarrow's tables, arrays (N, F) and lists of rows. Columns of dates,
+    complex numbers or anything else that is neither a number nor a string nor a boolean are refused.
     """
 
     names: list[Any] | None
