@@ -1,1 +1,1 @@
-"""Training: what `Sequential.fit` and its like do between their checks and the core."""
+"""Training: the work of `Sequential.fit` and its like between the user's arguments and the core."""

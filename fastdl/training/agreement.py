@@ -1,4 +1,4 @@
-"""Checks what the processes that train one network together must have in common, before the first step."""
+"""Checks, before the first step, that the processes that train one network together agree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .stream import Stream
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
-_DRAWING = {"dropout", "noise"}  # among the operations that trees may go through
+_DRAWING = {"dropout", "noise"}  # the operations on trees that draw random numbers
 
 
 def agree(
@@ -31,9 +31,9 @@ def agree(
     batch_size: int,
     arguments: dict[str, Any],
 ) -> None:
-    """Raise an error, on all of them, where they cannot train the network together, or would train different ones.
+    """Raise an error, in all processes, if they cannot train the network together, or would train different ones.
 
-    Data is None of batches, which are looked at as they come, as those held out are.
+    `data` is None for batches, which are compared as they come, as are batches held out.
     """
     if machines.core is None:
         return
@@ -66,7 +66,7 @@ def agree(
 
 
 def check_shares(machines: Machines, net: Sequential, loss: Loss, samples: int, batch_size: int) -> None:
-    """Check that a loss of a user's own has something to see where every rank must take part."""
+    """Check that every rank has samples for a user's own loss, if every rank must take part in each step."""
     least = samples % batch_size or min(samples, batch_size)
     if not loss.is_fused and least < machines.count and net.last_plan.has_stages:
         raise ValueError(

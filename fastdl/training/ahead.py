@@ -1,4 +1,4 @@
-"""Items that somebody makes one after another: the next one while the last one is used."""
+"""Items that are made one after another: the next one while the last one is used."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any
 
-_PATIENCE = 0.05  # seconds, after which a thread looks whether it is still wanted
+_PATIENCE = 0.05  # seconds after which a thread checks whether it is still needed
 
 
 def ahead(items: Iterable[Any]) -> Generator[Any]:
-    """Give copies of items, each of which is made, in a thread of its own, while the one before it is used.
+    """Yield copies of items, each of which is made, in a thread of its own, while the one before it is used.
 
-    They are copies because whoever makes them may use an array again.
+    They are copies because their maker may use an array again.
     """
     made: Queue[tuple[Any, BaseException | None]] = Queue(1)
     unwanted = Event()
@@ -38,7 +38,7 @@ def ahead(items: Iterable[Any]) -> Generator[Any]:
             if isinstance(iterator, Generator):
                 iterator.close()
             give(nothing)
-        except BaseException as error:  # which whoever asks for the next one is to see
+        except BaseException as error:  # raised when the next one is asked for
             give(nothing, error)
 
     thread = Thread(target=make, name="fastdl batches", daemon=True)
@@ -46,7 +46,7 @@ def ahead(items: Iterable[Any]) -> Generator[Any]:
     try:
         while True:
             try:
-                item, error = made.get(timeout=_PATIENCE)  # between two of which Ctrl-C has its turn
+                item, error = made.get(timeout=_PATIENCE)  # Ctrl-C has its turn between two of these
             except Empty:
                 continue
             if error is not None:
@@ -56,4 +56,4 @@ def ahead(items: Iterable[Any]) -> Generator[Any]:
             yield item
     finally:
         unwanted.set()
-        thread.join(1.0)  # and no longer, should it wait for something that does not come
+        thread.join(1.0)  # no longer: it may wait for something that never comes

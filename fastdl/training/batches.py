@@ -1,4 +1,4 @@
-"""Training on batches that somebody makes one after another: the next one while the core is at work with the last."""
+"""Passes over a user's own batches, of which the next is made while the core works on the last."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Batches:
     Attributes
     ----------
     figures : list of str
-        What is told of a pass, at the most.
+        The names of the figures that a pass may have.
     samples : int
-        How many there are, which is not known.
+        0, as their number is not known.
     work : float
-        Nor are the multiply-adds of a pass forward over them.
+        Infinite, as it is not known either.
     data : None
-        There are no samples before a batch comes.
+        None, as there are no samples before a batch comes.
     """
 
     net: Sequential
@@ -51,14 +51,14 @@ class Batches:
     data: ClassVar[None] = None
 
     def take(self, epoch: int, last: int, watchers: list[Callback]) -> dict[str, float]:
-        """Go through the batches once, and give the figures; callbacks have their turn ten times a second."""
+        """Train on each batch once, and give the figures; callbacks have their turn ten times a second."""
         net, machines, sums, done, found = self.net, self.machines, np.zeros(3), 0, dict[str, float]()
-        classes = True  # of all batches so far
+        classes = True  # as long as those of all batches are
         with net.turn.lock:
             seed = net.draw()
             net.reset_state()
         shown = perf_counter()
-        with closing(self.stream.checked()) as examples:  # whatever ends it ends the making of batches
+        with closing(self.stream.checked()) as examples:  # whatever ends the loop also ends the making of batches
             for data in examples:
                 check_shares(machines, net, self.loss, len(data), len(data))
                 rates = self.state.rates(1)

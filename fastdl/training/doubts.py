@@ -1,4 +1,4 @@
-"""The warnings of `fit` before the first step: of settings that may be meant, but seldom are."""
+"""The warnings of `fit` before the first step, about settings that are seldom meant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_LOGITS = frozenset({"hard_sigmoid", "hard_tanh", "relu", "sigmoid", "softmax
 
 
 def warn_of_logits(net: Sequential, loss: Loss) -> None:
-    """Warn where a loss would take for logits what an activation gave."""
+    """Warn if a loss would take the outputs of an activation for logits."""
     for name in sorted(net.reading.activations & _NO_LOGITS):
         if not name == net.reading.ends_in == loss.leaves_out:
             warnings.warn(
@@ -28,7 +28,7 @@ def warn_of_logits(net: Sequential, loss: Loss) -> None:
 
 
 def warn_of_single_samples(net: Sequential) -> None:
-    """Warn where all batches are of one vector, of which a batch normalization makes the same, whatever it is."""
+    """Warn if all batches are of one vector, for which the output of a batch normalization is always the same."""
     for operation in net.graph_for(net.input_shape).operations:
         if operation["kind"] == "batch_norm" and len(operation["output_shape"]) == 1 and not operation.get("frozen"):
             warnings.warn(
@@ -40,11 +40,11 @@ def warn_of_single_samples(net: Sequential) -> None:
 
 
 def warn_of_unknown_labels(data: Examples, held_out: Examples, loss: Loss) -> None:
-    """Warn where most of what is held out has labels that nothing else has, as of samples in their labels' order."""
+    """Warn if most samples held out have labels that no other has, as with samples sorted by label."""
     if data.classes and held_out.classes:
         known, held = (loss.as_labels(part.targets).reshape(-1) for part in (data, held_out))
         strange = held[~np.isin(held, known)]
-        if len(strange) > max(len(held) / 2, 8):  # of a handful there is nothing to say
+        if len(strange) > max(len(held) / 2, 8):  # a handful may differ by chance
             warnings.warn(
                 f"validation_split holds out the last samples, and labels such as {strange[0]} are among these alone: "
                 "shuffle the samples before",

@@ -1,4 +1,4 @@
-"""Epoch after epoch of a training, with its callbacks around and its validation after each."""
+"""The epochs of a training, each with its callbacks and its validation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Before:
-    """The state before a call of `fit`, restored where a callback or the user's loss refuses it first."""
+    """The state before a call of `fit`, restored if it ends before the first step."""
 
     def __init__(self, net: Sequential) -> None:
         last = net.training_state
@@ -29,7 +29,7 @@ class _Before:
     def put_back(self) -> None:
         net, last = self._net, self._state
         with net.turn.lock:
-            net.parameters[...] = self._parameters  # of which early stopping, for one, may have found better ones
+            net.parameters[...] = self._parameters  # which a callback may have changed
             net.history, net.training_state = self._history, last
             last.epochs, last.kept = self._epochs, self._kept
 
@@ -45,9 +45,9 @@ def run_epochs(
     machines: Machines = ALONE,
     **settings: Any,
 ) -> History:
-    """Train and validate epoch after epoch, with callbacks around, until the last or until one of them ends it.
+    """Train and validate epoch after epoch, with callbacks, until the last epoch or until a callback ends it.
 
-    The state, with which the training begins, is the network's from now on. The settings are what logs tell of it.
+    The training state becomes the network's. Loggers read the settings.
     """
     read_environment()
     before, begun, steps = _Before(net), [], training.steps
@@ -66,7 +66,7 @@ def run_epochs(
             for watcher in watchers:
                 watcher.on_epoch_begin(net, epoch)
             logs: dict[str, Any] = {"epoch": epoch, **train(epoch)}
-            seconds = logs.pop("seconds", perf_counter() - start)  # its share, where it was taken with others
+            seconds = logs.pop("seconds", perf_counter() - start)  # its share, if it was taken with others
             for watcher in watchers:
                 watcher.on_epoch_trained(net, epoch)
             seconds = machines.seconds_of_epoch(seconds, net.parameters)
@@ -79,7 +79,7 @@ def run_epochs(
     except BaseException as error:
         training.error = error if training.error is None else training.error
         raise
-    finally:  # whatever ended it, and whatever one of them raises, all of them see its end
+    finally:  # whatever ended it, and whatever one of the callbacks raises, all of them see the end
         with ExitStack() as ends:
             if training.steps == steps:
                 ends.callback(before.put_back)

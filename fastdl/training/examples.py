@@ -1,4 +1,4 @@
-"""Samples and what a loss compares their outputs with."""
+"""Samples and the targets that a loss compares their outputs with."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False, slots=True)
 class Examples:
-    """Checked samples, and for each row of their outputs what belongs to it.
+    """Checked samples, and for each row of their outputs its target, whether it counts, and its weight.
 
     Attributes
     ----------
     samples : Samples
     targets : ndarray
-        int64 labels, with the axes of the rows, or numbers, with one axis more; of a user's own loss, with any.
+        int64 labels, with the axes of the rows; or numbers, with one more axis; with a user's own loss, any further
+        axes.
     there : ndarray of bool, or ...
-        Which of the rows count.
+        Which rows count; ... if all do.
     classes : bool
-        Whether an output hits or misses its target.
+        Whether targets are classes, which outputs hit or miss.
     axes : int
-        How many the rows have.
+        The number of axes of the rows.
     weights : ndarray, or None where all are 1
     """
 
@@ -58,7 +59,7 @@ class Examples:
         )
 
     def taken(self, order: Array) -> Examples:
-        """Give the samples of these numbers."""
+        """Give the samples with these numbers."""
         rows = self.samples.places(order)
         there = self.there if self.there is ... else self.there[rows]
         weights = None if self.weights is None else self.weights[rows]
@@ -67,7 +68,7 @@ class Examples:
         )
 
     def counted(self, order: Array) -> int:
-        """Tell how many rows of the samples of these numbers count."""
+        """Give how many rows count, of the samples with these numbers."""
         rows = self.samples.places(order)
         if self.there is ...:
             return len(rows) * int(np.prod(self.targets.shape[1 : self.axes]))
@@ -78,15 +79,15 @@ class Examples:
         return self.there is ... or bool(self.there.any())
 
     def figures(self, loss: float, accuracy: float) -> dict[str, float]:
-        """Name what was measured."""
+        """Give the figures under their names."""
         return figures_of(self.classes, loss, accuracy)
 
     def measure(self, loss: Loss, outputs: Array) -> tuple[float, float, int]:
-        """Give the sum of weighted losses over rows that count, how much of them hits, and how many they are."""
+        """Give the sum of weighted losses and the hits over the rows that count, and the number of these rows."""
         return self.measure_back(loss, outputs)[:3]
 
     def measure_back(self, loss: Loss, outputs: Array) -> tuple[float, float, int, Array]:
-        """Give the same, and the gradient of the mean with respect to the outputs, 0 in rows that do not count."""
+        """Give the same, and the gradient of the mean loss with respect to the outputs, 0 in rows that do not count."""
         there, targets = _flat(self.there, self.axes), _flat(self.targets, self.axes)
         weights = None if self.weights is None else self.weights.reshape(-1)
         outputs = outputs.reshape(len(targets), -1)
@@ -101,7 +102,7 @@ class Examples:
         return mean * count, hits, count, dy
 
     def seen(self, loss: Loss, outputs: Array) -> tuple[Array, Array]:
-        """Give targets of rows that count, and outputs on their scale."""
+        """Give the targets of the rows that count, and the predictions on their scale."""
         rows = outputs.reshape(np.prod(self.targets.shape[: self.axes]), -1)[_flat(self.there, self.axes)]
         return self._counted(), loss.predictions(rows)
 
@@ -110,7 +111,7 @@ class Examples:
         return targets
 
     def check_metrics(self, metrics: Metrics, loss: Loss, outputs: int) -> None:
-        """Check that fastdl's own can compare so many outputs a row with the targets."""
+        """Check that fastdl's own metrics can compare rows with this number of outputs with the targets."""
         for metric in metrics.values():
             if isinstance(metric, Metric):
                 targets = loss.as_labels(self._counted()) if self.classes else self._counted()
@@ -118,7 +119,7 @@ class Examples:
                 metric.check(rows, outputs)
 
     def weighted_by_class(self, class_weight: Any, loss: Loss, outputs: int) -> Examples:
-        """Multiply weights with those of the labels, a number for each, or a dict of those that are not 1."""
+        """Multiply weights by those of the labels: a number for each label, or a dict of those that are not 1."""
         labels, classes = loss.as_classes(self.targets, outputs)
         if not self.classes or not self._are_labels(labels, classes):
             raise ValueError(
@@ -137,7 +138,7 @@ class Examples:
         return bool(((labels >= 0) & (labels < classes)).all())
 
     def check_weights(self) -> None:
-        """Check that there is something to learn from."""
+        """Check that not all weights are 0."""
         if self.weights is not None and not self.weights[self.there].any():
             raise ValueError("sample_weight and class_weight must not make all weights 0; received nothing else")
 
@@ -145,7 +146,7 @@ class Examples:
 def examples_of(
     net: Sequential, x: Any, y: Any, lengths: Any, trees: Any, sample_weight: Any, loss: Loss, prefix: str = ""
 ) -> Examples:
-    """Check samples, what a loss compares them with, and weights."""
+    """Check samples, targets and weights."""
     samples = as_batch(net, x, lengths, trees, prefix, may_wait=True)
     if len(net.output_shape) == 3:
         raise ValueError(
@@ -161,12 +162,12 @@ def examples_of(
 
 
 def figures_of(classes: bool, loss: float, accuracy: float) -> dict[str, float]:
-    """Name what was measured, of which there is an accuracy where targets are classes."""
+    """Give the figures under their names; there is an accuracy only if targets are classes."""
     return {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
 
 
 def _flat(of_rows: Any, axes: int) -> Any:
-    """Give the rows one axis, instead of so many."""
+    """Merge the axes of the rows into one."""
     return of_rows if of_rows is ... or axes == 1 else of_rows.reshape(-1, *of_rows.shape[axes:])
 
 

@@ -1,4 +1,4 @@
-"""Processes, on one machine or many, that train one network together: what they tell one another."""
+"""Processes, on one machine or many, that train one network together: the messages between them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Called = TypeVar("Called", bound=Callback)
 
-_NUMBERS, _TEXT = 16, 256  # that each tells all others at once: numbers, and the bytes of an error
+_NUMBERS, _TEXT = 16, 256  # in a message from each to all: numbers, and the bytes of an error
 _CALLED = ("Get_rank", "Get_size", "Allreduce", "Allgather")
 
 
@@ -29,25 +29,25 @@ class OtherRankError(RuntimeError):
 
 
 class Machines:
-    """The processes that train one network together, each with its share of every batch; or the one that does alone.
+    """The processes that train one network together, each with its share of every batch; or a single one.
 
-    Between steps they meet at the same places of the same program. What ends one of them there, it tells where they
-    meet next, and all come to an end: with its error here, with an OtherRankError that quotes it there. Who has to
-    leave in the middle of a step, where the others may wait for what only a step has, ends all processes.
+    Between steps they meet at the same places of the same program. An error that ends one of them there is told at
+    their next meeting, and ends all: the one with its own error, the others with an OtherRankError that quotes it. A
+    process that must leave in the middle of a step, where the others may wait for its part of the step, ends them all.
 
     Parameters
     ----------
     communicator : object, optional
-        With the methods `Get_rank`, `Get_size`, `Allreduce`, `Allgather` and, where there is one, `Abort` of mpi4py's.
+        With mpi4py's methods `Get_rank`, `Get_size`, `Allreduce`, `Allgather` and, optionally, `Abort`.
     dtype : str
-        What the network computes in.
+        The dtype of the network.
 
     Attributes
     ----------
     rank, count : int
-        Which of them this is, and how many there are.
+        The number of this process, and the number of all.
     core : Ranks or None
-        What the core needs to meet the others; None where there are none.
+        The core's object for meeting the others; None if there are none.
     """
 
     def __init__(self, communicator: Any = None, dtype: str = "float32") -> None:
@@ -69,7 +69,7 @@ class Machines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        """Come to an end with the others."""
+        """End together with the others."""
         if self.core is None:
             return
         try:
@@ -91,7 +91,7 @@ class Machines:
                     self._communicator.Abort(1)
 
     def _exchange(self, numbers: Sequence[float], ending: BaseException | None = None) -> None:
-        """Tell whether one is at its end, its numbers, and the bytes of its error."""
+        """Send all others whether this one has ended, its numbers and the bytes of its error; give those of all."""
         assert self.core
         row = self.core.row
         row[:] = 0
@@ -103,7 +103,7 @@ class Machines:
         self.core.tell()
 
     def _raise_theirs(self) -> None:
-        """Raise what quotes the first of the others that is at its end, if one is."""
+        """Raise an error that quotes that of the first of the others that has ended, if any."""
         assert self.core
         for rank, row in enumerate(self.core.rows):
             if row[0]:
@@ -111,7 +111,7 @@ class Machines:
                 raise OtherRankError(f"rank {rank} has ended the training: {text}") from None
 
     def tell(self, *numbers: float) -> Array:
-        """Give the numbers of all (count, n)."""
+        """Give the numbers of all processes, (count, n)."""
         if self.core is None:
             return np.array([numbers])
         self._exchange(numbers)
@@ -120,22 +120,22 @@ class Machines:
         return told
 
     def first(self, number: float) -> float:
-        """Give the number that the first of them has."""
+        """Give the first process's number."""
         return number if self.core is None else float(self.tell(number)[0, 0])
 
     def sum(self, *numbers: float) -> list[float]:
-        """Give sums over all of them."""
+        """Give sums over all processes."""
         found: list[float] = self.tell(*numbers).sum(axis=0).tolist()
         return found
 
     def any(self, flag: bool) -> bool:
-        """Tell whether one of them says so."""
+        """Tell whether it is true in any process."""
         return flag if self.core is None else bool(self.tell(flag).any())
 
     def check_alike(self, things: Mapping[str, Any]) -> None:
-        """Raise a ValueError, on all of them, where one has another thing than the first has under a name.
+        """Raise a ValueError, in all processes, if under some name one has something else than the first.
 
-        Things are texts, numbers, arrays, and sequences of them.
+        They may be texts, numbers, arrays, and sequences of these.
         """
         if self.core is None:
             return
@@ -146,26 +146,26 @@ class Machines:
                 self._disagree(rank, ", ".join(others))
 
     def _disagree(self, rank: int, what: str) -> None:
-        """Raise what all raise."""
+        """Raise the error of all processes."""
         assert self.core
         self.core.over = True
         raise ValueError(f"all ranks must have the same {what}; rank {rank} has another than rank 0")
 
     def _check_same(self, told: Array, what: str) -> None:
-        """Check a number of each."""
+        """Check that a number is the same in all."""
         for rank in np.flatnonzero(told != told[0])[:1]:
             self._disagree(int(rank), what)
 
     def share(self, samples: int) -> tuple[int, int]:
-        """Tell which of so many samples are this one's: the first, and the one behind the last."""
+        """Give this process's share of a batch of this size: the first sample, and the one after the last."""
         return (0, samples) if self.core is None else self.core.share(samples)
 
     def callers(self, watchers: list[Called]) -> list[Called]:
-        """Give the callbacks that are called here: those that write or print are by the first alone."""
+        """Give the callbacks to call in this process: only the first one calls those that write or print."""
         return [watcher for watcher in watchers if self.rank == 0 or not watcher.writes]
 
     def seconds_of_epoch(self, seconds: float, parameters: Array) -> float:
-        """Give those of the first, after a look at whether all have the same parameters still."""
+        """Give the first process's seconds, after checking that all still have the same parameters."""
         if self.core is None:
             return seconds
         told = self.tell(seconds, _number_of(parameters))
@@ -173,21 +173,21 @@ class Machines:
         return float(told[0, 0])
 
     def agree_on_steps(self, count: int, rates: Array, data: Examples | None = None) -> int:
-        """Give how many steps all will take, as many as the first would, at the same rates and on the same data."""
+        """Give how many steps all take, as the first decides, after checking that rates and data are the same."""
         if self.core is None:
             return count
         told = self.tell(count, _number_of(rates), _number_of(content_of(data)))
-        self._check_same(told[:, 2], "batches")  # first, as one that has no more tells no rates
+        self._check_same(told[:, 2], "batches")  # first, as a process without a further batch sends no rates
         self._check_same(told[:, 1], "learning rates, which callbacks must change alike")
         return int(told[0, 0])
 
     def check_end(self) -> None:
-        """Check that nobody has a batch left."""
+        """Check that no process has a further batch."""
         if self.core is not None:
             self._check_same(self.tell(0, 0, -1)[:, 2], "batches")
 
     def meet(self, plan: Any, loss: float, hits: float, error: BaseException | None) -> tuple[float, float]:
-        """Add up gradients, losses and hits of a step, unless one of them has an error."""
+        """Add up the gradients, losses and hits of a step over all processes, unless one has an error."""
         record = np.array([loss, hits])
         if plan.meet(self.core, record, error is not None):
             raise error or self._elsewhere()
@@ -212,16 +212,16 @@ def _feed(digest: Any, thing: Any) -> None:
 
 
 def _number_of(thing: Any) -> float:
-    """Give a number that another thing has not."""
-    import hashlib  # which takes longer to load than all of this
+    """Give a number by which things differ if they are not the same."""
+    import hashlib  # loading it takes longer than the rest of this function
 
-    digest = hashlib.blake2b(digest_size=6)  # a double's 53 bits hold it
+    digest = hashlib.blake2b(digest_size=6)  # fits into a double's 53 bits
     _feed(digest, thing)
     return float(int.from_bytes(digest.digest(), "big"))
 
 
 def content_of(data: Examples | None) -> list[Any]:
-    """Give all that examples are."""
+    """Give the contents of examples."""
     if data is None:
         return []
     samples, there = data.samples, None if data.there is ... else data.there

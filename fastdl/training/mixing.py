@@ -1,4 +1,4 @@
-"""Mixup: training on means of two samples each, and of what belongs to them (Zhang et al. 2018)."""
+"""Mixup: training on weighted means of two samples and of their targets (Zhang et al. 2018)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def mixable(net: Sequential, data: Examples) -> Examples:
 
 
 def mixed(data: Examples, alpha: float, rng: np.random.Generator) -> Examples:
-    """Give as many means of two, each sample in two of them, with shares from the Beta(alpha, alpha) distribution."""
+    """Give as many means of two samples each, with shares from the Beta(alpha, alpha) distribution."""
     partners = rng.permutation(len(data))
     shares = rng.beta(alpha, alpha, len(data)).astype(data.samples.dtype)
     given = data.samples
@@ -39,9 +39,9 @@ def mixed(data: Examples, alpha: float, rng: np.random.Generator) -> Examples:
 
 
 def _means(values: Array, partners: Array, shares: Array) -> Array:
-    """Give each one's share of itself, and the rest of its partner."""
+    """Give the means of each value with its partner's, by its share."""
     shares = shares.reshape(-1, *[1] * (values.ndim - 1))
-    means: Array = values[partners].astype(shares.dtype, copy=False)  # values may be bytes, or lie in a file
+    means: Array = values[partners].astype(shares.dtype, copy=False)  # values may be bytes, or mapped from a file
     means *= 1 - shares
-    means += np.multiply(shares, values, dtype=shares.dtype, casting="same_kind")  # rounded as in an array of its own
+    means += np.multiply(shares, values, dtype=shares.dtype, casting="same_kind")  # rounded as in a separate array
     return means

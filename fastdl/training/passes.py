@@ -1,4 +1,4 @@
-"""Passes over samples in arrays, one after another: several in one call of the core where nobody looks between them."""
+"""Passes over samples in arrays: several in one call of the core if nothing runs between them."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-_SLOW = 1e9  # operations a second, of which cores do ten to a hundred times as many
-_SAMPLES = 1 << 16  # of all passes in one call: of more, an order takes more memory than a call less is worth
+_SLOW = 1e9  # operations a second; cores do ten to a hundred times as many
+_SAMPLES = 1 << 16  # of all passes in one call: the orders of more take more memory than saving a call is worth
 
 
 @dataclass(eq=False, repr=False)
 class Passes:
-    """Those of a call of `fit`, each over all samples in an order of its own.
+    """The passes of a call of `fit`, each over all samples in its own order.
 
     Attributes
     ----------
     batch : int
-        How many samples a step takes, at the most.
+        The number of samples in a step, at most.
     watched : bool
-        Whether something besides callbacks comes between two passes, as a validation does.
+        Whether something besides callbacks runs between two passes, such as a validation.
     """
 
     net: Sequential
@@ -49,8 +49,8 @@ class Passes:
     watched: bool
     machines: Machines
     _pace: Pace = field(default_factory=Pace, init=False)
-    _figures: deque[dict[str, float]] = field(default_factory=deque, init=False)  # of passes that are through
-    _error: BaseException | None = field(default=None, init=False)  # what ended them
+    _figures: deque[dict[str, float]] = field(default_factory=deque, init=False)  # passes not given yet
+    _error: BaseException | None = field(default=None, init=False)  # that ended the passes
 
     @property
     def figures(self) -> list[str]:
@@ -64,7 +64,7 @@ class Passes:
 
     @property
     def work(self) -> float:
-        """The multiply-adds of a pass forward over them."""
+        """The multiply-adds of a forward pass over them."""
         return len(self.data.samples.x) * float(self.net.plan_for(self.data.samples.shape).work)
 
     @property
@@ -73,25 +73,26 @@ class Passes:
         return -(-len(self.data) // self.batch)
 
     def take(self, epoch: int, last: int, watchers: list[Callback]) -> dict[str, float]:
-        """Give the figures of the next pass, and the seconds too of one that was taken with others."""
+        """Give the figures of the next pass, and its seconds too if it was taken together with others."""
         if not self._figures:
             if self._error is not None:
                 try:
                     raise self._error
                 finally:
-                    self._error = None  # whose frames hold the network
+                    self._error = None  # its frames hold the network
             self._take(epoch, 1 if watchers else self._together(last + 1 - epoch), watchers)
         return self._figures.popleft()
 
     def _together(self, left: int) -> int:
-        """Give how many passes to take in one call: as many as make a block, of which nobody sees each by itself."""
+        """Give how many passes to take in one call: as many as fill a block, if nothing needs to run between them."""
         looks = self.watched or self.machines.core is not None
         anew = self.mixup or self.net.stateful or not self.data.samples.are_ready
         if looks or anew or not (self.loss.is_fused and self.state.knows_rates):  # a user's function may look, or raise
             return 1
-        # Back takes twice as much as forward, and an optimizer some twenty operations a parameter. Some do neither.
+        # A backward pass takes twice as long as a forward one, and an optimizer some twenty operations a parameter; a
+        # network may have neither.
         operations = max(1.0, 6 * self.work + 20.0 * self.net.parameters.size * self.steps)
-        quick = int(BLOCK_SECONDS * _SLOW / operations)  # surely done in time: none need be taken to learn it
+        quick = int(BLOCK_SECONDS * _SLOW / operations)  # surely done in time, without having measured a pass
         return max(1, min(left, max(quick, self._pace.block // self.steps), _SAMPLES // len(self.data)))
 
     def _take(self, epoch: int, count: int, watchers: list[Callback]) -> None:
@@ -112,7 +113,7 @@ class Passes:
         records, begin, start = np.zeros((len(rates), 3)), state.steps, perf_counter()
         try:
             take_block(net, state, run, rates, records, pace=self._pace)
-        except BaseException as error:  # which comes when the passes before it have been told of
+        except BaseException as error:  # raised once the passes before it have been given
             count = (state.steps - begin) // steps
             net.generator.bit_generator.state = before
             self._drawn(count + 1)
@@ -124,7 +125,7 @@ class Passes:
             self._figures.append({**self.data.figures(*means(sums)), "seconds": seconds})
 
     def _drawn(self, count: int) -> tuple[Array, Array, Examples]:
-        """Draw an order and a seed for each of so many passes; begin them."""
+        """Draw an order and a seed for each of ``count`` passes, and reset the states."""
         net, samples, examples = self.net, len(self.data), self.data
         order, seeds = np.empty((count, samples), np.int64), np.empty(count, np.uint64)
         for k in range(count):

@@ -1,4 +1,4 @@
-"""A network run on samples without learning from them: some at a time, and with the states of stateful layers."""
+"""A network run without training, on some samples at a time and with the states of stateful layers."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from .stream import Stream
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
-_SAMPLES, _NUMBERS = 8192, 1 << 22  # predicted without a look at signals, at the most
+_SAMPLES, _NUMBERS = 8192, 1 << 22  # most to predict without checking for signals
 
 
 def outputs_of(plan: Any, samples: Samples, states: Array | None, leaves_out: str = "identity") -> Array:
-    """Give the outputs of samples, flat, without a last activation of this name."""
+    """Give the outputs of samples, flat, without the last activation if it has this name."""
     x, trees = samples.given(), samples.core_trees()
     y: Array = plan.predict(x, samples.count, get_num_threads(), leaves_out, samples.lengths, states, trees)
     return y
 
 
 def at_once(plan: Any, samples: Samples) -> int:
-    """Tell how many samples to predict at a time: their outputs may be large."""
+    """Give how many samples to predict at a time: their outputs may be large."""
     numbers: int = prod(plan.output_shape)
     return samples.having(max(1, min(_SAMPLES, _NUMBERS // numbers)))
 
 
 def predicted(plan: Any, samples: Samples, states: Array | None = None, leaves_out: str = "identity") -> Array:
-    """Give the outputs of samples as a user has them, made some at a time where there are no states.
+    """Give the outputs of samples in the shape that users get, computed some at a time if there are no states.
 
-    A last activation of the name that is left out is so.
+    The last activation is left out if it has this name.
     """
     if states is not None or (size := at_once(plan, samples)) >= samples.count:
         outputs = outputs_of(plan, samples, states, leaves_out)
@@ -51,7 +51,7 @@ def predicted(plan: Any, samples: Samples, states: Array | None = None, leaves_o
 
 
 def predicted_of_batches(net: Layer, batches: Stream[Samples]) -> Array:
-    """Give the outputs of all batches as one array; whatever ends it leaves the states of stateful layers."""
+    """Give the outputs of all batches as one array; an error leaves the states of stateful layers as they were."""
     before, found = net.flat_states, list[Array]()
     if before is not None:
         before = before.copy()
@@ -80,9 +80,9 @@ def measure(
     batch_size: int | None = None,
     machines: Machines = ALONE,
 ) -> dict[str, float]:
-    """Measure on checked examples, or on batches of them, which all machines must have alike.
+    """Measure on checked examples, or on batches of them; all machines must have the same.
 
-    The size is that of the batches from which to which states of stateful layers go on.
+    Stateful layers continue from batch to batch of this size.
     """
     if isinstance(data, Stream):
         with closing(_alike(data, machines)) as batches:
@@ -104,7 +104,7 @@ def check_continues(net: Sequential, samples: int, batch_size: int, shuffle: boo
 
 
 def _alike(data: Stream[Examples], machines: Machines) -> Generator[Examples]:
-    """Give batches, each of which all machines have."""
+    """Yield batches, after checking that all machines have the same."""
     with closing(data.checked()) as batches:
         for batch in batches:
             machines.check_alike({"validation batches": content_of(batch)})
@@ -115,9 +115,9 @@ def _alike(data: Stream[Examples], machines: Machines) -> Generator[Examples]:
 def _measured(
     net: Sequential, batches: Iterable[Examples], loss: Loss, metrics: Metrics, machines: Machines
 ) -> dict[str, float]:
-    """Measure on batches, some samples at a time: their outputs may be many, of which metrics alone need all.
+    """Measure on batches, some samples at a time: outputs may be large, and only metrics need all of them.
 
-    Stateful layers start from zeros. Of several machines each takes its share of a batch, where it need not see all.
+    Stateful layers start from zeros. Each machine takes its share of a batch, unless it needs all outputs.
     """
     stateful, total, hits, count, classes = net.stateful, 0.0, 0.0, 0.0, True
     machines = ALONE if metrics or stateful else machines
@@ -146,12 +146,12 @@ def _measured(
         if classes:
             targets = loss.as_labels(targets)
         for name, metric in metrics.items():
-            found[name] = _number(name, metric(targets.copy(), outputs.copy()))  # which one of a user's own may change
+            found[name] = _number(name, metric(targets.copy(), outputs.copy()))  # a user's own may change them
     return found
 
 
 def _checked(states: Array | None, samples: int, size: int, dtype: str) -> Array:
-    """Give the states from which a batch goes on: zeros for the first one."""
+    """Give the states from which a batch continues: zeros for the first one."""
     if states is None:
         return np.zeros((samples, size), dtype)
     if len(states) != samples:

@@ -1,4 +1,4 @@
-"""The state of a training: the trainer changes it, and copies, pickles and files take it along."""
+"""The state of a training, which copies, pickles and files take along."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..callbacks import EMA
     from ..sequential import Sequential
 
-Moments = Array  # (K, P), a row for each that the optimizer keeps
+Moments = Array  # (K, P), a row for each moment that the optimizer keeps
 
 
 @dataclass(eq=False, repr=False)
@@ -33,20 +33,20 @@ class TrainingState:
     loss : Loss, or None of a file that could not hold it
     optimizer : Optimizer
     counter : ndarray of int64, shape (1,)
-        The steps taken, where the core counts them, each as it is done.
+        The number of steps taken. The core counts each as it is done.
     moments : ndarray, shape (K, P), or None before the first call
     average : EMA, or None
-        To whose values the core adds the parameters after each step.
+        The average to which the core adds the parameters after each step.
     epochs : int
-        Those that the last call of `fit` has finished, ``initial_epoch`` included.
+        The epochs that the last call of `fit` has finished, ``initial_epoch`` included.
     watchers : sequence of Callback
-        Those of the call of `fit` that is training.
+        The callbacks of the call of `fit` that is training.
     settings : dict
-        What logs tell of the call of `fit` that is training.
+        What loggers read about the call of `fit` that is training.
     error : BaseException or None
-        What ends it, as callbacks see it in `on_fit_end`.
+        The error that ends it, which callbacks see in `on_fit_end`.
     kept : list of Kept
-        The state of those of the last one.
+        The states of the callbacks of the last call.
     """
 
     loss: Loss | None = field(default_factory=CrossEntropy)
@@ -66,10 +66,10 @@ class TrainingState:
         return int(self.counter[0])
 
     def following(self, loss: Loss | None, optimizer: Any, net: Sequential) -> TrainingState:
-        """Give where a call begins that asks for this loss and this optimizer, None being the last ones.
+        """Give the state from which a call with this loss and this optimizer begins; None means the last ones.
 
-        It goes on with the same moments, or starts with new ones for the network (`Optimizer.goes_on_from`).
-        What callbacks go on from stays either way.
+        It continues with the same moments, or starts with new ones (`Optimizer.goes_on_from`). The states of callbacks
+        stay either way.
         """
         loss, optimizer = loss or self.loss, self.optimizer if optimizer is None else optimizer
         check_optimizer(optimizer)
@@ -81,28 +81,28 @@ class TrainingState:
         return TrainingState(loss, optimizer, moments=moments, epochs=self.epochs, kept=self.kept)
 
     def callbacks(self) -> list[Kept]:
-        """Give the state of callbacks, as a further call of `fit` goes on from it."""
+        """Give the states of callbacks, from which a further call of `fit` continues."""
         return kept_of(self.watchers) if self.watchers else self.kept
 
     def rest(self) -> None:
-        """Keep the state of the callbacks of a call of `fit` that has come to its end."""
+        """Keep the states of the callbacks of a call of `fit` that has ended."""
         self.kept, self.watchers, self.settings, self.error = self.callbacks(), (), {}, None
 
     def check_saved(self) -> None:
-        """Raise a TypeError where a file could not hold it."""
+        """Raise a TypeError if a file could not hold it."""
         self.optimizer.get_config()
         if self.loss is not None:
             self.loss.get_config()
 
     @property
     def knows_rates(self) -> bool:
-        """Whether rates are a number or a schedule of fastdl's, which may be asked for long before they are used."""
+        """Whether the rate is a number or a schedule of fastdl's, so that it may be computed long before it is used."""
         optimizer = self.optimizer
         if type(optimizer).rates is not Optimizer.rates:
             return False
         if not callable(optimizer.lr):
             return True
-        from ..schedules import is_known  # which most trainings do without
+        from ..schedules import is_known  # most trainings do without it
 
         return is_known(optimizer.lr)
 
@@ -110,7 +110,7 @@ class TrainingState:
         """Give the learning rates of the next passes of ``count`` steps each."""
         optimizer, count = self.optimizer, count * passes
         if type(optimizer).rates is Optimizer.rates and not callable(optimizer.lr):
-            return optimizer.rates(self.steps, count)  # a number that was checked when it was set
+            return optimizer.rates(self.steps, count)  # numbers, checked when they were set
         rates = np.asarray(optimizer.rates(self.steps, count), dtype=float)
         if rates.shape != (count,):
             raise ValueError(f"the optimizer's rates must have shape ({count},); received {rates.shape}")
@@ -118,21 +118,21 @@ class TrainingState:
         if not (least >= 0 and most < np.inf):
             raise ValueError(f"lr must give finite rates, not below 0; gave {least} to {most}")
         highest = rates.reshape(passes, -1).max(axis=1)
-        if callable(optimizer.lr) and not highest[0 if self.steps else 1 :].all():  # a first one may be a warm-up's
+        if callable(optimizer.lr) and not highest[0 if self.steps else 1 :].all():  # the first one may be a warm-up's
             warnings.warn(
                 "lr gives 0 for all of the next steps, so that nothing is learned: an equal optimizer goes on where it "
-                "was, and a schedule that has ended stays so",  # the same text each time, which Python shows once
+                "was, and a schedule that has ended stays so",  # the same text each time, so that Python shows it once
                 stacklevel=4,
             )
         return rates
 
     def follow_gradients(self, plan: Any, rate: float) -> None:
-        """Change a plan's parameters by the gradients that are there, and count that as a step."""
+        """Update a plan's parameters by the present gradients, and count that as a step."""
         plan.step(rate, self.counter, self.optimizer.rule, self.moments, get_num_threads(), self.average)
 
 
 def zero_moments(optimizer: Optimizer, size: int, dtype: str) -> Moments:
-    """Give the moments that an optimizer of so many parameters starts with."""
+    """Give the initial moments of an optimizer of this number of parameters."""
     count = optimizer.moments
     moments: Moments = _core.load(dtype).aligned_zeros(count * size).reshape(count, size)
     return moments

@@ -1,4 +1,4 @@
-"""Steps over the samples, pass after pass: in the core alone, or around a loss of a user's own."""
+"""Steps over the samples, pass after pass: in the core alone, or around a user's own loss."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False, slots=True)
 class Steps:
-    """The steps of some passes; `run` takes some of them.
+    """The steps of some passes.
 
     Attributes
     ----------
     order : ndarray of int64, shape (passes, N)
-        Of the samples, in each pass.
+        The order of the samples in each pass.
     batch : int
-        How many of them a step takes; the last one of a pass takes those that are left.
+        The number of samples in a step; the last step of a pass takes those that are left.
     seeds : ndarray of uint64, shape (passes,)
-        What decides what is random in a pass.
+        The seed of the random layers in each pass.
     states : ndarray, shape (batch, S), or None
-        Those of stateful layers, which each step moves on.
+        The states of stateful layers, which each step updates.
     machines : Machines
-        That share each batch.
+        The processes that share each batch.
     """
 
     net: Sequential
@@ -50,13 +50,13 @@ class Steps:
 
     @property
     def run(self) -> Run:
-        """The function that takes some of them."""
+        """The function that takes some of the steps."""
         return self._fused if self.loss.is_fused else self._own
 
     def _fused(self, first: int, rates: Array, records: Array) -> None:
-        """Take steps with a loss that the core has."""
+        """Take steps with one of the core's losses."""
         order, data, state = self.order, self.data, self.state
-        if not data.samples.are_ready:  # of a pass by itself
+        if not data.samples.are_ready:  # of a single pass
             position = first * self.batch
             rows = order[0, position : position + len(rates) * self.batch]
             data, order = data.taken(rows), np.zeros_like(order)
@@ -70,7 +70,7 @@ class Steps:
         )  # fmt: skip
 
     def _own(self, first: int, rates: Array, records: Array) -> None:
-        """Take steps of a pass by itself, with a function of a user's own that is called in the middle of each."""
+        """Take steps of a single pass, with a user's own loss, which is called in the middle of each."""
         ranks = self.machines.core
         if ranks is not None:
             ranks.begin()
@@ -86,7 +86,7 @@ class Steps:
                 ranks.end(self.states)
 
     def _step(self, order: Array, seed: int, rate: float) -> tuple[float, float, int]:
-        """Take one; whatever ends it before it is counted, running statistics and states are what they were."""
+        """Take one step; if it fails before it is counted, running statistics and states are as before."""
         first, last = self.machines.share(len(order))
         states = None if self.states is None else self.states[first:last].copy()
         before, taken = self.net.parameters.copy(), self.state.steps
@@ -103,9 +103,9 @@ class Steps:
     def _go_back(
         self, order: Array, first: int, last: int, seed: int, states: Array | None
     ) -> tuple[float, float, int]:
-        """Fill the gradients, of a batch of which the samples from first to last are to be taken here."""
+        """Fill the gradients of a batch, of which this process takes the samples from first to last."""
         plan, machines, error = self.plan, self.machines, None
-        if first == last:  # other machines have them all
+        if first == last:  # other machines have all samples
             plan.gradients[...] = 0
             return *machines.meet(plan, 0.0, 0, None), self.data.counted(order)
         part = self.data.taken(order[first:last] if last - first < len(order) else order)
@@ -115,9 +115,9 @@ class Steps:
         forwards = plan.forwards
         try:
             loss, hits, rows, gradient = part.measure_back(self.loss, outputs)
-            if plan.forwards != forwards:  # and what backward needs is another's
+            if plan.forwards != forwards:  # so the values for backward are another call's
                 raise RuntimeError("loss must not call forward of the network that is trained by it")
-        except BaseException as raised:  # which the others are told where they are next
+        except BaseException as raised:  # which the others hear of at the next meeting
             if machines.core is None or plan.forwards != forwards:
                 raise
             loss, hits, rows, gradient, error = 0.0, 0, 0, np.zeros_like(outputs), raised
@@ -140,7 +140,7 @@ def step_on(
     states: Array | None,
     machines: Machines = ALONE,
 ) -> Array:
-    """Take one step, on all of some examples, and give its sums as `take_batch` does."""
+    """Take one step on all of these examples, and give its sums as `take_batch` does."""
     samples = data.samples.count
     plan, order, seeds = net.plan_for(data.samples.shape), np.arange(samples)[None], np.array([seed], np.uint64)
     run = Steps(net, plan, state, loss, data, order, samples, seeds, states, machines).run

@@ -1,4 +1,4 @@
-"""Iterables of batches: what tells them from arrays, and passes over them, each batch checked as it comes."""
+"""Iterables of batches: how they are told from arrays, and passes over them, with each batch checked as it comes."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 Checked = TypeVar("Checked", Examples, Samples)
 
-_ARRAYS = ("__array__", "__dataframe__", "toarray")  # what arrays, and what become them, have
+_ARRAYS = ("__array__", "__dataframe__", "toarray")  # the marks of arrays, and of objects that become arrays
 
 
 def _first(x: Any) -> Any:
-    """Give the first item of a list or the like, if it is one and has any."""
+    """Give the first item of a list or another sequence, or None."""
     if isinstance(x, (list, tuple)) or (isinstance(x, Sequence) and not isinstance(x, (str, bytes, memoryview))):
         return x[0] if len(x) else None
     return None
 
 
 def _are_items(x: Any) -> bool:
-    """Tell whether something is gone through item by item, of which NumPy makes no array."""
+    """Tell whether an object is an iterable that NumPy makes no array of."""
     if isinstance(x, (list, tuple, Sequence, Mapping)) or any(hasattr(x, name) for name in _ARRAYS):
         return False
     return isinstance(x, Iterable)
 
 
 def are_batches(x: Any, y: Any = None) -> bool:
-    """Tell whether x is an iterable of batches of samples with targets, rather than an array: so y is not given."""
+    """Tell whether x is an iterable of batches of samples with targets, rather than an array; y must be None."""
     if y is not None:
         return False
     first = _first(x)
@@ -46,7 +46,7 @@ def are_batches(x: Any, y: Any = None) -> bool:
 
 
 def are_batches_of_samples(net: Layer, x: Any) -> bool:
-    """Tell whether x is an iterable of batches of samples, of which a list holds arrays that have as many axes."""
+    """Tell whether x is an iterable of batches of samples: in a list, arrays with the axes of a batch."""
     first = _first(x)
     if isinstance(first, (list, tuple)):
         first = _first(first)
@@ -55,14 +55,14 @@ def are_batches_of_samples(net: Layer, x: Any) -> bool:
 
 
 def check_unused(**arguments: Any) -> None:
-    """Check that what samples in an array would need is not given with batches."""
+    """Check that arguments that describe samples in an array are not given with batches."""
     for name, value in arguments.items():
         if value is not None:
             raise ValueError(f"{name} must not be given where x is an iterable of batches; received {short(value)}")
 
 
 def examples_in(net: Sequential, given: Any, name: str, prefix: str, loss: Loss) -> Examples:
-    """Check a tuple (x, y, lengths or trees, weights) of which the last two, or the last one, need not be there."""
+    """Check a tuple (x, y, lengths or trees, weights), whose last one or two may be missing."""
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3, 4):
         raise ValueError(
             f"{name} must be (x, y), (x, y, lengths) or (x, y, trees), with sample_weight after it where there is one; "
@@ -73,7 +73,7 @@ def examples_in(net: Sequential, given: Any, name: str, prefix: str, loss: Loss)
 
 
 def samples_in(net: Layer, given: Any, name: str, prefix: str) -> Samples:
-    """Check the samples of such a tuple, or of one of x alone, or x itself."""
+    """Check the samples of such a tuple, of (x,), or x itself."""
     if not isinstance(given, (tuple, list)):
         given = (given,)
     if not 1 <= len(given) <= 4:
@@ -91,19 +91,20 @@ def _lengths_and_trees(net: Layer, third: Any) -> tuple[Any, Any]:
 
 
 class Stream(Generic[Checked]):
-    """An iterable of batches, each of which is checked as it comes.
+    """An iterable of batches, each checked as it comes.
 
     Parameters
     ----------
     given : iterable
     name : str
-        The argument that it is.
+        The name of the argument.
     check : callable
-        Gives what a batch is, of it, of its name in errors, and of what the names of its parts begin with.
+        Checks a batch and gives its contents: called with the batch, its name in errors, and the prefix of the names of
+        its parts.
     prefix : str
-        What its batches' names begin with.
+        The prefix of the names of batches.
     times : int
-        How often it is to be gone through, as far as is known.
+        The number of passes, as far as is known.
     """
 
     def __init__(
@@ -112,13 +113,13 @@ class Stream(Generic[Checked]):
         self._given, self._name, self._prefix = given, name, prefix
         self._check: Callable[[Any, str, str], Checked] = check
         if times > 1 and isinstance(given, Iterator) and type(given).__module__ in ("builtins", "itertools"):
-            raise ValueError(  # others may begin anew
+            raise ValueError(  # other iterators may begin anew
                 f"{name} must give its batches anew in each of {times} epochs, as a list does, or an object with "
                 f"an __iter__; received a {type(given).__name__}, which gives them once"
             )
 
     def checked(self) -> Generator[Checked]:
-        """Go through it once. Whoever does closes what this gives, which ends the making of batches."""
+        """Yield the checked batches, once. Close the generator to end the making of batches."""
         k = 0
         with closing(ahead(self._given)) as made:
             for k, batch in enumerate(made, 1):
