@@ -17,24 +17,13 @@ cdef void put_one(Job* job, Part* part, Py_ssize_t n, Py_ssize_t output) noexcep
             dy[place] = 1
 
 
-cdef void start_again(Job* job, const Part* part, Py_ssize_t n) noexcept nogil:
-    # The states that the group's samples go on from, which a way forward has moved.
-    cdef Py_ssize_t first = part.row * job.net.state_stride
-    if job.net.states != NULL:
-        memcpy(job.net.states + first, job.states + first,
-               n * job.net.state_stride * sizeof(real))
-
-
 cdef void derive_group(Job* job, Part* part, const Batch* batch, int stage,
                        Py_ssize_t group) noexcept nogil:
     cdef Py_ssize_t rows = begin_group(job, part, batch, group, True), k
     cdef Py_ssize_t size = job.net.tensor[0].size
     cdef bint first = leads(&job.net, part.worker)
+    forward_stage(&job.net, part, stage, rows)
     for k in range(job.rows_each):
-        if k == 0 or job.spends:
-            if k and first:
-                start_again(job, part, rows)
-            forward_stage(&job.net, part, stage, rows)
         if first and job.cotangents != NULL:
             take_gradient(job, part, rows, job.cotangents)
         elif first:
@@ -85,7 +74,7 @@ cdef class Derivatives(Plan):
             states = self._take_sequences(&job, samples, lengths, states)
             if v is not None:
                 job.cotangents = &cotangents[0]
-            job.rows_each, job.spends = each, self._spends()
+            job.rows_each = each
             job.x, job.out, job.samples = &x[0], &dx[0], samples
             self._run(&job, derive_worker)
         return out

@@ -40,7 +40,6 @@ cdef struct Job:
     # derivatives
     const real* cotangents        # a row for each sample's outputs; NULL for one at each of them
     Py_ssize_t rows_each          # how many rows of derivatives a sample has
-    bint spends                   # going back, what the way forward has left
     # ranks
     PyObject* ranks               # those that train together, or NULL
     flag held                     # something is to end it, at the end of a step

@@ -91,8 +91,7 @@ class Differentiable(Layer, abstract=True):
 
         Notes
         -----
-        A batch goes forward once and back once for each output, without gradients of weights. Where layers are
-        recurrent, it goes forward for each output too.
+        A batch goes forward once and back once for each output, without gradients of weights.
         """
         samples = self._of_one_shape(x, lengths)
         with self.turn.lock:

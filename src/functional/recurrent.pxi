@@ -49,7 +49,8 @@ cdef class RecurrentCell:
         q.members = 1
         q.samples, q.steps = x.shape[0], x.shape[1]
         q.x, q.x_sample = &x[0, 0, 0], q.steps * self.layer.inputs
-        q.gates, q.gates_sample = &gates[0, 0, 0], q.steps * self.layer.width
+        q.gates = q.dgates = &gates[0, 0, 0]
+        q.gates_sample = q.steps * self.layer.width
         q.h, q.c, q.h_sample = &h[0, 0, 0], &c[0, 0, 0], (q.steps + 1) * self.layer.units
         return q
 

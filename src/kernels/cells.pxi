@@ -1,6 +1,6 @@
 # The cells of recurrent layers: of one sample at one step, units `first` to before `last`, from its
-# gates' sums p to its next state, and back. Gates become what their functions give, and going back
-# the gradients with respect to p.
+# gates' sums p to its next state, and back. Gates become what their functions give. Going back,
+# `dgates`, which may be the gates themselves, become the gradients with respect to p.
 #
 #     RNN          h' = f(p)
 #     LSTM         i, f, o = sigmoid, g = tanh      in the order i f g o
@@ -51,9 +51,9 @@ cdef void lstm_cell(real* gates, const real* c_before, real* c, real* h, Py_ssiz
         store_lanes(h + j, o * vec_tanh(cell), left)
 
 
-cdef void lstm_cell_backward(real* gates, const real* c_before, const real* c, const real* dy,
-                             const real* dh, real* dc, Py_ssize_t units, Py_ssize_t first,
-                             Py_ssize_t last) noexcept nogil:
+cdef void lstm_cell_backward(const real* gates, real* dgates, const real* c_before, const real* c,
+                             const real* dy, const real* dh, real* dc, Py_ssize_t units,
+                             Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # dc comes in as what the next step asks of c, and goes out as what this one asks of c_before.
     cdef Py_ssize_t j, left
     cdef vec i, f, g, o, shown, d, wanted
@@ -64,11 +64,11 @@ cdef void lstm_cell_backward(real* gates, const real* c_before, const real* c, c
         shown = vec_tanh(load_lanes(c + j, left))
         d = load_lanes(dh + j, left) + load_lanes(dy + j, left)
         wanted = load_lanes(dc + j, left) + d * o * tanh_slope(shown)
-        store_lanes(gates + j, wanted * g * sigmoid_slope(i), left)
-        store_lanes(gates + units + j,
+        store_lanes(dgates + j, wanted * g * sigmoid_slope(i), left)
+        store_lanes(dgates + units + j,
                     wanted * load_lanes(c_before + j, left) * sigmoid_slope(f), left)
-        store_lanes(gates + 2 * units + j, wanted * i * tanh_slope(g), left)
-        store_lanes(gates + 3 * units + j, d * shown * sigmoid_slope(o), left)
+        store_lanes(dgates + 2 * units + j, wanted * i * tanh_slope(g), left)
+        store_lanes(dgates + 3 * units + j, d * shown * sigmoid_slope(o), left)
         store_lanes(dc + j, wanted * f, left)
 
 
@@ -97,8 +97,9 @@ cdef void gru_mix(real* gates, const real* h_before, real* h, Py_ssize_t units, 
         store_lanes(h + j, before + load_lanes(gates + units + j, left) * (n - before), left)
 
 
-cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, real* dh,
-                           Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef void gru_mix_backward(const real* gates, real* dgates, const real* h_before, const real* dy,
+                           real* dh, Py_ssize_t units, Py_ssize_t first,
+                           Py_ssize_t last) noexcept nogil:
     # The gradients of z and n; dh becomes what goes straight to h_before.
     cdef Py_ssize_t j, left
     cdef vec z, n, d
@@ -106,15 +107,16 @@ cdef void gru_mix_backward(real* gates, const real* h_before, const real* dy, re
         left = last - j
         z, n = load_lanes(gates + units + j, left), load_lanes(gates + 2 * units + j, left)
         d = load_lanes(dh + j, left) + load_lanes(dy + j, left)
-        store_lanes(gates + units + j,
+        store_lanes(dgates + units + j,
                     d * (n - load_lanes(h_before + j, left)) * sigmoid_slope(z), left)
-        store_lanes(gates + 2 * units + j, d * z * tanh_slope(n), left)
+        store_lanes(dgates + 2 * units + j, d * z * tanh_slope(n), left)
         store_lanes(dh + j, d - d * z, left)
 
 
-cdef void gru_reset_backward(real* gates, const real* h_before, const real* dkept, real* dh,
-                             Py_ssize_t units, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    # The gradient of r, and what r h lets through to h_before. r h stands with the gates once more.
+cdef void gru_reset_backward(const real* gates, real* dgates, const real* h_before,
+                             const real* dkept, real* dh, Py_ssize_t units, Py_ssize_t first,
+                             Py_ssize_t last) noexcept nogil:
+    # The gradient of r, and what r h lets through to h_before. r h stands with these once more.
     cdef Py_ssize_t j, left
     cdef vec r, d, before
     for j from first <= j < last by VEC_LANES:
@@ -122,8 +124,8 @@ cdef void gru_reset_backward(real* gates, const real* h_before, const real* dkep
         r = load_lanes(gates + j, left)
         d = load_lanes(dkept + j, left)
         before = load_lanes(h_before + j, left)
-        store_lanes(gates + 3 * units + j, r * before, left)
-        store_lanes(gates + j, d * before * sigmoid_slope(r), left)
+        store_lanes(dgates + 3 * units + j, r * before, left)
+        store_lanes(dgates + j, d * before * sigmoid_slope(r), left)
         store_lanes(dh + j, load_lanes(dh + j, left) + d * r, left)
 
 
@@ -143,8 +145,8 @@ cdef void gru_after_cell(real* gates, const real* h_before, real* h, Py_ssize_t 
         store_lanes(h + j, n + z * (load_lanes(h_before + j, left) - n), left)
 
 
-cdef void gru_after_cell_backward(real* gates, const real* h_before, const real* dy, real* dh,
-                                  Py_ssize_t units, Py_ssize_t first,
+cdef void gru_after_cell_backward(const real* gates, real* dgates, const real* h_before,
+                                  const real* dy, real* dh, Py_ssize_t units, Py_ssize_t first,
                                   Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t j, left
     cdef vec r, z, n, d, dn
@@ -155,10 +157,10 @@ cdef void gru_after_cell_backward(real* gates, const real* h_before, const real*
         n = load_lanes(gates + 2 * units + j, left)
         d = load_lanes(dh + j, left) + load_lanes(dy + j, left)
         dn = (d - d * z) * tanh_slope(n)
-        store_lanes(gates + j,
+        store_lanes(dgates + j,
                     dn * load_lanes(gates + 3 * units + j, left) * sigmoid_slope(r), left)
-        store_lanes(gates + units + j,
+        store_lanes(dgates + units + j,
                     d * (load_lanes(h_before + j, left) - n) * sigmoid_slope(z), left)
-        store_lanes(gates + 2 * units + j, dn, left)
-        store_lanes(gates + 3 * units + j, dn * r, left)
+        store_lanes(dgates + 2 * units + j, dn, left)
+        store_lanes(dgates + 3 * units + j, dn * r, left)
         store_lanes(dh + j, d * z, left)

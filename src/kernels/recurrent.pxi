@@ -30,7 +30,8 @@ cdef struct Recurrent:
     Matrix u, w, v
     Py_ssize_t bias, state_bias     # b and d
     Py_ssize_t state                # where h, and c after it, lie in a row of states
-    real* gates                     # of each sample that is held
+    real* gates                     # of each sample that is held,
+    real* dgates                    # and their gradients: in their place, if it goes back once
     real* h
     real* c
     Py_ssize_t gates_sample, h_sample
@@ -49,6 +50,7 @@ cdef struct Sequences:
     const real* tokens              # to look up, instead of x; or NULL
     Py_ssize_t tokens_sample
     real* gates
+    real* dgates                    # may be the gates
     real* h
     real* c
     Py_ssize_t gates_sample, h_sample

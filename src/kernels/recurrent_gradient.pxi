@@ -12,34 +12,34 @@ cdef void recurrent_weight_gradient(const Recurrent* r, const Sequences* q, Py_s
                               r.columns, 1, r.lookup.rows, start, min(stop, r.inputs), gradients,
                               updated)
     elif start < r.inputs:
-        dense_weight_gradient(&r.u, q.zeros, q.x, q.x_sample, r.inputs, q.gates, q.gates_sample,
+        dense_weight_gradient(&r.u, q.zeros, q.x, q.x_sample, r.inputs, q.dgates, q.gates_sample,
                               r.width, q.samples, q.steps, start, min(stop, r.inputs), gradients,
                               updated)
     if first < last:
-        dense_weight_gradient(&r.w, q.zeros, h, q.h_sample, units, q.gates, q.gates_sample, r.width,
-                              q.samples, q.steps, first, last, gradients, updated)
+        dense_weight_gradient(&r.w, q.zeros, h, q.h_sample, units, q.dgates, q.gates_sample,
+                              r.width, q.samples, q.steps, first, last, gradients, updated)
         if r.cell == GRU_AFTER:
-            dense_weight_gradient(&r.v, q.zeros, h, q.h_sample, units, q.gates + 3 * units,
+            dense_weight_gradient(&r.v, q.zeros, h, q.h_sample, units, q.dgates + 3 * units,
                                   q.gates_sample, r.width, q.samples, q.steps, first, last,
                                   gradients, updated)
         elif r.cell == GRU_BEFORE:
-            dense_weight_gradient(&r.v, q.zeros, q.gates + 3 * units, q.gates_sample, r.width,
-                                  q.gates + 2 * units, q.gates_sample, r.width, q.samples, q.steps,
+            dense_weight_gradient(&r.v, q.zeros, q.dgates + 3 * units, q.gates_sample, r.width,
+                                  q.dgates + 2 * units, q.gates_sample, r.width, q.samples, q.steps,
                                   first, last, gradients, updated)
     if start <= r.inputs + units < stop:
         memset(gradients + r.bias, 0, r.columns * sizeof(real))
         for i in range(q.samples):
-            sum_rows(q.gates + i * q.gates_sample, r.width, q.steps, r.columns, gradients + r.bias)
+            sum_rows(q.dgates + i * q.gates_sample, r.width, q.steps, r.columns, gradients + r.bias)
     if start <= r.inputs + units and r.inputs + units + 1 < stop and r.cell != GRU_AFTER:
         memcpy(gradients + r.state_bias, gradients + r.bias, r.columns * sizeof(real))
     elif start <= r.inputs + units + 1 < stop:
         memset(gradients + r.state_bias, 0, r.columns * sizeof(real))
         for i in range(q.samples):
             if r.cell == GRU_AFTER:
-                sum_rows(q.gates + i * q.gates_sample, r.width, q.steps, 2 * units,
+                sum_rows(q.dgates + i * q.gates_sample, r.width, q.steps, 2 * units,
                          gradients + r.state_bias)
-                sum_rows(q.gates + i * q.gates_sample + 3 * units, r.width, q.steps, units,
+                sum_rows(q.dgates + i * q.gates_sample + 3 * units, r.width, q.steps, units,
                          gradients + r.state_bias + 2 * units)
             else:
-                sum_rows(q.gates + i * q.gates_sample, r.width, q.steps, r.columns,
+                sum_rows(q.dgates + i * q.gates_sample, r.width, q.steps, r.columns,
                          gradients + r.state_bias)

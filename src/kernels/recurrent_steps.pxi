@@ -2,8 +2,7 @@
 #
 # The input product of all steps is one product; what the state adds is one product a step over the
 # group's samples, after which the gates, while in the cache, become the next state. Going back,
-# `gates` turn into the gradient with respect to p, and the weights' gradients wait for the whole
-# batch.
+# `dgates` get the gradient with respect to p, and the weights' gradients wait for the whole batch.
 #
 # If there is only one group, and a step is enough work, all workers are a team that takes it
 # together: each has a share of the steps in the products that are over all of them, and a share of
@@ -111,10 +110,11 @@ cdef void recurrent_forward(const Recurrent* r, const real* p, int worker,
 
 cdef void cells_back(const Recurrent* r, const Sequences* q, Py_ssize_t t, Py_ssize_t i,
                      Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    # Sample i's gates become gradients, and dh what goes straight to the state before: past its
-    # end, where its state stays, all of it.
+    # The gradients of sample i's gates, and dh becomes what goes straight to the state before: past
+    # its end, where its state stays, all of it.
     cdef Py_ssize_t j, units = r.units, before = slot_before(r, t), after = 2 * t + 1 - before
-    cdef real* gates = q.gates + i * q.gates_sample + t * r.width
+    cdef const real* gates = q.gates + i * q.gates_sample + t * r.width
+    cdef real* dgates = q.dgates + i * q.gates_sample + t * r.width
     cdef real* dh = q.dh + i * q.d_sample
     cdef const real* h = q.h + i * q.h_sample
     cdef const real* dy = q.zeros
@@ -125,21 +125,21 @@ cdef void cells_back(const Recurrent* r, const Sequences* q, Py_ssize_t t, Py_ss
             q.whole[(i * (q.steps + 1) + after) * units + j] = dh[j] + dy[j]
     if is_over(q, i, t):
         for j in range(r.width // units):
-            memset(gates + j * units + first, 0, (last - first) * sizeof(real))
+            memset(dgates + j * units + first, 0, (last - first) * sizeof(real))
         return
     if r.cell == LSTM:
-        lstm_cell_backward(gates, q.c + i * q.h_sample + before * units,
+        lstm_cell_backward(gates, dgates, q.c + i * q.h_sample + before * units,
                            q.c + i * q.h_sample + after * units, dy, dh, q.dc + i * q.d_sample,
                            units, first, last)
     elif r.cell == GRU_AFTER:
-        gru_after_cell_backward(gates, h + before * units, dy, dh, units, first, last)
+        gru_after_cell_backward(gates, dgates, h + before * units, dy, dh, units, first, last)
     elif r.cell == GRU_BEFORE:
-        gru_mix_backward(gates, h + before * units, dy, dh, units, first, last)
+        gru_mix_backward(gates, dgates, h + before * units, dy, dh, units, first, last)
     elif r.cell == RNN and q.slopes == NULL:
-        rnn_cell_backward(r.activation, r.setting, h + after * units, dy, dh, gates, first, last)
+        rnn_cell_backward(r.activation, r.setting, h + after * units, dy, dh, dgates, first, last)
     elif r.cell == RNN:
         for j in range(units):
-            gates[j] = (dh[j] + dy[j]) * q.slopes[(i * q.steps + t) * units + j]
+            dgates[j] = (dh[j] + dy[j]) * q.slopes[(i * q.steps + t) * units + j]
     if r.cell == RNN or r.cell == LSTM:
         memset(dh + first, 0, (last - first) * sizeof(real))
 
@@ -149,20 +149,21 @@ cdef void recurrent_step_back(const Recurrent* r, const real* p, int worker, con
     cdef Py_ssize_t i, units = r.units
     cdef Py_ssize_t first = share(units, VEC_LANES, q.member, q.members)
     cdef Py_ssize_t last = share(units, VEC_LANES, q.member + 1, q.members)
-    cdef real* gates = q.gates + t * r.width
+    cdef real* dgates = q.dgates + t * r.width
     for i in range(q.samples):
         cells_back(r, q, t, i, first, last)
     meet_team(q)
     if r.cell == GRU_AFTER:
-        state_product_back(r, &r.v, p, worker, q, NULL, gates + 3 * units, q.dh)
+        state_product_back(r, &r.v, p, worker, q, NULL, dgates + 3 * units, q.dh)
     elif r.cell == GRU_BEFORE:
-        state_product_back(r, &r.v, p, worker, q, q.zeros, gates + 2 * units, q.spare)
+        state_product_back(r, &r.v, p, worker, q, q.zeros, dgates + 2 * units, q.spare)
         for i in range(q.samples):
-            gru_reset_backward(gates + i * q.gates_sample,
+            gru_reset_backward(q.gates + i * q.gates_sample + t * r.width,
+                               dgates + i * q.gates_sample,
                                q.h + i * q.h_sample + slot_before(r, t) * units,
                                q.spare + i * q.d_sample, q.dh + i * q.d_sample, units, first, last)
         meet_team(q)
-    state_product_back(r, &r.w, p, worker, q, NULL, gates, q.dh)
+    state_product_back(r, &r.w, p, worker, q, NULL, dgates, q.dh)
 
 
 cdef void recurrent_backward(const Recurrent* r, const real* p, int worker,
@@ -185,8 +186,9 @@ cdef void recurrent_backward(const Recurrent* r, const real* p, int worker,
     meet_team(q)
     if q.dx != NULL:
         for i in range(q.samples):
-            rows_product_back(&r.u, p, worker, init, q.gates + i * q.gates_sample + first * r.width,
-                              r.width, q.dx + i * q.dx_sample + first * r.inputs, r.inputs,
+            rows_product_back(&r.u, p, worker, init,
+                              q.dgates + i * q.gates_sample + first * r.width, r.width,
+                              q.dx + i * q.dx_sample + first * r.inputs, r.inputs,
                               last - first, q.spare)
             worked(q.watch, worker, <double>r.inputs * r.columns * (last - first))
             if is_ending(q.watch):

@@ -78,7 +78,7 @@ cdef void add_up_lookups(const Network* net, const Op* op, int worker, int worke
             for t in range(q.steps):
                 total = r.lookup.gradient + token_within(q.tokens[i * q.tokens_sample + t],
                                                          r.lookup.rows) * r.columns
-                add_slice(total + first, q.gates + i * q.gates_sample + t * r.width + first, count)
+                add_slice(total + first, q.dgates + i * q.gates_sample + t * r.width + first, count)
 
 
 cdef void looked_up_gradient(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,

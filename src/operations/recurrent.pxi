@@ -82,7 +82,9 @@ cdef _hold_cell(Memory memory, Recurrent* r, Py_ssize_t steps, Py_ssize_t rows):
     # States and gates of every step.
     r.gates_sample = padded(steps * r.width) + VEC_LANES
     r.h_sample = padded(steps * r.units) + padded(r.units) + VEC_LANES
-    r.gates = memory.take(rows * r.gates_sample)
+    r.gates = r.dgates = memory.take(rows * r.gates_sample)
+    if memory.mode == INPUT_GRADIENT:
+        r.dgates = memory.take(rows * r.gates_sample)
     r.h = memory.take(rows * r.h_sample)
     r.c = memory.take(rows * r.h_sample) if r.cell == LSTM else r.h
 
@@ -133,6 +135,7 @@ cdef Sequences sequences_of(const Network* net, const Op* op, int direction,
         tokens = source_of(net, &net.op[op.source[0] - 1])
         q.tokens, q.tokens_sample = value_of(net, tokens, &first), tokens.stride
     q.gates, q.gates_sample = r.gates + row * r.gates_sample, r.gates_sample
+    q.dgates = r.dgates + row * r.gates_sample
     q.h_sample = r.h_sample
     q.h = r.h + row * r.h_sample
     q.c = r.c + row * r.h_sample if r.c != NULL else NULL
