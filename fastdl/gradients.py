@@ -41,9 +41,9 @@ def gradient_check(
         Targets of ``loss``. Without them the objective is a fixed random weighting of the outputs. With ``lengths`` it
         is of the steps that count.
     loss : str, Loss or function
-        As of `Sequential.fit`.
+        As for `Sequential.fit`.
     lengths, trees : optional
-        As of `forward`, of layers and networks that take them.
+        As for `forward`, of layers and networks that take them.
     epsilon : float
         The step of the differences.
     limit : int

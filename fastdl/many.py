@@ -109,7 +109,7 @@ def fit_many(
 
 
 def _calls(nets: list[Sequential], common: dict[str, Any], each: Any) -> list[_Call]:
-    """Check who is to be trained, and on what in general."""
+    """Check the networks and their arguments, before `fit`'s own checks."""
     own = [{}] * len(nets) if each is None else as_list(each, "each", "mappings")
     if len(own) != len(nets):
         raise ValueError(f"each must hold a mapping for each of the {len(nets)} networks; received {len(own)}")
@@ -139,7 +139,7 @@ def _calls(nets: list[Sequential], common: dict[str, Any], each: Any) -> list[_C
 
 
 def _kept(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Make lists of what may be gone through once: it is looked at before it is used."""
+    """Make lists of iterators: they are read once for the checks, and again for the training."""
     return {
         name: list(value) if name in ("metrics", "callbacks") and isinstance(value, Iterator) else value
         for name, value in arguments.items()
@@ -155,7 +155,7 @@ def _check_different(name: str, given: list[Any]) -> None:
 
 
 class _Call:
-    """A call of `fit` that is to come."""
+    """A call of `fit` to come."""
 
     def __init__(self, number: int, net: Sequential, arguments: dict[str, Any]) -> None:
         self.number, self.net, self.arguments = number, net, arguments
@@ -168,19 +168,19 @@ class _Call:
 
     @property
     def callbacks(self) -> list[Any]:
-        """Those that it is given, whatever they are."""
+        """The callbacks that it is given, unchecked."""
         given = self.arguments.get("callbacks")
         return list(given) if isinstance(given, Iterable) else []
 
     @property
     def epochs(self) -> int:
-        """How many there are to come, at the most."""
+        """The number of epochs to come, at most."""
         whole = _DEFAULTS | self.arguments
         epochs: int = whole["epochs"] - whole["initial_epoch"]
         return epochs
 
     def check(self) -> float:
-        """Check all arguments, and give how much work there is; infinite where that is not known."""
+        """Check all arguments, and give the amount of work; infinite if it is not known."""
         if type(self.net).fit is not Sequential.fit:
             return inf
         rest = _DEFAULTS | self.arguments
@@ -188,14 +188,14 @@ class _Call:
             if (communicator := rest.pop("communicator")) is not None:
                 raise ValueError(f"communicator must be None side by side with others; received {communicator!r}")
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # fit itself is to warn
+                warnings.simplefilter("ignore")  # `fit` itself will warn
                 return Trainer(self.net, rest.pop("loss"), rest.pop("optimizer")).training(**rest).work
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"nets[{self.number}]: {error}") from error
 
     def job(self, counts_epochs: bool) -> Job:
-        """Give what does it, and reports its number and how it went; and before, after each epoch, None if asked to."""
+        """Give the job. It reports its number with its result and, if asked to, with None after each epoch."""
 
         def fit(report: Callable[[Any], None]) -> None:
             arguments, before, history, error = self.arguments, self.net.history, None, None
@@ -213,7 +213,7 @@ class _Call:
 
 
 class _EpochCounter(Callback):
-    """Tells when an epoch is through."""
+    """Reports the end of each epoch."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell
@@ -223,15 +223,15 @@ class _EpochCounter(Callback):
 
 
 class _Nothing:
-    """What shows how it goes: not at all, but as others do."""
+    """The base of what shows the progress; it shows nothing."""
 
     counts_epochs = False
 
     def see(self, number: int, fitted: Fitted | None) -> None:
-        """Go on: an epoch of this network is through, or all that it does."""
+        """See the end of an epoch of this network, or of its training."""
 
     def close(self) -> None:
-        """Come to an end, whatever it is."""
+        """Finish, whatever ends the training."""
 
 
 class _Lines(_Nothing):
@@ -257,7 +257,7 @@ class _Bar(_Nothing):
         self._failed = 0
 
     def see(self, number: int, fitted: Fitted | None) -> None:
-        done = 1 if fitted is None else self._left[number]  # it takes no more
+        done = 1 if fitted is None else self._left[number]  # no further epochs come
         self._left[number] -= done
         if fitted is not None and fitted.error is not None:
             self._failed += 1

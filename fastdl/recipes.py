@@ -1,4 +1,4 @@
-"""How to train the networks of `models`, each under its name: chosen by experiment on held-out data, see bench/."""
+"""Recipes to train the networks of `models`, each under its name; chosen by experiment on held-out data (bench/)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Recipe(NamedTuple):
 
 
 def _batches(samples: Any, batch_size: Any, name: str = "samples") -> int:
-    """Give how many batches so many samples are."""
+    """Give the number of batches for this number of samples."""
     return -(-as_int(samples, name) // as_int(batch_size, "batch_size"))
 
 
@@ -50,12 +50,12 @@ def lenet5(
     lr: float = 0.05,
     seed: int | None = None,
 ) -> Recipe:
-    """Give LeNet-5, which sees every image shifted by up to a pixel, and a rate that warms up over an epoch.
+    """Give LeNet-5, trained on images shifted by up to a pixel, with a rate that warms up over an epoch.
 
     Parameters
     ----------
     samples : int
-        How many it will be trained on in an epoch.
+        The number of samples in an epoch.
     input_shape : (int, int, int)
         (C, H, W).
     classes : int
@@ -89,19 +89,19 @@ def mlp(
     lr: float = 0.05,
     seed: int | None = None,
 ) -> Recipe:
-    """Give article 3's 784-300-10, or its like for other images and sizes, with relu and cross-entropy.
+    """Give article 3's 784-300-10, or other sizes, with relu and cross-entropy.
 
     Parameters
     ----------
     samples : int
-        How many it will be trained on in an epoch.
+        The number of samples in an epoch.
     input_shape : (int, int, int)
         (C, H, W).
     classes : int
     hidden : sequence of int
-        Features of the layers between.
+        The sizes of the hidden layers.
     activation : str
-        Of these.
+        The activation of the hidden layers.
     epochs, batch_size : int
     lr : float
         The highest rate.
@@ -129,7 +129,7 @@ def mlp(
 
 _EPOCHS = 20  # of a network for tables
 _LARGEST_BATCH, _SMALLEST_BATCH, _PARTS = 64, 16, 8  # a batch is an eighth of a table, within these bounds
-TABULAR_LOSS = CrossEntropy(label_smoothing=0.05)  # where targets are classes
+TABULAR_LOSS = CrossEntropy(label_smoothing=0.05)  # if targets are classes
 
 
 def tabular(
@@ -146,19 +146,19 @@ def tabular(
     lr: float = 5e-3,
     seed: int | None = None,
 ) -> Recipe:
-    """Give a network for tables, whose `adapt` the samples are for before training, and a rate that falls to nothing.
+    """Give a network for tables, with a rate that falls to 0. Call its `adapt` on the samples before training.
 
     Parameters
     ----------
     samples : int
-        How many it will be trained on in an epoch.
+        The number of samples in an epoch.
     features, outputs, categories, units, blocks
-        As of `models.tabular`.
+        As for `models.tabular`.
     regression : bool
-        Whether outputs are numbers, of about mean 0 and variance 1, rather than logits of classes.
+        Whether targets are numbers, best of mean 0 and variance 1, rather than classes.
     epochs : int
     batch_size : int, optional
-        An eighth of the samples, from 16 to 64, where not given.
+        By default an eighth of the samples, from 16 to 64.
     lr : float
         The highest rate.
     seed : int, optional
@@ -173,17 +173,17 @@ def tabular(
 def tabular_training(
     samples: int, *, epochs: int = _EPOCHS, batch_size: int | None = None, lr: float = 5e-3
 ) -> dict[str, Any]:
-    """Give how the network for tables is trained, whatever its loss.
+    """Give the settings of training for the network for tables, whatever its loss.
 
     Parameters
     ----------
     samples, epochs, batch_size, lr
-        As of `tabular`.
+        As for `tabular`.
 
     Returns
     -------
     dict
-        The epochs, the size of batches and the optimizer.
+        The epochs, the batch size and the optimizer.
     """
     if batch_size is None:
         batch_size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, as_int(samples, "samples") // _PARTS))
@@ -206,16 +206,16 @@ def language_model(
     clip: float = 1.0,
     seed: int | None = None,
 ) -> Recipe:
-    """Give a language model, its gradients kept to a norm, and a rate that falls to nothing.
+    """Give a language model, with clipped gradients and a rate that falls to 0.
 
     Parameters
     ----------
     vocabulary : int
-        How many tokens there are.
+        The number of tokens.
     windows : int
-        How many it will be trained on in an epoch, of all streams together.
+        The number of windows in an epoch, over all streams.
     cell, units, layers, dropout
-        As of `models.language_model`.
+        As for `models.language_model`.
     epochs, batch_size : int
         The latter is the number of streams.
     lr : float
@@ -254,16 +254,16 @@ def transformer(
     clip: float = 1.0,
     seed: int | None = None,
 ) -> Recipe:
-    """Give a transformer, its gradients kept to a norm, and a rate that falls to nothing.
+    """Give a transformer, with clipped gradients and a rate that falls to 0.
 
     Parameters
     ----------
     vocabulary, steps : int
-        As of `models.transformer`.
+        As for `models.transformer`.
     windows : int
-        How many it will be trained on in an epoch.
+        The number of windows in an epoch.
     units, layers, dropout
-        As of `models.transformer`.
+        As for `models.transformer`.
     epochs, batch_size : int
     lr : float
         The highest rate.
@@ -287,7 +287,7 @@ def transformer(
 
 
 class TreeDefaults(NamedTuple):
-    """What a composition is best trained with."""
+    """The best settings for a composition."""
 
     units: int
     word_dropout: float
@@ -314,17 +314,17 @@ def tree_classifier(
     lr: float = 2e-3,
     seed: int | None = None,
 ) -> Recipe:
-    """Give a network that tells the label of each node of a tree, and a rate that falls to nothing.
+    """Give a classifier of the nodes of trees, with a rate that falls to 0.
 
     Parameters
     ----------
     vocabulary, classes : int
-        How many words and labels there are.
+        The number of words and of labels.
     trees : int
-        How many it will be trained on in an epoch.
+        The number of trees in an epoch.
     composition : {"matrix", "tensor", "lstm"}
     units, epochs : int, optional
-        What suits the composition, where not given.
+        By default those that suit the composition.
     batch_size : int
     lr : float
         The highest rate.
@@ -367,13 +367,13 @@ def tree_parser(
     Parameters
     ----------
     vocabulary : int
-        How many words there are.
+        The number of words.
     trees : int
-        How many it will be trained on in an epoch.
+        The number of trees in an epoch.
     composition, units
-        As of `models.tree_parser`.
+        As for `models.tree_parser`.
     penalty : float
-        Of a node that is no subtree of the right tree.
+        The margin for each node that is not in the right tree.
     weight_decay : float
     beam, epochs, batch_size : int
     lr : float

@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     from .sequential import Sequential
 
 _FORMAT = "fastdl network 1"
-_MOMENTS, _STATES = "moments", "states"  # arrays besides the parameters: the optimizer's, and those of stateful layers
+_MOMENTS, _STATES = "moments", "states"  # arrays besides the parameters: of the optimizer, and of stateful layers
 _OPTIMIZER, _STEPS, _EPOCHS, _CALLBACKS = "optimizer", "steps", "epochs", "callbacks"  # in the description
-_MOST_LAYERS = 1000  # each of which takes much more memory than its description
-_MOST_NAMED = 50  # arrays in an error
+_MOST_LAYERS = 1000  # each takes much more memory than its description
+_MOST_NAMED = 50  # arrays that an error names
 _SCALARS = (str, int, float, bool, type(None))
 
 
 def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) -> None:
-    """Do what `Sequential.save` says."""
+    """Save a network, as `Sequential.save` describes."""
     text, arrays = packed(net, training)
     with replacing(path) as file:
         write(file, text, arrays)
 
 
 def packed(net: Sequential, training: bool = False) -> tuple[bytes, dict[str, Array]]:
-    """Give a network as a description and arrays, which have been checked to make one again."""
+    """Give a network as a description and arrays, checked to make the same network again."""
     if as_flag(training, "training") and net.training_state.moments is None:
         raise ValueError("training must be False for a network that has not been trained; received True")
     with net.turn.lock:
@@ -63,7 +63,7 @@ def packed(net: Sequential, training: bool = False) -> tuple[bytes, dict[str, Ar
 
 
 def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Give all that a network is, as plain data and arrays, and how far its training has come."""
+    """Describe a network and the state of its training, as plain data and arrays."""
     net.check_built()
     state = net.training_state
     config: dict[str, Any] = {"format": _FORMAT, **net.get_config(), "loss": None, "notes": net.notes}
@@ -114,7 +114,7 @@ def load(path: str | os.PathLike[str]) -> Sequential:
 
 
 def unfilled(config: dict[str, Any], loss: Loss | None) -> Sequential:
-    """Make a network of a description, whose parameters are still to come."""
+    """Make a network from a description, without its parameters."""
     kind: Any = class_of(config["class"])
     if not hasattr(kind, "unfilled"):
         raise ValueError(f"config must name a class of networks; received {kind.__name__}")
@@ -135,7 +135,7 @@ def restore(
     loss: Loss | None = None,
     _: Any = None,
 ) -> Sequential:
-    """Make a network of what `describe` gave, and the optimizer and the loss that it was trained with.
+    """Make a network from what `describe` gave, with the optimizer and the loss that trained it.
 
     The last argument is the layers' classes, whose modules are imported with a pickle.
     """
@@ -177,7 +177,7 @@ def expected(config: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
 
 
 def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
-    """Give those of the parameters, and how many numbers a sample's states have."""
+    """Give the shapes of the parameters, and the size of a sample's states."""
     as_dtype(config["dtype"])
     if (count := _layers_in(config["layers"])) > _MOST_LAYERS:
         raise ValueError(f"layers must be at most {_MOST_LAYERS}; there are {count}")
@@ -200,7 +200,7 @@ def _layers_in(part: Any) -> int:
 
 
 def _check(config: Any, arrays: dict[str, Array]) -> None:
-    """Check, while nothing is lost yet, that what is to be written would be read."""
+    """Check, before anything is overwritten, that the file could be read again."""
     try:
         wanted = expected(config)
     except DAMAGE as error:
@@ -234,7 +234,7 @@ def _as_notes(notes: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any, name: str) -> Any:
-    """Give data as JSON has them and gives them back, of NumPy's numbers too."""
+    """Give data as JSON would give it back, NumPy's numbers as Python's."""
     if isinstance(value, _SCALARS):
         return value
     if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufU":

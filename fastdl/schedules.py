@@ -146,7 +146,7 @@ class one_cycle(Settings):
 
 
 def _fall(start: float, end: float, part: float) -> float:
-    """Go from start to end along half a cosine."""
+    """Interpolate from start to end along half a cosine."""
     return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
 
 
@@ -154,7 +154,7 @@ _CLASSES = {c.__name__: c for c in (constant, step, cosine, one_cycle)}
 
 
 def is_known(schedule: Any) -> bool:
-    """Tell whether it is one of these."""
+    """Tell whether a rate is one of these schedules."""
     return _CLASSES.get(type(schedule).__name__) is type(schedule)
 
 
@@ -166,6 +166,6 @@ def get_config(schedule: Callable[[int], float]) -> dict[str, Any]:
 
 
 def from_config(config: dict[str, Any]) -> Callable[[int], float]:
-    """Make a schedule of what its `get_config` gave."""
+    """Make a schedule from what its `get_config` gave."""
     schedule: Callable[[int], float] = make(config, _CLASSES, "a schedule")
     return schedule

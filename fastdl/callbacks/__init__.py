@@ -1,4 +1,4 @@
-"""What may happen between the steps of a training."""
+"""Callbacks: objects that `fit` calls between the steps of a training."""
 
 from typing import TYPE_CHECKING
 

@@ -9,7 +9,7 @@ from io import FileIO
 
 
 def append(file: FileIO, record: bytes) -> None:
-    """Write a record to a file's end; where it does not fit, none of it stays.
+    """Write a record to a file's end; if the disk is full, none of it stays.
 
     Raises
     ------
@@ -23,6 +23,6 @@ def append(file: FileIO, record: bytes) -> None:
         while left:
             left = left[file.write(left) :]
     except OSError as error:
-        with contextlib.suppress(OSError):  # of what is no file that can be cut
+        with contextlib.suppress(OSError):  # it may not be a file that can be truncated
             file.truncate(before.st_size)
         raise OSError(error.errno, os.strerror(error.errno or 0), file.name) from error

@@ -1,4 +1,4 @@
-"""Means of the parameters that a training goes through, with which the network is validated and left."""
+"""Means of the parameters over a training, with which the network is validated and ends."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class Averaging(Callback):
-    """What both have: between epochs the network has the mean, while it is trained its own parameters.
+    """The base of both: between epochs the network has the mean, in training its own parameters.
 
     Attributes
     ----------
     values : ndarray, shape (P,)
-        The mean, or, while the network has that, the network's own.
+        The mean, or the network's own parameters while the network has the mean.
     is_swapped : bool
-        Whether it has.
+        Whether the network has the mean.
     """
 
-    place: ClassVar[int] = -1  # others see at an epoch's end what was validated
+    place: ClassVar[int] = -1  # others see the validated parameters at the end of an epoch
 
     def __init__(self) -> None:
         self.values: Array = np.zeros(0)
@@ -45,7 +45,7 @@ class Averaging(Callback):
             self.swap(net)
 
     def swap(self, net: Sequential) -> None:
-        """Exchange the network's parameters with the others, but for what no optimizer changes."""
+        """Exchange the network's parameters with `values`, except buffers."""
         with net.turn.lock:
             kept = {name: values.copy() for name, values in net.buffers.items()}
             before = net.parameters.copy()
@@ -84,9 +84,9 @@ class EMA(Averaging):
 
     Notes
     -----
-    A training that goes on (``initial_epoch``) does so from the network's own parameters and from the mean. Running
-    statistics, of `BatchNorm`, are those of the training: those of the mean's own activations come from passes over
-    samples, ``net.forward(x, training=True)``.
+    A training that continues (``initial_epoch``) does so from the network's own parameters and from the mean. The
+    running statistics of `BatchNorm` are those of the training; to get those of the mean's own activations, call
+    ``net.forward(x, training=True)`` on samples.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
@@ -106,7 +106,7 @@ class EMA(Averaging):
         self.swap(net)
 
     def on_fit_end(self, net: Sequential) -> None:
-        """Give the network the mean, if there is one that it has not."""
+        """Give the network the mean, if there is one, unless it has it already."""
         net.training_state.average = None
         if not self.is_swapped and net.training_state.steps > self.since:
             self.swap(net)
@@ -117,7 +117,7 @@ class EMA(Averaging):
     def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
         super().set_state(net, state)
         self.since = as_int(state["since"], "since", least=-1, most=MOST_STEPS)
-        if self.is_swapped:  # there is a mean, also where another optimizer counts its steps from 0
+        if self.is_swapped:  # there is a mean, even if another optimizer counts its steps from 0
             self.since = min(self.since, net.training_state.steps - 1)
 
 
@@ -153,7 +153,7 @@ class SWA(Averaging):
             self.swap(net)
 
     def on_fit_end(self, net: Sequential) -> None:
-        """Give the network the mean, if there is one that it has not."""
+        """Give the network the mean, if there is one, unless it has it already."""
         if self.count and not self.is_swapped:
             self.swap(net)
 

@@ -1,4 +1,4 @@
-"""Callback: what `fit` calls between the steps of a training, and what is kept of it with the training."""
+"""Callback: the methods that `fit` calls between the steps of a training, and the state kept between calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Callback(TellsArguments):
         super().__init_subclass__(**kwargs)
         known = [name for name in vars(Callback) if name.startswith("on_")]
         for name, value in vars(cls).items():
-            if isinstance(value, FunctionType) and name.startswith("on_") and name not in known:  # nobody would call it
+            if isinstance(value, FunctionType) and name.startswith("on_") and name not in known:  # never called
                 raise TypeError(
                     f"{cls.__name__} must not define {name}, which nothing calls; fit calls {', '.join(known)}"
                 )
@@ -64,18 +64,18 @@ class Callback(TellsArguments):
         """After the last epoch, or after what ended the training before it, such as Ctrl-C or a divergence."""
 
     def reads(self) -> dict[str, str]:
-        """Give the figures that it needs in `on_epoch_end`, and the argument that names each: `fit` looks for them."""
+        """Give the figures that it needs in `on_epoch_end`, and the argument that names each, for `fit` to check."""
         return {}
 
     def get_state(self) -> dict[str, Any]:
-        """Give what a further call of `fit` needs to go on where this one is.
+        """Give the state from which a further call of `fit` continues.
 
         Returns
         -------
         dict
-            Plain data, as JSON has it, and arrays. Copies, pickles and ``save(training=True)`` take it along.
+            Plain data that JSON can hold, and arrays. Copies, pickles and ``save(training=True)`` take it along.
         """
         return {}
 
     def set_state(self, net: Sequential, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` gave: called after `on_fit_begin`, where ``initial_epoch`` is above 0."""
+        """Continue from what `get_state` gave: called after `on_fit_begin` if ``initial_epoch`` is above 0."""

@@ -1,4 +1,4 @@
-"""Files of a training, written while it goes on."""
+"""Files of a network and its training, written during the training."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ModelCheckpoint(Callback):
         return {**{name: "path" for name in self._names}, **watched}
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        """Forget an earlier training, and find out whether files can be written."""
+        """Forget an earlier training, and check that files can be written."""
         if self._monitor is not None:
             self._monitor.forget()
         if not self._names:
@@ -92,5 +92,5 @@ class ModelCheckpoint(Callback):
 
 
 def _names_in(text: str) -> list[str]:
-    """Give the names of the figures that stand in a path."""
+    """Give the names of the figures that occur in a path."""
     return [name for _, name, _, _ in Formatter().parse(text) if name is not None]

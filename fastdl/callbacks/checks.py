@@ -1,4 +1,4 @@
-"""Callbacks as they are given to `fit`, checked and in order; and what they were given of a file."""
+"""Checks of the callbacks given to `fit`, of their order and their files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def as_callbacks(callbacks: Any, figures: Sequence[str], shown: Sequence[Callback] = ()) -> list[Callback]:
-    """Check callbacks, and that what they need will be one of these figures, or may be added to them.
+    """Check callbacks, and that the figures they need are among these or may be added.
 
-    Those that show how it goes come after them, but before those of a higher place.
+    Those that show the progress come after them, but before those of a higher place.
     """
     if not isinstance(callbacks, Iterable):
         raise TypeError(f"callbacks must be a list of callbacks; received {callbacks!r}")
@@ -48,7 +48,7 @@ def as_callbacks(callbacks: Any, figures: Sequence[str], shown: Sequence[Callbac
 
 
 def check_files_differ(callbacks: Iterable[Any], networks: str) -> None:
-    """Check that no two networks that train side by side, each with some of these callbacks, write to one file."""
+    """Check that no two networks that train side by side, each with its callbacks, write to the same file."""
     writers: dict[str, int] = {}
     for number, given in enumerate(callbacks):
         for callback in given if isinstance(given, Iterable) else ():
@@ -61,7 +61,7 @@ def check_files_differ(callbacks: Iterable[Any], networks: str) -> None:
 
 
 def _file_of(callback: Any) -> str | None:
-    """Give the file or folder that a callback writes, if it does; a terminal or another device may be several's."""
+    """Give the file or folder that a callback writes, if any; several may share a terminal or another device."""
     path = getattr(callback, "path", None)
     if not isinstance(callback, Callback) or not callback.writes or not isinstance(path, (str, os.PathLike)):
         return None
@@ -70,7 +70,7 @@ def _file_of(callback: Any) -> str | None:
 
 
 def as_parameters(net: Sequential, values: Any) -> Array:
-    """Give a copy of what must be parameters of the network."""
+    """Check an array of parameters of the network, and copy it."""
     own = net.parameters
     if not isinstance(values, np.ndarray) or (values.shape, values.dtype) != (own.shape, own.dtype):
         raise ValueError(f"its parameters must be {own.size} numbers of {own.dtype}; received {values!r}")

@@ -1,4 +1,4 @@
-"""Ending a training that does not get better."""
+"""Ends trainings that no longer improve."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class EarlyStopping(Callback):
     best_epoch : int
         Counted from 1; 0 before the first.
     best : float
-        Its figure.
+        The figure of that epoch.
     waited : int
-        How many epochs there have been since without improvement.
+        The number of epochs without improvement since then.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class EarlyStopping(Callback):
         return self.waited >= self.patience
 
     def on_fit_end(self, net: Sequential) -> None:
-        """Go back to the best parameters, if there was an epoch."""
+        """Restore the best parameters, if there was an epoch."""
         if self._parameters is not None:
             with net.turn.lock:
                 net.parameters[...] = self._parameters

@@ -1,6 +1,6 @@
 """TensorBoard's files of events: records with checksums, each a message of protocol buffers.
 
-As TensorFlow's `record_writer.h`, `event.proto` and `summary.proto` describe them, as far as figures need it.
+They follow TensorFlow's `record_writer.h`, `event.proto` and `summary.proto`, as far as figures need it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-VERSION = "brain.Event:2"  # what a file begins with
-_POLYNOMIAL = 0x82F63B78  # CRC-32C's, its bits reversed
+VERSION = "brain.Event:2"  # the version, in the first record of a file
+_POLYNOMIAL = 0x82F63B78  # of CRC-32C, with its bits reversed
 _VARINT, _DOUBLE, _BYTES, _FLOAT = 0, 1, 2, 5  # wire types
 
 
@@ -19,7 +19,7 @@ def version(seconds: float) -> bytes:
 
 
 def start(seconds: float, epoch: int) -> bytes:
-    """Give the record that lets readers forget what they know of an epoch and of later ones."""
+    """Give the record that makes readers forget the figures of an epoch and of later ones."""
     return _record(_event(seconds, epoch) + _field(7, _number(1, 1)))
 
 
@@ -36,7 +36,7 @@ def _event(seconds: float, step: int) -> bytes:
 def _float(value: float) -> bytes:
     try:
         return struct.pack("<f", value)
-    except OverflowError:  # above what single precision holds
+    except OverflowError:  # too large for single precision
         return struct.pack("<f", float("inf") if value > 0 else -float("inf"))
 
 
@@ -75,7 +75,7 @@ _TABLE = [_entry(byte) for byte in range(256)]
 
 
 def _checksum(data: bytes) -> bytes:
-    """Give CRC-32C, masked: turned by 15 bits and moved, as records are checksummed that hold checksums."""
+    """Give the masked CRC-32C: rotated by 15 bits and shifted by a constant, as records hold it."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8

@@ -1,4 +1,4 @@
-"""The state of callbacks, as it is kept with a training: from call to call, in copies and in files."""
+"""The states of callbacks, kept with a training: from call to call, in copies and in files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DTYPES = ("float32", "float64", "int64", "bool")
 
 
 class Kept(NamedTuple):
-    """What a callback gave: the name of its class, and its state."""
+    """The state of a callback, with the name of its class."""
 
     kind: str
     state: dict[str, Any]
@@ -36,7 +36,7 @@ def kept_of(callbacks: Iterable[Callback]) -> list[Kept]:
 
 
 def states_for(callbacks: Iterable[Callback], kept: Sequence[Kept]) -> list[dict[str, Any] | None]:
-    """Give each callback the state of one of its class, the first the first one's, or None."""
+    """Give the state for each callback, or None: the first of a class gets that of the first of its class."""
     left, found = list(kept), []
     for callback in callbacks:
         which = next((i for i, (kind, _) in enumerate(left) if kind == type(callback).__name__), None)
@@ -45,7 +45,7 @@ def states_for(callbacks: Iterable[Callback], kept: Sequence[Kept]) -> list[dict
 
 
 def go_on(net: Sequential, callback: Callback, state: dict[str, Any]) -> None:
-    """Let a callback go on from a state."""
+    """Make a callback continue from a state."""
     try:
         callback.set_state(net, state)
     except (LookupError, TypeError, ValueError) as error:
@@ -88,7 +88,7 @@ def expected(descriptions: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
 
 
 def unpacked(descriptions: Iterable[dict[str, Any]], arrays: dict[str, Array]) -> list[Kept]:
-    """Give the states that descriptions and arrays are of."""
+    """Make the states from descriptions and arrays."""
     return [
         Kept(
             description["class"],

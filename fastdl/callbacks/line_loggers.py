@@ -1,4 +1,4 @@
-"""The figures of a training in a file of a line for each epoch."""
+"""Files of the figures of a training, with a line for each epoch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SHOWN = 200  # bytes of a line, in an error
 
 
 class LineLogger(Logger):
-    """A file with a line for each epoch, which is there as soon as the epoch is through.
+    """A file with a line for each epoch, written as soon as the epoch ends.
 
     Attributes
     ----------
     start : bytes
-        What its files begin with.
+        The beginning of its files.
     """
 
     start: ClassVar[bytes]
@@ -33,7 +33,7 @@ class LineLogger(Logger):
         self._file: FileIO | None = None
 
     def begin(self, run: Run) -> None:
-        """Open the file, and keep what it has of earlier epochs where a training goes on."""
+        """Open the file, and keep its lines of earlier epochs if a training continues."""
         there = os.path.isfile(self.path)
         goes_on = run.first > 1 and there
         if goes_on:
@@ -43,19 +43,19 @@ class LineLogger(Logger):
         self._file = FileIO(self.path, "a" if goes_on else "w")
 
     def _check_own(self) -> None:
-        """Check that what the file begins with is of a log, or nothing, before it is lost."""
+        """Check, before anything is overwritten, that the file is a log or empty."""
         with open_file(self.path, "rb") as file:
             begins = file.readline(_SHOWN)
         if not begins.startswith(self.start) and not self.start.startswith(begins):
             self._refuse(begins)
 
     def _cut(self, epoch: int) -> None:
-        """Let the file be what it was before an epoch."""
+        """Truncate the file to what it was before an epoch."""
         self._check_own()
         end = 0
         with open_file(self.path, "r+b") as file:
             for line in file:
-                if not line.endswith(b"\n"):  # of a run that was killed
+                if not line.endswith(b"\n"):  # from a run that was killed
                     break
                 try:
                     found = self.epoch_of(line.decode())
@@ -76,11 +76,11 @@ class LineLogger(Logger):
         )
 
     def epoch_of(self, line: str) -> int | None:
-        """Tell which epoch a line is of, 0 for none; None if it is not one that this class wrote."""
+        """Give the epoch of a line, 0 for none, or None if this class did not write the line."""
         raise NotImplementedError
 
     def append(self, line: str) -> None:
-        """Write a line; the error tells one that is nowhere else, as a training that goes on is past its epoch."""
+        """Write a line. An error quotes it, as a training that continues will not write it again."""
         assert self._file is not None
         try:
             append(self._file, line.encode())
@@ -183,5 +183,5 @@ def _table(rows: list[list[Any]]) -> str:
 def _finite(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
-    number = value if isinstance(value, int) else float(value)  # of NumPy too
+    number = value if isinstance(value, int) else float(value)  # NumPy's too
     return number if math.isfinite(number) else None

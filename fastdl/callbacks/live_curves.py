@@ -11,8 +11,8 @@ from .base import Callback
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
-_BETWEEN = 0.5  # seconds from one drawing to the next, at the least
-_SHARE = 0.05  # of the time, at the most, goes into drawings
+_BETWEEN = 0.5  # least seconds from one drawing to the next
+_SHARE = 0.05  # the most of the time that drawing takes
 
 
 class LiveCurves(Callback):
@@ -34,12 +34,12 @@ class LiveCurves(Callback):
         _display()
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        """Take a place, above the bars."""
-        self._handle = _display()(net.history, display_id=True)  # None where there is no notebook
+        """Take a place in the notebook, above the bars."""
+        self._handle = _display()(net.history, display_id=True)  # None outside a notebook
         self._shown, self._next = 0, 0.0
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        """Draw it, unless it was drawn just now."""
+        """Draw the curves, unless they were drawn just now."""
         start = perf_counter()
         if start >= self._next:
             self._draw(net)
@@ -47,7 +47,7 @@ class LiveCurves(Callback):
             self._next = end + max(_BETWEEN, (end - start) / _SHARE)
 
     def on_fit_end(self, net: Sequential) -> None:
-        """Draw all of it."""
+        """Draw the whole curves."""
         self._draw(net)
         self._handle = None
 

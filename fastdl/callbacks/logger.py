@@ -1,4 +1,4 @@
-"""Logger: what tells the figures of a training to files, and to other programs."""
+"""Logger: the base of callbacks that write the figures of a training to files or to other programs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class Run(NamedTuple):
-    """What a logger is told of a training before its first epoch.
+    """What a logger knows about a training before its first epoch.
 
     Attributes
     ----------
     first : int
-        The first epoch that it will see, counted from 1: a later one where a training goes on (``initial_epoch``).
+        The first epoch that it will see, counted from 1; a later one if a training continues (``initial_epoch``).
     epochs : int
         The last one, if nothing ends the training before.
     settings : dict
-        Numbers and strings: `loss`, `optimizer`, `batch_size`, `samples`, `seed`, `dtype` and `parameters`, and what
-        these are made of, as `optimizer.lr`.
+        Numbers and strings: `loss`, `optimizer`, `batch_size`, `samples`, `seed`, `dtype` and `parameters`, and their
+        own settings, such as `optimizer.lr`.
     """
 
     first: int
@@ -34,13 +34,13 @@ class Run(NamedTuple):
 class Logger(Callback):
     """A callback that writes the figures of each epoch somewhere. A subclass overrides `begin`, `write` and `end`.
 
-    Where nothing can be written any more (`OSError`), all other callbacks see the epoch's end all the same, checkpoints
-    among them; then the training ends with an OSError that names the argument.
+    If it can no longer write (`OSError`), all other callbacks, checkpoints among them, still see the end of the epoch;
+    then the training ends with an OSError that names the argument.
 
     Attributes
     ----------
     argument : str
-        What says where it writes, as errors name it.
+        The name of the argument that says where it writes, for errors.
     """
 
     argument: ClassVar[str] = "path"
@@ -57,10 +57,10 @@ class Logger(Callback):
         """After an epoch, counted from 1: its figures, among them `lr`, the learning rate of its last step."""
 
     def end(self, error: BaseException | None) -> None:
-        """After the last epoch, or after what ended the training before it. Not called where `begin` failed."""
+        """After the last epoch, or after what ended the training before it. Not called if `begin` failed."""
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        """Note what training it is."""
+        """Note the settings of the training."""
         training = net.training_state
         told = {
             "samples": samples or None,
@@ -83,12 +83,12 @@ class Logger(Callback):
         self._is_open = True
 
     def on_epoch_trained(self, net: Sequential, epoch: int) -> None:
-        """Look at the rate, before others set the next epoch's."""
+        """Note the rate, before others set the next epoch's."""
         state = net.training_state
         self._rate = float(state.optimizer.rates(max(state.steps - 1, 0), 1)[0])
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool:
-        """Write the figures; where that fails, end the training."""
+        """Write the figures; if that fails, end the training."""
         figures = {name: value for name, value in logs.items() if name != "epoch"}
         try:
             self.write(epoch, {**figures, "lr": self._rate})
@@ -97,7 +97,7 @@ class Logger(Callback):
         return self._failure is not None
 
     def on_fit_end(self, net: Sequential) -> None:
-        """End, and tell of a failure."""
+        """End, and raise the error of a failure."""
         if self._is_open:
             self._is_open = False
             try:
@@ -109,7 +109,7 @@ class Logger(Callback):
             raise failure
 
     def _fail(self, net: Sequential, error: OSError) -> None:
-        """Keep a failure to be raised in the end, unless there was an earlier one, here or elsewhere."""
+        """Keep an error to be raised at the end, unless there was an earlier one, here or elsewhere."""
         if net.training_state.error is None:
             self._failure = net.training_state.error = self._named(error)
 
@@ -120,7 +120,7 @@ class Logger(Callback):
 
 
 def numbers(figures: dict[str, Any]) -> dict[str, float]:
-    """Give the figures that are numbers, of NumPy too: callbacks may add others."""
+    """Give the figures that are numbers, NumPy's too: callbacks may add others."""
     found = {}
     for name, value in figures.items():
         with suppress(TypeError, ValueError):
@@ -129,7 +129,7 @@ def numbers(figures: dict[str, Any]) -> dict[str, float]:
 
 
 def plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Give settings, some of which have settings of their own, as numbers and strings; those that are None left out."""
+    """Give settings, and their own settings, as numbers and strings; those that are None are left out."""
     found: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Settings):

@@ -65,7 +65,7 @@ class MLflow(Logger):
         self.run_id = None
 
     def begin(self, run: Run) -> None:
-        """Create a run, or go on with one."""
+        """Create a run, or continue one."""
         mlflow = _mlflow()
         with _faults():
             client = mlflow.MlflowClient(tracking_uri=self.tracking_uri)
@@ -81,14 +81,14 @@ class MLflow(Logger):
         self._client = client
 
     def write(self, epoch: int, figures: dict[str, Any]) -> None:
-        """Log metrics, of all figures that are numbers."""
+        """Log all figures that are numbers as metrics."""
         kind, now = _mlflow().entities.Metric, int(1000 * time.time())
         metrics = [kind(name, value, now, epoch) for name, value in numbers(figures).items()]
         with _faults():
             self._client.log_batch(self.run_id, metrics)
 
     def end(self, error: BaseException | None) -> None:
-        """Tell how it ended."""
+        """Record how the training ended."""
         status = "FINISHED" if error is None else "FAILED" if isinstance(error, Exception) else "KILLED"
         client, self._client = self._client, None
         with _faults():
@@ -111,7 +111,7 @@ def _mlflow() -> Any:
 
 @contextlib.contextmanager
 def _faults() -> Iterator[None]:
-    """Let whatever MLflow raises, which has no class in common, be what a file would."""
+    """Turn whatever MLflow raises, which has no common class, into the error that a file would raise."""
     try:
         yield
     except OSError:

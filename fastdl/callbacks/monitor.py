@@ -1,4 +1,4 @@
-"""A figure that is watched, and the best that it has been."""
+"""A watched figure, and its best value so far."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Monitor:
     ----------
     figure : str
     mode : {"min", "max"}, optional
-        Whether it is to be low or high, where that is not known of it.
+        Whether it is to be low or high, if its name does not say so.
     min_delta : float
         Only what is better by more than this counts as better.
 
     Attributes
     ----------
     epoch : int
-        At which it was best, counted from 1; 0 before the first.
+        The epoch at which it was best, counted from 1; 0 before the first.
     best : float
     """
 
@@ -38,7 +38,7 @@ class Monitor:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget all epochs."""
         self.epoch, self.best = 0, math.inf if self.mode == "min" else -math.inf
 
     def value(self, logs: dict[str, Any]) -> float:
@@ -48,13 +48,13 @@ class Monitor:
         return float(logs[self.figure])
 
     def is_better(self, value: float, than: float) -> bool:
-        """Tell whether a value is; NaN is no better than anything, and nothing is worse."""
+        """Tell whether a value is better than the best; NaN is worse than any other."""
         if math.isnan(than):
             return not math.isnan(value)
         return value < than - self.min_delta if self.mode == "min" else value > than + self.min_delta
 
     def see(self, epoch: int, logs: dict[str, Any]) -> bool:
-        """Tell whether an epoch is the best so far, as the first one is."""
+        """Note an epoch, and tell whether it is the best so far, as the first one is."""
         value = self.value(logs)
         if self.epoch and not self.is_better(value, self.best):
             return False
@@ -62,11 +62,11 @@ class Monitor:
         return True
 
     def get_state(self) -> dict[str, Any]:
-        """Give it as plain data."""
+        """Give the state as plain data."""
         return {"monitor": self.figure, "mode": self.mode, "epoch": self.epoch, "best": self.best}
 
     def set_state(self, state: dict[str, Any]) -> bool:
-        """Go on from that; tell whether it is of the same figure, as otherwise it begins anew."""
+        """Continue from a state and give True if it is of the same figure; otherwise start anew."""
         if (state["monitor"], state["mode"]) != (self.figure, self.mode):
             return False
         self.epoch, self.best = state["epoch"], state["best"]

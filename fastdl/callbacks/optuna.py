@@ -1,4 +1,4 @@
-"""Ending trials of Optuna that promise little."""
+"""Ends unpromising trials of Optuna."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class OptunaPruning(Callback):
         self._pruned_at = 0
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> bool:
-        """Report the figure, and ask."""
+        """Report the figure, and ask whether to end."""
         if self.monitor not in logs:
             raise ValueError(f"monitor must be one of {', '.join(logs)}; received {self.monitor!r}")
         self.trial.report(float(logs[self.monitor]), epoch)
@@ -62,7 +62,7 @@ class OptunaPruning(Callback):
         return self._pruned_at > 0
 
     def on_fit_end(self, net: Sequential) -> None:
-        """Raise it, unless something worse ended the training."""
+        """Raise the study's error, unless another error ended the training."""
         if self._pruned_at and net.training_state.error is None:
             from optuna import TrialPruned
 

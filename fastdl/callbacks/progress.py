@@ -1,4 +1,4 @@
-"""Live bars."""
+"""Live progress bars."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def figure(value: Any, digits: int = 4) -> str:
-    """Write a figure with so many digits behind the point; a large one, as of a training that diverges, in short.
+    """Write a figure with a number of decimals; a large one, as of a training that diverges, in short.
 
-    What is no number, which callbacks may add, is written as it is.
+    Anything else, which callbacks may add, is written as it is.
     """
     if not isinstance(value, Real):
         return str(value)
@@ -55,14 +55,14 @@ class Progress(Callback):
         tqdm_of("Progress")
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        """Keep how long they will be."""
+        """Note the length of the bars."""
         self._epochs, self._total = epochs, samples * self.each
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
         """Begin a bar."""
-        # A delay, however short, draws nothing before the bar is ours to close.
+        # With a delay, however short, nothing is drawn before we can close the bar.
         self._bar = tqdm_of("Progress")(
-            total=self._total or None,  # of batches it is not known
+            total=self._total or None,  # not known for an iterable of batches
             desc=f"epoch {epoch}/{self._epochs}",
             unit=f" {self.unit}",
             unit_scale=True,
@@ -70,24 +70,24 @@ class Progress(Callback):
         )
 
     def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
-        """Go on."""
+        """Advance the bar."""
         self._bar.set_postfix_str(self.tell(logs), refresh=False)
         self._bar.update(done * self.each - self._bar.n)
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        """Tell what was measured, and end the bar."""
+        """Show the figures, and end the bar."""
         self._bar.set_postfix_str(self.tell(logs))
         self._bar.close()
 
     def on_fit_end(self, net: Sequential) -> None:
-        """End its line, also where the training was interrupted."""
+        """End the bar's line, even if the training was interrupted."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
 def tqdm_of(user: str) -> Any:
-    """Give the class of bars to whoever uses it."""
+    """Give tqdm's class of bars, or the error that names who needs it."""
     try:
         from tqdm.auto import tqdm
     except ImportError:

@@ -1,4 +1,4 @@
-"""Learning rates that are set epoch by epoch."""
+"""Learning rates set epoch by epoch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LearningRateSchedule(Callback):
         self.schedule = schedule
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        """Check that nothing else sets the rate, which would have no effect."""
+        """Check that nothing else sets the rate."""
         _fixed_rate(self, net)
         kinds = (LearningRateSchedule, ReduceLROnPlateau)
         if others := [one for one in net.training_state.watchers if isinstance(one, kinds) and one is not self]:
@@ -39,7 +39,7 @@ class LearningRateSchedule(Callback):
             )
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
-        """Set it."""
+        """Set the rate of the epoch."""
         rate = as_number(self.schedule(epoch - 1), f"the rate that schedule gives epoch {epoch - 1}")
         net.training_state.optimizer.lr = rate
 
@@ -88,7 +88,7 @@ class ReduceLROnPlateau(Callback):
         self.patience, self.cooldown = as_int(patience, "patience"), as_int(cooldown, "cooldown", least=0)
         self.min_lr: float = as_number(min_lr, "min_lr")
         self._waited = self._resting = 0
-        self._lr: float | None = None  # to which it has been lowered
+        self._lr: float | None = None  # the rate that it has set
 
     def reads(self) -> dict[str, str]:  # noqa: D102
         return {self._monitor.figure: "monitor"}
@@ -119,7 +119,7 @@ class ReduceLROnPlateau(Callback):
 
 
 def _fixed_rate(callback: Callback, net: Sequential) -> float:
-    """Give the optimizer's rate, which must be no function."""
+    """Give the optimizer's rate, which must be a number."""
     rate = net.training_state.optimizer.lr
     if callable(rate):
         raise ValueError(f"lr must be a number with {type(callback).__name__}, which sets it; received {rate!r}")

@@ -1,4 +1,4 @@
-"""The figures of a training for TensorBoard."""
+"""Files of the figures of a training for TensorBoard."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TensorBoard(Logger):
             raise
 
     def write(self, epoch: int, figures: dict[str, Any]) -> None:
-        """Write a record of all of them that are numbers."""
+        """Write a record of all figures that are numbers."""
         assert self._file is not None
         tagged = {_tag(name): value for name, value in numbers(figures).items()}
         append(self._file, events.scalars(time.time(), epoch, tagged))

@@ -77,7 +77,7 @@ class Differentiable(Layer, abstract=True):
         ----------
         x : array_like, shape (N, *input_shape)
         lengths : array_like of int, shape (N,), optional
-            As of `vjp`.
+            As for `vjp`.
 
         Returns
         -------
@@ -106,7 +106,7 @@ class Differentiable(Layer, abstract=True):
         ----------
         x, v : array_like, shape (N, *input_shape)
         lengths : array_like of int, shape (N,), optional
-            As of `vjp`.
+            As for `vjp`.
 
         Returns
         -------
@@ -115,7 +115,7 @@ class Differentiable(Layer, abstract=True):
         Raises
         ------
         ValueError
-            As of `jacobian`.
+            As for `jacobian`.
 
         Notes
         -----
@@ -185,7 +185,7 @@ class Differentiable(Layer, abstract=True):
         Raises
         ------
         ValueError
-            As of `hessian`.
+            As for `hessian`.
 
         Examples
         --------

@@ -177,7 +177,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         y : array_like, shape (N,) or (N, K)
             Labels of any type; rows of 0 and 1 where any number of labels may hold; or several labels a sample.
         sample_weight : array_like, shape (N,), optional
-            How much each sample counts. Their mean makes no difference.
+            The weight of each sample; the mean of all makes no difference.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence count.
 
@@ -202,7 +202,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Parameters
         ----------
         X, y, lengths
-            As of `fit`.
+            As for `fit`.
         classes : array_like, optional
             All labels that will ever come, needed in the first call; with several columns of y, a list of those of
             each.
@@ -233,7 +233,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Parameters
         ----------
         X, lengths
-            As of `fit`.
+            As for `fit`.
 
         Returns
         -------
@@ -249,7 +249,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Parameters
         ----------
         X, lengths
-            As of `fit`.
+            As for `fit`.
 
         Returns
         -------
@@ -268,7 +268,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Parameters
         ----------
         X, lengths
-            As of `fit`.
+            As for `fit`.
 
         Returns
         -------
@@ -288,7 +288,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         Parameters
         ----------
         X, y, lengths
-            As of `fit`.
+            As for `fit`.
         sample_weight : array_like, shape (N,), optional
 
         Returns

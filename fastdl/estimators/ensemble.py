@@ -120,7 +120,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         y : array_like, shape (N,) or (N, K)
             Targets, as the members take them.
         sample_weight : array_like, shape (N,), optional
-            How much each sample counts.
+            The weight of each sample.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence count.
 
@@ -190,7 +190,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X, lengths
-            As of `fit`.
+            As for `fit`.
 
         Returns
         -------
@@ -215,7 +215,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X, lengths
-            As of `fit`.
+            As for `fit`.
 
         Returns
         -------
@@ -233,7 +233,7 @@ class NetEnsemble(MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X, y, lengths
-            As of `fit`.
+            As for `fit`.
         sample_weight : array_like, shape (N,), optional
 
         Returns

@@ -60,7 +60,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
             Rows of numbers, or images or sequences as the network takes them.
         y : array_like, shape (N,) or (N, K)
         sample_weight : array_like, shape (N,), optional
-            How much each sample counts. Their mean makes no difference.
+            The weight of each sample; the mean of all makes no difference.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence count.
 
@@ -80,7 +80,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
         Parameters
         ----------
         X, y, lengths
-            As of `fit`. The first call determines the scale of targets.
+            As for `fit`. The first call determines the scale of targets.
         sample_weight : array_like, shape (N,), optional
             Used as given, so that the weights of one call are comparable to those of another.
 
@@ -97,7 +97,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
         Parameters
         ----------
         X, lengths
-            As of `fit`.
+            As for `fit`.
 
         Returns
         -------
@@ -118,7 +118,7 @@ class NetRegressor(RegressorMixin, NetEstimator):
         Parameters
         ----------
         X, y, lengths
-            As of `fit`.
+            As for `fit`.
         sample_weight : array_like, shape (N,), optional
 
         Returns

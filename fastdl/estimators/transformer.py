@@ -116,7 +116,7 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         y : array_like, shape (N,) or (N, K), optional
             Labels or numbers.
         sample_weight : array_like, shape (N,), optional
-            How much each sample counts. Their mean makes no difference.
+            The weight of each sample; the mean of all makes no difference.
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence count.
 
@@ -133,7 +133,7 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         Parameters
         ----------
         X, lengths
-            As of `fit`.
+            As for `fit`.
 
         Returns
         -------

@@ -60,7 +60,7 @@ def from_state_dict(net: Layer, state_dict: Mapping[str, Any], *, names: Iterabl
         Tensors, on whatever device, or arrays. Recurrent layers that follow one another may be one module of several
         layers, or a module each.
     names : iterable of str, optional
-        As of `to_state_dict`.
+        As for `to_state_dict`.
 
     Raises
     ------

@@ -37,7 +37,7 @@ def max_pool2d_backward(dy: ArrayLike, x: ArrayLike, size: Pair, stride: Pair | 
     dy : array_like, shape (N, C, OH, OW)
     x : array_like, shape (N, C, H, W)
     size, stride
-        As of `max_pool2d`.
+        As for `max_pool2d`.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def mean_pool2d_backward(dy: ArrayLike, x: ArrayLike, size: Pair, stride: Pair |
     dy : array_like, shape (N, C, OH, OW)
     x : array_like, shape (N, C, H, W)
     size, stride
-        As of `mean_pool2d`.
+        As for `mean_pool2d`.
 
     Returns
     -------

@@ -72,7 +72,7 @@ def rnn_step_backward(
     dh : array_like, shape (N, units)
         With respect to h'.
     x, h, weight_ih, weight_hh, bias_ih, bias_hh, activation
-        As of `rnn_step`.
+        As for `rnn_step`.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def lstm_step_backward(
     dh, dc : array_like, shape (N, units)
         With respect to h' and c'.
     x, h, c, weight_ih, weight_hh, bias_ih, bias_hh
-        As of `lstm_step`.
+        As for `lstm_step`.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def gru_step_backward(
     dh : array_like, shape (N, units)
         With respect to h'.
     x, h, weight_ih, weight_hh, bias_ih, bias_hh, reset_after
-        As of `gru_step`.
+        As for `gru_step`.
 
     Returns
     -------

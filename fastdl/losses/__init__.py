@@ -1,6 +1,6 @@
 """Losses: what training lowers. Each is the mean over the batch.
 
-`fit` takes a loss by its name, as an object where it has settings, or as a function of one's own.
+`fit` takes a loss by its name, as an object with settings, or as a function of your own.
 """
 
 from typing import TYPE_CHECKING

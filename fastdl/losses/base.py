@@ -26,11 +26,11 @@ class Loss:
     the gradient of their sum (N, F).
     """
 
-    name: ClassVar[str] = "loss"  # what it is called
-    leaves_out: ClassVar[str] = "identity"  # an activation that it has in it: one at the network's end is left out
-    is_fused: ClassVar[bool] = False  # whether the core has it
-    takes_labels: ClassVar[bool] = False  # whether integers, one a row, may be labels
-    ignore_label: int | None = None  # that of rows which do not count
+    name: ClassVar[str] = "loss"  # its name in errors and files
+    leaves_out: ClassVar[str] = "identity"  # the activation that is part of it, and left out at the network's end
+    is_fused: ClassVar[bool] = False  # whether the core computes it
+    takes_labels: ClassVar[bool] = False  # whether integers, one for each row, may be labels
+    ignore_label: int | None = None  # the label of rows that do not count
 
     def __call__(self, outputs: Any, targets: Any) -> tuple[Array, Array]:
         """Give the loss of each row, (N,) or (N, T), and the gradient of their sum, of the outputs' shape."""
@@ -45,17 +45,17 @@ class Loss:
         there: Any = ...,
         no_label: int | None = None,
     ) -> tuple[Array, Any]:
-        """Check what outputs of this shape are compared with: int64 labels, without the last axis, or numbers.
+        """Check the targets for outputs of this shape: int64 labels, without the last axis, or numbers.
 
-        Give it, and which rows count: those that are ``there``, but for those with ``no_label`` or the loss's
-        ``ignore_label``. Labels of others become 0.
+        Give the targets, and which rows count: those ``there``, except those with ``no_label`` or the loss's
+        ``ignore_label``. The labels of others become 0.
         """
         raise NotImplementedError(f"{type(self).__name__} must check targets")
 
     def labelled(
         self, array: Array, name: str, rows: tuple[int, ...], there: Any, no_label: int | None
     ) -> tuple[Array, Any]:
-        """Give targets, labels of rows that do not count being 0, and which rows count."""
+        """Give the targets, with label 0 in rows that do not count, and which rows count."""
         if not self.takes_labels or array.shape != rows or array.dtype.kind not in "iu":
             return array, there
         ignored = {self.ignore_label, no_label} - {None}
@@ -71,41 +71,41 @@ class Loss:
         return (array, ...) if counts.all() else (np.where(counts, array, 0), counts)
 
     def check_outputs(self, shape: tuple[int, ...]) -> None:
-        """Check that a network that gives samples of this shape can be trained by it."""
+        """Check that a network with outputs of this shape can be trained by it."""
 
     def tell_classes(self, targets: Array) -> bool:
-        """Tell whether targets, of rows that count, are classes, which outputs hit or miss."""
+        """Tell whether the targets of rows that count are classes, which outputs hit or miss."""
         return targets.shape[-1] > 1 and bool(_core.load(precision(targets)).are_zeros_and_ones(targets, True))
 
     def as_labels(self, targets: Array) -> Array:
-        """Give labels (rows,), of targets that `tell_classes` takes for classes."""
+        """Give the labels (rows,) of targets that are classes by `tell_classes`."""
         labels: Array = targets if targets.ndim == 1 else targets.argmax(axis=-1)
         return labels
 
     def predictions(self, outputs: Array) -> Array:
-        """Give what outputs (n, F) say of targets on these' scale, in float64."""
+        """Give the predictions of outputs (n, F) on the targets' scale, in float64."""
         return outputs.astype(float)
 
     def as_classes(self, targets: Array, outputs: int) -> tuple[Array | None, int]:
-        """Give the class of each row, int64, or None where targets have none, and how many classes there are."""
+        """Give the class of each row, int64, or None if targets are no classes, and the number of classes."""
         return targets if targets.dtype == np.int64 else None, outputs
 
     def measure(self, outputs: Array, targets: Array, weights: Array | None = None) -> Measured:
-        """Measure checked rows (N, F). Weights multiply each row's loss; the mean is over the rows all the same."""
+        """Measure checked rows (N, F). Weights multiply each row's loss; the mean is still over the number of rows."""
         raise NotImplementedError(f"{type(self).__name__} must measure rows")
 
     def get_config(self) -> Any:
-        """Give it as plain data, which `from_config` takes back.
+        """Give the loss as plain data, which `from_config` takes back.
 
         Raises
         ------
         TypeError
-            If it is not fastdl's.
+            If the loss is not fastdl's.
         """
         raise TypeError(f"loss must be one of fastdl.losses to be saved; received {self!r}")
 
 
 def check_samples(array: Array, name: str, outputs: tuple[int, ...]) -> None:
-    """Check that targets are as many as outputs."""
+    """Check that there are as many targets as outputs."""
     if array.ndim == 0 or len(array) != outputs[0]:
         raise ValueError(f"{name} must have as many rows as the outputs, {outputs[0]}; received shape {array.shape}")

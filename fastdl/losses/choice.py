@@ -1,4 +1,4 @@
-"""The loss that a user names, or gives as an object or a function."""
+"""The loss that a user chooses, by name, as an object or as a function."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _FUNCTIONS = {functions.cross_entropy: CrossEntropy, functions.squared_error: Sq
 
 
 def as_loss(loss: AnyLoss) -> Loss:
-    """Give the loss that is meant."""
+    """Give the loss of this name, or this object or function as a loss."""
     if isinstance(loss, Loss):
-        return loss if type(loss) in (*_CLASSES, Own) else Own(loss)  # a subclass may compute another
+        return loss if type(loss) in (*_CLASSES, Own) else Own(loss)  # a subclass may compute something else
     if isinstance(loss, str) and loss in _BY_NAME:
         return _BY_NAME[loss]
     if isinstance(loss, str) or not callable(loss) or isinstance(loss, type):
@@ -44,7 +44,7 @@ def as_loss(loss: AnyLoss) -> Loss:
 
 
 def chosen(loss: AnyLoss | None, last: Loss | None) -> Loss:
-    """Give the loss that is meant, None being the last one."""
+    """Give the chosen loss, or the last one for None."""
     if loss is not None:
         return as_loss(loss)
     if last is None:
@@ -55,7 +55,7 @@ def chosen(loss: AnyLoss | None, last: Loss | None) -> Loss:
 
 
 def from_config(config: Any) -> Loss:
-    """Make a loss of what its `get_config` gave."""
+    """Make a loss from what its `get_config` gave."""
     if isinstance(config, dict):
         loss: Loss = make(config, {kind.__name__: kind for kind in _CLASSES}, "a loss")
         return loss

@@ -1,4 +1,4 @@
-"""The base of the losses that the core computes, where the outputs lie."""
+"""The base of the losses that the core computes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Fused(Settings, Loss):
     name : str
         The name of the row (`src/kernels/losses.pxi`).
     settings : tuple of float
-        The numbers that the row reads besides.
+        The numbers that the row reads.
     """
 
     is_fused: ClassVar[bool] = True
@@ -42,8 +42,8 @@ class Fused(Settings, Loss):
 
     @property
     def numbers(self) -> Array:
-        """The same as the core reads them, and a 0 where there are none."""
-        return _numbers(self.settings)  # which are not kept in the loss: to be used is to stay as it was
+        """The settings as the core reads them, or a 0 if there are none."""
+        return _numbers(self.settings)  # not kept in the loss, which must not change by being used
 
     def __call__(self, outputs: Any, targets: Any) -> tuple[Array, Array]:
         """Give the loss of each row, (N,) or (N, T), and the gradient of their sum, of the outputs' shape.
@@ -71,7 +71,7 @@ class Fused(Settings, Loss):
     def _of_rows(
         self, outputs: Array, targets: Array, weights: Array | None = None, over: int = 1
     ) -> tuple[Array, float, Array, float]:
-        """Give the weighted losses, their sum, its gradient over a number, and how much hits."""
+        """Give the weighted losses, their sum, its gradient divided by a number, and the hits."""
         rows = outputs.reshape(-1, outputs.shape[-1])
         targets = targets.reshape(-1) if targets.dtype == np.int64 else targets.reshape(len(rows), -1)
         found: tuple[Array, float, Array, float] = _core.load(precision(outputs)).losses_of_rows(
@@ -108,7 +108,7 @@ class Fused(Settings, Loss):
         """Check targets of rows that count, numbers (..., F)."""
 
     def target_width(self, outputs: int) -> int:
-        """Give how many numbers a row of targets has, beside so many outputs."""
+        """Give how many numbers a row of targets has, for this number of outputs."""
         return outputs
 
     def described(self, axes: str, rank: int, width: int) -> str:

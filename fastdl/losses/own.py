@@ -1,4 +1,4 @@
-"""A loss of a user's own: a function of outputs and targets."""
+"""A user's own loss: a function of outputs and targets."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Own(Loss):
     Parameters
     ----------
     function : callable
-        Of outputs (N, F) and targets (N, ...) of the rows that count. It returns each row's value (N,), and the
-        gradient of their sum with respect to the outputs (N, F). Weights and the mean are taken care of.
+        Takes outputs (N, F) and targets (N, ...) of the rows that count, and returns the value of each row (N,) and the
+        gradient of their sum with respect to the outputs (N, F). Weights and the mean are applied outside it.
     """
 
     takes_labels = True
@@ -39,7 +39,7 @@ class Own(Loss):
         return hash(self.function)
 
     def __call__(self, outputs: Any, targets: Any) -> tuple[Array, Array]:
-        """Give what the function gives, checked."""
+        """Call the function, and check what it gives."""
         given = self.function(outputs, targets)
         if not isinstance(given, (tuple, list)) or len(given) != 2:
             raise TypeError(
@@ -61,7 +61,7 @@ class Own(Loss):
         there: Any = ...,
         no_label: int | None = None,
     ) -> tuple[Array, Any]:
-        """Check that there is something for each row: int64, or numbers of the network's type."""
+        """Check that there is a target for each row; integers become int64, other numbers the network's dtype."""
         array = as_real(y, name)
         check_samples(array, name, outputs)
         rows = outputs[:-1]
@@ -74,11 +74,11 @@ class Own(Loss):
         return as_array(array, name, dtype), there
 
     def tell_classes(self, targets: Array) -> bool:
-        """Tell whether they are integers, one a row."""
+        """Tell whether targets are integers, one for each row."""
         return targets.ndim == 1 and targets.dtype == np.int64
 
     def measure(self, outputs: Array, targets: Array, weights: Array | None = None) -> Measured:  # noqa: D102
-        values, gradient = self(outputs.copy(), targets.copy())  # which it may change: metrics see them too
+        values, gradient = self(outputs.copy(), targets.copy())  # it may change them
         if weights is not None:
             values, gradient = values * weights, gradient * weights[:, None]
         hits = float((outputs.argmax(axis=-1) == targets).sum()) if self.tell_classes(targets) else 0

@@ -1,9 +1,9 @@
-"""Metrics: numbers that tell how good outputs are, of validation data in `fit`, and in `evaluate`.
+"""Metrics: numbers that tell how good outputs are, on validation data in `fit`, and in `evaluate`.
 
-They are taken by name, as objects, or as functions ``metric(targets, outputs)`` of one's own. Of the rows that count,
-targets are integer labels (n,) where targets are classes, and else numbers (n, F); outputs (n, F) are on the targets'
+They are given by name, as objects, or as functions ``metric(targets, outputs)`` of your own. A metric gets the rows
+that count: targets are integer labels (n,) for classes, otherwise numbers (n, F); outputs (n, F) are on the targets'
 scale: probabilities with `losses.CrossEntropy` and `losses.BinaryCrossEntropy`, rates with `losses.Poisson`, and with
-other losses what the network gives.
+other losses the network's outputs.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Functions of labels or of scores, as scikit-learn has them, as metrics."""
+"""Adapters that make metrics from functions of labels or of scores, such as scikit-learn's."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ def of_scores(function: Callable[[Any, Any], float]) -> Callable[[ArrayLike, Arr
 
 
 def _column(numbers: Array) -> Array:
-    """Give (n,) where rows are one number each."""
+    """Give (n,) if each row is one number."""
     return numbers[:, 0] if numbers.shape[1] == 1 else numbers

@@ -1,4 +1,4 @@
-"""What every metric is, and the rows that it is of."""
+"""The base of all metrics, and the rows that they compare."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Metric:
     Attributes
     ----------
     name : str
-        What its figure is called.
+        The name of its figure.
     higher_is_better : bool
     """
 
@@ -32,15 +32,15 @@ class Metric:
         targets : array_like
             Integer labels (N,) of outputs for classes, or numbers of the outputs' shape.
         outputs : array_like, shape (N, F), or (N,) for one
-            As `predict` gives them, on the targets' scale; a yes or no by itself is a probability. Where there is an
-            axis of steps (N, T, F), targets have it too.
+            Outputs on the targets' scale; a single output for a yes or no is a probability. With an axis of steps
+            (N, T, F), targets have it too.
         """
         wanted, y = as_rows(targets, outputs)
         self.check(wanted, y.shape[1])
         return float(self.compute(wanted, y)) if np.isfinite(y).all() else math.nan
 
     def check(self, targets: Array, outputs: int) -> None:
-        """Check that targets, labels (n,) or numbers (n, F), may be compared with so many outputs a row."""
+        """Check that targets, labels (n,) or numbers (n, F), fit rows with this number of outputs."""
         raise NotImplementedError(f"{type(self).__name__} must check targets")
 
     def compute(self, targets: Array, outputs: Array) -> float:

@@ -1,4 +1,4 @@
-"""Which metrics are meant: by name, as objects, or as functions; and whether a figure is to be high."""
+"""The metrics that a user chooses, by name, as objects or as functions; whether a figure is to be low or high."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .._validation.values import as_list
 from .base import Metric
 
 AnyMetric = str | Callable[[Any, Any], float]
-Metrics = dict[str, Callable[[Any, Any], Any]]  # by the names of their figures
+Metrics = dict[str, Callable[[Any, Any], Any]]  # under the names of their figures
 
 _TOP = re.compile(r"top_([1-9][0-9]*)")
 
 
 @cache
 def _by_name() -> dict[str, Metric]:
-    """Give those of fastdl's that have no settings, which most trainings do without."""
+    """Give fastdl's metrics without settings, loaded only when needed."""
     from .classes import AUC, F1, Accuracy, BalancedAccuracy
     from .numbers import R2, MeanAbsoluteError
 
@@ -36,7 +36,7 @@ def _named(name: str) -> Metric | None:
 
 
 def as_metrics(metrics: Any) -> Metrics:
-    """Give metrics that are meant."""
+    """Give the chosen metrics."""
     found: Metrics = {}
     for given in as_list(metrics, "metrics", "metrics"):
         metric = _named(given) if isinstance(given, str) else given
@@ -70,9 +70,10 @@ def name_of(metric: Any) -> str:
 
 
 def mode_of(figure: str) -> str | None:
-    """Tell whether a figure is to be low, "min", or high, "max", where its name says so.
+    """Tell whether a figure is to be low, "min", or high, "max", if its name says so.
 
-    Names that end in score, and those in error, loss or deviance, say so as scikit-learn's do; but for "neg_...".
+    As in scikit-learn, names that end in score are to be high, and those in error, loss or deviance low, except
+    "neg_...".
     """
     name = figure.removeprefix("val_")
     if metric := _named(name):

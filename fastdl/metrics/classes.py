@@ -1,6 +1,6 @@
 """Metrics of classes: one of many for each row, or a yes or no for each output, which is yes above 0.5.
 
-Where a row has several yes or no, a metric is the mean of each's.
+If a row has several yes-or-no outputs, a metric is the mean over them.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ class _OfClasses(Settings, Metric):
         return _mean(found)
 
     def of_labels(self, labels: Array, outputs: Array) -> float:
-        """Measure rows that are one of many classes each."""
+        """Measure rows that each are of one of many classes."""
         raise NotImplementedError
 
     def of_one(self, yes: Array, scores: Array) -> float:
-        """Measure an output that is a yes or no by itself."""
+        """Measure a single yes-or-no output."""
         raise NotImplementedError
 
 
 def _mean(values: list[float]) -> float:
-    """Give the mean of those that are defined."""
+    """Give the mean of the values that are defined."""
     defined = [value for value in values if not math.isnan(value)]
     return sum(defined) / len(defined) if defined else math.nan
 
@@ -109,7 +109,7 @@ class BalancedAccuracy(_OfClasses):
 
 
 def _right(labels: Array, found: Array, classes: int) -> Array:
-    """Count each class's rows that are told right."""
+    """Count the rows of each class that are predicted right."""
     counts: Array = np.bincount(labels[labels == found], minlength=classes)
     return counts
 
@@ -156,5 +156,5 @@ class AUC(_OfClasses):
         if not pairs:
             return math.nan
         _, place, sizes = np.unique(scores, return_inverse=True, return_counts=True)
-        ranks = np.cumsum(sizes) - (sizes - 1) / 2  # from 1 on; equal scores share the mean of theirs
+        ranks = np.cumsum(sizes) - (sizes - 1) / 2  # from 1 on; equal scores share the mean of their ranks
         return float((ranks[place.reshape(-1)][yes].sum() - count * (count + 1) / 2) / pairs)

@@ -90,7 +90,7 @@ def embedded_columns(features: int, categories: Mapping[int, int] | None, of_num
     Parameters
     ----------
     features, categories
-        As of `tabular`.
+        As for `tabular`.
     of_numbers : sequence of Layer
         The layers for the other columns.
     """

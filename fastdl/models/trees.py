@@ -28,7 +28,7 @@ def tree_classifier(
     vocabulary, classes : int
         The number of words and of labels.
     composition : {"matrix", "tensor", "lstm"}
-        As of `layers.Recursive`.
+        As for `layers.Recursive`.
     units : int
         The size of the vectors of words and nodes.
     word_dropout, node_dropout : float

@@ -73,7 +73,7 @@ def plot_confusion(
     Parameters
     ----------
     targets, outputs : array_like
-        As of `confusion_matrix`.
+        As for `confusion_matrix`.
     names : iterable of str, optional
         The names of the classes.
     path : path-like, optional

@@ -35,7 +35,7 @@ def picture(trials: Sequence[Trial], monitor: str = "val_accuracy") -> Picture:
     Returns
     -------
     Picture
-        As of `Sequential.plot`: it shows itself in a notebook, and saves itself as SVG.
+        As for `Sequential.plot`: it shows itself in a notebook, and saves itself as SVG.
 
     Raises
     ------

@@ -17,7 +17,7 @@ def copy_linked(nodes: Iterable[Any], memo: dict[int, Any]) -> None:
     ----------
     nodes : iterable
     memo : dict
-        As of `copy.deepcopy`; has the copies in the end.
+        As for `copy.deepcopy`; has the copies in the end.
     """
     states = []
     waiting = list(nodes)
