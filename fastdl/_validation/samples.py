@@ -102,15 +102,14 @@ def as_lengths(lengths: Any, name: str, x: Array) -> Array:
             f"received shape {array.shape} of dtype {array.dtype} for samples of shape {x.shape[1:]}"
             + ("; of a mask, mask.sum(axis=1)" if array.shape == x.shape[:2] else "")
         )
-    array = np.array(array, np.int64, order="C")
     if array.min() < 1 or array.max() > x.shape[1]:
         raise ValueError(f"{name} must be from 1 to {x.shape[1]}; received {array.min()} to {array.max()}")
-    return array
+    return np.array(array, np.int64, order="C")
 
 
 def as_labels(y: Any, name: str, classes: int, dtype: str) -> Array:
     """Give a copy of labels from 0 to ``classes`` - 1, as int64: the core of ``dtype`` indexes with them."""
     labels = np.array(y, np.int64, order="C")
     if not _core.load(dtype).are_labels(labels, classes):
-        raise ValueError(f"{name} must hold labels from 0 to {classes - 1}; received {labels.min()} to {labels.max()}")
+        raise ValueError(f"{name} must hold labels from 0 to {classes - 1}; received {np.min(y)} to {np.max(y)}")
     return labels
