@@ -45,7 +45,11 @@ BAD_Y = {
     "too many": (np.zeros(5, int), ValueError, "y must have as many rows as the outputs, 4"),
     "label too large": ([0, 1, 2, 10], ValueError, "y must hold labels from 0 to 9; received 0 to 10"),
     "label below 0": ([0, 1, 2, -1], ValueError, "y must hold labels from 0 to 9; received -1 to 2"),
-    "huge label": (np.array([0, 1, 2, 2**63], "uint64"), ValueError, "y must hold labels from 0 to 9; received 0 to 9223372036854775808"),
+    "huge label": (
+        np.array([0, 1, 2, 2**63], "uint64"),
+        ValueError,
+        "y must hold labels from 0 to 9; received 0 to 9223372036854775808",
+    ),
     "labels as floats": ([0.0, 1, 2, 3], ValueError, "y must have shape .* integer labels .* dtype float64"),
     "wrong width": (np.ones((4, 9)) / 9, ValueError, r"y must have shape \(N, 10\) or integer labels"),
     "no distribution": (

@@ -233,7 +233,9 @@ def test_train_parser_on_expressions(tmp_path, capsys, monkeypatch):
     assert main(["parse", str(saved), "self.x", "a", "--beam", "2"]) == 0
     assert capsys.readouterr().out.startswith("(@ (@ self) (@ (@ .) (@ x)))\n·\n")
     assert main(["parse", str(saved), "f(y"]) == 2
-    assert "a sentence: source must be an expression of Python" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "a sentence: source must be an expression of Python; " in told
+    assert "(" not in told.partition("Python; ")[2]
     (tmp_path / "lines.py").write_text("self.x\n\nf(y\n")
     assert main(["parse", str(saved), str(tmp_path / "lines.py")]) == 2
     assert "lines.py:3: source must be an expression of Python" in capsys.readouterr().err

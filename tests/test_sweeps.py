@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-from test_datasets import write_folder
+from test_datasets import write_folder, write_splits
 
 import fastdl
 from fastdl import Sequential, callbacks, layers, losses, optimizers, schedules
@@ -392,6 +392,8 @@ def test_sizes_that_are_none(capsys):
 @pytest.mark.parametrize(
     ("options", "config", "message"),
     [
+        (["lenet5", "--data", "small"], "", "--data must hold what lenet5 can take; input_shape must be"),
+        (["--hidden", "99999999"], "", "--hidden must be smaller; layers[1]: Dense(units=99999999"),
         (["lenet5", "--hidden", "3"], "", "--hidden is for an mlp; the network is lenet5"),
         (["--lr", "-1"], "", "--lr must be"),
         (["--batch-size", "0"], "", "--batch-size must be"),
@@ -426,6 +428,10 @@ def test_sizes_that_are_none(capsys):
 def test_options_that_are_refused(options, config, message, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sweep.toml").write_text(config)
+    if "small" in options:
+        (tmp_path / "small").mkdir()
+        images, labels = np.zeros((20, 9, 9), np.uint8), (np.arange(20) % 2).astype(np.uint8)
+        write_splits(tmp_path / "small", [(part, images, labels) for part in ("train", "t10k")])
     assert main(["sweep", "--config", "sweep.toml", *options]) == 2
     assert message in capsys.readouterr().err
 

@@ -139,9 +139,13 @@ def _sweep(options: argparse.Namespace) -> None:
 def _make(
     network: str, samples: int, shape: tuple[int, ...], labels: list[int], epochs: int, **settings: Any
 ) -> Recipe:
-    recipe = {"lenet5": lenet5, "mlp": mlp}[network](
-        samples, input_shape=shape, classes=len(labels), epochs=epochs, **settings
-    )
+    try:
+        recipe = {"lenet5": lenet5, "mlp": mlp}[network](
+            samples, input_shape=shape, classes=len(labels), epochs=epochs, **settings
+        )
+    except ValueError as error:
+        what = "--data must hold what lenet5 can take" if network == "lenet5" else "--hidden must be smaller"
+        raise Mistake(f"{what}; {error}") from None
     recipe.net.notes = {"labels": labels}
     return recipe
 

@@ -60,7 +60,7 @@ def expression_words(source: str) -> list[str]:
     try:
         return [_word(token) for token in _tokens(source) if token.string]
     except (SyntaxError, tokenize.TokenError) as error:
-        raise ValueError(f"source must be an expression of Python; {error}") from None
+        raise ValueError(f"source must be an expression of Python; {error.args[0]}") from None
 
 
 def _tokens(source: str) -> list[tokenize.TokenInfo]:
