@@ -37,6 +37,7 @@ cdef struct Tensor:
     real* value
     real* gradient
     Py_ssize_t gradient_stride  # may be another's, whose memory it shares
+    int shares_gradient         # the tensor whose gradient is also this one's, or 0
 
 
 cdef struct Op:
@@ -136,6 +137,7 @@ cdef struct Methods:
     bint passes_on              # the target's value is the source's own
     bint fills_frames           # writes, and reads going back, images that lie in a frame of zeros
     bint is_cheap               # to do again rather than keep what it gives
+    bint adds_second            # its second source, whose gradient is the target's
     shares_function shares_value    # whether the target's value lies in what `reserve` takes
     lay_function lay            # rows of its weights, into copies that all workers read,
     lay_function lay_back       # for the way forward and back

@@ -121,7 +121,7 @@ cdef _lay_tensors(Network* net, int mode):
         t.needs_gradient = reaches_input(mode) or t.after_weights
         t.wide_value = mode == HOLDING
         t.first_wanted, t.last_wanted = 0, -1 if mode == HOLDING else net.stages
-        t.passing_value = False
+        t.passing_value, t.shares_gradient = False, 0
         t.passing_gradient = mode == TRAINING and 0 < k < net.count
     for k in range(net.count):
         net.op[k].learns = mode != INPUT_GRADIENT and (mode == HOLDING or not net.op[k].frozen)

@@ -39,6 +39,17 @@ cdef lay_stages(Network* net):
     for k in range(net.count):
         t = &net.tensor[k + 1]
         t.last_wanted = min(t.last_wanted, back_stage_of(net, k))
+    for k in range(net.count - 1, -1, -1):
+        _share_second(net, &net.op[k])
+
+
+cdef void _share_second(Network* net, const Op* op) noexcept:
+    # What is added to a target that the next stage leaves a gradient of has that one, uncopied.
+    cdef Tensor* t
+    if op.methods.adds_second and op.reads > 1 and begins_stage(op):
+        t = &net.tensor[op.source[1]]
+        if t.needs_gradient and t.last_wanted >= 0:
+            t.shares_gradient, t.first_wanted = op.target, target_of(net, op).first_wanted
 
 
 cdef void _is_read(Network* net, const Op* op, int stage) noexcept:
@@ -81,22 +92,34 @@ cdef take_gradients(Memory memory, Network* net):
                 or (memory.mode == TRAINING and (t.needs_gradient or k == net.count))):
             continue
         if t.wide_gradient and t.last_wanted >= 0:      # which no weights' gradient reads
-            wide.append((-t.stride, k))
+            if not t.shares_gradient:
+                wide.append((-t.stride, k))
         else:
             t.gradient = memory.take(_gradient_rows(memory, net, t) * t.stride)
     shared = []
     for _, k in sorted(wide):           # the widest ones first, which leave room for others
+        alike = _with_its_gradient(net, k)
         for tensors in shared:
-            if not _any_wanted_with(net, k, tensors):
-                tensors.append(k)
+            if not any([_any_wanted_with(net, one, tensors) for one in alike]):
+                tensors += alike
                 break
         else:
-            shared.append([k])
+            shared.append(alike)
     for tensors in shared:
         t = &net.tensor[<int>tensors[0]]
         t.gradient = memory.take(memory.rows * t.stride)
         for k in tensors:
             net.tensor[k].gradient, net.tensor[k].gradient_stride = t.gradient, t.stride
+
+
+cdef list _with_its_gradient(const Network* net, int number):
+    # The tensor, and those that share its gradient, or that of one of them.
+    cdef int k
+    found = [number]
+    for k in range(number - 1, 0, -1):
+        if net.tensor[k].shares_gradient in found:
+            found.append(k)
+    return found
 
 
 cdef Py_ssize_t _gradient_rows(Memory memory, const Network* net, const Tensor* t) noexcept:

@@ -51,6 +51,16 @@ NETWORKS = {
         layers.BatchNorm(), layers.BatchNorm(), layers.Residual([layers.BatchNorm(), layers.Residual([conv(3)])]),
         layers.BatchNorm(), *end(), layers.BatchNorm(),
     ],
+    "sums": lambda: [
+        *normalized(conv(5)), layers.Residual([conv(5), layers.BatchNorm()]),
+        layers.Residual([layers.Residual([layers.BatchNorm()]), layers.BatchNorm()]), layers.Activation("tanh"),
+        layers.Parallel([normalized(conv(17)), [conv(17), layers.BatchNorm()]], merge="sum"), layers.Activation("relu"),
+        layers.Parallel([[conv(6)], [conv(6, 1), frozen(layers.BatchNorm())]], merge="sum"), layers.Activation("relu"),
+        layers.Parallel([[conv(4), layers.BatchNorm()], [conv(4)], [conv(4), layers.BatchNorm()]], merge="sum"),
+        layers.GlobalMeanPool(),
+        layers.Parallel([[layers.Dense(6)], [layers.Dense(6), layers.BatchNorm()]], merge="sum"),
+        layers.Dense(3), layers.Residual([layers.BatchNorm()]),
+    ],
     "other activations": lambda: [
         *normalized(conv(4), "silu"), layers.Dropout(0.3), *normalized(conv(5), "tanh"), layers.MaxPool2D(2),
         *normalized(conv(4), "hard_tanh"), layers.Residual([conv(4)]), *normalized(conv(5), "gelu"), *end(),

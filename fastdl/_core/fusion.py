@@ -1,6 +1,7 @@
 """Fusion: a graph's operations are replaced by fewer ones that give the same results.
 
-An activation joins the product, the sum or the batch normalization before it. A relu before a max_pool is applied after
+An activation joins the product, the sum or the batch normalization before it. A sum joins the batch normalization just
+before it, which then reads what else is summed. A relu before a max_pool is applied after
 it instead, to a quarter of the numbers. A flatten of a sample that is a row already is left out. In the end each tensor
 is read by one operation: every further reader gets a ``fan_out``, whose gradient is added to the tensor's.
 """
@@ -37,6 +38,9 @@ def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
             readers[first] += readers[len(now)]
             readers[len(now)] = readers[first]
             now.append(source)
+        elif kind == "sum" and kept and (other := _added(operation, readers, now, kept)) is not None:
+            kept[-1]["reads"] += (other,)
+            now.append(len(kept))
         else:
             kept.append({**operation, "reads": tuple(map(now.__getitem__, operation["reads"]))})
             now.append(len(kept))
@@ -54,6 +58,17 @@ def _joins(activation: Fields, before: Fields) -> bool:
     # The way back of any other activation needs its inputs, which fusion would not keep.
     told_from_output = activation["activation"] in FROM_OUTPUT
     return before["kind"] in _ACTIVATED and before.get("activation", "identity") == "identity" and told_from_output
+
+
+def _added(operation: Fields, readers: list[list[str]], now: list[int], kept: Operations) -> int | None:
+    """Give the number of what a sum adds to the batch normalization just before it, or None if it is no such sum."""
+    last, before = len(kept), kept[-1]
+    if before["kind"] != "batch_norm" or len(before["reads"]) > 1 or before.get("activation", "identity") != "identity":
+        return None
+    reads = operation["reads"]
+    ours = [k for k in reads if now[k] == last]
+    others = [now[k] for k in reads if now[k] != last]
+    return others[0] if len(ours) == len(others) == 1 and readers[ours[0]] == ["sum"] else None
 
 
 def _is_flat(shape: tuple[Any, ...], readers: list[str]) -> bool:

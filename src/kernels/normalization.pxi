@@ -1,11 +1,12 @@
 # Rows of numbers brought to mean 0 and variance 1, column by column, and back.
 #
-#     y = (x - mean) scale w + b        dx = (dy - db - (x - mean) scale dw) scale w
+#     y = (x - mean) scale w + b (+ a)   dx = (dy - db - (x - mean) scale dw) scale w
 #
 # Memory is gone through from front to back, once: numbers of a whole batch are in no cache, and it
-# brings them half as fast in any other order. A relu of what comes out is part of it, and so is the
-# way back through it. What is added up comes of the sample at hand, which is in the cache: there
-# some rows are taken together, one vector of columns after another, so that sums stay in registers.
+# brings them half as fast in any other order. A sum with what goes around it, a, and a relu of what
+# comes out are part of it, and so is the way back through the relu. What is added up comes of the
+# sample at hand, which is in the cache: there some rows are taken together, one vector of columns
+# after another, so that sums stay in registers.
 
 cdef enum:
     ROWS_TOGETHER = 16
@@ -22,33 +23,42 @@ cdef struct Normalizing:
     const real* dw
 
 
-cdef inline void normalize_at(const bint rectifies, const Normalizing* q, const real* x, real* y,
-                              Py_ssize_t j, Py_ssize_t left) noexcept nogil:
+cdef inline void normalize_at(const bint rectifies, const bint adds, const Normalizing* q,
+                              const real* x, const real* a, real* y, Py_ssize_t j,
+                              Py_ssize_t left) noexcept nogil:
     # A row's vector of columns from j on, of which so many are left.
     cdef vec scale = load_lanes(q.scales + j, left) * load_lanes(q.w + j, left)
     cdef vec v = (vec_load(x + j) - load_lanes(q.means + j, left)) * scale
     v = v + load_lanes(q.b + j, left)
+    if adds:
+        v = v + vec_load(a + j)
     store_lanes(y + j, relu(v, 0) if rectifies else v, left)
 
 
-cdef inline void normalize_some(const bint rectifies, const Normalizing* q, const real* x, real* y,
+cdef inline void normalize_some(const bint rectifies, const bint adds, const Normalizing* q,
+                                const real* x, const real* a, real* y,
                                 Py_ssize_t rows) noexcept nogil:
-    cdef Py_ssize_t i, j, whole = q.columns // VEC_LANES * VEC_LANES
+    cdef Py_ssize_t i, j, place, whole = q.columns // VEC_LANES * VEC_LANES
     for i in range(rows):
+        place = i * q.columns
         for j from 0 <= j < whole by VEC_LANES:
-            normalize_at(rectifies, q, x, y, j, VEC_LANES)
+            normalize_at(rectifies, adds, q, x + place, a + place, y + place, j, VEC_LANES)
         if whole < q.columns:
-            normalize_at(rectifies, q, x, y, whole, q.columns - whole)
-        x += q.columns
-        y += q.columns
+            normalize_at(rectifies, adds, q, x + place, a + place, y + place, whole,
+                         q.columns - whole)
 
 
-cdef void normalize_rows(const Normalizing* q, const real* x, real* y, Py_ssize_t rows,
-                         bint rectifies) noexcept nogil:
-    if rectifies:
-        normalize_some(True, q, x, y, rows)
+cdef void normalize_rows(const Normalizing* q, const real* x, const real* a, real* y,
+                         Py_ssize_t rows, bint rectifies) noexcept nogil:
+    # `a` is NULL where nothing is added.
+    if rectifies and a != NULL:
+        normalize_some(True, True, q, x, a, y, rows)
+    elif rectifies:
+        normalize_some(True, False, q, x, x, y, rows)
+    elif a != NULL:
+        normalize_some(False, True, q, x, a, y, rows)
     else:
-        normalize_some(False, q, x, y, rows)
+        normalize_some(False, False, q, x, x, y, rows)
 
 
 cdef inline void normalize_at_back(const Normalizing* q, const real* x, const real* dy, real* dx,

@@ -1,7 +1,7 @@
 # Batch normalization (Ioffe and Szegedy 2015): every feature, or channel, of a batch is brought to
 # mean 0 and variance 1, then scaled and shifted.
 #
-#     y = z w + b    z = (x - mean) / sqrt(variance + epsilon)
+#     y = z w + b (+ a)    z = (x - mean) / sqrt(variance + epsilon)
 #     dw = sum(dy z)    db = sum(dy)    dx = w (dy - db / n - z dw / n) / sqrt(variance + epsilon)
 #
 # The n are all samples of the batch, and their steps that count, or pixels. Outside training the
@@ -11,6 +11,9 @@
 # So the operation begins a stage: groups leave a share of the mean and of the squares about it,
 # which every worker puts together in the same order, and going back shares of dw and db, one a
 # slot. Where several ranks share the batch, each brings what its own come to.
+#
+# A second source, what goes around the layers that end with it, is added to what it gives (He et
+# al. 2016): its gradient is the target's.
 
 cdef struct BatchNorm:
     real epsilon
@@ -168,18 +171,26 @@ cdef Normalizing normalizing(const Network* net, const Op* op, int worker) noexc
     return q
 
 
+cdef inline const real* added_of(const Network* net, const Op* op,
+                                 const Part* part) noexcept nogil:
+    # NULL where nothing is added.
+    return value_of(net, &net.tensor[op.source[1]], part) if op.reads > 1 else NULL
+
+
 cdef void forward_batch_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef Normalizing q = normalizing(net, op, part.worker)
     cdef const Tensor* t = target_of(net, op)
     cdef const real* x = input_of(net, op, part)
+    cdef const real* a = added_of(net, op, part)
     cdef real* y = output_of(net, op, part)
     cdef bint rectifies = activation_of(net, op) == RELU
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, row = t.w * t.features
     if t.pitch:
         for i in range(t.h):
-            normalize_rows(&q, x + i * t.w * t.features, y + i * t.pitch, t.w, rectifies)
+            normalize_rows(&q, x + i * row, a + i * row if a != NULL else NULL, y + i * t.pitch,
+                           t.w, rectifies)
         return
-    normalize_rows(&q, x, y, t.size // op.columns, rectifies)
+    normalize_rows(&q, x, a, y, t.size // op.columns, rectifies)
     if not rectifies:
         activate_output(net, op, y, t.size)
 
@@ -262,6 +273,16 @@ cdef void settle_batch_norm_back(const Network* net, const Op* op, int worker, i
         dw[j] = <real>(dw[j] / n)
 
 
+cdef void pass_on_added(const Network* net, const Op* op, const Part* part,
+                        const real* dy) noexcept nogil:
+    # Unless it lies there already.
+    cdef real* da
+    if op.reads > 1:
+        da = gradient_of(net, &net.tensor[op.source[1]], part)
+        if da != NULL and da != dy:
+            memcpy(da, dy, target_of(net, op).size * sizeof(real))
+
+
 cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef Normalizing q = normalizing(net, op, part.worker)
     cdef const real* x = input_of(net, op, part)
@@ -272,6 +293,7 @@ cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part
         measure_batch_norm_back(net, op, part)
     elif is_given(net, op):
         activate_output_backward(net, op, dy, output_of(net, op, part), size)
+    pass_on_added(net, op, part, dy)
     if dx == NULL:
         return
     memset(dx + rows * op.columns, 0, (size - rows * op.columns) * sizeof(real))
@@ -283,7 +305,7 @@ cdef void backward_batch_norm(const Network* net, const Op* op, const Part* part
 
 cdef Methods batch_norm_methods():
     cdef Methods m = no_methods(BATCH_NORM, sizeof(BatchNorm))
-    m.is_cheap = m.fills_frames = True
+    m.is_cheap = m.fills_frames = m.adds_second = True
     m.describe, m.reserve = describe_batch_norm, reserve_batch_norm
     m.prepare = m.prepare_back = take_running
     m.forward, m.backward, m.gradient = forward_batch_norm, backward_batch_norm, gradient_of_slots

@@ -90,7 +90,10 @@ def _written_out(graph: Graph, flat: Array) -> list[Step]:
             made = reads[0]
         else:
             parameters = {name: a.astype("float64") for name, a in parameters_of(operation, read[0], flat).items()}
-            made = add(Step(kind, reads, read, shape, operation, parameters))
+            adds = kind == "batch_norm" and len(reads) > 1  # what it is given second, to what it makes of the first
+            made = add(Step(kind, reads[:1] if adds else reads, read, shape, operation, parameters))
+            if adds:
+                made = add(Step("sum", [made, reads[1]], [shape, shape], shape))
         now.append(activated(made, shape, operation.get("activation", "identity"), operation.get("setting", 0.0)))
         shapes.append(shape)
     last = graph.output_shape
