@@ -1,1 +1,1 @@
-"""How people look at networks: tables, pictures, and what layers give."""
+"""Views of networks: tables, pictures, and the outputs of layers."""

@@ -1,4 +1,4 @@
-"""Things drawn, put together: one below another, side by side, with lines and arrows between them."""
+"""Drawings composed of blocks: one below another or side by side, with lines and arrows between them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import NamedTuple
 from .svg import element, escaped, moved, path, text_width
 
 SMALL = 11.0  # size of text
-GAP = 32.0  # between blocks, where an arrow has its shape beside it
-STEM = 14.0  # of lines before they part or meet
+GAP = 32.0  # between blocks, for an arrow and the shape beside it
+STEM = 14.0  # of lines before they branch or meet
 _APART = 26.0  # between branches
-_COLUMN = 800.0  # how high a chain may be before it is broken
+_COLUMN = 800.0  # the height from which a chain is broken into columns
 _SIGNS = {"sum": "+", "product": "×"}
 
 
 class Block(NamedTuple):
-    """Something drawn, into which an arrow leads from above, and from which one leads down, at the port."""
+    """A drawing with a port, where an arrow enters from above and another leaves below."""
 
     width: float
     height: float
@@ -27,7 +27,7 @@ class Block(NamedTuple):
 
 def in_column(blocks: Sequence[Block], shapes: Sequence[str]) -> Block:
     """Draw blocks below one another, with arrows and shapes between."""
-    if not blocks:  # what is passed on
+    if not blocks:  # the input is passed on
         return Block(20, 0, 10, "")
     left = max(block.port for block in blocks)
     right = max([block.width - block.port for block in blocks] + [10 + text_width(shape, SMALL) for shape in shapes])
@@ -42,7 +42,7 @@ def in_column(blocks: Sequence[Block], shapes: Sequence[str]) -> Block:
 
 
 def in_columns(blocks: list[Block], shapes: list[str]) -> Block:
-    """Draw a chain, in several columns where it is long, each of which goes on at the top of the next."""
+    """Draw a chain; a long one in several columns, each of which continues at the top of the next."""
     total = sum(block.height + GAP for block in blocks)
     most = total / ceil(total / _COLUMN)
     columns: list[list[int]] = [[]]
@@ -73,7 +73,7 @@ def in_columns(blocks: list[Block], shapes: list[str]) -> Block:
 
 
 def stacked(blocks: Sequence[Block]) -> Block:
-    """Draw blocks below one another, of which it is not known what they read."""
+    """Draw blocks below one another, without arrows: their inputs are not known."""
     width, marks, y = max(block.width for block in blocks), [], 0.0
     for block in blocks:
         marks.append(moved(block.marks, (width - block.width) / 2, y))
@@ -82,7 +82,7 @@ def stacked(blocks: Sequence[Block]) -> Block:
 
 
 def in_branches(branches: Sequence[Block], shapes: Sequence[str], how: str) -> Block:
-    """Draw branches side by side, which part and meet again."""
+    """Draw branches side by side, from one input to one output."""
     lefts, x = [], 0.0
     for block, shape in zip(branches, shapes, strict=True):
         lefts.append(x)

@@ -1,4 +1,4 @@
-"""The figures of a training over its epochs: as curves of matplotlib, and as curves and a table of a notebook."""
+"""The figures of a training over its epochs: as curves with matplotlib, and as curves and a table in a notebook."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from .svg import element, escaped, number
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_DECADES = 2.0  # from where on a loss is drawn on a scale of powers
-_IN_A_ROW = 3  # panels, before there are rows of them
+_DECADES = 2.0  # from this range on, a loss has a logarithmic scale
+_IN_A_ROW = 3  # panels in a row
 _COLOURS = {"training": "#1c7ed6", "validation": "#e8890c"}
-_WIDTH, _HEIGHT, _SIDE, _TOP = 220.0, 84.0, 8.0, 24.0  # of a small curve, and what is around it
-_OPEN, _MOST_ROWS = 12, 200  # epochs whose table needs no unfolding; rows of one
+_WIDTH, _HEIGHT, _SIDE, _TOP = 220.0, 84.0, 8.0, 24.0  # of a small curve and its margins
+_OPEN, _MOST_ROWS = 12, 200  # epochs up to which the table is open; the most rows of a table
 
 
 class Panel(NamedTuple):
-    """A figure and its twin on validation data.
+    """A figure and the same on validation data.
 
     Attributes
     ----------
     name : str
     lines : dict of str to list of float
-        Under "training" and "validation", what there is of them.
+        The curves that exist of "training" and "validation".
     best : (str, int) or None
-        Of which line which entry is best, where it is known whether the figure is to be high.
+        The line and the number of the best entry, if it is known whether the figure is to be high.
     is_logarithmic : bool
     """
 
@@ -40,7 +40,7 @@ class Panel(NamedTuple):
 
 
 def panels_of(history: Mapping[str, Sequence[float]]) -> list[Panel]:
-    """Give a panel for each figure but the seconds, in the order of the history."""
+    """Give a panel for each figure except the seconds, in the order of the history."""
     names = dict.fromkeys(name.removeprefix("val_") for name in history if name != "seconds")
     panels = []
     for name in names:
@@ -127,7 +127,7 @@ def history_html(history: Mapping[str, Sequence[float]]) -> str:
 
 
 def _curve(panel: Panel) -> str:
-    """Draw a figure small, in the colour of the text around it."""
+    """Draw a small curve of a figure, in the colour of the text around it."""
     scale = math.log10 if panel.is_logarithmic else float
     finite = [scale(value) for values in panel.lines.values() for value in values if math.isfinite(value)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)

@@ -1,4 +1,4 @@
-"""A network in a notebook: its picture, and a table that unfolds."""
+"""A network in a notebook: its picture, and a table to unfold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .svg import element, escaped
 
 
 def network_html(net: Layer) -> str:
-    """Give a network as HTML: its picture, and its summary below; of one that is not built what it is made of."""
+    """Give a network as HTML: its picture and its summary; if it is not built, its layers."""
     if not hasattr(net, "dtype"):
         return element("pre", escaped(repr(net)))
     summary = Summary(net)

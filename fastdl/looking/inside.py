@@ -34,7 +34,7 @@ class Inside:
         net.lower(self.graph.input)
 
     def place(self, layer: Layer | str | int) -> Lowered:
-        """Give where a layer is: itself, or its name, or a number of the network's own layers."""
+        """Find a layer by itself, its name, or its number among the network's own layers."""
         names, own = named_within(self.net), self.net.sublayers
         if isinstance(layer, int):
             meant = own[layer] if -len(own) <= layer < len(own) else None
@@ -48,7 +48,7 @@ class Inside:
         )
 
     def tensor(self, number: int) -> Array:
-        """Give what a tensor of the graph is, with a row for each sample, or node."""
+        """Compute a tensor of the graph, with a row for each sample or node."""
         graph, places = self.graph.leading_to(number)
         core = _core.load(self.net.dtype)
         parameters = core.aligned_zeros(graph.size)
@@ -62,7 +62,7 @@ class Inside:
 
 
 def _at_leaves(plan: Any, trees: Forest) -> Array:
-    """Give what there is before a node has seen its children: rows of zeros where it has some."""
+    """Give a tensor before the first recursive layer: only leaves have numbers, other nodes zeros."""
     leaves = trees.children[:, 0] < 0
     found = predicted(plan, Samples(trees.x[leaves], trees.shape))
     rows = np.zeros((len(leaves), found.shape[-1]), found.dtype)
@@ -71,7 +71,7 @@ def _at_leaves(plan: Any, trees: Forest) -> Array:
 
 
 def named_within(layer: Layer, prefix: str = "") -> dict[str, Layer]:
-    """Give all layers that a layer is made of, and those within them, by the names that begin their parameters'."""
+    """Give all layers inside a layer, at any depth, by the names with which those of their parameters begin."""
     names: dict[str, Layer] = {}
     for key, child in layer.named_layers().items() if isinstance(layer, Container) else ():
         names[f"{prefix}{key}"] = child
@@ -82,7 +82,7 @@ def named_within(layer: Layer, prefix: str = "") -> dict[str, Layer]:
 def attention_weights(
     net: Layer, x: ArrayLike, layer: Layer | str | int | None = None, *, lengths: ArrayLike | None = None
 ) -> Array:
-    """Tell how much each step of a sequence attends to each.
+    """Compute how much each step of a sequence attends to each.
 
     Parameters
     ----------
@@ -90,22 +90,22 @@ def attention_weights(
         Built.
     x : array_like, shape (N, *input_shape)
     layer : Layer, str or int, optional
-        A `SelfAttention`, or its name in the network; the first one where not given.
+        A `SelfAttention`, or its name in the network; by default the first one.
     lengths : array_like of int, shape (N,), optional
 
     Returns
     -------
     ndarray, shape (N, heads, T, T)
-        Each row, of a step that looks, has the sum 1. Those of steps that do not count are zeros.
+        Each row has the sum 1: the weights with which a step attends to all. Rows of steps that do not count are zeros.
 
     Raises
     ------
     ValueError
-        If the layer is none of the network's, or no `SelfAttention`.
+        If the layer is not in the network, or is not a `SelfAttention`.
 
     Notes
     -----
-    softmax(query key^T / sqrt(D)) in NumPy: the core keeps none of it.
+    softmax(query key^T / sqrt(D)) is computed in NumPy, as the core does not keep it.
     """
     inside = Inside(net, x, lengths)
     if layer is None:

@@ -17,7 +17,7 @@ from ..layers.configuration import is_ours
 from ..layers.container import Container
 from .work import Costs, Count
 
-CHAIN, APART = "chain", "apart"  # of layers one after another, and of such as are wired in a way that is not known
+CHAIN, APART = "chain", "apart"  # of layers one after another, and of layers whose connections are not known
 
 
 class Part(NamedTuple):
@@ -26,21 +26,21 @@ class Part(NamedTuple):
     Attributes
     ----------
     name : str
-        What begins the names of its parameters; empty of the network itself.
+        The beginning of its parameters' names; empty for the network itself.
     layer : Layer
     input_shape, output_shape : tuple
     frozen : bool
-        Whether it, or one that it is a part of, is not trained.
+        Whether it, or a layer that it is part of, is not trained.
     wiring : str
-        How what it is made of is wired: a chain, branches and the operation that merges them, or apart.
+        How its layers are connected: a chain, the operation that merges branches, or apart.
     branches : tuple of tuples of Part
-        Chains: one, or those that read what it reads. None of a layer that is not made of others.
+        Its chains: one, or several that read the same input; none for a layer that is not made of others.
     kinds : tuple of str
-        Of its own operations.
+        The kinds of its own operations.
     multiply_adds : Count
-        Of its own operations, for a sample.
+        The multiply-adds of its own operations for a sample.
     numbers : Count
-        How many a sample has of what it gives, if its own operations make it.
+        How many numbers its output has for a sample, if its own operations compute it.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Part(NamedTuple):
 
     @property
     def parameter_count(self) -> int:
-        """How many parameters it has, those of the layers within among them."""
+        """The number of its parameters, including those of the layers inside."""
         return self.layer.parameter_count
 
     def children(self) -> list[Part]:
@@ -64,7 +64,7 @@ class Part(NamedTuple):
         return [part for branch in self.branches for part in branch]
 
     def all(self) -> list[Part]:
-        """Give it and all within, each before those that it is made of."""
+        """Give it and all layers inside, each before those that it is made of."""
         return [self, *(inner for part in self.children() for inner in part.all())]
 
 
@@ -75,9 +75,9 @@ class Outline:
     ----------
     whole : Part
     symbol : str
-        What stands for the number of steps, or nodes, of a sample where it is not known.
+        The symbol for the number of steps or nodes of a sample, if it is not known.
     itemsize : int
-        How many bytes a number has.
+        The bytes of a number.
     """
 
     def __init__(self, net: Layer) -> None:
@@ -109,7 +109,7 @@ class Outline:
         )  # fmt: skip
 
     def _wired(self, whole: Lowered, inside: list[Lowered], own: list[int]) -> tuple[str, list[list[Lowered]]]:
-        """Tell how layers within one are wired, by what each reads."""
+        """Find how the layers inside one are connected, by the tensors that each reads."""
         chains: list[list[Lowered]] = []
         for one in inside:
             if chains and one.source == chains[-1][-1].target:
@@ -128,7 +128,7 @@ class Outline:
         return (APART, [inside]) if inside else (CHAIN, [])
 
     def shape_text(self, shape: Shape, separator: str = ", ") -> str:
-        """Write a shape down, with a symbol for what is not known."""
+        """Write a shape, with a symbol for an unknown number."""
         first = self.symbol if shape[0] is None or (self.in_trees and len(shape) == 2) else str(shape[0])
         return separator.join([first, *map(str, shape[1:])])
 
@@ -139,7 +139,7 @@ def _outside(numbers: range, parts: Sequence[range]) -> list[int]:
 
 
 def settings_of(layer: Layer) -> list[str]:
-    """Say with which settings a layer was made: those that it needs, and those that are not as they would be else."""
+    """Write the settings of a layer: those without a default, and those that differ from it."""
     arguments, parameters = layer.given_arguments(), inspect.signature(type(layer).__init__).parameters
     needed = [name for name in arguments if name in parameters and parameters[name].default is inspect.Parameter.empty]
     defaults = {name: getattr(parameters.get(name), "default", None) for name in arguments}
@@ -158,7 +158,7 @@ def settings_of(layer: Layer) -> list[str]:
 
 
 def _holds_layers(value: Any) -> bool:
-    """Tell whether it is a layer that works by itself, or lists of layers, empty ones too."""
+    """Tell whether an argument is a layer, or lists of layers, even empty ones."""
     if isinstance(value, (list, tuple)):
         return not value or any(isinstance(item, Layer) or _holds_layers(item) for item in value)
     return isinstance(value, Layer) and not isinstance(value, Activation)

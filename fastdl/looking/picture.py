@@ -1,4 +1,4 @@
-"""A network's picture: a box a layer, an arrow a tensor, a frame around what a layer is made of."""
+"""The picture of a network: a box for each layer, an arrow for each tensor, a frame around layers inside another."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .outline import APART, CHAIN, Outline, Part, settings_of
 from .svg import element, escaped, moved, number, path, shortened, text_width
 
 _TITLE = 13.0  # size of text
-_BOLD = 1.08 * _TITLE  # as far as width goes
+_BOLD = 1.08 * _TITLE  # for widths
 _PAD = 12.0  # around text
 _BOX, _HEAD = 44.0, 26.0  # heights of a box and of a frame's head
 _MOST_SETTINGS = 44  # characters
 
-# The first of these that is among a layer's operations gives its colour.
+# The first of these among a layer's operations decides its colour.
 _COLOURS = {
     "attention": "rose",
     "recurrent": "amber",
@@ -88,7 +88,7 @@ class Picture:
         return self.svg
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it to a file, of the ending .svg."""
+        """Write it to a file, which must end in .svg."""
         name = as_path(path)
         if not name.lower().endswith(".svg"):
             raise ValueError(f"path must end in .svg; received {name}")
@@ -131,7 +131,7 @@ class _Drawer:
         self._outline = outline
 
     def blocks(self, parts: Sequence[Part], depth: int) -> list[Block]:
-        """Draw layers, the boxes among them equally wide."""
+        """Draw layers; their boxes are equally wide."""
         boxes = [_box(part) for part in parts if not _is_framed(part)]
         width = max((box.width for box in boxes), default=0.0)
         return [self._framed(part, depth) if _is_framed(part) else _box(part, width) for part in parts]
@@ -179,7 +179,7 @@ def _box(part: Part, width: float = 0.0) -> Block:
 def _labelled(
     title: str, count: int, settings: list[str], said: str, kinds: Sequence[str], frozen: bool, width: float = 0.0
 ) -> Block:
-    """Draw a box: what it is and how many parameters it has, and its settings below."""
+    """Draw a box: a layer's class and number of parameters, with its settings below."""
     aside = _aside(count, frozen)
     below = shortened(", ".join(settings), _MOST_SETTINGS)
     first = text_width(title, _BOLD) + (16 + text_width(aside, SMALL) if aside else 0)
@@ -210,7 +210,7 @@ def _pill(text: str) -> Block:
 
 
 def _frame(part: Part, body: Block, depth: int) -> Block:
-    """Draw a frame around what a layer is made of, its name at its head."""
+    """Draw a frame around the layers inside a layer, with its name on top."""
     title, settings = type(part.layer).__name__, shortened(", ".join(settings_of(part.layer)), _MOST_SETTINGS)
     aside = _aside(part.parameter_count, part.frozen)
     after = _PAD + text_width(title, _BOLD) + 8

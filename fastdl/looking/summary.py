@@ -13,7 +13,7 @@ HEADINGS = ("", "layer", "output", "parameters", "multiply-adds", "activations")
 
 
 class Summary:
-    """The layers of a network with what they have and cost, as text.
+    """The layers of a network with their shapes, parameters and costs, as text.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Summary:
         self.outline = Outline(net)
 
     def row(self, part: Part) -> tuple[str, ...]:
-        """Give a layer's row. What layers made of others have is told of these."""
+        """Give a layer's row. Numbers of a layer made of others stand in the rows of these."""
         outline = self.outline
         return (
             part.name,
@@ -52,7 +52,7 @@ class Summary:
         )  # fmt: skip
 
     def notes(self) -> list[str]:
-        """Give what is to be said below the table."""
+        """Give the notes below the table."""
         outline, whole = self.outline, self.outline.whole
         frozen = sum(part.parameter_count for part in whole.all() if part.frozen and not part.branches)
         size = bytes_text(whole.parameter_count * outline.itemsize)
@@ -62,7 +62,7 @@ class Summary:
         return lines
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Give a row for each layer, those within others indented."""
+        """Give a row for each layer, indented for layers inside others."""
         return self._rows_within(self.outline.whole, "")
 
     def _rows_within(self, whole: Part, indent: str) -> list[tuple[str, ...]]:
@@ -87,7 +87,7 @@ class Summary:
 
 
 def bytes_text(size: float) -> str:
-    """Write a number of bytes down, in three digits or a little more."""
+    """Write a number of bytes, in about three digits."""
     if size < 1000:
         return f"{size:.0f} B"
     power = min(len(f"{size:.0f}") - 1, 9) // 3

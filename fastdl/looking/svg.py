@@ -1,4 +1,4 @@
-"""Pictures as text: elements of SVG and HTML, and how wide a text will be."""
+"""Pictures as text: elements of SVG and HTML, and the widths of texts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 import unicodedata
 from html import escape
 
-_NO_CHARACTERS = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # of XML
+_NO_CHARACTERS = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # that XML forbids
 _NARROW, _BROAD = frozenset(" !'()*,./:;I[\\]fijlrt|·"), frozenset("%@MWmw—…")
 
 
 def escaped(text: str) -> str:
-    """Give a text that means itself, between tags and in quoted attributes."""
+    """Escape a text, for use between tags and in quoted attributes."""
     return escape(_NO_CHARACTERS.sub("\ufffd", text))
 
 
 def element(name: str, *inside: str, **attributes: str | float) -> str:
-    """Give an element. What is inside is markup already; ``_`` of an attribute's name is a hyphen, but at its end."""
+    """Give an element. Its content is markup; ``_`` in an attribute's name is a hyphen, or nothing at its end."""
     given = "".join(f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"' for key, value in attributes.items())
     return f"<{name}{given}>{''.join(inside)}</{name}>" if inside else f"<{name}{given}/>"
 
@@ -26,12 +26,12 @@ def _value(value: str | float) -> str:
 
 
 def number(value: float) -> str:
-    """Write a coordinate down, without what nobody sees."""
+    """Write a coordinate, rounded to what is visible."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def path(*points: tuple[float, float], radius: float = 0.0) -> str:
-    """Give the commands of a line through points, with round corners where it goes across and down."""
+    """Give the path of a line through points, with round corners between horizontal and vertical parts."""
     commands = [f"M{number(points[0][0])} {number(points[0][1])}"]
     for k, (x, y) in enumerate(points[1:], 1):
         if radius and k < len(points) - 1:
@@ -43,17 +43,17 @@ def path(*points: tuple[float, float], radius: float = 0.0) -> str:
 
 
 def _towards(start: tuple[float, float], end: tuple[float, float], length: float) -> tuple[float, float]:
-    """Go from a point straight across or down, half the way to another at most."""
+    """Move from a point horizontally or vertically, at most half the way to another."""
     return tuple([a + max(-length, min(length, (b - a) / 2)) for a, b in zip(start, end, strict=True)])  # type: ignore[return-value]
 
 
 def moved(marks: str, x: float, y: float) -> str:
-    """Put marks elsewhere."""
+    """Shift markup to another place."""
     return element("g", marks, transform=f"translate({number(x)} {number(y)})")
 
 
 def text_width(text: str, size: float) -> float:
-    """Tell how wide a text is at most, about, in whatever sans-serif font there is."""
+    """Estimate the largest width of a text in any sans-serif font."""
     return size * sum(map(_width, text))
 
 
@@ -66,5 +66,5 @@ def _width(character: str) -> float:
 
 
 def shortened(text: str, most: int) -> str:
-    """Give so many characters of a text at most."""
+    """Shorten a text to this many characters."""
     return text if len(text) <= most else f"{text[: most - 1].rstrip(' ,')}…"

@@ -16,7 +16,7 @@ from .._types import Shape
 
 @dataclass(frozen=True)
 class Count:
-    """So many of a sample: once and per_step T and per_pair T^2, T being a number of steps that is not known yet."""
+    """A count for one sample: once + per_step T + per_pair T^2, for a number of steps T that is not known yet."""
 
     once: float = 0
     per_step: float = 0
@@ -26,15 +26,15 @@ class Count:
         return Count(self.once + other.once, self.per_step + other.per_step, self.per_pair + other.per_pair)
 
     def times(self, factor: float) -> Count:
-        """Give so many times as many."""
+        """Multiply it by a number."""
         return Count(self.once * factor, self.per_step * factor, self.per_pair * factor)
 
     def squared(self) -> Count:
-        """Give how many pairs so many steps are."""
+        """Give the number of pairs of this number of steps."""
         return Count(self.once**2, 2 * self.once * self.per_step, self.per_step**2)
 
     def text(self, step: str, number: Callable[[float], str]) -> str:
-        """Write it down, as in ``64 T² + 512 T + 10`` where a step is `` T``."""
+        """Write it, as ``64 T² + 512 T + 10`` for the symbol `` T``."""
         text = ""
         for value, power in ((self.per_pair, f"{step}²"), (self.per_step, step), (self.once, "")):
             if value:
@@ -49,9 +49,9 @@ class Costs:
     Parameters
     ----------
     graph : Graph
-        Not finished yet, so that no operation has been fused.
+        An unfinished graph, whose operations have not been fused.
     children : int or None
-        The number of a node's children, if samples are trees. Each node is a step then, and their number is unknown.
+        The number of a node's children, if samples are trees. Then each node is a step, and their number is unknown.
     """
 
     def __init__(self, graph: Graph, children: int | None) -> None:
@@ -74,12 +74,12 @@ class Costs:
         return self._steps[source].times(1 / operation.get("stride", (1, 1))[1])
 
     def numbers(self, tensor: int) -> Count:
-        """Give how many numbers a sample has of this tensor."""
+        """Give the size of this tensor for a sample."""
         shape = self._shapes[tensor]
         return self._steps[tensor].times(shape[1] if len(shape) == 2 else 1 if shape[0] is None else prod(shape))
 
     def multiply_adds(self, number: int) -> Count:
-        """Give those of the products that this operation does."""
+        """Give the multiply-adds of an operation's products."""
         operation = self.graph.operations[number]
         source = operation["reads"][0]
         if operation["kind"] not in MULTIPLY_ADDS:
@@ -90,7 +90,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class _Work:
-    """An operation, the shape of what it reads, and how many steps it reads and writes."""
+    """An operation, the shape of its input, and the numbers of steps that it reads and writes."""
 
     settings: Fields
     shape: Shape
@@ -126,7 +126,7 @@ def _recursive(work: _Work) -> Count:
     units, children = work.shape[1], work["children"]
     inputs = children * units
     features = inputs + (inputs * (inputs + 1) // 2 if work["composition"] == "tensor" else 0)
-    merges = Count(-1 / children, 1 / children)  # of M nodes so many have children
+    merges = Count(-1 / children, 1 / children)  # the nodes with children, of M nodes
     return merges.times(features * units * (3 + children if work["composition"] == "lstm" else 1))
 
 
@@ -137,7 +137,7 @@ def _attention(work: _Work) -> Count:
     return pairs.times(2 * features_of(work["output_shape"]))
 
 
-# For the operations that multiply matrices. The others work elementwise, or move numbers.
+# For the operations that multiply matrices; the others work elementwise, or move numbers.
 MULTIPLY_ADDS: dict[str, Callable[[_Work], Count]] = {
     "dense": _dense,
     "convolution": _convolution,

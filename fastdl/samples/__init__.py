@@ -1,8 +1,8 @@
-"""What a batch is: samples of one shape, sequences with lengths, or trees. It is checked once, where it comes in.
+"""The kinds of batch: samples of one shape, sequences with lengths, and trees. A batch is checked once, on entry.
 
 A network gives a row of outputs for each sample (N,), for each of its steps (N, T), or for each node of trees (M,). Not
-all of them count: what a loss, a gradient or a weight says of the others makes no difference. Targets, weights and the
-mask of what counts have their axes.
+all rows need count: the others have no effect on losses and gradients. Targets, weights and the mask of the rows that
+count have the axes of the rows.
 """
 
 from .batch import as_batch, parts

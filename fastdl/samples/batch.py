@@ -1,4 +1,4 @@
-"""The one way in: what a layer or a network is called with becomes samples, and some at a time."""
+"""The entry of all data: the arguments of layers and networks, checked and made into samples."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def as_batch(
     as_it_lies: bool = False,
     may_wait: bool = False,
 ) -> Samples:
-    """Give what a layer or a network is called with, checked; errors put the prefix before the arguments' names.
+    """Check the samples that a layer or a network is called with; errors put the prefix before the arguments' names.
 
-    Images that lie channels last are made to lie channels first, unless they may stay. Bytes, and what is mapped from a
-    file, stay what they are where samples may wait for their turn.
+    Images in memory with channels last are copied to channels first, unless they may stay. If samples may wait for
+    their turn, bytes and arrays mapped from files stay as they are.
     """
     name, reading, dtype = f"{prefix}x", layer.reading, layer.dtype
     if reading.arity is not None:
@@ -41,7 +41,7 @@ def as_batch(
         x = as_samples(x, name, layer.input_shape[1:], dtype)
         _check_trees(trees, f"{prefix}trees", reading.arity, len(x))
         check_tokens(x[trees.leaves], f"{name} at the leaves", reading.tokens)
-        if x.ndim == 1:  # an embedding has nothing for the other nodes
+        if x.ndim == 1:  # an embedding reads leaves only
             x = np.where(trees.leaves, x, -1).astype(dtype)
         return Forest(x, trees.start, trees.children(reading.arity))
     if trees is not None:
@@ -68,8 +68,8 @@ def as_batch(
 
 
 def _check_trees(trees: Any, name: str, arity: int, nodes: int) -> None:
-    """Check that trees have so many children at each node that is no leaf, and so many nodes in all."""
-    from ..trees import Trees  # which no other samples need
+    """Check that trees have this number of nodes, and each node except leaves this number of children."""
+    from ..trees import Trees  # not needed for other samples
 
     check_is(trees, name, Trees)
     if len(trees.words) != nodes:
@@ -84,6 +84,6 @@ def _check_trees(trees: Any, name: str, arity: int, nodes: int) -> None:
 
 
 def parts(whole: Any, size: int) -> list[Any]:
-    """Give samples, or what else has such parts, ``size`` at a time."""
+    """Yield samples, or anything else with `part`, ``size`` at a time."""
     count = len(whole)
     return [whole] if size >= count else [whole.part(i, min(i + size, count)) for i in range(0, count, size)]

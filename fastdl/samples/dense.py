@@ -1,4 +1,4 @@
-"""Samples of one shape, all of whose rows of outputs count: what sequences and trees are variations of."""
+"""Samples of one shape, all of whose rows of outputs count: the base of sequences and trees."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ class Samples:
     Attributes
     ----------
     x : ndarray, shape (N, *shape)
-        Images may lie channels last, (N, H, W, C). It may be of another type than the core reads, where it is not
-        copied whole.
+        Images may lie channels last, (N, H, W, C). An array that waits has another dtype than the core reads.
     shape : tuple of int
-        Of a sample, as its plan has it.
+        The shape of a sample in its plan.
     lengths : ndarray of int64, shape (N,), or None
-        How many steps of each count.
+        How many steps of each sequence count.
     channels_last : bool
     waits_for : str
-        The type that numbers are to have when their turn comes; none where they have it.
+        The dtype to convert numbers to when their turn comes; empty if they have it.
     count : int
         N, which `len` gives too.
     """
 
     lengths: Array | None = None
-    no_label: int | None = None  # of rows that do not count, whatever the loss
+    no_label: int | None = None  # the label of rows that do not count, with any loss
 
     x: Array
     shape: Shape
@@ -48,24 +47,24 @@ class Samples:
 
     @property
     def dtype(self) -> str:
-        """The name of what the core computes in, without NumPy's way to it."""
+        """The name of the dtype that the core computes in."""
         return self.waits_for or ("float64" if self.x.itemsize == 8 else "float32")
 
     @property
     def are_ready(self) -> bool:
-        """Whether the core reads x where it lies."""
+        """Whether the core can read x in place."""
         return not self.waits_for or (self.x.dtype == np.uint8 and self.x.flags.c_contiguous)
 
     def given(self) -> Array:
-        """Give x as the core takes samples to train on or to predict: bytes may be bytes."""
+        """Give x in a form that the core reads in training and prediction, where bytes may stay bytes."""
         return self.x if self.are_ready else self.numbers()
 
     def numbers(self) -> Array:
-        """Give the same, of the type that the core computes in."""
+        """Give x in the dtype that the core computes in."""
         return np.require(self.x, self.waits_for, ["C", "A"]) if self.waits_for else self.x
 
     def place(self, first: int, last: int) -> slice:
-        """Tell which rows of x, and of what has the rows' axes, the samples ``first`` to ``last`` have."""
+        """Give the rows of the samples ``first`` to ``last``, in x and in arrays with the rows' axes."""
         return slice(first, last)
 
     def part(self, first: int, last: int) -> Samples:
@@ -73,19 +72,19 @@ class Samples:
         return Samples(self.x[first:last], self.shape, waits_for=self.waits_for)
 
     def places(self, order: Array) -> Array:
-        """Tell which rows the samples of these numbers have, one after another."""
+        """Give the rows of the samples with these numbers, one after another."""
         return order
 
     def taken(self, order: Array) -> Samples:
-        """Give the samples of these numbers."""
+        """Give the samples with these numbers."""
         return Samples(self.x[order], self.shape, waits_for=self.waits_for)
 
     def having(self, rows: int) -> int:
-        """Tell how many samples, one at least, have about so many rows of x."""
+        """Give how many samples, at least one, have about this number of rows of x."""
         return rows if len(self.x) <= rows else max(1, rows * len(self) // len(self.x))
 
     def core_trees(self) -> Any:
-        """Give the trees as a plan takes them; None where samples are none."""
+        """Give the trees in the core's form; None if samples are not trees."""
         return None
 
     def rows(self, output_shape: Shape) -> Shape:
@@ -93,33 +92,33 @@ class Samples:
         return (self.count, output_shape[0]) if len(output_shape) == 2 else (self.count,)
 
     def counted(self, output_shape: Shape) -> Mask:
-        """Tell which of the rows count."""
+        """Give the mask of the rows that count."""
         return ...
 
     def outputs(self, y: Array, output_shape: Shape) -> Array:
-        """Give the user what a plan gave."""
+        """Give a plan's outputs in the user's form."""
         return _shaped(y, output_shape) if self.channels_last else y.reshape(-1, *output_shape)
 
     def gradients(
         self, dy: Any, output_shape: Shape, name: str = "dy", of: str = "the last forward"
     ) -> tuple[Array, bool]:
-        """Give the core a gradient with respect to `outputs`, checked, and whether it lies channels last."""
+        """Check a gradient with respect to `outputs`; give it in the core's form, and whether channels are last."""
         gradient, last = as_images(dy, name, output_shape, self.dtype)
         if len(gradient) != self.count:
             raise ValueError(f"{name} must have the {len(self)} samples of {of}; received {len(gradient)}")
         return gradient, last
 
     def inputs(self, dx: Array, channels_last: bool) -> Array:
-        """Give the user a gradient with respect to x."""
+        """Give a gradient with respect to x in the user's form."""
         return _shaped(dx, self.shape) if channels_last else dx.reshape(-1, *self.shape)
 
     def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
-        """Give what a loss compares the rows with, checked, and which of them count."""
+        """Check targets, and give one for each row, and the mask of the rows that count."""
         outputs = (*self.rows(output_shape), output_shape[-1])
         return loss.as_targets(y, name, outputs, self.dtype, self.counted(output_shape))
 
     def weights(self, weights: Any, name: str, output_shape: Shape) -> Array:
-        """Give a weight for each row, of one for each sample or for each row."""
+        """Give a weight for each row, from one for each sample or for each row."""
         array, rows = as_array(weights, name, self.dtype), self._visible(output_shape)
         if array.shape not in {(len(self),), rows}:
             either = " or ".join(dict.fromkeys((f"({len(self)},)", str(rows))))
@@ -127,16 +126,16 @@ class Samples:
         return array if array.shape == self.rows(output_shape) else self._spread(array, output_shape)
 
     def _visible(self, output_shape: Shape) -> Shape:
-        """Give the axes of the rows that `outputs` has."""
+        """Give the axes of the rows of `outputs`."""
         return self.rows(output_shape)
 
     def _spread(self, array: Array, output_shape: Shape) -> Array:
-        """Give each row what is its sample's."""
+        """Repeat the value of each sample for all its rows."""
         return np.repeat(array[:, None], output_shape[0], axis=1)
 
 
 def _shaped(flat: Array, shape: Shape) -> Array:
-    """Give what lies channels last its conventional axes."""
+    """View an array with channels last with the conventional axes."""
     if len(shape) < 3:
         return flat.reshape(-1, *shape)
     return flat.reshape(-1, *shape[1:], shape[0]).transpose(0, 3, 1, 2)

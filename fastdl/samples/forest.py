@@ -1,4 +1,4 @@
-"""Trees, whose nodes are rows."""
+"""Samples that are trees, whose nodes are rows."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .dense import Mask, Samples
 
 
 class Forest(Samples):
-    """Trees: a row of x for each of their nodes, of which those at the leaves are read.
+    """Trees: x has a row for each node; only those of leaves are read.
 
     Attributes
     ----------
     start : ndarray of int64, shape (N + 1,)
-        Where each tree's nodes begin, and where the last one's end.
+        The first node of each tree, and M at the end.
     children : ndarray of int32, shape (M, arity)
-        Of each node, -1 where there is none.
+        The children of each node, -1 for none.
     """
 
     no_label = -1
@@ -53,7 +53,7 @@ class Forest(Samples):
         return Forest(self.x[rows], start, children)
 
     def _laid(self, order: Array) -> tuple[Array, Array]:
-        """Tell how many nodes these trees have, and where each begins if they lie one after another."""
+        """Give the number of nodes of each of these trees, and the place of each if they are put one after another."""
         counts = self.start[order + 1] - self.start[order]
         return counts, np.concatenate([[0], np.cumsum(counts)])
 
@@ -87,7 +87,7 @@ class Forest(Samples):
         return dx.reshape(self.x.shape)
 
     def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
-        """Give what a loss compares the nodes with, checked, and which of them count: those of label -1 do not."""
+        """Check targets of nodes, and give them, and the mask of the nodes that count: those with label -1 do not."""
         given, rows = as_real(y, name), self._visible(output_shape)
         if given.shape[:1] != rows:
             of_nodes = len(output_shape) == 2
@@ -103,7 +103,7 @@ class Forest(Samples):
         return (len(self.x) if len(output_shape) == 2 else len(self),)
 
     def _of_nodes(self, given: Any, output_shape: Shape) -> Any:
-        """Give all nodes a row, where the roots alone may have one."""
+        """Give a row for each node, from rows of all nodes or of the roots alone."""
         if len(output_shape) == 2:
             return given
         rows = np.zeros((len(self.x), *given.shape[1:]), given.dtype)

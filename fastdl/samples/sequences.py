@@ -1,4 +1,4 @@
-"""Sequences of different lengths, padded to one."""
+"""Samples that are sequences of different lengths, padded to one length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .dense import Mask, Samples
 
 
 class Sequences(Samples):
-    """Sequences of which some steps count, the first ones of each."""
+    """Sequences, of each of which the first steps count."""
 
     def __init__(self, x: Array, lengths: Array, waits_for: str = "") -> None:
         super().__init__(x, x.shape[1:], waits_for=waits_for)

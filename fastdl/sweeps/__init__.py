@@ -1,7 +1,7 @@
-"""Sweeps: one network for each of many settings, trained side by side, and which settings are best.
+"""Sweeps: one network for each of many settings, trained side by side, to find the best settings.
 
-`sweep` runs them and keeps a record, `table` and `picture` show them; ``fastdl sweep`` is all of it for networks of
-images.
+`sweep` runs them and keeps a record; `table` and `picture` show the results. ``fastdl sweep`` does all this for
+networks of images.
 """
 
 from .picture import picture

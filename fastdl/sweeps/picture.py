@@ -1,4 +1,4 @@
-"""A sweep as parallel coordinates: an axis a setting, a line a trial, the last axis what came of it."""
+"""A sweep as parallel coordinates: an axis for each setting, a line for each trial, and the figure on the last axis."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ svg { font: 12px system-ui, sans-serif; }
 
 
 def picture(trials: Sequence[Trial], monitor: str = "val_accuracy") -> Picture:
-    """Draw a sweep: an axis for each setting that varies, and for a figure; a line for each trial that is through.
+    """Draw a sweep: an axis for each setting that varies and for a figure, and a line for each finished trial.
 
     Parameters
     ----------
     trials : sequence of Trial
     monitor : str
-        The figure. The best trial's line is thick; colours go by rank, from grey over blue to orange.
+        The figure. The line of the best trial is thick; colours follow the rank, from grey over blue to orange.
 
     Returns
     -------
     Picture
-        As for `Sequential.plot`: it shows itself in a notebook, and saves itself as SVG.
+        As for `Sequential.plot`: notebooks show it, and it can be saved as SVG.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def picture(trials: Sequence[Trial], monitor: str = "val_accuracy") -> Picture:
     names = varying([trial for trial, _ in through])
     values = [value for _, value in through]
     low, high = min(values), max(values)
-    through.sort(key=lambda one: one[1], reverse=mode_of(monitor) == "min")  # the best is drawn last, over all others
+    through.sort(key=lambda one: one[1], reverse=mode_of(monitor) == "min")  # the best is drawn over the others
     places = {name: _ordered([trial.settings.get(name) for trial, _ in through]) for name in names}
     bottom = _TOP + _HEIGHT
 
@@ -89,7 +89,7 @@ def picture(trials: Sequence[Trial], monitor: str = "val_accuracy") -> Picture:
 
 
 def _ordered(values: Sequence[Any]) -> list[Any]:
-    """Give different values, in their order where they have one."""
+    """Give the different values, sorted if they can be."""
     different = list({key_of({"": value}): value for value in values}.values())
     try:
         return sorted(different)

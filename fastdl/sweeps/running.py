@@ -128,7 +128,7 @@ def sweep(
 
 
 def _as_settings(given: Any) -> Settings:
-    """Give settings as JSON would give them back."""
+    """Check settings, and give them as JSON would give them back."""
     check_is(given, "settings", Mapping)
     settings = {name: plain(value) for name, value in given.items()}
     try:
@@ -139,7 +139,7 @@ def _as_settings(given: Any) -> Settings:
 
 
 def _remember(watch: Monitor, trials: Iterable[Trial]) -> Trial | None:
-    """Show a figure's watch what has been; give the best of it."""
+    """Show a monitor the trials so far, and give the best one."""
     best = None
     for trial in trials:
         if trial.figures is not None and watch.figure in trial.figures and watch.see(1, trial.figures):
@@ -148,18 +148,18 @@ def _remember(watch: Monitor, trials: Iterable[Trial]) -> Trial | None:
 
 
 def _forget_the_best(watch: Monitor, trials: dict[str, Trial], keys: list[str]) -> None:
-    """Leave out the best of the trials that are wanted, whose network nobody has kept."""
+    """Remove the best trial from those done, if its network was not saved, so that it is trained again."""
     best = _remember(watch, [trials[key] for key in keys if key in trials])
     if best is not None:
         del trials[key_of(best.settings)]
 
 
 class _WritesNoMore(BaseException):
-    """Ends all trials, which are no failures of theirs: what they come to could not be kept."""
+    """Ends all trials, though they did not fail, because their results cannot be written."""
 
 
 class _Ends:
-    """What becomes of trials that are through, one after another, whichever thread trained them."""
+    """Handles the end of each trial, one at a time, whichever thread trained it."""
 
     def __init__(
         self,
@@ -172,11 +172,11 @@ class _Ends:
         self._lock = threading.Lock()
 
     def reads(self) -> dict[str, str]:
-        """Give the figure that there must be, unless it may come when a training is through."""
+        """Give the figure that must exist, unless it may come at the end of a training."""
         return {self._watch.figure: "monitor"} if self._finished is None else {}
 
     def see(self, net: Sequential, settings: Settings, figures: dict[str, float]) -> None:
-        """Write a trial down, and its network where it is the best."""
+        """Record a trial, and save its network if it is the best."""
         if self._finished is not None:
             figures = {**figures, **_numbers(self._finished(net))}
         with self._lock:
@@ -197,7 +197,7 @@ def _numbers(given: Any) -> dict[str, float]:
 
 
 class _End(Callback):
-    """Tells of one trial's end: of the figures of its last epoch, or of that to which early stopping has gone back."""
+    """Reports the end of a trial, with the figures of its last epoch, or of the epoch that early stopping restored."""
 
     def __init__(self, ends: _Ends, settings: Settings) -> None:
         self._ends, self._settings = ends, settings

@@ -1,4 +1,4 @@
-"""A sweep as a table: best settings first, seeds taken together."""
+"""A sweep as a table: best settings first, with seeds averaged."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .trials import Trial, key_of, said, varying
 
 
 def table(trials: Sequence[Trial], monitor: str = "val_accuracy", figures: Sequence[str] = ("seconds",)) -> str:
-    """Give a table of settings, the best first, and of their figures.
+    """Give a table of the settings, the best first, with their figures.
 
     Parameters
     ----------
     trials : sequence of Trial
     monitor : str
-        The figure that tells which is best; where settings differ in ``seed`` alone its mean does, and the least and
-        the largest stand beside it.
+        The figure that decides which settings are best. For settings that differ in ``seed`` alone its mean decides;
+        its least and largest value stand beside it.
     figures : sequence of str
-        Others, their means.
+        Further figures, whose means are shown.
     """
     names = [name for name in varying(trials) if name != "seed"]
     groups: dict[str, list[Trial]] = {}

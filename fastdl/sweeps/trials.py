@@ -1,4 +1,4 @@
-"""Trials, and the record of a sweep, a file that grows by a line for each that is through."""
+"""Trials, and the record of a sweep: a file with a line for each finished trial."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from .._settings import Settings as Settable
 from ..callbacks.appending import append
 
 Settings = dict[str, Any]
-_LONGEST = 65_536  # bytes of another sweep's first line that are looked at
+_LONGEST = 65_536  # bytes to read of another sweep's first line
 
 
 class Trial(NamedTuple):
-    """A training with some settings, and how it went.
+    """A training with some settings, and its result.
 
     Attributes
     ----------
     settings : dict
-        Numbers, strings, or lists of such.
+        Numbers, strings, or lists of these.
     figures : dict of str to float, or None
-        Of its last epoch, or of that to which early stopping went back, and the seconds of all; None where an error
-        ended it.
+        The figures of its last epoch, or of the one that early stopping restored, and the seconds of all; None if an
+        error ended it.
     error : str or None
-        What that said.
+        The message of the error.
     """
 
     settings: Settings
@@ -40,21 +40,21 @@ class Trial(NamedTuple):
 
 
 def plain(value: Any) -> Any:
-    """Give a setting as JSON would give it back: of tuples and arrays lists, of NumPy's numbers Python's."""
+    """Give a setting as JSON would give it back: lists for tuples and arrays, Python's numbers for NumPy's."""
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
     return value.tolist() if hasattr(value, "tolist") else value
 
 
 def key_of(settings: Mapping[str, Any]) -> str:
-    """Give what tells settings apart, whatever their order."""
+    """Give a key that is equal for equal settings, in any order."""
     return json.dumps(settings, sort_keys=True)
 
 
 def fingerprint(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give plain data that tells arguments apart: plain ones themselves, and of arrays of numbers their CRC.
+    """Give plain data that differs for different arguments: plain ones themselves, and the CRC of arrays of numbers.
 
-    Of losses, optimizers and schedules there are their settings; functions tell nothing.
+    Losses, optimizers and schedules are given by their settings. Functions cannot be told apart.
     """
     return {name: told for name, value in arguments.items() if (told := _told(value)) is not None}
 
@@ -78,7 +78,7 @@ def _told(value: Any) -> Any:
 
 
 def _difference(wanted: bytes, begins: bytes) -> str:
-    """Say in what a file's first line is another than the one that is wanted."""
+    """Say how a file's first line differs from the expected one."""
     try:
         ours, theirs = (json.loads(line.decode())["sweep"] for line in (wanted, begins))
         names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
@@ -88,21 +88,21 @@ def _difference(wanted: bytes, begins: bytes) -> str:
 
 
 class Record:
-    """Trials that are through, in a file of JSON lines, the first of which tells what they have in common.
+    """Finished trials in a file of JSON lines, the first of which has what they have in common.
 
     Parameters
     ----------
     path : path-like or None
-        Where there is a file, its trials are taken from it; where there is none, one begins. None for no file.
+        If the file exists, its trials are read; otherwise a new one begins. None for no file.
     common : dict
-        Plain data: what settings do not tell.
+        Plain data that all trials must have in common, besides their settings.
 
     Raises
     ------
     ValueError
-        If the file is another one, or its trials have something else in common.
+        If the file is no record, or that of another sweep.
     OSError
-        If it cannot be read, or written to.
+        If the file cannot be read or written.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, common: Mapping[str, Any]) -> None:
@@ -117,10 +117,10 @@ class Record:
             append(self._file, first.encode())
 
     def _read(self, name: str, first: bytes) -> bool:
-        """Take the trials of a file, if it begins at all, and leave out half a line, of a run that was killed."""
+        """Read the trials of a file, without half a line of a run that was killed."""
         with open_file(name, "r+b") as file:
             begins: bytes = file.readline(len(first) + _LONGEST)
-            if not first.startswith(begins):  # somebody else's, which stays as it is
+            if not first.startswith(begins):  # some other file, which stays as it is
                 raise ValueError(f"{name} must be the record of this sweep; {_difference(first, begins)}")
             lines = file.read()
             end = lines.rfind(b"\n") + 1
@@ -140,7 +140,7 @@ class Record:
         self.trials[key_of(settings)] = Trial(settings, figures)
 
     def add(self, trial: Trial) -> None:
-        """Write down one that is through; others that failed may be better another time."""
+        """Record a finished trial; one that failed is not kept, as it may succeed another time."""
         self.trials[key_of(trial.settings)] = trial
         if self._file is not None and trial.figures is not None:
             figures = {name: value for name, value in trial.figures.items() if math.isfinite(value)}
@@ -159,7 +159,7 @@ def varying(trials: Sequence[Trial]) -> list[str]:
 
 
 def said(value: Any) -> str:
-    """Write a setting or a figure down."""
+    """Write a setting or a figure as text."""
     if isinstance(value, list):
         return "x".join(map(said, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
