@@ -20,7 +20,7 @@ from .common import Mistake, end_others
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code: 0, 2 after a user's mistake, 130 after Ctrl-C, 143 after SIGTERM."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # as where a service is started with it closed
+        if getattr(sys, name) is None:  # as in a service that is started with it closed
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     options = _parser().parse_args(arguments)
     try:
@@ -34,12 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot write, such as a drawn tree in ASCII, ends nothing
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not all can write drawn trees, as in ASCII
         sys.stdout.reconfigure(errors="replace")
     _end_as_after_ctrl_c(signal.SIGTERM)
     try:
         options.run(options)
-    except BrokenPipeError:  # as in `| head`: nobody is reading, so there is nobody to tell
+    except BrokenPipeError:  # as in `| head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (Mistake, ValueError, FloatingPointError, OSError, ImportError, OtherRankError) as error:
@@ -49,7 +49,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"fastdl: what was asked for is too large: {str(error) or 'there is no memory for it'}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
-        # On a terminal the cursor may stand behind half a progress bar, which the message takes the place of.
+        # On a terminal the cursor may be after half a progress bar, which the message replaces.
         what = "terminated" if isinstance(error, _Terminated) else "interrupted"
         print(("\r\033[K" if sys.stderr.isatty() else "") + f"fastdl: {what}", file=sys.stderr)
         return 143 if isinstance(error, _Terminated) else 130
@@ -57,11 +57,11 @@ def _run(options: argparse.Namespace) -> int:
 
 
 class _Terminated(KeyboardInterrupt):
-    """What SIGTERM raises: a batch system's end of the time, for instance."""
+    """Raised by SIGTERM, for instance when a batch system's time is over."""
 
 
 def _end_as_after_ctrl_c(number: signal.Signals) -> None:
-    """Let a signal raise, unless somebody else attends to it."""
+    """Let a signal raise an exception, unless it has another handler."""
 
     def handle(*_: object) -> None:
         raise _Terminated

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """What a file's name ends with, what writes it, and the options, of those that not all have, that say how."""
+    """The ending of a format's files, the function that writes them, and the options that only some formats have."""
 
     suffix: str
     write: Callable[[Sequential, argparse.Namespace], None]
@@ -31,14 +31,14 @@ class Format(NamedTuple):
 def _to_c(net: Sequential, options: argparse.Namespace) -> None:
     if options.data is not None and options.weights != "int8":
         raise Mistake("--data is for --weights int8: with others nothing is lost")
-    check_other("to", f"{options.to.removesuffix('.c')}.h", options.network)  # a header is written too
+    check_other("to", f"{options.to.removesuffix('.c')}.h", options.network)  # a header is written as well
     data = None if options.data is None else _test_images(net, options)
     weights = options.weights or "float"
     print(to_c(net, options.to, name=options.name, steps=options.steps, weights=weights, data=data))
 
 
 def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
-    """Give those of MNIST or a folder, with the places of their labels among the network's."""
+    """Give the test images of MNIST or a folder, with the places of their labels among the network's."""
     with of_option("--data"):
         labels = np.array(labels_of(net, options.network))
         _, (x, y) = idx_folder(options.data) if options.data else mnist()
@@ -65,18 +65,18 @@ def add_export(commands: Any) -> None:
         description="Write a saved network in a format that other programs read.",
     )
     parser.set_defaults(run=_export)
-    parser.add_argument("network", metavar="FILE", help="what train --save wrote")
+    parser.add_argument("network", metavar="FILE", help="a network saved by train --save")
     parser.add_argument("--to", metavar="FILE", required=True, help="where to write it")
-    parser.add_argument("--format", choices=FORMATS, help="told from the ending of --to where not given")
+    parser.add_argument("--format", choices=FORMATS, help="by default, that of the ending of --to")
     parser.add_argument(
-        "--lengths", action="store_const", const=True, help="ONNX of sequences: also an input of their lengths"
+        "--lengths", action="store_const", const=True, help="ONNX, for sequences: an input for their lengths too"
     )
-    parser.add_argument("--name", help="C: what the names in it begin with (that of the file)")
-    parser.add_argument("--steps", type=int, help="C: of a sequence, where the network leaves it open")
-    parser.add_argument("--weights", choices=("float", "int8"), help="C: how they are kept (float)")
+    parser.add_argument("--name", help="C: the prefix of all names (the file's name)")
+    parser.add_argument("--steps", type=int, help="C: the number of steps of a sequence, if the network leaves it open")
+    parser.add_argument("--weights", choices=("float", "int8"), help="C: how weights are stored (float)")
     parser.add_argument(
         "--data", metavar="DIR", nargs="?", const="",
-        help="C of int8: tell what is lost on the test images of a folder of IDX files; without DIR, of MNIST",
+        help="C with int8: measure the lost accuracy on the test images of a folder of IDX files; without DIR, MNIST",
     )  # fmt: skip
 
 

@@ -27,9 +27,7 @@ def add_train(networks: Any) -> None:
         parser = networks.add_parser(name, help=help_, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
         parser.set_defaults(run=_train, network=name)
         parser.add_argument("--data", metavar="DIR", help="a folder of four IDX files, raw or .gz, instead of MNIST")
-        parser.add_argument(
-            "--transpose", action="store_true", help="turn rows into columns, as EMNIST's images want it"
-        )
+        parser.add_argument("--transpose", action="store_true", help="swap rows and columns, as EMNIST's files need")
         add_common(parser, epochs=10, batch_size=32, lr=0.05)
 
 
@@ -67,7 +65,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def images_of(options: argparse.Namespace) -> tuple[list[int], Split, Split]:
-    """Give the labels that training has, and the images of MNIST or a folder, with the places of theirs among them."""
+    """Give the labels of training, and images of MNIST or a folder with the places of their labels among these."""
     if options.transpose and options.data is None:
         raise Mistake("--transpose is for --data, which is not given")
     with of_option("--data"):
@@ -83,7 +81,7 @@ def images_of(options: argparse.Namespace) -> tuple[list[int], Split, Split]:
 
 
 def predict(net: Sequential, options: argparse.Namespace) -> None:
-    """Classify the images that the options name; those that cannot be read are told after the others."""
+    """Classify the images that the options name; those that cannot be read are reported after the others."""
     try:
         labels = labels_of(net, options.network)
     except ValueError as error:

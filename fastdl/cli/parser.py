@@ -38,37 +38,45 @@ def add_train(networks: Any) -> None:
     """Add ``parser`` to ``train``."""
     parser = networks.add_parser(
         "parser",
-        help="a parser, from a treebank",
-        description="Train a parser that merges neighbours, the best pair first, by a margin.",
+        help="a parser, trained on a treebank",
+        description="Train a parser, by a margin, that merges neighbours, the best pair first.",
     )
     parser.set_defaults(run=_train)
     parser.add_argument(
         "--trees",
         metavar="DIR",
-        help="train.txt, dev.txt and test.txt of brackets; Python's expressions by default",
+        help="train.txt, dev.txt and test.txt of bracketed trees (Python's expressions)",
     )
-    parser.add_argument("--composition", choices=COMPOSITIONS, default="matrix", help="of a node (%(default)s)")
-    parser.add_argument("--units", type=int, default=100, help="of words and nodes (%(default)s)")
-    parser.add_argument("--penalty", type=float, default=0.1, help="of a subtree that is not in the tree (%(default)s)")
+    parser.add_argument(
+        "--composition",
+        choices=COMPOSITIONS,
+        default="matrix",
+        help="how a node is computed from its children (%(default)s)",
+    )
+    parser.add_argument("--units", type=int, default=100, help="size of the vectors of words and nodes (%(default)s)")
+    parser.add_argument("--penalty", type=float, default=0.1, help="margin for each wrong node (%(default)s)")
     parser.add_argument("--weight-decay", type=float, default=1e-6, help="(%(default)s)")
-    parser.add_argument("--beam", type=int, default=1, help="of the search in training (%(default)s)")
+    parser.add_argument("--beam", type=int, default=1, help="beam of the search in training (%(default)s)")
     add_common(parser, epochs=10, batch_size=25, lr=1e-3)
 
 
 def add_parse(commands: Any) -> None:
     """Add ``parse``."""
-    parser = commands.add_parser("parse", help="parse sentences with what train parser wrote")
+    parser = commands.add_parser("parse", help="parse sentences with a saved parser")
     parser.set_defaults(run=_parse)
-    parser.add_argument("model", metavar="MODEL", help="what train parser --save wrote")
+    parser.add_argument("model", metavar="MODEL", help="a parser saved by train parser --save")
     parser.add_argument(
-        "sentences", metavar="SENTENCE", nargs="+", help="of Python, for a model of it; or a file of one a line"
+        "sentences",
+        metavar="SENTENCE",
+        nargs="+",
+        help="a sentence, or an expression if the parser is for Python; or a file with one on each line",
     )
-    parser.add_argument("--beam", type=int, default=1, help="ways to follow at once; 1 is the greedy parser")
+    parser.add_argument("--beam", type=int, default=1, help="beam of the search; 1 is the greedy parser")
     parser.add_argument("--picture", metavar="FILE", help="where to draw the first tree, as .svg or .png")
 
 
 def treebank(folder: str | None) -> list[Trees]:
-    """Give the trees to train on, to choose by and to test on: a folder's, or else Python's expressions, shuffled."""
+    """Give trees to train, validate and test on: those of a folder, or Python's expressions, shuffled."""
     if folder is not None:
         return read_treebank(folder, labels=False)
     trees = expression_trees()

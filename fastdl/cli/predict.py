@@ -1,4 +1,4 @@
-"""``fastdl predict``: what a saved network says of an input."""
+"""``fastdl predict``: a saved network's predictions."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ def add_predict(commands: Any) -> None:
     predict = commands.add_parser(
         "predict",
         help="classify images or sentences with a saved network",
-        description="Classify image files, or tell the sentiment of sentences, node by node of their trees.",
+        description="Classify image files, or sentences, with the sentiment of each node of their trees.",
     )
     predict.set_defaults(run=_predict)
-    predict.add_argument("network", metavar="FILE", help="what train --save wrote")
+    predict.add_argument("network", metavar="FILE", help="a network saved by train --save")
     predict.add_argument(
         "inputs",
         metavar="INPUT",
         nargs="+",
-        help="image files (PNG, JPEG, PGM), light on dark as in MNIST; or sentences, and files of one a line",
+        help="image files (PNG, JPEG, PGM), light on dark as in MNIST; or sentences, or files with one on each line",
     )
     predict.add_argument("--invert", action="store_true", help="the images are dark on light")
     predict.add_argument("--trees", action="store_true", help="the inputs are bracketed trees, or files of them")
-    predict.add_argument("--parser", metavar="FILE", help="what train parser --save wrote, for plain sentences")
+    predict.add_argument("--parser", metavar="FILE", help="a parser saved by train parser --save, for plain sentences")
     predict.add_argument("--picture", metavar="FILE", help="where to draw the first tree, as .svg or .png")
 
 

@@ -37,22 +37,29 @@ def add_train(networks: Any) -> None:
     """Add ``sentiment`` to ``train``."""
     parser = networks.add_parser(
         "sentiment",
-        help="labels of all nodes of parse trees",
+        help="a classifier of the nodes of parse trees",
         description="Train a recursive network on trees with labels, such as the Stanford Sentiment Treebank's.",
     )
     parser.set_defaults(run=_train)
     parser.add_argument(
         "--trees", metavar="DIR", required=True, help="train.txt, dev.txt and test.txt of bracketed trees"
     )
-    parser.add_argument("--composition", choices=COMPOSITIONS, default="lstm", help="of a node (%(default)s)")
-    parser.add_argument("--units", type=int, help="of words and nodes (lstm 100, matrix 50, tensor 30)")
+    parser.add_argument(
+        "--composition",
+        choices=COMPOSITIONS,
+        default="lstm",
+        help="how a node is computed from its children (%(default)s)",
+    )
+    parser.add_argument(
+        "--units", type=int, help="size of the vectors of words and nodes (lstm 100, matrix 50, tensor 30)"
+    )
     add_common(parser, epochs=None, batch_size=25, lr=2e-3)
     parser.add_argument(
         "--patience",
         type=int,
         default=5,
         metavar="N",
-        help="end after N epochs that are no better (%(default)s)",
+        help="stop after N epochs without improvement (%(default)s)",
     )
 
 
@@ -76,7 +83,7 @@ def _train(options: argparse.Namespace) -> None:
         f"{len(train.words):,} nodes, {len(vocabulary):,} words, {get_num_threads()} threads",
         flush=True,
     )
-    best = EarlyStopping("val_accuracy", patience=options.patience)  # of all nodes, which vary less than the roots
+    best = EarlyStopping("val_accuracy", patience=options.patience)  # of all nodes, which varies less
     measured = "dev {val_accuracy:.2%}, roots {val_roots:.2%}"
     start = perf_counter()
     roots = _Roots(dev, dev.encode(vocabulary))
@@ -91,7 +98,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 class _Roots(Callback):
-    """Measures whole trees of the dev set, before others look at the figures."""
+    """Adds the accuracy on whole trees of the dev set, before others see the figures."""
 
     def __init__(self, trees: Trees, ids: Array) -> None:
         self._trees, self._ids = trees, ids
@@ -101,10 +108,10 @@ class _Roots(Callback):
 
 
 def accuracies(net: Sequential, trees: Trees, ids: Array) -> list[tuple[float, float]]:
-    """Give the accuracy of all nodes and of the roots; and, of an odd number of labels, of positive against negative.
+    """Give the accuracy on all nodes and on the roots; with an odd number of labels, also on positive against negative.
 
-    Nodes without a label do not count, and for the second the neutral ones neither: the network's probabilities of all
-    labels above the middle are then added up, and those of all below it.
+    Nodes without a label do not count; for positive against negative, neutral ones do not count either, and the
+    probabilities of all labels above the middle are added up, as are those below it.
     """
     logits = net.predict(ids, trees=trees)
     labels, classes = trees.labels, logits.shape[1]
@@ -125,7 +132,7 @@ def _shares(right: Array, counts: Array, roots: Array) -> tuple[float, float]:
 
 
 def table(trees: Trees, pairs: list[tuple[float, float]]) -> list[str]:
-    """Give lines that tell accuracies."""
+    """Give a table of accuracies as lines."""
     titles = (f"{len(trees.names)} labels", "positive or negative")
     lines = [f"{'test accuracy':22}{'all nodes':>10}{'roots':>10}"]
     return lines + [f"{title:22}{every:10.2%}{root:10.2%}" for title, (every, root) in zip(titles, pairs, strict=False)]

@@ -1,4 +1,4 @@
-"""``fastdl serve``: a page on which one draws or types, and sees what a saved network says."""
+"""``fastdl serve``: a web page to draw or type on, with a saved network's answers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def add_serve(commands: Any) -> None:
     """Add ``serve``."""
     parser = commands.add_parser(
         "serve",
-        help="a page on which one draws or types, and sees what a network says",
-        description="Serve a page on this machine on which one draws a digit, or types a text or a sentence, according "
-        "to what the network is, and sees what it says of it.",
+        help="a web page to draw or type on, with a network's answers",
+        description="Serve a web page on this machine to draw a digit, or to type a text or a sentence, as the network "
+        "takes it, and to see its answers.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.set_defaults(run=_serve)
-    parser.add_argument("network", metavar="FILE", help="what train --save wrote")
-    parser.add_argument("--parser", metavar="FILE", help="what train parser --save wrote, for sentences")
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen; 0.0.0.0 lets other machines ask too")
-    parser.add_argument("--port", type=int, default=8000, help="0 for any that is free")
+    parser.add_argument("network", metavar="FILE", help="a network saved by train --save")
+    parser.add_argument("--parser", metavar="FILE", help="a parser saved by train parser --save, for sentences")
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen; 0.0.0.0 admits other machines too")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any free port")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
 
 

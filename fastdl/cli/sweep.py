@@ -25,9 +25,9 @@ from .images import images_of
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
-_HELD_OUT = 10  # one in so many training images chooses
-_LONGEST = 1 << 20  # characters of a file of settings
-_MOST = 100_000  # networks
+_HELD_OUT = 10  # one in ten training images is held out
+_LONGEST = 1 << 20  # the most characters of a file of settings
+_MOST = 100_000  # the most networks
 
 
 def _sizes(text: str) -> list[int]:
@@ -45,7 +45,7 @@ def _check_sizes(value: Any, name: str) -> None:
         as_int(size, name)
 
 
-# How a value of a setting is checked, and what is usual.
+# The check of each setting's values, and the default.
 _AXES: dict[str, tuple[Callable[[Any, str], Any], list[Any]]] = {
     "lr": (as_number, [0.05]),
     "batch_size": (as_int, [32]),
@@ -65,27 +65,35 @@ def add_sweep(commands: Any) -> None:
     """Add ``sweep``."""
     parser = commands.add_parser(
         "sweep",
-        help="train a network for each of many settings, and tell which are best",
+        help="train a network for each of many settings, to find the best",
         description="Train networks of images with all combinations of rates, sizes and seeds, side by side. A tenth "
-        "of the training images is held out, and says which is best; how each does on the test images is told too.",
+        "of the training images is held out to find the best; the accuracy on the test images is shown too.",
     )
     parser.set_defaults(run=_sweep)
     parser.add_argument("network", nargs="?", choices=["lenet5", "mlp"], help="(mlp)")
-    parser.add_argument("--config", metavar="FILE", help="a TOML file of these options' names; options go before it")
+    parser.add_argument(
+        "--config", metavar="FILE", help="a TOML file with values for these options; those given here take precedence"
+    )
     parser.add_argument("--data", metavar="DIR", help="a folder of four IDX files, raw or .gz, instead of MNIST")
-    parser.add_argument("--transpose", action="store_true", default=None, help="turn rows into columns, as for EMNIST")
+    parser.add_argument(
+        "--transpose", action="store_true", default=None, help="swap rows and columns, as EMNIST's files need"
+    )
     parser.add_argument("--lr", nargs="+", type=float, metavar="RATE", help="(0.05)")
     parser.add_argument("--batch-size", nargs="+", type=int, metavar="N", help="(32)")
     parser.add_argument(
-        "--hidden", nargs="+", type=_sizes, metavar="SIZES", help="of an mlp, such as 100 300x100 (300)"
+        "--hidden", nargs="+", type=_sizes, metavar="SIZES", help="hidden sizes of an mlp, such as 100 300x100 (300)"
     )
-    parser.add_argument("--activation", nargs="+", metavar="NAME", help="of an mlp (relu)")
-    parser.add_argument("--seeds", type=int, metavar="N", help="networks of each, which start from other numbers (1)")
+    parser.add_argument("--activation", nargs="+", metavar="NAME", help="of the hidden layers of an mlp (relu)")
+    parser.add_argument("--seeds", type=int, metavar="N", help="networks with different seeds for each setting (1)")
     parser.add_argument("--epochs", type=int, help="(5)")
-    parser.add_argument("--threads", type=int, help="networks at a time; as many as there are processors by default")
-    parser.add_argument("--record", metavar="FILE", help="what is through, a JSON object a line: a later sweep goes on")
-    parser.add_argument("--picture", metavar="FILE", help="where to draw them all, as .svg")
-    parser.add_argument("--save", metavar="FILE", help="where to write the best network (.npz)")
+    parser.add_argument("--threads", type=int, help="networks to train at a time (all processors)")
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        help="a file of finished networks, a line of JSON each, from which a later sweep continues",
+    )
+    parser.add_argument("--picture", metavar="FILE", help="where to draw all of them, as .svg")
+    parser.add_argument("--save", metavar="FILE", help="where to save the best network (.npz)")
 
 
 def _sweep(options: argparse.Namespace) -> None:
@@ -151,7 +159,7 @@ def _make(
 
 
 def _fill(options: argparse.Namespace) -> None:
-    """Take what is not given from the file, and else what is usual."""
+    """Fill in options that are not given, from the file or by defaults."""
     known = _OTHERS.keys() | _AXES.keys()
     given = {} if options.config is None else _read(options.config)
     if unknown := given.keys() - known:

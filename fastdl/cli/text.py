@@ -37,48 +37,53 @@ from .common import (
     tell_unknown,
 )
 
-# What a run is made of: it is saved with it, and a run that is resumed keeps it.
+# The settings of a run: they are saved with it, and a resumed run keeps them.
 _DEFAULTS = {
     "words": False, "lines": False, "vocabulary": 256, "cell": "lstm", "units": 512, "layers": 1, "dropout": 0.3,
     "window": 64, "batch_size": 32, "lr": 2e-3, "clip": 1.0, "seed": 0, "epochs": 10,
 }  # fmt: skip
-# What is usual of a transformer instead.
+# The defaults for a transformer instead.
 _TRANSFORMER = {"units": 128, "layers": 4, "dropout": 0.1, "window": 128, "batch_size": 8}
-_WORDS = 10_000  # the usual vocabulary where tokens are words
-_PARTS = 10  # of which the last is held out
+_WORDS = 10_000  # the default vocabulary if tokens are words
+_PARTS = 10  # the last of these parts is held out
 
 
 def add_train(networks: Any) -> None:
     """Add ``lm`` to ``train``."""
     lm = networks.add_parser(
         "lm",
-        help="a language model on text",
-        description="Train a language model, which writes like what it has read.",
+        help="a language model, trained on text",
+        description="Train a language model, which writes text like that which it was trained on.",
         epilog="Without options: 10 epochs, 32 streams (--batch-size; transformer 8), a rate of up to 0.002.",
     )
     lm.set_defaults(run=_train)
-    lm.add_argument("--text", metavar="FILE", help="UTF-8; the source of Python's standard library by default")
-    lm.add_argument("--words", action="store_true", help="words and the marks of sentences, not characters")
-    lm.add_argument("--lines", action="store_true", help="with --words: a sentence is a line, wherever it seems to end")
-    lm.add_argument("--vocabulary", type=int, metavar="N", help="tokens, the rarest being one (256; words 10000)")
+    lm.add_argument("--text", metavar="FILE", help="text in UTF-8 (the source of Python's standard library)")
+    lm.add_argument("--words", action="store_true", help="tokens are words and marks of sentences, not characters")
+    lm.add_argument("--lines", action="store_true", help="with --words: each line is a sentence")
+    lm.add_argument(
+        "--vocabulary",
+        type=int,
+        metavar="N",
+        help="number of tokens, one of which stands for all rarer ones (256; words 10000)",
+    )
     lm.add_argument("--cell", choices=[*sorted(CELLS), "transformer"], help="(lstm)")
-    lm.add_argument("--units", type=int, help="of a recurrent layer (512), or of a transformer (128)")
-    lm.add_argument("--layers", type=int, help="recurrent ones (1), or blocks of a transformer (4)")
-    lm.add_argument("--dropout", type=float, help="after each of them (0.3; transformer 0.1)")
+    lm.add_argument("--units", type=int, help="units of a recurrent layer (512), or of a transformer (128)")
+    lm.add_argument("--layers", type=int, help="recurrent layers (1), or blocks of a transformer (4)")
+    lm.add_argument("--dropout", type=float, help="rate of the dropout after each layer (0.3; transformer 0.1)")
     lm.add_argument("--bidirectional", action="store_true", help=argparse.SUPPRESS)
     lm.add_argument(
         "--window",
         type=int,
         metavar="T",
-        help="tokens that gradients go back through (64), or that a transformer sees (128)",
+        help="steps of truncated back-propagation (64), or tokens that a transformer sees (128)",
     )
     lm.add_argument("--clip", type=float, help="the largest norm of a gradient; 0 for no limit (1)")
     add_common(lm, epochs=10, batch_size=32, lr=2e-3)
     lm.add_argument(
         "--resume",
         metavar="FILE",
-        help="go on with what train lm --save wrote, to the bit, and save there again; with more --epochs than it was "
-        "to have, the rate goes on along the longer curve, unlike that of a run of so many from the start",
+        help="a file of train lm --save: continue its training, to the bit, and save it there again; with more "
+        "--epochs than before, the rate follows the longer curve from here on",
     )
     lm.add_argument(
         "--show", type=int, default=200, metavar="N", help="tokens to write after each epoch; 0 for none (%(default)s)"
@@ -92,11 +97,11 @@ def add_sample(commands: Any) -> None:
         "sample", help="write text with a language model", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.set_defaults(run=_sample)
-    parser.add_argument("model", metavar="MODEL", help="what train lm --save wrote")
-    parser.add_argument("--prompt", default="", help="what the text begins with")
-    parser.add_argument("--temperature", type=float, default=0.8, help="0 for the likeliest token")
+    parser.add_argument("model", metavar="MODEL", help="a language model saved by train lm --save")
+    parser.add_argument("--prompt", default="", help="the beginning of the text")
+    parser.add_argument("--temperature", type=float, default=0.8, help="lower for likelier tokens, 0 for the likeliest")
     parser.add_argument("--length", type=int, default=500, help="tokens to write")
-    parser.add_argument("--seed", type=int, help="for the same text again")
+    parser.add_argument("--seed", type=int, help="a seed, to get the same text again")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -105,7 +110,7 @@ def _train(options: argparse.Namespace) -> None:
     run, settings = _settings(options)
     check_common(options, "units", "layers", "window")
     check_whole(options, "show", least=0)
-    check_whole(options, "vocabulary", least=2)  # as one token stands for all others
+    check_whole(options, "vocabulary", least=2)  # one token stands for all others
     if options.cell == "transformer" and options.units % HEADS:
         raise Mistake(f"--units must be a multiple of a transformer's {HEADS} heads; received {options.units}")
     if options.lines and not options.words:
@@ -135,7 +140,7 @@ def _train(options: argparse.Namespace) -> None:
     with of_option("--units"):
         recipe = _recipe(settings, len(vocabulary), len(x))
     net = recipe.net if run is None else run
-    if run is not None:  # a rate that falls over more epochs goes on from the same steps
+    if run is not None:  # a rate that falls over more epochs continues from the same step
         run.training_state.optimizer = replace(run.training_state.optimizer, lr=recipe.arguments["optimizer"].lr)
         if run.training_state.optimizer != recipe.arguments["optimizer"]:
             raise Mistake(f"--resume must name what train lm --save wrote after an epoch; received {options.resume}")
@@ -177,7 +182,7 @@ def _recipe(settings: dict[str, Any], vocabulary: int, windows: int) -> Recipe:
 
 
 def _diverged(net: Sequential, options: argparse.Namespace, done: int) -> Mistake:
-    """Save the last finite parameters, where no epoch is saved, which is worth more, and tell what may help."""
+    """Save the last finite parameters, unless an epoch has been saved, which is better, and suggest a remedy."""
     run = net.notes["run"]
     kept, what = options.save if run["epochs"] > done else options.resume, f"what epoch {run['epochs']} gave"
     if kept is None and options.save is not None:
@@ -190,11 +195,11 @@ def _diverged(net: Sequential, options: argparse.Namespace, done: int) -> Mistak
 
 
 def _check_length(options: argparse.Namespace, tokens: int, held_out: int) -> None:
-    """Check that there is a window for each stream, and one that is held out."""
+    """Check that there is a window for each stream, also in the part that is held out."""
     batch, window, unit = options.batch_size, options.window, _unit(options.words)
     needed = batch * window + 1
     if tokens < needed or held_out <= window:
-        # So many characters are just enough; words need not be spread evenly.
+        # The least number of characters; words may be spread unevenly.
         whole = max(needed + (needed - 1) // (_PARTS - 1), _PARTS * (window + 1))
         raise Mistake(
             f"--text must have {'about' if options.words else 'at least'} {whole:,} {unit}s, of which a tenth is held "
@@ -203,10 +208,10 @@ def _check_length(options: argparse.Namespace, tokens: int, held_out: int) -> No
 
 
 def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str, Any]]:
-    """Give the run to be resumed, if any, and what was asked for, what it says, or what is usual."""
+    """Give the run to resume, if any, and the settings: those given, those of the run, or the defaults."""
     given = {name: getattr(options, name) for name in _DEFAULTS if getattr(options, name) is not None}
     if options.text is not None:
-        given["text"] = options.text and os.path.abspath(options.text)  # no name is none, rather than this folder's
+        given["text"] = options.text and os.path.abspath(options.text)  # an empty name is none, not this folder
     run, usual = None, {**_DEFAULTS, "text": None}
     if options.words:
         usual["vocabulary"] = _WORDS
@@ -234,7 +239,7 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
 
 
 def _is_run(saved: Any) -> bool:
-    """Tell whether a file's note is that of a run, as `_train` writes it."""
+    """Tell whether a file's note is that of a run, as written by `_train`."""
     if not isinstance(saved, dict) or _types(saved) != _types({"settings": {}, "digest": "", "epochs": 0}):
         return False
     return _types(saved["settings"]) in [_types({**_DEFAULTS, "text": text}) for text in (None, "")]
@@ -258,7 +263,7 @@ def _unit(words: bool) -> str:
 
 
 class _Epochs(Callback):
-    """Measure on held-out text after each epoch; before the bar, which shows what was measured."""
+    """Measures on held-out text after each epoch, before the bar, which shows the figures."""
 
     def __init__(self, vocabulary: Vocabulary, held_out: Array, streams: int, window: int, tokens: int) -> None:
         self.vocabulary, self.tokens, self._streams = vocabulary, tokens, streams
@@ -273,7 +278,7 @@ class _Epochs(Callback):
 
 
 class _Save(Callback):
-    """Save after each epoch, once it is in the log: one that goes on from the epoch before writes its line again."""
+    """Saves after each epoch, once it is in the log: a run resumed from the epoch before writes its line again."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -284,7 +289,7 @@ class _Save(Callback):
 
 
 class _Show(Callback):
-    """Print the figures of an epoch, and what the network writes by then."""
+    """Prints the figures of each epoch, and a sample of text."""
 
     def __init__(self, epochs: _Epochs, length: int) -> None:
         self._epochs, self._length = epochs, length
@@ -302,7 +307,7 @@ class _Show(Callback):
 
 
 def _figures(loss: float, words: bool) -> str:
-    """Tell a loss in nats, and as people do: perplexity of words, bits of characters."""
+    """Write a loss in nats, and also as perplexity for words or bits for characters."""
     if words:
         return f"{figure(loss)} (perplexity {figure(math.exp(loss) if loss < 700 else math.inf, 1)})"
     return f"{figure(loss)} ({figure(loss / math.log(2), 3)} bits)"

@@ -1,4 +1,4 @@
-"""What the commands for trees share: a treebank's files, and the trees of what the user typed."""
+"""The common code of the commands for trees: a treebank's files, and the trees of the user's input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..sequential import Sequential
 from ..trees.parsing import parse, right_branching
 from .common import Mistake, reading, tell_unknown
 
-_TRACE = "-NONE-"  # what the Penn Treebank calls a place where a word could be, and is none
+_TRACE = "-NONE-"  # the Penn Treebank's label of empty elements
 
 
 def files_of(folder: str) -> list[str]:
@@ -19,7 +19,7 @@ def files_of(folder: str) -> list[str]:
 
 
 def read_treebank(folder: str, *, labels: bool) -> list[Trees]:
-    """Read the binary trees of a folder's three files; with the labels of the first, where these matter."""
+    """Read the binary trees of a folder's three files, with the labels of the first if labels matter."""
     train, *others = files_of(folder)
     with reading("--trees"):
         first = binary(read_trees(train))
@@ -27,14 +27,14 @@ def read_treebank(folder: str, *, labels: bool) -> list[Trees]:
 
 
 def _with_labels_of(first: Trees, path: str) -> Trees:
-    """Read a file whose labels must be those of another, but for nodes that are left out."""
+    """Read a file whose labels must be those of another, except for nodes that are left out."""
     trees = read_trees(path)
     known, used = set(first.names), {trees.names[label] for label in set(binary(trees).labels.tolist()) - {-1}}
     return binary(read_trees(path, names=[*first.names, *(name for name in trees.names if name not in known | used)]))
 
 
 def binary(trees: Trees) -> Trees:
-    """Leave out what is no word, and make nodes of two children."""
+    """Leave out empty elements, and make trees binary."""
     return trees.without(_TRACE).binarize()
 
 
@@ -52,18 +52,18 @@ def typed_trees(inputs: Sequence[str]) -> list[Trees]:
 
 
 def are_trees(text: str, names: Sequence[str]) -> bool:
-    """Tell whether a text, or a file, is bracketed trees with these labels, which no sentence is."""
+    """Tell whether a text or a file has bracketed trees with these labels, rather than sentences."""
     try:
         trees = Trees.parse(read_text(text) if os.path.isfile(text) else text, names=names)
     except (OSError, ValueError):
         return False
-    return len(trees.words) > len(trees)  # of single words a few are sentences: (2 films)
+    return len(trees.words) > len(trees)  # a few single words may be a sentence: (2 films)
 
 
 def parsed(inputs: Sequence[str], path: str, net: Sequential | None, beam: int = 1) -> list[Trees]:
-    """Give the trees of each input, a sentence or a file of one a line.
+    """Give the trees of each input, a sentence or a file with one on each line.
 
-    They are those of a parser, which was at this path, or else branch to the right.
+    They are those of a parser, which was read from this path, or branch to the right.
     """
     python = net is not None and bool(net.notes.get("python"))
     sentences = [[_words(place, line, python) for place, line in _lines(text)] for text in inputs]
@@ -81,7 +81,7 @@ def parsed(inputs: Sequence[str], path: str, net: Sequential | None, beam: int =
 
 
 def _lines(text: str) -> list[tuple[str, str]]:
-    """Give the sentences of an input, and where each stands."""
+    """Give the sentences of an input, and the place of each."""
     if not os.path.isfile(text):
         return [("a sentence", text)]
     with reading("the input"):
@@ -103,6 +103,6 @@ def _words(place: str, sentence: str, python: bool) -> list[str]:
 
 
 def tell_unknown_words(trees: Iterable[Trees], vocabulary: Vocabulary, path: str) -> None:
-    """Tell which words a network does not know."""
+    """Print the words that a network does not know."""
     unknown = dict.fromkeys(word for part in trees for word in words(part) if word not in vocabulary)
     tell_unknown("the input has words", path, list(unknown))

@@ -24,7 +24,7 @@ Span = tuple[int, int]
 
 
 def expression_trees(count: int = 10_000) -> Trees:
-    """Give the binary trees of so many different expressions in Python's standard library, file after file.
+    """Give the binary trees of different expressions in Python's standard library, file after file.
 
     The leaves are tokens; numbers and strings are ``<number>`` and ``<string>``. A node is an expression of the
     language's grammar, or what stands between brackets, and is made binary as `Trees.binarize` does.
@@ -32,12 +32,12 @@ def expression_trees(count: int = 10_000) -> Trees:
     Parameters
     ----------
     count : int
-        At the most.
+        The most trees to give.
 
     Returns
     -------
     Trees
-        Of 3 to 40 words, without labels.
+        Trees of 3 to 40 words, without labels.
     """
     found: dict[str, None] = {}
     count = as_int(count, "count")
@@ -50,12 +50,12 @@ def expression_trees(count: int = 10_000) -> Trees:
 
 
 def expression_words(source: str) -> list[str]:
-    """Take an expression apart as `expression_trees` does.
+    """Split an expression into the words of `expression_trees`.
 
     Raises
     ------
     ValueError
-        If Python cannot.
+        If Python cannot parse it.
     """
     try:
         return [_word(token) for token in _tokens(source) if token.string]
@@ -73,7 +73,7 @@ def _word(token: tokenize.TokenInfo) -> str:
 
 def _lines(source: str) -> list[str]:
     """Give the brackets of a file's expressions."""
-    if not source.isascii():  # columns are bytes to ast, and characters to tokenize
+    if not source.isascii():  # columns count bytes in ast, and characters in tokenize
         return []
     try:
         with warnings.catch_warnings():
@@ -102,7 +102,7 @@ def _lines(source: str) -> list[str]:
             if whole is None or not _SHORTEST <= whole[1] - whole[0] <= _LONGEST:
                 continue
             nodes = list(ast.walk(expression))
-            if any(isinstance(node, ast.JoinedStr) for node in nodes):  # where one token holds expressions
+            if any(isinstance(node, ast.JoinedStr) for node in nodes):  # one token holds expressions
                 continue
             spans = {found for node in nodes if (found := span(node)) is not None} | _bracketed(words, *whole)
             if (line := _brackets(words, spans, whole)) is not None:
@@ -111,7 +111,7 @@ def _lines(source: str) -> list[str]:
 
 
 def _bracketed(words: list[str], first: int, last: int) -> set[Span]:
-    """Give the spans from an opening bracket to the one that closes it, and between the two."""
+    """Give the spans of each pair of brackets, and of what is between them."""
     spans, stack = set(), []
     for i in range(first, last):
         if words[i] in _PAIRS:
@@ -123,7 +123,7 @@ def _bracketed(words: list[str], first: int, last: int) -> set[Span]:
 
 
 def _brackets(words: list[str], spans: set[Span], whole: Span) -> str | None:
-    """Write the nested spans as a bracketed tree; None where two of them cross."""
+    """Write the nested spans as a bracketed tree; None if two of them cross."""
     ordered = sorted((s for s in spans if s[1] - s[0] > 1), key=lambda s: (s[0], -s[1]))
     parts: list[str] = []
     opened: list[int] = []  # where the open spans end

@@ -18,9 +18,9 @@ from .._types import Array
 from .._validation.values import as_dtype
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_PIECE = 1 << 20  # bytes read at a time, so that memory grows with what is there and not with what a header claims
+_PIECE = 1 << 20  # bytes read at a time, so that memory grows with the file and not with what a header claims
 _MOST_AXES = 8
-_PARTS = {"train": "train", "t10k": "t10k|test"}  # as MNIST's files call them, and as names in general do
+_PARTS = {"train": "train", "t10k": "t10k|test"}  # MNIST's names of the parts, and more common ones
 
 Split = tuple[Array, Array]
 
@@ -106,7 +106,7 @@ def idx_folder(
     dtype : {"float32", "float64"}
         Of the images.
     transpose : bool
-        Whether to turn rows into columns, as EMNIST's images want it.
+        Whether to swap rows and columns, as EMNIST's files need.
 
     Returns
     -------

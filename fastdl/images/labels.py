@@ -1,4 +1,4 @@
-"""What the outputs of a network that classifies images mean: labels, and how probable each is."""
+"""The meaning of the outputs of a network that classifies images: labels and their probabilities."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .._types import Array
 from ..functional import softmax
 from ..sequential import Sequential
 
-_LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1, "hard_sigmoid": 0, "hard_tanh": -1}  # what these can give
-_PASSING = ("dropout", "noise", "flatten", "reshape")  # which leave in inference what they read
+_LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1, "hard_sigmoid": 0, "hard_tanh": -1}  # their least values
+_PASSING = ("dropout", "noise", "flatten", "reshape")  # these change nothing in inference
 
 
 def labels_of(net: Sequential, name: str) -> list[Any]:
-    """Give the labels of a network of grey or colour images, those of its notes or else numbers.
+    """Give the labels of a network of grey or colour images: those of its notes, or numbers.
 
     Raises
     ------
     ValueError
-        If it is another network, or its notes do not fit; ``name`` is what the error calls it.
+        If it is another kind of network, or its notes do not fit; ``name`` is its name in the error.
     """
     channels, classes = net.input_shape[0], net.output_shape[0]
     if len(net.input_shape) != 3 or channels not in (1, 3) or len(net.output_shape) != 1 or classes < 2:
@@ -36,12 +36,12 @@ def labels_of(net: Sequential, name: str) -> list[Any]:
 
 
 def probabilities(net: Sequential, outputs: Array) -> Array:
-    """Give what a network gave of samples, (N, classes), as shares: of logits their softmax."""
+    """Give a network's outputs (N, classes) as probabilities: the softmax of logits."""
     activation = _last_activation(net)
     shares: Array
     if activation == "softmax":
         return outputs
-    if activation in _LEAST:  # each output is a score of its own
+    if activation in _LEAST:  # each output is a separate score
         scores = outputs - _LEAST[activation] + np.finfo(outputs.dtype).tiny
         shares = scores / scores.sum(axis=1, keepdims=True)
     else:
@@ -50,7 +50,7 @@ def probabilities(net: Sequential, outputs: Array) -> Array:
 
 
 def _last_activation(net: Sequential) -> str:
-    """Name the activation that gave a network's outputs, whichever layer it is of."""
+    """Name the last activation of a network, whichever layer it belongs to."""
     graph = Graph(net.input_shape)
     net.lower(graph.input)
     for operation in reversed(graph.operations):

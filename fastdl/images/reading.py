@@ -1,4 +1,4 @@
-"""Image files as networks take them; needs Pillow, which the extra ``cli`` brings."""
+"""Image files as inputs of networks; needs Pillow, which the extra ``cli`` installs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .._types import Array
 _FORMATS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}  # by what their files begin with
 _FORMATS |= {b"P%d" % i: "PPM" for i in range(1, 7)}
 _HEADER, _PNG_DEPTH = 25, 24  # bytes until a PNG's bits a sample are known, and where these stand
-_MOST_PIXELS = 50_000_000  # what today's phones take; Pillow needs up to 13 bytes for each
+_MOST_PIXELS = 50_000_000  # of today's phones; Pillow needs up to 13 bytes for each
 _LONGEST_SIDE = 65_535  # JPEG's own limit; scaling takes memory for each pixel of a side
-_ORIENTATION = 0x0112  # the tag of EXIF, and what its values ask for
+_ORIENTATION = 0x0112  # the EXIF tag, and the turn that each value means
 _TURNS = {
     2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM",
     5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
@@ -36,8 +36,8 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: 
     shape : tuple of int
         (1, H, W) or (3, H, W), red, green and blue.
     invert : bool
-        Whether to turn dark on light into MNIST's light on dark. What is transparent counts as ground either way:
-        black, or with ``invert`` white before it is turned.
+        Whether to invert dark on light to MNIST's light on dark. Transparent pixels count as background: black, or,
+        with ``invert``, white before it is inverted.
 
     Returns
     -------
@@ -49,11 +49,11 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: 
     ImportError
         Without Pillow.
     ValueError
-        If the file is no such image, whole.
+        If the file is not such an image, or not complete.
 
     Notes
     -----
-    The orientation of EXIF is heeded; profiles of colours are not. Of a file with several pictures the first is read.
+    EXIF's orientation is applied, colour profiles are not. Of a file with several pictures the first is read.
     """
     if len(shape) != 3 or shape[0] not in _OF_CHANNELS:
         raise ValueError(f"shape must be (1, H, W) or (3, H, W); received {shape}")
@@ -64,7 +64,7 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: 
     name = as_path(path)
     try:
         with open_file(path) as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd descriptions beside the pixels
+            warnings.simplefilter("ignore")  # about odd metadata
             image = _read(file, _OF_CHANNELS[shape[0]], shape[:0:-1], "white" if invert else "black")
     except UnidentifiedImageError:
         raise ValueError(f"{name} must be a PNG, JPEG or PGM image; its header is damaged") from None
@@ -101,13 +101,13 @@ def _read(file: IO[bytes], mode: str, size: tuple[int, ...], ground: str) -> Any
 
 
 def _flat(image: Any, depth: int, mode: str, ground: str) -> Any:
-    """Give the image without what is transparent, through which the ground shows, in a mode."""
+    """Put the image on its background, which shows through transparent pixels, in a mode."""
     from PIL import Image, ImageChops
 
     clear, cover = image.info.pop("transparency", None), None
     wide = image.mode.startswith("I")
     if wide or image.mode in ("1", "L"):
-        # Pillow clips 16 bits to 8, and leaves a transparent level as it stands in the file.
+        # Pillow clips 16 bits to 8, and leaves a transparent level as it is in the file.
         levels = np.asarray(image)
         if clear is not None:
             level = bool(clear) if image.mode == "1" else clear * _STEPS.get(depth, 1)

@@ -1,6 +1,7 @@
-"""Pictures of what networks learn and do, by matplotlib, which the extra ``plot`` brings.
+"""Pictures of what networks learn and do, with matplotlib, which the extra ``plot`` installs.
 
-Each gives a matplotlib ``Figure``, which a notebook shows, and saves it where a ``path`` is given; none needs a screen.
+Each function gives a matplotlib ``Figure``, which notebooks show, and saves it if a ``path`` is given. No screen is
+needed.
 """
 
 from ..looking.inside import attention_weights

@@ -1,4 +1,4 @@
-"""Which steps of a sequence look at which."""
+"""Pictures of attention: which steps of a sequence attend to which."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plot_attention(
     x : array_like, shape (T,) or (T, F)
         One sample, without steps that do not count.
     layer : Layer, str or int, optional
-        A `SelfAttention`, or its name in the network; the first one where not given.
+        A `SelfAttention`, or its name in the network; by default the first one.
     names : iterable of str, optional
         The names of the T steps, such as words.
     path : path-like, optional
@@ -43,7 +43,7 @@ def plot_attention(
     Returns
     -------
     matplotlib.figure.Figure
-        For each head, a row for each step with the weights with which it looks at the others, from 0 to the largest.
+        For each head, a row for each step: the weights with which it attends to all, from 0 to the largest.
     """
     sample, wanted = np.asarray(x), getattr(net, "input_shape", np.shape(x))
     if sample.ndim != len(wanted):

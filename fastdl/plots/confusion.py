@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""Confusion matrices: which classes are mistaken for which."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def confusion_matrix(targets: ArrayLike, outputs: ArrayLike) -> Array:
     Returns
     -------
     ndarray of int, shape (C, C)
-        In row i and column j, how many samples of class i are taken for class j.
+        In row i and column j, how many samples of class i are predicted as class j.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def confusion_matrix(targets: ArrayLike, outputs: ArrayLike) -> Array:
 def plot_confusion(
     targets: ArrayLike, outputs: ArrayLike, *, names: Iterable[Any] | None = None, path: Path | None = None
 ) -> Figure:
-    """Draw which classes are taken for which: ``plot_confusion(y, net.predict(x))``.
+    """Draw which classes are mistaken for which: ``plot_confusion(y, net.predict(x))``.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ MOST_NAMES = 40  # along an axis, before some are left out
 
 
 def new_figure(width: float, height: float, what: str) -> Figure:
-    """Give a figure of so many inches."""
+    """Make a figure of a size in inches."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -27,14 +27,14 @@ def new_figure(width: float, height: float, what: str) -> Figure:
 
 
 def saved(figure: Figure, path: Path | None) -> Figure:
-    """Save a figure where there is a path, and give it."""
+    """Save a figure if there is a path, and give it."""
     if path is not None:
         save_figure(figure, path)
     return figure
 
 
 def as_names(names: Iterable[Any] | None, name: str, count: int) -> list[str]:
-    """Give as many names as there are things, numbers where none are given; matplotlib takes them as they are."""
+    """Check that there are as many names as things, or number them; matplotlib will not interpret the names."""
     if names is None:
         return [str(k) for k in range(count)]
     given = [str(one) for one in names]

@@ -1,4 +1,4 @@
-"""What units and filters look for."""
+"""Pictures of the weights of filters and units."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ def plot_filters(layer: Layer, *, shape: ShapeLike | None = None, path: Path | N
     Returns
     -------
     matplotlib.figure.Figure
-        Filters of one channel side by side, red where they are above 0 and blue below, on one scale. Those of three
-        channels in colours, each on a scale of its own, grey where they are 0. Of others a row for each filter, with
-        its channels side by side.
+        Filters of one channel stand side by side, red above 0 and blue below, on one scale. Those of three channels are
+        in colours, each on its own scale, grey at 0. Others have a row each, with their channels side by side.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""A page on which one draws or types, and sees what a network says of it; needs the extra ``serve``.
+"""A web page to draw or type on, which shows a network's answers; needs the extra ``serve``.
 
-`serve` runs it, ``fastdl serve FILE`` too. `drawing`, `writing` and `sentences` are what a page may be about: each says
-what there is to know of its network, and answers; `application` gives the page's files and these answers to browsers,
-`guard` refuses what no browser of ours would ask.
+`serve` and ``fastdl serve FILE`` run it. `drawing`, `writing` and `sentences` are the subjects of a page: each
+describes its network to the page, and answers its requests. `application` gives the page's files and these answers to
+browsers; `guard` refuses requests that do not come from the page.
 """
 
 from .server import serve

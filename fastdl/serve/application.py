@@ -1,4 +1,4 @@
-"""The page's files, and its network's answers, for any server of ASGI."""
+"""The page's files and its network's answers, for any ASGI server."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ except ImportError:
     raise missing("the page", "starlette and uvicorn", "serve") from None
 
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_PATIENCE = 10.0  # seconds for what is asked to arrive
+_PATIENCE = 10.0  # seconds for a request to arrive
 
 
 class _Answers:
-    """Threads that answer, each with a network of its own: none waits for another's."""
+    """Threads that answer, each with its own copy of the network, so that none waits for another."""
 
     def __init__(self, shown: Shown) -> None:
         self._shown, self._own = shown, threading.local()
@@ -46,13 +46,13 @@ class _Answers:
 
 
 def application(shown: Shown, hosts: Collection[str] | None = None) -> Guard:
-    """Give the page of a network as an application of ASGI.
+    """Give the page of a network as an ASGI application.
 
     Parameters
     ----------
     shown : Shown
     hosts : collection of str, optional
-        The names under which browsers may ask for it; any where not given.
+        The host names under which browsers may ask for it; any by default.
     """
     answers, about = _Answers(shown), shown.about()
 
@@ -93,7 +93,7 @@ async def _file(content: bytes, kind: str, _: Request) -> Response:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """Give all bytes of what is asked, or raise OverflowError as soon as they are too many."""
+    """Read the whole body of a request, or raise OverflowError as soon as it is too long."""
     if int(request.headers.get("content-length", 0)) > most:
         raise OverflowError
     body = bytearray()

@@ -1,4 +1,4 @@
-"""What is asked in JSON."""
+"""Requests in JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def fields_of(asked: bytes, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
-    """Read an object that has these fields alone, each of its kind; those that may be left out include None's."""
+    """Read an object with these fields only, each of its type; a field may be missing if its types include None's."""
     try:
         found = json.loads(asked.decode())
     except (ValueError, RecursionError):

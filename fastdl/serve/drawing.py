@@ -1,4 +1,4 @@
-"""Images that one draws: light strokes on dark, put where those of MNIST are."""
+"""Drawn images: light strokes on dark, scaled and centred as MNIST's."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..layers import Conv2D
 from ..layers.container import walk
 from ..sequential import Sequential
 
-SIDE = 112  # pixels of what is drawn on
-_SHARE = 20 / 28  # of an image's side that MNIST's digits take up
-_MAPS = 32  # shown at the most
+SIDE = 112  # pixels of the drawing's sides
+_SHARE = 20 / 28  # of an image's side, which MNIST's digits take up
+_MAPS = 32  # shown at most
 
 
 class Drawing:
-    """A network that classifies images, shown with what its first convolution makes of them."""
+    """A network that classifies images, shown with the feature maps of its first convolution."""
 
     takes: ClassVar[str] = "application/octet-stream"
     most: ClassVar[int] = SIDE * SIDE
@@ -29,11 +29,11 @@ class Drawing:
         self.first = next((layer for layer, kind in walk(net) if isinstance(kind, Conv2D)), None)
 
     def about(self) -> dict[str, Any]:
-        """Tell the labels, and how large the drawing is to be."""
+        """Give the labels, and the size of the drawing."""
         return {"kind": "drawing", "side": SIDE, "labels": list(map(str, self.labels))}
 
     def answer(self, asked: bytes) -> dict[str, Any]:
-        """Tell the probabilities of what is drawn, what the network is given of it, and its feature maps."""
+        """Give the probabilities for a drawing, the network's input, and its feature maps."""
         if len(asked) != self.most:
             raise ValueError(f"a drawing must have {self.most} bytes, one a pixel; received {len(asked)}")
         drawn = np.frombuffer(asked, np.uint8).reshape(SIDE, SIDE) / 255
@@ -48,13 +48,13 @@ class Drawing:
 
 
 def centred(drawn: Array, height: int, width: int) -> Array:
-    """Give an image of a drawing, whose strokes are scaled, and their centre of mass moved to the middle.
+    """Make an image of a drawing: its strokes are scaled, and their centre of mass is moved to the middle.
 
-    So were MNIST's (LeCun et al. 1998): the longer side takes 20 of 28 pixels.
+    MNIST's images were made so (LeCun et al. 1998): the longer side takes 20 of 28 pixels.
     """
     rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
     longest = max(np.ptp(rows), np.ptp(columns)) + 1
-    scale = longest / (_SHARE * min(height, width))  # pixels drawn for one of the image
+    scale = longest / (_SHARE * min(height, width))  # drawn pixels for each of the image
     middle = np.arange(len(drawn)) + 0.5
     down, across = (drawn.sum(axis=axis) @ middle / drawn.sum() for axis in (1, 0))
     image: Array = _spans(height, scale, down, len(drawn)) @ drawn @ _spans(width, scale, across, len(drawn)).T
@@ -62,15 +62,15 @@ def centred(drawn: Array, height: int, width: int) -> Array:
 
 
 def _spans(pixels: int, scale: float, middle: float, drawn: int) -> Array:
-    """Give for each pixel of a row how much it takes of each one drawn: a mean where it covers several."""
+    """Give the weight of each drawn pixel in each pixel of a row: a mean if it covers several."""
     edges = (np.arange(pixels + 1) - pixels / 2) * scale + middle
-    covered = (edges[:, None] - np.arange(drawn)).clip(0, 1)  # of each one drawn, up to each edge
+    covered = (edges[:, None] - np.arange(drawn)).clip(0, 1)  # of each drawn pixel, up to each edge
     shares: Array = np.diff(covered, axis=0) / scale
     return shares
 
 
 def _grey(maps: Array) -> dict[str, Any]:
-    """Write maps (C, H, W) down as bytes, the largest number of all being 255 and the least 0."""
+    """Convert maps (C, H, W) to bytes: the largest number of all becomes 255, the least 0."""
     low, high = float(maps.min()), float(maps.max())
     levels = ((maps - low) * (255 / max(high - low, 1e-30))).astype(np.uint8)
     count, height, width = maps.shape

@@ -1,4 +1,4 @@
-"""What stands between the page and who asks for it."""
+"""A guard between the page and those who ask for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, MutableMapping
 from typing import Any
 
 _HEADERS = {
-    # No script, style or picture but our own, nor any page around ours.
+    # No scripts, styles or pictures from elsewhere, and no page around ours.
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -21,17 +21,17 @@ Message = MutableMapping[str, Any]
 
 
 class Guard:
-    """Refuses other hosts' names and other sites' pages, and adds headers to all that is sent.
+    """Refuses other host names and other sites' pages, and adds security headers to all answers.
 
-    A page of another site may have a name of its own point here, and so ask as if it were ours: so the name that a
-    browser thinks it talks to must be one of these.
+    Another site may let one of its own names point here, so that its page could ask as if it were ours. Therefore the
+    host name in a request must be one of these.
 
     Parameters
     ----------
     application : callable
-        As ASGI has it.
+        An ASGI application.
     hosts : collection of str, or None
-        Their names; None for any.
+        The host names that are allowed; None for any.
     """
 
     def __init__(self, application: Any, hosts: Collection[str] | None) -> None:
@@ -39,7 +39,7 @@ class Guard:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer, or refuse."""
-        if scope["type"] != "http":  # the beginning and the end
+        if scope["type"] != "http":  # the server's start and stop
             await self.application(scope, receive, send)
             return
 

@@ -1,4 +1,4 @@
-"""Sentences that one types, as trees whose nodes are coloured by what a network says of them."""
+"""Typed sentences, shown as trees whose nodes are coloured by a network's labels."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..trees.drawing import SIGNS, places_of, shade_of
 from ..trees.parsing import parse, right_branching
 from .asked import fields_of
 
-_WORDS = 100  # of a sentence
+_WORDS = 100  # the most in a sentence
 
 
 class Sentences:
-    """A network that labels the nodes of trees, or a parser, which makes them."""
+    """A network that labels the nodes of trees, or a parser."""
 
     takes: ClassVar[str] = "application/json"
     most: ClassVar[int] = 1 << 14
@@ -43,7 +43,7 @@ class Sentences:
             raise ValueError(f"{name} must be what train sentiment --save or train parser --save wrote") from None
 
     def about(self) -> dict[str, Any]:
-        """Tell the labels, if any, and whether sentences are Python's."""
+        """Give the labels, if any, and whether sentences are Python's."""
         return {"kind": "sentences", "labels": self.labels, "python": self._reads_python, "most": self.most // 8}
 
     @property
@@ -51,7 +51,7 @@ class Sentences:
         return self.parser is not None and bool(self.parser.notes.get("python"))
 
     def answer(self, asked: bytes) -> dict[str, Any]:
-        """Tell of each node of a sentence's tree where it stands, what it says, and what the network says of it."""
+        """Give the place, the words and the network's answer for each node of a sentence's tree."""
         text = fields_of(asked, text=str)["text"]
         words = expression_words(text) if self._reads_python else words_of(text)
         if len(words) > _WORDS:

@@ -1,4 +1,4 @@
-"""A server of the page on this machine."""
+"""A server for the page on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._validation.values import as_int
 from ..sequential import Sequential
 from .shown import shown
 
-_WAITING = 1024  # connections that nobody has looked at yet
+_WAITING = 1024  # connections that are not accepted yet
 _LOCAL = {"127.0.0.1", "localhost", "[::1]"}
 _EVERYWHERE = {"", "0.0.0.0", "::"}
 
@@ -23,32 +23,34 @@ def serve(
     port: int = 8000,
     ready: Callable[[str], object] = print,
 ) -> None:
-    """Serve a page on which one draws or types, and sees what a network says of it, until Ctrl-C.
+    """Serve a web page to draw or type on, which shows a network's answers, until Ctrl-C.
 
     Parameters
     ----------
     net : Sequential
-        One of images (C, H, W), C being 1 or 3, that gives a number for each label: one draws. A language model, as
-        ``fastdl train lm`` makes it: one types a text. One that labels trees, or a parser: one types a sentence.
+        For drawings, a classifier of images (C, H, W) with 1 or 3 channels. For texts, a language model such as
+        ``fastdl train lm`` saves. For sentences, a classifier of the nodes of trees, or a parser.
     parser : Sequential, optional
-        What makes trees of sentences, as ``fastdl train parser`` makes it; else they branch to the right.
+        A parser for the trees of sentences, such as ``fastdl train parser`` saves; without one, trees branch to the
+        right.
     host, port : str, int
-        Where to listen. By default nobody but this machine can ask. Port 0 is any that is free.
+        Where to listen; by default only to this machine. Port 0 means any free one.
     ready : callable
-        Is called with the page's address once it can be opened.
+        Called with the page's address once it can be opened.
 
     Raises
     ------
     ImportError
         Without starlette and uvicorn, which the extra ``serve`` brings.
     OSError
-        If nobody can listen there, as where another program does.
+        If it cannot listen there, for instance because another program does.
     ValueError
-        If the network is one of something else.
+        If the network is of another kind.
 
     Notes
     -----
-    Whoever can reach the page can ask the network, and no more: nothing is written, nothing is loaded from elsewhere.
+    Those who can reach the page can get the network's answers, and nothing more: nothing is written, and nothing is
+    loaded from elsewhere.
     """
     try:
         import uvicorn
@@ -63,7 +65,7 @@ def serve(
         listening = socket.create_server((host, port), family=family, backlog=_WAITING)
     except OSError as error:
         raise OSError(f"host and port must be where nobody listens yet; {host}:{port}: {error.strerror}") from None
-    # Or an answer may wait for the browser's leave, 40 ms and more: asyncio would see to it of other sockets.
+    # Otherwise an answer may wait 40 ms and more for an acknowledgement; asyncio does this only for its own sockets.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with listening:
         name = f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""What a page may be about."""
+"""The subjects of a page."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from .writing import Writing
 
 
 class Shown(Protocol):
-    """A network as a page shows it. Its answers may be asked for in several threads, of a copy in each.
+    """A network as a page shows it. Several threads may ask for answers, each from its own copy.
 
     Attributes
     ----------
     takes : str
-        The type of what is asked, as HTTP calls it.
+        The content type of requests.
     most : int
-        How many bytes that has.
+        The most bytes of a request.
     """
 
     takes: ClassVar[str]
     most: ClassVar[int]
 
     def about(self) -> dict[str, Any]:
-        """Tell what the page has to know first: its ``kind``, and what belongs to that."""
+        """Give what the page must know first: its ``kind``, and the data for that kind."""
 
     def answer(self, asked: bytes) -> dict[str, Any]:
-        """Tell what the network says; `ValueError` where nobody could."""
+        """Give the network's answer, or raise a `ValueError` if the request is wrong."""
 
 
 def shown(net: Sequential, parser: Sequential | None = None, name: str = "net") -> Shown:
-    """Tell from what a network is how it can be shown.
+    """Choose how to show a network.
 
     Raises
     ------
     ValueError
-        If it is a network of something else; ``name`` is what the error calls it.
+        If no page can show it; ``name`` is its name in the error.
     """
     net.check_built()
     if net.is_of_trees:

@@ -1,4 +1,4 @@
-"""Texts that one types, and that a language model goes on with."""
+"""Typed texts, which a language model continues."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..text.sampling import check_language_model, likely, read_again, sample, st
 from ..text.vocabulary import Vocabulary
 from .asked import fields_of
 
-_SHOWN = 10  # tokens, the likeliest
+_SHOWN = 10  # the likeliest tokens
 _LONGEST = 400  # tokens written at once
-_KEPT = 32  # texts whose states are kept, as who types a text has typed its beginning
-_BACK = 16  # tokens by which a text may be longer than the one that is kept
+_KEPT = 32  # texts whose states are kept, since a typed text continues an earlier one
+_BACK = 16  # tokens that a text may have more than the kept one
 
 
 class Writing:
-    """A language model, shown with what it expects next."""
+    """A language model, shown with the tokens that it expects next."""
 
     takes: ClassVar[str] = "application/json"
     most: ClassVar[int] = 1 << 16
@@ -36,16 +36,16 @@ class Writing:
         self._kept: OrderedDict[tuple[int, ...], tuple[Any, Array]] = OrderedDict()
 
     def about(self) -> dict[str, Any]:
-        """Tell whether it writes words."""
+        """Give whether its tokens are words."""
         return {"kind": "writing", "words": self.vocabulary.words, "most": self.most // 8, "length": _LONGEST}
 
     def answer(self, asked: bytes) -> dict[str, Any]:
-        """Tell which tokens are likely after a text, or go on with it for so many."""
+        """Give the tokens that are likely after a text, or continue it by a number of tokens."""
         given = fields_of(asked, text=str, length=(int, type(None)), temperature=(int, float, type(None)))
         text, temperature = given["text"], as_number(given["temperature"] or 0.0, "temperature")
         if given["length"] is not None:
             length = as_int(given["length"], "length", most=_LONGEST)
-            self._kept.clear()  # the states are the sample's
+            self._kept.clear()  # the network's states are now the sample's
             return {"text": sample(self.net, self.vocabulary, text, length=length, temperature=temperature)}
         shares = likely(self._logits(tuple(self.vocabulary.encode(text, whole=False).tolist())), 1.0)
         best = np.argsort(-shares, kind="stable")[:_SHOWN]
@@ -55,7 +55,7 @@ class Writing:
         }
 
     def _logits(self, ids: tuple[int, ...]) -> Array:
-        """Give those of what follows; of a text that goes on from one that was asked for, what is new is read."""
+        """Give the logits of the next token; of a text that continues an earlier one, only the new part is read."""
         if not self.net.stateful:
             return self._read(starting(self.vocabulary, list(ids))[-1 - read_again(self.net) :])
         for known in range(len(ids), max(0, len(ids) - _BACK), -1):
