@@ -1,4 +1,4 @@
-"""A recurrent cell of the core, on lists of columns."""
+"""A recurrent cell of the core, for lists of columns."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Cell:
     def __init__(self, cell: str, inputs: int, units: int) -> None:
         core = _core.load("float64")
         self._cell, self._count, self._inputs, self._units = cell, GATES[cell], inputs, units
-        size = (inputs + units + 2) * self._count * units  # the second bias, that of the state, stays zero
+        size = (inputs + units + 2) * self._count * units  # the second bias, of the state, stays zero
         check_size((size,), "input_width and state_width")
         self.parameters, self.gradients = core.aligned_zeros(size), core.aligned_zeros(size)
         self._core = core.RecurrentCell(cell, "tanh", inputs, units, self.parameters, self.gradients)
 
     def by_name(self, flat: Array, letters: str, suffix: str = "") -> dict[str, Array]:
-        """Give each gate's Wh (units, units), Wx (units, inputs) and b (units, 1): views of parameters or gradients."""
+        """Give views of each gate's Wh (units, units), Wx (units, inputs) and b (units, 1)."""
         inputs, units = self._inputs, self._units
         views = {}
         for k, letter in enumerate(letters):
@@ -58,17 +58,17 @@ class Cell:
         gates: Sequence[Sequence[Array]],
         delta: Array,
     ) -> tuple[list[list[Array]], list[Array], list[Array]]:
-        """Take the gradient ``delta`` of the last h back through all times, and fill ``gradients``.
+        """Propagate the gradient ``delta`` of the last h back through all times, and fill ``gradients``.
 
         Returns
         -------
         dgates : list of list of ndarray
             For each gate, the gradients with respect to its weighted input, all times.
         dh, dx : list of ndarray
-            With respect to h before and after each step, and to the inputs.
+            The gradients with respect to h before and after each step, and to the inputs.
         """
         steps, width = len(x), self._units * (4 if self._cell == "gru_before" else self._count)
-        held = np.zeros((1, steps, width))  # of a GRU with room for what the core adds
+        held = np.zeros((1, steps, width))  # of a GRU, with room for what the core adds
         for k, columns in enumerate(gates):
             held[0, :, k * self._units : (k + 1) * self._units] = _rows(columns)
         dgates, dx, dh, _ = self._core.backward(

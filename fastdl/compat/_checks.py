@@ -1,4 +1,4 @@
-"""Checks of what comes into the articles' classes."""
+"""Checks of the arguments of the articles' classes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def as_vector(x: Any, name: str, size: int) -> Array:
 
 
 def as_numbers(x: Any, name: str, size: int) -> Sequence[float]:
-    """Give as many finite numbers: a list or a tuple of such as it is."""
+    """Check that there are this many finite numbers; a list or a tuple of numbers stays as it is."""
     if type(x) in (list, tuple) and len(x) == size:
         try:
             if isfinite(sum(x)):
@@ -48,7 +48,7 @@ def as_numbers(x: Any, name: str, size: int) -> Sequence[float]:
 
 
 def as_rows(values: Any, name: str, size: int) -> Array:
-    """Give samples (N, size), of vectors or of columns (size, 1), finite, not yet in float64."""
+    """Give finite samples (N, size), from vectors or columns (size, 1), not yet in float64."""
     rows = as_real(values, name)
     if rows.dtype.kind == "f" and rows.size:
         rows = as_array(rows, name)
@@ -58,12 +58,12 @@ def as_rows(values: Any, name: str, size: int) -> Array:
 
 
 def as_sequence(values: Any) -> Any:
-    """Give what goes through its rows: a data frame goes through its columns."""
+    """Give a sequence of rows; a data frame would iterate over its columns."""
     return values if isinstance(values, list | tuple | np.ndarray) else np.asarray(values)
 
 
 def windows(size: int, window: int, padding: int, stride: int, *, axis: str, what: str = "filter") -> int:
-    """Count the places of a window along an axis; what is left over at its end is not looked at."""
+    """Count the places of a window along an axis; the rest at its end is ignored."""
     as_int(stride, "stride")
     room = size + 2 * padding - window
     if room < 0:

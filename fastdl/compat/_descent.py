@@ -10,7 +10,7 @@ _descend = _core.load("float64").descend
 
 
 def descended(values: Any, gradient: Any, rate: Any) -> Any:
-    """Give ``values``, an array less ``rate`` times its gradient, in place."""
+    """Subtract ``rate`` times the gradient from an array, in place, and give it."""
     if not (type(rate) is float and _descend(values, gradient, rate)):
         values -= rate * gradient
     return values

@@ -1,4 +1,4 @@
-"""The base of the gated layers of article 6: a cell of the core, and states as lists of columns."""
+"""The base of article 6's gated layers: a cell of the core, with states as lists of columns."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .activators import check_activator, kernel_of, whole
 class GatedLayer(Built):
     """The base of `LstmLayer` and `GruLayer`.
 
-    A subclass names its gates in the core's order: their letters in weights and biases, and their lists; and in
-    ``_drawn`` the letters in the order in which their weights are drawn.
+    A subclass names its gates in the core's order: their letters in the names of weights and biases, and their lists.
+    ``_drawn`` has the letters in the order in which the weights are drawn.
     """
 
     _cell: ClassVar[str]
@@ -50,14 +50,14 @@ class GatedLayer(Built):
         self._own = self._recurrence.by_name(self._recurrence.parameters, self._letters)
         self._counted = [self._recurrence.parameters.base, *self._own.values()]
         self._alone = holders(self._counted)
-        self._handed: tuple[Array, dict[str, Array]] | None = None  # the last gradients, in one piece and by name
+        self._handed: tuple[Array, dict[str, Array]] | None = None  # the last gradients, flat and by name
 
     def init_state_vec(self) -> list[Array]:
         """Start a list of states."""
         return [np.zeros((self.state_width, 1))]
 
     def init_weight_mat(self) -> tuple[Array, Array, Array]:
-        """Draw a gate's weights of the state and of the input, and its bias."""
+        """Draw the initial weights of a gate for the state and the input, and its bias."""
         units, inputs = self.state_width, self.input_width
         return uniform(1e-4, (units, units)), uniform(1e-4, (units, inputs)), np.zeros((units, 1))
 
@@ -69,7 +69,7 @@ class GatedLayer(Built):
             setattr(self, f"{name}_list", self.init_state_vec())
 
     def update(self) -> None:
-        """Go down the gradient."""
+        """Take a step down the gradient."""
         there = vars(self)
         if self._handed is not None and settle(self):
             flat, by_name = self._handed
@@ -82,13 +82,13 @@ class GatedLayer(Built):
                 values -= self.learning_rate * getattr(self, f"{name}_grad")
 
 
-# Functions, as a method could be one that a program has for itself.
+# Functions rather than methods, whose names a program's subclass might use.
 
 
 def settle(layer: GatedLayer) -> bool:
-    """Move the weights that a program assigned and let go of into the core's memory; tell whether all are there.
+    """Move weights that a program has assigned, and does not hold, into the core's memory; tell whether all are there.
 
-    None are moved while the program holds weights that were there before, to go back to them maybe.
+    None are moved while the program holds former weights, which it might assign again.
     """
     there, owned = vars(layer), layer._own
     assigned = [name for name in owned if there.get(name) is not owned[name]]
@@ -101,7 +101,7 @@ def settle(layer: GatedLayer) -> bool:
 
 
 def _holds_former(layer: GatedLayer, assigned: Sequence[str]) -> bool:
-    """Tell whether anybody holds weights of the core's memory in whose place others were assigned, or parts of any."""
+    """Tell whether the program holds replaced weights in the core's memory, or parts of any weights."""
     names = "", *layer._own
     return any(
         now > alone and (not name or name in assigned)
@@ -110,7 +110,7 @@ def _holds_former(layer: GatedLayer, assigned: Sequence[str]) -> bool:
 
 
 def take_step(layer: GatedLayer, x: Array) -> None:
-    """Let the core take a step."""
+    """Take a step in the core."""
     before = as_column(layer.h_list[layer.times], f"h_list[{layer.times}]", layer.state_width)
     cell = as_column(layer.c_list[layer.times], f"c_list[{layer.times}]", layer.state_width) if layer._has_c else None
     gates, h, c = layer._recurrence.step(x, before, cell)
@@ -124,7 +124,7 @@ def take_step(layer: GatedLayer, x: Array) -> None:
 
 
 def go_back(layer: GatedLayer, delta_h: Array, activator: Any) -> None:
-    """Let the core go back through all times."""
+    """Propagate back through all times in the core."""
     dgates, layer.delta_h_list, dx = layer._recurrence.backward(
         layer.x_list,
         layer.h_list,
@@ -142,7 +142,7 @@ def go_back(layer: GatedLayer, delta_h: Array, activator: Any) -> None:
 
 
 def hand_down(layer: GatedLayer, dx: Sequence[Array], activator: Any) -> None:
-    """Keep what goes on to the layer before (article 6, equation 12)."""
+    """Keep the gradients for the layer before (article 6, equation 12)."""
     if kernel_of(activator) is not None:
         below = list(np.stack(dx) * activator.backward(np.stack(layer.x_list)))
     else:
@@ -151,7 +151,7 @@ def hand_down(layer: GatedLayer, dx: Sequence[Array], activator: Any) -> None:
 
 
 def as_last_input(layer: GatedLayer, x: Any, delta_h: Any, activator: Any) -> Array:
-    """Check what `backward` is given; give ``delta_h``."""
+    """Check the arguments of `backward`; give ``delta_h``."""
     check_activator(activator)
     x, error = as_column(x, "x", layer.input_width), as_column(delta_h, "delta_h", layer.state_width)
     if layer.times == 0:
@@ -161,11 +161,11 @@ def as_last_input(layer: GatedLayer, x: Any, delta_h: Any, activator: Any) -> Ar
 
 
 def hand_over(layer: GatedLayer) -> None:
-    """Let the core have all weights, also those that somebody else holds too."""
+    """Move all weights into the core's memory, even those that the program holds too."""
     if not settle(layer):
         there, owned = vars(layer), layer._own
         if _holds_former(layer, [name for name in owned if there.get(name) is not owned[name]]):
-            layer.__setstate__(layer.__getstate__())  # built anew, in a memory of which nobody holds a part
+            layer.__setstate__(layer.__getstate__())  # built anew, in memory that nobody else holds
         for name, own in layer._own.items():
             if getattr(layer, name) is not own:
                 own[...] = as_shaped(getattr(layer, name), name, own.shape)

@@ -1,6 +1,6 @@
-"""Article 3's layers of arrays while nobody has changed them: their weights lie in one memory, for the core to train.
+"""Article 3's layers of arrays, as long as they are unchanged: their weights are in one block, for the core to train.
 
-What a step leaves in a layer is made when it is asked for: a gradient is as large as the weights.
+The attributes that a step leaves in a layer are made when they are read: a gradient is as large as the weights.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ WHEN_ASKED = frozenset(("W", "b", "input", "output", "delta", "W_grad", "b_grad"
 
 
 class Lent:
-    """The parameters of a network's layers in one memory, and what its last step left.
+    """The parameters of a network's layers in one block of memory, and the results of its last step.
 
     Parameters
     ----------
     layers : sequence of FullConnectedLayer
-        Each reads what the one before gives. Nobody else holds their W and b, which become views of this memory.
+        A chain of layers. Nobody else holds their W and b, which become views of this memory.
     sizes : sequence of int
-        Nodes of each layer, the inputs first.
+        The number of nodes of each layer, the inputs first.
 
     Attributes
     ----------
     parameters : ndarray
-        Of each layer (inputs + 1, outputs), the bias last.
+        The parameters of each layer, (inputs + 1, outputs), the bias last.
     """
 
     def __init__(self, layers: Sequence[Any], sizes: Sequence[int]) -> None:
@@ -48,7 +48,7 @@ class Lent:
         self._taken: tuple[Array, Array, float, bool] | None = None
         self._counted = [self.parameters.base, *(array for own in self._own for array in own)]
         self._take_over()
-        self._alone = holders(self._counted)  # whoever holds more has come to them by asking a layer
+        self._alone = holders(self._counted)  # further holders have got them from a layer
 
     def _take_over(self) -> None:
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
@@ -57,7 +57,7 @@ class Lent:
             layer.lent_to = self
 
     def _others(self) -> list[int]:
-        """Count who holds the memory, and each of its arrays, besides the layers."""
+        """Count the holders of the memory, and of each of its arrays, besides the layers."""
         now, shown = holders(self._counted), [False]
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
             shown += [layer.__dict__.get("W") is W, layer.__dict__.get("b") is b]
@@ -70,9 +70,9 @@ class Lent:
                 del there[name]
 
     def holds(self, layers: Sequence[Any], steps: Steps) -> bool:
-        """Tell whether these are the layers, each doing what its class does, with parameters in this memory.
+        """Tell whether these are the layers, with unchanged methods and with parameters in this memory.
 
-        What a program assigned to them and let go of is taken over, unless it holds what was there before.
+        Arrays that a program has assigned and does not hold itself are copied in, unless it holds the former ones.
         """
         if list(layers) != self._layers:  # by identity, as they are
             return False
@@ -85,7 +85,7 @@ class Lent:
         return not assigned or self._take_assigned()
 
     def _take_assigned(self) -> bool:
-        """Take over what a program assigned; tell whether all of it could be."""
+        """Copy the arrays that a program has assigned; tell whether all could be copied."""
         of_memory, *others = self._others()
         for k, (layer, (W, b)) in enumerate(zip(self._layers, self._own, strict=True)):
             there = layer.__dict__
@@ -98,7 +98,7 @@ class Lent:
         return True
 
     def give_back(self) -> None:
-        """Let the layers have arrays of their own, unless somebody holds those of this memory."""
+        """Give the layers arrays of their own, unless the program holds those of this memory."""
         self.show()
         held = any(self._others())
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
@@ -110,7 +110,7 @@ class Lent:
                         there[name] = own.copy()
 
     def predict(self, sample: Array) -> Array:
-        """Give the output for a column, and fill each layer's ``input`` and ``output``."""
+        """Compute the output for a column, and fill ``input`` and ``output`` of each layer."""
         numbers = self._core.forward(sample)
         for layer, place in zip(self._layers, self._outputs, strict=True):
             there = layer.__dict__
@@ -125,14 +125,14 @@ class Lent:
         self._taken = self._core.learn(sample, label, rate, not alone), sample, rate, alone
 
     def show(self) -> None:
-        """Give the layers what they lack of the last step, and their parameters."""
+        """Set the attributes that the layers still lack from the last step, and their parameters."""
         if self._taken is not None:
             (numbers, sample, rate, alone), self._taken = self._taken, None
             ends = list(accumulate((*self.sizes, *self.sizes[1:])))
             columns = [part[:, None] for part in np.split(numbers, ends)]
             count = len(self.sizes)
             seen, errors = columns[:count], columns[count:-1]
-            if alone:  # nobody can have changed the weights since: without what the step added they are those before
+            if alone:  # nobody can have changed the weights since: subtracting the step gives the former ones
                 x, error = seen[0], errors[0]
                 below = np.dot(self._own[0][0].T, error) - rate * x * np.dot(error.T, error)
                 first = x * (1.0 - x) * below

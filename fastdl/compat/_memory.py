@@ -1,4 +1,4 @@
-"""The part of a layer that lives in the core: it is built anew, not copied, when the layer is copied or pickled."""
+"""The part of a layer that is in the core: it is built anew, not copied, when the layer is copied or pickled."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 _held = {"once": object()}
-_ONCE = sys.getrefcount(_held["once"])  # of what nothing but a dict holds
+_ONCE = sys.getrefcount(_held["once"])  # the count of an object that only a dict holds
 
 
 def held_once(there: dict[str, Any], name: str) -> bool:
-    """Tell whether a dict has an array under this name whose numbers nobody else holds."""
+    """Tell whether a dict has an array under this name that nothing else holds, nor a view of it."""
     return (
         isinstance(there.get(name), np.ndarray)
         and sys.getrefcount(there[name]) <= _ONCE
@@ -22,12 +22,12 @@ def held_once(there: dict[str, Any], name: str) -> bool:
 
 
 def holders(arrays: Iterable[Any]) -> list[int]:
-    """Count for each array who holds it; whoever holds a part of one is a holder of the memory that it is a view of."""
+    """Count the holders of each array; a view of an array holds the memory that both are views of."""
     return list(map(sys.getrefcount, arrays))
 
 
 class Built:
-    """A class whose ``_build`` makes the attributes that ``_built`` names, from the others."""
+    """A class whose ``_build`` makes the attributes named in ``_built`` from the others."""
 
     _built: ClassVar[tuple[str, ...]]
 

@@ -1,4 +1,4 @@
-"""The core of article 3's networks: sigmoid layers over one memory, trained a sample at a time by the core."""
+"""The common part of article 3's networks: sigmoid layers over one vector, trained by the core sample by sample."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..layers import Dense
 from ..sequential import Sequential
 from ._checks import as_rows, as_sequence
 
-FEW = 16  # steps that are not worth a call of the core
+FEW = 16  # fewer steps are not worth a call of the core
 _BLOCK = 8192  # samples turned to float64 at a time
 
 
 def as_sizes(layers: Sequence[int]) -> list[int]:
-    """Give the nodes of each of at least two layers."""
+    """Check the numbers of nodes of at least two layers."""
     if not isinstance(layers, Iterable):
         raise TypeError(f"layers must be the nodes of each layer; received {layers!r}")
     sizes = [as_int(n, "layers") for n in layers]
@@ -29,7 +29,7 @@ def as_sizes(layers: Sequence[int]) -> list[int]:
 
 
 def as_pairs(labels: Any, data_set: Any, inputs: int, outputs: int) -> tuple[Array, Array]:
-    """Give as many label vectors (N, outputs) as samples (N, inputs)."""
+    """Check label vectors (N, outputs), as many as samples (N, inputs)."""
     data_set, labels = as_rows(data_set, "data_set", inputs), as_rows(labels, "labels", outputs)
     if len(data_set) != len(labels):
         raise ValueError(f"labels must be as many as data_set, {len(data_set)}; received {len(labels)}")
@@ -37,7 +37,7 @@ def as_pairs(labels: Any, data_set: Any, inputs: int, outputs: int) -> tuple[Arr
 
 
 def one_by_one(step: Callable[[Any, Any, Any], None], labels: Any, data_set: Any, rate: Any, epochs: int) -> None:
-    """Take ``step(label, sample, rate)`` of all samples in order, ``epochs`` times, just as they came."""
+    """Call ``step(label, sample, rate)`` for all samples in order, unconverted, ``epochs`` times."""
     labels, data_set = as_sequence(labels), as_sequence(data_set)
     if len(data_set) != len(labels):
         raise ValueError(f"labels must be as many as data_set, {len(data_set)}; received {len(labels)}")
@@ -47,7 +47,7 @@ def one_by_one(step: Callable[[Any, Any, Any], None], labels: Any, data_set: Any
 
 
 def by_layer(flat: Array, sizes: Sequence[int]) -> list[Array]:
-    """Give views of fully connected layers' parameters or gradients: of each (inputs + 1, outputs), the bias last."""
+    """Give views of fully connected layers' parameters or gradients, each (inputs + 1, outputs), the bias last."""
     views, start = [], 0
     for n, m in pairwise(sizes):
         views.append(flat[start : start + (n + 1) * m].reshape(n + 1, m))
@@ -75,9 +75,9 @@ class SigmoidChain:
         )
 
     def train(self, labels: Array, data_set: Array, rate: float, epochs: int) -> None:
-        """Go through all samples ``epochs`` times, but for the very last one.
+        """Train on all samples ``epochs`` times, except the very last one.
 
-        That one is the caller's, so that his objects hold its outputs and errors as if each had gone their way.
+        The caller trains on that one itself, so that its objects have the outputs and errors of the last step.
         """
         for epoch in range(epochs):
             count = len(data_set) - (epoch == epochs - 1)

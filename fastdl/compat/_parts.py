@@ -1,4 +1,4 @@
-"""One module in several files."""
+"""One module made of several files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 class Parts(ModuleType):
-    """A package that stands for an article's one file: what a program assigns to it, its modules see too.
+    """A package that stands for a single file of an article: its modules see whatever a program assigns to it.
 
-    So a class or a function that is replaced, ``bp.sigmoid = f``, is what all the others use, as in a single file.
+    So if a class or a function is replaced, ``bp.sigmoid = f``, all others use the new one, as in a single file.
     """
 
     @classmethod
     def join(cls, package: str, *parts: ModuleType) -> None:
-        """Make one of a package, and of the modules whose names it has."""
+        """Join a package and the modules whose names it has."""
         module = sys.modules[package]
         vars(module)["_homes"] = {name: [p for p in parts if name in vars(p)] for name in vars(module)["__all__"]}
         module.__class__ = cls

@@ -1,4 +1,4 @@
-"""Tells what a program has left unchanged: only that takes a fast path, all else the articles' own steps."""
+"""Tells whether a program has left a class unchanged: only then is the fast path taken."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 
 class Steps:
-    """Methods of a class that a fast way does not call, as they are when this is made.
+    """The methods of a class that a fast path does not call, in their original form.
 
     Parameters
     ----------
     cls : type
     *names : str
-        Of methods and other attributes of the class.
+        The names of methods and other attributes of the class.
     """
 
     def __init__(self, cls: type, *names: str) -> None:
@@ -40,14 +40,14 @@ class Steps:
         )
 
     def hides_none(self, obj: Any) -> bool:
-        """Tell of an object whether its class is this very one, and no attribute of its own hides one of the methods.
+        """Tell whether an object is of exactly this class, and none of its attributes hides one of the methods.
 
-        That is all that is left to ask of each of several objects where the class is ``as_written``.
+        If the class is ``as_written``, nothing else need be checked for each of several objects.
         """
         return type(obj) is self._cls and self._names.isdisjoint(vars(obj))
 
     def all_untouched(self, objects: Sequence[Any]) -> bool:
-        """Tell it of many objects, whose class must be this very one."""
+        """Tell whether all of many objects are untouched; they must be of exactly this class."""
         if not (self.as_written() and set(map(type, objects)) <= {self._cls}):
             return False
         return not any(map(vars, objects)) or all(self._names.isdisjoint(vars(obj)) for obj in objects)
@@ -59,7 +59,7 @@ class Steps:
             return False
 
     def _adds_functions_alone(self, kind: type) -> bool:
-        """Tell whether what a subclass defines cannot stand in for an attribute of its objects, as a property can."""
+        """Tell whether a subclass defines only functions, and no property that could replace an attribute."""
         return all(
             isinstance(value, FunctionType | staticmethod | classmethod) or name.startswith("__")
             for one in kind.__mro__[: kind.__mro__.index(self._cls)]

@@ -14,13 +14,13 @@ from ._untouched import Steps
 
 __all__ = ["IdentityActivator", "ReluActivator", "SigmoidActivator", "TanhActivator"]
 
-_MOST = 709.0  # of what e may be raised to
-_MOST_OF_ARRAYS, _ONE, _DOUBLE = np.array(_MOST), np.array(1.0), np.dtype(np.float64)  # sooner taken than numbers are
-_NUMBERS = frozenset((int, np.float64))  # and float, which is asked first
+_MOST = 709.0  # the largest exponent of e
+_MOST_OF_ARRAYS, _ONE, _DOUBLE = np.array(_MOST), np.array(1.0), np.dtype(np.float64)  # faster operands than numbers
+_NUMBERS = frozenset((int, np.float64))  # besides float, which is checked first
 
 
 class _Activator:
-    """A function of numbers and, number by number, of arrays of any shape.
+    """A function of numbers and, elementwise, of arrays of any shape.
 
     NumPy takes ten times as long for a number as Python does.
     """
@@ -34,7 +34,7 @@ class IdentityActivator(_Activator):
     kernel = "identity"
 
     def forward(self, weighted_input: Any) -> Any:
-        """Give the number or a copy of the array."""
+        """Give the number, or a copy of the array."""
         if type(weighted_input) is float:
             return weighted_input
         if type(weighted_input) in _NUMBERS:
@@ -114,7 +114,7 @@ def _real(x: Any, name: str) -> Any:
 
 
 def check_activator(activator: Any, name: str = "activator") -> Any:
-    """Give an object that has the two methods."""
+    """Check that an object has the two methods."""
     if not (callable(getattr(activator, "forward", None)) and callable(getattr(activator, "backward", None))):
         raise TypeError(f"{name} must have the methods forward and backward; received {activator!r}")
     return activator
@@ -127,17 +127,17 @@ _STEPS = {
 
 
 def sigmoid_as_written() -> bool:
-    """Tell whether nothing of `SigmoidActivator` has been replaced."""
+    """Tell whether no method of `SigmoidActivator` has been replaced."""
     return _STEPS[SigmoidActivator].as_written()
 
 
 def is_plain_sigmoid(activator: Any) -> bool:
-    """Tell whether it is a `SigmoidActivator` without anything of its own."""
+    """Tell whether it is a `SigmoidActivator` without attributes of its own."""
     return type(activator) is SigmoidActivator and not activator.__dict__
 
 
 def kernel_of(activator: Any) -> str | None:
-    """Give the core's name of one of ours that does what it was written to do."""
+    """Give the core's name of an activator of ours that is unchanged, or None."""
     for cls in type(activator).__mro__:
         if cls in _STEPS:
             return activator.kernel if _STEPS[cls].untouched(activator) else None
@@ -149,14 +149,14 @@ def _takes_arrays_number_by_number(op: Any) -> bool:
 
 
 def each(op: Callable[[Any], Any], x: Array) -> Array:
-    """Give ``op`` of each number, one at a time unless it is known that an array makes no difference."""
+    """Apply ``op`` to each number: one at a time, unless it is known to work on arrays alike."""
     if _takes_arrays_number_by_number(op):
         return op(x)  # type: ignore[no-any-return]
     return np.fromiter(map(op, x.ravel()), np.float64, x.size).reshape(x.shape)
 
 
 def whole(op: Callable[[Any], Any], x: Array) -> Array:
-    """Give ``op`` of an array, or of each number where it takes numbers alone."""
+    """Apply ``op`` to an array, or to each of its numbers if it takes only numbers."""
     if _takes_arrays_number_by_number(op):
         return op(x)  # type: ignore[no-any-return]
     try:

@@ -55,7 +55,8 @@ class FullConnectedLayer:
     input : ndarray, shape (input_size, 1)
     output : ndarray, shape (output_size, 1)
     delta : ndarray, shape (input_size, 1)
-        What `backward` hands to the layer before. As in article 3, deltas and gradients point down the error.
+        The error term that `backward` gives to the layer before. As in article 3, deltas and gradients point down the
+        error.
     """
 
     lent_to: Lent | None = None
@@ -67,7 +68,7 @@ class FullConnectedLayer:
         self.b: Array = np.zeros((output_size, 1))
         self.output: Array = np.zeros((output_size, 1))
 
-    if not TYPE_CHECKING:  # which would take any attribute for known
+    if not TYPE_CHECKING:  # otherwise type checkers would allow any attribute
 
         def __getattr__(self, name: str) -> Any:
             if name in WHEN_ASKED and self.lent_to is not None:
@@ -104,11 +105,11 @@ class FullConnectedLayer:
         if getattr(self, "input", None) is None:
             raise RuntimeError("backward must follow forward")
         self.delta = whole(self.activator.backward, self.input) * np.dot(self.W.T, delta)
-        self.W_grad = np.dot(self.input, delta.T).T  # laid out as W
+        self.W_grad = np.dot(self.input, delta.T).T  # in the memory order of W
         self.b_grad = delta
 
     def update(self, learning_rate: float) -> None:
-        """Go along the gradient, which points down the error."""
+        """Take a step along the gradient, which points down the error."""
         self.W = descended(self.W, self.W_grad, -learning_rate)
         self.b = descended(self.b, self.b_grad, -learning_rate)
 
@@ -126,12 +127,12 @@ class Network:
     Parameters
     ----------
     layers : sequence of int
-        Nodes of each layer, the inputs first.
+        The number of nodes of each layer, the inputs first.
 
     Attributes
     ----------
     layers : list of FullConnectedLayer
-        As long as they are just that, the network runs at the speed of the core.
+        As long as they are unchanged, the network runs at the speed of the core.
     """
 
     _lent: Lent | None = None
@@ -187,7 +188,7 @@ class Network:
         self.train_one_sample(labels[-1], data_set[-1], rate)
 
     def _sizes(self) -> list[int] | None:
-        """Give the nodes of each layer, or None where the layers may compute something else than ours."""
+        """Give the numbers of nodes of the layers, or None if the layers may compute something else."""
         if not (self.layers and _TRAINING.untouched(self)):
             return None
         if not all(
@@ -205,7 +206,7 @@ class Network:
         return None if any(np.may_share_memory(a, b) for a, b in combinations(arrays, 2)) else sizes
 
     def _lend(self) -> Lent | None:
-        """Have the layers lend their parameters to the core; None where they may compute something else."""
+        """Move the layers' parameters into the core's memory; give None if they may compute something else."""
         if not (_LEARNING.as_written() and sigmoid_as_written()):
             return None
         layers, lent = self.layers, self._lent
@@ -227,7 +228,7 @@ class Network:
         return self._lent
 
     def train_one_sample(self, label: Any, sample: Any, rate: float) -> None:
-        """Predict, compute the gradient, and follow it."""
+        """Predict, compute the gradient, and take a step along it."""
         if _TRAINING.untouched(self) and type(rate) in (float, int) and (lent := self._lend()) is not None:
             sizes = lent.sizes
             lent.learn(as_column(sample, "input_array", sizes[0]), as_column(label, "label", sizes[-1]), rate)
@@ -237,7 +238,7 @@ class Network:
         self.update_weight(rate)
 
     def calc_gradient(self, label: Any) -> Array:
-        """Take the error of the last prediction back through all layers; give the first one's ``delta``."""
+        """Propagate the error of the last prediction back through all layers; give ``delta`` of the first."""
         last = self.layers[-1]
         error = as_column(label, "label", len(last.output)) - last.output
         delta: Array = whole(last.activator.backward, last.output) * error
@@ -247,7 +248,7 @@ class Network:
         return delta
 
     def update_weight(self, rate: float) -> None:
-        """Let every layer follow its gradient."""
+        """Take a step along the gradient in every layer."""
         for layer in self.layers:
             layer.update(rate)
 
@@ -262,7 +263,7 @@ class Network:
         return float(0.5 * np.sum(np.square(as_column(label, "label", size) - as_column(output, "output", size))))
 
     def gradient_check(self, sample_feature: Any, sample_label: Any) -> float:
-        """Compare every weight's and bias's gradient with central differences, and print both.
+        """Compare the gradient of every weight and bias with central differences, and print both.
 
         Parameters
         ----------
@@ -304,7 +305,7 @@ class Normalizer(bp.Normalizer):
         return np.array(super().norm(number))[:, None]
 
     def denorm(self, vec: Any) -> int:
-        """Give the number of a column, whose ones are above a half."""
+        """Give the number of a column; bits are one above a half."""
         return super().denorm(vec[:, 0])
 
 
@@ -314,7 +315,7 @@ def transpose(args: Any) -> list[list[Array]]:
 
 
 def train_data_set() -> tuple[list[Array], list[Array]]:
-    """Give all numbers from 0 to 255, each a column of bits that is its own label: labels, then samples."""
+    """Give all numbers from 0 to 255 as columns of bits, each its own label: labels, then samples."""
     normalizer = Normalizer()
     data_set = [normalizer.norm(number) for number in range(256)]
     return list(data_set), data_set

@@ -30,7 +30,7 @@ class GruLayer(GatedLayer):
     delta_h_list, delta_z_list, delta_r_list, delta_ct_list : list of ndarray
         The error's gradient with respect to h and to the weighted inputs of the gates, by time, after `backward`.
     x_list, delta_x_list : list of ndarray, shape (input_width, 1)
-        Inputs and, by time, what goes on to the layer before.
+        The inputs and, by time, the gradients for the layer before.
     times : int
         Steps since the last `reset_state`.
     gate_activator, output_activator : object
@@ -67,8 +67,8 @@ class GruLayer(GatedLayer):
         delta_h : array_like, shape (state_width, 1)
             The error's gradient with respect to the last h.
         activator : object
-            Of the layer before, whose outputs the inputs are: ``delta_x_list`` is the gradient with respect to its
-            weighted input.
+            The activator of the layer before, whose outputs are the inputs: ``delta_x_list`` is the gradient with
+            respect to its weighted input.
         """
         delta_h = as_last_input(self, x, delta_h, activator)
         _check_activators(self)

@@ -10,12 +10,12 @@ __all__ = ["LinearUnit"]
 class LinearUnit(Perceptron):
     """A perceptron whose output is the weighted input itself: a line, a plane.
 
-    Its rule is the gradient of half the squared error, so that the perceptron's `train` is gradient descent.
+    The perceptron's rule is then the gradient of half the squared error, so that `train` is gradient descent.
 
     Parameters
     ----------
     input_num : int
-        Inputs.
+        The number of inputs.
     """
 
     def __init__(self, input_num: int) -> None:

@@ -32,13 +32,13 @@ class LstmLayer(GatedLayer):
     bf, bi, bo, bc : ndarray, shape (state_width, 1)
         With ``_grad`` after the name, their gradients after `backward`.
     gate_activator, output_activator : object
-        Of f, i and o, and of ct and c; see `fastdl.compat.activators`.
+        The activators of f, i and o, and of ct and c; see `fastdl.compat.activators`.
     c_list, h_list, f_list, i_list, o_list, ct_list : list of ndarray, shape (state_width, 1)
         By time; the first is the start.
     delta_h_list, delta_f_list, delta_i_list, delta_o_list, delta_ct_list : list of ndarray
         The error's gradient with respect to h and to the weighted inputs of the gates, by time, after `backward`.
     x_list, delta_x_list : list of ndarray, shape (input_width, 1)
-        Inputs and, by time, what goes on to the layer before.
+        The inputs and, by time, the gradients for the layer before.
     times : int
         Steps since the last `reset_state`.
     """
@@ -102,8 +102,8 @@ class LstmLayer(GatedLayer):
         delta_h : array_like, shape (state_width, 1)
             The error's gradient with respect to the last h.
         activator : object
-            Of the layer before, whose outputs the inputs are: ``delta_x_list`` is the gradient with respect to its
-            weighted input.
+            The activator of the layer before, whose outputs are the inputs: ``delta_x_list`` is the gradient with
+            respect to its weighted input.
         """
         delta_h = as_last_input(self, x, delta_h, activator)
         if self._ready(_BACKWARD) and len(self.x_list) == self.times:
@@ -131,7 +131,7 @@ class LstmLayer(GatedLayer):
     def calc_delta_k(self, k: int) -> None:
         """Compute the gates' error terms at time k, and that of h at time k - 1."""
         if k == self.times:
-            self._delta_c = np.zeros((self.state_width, 1))  # what goes back through c, which the listing leaves out
+            self._delta_c = np.zeros((self.state_width, 1))  # the gradient through c, which the listing leaves out
         i, o, f, ct, c = (getattr(self, f"{name}_list")[k] for name in ("i", "o", "f", "ct", "c"))
         gate, out, delta_h = self.gate_activator, self.output_activator, self.delta_h_list[k]
         shown = whole(out.forward, c)

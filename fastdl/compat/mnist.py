@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-_MOST = 1 << 28  # bytes of a file, unpacked
+_MOST = 1 << 28  # the most bytes of a file, unpacked
 
 
 class Loader:
@@ -44,16 +44,17 @@ class Loader:
     Parameters
     ----------
     path : str
-        Of an IDX file, raw or gzipped. A name of MNIST's four files that is not there stands for the package's own.
+        An IDX file, raw or gzipped. The name of one of MNIST's four files, if there is no such file, means the
+        package's.
     count : int
-        How many samples to take.
+        The number of samples to take.
     """
 
     def __init__(self, path: str | os.PathLike[str], count: int) -> None:
         self.path, self.count = path, as_int(count, "count")
 
     def get_file_content(self) -> bytes:
-        """Give the file's bytes, header and all, unpacked where it is gzipped."""
+        """Give the file's bytes, header included, unpacked if it is gzipped."""
         with unpacked(self._found()) as file:
             content: bytes = file.read(_MOST + 1)
         if len(content) > _MOST:
@@ -61,7 +62,7 @@ class Loader:
         return content
 
     def to_int(self, byte: int | bytes) -> int:
-        """Give the number that a byte is."""
+        """Give a byte as a number."""
         return byte if isinstance(byte, int) else byte[0]
 
     def _found(self) -> Path:
@@ -131,19 +132,19 @@ def get_test_data_set() -> tuple[list[list[int]], list[list[float]]]:
 
 
 def show(sample: Sequence[int]) -> None:
-    """Print an image of 784 numbers, a star where there is ink."""
+    """Print an image of 784 numbers, with a star for each pixel that has ink."""
     for i in range(28):
         print("".join("*" if pixel else " " for pixel in sample[i * 28 : (i + 1) * 28]))
     print()
 
 
 def get_result(vec: Any) -> int:
-    """Give the place of the largest number: the digit that a label or an output stands for."""
+    """Give the place of the largest number: the digit of a label or an output."""
     return max(range(len(vec)), key=vec.__getitem__)
 
 
 def evaluate(network: Any, test_data_set: Any, test_labels: Any) -> float:
-    """Give the share of samples that the network gets wrong."""
+    """Compute the share of samples that the network classifies wrongly."""
     wrong = sum(
         get_result(label) != get_result(network.predict(sample))
         for sample, label in zip(test_data_set, test_labels, strict=True)
@@ -159,13 +160,13 @@ def now() -> str:
 def train_and_evaluate(checkpoint: str | os.PathLike[str] = "mnist_bp.npz") -> Network:
     """Train a 784-300-10 network on MNIST at a rate of 0.3, and stop when its test error has risen.
 
-    Every ten epochs it is evaluated, and saved. A run that was interrupted goes on from there. Pixels go from 0 to 1:
+    It is evaluated and saved every ten epochs; an interrupted run continues from there. Pixels are scaled to 0 to 1:
     with the bytes themselves every sigmoid saturates, and the network learns nothing.
 
     Parameters
     ----------
     checkpoint : path
-        Where to save; removed at the end.
+        The file to save to, removed at the end.
 
     Returns
     -------

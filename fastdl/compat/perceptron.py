@@ -36,7 +36,7 @@ class VectorOp:
 
     @staticmethod
     def scala_multiply(v: Sequence[float], s: float) -> list[float]:
-        """Give each element times a number."""
+        """Multiply each element by a number."""
         return [value * s for value in v]
 
 
@@ -48,7 +48,7 @@ class Perceptron:
     input_num : int
         Inputs.
     activator : callable
-        From the weighted input, a number, to the output.
+        The function from the weighted input, a number, to the output.
     activator_fun : callable
         Another name for ``activator``.
 
@@ -87,7 +87,7 @@ class Perceptron:
         input_vecs : sequence of vectors
         labels : sequence of numbers
         iteration : int
-            How often to go through all samples.
+            The number of passes over all samples.
         rate : float
         """
         inputs = as_array(as_rows(input_vecs, "input_vecs", len(self.weights)), "input_vecs", "float64")

@@ -17,13 +17,13 @@ from ._untouched import Steps
 from .activators import IdentityActivator, check_activator, kernel_of, whole
 
 _core64 = _core.load("float64")
-_LARGE = 50_000  # weights from which on a product of all nodes of a level is faster than one node after another
+_LARGE = 50_000  # with more weights, a product of all nodes of a level is faster than node after node
 
 __all__ = ["IdentityActivator", "RecursiveLayer", "TreeNode"]
 
 
 class _WhenAsked:
-    """An attribute that is computed when it is asked for, unless it has been assigned."""
+    """An attribute that is computed when it is read, unless it has been assigned."""
 
     def __init__(self, compute: Callable[[Any], Any]) -> None:
         self._compute = compute
@@ -39,7 +39,7 @@ class TreeNode:
     ----------
     data : ndarray, shape (node_width, 1)
     children : sequence of TreeNode
-        Whose ``parent`` this node becomes; none of a leaf.
+        The children, whose ``parent`` this node becomes; none for a leaf.
     children_data : ndarray, shape (child_count * node_width, 1)
         The children's data, one below the other.
 
@@ -47,9 +47,9 @@ class TreeNode:
     ----------
     parent : TreeNode or None
     delta : ndarray, shape (node_width, 1)
-        Of the last `RecursiveLayer.backward`.
+        The error term, from the last `RecursiveLayer.backward`.
     W_grad, b_grad : ndarray
-        What this node with its children adds to the layer's gradients.
+        The contribution of this node and its children to the layer's gradients.
     """
 
     def __init__(self, data: Any, children: Sequence[TreeNode] = (), children_data: Any = ()) -> None:
@@ -80,7 +80,7 @@ class RecursiveLayer:
     W, W_grad : ndarray, shape (node_width, node_width * child_count)
     b, b_grad : ndarray, shape (node_width, 1)
     root : TreeNode or None
-        What the last `forward` made.
+        The node that the last `forward` made.
     """
 
     def __init__(self, node_width: int, child_count: int, activator: Any, learning_rate: float) -> None:
@@ -97,7 +97,7 @@ class RecursiveLayer:
         self.root = None
 
     def forward(self, *children: Any) -> None:
-        """Make the parent of these nodes, and let it be the ``root``.
+        """Make the parent of these nodes, which becomes the ``root``.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class RecursiveLayer:
         return np.concatenate([as_column(node.data, "children's data", self.node_width) for node in tree_nodes])
 
     def backward(self, parent_delta: Any) -> None:
-        """Go back through the structure: every node's ``delta``, and the gradients (article 7).
+        """Propagate back through the structure: compute ``delta`` of every node, and the gradients (article 7).
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class RecursiveLayer:
         self.W_grad, self.b_grad = self.calc_gradient(self.root)
 
     def _backward_by_nodes(self, delta: Array, kernel: str) -> bool:
-        """Let the core take one node after the other; tell whether it can take them all."""
+        """Propagate back node by node in the core; tell whether it could take all nodes."""
         width = self.node_width
         W_grad, b_grad = np.zeros(self.W.shape), np.zeros(self.b.shape)
         self.root.delta = delta
@@ -212,7 +212,7 @@ class RecursiveLayer:
         return W_grad, b_grad
 
     def update(self) -> None:
-        """Go down the gradient."""
+        """Take a step down the gradient."""
         self.W = descended(self.W, self.W_grad, self.learning_rate)
         self.b = descended(self.b, self.b_grad, self.learning_rate)
 

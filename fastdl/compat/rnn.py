@@ -43,7 +43,7 @@ class RecurrentLayer:
         States by time, the first being the start, and after `backward` the error's gradients with respect to the
         weighted inputs.
     gradient_list : list of ndarray, shape (state_width, state_width)
-        What each time adds to ``gradient``.
+        The contribution of each time to ``gradient``.
     x_list : list of ndarray, shape (input_width, 1)
     times : int
         Steps since the last `reset_state`.
@@ -82,7 +82,7 @@ class RecurrentLayer:
         self.state_list.append(state)
 
     def backward(self, sensitivity_array: Any, activator: Any) -> None:
-        """Go back through all times since the last `reset_state`, and fill the gradients.
+        """Propagate back through all times since the last `reset_state`, and fill the gradients.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class RecurrentLayer:
         self.gradient_list[t] = np.dot(self.delta_list[t], self.state_list[t - 1].T)
 
     def update(self) -> None:
-        """Go down the gradient."""
+        """Take a step down the gradient."""
         self.W = descended(self.W, self.gradient, self.learning_rate)
         if self.gradient_U is not None:  # a program's own `calc_gradient` trains W alone, as the listing does
             self.U = descended(self.U, self.gradient_U, self.learning_rate)

@@ -1,7 +1,7 @@
-"""Article 3, one object a neuron and a connection.
+"""Article 3, with an object for each neuron and each connection.
 
-The objects are the article's, and may be changed, replaced and linked as one likes. As long as nobody does, `Network`
-does not go through them, and runs at the speed of the core.
+The objects are the article's, and a program may change, replace and link them as it likes. As long as it does not,
+`Network` does not use them, and runs at the speed of the core.
 """
 
 from .._parts import Parts

@@ -37,7 +37,7 @@ class Connection:
         return self.gradient
 
     def update_weight(self, rate: float) -> None:
-        """Follow the gradient (article 3, equation 5)."""
+        """Take a step along the gradient (article 3, equation 5)."""
         self.calc_gradient()
         self.weight += rate * self.gradient
 
@@ -47,7 +47,7 @@ class Connection:
 
 
 def connected(kind: type[Connection], up: Any, down: Any, weight: float, gradient: float) -> Connection:
-    """Make a connection without drawing its weight."""
+    """Make a connection without drawing a weight."""
     conn = kind.__new__(kind)
     conn.upstream_node, conn.downstream_node, conn.weight, conn.gradient = up, down, weight, gradient
     return conn
@@ -72,15 +72,15 @@ class Connections:
         self._connections = connections
 
     def add_connection(self, connection: Any) -> None:
-        """Add one."""
+        """Add a connection."""
         self.connections.append(connection)
 
     def dump(self) -> None:
-        """Print them."""
+        """Print the connections."""
         for conn in self.connections:
             print(conn)
 
 
 def entrust_connections(connections: Connections, twin: Twin) -> None:
-    """Have a twin make the connections when they are first asked for."""
+    """Let a twin make the connections when they are first read."""
     connections._connections, connections._twin = None, twin

@@ -1,4 +1,4 @@
-"""Copies of objects that lead to one another, thousands deep."""
+"""Copies of objects that refer to one another, thousands deep."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .nodes import ConstNode, Node, made_downstream, made_upstream
 
 
 def copy_linked(nodes: Iterable[Any], memo: dict[int, Any]) -> None:
-    """Copy nodes, the connections that there are, and what these lead to.
+    """Copy nodes, the existing connections, and the objects that these refer to.
 
     Parameters
     ----------
     nodes : iterable
     memo : dict
-        As for `copy.deepcopy`; has the copies in the end.
+        As for `copy.deepcopy`; receives the copies.
     """
     states = []
     waiting = list(nodes)

@@ -13,7 +13,7 @@ class Normalizer:
     Attributes
     ----------
     mask : list of int
-        What each bit stands for.
+        The value of each bit.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Normalizer:
         return [0.9 if number & bit else 0.1 for bit in self.mask]
 
     def denorm(self, vec: Sequence[float]) -> int:
-        """Give the number of a vector, whose ones are above a half."""
+        """Give the number of a vector; bits are one above a half."""
         return sum(bit for bit, value in zip(self.mask, vec, strict=True) if value > 0.5)
 
 
@@ -34,14 +34,14 @@ def mean_square_error(vec1: Sequence[float], vec2: Sequence[float]) -> float:
 
 
 def train_data_set() -> tuple[list[list[float]], list[list[float]]]:
-    """Give 32 random numbers, each a vector of bits that is its own label: labels, then samples."""
+    """Give 32 random numbers as vectors of bits, each its own label: labels, then samples."""
     normalizer = Normalizer()
     data_set = [normalizer.norm(int(random.uniform(0, 256))) for _ in range(32)]
     return list(data_set), data_set
 
 
 def gradient_check(network: Any, sample_feature: Any, sample_label: Any) -> float:
-    """Compare every connection's gradient with central differences, and print both.
+    """Compare the gradient of every connection with central differences, and print both.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The network, which does not go through its objects as long as nobody has changed them."""
+"""The network, which does not use its objects as long as they are unchanged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LINKING_CONST = Steps(ConstNode, "append_downstream_connection")
 
 
 def _parts_as_written() -> bool:
-    """Tell whether `fastdl.compat.bp` still names what it did, and what `Network` skips was not replaced."""
+    """Tell whether the names of `fastdl.compat.bp`, and the methods that `Network` skips, have not been replaced."""
     return (Layer, Node, ConstNode, Connection, sigmoid) == _NAMED and all(steps.as_written() for steps in _STEPS)
 
 
@@ -45,7 +45,7 @@ class Network:
     Parameters
     ----------
     layers : sequence of int
-        Nodes of each layer, the inputs first.
+        The number of nodes of each layer, the inputs first.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Network:
                 conn.upstream_node.append_downstream_connection(conn)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
-        """Copy nodes and connections, each of which leads to others, one after another, not each within the last."""
+        """Copy nodes and connections, which refer to one another, one after another rather than recursively."""
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
         copy_linked((node for layer in self.layers for node in bare_nodes(layer)), memo)
@@ -82,11 +82,11 @@ class Network:
         return copied
 
     def _arrays(self, *, many: bool = False) -> Twin | None:
-        """Give the twin, with the objects' numbers, or None where the objects are to be gone through.
+        """Give the twin, with the objects' numbers, or None if the objects must be used.
 
-        Taking over their numbers must pay: for ``many`` samples it always does.
+        Copying their numbers must be worth it, as it always is for ``many`` samples.
         """
-        twin: Twin | None = vars(self).get("_twin")  # which a subclass with a constructor of its own may not have
+        twin: Twin | None = vars(self).get("_twin")  # a subclass with its own constructor may not have one
         if twin is None:
             return None
         if not ((many or twin.pays()) and _parts_as_written()):
@@ -132,7 +132,7 @@ class Network:
         data_set : array_like, shape (N, inputs)
         rate : float
         iteration : int
-            How often.
+            The number of passes over all samples.
         epoch : int
             Another name for ``iteration``.
         """
@@ -155,7 +155,7 @@ class Network:
         self.train_one_sample(labels[-1], data_set[-1], rate)
 
     def train_one_sample(self, label: Any, sample: Any, rate: float) -> None:
-        """Predict, compute every error term, and correct every weight."""
+        """Predict, compute all error terms, and correct all weights."""
         self.predict(sample)
         self.calc_delta(label)
         self.update_weight(rate)

@@ -22,7 +22,7 @@ def sigmoid(inX: Any) -> Any:
 
 
 class _BaseNode:
-    """The base of nodes: connections to the next layer, made when they are first asked for."""
+    """The base of nodes: connections to the next layer, made when they are first read."""
 
     __slots__ = ("__dict__", "__weakref__", "_downstream", "_twin", "_upstream", "delta", "layer_index", "node_index",
                  "output")  # fmt: skip
@@ -36,7 +36,7 @@ class _BaseNode:
 
     @property
     def downstream(self) -> list[Any]:
-        """Connections to nodes of the next layer."""
+        """The connections to nodes of the next layer."""
         return downstream_of(self)
 
     @downstream.setter
@@ -77,7 +77,7 @@ class Node(_BaseNode):
 
     @property
     def upstream(self) -> list[Any]:
-        """Connections from nodes of the layer before."""
+        """The connections from nodes of the layer before."""
         return upstream_of(self)
 
     @upstream.setter
@@ -169,7 +169,7 @@ class Layer:
             node.set_output(value)
 
     def calc_output(self) -> None:
-        """Let every node compute its output."""
+        """Compute the output of every node."""
         for node in self.nodes[:-1]:
             node.calc_output()
 
@@ -184,11 +184,11 @@ class Layer:
 made_downstream, made_upstream = (
     attrgetter("_downstream"),
     attrgetter("_upstream"),
-)  # None where none has been asked for
+)  # None if none has been read
 
 
 def downstream_of(node: Any) -> list[Any]:
-    """Give a node's connections to the next layer, and have them made where they are not there yet."""
+    """Give a node's connections to the next layer, and make those that do not exist yet."""
     if node._downstream is None:
         twin, k, i = node._twin
         node._downstream = twin.from_node(k, i)
@@ -196,7 +196,7 @@ def downstream_of(node: Any) -> list[Any]:
 
 
 def upstream_of(node: Any) -> list[Any]:
-    """Give a node's connections from the layer before, and have them made where they are not there yet."""
+    """Give a node's connections from the layer before, and make those that do not exist yet."""
     if node._upstream is None:
         twin, k, j = node._twin
         node._upstream = twin.into_node(k, j)
@@ -204,12 +204,12 @@ def upstream_of(node: Any) -> list[Any]:
 
 
 def bare_nodes(layer: Any) -> list[Any]:
-    """Give a layer's nodes without their numbers; to ask one of ours for its ``nodes`` would have all shown."""
+    """Give a layer's nodes without setting their numbers, as reading ``nodes`` of our layers would."""
     return layer._nodes if isinstance(layer, Layer) else layer.nodes
 
 
 def entrust_layers(layers: Sequence[Layer], twin: Twin) -> None:
-    """Have a twin show the nodes of layers, and make their connections, when these are first asked for."""
+    """Let a twin set the numbers of layers' nodes, and make their connections, when these are first read."""
     for k, layer in enumerate(layers):
         layer._twin = twin, k
         for i, node in enumerate(layer._nodes):

@@ -1,7 +1,7 @@
-"""Article 3's network of objects once more, in arrays: what the core trains while nobody has changed the objects.
+"""The twin of article 3's network of objects, in arrays: the core trains it while the objects are unchanged.
 
-The objects are plain Python. Connections come to be when they are first looked at: there are 240,000 in a network for
-digits. Before the arrays are used they take over the numbers of the objects that there are, and then hand theirs back.
+The objects are plain Python. Connections are made when they are first read: a network for digits has 240,000. Before
+the arrays are used, the numbers of existing objects are copied to them, and afterwards back.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .._untouched import Steps
 from .connections import Connection, connected
 from .nodes import bare_nodes, downstream_of, entrust_layers, made_downstream, made_upstream, upstream_of
 
-_SMALL = 1000  # connections that are as quickly gone through as handed to the core, for one sample
+_SMALL = 1000  # with fewer connections, the objects are as fast as the core for one sample
 
 
 class _Made:
-    """The connections of one layer to the next that there are, each at its place."""
+    """The existing connections from one layer to the next, each at its place."""
 
     def __init__(self, above: Sequence[Any], below: Sequence[Any]) -> None:
         self.at = np.full((len(above), len(below) - 1), None, dtype=object)
@@ -43,13 +43,13 @@ class _Made:
 
     @property
     def index(self) -> Array:
-        """Places in the flat array of all weights between these layers."""
+        """The places in the flat array of all weights between these layers."""
         if len(self._index) < len(self._places):
             self._index = np.array(self._places, np.intp)
         return self._index
 
     def holds(self, of_connections: Steps) -> bool:
-        """Tell whether each still connects what it did, and does what its class does."""
+        """Tell whether each still connects the same nodes, with unchanged methods."""
         return (
             of_connections.all_untouched(self.objects)
             and list(map(_UP, self.objects)) == self.ups
@@ -66,11 +66,11 @@ class Twin:
     Parameters
     ----------
     sizes : sequence of int
-        Nodes of each layer, the inputs first.
+        The number of nodes of each layer, the inputs first.
     layers : sequence of Layer
         Their nodes become this network's.
     connection : type
-        Of the connections, which it makes.
+        The class of the connections that it makes.
     """
 
     def __init__(self, sizes: Sequence[int], layers: Sequence[Any], connection: type[Connection]) -> None:
@@ -84,7 +84,7 @@ class Twin:
         self._connection, self._complete = connection, False
         self._size = sum(made.at.size for made in self._made)
         entrust_layers(self.layers, self)
-        # what each node's lists hold, or None where nobody has looked yet
+        # the lists of each node, or None if they have not been read
         self._leaving: list[list[Any]] = [
             [None if made_downstream(node) is None else [] for node in nodes] for nodes in self.nodes
         ]
@@ -93,7 +93,7 @@ class Twin:
         ]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "gradients": self.chain.net.gradients.copy()}  # a copy of a net has none
+        return {**vars(self), "gradients": self.chain.net.gradients.copy()}  # copies of networks have none
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         gradients = state.pop("gradients")
@@ -113,7 +113,7 @@ class Twin:
         return list(self._reaching[k][j])
 
     def _make(self, k: int, where: Any) -> list[Any]:
-        """Give a row or a column of connections, made where they are not there yet."""
+        """Give a row or a column of connections, and make those that do not exist yet."""
         made, (above, below) = self._made[k], self.nodes[k : k + 2]
         self.see(k)
         self.see(k + 1)
@@ -128,7 +128,7 @@ class Twin:
         return made.at[where].tolist()  # type: ignore[no-any-return]
 
     def everything(self) -> None:
-        """Make all that is not there yet."""
+        """Make all connections that do not exist yet."""
         if not self._complete:
             for k, nodes in enumerate(self.nodes):
                 self.see(k)
@@ -144,11 +144,11 @@ class Twin:
         return [conn for made in self._made for conn in made.at.ravel().tolist()]
 
     def pays(self) -> bool:
-        """Tell whether one sample is sooner taken through the arrays than through the objects."""
+        """Tell whether one sample is faster through the arrays than through the objects."""
         return self._size > _SMALL and 8 * sum(len(made.objects) for made in self._made) < self._size
 
     def see(self, k: int) -> None:
-        """Show the nodes of a layer, from now on."""
+        """Keep the numbers of a layer's nodes up to date from now on."""
         if not self.seen[k]:
             self.seen[k] = True
             self._show_nodes(k)
@@ -159,7 +159,7 @@ class Twin:
     # are they what they were?
 
     def holds(self, layers: Any, of_layers: Steps, of_nodes: Steps, of_last: Steps, of_connections: Steps) -> bool:
-        """Tell whether a network still consists of what was made here, each object doing what its class does."""
+        """Tell whether a network still consists of the objects made here, with unchanged methods."""
         return (
             len(layers) == len(self.layers)
             and all(layer is ours for layer, ours in zip(layers, self.layers, strict=True))
@@ -182,7 +182,7 @@ class Twin:
     # numbers
 
     def take(self) -> None:
-        """Take over the numbers of all objects that there are."""
+        """Copy the numbers of all existing objects into the arrays."""
         parameters, gradients = (by_layer(flat, self.chain.sizes) for flat in self._flat())
         for k, made in enumerate(self._made):
             if made.objects:
@@ -194,7 +194,7 @@ class Twin:
                 self.deltas[k][:] = _numbers(nodes, "delta")
 
     def show(self) -> None:
-        """Hand the numbers back to all objects that there are."""
+        """Copy the numbers back to all existing objects."""
         parameters, gradients = (by_layer(flat, self.chain.sizes) for flat in self._flat())
         for k, made in enumerate(self._made):
             if made.objects:
@@ -204,7 +204,7 @@ class Twin:
         self.show_nodes()
 
     def show_nodes(self) -> None:
-        """Hand outputs and error terms back."""
+        """Copy outputs and error terms back."""
         for k, seen in enumerate(self.seen):
             if seen:
                 self._show_nodes(k)
@@ -216,14 +216,14 @@ class Twin:
     # the algorithm (article 3, equations 1 to 5)
 
     def predict(self, sample: Array) -> Array:
-        """Fill all outputs; give the last ones."""
+        """Compute all outputs; give the last ones."""
         self.outputs[0][:-1] = sample
         for k, layer in enumerate(self.chain.net.layers):
             self.outputs[k + 1][:-1] = layer.forward(self.outputs[k][None, :-1])[0]
         return self.outputs[-1][:-1]
 
     def calc_delta(self, label: Array) -> None:
-        """Fill all error terms."""
+        """Compute all error terms."""
         y = self.outputs[-1][:-1]
         self.deltas[-1][:-1] = y * (1 - y) * (label - y)
         for k, weights in reversed(list(enumerate(by_layer(self.chain.net.parameters, self.chain.sizes)))):
@@ -231,12 +231,12 @@ class Twin:
             self.deltas[k][:-1] = y * (1 - y) * (weights[:-1] @ self.deltas[k + 1][:-1])
 
     def calc_gradient(self) -> None:
-        """Fill all gradients."""
+        """Compute all gradients."""
         for k, gradients in enumerate(by_layer(self.chain.net.gradients, self.chain.sizes)):
             np.multiply.outer(self.outputs[k], self.deltas[k + 1][:-1], out=gradients)
 
     def update_weight(self, rate: float) -> None:
-        """Follow the gradients."""
+        """Take a step along the gradients."""
         self.calc_gradient()
         parameters, gradients = self._flat()
         parameters += rate * gradients

@@ -52,7 +52,7 @@ class Filter:
         return self.bias
 
     def update(self, learning_rate: float) -> None:
-        """Go down the gradient."""
+        """Take a step down the gradient."""
         self.weights = descended(self.weights, self.weights_grad, learning_rate)
         self.bias -= learning_rate * self.bias_grad
 
@@ -72,7 +72,7 @@ class ConvLayer(Built):
         Of the input (channel_number, input_height, input_width).
     filter_width, filter_height, filter_number : int
     zero_padding, stride : int
-        Where the stride does not divide what a filter can move, the last rows and columns are not looked at.
+        If the stride does not divide the range of a filter, the last rows and columns are ignored.
     activator : object
         With ``forward`` and ``backward``, see `fastdl.compat.activators`.
     learning_rate : float
@@ -81,9 +81,9 @@ class ConvLayer(Built):
     ----------
     filters : list of Filter
     input_array, padded_input_array, output_array : ndarray
-        Of the last `forward`; the output (filter_number, output_height, output_width).
+        Those of the last `forward`; the output is (filter_number, output_height, output_width).
     delta_array : ndarray, shape (channel_number, input_height, input_width)
-        Of the last `backward`: the sensitivity map of the layer before.
+        The sensitivity map of the layer before, from the last `backward`.
     """
 
     _built = "_layer", "_geometry"
@@ -121,7 +121,7 @@ class ConvLayer(Built):
         self.filters: list[Any] = [Filter(filter_width, filter_height, channel_number) for _ in range(filter_number)]
         self.input_array: Array | None = None
         self._padded: Array | None = None
-        self._given: list[Any] = []  # the filters' weights that the core has
+        self._given: list[Any] = []  # the filters' weights in the core
         self._through_core: Array | None = None  # the input of the last `forward`, if the core took it
         self._build()
 
@@ -148,7 +148,7 @@ class ConvLayer(Built):
     def _hand_over_weights(self) -> None:
         given = [self.filters[f].get_weights() for f in range(self.filter_number)]
         if self._through_core is not None and all(map(is_, given, self._given)):
-            return  # `backward` comes right after its `forward`
+            return  # `backward` follows its `forward`
         weight, self._given = self._layer.params["weight"], given
         if all(type(one) is np.ndarray and one.shape == weight.shape[1:] for one in given):
             weight[...] = as_shaped(np.array(given), "weights of filters", weight.shape)
@@ -162,7 +162,7 @@ class ConvLayer(Built):
         return self.input_array
 
     def _same_input(self, x: Array) -> bool:
-        """Tell whether both attributes still are the input that `forward` took."""
+        """Tell whether both attributes are still the input of `forward`."""
         return self.input_array is x and self.padded_input_array is self._padded
 
     def _sensitivity(self, sensitivity_array: Any) -> Array:
@@ -192,7 +192,7 @@ class ConvLayer(Built):
         element_wise_op(self.output_array, self.activator.forward)
 
     def backward(self, input_array: Any, sensitivity_array: Any, activator: Any) -> None:
-        """Compute ``delta_array`` and every filter's gradient.
+        """Compute ``delta_array`` and the gradient of every filter.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class ConvLayer(Built):
         sensitivity_array : array_like, shape (filter_number, output_height, output_width)
             The error's gradient with respect to this layer's weighted input.
         activator : object
-            Of the layer before, whose output the input is.
+            The activator of the layer before, whose output is the input.
         """
         sensitivity, activator = self._sensitivity(sensitivity_array), check_activator(activator)
         self._through_core = None
@@ -258,7 +258,7 @@ class ConvLayer(Built):
             one.weights_grad[...], one.bias_grad = weights, bias
 
     def expand_sensitivity_map(self, sensitivity_array: Any) -> Array:
-        """Spread a sensitivity map out to where stride 1 would have it, zeros between."""
+        """Spread a sensitivity map to the places that it would have with stride 1, zeros between."""
         sensitivity = self._sensitivity(sensitivity_array)
         height = self.input_height - self.filter_height + 2 * self.zero_padding + 1
         width = self.input_width - self.filter_width + 2 * self.zero_padding + 1
@@ -271,7 +271,7 @@ class ConvLayer(Built):
         return np.zeros((self.channel_number, self.input_height, self.input_width))
 
     def update(self) -> None:
-        """Go down the gradient."""
+        """Take a step down the gradient."""
         for one in self.filters:
             one.update(self.learning_rate)
 

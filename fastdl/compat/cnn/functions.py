@@ -29,7 +29,7 @@ def get_max_index(array: Array) -> tuple[int, int]:
 
 
 def element_wise_op(array: Array, op: Callable[[Any], Any]) -> None:
-    """Replace each number of the array by ``op`` of it."""
+    """Apply ``op`` to each number of an array, in place."""
     array = _writable(array, "array")
     array[...] = each(op, array)
 
@@ -46,7 +46,7 @@ def padding(input_array: Array, zp: int) -> Array:
 
 
 def frame(x: Array, rows: int, columns: int) -> Array:
-    """Put zeros around the last two axes, or take some away where there are fewer than none."""
+    """Put zeros around the last two axes, or remove rows and columns if the number is negative."""
     x = x[..., max(-rows, 0) : x.shape[-2] + min(rows, 0), max(-columns, 0) : x.shape[-1] + min(columns, 0)]
     rows, columns = max(rows, 0), max(columns, 0)
     framed = np.zeros((*x.shape[:-2], x.shape[-2] + 2 * rows, x.shape[-1] + 2 * columns))
@@ -98,5 +98,5 @@ _FUNCTIONS = _functions()
 
 
 def functions_as_written() -> bool:
-    """Tell whether `fastdl.compat.cnn` still names the functions that it did."""
+    """Tell whether the functions of `fastdl.compat.cnn` have not been replaced."""
     return _functions() == _FUNCTIONS

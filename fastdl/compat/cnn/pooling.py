@@ -50,8 +50,8 @@ class _PoolingLayer(Built):
         width, height, channels, filter_width, filter_height, stride = self._geometry
         shape = channels, height, width
         if filter_width == filter_height == stride == 2 and height % 2 == 0:
-            # Windows that tile each channel tile the channels on top of one another too: one image, as it lies. The
-            # core runs along its rows where windows are of two by two.
+            # Windows that tile each channel also tile all channels stacked on top of one another, one image in the same
+            # memory. With windows of two by two, the core runs along its rows.
             shape = 1, channels * height, width
         self._plan = self._pool((filter_height, filter_width), stride).build(shape, dtype="float64").last_plan
 
