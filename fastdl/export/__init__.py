@@ -1,4 +1,4 @@
-"""Networks for other programs, and theirs for fastdl: formats of exchange."""
+"""Export of networks to other programs, and import from them."""
 
 from .c import CFile, to_c
 from .keras import from_keras

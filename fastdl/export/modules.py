@@ -1,6 +1,6 @@
 """The PyTorch modules that match a network: their names in a Sequential, and the contents of their state dict.
 
-docs/state-dicts.md is the table of them.
+docs/state-dicts.md has a table of them.
 """
 
 from __future__ import annotations
@@ -30,38 +30,38 @@ from ..layers import (
 from ..layers.container import Container
 from ..sequential import Sequential
 
-COUNTER = "num_batches_tracked"  # of a batch normalization, which PyTorch reads where its momentum is None
+COUNTER = "num_batches_tracked"  # of a batch normalization; PyTorch uses it if the momentum is None
 _CONVOLUTIONS = (Conv1D, Conv2D, ConvTranspose2D)
 
 
 class Entry(NamedTuple):
-    """One array of a state dict: whose parameter or buffer it is. A counter is nobody's."""
+    """One array of a state dict: the layer and the name of its parameter or buffer, or neither for a counter."""
 
     layer: Layer
     name: str
 
     def array(self) -> Array | None:
-        """Give it, live."""
+        """Give the live array."""
         if self.name == COUNTER:
             return None
         return self.layer.buffers[self.name] if self.name in self.layer.buffer_names else self.layer.params[self.name]
 
 
 class Module(NamedTuple):
-    """One module that has a state: what it is called, and its entries by PyTorch's names."""
+    """One module with a state: its name, and its entries by PyTorch's names."""
 
     name: str
     entries: dict[str, Entry]
 
 
 def modules_of(net: Layer, *, stacked: bool) -> list[Module]:
-    """Give the modules of a network, or of a layer that is used alone, which has no name then.
+    """Give the modules of a network, or of a layer used alone, whose module has no name.
 
     Parameters
     ----------
     net : Layer
     stacked : bool
-        Whether recurrent layers that follow one another are one module of several layers.
+        Whether consecutive recurrent layers are one module of several layers.
     """
     return [module for module in _modules(net, "", stacked) if module.entries]
 
@@ -81,7 +81,7 @@ def _modules(layer: Layer, name: str, stacked: bool) -> Iterator[Module]:
 
 
 def _chain(layers: Sequence[Layer], within: str, stacked: bool) -> Iterator[Module]:
-    """Give the modules of a Sequential, numbered with what comes before a layer and after it."""
+    """Give the modules of a Sequential, numbered so that modules before and after a layer count."""
     number = k = 0
     while k < len(layers):
         stack = _stack(layers[k:]) if stacked else []
@@ -96,14 +96,14 @@ def _chain(layers: Sequence[Layer], within: str, stacked: bool) -> Iterator[Modu
 
 
 def _before(layer: Layer) -> int:
-    """Count the modules that pad a convolution's input, where PyTorch's own does not."""
+    """Count the modules that pad a convolution's input, if PyTorch's convolution cannot."""
     if type(layer) is Conv1D:
         return int(layer.padding == "causal" or (layer.padding == "same" and layer.stride > 1))
     return int(type(layer) is Conv2D and layer.padding == "same" and layer.stride != (1, 1))
 
 
 def _after(layer: Layer) -> int:
-    """Count the modules that follow: an activation, or one that flattens a pooled image."""
+    """Count the modules that follow a layer: an activation, or one that flattens a pooled image."""
     if type(layer) in (Dense, *_CONVOLUTIONS):
         return int(layer.activation != "identity")  # type: ignore[attr-defined]
     return int(type(layer) in (GlobalMaxPool, GlobalMeanPool))
@@ -112,7 +112,7 @@ def _after(layer: Layer) -> int:
 def _entries(layers: Sequence[Layer]) -> dict[str, Entry]:
     """Give the state of a layer, or of a stack of recurrent ones.
 
-    Without a counterpart in PyTorch it has our names, which no module of PyTorch's own takes.
+    A layer without a counterpart in PyTorch has our names, which no module of PyTorch uses.
     """
     first = layers[0]
     if _cell(first) is not None:
@@ -126,13 +126,13 @@ def _entries(layers: Sequence[Layer]) -> dict[str, Entry]:
 
 
 def _in_stack(name: str, k: int) -> str:
-    """Call a recurrent layer's parameter as PyTorch does where the layer is number k of a stack."""
+    """Give PyTorch's name of a recurrent layer's parameter, if the layer is number k of a stack."""
     forward = name.removesuffix("_reverse")
     return f"{forward}_l{k}{name[len(forward) :]}"
 
 
 def _cell(layer: Layer) -> tuple[Any, ...] | None:
-    """Give what the layers of a stack have in common; None of what is no recurrent module of PyTorch."""
+    """Give the settings that all layers of a stack share; None if PyTorch has no such recurrent module."""
     of = layer.layer if type(layer) is Bidirectional else layer
     cell: tuple[Any, ...] | None = None
     if type(of) is RNN and of.activation in ("tanh", "relu"):
@@ -143,7 +143,7 @@ def _cell(layer: Layer) -> tuple[Any, ...] | None:
 
 
 def _stack(layers: Sequence[Layer]) -> list[Layer]:
-    """Give the recurrent layers at the start of a chain that are one module, with one dropout between them or none."""
+    """Give the recurrent layers at the start of a chain that make one module, with equal dropout between or none."""
     stack: list[Layer] = []
     rates: list[float] = []
     cell, rest = _cell(layers[0]), list(layers)
@@ -159,7 +159,7 @@ def _stack(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def _goes_on(layer: Layer) -> bool:
-    """Tell whether a recurrent layer gives what the next one of its stack reads."""
+    """Tell whether a recurrent layer gives all steps, as the next one of its stack needs."""
     if type(layer) is Bidirectional:
         return layer.merge == "concat" and layer.layer.return_sequences
     return layer.return_sequences  # type: ignore[attr-defined,no-any-return]

@@ -21,20 +21,20 @@ from .modules import COUNTER
 from .state_dict import from_state_dict, to_state_dict
 
 AnyLayer = TypeVar("AnyLayer", bound=Layer)
-_DESCRIPTION = "fastdl"  # its key among the file's metadata, the only one: several come in any order
+_DESCRIPTION = "fastdl"  # the only key of the file's metadata: several would come in any order
 _KNOWN = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U8")  # types that NumPy has too
 
 
 def to_safetensors(net: Sequential, path: str | os.PathLike[str]) -> None:
-    """Write a network to one .safetensors file: a state dict as of `to_state_dict`, and the network's description.
+    """Write a network to one .safetensors file: its state dict, as of `to_state_dict`, and its description.
 
-    So PyTorch reads the arrays, ``model.load_state_dict(safetensors.torch.load_file(path))``, and `from_safetensors`
-    the network whole. The file is written beside and then renamed, as by `Sequential.save`.
+    PyTorch can read the arrays, ``model.load_state_dict(safetensors.torch.load_file(path))``, and `from_safetensors`
+    the whole network. A temporary file is written first and then renamed, as by `Sequential.save`.
 
     Parameters
     ----------
     net : Sequential
-        How far its training has come is not written.
+        The network; the state of its training is not written.
     path : path-like
 
     Raises
@@ -70,27 +70,27 @@ def from_safetensors(
 def from_safetensors(
     path: str | os.PathLike[str], net: Layer | None = None, *, names: Iterable[str] | None = None
 ) -> Layer:
-    """Read a network that `to_safetensors` wrote, or parameters that PyTorch's users did.
+    """Read a network that `to_safetensors` wrote, or parameters that PyTorch's users saved.
 
     Parameters
     ----------
     path : path-like
     net : Sequential or Layer, optional
-        A network that is there already takes the file's arrays, as by `from_state_dict`; who wrote them makes no
-        difference then. It has to be given where the file does not say what network it is.
+        An existing network to take the file's arrays, as by `from_state_dict`, whatever program wrote them. It is
+        required if the file has no description of a network.
     names : iterable of str, optional
-        With a network: as of `from_state_dict`.
+        With `net`: as for `from_state_dict`.
 
     Returns
     -------
     Sequential or Layer
-        The network that was given, or a new one.
+        The given network, or a new one.
 
     Raises
     ------
     ValueError
-        If the file is damaged, holds no description of a network and none is given, or arrays of other names and
-        shapes. A network that was given is as it was then. Nothing in the file is ever run.
+        If the file is damaged, has no description and no network is given, or has arrays of other names or shapes. A
+        given network is then as it was. Nothing in the file is ever run.
     ImportError
         If the package safetensors is not installed.
     """
@@ -101,7 +101,7 @@ def from_safetensors(
         raise ValueError("names must be None without net: the file's own description says what its modules are called")
     library = _library()
     with open_file(path):
-        pass  # there is a file, which may be mapped
+        pass  # it is a file, which may be mapped
     try:
         with library.safe_open(as_path(path), "numpy") as file:
             shapes = {name: _shape(file, name) for name in file.keys()}  # noqa: SIM118
@@ -135,7 +135,7 @@ def _shape(file: Any, name: str) -> tuple[int, ...]:
 
 
 def _described(metadata: dict[str, str], shapes: dict[str, tuple[int, ...]]) -> Sequential:
-    """Make the network of a file's description, which is as large as what the file holds."""
+    """Make the network of a file's description, after checking that its size is that of the file's arrays."""
     text = metadata.get(_DESCRIPTION)
     if text is None or len(text) > LONGEST:
         raise ValueError("it does not say what network it is: give one with net=")

@@ -1,4 +1,4 @@
-"""State dicts, as PyTorch has them: out of a network, and into one."""
+"""State dicts of PyTorch's kind: from a network, and into one."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from .._validation.values import as_list, check_is
 from ..layers import Layer
 from .modules import COUNTER, Entry, Module, modules_of
 
-_MOST_NAMED = 20  # arrays in an error
+_MOST_NAMED = 20  # arrays that an error names
 
 
 def to_state_dict(net: Layer, *, names: Iterable[str] | None = None) -> dict[str, Array]:
-    """Give the parameters and running statistics as PyTorch's modules name and lay them out.
+    """Give the parameters and running statistics with PyTorch's names and axes.
 
     Parameters
     ----------
     net : Sequential or Layer
-        A network, which is a ``torch.nn.Sequential``, or a layer that is used alone, which is a module.
+        A network, as a ``torch.nn.Sequential``, or a layer used alone, as a module.
     names : iterable of str, optional
-        What the modules that have parameters are called, in the order of the layers, where they are attributes of a
-        class: ``["conv1", "conv2", "fc"]``.
+        The names of the modules with parameters, in the order of the layers, if they are attributes of a class:
+        ``["conv1", "conv2", "fc"]``.
 
     Returns
     -------
     dict of str to ndarray
-        Copies, of the network's dtype. ``model.load_state_dict({k: torch.tensor(v) for k, v in state.items()})`` takes
-        them. A layer that is no module of PyTorch's has the names of its `params`; docs/state-dicts.md says which
-        layer is which module.
+        Copies in the network's dtype, for ``model.load_state_dict({k: torch.tensor(v) for k, v in state.items()})``. A
+        layer without a counterpart in PyTorch has the names of its `params`; docs/state-dicts.md lists the module of
+        each layer.
 
     Raises
     ------
     ValueError
-        If names are not as many as the modules.
+        If there are not as many names as modules.
     """
     check_is(net, "net", Layer)
     net.check_built()
@@ -50,23 +50,23 @@ def to_state_dict(net: Layer, *, names: Iterable[str] | None = None) -> dict[str
 
 
 def from_state_dict(net: Layer, state_dict: Mapping[str, Any], *, names: Iterable[str] | None = None) -> None:
-    """Take parameters and running statistics from a state dict of PyTorch's.
+    """Set parameters and running statistics from a state dict of PyTorch's.
 
     Parameters
     ----------
     net : Sequential or Layer
-        Built; it says what the architecture is.
+        A built network with the same architecture.
     state_dict : mapping of str to array_like
-        Tensors, on whatever device, or arrays. Recurrent layers that follow one another may be one module of several
-        layers, or a module each.
+        Tensors, on any device, or arrays. Consecutive recurrent layers may be one module of several layers, or a module
+        each.
     names : iterable of str, optional
         As for `to_state_dict`.
 
     Raises
     ------
     ValueError
-        If names or shapes are not those of the network's modules, numbers not finite, or variances negative. It is left
-        as it was then.
+        If names or shapes are not those of the network's modules, numbers are not finite, or variances negative. The
+        network is then as it was.
     RuntimeError
         If a call of `fit` is training the network.
     """
@@ -84,13 +84,13 @@ def from_state_dict(net: Layer, state_dict: Mapping[str, Any], *, names: Iterabl
 
 
 def shapes_of(entries: dict[str, Entry]) -> dict[str, tuple[int, ...]]:
-    """Give the shapes that the arrays of a state dict are to have."""
+    """Give the shapes that the arrays of a state dict must have."""
     arrays = {name: entry.array() for name, entry in entries.items()}
     return {name: () if array is None else array.shape for name, array in arrays.items()}
 
 
 def check_state(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> None:
-    """Check that names and shapes are those expected: a counter may be missing, and nothing else."""
+    """Check that names and shapes are the expected ones; only a counter may be missing."""
     missing = [name for name in expected if name not in found and _last(name) != COUNTER]
     more = [name for name in found if name not in expected]
     other = [name for name in expected if name in found and found[name] != expected[name]]
@@ -122,7 +122,7 @@ def _last(name: str) -> str:
 
 
 def _plans(net: Layer, names: Iterable[str] | None) -> list[list[Module]]:
-    """Give what the network may be: with stacks of recurrent layers, and without, as far as names are so many."""
+    """Give the network's possible modules, with and without stacks, that fit the number of names."""
     plans = [modules_of(net, stacked=True), modules_of(net, stacked=False)]
     if names is None:
         return plans
@@ -145,20 +145,20 @@ def _entries(plan: list[Module]) -> dict[str, Entry]:
 
 
 def _fitting(plans: list[list[Module]], state_dict: Mapping[str, Any]) -> dict[str, Entry]:
-    """Give the entries of the plan that has the state dict's names, of the first where none has."""
+    """Give the entries of the plan that has the state dict's names, or of the first plan."""
     given = {name for name in state_dict if _last(str(name)) != COUNTER}
     every = [_entries(plan) for plan in plans]
     return next((e for e in every if {name for name in e if _last(name) != COUNTER} == given), every[0])
 
 
 def _as_found(values: Any, name: str) -> Array:
-    """Give a tensor, or whatever else can be made an array, as one."""
+    """Give a tensor, or anything else that NumPy can convert, as an array."""
     told = f"state_dict[{name!r}]"
     for method in ("detach", "cpu"):
         if hasattr(values, method):
             try:
                 values = getattr(values, method)()
-            except RuntimeError as error:  # of a tensor that has no data
+            except RuntimeError as error:  # a tensor without data
                 raise TypeError(f"{told} must be an array of real numbers; {error}") from None
     return as_real(values, told)
 

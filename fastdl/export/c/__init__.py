@@ -1,4 +1,4 @@
-"""A network as one C99 file and its header, which need nothing."""
+"""Export of a network as one C99 file and its header, without dependencies."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class CFile(NamedTuple):
     source, header : str
         The paths of the two files.
     constants, workspace, state : int
-        How many bytes the constants take, the workspace that a caller gives, and what a stateful network keeps from
-        call to call.
+        The bytes of the constants, of the workspace that the caller provides, and of the state that a stateful network
+        keeps from call to call.
     multiply_adds : int
-        Of a call.
+        The multiply-adds of a call.
     before, after : dict of str to float, or None
-        What `evaluate` gives of the data, with the network's own weights, and with the file's.
+        The result of `evaluate` on the data, with the network's own weights and with the file's.
     """
 
     source: str
@@ -64,32 +64,33 @@ def to_c(
     weights: str = "float",
     data: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> CFile:
-    """Write a network, for one sample a call, as a C99 file that needs nothing but a compiler and math.h.
+    """Write a network as a C99 file that needs only a compiler and math.h; a call predicts one sample.
 
     Parameters
     ----------
     net : Sequential
     path : path
-        Of the file, which ends in ``.c``; its header, in ``.h``, is put beside it.
+        The file, which must end in ``.c``; its header, in ``.h``, is written beside it.
     name : str, optional
-        What the names in it begin with; that of the file where not given.
+        The prefix of all names in it; by default the file's name.
     steps : int, optional
-        How many a sequence has, where the network leaves it open. A stateful network may be given 1, and go on.
+        The number of steps of a sequence, if the network leaves it open. With 1, a stateful network continues from call
+        to call.
     weights : {"float", "int8"}
-        Whether weights are kept as they are, or as 8 bits each, with a scale for each output, or row of an embedding;
-        activations are floats all the same.
+        Whether weights are stored as they are, or in 8 bits with a scale for each output, or row of an embedding;
+        activations are floats in both cases.
     data : (x, y), optional
-        What to `evaluate`, with the network's own weights and with those of 8 bits.
+        Data to `evaluate`, with the network's own weights and with those of 8 bits.
 
     Returns
     -------
     CFile
-        Where the files are, how much memory they take, and what was evaluated.
+        The paths of the files, the memory that they need, and the results on the data.
 
     Raises
     ------
     ValueError
-        If the network is recursive, or holds what is not finite, or an argument is wrong.
+        If the network is recursive or has numbers that are not finite, or an argument is wrong.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def to_c(
         if not np.isfinite(flat).all():
             raise ValueError("parameters must be finite; received some that are not")
         text = write(exported.graph_for(shape), flat, Names(name, f"{stem}.h"), net.dtype, eight_bits)
-    check_writable(header)  # before the source is written, as neither is of use without the other
+    check_writable(header)  # before the source is written: neither is of use without the other
     for place, content in ((path, text.source), (header, text.header)):
         with replacing(place) as file:
             file.write(content.encode())
@@ -126,7 +127,7 @@ def to_c(
 
 
 def _names(path: str) -> tuple[str, str]:
-    """Give the name that a path's file has without its ending, and the header's path."""
+    """Give the name of a file without its ending, and the path of the header."""
     if not path.endswith(".c"):
         raise ValueError(f"path must end in .c; received {path}")
     stem = os.path.basename(path)[:-2]
@@ -136,7 +137,7 @@ def _names(path: str) -> tuple[str, str]:
 
 
 def _shape(net: Sequential, steps: int | None) -> tuple[int, ...]:
-    """Give the shape of a sample, all of it known."""
+    """Give the full shape of a sample."""
     if net.arity is not None:
         raise ValueError("net must not be recursive, as a C file works on samples of one shape")
     first, *rest = net.input_shape

@@ -72,7 +72,7 @@ class Names(NamedTuple):
 
 
 class _Call(NamedTuple):
-    """A step's function, and where its tensors are."""
+    """A step's function, and the places of its tensors."""
 
     step: Step
     function: Function
@@ -80,12 +80,12 @@ class _Call(NamedTuple):
 
 
 def write(graph: Graph, flat: Array, names: Names, dtype: str, eight_bits: bool) -> Text:
-    """Write a finished graph, whose parameters these are.
+    """Write a finished graph with these parameters.
 
     Raises
     ------
     ValueError
-        If one of its operations has no form in C.
+        If one of its operations cannot be written in C.
     """
     unit, calls = Unit(names.prefix, dtype, eight_bits), []
     for step in steps_of(graph, flat):
@@ -127,7 +127,7 @@ def _at(place: int) -> str:
 
 
 def _plan(calls: list[_Call]) -> tuple[list[int], list[int], int]:
-    """Give where what each call writes lies in the workspace, but the last, and where its scratch is; and its size."""
+    """Give the workspace's places of each call's output, except the last, and scratch, and its size."""
     last = {k: number for number, call in enumerate(calls, 1) for k in call.step.reads}
     held = [
         Held(0 if number == len(calls) else prod(call.step.shape), number, last.get(number, number))
@@ -200,7 +200,7 @@ _SHOWN = {
 
 
 def _settings(step: Step) -> str:
-    """Say of a step what its shapes do not, where that is not what is usual."""
+    """Give a step's settings that its shapes do not show, if they are not the defaults."""
     texts = [
         f"{name} {step.settings[name]}" for name, usual in _SHOWN.items() if step.settings.get(name, usual) != usual
     ]

@@ -1,4 +1,4 @@
-"""Places tensors in a shared workspace: one that is no longer needed makes room for others."""
+"""Places tensors in a shared workspace, where later ones reuse the memory of those no longer needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Held(NamedTuple):
-    """So many numbers that are needed from one step to another, both included."""
+    """A number of values that are needed from one step to another, both included."""
 
     size: int
     first: int
@@ -14,7 +14,7 @@ class Held(NamedTuple):
 
 
 def places_of(held: list[Held]) -> tuple[list[int], int]:
-    """Give where each begins, and how many numbers there are: the largest first, each as far in front as is free."""
+    """Give the place of each, and the size of all: the largest is placed first, each in the first free place."""
     places = [0] * len(held)
     placed: list[int] = []
     for one in sorted(range(len(held)), key=lambda k: -held[k].size):

@@ -1,4 +1,4 @@
-"""Pools, and images made larger."""
+"""Pools, and upsampling of images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .products import image_of
 from .steps import Step
 from .unit import Function, Unit, loop, total
 
-_WRITTEN_OUT = 16  # numbers of a window that are, rather than gone through in loops
+_WRITTEN_OUT = 16  # windows of at most this many numbers are written out, without loops
 
 
 def pool(step: Step, unit: Unit) -> Function:
@@ -79,7 +79,7 @@ def global_mean(step: Step, unit: Unit) -> Function:
 
 
 def upsample(step: Step, unit: Unit) -> Function:
-    """Write an image made larger by whole factors."""
+    """Write an upsampling of images by whole factors."""
     (h, w, c), (oh, ow, _) = image_of(step.shapes[0]), image_of(step.shape)
     down, right = step.settings["size"]
     if not step.settings["bilinear"]:
@@ -106,7 +106,7 @@ def upsample(step: Step, unit: Unit) -> Function:
 
 
 def _between(unit: Unit, index: str, size: int, count: int) -> list[str]:
-    """Write between which two of so many a place lies, and how far from the first: pixels have it in their middle."""
+    """Write the two pixels around a place, and its distance from the first, measured between their centres."""
     place = f"{index}_place"
     return [
         f"{unit.real} {place} = ({index} + {unit.number(0.5)}) / {size} - {unit.number(0.5)};",

@@ -1,7 +1,7 @@
 """Products of matrices: dense layers, convolutions and their transposes.
 
-Sums lie in arrays, a number for each output, which compilers take in vectors. Several terms are added up before they
-join them, and two pixels share what they read of the weights.
+Sums are arrays with a number for each output, which compilers vectorise. Several terms are added up before they are
+added to the sums, and two pixels share each weight that is read.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from .activations import activated
 from .steps import Step
 from .unit import Function, Matrix, Unit, loop, total
 
-_TERMS = 8  # that are added up before they join a sum
-_WRITTEN_OUT = 64  # terms of a window that are, rather than gone through in loops
-_LANES = 4  # sums come in so many
-_LEAST_TILE, _MOST_TILE = 64, 256  # sums at a time, where there are more
+_TERMS = 8  # that are added up before they are added to a sum
+_WRITTEN_OUT = 64  # windows of at most this many terms are written out, without loops
+_LANES = 4  # sums are padded to a multiple of this
+_LEAST_TILE, _MOST_TILE = 64, 256  # sums at a time, if there are more
 
 
 def image_of(shape: Shape) -> tuple[int, int, int]:
-    """Give the height, width and channels of an image, which steps in time, and a row of numbers, are too."""
+    """Give the height, width and channels of an image; steps in time, and rows of numbers, are images too."""
     if len(shape) == 3:
         return shape[1], shape[2], shape[0]
     return 1, shape[0] if len(shape) == 2 else 1, shape[-1]
 
 
 def sums_of(outputs: int) -> tuple[int, int]:
-    """Give how many sums there are for so many outputs, and how many of them at a time."""
+    """Give the number of sums for this number of outputs, and how many to compute at a time."""
     width = outputs if outputs < _LANES - 1 else -(-outputs // _LANES) * _LANES
     if width <= _MOST_TILE:
         return width, width
@@ -40,15 +40,15 @@ def terms(unit: Unit, places: list[list[str]], width: int, tile: int | str, sums
     ----------
     unit : Unit
     places : list of list of str
-        For each pixel the numbers that are multiplied.
+        The numbers to multiply, for each pixel.
     width : int
-        Of the rows of weights, from ``w`` on.
+        The width of the rows of weights, from ``w`` on.
     tile : int or str
-        How many sums a pixel has.
+        The number of sums of a pixel.
     sums : list of str
-        What they are called.
+        The names of the sums.
     row : int
-        Of the first term's weights.
+        The row of the first term's weights.
     """
     count = len(places[0])
     lines = []
@@ -62,7 +62,7 @@ def terms(unit: Unit, places: list[list[str]], width: int, tile: int | str, sums
 
 
 def many_terms(unit: Unit, count: int, pixels: list[int], width: int, tile: int | str, sums: list[str]) -> list[str]:
-    """Add terms of numbers that follow one another, from ``in`` on, of pixels so far apart; ``w`` goes on."""
+    """Add terms of consecutive numbers, from ``in`` on, for pixels at this distance; ``w`` advances."""
     lines, (whole, rest) = [], divmod(count, _TERMS)
     for times, size in ((whole, _TERMS), (1, rest)):
         if times and size:
@@ -73,18 +73,18 @@ def many_terms(unit: Unit, count: int, pixels: list[int], width: int, tile: int 
 
 
 def ended(unit: Unit, sums: str, index: str, bias: str, matrix: Matrix, activation: tuple[str, float]) -> str:
-    """Give what becomes of a sum in the end: with weights of 8 bits, which have scales, it has no bias yet."""
+    """Give the final value of a sum: with weights of 8 bits it is scaled, and the bias is added."""
     value = sums if matrix.scale is None else f"{sums} * {matrix.scale}[{index}] + {bias}[{index}]"
     return activated(unit, value, activation)
 
 
 def started(unit: Unit, index: str, bias: str, matrix: Matrix) -> str:
-    """Give what a sum starts with."""
+    """Give the initial value of a sum."""
     return f"{bias}[{index}]" if matrix.scale is None else "0"
 
 
 def dense(step: Step, unit: Unit) -> Function:
-    """Take a dense layer for a convolution of single pixels."""
+    """Write a dense layer, as a convolution of single pixels."""
     return _windows(step, unit, image_of(step.shapes[0]), image_of(step.shape), (1, 1), (1, 1))
 
 
@@ -103,7 +103,7 @@ def _windows(
     step: Step, unit: Unit, source: tuple[int, int, int], target: tuple[int, int, int], stride: tuple[int, int],
     dilation: tuple[int, int],
 ) -> Function:  # fmt: skip
-    """Write the product of each window, two side by side where they are even in number."""
+    """Write the product of each window, two side by side if their number is even."""
     (_, w, c), (oh, ow, f) = source, target
     weight = step.parameters["weight"]
     width, tile = sums_of(f)
@@ -135,7 +135,7 @@ def _taps(
     unit: Unit, kernel: tuple[int, ...], row: tuple[int, int], dilation: tuple[int, int], at: str, pixels: list[int],
     widths: tuple[int, int], sums: list[str],
 ) -> list[str]:  # fmt: skip
-    """Add the terms of a window: few are written out, of many each run that lies in memory as its weights do."""
+    """Add the terms of a window: few are written out; many are added run by run, each contiguous like its weights."""
     (kh, kw, c), (w, _), (down, right) = kernel, row, dilation
     if kh * kw * c <= _WRITTEN_OUT:
         offsets = [(r * down * w + k * right) * c + n for r in range(kh) for k in range(kw) for n in range(c)]
@@ -163,14 +163,14 @@ def _from(name: str, place: str) -> str:
 
 
 def _sum(parts: list[tuple[str, int, bool]]) -> str:
-    """Write a sum of products of names and numbers, of those that count."""
+    """Write a sum of products of names and numbers, without zeros."""
     counted = [(name, times) for name, times, counts in parts if counts]
     texts = [f"{times} * {name}" if name and times > 1 else name or str(times) for name, times in counted]
     return " + ".join(texts) or "0"
 
 
 def _in_groups(step: Step, unit: Unit) -> Function:
-    """Write a convolution of which each group of filters sees channels of its own."""
+    """Write a convolution in groups, in which each group of filters reads its own channels."""
     (_, w, c), (oh, ow, f) = image_of(step.shapes[0]), image_of(step.shape)
     settings, weight = step.settings, step.parameters["weight"]
     kh, kw, channels, _ = weight.shape
@@ -208,13 +208,13 @@ def _in_groups(step: Step, unit: Unit) -> Function:
 
 
 def _ending(unit: Unit, count: int, bias: str, matrix: Matrix, activation: tuple[str, float]) -> list[str]:
-    """Write what becomes of sums that lie where outputs go, if anything does."""
+    """Write the last operations on sums that are in place of the outputs, if any."""
     value = ended(unit, "out[o]", "o", bias, matrix, activation)
     return [] if value == "out[o]" else [loop("o", count), f"out[o] = {value};"]
 
 
 def transposed_convolution(step: Step, unit: Unit) -> Function:
-    """Write a transposed convolution: each pixel of the output looks for those of the input that give to it."""
+    """Write a transposed convolution: each output pixel gathers from the input pixels that contribute to it."""
     (h, w, c), (oh, ow, f) = image_of(step.shapes[0]), image_of(step.shape)
     kh, kw, _, _ = step.parameters["weight"].shape
     (sh, sw), (top, left) = step.settings["stride"], step.settings["padding"]

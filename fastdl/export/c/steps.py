@@ -1,4 +1,4 @@
-"""The operations of a network that is no longer trained: fewer, each with its parameters."""
+"""The operations of a network for inference: as few as possible, each with its parameters."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _PASSED_ON = {
     "flip",
     "rotate",
     "erase",
-}  # outside training, but for what activates them
+}  # outside training, apart from their activations
 _PRODUCTS = {"dense", "convolution", "transposed_convolution"}
-_ACTIVATED = _PRODUCTS | {"batch_norm", "sum", "max_pool"}  # which apply an activation to each number
+_ACTIVATED = _PRODUCTS | {"batch_norm", "sum", "max_pool"}  # these can apply an activation
 _IDENTITY = "identity", 0.0
 
 
@@ -37,15 +37,15 @@ class Step:
     reads : list of int
         The numbers of the tensors that it reads: 0 is the input, and the kth step, from 1, writes tensor k.
     shapes : list of tuple
-        Theirs.
+        The shapes of these tensors.
     shape : tuple
-        Of what it writes.
+        The shape of the tensor that it writes.
     settings : dict
         The operation's.
     parameters : dict of str to ndarray
         In float64.
     activation : (str, float)
-        What becomes of each number that it writes, and its setting.
+        The activation of its output, and its setting.
     """
 
     kind: str
@@ -58,9 +58,9 @@ class Step:
 
 
 def steps_of(graph: Graph, flat: Array) -> list[Step]:
-    """Give a finished graph, whose parameters these are, as steps, of which the last writes the output.
+    """Give a finished graph with these parameters as steps, of which the last writes the output.
 
-    Images are channels last between steps, but as they come and go.
+    Between steps, images have channels last; the input and the output have channels first.
     """
     return _joined(_written_out(graph, flat))
 
@@ -80,10 +80,10 @@ def _written_out(graph: Graph, flat: Array) -> list[Step]:
         return add(Step(kind, [number], [shape], shape, activation=(name, setting)))
 
     shapes = [first := graph.input_shape]
-    now = [0 if is_row(first) else add(Step("channels_last", [0], [first], first))]  # what each tensor has become
+    now = [0 if is_row(first) else add(Step("channels_last", [0], [first], first))]  # the new number of each tensor
     for operation in graph.operations:
         kind, shape, read = operation["kind"], operation["output_shape"], [shapes[k] for k in operation["reads"]]
-        if kind == "dense" and len(read[0]) == 3:  # that lies in memory as its numbers do, so that nothing flattens it
+        if kind == "dense" and len(read[0]) == 3:  # an image in the order of its numbers, which needs no flatten
             read = [(prod(read[0]),)]
         reads = [now[number] for number in operation["reads"]]
         if kind in _PASSED_ON or (kind in ("flatten", "reshape") and is_row(read[0]) and is_row(shape)):
@@ -106,18 +106,18 @@ def _written_out(graph: Graph, flat: Array) -> list[Step]:
 
 
 def is_row(shape: Shape) -> bool:
-    """Tell whether a sample lies in memory as its numbers follow one another, channels first or last."""
+    """Tell whether a sample has the same order in memory with channels first and last."""
     return len(shape) < 3 or shape[0] == 1 or shape[1] * shape[2] == 1
 
 
 def _joined(steps: list[Step]) -> list[Step]:
-    """Let products take what follows them: a batch normalization, an activation; and what flattens before them."""
+    """Merge into products what follows them, a batch normalization or an activation, and a flatten before them."""
     readers: list[list[str]] = [[] for _ in range(len(steps) + 1)]
     for step in steps:
         for number in step.reads:
             readers[number].append(step.kind)
     kept: list[Step] = []
-    now, unrolled = [0], {}  # unrolled: images that a dense layer reads as they lie
+    now, unrolled = [0], {}  # unrolled: images that a dense layer reads in place
     for step in steps:
         source = step.reads[0]
         before = kept[now[source] - 1] if now[source] and len(readers[source]) == 1 else None
@@ -138,7 +138,7 @@ def _joined(steps: list[Step]) -> list[Step]:
 
 
 def _takes(before: Step, step: Step) -> bool:
-    """Let a step do the next one's work, if it can."""
+    """Merge the next step's work into this one, if possible."""
     if step.kind == "batch_norm" and before.kind in _PRODUCTS:
         scale, shift = scale_and_shift(step)
         before.parameters["weight"] = before.parameters["weight"] * scale
@@ -148,7 +148,7 @@ def _takes(before: Step, step: Step) -> bool:
 
 
 def scale_and_shift(step: Step) -> tuple[Array, Array]:
-    """Give what a batch normalization multiplies each channel by, and what it adds."""
+    """Give the factor and the summand of each channel in a batch normalization."""
     gain, bias, mean, variance = (step.parameters[name] for name in ("gain", "bias", "mean", "variance"))
     scale = gain / np.sqrt(variance + step.settings["epsilon"])
     return scale, bias - mean * scale

@@ -14,17 +14,17 @@ _ROW = 100  # characters of a line of numbers
 
 
 class Function(NamedTuple):
-    """The body of a function, and what it wants besides what it reads and writes.
+    """The body of a function, and what it needs besides its input and output.
 
     Attributes
     ----------
     lines : list of str
     scratch : int
-        How many numbers it works with.
+        The count of numbers of its scratch memory.
     state : int
-        How many it keeps from call to call.
+        The count of numbers that it keeps from call to call.
     refuses : bool
-        Whether it gives an int, which is not 0 where it refuses what it reads.
+        Whether it returns an int, which is not 0 if it refuses its input.
     """
 
     lines: list[str]
@@ -34,7 +34,7 @@ class Function(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """A table of weights, inputs by outputs, whose rows are filled up with zeros.
+    """A table of weights, inputs by outputs, with rows padded by zeros.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Matrix(NamedTuple):
     kind : str
         The type of its numbers.
     scale : str or None
-        The table of what outputs, or rows, are multiplied by, where weights are of 8 bits.
+        The table of factors of outputs, or rows, if weights have 8 bits.
     """
 
     name: str
@@ -56,23 +56,23 @@ class Unit:
     Parameters
     ----------
     name : str
-        What all names begin with.
+        The prefix of all names.
     dtype : {"float32", "float64"}
     eight_bits : bool
-        Whether weights are.
+        Whether weights have 8 bits.
 
     Attributes
     ----------
     real : str
         The type of a number.
     bytes : int
-        How many the constants take.
+        The bytes of the constants.
     step : int
-        Which one is being written; tables have its number.
+        The number of the step being written, which its tables get.
     tables : list of str
-        Of C.
+        The tables, as C.
     helpers : dict of str to str
-        The text of each.
+        The text of each helper function.
     """
 
     def __init__(self, name: str, dtype: str, eight_bits: bool) -> None:
@@ -83,7 +83,7 @@ class Unit:
         self.helpers: dict[str, str] = {}
 
     def number(self, value: float) -> str:
-        """Write a number down."""
+        """Write a number."""
         text = str(self.dtype.type(value))
         return f"{text}f" if self.real == "float" else text
 
@@ -100,9 +100,9 @@ class Unit:
         return self.named(name).upper()
 
     def helper(self, name: str, text: Callable[[], str]) -> str:
-        """Give the name of a function that others call, which is written once."""
+        """Give the name of a helper function, which is written once."""
         if name not in self.helpers:
-            body = text()  # which adds those that it calls, before itself
+            body = text()  # adds those that it calls, before itself
             self.helpers[name] = body
         return self.named(name)
 
@@ -115,11 +115,11 @@ class Unit:
         return self._table(name, "int", values.astype("int32"), "")
 
     def row(self, name: str, values: Array, width: int) -> str:
-        """Add a table of real numbers, one for each output, which is filled up with zeros."""
+        """Add a table of real numbers, one for each output, padded by zeros."""
         return self.table(name, _widened(values, width))
 
     def matrix(self, name: str, weight: Array, width: int, axis: int = -1) -> Matrix:
-        """Add weights (..., outputs), with scales where they are of 8 bits: one for each output, or on axis 0, row."""
+        """Add weights (..., outputs). With 8 bits there are scales for outputs or, with axis 0, rows."""
         rows = weight.reshape(-1, weight.shape[-1])
         if not self.eight_bits:
             return Matrix(self.table(name, _widened(rows, width)), self.real, None)
@@ -136,13 +136,13 @@ class Unit:
 
 
 def rounded(rows: Array, axis: int) -> tuple[Array, Array]:
-    """Give integers from -127 to 127, and for each place of an axis the scale that makes of them about what was.
+    """Round to integers from -127 to 127, with a scale for each place of an axis.
 
     Parameters
     ----------
     rows : ndarray, shape (inputs, outputs)
     axis : int
-        -1 for a scale of each output, 0 for one of each row.
+        -1 for a scale for each output, 0 for one for each row.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def _rows(numbers: list[str]) -> str:
 
 
 def indented(lines: Iterable[str]) -> str:
-    """Write a body: braces set lines off, and so does a line that ends in none but is a loop's or a condition's."""
+    """Indent a body: by braces, and after a loop or a condition without one."""
     text, depth, single = "", 1, 0
     for line in lines:
         depth -= line.startswith("}")
@@ -183,7 +183,7 @@ def loop(index: str, count: int | str) -> str:
 
 
 def total(terms: list[str]) -> str:
-    """Add terms up pair by pair, so that few of them wait for one another."""
+    """Add terms pairwise, so that few of them wait for one another."""
     if len(terms) == 1:
         return terms[0]
     half = (len(terms) + 1) // 2

@@ -1,4 +1,4 @@
-"""Weights that Keras 3 saved, for networks that are the same."""
+"""Import of weights that Keras 3 saved."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from .weights import filled
 
 __all__ = ["from_keras"]
 
-_EPSILON = 1e-3  # of Keras's normalizations, where none is given
+_EPSILON = 1e-3  # the default of Keras's normalizations
 
 
 def from_keras(net: Sequential, path: str | os.PathLike[str]) -> None:
-    """Take the weights of a Keras 3 model: those of its layers, turned to the axes, gates and order of features here.
+    """Set a network's weights from a Keras 3 model, converted to fastdl's axes, gates and order of features.
 
     Parameters
     ----------
     net : Sequential
-        Built; layer for layer what the model is. A model's images are (H, W, C), and the network's (C, H, W).
+        A built network with the same layers as the model. The model's images are (H, W, C), the network's (C, H, W).
     path : path-like
-        A .keras file, of which also the settings are compared, or a .weights.h5 file, which has weights alone: what
-        these do not tell, such as strides, activations and epsilons, has to be the same.
+        A .keras file, whose settings are compared too, or a .weights.h5 file, which has weights alone: make sure that
+        everything else, such as strides, activations and epsilons, is the same.
 
     Raises
     ------
     ValueError
-        If the file is damaged or another, or what it holds is not for the network, which is then as it was. Nothing in
-        it is ever run.
+        If the file is damaged or of another kind, or its contents do not fit the network, which is then as it was.
+        Nothing in the file is ever run.
     RuntimeError
         If a call of `fit` is training the network.
     ImportError
@@ -43,7 +43,7 @@ def from_keras(net: Sequential, path: str | os.PathLike[str]) -> None:
     Warns
     -----
     UserWarning
-        If a .weights.h5 file is read where a normalization has another epsilon than Keras's own.
+        If a .weights.h5 file is read into a network with a normalization whose epsilon is not Keras's default.
     """
     check_is(net, "net", Sequential)
     net.check_built()

@@ -1,4 +1,4 @@
-"""Whether a network is the model that a .keras file describes: the words of both are compared, one by one."""
+"""A check that a network is the model that a .keras file describes: the words for both are compared, one by one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .theirs import Config, words_of_model
 
 
 def check_model(net: Sequential, config: Config) -> None:
-    """Check that a network is what the description of a model says."""
+    """Check that a network is the model of a description."""
     ours, theirs = list(words_of_layers(net.layers)), list(words_of_model(config))
     end: Words = ("nothing more",)
     for k in range(max(len(ours), len(theirs))):

@@ -1,7 +1,7 @@
-"""Files of Keras 3: what they hold, looked at before it is read.
+"""Files of Keras 3, whose contents are checked before they are read.
 
-A .weights.h5 file is one of HDF5, with a group for each layer; a .keras file is an archive of one and a description of
-the model. Only arrays that lie in the file as they are, and are of the shape that is asked for, are read.
+A .weights.h5 file is an HDF5 file with a group for each layer; a .keras file is an archive of such a file and a
+description of the model. Only arrays of the expected shape that are stored in the file itself, uncompressed, are read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..._types import Array
 _HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
 _DESCRIPTION, _WEIGHTS = "config.json", "model.weights.h5"
 _DEEPEST, _MOST_GROUPS = 16, 2_000
-_SEEDS = "seed_generator"  # of what is random in training
+_SEEDS = "seed_generator"  # of random layers
 
 
 class Model(NamedTuple):
@@ -37,7 +37,7 @@ class Model(NamedTuple):
 
 @contextmanager
 def opened(path: Any) -> Iterator[Model]:
-    """Open a file; whatever is wrong with it is a ValueError that names it."""
+    """Open a file; anything wrong with it raises a ValueError that names it."""
     library = _library()
     with open_file(path) as file:
         try:
@@ -58,7 +58,7 @@ def _library() -> ModuleType:
 
 
 def _parts(file: IO[bytes]) -> tuple[IO[bytes], dict[str, Any] | None]:
-    """Give the HDF5 file that a file is, or that is in it, and the description of the model."""
+    """Give the HDF5 file, which the file is or contains, and the description of the model."""
     start = file.read(len(_HDF5))
     file.seek(0)
     if start == _HDF5:
@@ -74,7 +74,7 @@ def _parts(file: IO[bytes]) -> tuple[IO[bytes], dict[str, Any] | None]:
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    """Read a part of an archive, which is stored as Keras does it, and so no larger than that."""
+    """Read a part of an archive. Keras stores parts uncompressed, so it is no larger than the file."""
     part = archive.getinfo(name)
     if part.compress_type != zipfile.ZIP_STORED or part.file_size > most:
         raise ValueError(f"its {name} must be stored, not compressed, in at most {most} bytes")
@@ -83,7 +83,7 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 
 class Group:
-    """A group of an HDF5 file: groups and arrays within, none of them outside the file."""
+    """A group of an HDF5 file, with groups and arrays inside; none may be outside the file."""
 
     def __init__(self, group: Any, path: str, library: Any) -> None:
         self._group, self.path, self._library = group, path, library
@@ -102,7 +102,7 @@ class Group:
         return self._group[name]
 
     def group(self, *names: str) -> Group:
-        """Give the group under a name, or under several, one within another."""
+        """Give the group under a name, or under several names, one inside another."""
         if not names:
             return self
         found = self._get(names[0])
@@ -111,7 +111,7 @@ class Group:
         return Group(found, self._named(names[0]), self._library).group(*names[1:])
 
     def size(self) -> int:
-        """Say how many groups and arrays are in it."""
+        """Count the groups and arrays in it."""
         return len(self._group)
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -138,7 +138,7 @@ class Group:
         return found
 
     def holders(self) -> set[str]:
-        """Give the paths of all groups that hold arrays of layers, this one's own too."""
+        """Give the paths of all groups that hold arrays of layers, including this one."""
         found, count = set(), 0
         waiting: list[tuple[Group, int]] = [(self, 0)]
         while waiting:

@@ -1,4 +1,4 @@
-"""A network in the words in which it is compared with a model of Keras's."""
+"""A network in words, to be compared with those for a model of Keras's."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ from ...layers import (
 from ...layers.activation import name_and_setting
 from ...sequential import Sequential
 
-Words = tuple[Any, ...]  # what a layer is, and its settings, but those that shapes tell or that training alone heeds
-Said = Iterator[Words]  # of one layer: an activation is a layer of its own
+Words = tuple[Any, ...]  # a layer's kind and settings, except those that shapes show or only training uses
+Said = Iterator[Words]  # for one layer; an activation is a separate layer
 
 _IN_TRAINING = (Dropout, GaussianNoise, RandomErasing, RandomFlip, RandomRotation, RandomShift)
 
@@ -71,7 +71,7 @@ def _cell(layer: Any) -> Words:
 
 
 def states(sequences: bool, stateful: bool) -> Words:
-    """Say which states a recurrent layer gives, and where they start."""
+    """Describe the states that a recurrent layer gives, and their start."""
     return f"return_sequences={sequences}", f"stateful={stateful}"
 
 
@@ -84,7 +84,7 @@ def _convolution(layer: Any) -> Said:
 
 
 def padded(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
-    """Say how many zeros come before and after, on each axis, where the size of the input makes no difference."""
+    """Give how many zeros come before and after on each axis, if that does not depend on the size of the input."""
     spans = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     if padding == "causal":
         return tuple((n, 0) for n in spans)
@@ -111,7 +111,7 @@ def _dense(layer: Any) -> Said:
 
 
 def one(*words: Any) -> Said:
-    """Say a layer in one go."""
+    """Describe a layer by one item."""
     yield words
 
 

@@ -1,4 +1,4 @@
-"""A model of Keras's, by its description, in the words in which it is compared with a network."""
+"""A model of Keras's in words, from its description, to be compared with those for a network."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _IN_TRAINING = (
     "InputLayer", "Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout",
     "GaussianNoise", "ActivityRegularization", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomErasing",
 )  # fmt: skip
-_SLOPE = 0.2  # of leaky_relu, as a name in Keras
+_SLOPE = 0.2  # the slope of Keras's leaky_relu by name
 
 
 def words_of_model(config: Config) -> Said:
-    """Give the words of a model's layers, each of which reads what the one before gives."""
+    """Give the words of a model's layers, each of which reads the output of the one before."""
     if config["class_name"] not in _MODELS:
         raise ValueError(f"its model must be Sequential or Functional; it is {config['class_name']!r}")
     layers = config["config"]["layers"]
@@ -41,7 +41,7 @@ def words_of_model(config: Config) -> Said:
 
 
 def _check_chain(layers: list[Config], outputs: Any) -> None:
-    """Check that each layer reads the one before, once, and that the last one alone gives what the model does."""
+    """Check that each layer reads the one before, once, and that the model's only output is the last layer's."""
     for before, layer in pairwise(layers):
         read = [argument for node in layer["inbound_nodes"] for argument in node["args"]]
         if len(read) != 1 or read[0]["config"]["keras_history"][0] != before["config"]["name"]:
@@ -52,14 +52,14 @@ def _check_chain(layers: list[Config], outputs: Any) -> None:
 
 
 def _must(name: str, settings: Config, **known: tuple[Any, ...]) -> None:
-    """Check that settings, where there are some, are such as we have too."""
+    """Check that settings, if given, have values that we support."""
     for setting, values in known.items():
         if settings.get(setting, values[0]) not in values:
             raise ValueError(f"{setting} of {name} must be {values[0]}; it is {settings[setting]!r}")
 
 
 def _named(activation: Any, setting: Any = None) -> Said:
-    """Say which activation a name of Keras's is."""
+    """Give the activation for a name of Keras's."""
     name = {"linear": "identity", "swish": "silu", "hard_swish": "hard_silu", "None": "identity"}.get(
         str(activation), activation
     )
@@ -99,7 +99,7 @@ def _their_convolution(settings: Config, _: Config) -> Said:
 
 
 def _their_transposed(settings: Config, _: Config) -> Said:
-    """Say what is cut off: all sides alike, of kernels that are a stride's size at least."""
+    """Give the padding of a transposed convolution: equal on all sides, for kernels at least as large as the stride."""
     _must("Conv2DTranspose", settings, output_padding=(None,), dilation_rate=([1, 1], 1))
     kernel, stride = (tuple(settings[name]) for name in ("kernel_size", "strides"))
     more = [k - step for k, step in zip(kernel, stride, strict=True)]

@@ -1,7 +1,7 @@
-"""Turns the arrays of a Keras layer into those of ours.
+"""Converts the arrays of Keras's layers to those of ours.
 
-Axes are turned, gates put into another order, and what reads a flattened image takes its numbers in our order: Keras
-has channels last.
+Axes are moved, gates are reordered, and the weights of a layer that reads a flattened image are put into our order, as
+Keras has channels last.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ...layers import (
 from ...sequential import Sequential
 from .files import Group
 
-Order = Any  # of a flattened image's numbers: for each of ours the place of Keras's; None where that is the same
+Order = Any  # of a flattened image's numbers: for each of ours, the place in Keras's; None if it is the same
 NextOf = Callable[..., tuple[str, Group]]
 
 _MOST_NAMED = 20
@@ -48,7 +48,7 @@ _GATES: dict[Any, int] = {RNN: 1, LSTM: 4, GRU: 3}
 
 
 class Filled(NamedTuple):
-    """Numbers for a parameter or a buffer, and where they come from."""
+    """Numbers for a parameter or a buffer, and their source."""
 
     target: Array
     values: Array
@@ -56,18 +56,18 @@ class Filled(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """One of a layer's arrays: what we call it, the shape that Keras has, and how that becomes ours."""
+    """One of a layer's arrays: our name, Keras's shape, and the conversion to ours."""
 
     name: str
     shape: Shape
     turned: Callable[[Array], Array]
 
 
-Kinds = dict[str, list[Taken]]  # the classes of Keras's that a layer may be, the likelier first, and their arrays
+Kinds = dict[str, list[Taken]]  # Keras's classes for a layer, the likelier first, and their arrays
 
 
 def filled(net: Sequential, weights: Group) -> list[Filled]:
-    """Give all that a network takes from a file, every array of which has its place in it."""
+    """Give all numbers that a network takes from a file; each array of the file must be used."""
     reader = _Reader()
     order = reader.chain(net.layers, weights, None)
     if order is not None:
@@ -78,18 +78,18 @@ def filled(net: Sequential, weights: Group) -> list[Filled]:
 
 
 class _Reader:
-    """Goes through a network and a file side by side."""
+    """Reads a network's layers and a file's groups side by side."""
 
     def __init__(self) -> None:
         self.filled: list[Filled] = []
         self.used: set[str] = set()
 
     def chain(self, layers: Sequence[Layer], model: Group, order: Order) -> Order:
-        """Take the layers of a model; give the order of the last one's features."""
+        """Read the layers of a model; give the order of the last one's features."""
         groups, counts = model.group("layers"), Counter[str]()
 
         def next_of(*kinds: str) -> tuple[str, Group]:
-            """Give the next layer of the first class that there is one of: Keras numbers each class by itself."""
+            """Give the next layer of the first of these classes that has one: Keras numbers each class separately."""
             names = {kind: f"{kind}_{counts[kind]}" if counts[kind] else kind for kind in kinds}
             kind = next((kind for kind, name in names.items() if name in groups), kinds[-1])
             counts[kind] += 1
@@ -126,7 +126,7 @@ class _Reader:
         return None if isinstance(layer, Dense) else order
 
     def _take(self, layer: Layer, group: Group, taken: list[Taken], order: Order) -> None:
-        """Take a layer's arrays; a bias may be missing."""
+        """Read a layer's arrays; a bias may be missing."""
         spare = int(not isinstance(layer, (BatchNorm, LayerNorm, Embedding)))
         found = self._arrays(group, [array.shape for array in taken], spare)
         for (name, _, turned), values in zip(taken, found, strict=True):
@@ -137,7 +137,7 @@ class _Reader:
             self.filled.append(Filled(target, turned(values), group.path))
 
     def _recurrent(self, layer: Layer, cell: Any, group: Group, suffix: str) -> None:
-        """Take a direction's arrays; our second bias is zeros where Keras has one."""
+        """Read a direction's arrays; if Keras has one bias, our second one is zeros."""
         group = group.group("cell", "vars")
         inputs, columns = layer.input_shape[1], _GATES[type(cell)] * cell.units
         both = type(cell) is GRU and cell.reset_after
@@ -149,7 +149,7 @@ class _Reader:
             self.filled.append(Filled(target, _gates(cell, values).T, group.path))
 
     def _arrays(self, group: Group, shapes: list[Shape], spare: int) -> list[Array]:
-        """Read arrays, of which the last ones may be missing: they are zeros then."""
+        """Read arrays; missing ones at the end become zeros."""
         self.used.add(group.path)
         size, least = group.size(), len(shapes) - spare
         if not least <= size <= len(shapes):
@@ -159,7 +159,7 @@ class _Reader:
 
 
 def _flattened(layer: Flatten | Reshape, order: Order) -> Order:
-    """Give the order after a layer that makes vectors of images, or images of vectors."""
+    """Give the order of features after a layer from images to vectors, or from vectors to images."""
     before, after = layer.input_shape, layer.output_shape
     if len(after) == 1 and len(before) == 3:
         channels, *size = before
@@ -175,7 +175,7 @@ def _flattened(layer: Flatten | Reshape, order: Order) -> Order:
 
 
 def _gates(cell: Any, values: Array) -> Array:
-    """Put Keras's gates z, r, n of a GRU in our order, r, z, n; z is one less ours where r comes before the product."""
+    """Reorder the gates z, r, n of Keras's GRU as r, z, n; if r comes before the product, its z is one minus ours."""
     if type(cell) is not GRU:
         return values
     z, r, n = np.split(values, 3, axis=-1)
@@ -203,7 +203,7 @@ def _conv2d(layer: Any) -> Kinds:
 
 
 def _convolution(layer: Any, channels: int, kernel: Shape) -> Kinds:
-    """Take kernels, whose channels and filters are last; a depthwise one has the filters of each channel."""
+    """Convert kernels, with channels and filters last; depthwise kernels have the filters of each channel."""
     shape, rank = (*kernel, channels // layer.groups, layer.filters), f"{len(kernel)}d"
 
     def turned(values: Array) -> Array:
