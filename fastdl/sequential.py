@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
@@ -15,6 +14,7 @@ from ._elsewhere import ELSEWHERE, telling
 from ._types import Array, ArrayLike, DTypeLike, Shape, ShapeLike
 from ._validation.arrays import copy_into
 from ._validation.values import as_int
+from ._warning import warn
 from .callbacks import Callback
 from .derivatives import Differentiable
 from .layers import Layer, RobustScaling
@@ -95,10 +95,9 @@ class Sequential(Predicting, Differentiable, Container):
             self.build(input_shape, dtype=dtype, seed=seed)
             size, *others = self.input_shape
             if others == [size, 3] and size is not None and size >= 24:  # as large as pictures of three colours are
-                warnings.warn(
+                warn(
                     f"input_shape {self.input_shape} is of {size} channels of {size} x 3 pixels: channels come first, "
                     f"(3, {size}, {size})",
-                    stacklevel=3,
                 )
 
     def __dir__(self) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """What calls remember from one to the next is what does not change: each does what it is asked for."""
 
+import warnings
 from copy import deepcopy
 from functools import partial
 
@@ -69,6 +70,25 @@ def test_a_schedule_that_has_ended_is_told_to_whoever_calls(net, call, rng):
     with pytest.warns(UserWarning, match="lr gives 0 for all of the next steps") as told:
         call(net, x, NUMBERS)
     assert told[0].filename == __file__
+
+
+DOUBTFUL = {
+    "pictures whose channels are last": (lambda: layers.Flatten(), (32, 32, 3), {}),
+    "probabilities as logits": (lambda: layers.Dense(3, "softmax"), (4,), {"loss": "binary_cross_entropy"}),
+    "a batch of one": (lambda: layers.BatchNorm(), (3,), {"batch_size": 1}),
+    "labels that are held out alone": (lambda: layers.Dense(3), (4,), {"validation_split": 0.5}),
+}
+
+
+@pytest.mark.parametrize(("make", "shape", "how"), DOUBTFUL.values(), ids=DOUBTFUL)
+def test_warnings_are_of_the_line_that_calls(make, shape, how):
+    x, y = np.ones((60, *shape)), np.repeat([0, 1, 2], 20)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        net = Sequential([make()], input_shape=shape, seed=0)
+        if len(shape) == 1:
+            net.fit(x, np.eye(3)[y] if "loss" in how else y, epochs=1, verbose=0, **how)
+    assert {one.filename for one in told} == {__file__}
 
 
 NETWORKS = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._warning import warn
 from ..losses import Loss
 from .examples import Examples
 
@@ -20,10 +20,9 @@ def warn_of_logits(net: Sequential, loss: Loss) -> None:
     """Warn if a loss would take the outputs of an activation for logits."""
     for name in sorted(net.reading.activations & _NO_LOGITS):
         if not name == net.reading.ends_in == loss.leaves_out:
-            warnings.warn(
+            warn(
                 f"{loss.name} takes the outputs of {name} for logits, and puts a {loss.leaves_out} after it: "
                 f"leave the {name} out",
-                stacklevel=4,
             )
 
 
@@ -31,10 +30,9 @@ def warn_of_single_samples(net: Sequential) -> None:
     """Warn if all batches are of one vector, for which the output of a batch normalization is always the same."""
     for operation in net.graph_for(net.input_shape).operations:
         if operation["kind"] == "batch_norm" and len(operation["output_shape"]) == 1 and not operation.get("frozen"):
-            warnings.warn(
+            warn(
                 "a BatchNorm gives its bias for a batch of one sample, whatever that is, and nothing before it learns: "
                 "take a batch_size of 2 at least, or a LayerNorm",
-                stacklevel=5,
             )
             return
 
@@ -45,8 +43,7 @@ def warn_of_unknown_labels(data: Examples, held_out: Examples, loss: Loss) -> No
         known, held = (loss.as_labels(part.targets).reshape(-1) for part in (data, held_out))
         strange = held[~np.isin(held, known)]
         if len(strange) > max(len(held) / 2, 8):  # a handful may differ by chance
-            warnings.warn(
+            warn(
                 f"validation_split holds out the last samples, and labels such as {strange[0]} are among these alone: "
                 "shuffle the samples before",
-                stacklevel=5,
             )

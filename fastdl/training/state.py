@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 from .. import _core
 from .._threads import get_num_threads
 from .._types import Array
+from .._warning import warn
 from ..callbacks.base import Callback
 from ..callbacks.keeping import Kept, kept_of
 from ..losses import CrossEntropy, Loss
@@ -119,10 +119,9 @@ class TrainingState:
             raise ValueError(f"lr must give finite rates, not below 0; gave {least} to {most}")
         highest = rates.reshape(passes, -1).max(axis=1)
         if callable(optimizer.lr) and not highest[0 if self.steps else 1 :].all():  # the first one may be a warm-up's
-            warnings.warn(
+            warn(
                 "lr gives 0 for all of the next steps, so that nothing is learned: an equal optimizer goes on where it "
                 "was, and a schedule that has ended stays so",  # the same text each time, so that Python shows it once
-                stacklevel=4,
             )
         return rates
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 
 from ..._validation.arrays import as_array
 from ..._validation.values import check_is
+from ..._warning import warn
 from ...layers import BatchNorm, Layer, LayerNorm
 from ...sequential import Sequential
 from .description import check_model
@@ -57,10 +57,9 @@ def from_keras(net: Sequential, path: str | os.PathLike[str]) -> None:
         for target, values in ready:
             target[...] = values
     if model.config is None and (others := {layer.epsilon for layer in _normalizations(net)} - {_EPSILON}):
-        warnings.warn(
+        warn(
             f"a .weights.h5 file does not say what epsilon is: Keras's is {_EPSILON} where none is given, the "
             f"network's is {', '.join(map(str, sorted(others)))}",
-            stacklevel=2,
         )
 
 
