@@ -65,17 +65,17 @@ def check_writable(path: Any) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Any) -> Iterator[IO[bytes]]:
-    """Give a file to write, which takes the path's place in the end: there is the old file or the new one.
+    """Give a file to write, which replaces the one at the path in the end, so that one of them is always there.
 
-    It has the mode of the one that it replaces. Where the path is a link, that stays. What killed processes left beside
-    the path is removed, but on Windows.
+    It has the mode of the file that it replaces. If the path is a link, the link stays. Files that killed processes
+    left beside the path are removed, except on Windows.
 
     Raises
     ------
     OSError
-        Names the path, whatever failed.
+        If anything fails; the error names the path.
     ValueError
-        If the path is that of something else than a file.
+        If there is something at the path that is not a file.
     """
     target, old = _target(path)
     with _naming(target):
@@ -102,7 +102,7 @@ def save_figure(figure: Any, path: Any, **options: Any) -> None:
 
 
 def _target(path: Any) -> tuple[str, os.stat_result | None]:
-    """Follow the links of a path, and give its target and the status of a file that is there."""
+    """Follow the links of a path, and give its target and the status of an existing file."""
     name = as_path(path)
     if not name:
         raise ValueError("path must be that of a file; received ''")
@@ -130,9 +130,9 @@ def _naming(target: str) -> Iterator[None]:
 
 
 def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], str]:
-    """Make a file in the target's folder, and remove what is left there: what nobody has locked.
+    """Make a file in the target's folder, and remove leftovers there: files that nobody has locked.
 
-    The lock ends with the process that has it, whatever ends that.
+    A lock ends with its process, whatever ends that.
     """
     folder, name = os.path.split(target)
     mode = 0o666 if old is None else 0o600  # nobody may read it who may not read the old one
@@ -141,7 +141,7 @@ def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], st
         _remove_left(beside)
         try:
             descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
-        except FileExistsError:  # of somebody who is saving too
+        except FileExistsError:  # of another process that is saving
             continue
         file = os.fdopen(descriptor, "wb")
         if _is_locked(descriptor) and _is_at(descriptor, beside):
@@ -158,7 +158,7 @@ def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], st
 
 
 def _is_locked(descriptor: int) -> bool:
-    """Lock a new file, unless somebody who takes it for left has."""
+    """Lock a new file, unless another process has, which takes it for a leftover."""
     if not _POSIX:
         return True
     try:
@@ -187,11 +187,11 @@ def _remove_left(beside: str) -> bool:
 
 
 def _remove(file: IO[bytes], beside: str) -> None:
-    """Close a file of ours and remove it, and nobody else's that has its name by now."""
+    """Close and remove our file, but not another that has its name by now."""
     with contextlib.suppress(OSError):
         if _POSIX and _is_at(file.fileno(), beside):
             os.unlink(beside)
-    with contextlib.suppress(OSError):  # what its buffer holds has nowhere to go
+    with contextlib.suppress(OSError):  # its buffer cannot be written
         file.close()
     if not _POSIX:
         with contextlib.suppress(OSError):

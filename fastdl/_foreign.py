@@ -1,4 +1,4 @@
-"""What names and arguments of other libraries are called here: the errors say so."""
+"""Names and arguments of other libraries: the errors say what they are called here."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ _ARGUMENTS = {
 
 
 def no_such_name(package: str, name: str, names: Collection[str]) -> NoReturn:
-    """Raise the error of a package that has no such name, but perhaps one for what is meant."""
+    """Raise the error for a name that a package does not have, with a similar or equivalent one if there is any."""
     key = name.lower().replace("_", "")
     wanted = _NAMES.get(key)
     if wanted is not None and wanted.split("(")[0].split(" ")[0] not in names:

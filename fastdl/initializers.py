@@ -1,9 +1,9 @@
-"""How parameters start: functions of (shape, fan_in, fan_out, rng) that give an array of that shape.
+"""Initializers: functions of (shape, fan_in, fan_out, rng) that give the initial values of a parameter.
 
-A layer takes the name of one, ``initializer="he_normal"``; a name with a gain, which multiplies what is drawn,
-``initializer=("orthogonal", 2**0.5)``; or a function of your own with these four arguments. A network with one of these
-is not saved, as files hold no code: fill its ``params`` instead. The ``shape`` is that of the parameter as ``params``
-shows it; of a recurrent layer, that of each gate. Biases start at zero, of "pytorch" alone as PyTorch's do.
+A layer takes the name of one, ``initializer="he_normal"``; a name with a gain, which multiplies the drawn values,
+``initializer=("orthogonal", 2**0.5)``; or a function of your own with these four arguments. A network with a function
+cannot be saved, as files hold no code: fill its ``params`` instead. The ``shape`` is that of the parameter in
+``params``; for a recurrent layer, that of each gate. Biases start at zero, except with "pytorch".
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def uniform(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Ge
 
 
 def pytorch(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
-    """Draw as `uniform` does, biases too: as PyTorch's layers start.
+    """Draw as `uniform` does, biases too, like PyTorch's layers.
 
-    There all that a recurrent layer has lies within 1 / sqrt(units); to start as such an LSTM, set its ``forget_bias``
-    to 0.
+    In a recurrent layer all values lie within 1 / sqrt(units). For an LSTM like PyTorch's, set its ``forget_bias`` to
+    0.
     """
     return uniform(shape, fan_in, fan_out, rng)
 

@@ -1,8 +1,8 @@
-"""Optimizers: how parameters follow their gradients. The arithmetic is in the compiled core.
+"""Optimizers: the settings of the update rules, which the compiled core computes.
 
-An optimizer holds settings alone, of which the learning rate may be changed. Moments and the number of steps taken
-belong to the network (`training_state`), which goes on with them for as long as it is given an equal optimizer, or one
-of another fixed rate.
+An optimizer has only settings, of which only the learning rate may be changed. Moments and the count of steps belong to
+the network (`training_state`), which continues with them as long as it is given an equal optimizer, or one with another
+fixed rate.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Rate = float | Callable[[int], float]
 
 
 class Rule(NamedTuple):
-    """What the core does with a gradient: a row of its table (`src/kernels/optimizers.pxi`), and what this reads."""
+    """An update rule of the core: a row of its table (`src/kernels/optimizers.pxi`), and the numbers that it reads."""
 
     name: str
     momentum: float = 0.0
@@ -57,7 +57,7 @@ class Rule(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class Optimizer(Settings):
-    """What all optimizers share: a learning rate, fixed or a function of the step (counted from 0), and clipping.
+    """The base of all optimizers: a learning rate, fixed or a function of the step (counted from 0), and clipping.
 
     Optimizers of the same class and settings are equal. Only the rate may be changed, by setting ``lr``: what a
     callback sets holds from the next block of steps on. It may also be a function of the step; or give the next call an
@@ -69,10 +69,10 @@ class Optimizer(Settings):
     lr : float or callable
         The learning rate. Files can hold it if it is a number or one of `fastdl.schedules`.
     clip_norm : float, optional
-        A gradient whose norm, over all parameters, is larger is scaled down to this norm (Pascanu, Mikolov and Bengio
-        2013).
+        The largest norm of the gradient, over all parameters: a larger one is scaled down to it (Pascanu, Mikolov and
+        Bengio 2013).
     clip_value : float, optional
-        Each number of a gradient is limited to this size.
+        The largest absolute value of each number of the gradient.
     decay_biases : bool
         Whether weight decay applies to all parameters, or spares biases, others with one axis, and those of
         normalizations.
@@ -93,7 +93,7 @@ class Optimizer(Settings):
         if self.clip_norm is not None and self.clip_value is not None:
             raise ValueError("clip_norm and clip_value must not come together; received both")
 
-    if not TYPE_CHECKING:  # which would take any attribute for known
+    if not TYPE_CHECKING:  # otherwise type checkers would allow any attribute
 
         def __setattr__(self, name: str, value: Any) -> None:
             kind, names = type(self), self.__dataclass_fields__
@@ -107,7 +107,7 @@ class Optimizer(Settings):
 
     @property
     def moments(self) -> int:
-        """How many numbers are kept for each parameter."""
+        """The count of numbers kept for each parameter."""
         raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
 
     def rates(self, first: int, count: int) -> Array:
@@ -119,9 +119,9 @@ class Optimizer(Settings):
         return as_real([self.lr(i) for i in range(first, first + count)], "the rates that lr gives").astype(float)
 
     def goes_on_from(self, last: Optimizer) -> bool:
-        """Tell whether moments and count of steps go on where this one follows another.
+        """Tell whether moments and the count of steps continue when this optimizer follows another.
 
-        They do where both are equal, or differ in their rates alone and this one's is fixed.
+        They do if both are equal, or differ only in their rates and this one's is fixed.
         """
         if self is last:
             return True
@@ -136,19 +136,19 @@ class Optimizer(Settings):
         Raises
         ------
         TypeError
-            If it, or its learning rate, is of a class or a function that is not fastdl's.
+            If its class or its learning rate is not fastdl's.
         """
         if _CLASSES.get(type(self).__name__) is not type(self):
             raise TypeError(f"optimizer must be one of fastdl.optimizers to be saved; received {self!r}")
         if not callable(self.lr):
             return super().get_config()
-        from . import schedules  # which most trainings do without
+        from . import schedules  # most trainings do without it
 
         return {**super().get_config(), "lr": schedules.get_config(self.lr)}
 
     @cached_property
     def rule(self) -> Rule:
-        """What the core does with it, which its settings but the rate decide."""
+        """The update rule for the core, from all settings except the rate."""
         return self._rule()._replace(
             clip_norm=self.clip_norm or 0.0, clip_value=self.clip_value or 0.0, decay_biases=self.decay_biases
         )
@@ -190,7 +190,7 @@ class SGD(Optimizer):
 
     @property
     def moments(self) -> int:
-        """The velocity, where there is momentum."""
+        """The velocity, if there is momentum."""
         return int(self.momentum > 0)
 
     def _rule(self) -> Rule:
@@ -206,7 +206,7 @@ class Adam(Optimizer):
     lr : float or callable
         The learning rate, or a function of the step.
     betas : (float, float)
-        How much of the first and of the second moment is kept at each step.
+        The shares of the first and the second moment that are kept at each step.
     eps : float
         Added to the root of the second moment.
     weight_decay : float
@@ -228,7 +228,7 @@ class Adam(Optimizer):
 
     @property
     def moments(self) -> int:
-        """The first and the second."""
+        """The first and the second moment."""
         return 2
 
     def _rule(self) -> Rule:
@@ -263,8 +263,8 @@ class NAdam(Adam):
     lr, betas, eps, weight_decay, clip_norm, clip_value, decay_biases
         As for `Adam`.
     momentum_decay : float
-        How soon the momentum rises from half of ``betas[0]`` to all of it: at each step it is ``betas[0]`` times
-        1 - 0.5 * 0.96 ** (step * momentum_decay).
+        The speed at which the momentum rises from half of ``betas[0]`` to all of it: at each step it is ``betas[0]``
+        times 1 - 0.5 * 0.96 ** (step * momentum_decay).
     """
 
     lr: Rate = 2e-3
@@ -287,7 +287,8 @@ class Lion(Optimizer):
     lr : float or callable
         The learning rate, or a function of the step: a third to a tenth of AdamW's.
     betas : (float, float)
-        The share of the running mean, beside the gradient, in what gives the signs; and how much of it is kept.
+        The share of the running mean, rather than the gradient, in the sum whose signs are taken; and the share of it
+        that is kept at each step.
     weight_decay : float
         At each step the parameters are multiplied by 1 - lr * weight_decay; use three to ten times AdamW's.
     clip_norm, clip_value, decay_biases
@@ -321,7 +322,7 @@ class Adadelta(Optimizer):
     lr : float or callable
         The factor of the steps, or a function of the step.
     rho : float
-        How much of both mean squares is kept at a step.
+        The share of both mean squares that is kept at each step.
     eps : float
         Added to both, within the roots.
     weight_decay : float
@@ -360,7 +361,7 @@ class RMSprop(Optimizer):
     lr : float or callable
         The learning rate, or a function of the step.
     alpha : float
-        How much of the mean square is kept at a step.
+        The share of the mean square that is kept at each step.
     eps : float
         Added to the root.
     weight_decay : float
@@ -430,7 +431,7 @@ def _keep_share(optimizer: Optimizer, name: str) -> None:
 
 
 def _keep_betas(optimizer: Adam | Lion) -> None:
-    """Check them and keep them as a tuple."""
+    """Check the betas, and keep them as a tuple."""
     betas = optimizer.betas
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise ValueError(f"betas must be two numbers; received {betas!r}")
@@ -443,7 +444,7 @@ _CLASSES = {c.__name__: c for c in (SGD, Adam, AdamW, NAdam, Lion, RMSprop, AdaG
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Check that it is one."""
+    """Check that a value is an optimizer."""
     if not isinstance(optimizer, Optimizer):
         hint = ", a class: make one of it" if isinstance(optimizer, type) else ""
         if isinstance(optimizer, str):
@@ -452,7 +453,7 @@ def check_optimizer(optimizer: Any) -> None:
 
 
 def from_config(config: dict[str, Any]) -> Optimizer:
-    """Make an optimizer of what its `get_config` gave."""
+    """Make an optimizer from what its `get_config` gave."""
     if isinstance(config, dict) and isinstance(config.get("lr"), dict):
         from . import schedules
 

@@ -154,7 +154,7 @@ class Sequential(Predicting, Differentiable, Container):
 
     @property
     def training_state(self) -> TrainingState:
-        """How far its training has come: made once it is asked for, as not every network is trained."""
+        """The state of its training, made when it is first read, as not every network is trained."""
         state = self._training
         if state is None:  # two threads that ask at once are given the same, and none what another has set meanwhile
             state = vars(self).setdefault("_training", TrainingState())

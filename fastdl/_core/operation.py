@@ -14,7 +14,7 @@ Operations = list[Fields]
 
 
 class Kind(NamedTuple):
-    """What the graph knows about a kind of operation."""
+    """A kind of operation, as the graph knows it."""
 
     work: Callable[[Operation], tuple[Shape, int]]  # gives its output's shape and the number of its parameters
     settings: str = ""
@@ -41,7 +41,7 @@ class Operation:
     Attributes
     ----------
     buffers : int
-        How many parameters, the last ones, no optimizer changes; known after `outcome`.
+        The number of parameters, at the end, that no optimizer changes; known after `outcome`.
     """
 
     def __init__(self, kind: str, row: Kind, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> None:

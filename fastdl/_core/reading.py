@@ -1,4 +1,4 @@
-"""What the samples of a graph are. Its operations tell, so that a user's own layers need not say anything."""
+"""The kind of samples that a graph reads, found from its operations: a user's own layers need not state it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Tokens(NamedTuple):
 
 
 class States(NamedTuple):
-    """The states of a recurrent operation: each direction has `parts` (an LSTM's h and c) of so many units."""
+    """The states of a recurrent operation: each direction has `parts` (an LSTM's h and c) of `units` numbers."""
 
     directions: int
     parts: int
@@ -37,7 +37,7 @@ class States(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What the samples of a graph are.
+    """The kind of samples that a graph reads.
 
     Attributes
     ----------

@@ -42,7 +42,7 @@ def features_of(shape: Shape) -> int:
 
 
 def with_features(shape: Shape, features: int) -> Shape:
-    """Give the shape with so many features, or channels."""
+    """Give the shape with another number of features or channels."""
     return (features, *shape[1:]) if len(shape) == 3 else (*shape[:-1], features)
 
 

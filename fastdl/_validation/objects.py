@@ -14,7 +14,7 @@ _NUMBERS = (numbers.Real, np.number, np.bool_)
 
 
 def as_numbers(x: Any, array: Array, name: str) -> Array:
-    """Give the numbers of ``array``, which NumPy made of x, where all that it holds are such."""
+    """Give ``array``, which NumPy made of x, as numbers, if all its objects are numbers."""
     labels = columns_of(x, array)
     if labels is None:
         found = _of_one_kind(array)
@@ -51,7 +51,7 @@ def check_frame(x: Any, name: str) -> None:
 
 
 def _of_one_kind(array: Array) -> Array | None:
-    """Give an array of numbers of one type, if these are such; no text is read as numbers."""
+    """Give an array of one type, if all values are numbers; texts are not read as numbers."""
     if array.dtype.kind == "O":
         try:
             array = np.asarray(array.reshape(-1).tolist()).reshape(array.shape)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Held(NamedTuple):
-    """What `backward` needs of the last `forward`."""
+    """The values of the last `forward` that `backward` needs."""
 
     samples: Samples
     trees: Any  # as the plan takes them

@@ -17,7 +17,7 @@ from .padding import Padding, Pair, as_padding, as_padding_in_time, padded
 
 
 class _Convolution(Layer, abstract=True):
-    """What both have in common: (height, width) of a window, which `_window` gives, and of groups of channels."""
+    """The base of both: a convolution with a window of (height, width), from `_window`, and groups of channels."""
 
     padding: Padding
 
@@ -67,8 +67,8 @@ class Conv2D(_Convolution):
     dilation : int or (int, int)
         The distance in pixels between neighbours in the kernel (Yu and Koltun 2016).
     groups : int
-        Input and output channels are divided into so many groups, each of which sees only its own; with as many as
-        input channels the convolution is depthwise.
+        The number of groups into which input and output channels are divided, each of which sees only its own; with as
+        many groups as input channels the convolution is depthwise.
     activation : str or Activation, optional
         The name of an `Activation` other than softmax, or an `Activation` with its setting.
     initializer : str, (str, float) or callable
@@ -125,7 +125,7 @@ class Conv1D(_Convolution):
         Steps of zeros before and after; "same" makes T / stride steps, rounded up, with an odd zero after; "causal"
         puts as many zeros all before, so that no output sees a later step.
     groups : int
-        Features are divided into so many groups, like the channels of `Conv2D`.
+        The number of groups of features, like those of channels in `Conv2D`.
     activation : str or Activation, optional
         The name of an `Activation` other than softmax, or an `Activation` with its setting.
     initializer : str, (str, float) or callable

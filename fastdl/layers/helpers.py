@@ -43,7 +43,7 @@ def sequence_shape(layer: Layer, shape: Shape) -> tuple[Any, int]:
 
 
 def is_pytorch(initializer: Initializer) -> bool:
-    """Tell whether it is PyTorch's initializer, which draws biases too."""
+    """Tell whether an initializer is PyTorch's, which draws biases too."""
     return initializer == "pytorch" or (isinstance(initializer, tuple) and initializer[0] == "pytorch")
 
 

@@ -1,4 +1,4 @@
-"""Max and mean pooling, of windows and of all there is."""
+"""Max and mean pooling, of windows and of whole images and sequences."""
 
 from __future__ import annotations
 

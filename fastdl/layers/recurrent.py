@@ -17,9 +17,9 @@ from .state_layer import StateLayer
 
 
 class Recurrent(StateLayer, abstract=True):
-    """What recurrent layers of one direction share.
+    """The base of recurrent layers of one direction.
 
-    A subclass gives its cell's name in the core, `_cell`.
+    A subclass gives the core's name of its cell, `_cell`.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Recurrent(StateLayer, abstract=True):
         self.recurrent_initializer: Initializer = check_initializer(recurrent_initializer, "recurrent_initializer")
 
     def _cell(self) -> tuple[str, str | Activation]:
-        """Name the cell, and its activation, as the core does."""
+        """Give the core's names of the cell and of its activation."""
         raise NotImplementedError
 
     @property
@@ -51,7 +51,7 @@ class Recurrent(StateLayer, abstract=True):
         return self.in_directions(x, 1)
 
     def in_directions(self, x: Tensor, directions: int, *, adds: bool = False) -> Tensor:
-        """Add the layer, or two of its kind, the second of which begins at the end, side by side or added up."""
+        """Add the layer, or two with the second from the last step backwards, concatenated or summed."""
         sequence_shape(self, x.shape)
         cell, activation = self._cell()
         name, setting = name_and_setting(activation)
@@ -139,8 +139,7 @@ class LSTM(Recurrent):
     return_sequences, stateful, initializer, recurrent_initializer
         As for `RNN`.
     forget_bias : float
-        The initial value of the forget gate's bias, or what is added to it: with 1 the cell remembers at first
-        (Jozefowicz et al. 2015).
+        Added to the initial bias of the forget gate: with 1 the cell remembers at first (Jozefowicz et al. 2015).
 
     Notes
     -----

@@ -22,14 +22,14 @@ class Recursive(Layer):
     Parameters
     ----------
     units : int
-        Width of all nodes, and of the vectors at the leaves.
+        The width of all nodes, and of the vectors at the leaves.
     children : int
-        How many a node has that is no leaf: trees are made binary by `Trees.binarize`.
+        The number of children of each node that is not a leaf; `Trees.binarize` makes trees binary.
     activation : str or Activation
         f below: tanh, relu, identity, sigmoid, leaky_relu, elu, selu, softplus, hard_sigmoid or hard_tanh. An lstm has
         its own.
     composition : {"matrix", "tensor", "lstm"}
-        What becomes of the children's vectors, side by side in x:
+        How a node is computed from its children's vectors, side by side in x:
 
         - matrix: f(W x + b) (article 7, equation 1; Socher et al. 2011).
         - tensor: f(x^T V x / n + W x + b), a bilinear form of the n numbers of x for each unit (Socher et al. 2013,
@@ -37,7 +37,7 @@ class Recursive(Layer):
         - lstm: c = i g + sum of f_k c_k and y = o tanh c, with gates i, o, f_1, f_2 ... (sigmoid) and g (tanh) of
           W x + b (Tai, Socher and Manning 2015). A leaf's vector is its c, and y = tanh c.
     return_nodes : bool
-        Whether to give every node's vector, or that of each root.
+        Whether to give the vectors of all nodes, or only of roots.
 
     Notes
     -----
@@ -99,7 +99,7 @@ class Recursive(Layer):
         inputs = self.children * self.units
         start_weights(self, "glorot_uniform", inputs, self.units, rng)
         if self.composition != "lstm":
-            # A node starts as about the mean of its children, whatever is below them.
+            # At first a node is about the mean of its children, at any height.
             weight = self.params["weight"]
             weight *= 0.1
             for k in range(self.children):

@@ -1,4 +1,4 @@
-"""The layer that brings numbers of any scale near 1, by what it has learned of data."""
+"""A layer that scales numbers to about 1, with constants taken from data."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class RobustScaling(Layer):
         self.buffers["scale"][...] = 1
 
     def adapt(self, x: ArrayLike) -> None:
-        """Take the center and the scale of data: each feature's median, and one over its interquartile range.
+        """Set the center and the scale from data: each feature's median, and one over its interquartile range.
 
-        Where the latter is nothing, half of the whole range stands for it. What is constant becomes 0.
+        If that range is 0, half of the whole range is used. Constant features become 0.
 
         Parameters
         ----------
         x : array_like, shape (N, *input_shape)
-            What the layer itself reads; `Sequential.adapt` takes what its network reads.
+            The input of the layer itself; `Sequential.adapt` takes that of the network.
         """
         self.check_built()
         features = self.input_shape[-1]
@@ -65,7 +65,7 @@ class RobustScaling(Layer):
         rows = given.reshape(-1, features)
         low, first, middle, third, high = np.percentile(rows, (0, 25, 50, 75, 100), axis=0)
         spread = np.where(third > first, third - first, (high - low) / 2)
-        least = 2 / float(np.finfo(self.dtype).max)  # whose inverse is finite
+        least = 2 / float(np.finfo(self.dtype).max)  # its inverse is finite
         scale = np.where(spread > 0, 1 / np.maximum(spread, least), 0)
         with self.turn.lock:
             self.buffers["center"] = middle

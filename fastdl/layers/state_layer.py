@@ -1,4 +1,4 @@
-"""Layers that go through sequences step by step, and hold a state."""
+"""Layers that process sequences step by step, and have a state."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class StateLayer(Layer, abstract=True):
     Attributes
     ----------
     state : ndarray or tuple
-        After `forward`, what each sequence ended with. A stateful layer goes on from what is assigned.
+        After `forward`, the final state of each sequence. A stateful layer continues from a state that is assigned.
     state_gradient : ndarray or tuple
         After `backward`, the gradient with respect to the initial state.
     """
 
-    stateful = False  # whether a batch goes on from where the last one ended
+    stateful = False  # whether a batch continues where the last one ended
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class StateLayer(Layer, abstract=True):
         trees: Trees | None = None,
         initial_state: State = None,
     ) -> Array:
-        """Give the output for a batch of sequences, and hold what `backward` needs.
+        """Compute the output for a batch of sequences, and keep what `backward` needs.
 
         Parameters
         ----------
@@ -75,11 +75,11 @@ class StateLayer(Layer, abstract=True):
         training : bool
             Makes no difference here.
         lengths : array_like of int, shape (N,), optional
-            How many steps of each sequence count. At the others outputs are zero and the state stays; a second
-            direction starts at the last that counts.
+            How many steps of each sequence count. At the others, outputs are zero and the state does not change; a
+            second direction starts at the last step that counts.
         initial_state : array_like, shape (N, units), or a pair, optional
-            Of an LSTM a pair (h, c) of them, of a `Bidirectional` a pair of its directions' states. At first zeros. A
-            stateful layer goes on from the `state` of the last call where it is not given.
+            The initial state: for an LSTM a pair (h, c), for a `Bidirectional` the pair of its directions' states. By
+            default zeros; a stateful layer continues from the `state` of the last call.
 
         Returns
         -------
@@ -97,15 +97,15 @@ class StateLayer(Layer, abstract=True):
             return y
 
     def backward(self, dy: ArrayLike, *, state_gradient: State = None, accumulate: bool = False) -> Array:
-        """Go back through time; give the gradient with respect to the last `forward`'s input, and fill `grads`.
+        """Compute the gradient with respect to the input of the last `forward`, back through time, and fill `grads`.
 
         Parameters
         ----------
         dy : array_like, of the shape that `forward` gave
         state_gradient : as `state`, optional
-            The gradient of the loss with respect to the final state, besides that through the output.
+            The gradient of the loss with respect to the final state, in addition to that through the output.
         accumulate : bool
-            Whether to add to what `grads` hold.
+            Whether to add to `grads` instead of replacing them.
 
         Returns
         -------
@@ -115,7 +115,7 @@ class StateLayer(Layer, abstract=True):
         Raises
         ------
         RuntimeError
-            The second time after one `forward`, which held what is now overwritten.
+            If it is called twice for one `forward`, whose values the first call has overwritten.
         """
         with self.turn.lock:
             samples = self.held_forward().samples

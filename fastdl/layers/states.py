@@ -28,14 +28,14 @@ class Stateful:
     _states: Array | None = None
 
     def reset_state(self) -> None:
-        """Let the next sequences of stateful operations start from zeros."""
+        """Reset the states, so that the next sequences of stateful operations start from zeros."""
         vars(self)["_states"] = None
 
     @property
     def state(self) -> Any:
-        """What the next batch goes on from: a list of the state of each recurrent operation, None of one not stateful.
+        """The states from which the next batch continues: one for each recurrent operation, None for stateless ones.
 
-        None where they start from zeros. What is assigned, of the same form, is copied.
+        None if they start from zeros. Assigned states, in the same form, are copied.
         """
         with self.turn.lock:
             if self._states is None:
@@ -80,7 +80,7 @@ class Stateful:
         self._states = states
 
     def states_for(self, samples: int) -> Array | None:
-        """Give the states from which a batch of so many samples continues, to be updated in place; or None."""
+        """Give the states from which a batch of this many samples continues, to be updated in place; or None."""
         if not self.reading.stateful:
             return None
         if self._states is None:

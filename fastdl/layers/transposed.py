@@ -1,4 +1,4 @@
-"""Convolution the other way: each pixel gives a window."""
+"""Transposed convolution: each pixel gives a window."""
 
 from __future__ import annotations
 
@@ -84,6 +84,6 @@ class ConvTranspose2D(Layer):
         return stored.transpose(3, 2, 0, 1) if stored.ndim == 4 else stored
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
-        # Counted as of the convolution whose transpose it is: so do PyTorch and Keras.
+        # Counted for the convolution whose transpose it is, as in PyTorch and Keras.
         field = self.kernel_size[0] * self.kernel_size[1]
         start_weights(self, self.initializer, self.filters * field, self.input_shape[0] * field, rng)

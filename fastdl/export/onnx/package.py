@@ -1,4 +1,4 @@
-"""The package that reads and writes ONNX's files."""
+"""The package onnx, which reads and writes files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..._extras import missing
 
 
 def onnx_package() -> Any:
-    """Give it, or say what to install."""
+    """Give the package, or say what to install."""
     try:
         import onnx
         import onnx.checker

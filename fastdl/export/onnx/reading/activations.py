@@ -1,4 +1,4 @@
-"""Activations, and what exporters put together to be some."""
+"""Activations, also those that exporters compose of several operators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .values import Above, Constant, Numbers, Scores, UnreadableError, Value, is
 
 
 def named(name: str, **settings: str) -> Function:
-    """Give an activation, whose settings are called so in ONNX."""
+    """Give an activation, whose settings have these names in ONNX."""
 
     def activation(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
         given = {ours: attributes[theirs] for ours, theirs in settings.items() if theirs in attributes}
@@ -91,7 +91,7 @@ def _shape(x: Value | None) -> tuple[int, ...]:
 
 
 def where(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
-    """Choose: what all take, what is looked at, or a softplus."""
+    """Read a Where: a choice that is the same for all, masked scores, or a softplus."""
     if isinstance(inputs[0], Above):
         return _softplus(inputs[0], numbers_of(inputs, 1), numbers_of(inputs, 2))
     chosen, a, b = array_of(inputs, 0), inputs[1], inputs[2]

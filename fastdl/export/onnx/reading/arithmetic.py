@@ -76,7 +76,7 @@ def neg(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
 
 
 def _product(t: Tensors, a: Numbers, b: Numbers) -> Numbers:
-    """Multiply; what activations are made of so is known."""
+    """Multiply; products that make up activations are recognised."""
     for x, gate in ((a, b), (b, a)):
         if gate.node.sources[:1] == (x.node,) and np.array_equal(gate.places, x.places):
             if gate.node.does == "Erf" and is_close(gate.scale, gate.offset):
@@ -103,7 +103,7 @@ def _merged(t: Tensors, how: str, a: Numbers, b: Numbers) -> Numbers:
 
 
 def concat(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Put numbers one behind another: those of one tensor, or features and channels of several."""
+    """Concatenate numbers of one tensor, or features or channels of several."""
     values = [numbers_of(inputs, k) for k in range(len(inputs))]
     axis, ndim = attributes["axis"], values[0].places.ndim
     if all(x.node is values[0].node and (x.scale, x.offset) == (values[0].scale, values[0].offset) for x in values):
@@ -153,7 +153,7 @@ def _check_shape(a: Numbers, values: Array) -> None:
 
 
 def _of_features(t: Tensors, a: Numbers, values: Array, role: str, whole: Array | None = None) -> Numbers:
-    """Add or multiply with what is different for each feature, or add what is different for each step."""
+    """Add or multiply by a constant for each feature, or add one for each step."""
     if not t.covers(a):
         a = t.all_of(t.tensor(a))
     node, beside = a.node, t.in_order(values, a)

@@ -15,7 +15,7 @@ from .rows import dense
 from .tensors import Tensors
 from .values import Constant, Node, Numbers, Scores, Spec, UnreadableError, Value, check_size, is_close
 
-NEVER = -1e9  # what a score is at most that is not to be looked at
+NEVER = -1e9  # scores at or below this are masked
 
 
 def matmul(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers | Scores:
@@ -56,7 +56,7 @@ def _attention(t: Tensors, scores: Scores, v: Numbers) -> Numbers:
 
 
 def masked(scores: Scores, visible: Array) -> Scores:
-    """Give scores of which some are not looked at."""
+    """Mask some of the scores."""
     steps = scores.q.places.shape[-2]
     check_size(*visible.shape[:-2], steps, steps)
     if np.broadcast_shapes(visible.shape, shape := (*scores.q.places.shape[:-1], steps)) != shape:
@@ -70,7 +70,7 @@ def masked(scores: Scores, visible: Array) -> Scores:
 
 
 def softmax(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
-    """Give a softmax over features, or over steps that are looked at."""
+    """Give a softmax over features, or over the steps that are attended to."""
     axis = attributes.get("axis", -1)
     if isinstance(inputs[0], Scores):
         if axis not in (-1, inputs[0].q.places.ndim - 1):

@@ -1,4 +1,4 @@
-"""Operators on constants: what a graph computes of its shapes, places and masks."""
+"""Operators on constants, with which a graph computes shapes, places and masks."""
 
 from __future__ import annotations
 

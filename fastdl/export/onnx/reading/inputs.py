@@ -34,12 +34,12 @@ def array_of(inputs: Inputs, k: int) -> Array:
 
 
 def optional(inputs: Inputs, k: int) -> Array | None:
-    """Give an input that is constant, if it is there."""
+    """Give a constant input, if it is given."""
     return array_of(inputs, k) if k < len(inputs) and inputs[k] is not None else None
 
 
 def expect(attributes: Attributes, **wanted: Any) -> None:
-    """Check attributes that layers have no choice of."""
+    """Check attributes of which layers support only one value."""
     for name, value in wanted.items():
         given = attributes.get(name, value)
         if list(given) != list(value) if isinstance(value, (list, tuple)) else given != value:
@@ -47,7 +47,7 @@ def expect(attributes: Attributes, **wanted: Any) -> None:
 
 
 def part(name: str) -> Function:
-    """Give what is only a part of a layer, and knows of which numbers."""
+    """Give a function that makes part of a layer, with the numbers that it was computed from."""
 
     def make(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
         return part_of(numbers_of(inputs), name)
@@ -56,5 +56,5 @@ def part(name: str) -> Function:
 
 
 def part_of(x: Numbers, name: str) -> Numbers:
-    """Give such a part of these numbers."""
+    """Give part of a layer, computed from these numbers."""
     return replace(x, node=Node(x.node.shape, name, (x.node,), {"of": x}), scale=1.0, offset=0.0)

@@ -1,4 +1,4 @@
-"""Operators that compute nothing: how they move the numbers of an array, constants or places."""
+"""Operators that only move numbers, applied to arrays of constants or of places."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Attributes = dict[str, Any]
 
 
 def axes_of(attributes: Attributes, given: Array | None) -> list[int] | None:
-    """Give axes, which newer operators have as an input."""
+    """Give the axes, which are an input of newer operators."""
     axes = attributes.get("axes") if given is None else as_integers(given)
     return None if axes is None else list(axes)
 
@@ -65,7 +65,7 @@ def _slice(
     parts = [slice(None)] * x.ndim
     for first, last, axis, step in zip(firsts, lasts, along, by, strict=True):
         n = x.shape[axis]
-        # Going back, an end before the first number is none of Python's.
+        # With a negative step, an end before the first number is None in Python.
         parts[axis] = slice(first, None if step < 0 and last < -n else last, step)
     return x[tuple(parts)]
 
@@ -102,7 +102,7 @@ def pad(attributes: Attributes, x: Array, pads: Array, axes: Array | None, fill:
 
 
 def concatenated(attributes: Attributes, arrays: Sequence[Array]) -> Array:
-    """Give arrays one behind another."""
+    """Concatenate arrays."""
     axis = attributes["axis"]
     check_size(sum(array.size for array in arrays))
     return np.concatenate(arrays, axis)

@@ -1,4 +1,4 @@
-"""A graph of ONNX's operators as a network of layers."""
+"""Conversion of a graph of ONNX's operators to a network of layers."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from .values import Constant, Node, Numbers, UnreadableError, check_size
 _LEAST_OPSET = 13
 _MOST_BYTES = 2_000_000_000
 _MOST_NODES = 10_000
-# Of samples and steps to try, in no proportion to one another.
+# Numbers of samples and steps to try, which have no common ratios.
 _BATCHES = ((2, 6), (3, 11)), ((3, 2), (5, 3)), ((2, 40), (3, 47)), ((3, 1), (5, 2))
 
 
 def from_onnx(path: str | os.PathLike[str]) -> Sequential:
-    """Read a network: what `to_onnx` has written, or PyTorch's exporters of layers that fastdl has too.
+    """Read a network that `to_onnx` has written, or PyTorch's exporters, if fastdl has its layers.
 
-    Whatever way a file turns, cuts and folds its tensors, layers are found by what is computed of which numbers. So
-    they may be others than those that it was made of, but give the same.
+    However a file transposes, slices and reshapes its tensors, layers are recognised by what is computed from which
+    numbers. So they may differ from the layers that the file was made from, but they give the same results.
 
     Parameters
     ----------
     path : path-like
-        Of operator set 13 or later, with its arrays in it.
+        A file of operator set 13 or later that contains its arrays.
 
     Returns
     -------
     Sequential
-        Of float32, or of float64 if the file is. Samples are as its first input has them, (N, ...).
+        A network in float32, or in float64 if the file is. Samples have the form of the file's first input, (N, ...).
 
     Raises
     ------
     ValueError
-        If it is no such file, or holds what no layer does: it says which operator.
+        If it is no such file, or no layer does what it computes; the error names the operator.
     ImportError
         If the package onnx is not installed.
 
     Notes
     -----
-    Nothing in a file is run. Its tensors are gone through for two small batches, of different numbers of samples and of
-    steps where it leaves these open; what is read must be the same both times.
+    Nothing in a file is run. The graph is read twice, for small batches with different numbers of samples, and of steps
+    if these are open, and both readings must be the same.
     """
     onnx, name = onnx_package(), as_path(path)
     try:
@@ -68,7 +68,7 @@ def _model(onnx: Any, name: str) -> Any:
         onnx.checker.check_model(model)
     except UnreadableError:
         raise
-    except Exception as error:  # of protobuf's and of the checker's, which share nothing narrower
+    except Exception as error:  # protobuf's and the checker's errors have no narrower common class
         raise UnreadableError(f"it is none; {str(error).splitlines()[0] if str(error) else error!r}") from None
     return model
 
@@ -101,7 +101,7 @@ def _network(onnx: Any, model: Any) -> Sequential:
     for batches in _BATCHES if form.shape[0] is None else _BATCHES[:1]:
         try:
             found = [_read(onnx, model, inputs, form, *batch) for batch in dict.fromkeys(map(form.batch, batches))]
-        except (ValueError, TypeError) as error:  # of layers, too, which refuse what they would be made of
+        except (ValueError, TypeError) as error:  # also of layers that refuse their arguments
             first = first or UnreadableError(str(error))
             continue
         (layers, arrays), *others = found
@@ -129,11 +129,11 @@ class _Form:
     Attributes
     ----------
     samples : int or None
-        How many, where that is fixed.
+        The number of samples, if it is fixed.
     shape : tuple
-        Of one; T may be None.
+        The shape of a sample; T may be None.
     dtype : str or None
-        None of tokens.
+        The dtype; None for tokens.
     """
 
     def __init__(self, onnx: Any, info: Any) -> None:
@@ -158,13 +158,13 @@ class _Form:
         check_size(*(n or 1 for n in dims))
 
     def batch(self, free: tuple[int, int]) -> tuple[int, Shape]:
-        """Give how many samples a batch has, and their shape, where these many and so many steps are free to choose."""
+        """Give the number of samples of a batch and their shape, with free numbers of samples and steps if open."""
         samples, steps = free
         return self.samples or samples, tuple(steps if n is None else n for n in self.shape)
 
 
 def _read(onnx: Any, model: Any, inputs: list[Any], form: _Form, samples: int, shape: Shape) -> Any:
-    """Give the layers that the graph is for a batch."""
+    """Read the layers of the graph, for a batch."""
     reader, name = Reader(onnx, model.graph, samples), inputs[0].name
     start = Node(shape, "input", facts={"is_tokens": form.dtype is None, "name": name})
     reader.give(name, start)
@@ -172,7 +172,7 @@ def _read(onnx: Any, model: Any, inputs: list[Any], form: _Form, samples: int, s
         dims = [dim.dim_value for dim in other.type.tensor_type.shape.dim]
         if other.name == "lengths" and len(dims) == 1 and model.producer_name == "fastdl":
             reader.values[other.name] = Constant(np.full(samples, start.shape[0]))
-        elif len(dims) in (2, 3) and dims[-1] >= 1:  # as PyTorch has states, (D, N, H), or ours
+        elif len(dims) in (2, 3) and dims[-1] >= 1:  # states in PyTorch's form, (D, N, H), or in ours
             reader.give(other.name, Node((dims[-1],), "state", facts={"name": other.name}))
             if len(dims) == 3:
                 state = reader.values[other.name]

@@ -1,4 +1,4 @@
-"""Reductions: over all pixels or steps, or of the two directions of a recurrent layer."""
+"""Reductions: over all pixels or steps, or over the two directions of a recurrent layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .values import Node, Numbers, Spec, UnreadableError, flag
 
 
 def reduced(how: str, *, to_the_end: bool = False) -> Function:
-    """Give the largest, the mean or the sum of all pixels or steps; or two directions of a recurrent layer added up."""
+    """Give the maximum, mean or sum over all pixels or steps; or the sum of a recurrent layer's directions."""
 
     def reduce(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
         x, ndim = numbers_of(inputs), numbers_of(inputs).places.ndim
@@ -24,7 +24,7 @@ def reduced(how: str, *, to_the_end: bool = False) -> Function:
         places = _side_by_side(x.places, over)
         y = _added_directions(x, places) if how == "sum" and _is_two_directions(x, places) else None
         y = y or _pooled(t, x, places, how)
-        if y is None:  # of what is reshaped before
+        if y is None:  # if it is reshaped before
             x = t.all_of(t.tensor(x))
             y = _pooled(t, x, _side_by_side(x.places, over), how)
         if y is None:
@@ -37,13 +37,13 @@ def reduced(how: str, *, to_the_end: bool = False) -> Function:
 
 
 def _side_by_side(places: Array, over: list[int]) -> Array:
-    """Give places with all those that become one along the last axis."""
+    """Move all axes that are reduced to the last axis of the places."""
     kept = [axis for axis in range(places.ndim) if axis not in over]
     return places.transpose(*kept, *over).reshape(*(places.shape[axis] for axis in kept), -1)
 
 
 def _pooled(t: Tensors, x: Numbers, places: Array, how: str) -> Numbers | None:
-    """Pool the numbers along the last axis; None where these are not all of a channel's or feature's."""
+    """Pool the numbers along the last axis; None if they are not all numbers of a channel or feature."""
     if how == "max":
         x = t.plain(x)
     node, features = x.node, x.node.features

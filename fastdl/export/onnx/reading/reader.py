@@ -1,4 +1,4 @@
-"""A graph of ONNX's, gone through operator by operator for a batch of some samples and steps."""
+"""A reader of a graph, operator by operator, for a batch with some numbers of samples and steps."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from .operators import COMPUTING
 from .tensors import Tensors, of_one
 from .values import Constant, Node, Numbers, UnreadableError, Value, shortest
 
-_MOST_AT_ONCE, _MOST_WORK = 1 << 26, 1 << 31  # numbers of arrays that are kept, and of all there are
-# What operators may meet where arrays are not as they must be.
+_MOST_AT_ONCE, _MOST_WORK = 1 << 26, 1 << 31  # the most numbers of arrays that are kept, and of all arrays
+# The exceptions of operators on wrong arrays.
 _DAMAGE = (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, ZeroDivisionError)
 _CELLS = ("RNN", "LSTM", "GRU")
 
 
 class Reader:
-    """The meaning of its tensors, by name.
+    """The meaning of the graph's tensors, by name.
 
     Parameters
     ----------
     onnx : module
     graph : GraphProto
     samples : int
-        Of the batch that the graph is gone through with.
+        The number of samples of the batch.
     """
 
     def __init__(self, onnx: Any, graph: Any, samples: int) -> None:
@@ -48,11 +48,11 @@ class Reader:
         return array
 
     def give(self, name: str, node: Node) -> None:
-        """Let an input be a node."""
+        """Make an input a node."""
         self.values[name] = replace(self.tensors.all_of(node), integral=node.facts.get("is_tokens", False))
 
     def run(self) -> Numbers:
-        """Go through all operators, and give the output; beside it there may be what recurrent layers end with."""
+        """Read all operators, and give the output; other outputs may only be final states of recurrent layers."""
         uses = Counter(name for node in self._graph.node for name in node.input)
         uses.update(("", *(output.name for output in self._graph.output)))
         for node in self._graph.node:
@@ -127,7 +127,7 @@ class Reader:
         return [COMPUTING[kind](self.tensors, inputs, attributes, outputs)]
 
     def _cast(self, x: Numbers, to: int) -> Numbers:
-        """Let numbers be tokens, or a graph's integers be numbers."""
+        """Convert numbers to tokens, or a graph's integers to numbers."""
         kind = np.dtype(self._onnx.helper.tensor_dtype_to_np_dtype(to)).name
         if kind in ("int32", "int64"):
             return replace(x, integral=True)

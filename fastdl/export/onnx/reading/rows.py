@@ -46,7 +46,7 @@ def gather(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Number
     expect(attributes, axis=0)
     if table.ndim != 2:
         raise UnreadableError(f"tables must be (tokens, features); received {table.shape}")
-    if ids.places.ndim == 1:  # a token of each sample
+    if ids.places.ndim == 1:  # one token for each sample
         y = gather(t, [inputs[0], ids.moved(ids.places[:, None])], attributes, 1)
         return y.moved(y.places[:, 0])
     node = ids.node

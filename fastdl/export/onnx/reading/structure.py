@@ -1,4 +1,4 @@
-"""A network's nodes as layers: chains, and parts side by side that a merge brings together."""
+"""The structure of a network's nodes as layers: chains, and branches that are merged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ENDING = {Dense: ACTIVATIONS, Conv1D: ELEMENTWISE, Conv2D: ELEMENTWISE, ConvTra
 
 
 class _Merged(NamedTuple):
-    """Chains that read the same."""
+    """Chains with the same input, which are merged."""
 
     how: str
     branches: list[list[Any]]
@@ -39,18 +39,18 @@ class _Attention(NamedTuple):
     causal: bool
 
 
-Arrays = list[tuple[Layer, dict[str, Array]]]  # layers that have parameters, with them
+Arrays = list[tuple[Layer, dict[str, Array]]]  # layers with their parameters
 
 
 def layers_of(output: Node, start: Node) -> tuple[list[Layer], Arrays]:
-    """Give the layers between two nodes, and what their parameters are to be."""
+    """Give the layers between two nodes, and the values of their parameters."""
     chain = _Chains(output, start).between(start, output)
     arrays: Arrays = []
     return [_made(item, arrays) for item in chain] or [Activation("identity")], arrays
 
 
 class _Chains:
-    """Nodes, each with the last one that all ways to it lead through."""
+    """Nodes, each with the last node that all paths to it go through."""
 
     def __init__(self, output: Node, start: Node) -> None:
         order = _in_order(output)
@@ -79,11 +79,11 @@ class _Chains:
         return one
 
     def between(self, start: Node, end: Node) -> list[Any]:
-        """Give a chain of layers and of what is merged."""
+        """Give a chain of layers and of merges."""
         found: list[Any] = []
         node = end
         while node is not start:
-            if id(node) in self._used and not node.is_a(Rescaling):  # which may stand twice: it has learned nothing
+            if id(node) in self._used and not node.is_a(Rescaling):  # it may occur twice, as it has no parameters
                 raise UnreadableError("parts side by side must read the same and end together; received a node of two")
             self._used.add(id(node))
             before = self._before[id(node)]
@@ -100,7 +100,7 @@ class _Chains:
 
 
 def _in_order(output: Node) -> list[Node]:
-    """Give all nodes, each behind its sources."""
+    """Give all nodes, each after its sources."""
     order: list[Node] = []
     seen, waiting = set(), [(output, False)]
     while waiting:
@@ -114,7 +114,7 @@ def _in_order(output: Node) -> list[Node]:
 
 
 def _flat(how: str, branches: list[list[Any]]) -> _Merged:
-    """Let sums of sums be one, and likewise others."""
+    """Flatten nested merges of the same kind, such as sums of sums."""
     flat: list[list[Any]] = []
     for branch in branches:
         inner = branch[0] if len(branch) == 1 else None
@@ -123,7 +123,7 @@ def _flat(how: str, branches: list[list[Any]]) -> _Merged:
 
 
 def _joined(chain: list[Any]) -> list[Any]:
-    """Let activations join the layers before them, and attention those around it."""
+    """Merge activations into the layers before them, and attention with the dense layers around it."""
     found: list[Any] = []
     for item in chain:
         before = found[-1] if found else None
@@ -173,7 +173,7 @@ def _made(item: Any, arrays: Arrays) -> Layer:
 
 
 def same(one: tuple[list[Layer], Arrays], other: tuple[list[Layer], Arrays]) -> bool:
-    """Tell whether two readings of a graph found the same."""
+    """Tell whether two readings of a graph found the same layers."""
     (layers, arrays), (other_layers, other_arrays) = one, other
     return (
         [layer.get_config() for layer in layers] == [layer.get_config() for layer in other_layers]

@@ -14,11 +14,11 @@ from .moves import Attributes
 from .tensors import Tensors
 from .values import Node, Numbers, Spec, UnreadableError, check_size, is_close
 
-FAR = 1e14  # beyond which a RobustScaling takes numbers for equally far
+FAR = 1e14  # beyond this, a RobustScaling gives the same for all numbers
 
 
 def spread(t: Tensors, x: Numbers, values: Array) -> Numbers:
-    """Let numbers (..., F, 1) be multiplied by several each, (F, K): as F K features, each of them K times."""
+    """Multiply numbers (..., F, 1) by K factors each, (F, K), as F K features: each number K times."""
     shape = x.places.shape
     whole = np.broadcast_shapes(shape, values.shape)
     if len(shape) < 3 or shape[-1] != 1 or whole[:-1] != shape[:-1] or (whole == shape and not _are_apart(t, x)):
@@ -29,12 +29,12 @@ def spread(t: Tensors, x: Numbers, values: Array) -> Numbers:
 
 
 def _are_apart(t: Tensors, x: Numbers) -> bool:
-    """Tell whether numbers (..., F, 1) are some of their node's: features that a layer has to select."""
+    """Tell whether numbers (..., F, 1) are only some features of their node, which a layer must select."""
     return x.places.ndim >= 3 and x.places.shape[-1] == 1 and not t.covers(x)
 
 
 def cos(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a periodic embedding: of each number, or of several multiples of it."""
+    """Give a periodic embedding, with one or several frequencies for each number."""
     x = numbers_of(inputs)
     if _are_apart(t, x):
         x = t.all_of(t.tensor(x.moved(x.places[..., 0])))
@@ -73,7 +73,7 @@ def robust_scaled(x: Numbers, by: Numbers) -> Numbers:
 
 
 def _limit(z: Node, square: Node) -> float:
-    """Give what numbers are divided by before they are multiplied with themselves."""
+    """Give the divisor of numbers before they are squared."""
     part, *others = square.sources
     if square.does != "product" or others != [part]:
         raise UnreadableError("a root must be that of 1 and a square")
@@ -82,11 +82,11 @@ def _limit(z: Node, square: Node) -> float:
     narrow, added = part.facts.get("scales", (0.0, 0.0))
     if part.sources != (z,) or np.ndim(narrow) or narrow <= 0 or added:
         raise UnreadableError("a square must be that of numbers over a limit")
-    return float(f"{1 / narrow:.7g}")  # of what float32 has made of it
+    return float(f"{1 / narrow:.7g}")  # undoing the rounding to float32
 
 
 def _unscaled(x: Numbers) -> tuple[Node, Array, Array]:
-    """Give what numbers were before each feature was multiplied and added to, and by how much and what."""
+    """Give numbers before a factor and a term for each feature, and these factors and terms."""
     node = x.node
     if len(node.shape) > 2:
         raise UnreadableError(f"what is multiplied so must be features; received images {node.shape}")

@@ -1,4 +1,4 @@
-"""Numbers of a graph as tensors that layers read, by way of the layers that move numbers."""
+"""Numbers of a graph as tensors that layers can read, through layers that move numbers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .values import Node, Numbers, Spec, UnreadableError, check_size
 
 
 class Tensors:
-    """Nodes of a network for a batch of so many samples."""
+    """The nodes of a network, for a batch with some number of samples."""
 
     def __init__(self, samples: int) -> None:
         self.samples = samples
         self._plain: WeakKeyDictionary[Numbers, Numbers] = WeakKeyDictionary()
 
     def all_of(self, node: Node) -> Numbers:
-        """Give a node's numbers as they lie."""
+        """Give all numbers of a node, in their order."""
         return Numbers(node, node.everywhere(self.samples))
 
     def covers(self, x: Numbers) -> bool:
-        """Tell whether they are all numbers of their node, each once."""
+        """Tell whether numbers are all those of their node, each once."""
         size = x.places.size
         if size != self.samples * x.node.size or x.places.min(initial=0) < 0:
             return False
@@ -35,7 +35,7 @@ class Tensors:
         return bool(is_there.all())
 
     def plain(self, x: Numbers) -> Numbers:
-        """Let a layer multiply and add, where there is something to."""
+        """Give the numbers without factor and term: if there are any, a layer applies them."""
         if x.is_plain:
             return x
         if x not in self._plain:
@@ -44,7 +44,7 @@ class Tensors:
         return self._plain[x]
 
     def elementwise(self, x: Numbers, kind: type[Layer], **arguments: Any) -> Numbers:
-        """Give what a layer makes of each number."""
+        """Apply a layer to each number."""
         x = self.plain(x)
         if not self.covers(x):
             x = self.all_of(self.tensor(x))
@@ -55,7 +55,7 @@ class Tensors:
         return self.elementwise(x, Activation, name=name, **setting)
 
     def tensor(self, x: Numbers) -> Node:
-        """Give the node that has these numbers, (N, ...), as they lie."""
+        """Give a node that has these numbers, (N, ...), in this order."""
         x = self.plain(x)
         node, shape = x.node, x.places.shape[1:]
         if x.places.ndim < 2 or len(x.places) != self.samples:
@@ -91,7 +91,7 @@ class Tensors:
         return node if len(node.shape) == 1 else Node((node.size,), Spec(Flatten), (node,))
 
     def rows(self, x: Numbers) -> tuple[Node, Array]:
-        """Give a node of rows of features that has these numbers (..., F), and which row each is, (...)."""
+        """Give a node with these numbers (..., F) as rows of features, and the row of each, (...)."""
         node, features = x.node, x.places.shape[-1]
         if len(node.shape) < 3 and node.features == features and self.covers(x):
             first = x.places[..., 0] // features
@@ -111,7 +111,7 @@ class Tensors:
         )
 
     def in_order(self, values: Array, x: Numbers) -> Array:
-        """Give, of a constant beside these numbers, which are all of a node's, what is beside each of a sample's."""
+        """Give a constant beside these numbers, which are all of a node's, in the order of a sample's numbers."""
         beside = np.broadcast_to(values, x.places.shape)
         ordered = np.empty(x.places.size, values.dtype)
         ordered[x.places.reshape(-1)] = beside.reshape(-1)
@@ -122,7 +122,7 @@ class Tensors:
         return one
 
     def images(self, x: Numbers) -> tuple[Node, list[tuple[int, int]]]:
-        """Give the node of numbers (N, C, H, W), or (N, F, T) of sequences, and the zeros around these."""
+        """Give a node with these numbers as images (N, C, H, W), or sequences (N, F, T), and the zeros around them."""
         inside, sides = x, []
         for axis in range(2, x.places.ndim):
             there = np.flatnonzero((x.places >= 0).any(axis=tuple(k for k in range(x.places.ndim) if k != axis)))
@@ -143,9 +143,9 @@ class Tensors:
 
 
 def one_behind_another(t: Tensors, values: Sequence[Numbers]) -> Numbers:
-    """Give numbers of several nodes along the first axis, as the states of recurrent layers lie: a part of a layer.
+    """Give numbers of several nodes along the first axis, as states of recurrent layers are stored: part of a layer.
 
-    Its node's numbers are those of one node, then those of the next.
+    The numbers of its node are those of one node, then those of the next.
     """
     plain = [t.plain(x) for x in values]
     starts = np.cumsum([0, *(t.samples * x.node.size for x in plain)])
@@ -158,7 +158,7 @@ def one_behind_another(t: Tensors, values: Sequence[Numbers]) -> Numbers:
 
 
 def of_one(x: Numbers) -> Numbers:
-    """Give numbers as those of one of several nodes, where all are."""
+    """Give numbers as those of one of several nodes, if all belong to it."""
     if "parts" not in x.node.facts or not x.places.size or x.places.min() < 0:
         return x
     starts = x.node.facts["starts"]
@@ -169,7 +169,7 @@ def of_one(x: Numbers) -> Numbers:
 
 
 def _selected(own: Array, node: Node) -> Array | None:
-    """Tell which features these numbers are, where they are some features, everywhere."""
+    """Give the features that these numbers are, if they are the same features everywhere."""
     of_images = own.ndim == 3
     around = (own.shape[1:], node.shape[1:]) if of_images else (own.shape[:-1], node.shape[:-1])
     if own.ndim != len(node.shape) or around[0] != around[1]:

@@ -1,4 +1,4 @@
-"""The values of an ONNX graph: constants, and numbers that lie in the tensors of a network."""
+"""The values of an ONNX graph: constants, and numbers in the tensors of a network."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from ...._types import Array, Shape
 from ....layers import Activation, Layer
 
-_MOST = 1 << 24  # numbers of an array that is made
-_NEXT_TO = 1e-6  # of factors and terms: what float32 makes of those that are meant
+_MOST = 1 << 24  # the most numbers of an array to make
+_NEXT_TO = 1e-6  # relative rounding of factors and terms in float32
 
 
 class UnreadableError(ValueError):
-    """The graph is none of a network of fastdl's layers."""
+    """The graph is not a network of fastdl's layers."""
 
 
 def check_size(*shape: int) -> None:
-    """Check, before memory is taken, that an array is of a size that a small network may have."""
+    """Check, before memory is taken, that an array is small enough for a small network."""
     if any(n < 0 for n in shape) or prod(shape) > _MOST:
         raise UnreadableError(f"arrays must be of at most {_MOST} numbers; received one of shape {tuple(shape)}")
 
@@ -34,12 +34,12 @@ def flag(attributes: dict[str, Any], name: str, default: int) -> bool:
 
 
 def is_close(value: float, to: float) -> bool:
-    """Tell whether a factor or a term is what is meant."""
+    """Tell whether a factor or a term is a number, to rounding."""
     return abs(value - to) <= _NEXT_TO * max(1.0, abs(to))
 
 
 def shortest(number: Any) -> float:
-    """Give what was written down as a float32, so that 0.1 is 0.1 again."""
+    """Give the shortest decimal of a float32, so that 0.1 is 0.1 again."""
     single = np.float32(number)
     return float(str(single)) if single == number else float(number)
 
@@ -52,7 +52,7 @@ class Constant:
     ----------
     values : ndarray
     whole : ndarray or None
-        What these are the first rows of.
+        The array of which these are the first rows.
     """
 
     values: Array
@@ -61,7 +61,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Spec:
-    """A layer that is to be made: its class, its arguments, and its parameters and buffers."""
+    """A layer to be made: its class, its arguments, and its parameters and buffers."""
 
     kind: type[Layer]
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -70,17 +70,17 @@ class Spec:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A tensor of the network that is being found, (N, *shape), and what makes it.
+    """A tensor of the network to be found, (N, *shape), and what computes it.
 
     Attributes
     ----------
     shape : tuple of int
-        Of a sample.
+        The shape of a sample.
     does : Spec or str
-        A layer, "sum", "product" or "concat", or what is only a part of something: "input", "state" and others.
+        A layer, "sum", "product" or "concat", or only part of one: "input", "state" and others.
     sources : tuple of Node
     facts : dict
-        What else is known of a part.
+        Further data of a part.
     """
 
     shape: Shape
@@ -99,7 +99,7 @@ class Node:
         return self.does.arguments["name"] if isinstance(self.does, Spec) and self.does.kind is Activation else None
 
     def is_a(self, *kinds: type[Layer]) -> bool:
-        """Tell whether it is such a layer."""
+        """Tell whether it is a layer of this class."""
         return isinstance(self.does, Spec) and self.does.kind in kinds
 
     @property
@@ -123,8 +123,8 @@ class Node:
 class Numbers:
     """Numbers of a batch: scale times those of a node at these places, plus offset; 0 where the place is -1.
 
-    However a graph turns, cuts and folds its tensors, that is what its values are; what they are to a layer is seen
-    from their places. Where they are `integral`, they are tokens, which are looked up and not computed with.
+    However a graph transposes, slices and reshapes its tensors, its values have this form; their places show their role
+    in a layer. If `integral`, they are tokens, which are looked up and not computed with.
     """
 
     node: Node
@@ -135,7 +135,7 @@ class Numbers:
 
     @property
     def is_plain(self) -> bool:
-        """Whether there is nothing to be multiplied or added."""
+        """Whether there is no factor and no term."""
         return is_close(self.scale, 1) and is_close(self.offset, 0)
 
     def moved(self, places: Array) -> Numbers:
@@ -156,7 +156,7 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Above:
-    """Whether numbers are above a limit."""
+    """The comparison whether numbers are above a limit."""
 
     x: Numbers
     limit: float

@@ -1,4 +1,4 @@
-"""Convolutions and pools, and larger images."""
+"""Convolutions, pools and upsampling."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def pool(of_images: type[Layer], of_steps: type[Layer]) -> Function:
 
 
 def resize(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Make images larger."""
+    """Upsample images."""
     node, around = t.images(numbers_of(inputs))
     scales, sizes = optional(inputs, 2), optional(inputs, 3)
     expect(attributes, antialias=0, exclude_outside=0, axes=[0, 1, 2, 3], keep_aspect_ratio_policy=b"stretch")
@@ -116,7 +116,7 @@ def _window(attributes: Attributes, axes: int) -> tuple[list[int], list[int], in
 
 
 def _padding(sides: Any, size: Any, spans: Any, strides: Any, attributes: Attributes) -> Any:
-    """Give zeros as a layer is told of them."""
+    """Give padding as a layer's argument."""
     auto = attributes.get("auto_pad", b"NOTSET")
     if auto == b"SAME_UPPER":
         return "same"

@@ -10,11 +10,11 @@ import numpy as np
 
 from .writer import Writer
 
-Function = Callable[[Writer, str, float], str]  # of what is activated, and the setting
+Function = Callable[[Writer, str, float], str]  # takes the writer, the name of the input, and the setting
 
 
 def _one(kind: str, **attributes: Any) -> Function:
-    """Give an operator that is the same."""
+    """Give a function that writes a single operator."""
     return lambda w, x, _: w.node(kind, x, **attributes)
 
 
@@ -42,7 +42,7 @@ FUNCTIONS: dict[str, Function] = {
 
 
 class OfCell(NamedTuple):
-    """An activation in ONNX's RNN, where h = scale y + shift of what the operator's state y is."""
+    """An activation in ONNX's RNN, with h = scale y + shift for the operator's state y."""
 
     name: str
     alpha: float = 0.0
@@ -52,7 +52,7 @@ class OfCell(NamedTuple):
 
 
 def activation_of_cell(name: str, setting: float) -> OfCell:
-    """Give an RNN's activation as ONNX has it: of selu and hard_tanh there are others, to scale and to shift."""
+    """Give ONNX's activation for an RNN; for selu and hard_tanh it is another one, scaled and shifted."""
     selu_scale, selu_alpha = 1.0507009873554805, 1.6732632423543772
     return {
         "identity": OfCell("Affine", 1.0),

@@ -1,4 +1,4 @@
-"""A network as a graph of ONNX's operators."""
+"""Conversion of a network to a graph of ONNX's operators."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from .operations import OPERATIONS
 from .writer import Value, Weights, Writer
 
 OPSET = 17  # the first with LayerNormalization
-_IR_VERSION = 8  # the format of files of that time
-_MOST_BYTES = 2_000_000_000  # of a file in one piece
+_IR_VERSION = 8  # the format of files with that operator set
+_MOST_BYTES = 2_000_000_000  # the limit of a file without external data
 
 
 def to_onnx(net: Layer, path: str | os.PathLike[str], *, lengths: bool = False) -> None:
     """Write a network for inference as ONNX, of operator set 17.
 
-    Its input is ``x``, (N, ...) as `predict` takes it, of int64 where all of it is tokens, its output ``y``. N may be
-    anything, and so may T where the network's ``input_shape`` has None. What is random in training is left out.
+    Its input is ``x``, (N, ...) as for `predict`, of int64 if it is all tokens; its output is ``y``. N may be any
+    number, and so may T if the network's ``input_shape`` has None. Random layers are left out.
 
     Parameters
     ----------
     net : Layer
         Built: a `Sequential`, or a layer alone.
     path : path-like
-        What is there is replaced.
+        The file; an existing one is replaced.
     lengths : bool
-        Whether there is an input ``lengths``, int64 (N,), of how many steps of each sequence count. Without it all do.
+        Whether to add an input ``lengths``, int64 (N,): how many steps of each sequence count. Without it all do.
 
     Raises
     ------
     ValueError
-        If samples are trees, or an operation has no counterpart in ONNX, or `lengths` are asked for where none are
-        taken, or parameters are not finite, or of more than 2 GB.
+        If samples are trees, an operation has no counterpart in ONNX, the network takes no `lengths`, or parameters are
+        not finite or larger than 2 GB.
     ImportError
         If the package onnx is not installed.
 
     Notes
     -----
-    A runtime remembers nothing: of stateful layers states go in and out, for the kth layer of the network ``k.h`` and
-    ``k.h_after``, (N, units), and of an LSTM ``k.c`` and ``k.c_after``. They start as zeros.
+    As runtimes keep no state, the states of stateful layers are inputs and outputs: for the kth layer of the network
+    ``k.h`` and ``k.h_after``, (N, units), and for an LSTM also ``k.c`` and ``k.c_after``. The first ones are zeros.
     """
     check_is(net, "net", Layer)
     net.check_built()
@@ -88,7 +88,7 @@ def to_onnx(net: Layer, path: str | os.PathLike[str], *, lengths: bool = False) 
 
 
 def _check(net: Layer, graph: Graph, lengths: bool) -> None:
-    """Check that ONNX can have it."""
+    """Check that a network can be written as ONNX."""
     if net.arity is not None:
         raise ValueError("net must be of vectors, images or sequences; received one of trees, which ONNX has not")
     for operation in graph.operations:
@@ -109,15 +109,15 @@ def _check(net: Layer, graph: Graph, lengths: bool) -> None:
 
 
 def _axes(shape: Shape, time: str) -> list[int | str]:
-    """Give those of a batch: numbers, or the names of what may be any."""
+    """Give the axes of a batch: numbers, or names of open ones."""
     return ["batch", *(time if n is None else n for n in shape)]
 
 
 def _places(net: Layer, graph: Graph) -> list[str]:
-    """Give for each operation the name of the layer that it is of, the innermost."""
+    """Give the name of the innermost layer of each operation."""
     names = {id(layer): name for name, layer in named_within(net).items()}
     found = [type(net).__name__] * len(graph.operations)
-    for lowered in reversed(graph.layers):  # children come before what they are children of
+    for lowered in reversed(graph.layers):  # children come before their parents
         for k in lowered.operations if id(lowered.layer) in names else ():
             found[k] = names[id(lowered.layer)]
     return found

@@ -1,4 +1,4 @@
-"""Each kind of operation as ONNX operators, outside training, where nothing is random."""
+"""Each kind of operation as ONNX operators, for inference."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _convolution(w: Writer, read: Sequence[Value], operation: Fields, weights: W
 
 
 def _axes(x: Value) -> slice:
-    """Tell which of a window's axes there are: sequences have the second alone."""
+    """Give the axes of a window: sequences have only the second."""
     return slice(3 - len(x.shape), 2)
 
 

@@ -18,13 +18,13 @@ ORDER = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru_before": (1, 0, 2), "gru_after"
 
 
 def in_order(array: Array, order: Sequence[int]) -> Array:
-    """Give gates, one below the other, in another order."""
+    """Reorder gates, which are one below the other."""
     gates = np.split(array, len(order))
     return np.concatenate([gates[k] for k in order])
 
 
 def recurrent(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
-    """Write one, with its states where it is stateful."""
+    """Write a recurrent operation, with its states if it is stateful."""
     (x,), cell, units, directions = read, operation["cell"], operation["units"], operation["directions"]
     form = activation_of_cell(operation["cell_activation"], operation["setting"])
     matrices = [_direction(weights, cell, x.shape[1], units, form) for _ in range(directions)]
@@ -58,7 +58,7 @@ def _direction(weights: Weights, cell: str, inputs: int, units: int, form: OfCel
     columns, order = GATES[cell] * units, ORDER[cell]
     shapes = (inputs, columns), (units, columns), (columns,), (columns,)
     ih, hh, bias_ih, bias_hh = (in_order(weights.take(*shape).T, order) for shape in shapes)
-    if cell == "gru_before":  # ONNX's z weighs the old state, this one the new
+    if cell == "gru_before":  # ONNX's z weighs the old state, this one's the new
         for array in (ih, hh, bias_ih, bias_hh):
             array[:units] *= -1
     bias_hh = bias_hh + form.shift * hh.sum(axis=1)
@@ -78,7 +78,7 @@ def _unscaled(w: Writer, h: str, form: OfCell) -> str:
 
 
 def _states_before(w: Writer, x: Value, given: Sequence[str], operation: Fields, form: OfCell) -> list[str]:
-    """Give the names of initial states; nothing where they are zeros."""
+    """Give the names of initial states; empty if they are zeros."""
     if given:
         h, *c = given
         scaled = w.times(w.plus(h, -form.shift), 1 / form.scale)
@@ -92,7 +92,7 @@ def _states_before(w: Writer, x: Value, given: Sequence[str], operation: Fields,
 
 
 def _output(w: Writer, x: Value, y: str, end: str, operation: Fields, form: OfCell) -> str:
-    """Give what goes on, of all states (T, D, N, H) or the last ones (D, N, H)."""
+    """Give the operation's output, from all states (T, D, N, H) or the last ones (D, N, H)."""
     directions, units = operation["directions"], operation["units"]
     if not operation["sequences"]:
         if directions == 1:

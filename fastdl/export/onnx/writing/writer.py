@@ -11,21 +11,21 @@ from ...._types import Array, Shape
 from ..package import onnx_package
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
-_SMALL = 32  # numbers of constants of which one is enough
+_SMALL = 32  # constants of at most this many numbers are shared
 
 
 class Value(NamedTuple):
-    """A tensor of the network, and what it is in ONNX's graph.
+    """A tensor of the network, and its form in ONNX's graph.
 
     Attributes
     ----------
     name : str
     shape : tuple
-        Of a sample, as the network has it.
+        The shape of a sample in the network.
     features_first : bool
-        Whether a sequence lies (N, F, T), as ONNX's convolutions want it.
+        Whether a sequence is (N, F, T), as ONNX's convolutions need.
     padding : pair of pairs, or None
-        Zeros around it that nobody has written yet: a convolution brings its own.
+        Zeros around it that are not written yet, as a convolution has its own padding.
     """
 
     name: str
@@ -35,13 +35,13 @@ class Value(NamedTuple):
 
 
 class Weights:
-    """The parameters of an operation, taken one array after another."""
+    """The parameters of an operation, read one array after another."""
 
     def __init__(self, parameters: Array, offset: int) -> None:
         self._parameters, self._place = parameters, offset
 
     def take(self, *shape: int) -> Array:
-        """Give the next of them."""
+        """Give the next array."""
         start, self._place = self._place, self._place + int(np.prod(shape))
         return self._parameters[start : self._place].reshape(shape)
 
@@ -52,20 +52,20 @@ class Writer:
     Parameters
     ----------
     dtype : str
-        Of the network's numbers.
+        The dtype of the network.
 
     Attributes
     ----------
     place : str
-        What begins the names of nodes and constants from now on.
+        The prefix of the names of nodes and constants from now on.
     lengths : str or None
         The name of the input that says how many steps of each sequence count.
     tokens : str or None
-        The name of what holds integers.
+        The name of the tensor of integers.
     type : int
         ONNX's number of the dtype.
     inputs, outputs : list
-        Those of the states.
+        The inputs and outputs for states.
     """
 
     def __init__(self, dtype: str) -> None:
@@ -82,7 +82,7 @@ class Writer:
         self._small: dict[tuple[Any, ...], str] = {}
 
     def new_name(self, name: str) -> str:
-        """Give a name that nothing has yet."""
+        """Give an unused name."""
         found, k = name, 1
         while found in self._names:
             k += 1
@@ -102,9 +102,9 @@ class Writer:
         return outputs
 
     def constant(self, values: Any, name: str = "constant") -> str:
-        """Add an array, as it is, unless it is small and there already."""
+        """Add an array, unless it is small and exists already."""
         array = np.ascontiguousarray(values)
-        array = array.reshape(np.shape(values))  # a number has no axes
+        array = array.reshape(np.shape(values))  # a number must have no axes
         key = (array.dtype.str, array.shape, array.tobytes()) if array.size <= _SMALL and name == "constant" else None
         if key is None or key not in self._small:
             found = self.new_name(name)
@@ -119,25 +119,25 @@ class Writer:
         return self.constant(values.astype(self.dtype), f"{self.place}.{role}")
 
     def number(self, value: float) -> str:
-        """Give a constant of the network's type."""
+        """Give a constant in the network's dtype."""
         return self.constant(np.array(value, self.dtype))
 
     def integers(self, *values: int) -> str:
-        """Give a vector of them."""
+        """Give a vector of integers."""
         return self.constant(np.array(values, np.int64))
 
     def rows(self, x: Value) -> str:
-        """Give the name of what lies (N, F), (N, T, F) or (N, C, H, W)."""
+        """Give the name of the tensor as (N, F), (N, T, F) or (N, C, H, W)."""
         name = self.as_it_lies(x)
         return self.node("Transpose", name, perm=[0, 2, 1]) if x.features_first else name
 
     def channels_first(self, x: Value) -> str:
-        """Give the name of what lies (N, F), (N, F, T) or (N, C, H, W)."""
+        """Give the name of the tensor as (N, F), (N, F, T) or (N, C, H, W)."""
         name, is_other = self.as_it_lies(x), len(x.shape) == 2 and not x.features_first
         return self.node("Transpose", name, perm=[0, 2, 1]) if is_other else name
 
     def as_it_lies(self, x: Value) -> str:
-        """Give the name of what has the zeros around it that it is to have."""
+        """Give the name of the tensor with its padding written."""
         if x.padding is None:
             return x.name
         (top, bottom), (left, right) = x.padding
@@ -167,14 +167,14 @@ class Writer:
         return self.node("Less", self.places(x), self.node("Unsqueeze", self.lengths, self.integers(1)))
 
     def cleared(self, x: Value, name: str, other: float = 0.0) -> str:
-        """Give (N, T, F), which lies like x, with a number where steps do not count; where there are lengths."""
+        """Give (N, T, F), in the order of x, with a number at steps that do not count, if there are lengths."""
         if self.lengths is None or len(x.shape) != 2:
             return name
         counts = self.node("Unsqueeze", self.counts(x), self.integers(2))
         return self.node("Where", counts, name, self.number(other))
 
     def reshaped(self, name: str, *shape: int) -> str:
-        """Give it in another shape, of which 0 is an axis as it was and -1 what is left."""
+        """Give it in another shape, in which 0 keeps an axis and -1 is the rest."""
         return self.node("Reshape", name, self.integers(*shape))
 
     def times(self, name: str, factor: float) -> str:
@@ -186,7 +186,7 @@ class Writer:
         return name if term == 0 else self.node("Add", name, self.number(term))
 
     def ending(self, name: str, output: str) -> None:
-        """Let what is called so be the graph's output of this name."""
+        """Make the tensor of one name the graph's output of another."""
         for node in self.nodes:
             if name in node.output:
                 for names in (node.output, *(other.input for other in self.nodes)):
