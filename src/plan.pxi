@@ -39,8 +39,8 @@ cdef class Plan(Runnable):
 
     def predict(self, x, Py_ssize_t samples, int threads,
                 str leaves_out="identity", lengths=None, states=None, Trees trees=None):
-        """The last tensor for each sample, as a flat vector; without a last activation of this
-        name.
+        """The last tensor for each sample (N, *output_shape), or node (M, F); without a last
+        activation of this name.
 
         `lengths`, int64, says how many steps of each sample in time there are. `states` (samples,
         state_size) are what stateful layers start with, and become what they end with. Where
@@ -88,8 +88,10 @@ cdef class Plan(Runnable):
                              f"{self.net.tensor[k].size} numbers; received {numbers} numbers")
 
     cdef _outputs(self, int k, Py_ssize_t samples, Trees trees):
-        return np.empty((samples if trees is None else trees.nodes) * self.net.tensor[k].size,
-                        dtype=DTYPE)
+        # For a tensor's numbers, a row for each sample, or node.
+        if trees is not None:
+            return np.empty((trees.nodes, self.net.tensor[k].size), dtype=DTYPE)
+        return np.empty((samples, *(self.output_shape if k else self.input_shape)), dtype=DTYPE)
 
     cdef _take_sequences(self, Job* job, Py_ssize_t samples, lengths, states):
         # States are worked at in a copy, which is given: those of the caller change once a step, or
@@ -173,7 +175,7 @@ cdef class Plan(Runnable):
     def backward(self, dy, Py_ssize_t samples, int threads, bint training, uint64_t seed,
                  bint channels_last, lengths=None, state_gradients=None, Trees trees=None,
                  Ranks ranks=None, Py_ssize_t first=0):
-        """The input's gradient, flat; the parameters' gradients are written to `gradients`.
+        """The input's gradient, as x; the parameters' gradients are written to `gradients`.
 
         `state_gradients` (samples, state_size), with respect to the states after the last step,
         become those with respect to the states before the first.

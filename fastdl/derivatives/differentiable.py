@@ -68,7 +68,7 @@ class Differentiable(Layer, abstract=True):
             gradient, last = samples.gradients(v, plan.output_shape, "v", "x")
             if last:
                 gradient = np.ascontiguousarray(gradient.transpose(0, 3, 1, 2))
-            return samples.inputs(self._rows(plan, samples, gradient.reshape(-1)), False)
+            return self._rows(plan, samples, gradient.reshape(-1)).reshape(samples.x.shape)
 
     def jacobian(self, x: ArrayLike, *, lengths: ArrayLike | None = None) -> Array:
         """Give the Jacobian of each sample: the derivatives of its outputs with respect to its inputs.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _core
 from .._validation.samples import as_images, as_lengths, as_samples, as_stored, check_tokens
 from .._validation.values import check_is
 from .dense import Samples
@@ -32,7 +33,11 @@ def as_batch(
     Images in memory with channels last are copied to channels first, unless they may stay. If samples may wait for
     their turn, bytes and arrays mapped from files stay as they are.
     """
-    name, reading, dtype = f"{prefix}x", layer.reading, layer.dtype
+    reading, dtype = layer.reading, layer.dtype
+    of_numbers = reading.arity is None and not reading.tokens
+    if of_numbers and lengths is trees is None and _core.load(dtype).is_ready(x, layer.input_shape):
+        return Samples(x, x.shape[1:])  # as most are, without a look at what else they might be
+    name = f"{prefix}x"
     if reading.arity is not None:
         if trees is None:
             raise ValueError(f"{prefix}trees must be given, as samples of a recursive layer are trees; received None")

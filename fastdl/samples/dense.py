@@ -97,7 +97,7 @@ class Samples:
 
     def outputs(self, y: Array, output_shape: Shape) -> Array:
         """Give a plan's outputs in the user's form."""
-        return _shaped(y, output_shape) if self.channels_last else y.reshape(-1, *output_shape)
+        return _shaped(y, output_shape) if self.channels_last else y
 
     def gradients(
         self, dy: Any, output_shape: Shape, name: str = "dy", of: str = "the last forward"
@@ -110,7 +110,7 @@ class Samples:
 
     def inputs(self, dx: Array, channels_last: bool) -> Array:
         """Give a gradient with respect to x in the user's form."""
-        return _shaped(dx, self.shape) if channels_last else dx.reshape(-1, *self.shape)
+        return _shaped(dx, self.shape) if channels_last else dx
 
     def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
         """Check targets, and give one for each row, and the mask of the rows that count."""
@@ -134,8 +134,6 @@ class Samples:
         return np.repeat(array[:, None], output_shape[0], axis=1)
 
 
-def _shaped(flat: Array, shape: Shape) -> Array:
+def _shaped(y: Array, shape: Shape) -> Array:
     """View an array with channels last with the conventional axes."""
-    if len(shape) < 3:
-        return flat.reshape(-1, *shape)
-    return flat.reshape(-1, *shape[1:], shape[0]).transpose(0, 3, 1, 2)
+    return y if len(shape) < 3 else y.reshape(-1, *shape[1:], shape[0]).transpose(0, 3, 1, 2)

@@ -72,8 +72,7 @@ class Forest(Samples):
         return (len(self.x),)
 
     def outputs(self, y: Array, output_shape: Shape) -> Array:  # noqa: D102
-        rows = y.reshape(len(self.x), -1)
-        return rows if len(output_shape) == 2 else rows[self.roots]
+        return y if len(output_shape) == 2 else y[self.roots]
 
     def gradients(  # noqa: D102
         self, dy: Any, output_shape: Shape, name: str = "dy", of: str = "the last forward"
