@@ -394,6 +394,12 @@ def test_the_command_refuses(tmp_path, capsys):
     assert main(["serve", str(tmp_path / "none.npz")]) == 2
     assert "FILE must name what can be read" in capsys.readouterr().err
     images().save(path)
+    trees = str(tmp_path / "trees.npz")
+    tree_parser().save(trees)
+    assert main(["serve", path, "--parser", trees]) == 2
+    assert f"--parser is for networks of trees; {path} is none" in capsys.readouterr().err
+    assert main(["serve", trees, "--parser", path]) == 2
+    assert f"{path} must be what train sentiment --save or train parser --save wrote" in capsys.readouterr().err
     assert main(["serve", path, "--port", "70000"]) == 2
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["serve", path, "--port", str(taken.getsockname()[1])]) == 2

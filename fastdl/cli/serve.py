@@ -37,8 +37,11 @@ def _serve(options: argparse.Namespace) -> None:
         net = load(options.network)
     with reading("--parser"):
         parser = None if options.parser is None else load(options.parser)
+    if parser is not None and not net.is_of_trees:
+        raise Mistake(f"--parser is for networks of trees; {options.network} is none")
     try:
-        shown(net, parser, options.network)
+        shown(net, None, options.network)
+        shown(net, parser, options.parser)  # the network being right, what is wrong is the parser
     except ValueError as error:
         raise Mistake(str(error)) from None
 
