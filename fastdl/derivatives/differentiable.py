@@ -14,28 +14,28 @@ from .._validation.samples import as_samples
 from ..layers import Layer
 from ..samples import Samples, as_batch
 
-# Taylor propagation is loaded by what asks for it: a program that trains and predicts does not.
+# Taylor propagation is loaded on first use: most programs only train and predict.
 if TYPE_CHECKING:
     from ..trees import Trees
     from .propagation import Propagation
     from .taylor import Taylor
 
-_FEW_OUTPUTS = 32  # as many rows of a Jacobian are quickly made
-_NUMBERS = 1 << 22  # of Jacobians, or of jets, that are worked at together
+_FEW_OUTPUTS = 32  # up to this many rows of a Jacobian are computed quickly
+_NUMBERS = 1 << 22  # of Jacobians, or of jets, that are computed together
 
 
 class Differentiable(Layer, abstract=True):
     """Derivatives in inference: without dropout, with running statistics.
 
-    Nothing of the network changes by them: no gradients, states or random numbers, and a `backward` may still follow
-    the last `forward`. What does not count of sequences with lengths has zeros.
+    They do not change the network: neither gradients nor states nor random numbers, and a `backward` may still follow
+    the last `forward`. Steps of sequences that do not count have zeros.
     """
 
     _derivatives: Any = None  # the plan for the shape of the last samples
     _propagation: Propagation | None = None
 
     def vjp(self, x: ArrayLike, v: ArrayLike, *, lengths: ArrayLike | None = None, trees: Trees | None = None) -> Array:
-        """Give v^T J of each sample, where J is the Jacobian of its outputs: what `backward` gives of its input.
+        """Compute v^T J for each sample, where J is the Jacobian of its outputs: the gradient that `backward` gives.
 
         Parameters
         ----------
@@ -44,23 +44,23 @@ class Differentiable(Layer, abstract=True):
         lengths : array_like of int, shape (N,), optional
             How many steps of each sequence (N, T, ...) count.
         trees : Trees, optional
-            Of a network with a `Recursive` layer: then x (M, F) has a row for each node, and v one for each row of the
+            For a network with a `Recursive` layer; then x (M, F) has a row for each node, and v one for each row of the
             outputs.
 
         Returns
         -------
         ndarray, shape (N, *input_shape)
-            Of trees (M, F).
+            (M, F) for trees.
 
         Raises
         ------
         ValueError
-            If samples are token ids, which have no derivative. Where an `Embedding` reads some features among others,
-            these have zeros.
+            If samples are token ids, which have no derivative. If an `Embedding` reads only some of the features, these
+            have zeros.
 
         Notes
         -----
-        Stateful layers start from the network's state, and leave it as it is.
+        Stateful layers start from the network's state, and do not change it.
         """
         samples = self._differentiable(x, lengths, trees)
         with self.turn.lock:
@@ -71,7 +71,7 @@ class Differentiable(Layer, abstract=True):
             return self._rows(plan, samples, gradient.reshape(-1)).reshape(samples.x.shape)
 
     def jacobian(self, x: ArrayLike, *, lengths: ArrayLike | None = None) -> Array:
-        """Give the Jacobian of each sample: the derivatives of its outputs with respect to its inputs.
+        """Compute the Jacobian of each sample: the derivatives of its outputs with respect to its inputs.
 
         Parameters
         ----------
@@ -82,16 +82,16 @@ class Differentiable(Layer, abstract=True):
         Returns
         -------
         ndarray, shape (N, *output_shape, *input_shape)
-            Of vectors (N, outputs, inputs).
+            (N, outputs, inputs) for vectors.
 
         Raises
         ------
         ValueError
-            If samples are token ids, as of `vjp`, or trees, which differ in how many inputs they have.
+            If samples are token ids, as for `vjp`, or trees, which differ in their numbers of inputs.
 
         Notes
         -----
-        A batch goes forward once and back once for each output, without gradients of weights.
+        This takes one forward pass, and one backward pass for each output, without gradients of weights.
         """
         samples = self._of_one_shape(x, lengths)
         with self.turn.lock:
@@ -100,7 +100,7 @@ class Differentiable(Layer, abstract=True):
             return rows.reshape(len(samples), *plan.output_shape, *samples.shape)
 
     def jvp(self, x: ArrayLike, v: ArrayLike, *, lengths: ArrayLike | None = None) -> Array:
-        """Give J v of each sample, where J is its Jacobian: how outputs change along a direction of the input.
+        """Compute J v for each sample, where J is its Jacobian: the derivative of the outputs along v.
 
         Parameters
         ----------
@@ -119,8 +119,8 @@ class Differentiable(Layer, abstract=True):
 
         Notes
         -----
-        It takes as long as `jacobian`, of some samples at a time. Where there are more than 32 outputs, and layers are
-        those of `hessian`, with whatever activations, derivatives go forward instead, in about two passes.
+        It takes as long as `jacobian`, for some samples at a time. With more than 32 outputs, and only layers that
+        `hessian` supports, with any activations, derivatives are propagated forward instead, in about two passes.
         """
         samples = self._of_one_shape(x, lengths)
         directions = as_samples(v, "v", samples.shape, self.dtype)
@@ -132,7 +132,7 @@ class Differentiable(Layer, abstract=True):
             return self._product_of_rows(samples, directions)
 
     def hessian(self, x: ArrayLike) -> Array:
-        """Give the second derivatives of each sample's outputs with respect to its inputs.
+        """Compute the second derivatives of each sample's outputs with respect to its inputs.
 
         Parameters
         ----------
@@ -145,14 +145,14 @@ class Differentiable(Layer, abstract=True):
         Raises
         ------
         ValueError
-            If samples are no vectors, or some layer is none of `Dense`, `LayerNorm`, `BatchNorm` and those that pass
-            features on, choose, add or multiply them, or some activation none of identity, sigmoid, tanh, softplus, elu
-            of alpha 1, silu, gelu and softmax.
+            If samples are not vectors; if a layer is not `Dense`, `LayerNorm`, `BatchNorm` or one that passes on,
+            selects, adds or multiplies features; or if an activation is not identity, sigmoid, tanh, softplus, elu with
+            alpha 1, silu, gelu or softmax.
 
         Notes
         -----
-        A batch goes forward with a derivative along each input, and back for each output. Every layer that bends adds a
-        product of its derivatives.
+        Derivatives along each input are propagated forward, and gradients of each output back. Every nonlinear layer
+        adds a product of these.
         """
         from .jets import Tape
 
@@ -170,13 +170,13 @@ class Differentiable(Layer, abstract=True):
         return given
 
     def taylor(self, x: ArrayLike, directions: ArrayLike | None = None) -> Taylor:
-        """Give outputs, their first and second derivatives along directions of the input, and a way back from these.
+        """Compute outputs and their first and second derivatives along directions, with a backward pass from these.
 
         Parameters
         ----------
         x : array_like, shape (N, inputs)
         directions : array_like, shape (K, inputs), optional
-            Those of all samples. Where not given, along each input.
+            Directions of the input, the same for all samples; by default along each input.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class Differentiable(Layer, abstract=True):
 
         Examples
         --------
-        A step of a network u that is to solve u'' = -u::
+        A step of training for a network u that is to solve u'' = -u::
 
             t = u.taylor(x)
             residual = t.second[0] + t.values
@@ -218,7 +218,7 @@ class Differentiable(Layer, abstract=True):
         return self._jets()
 
     def _along(self, x: Array, directions: Array) -> Array:
-        """Let derivatives go forward."""
+        """Propagate derivatives forward."""
         from .jets import Tape
 
         tape = Tape(1, second=False)

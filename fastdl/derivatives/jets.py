@@ -1,13 +1,13 @@
-"""Taylor propagation: vectors together with their derivatives along directions, and the way back.
+"""Taylor propagation: vectors together with their derivatives along directions, forward and backward.
 
-A jet holds a batch of vectors u, its derivatives u_k along K directions and, where they are asked for, the second ones
-u_kk. What a function makes of it follows from the chain rule:
+A jet has a batch of vectors u, its derivatives u_k along K directions and, if needed, the second ones u_kk. The jet of
+a function's result follows from the chain rule:
 
     f(u)      f(u)_k = f' u_k              f(u)_kk = f' u_kk + f'' u_k^2
     u v       (u v)_k = u_k v + u v_k      (u v)_kk = u_kk v + 2 u_k v_k + u v_kk
     linear    of each by itself
 
-All of it is one array, so that a dense layer is one product.
+A jet is one array, so that a dense layer is one product.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .products import Product
 
 
 class Derivatives(NamedTuple):
-    """A function of each number, and its derivatives there; None of those that it has not everywhere."""
+    """A function of each number, and its derivatives; None for those that do not exist everywhere."""
 
     value: Array
     first: Array
@@ -36,9 +36,9 @@ class Jet:
     Attributes
     ----------
     values : ndarray, shape (1 + K, N, F) or (1 + 2 K, N, F)
-        F may be 1 where one number goes with all features.
+        F may be 1, for one number with all features.
     gradient : ndarray or None
-        Of a loss with respect to all of them, on the way back.
+        The gradient of a loss with respect to all values, in the backward pass.
     """
 
     __slots__ = ("gradient", "values")
@@ -48,25 +48,25 @@ class Jet:
         self.gradient: Array | None = None
 
     def add(self, gradient: Array) -> None:
-        """Add to the gradient what another reader asks for."""
-        if gradient.shape[-1] != self.values.shape[-1]:  # it went with all features
+        """Add the gradient from another reader."""
+        if gradient.shape[-1] != self.values.shape[-1]:  # one number with all features
             gradient = gradient.sum(axis=-1, keepdims=True)
         self.gradient = gradient if self.gradient is None else self.gradient + gradient
 
 
-Back = Callable[[Array], None]  # adds to the gradients of what was read
-Bend = Callable[[Array], "Array | None"]  # the same for several outputs at once, and gives what their Hessians gain
+Back = Callable[[Array], None]  # adds to the gradients of its inputs
+Bend = Callable[[Array], "Array | None"]  # for several outputs at once; gives its share of their Hessians
 
 
 class Tape:
-    """Functions of jets, and what they were, to go back through them.
+    """Functions of jets, recorded for the backward pass.
 
     Parameters
     ----------
     directions : int
         K.
     second : bool
-        Whether jets have second derivatives: along each direction.
+        Whether jets have second derivatives along each direction.
     """
 
     def __init__(self, directions: int, second: bool) -> None:
@@ -83,7 +83,7 @@ class Tape:
         return self._write(values, lambda _: None)
 
     def go_back(self, output: Jet, gradient: Array, to: Jet) -> Array:
-        """Take a gradient from the output to all that it was made of, and give that of one of these."""
+        """Propagate a gradient back from the output, and give that of one of the jets."""
         for jet, *_ in self._written:
             jet.gradient = None
         output.gradient = gradient
@@ -93,9 +93,9 @@ class Tape:
         return np.zeros_like(to.values) if to.gradient is None else to.gradient
 
     def hessians(self, output: Jet) -> Array:
-        """Give the second derivatives (N, O, K, K) of every output along every two directions.
+        """Compute the second derivatives (N, O, K, K) of every output along each pair of directions.
 
-        Nothing but what bends has any, and those of the outputs are its own, as far as it counts for them::
+        Only nonlinear functions contribute, each times its gradient with respect to the output::
 
             sum over all f(u):   dy/df f'' u_i u_j
             sum over all u v:    dy/d(uv) (u_i v_j + u_j v_i)
@@ -116,7 +116,7 @@ class Tape:
         return jet
 
     def affine(self, x: Jet, product: Product, weight: Array, bias: Array, dweight: Array, dbias: Array) -> Jet:
-        """Give x times a matrix (F, U) plus a bias; on the way back add to the gradients of both."""
+        """Give x times a matrix (F, U) plus a bias; the backward pass adds to the gradients of both."""
         values = product.forward(x.values, weight)
         values[0] += bias
 
@@ -129,13 +129,13 @@ class Tape:
         return self._write(values, back, lambda gradient: x.add(product.transposed.forward(gradient, weight.T)))
 
     def scaled(self, x: Jet, weight: Array | float, bias: Array | float) -> Jet:
-        """Give x times what stays as it is, plus what does."""
+        """Give x times a constant plus a constant."""
         values = x.values * weight
         values[0] += bias
         return self._write(values, lambda gradient: x.add(gradient * weight))
 
     def weighed(self, x: Jet, weight: Array, bias: Array, dweight: Array, dbias: Array) -> Jet:
-        """Give x times a weight of each feature plus a bias; on the way back add to the gradients of both."""
+        """Give x times a weight for each feature plus a bias; the backward pass adds to the gradients of both."""
         values = x.values * weight
         values[0] += bias
 
@@ -154,7 +154,7 @@ class Tape:
         )
 
     def selected(self, x: Jet, indices: Array) -> Jet:
-        """Give some of the features, one perhaps several times."""
+        """Give some of the features; one may occur several times."""
         features = x.values.shape[-1]
 
         def back(gradient: Array) -> None:
@@ -188,7 +188,7 @@ class Tape:
         return self._write(total, back)
 
     def elementwise(self, x: Jet, function: Callable[[Array], Derivatives]) -> Jet:
-        """Give a function of each number."""
+        """Apply a function to each number."""
         first, second = self._first, self._second
         u, f = x.values, function(x.values[0])
         values = u * f.first
@@ -234,7 +234,7 @@ class Tape:
 
 
 def _curvature(a: Array, u: Array, v: Array) -> Array:
-    """Give the sum over features of a u_i v_j (N, O, K, K), of a (O, N, F) and u and v (K, N, F)."""
+    """Give the sum over features of a u_i v_j, (N, O, K, K), for a (O, N, F) and u and v (K, N, F)."""
     outputs, samples, features = a.shape
     u = a.transpose(1, 0, 2)[:, :, None] * u.transpose(1, 0, 2)[:, None]
     products = u.reshape(samples, -1, features) @ v.transpose(1, 2, 0)

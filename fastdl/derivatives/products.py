@@ -1,4 +1,4 @@
-"""Products with a matrix in the core: on its threads, and the same for any number of them."""
+"""Products with a matrix in the core, on its threads, with the same results for any number of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Product:
     inputs, units : int
     dtype : {"float32", "float64"}
     turn : Turn
-        Of the network whose matrix it is.
+        The lock of the network that has the matrix.
     """
 
     def __init__(self, inputs: int, units: int, dtype: str, turn: Turn) -> None:
@@ -43,7 +43,7 @@ class Product:
         return y.reshape(*x.shape[:-1], -1)
 
     def backward(self, x: Array, dy: Array, weight: Array) -> tuple[Array, Array]:
-        """Give the gradients of x and of the matrix, of one with respect to the product (..., U)."""
+        """Give the gradients of x and of the matrix from that of the product (..., U)."""
         self._weight[...] = weight
         rows = x.size // len(weight)
         dx: Array = self._back.gradients_at(x.reshape(-1), dy.reshape(-1), rows, get_num_threads())

@@ -1,4 +1,4 @@
-"""A network of vectors as functions of jets: one for each of its operations."""
+"""A network for vectors as functions of jets, one for each of its operations."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 class Weights:
-    """The parameters of an operation, and where their gradients are added up.
+    """The parameters of an operation, and the arrays to which their gradients are added.
 
     Attributes
     ----------
     product : Product
-        Of a dense operation.
+        The product of a dense operation.
     """
 
     def __init__(self, parameters: Array, gradients: Array, offset: int, product: Any) -> None:
         self._flat, self._place, self.product = (parameters, gradients), offset, product
 
     def take(self, *shape: int) -> tuple[Array, Array]:
-        """Give the next array of them, and its gradient."""
+        """Give the next array of parameters, and its gradient."""
         start, self._place = self._place, self._place + int(np.prod(shape))
         parameter, gradient = (flat[start : self._place].reshape(shape) for flat in self._flat)
         return parameter, gradient
@@ -60,7 +60,7 @@ def _activation(tape: Tape, read: Sequence[Jet], operation: Fields, weights: Wei
 
 
 def _softmax(tape: Tape, x: Jet) -> Jet:
-    # What is taken off each row cancels out.
+    # The maximum that is subtracted from each row cancels out.
     powers = tape.elementwise(tape.scaled(x, 1.0, -x.values[0].max(axis=-1, keepdims=True)), exponential)
     return tape.multiplied(powers, tape.elementwise(tape.total(powers), partial(power, exponent=-1.0)))
 
@@ -110,13 +110,13 @@ FUNCTIONS: dict[str, Function] = {
 
 
 def _operations(layer: Layer) -> tuple[Operations, int]:
-    """Give a layer's operations, none of them fused, and the number of the tensor that is its output."""
+    """Give a layer's operations before fusion, and the number of its output tensor."""
     graph = Graph(layer.input_shape)
     return graph.operations, layer.lower(graph.input).number
 
 
 def _obstacle(net: Layer, bends: bool) -> str | None:
-    """Tell what keeps jets from going through a network, with second derivatives or without, if anything does."""
+    """Give the reason, if any, why jets cannot be propagated through a network, with or without second derivatives."""
     if len(net.input_shape) != 1:
         return f"samples must be vectors; those of the network are {net.input_shape}"
     for name, layer in walk(net):
@@ -134,7 +134,7 @@ def _is_smooth(operation: Fields) -> bool:
 
 
 class Propagation:
-    """Takes jets through a network, with its current parameters.
+    """Propagates jets through a network, with its current parameters.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class Propagation:
     Attributes
     ----------
     goes : bool
-        Whether jets go through it, at least without second derivatives.
+        Whether jets can be propagated, at least without second derivatives.
     """
 
     def __init__(self, net: Layer) -> None:
@@ -166,7 +166,7 @@ class Propagation:
 
     @property
     def widest(self) -> int:
-        """The largest number of values that a jet has for each derivative."""
+        """The most values of a jet for each derivative."""
         widths: list[int] = [operation["output_shape"][-1] for operation in self._operations]
         return max([1, *widths])
 

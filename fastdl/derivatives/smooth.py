@@ -1,4 +1,4 @@
-"""The derivatives of activations, number by number."""
+"""The derivatives of activations, elementwise."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .._types import Array
 from .._validation.arrays import precision
 from .jets import Derivatives
 
-# Of each activation with derivatives everywhere, the second and the third, told from its input x, its output y and its
-# first derivative d. That of elu has a jump at 0, where alpha is 1, and elsewhere more.
+# The second and third derivatives of smooth activations, from the input x, the output y and the first derivative d. The
+# second one of elu has a jump at 0 if alpha is 1; with another alpha, even the first.
 Bent = Callable[[Array, Array, Array], tuple[Array, Array]]
 
 
@@ -68,7 +68,7 @@ def is_smooth(name: str, setting: float) -> bool:
 
 
 def derivatives(name: str, setting: float, x: Array) -> Derivatives:
-    """Give an activation and its derivatives, the first alone where it is not smooth."""
+    """Give an activation and its derivatives, only the first if it is not smooth."""
     core = _core.load(precision(x))
     y = core.activation_forward(name, setting, x)
     d = core.activation_backward(name, setting, np.ones_like(x), y if name in FROM_OUTPUT else x)
@@ -84,6 +84,6 @@ def exponential(x: Array) -> Derivatives:
 
 
 def power(x: Array, exponent: float) -> Derivatives:
-    """Give x^p, where x is above 0, and its derivatives."""
+    """Give x^p and its derivatives, for x above 0."""
     p = exponent
     return Derivatives(x**p, p * x ** (p - 1), p * (p - 1) * x ** (p - 2), p * (p - 1) * (p - 2) * x ** (p - 3))

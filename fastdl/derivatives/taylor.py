@@ -1,4 +1,4 @@
-"""Outputs with their first and second derivatives along directions, for losses of all three."""
+"""Outputs with their first and second derivatives along directions, for losses that use all three."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .propagation import Propagation
 
 
 class Taylor:
-    """The result of `Sequential.taylor`: outputs, their derivatives along directions, and gradients of a loss of them.
+    """The result of `Sequential.taylor`: outputs and their derivatives along directions, with a backward pass.
 
     Attributes
     ----------
     values : ndarray, shape (N, outputs)
         u(x).
     first, second : ndarray, shape (K, N, outputs)
-        d/dt and d2/dt2 of u(x + t direction) at t = 0, of each direction.
+        d/dt and d2/dt2 of u(x + t direction) at t = 0, for each direction.
     """
 
     values: Array
@@ -52,9 +52,9 @@ class Taylor:
         ----------
         dvalues : array_like, shape (N, outputs), optional
         dfirst, dsecond : array_like, shape (K, N, outputs), optional
-            The gradients of the loss with respect to `values`, `first` and `second`; zeros where not given.
+            The gradients of the loss with respect to `values`, `first` and `second`; zeros by default.
         accumulate : bool
-            Whether to add to what ``net.gradients`` holds, as what boundaries ask for.
+            Whether to add to ``net.gradients``, for instance to a loss at the boundary.
 
         Returns
         -------
@@ -64,7 +64,7 @@ class Taylor:
         Raises
         ------
         RuntimeError
-            If the network has been trained since.
+            If the network has been trained since then.
         """
         accumulate = as_flag(accumulate, "accumulate")
         asked = np.zeros_like(self._output.values)

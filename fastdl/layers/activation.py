@@ -1,4 +1,4 @@
-"""Activation as a layer of its own, and as what other layers end with."""
+"""Activations, as separate layers and at the end of other layers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Activation(Layer):
         Hochreiter 2016), selu (Klambauer et al. 2017), softplus, gelu (Hendrycks and Gimpel 2016), silu (Elfwing,
         Uchibe and Doya 2018), or hard_sigmoid, hard_tanh, hard_silu (Howard et al. 2019), of straight lines.
     slope : float, optional
-        Of leaky_relu below 0, above 0; 0.01 where not given.
+        The slope of leaky_relu below 0; it must be above 0, and is 0.01 by default.
     alpha : float, optional
-        Of elu, above 0: minus its limit; 1.0 where not given.
+        Minus the limit of elu; it must be above 0, and is 1.0 by default.
 
     Notes
     -----
@@ -46,7 +46,7 @@ class Activation(Layer):
         return as_number(value, called, LEAST_SETTING, MOST_SETTING)
 
     def given(self) -> float | None:
-        """Give its setting, if it has been given one."""
+        """Give its setting, if one was given."""
         return self.slope if self.alpha is None else self.alpha
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
@@ -56,7 +56,7 @@ class Activation(Layer):
 
 
 def as_activation(activation: Any, name: str = "activation", known: tuple[str, ...] = ACTIVATIONS) -> str | Activation:
-    """Give what a layer ends with: a name, of None the identity's, or an `Activation` with a setting."""
+    """Check the activation of a layer: a name, "identity" for None, or an `Activation` with a setting."""
     if activation is None:
         return "identity"
     if isinstance(activation, Activation):
@@ -66,13 +66,13 @@ def as_activation(activation: Any, name: str = "activation", known: tuple[str, .
 
 
 def name_and_setting(activation: str | Activation) -> tuple[str, float]:
-    """Give an activation as the core takes it."""
+    """Give an activation in the core's form."""
     name, given = (activation, None) if isinstance(activation, str) else (activation.name, activation.given())
     _, default = WITH_SETTING.get(name, ("", 0.0))
     return name, default if given is None else given
 
 
 def activated(x: Tensor, activation: str | Activation) -> Tensor:
-    """Give an activation of a tensor."""
+    """Apply an activation to a tensor."""
     name, setting = name_and_setting(activation)
     return x if name == "identity" else x.then("activation", activation=name, setting=setting)

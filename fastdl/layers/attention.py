@@ -25,14 +25,15 @@ class SelfAttention(Layer):
     causal : bool
         Whether steps cannot see later ones.
     initializer : str, (str, float) or callable
-        Of the weights, each (F, F) of them: a name of `fastdl.initializers`, one with a gain, or a function. "pytorch"
-        draws the first three as its layer does, from `glorot_uniform` of (3 F, F), and no biases.
+        For each (F, F) of the weights: a name from `fastdl.initializers`, a pair of such a name and a gain, or a
+        function. "pytorch" draws the first three like PyTorch's layer, with `glorot_uniform` for (3 F, F), and no
+        biases.
 
     Notes
     -----
     x and y (N, T, F). Parameters are those of PyTorch's ``MultiheadAttention``: ``params["in_proj_weight"]`` (3 F, F),
     queries, keys and values one under another, ``"in_proj_bias"`` (3 F,), ``"out_proj_weight"`` (F, F) and
-    ``"out_proj_bias"`` (F,). Of sequences with lengths, steps that do not count are not looked at.
+    ``"out_proj_bias"`` (F,). In sequences with lengths, no step attends to those that do not count.
     """
 
     def __init__(self, heads: int, *, causal: bool = False, initializer: Initializer = "uniform") -> None:

@@ -1,4 +1,4 @@
-"""Two recurrent layers, from the first step on and from the last one back (article 5)."""
+"""Two recurrent layers, one from the first step on, one from the last step back (article 5)."""
 
 from __future__ import annotations
 

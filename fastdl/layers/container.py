@@ -29,7 +29,7 @@ class Container(Layer, abstract=True):
 
     @property
     def stateful(self) -> bool:
-        """Whether any of its layers goes on from where the last batch ended, once built."""
+        """Whether any of its layers continues where the last batch ended, once built."""
         return self.reading.stateful
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102

@@ -1,4 +1,4 @@
-"""Vectors for tokens, and for places."""
+"""Vectors for tokens, and for positions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._validation.values import as_int
 from .base import Layer
 from .helpers import sequence_shape
 
-_PLACES = 0.02  # a deviation: small beside that of the tokens' vectors, which are to be told apart first
+_PLACES = 0.02  # a standard deviation, small beside that of the tokens' vectors, which matter more at first
 
 
 class Embedding(Layer):

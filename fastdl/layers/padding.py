@@ -1,4 +1,4 @@
-"""Zeros around images, before and after sequences: as many as a layer is told, or as keep their size."""
+"""Zeros around images, and before and after sequences: a given number, or as many as keep the size."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Padding = int | Pair | str
 
 
 def as_padding(padding: Any) -> Pair | str:
-    """Give that of images: one number or two, or "same"."""
+    """Check the padding of images: one number or two, or "same"."""
     if isinstance(padding, str):
         return _named(padding, ("same",))
     return as_pair(padding, "padding", least=0)
 
 
 def as_padding_in_time(padding: Any) -> int | str:
-    """Give that of sequences: a number, "same" or "causal"."""
+    """Check the padding of sequences: a number, "same" or "causal"."""
     if isinstance(padding, str):
         return _named(padding, ("same", "causal"))
     return as_int(padding, "padding", least=0)
@@ -55,6 +55,6 @@ def _sides(padding: int | str, size: int | None, span: int, stride: int) -> Pair
         return padding, padding
     if padding == "causal":
         return span - 1, 0
-    # Where the size is not known, as many as with a stride of 1, which every size has.
+    # If the size is not known, as many as for a stride of 1, which do not depend on the size.
     missing = span - 1 if size is None else max((size - 1) // stride * stride + span - size, 0)
     return missing // 2, missing - missing // 2

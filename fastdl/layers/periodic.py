@@ -1,4 +1,4 @@
-"""The layer that makes waves of numbers."""
+"""A layer of learned cosines of numbers."""
 
 from __future__ import annotations
 
