@@ -215,6 +215,8 @@ def test_dates_among_numbers_of_other_libraries():
     for when in (days, [datetime.timedelta(1), datetime.timedelta(2)], [datetime.time(1), datetime.time(2)]):
         with pytest.raises(TypeError, match=r"x must be an array of real numbers; received column 'day' of [DT]"):
             net.predict(polars.DataFrame({"size": [1.0, 2.0], "day": when}))
+    with pytest.raises(TypeError, match="received a LazyFrame: collect makes a DataFrame"):
+        net.predict(polars.DataFrame({"size": [1.0, 2.0], "age": [3, 4]}).lazy())
     with pytest.raises(TypeError, match=r"received column 'both' of Struct"):
         net.predict(polars.DataFrame({"size": [1.0, 2.0], "both": [{"p": 1}, {"p": 2}]}))
     pyarrow = pytest.importorskip("pyarrow")

@@ -256,6 +256,7 @@ REFUSED = {
     "infinity": (lambda: pandas.DataFrame({"a": [1.0, np.inf]}), ValueError, "column 'a' must be finite as float32"),
     "large": (lambda: pandas.DataFrame({"a": [1.0, 1e39]}), ValueError, "column 'a' must be finite as float32"),
     "no rows": (lambda: pandas.DataFrame({"a": []}), ValueError, "a row and a column at least; received 0 rows of 1"),
+    "not collected": (lambda: polars.DataFrame(VALUES).lazy(), TypeError, "received a LazyFrame: collect makes"),
     "no columns": (lambda: polars.DataFrame(), ValueError, "a row and a column at least"),
     "one name twice": (
         lambda: pandas.DataFrame(np.ones((2, 3)), columns=["a", "b", "a"]), ValueError, "received twice: a$",

@@ -43,8 +43,10 @@ def columns_of(x: Any, array: Array) -> Sequence[Any] | None:
 
 
 def check_frame(x: Any, name: str) -> None:
-    """Refuse polars' dates, durations and structures, which would pass for numbers beside others."""
+    """Refuse polars' frames that are not collected, and dates and the like, which would pass for numbers."""
     if type(x).__module__.partition(".")[0] == "polars":
+        if type(x).__name__ == "LazyFrame":
+            raise TypeError(f"{name} must be an array of real numbers; received a LazyFrame: collect makes a DataFrame")
         for label, dtype in getattr(x, "schema", {}).items():
             if dtype.is_temporal() or hasattr(dtype, "fields"):
                 raise TypeError(f"{name} must be an array of real numbers; received column {label!r} of {dtype}")

@@ -25,8 +25,10 @@ def holds_categories(x: Any) -> bool:
 
 
 def library_of(x: Any) -> str | None:
-    """Say of which library a data frame is, or None of what is none."""
+    """Say of which library a data frame is, or None of what is none; one that is not collected is a TypeError."""
     library = type(x).__module__.partition(".")[0]
+    if type(x).__name__ == "LazyFrame":
+        raise TypeError("X must be a table; received a LazyFrame: collect makes a DataFrame")
     return library if library in _READERS and len(getattr(x, "shape", ())) == 2 else None
 
 
