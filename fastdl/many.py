@@ -27,15 +27,15 @@ del _DEFAULTS["self"]
 
 
 class Fitted(NamedTuple):
-    """How the training of one of many networks went.
+    """The result of training one of many networks.
 
     Attributes
     ----------
     net : Sequential
     history : History or None
-        Of the epochs that it finished, however it ended; None if it did not begin.
+        The figures of the epochs that it finished, however it ended; None if it did not begin.
     error : Exception or None
-        What its `fit` raised, if anything.
+        The error that its `fit` raised, if any.
     """
 
     net: Sequential
@@ -52,7 +52,7 @@ def fit_many(
     verbose: int | str = 1,
     **common: Any,
 ) -> list[Fitted]:
-    """Train many networks side by side, each in a thread of its own, `get_num_threads` of them at a time.
+    """Train many networks side by side, each in its own thread, `get_num_threads` of them at a time.
 
     Each ends to the bit, and with the history, as if its own `fit` had trained it alone. If one fails, because it
     diverges or a callback raises, the others continue.
@@ -60,7 +60,7 @@ def fit_many(
     Parameters
     ----------
     nets : iterable of Sequential
-        Of any kinds; each must be a different one.
+        Networks of any kinds, all different objects.
     x, y, **common
         Arguments of `Sequential.fit` for all networks. They all read the same arrays. Each gets its own copy of the
         optimizer, since callbacks may set its rate. As callbacks have a state, ``callbacks`` is a function here: it

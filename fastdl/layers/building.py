@@ -1,4 +1,4 @@
-"""How a layer is built: parameters that are views of a flat vector, and plans, which run its graph in the core."""
+"""Building of a layer: parameters that are views of a flat vector, and plans, which run its graph in the core."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
 
     @cached_property
     def reading(self) -> Reading:  # type: ignore[override]
-        """What the samples of a built layer are, as its operations tell."""
+        """The kind of samples of a built layer, found from its operations."""
         self.check_built()
         return self.graph_for(self.input_shape).reading
 

@@ -1,4 +1,4 @@
-"""How a layer becomes operations of a graph, and the checks of the operations that it adds."""
+"""Lowering of a layer to operations of a graph, and checks of the operations that it adds."""
 
 from __future__ import annotations
 

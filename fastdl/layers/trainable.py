@@ -1,4 +1,4 @@
-"""Whether a layer is trained, and what its learning rate and its weight decay are multiplied by."""
+"""Whether a layer is trained, and the factors of its learning rate and weight decay."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Trainable:
 
     @property
     def trainable(self) -> bool:
-        """Whether `fit` and `step` change its parameters, if all layers that it is a part of may be trained too.
+        """Whether `fit` and `step` change its parameters, if all layers around it are trainable too.
 
         May be set at any time; `fit` heeds it from the next epoch on. `backward` gives all gradients whatever it is. A
         `BatchNorm` that is not trained takes its running statistics in training too, and leaves them as they are. What
@@ -32,7 +32,7 @@ class Trainable:
 
     @property
     def lr_scale(self) -> float:
-        """What the optimizer's rate is multiplied by for its parameters, and by those of layers that it is a part of.
+        """The factor of the optimizer's rate for its parameters, multiplied by those of layers around it.
 
         May be set at any time; `fit` heeds it from the next epoch on.
         """
@@ -44,7 +44,7 @@ class Trainable:
 
     @property
     def decay_scale(self) -> float:
-        """What the optimizer's weight decay is multiplied by for its parameters, as of `lr_scale`."""
+        """The factor of the optimizer's weight decay for its parameters, as for `lr_scale`."""
         return self._decay_scale
 
     @decay_scale.setter
@@ -68,7 +68,7 @@ class Trainable:
 
 
 def training_config(layer: Trainable) -> dict[str, Any]:
-    """Give the settings of a layer that are not the usual ones."""
+    """Give the settings of a layer that are not the defaults."""
     settings = {name: getattr(layer, name) for name in TRAINING_SETTINGS}
     return {name: value for name, value in settings.items() if value != TRAINING_SETTINGS[name]}
 

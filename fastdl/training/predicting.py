@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Predicting(Layer, abstract=True):
-    """What the last layer gives, without dropout and with running statistics."""
+    """Predictions: the outputs of the last layer, without dropout and with running statistics."""
 
     def predict(
         self, x: ArrayLike | Iterable[Any], *, lengths: ArrayLike | None = None, trees: Trees | None = None

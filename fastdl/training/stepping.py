@@ -1,4 +1,4 @@
-"""A pass over the samples, in blocks of steps: what takes them, and what ends them, leaves whole and finite ones."""
+"""A pass over the samples, in blocks of steps; whatever ends it leaves the network after a whole, finite step."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .state import TrainingState
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
-BLOCK_SECONDS = 0.1  # of steps in one call of the engine: then callbacks, progress bars and Ctrl-C have their turn
+BLOCK_SECONDS = 0.1  # of steps in one call of the core: then callbacks, progress bars and Ctrl-C have their turn
 
 # (first, rates, records): take a step for each rate, from step ``first`` of the passes on, and count it in the state
-# once it is whole; record each one's sums over rows of the losses and of the hits, and how many rows there were. The
-# same call again does the same to the bit.
+# once it is whole; record its sums over rows of the losses and of the hits, and its number of rows. The same call gives
+# the same again, to the bit.
 Run = Callable[[int, Array, Array], None]
 
 
@@ -39,7 +39,7 @@ class Pace:
         self.block = 1
 
     def took(self, steps: int, seconds: float) -> None:
-        """Learn from what so many steps took; blocks grow by and by."""
+        """Adapt to the time that some steps took; blocks grow gradually."""
         self.block = max(1, int(min(8.0 * self.block, steps * BLOCK_SECONDS / max(seconds, 1e-9))))
 
 
@@ -60,8 +60,8 @@ def take_pass(
 ) -> dict[str, float]:
     """Take a step for each batch of the samples, with callbacks after each block of them, and give the figures.
 
-    A rate that a callback gives the optimizer holds from the next block on. Without a pace each step is a block. Of
-    several machines the first decides how long a block is.
+    A rate that a callback sets holds from the next block on. Without a pace each step is a block. Of several machines
+    the first decides the length of blocks.
     """
     steps, done, lr = len(rates), 0, state.optimizer.lr
     records = np.zeros((steps, 3))
@@ -80,9 +80,9 @@ def take_pass(
 
 
 def means(sums: Array) -> tuple[float, float]:
-    """Give the mean loss, and the share of hits, of their sums over rows and of how many rows there were."""
+    """Give the mean loss and the share of hits, from their sums over rows and the number of rows."""
     loss, hits, rows = sums.tolist()
-    rows = max(rows, 1)  # of trees there may be none yet whose labels count
+    rows = max(rows, 1)  # of trees, there may be no node with a label so far
     return loss / rows, hits / rows
 
 
@@ -105,7 +105,7 @@ def take_block(
 
 
 def take_batch(net: Sequential, state: TrainingState, run: Run, rates: Array, states: Array | None) -> Array:
-    """Take one step, and give its sums over rows of the losses and of the hits, and how many rows there were."""
+    """Take one step, and give its sums over rows of the losses and of the hits, and its number of rows."""
     records = np.zeros((1, 3))
     _Block(net, state, run, rates, records, 0, states).take()
     sums: Array = records[0]
@@ -113,7 +113,7 @@ def take_batch(net: Sequential, state: TrainingState, run: Run, rates: Array, st
 
 
 def take_step(net: Sequential, state: TrainingState, plan: Any, rates: Array) -> None:
-    """Take one step with the gradients that are there."""
+    """Take one step with the present gradients."""
 
     def run(first: int, rates: Array, records: Array) -> None:
         state.follow_gradients(plan, rates[0])
@@ -140,12 +140,12 @@ class _Block:
         self._before = _core.load(net.dtype).Snapshot(net.parameters, state.moments, state.counter, states, average)
 
     def take(self) -> None:
-        """Take them; whatever ends them leaves a network of whole, finite steps."""
+        """Take the steps; whatever ends them leaves the network after a whole, finite step."""
         check_ended()
         net, turn, begin, steps = self.net, self.net.turn, self.state.steps, len(self._rates)
-        turn.trained += 1  # no backward goes into a block, nor out of it
+        turn.trained += 1  # a backward pass must not cross the beginning or the end of a block
         if self.states is not None:
-            net.flat_states = self.states  # which the core changes with each step
+            net.flat_states = self.states  # the core changes these with each step
         try:
             self._run(self._first, self._rates, self._records)
             if self._is_finite(steps):
@@ -153,7 +153,7 @@ class _Block:
             self._go_back(steps)
         except BaseException:
             taken = self.state.steps - begin
-            if turn.running:  # a signal's handler called this in the middle of a step, which goes on
+            if turn.running:  # a signal handler calls this in the middle of a step, which continues
                 raise
             if taken == 0:
                 self._before.restore()
@@ -163,7 +163,7 @@ class _Block:
         finally:
             turn.trained += 1
             if self.states is not None:
-                net.flat_states = self.states.copy()  # other calls may change theirs, in callbacks for instance
+                net.flat_states = self.states.copy()  # other calls, as in callbacks, may change the network's
         raise FloatingPointError(
             f"step {self.state.steps + 1} gives a loss, parameters or moments that are not finite, and the "
             f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
@@ -174,14 +174,14 @@ class _Block:
         self._run(self._first, self._rates[:count], self._records[:count])
 
     def _is_finite(self, count: int) -> bool:
-        """Tell whether the network, and the losses of so many steps, are."""
+        """Tell whether the network and the losses of the steps are finite."""
         finite: bool = self._before.is_finite(self._records[:count], get_num_threads())
         return finite
 
     def _go_back(self, bad: int) -> None:
-        """Go back to the last finite step before the one that is ``bad``, by taking the steps again up to there.
+        """Go back to the last finite step before the ``bad`` one, by repeating the steps up to there.
 
-        Steps are reproducible to the bit, so that halving finds the first one that is no good.
+        As steps are reproducible to the bit, bisection finds the first one that is not finite.
         """
         good = 0
         try:
