@@ -12,14 +12,22 @@ cdef inline bint reaches_input(int mode) noexcept:
     return mode == HOLDING or mode == INPUT_GRADIENT
 
 
+cdef enum:
+    LARGE = 1 << 22                 # bytes, from which on NumPy asks the system for large pages
+
+
+cdef inline Py_ssize_t room_for(Py_ssize_t n) noexcept:
+    cdef Py_ssize_t spare = 128 // sizeof(real), ahead = 8192 // sizeof(real)
+    return (n + 3 * spare + min(n, ahead)) // spare * spare
+
+
 def aligned_zeros(Py_ssize_t n):
     """A zero vector of n numbers as kernels want it: on a cache line, and readable past its end.
 
     What is behind it is far away: the processor fetches some kilobytes ahead of what is read, and
     would take them again and again from the core whose thread works there.
     """
-    cdef Py_ssize_t spare = 128 // sizeof(real), ahead = 8192 // sizeof(real)
-    raw = np.zeros(n + 3 * spare + min(n, ahead), dtype=DTYPE)
+    raw = np.zeros(room_for(n), dtype=DTYPE)
     cdef real[::1] view = raw
     cdef Py_ssize_t skip = <Py_ssize_t>(-<uint64_t>&view[0] % 64) // <Py_ssize_t>sizeof(real)
     return raw[skip:skip + n]
@@ -32,6 +40,8 @@ cdef class Memory:
     cdef bint masked                # sequences are of different lengths
     cdef list blocks
     cdef Py_ssize_t bytes           # of all of them
+    cdef Py_ssize_t taken           # numbers, with what is between them,
+    cdef real* whole                # of one block that has them all, or NULL
     cdef Py_ssize_t fields          # the most scratch that an operation needs,
     cdef Py_ssize_t widest          # and the widest row that it reads zeros for
 
@@ -40,9 +50,22 @@ cdef class Memory:
         self.blocks = []
 
     cdef real* take(self, Py_ssize_t n) except NULL:
-        cdef real[::1] block = aligned_zeros(max(n, 1))
+        cdef real[::1] block
+        cdef Py_ssize_t place = self.taken
+        self.taken += room_for(max(n, 1))
+        if self.whole != NULL:
+            return self.whole + place
+        block = aligned_zeros(max(n, 1))
         self.blocks.append(block)
         return &block[0]
+
+    cdef begin_again(self):
+        # The same will be taken once more, of one block.
+        cdef real[::1] block
+        self.blocks = []                # the ones that there are, first
+        block = aligned_zeros(self.taken)
+        self.blocks.append(block)
+        self.whole, self.taken = &block[0], 0
 
     cdef double* take_doubles(self, Py_ssize_t n) except NULL:
         cdef double[::1] block = np.zeros(max(n, 1))
@@ -74,18 +97,31 @@ cdef class Memory:
 
 
 cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint masked):
-    """Take memory for a network."""
+    """Take memory for a network.
+
+    If it is much, all of it is one block, which the system backs by large pages: an address in
+    small ones takes the processor long to find in batches that no cache holds.
+    """
     cdef Memory memory = Memory(mode, rows, workers, masked)
+    _take_all(memory, net)
+    if memory.taken * <Py_ssize_t>sizeof(real) >= LARGE:
+        memory.begin_again()
+        _take_all(memory, net)
+    memory.bytes = sum([block.nbytes for block in memory.blocks])
+    return memory
+
+
+cdef _take_all(Memory memory, Network* net):
     cdef Tensor* t
     cdef int k
-    _lay_tensors(net, mode)
+    _lay_tensors(net, memory.mode)
     memory.need(net.tensor[0].size, 0)          # for a sample that comes as bytes
     for k in range(net.count + 1):
         t = &net.tensor[k]
         memory.need(0, t.stride)
         t.value = NULL
         if k == 0 or not (t.pitch or lies_elsewhere(memory, &net.op[k - 1])):
-            t.value = memory.take((workers if t.passing_value else memory.rows_of(net, t))
+            t.value = memory.take((memory.workers if t.passing_value else memory.rows_of(net, t))
                                   * t.stride)
     take_gradients(memory, net)
     for k in range(net.count):
@@ -99,9 +135,7 @@ cdef Memory reserve(Network* net, int mode, Py_ssize_t rows, int workers, bint m
     net.fields = memory.take_copies(net.fields_stride)
     net.nonzero_stride = memory.widest + 16
     net.nonzero = <int*>memory.take_copies(net.nonzero_stride)
-    net.slots = memory.take(slots_of(net, rows) * net.slot_stride)
-    memory.bytes = sum([block.nbytes for block in memory.blocks])
-    return memory
+    net.slots = memory.take(slots_of(net, memory.rows) * net.slot_stride)
 
 
 cdef bint lies_elsewhere(Memory memory, const Op* op) noexcept:
