@@ -611,7 +611,7 @@ def test_calls_that_do_not_fit_a_plan():
         nodes.predict(np.ones(3), 1, 1)
     with pytest.raises(ValueError, match="trees must have 2 children a node; received 3"):
         nodes.predict(np.ones(12), 1, 1, trees=three)
-    assert nodes.predict(np.ones(9), 1, 1, trees=two).shape == (9,)
+    assert nodes.predict(np.ones(9), 1, 1, trees=two).shape == (3, 3)
     one, order, moments = np.ones(1), np.zeros(1, np.int64), np.zeros((0, 8))
     sgd, seeds = SGD().rule, np.zeros(1, np.uint64)
     arguments = (
