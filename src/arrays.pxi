@@ -43,9 +43,8 @@ cdef bint holds_samples(const Py_buffer* view, tuple shape):
 
 
 def is_ready(x, tuple shape=None):
-    """Whether x is sure to be an array of finite numbers, one at least, that the core reads where
-    it lies; and holds samples of this shape. Of many numbers it is not: several threads had better
-    look through them."""
+    """Whether x is a non-empty array of samples of this shape, all finite, that the core reads in
+    place. False for large arrays too, which several threads check faster."""
     cdef Py_buffer view
     cdef Py_ssize_t n
     if not lies_ready(x):
@@ -82,8 +81,8 @@ def are_within(x, real low, real high):
 
 
 def are_zeros_and_ones(rows, bint one_each=False):
-    """Whether all of rows (..., F), contiguous and of this module's dtype, are 0 or 1; if so asked,
-    with a single 1 in each of them."""
+    """Whether all of rows (..., F), contiguous and of this module's dtype, are 0 or 1; with
+    `one_each`, also a single 1 in each row."""
     cdef const real* x
     cdef Py_ssize_t i, j, n = locate(rows, sizeof(real), <void**>&x)
     cdef Py_ssize_t width = rows.shape[rows.ndim - 1]

@@ -28,10 +28,11 @@ from meeting cimport (
 )
 from simd cimport (
     LINE, PACKS, PANEL_TERMS, PRODUCT_CHANNELS, SLIDING, TILE, TILE_ROWS_1, TILE_ROWS_2,
-    TILE_ROWS_3, VEC_LANES, VEC_LANES_LOG2, not_before, prefetch_to_read, prefetch_to_write, real,
-    vec, vec_at_least, vec_at_most, vec_evens, vec_fma, vec_if_equal, vec_if_greater, vec_keep,
-    vec_keep_first, vec_load, vec_load_first, vec_max, vec_odds, vec_of_bytes, vec_set1, vec_sqrt,
-    vec_store, vec_store_first, vec_store_pieces, vec_sum, vec_zip_high, vec_zip_low,
+    TILE_ROWS_3, VEC_LANES, VEC_LANES_LOG2, not_before, prefetch_to_read, prefetch_to_write,
+    real, vec, vec_at_least, vec_at_most, vec_evens, vec_fma, vec_if_equal, vec_if_greater,
+    vec_keep, vec_keep_first, vec_load, vec_load_first, vec_load_fours, vec_max, vec_odds,
+    vec_of_bytes, vec_set1, vec_sqrt, vec_store, vec_store_first, vec_store_fours,
+    vec_store_pieces, vec_sum, vec_zip_high, vec_zip_low,
 )
 from subnormals cimport flush_subnormals, set_floating_mode
 from threads cimport parallel_available, parallel_run, parallel_task
@@ -88,6 +89,9 @@ include "kernels/normalization.pxi"
 include "kernels/sampling.pxi"
 include "kernels/planar.pxi"
 include "kernels/planes.pxi"
+include "kernels/interleaved.pxi"
+include "kernels/interleaved_convolution.pxi"
+include "kernels/interleaved_pooling.pxi"
 include "kernels/cells.pxi"
 include "kernels/recurrent.pxi"
 include "kernels/recurrent_products.pxi"
@@ -106,6 +110,7 @@ include "forest.pxi"
 include "graph.pxi"
 include "stages.pxi"
 include "memory.pxi"
+include "interleaving.pxi"
 include "operations/dense.pxi"
 include "operations/convolution.pxi"
 include "operations/transposed_convolution.pxi"

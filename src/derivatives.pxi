@@ -47,15 +47,14 @@ cdef void derive_worker(void* context, int worker) noexcept nogil:
 
 
 cdef class Derivatives(Plan):
-    """A plan that has no other use, so that what the others hold stays: derivatives with respect to
-    the input, in inference."""
+    """A separate plan for derivatives of predictions: other plans keep their tensors."""
 
     def rows(self, const real[::1] x, v, Py_ssize_t samples, int threads, lengths=None, states=None,
              Trees trees=None):
-        """v^T J of each sample, as a flat vector, J being its Jacobian; all of J where v is None.
+        """v^T J for each sample, flat, where J is its Jacobian; all of J if v is None.
 
-        x, v, lengths and trees are as of `predict` and `backward`. The states that stateful layers
-        start with stay as they are.
+        x, v, lengths and trees are as for `predict` and `backward`. The states of stateful layers
+        do not change.
         """
         cdef Job job
         cdef const real[::1] cotangents

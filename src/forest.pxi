@@ -88,15 +88,14 @@ cdef inline Py_ssize_t level_start(const Forest* f, Py_ssize_t first,
 
 
 cdef class Trees:
-    """Trees as a plan takes them, or parts of trees. Each node comes after its children.
+    """Trees, or parts of trees, as samples of a plan. Each node comes after its children.
 
     Parameters
     ----------
     start : ndarray of int64, shape (trees + 1,)
-        Where each tree's nodes begin, and the last one's end.
+        The first node of each tree, and the number of nodes at the end.
     children : ndarray of int32, shape (nodes, arity)
-        Of each node, counted over all trees; -1 where there is none: a node has all of them or
-        none.
+        The children of each node, counted over all trees; -1 for none. A node has all or none.
     """
     cdef const int64_t[::1] start           # copies all, as the core relies on what was checked
     cdef const int32_t[:, ::1] children
@@ -132,7 +131,7 @@ cdef class Trees:
         return self.start.shape[0] - 1
 
     def largest(self, Py_ssize_t trees):
-        """How many nodes so many trees have at the most."""
+        """The most nodes that this many of the trees have."""
         return int(self.sizes[min(trees, len(self)) - 1])
 
     cdef describe(self, Forest* f):
@@ -147,7 +146,7 @@ cdef inline int* _ints(block) except NULL:
 
 
 cdef class Places:
-    """Where the nodes of a batch's groups stand, with room for so many."""
+    """The places of the nodes of a batch's groups, with room for this many nodes."""
     cdef Py_ssize_t rows, groups, largest
     cdef int workers
     cdef list blocks

@@ -38,6 +38,10 @@ cdef struct Tensor:
     real* gradient
     Py_ssize_t gradient_stride  # may be another's, whose memory it shares
     int shares_gradient         # the tensor whose gradient is also this one's, or 0
+    # Both for four images at a time (interleaving.pxi), and the numbers that these take; or NULL.
+    real* fours
+    real* gradient_fours
+    Py_ssize_t fours_stride
 
 
 cdef struct Op:
@@ -57,6 +61,7 @@ cdef struct Op:
     double work                 # multiply-adds of a forward pass, a sample
     # The first and the one behind the last of the operations that each sample goes through alone.
     int run, run_end
+    bint interleaved            # which images go through four at a time
     void* own                   # what its kind needs to know besides
     const Methods* methods
 
@@ -84,6 +89,7 @@ cdef struct Network:
     int randoms                 # operations that draw numbers
     bint reads_tokens           # an embedding reads the input
     bint training
+    Py_ssize_t fours            # images, by four, that a worker holds interleaved
     bint skip_last              # leave the last activation out: the loss has it in it
     bint has_panels             # there are samples enough for weights in panels to pay,
     bint has_transposed         # and for transposed ones
@@ -118,6 +124,7 @@ ctypedef void (*lay_function)(const Network* net, const Op* op, Py_ssize_t start
                               Py_ssize_t stop) noexcept nogil
 ctypedef void (*prepare_function)(const Network* net, const Op* op, int worker) noexcept nogil
 ctypedef void (*pass_function)(const Network* net, const Op* op, const Part* part) noexcept nogil
+ctypedef bint (*interleaves_function)(const Network* net, const Op* op) noexcept
 ctypedef void (*batch_function)(const Network* net, const Op* op, int worker, int workers,
                                 Py_ssize_t batch) noexcept nogil
 # Writes this rank's row of a table (ranks, n) that has one for each, and gives it, and n.
@@ -149,6 +156,10 @@ cdef struct Methods:
     bint keeps_to_rows
     pass_function forward       # writes the target's values
     pass_function backward      # the sources' gradients, and what is summed in slots
+    # The same for four images interleaved, where `interleaves` says so of an operation.
+    interleaves_function interleaves
+    pass_function forward_fours
+    pass_function backward_fours
     gradient_function gradient  # rows of the parameters', once the whole batch has been back
     bint gradient_reads_target  # the target's values too: they are kept until then
     # Adds up over the batch, before a meeting, what gradients need; called if an op `adds_up`.

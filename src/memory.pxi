@@ -22,10 +22,10 @@ cdef inline Py_ssize_t room_for(Py_ssize_t n) noexcept:
 
 
 def aligned_zeros(Py_ssize_t n):
-    """A zero vector of n numbers as kernels want it: on a cache line, and readable past its end.
+    """A zero vector of n numbers for kernels: aligned to cache lines, and readable past its end.
 
-    What is behind it is far away: the processor fetches some kilobytes ahead of what is read, and
-    would take them again and again from the core whose thread works there.
+    The next allocation is kilobytes away: the processor prefetches that far ahead, and would keep
+    taking lines from the core that works on it.
     """
     raw = np.zeros(room_for(n), dtype=DTYPE)
     cdef real[::1] view = raw
@@ -34,7 +34,7 @@ def aligned_zeros(Py_ssize_t n):
 
 
 cdef class Memory:
-    """What is asked for in one go, for batches of so many rows and so many workers, in a mode."""
+    """Memory for a number of rows and workers, requested in pieces and allocated at once."""
     cdef int mode, workers
     cdef Py_ssize_t rows            # samples of a batch, or nodes of its trees
     cdef bint masked                # sequences are of different lengths
@@ -124,6 +124,7 @@ cdef _take_all(Memory memory, Network* net):
             t.value = memory.take((memory.workers if t.passing_value else memory.rows_of(net, t))
                                   * t.stride)
     take_gradients(memory, net)
+    reserve_fours(memory, net)
     for k in range(net.count):
         memory.need(0, net.op[k].columns)
         if net.op[k].methods.reserve != NULL:

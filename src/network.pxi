@@ -45,6 +45,42 @@ cdef inline bint reads_rows(const Network* net, const Op* op) noexcept nogil:
     return source_of(net, op).size > source_of(net, op).features
 
 
+cdef void forward_fours(const Network* net, Part* part, int first, int last,
+                        Py_ssize_t rows) noexcept nogil:
+    # All images of a group through a run of operations, four at a time.
+    cdef const Op* op
+    cdef Py_ssize_t i
+    cdef int j
+    for i from 0 <= i < rows by FOUR:
+        part.first, part.count = i, min(FOUR, rows - i)
+        enter_fours(net, &net.op[first], part)
+        for j in range(first, last):
+            op = &net.op[j]
+            op.methods.forward_fours(net, op, part)
+            worked(net.watch, part.worker, part.count * op.work)
+        leave_fours(net, &net.op[last - 1], part)
+        if is_ending(net.watch):
+            return
+
+
+cdef void backward_fours(const Network* net, Part* part, int first, int last,
+                         Py_ssize_t rows) noexcept nogil:
+    cdef const Op* op
+    cdef Py_ssize_t i
+    cdef int j
+    for i from 0 <= i < rows by FOUR:
+        part.first, part.count = i, min(FOUR, rows - i)
+        enter_fours_back(net, &net.op[last - 1], part)
+        for j in range(last - 1, first - 1, -1):
+            op = &net.op[j]
+            if target_of(net, op).needs_gradient:
+                op.methods.backward_fours(net, op, part)
+                worked(net.watch, part.worker, 2 * part.count * op.work)
+        leave_fours_back(net, &net.op[first], part)
+        if is_ending(net.watch):
+            return
+
+
 cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t rows) noexcept nogil:
     # All rows of a group through one stage's operations; its input is filled.
     cdef int k = stage_begin(net, stage), end = stage_end(net, stage), last, j
@@ -60,6 +96,10 @@ cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t ro
             k += 1
             continue
         last = min(op.run_end, end)
+        if op.interleaved:
+            forward_fours(net, part, k, last, rows if leads(net, part.worker) else 0)
+            k = last
+            continue
         part.count = 1
         for i in range(rows if leads(net, part.worker) else 0):
             part.first = i
@@ -97,6 +137,10 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
             k -= 1
             continue
         first = max(back_run(net, k), begin)
+        if op.interleaved:
+            backward_fours(net, part, first, k + 1, rows if leads(net, part.worker) else 0)
+            k = first - 1
+            continue
         measures = stage > 0 and first == begin
         part.count = 1
         for i in range(rows if leads(net, part.worker) else 0):

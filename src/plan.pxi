@@ -21,11 +21,11 @@ cdef class Plan(Runnable):
     Parameters
     ----------
     graph : fastdl._core.graph.Graph
-        Finished.
+        The finished graph.
     parameters, gradients : ndarray
-        Of these operations alone: flat vectors made by `aligned_zeros`, or a part of such.
+        Those of these operations only: flat vectors made by `aligned_zeros`, or parts of one.
     turn : fastdl._turn.Turn
-        What all plans over these parameters share.
+        The lock that all plans over these parameters share.
     """
     cdef object held                        # the trees of the last forward
     cdef readonly int64_t forwards          # how many there have been
@@ -39,12 +39,12 @@ cdef class Plan(Runnable):
 
     def predict(self, x, Py_ssize_t samples, int threads,
                 str leaves_out="identity", lengths=None, states=None, Trees trees=None):
-        """The last tensor for each sample (N, *output_shape), or node (M, F); without a last
-        activation of this name.
+        """The outputs (N, *output_shape), or (M, F) of nodes, without the last activation if its
+        name is `leaves_out`.
 
-        `lengths`, int64, says how many steps of each sample in time there are. `states` (samples,
-        state_size) are what stateful layers start with, and become what they end with. Where
-        samples are trees, x and what is given have a row for each of their nodes. x may be uint8.
+        `lengths`, int64, are the numbers of steps of sequences that count. `states` (samples,
+        state_size) are the initial states of stateful layers, and become the final ones. If samples
+        are trees, x and the result have a row for each of their nodes. x may be uint8.
         """
         cdef Job job
         cdef Input input
@@ -121,11 +121,11 @@ cdef class Plan(Runnable):
     def forward(self, x, Py_ssize_t samples, int threads, bint training, uint64_t seed,
                 bint channels_last, lengths=None, states=None, bint all_states=False,
                 Trees trees=None, Ranks ranks=None, Py_ssize_t first=0):
-        """As `predict`, holding every tensor for `backward`.
+        """As `predict`, but keep all tensors for `backward`.
 
-        With `channels_last` x comes so, and the result goes so. With `all_states`, layers that are
-        not stateful start with theirs too. With `ranks`, these are samples from `first` on of a
-        batch that all share.
+        With `channels_last`, x and the result have channels last. With `all_states`, layers that
+        are not stateful start from given states too. With `ranks`, these are the samples from
+        `first` on of a batch that all ranks share.
         """
         cdef Job job
         cdef const real* numbers
@@ -175,7 +175,7 @@ cdef class Plan(Runnable):
     def backward(self, dy, Py_ssize_t samples, int threads, bint training, uint64_t seed,
                  bint channels_last, lengths=None, state_gradients=None, Trees trees=None,
                  Ranks ranks=None, Py_ssize_t first=0):
-        """The input's gradient, as x; the parameters' gradients are written to `gradients`.
+        """The gradient of the input, in its shape; those of the parameters go to `gradients`.
 
         `state_gradients` (samples, state_size), with respect to the states after the last step,
         become those with respect to the states before the first.
@@ -232,7 +232,7 @@ cdef class Plan(Runnable):
             first[0], last[0] = own_first, own_last
 
     def gradients_at(self, x, dy, Py_ssize_t samples, int threads):
-        """What `backward` gives and writes, in one call with the `forward` that it must follow.
+        """`forward` and `backward` in one call: gives and writes what `backward` does.
 
         Samples are vectors or images.
         """
@@ -259,19 +259,19 @@ cdef class Plan(Runnable):
               Ranks ranks=None):
         """One step for each of `rates`, from step `first` of the passes on.
 
-        `order`, int64 (passes, N), says in which order each pass takes the samples, and `seeds`,
-        uint64 (passes,), what decides what is random in it; all have ceil(N / batch) steps.
-        `steps` (1,) counts them, one by one. Fills `records` (steps, 3): each step's sums over
-        outputs of the weighted loss and of the hits, if asked, and how many outputs counted:
-        samples, or steps in time. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or
-        (N, T, F); weights hold one for each output, and so do `counts`, uint8, which say of
-        each whether the loss looks at it; `rule` is an optimizer's, and `moments` (K, P) are its.
-        `lengths` and `states` are as of `predict`; states have a row for each sample of a batch,
-        and go on from one batch to the next. With `trees`, the order is one of trees, and x,
-        targets, weights and counts have a row for each node. x may be uint8. To the values of
-        `average`, a `fastdl.callbacks.EMA`, the parameters are added after each step. With `ranks`,
-        this one takes its share of each batch, of whose samples alone it has states; what is filled
-        and changed is the same for all.
+        `order`, int64 (passes, N), is the order of the samples in each pass, and `seeds`, uint64
+        (passes,), the seed of its random layers; each pass has ceil(N / batch) steps. `steps` (1,)
+        counts them, one by one. Fills `records` (steps, 3): the sums of each step over its outputs,
+        samples or steps in time, of the weighted loss, of the hits if asked for, and of the outputs
+        that count. `targets` are int64 labels (N,) or (N, T), or numbers (N, F) or (N, T, F).
+        `weights` has a weight for each output, and `counts`, uint8, whether it counts. `rule` is an
+        optimizer's, and `moments` (K, P) are its moments. `lengths` and `states` are as for
+        `predict`; states have a row for each sample of a batch, and continue from one batch to the
+        next. With `trees`, `order` is one of trees, and x, targets, weights and counts have a row
+        for each node. x may be uint8. After each step the parameters are added to the values of
+        `average`, a `fastdl.callbacks.EMA`. With `ranks`, this rank takes its share of each batch,
+        and has the states of that share; all else that is filled or changed is the same in all
+        ranks.
         """
         cdef Job job
         cdef Input input
@@ -341,9 +341,9 @@ cdef class Plan(Runnable):
                 ranks.end(states)
 
     def meet(self, Ranks ranks, double[::1] record, bint ends):
-        """Add up over all ranks what training changes of `gradients`, and a step's losses and hits.
+        """Add up the gradients that training uses, and the losses and hits of a step, over ranks.
 
-        Gives whether one of them is to end the step here.
+        Gives whether a rank ends the step here.
         """
         cdef Job job
         with self.turn.lock:
@@ -355,7 +355,7 @@ cdef class Plan(Runnable):
                 meeting_close(&job.crew)
 
     def step(self, double rate, steps, rule, moments, int threads, average=None):
-        """A step with what `gradients` hold, which is clipped in place; the rest as of `train`."""
+        """A step with the present `gradients`, which are clipped in place; else as `train`."""
         cdef Job job
         with self.turn.lock:
             self._check_turn()

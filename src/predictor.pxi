@@ -1,21 +1,20 @@
 # Predictions of batches of one size: all but the pass itself is made ready once.
 
 cdef class Predictor:
-    """What `Sequential.predictor` gives: the outputs of batches of one size, written where there is
-    room for them already.
+    """The callable that `Sequential.predictor` returns, for batches of one size.
 
     Parameters
     ----------
     plan : Plan
-        Of this alone, so that its memory stays as it is.
+        A plan of its own, so that its memory stays allocated.
     samples : int
-        Of a batch.
+        The number of samples in a batch.
     as_batch : callable
-        Gives what is not ready, checked, as an array that is.
+        Checks an input that cannot be read in place, and converts it to an array that can.
     checks_all : bool
-        Whether it has to see all batches, as where they hold tokens.
+        Whether `as_batch` must check all batches, as those of tokens.
     threads, states : callable
-        Give how many threads there are, and the states that the batch goes on from, or None.
+        Give the number of threads, and the states from which the batch continues, or None.
     """
     cdef Plan plan
     cdef Py_ssize_t samples

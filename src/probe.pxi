@@ -27,7 +27,7 @@ cdef void probe_worker(void* context, int worker) noexcept nogil:
 
 
 def fma_peak(int threads, double seconds=0.1):
-    """GFLOP/s of `threads` threads doing nothing but fused multiply-adds: the best of some runs."""
+    """The GFLOP/s of `threads` threads that only do fused multiply-adds: the best of some runs."""
     from time import perf_counter
     cdef Probe p
     cdef int worker
@@ -50,9 +50,9 @@ def fma_peak(int threads, double seconds=0.1):
 
 def convolution_probe(Py_ssize_t c, Py_ssize_t h, Py_ssize_t w, Py_ssize_t oc, Py_ssize_t kh,
                       Py_ssize_t kw, long repeats):
-    """The forward kernel alone, stride 1, on one image that stays in the cache.
+    """The time of the forward kernel alone, with stride 1, on one image that stays in the cache.
 
-    Returns the seconds an image took, x (H, W, C), weight (KH, KW, C, OC) and y (OH, OW, OC).
+    Returns the seconds for an image, x (H, W, C), weight (KH, KW, C, OC) and y (OH, OW, OC).
     """
     from time import perf_counter
     cdef Window g
@@ -80,7 +80,7 @@ def convolution_probe(Py_ssize_t c, Py_ssize_t h, Py_ssize_t w, Py_ssize_t oc, P
 
 
 def elementwise_probe(str name, const real[::1] x, long repeats=1):
-    """exp or an activation of x, as kernels compute it: the seconds it took, and the values."""
+    """The time of exp or an activation of x, as kernels compute it: the seconds, and the values."""
     from time import perf_counter
     cdef Py_ssize_t n = x.shape[0], i
     cdef long turn
@@ -100,5 +100,5 @@ def elementwise_probe(str name, const real[::1] x, long repeats=1):
 
 
 def config():
-    """What this module was built with."""
+    """The settings that this module was built with."""
     return {"lanes": VEC_LANES, "dtype": DTYPE.name, "threads": bool(parallel_available())}

@@ -13,7 +13,7 @@ cdef enum:
 
 
 class EndedElsewhere(Exception):
-    """What happened on another rank has ended a step, or all."""
+    """Another rank has ended a step, or the training."""
 
 
 cdef void put_double(real* places, double number) noexcept nogil:
@@ -35,18 +35,18 @@ cdef double double_at(const real* places) noexcept nogil:
 
 
 cdef class Ranks:
-    """What a process needs to meet the others.
+    """The meetings of a process with the others that train the same network.
 
-    Where they meet besides, each fills its `row`, and is given the `rows` of all. A row begins with
-    whether its rank is at its end. Signals have no turn in any of this, so that whoever is
-    interrupted afterwards can know where the others are: where they meet next, unless he is `lost`.
+    At meetings outside steps, each process fills its `row` and gets the `rows` of all. A row begins
+    with whether its rank has ended. No signal is handled during a meeting, so that an interrupted
+    process knows where the others are: at the next meeting, unless it is `lost`.
 
     Parameters
     ----------
     communicator : object
-        With the methods `Get_rank`, `Get_size`, `Allreduce` and `Allgather` of mpi4py's.
+        With mpi4py's methods `Get_rank`, `Get_size`, `Allreduce` and `Allgather`.
     width : int
-        Of a row.
+        The length of a row.
     """
     cdef readonly int rank, count
     cdef readonly object row, rows
@@ -61,11 +61,11 @@ cdef class Ranks:
         self.row, self.rows = np.zeros(width), np.zeros((self.count, width))
 
     def share(self, Py_ssize_t samples):
-        """The first that this rank takes of so many, and the one behind its last."""
+        """This rank's share of the samples: its first, and the one after its last."""
         return samples * self.rank // self.count, samples * (self.rank + 1) // self.count
 
     def tell(self):
-        """Fill `rows`."""
+        """Exchange rows: fill `rows` with those of all."""
         cdef const double[:, ::1] rows = self.rows
         cdef int i
         self.lost = True
@@ -75,7 +75,7 @@ cdef class Ranks:
         self.lost = False
 
     def begin(self):
-        """Begin steps, of which a rank is not to leave before they end on all."""
+        """Begin steps; no rank may leave before they end on all."""
         self.row[:] = 0
         self.tell()
         if self.over:
@@ -83,7 +83,7 @@ cdef class Ranks:
         self.lost = True
 
     def end(self, states):
-        """End them. Of stateful layers each rank has the states of its samples: make it all."""
+        """End the steps. Each rank has the states of its own samples: give each those of all."""
         self.lost = True
         if states is not None:
             first, last = self.share(len(states))
@@ -98,8 +98,10 @@ cdef class Ranks:
         self.allgather(received[self.rank * n:(self.rank + 1) * n].copy(), received)
 
     cdef bint meet(self, Job* job, double* record, bint ends) except -1:
-        """Add up what training changes of the gradients, and a step's losses and hits. Whether all
-        ranks are to leave it."""
+        """Add up the gradients that training uses, and the losses and hits of a step.
+
+        Gives whether all ranks must leave the step.
+        """
         cdef Py_ssize_t size = trained_size(job), i, n, at = 0
         cdef real[::1] sent, received
         cdef real* places

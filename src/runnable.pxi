@@ -53,17 +53,17 @@ cdef class Runnable:
 
     @property
     def has_stages(self):
-        """Whether something has to see a whole batch in training."""
+        """Whether an operation needs the whole batch in training."""
         return self.net.stages > 1
 
     @property
     def state_size(self):
-        """Numbers of a sample's states, of all recurrent layers."""
+        """The number of a sample's states, of all recurrent layers."""
         return self.net.state_stride
 
     @property
     def work(self):
-        """Multiply-adds of a pass forward, for each sample, or node of a tree."""
+        """The multiply-adds of a forward pass, for each sample, or node of a tree."""
         return self.habits.work
 
     cdef _get_to_know(self):
@@ -164,6 +164,8 @@ cdef class Runnable:
         if self.habits.has_sequences and self.net.has_transposed != (batch >= 4):
             self.memory = None
         if choose_lookups(&self.net, batch):
+            self.memory = None
+        if choose_interleaved(&self.net, mode, batch):
             self.memory = None
         self.net.adds_up = any_adds_up(&self.net)
         self.net.has_panels = batch >= LAID_ROWS or self.has_trees

@@ -10,12 +10,17 @@ cdef struct Slice:
     Py_ssize_t start, stop        # rows of the op's matrix
 
 
+cdef inline bint turns_interleaved(const Network* net, int k) noexcept:
+    return k > 0 and net.op[k].interleaved != net.op[k - 1].interleaved
+
+
 cdef void find_runs(Network* net):
-    # Operations that samples go through alone, one after another, between those that take groups or
-    # begin stages.
+    # Operations that samples go through alone, or four at a time, one after another, between those
+    # that take groups or begin stages.
     cdef int k, first = 0, j
     for k in range(net.count + 1):
-        if k < net.count and not (net.op[k].methods.takes_group or begins_stage(&net.op[k])):
+        if k < net.count and not (net.op[k].methods.takes_group or begins_stage(&net.op[k])
+                                  or turns_interleaved(net, k)):
             continue
         for j in range(first, k):
             net.op[j].run, net.op[j].run_end = first, k
@@ -65,7 +70,7 @@ cdef list slices_of(const Network* net, bint frozen):
 
 
 cdef class Habits:
-    """What decides about groups and teams: which kinds a network has, and how much work."""
+    """What decides on groups and teams: the kinds of operations of a network, and its work."""
     cdef bint has_images, has_sequences
     cdef Py_ssize_t steps           # the most that a sample has
     cdef double work                # multiply-adds of a forward pass, a sample

@@ -243,6 +243,53 @@ INLINE vec vec_load_first(const real *p, int n) {
 #endif
 }
 
+/* Fours of numbers that lie `step` apart, as many as fill a vector. */
+typedef real four __attribute__((vector_size(4 * sizeof(real)), may_alias));
+typedef real four_unaligned
+    __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
+#if VEC_LANES < 4                /* where there are none */
+INLINE vec vec_load_fours(const real *p, ptrdiff_t step) { (void)step; return vec_load(p); }
+INLINE four vec_four(vec v, int i) { (void)v; (void)i; return (four){0}; }
+#elif VEC_LANES == 4
+INLINE vec vec_load_fours(const real *p, ptrdiff_t step) { (void)step; return vec_load(p); }
+INLINE four vec_four(vec v, int i) { (void)i; return (four)v; }
+#elif VEC_LANES == 8 && defined(FASTDL_DOUBLE)
+INLINE vec vec_load_fours(const real *p, ptrdiff_t step) {
+    return (vec)_mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(p)),
+                                   _mm256_loadu_pd(p + step), 1);
+}
+INLINE four vec_four(vec v, int i) {
+    return i ? (four)_mm512_extractf64x4_pd((__m512d)v, 1)
+             : (four)_mm512_castpd512_pd256((__m512d)v);
+}
+#elif VEC_LANES == 8
+INLINE vec vec_load_fours(const real *p, ptrdiff_t step) {
+    return (vec)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)),
+                                     _mm_loadu_ps(p + step), 1);
+}
+INLINE four vec_four(vec v, int i) {
+    return i ? (four)_mm256_extractf128_ps((__m256)v, 1) : (four)_mm256_castps256_ps128((__m256)v);
+}
+#else
+INLINE vec vec_load_fours(const real *p, ptrdiff_t step) {
+    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(p + step), 1);
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 2 * step), 2);
+    return (vec)_mm512_insertf32x4(v, _mm_loadu_ps(p + 3 * step), 3);
+}
+INLINE four vec_four(vec v, int i) {
+    return i == 0   ? (four)_mm512_castps512_ps128((__m512)v)
+           : i == 1 ? (four)_mm512_extractf32x4_ps((__m512)v, 1)
+           : i == 2 ? (four)_mm512_extractf32x4_ps((__m512)v, 2)
+                    : (four)_mm512_extractf32x4_ps((__m512)v, 3);
+}
+#endif
+/* Stores the first n of them, or all. */
+INLINE void vec_store_fours(real *p, ptrdiff_t step, vec v, int n) {
+    for (int i = 0; i < VEC_LANES / 4; i++)
+        if (i < n) *(four_unaligned *)(p + i * step) = vec_four(v, i);
+}
+
 INLINE vec vec_select(vec_bits mask, vec yes, vec no) {
     return (vec)((mask & (vec_bits)yes) | (~mask & (vec_bits)no));
 }

@@ -16,6 +16,8 @@ cdef extern from "simd.h" nogil:
     const int SLIDING
     vec vec_load(const real* p)
     vec vec_load_first(const real* p, int n)
+    vec vec_load_fours(const real* p, Py_ssize_t step)
+    void vec_store_fours(real* p, Py_ssize_t step, vec v, int n)
     void vec_store(real* p, vec v)
     void vec_store_first(real* p, vec v, int n)
     void vec_store_pieces(real* p, vec v, int n)

@@ -4,12 +4,12 @@ cdef int MOST_ARRAYS = 5
 
 
 cdef class Snapshot:
-    """Arrays as they are now.
+    """A copy of arrays as they are now, to be restored.
 
     Parameters
     ----------
     *arrays : ndarray or None
-        Contiguous; the first two, parameters and moments, of this module's dtype.
+        Contiguous arrays; the first two are parameters and moments, of this module's dtype.
     """
     cdef Py_buffer array[5]
     cdef int count
@@ -50,12 +50,11 @@ cdef class Snapshot:
             copy += n
 
     def restore(self):
-        """Let the arrays be what they were."""
+        """Restore the arrays."""
         self._copy(True)
 
     def is_finite(self, records, int threads):
-        """Whether parameters and moments are by now, and the losses of steps, (steps, 3), the first
-        of each three numbers."""
+        """Whether parameters, moments and the losses of steps, `records[:, 0]`, are finite."""
         cdef const double* record
         cdef Py_ssize_t i
         for i from 0 <= i < locate(records, sizeof(double), <void**>&record) by 3:

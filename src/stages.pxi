@@ -81,7 +81,7 @@ cdef void _find_remade(Network* net) noexcept:
 
 
 cdef take_gradients(Memory memory, Network* net):
-    """Memory for all gradients that a mode asks for."""
+    """Memory for all gradients that a mode needs."""
     cdef int k
     cdef Tensor* t
     wide = []

@@ -1,9 +1,9 @@
 # Heights and spans of nodes in post-order, for fastdl.trees.
 
 def tree_heights(const int64_t[::1] start, const int32_t[::1] parents):
-    """The height of each node, 0 of a leaf.
+    """The height of each node, 0 for a leaf.
 
-    None where trees are not in post-order, every root being its tree's last node.
+    None if trees are not in post-order, with each root as its tree's last node.
     """
     cdef Py_ssize_t tree, i, child, open_nodes, nodes = parents.shape[0]
     cdef bint ordered = True
@@ -28,7 +28,7 @@ def tree_heights(const int64_t[::1] start, const int32_t[::1] parents):
 
 
 def tree_spans(const int64_t[::1] start, const int32_t[::1] parents):
-    """(nodes, 2): of its tree, the first leaf below each node and the one after its last."""
+    """The first leaf below each node and the one after the last, in its tree: (nodes, 2)."""
     cdef Py_ssize_t tree, i
     cdef int32_t leaf, parent
     if start[0] != 0 or start[start.shape[0] - 1] != parents.shape[0] or (np.diff(start) < 0).any():

@@ -73,7 +73,7 @@ def test_vjp_is_what_backward_gives_and_leaves_no_trace(case, samples, dtype, rn
     assert net.generator.bit_generator.state == generator
     np.testing.assert_equal(net.state, state)
     assert (net.backward(v) == wanted).all()
-    assert (net.predict(batch.x, **batch.options) == y).all()
+    close(net.predict(batch.x, **batch.options), y, dtype)  # images may go through it four at a time
 
 
 @each(OF_ONE_SHAPE)

@@ -2,7 +2,7 @@
 
 def col2im(const real[:, :, :, :, :, ::1] columns, Py_ssize_t h, Py_ssize_t w, Py_ssize_t sh,
            Py_ssize_t sw):
-    """The adjoint of im2col: fields (N, C, KH, KW, OH, OW) added where they lie in (N, C, H, W)."""
+    """The adjoint of im2col: fields (N, C, KH, KW, OH, OW) added into (N, C, H, W)."""
     cdef Py_ssize_t n, c, k, l, i, j
     out = np.zeros((columns.shape[0], columns.shape[1], h, w), dtype=DTYPE)
     cdef real[:, :, :, ::1] x = out

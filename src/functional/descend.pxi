@@ -36,7 +36,7 @@ cdef bint lie_alike(const Py_buffer* a, const Py_buffer* b) noexcept:
 
 
 def descend(p, g, double rate):
-    """Subtract `rate` times g from p, in place; whether that was possible here."""
+    """Subtract `rate` times g from p, in place; False if these arrays cannot be read so."""
     cdef Py_buffer values, slopes
     cdef real* to
     cdef const real* slope

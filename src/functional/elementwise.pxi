@@ -2,7 +2,7 @@
 # contiguous, checked arrays come in.
 
 def activation_forward(str name, double setting, const real[:, ::1] x):
-    """The activation of each row of x (rows, features), anew; softmax works along rows."""
+    """The activation of x (rows, features), in a new array; softmax works along rows."""
     cdef Py_ssize_t n = x.shape[1], i
     cdef int kind = row_of_name(_ACTIVATIONS, "name", name)
     out = np.empty((x.shape[0], n), dtype=DTYPE)
@@ -17,7 +17,7 @@ def activation_forward(str name, double setting, const real[:, ::1] x):
 
 
 def activation_backward(str name, double setting, const real[:, ::1] dy, const real[:, ::1] seen):
-    """dx from dy and the output, or the input where that tells it, each (rows, features)."""
+    """dx from dy and the output, or the input if the activation needs it, all (rows, features)."""
     cdef Py_ssize_t n = seen.shape[1], i
     cdef int kind = row_of_name(_ACTIVATIONS, "name", name)
     out = np.empty((seen.shape[0], n), dtype=DTYPE)
@@ -34,7 +34,7 @@ def activation_backward(str name, double setting, const real[:, ::1] dy, const r
 
 
 def losses_of_rows(loss, y, targets, weights, double over):
-    """Each row's weighted loss, their sum, its gradient over a number, and how much is hit.
+    """The weighted loss of each row, their sum, its gradient divided by a number, and the hits.
 
     y (rows, n), targets int64 labels (rows,) or numbers (rows, width), weights (rows,) or None.
     """

@@ -40,10 +40,10 @@ cdef void add_times(real* y, real factor, const real* x, Py_ssize_t n) noexcept 
 
 
 def node_forward(str kernel, w, bias, tuple data):
-    """What is below a node and the node itself, f(w below + bias): columns; or None.
+    """The children below a node, and the node itself, f(w below + bias), as columns; or None.
 
-    w (rows, children x rows), bias (rows, 1), and the children's data, columns (rows, 1): None if
-    anything is not that, or, but for w, not finite.
+    w (rows, children x rows), bias (rows, 1), and the children's data, columns (rows, 1). None if
+    an array is not of its shape, or, except for w, not finite.
     """
     cdef Py_buffer view
     cdef Py_ssize_t rows, columns, start, k, count = len(data)
@@ -77,10 +77,10 @@ def node_forward(str kernel, w, bias, tuple data):
 
 
 def node_backward(str kernel, w, error, below, w_gradient, bias_gradient):
-    """The errors of a node's children, which gave `below`, from its own; or None.
+    """The errors of a node's children, whose columns are `below`, from its own; or None.
 
-    `w_gradient` and `bias_gradient` are added to. None if anything is not of its shape in what
-    `node_forward` takes and gives, and then nothing is added.
+    Adds to `w_gradient` and `bias_gradient`. If an array is not of the shape that `node_forward`
+    takes or gives, the result is None and nothing is added.
     """
     cdef Py_buffer views[5]
     cdef int taken = 0, kind = row_of_name(_ACTIVATIONS, "kernel", kernel)

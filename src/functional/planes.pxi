@@ -76,7 +76,7 @@ cdef void _windows(Planes* p, tuple kernel, tuple stride, tuple size) noexcept:
 
 
 def im2col(x, tuple kernel, tuple stride, tuple padding, tuple size, int threads=1):
-    """Columns (N, C KH KW, OH OW) of images x (N, C, H, W): every field of every pixel."""
+    """The columns (N, C KH KW, OH OW) of images x (N, C, H, W): the field of each output pixel."""
     cdef PlaneJob job
     memset(&job, 0, sizeof(job))
     job.kind = FIELDS
@@ -87,7 +87,7 @@ def im2col(x, tuple kernel, tuple stride, tuple padding, tuple size, int threads
 
 
 def expand(delta, tuple stride, tuple size, int threads=1):
-    """delta (N, C, OH, OW) spread out to the places that stride 1 would give it, zeros between."""
+    """delta (N, C, OH, OW) spread to the places that it would have with stride 1, zeros between."""
     cdef PlaneJob job
     memset(&job, 0, sizeof(job))
     job.kind = SPREAD
@@ -96,7 +96,7 @@ def expand(delta, tuple stride, tuple size, int threads=1):
 
 
 def pool(x, bint largest, tuple kernel, tuple stride, tuple size, int threads=1):
-    """The largest number of each window of x (N, C, H, W), or the mean."""
+    """The largest number, or the mean, of each window of x (N, C, H, W)."""
     cdef PlaneJob job
     memset(&job, 0, sizeof(job))
     job.kind = POOL
@@ -107,7 +107,7 @@ def pool(x, bint largest, tuple kernel, tuple stride, tuple size, int threads=1)
 
 def pool_back(x, const real[:, :, :, ::1] dy, bint largest, tuple kernel, tuple stride,
               int threads=1):
-    """The gradient of x (N, C, H, W), of dy (N, C, OH, OW) of its pool."""
+    """The gradient of x (N, C, H, W) from dy (N, C, OH, OW), that of its pool."""
     cdef PlaneJob job
     memset(&job, 0, sizeof(job))
     job.kind = POOL_BACK

@@ -19,7 +19,7 @@ cdef class RecurrentCell:
     ----------
     cell : {"rnn", "lstm", "gru_before", "gru_after"}
     activation : str
-        Of an RNN.
+        The activation of an RNN.
     inputs, units : int
     parameters, gradients : ndarray
         Flat vectors made by `aligned_zeros`: U, W, b, d one after another.
@@ -55,7 +55,7 @@ cdef class RecurrentCell:
         return q
 
     def step(self, x, h, c=None):
-        """One step of rows x (N, inputs), h and, of an LSTM, c (N, units).
+        """One step from x (N, inputs), h and, for an LSTM, c (N, units).
 
         Gives the gates (N, width), the next h and the next c.
         """
@@ -82,23 +82,23 @@ cdef class RecurrentCell:
         return gates, states[0, :, 1], states[1, :, 1]
 
     def backward(self, x, h, c, gates, slopes, dh, dc=None):
-        """Back through time; the parameters' gradients are written.
+        """Backward through time; the gradients of the parameters are written.
 
         Parameters
         ----------
         x : (N, T, inputs)
         h, c : (N, T + 1, units)
-            The first before all steps; c of an LSTM, else None.
+            The states, the first one before all steps; c is None except for an LSTM.
         gates : (N, T, width)
         slopes : (N, T, units) or None
-            Of an RNN, its activation's derivative, where that is not the one of its name.
+            The derivatives of an RNN's activation, if they are not those of its name.
         dh, dc : (N, units)
-            With respect to the last state.
+            The gradients with respect to the last state.
 
         Returns
         -------
-        dgates (N, T, width), dx (N, T, inputs), dh (N, T + 1, units), the whole gradient with
-        respect to each h, and dc (N, units), that with respect to the first c.
+        dgates (N, T, width), dx (N, T, inputs), dh (N, T + 1, units), the total gradient with
+        respect to each h, and dc (N, units), with respect to the first c.
         """
         cdef Py_ssize_t rows = len(x), steps = len(x[0]), units = self.layer.units
         cdef Py_ssize_t room = max(padded(units), padded(self.layer.inputs))

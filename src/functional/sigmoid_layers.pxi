@@ -2,12 +2,12 @@
 # every output and error of the step is given, and no gradient is written.
 
 cdef class SigmoidLayers:
-    """Layers over flat parameters, each (inputs + 1, outputs), the bias last. Calls take turns.
+    """Sigmoid layers over flat parameters, each (inputs + 1, outputs), the bias last. Thread-safe.
 
     Parameters
     ----------
     sizes : tuple of int
-        Nodes of each layer, the inputs first.
+        The number of nodes of each layer, the inputs first.
     parameters : ndarray
         Flat, made by `aligned_zeros`.
     """
@@ -62,8 +62,8 @@ cdef class SigmoidLayers:
         """A step down half the squared error of a column x.
 
         Gives x, the outputs of all layers, and the errors of their weighted inputs, which point
-        down: one after another. Then, with `first`, the errors of x, as if the same activation had
-        given it.
+        down, one after another; then, with `first`, the errors of x, as if it were the output of
+        the same activation.
         """
         cdef Py_ssize_t inputs = self.layer[0].rows, k, i
         cdef const Matrix* w = &self.layer[self.count - 1]

@@ -94,25 +94,25 @@ cdef void _columns_worker(void* context, int worker) noexcept nogil:
 
 def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh,
               int threads=1, bint checked=False):
-    """The next h of a cell, or of an LSTM the next h and c.
+    """The next h of a cell; for an LSTM, the next h and c.
 
     Parameters
     ----------
     cell : {"rnn", "lstm", "gru_before", "gru_after"}
     activation : str
-        Of an RNN.
+        The activation of an RNN.
     x, h, c : (N, inputs), (N, units), (N, units)
-        c is None but of an LSTM.
+        c is None except for an LSTM.
     weight_ih, weight_hh : (gates units, inputs), (gates units, units)
     bias_ih, bias_hh : (gates units,) or None
     threads : int
-        To use at the most.
+        The most threads to use.
     checked : bool
         Whether all numbers are known to be finite.
 
     Returns
     -------
-    None where one is no array of these shapes as kernels want it, or perhaps not finite.
+    None if an array does not have its shape or cannot be read in place, or may not be finite.
     """
     cdef StepJob job
     cdef ColumnStep* s = &job.step

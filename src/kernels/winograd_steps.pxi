@@ -79,10 +79,19 @@ cdef Filtering filtering_of(const Window* g) noexcept nogil:
     return f
 
 
+cdef inline Py_ssize_t place_size(const Window* g, Py_ssize_t groups) noexcept nogil:
+    # Of u, with what the last group spills.
+    return (groups - 1) * g.c * g.oc + padded(g.c * g.oc) if groups else 0
+
+
 cdef inline Py_ssize_t filters_size(const Window* g) noexcept nogil:
     # Of u, a place behind the other.
     cdef Filtering f = filtering_of(g)
-    return (f.groups[0] + f.groups[1] + f.groups[2] + f.groups[3]) * g.c * g.oc + VEC_LANES
+    cdef Py_ssize_t size = VEC_LANES
+    cdef int p
+    for p in range(4):
+        size += place_size(g, f.groups[p])
+    return size
 
 
 cdef Py_ssize_t steps_scratch(const Window* g) noexcept nogil:
@@ -100,7 +109,7 @@ cdef inline void filters_at(const Window* g, const Filtering* f, real* u,
     cdef int p
     for p in range(4):
         places[p] = u
-        u += f.groups[p] * g.c * g.oc
+        u += place_size(g, f.groups[p])
 
 
 cdef void weights_to_filters(const Window* g, const real* weight, real* u) noexcept nogil:

@@ -9,6 +9,9 @@ cdef struct Convolution:
     bint in_steps               # of winograd_steps.pxi
     bint in_rows                # of winograd_rows.pxi
     real* laid                  # what these multiply by, of the weights, a copy for each worker
+    int* places                 # of interleaved_convolution.pxi, forward
+    int* places_back
+    real* back                  # and what it multiplies by, a copy for each worker
     Py_ssize_t repeated         # how many filters a channel has, of a depthwise one
 
 
@@ -80,7 +83,7 @@ cdef void choose_planar(Network* net, int mode):
         own.planar = False
         if after.kind == MAX_POOL or after.kind == MEAN_POOL:
             g = &(<Pool*>after.own).window
-            own.planar = (own.window.c == 1 and own.window.sw == 1
+            own.planar = (not op.interleaved and own.window.c == 1 and own.window.sw == 1
                           and own.window.dh == own.window.dw == 1 and not reaches_input(mode)
                           and not source_of(net, op).after_weights and after.source[0] == op.target
                           and g.kh == g.kw == g.sh == g.sw == 2)
@@ -95,6 +98,9 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     if own.planar:                      # the pool that comes next is all that reads its value
         target.passing_value = (target.passing_gradient and not target.wide_value
                                 and op.activation == IDENTITY)
+    if op.interleaved:
+        reserve_places(memory, net, op)
+        return 0
     memory.need(scratch_of(own), g.kh * own.w.padded)
     if own.in_tiles:
         memory.need(0, max(padded(g.c), padded(g.oc)))
@@ -109,6 +115,23 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     if (source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated
             and not goes_back_in_planes(g)):
         own.w.transposed = memory.take_copies(own.w.transposed_stride)
+    return 0
+
+
+cdef int reserve_places(Memory memory, const Network* net, const Op* op) except -1:
+    cdef Convolution* own = <Convolution*>op.own
+    cdef Window* g = &own.window
+    memory.need(max(scratch_forward(g), scratch_to_weights(g)), 2 * VEC_LANES)
+    own.places = memory.take_ints(places_of(g, NULL))
+    places_of(g, own.places)
+    if filters_forward(g):
+        own.laid = memory.take_copies(row_filters_size(g))
+    own.back = NULL
+    if memory.mode == TRAINING and source_of(net, op).needs_gradient:
+        memory.need(max(scratch_to_input(g), row_filters_size(g)), 0)
+        own.places_back = memory.take_ints(g.kw * g.oc)
+        places_back(g, own.places_back)
+        own.back = memory.take_copies(row_filters_size(g))
     return 0
 
 
@@ -151,7 +174,11 @@ cdef inline real* laid_of(const Convolution* own, int worker) noexcept nogil:
 
 cdef void lay_weights(const Network* net, const Op* op, int worker) noexcept nogil:
     cdef const Convolution* own = <const Convolution*>op.own
-    if own.in_tiles:
+    if op.interleaved:
+        if filters_forward(&own.window):
+            weights_to_row_filters(&own.window, net.parameters + own.w.offset,
+                                   own.laid + worker * row_filters_size(&own.window))
+    elif own.in_tiles:
         lay_places(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
     elif own.in_steps:
         weights_to_filters(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
@@ -164,11 +191,25 @@ cdef inline real* transposed_of(const Convolution* own, int worker) noexcept nog
     return own.w.transposed + worker * own.w.transposed_stride if own.w.transposed != NULL else NULL
 
 
+cdef inline real* back_of(const Convolution* own, int worker) noexcept nogil:
+    return own.back + worker * row_filters_size(&own.window)
+
+
+cdef void turn_row_filters(const Convolution* own, const real* parameters, int worker,
+                           real* scratch) noexcept nogil:
+    cdef Window taps = taps_of_rows(&own.window)
+    if own.back != NULL:
+        filters_back(&taps, parameters + own.w.offset, back_of(own, worker), scratch)
+
+
 cdef void transpose_convolution(const Network* net, const Op* op, int worker) noexcept nogil:
     # Its own, or that of which a transposed one is the way back.
     cdef const Window* g = &(<const Convolution*>op.own).window
     cdef const Matrix* w = &(<const Convolution*>op.own).w
     cdef real* transposed = transposed_of(<const Convolution*>op.own, worker)
+    if op.interleaved:
+        turn_row_filters(<const Convolution*>op.own, net.parameters, worker, fields_of(net, worker))
+        return
     if transposed == NULL or goes_back_in_planes(g):
         return
     if (<const Convolution*>op.own).in_tiles:
@@ -307,9 +348,49 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
                                    scratch)
 
 
+cdef bint interleaves_convolution(const Network* net, const Op* op) noexcept:
+    cdef const Convolution* own = <const Convolution*>op.own
+    return (goes_interleaved(&own.window) and not own.repeated and not own.in_tiles
+            and not own.in_steps and not ACTIVATION_ROWS[op.activation].of_row)
+
+
+cdef void forward_fours_of_convolution(const Network* net, const Op* op,
+                                       const Part* part) noexcept nogil:
+    cdef const Convolution* own = <const Convolution*>op.own
+    cdef const Window* g = &own.window
+    cdef const real* weight = net.parameters + own.w.offset
+    cdef const Tensor* t = target_of(net, op)
+    cdef real* y = fours_of(net, t, part)
+    if filters_forward(g):
+        weight = own.laid + part.worker * row_filters_size(g)
+    interleaved_forward(g, own.places, weight, net.parameters + own.w.bias, net.zeros,
+                        fours_of(net, source_of(net, op), part), y, fields_of(net, part.worker))
+    activate_output(net, op, y, numbers_of_fours(t))
+
+
+cdef void backward_fours_of_convolution(const Network* net, const Op* op,
+                                        const Part* part) noexcept nogil:
+    cdef const Convolution* own = <const Convolution*>op.own
+    cdef const Tensor* s = source_of(net, op)
+    cdef const Tensor* t = target_of(net, op)
+    cdef real* dx = gradient_fours_of(net, s, part)
+    cdef real* dy = gradient_fours_of(net, t, part)
+    cdef real* dw = slot_of(net, op, part)
+    cdef real* scratch = fields_of(net, part.worker)
+    activate_output_backward(net, op, dy, fours_of(net, t, part), numbers_of_fours(t))
+    if op.learns:
+        interleaved_weight_gradient(&own.window, fours_of(net, s, part), dy, dw,
+                                    dw + own.w.rows * own.w.columns, scratch)
+    if dx != NULL:
+        interleaved_input_gradient(&own.window, own.places_back, back_of(own, part.worker),
+                                   net.zeros, dy, scratch, dx)
+
+
 cdef Methods convolution_methods():
     cdef Methods m = no_methods(CONVOLUTION, sizeof(Convolution))
     m.describe, m.reserve = describe_convolution, reserve_convolution
     m.prepare, m.prepare_back = lay_weights, transpose_convolution
     m.forward, m.backward, m.gradient = forward_convolution, backward_convolution, gradient_of_slots
+    m.interleaves = interleaves_convolution
+    m.forward_fours, m.backward_fours = forward_fours_of_convolution, backward_fours_of_convolution
     return m

@@ -1,27 +1,55 @@
 # What each number becomes by itself: an activation that stands alone, dropout, noise, rescaled.
 
-cdef void forward_activation(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    cdef const Tensor* t = target_of(net, op)
-    cdef real* y = value_of(net, t, part)
+cdef inline void activate_apart(const Network* net, const Op* op, const real* x, real* y,
+                                Py_ssize_t n) noexcept nogil:
     if ACTIVATION_ROWS[op.activation].of_input:
-        activate_from_input(op.activation, op.setting, input_of(net, op, part), y, t.size)
+        activate_from_input(op.activation, op.setting, x, y, n)
     else:
-        memcpy(y, input_of(net, op, part), t.size * sizeof(real))
-        activate_output(net, op, y, t.size)
+        memcpy(y, x, n * sizeof(real))
+        activate_output(net, op, y, n)
 
 
-cdef void backward_activation(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    cdef const Tensor* t = target_of(net, op)
-    cdef const real* dy = gradient_of(net, t, part)
-    cdef real* dx = input_gradient_of(net, op, part)
+cdef inline void activate_apart_backward(const Network* net, const Op* op, const real* x,
+                                         const real* y, const real* dy, real* dx,
+                                         Py_ssize_t n) noexcept nogil:
     if dx == NULL:
         return
     if ACTIVATION_ROWS[op.activation].of_input:
-        activate_from_input_backward(op.activation, op.setting, input_of(net, op, part), dy, dx,
-                                     t.size)
+        activate_from_input_backward(op.activation, op.setting, x, dy, dx, n)
     else:
-        memcpy(dx, dy, t.size * sizeof(real))
-        activate_output_backward(net, op, dx, value_of(net, t, part), t.size)
+        memcpy(dx, dy, n * sizeof(real))
+        activate_output_backward(net, op, dx, y, n)
+
+
+cdef void forward_activation(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    activate_apart(net, op, input_of(net, op, part), output_of(net, op, part),
+                   target_of(net, op).size)
+
+
+cdef void backward_activation(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    activate_apart_backward(net, op, input_of(net, op, part), output_of(net, op, part),
+                            output_gradient_of(net, op, part), input_gradient_of(net, op, part),
+                            target_of(net, op).size)
+
+
+cdef bint interleaves_activation(const Network* net, const Op* op) noexcept:
+    return target_of(net, op).h > 0 and not ACTIVATION_ROWS[op.activation].of_row
+
+
+cdef void forward_fours_of_activation(const Network* net, const Op* op,
+                                      const Part* part) noexcept nogil:
+    cdef const Tensor* t = target_of(net, op)
+    activate_apart(net, op, fours_of(net, source_of(net, op), part), fours_of(net, t, part),
+                   numbers_of_fours(t))
+
+
+cdef void backward_fours_of_activation(const Network* net, const Op* op,
+                                       const Part* part) noexcept nogil:
+    cdef const Tensor* s = source_of(net, op)
+    cdef const Tensor* t = target_of(net, op)
+    activate_apart_backward(net, op, fours_of(net, s, part), fours_of(net, t, part),
+                            gradient_fours_of(net, t, part), gradient_fours_of(net, s, part),
+                            numbers_of_fours(t))
 
 
 cdef struct Randomness:
@@ -113,6 +141,8 @@ cdef Methods activation_methods():
     cdef Methods m = no_methods(ACTIVATION, 0)
     m.is_cheap = True
     m.forward, m.backward = forward_activation, backward_activation
+    m.interleaves = interleaves_activation
+    m.forward_fours, m.backward_fours = forward_fours_of_activation, backward_fours_of_activation
     return m
 
 

@@ -39,6 +39,9 @@ cdef _check_row(str name, const Methods* m, int kind):
             or (m.join_back != NULL) != has_to_see or (m.settle_back != NULL) != has_to_see):
         raise ImportError(f"{name}: must have all of measure, join, settle, keep, measure_back, "
                           f"join_back and settle_back, or none")
+    if (m.interleaves != NULL) != (m.forward_fours != NULL and m.backward_fours != NULL):
+        raise ImportError(f"{name}: must have all of interleaves, forward_fours and "
+                          f"backward_fours, or none")
     if m.takes_team and not m.takes_group:
         raise ImportError(f"{name}: must take groups, taking teams")
 

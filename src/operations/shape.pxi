@@ -71,6 +71,40 @@ cdef void backward_pad(const Network* net, const Op* op, const Part* part) noexc
         unframe_sample(net, op, output_gradient_of(net, op, part), dx, part.row + part.first)
 
 
+cdef bint interleaves_pad(const Network* net, const Op* op) noexcept:
+    return source_of(net, op).h > 0
+
+
+cdef inline real* inside_frame(const Op* op, const Tensor* framed, real* y,
+                               Py_ssize_t channel) noexcept nogil:
+    # Where a channel's image begins, of four interleaved.
+    cdef const Frame* own = <const Frame*>op.own
+    return y + (channel * framed.h + own.top) * pitch_of(framed.w) + FOUR * own.left
+
+
+cdef void forward_fours_of_pad(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Tensor* s = source_of(net, op)
+    cdef const Tensor* t = target_of(net, op)
+    cdef const real* x = fours_of(net, s, part)
+    cdef real* y = fours_of(net, t, part)
+    cdef Py_ssize_t c
+    memset(y, 0, numbers_of_fours(t) * sizeof(real))
+    for c in range(s.features):
+        copy_rows(x + c * s.h * pitch_of(s.w), pitch_of(s.w), inside_frame(op, t, y, c),
+                  pitch_of(t.w), s.h, FOUR * s.w)
+
+
+cdef void backward_fours_of_pad(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Tensor* s = source_of(net, op)
+    cdef const Tensor* t = target_of(net, op)
+    cdef real* dx = gradient_fours_of(net, s, part)
+    cdef real* dy = gradient_fours_of(net, t, part)
+    cdef Py_ssize_t c
+    for c in range(s.features if dx != NULL else 0):
+        copy_rows(inside_frame(op, t, dy, c), pitch_of(t.w), dx + c * s.h * pitch_of(s.w),
+                  pitch_of(s.w), s.h, FOUR * s.w)
+
+
 cdef void shift_of(const Network* net, const Op* op, const Part* part, Py_ssize_t* down,
                    Py_ssize_t* right) noexcept nogil:
     # Each sample's own, uniform in -pad .. pad on each axis; none outside training.
@@ -123,6 +157,24 @@ cdef void backward_flatten(const Network* net, const Op* op, const Part* part) n
         clear_after_end(net, s, part.row + part.first, dx)
     else:
         channels_last(dy, dx, s.features, max(1, s.h * s.w))
+
+
+cdef bint interleaves_flatten(const Network* net, const Op* op) noexcept:
+    return source_of(net, op).h > 0
+
+
+cdef void forward_fours_of_flatten(const Network* net, const Op* op,
+                                   const Part* part) noexcept nogil:
+    cdef const Tensor* s = source_of(net, op)
+    part_rows(net, target_of(net, op), part, False, s, fours_of(net, s, part))
+
+
+cdef void backward_fours_of_flatten(const Network* net, const Op* op,
+                                    const Part* part) noexcept nogil:
+    cdef const Tensor* s = source_of(net, op)
+    cdef real* dx = gradient_fours_of(net, s, part)
+    if dx != NULL:
+        interleave_rows(net, target_of(net, op), part, True, s, dx)
 
 
 cdef void forward_reshape(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -187,6 +239,8 @@ cdef Methods pad_methods():
     m.is_cheap = True
     m.describe, m.reserve = describe_pad, reserve_pad
     m.forward, m.backward = forward_pad, backward_pad
+    m.interleaves = interleaves_pad
+    m.forward_fours, m.backward_fours = forward_fours_of_pad, backward_fours_of_pad
     return m
 
 
@@ -199,6 +253,8 @@ cdef Methods shift_methods():
 cdef Methods flatten_methods():
     cdef Methods m = no_methods(FLATTEN, 0)
     m.forward, m.backward = forward_flatten, backward_flatten
+    m.interleaves = interleaves_flatten
+    m.forward_fours, m.backward_fours = forward_fours_of_flatten, backward_fours_of_flatten
     return m
 
 

@@ -77,29 +77,28 @@ def parse(str composition, str activation, double setting, Py_ssize_t units, par
     Parameters
     ----------
     composition, activation, setting, units, parameters, offset
-        Of a recursive layer of two children, in a flat vector made by `aligned_zeros`.
+        Those of a recursive layer of two children, in a flat vector made by `aligned_zeros`.
     score : ndarray, shape (units + 1,)
         u and its bias.
     leaves : ndarray, shape (W, units)
-        A vector for each word.
+        The vector of each word.
     start : ndarray of int64
-        Where each sentence's words begin, and the last one's end.
+        The first word of each sentence, and W at the end.
     gold : ndarray of int32, shape (W, 2), or None
-        The spans that are right, n - 1 for each sentence of n words, from where its words begin on.
+        The right spans, n - 1 for each sentence of n words, from the place of its first word on.
     penalty : float
-        For each node that is no subtree of the gold tree.
+        The margin for each node that is not in the gold tree.
     beam, threads : int
 
     Returns
     -------
     merges : ndarray of int32, shape (W, 2)
-        The children of n - 1 nodes for each sentence of n words, the last of them its root, from
-        where its words begin on; words are counted first.
+        The children of the n - 1 nodes of each sentence of n words, the root last, from the place
+        of its first word on; words are numbered first, then nodes.
     right, counts : ndarray
-        With `gold`, as many right merges, and how many of both there are: 0 where no tree was
-        ahead.
+        With `gold`, as many right merges, and the number of each; 0 if no tree led.
     scores : ndarray of float64
-        Of the trees or, with `gold`, by how much the wrong merges are ahead.
+        The scores of the trees or, with `gold`, the lead of the wrong merges.
     """
     cdef Parser g
     cdef const real[::1] p = parameters
