@@ -61,7 +61,7 @@ cdef struct Op:
     double work                 # multiply-adds of a forward pass, a sample
     # The first and the one behind the last of the operations that each sample goes through alone.
     int run, run_end
-    bint interleaved            # which images go through four at a time
+    bint interleaved            # which images may go through four at a time
     void* own                   # what its kind needs to know besides
     const Methods* methods
 
@@ -89,7 +89,8 @@ cdef struct Network:
     int randoms                 # operations that draw numbers
     bint reads_tokens           # an embedding reads the input
     bint training
-    Py_ssize_t fours            # images, by four, that a worker holds interleaved
+    bint has_fours              # there are images enough to go four at a time;
+    Py_ssize_t fours            # by four, those that a worker holds interleaved
     bint skip_last              # leave the last activation out: the loss has it in it
     bint has_panels             # there are samples enough for weights in panels to pay,
     bint has_transposed         # and for transposed ones

@@ -3,20 +3,20 @@
 # ends, tensors are as ever too; where a group is no multiple of four images, the last one of them
 # is there several times, with a gradient of zeros.
 
-cdef bint choose_interleaved(Network* net, int mode, Py_ssize_t batch):
-    # Gives whether that has changed. Between two runs is an operation that is in none.
-    cdef bint changed = False
-    cdef bint possible = ((mode == INFERENCE or mode == TRAINING) and batch >= FOUR
-                          and net.stages == 1)
+cdef void choose_interleaved(Network* net, int mode):
+    # Between two runs is an operation that is in none.
+    cdef bint possible = (mode == INFERENCE or mode == TRAINING) and net.stages == 1
     cdef int k, end = 0
     for k in range(net.count):
         if k > end or k == 0:
             end = end_of_interleaved(net, k) if possible else k
-        changed = changed or net.op[k].interleaved != (k < end)
         net.op[k].interleaved = k < end
-    if changed:
-        find_runs(net)
-    return changed
+    find_runs(net)
+
+
+cdef inline bint in_fours(const Network* net, const Op* op) noexcept nogil:
+    # Fewer images go one by one, in the same memory.
+    return op.interleaved and net.has_fours
 
 
 cdef int end_of_interleaved(const Network* net, int first) noexcept:

@@ -96,7 +96,7 @@ cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t ro
             k += 1
             continue
         last = min(op.run_end, end)
-        if op.interleaved:
+        if in_fours(net, op):
             forward_fours(net, part, k, last, rows if leads(net, part.worker) else 0)
             k = last
             continue
@@ -137,7 +137,7 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
             k -= 1
             continue
         first = max(back_run(net, k), begin)
-        if op.interleaved:
+        if in_fours(net, op):
             backward_fours(net, part, first, k + 1, rows if leads(net, part.worker) else 0)
             k = first - 1
             continue

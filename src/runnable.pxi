@@ -110,6 +110,7 @@ cdef class Runnable:
                 and rows <= self.memory.rows and masked == self.memory.masked):
             return
         self.memory = None                  # until all of it is there
+        choose_interleaved(&self.net, mode)
         choose_planar(&self.net, mode)
         self.memory = reserve(&self.net, mode, rows, workers, masked)
         self.batch_lengths = np.empty(max(rows, 1), np.int64)
@@ -165,12 +166,11 @@ cdef class Runnable:
             self.memory = None
         if choose_lookups(&self.net, batch):
             self.memory = None
-        if choose_interleaved(&self.net, mode, batch):
-            self.memory = None
         self.net.adds_up = any_adds_up(&self.net)
         self.net.has_panels = batch >= LAID_ROWS or self.has_trees
         self.net.has_transposed = batch >= 4 or self.has_trees
         self.net.alone = batch == 1
+        self.net.has_fours = batch >= FOUR
         self.net.one_group = (self.net.group == ROWS_ALONE and not self.has_trees
                               and 4 <= batch <= ROWS_ALONE)
         self._share(ranks)

@@ -122,3 +122,16 @@ def test_what_is_not_finite_stays_so_where_it_is_seen(rng):
         y = net.predict(x).reshape(4, 5, 9, 10)
         assert (np.isfinite(y[2]) == ~seen).all()
         assert np.isfinite(y[[0, 1, 3]]).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_batches_of_any_size_after_one_another(name, rng):
+    net, x, y = network(name, (3, 16, 19), "float64"), rng.standard_normal((9, 3, 16, 19)), rng.standard_normal((9, 3))
+    alone, gradient = net.predict(x[:1]), step(net, x, y)
+    few = step(net, x[:2], y[:2])
+    for samples in (9, 1, 8, 3, 4):
+        assert (net.predict(x[:1]) == alone).all()
+        close(net.predict(x[:samples])[:1], alone)
+        close(net.backward(np.ones_like(net.forward(x[:samples])))[:1], net.vjp(x[:1], np.ones((1, 3))))
+        assert (step(net, x[:2], y[:2]) == few).all()
+        assert (step(net, x, y) == gradient).all()

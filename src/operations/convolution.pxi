@@ -83,7 +83,7 @@ cdef void choose_planar(Network* net, int mode):
         own.planar = False
         if after.kind == MAX_POOL or after.kind == MEAN_POOL:
             g = &(<Pool*>after.own).window
-            own.planar = (not op.interleaved and own.window.c == 1 and own.window.sw == 1
+            own.planar = (own.window.c == 1 and own.window.sw == 1
                           and own.window.dh == own.window.dw == 1 and not reaches_input(mode)
                           and not source_of(net, op).after_weights and after.source[0] == op.target
                           and g.kh == g.kw == g.sh == g.sw == 2)
@@ -100,7 +100,6 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
                                 and op.activation == IDENTITY)
     if op.interleaved:
         reserve_places(memory, net, op)
-        return 0
     memory.need(scratch_of(own), g.kh * own.w.padded)
     if own.in_tiles:
         memory.need(0, max(padded(g.c), padded(g.oc)))
@@ -110,6 +109,7 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
         own.laid = memory.take_copies(filters_size(g))
     if own.in_rows:
         memory.need(rows_scratch(g), g.ow * g.oc)
+    if own.in_rows or (op.interleaved and filters_forward(g)):
         own.laid = memory.take_copies(row_filters_size(g))
     own.w.transposed = NULL
     if (source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated
@@ -124,8 +124,6 @@ cdef int reserve_places(Memory memory, const Network* net, const Op* op) except 
     memory.need(max(scratch_forward(g), scratch_to_weights(g)), 2 * VEC_LANES)
     own.places = memory.take_ints(places_of(g, NULL))
     places_of(g, own.places)
-    if filters_forward(g):
-        own.laid = memory.take_copies(row_filters_size(g))
     own.back = NULL
     if memory.mode == TRAINING and source_of(net, op).needs_gradient:
         memory.need(max(scratch_to_input(g), row_filters_size(g)), 0)
@@ -169,20 +167,16 @@ cdef inline real* repeated_image(const Convolution* own, real* scratch) noexcept
 cdef inline real* laid_of(const Convolution* own, int worker) noexcept nogil:
     cdef const Window* g = &own.window
     return own.laid + worker * (winograd_panels(g, False) if own.in_tiles
-                                else row_filters_size(g) if own.in_rows else filters_size(g))
+                                else filters_size(g) if own.in_steps else row_filters_size(g))
 
 
 cdef void lay_weights(const Network* net, const Op* op, int worker) noexcept nogil:
     cdef const Convolution* own = <const Convolution*>op.own
-    if op.interleaved:
-        if filters_forward(&own.window):
-            weights_to_row_filters(&own.window, net.parameters + own.w.offset,
-                                   own.laid + worker * row_filters_size(&own.window))
-    elif own.in_tiles:
+    if own.in_tiles:
         lay_places(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
     elif own.in_steps:
         weights_to_filters(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
-    elif own.in_rows:
+    elif filters_forward(&own.window) if in_fours(net, op) else own.in_rows:
         weights_to_row_filters(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
 
 
@@ -207,7 +201,7 @@ cdef void transpose_convolution(const Network* net, const Op* op, int worker) no
     cdef const Window* g = &(<const Convolution*>op.own).window
     cdef const Matrix* w = &(<const Convolution*>op.own).w
     cdef real* transposed = transposed_of(<const Convolution*>op.own, worker)
-    if op.interleaved:
+    if in_fours(net, op):
         turn_row_filters(<const Convolution*>op.own, net.parameters, worker, fields_of(net, worker))
         return
     if transposed == NULL or goes_back_in_planes(g):
@@ -362,7 +356,7 @@ cdef void forward_fours_of_convolution(const Network* net, const Op* op,
     cdef const Tensor* t = target_of(net, op)
     cdef real* y = fours_of(net, t, part)
     if filters_forward(g):
-        weight = own.laid + part.worker * row_filters_size(g)
+        weight = laid_of(own, part.worker)
     interleaved_forward(g, own.places, weight, net.parameters + own.w.bias, net.zeros,
                         fours_of(net, source_of(net, op), part), y, fields_of(net, part.worker))
     activate_output(net, op, y, numbers_of_fours(t))

@@ -5,6 +5,7 @@ cdef struct Pool:
     bint planar                 # the second of a pair of planar.pxi
     real* winners               # which one of its window is largest, for each of the target's
     Py_ssize_t winners_stride
+    real* winners_of_fours      # the same, interleaved
 
 
 cdef int describe_pool(Network* net, Op* op, dict fields) except -1:
@@ -17,10 +18,9 @@ cdef int reserve_max_pool(Memory memory, Network* net, Op* op) except -1:
     cdef Window* g = &own.window
     cdef const Tensor* target = target_of(net, op)
     own.winners_stride = g.c * g.oh * padded(g.ow) if own.planar else target.stride
+    own.winners = memory.take(memory.rows_of(net, target) * own.winners_stride)
     if op.interleaved:
-        own.winners = memory.take(memory.workers * net.fours * target.fours_stride)
-    else:
-        own.winners = memory.take(memory.rows_of(net, target) * own.winners_stride)
+        own.winners_of_fours = memory.take(memory.workers * net.fours * target.fours_stride)
     return 0
 
 
@@ -78,7 +78,7 @@ cdef bint interleaves_pool(const Network* net, const Op* op) noexcept:
 cdef inline real* winners_of_fours(const Network* net, const Op* op,
                                    const Part* part) noexcept nogil:
     cdef const Pool* own = <const Pool*>op.own
-    return own.winners + place_of_fours(net, part) * target_of(net, op).fours_stride
+    return own.winners_of_fours + place_of_fours(net, part) * target_of(net, op).fours_stride
 
 
 cdef void forward_fours_of_max_pool(const Network* net, const Op* op,
