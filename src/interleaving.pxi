@@ -14,6 +14,11 @@ cdef void choose_interleaved(Network* net, int mode):
     find_runs(net)
 
 
+cdef inline bint fills_fours(Py_ssize_t batch) noexcept nogil:
+    # Whether of nine places in fours at most one would be empty.
+    return batch >= FOUR and 8 * ((FOUR - batch % FOUR) % FOUR) <= batch
+
+
 cdef inline bint in_fours(const Network* net, const Op* op) noexcept nogil:
     # Fewer images go one by one, in the same memory.
     return op.interleaved and net.has_fours

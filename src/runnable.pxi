@@ -170,7 +170,7 @@ cdef class Runnable:
         self.net.has_panels = batch >= LAID_ROWS or self.has_trees
         self.net.has_transposed = batch >= 4 or self.has_trees
         self.net.alone = batch == 1
-        self.net.has_fours = batch >= FOUR
+        self.net.has_fours = fills_fours(batch)
         self.net.one_group = (self.net.group == ROWS_ALONE and not self.has_trees
                               and 4 <= batch <= ROWS_ALONE)
         self._share(ranks)

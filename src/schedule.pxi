@@ -92,12 +92,13 @@ cdef class Habits:
 
     cdef Py_ssize_t group(self, Py_ssize_t batch):
         # Small enough for the activations of a group to stay in a core's cache, and for eight cores
-        # to share a batch, sixteen one of 64 images; larger, where the batch is, to read the
-        # weights of dense layers less often: as many samples, or steps of them. A recurrent layer
+        # to share a batch, sixteen one of 64 images, which may go four at a time; larger, where the
+        # batch is, to read the weights of dense layers less often: as many samples, or steps of
+        # them. A recurrent layer
         # has a product for each step: its group is half the batch, where that is rows enough for
         # one.
         if self.has_images and not self.has_sequences:
-            return max(4, min(8, batch // 16))
+            return FOUR if batch < 128 else 2 * FOUR
         if self.has_sequences:
             return max(8, min(16, (batch + 1) // 2))
         return max(1, max(16, min(128, batch // 8)) // max(1, self.steps))

@@ -393,7 +393,8 @@ def test_alone_as_in_a_network(case, batch):
     net = in_network(case, alone)
     for one, other in zip(run(alone, batch, dy), run(net, batch, dy), strict=True):
         assert (one == other).all()
-    assert (net.predict(batch.x, **batch.options) == net.forward(batch.x, **batch.options)).all()
+    y = net.forward(batch.x, **batch.options)
+    close(net.predict(batch.x, **batch.options), y)  # images may go through it four at a time
 
 
 def test_a_batch_as_its_samples(case, batch):

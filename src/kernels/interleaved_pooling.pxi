@@ -68,7 +68,6 @@ cdef void interleaved_mean_pool(const Window* g, const real* x, real* y) noexcep
 
 cdef inline void spread_windows(const int kh, const int kw, const Window* g, const real* dy,
                                 const real* winners, real* dx) noexcept nogil:
-    # What a row's last vector writes past its end lies in windows of the row's next ones.
     cdef Py_ssize_t i, j, row = pitch_of(g.w), plane
     cdef Py_ssize_t step = FOUR * g.sw
     cdef vec d, place, zero = vec_set1(0)
