@@ -30,6 +30,7 @@ class Training:
 
 
 LENET_64 = Training(64, 0.05, 0.9)
+LENET_100 = Training(100, 0.05, 0.9)
 LENET_1 = Training(1, 0.005)
 MLP_128 = Training(128, 0.3)
 MLP_1 = Training(1, 0.3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import article_results, convolution, dense, digits, functions, many, networks, sequences, trees
-from .digits import LENET_1, LENET_64, LENET_LAYERS, MLP_1, MLP_128, MLP_LAYERS, training_flop
+from .digits import LENET_1, LENET_64, LENET_100, LENET_LAYERS, MLP_1, MLP_128, MLP_LAYERS, training_flop
 from .row import CHARACTER, EPOCH, EPOCH_OF_TREES, MICROSECONDS, SAMPLE, STEP, Target, Work
 
 _EPOCH_OF_LENET = 60_000 * training_flop(LENET_LAYERS)
@@ -77,6 +77,10 @@ WORK = {
     ),
     "lenet_64_one_thread": Work(
         "the same on one thread", EPOCH, _EPOCH_OF_LENET, 1, lambda: digits.lenet_after(LENET_64), Target(),
+    ),
+    "lenet_100": Work(
+        "LeNet-5 training, batch 100", EPOCH, _EPOCH_OF_LENET, 2, lambda: digits.lenet_after(LENET_100),
+        Target(peers=_FRAMEWORKS),
     ),
     "lenet_1": Work(
         "LeNet-5 training, batch 1", EPOCH, _EPOCH_OF_LENET, 1, lambda: digits.lenet_after(LENET_1),

@@ -61,6 +61,10 @@ def lenet_64(threads):
 lenet_64_one_thread = lenet_64
 
 
+def lenet_100(threads):
+    return _training(_lenet, *digits.mnist(), digits.LENET_100, "cross_entropy", 60_000, threads, EPOCHS)
+
+
 def lenet_1(threads):
     return _training(_lenet, *digits.mnist(), digits.LENET_1, "cross_entropy", 20_000, threads)
 

@@ -109,6 +109,10 @@ def lenet_64(threads):
     return _training(_lenet_start, _lenet, _cross_entropy, *_images(), digits.LENET_64, 12_800, False)
 
 
+def lenet_100(threads):
+    return _training(_lenet_start, _lenet, _cross_entropy, *_images(), digits.LENET_100, 12_800, False)
+
+
 def lenet_1(threads):
     return _training(_lenet_start, _lenet, _cross_entropy, *_images(), digits.LENET_1, 3000, False)
 

@@ -75,6 +75,10 @@ def lenet_64(threads):
     return _training(_lenet, *_mnist(), digits.LENET_64, F.cross_entropy, 12_800, threads)
 
 
+def lenet_100(threads):
+    return _training(_lenet, *_mnist(), digits.LENET_100, F.cross_entropy, 12_800, threads)
+
+
 def lenet_1(threads):
     return _training(_lenet, *_mnist(), digits.LENET_1, F.cross_entropy, 3000, threads)
 
