@@ -35,7 +35,7 @@ class Turn:
         self.trainer: int | None = None
         self.running: bool = False
         self.trained: int = 0
-        _turns.add(self)
+        _turns.add(weakref.ref(self, _turns.discard))
 
     @contextmanager
     def training(self) -> Iterator[None]:
@@ -57,7 +57,7 @@ class Turn:
             )
 
 
-_turns: weakref.WeakSet[Turn] = weakref.WeakSet()
+_turns: set[weakref.ref[Turn]] = set()
 _forking = threading.Lock()
 _held: list[Turn] = []
 
@@ -81,7 +81,7 @@ class _Lost:
 def _all() -> list[Turn]:
     while True:
         try:
-            return list(_turns)
+            return [turn for one in list(_turns) if (turn := one()) is not None]
         except RuntimeError:  # another thread has added one meanwhile
             continue
 

@@ -129,7 +129,7 @@ class Sequential(Predicting, Differentiable, Container):
 
     def graph_for(self, shape: Shape) -> Graph:  # noqa: D102
         make = partial(super().graph_for, shape)
-        return make() if hasattr(self, "dtype") else graph_of_alike(shape, self.layers, self, make)
+        return make() if "dtype" in vars(self) else graph_of_alike(shape, self.layers, self, make)
 
     @property
     def parameters(self) -> Array:  # noqa: D102

@@ -35,6 +35,21 @@ def not_new(layer: Built, name: str) -> ValueError:
     )
 
 
+class _Named:  # no docstring, which would be taken for the attribute's
+    # Arrays by name, which a layer keeps once they are asked for.
+
+    def __set_name__(self, kind: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, layer: Any, kind: type) -> Parameters:
+        if layer is None:
+            return self  # type: ignore[return-value]
+        name = self._name
+        named = Parameters(name, layer.views(name) if hasattr(layer, "dtype") else {})
+        vars(layer)[name] = named
+        return named
+
+
 class Built(Configured, Lowering, Stateful, abstract=True):
     """A layer's parameters, and its plans: its graph in C, one for each shape of samples."""
 
@@ -50,6 +65,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
     turn = Turn()  # shared by all layers of a network; before a layer is built, nobody has to wait
     _rng: np.random.Generator
     _flat: tuple[Array, Array]
+    params, grads, buffers = _Named(), _Named(), _Named()
 
     @property
     def generator(self) -> np.random.Generator:
@@ -69,21 +85,6 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         except AttributeError:
             self.check_built()
             raise
-
-    @cached_property
-    def params(self) -> Parameters:  # noqa: D102
-        return self._named("params")
-
-    @cached_property
-    def grads(self) -> Parameters:  # noqa: D102
-        return self._named("grads")
-
-    @cached_property
-    def buffers(self) -> Parameters:  # noqa: D102
-        return self._named("buffers")
-
-    def _named(self, what: str) -> Parameters:
-        return Parameters(what, self.views(what) if hasattr(self, "dtype") else {})
 
     @property
     def in_network(self) -> bool:
@@ -162,7 +163,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
 
     def attach(self, lowered: Lowered, network: Built, dtype: str, parameters: Array, gradients: Array) -> None:
         """Take the layer's shapes, and its part of the flat vectors, from the network that is being built."""
-        _, shape, output_shape, offset, end, *_ = lowered
+        shape, output_shape, offset, end = lowered[1:5]
         attributes = vars(self)
         attributes.update(
             input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset,
