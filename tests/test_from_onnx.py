@@ -92,7 +92,8 @@ def test_layers_come_back_as_they_were(tmp_path):
         (None, 4): [
             layers.Conv1D(4, 3, padding="causal", dilation=2, activation="silu"),
             layers.RNN(3, "hard_tanh", return_sequences=True, stateful=True),
-            layers.RNN(3, "selu", stateful=True),
+            layers.RNN(3, "selu", return_sequences=True, stateful=True),
+            layers.RNN(3, leaky()),
             layers.Dense(2, layers.Activation("elu", alpha=0.3)),
         ],
         (2, 8, 8): [

@@ -15,7 +15,7 @@ from ..writing.recurrent import ORDER, in_order
 from .inputs import Inputs, array_of, expect, numbers_of, optional
 from .moves import Attributes
 from .tensors import Tensors
-from .values import Constant, Node, Numbers, Spec, UnreadableError, flag, is_close
+from .values import Constant, Node, Numbers, Spec, UnreadableError, flag, is_close, shortest
 
 _KINDS: dict[str, type[Layer]] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 _DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
@@ -83,7 +83,7 @@ def _cell(kind: str, attributes: Attributes, directions: int) -> tuple[str, dict
         setting = WITH_SETTING.get(name)
         form = activation_of_cell(name, setting[1] if setting and alpha is None else (alpha or 0.0))
         if form.name == activations[0] and _is_form(form, alpha, beta) and not (name == "elu" and _is_selu(alpha)):
-            settings = {setting[0]: form.alpha} if setting else {}
+            settings = {setting[0]: shortest(form.alpha)} if setting else {}
             return "rnn", {"activation": Spec(Activation, {"name": name, **settings})}, form
     raise UnreadableError(f"an RNN's activation must be one of {', '.join(OF_CELLS)}; received {activations[0]}")
 
