@@ -234,6 +234,7 @@ def test_dates_among_numbers_of_other_libraries():
         (object(), "dtype object, a object"),
         ("text", "dtype <U4, a str"),
         ([[1, None]], "dtype object, such as None"),
+        ([[1 << 70, 1]], f"dtype object, such as {1 << 70}"),
         ([["a", 1]], "dtype <U21, such as 'a'"),
         ([[1j, 1]], r"dtype complex128, such as 1j"),
         (np.array([[1, 2], [3]], dtype=object), r"dtype object, such as \[1, 2\]"),

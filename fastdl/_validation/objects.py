@@ -66,5 +66,6 @@ def _stranger(x: Any, array: Array) -> str:
     """Give the error for a value that is not a number."""
     if array.ndim == 0:
         return f", a {type(x).__name__}" + (": toarray makes it dense" if hasattr(x, "toarray") else "")
-    value = next((v for v in array.reshape(-1).tolist() if not isinstance(v, _NUMBERS)), None)
+    values = array.reshape(-1).tolist()
+    value = next((v for v in values if not isinstance(v, _NUMBERS)), values[0])  # or numbers that NumPy has no type for
     return f", such as {value!r:.50}"
