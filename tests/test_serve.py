@@ -401,6 +401,9 @@ def test_the_command_refuses(tmp_path, capsys):
     assert main(["serve", trees, "--parser", path]) == 2
     assert f"{path} must be what train sentiment --save or train parser --save wrote" in capsys.readouterr().err
     assert main(["serve", path, "--port", "70000"]) == 2
+    for none in ("", "é" * 64):
+        assert main(["serve", path, "--host", none]) == 2
+        assert f"host must be an address or a name, such as 127.0.0.1; received {none!r}" in capsys.readouterr().err
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["serve", path, "--port", str(taken.getsockname()[1])]) == 2
     assert "host and port must be where nobody listens yet" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from .shown import shown
 
 _WAITING = 1024  # connections that are not accepted yet
 _LOCAL = {"127.0.0.1", "localhost", "[::1]"}
-_EVERYWHERE = {"", "0.0.0.0", "::"}
+_EVERYWHERE = {"0.0.0.0", "::"}
 
 
 def serve(
@@ -45,7 +45,7 @@ def serve(
     OSError
         If it cannot listen there, for instance because another program does.
     ValueError
-        If the network is of another kind.
+        If the network is of another kind, or the host is none.
 
     Notes
     -----
@@ -60,6 +60,11 @@ def serve(
         raise missing("the page", "starlette and uvicorn", "serve") from None
     page = shown(net, parser)
     as_int(port, "port", least=0, most=65535)
+    try:
+        if not host.encode("idna"):  # which would be every address
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"host must be an address or a name, such as 127.0.0.1; received {host!r}") from None
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=_WAITING)
