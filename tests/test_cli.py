@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -162,6 +163,9 @@ def test_predict(network, tmp_path, capsys):
         (["train", "lenet5", "--batch-size", "-1"], "--batch-size must be at least 1; received -1"),
         (["train", "lenet5", "--threads", "0"], "--threads must be at least 1; received 0"),
         (["train", "mlp", "--lr", "nan"], "--lr must be a finite number"),
+        (["train", "mlp", "--lr", "0"], "--lr must be a finite number from 1e-37 to inf; received 0.0"),
+        (["train", "mlp", "--lr", "1e-46"], "--lr must be a finite number from 1e-37 to inf; received 1e-46"),
+        (["sweep", "--lr", "0.1", "0"], "--lr must be a finite number from 1e-37 to inf; received 0.0"),
         (["train", "mlp", "--save", "nowhere/net.npz"], "--save must name a file that can be written; [Errno 2]"),
         (["train", "mlp", "--save", "."], "--save must name a file that can be written; path must be that of a file"),
         (["train", "mlp", "--save", ""], "path must be that of a file; received ''"),
@@ -274,8 +278,26 @@ def test_saving_spares_what_is_no_file(data, tmp_path, capsys):
 
 @pytest.mark.filterwarnings("ignore:the loss is no longer finite")
 def test_a_training_that_diverges_is_a_mistake(data, capsys):
-    assert main(["train", "mlp", "--data", str(data), "--epochs", "1", "--lr", "1e30"]) == 2
-    assert "not finite" in capsys.readouterr().err
+    """What may help is what the command has."""
+    given = ["--data", str(data), "--epochs", "1", "--lr", "1e30"]
+    for network in ("mlp", "lenet5"):
+        assert main(["train", network, *given]) == 2
+        error = capsys.readouterr().err
+        assert re.fullmatch(r"fastdl: step \d+ gives a loss, [a-z ]+ not finite: a lower --lr may help\n", error)
+    assert main(["sweep", *given]) == 2
+    assert ": a lower learning rate may help\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", "lm", "--clip"], ["train", "mlp", "--lr"], ["sweep", "--lr"], ["train", "parser", "--penalty"],
+     ["sample", "net.npz", "--temperature"]],
+)  # fmt: skip
+def test_numbers_that_a_float_does_not_hold(arguments, capsys):
+    """They are not 0, which may stand for no limit."""
+    with pytest.raises(SystemExit):
+        main([*arguments, "1e-400"])
+    assert f"{arguments[-1]}: must be 0, or a number that a float holds; received 1e-400" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("last", ["sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "relu", "softmax", None])
@@ -416,6 +438,22 @@ def test_signals(number, code, told, data, tmp_path):
     assert error == f"fastdl: {told}\n"
     assert fastdl.load(saved).output_shape == (10,)
     assert sorted(os.listdir(tmp_path)) == ["data", "net.npz"]
+
+
+@pytest.mark.usefixtures("signals_that_end")
+@pytest.mark.parametrize("program", ["-m", "fastdl", "other"])
+def test_ctrl_c_while_it_imports(program, tmp_path):
+    """Here as NumPy is imported, which takes longest. Python's own way is left to other programs."""
+    (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()")
+    (tmp_path / "fastdl").write_text("import sys\nfrom fastdl.cli import main\nsys.exit(main())")
+    (tmp_path / "other").write_text("import fastdl")
+    path = os.pathsep.join([str(tmp_path), os.path.dirname(os.path.dirname(fastdl.__file__))])
+    command = [sys.executable, *(["-m", "fastdl"] if program == "-m" else [str(tmp_path / program)]), "train", "mlp"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    if program == "other":
+        assert done.stderr.endswith("KeyboardInterrupt\n")
+    else:
+        assert (done.returncode, done.stderr, done.stdout) == (130, "fastdl: interrupted\n", "")
 
 
 def test_a_training_that_ends_before_its_time_has_saved_its_last_epoch(data, tmp_path, monkeypatch, capsys):

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import math
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,20 +18,37 @@ from .._limits import MOST_NUMBERS
 from .._validation.values import as_int, as_number
 from ..callbacks import Callback, JSONLogger, ModelCheckpoint, PrintEpochs, Progress
 from ..callbacks.progress import figure
+from ..sequential import Sequential
 
 # Variables in which Open MPI's mpiexec, and others, give the number of processes they have started.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+
+
+_LEAST_RATE = 1e-37  # a float32 holds hardly any smaller number, and 0 would train nothing
 
 
 class Mistake(Exception):
     """A mistake that the user can correct, explained in one line."""
 
 
+def number(text: str) -> float:
+    """Read a number; what is too near to 0 is refused, as 0 may mean something else."""
+    value = float(text)
+    if value == 0 and re.search("[1-9]", text.lower().partition("e")[0]):
+        raise argparse.ArgumentTypeError(f"must be 0, or a number that a float holds; received {text}")
+    return value
+
+
+def as_rate(value: Any, name: str) -> float:
+    """Check a learning rate."""
+    return as_number(value, name, low=_LEAST_RATE)
+
+
 def add_common(parser: argparse.ArgumentParser, *, epochs: int | None, batch_size: int, lr: float) -> None:
     """Add the options of all trainings."""
     parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--batch-size", type=int, default=batch_size)
-    parser.add_argument("--lr", type=float, default=lr, help="the highest learning rate")
+    parser.add_argument("--lr", type=number, default=lr, help="the highest learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="the largest number of threads (all processors)")
     parser.add_argument("--save", metavar="FILE", help="where to save the trained network (.npz), after each epoch")
@@ -41,7 +59,7 @@ def check_common(options: argparse.Namespace, *whole: str) -> None:
     """Check these, and further options that are whole numbers from 1 on, and set the number of threads."""
     check_whole(options, "epochs", "batch-size", "threads", *whole)
     check_whole(options, "seed", least=0, most=math.inf)
-    as_number(options.lr, "--lr")
+    as_rate(options.lr, "--lr")
     if options.threads is not None:
         set_num_threads(options.threads)
 
@@ -118,6 +136,20 @@ def reading(option: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise Mistake(f"{option} must name what can be read; {error}") from None
+
+
+@contextlib.contextmanager
+def diverging(net: Sequential) -> Iterator[None]:
+    """Let a training that diverges end with advice of what the command has."""
+    try:
+        yield
+    except FloatingPointError:
+        raise Mistake(f"{diverged(net)}: a lower --lr may help") from None
+
+
+def diverged(net: Sequential) -> str:
+    """Tell which step of a network's training was undone, and why."""
+    return f"step {net.training_state.steps + 1} gives a loss, parameters or moments that are not finite"
 
 
 @contextlib.contextmanager

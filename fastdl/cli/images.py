@@ -16,7 +16,17 @@ from ..images.idx import Split
 from ..images.labels import labels_of, probabilities
 from ..recipes import lenet5, mlp
 from ..sequential import Sequential
-from .common import Mistake, add_common, check_common, check_outputs, communicator_for, of_option, saving, watching
+from .common import (
+    Mistake,
+    add_common,
+    check_common,
+    check_outputs,
+    communicator_for,
+    diverging,
+    of_option,
+    saving,
+    watching,
+)
 
 _NETWORKS = {"lenet5": (lenet5, "LeNet-5 for images"), "mlp": (mlp, "article 3's 784-300-10 for images")}
 
@@ -51,9 +61,10 @@ def _train(options: argparse.Namespace) -> None:
     )
     start = perf_counter()
     callbacks = [*watching("images", options.log), *saving(options.save)]
-    history = recipe.net.fit(
-        *train, validation_data=test, callbacks=callbacks, verbose=0, communicator=communicator, **recipe.arguments
-    )
+    with diverging(recipe.net):
+        history = recipe.net.fit(
+            *train, validation_data=test, callbacks=callbacks, verbose=0, communicator=communicator, **recipe.arguments
+        )
     total = perf_counter() - start
     seconds = sum(history.history["seconds"])
     print(

@@ -24,6 +24,8 @@ from .common import (
     check_file,
     check_outputs,
     communicator_for,
+    diverging,
+    number,
     of_option,
     reading,
     saving,
@@ -54,8 +56,8 @@ def add_train(networks: Any) -> None:
         help="how a node is computed from its children (%(default)s)",
     )
     parser.add_argument("--units", type=int, default=100, help="size of the vectors of words and nodes (%(default)s)")
-    parser.add_argument("--penalty", type=float, default=0.1, help="margin for each wrong node (%(default)s)")
-    parser.add_argument("--weight-decay", type=float, default=1e-6, help="(%(default)s)")
+    parser.add_argument("--penalty", type=number, default=0.1, help="margin for each wrong node (%(default)s)")
+    parser.add_argument("--weight-decay", type=number, default=1e-6, help="(%(default)s)")
     parser.add_argument("--beam", type=int, default=1, help="beam of the search in training (%(default)s)")
     add_common(parser, epochs=10, batch_size=25, lr=1e-3)
 
@@ -113,7 +115,8 @@ def _train(options: argparse.Namespace) -> None:
     best = EarlyStopping("val_f1", patience=options.epochs)
     start = perf_counter()
     watchers = [*watching("sentences", options.log, "dev F1 {val_f1:.2%}"), best, *saving(options.save, "val_f1")]
-    fit_parser(net, vocabulary, train, validation_trees=dev, callbacks=watchers, **recipe.arguments)
+    with diverging(net):
+        fit_parser(net, vocabulary, train, validation_trees=dev, callbacks=watchers, **recipe.arguments)
     total = perf_counter() - start
     sentences = test.sentences()
     print(f"epoch {best.best_epoch} was best on dev; {total:.1f} s")

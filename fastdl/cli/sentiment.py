@@ -25,6 +25,7 @@ from .common import (
     check_file,
     check_outputs,
     communicator_for,
+    diverging,
     of_option,
     reading,
     saving,
@@ -87,11 +88,12 @@ def _train(options: argparse.Namespace) -> None:
     measured = "dev {val_accuracy:.2%}, roots {val_roots:.2%}"
     start = perf_counter()
     roots = _Roots(dev, dev.encode(vocabulary))
-    net.fit(
-        train.encode(vocabulary), train.labels, trees=train, verbose=0,
-        callbacks=[roots, *watching("trees", options.log, measured), best, *saving(options.save, "val_accuracy")],
-        validation_data=(dev.encode(vocabulary), dev.labels, dev), communicator=communicator, **recipe.arguments,
-    )  # fmt: skip
+    watchers = [roots, *watching("trees", options.log, measured), best, *saving(options.save, "val_accuracy")]
+    with diverging(net):
+        net.fit(
+            train.encode(vocabulary), train.labels, trees=train, verbose=0, callbacks=watchers,
+            validation_data=(dev.encode(vocabulary), dev.labels, dev), communicator=communicator, **recipe.arguments,
+        )  # fmt: skip
     total = perf_counter() - start
     print(f"epoch {best.best_epoch} was best on dev; {total:.1f} s")
     print("\n".join(table(test, accuracies(net, test, test.encode(vocabulary)))))

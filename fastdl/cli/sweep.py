@@ -15,11 +15,11 @@ import numpy as np
 from .. import get_num_threads, set_num_threads
 from .._extras import missing
 from .._files import open_file
-from .._validation.values import as_int, as_number
+from .._validation.values import as_int
 from ..layers.activation import as_activation
 from ..recipes import Recipe, lenet5, mlp
 from ..sweeps import grid, picture, sweep, table
-from .common import Mistake, check_file, check_whole, reading
+from .common import Mistake, as_rate, check_file, check_whole, number, reading
 from .images import images_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _check_sizes(value: Any, name: str) -> None:
 
 # The check of each setting's values, and the default.
 _AXES: dict[str, tuple[Callable[[Any, str], Any], list[Any]]] = {
-    "lr": (as_number, [0.05]),
+    "lr": (as_rate, [0.05]),
     "batch_size": (as_int, [32]),
     "hidden": (_check_sizes, [[300]]),
     "activation": (as_activation, ["relu"]),
@@ -78,7 +78,7 @@ def add_sweep(commands: Any) -> None:
     parser.add_argument(
         "--transpose", action="store_true", default=None, help="swap rows and columns, as EMNIST's files need"
     )
-    parser.add_argument("--lr", nargs="+", type=float, metavar="RATE", help="(0.05)")
+    parser.add_argument("--lr", nargs="+", type=number, metavar="RATE", help="(0.05)")
     parser.add_argument("--batch-size", nargs="+", type=int, metavar="N", help="(32)")
     parser.add_argument(
         "--hidden", nargs="+", type=_sizes, metavar="SIZES", help="hidden sizes of an mlp, such as 100 300x100 (300)"
@@ -137,7 +137,8 @@ def _sweep(options: argparse.Namespace) -> None:
     print(table(trials, figures=["test_accuracy", "seconds"]))
     for trial in trials:
         if trial.error is not None:
-            print(f"{trial.settings}: {trial.error}", file=sys.stderr)
+            told = trial.error.replace(", or clip_norm in the optimizer,", "")  # which is no option here
+            print(f"{trial.settings}: {told}", file=sys.stderr)
     if not any(trial.figures for trial in trials):
         raise Mistake("all networks failed: there is none to save or to draw")
     if options.picture is not None:

@@ -31,7 +31,9 @@ from .common import (
     check_outputs,
     check_whole,
     communicator_for,
+    diverged,
     logging,
+    number,
     of_option,
     reading,
     tell_unknown,
@@ -69,7 +71,7 @@ def add_train(networks: Any) -> None:
     lm.add_argument("--cell", choices=[*sorted(CELLS), "transformer"], help="(lstm)")
     lm.add_argument("--units", type=int, help="units of a recurrent layer (512), or of a transformer (128)")
     lm.add_argument("--layers", type=int, help="recurrent layers (1), or blocks of a transformer (4)")
-    lm.add_argument("--dropout", type=float, help="rate of the dropout after each layer (0.3; transformer 0.1)")
+    lm.add_argument("--dropout", type=number, help="rate of the dropout after each layer (0.3; transformer 0.1)")
     lm.add_argument("--bidirectional", action="store_true", help=argparse.SUPPRESS)
     lm.add_argument(
         "--window",
@@ -77,7 +79,7 @@ def add_train(networks: Any) -> None:
         metavar="T",
         help="steps of truncated back-propagation (64), or tokens that a transformer sees (128)",
     )
-    lm.add_argument("--clip", type=float, help="the largest norm of a gradient; 0 for no limit (1)")
+    lm.add_argument("--clip", type=number, help="the largest norm of a gradient; 0 for no limit (1)")
     add_common(lm, epochs=10, batch_size=32, lr=2e-3)
     lm.add_argument(
         "--resume",
@@ -99,7 +101,9 @@ def add_sample(commands: Any) -> None:
     parser.set_defaults(run=_sample)
     parser.add_argument("model", metavar="MODEL", help="a language model saved by train lm --save")
     parser.add_argument("--prompt", default="", help="the beginning of the text")
-    parser.add_argument("--temperature", type=float, default=0.8, help="lower for likelier tokens, 0 for the likeliest")
+    parser.add_argument(
+        "--temperature", type=number, default=0.8, help="lower for likelier tokens, 0 for the likeliest"
+    )
     parser.add_argument("--length", type=int, default=500, help="tokens to write")
     parser.add_argument("--seed", type=int, help="a seed, to get the same text again")
 
@@ -189,8 +193,8 @@ def _diverged(net: Sequential, options: argparse.Namespace, done: int) -> Mistak
         net.save(options.save)
         kept, what = options.save, "the parameters before it"
     return Mistake(
-        f"step {net.training_state.steps + 1} gives a loss or parameters that are not finite: a lower --lr, or a "
-        f"tighter --clip, may help" + ("" if kept is None else f"; {kept} has {what}")
+        f"{diverged(net)}: a lower --lr, or a tighter --clip, may help"
+        + ("" if kept is None else f"; {kept} has {what}")
     )
 
 
