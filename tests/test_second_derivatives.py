@@ -31,6 +31,14 @@ def side_by_side():
     return [layers.Parallel([[layers.Dense(2, "tanh")], [], [layers.Select([2, 0, 2]), layers.Dense(2, "gelu")]])]
 
 
+def selected():
+    return [layers.Select([2, 0, 2]), layers.Activation("tanh"), layers.Dense(2)]
+
+
+def one_by_one():
+    return [layers.Parallel([[layers.Dense(4, "tanh"), layers.Dense(1)], [layers.Dense(1)], []])]
+
+
 def multiplied():
     return [layers.Parallel([[], [layers.Dense(3, "tanh")], [layers.Dense(3), layers.Dense(3)]], "product")]
 
@@ -57,6 +65,8 @@ NETWORKS = {
     **{activation: lambda activation=activation: chain(activation) for activation in SMOOTH},
     "summed": summed,
     "side by side": side_by_side,
+    "one by one": one_by_one,
+    "selected": selected,
     "multiplied": multiplied,
     "by itself": lambda: [layers.Parallel([[], [], []], "product")],
     "normalized": normalized,

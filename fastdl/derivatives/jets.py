@@ -163,7 +163,7 @@ class Tape:
                 asked[..., index] += gradient[..., place]
             x.add(asked)
 
-        return self._write(x.values[..., indices], back)
+        return self._write(np.take(x.values, indices, axis=-1), back)  # which an index would lay out otherwise
 
     def concatenated(self, jets: Sequence[Jet]) -> Jet:
         """Give features side by side."""

@@ -39,12 +39,12 @@ class Product:
     def forward(self, x: Array, weight: Array) -> Array:
         """Give x (..., F) times a matrix (F, U)."""
         self._weight[...] = weight
-        y: Array = self._there.predict(x.reshape(-1), x.size // len(weight), get_num_threads())
+        y: Array = self._there.predict(x.ravel(), x.size // len(weight), get_num_threads())
         return y.reshape(*x.shape[:-1], -1)
 
     def backward(self, x: Array, dy: Array, weight: Array) -> tuple[Array, Array]:
         """Give the gradients of x and of the matrix from that of the product (..., U)."""
         self._weight[...] = weight
         rows = x.size // len(weight)
-        dx: Array = self._back.gradients_at(x.reshape(-1), dy.reshape(-1), rows, get_num_threads())
+        dx: Array = self._back.gradients_at(x.ravel(), dy.ravel(), rows, get_num_threads())
         return dx.reshape(x.shape), self._gradient
