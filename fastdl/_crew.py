@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator, Iterable
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from ._warning import start_from, users_line
+
 Job = Callable[[Callable[[Any], None]], None]
 
 
@@ -55,9 +57,11 @@ def side_by_side(jobs: Iterable[Job], workers: int) -> Generator[Any]:
     ends, by Ctrl-C too, all jobs are stopped and waited for, so it must be closed.
     """
     crew, waiting, reports, threads = _Crew(), deque(jobs), SimpleQueue[Any](), list[threading.Thread]()
+    line = users_line()
 
     def work() -> None:
         _here.crew = crew
+        start_from(line)
         try:
             while waiting and not crew.ended:
                 try:

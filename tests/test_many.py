@@ -1,6 +1,7 @@
 """Many networks side by side: each as by itself, whatever becomes of the others."""
 
 import copy
+import inspect
 import threading
 
 import numpy as np
@@ -399,6 +400,16 @@ def test_a_forked_child_does_the_same():
 
     fit_many([mlp(0), mlp(1)], x, y, callbacks=lambda i: [Forks()], verbose=0)
     assert seen == [0, 0]
+
+
+def test_warnings_name_the_line_that_calls():
+    """Not one of the threads'."""
+    x, y = data()
+    shapes = {"input_shape": x.shape[1:], "seed": 0}
+    nets = [Sequential([layers.Dense(3, "sigmoid")], **shapes) for _ in range(2)]
+    with pytest.warns(UserWarning, match="cross_entropy takes the outputs of sigmoid for logits") as told:
+        line, _ = inspect.currentframe().f_lineno, fit_many(nets, x, y, loss="cross_entropy", verbose=0)
+    assert {(one.filename, one.lineno) for one in told} == {(__file__, line)}
 
 
 def test_a_line_for_each_network(capsys):
