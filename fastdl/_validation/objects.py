@@ -10,8 +10,6 @@ import numpy as np
 
 from .._types import Array
 
-_NUMBERS = (numbers.Real, np.number, np.bool_)
-
 
 def as_numbers(x: Any, array: Array, name: str) -> Array:
     """Give ``array``, which NumPy made of x, as numbers, if all its objects are numbers."""
@@ -55,11 +53,21 @@ def check_frame(x: Any, name: str) -> None:
 def _of_one_kind(array: Array) -> Array | None:
     """Give an array of one type, if all values are numbers; texts are not read as numbers."""
     if array.dtype.kind == "O":
+        values = array.reshape(-1).tolist()
         try:
-            array = np.asarray(array.reshape(-1).tolist()).reshape(array.shape)
-        except ValueError:
+            array = np.asarray(values).reshape(array.shape)
+            if array.dtype.kind == "O" and all(map(_is_number, values)):  # such as decimals: NumPy has no type
+                array = array.astype(np.float64)
+        except (ValueError, OverflowError):
             return None
     return array if array.dtype.kind in "biuf" else None
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a value is a real number; a Decimal is one, though it is no `numbers.Real`."""
+    if isinstance(value, numbers.Complex):
+        return isinstance(value, numbers.Real)
+    return isinstance(value, numbers.Number | np.bool_)
 
 
 def _stranger(x: Any, array: Array) -> str:
@@ -67,5 +75,5 @@ def _stranger(x: Any, array: Array) -> str:
     if array.ndim == 0:
         return f", a {type(x).__name__}" + (": toarray makes it dense" if hasattr(x, "toarray") else "")
     values = array.reshape(-1).tolist()
-    value = next((v for v in values if not isinstance(v, _NUMBERS)), values[0])  # or numbers that NumPy has no type for
+    value = next((v for v in values if not _is_number(v)), values[0])  # or numbers beyond all floats
     return f", such as {value!r:.50}"
