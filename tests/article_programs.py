@@ -226,3 +226,23 @@ def agree(one, other):
     """Assert that two outcomes are the same numbers."""
     one, other = (np.concatenate([np.ravel(np.asarray(value, float)) for value in values]) for values in (one, other))
     np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-13)
+
+
+def cases(changes):
+    """Give each program with the name of the module that it is for, from lists of them by these names."""
+    return [(name, program) for name, programs in changes.items() for program in programs]
+
+
+def called(value):
+    """Give the name of a program."""
+    return getattr(value, "__name__", value)
+
+
+def check_change(name, program):
+    """Assert that a program which changes something has the same outcome with the listing's module and with ours."""
+    results = []
+    for module in modules(name):
+        np.random.seed(6)  # noqa: NPY002
+        random.seed(6)
+        results.append(program(module))
+    agree(*results)

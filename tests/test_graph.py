@@ -1,13 +1,9 @@
-"""What a graph refuses, a layer of anybody's that lies among it, and what becomes of its operations."""
-
-import subprocess
-import sys
+"""What a graph refuses, how its parameters are counted and grouped, and which calls fit a plan."""
 
 import numpy as np
 import pytest
 
 from fastdl import Sequential, _core, layers
-from fastdl._core import fusion
 from fastdl._core.graph import Graph, merged
 from fastdl._core.parameter_groups import ParameterGroup, parameter_groups
 from fastdl._turn import Turn
@@ -327,94 +323,6 @@ def test_trees():
         graph.finish(graph.input.then("recursive", **RECURSIVE))
 
 
-def kinds(output):
-    operations = output.graph.finish(output).operations
-    return [(operation["kind"], operation.get("activation"), operation["reads"]) for operation in operations]
-
-
-def relu(x):
-    return x.then("activation", activation="relu", setting=0.0)
-
-
-def test_activations_join_the_product_before_them():
-    x = Graph(IMAGE).input.then("convolution", filters=2, kernel=(2, 2), stride=(1, 1), **PLAIN)
-    pooled = relu(x).then("max_pool", kernel=(2, 2), stride=(2, 2))
-    assert kinds(pooled.then("flatten").then("dense", units=3)) == [
-        ("convolution", "identity", (0,)), ("max_pool", "relu", (1,)), ("flatten", None, (2,)), ("dense", None, (3,)),
-    ]  # fmt: skip
-    x = Graph((3,)).input.then("dense", units=2).then("activation", activation="gelu", setting=0.0)
-    assert kinds(x) == [("dense", None, (0,)), ("activation", "gelu", (1,))]  # which needs the product's own numbers
-
-
-def test_what_somebody_else_reads_is_left_as_it_is():
-    x = Graph((3,)).input.then("dense", units=2)
-    assert kinds(merged([relu(x), x], "sum")) == [
-        ("dense", None, (0,)), ("fan_out", None, (1,)), ("activation", "relu", (1,)), ("sum", None, (3, 2)),
-    ]  # fmt: skip
-
-
-def test_activations_join_what_is_normalized_or_added_up():
-    x = Graph((3,)).input
-    normalized = relu(x.then("batch_norm", epsilon=1e-5, momentum=0.1))
-    added = merged([normalized, x.then("dense", units=3)], "sum").then("activation", activation="tanh", setting=0.0)
-    assert [(kind, activation) for kind, activation, _ in kinds(added)] == [
-        ("fan_out", None), ("batch_norm", "relu"), ("dense", None), ("sum", "tanh"),
-    ]  # fmt: skip
-
-
-def test_an_activation_told_from_its_input_is_left_as_it_is(monkeypatch):
-    monkeypatch.setattr(fusion, "FROM_OUTPUT", ("relu",))
-    x = Graph((3,)).input.then("dense", units=2).then("activation", activation="tanh", setting=0.0)
-    assert kinds(x) == [("dense", None, (0,)), ("activation", "tanh", (1,))]
-
-
-def test_the_core_and_python_agree_on_what_an_output_tells():
-    program = (
-        "import fastdl._core.kinds as kinds\n"
-        "kinds.FROM_OUTPUT += ('gelu',)\n"
-        "try:\n    import fastdl\n    fastdl._core.load('float32')\n"
-        "except ImportError as error:\n    print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "FROM_OUTPUT of kinds.py must be identity, relu, sigmoid, tanh, softmax, leaky_relu" in done.stdout
-
-
-def test_who_reads_a_row_that_is_not_flattened_reads_what_it_was():
-    x = Graph((3,)).input.then("dense", units=2)
-    assert kinds(merged([relu(x.then("flatten").then("flatten")), x], "sum")) == [
-        ("dense", None, (0,)), ("fan_out", None, (1,)), ("activation", "relu", (1,)), ("sum", None, (3, 2)),
-    ]  # fmt: skip
-    x = Graph((3,)).input.then("dense", units=2)
-    flat = x.then("flatten")
-    assert kinds(merged([relu(flat), flat], "product"))[-1] == ("product", None, (3, 2))
-    x = Graph((3,)).input.then("dense", units=2)
-    assert kinds(relu(x.then("flatten"))) == [("dense", "relu", (0,))]  # which nobody else reads
-
-
-def test_a_rectified_image_is_not_rectified_after_a_pool_where_it_is_read_as_a_row():
-    x = relu(Graph((2, 3, 3)).input.then("convolution", filters=1, kernel=(2, 2), stride=(1, 1), **PLAIN))
-    row = x.then("flatten").then("dense", units=1)
-    pooled = x.then("max_pool", kernel=(2, 2), stride=(1, 1)).then("flatten").then("dense", units=1)
-    assert [(kind, activation) for kind, activation, _ in kinds(merged([row, pooled], "sum"))[:3]] == [
-        ("convolution", "relu"), ("fan_out", None), ("dense", None),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("shape", [(12,), (1, 3, 4), (12, 1, 1), (1, 12)])
-def test_a_row_is_not_flattened(shape):
-    x = Graph(shape).input.then("flatten").then("flatten").then("dense", units=2)
-    assert [kind for kind, *_ in kinds(x)][-1] == "dense"
-    assert [kind for kind, *_ in kinds(Graph(shape).input.then("flatten").then("dense", units=2))] == ["dense"]
-
-
-def test_a_tensor_that_is_read_three_times():
-    x = Graph((3,)).input
-    y = merged([x, x.then("dropout", rate=0.5), x], "product")
-    assert kinds(y) == [
-        ("fan_out", None, (0,)), ("fan_out", None, (0,)), ("dropout", None, (0,)), ("product", None, (1, 3, 2)),
-    ]  # fmt: skip
-
-
 def test_parameters_of_another_size():
     core, graph = _core.load("float64"), Graph((3,))
     graph.finish(graph.input.then("dense", units=2))
@@ -477,112 +385,6 @@ def test_parameters_that_are_counted_otherwise(number, change, size, message):
     graph.size = size
     with pytest.raises(ValueError, match=message):
         core.Plan(graph, core.aligned_zeros(size), core.aligned_zeros(size), Turn())
-
-
-class Lies(layers.Dense):
-    """A layer of somebody's that says too little of itself, or gives what is no tensor of its graph."""
-
-    def __init__(self, units, says):
-        super().__init__(units)
-        self.says = says
-
-    def parameter_shapes(self, shape):
-        return super().parameter_shapes((shape[0] // 2,) if self.says == "parameters" else shape)
-
-    def operations(self, x):
-        y = super().operations(x)
-        return {"parameters": y, "nothing": None, "another": Graph((3,)).input}[self.says]
-
-
-@pytest.mark.parametrize(
-    ("says", "error", "message"),
-    [
-        ("parameters", ValueError, "parameter_shapes of Lies must have the 30 numbers that its .*; received 18"),
-        ("nothing", TypeError, "operations of Lies must give a Tensor of x's graph; received None"),
-        ("another", TypeError, "operations of Lies must give a Tensor of x's graph; received Tensor"),
-    ],
-)  # fmt: skip
-def test_a_layer_that_lies(says, error, message):
-    with pytest.raises(error, match=message):
-        Lies(6, says).build(4)
-    with pytest.raises(error, match=message):
-        Sequential([Lies(6, says), layers.Dense(2)], input_shape=4)
-
-
-class Heads(layers.Container):
-    """A container that says of one of its layers, or of what it adds itself, that it has it, or does not."""
-
-    def __init__(self, named, used, own=""):
-        super().__init__()
-        self.named, self.used, self.own = named, used, own
-        self._layers = {name: layers.Dense(3) for name in "ab"}
-
-    def named_layers(self):
-        return {name: self._layers[name] for name in self.named}
-
-    def operations(self, x):
-        for name in self.used:
-            x = x.then(self._layers[name])
-        x = x.then(layers.Activation("relu"))  # without parameters, which nobody needs to know
-        return x.then(self.own, **GOOD[self.own][1]) if self.own else x
-
-    def parameter_shapes(self, shape):
-        return {"weight": (3, 2), "bias": (2,)} if self.own else {}
-
-
-@pytest.mark.parametrize(
-    ("named", "used", "own", "received"),
-    [("a", "ab", "", "named_layers of Heads must .* the 24 .*; those of a have 12"),
-     ("", "a", "", "named_layers of Heads must .* the 12 .*; those of none have 0"),
-     ("a", "a", "dense", "named_layers of Heads must .* the 20 .*; those of a have 12"),
-     ("ab", "a", "", "named_layers of Heads must be .* operations; received b that is not")],
-)  # fmt: skip
-def test_a_container_whose_parameters_are_not_all_its_layers(named, used, own, received):
-    for make in (
-        lambda layer: layer.build(3),
-        lambda layer: Sequential([layer, layers.Dense(2)], input_shape=3),
-        lambda layer: Sequential([layers.Residual([layer, layers.Dense(3)])], input_shape=3),
-    ):
-        with pytest.raises(ValueError, match=received):
-            make(Heads(named, used, own))
-    assert list(Heads("ba", "ab").build(3).params) == ["b.weight", "b.bias", "a.weight", "a.bias"]
-
-
-class Buffered(layers.BatchNorm):
-    """A layer of somebody's that says which of its parameters no optimizer changes."""
-
-    buffer_names = ()
-
-    def __init__(self, names, inner="batch_norm"):
-        super().__init__()
-        self.names, self.inner = names, inner
-        type(self).buffer_names = tuple(names)
-
-    def parameter_shapes(self, shape):
-        if self.inner == "dense":
-            return {"weight": (shape[-1], 2), "bias": (2,)}
-        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), shape)
-
-    def operations(self, x):
-        return x.then("dense", units=2) if self.inner == "dense" else super().operations(x)
-
-
-@pytest.mark.parametrize(
-    ("names", "inner"),
-    [(["bias"], "dense"), (["weight", "bias"], "dense"), (["bias", "running_mean"], "batch_norm"), ([], "batch_norm"),
-     (["running_mean"], "batch_norm"), (["running_mean", "running_var", "mean"], "batch_norm")],
-)  # fmt: skip
-def test_buffers_are_what_no_optimizer_changes(names, inner):
-    received = ", ".join(names) or "none"
-    with pytest.raises(ValueError, match=f"buffer_names of Buffered must be .*; received {received}$"):
-        Buffered(names, inner).build(3)
-    with pytest.raises(ValueError, match=f"buffer_names of Buffered must be .*; received {received}$"):
-        Sequential([layers.Dense(3), Buffered(names, inner)], input_shape=4)
-
-
-def test_buffers_named_in_any_order():
-    net = Sequential([layers.Dense(3), Buffered(["running_var", "running_mean"])], input_shape=4)
-    assert list(net.buffers) == ["1.running_mean", "1.running_var"]
 
 
 def test_calls_that_do_not_fit_a_plan():
