@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .._core.reading import Tokens
 
 _PART = 1 << 20  # numbers
+Checked = TypeVar("Checked")
 
 
 def as_samples(x: Any, name: str, shape: Shape, dtype: str) -> Array:
@@ -105,6 +107,20 @@ def as_lengths(lengths: Any, name: str, x: Array) -> Array:
     if array.min() < 1 or array.max() > x.shape[1]:
         raise ValueError(f"{name} must be from 1 to {x.shape[1]}; received {array.min()} to {array.max()}")
     return np.array(array, np.int64, order="C")
+
+
+def checked_within(check: Callable[[Any], Checked], values: Any, lengths: Any, name: str) -> Checked:
+    """Check values of the steps of sequences, (N, T, ...); beyond the lengths they may be anything, such as NaN.
+
+    They become zeros, in a copy that is made only where it is needed. Of what is mapped from a file there is none.
+    """
+    with suppress(ValueError):
+        return check(values)
+    array, lengths = as_real(values, name), as_real(lengths, "lengths")
+    if array.ndim > 1 and lengths.shape == array.shape[:1] and type(values) is not np.memmap:
+        there = np.arange(array.shape[1]) < lengths[:, None]
+        values = np.where(there.reshape(*there.shape, *[1] * (array.ndim - 2)), array, array.dtype.type(0))
+    return check(values)
 
 
 def as_labels(y: Any, name: str, classes: int, dtype: str) -> Array:

@@ -123,9 +123,7 @@ class Differentiable(Layer, abstract=True):
         `hessian` supports, with any activations, derivatives are propagated forward instead, in about two passes.
         """
         samples = self._of_one_shape(x, lengths)
-        directions = as_samples(v, "v", samples.shape, self.dtype)
-        if len(directions) != len(samples):
-            raise ValueError(f"v must have the {len(samples)} samples of x; received {len(directions)}")
+        directions = samples.directions(v, "v")
         with self.turn.lock:
             if prod(self._plan_of_derivatives(samples.shape).output_shape) > _FEW_OUTPUTS and self._jets().goes:
                 return self._along(samples.x, directions)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .._validation.samples import as_images, as_lengths, as_samples, as_stored, check_tokens
+from .._validation.samples import as_images, as_lengths, as_samples, as_stored, check_tokens, checked_within
 from .._validation.values import check_is
 from .dense import Samples
 from .forest import Forest
@@ -51,15 +51,21 @@ def as_batch(
         return Forest(x, trees.start, trees.children(reading.arity))
     if trees is not None:
         raise ValueError(f"{prefix}trees must be None for a network without a recursive layer; received {short(trees)}")
-    last = waits = False
-    if may_wait:
-        x, waits = as_stored(x, name, layer.input_shape, dtype)
-    elif as_it_lies:
-        x, last = as_images(x, name, layer.input_shape, dtype)
-    else:
-        x = as_samples(x, name, layer.input_shape, dtype)
-    if reading.tokens:
-        check_tokens(x.transpose(0, 3, 1, 2) if last else x, name, reading.tokens)
+
+    def read(x: Any) -> tuple[Any, bool, bool]:
+        last = waits = False
+        if may_wait:
+            x, waits = as_stored(x, name, layer.input_shape, dtype)
+        elif as_it_lies:
+            x, last = as_images(x, name, layer.input_shape, dtype)
+        else:
+            x = as_samples(x, name, layer.input_shape, dtype)
+        if reading.tokens:
+            check_tokens(x.transpose(0, 3, 1, 2) if last else x, name, reading.tokens)
+        return x, last, waits
+
+    padded = lengths is not None and reading.in_time
+    x, last, waits = checked_within(read, x, lengths, name) if padded else read(x)
     waits_for = dtype if waits else ""
     if lengths is None:
         return Samples(x, layer.input_shape if last else x.shape[1:], last, waits_for)

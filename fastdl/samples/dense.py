@@ -8,7 +8,7 @@ import numpy as np
 
 from .._types import Array, Shape
 from .._validation.arrays import as_array
-from .._validation.samples import as_images
+from .._validation.samples import as_images, as_samples
 from ..losses import Loss
 
 Mask = Any  # bool, with the axes of the rows, or ... where all of them count
@@ -107,6 +107,13 @@ class Samples:
         if len(gradient) != self.count:
             raise ValueError(f"{name} must have the {len(self)} samples of {of}; received {len(gradient)}")
         return gradient, last
+
+    def directions(self, v: Any, name: str) -> Array:
+        """Check numbers that are as many as those of x."""
+        array = as_samples(v, name, self.shape, self.dtype)
+        if len(array) != self.count:
+            raise ValueError(f"{name} must have the {len(self)} samples of x; received {len(array)}")
+        return array
 
     def inputs(self, dx: Array, channels_last: bool) -> Array:
         """Give a gradient with respect to x in the user's form."""

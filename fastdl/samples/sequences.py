@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .._types import Array, Shape
+from .._validation.samples import Checked, checked_within
+from ..losses import Loss
 from .dense import Mask, Samples
 
 
@@ -26,9 +29,25 @@ class Sequences(Samples):
     def counted(self, output_shape: Shape) -> Mask:  # noqa: D102
         return np.arange(output_shape[0]) < self.lengths[:, None] if len(output_shape) == 2 else ...
 
+    def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:  # noqa: D102
+        read = super().targets
+        return self._within(lambda y: read(y, name, loss, output_shape), y, name, output_shape)
+
+    def weights(self, weights: Any, name: str, output_shape: Shape) -> Array:  # noqa: D102
+        read = super().weights
+        return self._within(lambda weights: read(weights, name, output_shape), weights, name, output_shape)
+
+    def directions(self, v: Any, name: str) -> Array:  # noqa: D102
+        read = super().directions
+        return checked_within(lambda v: read(v, name), v, self.lengths, name)
+
     def gradients(  # noqa: D102
         self, dy: Any, output_shape: Shape, name: str = "dy", of: str = "the last forward"
     ) -> tuple[Array, bool]:
-        gradient, last = super().gradients(dy, output_shape, name, of)
+        read = super().gradients
+        gradient, last = self._within(lambda dy: read(dy, output_shape, name, of), dy, name, output_shape)
         there = self.counted(output_shape)
         return (gradient if there is ... else np.where(there[:, :, None], gradient, 0)), last
+
+    def _within(self, read: Callable[[Any], Checked], values: Any, name: str, output_shape: Shape) -> Checked:
+        return checked_within(read, values, self.lengths, name) if len(output_shape) == 2 else read(values)
