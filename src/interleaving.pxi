@@ -5,7 +5,7 @@
 
 cdef void choose_interleaved(Network* net, int mode):
     # Between two runs is an operation that is in none.
-    cdef bint possible = (mode == INFERENCE or mode == TRAINING) and net.stages == 1
+    cdef bint possible = mode != HOLDING and net.stages == 1
     cdef int k, end = 0
     for k in range(net.count):
         if k > end or k == 0:
@@ -50,9 +50,9 @@ cdef inline Py_ssize_t numbers_of_fours(const Tensor* t) noexcept nogil:
 cdef reserve_fours(Memory memory, Network* net):
     # For the tensors of such runs: values of a worker's group, if it goes back, or of four images.
     cdef int k
-    cdef bint read, written
+    cdef bint read, written, back = memory.mode != INFERENCE
     cdef Tensor* t
-    net.fours = (net.rows + FOUR - 1) // FOUR if memory.mode == TRAINING else 1
+    net.fours = (net.rows + FOUR - 1) // FOUR if back else 1
     for k in range(net.count + 1):
         t = &net.tensor[k]
         t.fours = t.gradient_fours = NULL
@@ -62,7 +62,7 @@ cdef reserve_fours(Memory memory, Network* net):
             continue
         t.fours_stride = interleaved_size(t.features, t.h, t.w)
         t.fours = memory.take(memory.workers * net.fours * t.fours_stride)
-        if memory.mode == TRAINING and t.needs_gradient:
+        if back and t.needs_gradient:
             t.gradient_fours = memory.take_copies(t.fours_stride)
         memory.need(FOUR * t.stride, t.stride)
 

@@ -67,13 +67,13 @@ def test_vjp_is_what_backward_gives_and_leaves_no_trace(case, samples, dtype, rn
     given = net.vjp(batch.x, v, **batch.options)
     assert given.dtype == dtype
     assert given.shape == batch.x.shape
-    assert (given == wanted).all()
+    close(given, wanted, dtype)  # images may go back through it four at a time
     assert (net.gradients == gradients).all()
     assert (net.parameters == parameters).all()
     assert net.generator.bit_generator.state == generator
     np.testing.assert_equal(net.state, state)
     assert (net.backward(v) == wanted).all()
-    close(net.predict(batch.x, **batch.options), y, dtype)  # images may go through it four at a time
+    close(net.predict(batch.x, **batch.options), y, dtype)  # and forward
 
 
 @each(OF_ONE_SHAPE)

@@ -69,6 +69,7 @@ def test_beside_images_that_go_alone(name, shape, dtype, rng):
     for samples in (4, 11, 12, 15, 18):
         x, y = rng.standard_normal((samples, *shape)).astype(dtype), rng.standard_normal((samples, 3)).astype(dtype)
         close(net.predict(x), np.concatenate([net.predict(one[None]) for one in x]), dtype)
+        close(net.jacobian(x), np.concatenate([net.jacobian(one[None]) for one in x]), dtype)
         parts = [step(net, x[i : i + 3], y[i : i + 3]) * len(x[i : i + 3]) for i in range(0, samples, 3)]
         close(step(net, x, y), sum(parts) / samples, dtype)
 

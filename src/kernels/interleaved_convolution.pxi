@@ -11,6 +11,8 @@
 cdef enum:
     TILE_CHANNELS = 6
     BACK_VECTORS = 1 + (FOURS <= 2)     # of a tile back: the wider, the more zeros are multiplied
+    FEW_CHANNELS = 3            # of an image, whose tiles back would be too low to be so narrow
+    WIDE_VECTORS = 4
     TAPS_TOGETHER = 5           # of the weights' gradient by channels, along a row of the kernel;
     FIELD_SUMS = 12             # and vectors of sums, at most
     PIXEL_TAPS = 4              # and by pixels
@@ -39,15 +41,16 @@ cdef struct Terms:
     # `runs` runs of `count` terms, each from `next` places after the one before on.
     const int* place            # in x, from where the sum's is
     Py_ssize_t count, runs, next
-    Py_ssize_t step, run_step   # in the weights, from term to term and from run to run
+    Py_ssize_t step, run_step   # in the weights, from term to term and from run to run,
+    Py_ssize_t apart            # and from channel to channel, where they are not side by side
     Py_ssize_t init_plane, plane        # from channel to channel: in what sums begin with, and in y
 
 
 cdef inline void interleaved_tile(const int channels, const int vectors, const Terms* t,
-                                  const real* x, const real* weight, const real* init,
-                                  real* y) noexcept nogil:
+                                  const real* x, const real* weight, Py_ssize_t apart,
+                                  const real* init, real* y) noexcept nogil:
     cdef vec acc[TILE_CHANNELS * 2]
-    cdef vec pixels[2]
+    cdef vec pixels[WIDE_VECTORS]
     cdef vec w
     cdef Py_ssize_t run, k
     cdef const real* p
@@ -56,7 +59,7 @@ cdef inline void interleaved_tile(const int channels, const int vectors, const T
     cdef int o, v
     for o in range(channels):
         for v in range(vectors):
-            acc[o * 2 + v] = vec_load(init + o * t.init_plane + v * VEC_LANES)
+            acc[o * vectors + v] = vec_load(init + o * t.init_plane + v * VEC_LANES)
     for run in range(t.runs):
         place, q = t.place + run * t.next, weight + run * t.run_step
         for k in range(t.count):
@@ -64,13 +67,13 @@ cdef inline void interleaved_tile(const int channels, const int vectors, const T
             for v in range(vectors):
                 pixels[v] = vec_keep(vec_load(p + v * VEC_LANES))
             for o in range(channels):
-                w = vec_set1(q[o])
+                w = vec_set1(q[o * apart])
                 for v in range(vectors):
-                    acc[o * 2 + v] = acc[o * 2 + v] + w * pixels[v]
+                    acc[o * vectors + v] = acc[o * vectors + v] + w * pixels[v]
             q += t.step
     for o in range(channels):
         for v in range(vectors):
-            vec_store(y + o * t.plane + v * VEC_LANES, acc[o * 2 + v])
+            vec_store(y + o * t.plane + v * VEC_LANES, acc[o * vectors + v])
 
 
 cdef inline void interleaved_tiles(const int vectors, const Terms* t, Py_ssize_t channels,
@@ -81,17 +84,30 @@ cdef inline void interleaved_tiles(const int vectors, const Terms* t, Py_ssize_t
     for k in range(tiles):
         o = channels * k // tiles
         n = channels * (k + 1) // tiles - o
-        if n == 1: interleaved_tile(1, vectors, t, x, weight + o, init + o * t.init_plane,
+        if n == 1: interleaved_tile(1, vectors, t, x, weight + o, 1, init + o * t.init_plane,
                                     y + o * t.plane)
-        elif n == 2: interleaved_tile(2, vectors, t, x, weight + o, init + o * t.init_plane,
+        elif n == 2: interleaved_tile(2, vectors, t, x, weight + o, 1, init + o * t.init_plane,
                                       y + o * t.plane)
-        elif n == 3: interleaved_tile(3, vectors, t, x, weight + o, init + o * t.init_plane,
+        elif n == 3: interleaved_tile(3, vectors, t, x, weight + o, 1, init + o * t.init_plane,
                                       y + o * t.plane)
-        elif n == 4: interleaved_tile(4, vectors, t, x, weight + o, init + o * t.init_plane,
+        elif n == 4: interleaved_tile(4, vectors, t, x, weight + o, 1, init + o * t.init_plane,
                                       y + o * t.plane)
-        elif n == 5: interleaved_tile(5, vectors, t, x, weight + o, init + o * t.init_plane,
+        elif n == 5: interleaved_tile(5, vectors, t, x, weight + o, 1, init + o * t.init_plane,
                                       y + o * t.plane)
-        else: interleaved_tile(6, vectors, t, x, weight + o, init + o * t.init_plane,
+        else: interleaved_tile(6, vectors, t, x, weight + o, 1, init + o * t.init_plane,
+                               y + o * t.plane)
+
+
+cdef inline void wide_tiles(const int vectors, const Terms* t, Py_ssize_t channels, const real* x,
+                            const real* weight, const real* zeros, real* y) noexcept nogil:
+    # The same of few channels, or of some, whose weights lie apart.
+    cdef Py_ssize_t o
+    for o from 0 <= o < channels by FEW_CHANNELS:
+        if channels - o == 1: interleaved_tile(1, vectors, t, x, weight + o * t.apart, t.apart,
+                                               zeros, y + o * t.plane)
+        elif channels - o == 2: interleaved_tile(2, vectors, t, x, weight + o * t.apart, t.apart,
+                                                 zeros, y + o * t.plane)
+        else: interleaved_tile(3, vectors, t, x, weight + o * t.apart, t.apart, zeros,
                                y + o * t.plane)
 
 
@@ -134,13 +150,17 @@ cdef Py_ssize_t places_of(const Window* g, int* place) noexcept nogil:
     return count
 
 
-cdef inline Py_ssize_t margin_of_zeros() noexcept nogil:
+cdef inline int vectors_back(const Window* g) noexcept nogil:
+    return WIDE_VECTORS if g.c <= FEW_CHANNELS else BACK_VECTORS
+
+
+cdef inline Py_ssize_t margin_of_zeros(const Window* g) noexcept nogil:
     # Beside rows of dy: as far as a tile may reach, one pixel of which is in the row.
-    return BACK_VECTORS * VEC_LANES - FOUR
+    return vectors_back(g) * VEC_LANES - FOUR
 
 
 cdef inline Py_ssize_t row_between_zeros(const Window* g) noexcept nogil:
-    return padded(FOUR * g.ow + 2 * margin_of_zeros())
+    return padded(FOUR * g.ow + 2 * margin_of_zeros(g))
 
 
 cdef inline Py_ssize_t rows_in_pairs(const Window* g) noexcept nogil:
@@ -152,7 +172,7 @@ cdef void places_back(const Window* g, int* place) noexcept nogil:
     cdef Py_ssize_t l, o
     for l in range(g.kw):
         for o in range(g.oc):
-            place[0] = <int>(o * rows_in_pairs(g) * row_between_zeros(g) - l * FOUR)
+            place[0] = <int>(4 * o * row_between_zeros(g) - l * FOUR)
             place += 1
 
 
@@ -280,22 +300,60 @@ cdef void filtered_forward(const Window* g, Terms* t, const real* filters, const
 
 cdef Py_ssize_t scratch_to_input(const Window* g) noexcept nogil:
     cdef Filtering f = interleaved_filtering(g)
-    return 2 * g.oc * rows_in_pairs(g) * row_between_zeros(g) + 4 * g.c * f.v[0]
+    return 4 * g.oc * row_between_zeros(g) + 4 * g.c * f.v[0]
 
 
-cdef void put_between_zeros(const Window* g, const real* dy, real* framed) noexcept nogil:
-    # What a row spills, the zeros behind it overwrite.
-    cdef Py_ssize_t i, n, o, row = row_between_zeros(g), margin = margin_of_zeros()
+cdef void pair_between_zeros(const Window* g, const real* dy, Py_ssize_t pair,
+                             real* m) noexcept nogil:
+    # A pair of rows, with their sum and difference between: (O, 4, row). The last one may be alone.
+    cdef Py_ssize_t o, n, left, row = row_between_zeros(g), dy_row = pitch_of(g.ow)
+    cdef bint alone = 2 * pair + 1 == g.oh
+    cdef vec a, b
+    dy += 2 * pair * dy_row
     for o in range(g.oc):
-        for i in range(rows_in_pairs(g)):
-            memset(framed, 0, margin * sizeof(real))
-            for n from 0 <= n < (FOUR * g.ow if i < g.oh else 0) by VEC_LANES:
-                vec_store(framed + margin + n, vec_load(dy + n))
-            n = margin + (FOUR * g.ow if i < g.oh else 0)
-            memset(framed + n, 0, (row - n) * sizeof(real))
-            framed += row
-            if i < g.oh:
-                dy += pitch_of(g.ow)
+        for n from 0 <= n < FOUR * g.ow by VEC_LANES:
+            left = FOUR * g.ow - n
+            a = vec_load(dy + n)
+            b = vec_load(dy + dy_row + n) if not alone else vec_set1(0)
+            store_lanes(m + n, a, left)
+            store_lanes(m + row + n, a + b, left)
+            store_lanes(m + 2 * row + n, a - b, left)
+            store_lanes(m + 3 * row + n, b, left)
+        dy += g.oh * dy_row
+        m += 4 * row
+
+
+cdef inline void tiles_back(const Window* g, int vectors, const Terms* t, Py_ssize_t channels,
+                            const real* x, const real* weight, real* y,
+                            const real* zeros) noexcept nogil:
+    if g.c > FEW_CHANNELS:
+        if vectors == 2: interleaved_tiles(2, t, channels, x, weight, zeros, y)
+        else: interleaved_tiles(1, t, channels, x, weight, zeros, y)
+    elif vectors == WIDE_VECTORS: wide_tiles(WIDE_VECTORS, t, channels, x, weight, zeros, y)
+    elif vectors == 2: wide_tiles(2, t, channels, x, weight, zeros, y)
+    else: wide_tiles(1, t, channels, x, weight, zeros, y)
+
+
+cdef void sums_back(const Window* g, Terms* t, const int* place, Py_ssize_t groups, const real* m,
+                    const real* u, const real* zeros, real* v) noexcept nogil:
+    # Of a row of pixels, for all groups of a place; an image's only channel has them for channels.
+    cdef Py_ssize_t n = 0, left = pitch_of(g.w) // VEC_LANES, terms = g.kw * g.c, j, first, last
+    cdef Py_ssize_t group, together = groups if g.c == 1 else 1
+    cdef int vectors
+    t.step = groups * terms
+    while left > 0:
+        vectors = vectors_back(g)
+        while vectors > left:
+            vectors //= 2
+        j = n // FOUR                           # the taps through which these pixels are seen
+        first = max(0, j - g.ow + 1)
+        last = max(first, min(g.kw, j + vectors * FOURS))
+        t.place, t.runs = place + first * g.oc, last - first
+        for group from 0 <= group < groups by together:
+            tiles_back(g, vectors, t, g.c * together, m + n, u + group * terms + first * g.c,
+                       v + group * pitch_of(g.w) + n, zeros)
+        n += vectors * VEC_LANES
+        left -= vectors
 
 
 cdef void interleaved_input_gradient(const Window* g, const int* place, const real* back,
@@ -304,40 +362,24 @@ cdef void interleaved_input_gradient(const Window* g, const int* place, const re
     # `back` is u, transposed.
     cdef Window taps = taps_of_rows(g)
     cdef Filtering f = interleaved_filtering(g)
-    cdef Py_ssize_t i, j, n, first, last, vectors, group, row = row_between_zeros(g)
-    cdef Py_ssize_t size = g.oc * rows_in_pairs(g) * row, terms = g.kw * g.c
-    cdef const real* m[4]
+    cdef Py_ssize_t i, row = row_between_zeros(g)
+    cdef real* m = scratch + margin_of_zeros(g)
     cdef real* u[4]
     cdef real* v[4]
     cdef Terms t
     cdef int p
-    put_between_zeros(g, dy, scratch)
-    both_rows(scratch, row, g.oc * rows_in_pairs(g), False, scratch + size)
     filters_at(&taps, &f, <real*>back, u)
     for p in range(4):
-        v[p] = scratch + 2 * size + p * g.c * f.v[0]
+        v[p] = scratch + 4 * g.oc * row + p * g.c * f.v[0]
+    memset(scratch, 0, 4 * g.oc * row * sizeof(real))
     memset(dx, 0, g.c * g.h * pitch_of(g.w) * sizeof(real))
-    t.count, t.next, t.run_step, t.init_plane, t.plane = g.oc, g.oc, g.c, 0, f.v[0]
+    t.count, t.next, t.run_step, t.init_plane = g.oc, g.oc, g.c, 0
+    t.apart = g.kw if g.c == 1 else 1
+    t.plane = pitch_of(g.w) if g.c == 1 else f.v[0]
     for i in range(f.pairs):
-        m[0] = scratch + margin_of_zeros() + 2 * i * row
-        m[1], m[2], m[3] = m[0] + size, m[0] + size + row, m[0] + row
+        pair_between_zeros(g, dy, i, m)
         for p in range(4 if 2 * i + 1 < g.oh else 3):
-            t.step = f.groups[p] * terms
-            for n from 0 <= n < pitch_of(g.w) by BACK_VECTORS * VEC_LANES:
-                vectors = BACK_VECTORS if pitch_of(g.w) - n > VEC_LANES else 1
-                j = n // FOUR                   # the taps through which these pixels are seen
-                first = max(0, j - g.ow + 1)
-                last = max(first, min(g.kw, j + vectors * FOURS))
-                t.place, t.runs = place + first * g.oc, last - first
-                for group in range(f.groups[p]):
-                    if vectors == 2:
-                        interleaved_tiles(2, &t, g.c, m[p] + n,
-                                          u[p] + group * terms + first * g.c, zeros,
-                                          v[p] + group * pitch_of(g.w) + n)
-                    else:
-                        interleaved_tiles(1, &t, g.c, m[p] + n,
-                                          u[p] + group * terms + first * g.c, zeros,
-                                          v[p] + group * pitch_of(g.w) + n)
+            sums_back(g, &t, place, f.groups[p], m + p * row, u[p], zeros, v[p])
         places_to_images(g, &f, i, v, dx)
 
 

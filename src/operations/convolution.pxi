@@ -125,7 +125,7 @@ cdef int reserve_places(Memory memory, const Network* net, const Op* op) except 
     own.places = memory.take_ints(places_of(g, NULL))
     places_of(g, own.places)
     own.back = NULL
-    if memory.mode == TRAINING and source_of(net, op).needs_gradient:
+    if memory.mode != INFERENCE and source_of(net, op).needs_gradient:
         memory.need(max(scratch_to_input(g), row_filters_size(g)), 0)
         own.places_back = memory.take_ints(g.kw * g.oc)
         places_back(g, own.places_back)
