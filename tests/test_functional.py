@@ -45,10 +45,12 @@ def test_cross_correlation(data, kernel, stride, padding, filters):
     assert y.flags.c_contiguous
     close(y, reference.cross_correlate2d(x, weight, bias, stride, padding), dtype)
     dy = normal(rng, y.shape, dtype)
-    gradients = F.cross_correlate2d_backward(dy, x, weight, stride=stride, padding=padding)
+    channels_last = np.ascontiguousarray(dy.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    gradients = F.cross_correlate2d_backward(channels_last, x, weight, stride=stride, padding=padding)
     expected = reference.cross_correlate2d_backward(dy, x, weight, stride, padding)
     for actual, wanted in zip(gradients, expected, strict=True):
         assert actual.dtype == dtype
+        assert actual.flags.c_contiguous
         close(actual, wanted, dtype)
 
 

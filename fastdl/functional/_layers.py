@@ -34,5 +34,5 @@ def with_parameters(layer: Layer, x: Array, weight: Array, bias: Any) -> Layer:
 def gradients_of(layer: Layer, x: Array, dy: Any) -> tuple[Array, Array, Array]:
     """Give the gradients of the input, the weight and the bias."""
     layer.forward(x)
-    dx = layer.backward(dy)
+    dx = np.ascontiguousarray(layer.backward(dy))  # it may lie channels last, as dy does
     return dx, np.ascontiguousarray(layer.grads["weight"]), layer.grads["bias"]
