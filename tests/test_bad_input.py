@@ -210,6 +210,7 @@ def test_a_failing_schedule_changes_nothing(net):
         (lambda: layers.Dense(3, initializer=("zeros", "1")), TypeError, "gain of initializer must be a number"),
         (lambda: layers.LSTM(3, recurrent_initializer=("zeros", -1)), ValueError, "gain of recurrent_initializer must"),
         (lambda: layers.Conv2D(3, (3, 3, 3)), ValueError, "kernel_size must be one integer or two"),
+        (lambda: layers.Conv2D(3, np.array(3.5)), TypeError, r"kernel_size must be an integer; received array\(3.5\)"),
         (lambda: layers.Conv2D(3, 3, stride=0), ValueError, "stride must be at least 1; received 0"),
         (lambda: layers.Conv2D(3, 3, padding=-1), ValueError, "padding must be at least 0; received -1"),
         (lambda: layers.Conv2D(3, 3, padding="valid"), ValueError, "padding must be .* or 'same'; received 'valid'"),

@@ -132,3 +132,10 @@ def test_what_a_built_layer_has_learned_is_not_drawn_anew():
     again = Chain([layers.Dense(3)]).build(3, seed=1)
     weight = again.params["0.weight"].copy()
     assert (again.build(3, seed=1).params["0.weight"] == weight).all()  # asked for, it is
+
+
+def test_arguments_may_be_what_numpy_gives():
+    one, two, four = np.array(1), np.int64(2), np.array(4)
+    given = [layers.Conv2D(four, np.array([2, 2]), stride=one), layers.MaxPool2D(two), layers.Reshape(four)]
+    plain = [layers.Conv2D(4, (2, 2), stride=1), layers.MaxPool2D(2), layers.Reshape(4)]
+    assert [layer.get_config() for layer in given] == [layer.get_config() for layer in plain]

@@ -69,7 +69,7 @@ def as_list(values: Any, name: str, what: str) -> list[Any]:
     """Check that a value is an iterable, but not a string, and give its items."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of {what}; received {values!r}")
-    return list(values)
+    return list(np.atleast_1d(values) if isinstance(values, np.ndarray) else values)
 
 
 def as_choice(value: Any, name: str, choices: Iterable[str]) -> str:
@@ -81,7 +81,7 @@ def as_choice(value: Any, name: str, choices: Iterable[str]) -> str:
 
 def as_pair(value: Any, name: str, *, least: int = 1) -> tuple[int, int]:
     """Check one integer or two, and give (height, width)."""
-    if isinstance(value, (tuple, list, np.ndarray)):
+    if isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim):
         if len(value) != 2:
             raise ValueError(f"{name} must be one integer or two; received {value!r}")
         return as_int(value[0], name, least=least), as_int(value[1], name, least=least)
