@@ -1,8 +1,5 @@
 """Train small neural networks on an ordinary CPU, fast."""
 
-from . import _beginning as _beginning  # before all else, which takes a moment
-
-# ruff: isort: split
 from typing import TYPE_CHECKING
 
 from . import callbacks, initializers, layers, losses, metrics, optimizers

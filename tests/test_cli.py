@@ -440,22 +440,6 @@ def test_signals(number, code, told, data, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["data", "net.npz"]
 
 
-@pytest.mark.usefixtures("signals_that_end")
-@pytest.mark.parametrize("program", ["-m", "fastdl", "other"])
-def test_ctrl_c_while_it_imports(program, tmp_path):
-    """Here as NumPy is imported, which takes longest. Python's own way is left to other programs."""
-    (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nsignal.pause()")
-    (tmp_path / "fastdl").write_text("import sys\nfrom fastdl.cli import main\nsys.exit(main())")
-    (tmp_path / "other").write_text("import fastdl")
-    path = os.pathsep.join([str(tmp_path), os.path.dirname(os.path.dirname(fastdl.__file__))])
-    command = [sys.executable, *(["-m", "fastdl"] if program == "-m" else [str(tmp_path / program)]), "train", "mlp"]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
-    if program == "other":
-        assert done.stderr.endswith("KeyboardInterrupt\n")
-    else:
-        assert (done.returncode, done.stderr, done.stdout) == (130, "fastdl: interrupted\n", "")
-
-
 def test_a_training_that_ends_before_its_time_has_saved_its_last_epoch(data, tmp_path, monkeypatch, capsys):
     saved, epochs = tmp_path / "net.npz", []
 

@@ -11,7 +11,6 @@ import threading
 import traceback
 from collections.abc import Sequence
 
-from .._beginning import watch_no_more
 from .._version import __version__
 from ..training.machines import OtherRankError
 from . import export, images, parser, predict, sentiment, serve, sweep, text
@@ -39,7 +38,6 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="replace")
     _end_as_after_ctrl_c(signal.SIGTERM)
     try:
-        watch_no_more()
         options.run(options)
     except BrokenPipeError:  # as in `| head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
