@@ -19,6 +19,7 @@ from .callbacks import Callback
 from .derivatives import Differentiable
 from .layers import Layer, RobustScaling
 from .layers.alike import graph_of_alike
+from .layers.building import Built
 from .layers.configuration import check_name, classes_of, complete, from_config
 from .layers.container import Container, adopted, numbered, through, walk
 from .layers.trainable import train_as, training_config
@@ -127,9 +128,9 @@ class Sequential(Predicting, Differentiable, Container):
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         return through(self.layers, x)
 
-    def graph_for(self, shape: Shape) -> Graph:  # noqa: D102
-        make = partial(super().graph_for, shape)
-        return make() if "dtype" in vars(self) else graph_of_alike(shape, self.layers, self, make)
+    def graph_and_layers(self, shape: Shape) -> tuple[Graph, Sequence[Built]]:  # noqa: D102
+        graph = graph_of_alike(shape, self.layers, self)
+        return super().graph_and_layers(shape) if graph is None else (graph, (*self.layers, self))
 
     @property
     def parameters(self) -> Array:  # noqa: D102

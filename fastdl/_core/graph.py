@@ -179,12 +179,10 @@ class Graph:
             now[k], shape = len(part.operations), operation["output_shape"]
         return part.finish(Tensor(part, now[number], shape)), places
 
-    def of_layers(self, layers: Sequence[Any]) -> Graph:
-        """Give this finished graph as that of other layers, which differ in nothing that it shows."""
-        graph = Graph.__new__(Graph)
-        vars(graph).update(vars(self))
-        graph.layers = [Lowered._make((layer, *place[1:])) for layer, place in zip(layers, self.layers, strict=True)]
-        return graph
+    def without_layers(self) -> Graph:
+        """Forget which layers have been lowered into it, but not their places: others may have them."""
+        self.layers = [lowered._replace(layer=None) for lowered in self.layers]
+        return self
 
     def _own(self, tensor: Any) -> Tensor:
         if not isinstance(tensor, Tensor) or tensor.graph is not self:

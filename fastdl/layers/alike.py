@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from .._core.graph import Graph
@@ -14,24 +14,23 @@ _MOST = 64  # graphs that are kept
 _kept: dict[Hashable, Graph] = {}  # without the layers that they were made of
 
 
-def graph_of_alike(shape: Shape, layers: Sequence[Any], network: Any, make: Callable[[], Graph]) -> Graph:
-    """Give what ``make`` gives, the graph of a new network that is a chain of layers.
+def graph_of_alike(shape: Shape, layers: Sequence[Any], network: Any) -> Graph | None:
+    """Give the graph of a new network that is a chain of layers, whose places in it are those of the chain's.
 
-    It is kept for networks and layers of the same classes and attributes. Where one is of a user's own class, or has
-    anything but plain data, such as a function, an array or layers, it is made.
+    It is kept for networks and layers of the same classes and attributes. None where one is of a user's own class, or
+    has anything but plain data, such as a function, an array or layers.
     """
     own = {name: value for name, value in vars(network).items() if name not in ("layers", "notes")}
     forms = [_form(network, own), *[_form(layer, vars(layer)) for layer in layers]]
     if None in forms:
-        return make()
-    kept = _kept.get(key := (shape, *forms))
-    if kept is None:
-        graph = make()
+        return None
+    graph = _kept.get(key := (shape, *forms))
+    if graph is None:
+        graph = network.graph_for(shape).without_layers()
         if len(_kept) >= _MOST:
             _kept.clear()
-        _kept[key] = graph.of_layers([None] * len(graph.layers))
-        return graph
-    return kept.of_layers([*layers, network])
+        _kept[key] = graph
+    return graph
 
 
 def _form(layer: Any, attributes: dict[str, Any]) -> Hashable:

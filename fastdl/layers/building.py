@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -136,17 +137,22 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         if self._in_network:
             raise RuntimeError(f"{type(self).__name__} belongs to a network that is built, or is one: make another")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
-        graph = self.graph_for(shape)
-        self._check_free([lowered.layer for lowered in graph.layers if lowered.layer is not self])
+        graph, layers = self.graph_and_layers(shape)
+        self._check_free([layer for layer in layers if layer is not self])
         core = _core.load(dtype)
         flat = core.aligned_zeros(graph.size), core.aligned_zeros(graph.size)
         vars(self).update(turn=Turn(), _rng=as_generator(seed))
-        for lowered in graph.layers:
-            lowered.layer.attach(lowered, self, dtype, *flat)
+        for layer, lowered in zip(layers, graph.layers, strict=True):
+            layer.attach(lowered, self, dtype, *flat)
         self._belong_to(weakref.ref(self))
         vars(self)["reading"] = graph.reading
         if None not in shape:
             self._keep_plan(shape, graph)
+
+    def graph_and_layers(self, shape: Shape) -> tuple[Graph, Sequence[Built]]:
+        """Give the graph for samples of this shape, and the layers that have been lowered into it."""
+        graph = self.graph_for(shape)
+        return graph, [lowered.layer for lowered in graph.layers]
 
     def _check_free(self, layers: list[Built]) -> None:
         """Check that no layer inside it is used twice or belongs to another network."""
