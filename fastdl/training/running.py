@@ -43,7 +43,7 @@ def predicted(plan: Any, samples: Samples, states: Array | None = None, leaves_o
 
     The last activation is left out if it has this name.
     """
-    if states is not None or (size := at_once(plan, samples)) >= samples.count:
+    if samples.count == 1 or states is not None or (size := at_once(plan, samples)) >= samples.count:
         outputs = outputs_of(plan, samples, states, leaves_out)
     else:
         outputs = np.concatenate([outputs_of(plan, part, None, leaves_out) for part in parts(samples, size)])
