@@ -111,19 +111,26 @@ class _Signature:
         return inspect.Signature(others)
 
 
-class TellsArguments:
-    """A class whose constructor tells what an argument that it does not have is called here."""
+class ShowsArguments:
+    """A class that shows what its constructor takes."""
 
     if not TYPE_CHECKING:  # or type checkers would take it for what the constructor has
         __signature__ = _Signature()
 
+
+class TellsArguments(ShowsArguments):
+    """A class whose constructor tells what an argument that it does not have is called here."""
+
+    if not TYPE_CHECKING:
+
         def __new__(cls, *args: Any, **kwargs: Any) -> Any:
             if kwargs:
-                _check(cls, kwargs)
+                check_arguments(cls, kwargs)
             return super().__new__(cls)
 
 
-def _check(kind: type, given: Collection[str]) -> None:
+def check_arguments(kind: type, given: Collection[str]) -> None:
+    """Check that the constructor of a class has arguments of these names; the error says what they are called here."""
     code = getattr(kind.__init__, "__code__", None)  # type: ignore[misc]
     if code is None or code.co_flags & inspect.CO_VARKEYWORDS:
         return

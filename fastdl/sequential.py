@@ -125,6 +125,10 @@ class Sequential(Predicting, Differentiable, Container):
     def named_layers(self) -> Mapping[str, Layer]:  # noqa: D102
         return numbered(self.layers)
 
+    @property
+    def sublayers(self) -> Sequence[Layer]:  # noqa: D102
+        return self.layers
+
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         return through(self.layers, x)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .._foreign import TellsArguments
+from .._foreign import ShowsArguments, check_arguments
 from .definition import Definition
 from .trainable import TRAINING_SETTINGS, Trainable, train_as, training_config
 
@@ -22,11 +22,13 @@ _CLASSES: dict[str, Any] = {}  # all layer classes, by name
 
 
 class _LayerType(type):
-    """Notes when a constructor has ended: from then on setting an unknown attribute is an error."""
+    """Tells of arguments that a constructor does not have, and notes when it has ended: see `complete`."""
 
     if not TYPE_CHECKING:  # or type checkers would take each new layer for Any
 
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            if kwargs:
+                check_arguments(cls, kwargs)
             layer = super().__call__(*args, **kwargs)
             if "_complete" not in vars(layer):
                 raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
@@ -34,7 +36,7 @@ class _LayerType(type):
             return layer
 
 
-class Configured(Trainable, Definition, TellsArguments, metaclass=_LayerType):
+class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
     """A layer that keeps the arguments of its constructor as attributes, and is found by its class's name."""
 
     _arguments: ClassVar[tuple[str, ...]] = ()
