@@ -202,16 +202,20 @@ def _as_activation(activation: Any) -> str:
     return as_choice(activation or "identity", "activation", ("identity", "relu", "sigmoid", "tanh"))
 
 
-def _step(cell: str, activation: str, *arrays: Any) -> Any:
-    """Give the next h, or of an LSTM the next h and c, of x, h, c, two weights and two biases.
+def _step(
+    cell: str, activation: str, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
+) -> Any:
+    """Give the next h, or of an LSTM the next h and c.
 
     Arrays that come as the core wants them are not looked through before: what is not finite stays so in a sum.
     """
     after = None
-    if type(arrays[0]) is np.ndarray:
-        after = _core.load(precision(arrays[0])).cell_step(cell, activation, *arrays, get_num_threads())
+    if type(x) is np.ndarray:
+        after = _core.load(precision(x)).cell_step(
+            cell, activation, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, get_num_threads()
+        )
     if after is None:
-        checked = _checked(cell, *arrays)
+        checked = _checked(cell, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
         core = _core.load(precision(checked[0]))
         after = core.cell_step(cell, activation, *checked, get_num_threads(), True)
     return after
