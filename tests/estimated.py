@@ -1,7 +1,10 @@
 """Samples, networks and settings for the tests of estimators."""
 
 import numpy as np
+import polars as pl
+import pytest
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.utils.validation import _get_feature_names
 
 from fastdl import Sequential, layers, losses, models
 
@@ -9,6 +12,12 @@ RNG = np.random.default_rng(5)
 BLOBS = RNG.normal(size=(3, 4)).repeat(40, axis=0) * 3 + RNG.normal(size=(120, 4))
 THREE = np.arange(3).repeat(40)
 quick = {"epochs": 60, "lr": 1e-2, "random_state": 0}
+
+
+polars_has_names = pytest.mark.skipif(
+    _get_feature_names(pl.DataFrame({"a": [1]})) is None,
+    reason="scikit-learn up to 1.7, the last one for Python 3.10, reads no names of newer polars",
+)
 
 
 def mlp(features, outputs):

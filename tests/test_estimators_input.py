@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 import sklearn
-from estimated import BLOBS, RNG, THREE, quick
+from estimated import BLOBS, RNG, THREE, polars_has_names, quick
 from sklearn.datasets import load_digits
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import cross_validate
@@ -87,7 +87,7 @@ def test_sparse_input():
         np.testing.assert_array_equal(model.predict_proba(made(x)), dense.predict_proba(x.toarray()))
 
 
-@pytest.mark.parametrize("library", [pd, pl])
+@pytest.mark.parametrize("library", [pd, pytest.param(pl, marks=polars_has_names)])
 def test_data_frames(library):
     frame = library.DataFrame({name: BLOBS[:, k] for k, name in enumerate(["height", "width", "depth", "age"])})
     model = NetClassifier(**quick).fit(frame, library.Series("label", THREE) if library is pl else pd.Series(THREE))

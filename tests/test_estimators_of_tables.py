@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from estimated import polars_has_names
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import cross_val_score
@@ -23,7 +24,7 @@ quick = {"epochs": 40, "lr": 1e-2, "random_state": 0}
 
 
 @pytest.mark.parametrize("network", [None, TABULAR])
-@pytest.mark.parametrize("library", [pd, pl])
+@pytest.mark.parametrize("library", [pd, pytest.param(pl, marks=polars_has_names)])
 def test_categories_of_data_frames_have_vectors(network, library):
     frame = FRAME if library is pd else pl.DataFrame(FRAME.to_dict("list"))
     scaled = frame.assign(age=AGE / 30) if library is pd else frame.with_columns(pl.col("age") / 30)
@@ -204,6 +205,7 @@ def answers(columns):
     return np.where((kind == "a") ^ (size > 0) ^ ripe, "yes", "no")
 
 
+@polars_has_names
 @pytest.mark.parametrize("network", [None, "tabular"])
 @pytest.mark.parametrize("library", [pd, pl])
 def test_frames_with_categories(rng, network, library):

@@ -166,12 +166,15 @@ class Labels:
     def score(self, y: Any, told: Array, weights: Any) -> float:
         """Give the share of samples whose labels are all predicted."""
         if told.ndim == 1:
-            return float(accuracy_score(plain(as_labels(y)), plain(told), sample_weight=weights))
+            unique_labels(
+                wanted := plain(as_labels(y)), found := plain(told)
+            )  # raises where they are of different kinds
+            return float(accuracy_score(wanted, found, sample_weight=weights))
         labels = as_labels(y)
         if labels.shape != told.shape:
             raise ValueError(f"y must have shape {told.shape}; received {labels.shape}")
         for wanted, column in zip(labels.T, told.T, strict=True):
-            unique_labels(plain(wanted), plain(column))  # which raises where they are of different kinds
+            unique_labels(plain(wanted), plain(column))
         return float(np.average((labels == told).all(axis=1), weights=weights))
 
 
