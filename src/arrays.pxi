@@ -1,6 +1,7 @@
 # Arrays that come in from Python, read where they lie.
 
-cdef object NDARRAY = np.ndarray
+# What is looked up for many small arrays.
+cdef object NDARRAY = np.ndarray, EMPTY = np.empty
 cdef Py_ssize_t FEW_NUMBERS = 1 << 16
 
 
@@ -23,12 +24,26 @@ cdef void* start_of(x, size_t size) except NULL:
     return start
 
 
-cdef bint lies_ready(x):
-    # Whether it is an array that the core reads, or writes, where it lies.
-    if type(x) is not NDARRAY or x.dtype != DTYPE:
+cdef bint take_array(object array, Py_buffer* view, int flags) except -1:
+    # Whether it has numbers of this module's dtype; then the view is to be released.
+    try:
+        PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT)
+    except (TypeError, ValueError, BufferError):
         return False
-    flags = x.flags
-    return flags.c_contiguous and flags.aligned
+    if view.itemsize == sizeof(real) and view.format[0] == (c"d" if sizeof(real) == 8 else c"f"):
+        return True
+    PyBuffer_Release(view)
+    return False
+
+
+cdef bint take_ready(x, Py_buffer* view, int flags=0) except -1:
+    # Whether it is an array that the core reads where it lies; then the view is to be released.
+    if type(x) is not NDARRAY or not take_array(x, view, PyBUF_C_CONTIGUOUS | flags):
+        return False
+    if <uint64_t>view.buf % sizeof(real) == 0:
+        return True
+    PyBuffer_Release(view)
+    return False
 
 
 cdef bint holds_samples(const Py_buffer* view, tuple shape):
@@ -47,9 +62,8 @@ def is_ready(x, tuple shape=None):
     place. False for large arrays too, which several threads check faster."""
     cdef Py_buffer view
     cdef Py_ssize_t n
-    if not lies_ready(x):
+    if not take_ready(x, &view):
         return False
-    PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
     try:
         n = view.len // <Py_ssize_t>sizeof(real)
         return (0 < n <= FEW_NUMBERS and (shape is None or holds_samples(&view, shape))

@@ -37,7 +37,7 @@ from simd cimport (
 from subnormals cimport flush_subnormals, set_floating_mode
 from threads cimport parallel_available, parallel_run, parallel_task
 
-DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
+cdef object DTYPE = np.dtype(np.float32 if sizeof(real) == 4 else np.float64)
 
 # Multiply-adds of a job below which waking a second thread costs more than it brings (measured:
 # about 10 us); and of a step of training on vectors or sequences, where threads read much that

@@ -28,8 +28,8 @@ def aligned_zeros(Py_ssize_t n):
     taking lines from the core that works on it.
     """
     raw = np.zeros(room_for(n), dtype=DTYPE)
-    cdef real[::1] view = raw
-    cdef Py_ssize_t skip = <Py_ssize_t>(-<uint64_t>&view[0] % 64) // <Py_ssize_t>sizeof(real)
+    cdef uint64_t start = <uint64_t>start_of(raw, sizeof(real))
+    cdef Py_ssize_t skip = <Py_ssize_t>(-start % 64) // <Py_ssize_t>sizeof(real)
     return raw[skip:skip + n]
 
 

@@ -90,8 +90,8 @@ cdef class Plan(Runnable):
     cdef _outputs(self, int k, Py_ssize_t samples, Trees trees):
         # For a tensor's numbers, a row for each sample, or node.
         if trees is not None:
-            return np.empty((trees.nodes, self.net.tensor[k].size), dtype=DTYPE)
-        return np.empty((samples, *(self.output_shape if k else self.input_shape)), dtype=DTYPE)
+            return EMPTY((trees.nodes, self.net.tensor[k].size), DTYPE)
+        return EMPTY((samples, *(self.output_shape if k else self.input_shape)), DTYPE)
 
     cdef _take_sequences(self, Job* job, Py_ssize_t samples, lengths, states):
         # States are worked at in a copy, which is given: those of the caller change once a step, or
@@ -347,7 +347,7 @@ cdef class Plan(Runnable):
         """
         cdef Job job
         with self.turn.lock:
-            memset(&job, 0, sizeof(Job))
+            empty_job(&job)
             self._open(&job, 1)
             try:
                 return ranks.meet(&job, &record[0], ends)
@@ -359,7 +359,7 @@ cdef class Plan(Runnable):
         cdef Job job
         with self.turn.lock:
             self._check_turn()
-            memset(&job, 0, sizeof(Job))
+            empty_job(&job)
             self._describe_optimizer(&job.optimizer, rule, moments, average)
             if 8. * self.parameters.size < SMALL_WORK:
                 threads = 1

@@ -23,21 +23,17 @@ cdef class Runnable:
     cdef readonly tuple input_shape, output_shape
 
     def __cinit__(self, graph, parameters, gradients, turn):
-        cdef real[::1] p = parameters
-        cdef real[::1] g = gradients
         if not isinstance(graph, Graph) or graph.output_shape is None:
             raise TypeError(f"graph must be a finished Graph; received {graph!r}")
-        if parameters.size != graph.size:
+        if locate(parameters, sizeof(real), <void**>&self.net.parameters) != graph.size:
             raise ValueError(f"parameters must be the {graph.size} numbers that the operations "
                              f"have; received {parameters.size}")
-        if gradients.size != parameters.size:
+        if locate(gradients, sizeof(real), <void**>&self.net.gradients) != graph.size:
             raise ValueError(f"gradients must be as many as parameters, {parameters.size}; "
                              f"received {gradients.size}")
         self.parameters, self.gradients = parameters, gradients
         self.turn, self.operations, self.biases = turn, graph.operations, graph.biases
         self.input_shape, self.output_shape = graph.input_shape, graph.output_shape
-        if parameters.size:
-            self.net.parameters, self.net.gradients = &p[0], &g[0]
         self.channels, self.pixels = _channels_pixels(self.input_shape)
         self.out_channels, self.out_pixels = _channels_pixels(self.output_shape)
         self.habits, self.places = Habits(), Places()
@@ -149,7 +145,7 @@ cdef class Runnable:
         cdef Py_ssize_t rows = batch
         self._check_trees(trees)
         self._check_turn()
-        memset(job, 0, sizeof(Job))
+        empty_job(job)
         if trees is not None:
             rows = self._plant(trees, batch, threads)
             work *= <double>trees.nodes / len(trees)
@@ -215,6 +211,8 @@ cdef class Runnable:
         job.slices, job.slice_count = self.slices, self.slice_count
         job.all_slices = self.all_slices
         meeting_open(&job.crew, threads)
+        reset_items(&job.items, threads)
+        reset_items(&job.slice_items, threads)
         open_watch(&job.watch, &job.crew.ending)
         job.net.watch, job.net.team = &job.watch, NULL
 

@@ -17,12 +17,12 @@ cdef struct Watch:
     flag* ending                # of the job's meeting: what is left of the work is not done
     flag no_token
     double work                 # since the last look at the clock
-    double asked                # when the interpreter was asked last
+    double asked                # when the interpreter was asked last; 0 before the first look
     PyObject* raised            # by a handler, or in place of one
 
 
 cdef void open_watch(Watch* w, flag* ending) noexcept nogil:
-    w.ending, w.work, w.asked, w.raised = ending, 0, seconds(), NULL
+    w.ending, w.work, w.asked, w.raised = ending, 0, 0, NULL
 
 
 cdef inline bint is_ending(const Watch* w) noexcept nogil:
@@ -44,7 +44,9 @@ cdef void ask(Watch* w) noexcept with gil:
 
 cdef void ask_in_time(Watch* w) noexcept nogil:
     w.work = 0
-    if seconds() - w.asked > CLOCK_SECONDS:
+    if w.asked == 0:
+        w.asked = seconds()
+    elif seconds() - w.asked > CLOCK_SECONDS:
         ask(w)
 
 

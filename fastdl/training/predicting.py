@@ -100,7 +100,7 @@ class Predicting(Layer, abstract=True):
         core = _core.load(self.dtype)
         with self.turn.lock:
             plan = core.Plan(self.graph_for(shape), *self.flat, self.turn)
-        states = partial(self.states_for, samples)
+        states = partial(self.states_for, samples) if reading.stateful else None
         predict: Callable[..., Array] = core.Predictor(
             plan, samples, as_ready, bool(reading.tokens), get_num_threads, states
         )

@@ -2,18 +2,6 @@
 # and conversions in Python would take longer than the work. What is not this module's dtype, or
 # lies otherwise, is left to the caller.
 
-cdef bint take_array(object array, Py_buffer* view, int flags) except -1:
-    # Whether it has numbers of this module's dtype; then the view is to be released.
-    try:
-        PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT)
-    except (TypeError, ValueError, BufferError):
-        return False
-    if view.itemsize == sizeof(real) and view.format[0] == (c"d" if sizeof(real) == 8 else c"f"):
-        return True
-    PyBuffer_Release(view)
-    return False
-
-
 cdef bint take_matrix(object array, Py_buffer* view, int flags, Py_ssize_t rows,
                       Py_ssize_t columns) except -1:
     # The same of one of this shape.

@@ -7,9 +7,6 @@ cdef enum:
 # Multiply-adds from which on a second thread brings more than to wake it costs: 0.2 ms of work.
 cdef double SHARED_SUMS = 8_000_000
 
-# What is looked up for each of many small arrays.
-cdef object _NDARRAY = np.ndarray, _EMPTY = np.empty, _DTYPE = DTYPE
-
 
 cdef const real* _numbers(array, int rank, Py_ssize_t rows, Py_ssize_t columns,
                           Py_ssize_t* shape) except? NULL:
@@ -18,11 +15,9 @@ cdef const real* _numbers(array, int rank, Py_ssize_t rows, Py_ssize_t columns,
     cdef Py_buffer view
     cdef const real* numbers = NULL
     cdef Py_ssize_t first = 0, last
-    if type(array) is not _NDARRAY:
+    if not take_ready(array, &view):
         return NULL
-    if not take_array(array, &view, PyBUF_C_CONTIGUOUS):
-        return NULL
-    if view.ndim == rank and view.len and <uint64_t>view.buf % sizeof(real) == 0:
+    if view.ndim == rank and view.len:
         first, last = view.shape[0], view.shape[rank - 1]
         if (rows < 0 or first == rows) and (columns < 0 or last == columns):
             numbers = <const real*>view.buf
@@ -145,10 +140,10 @@ def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, 
         s.d = _numbers(bias_hh, 1, s.columns, -1, NULL)
         if s.d == NULL:
             return None
-    h_after = _EMPTY((job.samples, s.units), _DTYPE)
+    h_after = EMPTY((job.samples, s.units), DTYPE)
     job.h_after = <real*>_numbers(h_after, 2, -1, -1, NULL)
     if s.cell == LSTM:
-        c_after = _EMPTY((job.samples, s.units), _DTYPE)
+        c_after = EMPTY((job.samples, s.units), DTYPE)
         job.c_after = <real*>_numbers(c_after, 2, -1, -1, NULL)
     if job.samples < FEW_SAMPLES:
         threads, job.groups = 1, job.samples
