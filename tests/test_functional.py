@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from itertools import product
 
 import numpy as np
 import pytest
@@ -162,6 +163,17 @@ def test_images_are_not_read_past_their_end():
             assert np.isfinite(F.max_pool2d_backward(y, x, size, stride)).all()
             assert np.isfinite(F.im2col(x, size, stride=stride, padding=1)).all()
             assert np.isfinite(F.expand_sensitivity_map(x, stride)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("stride", [1, 2, 3, (2, 3), (3, 2)])
+def test_a_sensitivity_map_that_is_not_finite_is_refused_wherever_that_is(stride, dtype, rng):
+    delta = normal(rng, (2, 2, 3, 21), dtype)
+    for bad, place in product((np.nan, np.inf, -np.inf), (0, 8, 20, 21, 62, 63, 130, delta.size - 1)):
+        one = delta.copy()
+        one.flat[place] = bad
+        with pytest.raises(ValueError, match=f"delta must be finite in {dtype}; received NaN or infinity"):
+            F.expand_sensitivity_map(one, stride)
 
 
 def test_pooling_of_the_articles():

@@ -50,11 +50,7 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
     dtype = dtype or precision(array)
     if _core.load(dtype).is_ready(array):
         return array
-    if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):
-        with np.errstate(over="ignore"):
-            array = np.array(array, dtype, order="C")
-    if array.size == 0:
-        raise ValueError(f"{name} must not be empty; received shape {array.shape}")
+    array = as_laid(array, name, dtype)
     threads = get_num_threads() if array.size > _LARGE else 1
     if not _core.load(dtype).all_finite(array, threads):
         labels = columns_of(x, array)
@@ -63,12 +59,29 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
     return array
 
 
+def as_laid(x: Any, name: str, dtype: str | None = None) -> Array:
+    """Give what `as_array` gives, but numbers need not be finite."""
+    array = as_real(x, name)
+    dtype = dtype or precision(array)
+    if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):
+        with np.errstate(over="ignore"):
+            array = np.array(array, dtype, order="C")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty; received shape {array.shape}")
+    return array
+
+
 def as_ranked(x: Any, name: str, rank: int, axes: str, dtype: str | None = None) -> Array:
     """Give an array of ``rank`` axes, called ``axes`` in the error."""
     array = as_array(x, name, dtype)
+    check_rank(array, name, rank, axes)
+    return array
+
+
+def check_rank(array: Array, name: str, rank: int, axes: str) -> None:
+    """Check that an array has ``rank`` axes, called ``axes`` in the error."""
     if array.ndim != rank:
         raise ValueError(f"{name} must have shape {axes}; received {array.shape}")
-    return array
 
 
 def check_variance(values: Array, key: str, name: str) -> None:

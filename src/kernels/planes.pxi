@@ -104,14 +104,17 @@ cdef void fields_of_plane(const Planes* p, const real* x, real* y, real* rows) n
 
 
 cdef inline void spread_row(const bint inside, const int step, const real* x, Py_ssize_t w,
-                            real* y, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
+                            real* y, Py_ssize_t row, Py_ssize_t end,
+                            vec* zeros) noexcept nogil:
     # y, a number of x each `step` for the steps 1 and 2, zeros up to `row`. Where it is `inside`,
     # whole vectors are read and written, past all that; else nothing behind x + w and y + end.
+    # `zeros` stay so if x is finite.
     cdef Py_ssize_t j, at
     cdef vec v, zero = vec_keep(vec_set1(0))        # no call of memset for a few vectors
     for j from 0 <= j < w by VEC_LANES:
         at = j * step
         v = load_lanes(x + j, VEC_LANES if inside else w - j)
+        zeros[0] = zeros[0] + v * zeros[0]
         if step == 1:
             store_lanes(y + at, v, VEC_LANES if inside else end - at)
             continue
@@ -123,35 +126,38 @@ cdef inline void spread_row(const bint inside, const int step, const real* x, Py
         store_lanes(y + j, zero, VEC_LANES if inside else end - j)
 
 
-cdef inline void spread_rows(const int step, const Planes* p, const real* x,
+cdef inline bint spread_rows(const int step, const Planes* p, const real* x,
                              real* y) noexcept nogil:
     # The next row overwrites what a row writes beyond its end; the last rows must not do so.
     cdef const Window* g = &p.window
     cdef Py_ssize_t i, row = g.sh * g.ow, end = g.oh * g.ow, wide = padded(g.w)
+    cdef vec zeros = vec_set1(0)
     for i in range(g.h):
         if (i + 1 < g.h and row + VEC_LANES <= end and step * wide <= end
                 and wide <= (g.h - i) * g.w):
-            spread_row(True, step, x, g.w, y, row, end)
+            spread_row(True, step, x, g.w, y, row, end, &zeros)
         else:
-            spread_row(False, step, x, g.w, y, row if i + 1 < g.h else end, end)
+            spread_row(False, step, x, g.w, y, row if i + 1 < g.h else end, end, &zeros)
         x += g.w
         y += row
         end -= row
+    return vec_sum(zeros) == 0
 
 
-cdef void spread_over_plane(const Planes* p, const real* x, real* y) noexcept nogil:
-    # y (OH, OW), x (H, W) at each sh-th row and sw-th column and zeros elsewhere.
+cdef bint spread_over_plane(const Planes* p, const real* x, real* y) noexcept nogil:
+    # y (OH, OW), x (H, W) at each sh-th row and sw-th column and zeros elsewhere. Gives whether x
+    # is finite.
     cdef const Window* g = &p.window
     cdef Py_ssize_t i, j
     if g.sw == 1:
-        spread_rows(1, p, x, y)
-    elif g.sw == 2:
-        spread_rows(2, p, x, y)
-    else:
-        memset(y, 0, g.oh * g.ow * sizeof(real))
-        for i in range(g.h):
-            for j in range(g.w):
-                y[i * g.sh * g.ow + j * g.sw] = x[i * g.w + j]
+        return spread_rows(1, p, x, y)
+    if g.sw == 2:
+        return spread_rows(2, p, x, y)
+    memset(y, 0, g.oh * g.ow * sizeof(real))
+    for i in range(g.h):
+        for j in range(g.w):
+            y[i * g.sh * g.ow + j * g.sw] = x[i * g.w + j]
+    return finite_run(x, g.h * g.w)
 
 
 cdef inline vec fold(const bint largest, vec a, vec b) noexcept nogil:
