@@ -166,9 +166,8 @@ class Labels:
     def score(self, y: Any, told: Array, weights: Any) -> float:
         """Give the share of samples whose labels are all predicted."""
         if told.ndim == 1:
-            unique_labels(
-                wanted := plain(as_labels(y)), found := plain(told)
-            )  # raises where they are of different kinds
+            wanted, found = plain(as_labels(y)), plain(told)
+            unique_labels(wanted, found)  # raises where they are of different kinds
             return float(accuracy_score(wanted, found, sample_weight=weights))
         labels = as_labels(y)
         if labels.shape != told.shape:
