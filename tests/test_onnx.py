@@ -43,6 +43,9 @@ LACKING = set(
         "GRU",
     ]
 )
+OLDER = ort.__version__.startswith("1.23.")  # the last one for Python 3.10: it lacks more, some of it by its own fusion
+if OLDER:
+    LACKING |= {"Cos", "Sigmoid"}
 
 
 def near(actual, expected):
@@ -177,6 +180,8 @@ def test_activations_of_cells_in_both_directions(activation, tmp_path, rng):
 
 @pytest.mark.parametrize("number", range(60))
 def test_random_networks(number, tmp_path):
+    if OLDER and number == 48:
+        pytest.skip("ONNX Runtime up to 1.23 normalizes no row of one number")
     draw = Draw(number)
     draw.dtype = "float32"
     net = draw.network()
