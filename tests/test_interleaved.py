@@ -35,7 +35,18 @@ NETWORKS = {
         layers.Conv2D(5, 3), layers.Residual([layers.Conv2D(5, 3, padding="same", activation="tanh")]),
         layers.Conv2D(6, 3), layers.Flatten(),
     ],
+    "branches": lambda: [
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.Parallel(
+            [[layers.Conv2D(3, 3, padding="same", activation="tanh"), layers.Conv2D(2, 3, padding="same")], [],
+             [layers.Conv2D(5, 5, padding="same")]],
+        ),
+        layers.Conv2D(6, 3), layers.MaxPool2D(2), layers.Flatten(),
+    ],
     "frozen": lambda: [layers.Conv2D(5, 3, activation="tanh"), layers.Conv2D(6, 3), layers.Flatten()],
+    "frozen in the middle": lambda: [
+        layers.Conv2D(5, 3, activation="tanh"), layers.Conv2D(6, 3), layers.Conv2D(4, 3), layers.Flatten(),
+    ],
     "behind weights": lambda: [
         layers.Conv2D(2, 1), layers.Dropout(0.0), layers.Conv2D(1, 3), layers.MaxPool2D(2), layers.Conv2D(6, 3),
         layers.Flatten(),
@@ -47,6 +58,7 @@ SHAPES = [(1, 17, 18), (3, 16, 19), (2, 20, 16)]
 def network(name, shape, dtype):
     net = Sequential([*NETWORKS[name](), layers.Dense(3)], input_shape=shape, dtype=dtype, seed=0)
     net.layers[0].trainable = name != "frozen"
+    net.layers[1].trainable = name != "frozen in the middle"
     return net
 
 
@@ -137,3 +149,34 @@ def test_batches_of_any_size_after_one_another(name, rng):
         close(net.backward(np.ones_like(net.forward(x[:samples])))[:1], net.vjp(x[:1], np.ones((1, 3))))
         assert (step(net, x[:2], y[:2]) == few).all()
         assert (step(net, x, y) == gradient).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("samples", [80, 100])
+def test_batches_of_many_groups(samples, dtype, rng):
+    net = network("LeNet-5", (1, 17, 18), dtype)
+    x, y = rng.standard_normal((samples, 1, 17, 18)).astype(dtype), rng.standard_normal((samples, 3)).astype(dtype)
+    close(net.predict(x), np.concatenate([net.predict(x[i : i + 2]) for i in range(0, samples, 2)]), dtype)
+    parts = [step(net, x[i : i + 2], y[i : i + 2]) * 2 for i in range(0, samples, 2)]
+    close(step(net, x, y), sum(parts) / samples, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("pools", [False, True])
+def test_outputs_are_images(pools, dtype, rng):
+    between = [layers.MaxPool2D(2)] if pools else []
+    parts = [layers.Conv2D(6, 3, activation="tanh"), *between, layers.Conv2D(5, 3)]
+    net = Sequential(parts, input_shape=(2, 13, 14), dtype=dtype, seed=0)
+    x = rng.standard_normal((11, 2, 13, 14)).astype(dtype)
+    dy = rng.standard_normal((11, *net.output_shape)).astype(dtype)
+
+    def passed(some):
+        y = net.forward(x[some], training=True)
+        return y, net.backward(dy[some]), net.gradients.copy()
+
+    y, dx, gradient = passed(slice(11))
+    alone = [passed(slice(i, i + 1)) for i in range(11)]
+    close(net.predict(x), np.concatenate([one[0] for one in alone]), dtype)
+    close(y, np.concatenate([one[0] for one in alone]), dtype)
+    close(dx, np.concatenate([one[1] for one in alone]), dtype)
+    close(gradient, sum(one[2] for one in alone), dtype)
