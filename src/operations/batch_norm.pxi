@@ -22,7 +22,7 @@ cdef struct BatchNorm:
     Py_ssize_t shares_stride
     double* totals              # of the batch likewise, a copy of each worker's
     double* joined              # and of each rank's share
-    real* moments               # each worker's: means, what z is scaled by, db / n and dw / n
+    real* moments               # each worker's, of a column: see moment_of
     Py_ssize_t moments_stride
 
 
@@ -38,7 +38,7 @@ cdef int describe_batch_norm(Network* net, Op* op, dict fields) except -1:
 cdef int reserve_batch_norm(Memory memory, Network* net, Op* op) except -1:
     cdef BatchNorm* own = <BatchNorm*>op.own
     own.shares_stride = 1 + 2 * op.columns
-    own.moments_stride = 4 * (padded(op.columns) + VEC_LANES)
+    own.moments_stride = 5 * (padded(op.columns) + VEC_LANES)
     own.shares = memory.take_doubles(groups_of(net, max(memory.rows, 1)) * own.shares_stride)
     own.joined = memory.take_doubles(net.ranks * own.shares_stride)
     own.totals = memory.take_doubles(memory.workers * own.shares_stride)
@@ -47,6 +47,7 @@ cdef int reserve_batch_norm(Memory memory, Network* net, Op* op) except -1:
 
 
 cdef inline real* moment_of(const Op* op, int worker, int k) noexcept nogil:
+    # Means, scales of z, db / n, and the scales times dw / n and times w.
     cdef const BatchNorm* own = <const BatchNorm*>op.own
     return own.moments + worker * own.moments_stride + k * (padded(op.columns) + VEC_LANES)
 
@@ -113,20 +114,26 @@ cdef double* join_batch_norm(const Network* net, const Op* op, Py_ssize_t batch,
     return own.joined
 
 
+cdef void take_moments(const Network* net, const Op* op, int worker, Py_ssize_t j, double mean,
+                       double variance) noexcept nogil:
+    # Of a column.
+    cdef double epsilon = (<const BatchNorm*>op.own).epsilon
+    cdef real scale = <real>(1 / sqrt(variance + epsilon))
+    moment_of(op, worker, 0)[j], moment_of(op, worker, 1)[j] = <real>mean, scale
+    moment_of(op, worker, 4)[j] = scale * net.parameters[op.offset + j]
+
+
 cdef void settle_batch_norm(const Network* net, const Op* op, int worker, int workers,
                             Py_ssize_t batch) noexcept nogil:
     cdef const BatchNorm* own = <const BatchNorm*>op.own
     cdef double* total = own.totals + worker * own.shares_stride
-    cdef real* means = moment_of(op, worker, 0)
-    cdef real* scales = moment_of(op, worker, 1)
     cdef Py_ssize_t j
     if net.ranks > 1:
         put_together(op, own.joined, net.ranks, total)
     else:
         put_together(op, own.shares, groups_of(net, batch), total)
     for j in range(op.columns):
-        means[j] = <real>total[1 + j]
-        scales[j] = <real>(1 / sqrt(total[1 + op.columns + j] / total[0] + own.epsilon))
+        take_moments(net, op, worker, j, total[1 + j], total[1 + op.columns + j] / total[0])
 
 
 cdef inline bint is_given(const Network* net, const Op* op) noexcept nogil:
@@ -135,14 +142,10 @@ cdef inline bint is_given(const Network* net, const Op* op) noexcept nogil:
 
 
 cdef void take_running(const Network* net, const Op* op, int worker) noexcept nogil:
-    cdef const BatchNorm* own = <const BatchNorm*>op.own
     cdef const real* running = net.parameters + op.offset + 2 * op.columns
-    cdef real* means = moment_of(op, worker, 0)
-    cdef real* scales = moment_of(op, worker, 1)
     cdef Py_ssize_t j
     for j in range(op.columns if is_given(net, op) else 0):
-        means[j] = running[j]
-        scales[j] = <real>(1 / sqrt(<double>running[op.columns + j] + own.epsilon))
+        take_moments(net, op, worker, j, running[j], running[op.columns + j])
 
 
 cdef void move_running(const Network* net, const Op* op, int worker, int workers,
@@ -165,9 +168,9 @@ cdef Normalizing normalizing(const Network* net, const Op* op, int worker) noexc
     cdef Normalizing q
     q.columns = op.columns
     q.means, q.scales = moment_of(op, worker, 0), moment_of(op, worker, 1)
-    q.db, q.dw = moment_of(op, worker, 2), moment_of(op, worker, 3)
-    q.w = net.parameters + op.offset
-    q.b = q.w + op.columns
+    q.db, q.slopes = moment_of(op, worker, 2), moment_of(op, worker, 3)
+    q.factors = moment_of(op, worker, 4)
+    q.b = net.parameters + op.offset + op.columns
     return q
 
 
@@ -261,6 +264,7 @@ cdef void settle_batch_norm_back(const Network* net, const Op* op, int worker, i
                                  Py_ssize_t batch) noexcept nogil:
     cdef const BatchNorm* own = <const BatchNorm*>op.own
     cdef double n = own.totals[worker * own.shares_stride]
+    cdef const real* scales = moment_of(op, worker, 1)
     cdef real* db = moment_of(op, worker, 2)
     cdef real* dw = moment_of(op, worker, 3)
     cdef Py_ssize_t j
@@ -270,7 +274,7 @@ cdef void settle_batch_norm_back(const Network* net, const Op* op, int worker, i
         add_up_slots(net, op, batch, dw, db)
     for j in range(op.columns):
         db[j] = <real>(db[j] / n)
-        dw[j] = <real>(dw[j] / n)
+        dw[j] = <real>(dw[j] / n) * scales[j]
 
 
 cdef void pass_on_added(const Network* net, const Op* op, const Part* part,
