@@ -370,9 +370,10 @@ cdef class Plan(Runnable):
             self._run(&job, step_worker)
 
     cdef double* _zero_sums(self, Py_ssize_t n) except NULL:
-        # Room for so many, until the next call asks for some.
+        # Room for so many, until the next call asks for some; for one where no parameter changes.
+        n = max(n, 1)
         if self.sums is None or self.sums.shape[0] < n:
-            self.sums = np.empty(max(n, 1))
+            self.sums = np.empty(n)
         memset(&self.sums[0], 0, n * sizeof(double))
         return &self.sums[0]
 

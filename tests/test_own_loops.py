@@ -317,3 +317,17 @@ def test_a_layer_that_is_built_anew_forgets_what_it_was_used_for(rng):
         layer.backward(dy)
     assert (layer.forward(x) == layers.Dense(3).build(4, dtype="float64", seed=1).forward(x)).all()
     assert layer.forward(x).dtype == "float64"
+
+
+@pytest.mark.parametrize("make", [lambda: layers.Rescaling(0.5), lambda: layers.Dense(3)])
+@pytest.mark.parametrize("clip", [None, 0.1])
+def test_steps_of_a_network_where_nothing_changes(make, clip, rng):
+    net = Sequential([make()], input_shape=3, seed=0)
+    net.layers[0].trainable = False
+    before, x = net.parameters.copy(), rng.standard_normal((4, 3))
+    net.forward(x)
+    net.backward(np.ones((4, 3)))
+    net.step(optimizers.SGD(0.1, clip_norm=clip))
+    net.train_on_batch(x, x, loss=lambda y, t: (np.ones(len(y)), y - t))
+    assert (net.parameters == before).all()
+    assert net.training_state.steps == 2
