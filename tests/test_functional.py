@@ -387,6 +387,20 @@ def test_losses_of_saturated_logits_are_finite(dtype):
     close(F.cross_entropy_backward(logits, [0, 0]), np.array([[0, 0, 0], [-0.5, 0.5, 0]]), dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cross_entropy_of_logits_further_apart_than_a_number_can_be(dtype):
+    """What is not there costs nothing, however unlikely it is, and what is there costs what its label does."""
+    most = np.finfo(dtype).max
+    logits = np.array([[most, -most, 0, 1, 2]], dtype)
+    there = np.eye(5)[[0]]
+    assert F.cross_entropy(logits, there) == 0
+    assert (F.cross_entropy_backward(logits, there) == 0).all()
+    if dtype == "float32":
+        for target in (np.eye(5)[[1]], [[0.5, 0.25, 0.25, 0, 0]]):
+            wanted = reference.cross_entropy(logits.astype(float), np.array(target))
+            assert F.cross_entropy(logits, target) == pytest.approx(wanted)
+
+
 @given(st.integers(1, 70), DTYPES, SEEDS, st.sampled_from([(0.0, False), (0.9, False), (0.9, True)]), st.booleans())
 def test_sgd(size, dtype, seed, momentum, decay):
     rng = np.random.default_rng(seed)

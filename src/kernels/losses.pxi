@@ -195,6 +195,11 @@ cdef double cross_entropy(const Settings* settings, const real* logits, const re
         sums = sums + t
         costs = costs + t * (vec_set1(<real>log_total) - (x - vec_set1(largest)))
     mass, loss = vec_sum(sums), vec_sum(costs)
+    if not isfinite(loss):      # logits may be too far apart for a float: nothing, where t is 0
+        loss = 0
+        for i in range(n):
+            if target[i] != 0:
+                loss += target[i] * (log_total + (<double>largest - logits[i]))
     for i from 0 <= i < n by VEC_LANES:
         t = vec_load_first(target + i, <int>min(n - i, VEC_LANES))
         vec_store(dy + i, (vec_load(dy + i) * vec_set1(<real>(mass / total)) - t) * vec_set1(scale))
