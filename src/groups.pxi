@@ -88,8 +88,8 @@ cdef void backward_of_group(Job* job, Part* part, const Batch* batch, int stage,
         give_gradient(job, part, rows, job.out, job.net.tensor[0].size)
 
 
-cdef void all_groups(Job* job, int worker, const Batch* batch, int stage, group_function work,
-                     bint clears) noexcept nogil:
+cdef inline void all_groups(Job* job, int worker, const Batch* batch, int stage,
+                            group_function work, bint clears) noexcept nogil:
     # This worker's share of the slots, and of each slot all groups. Every other stage goes through
     # them the other way around: what the last one has left is in the cache.
     cdef Py_ssize_t groups = groups_of(&job.net, batch.samples)

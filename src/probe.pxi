@@ -26,77 +26,60 @@ cdef void probe_worker(void* context, int worker) noexcept nogil:
     p.sink[worker] = vec_sum(acc[0])
 
 
-def fma_peak(int threads, double seconds=0.1):
+def fma_peak(int threads, double duration=0.1):
     """The GFLOP/s of `threads` threads that only do fused multiply-adds: the best of some runs."""
-    from time import perf_counter
     cdef Probe p
-    cdef int worker
-    best = 0.0
-    deadline = perf_counter() + seconds
-    while True:
-        p.rounds = 200_000
-        for worker in range(64):
+    cdef double elapsed = 0, best = 0, deadline = seconds() + duration
+    p.rounds = 200_000
+    while seconds() < deadline or best == 0:
+        for worker in range(MAX_WORKERS):
             p.sink[worker] = <real>0.25
         meeting_open(&p.crew, min(threads, MAX_WORKERS))
-        start = perf_counter()
         with nogil:
+            elapsed = -seconds()
             parallel_run(probe_worker, &p, &p.crew.workers, NULL)
-        elapsed = perf_counter() - start
+            elapsed += seconds()
         best = max(best, p.crew.workers * 2.0 * 12 * VEC_LANES * p.rounds / elapsed / 1e9)
         meeting_close(&p.crew)
-        if perf_counter() > deadline:
-            return best
+    return best
 
 
-def convolution_probe(Py_ssize_t c, Py_ssize_t h, Py_ssize_t w, Py_ssize_t oc, Py_ssize_t kh,
-                      Py_ssize_t kw, long repeats):
-    """The time of the forward kernel alone, with stride 1, on one image that stays in the cache.
+def convolution_probe(tuple image, tuple kernel, real[::1] x, real[::1] weight, real[::1] y,
+                      long repeats):
+    """The seconds that the forward kernel alone takes for one image that stays in the cache.
 
-    Returns the seconds for an image, x (H, W, C), weight (KH, KW, C, OC) and y (OH, OW, OC).
+    With stride 1, x (H, W, C), weight (KH, KW, C, OC) followed by the bias, y (OH, OW, OC).
     """
-    from time import perf_counter
     cdef Window g
-    cdef Matrix m
-    cdef long i
-    g.h, g.w, g.c, g.kh, g.kw, g.sh, g.sw = h, w, c, kh, kw, 1, 1
-    g.oh, g.ow, g.oc = h - kh + 1, w - kw + 1, oc
-    g.dh = g.dw = g.groups = 1
-    memset(&m, 0, sizeof(Matrix))
-    m.bias = kh * kw * c * oc
-    draw = np.random.default_rng(0).standard_normal
-    cdef real[::1] x = aligned_zeros(h * w * c)
-    cdef real[::1] weight = aligned_zeros(m.bias + oc)
-    cdef real[::1] y = aligned_zeros(g.oh * g.ow * oc + 64)
-    np.asarray(x)[:] = draw(x.shape[0])
-    np.asarray(weight)[:m.bias] = draw(m.bias)
-    start = perf_counter()
+    cdef double elapsed
+    memset(&g, 0, sizeof(Window))
+    g.h, g.w, g.c = image
+    g.kh, g.kw, g.oc = kernel
+    g.oh, g.ow = g.h - g.kh + 1, g.w - g.kw + 1
+    g.sh = g.sw = g.dh = g.dw = g.groups = 1
     with nogil:
-        for i in range(repeats):
-            runs_forward(&g, &weight[0], &weight[m.bias], &x[0], &y[0])
-    seconds = (perf_counter() - start) / repeats
-    return (seconds, np.asarray(x).reshape(h, w, c),
-            np.asarray(weight)[:m.bias].reshape(kh, kw, c, oc),
-            np.asarray(y)[:g.oh * g.ow * oc].reshape(g.oh, g.ow, oc))
+        elapsed = -seconds()
+        for _ in range(repeats):
+            runs_forward(&g, &weight[0], &weight[g.kh * g.kw * g.c * g.oc], &x[0], &y[0])
+        elapsed += seconds()
+    return elapsed / repeats
 
 
-def elementwise_probe(str name, const real[::1] x, long repeats=1):
-    """The time of exp or an activation of x, as kernels compute it: the seconds, and the values."""
-    from time import perf_counter
-    cdef Py_ssize_t n = x.shape[0], i
-    cdef long turn
+def elementwise_probe(str name, const real[::1] x, real[::1] y, long repeats=1):
+    """The seconds that exp or an activation of x takes, as kernels compute it; y becomes that."""
+    cdef Py_ssize_t i
     cdef int kind = -1 if name == "exp" else row_of_name(_ACTIVATIONS, "name", name)
-    cdef real[::1] source = aligned_zeros(n)
-    cdef real[::1] y = aligned_zeros(n)
-    source[:] = x
-    start = perf_counter()
+    cdef double elapsed
     with nogil:
-        for turn in range(repeats):
+        elapsed = -seconds()
+        for _ in range(repeats):
             if kind >= 0:
-                ACTIVATION_ROWS[kind].forward(&source[0], &y[0], 0, n)
+                ACTIVATION_ROWS[kind].forward(&x[0], &y[0], 0, x.shape[0])
                 continue
-            for i from 0 <= i < n by VEC_LANES:
-                vec_store(&y[i], vec_exp(vec_load(&source[i])))
-    return (perf_counter() - start) / repeats, np.asarray(y)
+            for i from 0 <= i < x.shape[0] by VEC_LANES:
+                vec_store(&y[i], vec_exp(vec_load(&x[i])))
+        elapsed += seconds()
+    return elapsed / repeats
 
 
 def config():

@@ -143,7 +143,8 @@ static inline int parallel_available(void) { return 1; }
 /* Runs the task on *workers threads, lowering *workers first where fewer can be had: point it at
  * the count that the task's barrier reads. While the caller waits for the others at the end, it
  * looks. */
-static void parallel_run(parallel_task task, void *context, int *workers, parallel_look look) {
+static inline void parallel_run(parallel_task task, void *context, int *workers,
+                                parallel_look look) {
     if (*workers > MAX_WORKERS) *workers = MAX_WORKERS;
     if (*workers <= 1 || pthread_mutex_trylock(&pool.busy)) {
         *workers = 1;

@@ -39,7 +39,10 @@ def computed(name, x):
     """What the core makes of x."""
     core = _core.load(x.dtype.name)
     if name == "exp":
-        return core.elementwise_probe(name, x)[1]
+        given, y = core.aligned_zeros(len(x)), core.aligned_zeros(len(x))
+        given[:] = x
+        core.elementwise_probe(name, given, y)
+        return y
     return core.activation_forward(name, float(name == "elu"), x[None])[0]
 
 
@@ -98,7 +101,7 @@ def test_gelu(dtype):
             rng.choice([-1, 1], 20_000) * 10 ** rng.uniform(smallest, -smallest, 20_000),
         ]
     ).astype(dtype)
-    _, y = _core.load(dtype).elementwise_probe("gelu", x)
+    y = computed("gelu", x)
     with np.errstate(under="ignore", over="ignore", invalid="ignore"):
         assert errors(y, np.where(x > -1e4, gelu(x.astype(np.longdouble)), 0)).max() <= limit
 

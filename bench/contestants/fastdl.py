@@ -80,13 +80,20 @@ def mlp_1(threads):
 
 
 def convolution_lenet(threads):
-    core = fastdl._core.load("float32")
-    _, x, weight, y = core.convolution_probe(6, 14, 14, 16, 5, 5, 1)
+    core, draw = fastdl._core.load("float32"), np.random.default_rng(0).standard_normal
+    x, weight, y = (core.aligned_zeros(n) for n in (14 * 14 * 6, 5 * 5 * 6 * 16 + 16, 10 * 10 * 16))
+    x[:], weight[:-16] = draw(x.size), draw(weight.size - 16)
+
+    def calls(repeats):
+        return core.convolution_probe((14, 14, 6), (5, 5, 16), x, weight, y, repeats)
+
+    calls(1)
+    image, filters, seen = x.reshape(14, 14, 6), weight[:-16].reshape(5, 5, 6, 16), y.reshape(10, 10, 16)
     expected = reference.cross_correlate2d(
-        x.transpose(2, 0, 1)[None].astype(float), weight.transpose(3, 2, 0, 1).astype(float), 0.0, (1, 1), (0, 0)
+        image.transpose(2, 0, 1)[None].astype(float), filters.transpose(3, 2, 0, 1).astype(float), 0.0, (1, 1), (0, 0)
     )
-    np.testing.assert_allclose(y.transpose(2, 0, 1)[None], expected, atol=1e-4)
-    return Task(np.zeros(0), lambda: core.convolution_probe(6, 14, 14, 16, 5, 5, 50_000), 50_000)
+    np.testing.assert_allclose(seen.transpose(2, 0, 1)[None], expected, atol=1e-4)
+    return Task(np.zeros(0), lambda: calls(50_000), 50_000)
 
 
 def _predict(samples):

@@ -42,8 +42,8 @@ _FUSED = {name: k for name, k in _ACTIVATIONS.items() if not ACTIVATION_ROWS[k].
 
 # In place, over whole vectors: rows are padded to that.
 
-cdef void activate_steps(int kind, real setting, real* x, Py_ssize_t n,
-                         Py_ssize_t steps) noexcept nogil:
+cdef inline void activate_steps(int kind, real setting, real* x, Py_ssize_t n,
+                                Py_ssize_t steps) noexcept nogil:
     # n numbers, `steps` rows of them.
     cdef const ActivationRow* a = &ACTIVATION_ROWS[kind]
     cdef Py_ssize_t t, row
@@ -55,8 +55,8 @@ cdef void activate_steps(int kind, real setting, real* x, Py_ssize_t n,
         a.forward(x, x, setting, padded(n))
 
 
-cdef void activate_backward_steps(int kind, real setting, real* dy, const real* y, Py_ssize_t n,
-                                  Py_ssize_t steps) noexcept nogil:
+cdef inline void activate_backward_steps(int kind, real setting, real* dy, const real* y,
+                                         Py_ssize_t n, Py_ssize_t steps) noexcept nogil:
     # The gradient with respect to the input, in place of that with respect to the output, y.
     cdef const ActivationRow* a = &ACTIVATION_ROWS[kind]
     cdef Py_ssize_t t, row

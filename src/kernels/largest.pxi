@@ -1,6 +1,6 @@
 # The largest of n numbers, and which one it is.
 
-cdef real largest_number(const real* x, Py_ssize_t n) noexcept nogil:
+cdef inline real largest_number(const real* x, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
     cdef real lanes[VEC_LANES]
     cdef real largest = x[0]

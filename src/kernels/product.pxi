@@ -51,7 +51,8 @@ cdef extern from * nogil:
     real packed_panel[]
 
 
-cdef void fetch_terms(const Product* ahead, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
+cdef inline void fetch_terms(const Product* ahead, Py_ssize_t part,
+                             Py_ssize_t parts) noexcept nogil:
     # A part of the panel that comes next: its terms lie so far apart that no processor foresees
     # them.
     cdef Py_ssize_t terms = ahead.segments * ahead.length, i, s, j, k
