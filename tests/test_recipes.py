@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastdl import layers, models, recipes
+from fastdl.recipes.trees import BY_COMPOSITION
 
 # Each recipe for so many samples, epochs and batches, and how many steps that is.
 STEPS = {
@@ -34,7 +35,7 @@ def rates(net):
 
 
 def test_arguments_of_recipes():
-    for composition, usual in recipes.BY_COMPOSITION.items():
+    for composition, usual in BY_COMPOSITION.items():
         net = recipes.tree_classifier(9, 5, 65, composition=composition).net
         assert rates(net) == [usual.word_dropout, usual.node_dropout]
         assert net.layers[2].units == usual.units

@@ -14,7 +14,7 @@ from ..losses import Loss
 from ..losses.choice import AnyLoss
 from ..metrics.choice import AnyMetric
 from ..optimizers import Optimizer
-from ..recipes import TABULAR_LOSS
+from ..recipes.tables import TABULAR_LOSS
 from .available import available_if
 from .base import NetEstimator, partial_fit_is_meant
 from .data import Data

@@ -1,0 +1,19 @@
+"""Recipes to train the networks of `models`, each under its name; chosen by experiment on held-out data (bench/)."""
+
+from .digits import lenet5, mlp
+from .recipe import Recipe
+from .sequences import language_model, transformer
+from .tables import tabular, tabular_training
+from .trees import tree_classifier, tree_parser
+
+__all__ = [
+    "Recipe",
+    "language_model",
+    "lenet5",
+    "mlp",
+    "tabular",
+    "tabular_training",
+    "transformer",
+    "tree_classifier",
+    "tree_parser",
+]
