@@ -14,6 +14,7 @@ import fastdl
 from fastdl import Sequential, layers, models
 from fastdl.cli import main
 from fastdl.datasets import Vocabulary, text_windows
+from fastdl.training.divergence import DivergenceError
 
 FOX = "The quick brown fox jumps over the lazy dog. It doesn't bark! "
 
@@ -343,7 +344,7 @@ def test_an_epoch_that_diverges_leaves_the_one_before(text, tmp_path, capsys, mo
     command = ["train", "lm", "--text", str(text), *SMALL]
 
     def diverge(*arguments):
-        raise FloatingPointError
+        raise DivergenceError("step 9 is not finite", "none")
 
     for run, when, epoch in (
         ([*command, "--epochs", "3", "--save", str(path)], "on_epoch_end", 1),

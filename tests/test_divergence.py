@@ -1,6 +1,7 @@
 """Trainings that lose their loss, or nearly: the last finite parameters stay."""
 
 import contextlib
+import pickle
 
 import numpy as np
 import pytest
@@ -42,6 +43,17 @@ def test_moments_that_are_lost(rng):
     with pytest.raises(FloatingPointError, match="step 1 gives a loss, parameters or moments that are not finite"):
         net.fit(np.full((4, 3), 1e15), np.zeros((4, 1)), loss="squared_error", optimizer=optimizers.Adam(), verbose=0)
     assert (net.parameters == before).all()
+
+
+def test_the_fault_is_apart_from_the_advice():
+    """Other processes give the error back whole."""
+    net = Sequential([layers.Dense(1)], input_shape=3, seed=0)
+    with pytest.raises(FloatingPointError) as caught:
+        net.fit(np.full((4, 3), 1e15), np.zeros((4, 1)), loss="squared_error", optimizer=optimizers.Adam(), verbose=0)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert error.fault == "step 1 gives a loss, parameters or moments that are not finite"
+    assert error.advice == "a lower learning rate, or clip_norm in the optimizer, may help"
+    assert str(error) == f"{error.fault}, and the parameters are now those before it: {error.advice}"
 
 
 @pytest.mark.parametrize("optimizer", [optimizers.SGD(0.1, momentum=0.6), optimizers.Adam(0.1, betas=(0.6, 0.6))])

@@ -7,6 +7,7 @@ from ranks import World
 import fastdl
 from fastdl import Sequential, callbacks, layers, losses, models, optimizers
 from fastdl.datasets import Trees, Vocabulary
+from fastdl.training.divergence import DivergenceError
 from fastdl.training.machines import OtherRankError
 
 RNG = np.random.default_rng(0)
@@ -285,7 +286,7 @@ def test_a_divergence_is_everywhere():
         )  # fmt: skip
 
     found, world = ends(2, fit)
-    assert [type(error) for error in found] == [FloatingPointError] * 2
+    assert [type(error) for error in found] == [DivergenceError] * 2
     assert np.isfinite(nets[0].parameters).all()
     assert np.array_equal(nets[0].parameters, nets[1].parameters)
     assert nets[0].training_state.steps == nets[1].training_state.steps

@@ -139,7 +139,7 @@ def test_one_that_fails_does_not_stop_the_others(threads):
     each[2] = {"callbacks": [Raises(2, own)]}
     found = fit_many(nets, x, y, each=each, epochs=3, batch_size=10, verbose=0)
     errors = [fitted.error for fitted in found]
-    assert [type(error).__name__ for error in errors[1:4]] == ["FloatingPointError", "KeyError", "MemoryError"]
+    assert [type(error).__name__ for error in errors[1:4]] == ["DivergenceError", "KeyError", "MemoryError"]
     assert errors[:1] + errors[4:] == [None] * 3
     assert errors[2] is own
     assert [fitted.history and len(fitted.history.history.get("loss", [])) for fitted in found] == [3, 0, 2, None, 3, 3]
@@ -422,7 +422,7 @@ def test_a_line_for_each_network(capsys):
     assert longest.startswith("nets[0]  2 epochs, 0.")
     assert second.startswith("nets[2]  3 epochs, 0.")
     assert second.endswith("val_loss {val_loss:.4f}, val_accuracy {val_accuracy:.4f}".format(**last))
-    assert bad.startswith("nets[1]  0 epochs, 0.00 s  FloatingPointError: step ")
+    assert bad.startswith("nets[1]  0 epochs, 0.00 s  DivergenceError: step ")
 
 
 def test_one_bar_over_all(capsys):

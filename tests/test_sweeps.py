@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_a_trial_that_fails_is_told_and_tried_again(data, tmp_path):
     found = run(data, settings, record=path)
     assert found[0].error is None
     assert found[1].figures is None
-    assert "not finite" in found[1].error
+    assert re.fullmatch(r"step \d+ gives a loss, [a-z ]+ that are not finite", found[1].error), "and no advice"
     assert len(path.read_text().splitlines()) == 2
     assert "failed" in table(found)
     made.clear()

@@ -42,7 +42,7 @@ def _run(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # as in `| head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (Mistake, ValueError, FloatingPointError, OSError, ImportError, OtherRankError) as error:
+    except (Mistake, ValueError, OSError, ImportError, OtherRankError) as error:
         print(f"fastdl: {error}", file=sys.stderr)
         return 2
     except (MemoryError, OverflowError) as error:

@@ -18,7 +18,7 @@ from .._limits import MOST_NUMBERS
 from .._validation.values import as_int, as_number
 from ..callbacks import Callback, JSONLogger, ModelCheckpoint, PrintEpochs, Progress
 from ..callbacks.progress import figure
-from ..sequential import Sequential
+from ..training.divergence import DivergenceError
 
 # Variables in which Open MPI's mpiexec, and others, give the number of processes they have started.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -139,17 +139,12 @@ def reading(option: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def diverging(net: Sequential) -> Iterator[None]:
+def diverging() -> Iterator[None]:
     """Let a training that diverges end with advice of what the command has."""
     try:
         yield
-    except FloatingPointError:
-        raise Mistake(f"{diverged(net)}: a lower --lr may help") from None
-
-
-def diverged(net: Sequential) -> str:
-    """Tell which step of a network's training was undone, and why."""
-    return f"step {net.training_state.steps + 1} gives a loss, parameters or moments that are not finite"
+    except DivergenceError as error:
+        raise Mistake(f"{error.fault}: a lower --lr may help") from None
 
 
 @contextlib.contextmanager

@@ -61,7 +61,7 @@ def _train(options: argparse.Namespace) -> None:
     )
     start = perf_counter()
     callbacks = [*watching("images", options.log), *saving(options.save)]
-    with diverging(recipe.net):
+    with diverging():
         history = recipe.net.fit(
             *train, validation_data=test, callbacks=callbacks, verbose=0, communicator=communicator, **recipe.arguments
         )

@@ -115,7 +115,7 @@ def _train(options: argparse.Namespace) -> None:
     best = EarlyStopping("val_f1", patience=options.epochs)
     start = perf_counter()
     watchers = [*watching("sentences", options.log, "dev F1 {val_f1:.2%}"), best, *saving(options.save, "val_f1")]
-    with diverging(net):
+    with diverging():
         fit_parser(net, vocabulary, train, validation_trees=dev, callbacks=watchers, **recipe.arguments)
     total = perf_counter() - start
     sentences = test.sentences()

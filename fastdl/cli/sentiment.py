@@ -89,7 +89,7 @@ def _train(options: argparse.Namespace) -> None:
     start = perf_counter()
     roots = _Roots(dev, dev.encode(vocabulary))
     watchers = [roots, *watching("trees", options.log, measured), best, *saving(options.save, "val_accuracy")]
-    with diverging(net):
+    with diverging():
         net.fit(
             train.encode(vocabulary), train.labels, trees=train, verbose=0, callbacks=watchers,
             validation_data=(dev.encode(vocabulary), dev.labels, dev), communicator=communicator, **recipe.arguments,

@@ -137,8 +137,7 @@ def _sweep(options: argparse.Namespace) -> None:
     print(table(trials, figures=["test_accuracy", "seconds"]))
     for trial in trials:
         if trial.error is not None:
-            told = trial.error.replace(", or clip_norm in the optimizer,", "")  # which is no option here
-            print(f"{trial.settings}: {told}", file=sys.stderr)
+            print(f"{trial.settings}: {trial.error}", file=sys.stderr)
     if not any(trial.figures for trial in trials):
         raise Mistake("all networks failed: there is none to save or to draw")
     if options.picture is not None:

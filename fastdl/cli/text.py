@@ -22,6 +22,7 @@ from ..models.sequences import CELLS, HEADS
 from ..recipes import Recipe, language_model, transformer
 from ..sequential import Sequential
 from ..text.sampling import check_language_model, sample
+from ..training.divergence import DivergenceError
 from .common import (
     Mistake,
     add_common,
@@ -31,7 +32,6 @@ from .common import (
     check_outputs,
     check_whole,
     communicator_for,
-    diverged,
     logging,
     number,
     of_option,
@@ -173,8 +173,8 @@ def _train(options: argparse.Namespace) -> None:
     ]
     try:
         net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, communicator=communicator, **recipe.arguments)
-    except FloatingPointError:
-        raise _diverged(net, options, done) from None
+    except DivergenceError as error:
+        raise Mistake(f"{error.fault}: {_remedy(net, options, done)}") from None
 
 
 def _recipe(settings: dict[str, Any], vocabulary: int, windows: int) -> Recipe:
@@ -185,17 +185,14 @@ def _recipe(settings: dict[str, Any], vocabulary: int, windows: int) -> Recipe:
     return language_model(vocabulary, windows, cell=settings["cell"], **given)
 
 
-def _diverged(net: Sequential, options: argparse.Namespace, done: int) -> Mistake:
-    """Save the last finite parameters, unless an epoch has been saved, which is better, and suggest a remedy."""
+def _remedy(net: Sequential, options: argparse.Namespace, done: int) -> str:
+    """Save the last finite parameters, unless an epoch has been saved, which is better, and tell what may help."""
     run = net.notes["run"]
     kept, what = options.save if run["epochs"] > done else options.resume, f"what epoch {run['epochs']} gave"
     if kept is None and options.save is not None:
         net.save(options.save)
         kept, what = options.save, "the parameters before it"
-    return Mistake(
-        f"{diverged(net)}: a lower --lr, or a tighter --clip, may help"
-        + ("" if kept is None else f"; {kept} has {what}")
-    )
+    return "a lower --lr, or a tighter --clip, may help" + ("" if kept is None else f"; {kept} has {what}")
 
 
 def _check_length(options: argparse.Namespace, tokens: int, held_out: int) -> None:

@@ -21,6 +21,7 @@ from ..metrics.choice import AnyMetric, as_metrics
 from ..optimizers import Optimizer
 from ..samples import as_batch
 from ..sequential import Sequential
+from ..training.divergence import DivergenceError
 from ..training.history import History
 from ..training.running import predicted
 from ..training.state import TrainingState
@@ -219,7 +220,7 @@ class NetEstimator(BaseEstimator):
                 validation_data=validation, metrics=metrics, callbacks=callbacks, verbose=self.verbose,
                 **{**how, "loss": targets.loss},
             )  # fmt: skip
-        except FloatingPointError:
+        except DivergenceError:
             diverged = True
             raise
         finally:

@@ -17,6 +17,7 @@ from ..callbacks import Callback, EarlyStopping
 from ..callbacks.monitor import Monitor
 from ..many import fit_many
 from ..recipes import Recipe
+from ..training.divergence import DivergenceError
 from .trials import Record, Settings, Trial, fingerprint, key_of, plain
 
 if TYPE_CHECKING:
@@ -123,8 +124,13 @@ def sweep(
             raise OSError(f"record and save must name what can be written to; {end.__cause__}") from end.__cause__
         for one, fitted in zip(missing, found, strict=True):
             if fitted.error is not None:
-                kept.trials[key_of(one)] = Trial(one, None, str(fitted.error))
+                kept.trials[key_of(one)] = Trial(one, None, _fault(fitted.error))
     return [kept.trials[key] for key in keys]
+
+
+def _fault(error: Exception) -> str:
+    """Tell what went wrong, without the advice for a training alone: a sweep tries other settings anyhow."""
+    return error.fault if isinstance(error, DivergenceError) else str(error)
 
 
 def _as_settings(given: Any) -> Settings:

@@ -31,7 +31,7 @@ class Trial(NamedTuple):
         The figures of its last epoch, or of the one that early stopping restored, and the seconds of all; None if an
         error ended it.
     error : str or None
-        The message of the error.
+        What went wrong.
     """
 
     settings: Settings

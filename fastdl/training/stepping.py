@@ -13,6 +13,7 @@ from .._crew import check_ended
 from .._threads import get_num_threads
 from .._types import Array
 from ..callbacks import Callback
+from .divergence import DivergenceError
 from .machines import ALONE, Machines
 from .state import TrainingState
 
@@ -164,10 +165,10 @@ class _Block:
             turn.trained += 1
             if self.states is not None:
                 net.flat_states = self.states.copy()  # other calls, as in callbacks, may change the network's
-        raise FloatingPointError(
-            f"step {self.state.steps + 1} gives a loss, parameters or moments that are not finite, and the "
-            f"parameters are now those before it: a lower learning rate, or clip_norm in the optimizer, may help"
-            + ("; reset_state() forgets states that have grown too large" if self.states is not None else "")
+        raise DivergenceError(
+            f"step {self.state.steps + 1} gives a loss, parameters or moments that are not finite",
+            "a lower learning rate, or clip_norm in the optimizer, may help"
+            + ("; reset_state() forgets states that have grown too large" if self.states is not None else ""),
         )
 
     def _steps(self, count: int) -> None:
