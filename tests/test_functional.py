@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fastdl import _core, get_num_threads, losses, set_num_threads
 from fastdl import functional as F
-from fastdl.optimizers import Rule
+from fastdl.optimizers.base import Rule
 
 DTYPES = st.sampled_from(["float32", "float64"])
 PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))

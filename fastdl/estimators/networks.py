@@ -15,7 +15,8 @@ from .._validation.values import as_dtype, as_int, as_list, check_is
 from ..layers import Activation, Dense, Flatten, Layer, Reshape
 from ..layers.configuration import from_config
 from ..models.tables import embedded_columns, start_categories, tabular
-from ..optimizers import Adam, AdamW, check_optimizer
+from ..optimizers import Adam, AdamW
+from ..optimizers.choice import check_optimizer
 from ..recipes import tabular_training
 from ..schedules import cosine
 from ..sequential import Sequential

@@ -15,7 +15,8 @@ from .._warning import warn
 from ..callbacks.base import Callback
 from ..callbacks.keeping import Kept, kept_of
 from ..losses import CrossEntropy, Loss
-from ..optimizers import SGD, Optimizer, check_optimizer
+from ..optimizers import SGD, Optimizer
+from ..optimizers.choice import check_optimizer
 
 if TYPE_CHECKING:
     from ..callbacks import EMA

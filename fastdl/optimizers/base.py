@@ -1,0 +1,141 @@
+"""The base of all optimizers, and its form in the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .._settings import Settings, keep_number
+from .._types import Array
+from .._validation.arrays import as_real
+from .._validation.values import as_flag, as_number
+
+Rate = float | Callable[[int], float]
+
+
+class Rule(NamedTuple):
+    """An update rule of the core: a row of its table (`src/kernels/optimizers.pxi`), and the numbers that it reads."""
+
+    name: str
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    beta1: float = 0.0
+    beta2: float = 0.0
+    epsilon: float = 0.0
+    momentum_decay: float = 0.0
+    clip_norm: float = 0.0  # 0 for none
+    clip_value: float = 0.0
+    decay_biases: bool = True
+
+
+@dataclass(eq=False, repr=False)
+class Optimizer(Settings):
+    """The base of all optimizers: a learning rate, fixed or a function of the step (counted from 0), and clipping.
+
+    Optimizers of the same class and settings are equal. Only the rate may be changed, by setting ``lr``: what a
+    callback sets holds from the next block of steps on. It may also be a function of the step; or give the next call an
+    optimizer with another fixed rate, which continues with the moments of the last one. Each layer's ``lr_scale`` and
+    ``decay_scale`` multiply the rate and the weight decay for its parameters.
+
+    Parameters
+    ----------
+    lr : float or callable
+        The learning rate. Files can hold it if it is a number or one of `fastdl.schedules`.
+    clip_norm : float, optional
+        The largest norm of the gradient, over all parameters: a larger one is scaled down to it (Pascanu, Mikolov and
+        Bengio 2013).
+    clip_value : float, optional
+        The largest absolute value of each number of the gradient.
+    decay_biases : bool
+        Whether weight decay applies to all parameters, or spares biases, others with one axis, and those of
+        normalizations.
+    """
+
+    __hash__ = None  # type: ignore[assignment]  # as its rate may be set
+
+    lr: Rate
+    clip_norm: float | None = field(default=None, kw_only=True)
+    clip_value: float | None = field(default=None, kw_only=True)
+    decay_biases: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decay_biases", as_flag(self.decay_biases, "decay_biases"))
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None and keep_number(self, name) == 0:
+                raise ValueError(f"{name} must be above 0; received 0")
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ValueError("clip_norm and clip_value must not come together; received both")
+
+    if not TYPE_CHECKING:  # otherwise type checkers would allow any attribute
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            kind, names = type(self), self.__dataclass_fields__
+            if name == "lr" and not callable(value):
+                value = as_number(value, "lr")
+            elif name != "lr" and name in names and name in vars(self):
+                raise AttributeError(f"{name} of {kind.__name__} cannot be changed: make another {kind.__name__}")
+            elif name not in names and _is_ours(kind):
+                raise AttributeError(f"{kind.__name__} has no {name!r} that could be set")
+            object.__setattr__(self, name, value)
+
+    @property
+    def moments(self) -> int:
+        """The count of numbers kept for each parameter."""
+        raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
+
+    def rates(self, first: int, count: int) -> Array:
+        """Give the learning rates of ``count`` steps from ``first`` on."""
+        if not callable(self.lr):
+            rates: Array = np.empty(count)
+            rates.fill(self.lr)
+            return rates
+        return as_real([self.lr(i) for i in range(first, first + count)], "the rates that lr gives").astype(float)
+
+    def goes_on_from(self, last: Optimizer) -> bool:
+        """Tell whether moments and the count of steps continue when this optimizer follows another.
+
+        They do if both are equal, or differ only in their rates and this one's is fixed.
+        """
+        if self is last:
+            return True
+        if type(self) is not type(last):
+            return False
+        others = all(getattr(self, f.name) == getattr(last, f.name) for f in fields(self) if f.name != "lr")
+        return others and (not callable(self.lr) or self.lr == last.lr)
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the class and the arguments as plain data, which `from_config` takes back.
+
+        Raises
+        ------
+        TypeError
+            If its class or its learning rate is not fastdl's.
+        """
+        if not _is_ours(type(self)):
+            raise TypeError(f"optimizer must be one of fastdl.optimizers to be saved; received {self!r}")
+        if not callable(self.lr):
+            return super().get_config()
+        from .. import schedules  # most trainings do without it
+
+        return {**super().get_config(), "lr": schedules.get_config(self.lr)}
+
+    @cached_property
+    def rule(self) -> Rule:
+        """The update rule for the core, from all settings except the rate."""
+        return self.specific_rule()._replace(
+            clip_norm=self.clip_norm or 0.0, clip_value=self.clip_value or 0.0, decay_biases=self.decay_biases
+        )
+
+    def specific_rule(self) -> Rule:
+        """Give the rule with the settings of this class; `rule` adds those that all optimizers have."""
+        raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
+
+
+def _is_ours(kind: type[Optimizer]) -> bool:
+    """Tell whether a class is one of fastdl's optimizers, whose arguments describe it completely."""
+    return kind.__module__.startswith(f"{__package__}.") and kind is not Optimizer

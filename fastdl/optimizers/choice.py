@@ -1,0 +1,32 @@
+"""The optimizer that a user chooses, as an object or by its description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._settings import make
+from .adam import Adam, AdamW, Lion, NAdam
+from .adaptive import Adadelta, AdaGrad, RMSprop
+from .base import Optimizer
+from .sgd import SGD
+
+_CLASSES = {c.__name__: c for c in (SGD, Adam, AdamW, NAdam, Lion, RMSprop, AdaGrad, Adadelta)}
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Check that a value is an optimizer."""
+    if not isinstance(optimizer, Optimizer):
+        hint = ", a class: make one of it" if isinstance(optimizer, type) else ""
+        if isinstance(optimizer, str):
+            hint = ", a name: make one, such as optimizers.Adam(0.001)"
+        raise TypeError(f"optimizer must be one of fastdl.optimizers; received {optimizer!r}{hint}")
+
+
+def from_config(config: dict[str, Any]) -> Optimizer:
+    """Make an optimizer from what its `get_config` gave."""
+    if isinstance(config, dict) and isinstance(config.get("lr"), dict):
+        from .. import schedules
+
+        config = {**config, "lr": schedules.from_config(config["lr"])}
+    optimizer: Optimizer = make(config, _CLASSES, "an optimizer")
+    return optimizer
