@@ -3,52 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Collection
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
-_NAMES = {  # what no likeness of letters would find
-    # layers
-    "adaptiveavgpool2d": "GlobalMeanPool",
-    "adaptivemaxpool2d": "GlobalMaxPool",
-    "add": 'Residual or Parallel(merge="sum")',
-    "averagepooling1d": "MeanPool1D",
-    "averagepooling2d": "MeanPool2D",
-    "avgpool1d": "MeanPool1D",
-    "avgpool2d": "MeanPool2D",
-    "concatenate": "Parallel",
-    "depthwiseconv2d": "Conv2D(groups=)",
-    "dropout2d": "Dropout",
-    "globalaveragepooling2d": "GlobalMeanPool",
-    "layernormalization": "LayerNorm",
-    "linear": "Dense",
-    "multiheadattention": "SelfAttention",
-    "multiply": 'Parallel(merge="product")',
-    "permute": "Reshape",
-    "simplernn": "RNN",
-    "spatialdropout2d": "Dropout",
-    # losses
-    "bceloss": "BinaryCrossEntropy",
-    "bcewithlogitsloss": "BinaryCrossEntropy",
-    "categoricalcrossentropy": "CrossEntropy",
-    "l1loss": "AbsoluteError",
-    "meanabsoluteerror": "AbsoluteError",
-    "meansquarederror": "SquaredError",
-    "mseloss": "SquaredError",
-    "nllloss": "CrossEntropy",
-    "pinballloss": "Quantile",
-    "smoothl1loss": "Huber",
-    "sparsecategoricalcrossentropy": "CrossEntropy",
-    # optimizers, schedules, callbacks
-    "cosineannealinglr": "cosine",
-    "cosinedecay": "cosine",
-    "learningratescheduler": "LearningRateSchedule",
-    "onecyclelr": "one_cycle",
-    "steplr": "step",
-}
-_ACTIVATIONS = (
-    "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leakyrelu", "relu", "selu", "sigmoid", "silu", "softmax",
-    "softplus", "tanh",
-)  # fmt: skip
 _ARGUMENTS = {
     "alpha": ("slope",),
     "beta_1": ("betas",),
@@ -81,17 +40,33 @@ _ARGUMENTS = {
 
 def no_such_name(package: str, name: str, names: Collection[str]) -> NoReturn:
     """Raise the error for a name that a package does not have, with a similar or equivalent one if there is any."""
-    key = name.lower().replace("_", "")
-    wanted = _NAMES.get(key)
-    if wanted is not None and wanted.split("(")[0].split(" ")[0] not in names:
-        wanted = None
-    if wanted is None and "Activation" in names and key in _ACTIVATIONS:
-        wanted = "Activation, by name"
-    if wanted is None:
-        alike = {known.lower().replace("_", ""): known for known in sorted(names, key=lambda known: known[0].isupper())}
-        wanted = next((alike[found] for found in _likest(key, alike)), None)
-    hint = "" if wanted is None else f": use {wanted}"
-    raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}")
+    hint = None if name.startswith("_") else _hint(package, name, names)  # the interpreter's own, while it imports
+    raise AttributeError(f"module {package!r} has no attribute {name!r}" + ("" if hint is None else f": {hint}"))
+
+
+def _hint(package: str, name: str, names: Collection[str]) -> str | None:
+    """Tell what to use instead of a name."""
+    from ._foreign_names import NAMES, OTHERWISE  # which a program without mistakes does not need
+
+    key, alike = _key(name).removeprefix("lazy"), _by_key(names)
+    if wanted := alike.get(key) or NAMES.get(package, {}).get(key):
+        return f"use {wanted}"
+    if key in OTHERWISE:
+        return OTHERWISE[key]
+    for other, known in NAMES.items():
+        there = import_module(other).__all__
+        wanted = _by_key(there).get(key) or known.get(key)
+        if wanted and re.split(r"\W", wanted)[0] in there:
+            return f"use {other}.{wanted}"
+    return next((f"did you mean {alike[found]}?" for found in _likest(key, alike)), None)
+
+
+def _by_key(names: Collection[str]) -> dict[str, str]:
+    return {_key(name): name for name in sorted(names, key=lambda name: name[0].isupper())}
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("_", "")
 
 
 def telling_names(package: str, names: Collection[str]) -> Callable[[str], NoReturn]:

@@ -26,7 +26,7 @@ def lazily(
 
     def get(name: str) -> Any:
         if name not in places:
-            no_such_name(package, name, [known for known in names() if known[0] != "_"])
+            no_such_name(package, name, within["__all__"])
         module = import_module(f"{package}.{places[name]}")
         within[name] = found = getattr(module, name) if modules[places[name]] else module
         return found

@@ -1,12 +1,18 @@
 """What names and arguments of other libraries are called here, as the errors say."""
 
 import inspect
+import operator
+import re
+import subprocess
+import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 import fastdl
 from fastdl import Sequential, callbacks, initializers, layers, losses, metrics, models, optimizers, schedules
+from fastdl._foreign_names import NAMES
 
 
 @pytest.mark.parametrize(
@@ -24,15 +30,106 @@ from fastdl import Sequential, callbacks, initializers, layers, losses, metrics,
         (schedules, "CosineAnnealingLR", "cosine"),
         (initializers, "HeNormal", "he_normal"),
         (models, "LeNet5", "lenet5"),
-        (metrics, "Acuracy", "Accuracy"),
         (callbacks, "LearningRateScheduler", "LearningRateSchedule"),
-        (fastdl, "Sequental", "Sequential"),
     ],
 )
 def test_names(module, name, ours):
     with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute '{name}': use {ours}"):
         getattr(module, name)
     assert hasattr(module, ours) or ours in module.__all__
+
+
+# Those that have an equivalent: nn, optim, init and their functions; layers and what else Keras has; neural_network.
+_THEIRS = {
+    "layers": """
+        AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d AvgPool2d BatchNorm1d
+        BatchNorm2d ConstantPad1d ConstantPad2d Conv1d Conv2d ConvTranspose2d Dropout1d Dropout2d ELU Fold GELU GRUCell
+        Hardsigmoid Hardswish Hardtanh Identity LSTMCell LazyBatchNorm1d LazyConv2d LazyConvTranspose2d LazyLinear
+        LeakyReLU Linear MaxPool1d MaxPool2d Module MultiheadAttention RNNCell ReLU SELU Sequential SiLU Sigmoid Softmax
+        Softplus Tanh Unflatten Unfold Upsample UpsamplingBilinear2d UpsamplingNearest2d ZeroPad1d ZeroPad2d
+        AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D Add Attention
+        AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D BatchNormalization Concatenate Conv2DTranspose
+        Convolution1D Convolution2D Convolution2DTranspose DepthwiseConv1D DepthwiseConv2D GlobalAveragePooling1D
+        GlobalAveragePooling2D GlobalAvgPool1D GlobalAvgPool2D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPooling1D
+        GlobalMaxPooling2D Input InputLayer Lambda LayerNormalization LeakyReLU Masking MaxPooling1D MaxPooling2D MixUp
+        Mixup MultiHeadAttention Multiply Normalization RandomTranslation SimpleRNN SimpleRNNCell SpatialDropout1D
+        SpatialDropout2D StringLookup TextVectorization TimeDistributed UpSampling2D ZeroPadding1D ZeroPadding2D add
+        concatenate multiply CrossEntropyLoss""",
+    "losses": """
+        BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss L1Loss MSELoss MultiLabelSoftMarginLoss NLLLoss
+        PoissonNLLLoss SmoothL1Loss BinaryCrossentropy CategoricalCrossentropy MeanAbsoluteError MeanSquaredError
+        SparseCategoricalCrossentropy binary_crossentropy categorical_crossentropy huber mean_absolute_error
+        mean_squared_error poisson sparse_categorical_crossentropy""",
+    "metrics": """
+        BinaryAccuracy CategoricalAccuracy F1Score MeanAbsolutePercentageError MeanSquaredError Precision R2Score Recall
+        RootMeanSquaredError SparseCategoricalAccuracy SparseTopKCategoricalAccuracy TopKCategoricalAccuracy
+        binary_accuracy categorical_accuracy mean_absolute_error mean_absolute_percentage_error mean_squared_error
+        sparse_categorical_accuracy sparse_top_k_categorical_accuracy top_k_categorical_accuracy accuracy_score
+        balanced_accuracy_score f1_score precision_score r2_score recall_score roc_auc_score top_k_accuracy_score""",
+    "optimizers": "Adagrad Nadam CosineAnnealingLR CosineDecay LambdaLR OneCycleLR ReduceLROnPlateau StepLR L2",
+    "schedules": """
+        ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR LambdaLR LinearLR MultiStepLR
+        OneCycleLR PolynomialLR ReduceLROnPlateau SequentialLR StepLR CosineDecay CosineDecayRestarts ExponentialDecay
+        InverseTimeDecay PiecewiseConstantDecay PolynomialDecay""",
+    "callbacks": """
+        BackupAndRestore History LambdaCallback LearningRateScheduler ProgbarLogger SwapEMAWeights TerminateOnNaN
+        AveragedModel""",
+    "initializers": """
+        constant_ eye_ kaiming_normal_ kaiming_uniform_ normal_ ones_ orthogonal_ trunc_normal_ uniform_ xavier_normal_
+        xavier_uniform_ zeros_ Constant GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Ones
+        Orthogonal OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros""",
+    "functional": """
+        avg_pool2d conv2d fold hardsigmoid hardswish hardtanh hard_swish linear lstm_cell mse_loss swish unfold""",
+    "estimators": "MLPClassifier MLPRegressor",
+    "": """
+        nn optim activations load_model DataLoader TensorDataset Module Model manual_seed set_random_seed no_grad
+        regularizers Dense Linear Adam MLPClassifier MLPRegressor cross_entropy TerminateOnNaN""",
+}
+
+
+@pytest.mark.parametrize(
+    ("package", "name"), [(package, name) for package, names in _THEIRS.items() for name in names.split()]
+)
+def test_what_has_an_equivalent(package, name):
+    """It is told, and is there."""
+    asked = f"fastdl.{package}".rstrip(".")
+    module = import_module(asked)
+    with pytest.raises(AttributeError) as caught:
+        getattr(module, name)
+    hint = str(caught.value).removeprefix(f"module '{asked}' has no attribute '{name}': ")
+    if hint.startswith("use "):
+        for one in hint.removeprefix("use ").split(" or "):
+            assert _is_there(one, module)
+    else:
+        assert re.match("give |not needed: ", hint)
+
+
+def _is_there(told, module):
+    name = re.match(r"[\w.]*", told)[0]
+    if name.startswith(("fastdl.", "sklearn.")):
+        package, _, name = name.rpartition(".")
+        module = import_module(package)
+    return name == "a" or operator.attrgetter(name)(module) is not None
+
+
+def test_every_answer_is_one():
+    for package, answers in NAMES.items():
+        assert all(_is_there(one, import_module(package)) for told in answers.values() for one in told.split(" or "))
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "ours"),
+    [(metrics, "Acuracy", "Accuracy"), (fastdl, "Sequental", "Sequential"), (layers, "Conv3d", "Conv2D")],
+)
+def test_what_is_only_alike_is_asked(module, name, ours):
+    with pytest.raises(AttributeError, match=rf"has no attribute '{name}': did you mean {ours}\?"):
+        getattr(module, name)
+
+
+def test_an_import_looks_for_no_equivalents():
+    """It asks for `__path__`, and would take a millisecond to find what is like it."""
+    code = "import sys, fastdl.recipes; print({'difflib', 'fastdl._foreign_names'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
 def test_a_name_like_no_other():

@@ -1,5 +1,8 @@
 """Data to train on."""
 
+from typing import TYPE_CHECKING
+
+from .._foreign import telling_names
 from ..images.idx import idx_folder, load_idx
 from ..text.reading import read_text
 from ..text.vocabulary import Vocabulary
@@ -25,3 +28,6 @@ __all__ = [
     "text_windows",
     "words_of",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = telling_names(__name__, __all__)

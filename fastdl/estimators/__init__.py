@@ -3,7 +3,10 @@
 They work wherever scikit-learn's own do: in pipelines and searches, with calibration and its metrics.
 """
 
+from typing import TYPE_CHECKING
+
 from .._extras import missing
+from .._foreign import telling_names
 
 try:
     import sklearn as _  # noqa: F401
@@ -17,3 +20,6 @@ from .tables import TableEncoder
 from .transformer import NetTransformer
 
 __all__ = ["NetClassifier", "NetEnsemble", "NetRegressor", "NetTransformer", "TableEncoder"]
+
+if not TYPE_CHECKING:
+    __getattr__ = telling_names(__name__, __all__)

@@ -4,6 +4,9 @@ Each takes array_likes and gives new C-contiguous arrays: of float64 where float
 ``stride``, ``padding`` and sizes are one integer or (height, width); padding is of zeros, on every side.
 """
 
+from typing import TYPE_CHECKING
+
+from .._foreign import telling_names
 from ..losses import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward
 from .activations import (
     activation_backward,
@@ -74,3 +77,6 @@ __all__ = [
     "squared_error_backward",
     "tanh",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = telling_names(__name__, __all__)

@@ -1,5 +1,8 @@
 """Recipes to train the networks of `models`, each under its name; chosen by experiment on held-out data (bench/)."""
 
+from typing import TYPE_CHECKING
+
+from .._foreign import telling_names
 from .digits import lenet5, mlp
 from .recipe import Recipe
 from .sequences import language_model, transformer
@@ -17,3 +20,6 @@ __all__ = [
     "tree_classifier",
     "tree_parser",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = telling_names(__name__, __all__)
