@@ -9,7 +9,8 @@ from .._types import Shape
 from .._validation.values import as_flag, as_int
 from ..initializers import Initializer
 from .base import Layer
-from .helpers import check_initializer, drawn, is_pytorch, sequence_shape
+from .initial_values import check_initializer, drawn, is_pytorch
+from .sample_shapes import sequence_shape
 
 
 class SelfAttention(Layer):

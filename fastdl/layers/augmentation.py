@@ -11,7 +11,7 @@ from .._core.graph import Tensor
 from .._core.kinds import RATIOS
 from .._validation.values import as_flag, as_number, as_pair
 from .base import Layer
-from .helpers import image_shape
+from .sample_shapes import image_shape
 
 
 class RandomShift(Layer):

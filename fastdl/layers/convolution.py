@@ -12,8 +12,9 @@ from .._validation.values import as_int, as_pair
 from ..initializers import Initializer
 from .activation import Activation, activated, as_activation
 from .base import Layer
-from .helpers import check_initializer, image_shape, sequence_shape, start_weights
+from .initial_values import check_initializer, start_weights
 from .padding import Padding, Pair, as_padding, as_padding_in_time, padded
+from .sample_shapes import image_shape, sequence_shape
 
 
 class _Convolution(Layer, abstract=True):

@@ -10,7 +10,7 @@ from .._validation.values import as_int
 from ..initializers import Initializer
 from .activation import Activation, activated, as_activation
 from .base import Layer
-from .helpers import check_initializer, start_weights
+from .initial_values import check_initializer, start_weights
 
 
 class Dense(Layer):

@@ -9,7 +9,7 @@ from .._limits import MOST_TOKENS
 from .._types import Array, Shape
 from .._validation.values import as_int
 from .base import Layer
-from .helpers import sequence_shape
+from .sample_shapes import sequence_shape
 
 _PLACES = 0.02  # a standard deviation, small beside that of the tokens' vectors, which matter more at first
 

@@ -12,6 +12,7 @@ from .._core.shapes import features_of
 from .._types import Array, Shape
 from .._validation.values import as_number
 from .base import Layer
+from .sample_shapes import check_features
 
 
 class BatchNorm(Layer):
@@ -88,9 +89,3 @@ class LayerNorm(Layer):
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         self.params["weight"][...] = 1
-
-
-def check_features(layer: Layer, shape: Shape) -> None:
-    """Check that there are features to normalize."""
-    if features_of(shape) is None:
-        raise ValueError(f"input_shape of {type(layer).__name__} must have a number of features; received {shape}")

@@ -9,7 +9,7 @@ from .._core.kinds import MOST_SCALE
 from .._types import Array, Shape
 from .._validation.values import as_int, as_number
 from .base import Layer
-from .normalization import check_features
+from .sample_shapes import check_features
 
 
 class PeriodicEmbedding(Layer):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from .._core.graph import Tensor
 from .._validation.values import as_int, as_pair
 from .base import Layer
-from .helpers import image_shape, sequence_shape
+from .sample_shapes import image_shape, sequence_shape
 
 
 class _Pool2D(Layer, abstract=True):

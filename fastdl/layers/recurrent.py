@@ -12,7 +12,8 @@ from .._types import Array, Shape
 from .._validation.values import as_flag, as_int, as_number
 from ..initializers import Initializer
 from .activation import Activation, as_activation, name_and_setting
-from .helpers import check_initializer, drawn, is_pytorch, sequence_shape
+from .initial_values import check_initializer, drawn, is_pytorch
+from .sample_shapes import sequence_shape
 from .state_layer import StateLayer
 
 

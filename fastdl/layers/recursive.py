@@ -11,7 +11,8 @@ from .._types import Shape
 from .._validation.values import as_choice, as_flag, as_int
 from .activation import Activation, as_activation, name_and_setting
 from .base import Layer
-from .helpers import sequence_shape, start_weights
+from .initial_values import start_weights
+from .sample_shapes import sequence_shape
 
 COMPOSITIONS = ("matrix", "tensor", "lstm")
 

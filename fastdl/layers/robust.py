@@ -12,7 +12,7 @@ from .._types import ArrayLike, Shape
 from .._validation.arrays import as_array
 from .._validation.values import as_number
 from .base import Layer
-from .normalization import check_features
+from .sample_shapes import check_features
 
 
 class RobustScaling(Layer):

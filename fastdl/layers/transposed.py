@@ -11,8 +11,9 @@ from .._validation.values import as_int, as_pair
 from ..initializers import Initializer
 from .activation import Activation, activated, as_activation
 from .base import Layer
-from .helpers import check_initializer, image_shape, start_weights
+from .initial_values import check_initializer, start_weights
 from .padding import Pair
+from .sample_shapes import image_shape
 
 
 class ConvTranspose2D(Layer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._core.graph import Tensor
 from .._validation.values import as_choice, as_pair
 from .base import Layer
-from .helpers import image_shape
+from .sample_shapes import image_shape
 
 
 class UpSample2D(Layer):

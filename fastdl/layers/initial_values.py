@@ -1,4 +1,4 @@
-"""Helpers of several layers: checks of shapes and arguments, and initial weights."""
+"""The initial values of a layer's parameters, drawn as its initializer says."""
 
 from __future__ import annotations
 
@@ -7,18 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
-from .._types import Array, Shape
+from .._types import Array
 from .._validation.arrays import as_array
 from .._validation.values import as_choice, as_number
 from ..initializers import Initializer
 from .base import Layer
-
-
-def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:
-    """Check that samples are images, and give (C, H, W)."""
-    if len(shape) != 3:
-        raise ValueError(f"input_shape of {type(layer).__name__} must be (C, H, W); received {shape}")
-    return shape[0], shape[1], shape[2]
 
 
 def check_initializer(initializer: Any, name: str = "initializer") -> Initializer:
@@ -32,14 +25,6 @@ def check_initializer(initializer: Any, name: str = "initializer") -> Initialize
         own: Initializer = initializer
         return own
     return as_choice(initializer, name, initializers.__all__)
-
-
-def sequence_shape(layer: Layer, shape: Shape) -> tuple[Any, int]:
-    """Check that samples are sequences, and give (T, F)."""
-    if len(shape) != 2:
-        hint = " (a recurrent layer before it would need return_sequences=True)" if len(shape) == 1 else ""
-        raise ValueError(f"input_shape of {type(layer).__name__} must be (T, F); received {shape}{hint}")
-    return shape[0], shape[1]
 
 
 def is_pytorch(initializer: Initializer) -> bool:
