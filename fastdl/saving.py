@@ -19,8 +19,9 @@ from ._validation.arrays import check_variance
 from ._validation.shapes import as_shape
 from ._validation.values import as_dtype, as_flag, as_int
 from .callbacks import keeping
+from .layers.chains import adopted, numbered, through
 from .layers.configuration import class_of, from_config
-from .layers.container import adopted, numbered, through, walk
+from .layers.container import walk
 from .training.state import TrainingState, zero_moments
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from .derivatives import Differentiable
 from .layers import Layer, RobustScaling
 from .layers.alike import graph_of_alike
 from .layers.building import Built
+from .layers.chains import adopted, numbered, through
 from .layers.configuration import check_name, classes_of, complete, from_config
-from .layers.container import Container, adopted, numbered, through, walk
+from .layers.container import Container, walk
 from .layers.trainable import train_as, training_config
 from .losses.choice import AnyLoss, chosen
 from .metrics.choice import AnyMetric, as_metrics

@@ -9,7 +9,7 @@ import pytest
 from conftest import close
 
 from fastdl import History, Sequential, layers, models, plots
-from fastdl.looking.inside import named_within
+from fastdl.layers.container import named_within
 
 pytest.importorskip("matplotlib")
 

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from .._types import Array, ArrayLike
 from ..callbacks import Callback
-from ..looking.inside import named_within
+from ..layers.container import named_within
 from ..losses import BinaryCrossEntropy, CrossEntropy
 from ..losses.choice import AnyLoss
 from ..metrics.choice import AnyMetric

@@ -12,17 +12,19 @@ from .augmentation import RandomErasing, RandomFlip, RandomRotation, RandomShift
 from .base import Layer
 from .bidirectional import Bidirectional
 from .configuration import from_config
-from .container import Container, Parallel, Residual
+from .container import Container
 from .convolution import Conv1D, Conv2D
 from .dense import Dense
 from .dropout import Dropout, GaussianNoise
 from .embedding import Embedding, PositionalEmbedding
 from .normalization import BatchNorm, LayerNorm
+from .parallel import Parallel
 from .periodic import PeriodicEmbedding
 from .pooling import GlobalMaxPool, GlobalMeanPool, MaxPool1D, MaxPool2D, MeanPool1D, MeanPool2D
 from .recurrent import GRU, LSTM, RNN
 from .recursive import Recursive
 from .rescaling import Rescaling
+from .residual import Residual
 from .robust import RobustScaling
 from .select import Select
 from .shape import Flatten, Reshape

@@ -10,7 +10,7 @@ from .. import _core
 from .._core.graph import Graph, Lowered
 from .._types import Array, ArrayLike
 from ..layers import Layer, SelfAttention
-from ..layers.container import Container
+from ..layers.container import named_within
 from ..samples import Samples, as_batch
 from ..samples.forest import Forest
 from ..training.running import predicted
@@ -68,15 +68,6 @@ def _at_leaves(plan: Any, trees: Forest) -> Array:
     rows = np.zeros((len(leaves), found.shape[-1]), found.dtype)
     rows[leaves] = found.reshape(-1, found.shape[-1])
     return rows
-
-
-def named_within(layer: Layer, prefix: str = "") -> dict[str, Layer]:
-    """Give all layers inside a layer, at any depth, by the names with which those of their parameters begin."""
-    names: dict[str, Layer] = {}
-    for key, child in layer.named_layers().items() if isinstance(layer, Container) else ():
-        names[f"{prefix}{key}"] = child
-        names |= named_within(child, f"{prefix}{key}.")
-    return names
 
 
 def attention_weights(

@@ -11,7 +11,7 @@ import numpy as np
 from .._validation.values import as_flag, as_int, as_number
 from ..callbacks import Callback
 from ..callbacks.checks import as_callbacks
-from ..layers.container import check_called
+from ..layers.chains import check_called
 from ..losses.choice import AnyLoss, chosen
 from ..losses.own import Own
 from ..metrics.choice import as_metrics

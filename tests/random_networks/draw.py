@@ -4,7 +4,8 @@ import numpy as np
 
 from fastdl import Sequential, layers
 from fastdl._core.graph import Graph
-from fastdl.layers.container import through, walk
+from fastdl.layers.chains import through
+from fastdl.layers.container import walk
 from fastdl.trees import Trees
 from random_networks.optimizer import Optimizer
 

@@ -12,7 +12,7 @@ from ...._types import Shape
 from ...._validation.values import as_flag, check_is
 from ...._version import __version__
 from ....layers import Conv1D, Layer
-from ....looking.inside import named_within
+from ....layers.container import named_within
 from .operations import OPERATIONS
 from .writer import Value, Weights, Writer
 
