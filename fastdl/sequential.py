@@ -18,11 +18,11 @@ from ._warning import warn
 from .callbacks import Callback
 from .derivatives import Differentiable
 from .layers import Layer, RobustScaling
-from .layers.alike import graph_of_alike
 from .layers.building import Built
 from .layers.chains import adopted, numbered, through
 from .layers.configuration import check_name, classes_of, complete, from_config
 from .layers.container import Container, walk
+from .layers.graph_cache import cached_graph
 from .layers.trainable import train_as, training_config
 from .losses.choice import AnyLoss, chosen
 from .metrics.choice import AnyMetric, as_metrics
@@ -134,7 +134,7 @@ class Sequential(Predicting, Differentiable, Container):
         return through(self.layers, x)
 
     def graph_and_layers(self, shape: Shape) -> tuple[Graph, Sequence[Built]]:  # noqa: D102
-        graph = graph_of_alike(shape, self.layers, self)
+        graph = cached_graph(shape, self.layers, self)
         return super().graph_and_layers(shape) if graph is None else (graph, (*self.layers, self))
 
     @property

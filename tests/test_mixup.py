@@ -8,7 +8,7 @@ import pytest
 import fastdl
 from fastdl import Sequential, layers, losses, optimizers
 from fastdl.training.examples import examples_of
-from fastdl.training.mixing import mixable, mixed
+from fastdl.training.mixup import mixable, mixed
 
 
 def network(*made, shape=4, dtype="float64"):

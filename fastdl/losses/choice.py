@@ -9,9 +9,9 @@ from .._settings import make
 from . import functions
 from .base import Loss
 from .classes import BinaryCrossEntropy, CrossEntropy
+from .custom import Custom, Function
 from .fused import Fused
 from .numbers import AbsoluteError, Huber, Poisson, Quantile, SquaredError
-from .own import Function, Own
 
 AnyLoss = str | Loss | Callable[[Any, Any], tuple[Any, Any] | float]
 
@@ -31,7 +31,7 @@ _FUNCTIONS = {functions.cross_entropy: CrossEntropy, functions.squared_error: Sq
 def as_loss(loss: AnyLoss) -> Loss:
     """Give the loss of this name, or this object or function as a loss."""
     if isinstance(loss, Loss):
-        return loss if type(loss) in (*_CLASSES, Own) else Own(loss)  # a subclass may compute something else
+        return loss if type(loss) in (*_CLASSES, Custom) else Custom(loss)  # a subclass may compute something else
     if isinstance(loss, str) and loss in _BY_NAME:
         return _BY_NAME[loss]
     if isinstance(loss, str) or not callable(loss) or isinstance(loss, type):
@@ -40,7 +40,7 @@ def as_loss(loss: AnyLoss) -> Loss:
             f"loss must be one of {', '.join(_BY_NAME)}, one of fastdl.losses, or a function of outputs and targets; "
             f"received {loss!r}{hint}"
         )
-    return _FUNCTIONS[loss]() if loss in _FUNCTIONS else Own(cast(Function, loss))
+    return _FUNCTIONS[loss]() if loss in _FUNCTIONS else Custom(cast(Function, loss))
 
 
 def chosen(loss: AnyLoss | None, last: Loss | None) -> Loss:

@@ -25,14 +25,14 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .adapted import of_labels, of_scores
+    from .adapters import of_labels, of_scores
     from .classes import AUC, F1, Accuracy, BalancedAccuracy, TopK
     from .numbers import R2, MeanAbsoluteError
 else:
     __getattr__, __dir__ = lazily(
         globals(),
         {
-            "adapted": ["of_labels", "of_scores"],
+            "adapters": ["of_labels", "of_scores"],
             "classes": ["AUC", "F1", "Accuracy", "BalancedAccuracy", "TopK"],
             "numbers": ["R2", "MeanAbsoluteError"],
         },

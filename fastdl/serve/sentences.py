@@ -14,7 +14,7 @@ from ..text.words import words_of
 from ..trees import Trees
 from ..trees.drawing import SIGNS, places_of, shade_of
 from ..trees.parsing import parse, right_branching
-from .asked import fields_of
+from .requests import fields_of
 
 _WORDS = 100  # the most in a sentence
 

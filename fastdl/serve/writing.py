@@ -12,7 +12,7 @@ from .._validation.values import as_int, as_number
 from ..sequential import Sequential
 from ..text.sampling import check_language_model, likely, read_again, sample, starting
 from ..text.vocabulary import Vocabulary
-from .asked import fields_of
+from .requests import fields_of
 
 _SHOWN = 10  # the likeliest tokens
 _LONGEST = 400  # tokens written at once

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _core
 from .._version import __version__
 from ..losses import Loss
-from ..losses.own import Own
+from ..losses.custom import Custom
 from ..optimizers import Optimizer
 from .examples import Examples
 from .machines import Machines, content_of
@@ -76,7 +76,7 @@ def check_shares(machines: Machines, net: Sequential, loss: Loss, samples: int, 
 
 
 def _loss(loss: Loss) -> Any:
-    if isinstance(loss, Own):
+    if isinstance(loss, Custom):
         return getattr(loss.function, "__qualname__", type(loss.function).__qualname__)
     return loss.get_config() if loss.is_fused else type(loss).__qualname__
 

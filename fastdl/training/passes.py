@@ -14,7 +14,7 @@ from ..callbacks import Callback
 from ..losses import Loss
 from .examples import Examples
 from .machines import Machines
-from .mixing import mixed
+from .mixup import mixed
 from .state import TrainingState
 from .stepping import BLOCK_SECONDS, Pace, means, take_block, take_pass
 from .steps import Steps

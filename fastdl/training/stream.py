@@ -1,4 +1,4 @@
-"""Iterables of batches: how they are told from arrays, and passes over them, with each batch checked as it comes."""
+"""Iterables of batches: how they differ from arrays, and passes over them, with each batch checked as it comes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ..layers import Layer
 from ..losses import Loss
 from ..samples import Samples, as_batch
-from .ahead import ahead
 from .examples import Examples, examples_of
+from .prefetch import prefetched
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
 Checked = TypeVar("Checked", Examples, Samples)
 
-_ARRAYS = ("__array__", "__dataframe__", "toarray")  # the marks of arrays, and of objects that become arrays
+_ARRAYS = ("__array__", "__dataframe__", "toarray")  # attributes of arrays, and of objects that convert to arrays
 
 
 def _first(x: Any) -> Any:
@@ -29,7 +29,7 @@ def _first(x: Any) -> Any:
 
 
 def _are_items(x: Any) -> bool:
-    """Tell whether an object is an iterable that NumPy makes no array of."""
+    """Tell whether an object is an iterable, but nothing that NumPy converts to an array."""
     if isinstance(x, (list, tuple, Sequence, Mapping)) or any(hasattr(x, name) for name in _ARRAYS):
         return False
     return isinstance(x, Iterable)
@@ -113,7 +113,7 @@ class Stream(Generic[Checked]):
         self._given, self._name, self._prefix = given, name, prefix
         self._check: Callable[[Any, str, str], Checked] = check
         if times > 1 and isinstance(given, Iterator) and type(given).__module__ in ("builtins", "itertools"):
-            raise ValueError(  # other iterators may begin anew
+            raise ValueError(  # iterators of other classes may begin again
                 f"{name} must give its batches anew in each of {times} epochs, as a list does, or an object with "
                 f"an __iter__; received a {type(given).__name__}, which gives them once"
             )
@@ -121,7 +121,7 @@ class Stream(Generic[Checked]):
     def checked(self) -> Generator[Checked]:
         """Yield the checked batches, once. Close the generator to end the making of batches."""
         k = 0
-        with closing(ahead(self._given)) as made:
+        with closing(prefetched(self._given)) as made:
             for k, batch in enumerate(made, 1):
                 name = f"{self._prefix}batch {k}"
                 yield self._check(batch, name, f"{name}'s ")

@@ -13,19 +13,19 @@ from ..callbacks import Callback
 from ..callbacks.checks import as_callbacks
 from ..layers.chains import check_called
 from ..losses.choice import AnyLoss, chosen
-from ..losses.own import Own
+from ..losses.custom import Custom
 from ..metrics.choice import as_metrics
 from ..optimizers import Optimizer
 from .agreement import agree
 from .batches import Batches
-from .doubts import warn_of_logits, warn_of_single_samples
 from .epochs import run_epochs
 from .examples import Examples, examples_of
 from .history import History
 from .machines import ALONE, Machines
-from .mixing import mixable
+from .mixup import mixable
 from .passes import Passes
 from .running import check_continues
+from .sanity_checks import warn_of_logits, warn_of_single_samples
 from .stepping import means
 from .steps import step_on
 from .stream import Stream, are_batches, check_unused, examples_in
@@ -144,7 +144,7 @@ class Trainer:
             return run_epochs(
                 net, self.state, range(initial_epoch + 1, epochs + 1), passes.samples, watchers, train,
                 validation.measure, self.machines,
-                loss=self.loss.function if isinstance(self.loss, Own) else self.loss,
+                loss=self.loss.function if isinstance(self.loss, Custom) else self.loss,
                 batch_size=None if of_batches else batch_size,
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Items that are made one after another: the next one while the last one is used."""
+"""Prefetching: the next item is made while the last one is used."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 _PATIENCE = 0.05  # seconds after which a thread checks whether it is still needed
 
 
-def ahead(items: Iterable[Any]) -> Generator[Any]:
-    """Yield copies of items, each of which is made, in a thread of its own, while the one before it is used.
+def prefetched(items: Iterable[Any]) -> Generator[Any]:
+    """Yield copies of items; a thread makes each of them while the one before it is used.
 
-    They are copies because their maker may use an array again.
+    They are copies because an iterable may write each batch into the same array.
     """
     made: Queue[tuple[Any, BaseException | None]] = Queue(1)
     unwanted = Event()
@@ -38,7 +38,7 @@ def ahead(items: Iterable[Any]) -> Generator[Any]:
             if isinstance(iterator, Generator):
                 iterator.close()
             give(nothing)
-        except BaseException as error:  # raised when the next one is asked for
+        except BaseException as error:  # raised where the next item is requested
             give(nothing, error)
 
     thread = Thread(target=make, name="fastdl batches", daemon=True)

@@ -1,4 +1,4 @@
-"""Requests in JSON."""
+"""The content of a request, in JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def fields_of(asked: bytes, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
-    """Read an object with these fields only, each of its type; a field may be missing if its types include None's."""
+    """Read an object that has only these fields, each of its type; one whose types include NoneType may be missing."""
     try:
         found = json.loads(asked.decode())
     except (ValueError, RecursionError):

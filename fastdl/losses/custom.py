@@ -1,4 +1,4 @@
-"""A user's own loss: a function of outputs and targets."""
+"""Custom losses: a user's function of outputs and targets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .base import Loss, Measured, check_samples
 Function = Callable[[Array, Array], tuple[Any, Any]]
 
 
-class Own(Loss):
-    """A function that gives the values of rows and the gradient of their sum.
+class Custom(Loss):
+    """A loss that a function computes: the values of rows, and the gradient of their sum.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Own(Loss):
         return repr(self.function)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Own) and self.function == other.function
+        return isinstance(other, Custom) and self.function == other.function
 
     def __hash__(self) -> int:
         return hash(self.function)

@@ -1,4 +1,4 @@
-"""The warnings of `fit` before the first step, about settings that are seldom meant."""
+"""Sanity checks before the first step of `fit`: warnings of settings that are probably mistakes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_LOGITS = frozenset({"hard_sigmoid", "hard_tanh", "relu", "sigmoid", "softmax
 
 
 def warn_of_logits(net: Sequential, loss: Loss) -> None:
-    """Warn if a loss would take the outputs of an activation for logits."""
+    """Warn if a loss would read the outputs of an activation as logits."""
     for name in sorted(net.reading.activations & _NO_LOGITS):
         if not name == net.reading.ends_in == loss.leaves_out:
             warn(
@@ -27,7 +27,7 @@ def warn_of_logits(net: Sequential, loss: Loss) -> None:
 
 
 def warn_of_single_samples(net: Sequential) -> None:
-    """Warn if all batches are of one vector, for which the output of a batch normalization is always the same."""
+    """Warn of a batch normalization of vectors whose batches all have one sample: its output is constant."""
     for operation in net.graph_for(net.input_shape).operations:
         if operation["kind"] == "batch_norm" and len(operation["output_shape"]) == 1 and not operation.get("frozen"):
             warn(
@@ -38,7 +38,7 @@ def warn_of_single_samples(net: Sequential) -> None:
 
 
 def warn_of_unknown_labels(data: Examples, held_out: Examples, loss: Loss) -> None:
-    """Warn if most samples held out have labels that no other has, as with samples sorted by label."""
+    """Warn if most validation samples have labels that no training sample has, as if samples were sorted by label."""
     if data.classes and held_out.classes:
         known, held = (loss.as_labels(part.targets).reshape(-1) for part in (data, held_out))
         strange = held[~np.isin(held, known)]
