@@ -36,12 +36,12 @@ from .training.stepping import take_step
 from .training.stream import Stream, are_batches, check_unused, examples_in
 from .training.trainer import Trainer
 
-# `looking` and `saving` are loaded by what asks for them: a program that trains and predicts does not.
+# `inspection` and `saving` are loaded by what asks for them: a program that trains and predicts does not.
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .looking.inside import Inside
-    from .looking.picture import Picture
+    from .inspection.inside import Inside
+    from .inspection.picture import Picture
     from .trees import Trees
 
 
@@ -111,7 +111,7 @@ class Sequential(Predicting, Differentiable, Container):
         return f"Sequential([\n{inside}]{built})"
 
     def _repr_html_(self) -> str:
-        from .looking.html import network_html
+        from .inspection.html import network_html
 
         return network_html(self)
 
@@ -434,7 +434,7 @@ class Sequential(Predicting, Differentiable, Container):
         return inside.tensor(inside.place(layer).target)
 
     def _inside(self, x: ArrayLike, lengths: ArrayLike | None, trees: Trees | None = None) -> Inside:
-        from .looking.inside import Inside
+        from .inspection.inside import Inside
 
         return Inside(self, x, lengths, trees)
 
@@ -465,7 +465,7 @@ class Sequential(Predicting, Differentiable, Container):
         element-wise work is not counted. Activations are the outputs of the layers for one sample. If samples are
         sequences of any length T, or trees of any number of nodes M, both are given as functions of these.
         """
-        from .looking.summary import Summary
+        from .inspection.summary import Summary
 
         print(Summary(self).text())
 
@@ -482,7 +482,7 @@ class Sequential(Predicting, Differentiable, Container):
         Picture
             Notebooks show it; ``svg`` is the picture as text, and ``save(path)`` writes it.
         """
-        from .looking.picture import draw
+        from .inspection.picture import draw
 
         picture = draw(self)
         if path is not None:

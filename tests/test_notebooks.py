@@ -12,7 +12,7 @@ from watched import Alarm, Ends, fit, network
 
 from fastdl import History, Sequential, callbacks, layers, models
 from fastdl.callbacks import live_curves
-from fastdl.looking.summary import Summary
+from fastdl.inspection.summary import Summary
 
 VOID = {"path", "rect", "circle", "polyline"}
 

@@ -34,7 +34,7 @@ def test_importing_loads_numpy_and_what_training_needs_alone():
     assert not [name for name in others if not name.startswith("_")]  # but Cython's, and installers' hooks
     waiting = [
         "callbacks.checkpoint", "callbacks.line_loggers", "datasets", "derivatives.propagation", "derivatives.taylor",
-        "estimators", "export", "functional", "gradients", "looking", "many", "metrics.classes", "models", "plots",
+        "estimators", "export", "functional", "gradients", "inspection", "many", "metrics.classes", "models", "plots",
         "saving", "schedules", "serve", "sweeps", "trees",
     ]  # fmt: skip
     assert not {f"fastdl.{name}" for name in waiting} & {*loaded}

@@ -10,8 +10,8 @@ from test_layers import CASES
 from test_summary import Highway, Odd
 
 from fastdl import Sequential, layers, models
-from fastdl.looking.outline import Outline, settings_of
-from fastdl.looking.svg import escaped, shortened, text_width
+from fastdl.inspection.outline import Outline, settings_of
+from fastdl.inspection.svg import escaped, shortened, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 

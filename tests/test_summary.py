@@ -5,8 +5,8 @@ import pytest
 from test_layers import CASES
 
 from fastdl import Sequential, layers, models
-from fastdl.looking.summary import Summary, bytes_text
-from fastdl.looking.work import Count
+from fastdl.inspection.summary import Summary, bytes_text
+from fastdl.inspection.work import Count
 
 LENET = """
    layer      output        parameters  multiply-adds  activations

@@ -13,7 +13,7 @@ import pytest
 
 import fastdl
 from fastdl import derivatives, estimators, layers, trees
-from fastdl.looking.picture import Picture
+from fastdl.inspection.picture import Picture
 from fastdl.text.vocabulary import Vocabulary
 
 SCRIPTS = sorted(Path(__file__).with_name("typed").glob("*.py"))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._types import ArrayLike
+from ..inspection.inside import attention_weights
 from ..layers import Layer
-from ..looking.inside import attention_weights
 from .figures import Path, as_names, name_axes, new_figure, saved
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..looking.picture import Picture
-from ..looking.svg import element, escaped, number, path, text_width
+from ..inspection.picture import Picture
+from ..inspection.svg import element, escaped, number, path, text_width
 from ..metrics.choice import mode_of
 from .trials import Trial, key_of, said, varying
 

@@ -44,7 +44,7 @@ class History:
             A panel for each figure except the seconds. A star marks the best epoch, on validation data if there are
             any, of figures known to be better high or low. Losses that span two decades have a logarithmic scale.
         """
-        from ..looking.curves import plot_history  # which training alone does not need
+        from ..inspection.curves import plot_history  # which training alone does not need
 
         figure = plot_history(self.history)
         if path is not None:
@@ -57,6 +57,6 @@ class History:
         return f"<History of {epochs} epoch{'s' * (epochs != 1)}{': ' * bool(last)}{last}>"
 
     def _repr_html_(self) -> str:
-        from ..looking.curves import history_html
+        from ..inspection.curves import history_html
 
         return history_html(self.history)

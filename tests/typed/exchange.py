@@ -12,7 +12,7 @@ from typing_extensions import assert_type
 
 import fastdl
 from fastdl import Sequential, estimators, export, layers, losses, models, optimizers, plots
-from fastdl.looking.picture import Picture
+from fastdl.inspection.picture import Picture
 from fastdl.recipes import Recipe
 from fastdl.sweeps import Trial, picture, sweep, table
 

@@ -10,7 +10,7 @@ from typing_extensions import assert_type
 import fastdl
 from fastdl import Sequential, initializers, layers, models, samples
 from fastdl.derivatives import Differentiable, Taylor
-from fastdl.looking.picture import Picture
+from fastdl.inspection.picture import Picture
 
 rng = np.random.default_rng(0)
 images = rng.random((6, 3, 8, 8), np.float32)

@@ -12,7 +12,7 @@ from ..._core.graph import Graph
 from ..._files import as_path, check_writable, replacing
 from ..._types import ArrayLike
 from ..._validation.values import as_choice, as_int, check_is
-from ...looking.work import Costs
+from ...inspection.work import Costs
 from ...sequential import Sequential
 from .file import Names, write
 from .rounding import with_rounded_weights
