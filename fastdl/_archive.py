@@ -1,4 +1,4 @@
-"""A description and arrays in one .npz file, which NumPy can read too. No more is unpacked than is expected."""
+"""A description and arrays in one .npz file, which NumPy can read too; only what is expected is decompressed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import numpy as np
 from ._types import Array
 
 _CONFIG = "config"
-LONGEST = 1 << 26  # bytes of a description: a vocabulary of some millions of words
-_START = struct.Struct("<8sH")  # of an array: a mark and the version of its format, and the length of the header
-_MARK = b"\x93NUMPY\x01\x00"
-_DEFLATED = 1032  # deflate makes nothing more than that many times smaller
-# A description of more bytes than _SHORT may be deflated so many times: as objects of Python it takes many times that.
-_DEFLATED_TEXT = 64
+LONGEST = 1 << 26  # bytes of a description: enough for a vocabulary of some millions of words
+_NPY_START = struct.Struct("<8sH")  # of an .npy file: magic string and version, and the length of the header
+_NPY_MAGIC = b"\x93NUMPY\x01\x00"
+_MOST_COMPRESSED = 1032  # the largest ratio that deflate reaches
+# A description of more than _SHORT bytes may be compressed no more than this: as Python's objects it is much larger.
+_MOST_COMPRESSED_TEXT = 64
 _SHORT = 1 << 20
 
 # The exceptions that zipfile, json and our own checks raise on a damaged file.
@@ -31,12 +31,12 @@ DAMAGE = (
 
 
 def damage(error: Exception) -> str:
-    """Say what is wrong with a file. A KeyError is just the name that its description lacks."""
+    """Say what is wrong with a file; the text of a KeyError is only the missing key."""
     return f"its description has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 def encode(config: dict[str, Any]) -> bytes:
-    """Give a description as text, if it is not too long."""
+    """Encode a description as JSON, unless it is too long."""
     try:
         text = json.dumps(config, default=_refuse).encode()
     except ValueError as error:  # a number of thousands of digits
@@ -51,7 +51,7 @@ def _refuse(value: Any) -> None:
 
 
 def write(file: IO[bytes], text: bytes, arrays: dict[str, Array]) -> None:
-    """Write what `encode` gave, and arrays."""
+    """Write an encoded description, and arrays."""
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in {_CONFIG: np.frombuffer(text, np.uint8), **arrays}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -59,45 +59,45 @@ def write(file: IO[bytes], text: bytes, arrays: dict[str, Array]) -> None:
 
 
 class Archive:
-    """An open file: the names of its arrays, its description, and its arrays."""
+    """An open file: the names of its arrays, and what they and the description hold."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._zip = zipfile.ZipFile(file)
         self._members = {member.filename.removesuffix(".npy"): member for member in self._zip.infolist()}
         self.names = set(self._members) - {_CONFIG}
         there, parts = os.fstat(file.fileno()).st_size, sum(m.compress_size for m in self._zip.infolist())
-        if parts > there:  # so some must overlap, as in a zip bomb
+        if parts > there:  # so some overlap, as in a zip bomb
             raise ValueError(f"its parts take {parts} bytes, which a file of {there} cannot hold")
         for name, member in self._members.items():
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"{name} must be stored or deflated; it is of type {member.compress_type}")
-            times = _DEFLATED if member.compress_type == zipfile.ZIP_DEFLATED else 1
+            times = _MOST_COMPRESSED if member.compress_type == zipfile.ZIP_DEFLATED else 1
             if member.file_size > times * member.compress_size:
                 raise ValueError(f"{name} takes {member.file_size} bytes, which {member.compress_size} cannot hold")
 
     def config(self) -> Any:
         """Give the description."""
         member = self._members.get(_CONFIG)
-        if member is None or member.file_size > min(LONGEST, max(_SHORT, _DEFLATED_TEXT * member.compress_size)):
+        if member is None or member.file_size > min(LONGEST, max(_SHORT, _MOST_COMPRESSED_TEXT * member.compress_size)):
             raise ValueError("it holds no description of one")
         return json.loads(self.array(_CONFIG, np.dtype(np.uint8), None).tobytes().decode())
 
     def array(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...] | None) -> Array:
-        """Give numbers of this type and shape, or of any one axis, and nothing else."""
+        """Read an array, which must have this dtype and shape; None means one axis of any length."""
         size = self._members[name].file_size
         with self._zip.open(self._members[name]) as member:
-            start = member.read(_START.size)
-            mark, length = _START.unpack(start) if len(start) == _START.size else (start, 0)
-            if mark != _MARK:
+            start = member.read(_NPY_START.size)
+            magic, length = _NPY_START.unpack(start) if len(start) == _NPY_START.size else (start, 0)
+            if magic != _NPY_MAGIC:
                 raise ValueError(f"{name} must be an array in version 1.0 of its format")
-            left = size - _START.size - length
+            left = size - _NPY_START.size - length
             if shape is None:
                 shape = (left // dtype.itemsize,)
             header = member.read(length).rstrip(b" \n")
             expected = f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': {shape}, }}"
             if header != expected.encode() or left != prod(shape) * dtype.itemsize:
                 raise ValueError(f"{name} must be {expected} in {left} bytes; it is {header[:200]!r}")
-            data = member.read(left + 1)  # to its end, where its sum is checked
+            data = member.read(left + 1)  # to its end, where zipfile checks the CRC
         if len(data) != left:
             raise ValueError(f"{name} must have {left} bytes; it has {len(data)}")
         return np.frombuffer(data, dtype).reshape(shape)

@@ -1,4 +1,4 @@
-"""Threads that do whole jobs side by side, each on one thread of the core; stopping one stops them all."""
+"""Threads that run jobs side by side, each on one thread of the core; stopping one stops them all."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Job = Callable[[Callable[[Any], None]], None]
 
 
 class Ended(BaseException):
-    """Raised in a job whose result nobody waits for any more; not an error."""
+    """Raised in a job whose result is no longer wanted; not an error."""
 
 
 class _Crew:
     def __init__(self) -> None:
-        self.outer = _here.crew  # the crew, if any, that the thread waiting for this one belongs to
+        self.outer = _here.crew  # the crew of the thread that waits for this one, if it belongs to one
         self.ended = False
 
 
@@ -28,7 +28,7 @@ class _Here(threading.local):
 
 
 class _Left(NamedTuple):
-    """A thread's last report: it has no more jobs, or has raised."""
+    """A thread's last report: no jobs are left, or it has raised an error."""
 
     error: BaseException | None
 
@@ -66,7 +66,7 @@ def side_by_side(jobs: Iterable[Job], workers: int) -> Generator[Any]:
             while waiting and not crew.ended:
                 try:
                     job = waiting.popleft()
-                except IndexError:  # another thread has taken the last one meanwhile
+                except IndexError:  # another thread has taken the last one
                     break
                 job(reports.put)
         except BaseException as error:

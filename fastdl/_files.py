@@ -1,4 +1,4 @@
-"""Files: only regular ones are read, and a file is written completely or not at all."""
+"""Files: only regular ones are read, and writing is atomic."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import IO, Any
 if sys.platform != "win32":
     import fcntl
 
-_POSIX = os.name == "posix"  # Windows neither moves nor removes a file that is open, and has no such locks and modes
-_KEPT = 50  # characters of a file's name in the temporary one beside it, which is never too long then
+_POSIX = os.name == "posix"  # Windows cannot move or remove an open file, and has no flock and no modes
+_KEPT = 50  # characters of a file's name in that of its temporary file, which must not become too long
 
 
 def as_path(path: Any, name: str = "path") -> str:
@@ -34,12 +34,12 @@ def as_path(path: Any, name: str = "path") -> str:
 def open_file(path: Any, mode: str = "rb", encoding: str | None = None) -> Iterator[IO[Any]]:
     """Open a file for reading, if it is regular: a pipe or a device might block, or never end."""
     name = as_path(path)
-    without_waiting = os.O_NONBLOCK | os.O_NOCTTY if _POSIX else 0  # or a pipe would have us wait for its writer
+    without_waiting = os.O_NONBLOCK | os.O_NOCTTY if _POSIX else 0  # opening a pipe would wait for its writer
 
     def opener(path: str, flags: int) -> int:
         descriptor = os.open(path, flags | without_waiting)
         kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
-        if kind not in (stat.S_IFREG, stat.S_IFDIR):  # `open` itself refuses folders
+        if kind not in (stat.S_IFREG, stat.S_IFDIR):  # `open` itself refuses directories
             os.close(descriptor)
             raise ValueError(f"{name} must be a file; it is a pipe, a device or the like")
         return descriptor
@@ -56,7 +56,7 @@ def check_folder(path: str) -> None:
 
 
 def check_writable(path: Any) -> None:
-    """Raise the errors of `replacing` that can be found before there is anything to write."""
+    """Raise any error of `replacing` that can be found before there is something to write."""
     target, old = _target(path)
     with _naming(target):
         file, beside = _open_beside(target, old)
@@ -65,7 +65,7 @@ def check_writable(path: Any) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Any) -> Iterator[IO[bytes]]:
-    """Give a file to write, which replaces the one at the path in the end, so that one of them is always there.
+    """Open a temporary file to write, which replaces the one at the path at the end: one of them is always complete.
 
     It has the mode of the file that it replaces. If the path is a link, the link stays. Files that killed processes
     left beside the path are removed, except on Windows.
@@ -114,7 +114,7 @@ def _target(path: Any) -> tuple[str, os.stat_result | None]:
         return target, None
     if not stat.S_ISREG(old.st_mode):
         raise ValueError(f"path must be that of a file; received {target}, which is something else")
-    if not os.access(target, os.W_OK):  # though who may write to its folder may put another in its place
+    if not os.access(target, os.W_OK):  # although a writable folder would allow to replace it
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
     return target, old
 
@@ -130,49 +130,49 @@ def _naming(target: str) -> Iterator[None]:
 
 
 def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], str]:
-    """Make a file in the target's folder, and remove leftovers there: files that nobody has locked.
+    """Make a temporary file in the target's folder, and remove those that killed processes left: they are not locked.
 
-    A lock ends with its process, whatever ends that.
+    The system releases a lock when its process ends, however it ends.
     """
     folder, name = os.path.split(target)
-    mode = 0o666 if old is None else 0o600  # nobody may read it who may not read the old one
+    mode = 0o666 if old is None else 0o600  # never readable for more users than the old one
     slots = (os.path.join(folder, f".{name[:_KEPT]}.{i}.tmp") for i in count())
     for beside in slots:
         _remove_left(beside)
         try:
             descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
-        except FileExistsError:  # of another process that is saving
+        except FileExistsError:  # another process is saving
             continue
         file = os.fdopen(descriptor, "wb")
         if _is_locked(descriptor) and _is_at(descriptor, beside):
             break
-        file.close()  # another process took it for a leftover
+        file.close()  # another process has removed it, before it was locked
     while _remove_left(next(slots)):
         pass
     if old is not None and _POSIX:
         with contextlib.suppress(PermissionError):
             os.fchown(descriptor, old.st_uid, old.st_gid)
-        with contextlib.suppress(PermissionError):  # of file systems without modes
+        with contextlib.suppress(PermissionError):  # a file system without modes
             os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
     return file, beside
 
 
 def _is_locked(descriptor: int) -> bool:
-    """Lock a new file, unless another process has, which takes it for a leftover."""
+    """Lock a new file; False if another process has locked it to remove it."""
     if not _POSIX:
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # of a file system without locks, where nothing is taken for left
+    except OSError:  # a file system without locks, where nothing is ever removed as a leftover
         pass
     return True
 
 
 def _remove_left(beside: str) -> bool:
-    """Remove a file unless somebody is writing it, and tell whether it existed."""
-    if not _POSIX:  # where a file that nobody has open may be on its way to its path
+    """Remove a temporary file unless it is locked by its writer, and tell whether it existed."""
+    if not _POSIX:  # where a closed file may be one that is about to be moved to its path
         return False
     try:
         descriptor = os.open(beside, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -187,11 +187,11 @@ def _remove_left(beside: str) -> bool:
 
 
 def _remove(file: IO[bytes], beside: str) -> None:
-    """Close and remove our file, but not another that has its name by now."""
+    """Close and remove our temporary file, but not one of another process that has taken its name."""
     with contextlib.suppress(OSError):
         if _POSIX and _is_at(file.fileno(), beside):
             os.unlink(beside)
-    with contextlib.suppress(OSError):  # its buffer cannot be written
+    with contextlib.suppress(OSError):  # the buffer cannot be flushed
         file.close()
     if not _POSIX:
         with contextlib.suppress(OSError):
@@ -206,7 +206,7 @@ def _is_at(descriptor: int, path: str) -> bool:
 
 
 def _sync(folder: str) -> None:
-    """Flush a folder to the disk, so that a new name in it survives a crash, where the system can."""
+    """Flush a folder to the disk, where the system can, so that a new name in it survives a crash."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

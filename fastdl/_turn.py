@@ -14,18 +14,18 @@ _PATIENCE = 5.0  # seconds that a fork waits for the calls of other threads
 
 
 class Turn:
-    """Held by a call while it uses a network, or a layer that is used alone.
+    """The lock that a call holds while it uses a network, or a layer that is used alone.
 
     Attributes
     ----------
     lock : context manager
-        Re-entrant: a thread that holds it may take it again.
+        Re-entrant.
     trainer : int or None
-        The thread that is in `fit`, which lets go of the lock between blocks of steps.
+        The thread that is in `fit`, which releases the lock between blocks of steps.
     running : bool
-        Whether the core is at work. Only a signal's handler can find it True, as it runs on the thread with the lock.
+        Whether the core is running. Only a signal handler can see True, as it runs in the thread that holds the lock.
     trained : int
-        How often a block of training steps has begun or ended; a `backward` must not cross one.
+        How many blocks of training steps have begun or ended; a `backward` checks that none came after its `forward`.
     """
 
     __slots__ = ("__weakref__", "lock", "running", "trained", "trainer")
@@ -63,7 +63,7 @@ _held: list[Turn] = []
 
 
 class _Lost:
-    """The lock of a network that a forked child has got in the middle of a step: entering it raises."""
+    """The lock of a network that was in the middle of a step when the process was forked: entering it raises."""
 
     def __enter__(self) -> None:
         raise RuntimeError(
@@ -82,12 +82,12 @@ def _all() -> list[Turn]:
     while True:
         try:
             return [turn for one in list(_turns) if (turn := one()) is not None]
-        except RuntimeError:  # another thread has added one meanwhile
+        except RuntimeError:  # another thread has changed the set
             continue
 
 
 def _before_fork() -> None:
-    """Wait for the other threads' steps to end, so that the child gets networks after whole steps."""
+    """Wait until other threads have ended their steps, so that the child gets networks after whole steps."""
     _forking.acquire()
     end = monotonic() + _PATIENCE
     for turn in _all():

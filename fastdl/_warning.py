@@ -1,4 +1,4 @@
-"""Warnings that name the user's line, however many calls of ours lie between."""
+"""Warnings that name the user's line, however many of fastdl's calls lie in between."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OURS = os.path.join(os.path.dirname(__file__), "")
 
 
 class Line(NamedTuple):
-    """A line of a program, and the names of its module."""
+    """A line of a program, and the globals of its module."""
 
     file: str
     number: int
@@ -27,14 +27,14 @@ _thread = _Thread()
 
 
 def warn(text: str) -> None:
-    """Warn of the user's line. A fixed `stacklevel` would depend on the interpreter's frames, and on the thread."""
+    """Warn at the user's line. A fixed `stacklevel` would depend on the interpreter's frames, and on the thread."""
     file, number, names = users_line()
     registry = names.setdefault("__warningregistry__", {})
     warnings.warn_explicit(text, UserWarning, file, number, names.get("__name__"), registry)
 
 
 def users_line() -> Line:
-    """Give the innermost line outside the package; in a thread of ours without one, that which the thread is for."""
+    """Give the innermost line outside the package; in a thread that fastdl started, the line that led to it."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
@@ -44,5 +44,5 @@ def users_line() -> Line:
 
 
 def start_from(line: Line) -> None:
-    """Let warnings in this thread, which is ours, name a line of the thread that it works for."""
+    """Let warnings in this thread, which fastdl started, name the line that led to it."""
     _thread.started = line

@@ -1,9 +1,9 @@
 """Fusion: a graph's operations are replaced by fewer ones that give the same results.
 
-An activation joins the product, the sum or the batch normalization before it. A sum joins the batch normalization just
-before it, which then reads what else is summed. A relu before a max_pool is applied after
-it instead, to a quarter of the numbers. A flatten of a sample that is a row already is left out. In the end each tensor
-is read by one operation: every further reader gets a ``fan_out``, whose gradient is added to the tensor's.
+An activation is merged into the product, the sum or the batch normalization before it, and a sum into the batch
+normalization just before it, which then reads the other summand. A relu before a max_pool is applied after it instead,
+to a quarter of the numbers. A flatten that changes no memory layout is left out. At the end each tensor is read by one
+operation: every further reader gets a ``fan_out``, whose gradient is added to the tensor's.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 from .kinds import FROM_OUTPUT
 from .operation import Fields, Operations
 
-_ACTIVATED = ("dense", "convolution", "transposed_convolution", "batch_norm", "sum")  # which apply one in place
+_ACTIVATED = ("dense", "convolution", "transposed_convolution", "batch_norm", "sum")  # can apply an activation in place
 
 
 def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
     """Give the fused operations; the kth writes tensor k + 1."""
-    readers: list[list[str]] = [[] for _ in range(len(operations) + 1)]  # of each tensor, kinds
+    readers: list[list[str]] = [[] for _ in range(len(operations) + 1)]  # the kinds of operations that read each tensor
     for operation in operations:
         for number in operation["reads"]:
             readers[number].append(operation["kind"])
@@ -28,7 +28,7 @@ def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
     for operation in operations:
         kind, first = operation["kind"], operation["reads"][0]
         source = now[first]
-        before = kept[source - 1] if source and len(readers[first]) == 1 else None  # whose output nobody else reads
+        before = kept[source - 1] if source and len(readers[first]) == 1 else None  # if nothing else reads its output
         if kind == "activation" and before and _joins(operation, before):
             before["activation"], before["setting"] = operation["activation"], operation["setting"]
             now.append(source)
@@ -55,13 +55,13 @@ def _shape_of(number: int, operations: Operations, input_shape: tuple[Any, ...])
 
 
 def _joins(activation: Fields, before: Fields) -> bool:
-    # The way back of any other activation needs its inputs, which fusion would not keep.
-    told_from_output = activation["activation"] in FROM_OUTPUT
-    return before["kind"] in _ACTIVATED and before.get("activation", "identity") == "identity" and told_from_output
+    # The backward pass of any other activation needs its inputs, which fusion would not keep.
+    from_output = activation["activation"] in FROM_OUTPUT
+    return before["kind"] in _ACTIVATED and before.get("activation", "identity") == "identity" and from_output
 
 
 def _added(operation: Fields, readers: list[list[str]], now: list[int], kept: Operations) -> int | None:
-    """Give the number of what a sum adds to the batch normalization just before it, or None if it is no such sum."""
+    """Give the number of the tensor that a sum adds to the batch normalization just before it; None for another sum."""
     last, before = len(kept), kept[-1]
     if before["kind"] != "batch_norm" or len(before["reads"]) > 1 or before.get("activation", "identity") != "identity":
         return None
@@ -72,10 +72,10 @@ def _added(operation: Fields, readers: list[list[str]], now: list[int], kept: Op
 
 
 def _is_flat(shape: tuple[Any, ...], readers: list[str]) -> bool:
-    """Tell whether these readers get the same numbers without the flatten.
+    """Tell whether these readers would read the same numbers without the flatten.
 
-    A sample of one channel, or of one pixel, lies in memory as its flattened row does, and a dense layer reads nothing
-    but the numbers. Sequences lie like that too, but their flatten has to leave out steps that do not count.
+    A sample of one channel, or of one pixel, has the memory layout of its flattened row, which is all that a dense
+    layer reads. So has a sequence, but its flatten has to set steps that do not count to zero.
     """
     if len(shape) == 1:
         return True
@@ -91,7 +91,7 @@ def _with_fan_outs(operations: Operations, input_shape: tuple[Any, ...]) -> Oper
     given: Operations = []
 
     def spread(number: int, shape: tuple[Any, ...]) -> Iterator[int]:
-        """Add the fan_outs of a tensor, which is the last one so far, and give the number that each reader reads."""
+        """Add the fan_outs of the last tensor so far, and give the number of the tensor for each reader."""
         here = len(given)
         for _ in range(uses[number] - 1):
             given.append({"kind": "fan_out", "reads": (here,), "output_shape": shape, "offset": 0})

@@ -122,7 +122,7 @@ class Graph:
     def add(self, kind: str, tensors: Sequence[Tensor], settings: dict[str, Any]) -> Tensor:
         """Add an operation that reads these tensors, and give the one that it writes."""
         operation = operation_of(kind, settings, tuple([self._own(tensor).shape for tensor in tensors]))
-        shape, count = operation.outcome()
+        shape, count = operation.infer()
         reads = tuple([tensor.number for tensor in tensors])
         if kind == "embedding" and reads[0] not in self._given:
             raise operation.error(f"must read token ids; received what {self.operations[reads[0] - 1]['kind']} gives")

@@ -12,25 +12,25 @@ from .._types import Array, Shape
 from .operation import Fields, Kind, Operation, Operations
 from .shapes import checked_shape, features_of, with_features
 
-# As in src/kernels/activations.pxi: those that cells may have, those whose derivative the output tells, and others.
+# As in src/kernels/activations.pxi: for cells; with a derivative that follows from the output; for all elements; all.
 OF_CELLS = (
     "identity", "relu", "sigmoid", "tanh", "leaky_relu", "elu", "selu", "softplus", "hard_sigmoid", "hard_tanh",
 )  # fmt: skip
 FROM_OUTPUT = (*OF_CELLS, "softmax")  # compared with the core's rows at import
 ELEMENTWISE = (*OF_CELLS, "gelu", "silu", "hard_silu")
 ACTIVATIONS = (*ELEMENTWISE, "softmax")
-WITH_SETTING = {"leaky_relu": ("slope", 0.01), "elu": ("alpha", 1.0)}  # what it is called, and where none is given
+WITH_SETTING = {"leaky_relu": ("slope", 0.01), "elu": ("alpha", 1.0)}  # the name of the setting, and its default
 LEAST_SETTING, MOST_SETTING = 1e-12, 1e12
 MOST_SCALE = 1e30
-MOST_DROPPED = 0.999  # a share of numbers that dropout leaves out
-LEAST_EPSILON = 1e-12  # of normalizations, so that what is constant has a scale
+MOST_DROPPED = 0.999  # the largest rate of dropout
+LEAST_EPSILON = 1e-12  # of normalizations, so that constants can be divided by their deviation
 RATIOS = 1e-3, 1e3  # of a rectangle's height to its width
-LIMITS = 1e-2, 1e6  # of numbers that are scaled: squares of their parts are finite
-GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}  # of each cell
+LIMITS = 1e-2, 1e6  # of robust scaling: squares of numbers over the limit are finite
+GATES = {"rnn": 1, "lstm": 4, "gru_before": 3, "gru_after": 3}  # how many each cell has
 
 
 def check_trees(input_shape: Shape, operations: Operations) -> None:
-    """Check that a node is one step, and that all see the same trees."""
+    """Check that all operations can work on trees, with the same number of children, and that samples are nodes."""
     kinds = [operation["kind"] for operation in operations]
     if "recursive" not in kinds:
         return
@@ -44,7 +44,7 @@ def check_trees(input_shape: Shape, operations: Operations) -> None:
         raise ValueError(f"input_shape must be (None, F) or (None,) for trees, or of a node; received {input_shape}")
 
 
-# For each kind: its output's shape, and the number of its parameters.
+# For each kind a function that checks its settings, and gives its output's shape and the number of its parameters.
 
 
 def _dense(operation: Operation) -> tuple[Shape, int]:
@@ -54,7 +54,7 @@ def _dense(operation: Operation) -> tuple[Shape, int]:
 
 
 def _window(operation: Operation, dilation: tuple[int, int] = (1, 1)) -> Shape:
-    """Give the size of what windows see: (OH, OW) of images, (T,) of sequences, which are images of height 1."""
+    """Give the number of windows: (OH, OW) of images, (T,) of sequences, which are images of height 1."""
     operation.ranked((2, 3), "(T, F) or (C, H, W)")
     kernel, stride, shape = operation.pair("kernel", 1), operation.pair("stride", 1), operation.shape
     size = shape[1:] if len(shape) == 3 else (1, shape[0])

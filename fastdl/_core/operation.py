@@ -1,4 +1,4 @@
-"""An operation that is to be added to a graph: its settings are checked as its kind reads them."""
+"""An operation to be added to a graph: its settings are checked as its kind reads them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Operations = list[Fields]
 class Kind(NamedTuple):
     """A kind of operation, as the graph knows it."""
 
-    work: Callable[[Operation], tuple[Shape, int]]  # gives its output's shape and the number of its parameters
+    infer: Callable[
+        [Operation], tuple[Shape, int]
+    ]  # checks settings; gives the output's shape, and how many parameters
     settings: str = ""
     on_trees: bool = False  # works on single nodes, or on a node and its children
     merges: bool = False  # reads several tensors
     normalizes: bool = False  # its parameters do not multiply features, and count as biases do
-    moves: Callable[[Array, Fields], Array] | None = (
-        None  # given only if it computes nothing: moves an array as it moves numbers
-    )
+    moves: Callable[[Array, Fields], Array] | None = None  # rearranges an array, if the operation computes nothing
 
 
 class Operation:
-    """An operation that is to be added, whose settings are checked as they are read.
+    """An operation to be added, whose settings are checked as they are read.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Operation:
     Attributes
     ----------
     buffers : int
-        The number of parameters, at the end, that no optimizer changes; known after `outcome`.
+        The number of parameters, at the end, that no optimizer changes; known after `infer`.
     """
 
     def __init__(self, kind: str, row: Kind, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> None:
@@ -52,11 +52,11 @@ class Operation:
             given = ", ".join(settings) or "none"
             raise self.error(f"must have {', '.join(wanted) or 'no settings'}; received {given}")
 
-    def outcome(self) -> tuple[Shape, int]:
-        """Give the shape of its output, and the number of its parameters."""
+    def infer(self) -> tuple[Shape, int]:
+        """Check its settings, and infer the shape of its output and the number of its parameters."""
         if len(self.shapes) > 1 and not self.row.merges:
             raise self.error(f"must read one tensor; received {len(self.shapes)}")
-        shape, count = self.row.work(self)
+        shape, count = self.row.infer(self)
         if numbers(shape) > MOST_NUMBERS or count > MOST_NUMBERS:
             raise TooManyNumbersError(self.kind, shape if numbers(shape) > MOST_NUMBERS else (count,))
         return shape, count

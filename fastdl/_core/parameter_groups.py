@@ -16,9 +16,9 @@ class ParameterGroup(NamedTuple):
     Attributes
     ----------
     stop : int
-        Where they end; they begin where the group before ends.
+        Their end; they begin at the end of the group before.
     lr_scale, decay_scale : float
-        What the optimizer's rate and decay are multiplied by.
+        Factors of the optimizer's rate and decay.
     is_bias : bool
         Whether `Optimizer.decay_biases` applies to them.
     """
@@ -39,8 +39,8 @@ def parameter_groups(operations: Operations, biases: Sequence[tuple[int, int]], 
     size : int
         As in `Graph`.
     """
-    # Where several operations have the same offset, the last has the parameters. The others,
-    # and what fusion adds, have none.
+    # Of several operations with the same offset, the last has the parameters. The others, and those that fusion adds,
+    # have none.
     beginning = {operation["offset"]: operation for operation in operations if operation["kind"] in KINDS}
     ordered = sorted(set(biases))
     starts = sorted({0, *beginning, *(place for bias in ordered for place in bias)} - {size})

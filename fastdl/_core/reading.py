@@ -1,4 +1,4 @@
-"""The kind of samples that a graph reads, found from its operations: a user's own layers need not state it."""
+"""The kind of samples that a graph reads, derived from its operations, so that custom layers need not state it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .kinds import KINDS
 from .operation import Operations
 
 _WINDOW = "kernel", "stride", "dilation"  # pools have no dilation
-_PASSING = "concat", "dropout", "flatten", "noise", "reshape", "select"  # their outputs are numbers of their inputs
+_PASSING = "concat", "dropout", "flatten", "noise", "reshape", "select"  # outputs consist of the inputs' numbers
 _PARTS = {"lstm": 2}  # of a cell's state: h and c
 
 
@@ -32,7 +32,7 @@ class States(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The count of numbers that a sample's states are."""
+        """How many numbers a sample's states are."""
         return self.directions * self.parts * self.units
 
 
@@ -42,21 +42,21 @@ class Reading(NamedTuple):
     Attributes
     ----------
     arity : int or None
-        The number of children of a node, if samples are trees: if any operation is recursive.
+        The number of children of a node, if samples are trees, as they are if an operation is recursive.
     in_time : bool
-        Whether each sample is a sequence whose steps are the same for all operations: lengths say how many count.
+        Whether samples are sequences with the same steps for all operations, so that they may have lengths.
     changes_steps : bool
-        Whether some operation's steps are not the input's, so that lengths say nothing about them.
+        Whether samples are sequences, but an operation changes their steps, so that they cannot have lengths.
     tokens : tuple of Tokens
         One for each embedding.
     states : tuple of States
         One for each recurrent operation, in the order of its columns.
     stateful : bool
-        Whether a batch goes on from where the last one ended.
+        Whether a batch continues from the states at the end of the last one.
     ends_in : str
         The activation that the last operation is; "identity" if it is another operation.
     activations : frozenset of str
-        All activations whose results reach the output, perhaps selected, dropped or with noise.
+        All activations whose results reach the output, if selected, dropped or with noise.
     """
 
     arity: int | None
@@ -70,7 +70,7 @@ class Reading(NamedTuple):
 
 
 def reading_of(input_shape: Shape, operations: Operations) -> Reading:
-    """Tell what samples these operations, which are not fused yet, read."""
+    """Derive it from operations before fusion."""
     readers, embeddings, states, arity = set(), [], [], None
     for operation in operations:
         kind = operation["kind"]
@@ -112,8 +112,8 @@ def _ends_of(input_shape: Shape, operations: Operations) -> tuple[str, frozenset
 
 
 def _changes_steps(operations: Operations) -> bool:
-    """Tell whether the output's steps are not the input's; a convolution that pads by what it takes keeps them."""
-    more = [0]  # steps than the input has, for each tensor
+    """Tell whether the output's steps are not the input's; a convolution with enough padding keeps them."""
+    more = [0]  # how many more steps than the input each tensor has
     for operation in operations:
         reads = [more[number] for number in operation["reads"]]
         if operation["kind"] in ("convolution", "max_pool", "mean_pool") and len(operation["output_shape"]) == 2:
@@ -130,7 +130,7 @@ def _changes_steps(operations: Operations) -> bool:
 
 
 def _places(operations: Operations, number: int, input_shape: Shape) -> Array | None:
-    """Give the places of a flat sample whose numbers a tensor holds; None for the whole sample as it is."""
+    """Give the places in a flat sample of a tensor's numbers; None if it is the input itself."""
     moves = []
     while number:
         moves.append(operations[number - 1])

@@ -17,7 +17,7 @@ def is_whole(value: Any, least: int, most: int = MOST_NUMBERS) -> bool:
 
 
 def checked_shape(shape: Any, name: str) -> Shape:
-    """Give a shape of integers, the first of which, T, may be None."""
+    """Check a shape of integers, of which the first may be None as T."""
     if (
         not isinstance(shape, tuple)
         or not 1 <= len(shape) <= 3
@@ -47,7 +47,7 @@ def with_features(shape: Shape, features: int) -> Shape:
 
 
 class TooManyNumbersError(ValueError):
-    """An operation would make an array with more numbers than the core can count; `of` names the layer."""
+    """An operation would make a larger array than the core can index; `of` names the layer."""
 
     def __init__(self, name: str, shape: Shape) -> None:
         super().__init__(f"{name} must make an array of at most {MOST_NUMBERS} numbers; received one of shape {shape}")

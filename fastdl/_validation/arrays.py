@@ -1,4 +1,4 @@
-"""Arrays of finite numbers, of whatever can be made one."""
+"""Checks of arrays of numbers, from anything that converts to one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .._threads import get_num_threads
 from .._types import Array
 from .objects import as_numbers, check_frame, columns_of
 
-_LARGE = 1 << 16  # numbers, which several threads may look through
+_LARGE = 1 << 16  # numbers from which on several threads check them
 
 
 def as_real(x: Any, name: str) -> Array:
-    """Give an array of real numbers of whatever type, as it lies."""
+    """Give an array of real numbers, of any dtype and memory layout."""
     if type(x) is np.ndarray and x.dtype.kind in "biuf":
         return x
-    if str(getattr(x, "dtype", "")).endswith("bfloat16"):  # which NumPy has not, and float32 holds
+    if str(getattr(x, "dtype", "")).endswith("bfloat16"):  # NumPy has no such dtype; float32 holds its numbers
         x = x.float() if hasattr(x, "float") else x.astype("float32")
     for part in x if isinstance(x, (list, tuple)) else (x,):
         if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
@@ -31,26 +31,26 @@ def as_real(x: Any, name: str) -> Array:
             f"{name} must be an array of numbers; received a ragged sequence (sequences of different lengths are "
             "padded to one, and lengths says how many steps of each count)"
         ) from None
-    except (RuntimeError, TypeError) as error:  # what makes arrays of itself, or refuses to
+    except (RuntimeError, TypeError) as error:  # raised by the object's own conversion
         raise TypeError(f"{name} must be an array of real numbers; {error}") from None
     return array if array.dtype.kind in "biuf" else as_numbers(x, array, name)
 
 
 def precision(array: Array) -> str:
-    """Give float64 for float64, of any byte order, and wider numbers; float32 for all others."""
+    """Give the dtype to compute in: float64 for float64, of any byte order, and wider; float32 for all others."""
     return "float64" if array.dtype.char in "dg" else "float32"
 
 
 def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
-    """Give a contiguous, aligned, native array of numbers that are all finite.
+    """Give a contiguous, aligned array of finite numbers in native byte order, copied only if needed.
 
-    Without ``dtype`` it is of `precision`. No copy is made where none is needed.
+    Without ``dtype`` it is in its `precision`.
     """
     array = as_real(x, name)
     dtype = dtype or precision(array)
     if _core.load(dtype).is_ready(array):
         return array
-    array = as_laid(array, name, dtype)
+    array = as_contiguous(array, name, dtype)
     threads = get_num_threads() if array.size > _LARGE else 1
     if not _core.load(dtype).all_finite(array, threads):
         labels = columns_of(x, array)
@@ -59,8 +59,8 @@ def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
     return array
 
 
-def as_laid(x: Any, name: str, dtype: str | None = None) -> Array:
-    """Give what `as_array` gives, but numbers need not be finite."""
+def as_contiguous(x: Any, name: str, dtype: str | None = None) -> Array:
+    """Do what `as_array` does, except for the check that numbers are finite."""
     array = as_real(x, name)
     dtype = dtype or precision(array)
     if array.dtype != dtype or not (array.flags.c_contiguous and array.flags.aligned):
@@ -85,13 +85,13 @@ def check_rank(array: Array, name: str, rank: int, axes: str) -> None:
 
 
 def check_variance(values: Array, key: str, name: str) -> None:
-    """Check that running variances, which a normalization takes roots of, are not negative."""
+    """Check that values are not negative if they are running variances, of which roots are taken."""
     if key.rpartition(".")[2] == "running_var" and (values < 0).any():
         raise ValueError(f"{name} must not be negative; received {values.min():g}")
 
 
 def copy_into(target: Array, values: Any, name: str) -> None:
-    """Copy finite numbers of the same shape to where an array is."""
+    """Check that values are finite and have the target's shape, and copy them into it."""
     array = as_real(values, name)
     if array.shape != target.shape:
         raise ValueError(f"{name} must have shape {target.shape}; received {array.shape}")

@@ -1,4 +1,4 @@
-"""Numbers in arrays of objects, as data frames with mixed columns or missing values give them."""
+"""Numbers in arrays of objects, which data frames with mixed columns or missing values convert to."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .._types import Array
 
 
 def as_numbers(x: Any, array: Array, name: str) -> Array:
-    """Give ``array``, which NumPy made of x, as numbers, if all its objects are numbers."""
+    """Convert ``array``, which NumPy made of x, to a numeric dtype, if all its objects are numbers."""
     labels = columns_of(x, array)
     if labels is None:
         found = _of_one_kind(array)
         if found is None:
             raise TypeError(
-                f"{name} must be an array of real numbers; received dtype {array.dtype}{_stranger(x, array)}"
+                f"{name} must be an array of real numbers; received dtype {array.dtype}{_example(x, array)}"
             )
         return found
     columns = [_of_one_kind(array[:, i]) for i in range(len(labels))]
@@ -26,14 +26,14 @@ def as_numbers(x: Any, array: Array, name: str) -> Array:
         if column is None:
             raise TypeError(
                 f"{name} must be an array of real numbers; received column {labels[i]!r} of others"
-                f"{_stranger(x, array[:, i])}"
+                f"{_example(x, array[:, i])}"
             )
     return np.column_stack([column for column in columns if column is not None])
 
 
 def columns_of(x: Any, array: Array) -> Sequence[Any] | None:
-    """Give the names of a data frame's columns; None where x is none."""
-    labels = getattr(x, "column_names", None) or getattr(x, "columns", None)  # pyarrow's, or those of others
+    """Give the names of a data frame's columns; None if x is no data frame."""
+    labels = getattr(x, "column_names", None) or getattr(x, "columns", None)  # of pyarrow, or of pandas and polars
     if labels is None or array.ndim != 2:
         return None
     labels = list(labels)
@@ -41,7 +41,7 @@ def columns_of(x: Any, array: Array) -> Sequence[Any] | None:
 
 
 def check_frame(x: Any, name: str) -> None:
-    """Refuse polars' frames that are not collected, and dates and the like, which would pass for numbers."""
+    """Refuse lazy frames of polars, and columns of dates and the like, which would convert to numbers."""
     if type(x).__module__.partition(".")[0] == "polars":
         if type(x).__name__ == "LazyFrame":
             raise TypeError(f"{name} must be an array of real numbers; received a LazyFrame: collect makes a DataFrame")
@@ -51,12 +51,12 @@ def check_frame(x: Any, name: str) -> None:
 
 
 def _of_one_kind(array: Array) -> Array | None:
-    """Give an array of one type, if all values are numbers; texts are not read as numbers."""
+    """Convert an array to a numeric dtype; None if some values are no numbers. Strings are never numbers."""
     if array.dtype.kind == "O":
         values = array.reshape(-1).tolist()
         try:
             array = np.asarray(values).reshape(array.shape)
-            if array.dtype.kind == "O" and all(map(_is_number, values)):  # such as decimals: NumPy has no type
+            if array.dtype.kind == "O" and all(map(_is_number, values)):  # such as decimals
                 array = array.astype(np.float64)
         except (ValueError, OverflowError):
             return None
@@ -64,16 +64,16 @@ def _of_one_kind(array: Array) -> Array | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether a value is a real number; a Decimal is one, though it is no `numbers.Real`."""
+    """Tell whether a value is a real number; Decimal counts, although it is not registered as `numbers.Real`."""
     if isinstance(value, numbers.Complex):
         return isinstance(value, numbers.Real)
     return isinstance(value, numbers.Number | np.bool_)
 
 
-def _stranger(x: Any, array: Array) -> str:
-    """Give the error for a value that is not a number."""
+def _example(x: Any, array: Array) -> str:
+    """Give the end of the error: the type of an object, or a value that is not a number."""
     if array.ndim == 0:
         return f", a {type(x).__name__}" + (": toarray makes it dense" if hasattr(x, "toarray") else "")
     values = array.reshape(-1).tolist()
-    value = next((v for v in values if not _is_number(v)), values[0])  # or numbers beyond all floats
+    value = next((v for v in values if not _is_number(v)), values[0])  # or one that is too large for a float
     return f", such as {value!r:.50}"

@@ -16,7 +16,7 @@ from .shapes import fits
 if TYPE_CHECKING:
     from .._core.reading import Tokens
 
-_PART = 1 << 20  # numbers
+_PART = 1 << 20  # numbers that are checked, and maybe copied, at a time
 Checked = TypeVar("Checked")
 
 
@@ -37,7 +37,7 @@ def _check_shape(array: Array, name: str, shape: Shape) -> None:
 
 
 def _hint(array: Array, name: str, shape: Shape) -> str:
-    """Say how to give images the expected axes, if their channels are last or missing."""
+    """Say how to bring images into the expected axes, if their channels are last or missing."""
     if len(shape) != 3:
         return ""
     if array.shape[1:] == (*shape[1:], shape[0]):
@@ -46,9 +46,9 @@ def _hint(array: Array, name: str, shape: Shape) -> str:
 
 
 def as_stored(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]:
-    """Give a batch, and whether it waits: bytes, or what is mapped from a file, are not copied whole.
+    """Give a batch, and whether its conversion to ``dtype`` waits, as it does for bytes and arrays mapped from a file.
 
-    Numbers that wait have been looked at a part at a time: all are finite in ``dtype``.
+    Such an array is not copied as a whole: it is checked, part by part, to be finite in ``dtype``.
     """
     of_bytes = type(x) is np.ndarray and x.itemsize == 1 and x.dtype == np.uint8
     if not of_bytes and type(x) is not np.memmap:
@@ -65,13 +65,13 @@ def as_stored(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]
 
 
 def in_parts(array: Array) -> Iterator[Array]:
-    """Give rows of an array, some at a time, so that copies of them stay small."""
+    """Give rows of an array, some at a time, so that copies stay small."""
     rows = max(1, _PART * len(array) // array.size)
     return (array[i : i + rows] for i in range(0, len(array), rows))
 
 
 def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]:
-    """Give a batch, and whether it is (N, H, W, C), as the memory of what came is, which is taken as it lies."""
+    """Give a batch of images, and whether it is (N, H, W, C): a view of memory with channels last is not copied."""
     if isinstance(x, np.ndarray) and x.ndim == 4 and x.shape[1:] == shape and not x.flags.c_contiguous:
         last = x.transpose(0, 2, 3, 1)
         if last.flags.c_contiguous:
@@ -80,7 +80,7 @@ def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]
 
 
 def check_tokens(x: Array, name: str, tokens: Sequence[Tokens]) -> None:
-    """Check that a batch holds ids wherever an embedding reads some."""
+    """Check that a batch holds token ids wherever an embedding reads it."""
     for places, vocabulary in tokens:
         for part in in_parts(x):
             ids = part if places is None else part.reshape(len(part), -1)[:, places]
@@ -95,7 +95,7 @@ def check_tokens(x: Array, name: str, tokens: Sequence[Tokens]) -> None:
 def as_lengths(lengths: Any, name: str, x: Array) -> Array:
     """Give int64 lengths (N,) of the sequences x (N, T, ...), from 1 to T.
 
-    They are a copy: the core indexes with them, whatever becomes of what was given.
+    They are a copy, which nobody can change: the core indexes with them.
     """
     array = as_real(lengths, name)
     if array.dtype.kind not in "iu" or array.shape != x.shape[:1]:
@@ -112,7 +112,7 @@ def as_lengths(lengths: Any, name: str, x: Array) -> Array:
 def checked_within(check: Callable[[Any], Checked], values: Any, lengths: Any, name: str) -> Checked:
     """Check values of the steps of sequences, (N, T, ...); beyond the lengths they may be anything, such as NaN.
 
-    They become zeros, in a copy that is made only where it is needed. Of what is mapped from a file there is none.
+    If needed, these are set to zero in a copy; an array that is mapped from a file is never copied.
     """
     with suppress(ValueError):
         return check(values)

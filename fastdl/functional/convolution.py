@@ -9,7 +9,7 @@ import numpy as np
 from .. import _core
 from .._threads import get_num_threads
 from .._types import Array, ArrayLike
-from .._validation.arrays import as_laid, as_ranked, check_rank, precision
+from .._validation.arrays import as_contiguous, as_ranked, check_rank, precision
 from .._validation.shapes import check_size
 from .._validation.values import as_pair
 from ..layers import Conv2D, Layer
@@ -122,7 +122,7 @@ def expand_sensitivity_map(delta: ArrayLike, stride: Pair, size: Pair | None = N
     ndarray, shape (N, C, EH, EW)
         delta[n, c, i, j] at [n, c, i sh, j sw].
     """
-    delta = as_laid(delta, "delta")  # the core tells of what is not finite
+    delta = as_contiguous(delta, "delta")  # the core tells of what is not finite
     check_rank(delta, "delta", 4, "(N, C, OH, OW)")
     sh, sw = as_pair(stride, "stride")
     least = (delta.shape[2] - 1) * sh + 1, (delta.shape[3] - 1) * sw + 1

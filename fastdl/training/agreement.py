@@ -1,4 +1,4 @@
-"""Checks, before the first step, that the processes that train one network together agree."""
+"""Checks, before the first step, that processes that train one network together have the same network and data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .stream import Stream
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
-_DRAWING = {"dropout", "noise"}  # the operations on trees that draw random numbers
+_DRAWING = {"dropout", "noise"}  # operations on trees that draw random numbers
 
 
 def agree(
@@ -31,9 +31,9 @@ def agree(
     batch_size: int,
     arguments: dict[str, Any],
 ) -> None:
-    """Raise an error, in all processes, if they cannot train the network together, or would train different ones.
+    """Raise an error, in all processes, if they cannot train the network together, or anything differs among them.
 
-    `data` is None for batches, which are compared as they come, as are batches held out.
+    `data` is None for an iterable of batches: these, like batches of validation data, are compared as they come.
     """
     if machines.core is None:
         return
@@ -66,7 +66,7 @@ def agree(
 
 
 def check_shares(machines: Machines, net: Sequential, loss: Loss, samples: int, batch_size: int) -> None:
-    """Check that every rank has samples for a user's own loss, if every rank must take part in each step."""
+    """Check that every rank has samples of each batch, if a custom loss needs every rank in each step."""
     least = samples % batch_size or min(samples, batch_size)
     if not loss.is_fused and least < machines.count and net.last_plan.has_stages:
         raise ValueError(

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class _Before:
-    """The state before a call of `fit`, restored if it ends before the first step."""
+    """The state before a call of `fit`, which is restored if no step is taken."""
 
     def __init__(self, net: Sequential) -> None:
         last = net.training_state
         self._net, self._history, self._parameters = net, net.history, net.parameters.copy()
         self._state, self._epochs, self._kept = last, last.epochs, last.kept
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         net, last = self._net, self._state
         with net.turn.lock:
             net.parameters[...] = self._parameters  # which a callback may have changed
@@ -66,23 +66,23 @@ def run_epochs(
             for watcher in watchers:
                 watcher.on_epoch_begin(net, epoch)
             logs: dict[str, Any] = {"epoch": epoch, **train(epoch)}
-            seconds = logs.pop("seconds", perf_counter() - start)  # its share, if it was taken with others
+            seconds = logs.pop("seconds", perf_counter() - start)  # given if several epochs were taken together
             for watcher in watchers:
                 watcher.on_epoch_trained(net, epoch)
             seconds = machines.seconds_of_epoch(seconds, net.parameters)
             logs.update(validate(), seconds=seconds)
             history.append(logs)
             training.epochs = epoch
-            stops = [watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]  # all of them see it
+            stops = [watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]  # a list, so that all are called
             if machines.any(any(stops)):
                 break
     except BaseException as error:
         training.error = error if training.error is None else training.error
         raise
-    finally:  # whatever ended it, and whatever one of the callbacks raises, all of them see the end
+    finally:  # all callbacks see the end, even if one of them raises
         with ExitStack() as ends:
             if training.steps == steps:
-                ends.callback(before.put_back)
+                ends.callback(before.restore)
             ends.callback(training.rest)
             for watcher in reversed(begun):
                 ends.callback(watcher.on_fit_end, net)

@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False, slots=True)
 class Examples:
-    """Checked samples, and for each row of their outputs its target, whether it counts, and its weight.
+    """Checked samples with a target, a mask and a weight for each row of their outputs.
 
     Attributes
     ----------
     samples : Samples
     targets : ndarray
-        int64 labels, with the axes of the rows; or numbers, with one more axis; with a user's own loss, any further
-        axes.
+        int64 labels, with the axes of the rows; or numbers, with one more axis; for a custom loss, any further axes.
     there : ndarray of bool, or ...
         Which rows count; ... if all do.
     classes : bool
@@ -68,7 +67,7 @@ class Examples:
         )
 
     def counted(self, order: Array) -> int:
-        """Give how many rows count, of the samples with these numbers."""
+        """Count the rows that count, of the samples with these numbers."""
         rows = self.samples.places(order)
         if self.there is ...:
             return len(rows) * int(np.prod(self.targets.shape[1 : self.axes]))
@@ -87,7 +86,7 @@ class Examples:
         return self.measure_back(loss, outputs)[:3]
 
     def measure_back(self, loss: Loss, outputs: Array) -> tuple[float, float, int, Array]:
-        """Give the same, and the gradient of the mean loss with respect to the outputs, 0 in rows that do not count."""
+        """Do what `measure` does, and give the gradient of the mean loss too, with zeros in rows that do not count."""
         there, targets = _flat(self.there, self.axes), _flat(self.targets, self.axes)
         weights = None if self.weights is None else self.weights.reshape(-1)
         outputs = outputs.reshape(len(targets), -1)
@@ -102,7 +101,7 @@ class Examples:
         return mean * count, hits, count, dy
 
     def seen(self, loss: Loss, outputs: Array) -> tuple[Array, Array]:
-        """Give the targets of the rows that count, and the predictions on their scale."""
+        """Give the targets of the rows that count, and their predictions on the targets' scale."""
         rows = outputs.reshape(np.prod(self.targets.shape[: self.axes]), -1)[_flat(self.there, self.axes)]
         return self._counted(), loss.predictions(rows)
 
@@ -111,7 +110,7 @@ class Examples:
         return targets
 
     def check_metrics(self, metrics: Metrics, loss: Loss, outputs: int) -> None:
-        """Check that fastdl's own metrics can compare rows with this number of outputs with the targets."""
+        """Check that fastdl's metrics can compare the targets with rows of this number of outputs."""
         for metric in metrics.values():
             if isinstance(metric, Metric):
                 targets = loss.as_labels(self._counted()) if self.classes else self._counted()
@@ -119,7 +118,7 @@ class Examples:
                 metric.check(rows, outputs)
 
     def weighted_by_class(self, class_weight: Any, loss: Loss, outputs: int) -> Examples:
-        """Multiply weights by those of the labels: a number for each label, or a dict of those that are not 1."""
+        """Multiply weights by class weights: a number for each label, or a dict of those that are not 1."""
         labels, classes = loss.as_classes(self.targets, outputs)
         if not self.classes or not self._are_labels(labels, classes):
             raise ValueError(

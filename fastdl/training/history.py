@@ -44,7 +44,7 @@ class History:
             A panel for each figure except the seconds. A star marks the best epoch, on validation data if there are
             any, of figures known to be better high or low. Losses that span two decades have a logarithmic scale.
         """
-        from ..inspection.curves import plot_history  # which training alone does not need
+        from ..inspection.curves import plot_history  # not needed by training
 
         figure = plot_history(self.history)
         if path is not None:

@@ -1,4 +1,4 @@
-"""Processes, on one machine or many, that train one network together: the messages between them."""
+"""Processes, on one machine or many, that train one network together, and the messages between them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Called = TypeVar("Called", bound=Callback)
 
-_NUMBERS, _TEXT = 16, 256  # in a message from each to all: numbers, and the bytes of an error
+_NUMBERS, _TEXT = 16, 256  # the numbers in a message, and the bytes of an error's text
 _CALLED = ("Get_rank", "Get_size", "Allreduce", "Allgather")
 
 
@@ -31,9 +31,9 @@ class OtherRankError(RuntimeError):
 class Machines:
     """The processes that train one network together, each with its share of every batch; or a single one.
 
-    Between steps they meet at the same places of the same program. An error that ends one of them there is told at
-    their next meeting, and ends all: the one with its own error, the others with an OtherRankError that quotes it. A
-    process that must leave in the middle of a step, where the others may wait for its part of the step, ends them all.
+    Between steps all of them exchange messages at the same places of the same program. An error between steps is passed
+    on with the next message and ends all: that process with its own error, the others with an OtherRankError that
+    quotes it. A process that must leave in the middle of a step, while the others may wait for it, aborts them all.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Machines:
     rank, count : int
         The number of this process, and the number of all.
     core : Ranks or None
-        The core's object for meeting the others; None if there are none.
+        The core's side of the communication; None if there is only one process.
     """
 
     def __init__(self, communicator: Any = None, dtype: str = "float32") -> None:
@@ -69,7 +69,7 @@ class Machines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        """End together with the others."""
+        """Tell the others whether this process ended with an error, and learn whether they did."""
         if self.core is None:
             return
         try:
@@ -91,7 +91,7 @@ class Machines:
                     self._communicator.Abort(1)
 
     def _exchange(self, numbers: Sequence[float], ending: BaseException | None = None) -> None:
-        """Send all others whether this one has ended, its numbers and the bytes of its error; give those of all."""
+        """Send numbers, or the error that ends this process, to all; ``core.rows`` then has those of all."""
         assert self.core
         row = self.core.row
         row[:] = 0
@@ -103,7 +103,7 @@ class Machines:
         self.core.tell()
 
     def _raise_theirs(self) -> None:
-        """Raise an error that quotes that of the first of the others that has ended, if any."""
+        """If another process has ended, raise an error that quotes the first one's."""
         assert self.core
         for rank, row in enumerate(self.core.rows):
             if row[0]:
@@ -111,7 +111,7 @@ class Machines:
                 raise OtherRankError(f"rank {rank} has ended the training: {text}") from None
 
     def tell(self, *numbers: float) -> Array:
-        """Give the numbers of all processes, (count, n)."""
+        """Exchange numbers, and give those of all processes, (count, n)."""
         if self.core is None:
             return np.array([numbers])
         self._exchange(numbers)
@@ -133,20 +133,20 @@ class Machines:
         return flag if self.core is None else bool(self.tell(flag).any())
 
     def check_alike(self, things: Mapping[str, Any]) -> None:
-        """Raise a ValueError, in all processes, if under some name one has something else than the first.
+        """Raise a ValueError, in all processes, unless each of these things is the same in all.
 
-        They may be texts, numbers, arrays, and sequences of these.
+        They are strings, numbers, arrays or sequences of these, under the names that the error gives.
         """
         if self.core is None:
             return
-        told = self.tell(*map(_number_of, things.values()))
+        told = self.tell(*map(_digest, things.values()))
         for rank in range(1, self.count):
             others = [name for name, same in zip(things, told[rank] == told[0], strict=True) if not same]
             if others:
                 self._disagree(rank, ", ".join(others))
 
     def _disagree(self, rank: int, what: str) -> None:
-        """Raise the error of all processes."""
+        """Raise the error, which all processes raise."""
         assert self.core
         self.core.over = True
         raise ValueError(f"all ranks must have the same {what}; rank {rank} has another than rank 0")
@@ -168,7 +168,7 @@ class Machines:
         """Give the first process's seconds, after checking that all still have the same parameters."""
         if self.core is None:
             return seconds
-        told = self.tell(seconds, _number_of(parameters))
+        told = self.tell(seconds, _digest(parameters))
         self._check_same(told[:, 1], "parameters after an epoch, which callbacks must change alike")
         return float(told[0, 0])
 
@@ -176,7 +176,7 @@ class Machines:
         """Give how many steps all take, as the first decides, after checking that rates and data are the same."""
         if self.core is None:
             return count
-        told = self.tell(count, _number_of(rates), _number_of(content_of(data)))
+        told = self.tell(count, _digest(rates), _digest(content_of(data)))
         self._check_same(told[:, 2], "batches")  # first, as a process without a further batch sends no rates
         self._check_same(told[:, 1], "learning rates, which callbacks must change alike")
         return int(told[0, 0])
@@ -197,31 +197,32 @@ class Machines:
 ALONE = Machines()
 
 
-def _feed(digest: Any, thing: Any) -> None:
+def _update(digest: Any, thing: Any) -> None:
+    """Add the content of a thing to a digest."""
     if isinstance(thing, np.ndarray):
         digest.update(f"{thing.dtype} {thing.shape}".encode())
         rows = max(1, (1 << 24) // max(1, thing[:1].nbytes)) if thing.ndim else 1
-        for start in range(0, len(thing) if thing.ndim else 0, rows):  # it may lie in a file
+        for start in range(0, len(thing) if thing.ndim else 0, rows):  # part by part, as it may be mapped from a file
             digest.update(np.ascontiguousarray(thing[start : start + rows]))
     elif isinstance(thing, (list, tuple)):
         for part in thing:
-            _feed(digest, part)
+            _update(digest, part)
             digest.update(b";")
     else:
         digest.update(repr(thing).encode())
 
 
-def _number_of(thing: Any) -> float:
-    """Give a number by which things differ if they are not the same."""
+def _digest(thing: Any) -> float:
+    """Give a digest as a number, which differs for different things."""
     import hashlib  # loading it takes longer than the rest of this function
 
     digest = hashlib.blake2b(digest_size=6)  # fits into a double's 53 bits
-    _feed(digest, thing)
+    _update(digest, thing)
     return float(int.from_bytes(digest.digest(), "big"))
 
 
 def content_of(data: Examples | None) -> list[Any]:
-    """Give the contents of examples."""
+    """Give all arrays of examples, to be compared among processes."""
     if data is None:
         return []
     samples, there = data.samples, None if data.there is ... else data.there

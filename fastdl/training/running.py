@@ -1,4 +1,4 @@
-"""A network run without training, on some samples at a time and with the states of stateful layers."""
+"""Inference: a network run on some samples at a time, with the states of stateful layers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .stream import Stream
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
-_SAMPLES, _NUMBERS = 8192, 1 << 22  # most to predict without checking for signals
+_SAMPLES, _NUMBERS = 8192, 1 << 22  # the most samples and outputs of one call of the core
 
 
 def outputs_of(plan: Any, samples: Samples, states: Array | None, leaves_out: str = "identity") -> Array:
-    """Give the outputs of samples, flat, without the last activation if it has this name."""
+    """Give the flat outputs of samples, without the last activation if it has this name."""
     x, trees = samples.given(), samples.core_trees()
     y: Array = plan.predict(x, samples.count, get_num_threads(), leaves_out, samples.lengths, states, trees)
     return y
@@ -39,9 +39,9 @@ def at_once(plan: Any, samples: Samples) -> int:
 
 
 def predicted(plan: Any, samples: Samples, states: Array | None = None, leaves_out: str = "identity") -> Array:
-    """Give the outputs of samples in the shape that users get, computed some at a time if there are no states.
+    """Give the outputs of samples in their shape, without the last activation if it has this name.
 
-    The last activation is left out if it has this name.
+    They are computed some at a time, unless there are states.
     """
     if samples.count == 1 or states is not None or (size := at_once(plan, samples)) >= samples.count:
         outputs = outputs_of(plan, samples, states, leaves_out)
@@ -80,7 +80,7 @@ def measure(
     batch_size: int | None = None,
     machines: Machines = ALONE,
 ) -> dict[str, float]:
-    """Measure on checked examples, or on batches of them; all machines must have the same.
+    """Measure the loss and metrics on checked examples, or on batches of them; all machines must have the same.
 
     Stateful layers continue from batch to batch of this size.
     """
@@ -94,7 +94,7 @@ def measure(
 
 
 def check_continues(net: Sequential, samples: int, batch_size: int, shuffle: bool = False) -> None:
-    """Check that each batch can continue the one before it, if there are stateful layers."""
+    """Check that each batch has as many samples as the one before it, which stateful layers continue from."""
     if not net.stateful:
         return
     if shuffle:

@@ -1,4 +1,4 @@
-"""The validation after each epoch of `fit`: on which samples, and what is measured on them."""
+"""Validation after each epoch of `fit`: its samples and its figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def held_out(net: Sequential, given: Any, loss: Loss, times: int) -> Examples | Stream[Examples] | None:
-    """Check `validation_data`, which is measured this many times: a tuple is (x, y), even if it is also iterable."""
+    """Check `validation_data`, which is measured this many times; a tuple is never an iterable of batches."""
     if given is None:
         return None
     check = partial(examples_in, net, loss=loss)
@@ -29,7 +29,7 @@ def held_out(net: Sequential, given: Any, loss: Loss, times: int) -> Examples | 
 
 
 def split(data: Examples, fraction: float, loss: Loss) -> tuple[Examples, Examples]:
-    """Divide samples into those to train on and those to validate on, a fraction from the end."""
+    """Split samples into those to train on, and a fraction at the end to validate on."""
     first = len(data) - int(len(data) * fraction)
     if first in (0, len(data)):
         raise ValueError(
@@ -63,7 +63,7 @@ class Validation:
     machines: Machines
 
     def check(self, shuffle: bool) -> None:
-        """Check that stateful layers and the metrics can process the samples."""
+        """Check that stateful layers and metrics can process the samples."""
         data, metrics = self.data, self.metrics
         if data is None and metrics:
             raise ValueError(
@@ -76,7 +76,7 @@ class Validation:
 
     @property
     def figures(self) -> list[str]:
-        """The names of what `measure` gives; for batches, an accuracy that it gives only if all have classes."""
+        """The names of what `measure` may give; for batches, accuracy depends on the targets of all."""
         if self.data is None:
             return []
         classes = True if isinstance(self.data, Stream) else self.data.classes
