@@ -21,7 +21,7 @@ class Activation(Layer):
     name : str
         identity, relu, sigmoid, tanh, softmax, leaky_relu (Maas, Hannun and Ng 2013), elu (Clevert, Unterthiner and
         Hochreiter 2016), selu (Klambauer et al. 2017), softplus, gelu (Hendrycks and Gimpel 2016), silu (Elfwing,
-        Uchibe and Doya 2018), or hard_sigmoid, hard_tanh, hard_silu (Howard et al. 2019), of straight lines.
+        Uchibe and Doya 2018), or the piecewise hard_sigmoid, hard_tanh and hard_silu (Howard et al. 2019).
     slope : float, optional
         The slope of leaky_relu below 0; it must be above 0, and is 0.01 by default.
     alpha : float, optional
@@ -38,15 +38,15 @@ class Activation(Layer):
         self.slope = self._setting("slope", slope)
         self.alpha = self._setting("alpha", alpha)
 
-    def _setting(self, called: str, value: Any) -> float | None:
+    def _setting(self, name: str, value: Any) -> float | None:
         if value is None:
             return None
-        if WITH_SETTING.get(self.name, ("",))[0] != called:
-            raise ValueError(f"{called} must be None for {self.name}; received {value!r}")
-        return as_number(value, called, LEAST_SETTING, MOST_SETTING)
+        if WITH_SETTING.get(self.name, ("",))[0] != name:
+            raise ValueError(f"{name} must be None for {self.name}; received {value!r}")
+        return as_number(value, name, LEAST_SETTING, MOST_SETTING)
 
     def given(self) -> float | None:
-        """Give its setting, if one was given."""
+        """Give the setting that was given, if any."""
         return self.slope if self.alpha is None else self.alpha
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102

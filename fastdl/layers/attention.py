@@ -24,7 +24,7 @@ class SelfAttention(Layer):
     heads : int
         The number of heads, which must divide F.
     causal : bool
-        Whether steps cannot see later ones.
+        Whether no step attends to later ones.
     initializer : str, (str, float) or callable
         For each (F, F) of the weights: a name from `fastdl.initializers`, a pair of such a name and a gain, or a
         function. "pytorch" draws the first three like PyTorch's layer, with `glorot_uniform` for (3 F, F), and no
@@ -33,8 +33,8 @@ class SelfAttention(Layer):
     Notes
     -----
     x and y (N, T, F). Parameters are those of PyTorch's ``MultiheadAttention``: ``params["in_proj_weight"]`` (3 F, F),
-    queries, keys and values one under another, ``"in_proj_bias"`` (3 F,), ``"out_proj_weight"`` (F, F) and
-    ``"out_proj_bias"`` (F,). In sequences with lengths, no step attends to those that do not count.
+    queries, keys and values one below the other, ``"in_proj_bias"`` (3 F,), ``"out_proj_weight"`` (F, F) and
+    ``"out_proj_bias"`` (F,). In sequences with lengths, no step attends to steps that do not count.
     """
 
     def __init__(self, heads: int, *, causal: bool = False, initializer: Initializer = "uniform") -> None:

@@ -1,6 +1,6 @@
-"""Layers that change images at random in training, each sample by itself, and otherwise leave them as they are.
+"""Data augmentation: layers that change each image at random in training, and pass it on otherwise.
 
-What they draw follows the network's seed, whatever the number of threads, and gradients go back the same way.
+Their random numbers depend on the network's seed, but not on the number of threads. Gradients are those of the changes.
 """
 
 from __future__ import annotations

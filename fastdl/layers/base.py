@@ -1,4 +1,4 @@
-"""Layer: what every layer is, and how it runs forward and back."""
+"""Layer: the base of all layers, and how one runs forward and backward."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ class _Held(NamedTuple):
     """The values of the last `forward` that `backward` needs."""
 
     samples: Samples
-    trees: Any  # as the plan takes them
+    trees: Any  # in the core's form
     training: bool
     draw: int
     thread: int
-    trained: int  # the turn's count of blocks of training steps, to notice any in between
+    trained: int  # the turn's count of blocks of training steps, to detect any in between
 
 
 class Layer(Built, abstract=True):
     """A differentiable function of one batch, with parameters.
 
-    A subclass says which operations of the core it consists of (`operations`), the shapes of its parameters
-    (`parameter_shapes`) and how they start (`initialize`); `docs/adding-a-layer.md` writes one. It keeps the arguments
-    of its constructor as attributes of the same names, so that it can be saved, and loaded wherever the class has been
-    imported. Arguments cannot be changed once a layer is made, and unknown attributes cannot be set.
+    A subclass defines the operations of the core that it consists of (`operations`), the shapes of its parameters
+    (`parameter_shapes`) and their initial values (`initialize`); `docs/adding-a-layer.md` writes one. It keeps the
+    arguments of its constructor as attributes of the same names, so that it can be saved, and loaded wherever the class
+    has been imported. Arguments cannot be changed after construction, and unknown attributes cannot be set.
 
     Everything that a subclass may override is in `layers/definition.py`: `operations`, `parameter_shapes`,
-    `initialize`, `shown`, `buffer_names` and `sublayers`. `layers/configuration.py` is how it is saved and made again,
-    `layers/lowering.py` how it becomes operations of a graph, `layers/trainable.py` whether and how fast these learn,
-    `layers/building.py` how it gets its parameters and plans.
+    `initialize`, `shown`, `buffer_names` and `sublayers`. The bases of this class are its configuration, from which it
+    is saved and made again (`layers/configuration.py`), its lowering to operations of a graph (`layers/lowering.py`),
+    its settings for training (`layers/trainable.py`), and its parameters and plans (`layers/building.py`).
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class Layer(Built, abstract=True):
             return self.run_backward(dy, accumulate=accumulate)
 
     def held_forward(self) -> _Held:
-        """Give what the last `forward` has kept for `backward`, if it was this thread's and still holds."""
+        """Give what the last `forward` has kept for `backward`, if it was in this thread and is still valid."""
         held: _Held | None = self._held
         if held is None:
             self.check_built()
@@ -165,7 +165,7 @@ def _made(
     values: dict[str, Array] | None = None,
     generator: Any = None,
 ) -> Layer:
-    """Make a pickled or copied layer again, built on its own."""
+    """Rebuild a pickled or copied layer, as one that is used alone."""
     layer = from_config(config)
     if values is not None:
         layer.allocate(shape, dtype=dtype)

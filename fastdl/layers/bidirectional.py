@@ -1,4 +1,4 @@
-"""Two recurrent layers, one from the first step on, one from the last step back (article 5)."""
+"""A recurrent layer in both directions of time (article 5)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Bidirectional(StateLayer):
     Notes
     -----
     x (N, T, F), y (N, T, 2 units) or (N, 2 units), with units instead of 2 units for a sum. If the layer gives only its
-    last state, that of the second direction is the one after it has read the first step. Parameters are named as the
+    last state, that of the second direction is the one after the first step. Parameters are named as the
     layer's, those of the second direction with ``_reverse`` at the end. The state is a pair: that of the first
     direction, and that of the second, which starts at the last step and ends at the first.
     """

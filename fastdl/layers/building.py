@@ -25,11 +25,11 @@ from .states import Stateful
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_PLANS = 4  # that a layer keeps, of as many lengths of sequences
+_PLANS = 4  # the most that a layer keeps, one for each length of sequences
 
 
 def not_new(layer: Built, name: str) -> ValueError:
-    """Give the error for a layer that another network has, or that is built: its parameters would be drawn anew."""
+    """Give the error for a layer that belongs to another network or is built: building draws its parameters again."""
     return ValueError(
         f"{name} must be new; received {layer!r} of another network, or twice, or built before: "
         f"what it has learned is copied from its params to those of a new one"
@@ -37,7 +37,7 @@ def not_new(layer: Built, name: str) -> ValueError:
 
 
 class _Named:  # no docstring, which would be taken for the attribute's
-    # Arrays by name, which a layer keeps once they are asked for.
+    # A descriptor that makes the arrays by name on first use, and then keeps them in the layer.
 
     def __set_name__(self, kind: type, name: str) -> None:
         self._name = name
@@ -63,18 +63,18 @@ class Built(Configured, Lowering, Stateful, abstract=True):
     _held: Any = None  # what the last forward has kept for backward
     _in_network = False
     _network: Any = None  # a weak reference to the network or layer that it was built as a part of
-    turn = Turn()  # shared by all layers of a network; before a layer is built, nobody has to wait
+    turn = Turn()  # shared by all layers of a network once it is built
     _rng: np.random.Generator
     _flat: tuple[Array, Array]
     params, grads, buffers = _Named(), _Named(), _Named()
 
     @property
     def generator(self) -> np.random.Generator:
-        """The generator of a built layer, which is that of the network that it is a part of."""
+        """The random generator of a built layer, which it shares with its network."""
         return self._rng
 
     def draw(self) -> int:
-        """Give 63 random bits, as ``generator.integers(1 << 63)`` does, which seed all that is random in a pass."""
+        """Draw 63 random bits, as ``generator.integers(1 << 63)`` does, to seed all random operations of a pass."""
         bits: int = self._rng.bit_generator.random_raw()
         return bits >> 1
 
@@ -121,7 +121,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
             (F,), (T, F) or (C, H, W), without the batch axis. T may be None: sequences of any length.
         dtype : {"float32", "float64"}
         seed : int, optional
-            Of the initial parameters, and of what is random in `forward`.
+            For the initial parameters and for random operations in `forward`.
 
         Returns
         -------
@@ -133,7 +133,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         return self
 
     def allocate(self, input_shape: ShapeLike, *, dtype: DTypeLike = "float32", seed: int | None = None) -> None:
-        """Build, but leave parameters at zero: the caller fills them, from a file or a copy."""
+        """Do what `build` does, but leave parameters at zero, to be filled from a file or a copy."""
         if self._in_network:
             raise RuntimeError(f"{type(self).__name__} belongs to a network that is built, or is one: make another")
         shape, dtype = as_shape(input_shape), as_dtype(dtype)
@@ -164,7 +164,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
 
     def _belong_to(self, network: Any) -> None:
         vars(self)["_network"] = network
-        for layer in self.sublayers:  # also those that the graph does not have, such as Bidirectional's
+        for layer in self.sublayers:  # also those that are not lowered themselves, such as Bidirectional's
             layer._belong_to(network)
 
     def attach(self, lowered: Lowered, network: Built, dtype: str, parameters: Array, gradients: Array) -> None:
@@ -176,7 +176,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
             _flat=(parameters[offset:end], gradients[offset:end]), turn=network.turn, _rng=network._rng,
             _in_network=self._in_network or self is not network, _plan=None, _plans={}, _held=None,
         )  # fmt: skip
-        for views in ("params", "grads", "buffers", "reading"):  # cached before it was built, or by an earlier build
+        for views in ("params", "grads", "buffers", "reading"):  # cached before or in an earlier build
             attributes.pop(views, None)
         self.reset_state()
 
@@ -210,7 +210,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         return plan
 
     def check_built(self) -> None:
-        """Raise where it has not been built."""
+        """Raise a RuntimeError if the layer has not been built."""
         if not hasattr(self, "dtype"):
             raise RuntimeError(
                 f"{type(self).__name__} must be built before use: give Sequential an input_shape, or call build"

@@ -22,7 +22,7 @@ _CLASSES: dict[str, Any] = {}  # all layer classes, by name
 
 
 class _LayerType(type):
-    """Tells of arguments that a constructor does not have, and notes when it has ended: see `complete`."""
+    """Suggests names for unknown arguments of a constructor, and marks a layer as complete when that has returned."""
 
     if not TYPE_CHECKING:  # or type checkers would take each new layer for Any
 
@@ -37,10 +37,10 @@ class _LayerType(type):
 
 
 class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
-    """A layer that keeps the arguments of its constructor as attributes, and is found by its class's name."""
+    """A layer that keeps the arguments of its constructor as attributes, and whose class is registered by name."""
 
     _arguments: ClassVar[tuple[str, ...]] = ()
-    _complete = False  # whether its constructor has ended
+    _complete = False  # whether its constructor has returned
 
     def __init__(self) -> None:
         vars(self)["_complete"] = False
@@ -70,7 +70,7 @@ class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
             object.__setattr__(self, name, value)
 
     def given_arguments(self) -> dict[str, Any]:
-        """Give those arguments of its constructor that it has kept as attributes."""
+        """Give the arguments of its constructor that it keeps as attributes."""
         return {name: getattr(self, name) for name in self._arguments if hasattr(self, name)}
 
     def __repr__(self) -> str:
@@ -78,7 +78,7 @@ class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
         return f"{type(self).__name__}({arguments})"
 
     def own_attributes(self) -> dict[str, Any]:
-        """Give the attributes that a subclass has added, which copies and pickles take along."""
+        """Give the attributes that a subclass has added, which copies and pickles include."""
         known = {*self._arguments, *_FIXED}
         return {name: value for name, value in vars(self).items() if not name.startswith("_") and name not in known}
 
@@ -102,7 +102,7 @@ class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
 
 
 def complete(layer: Configured) -> None:
-    """Refuse unknown attributes from now on, as the layer's constructor has ended."""
+    """Refuse unknown attributes from now on, as the layer's constructor has returned."""
     vars(layer)["_complete"] = True
 
 
@@ -129,7 +129,7 @@ def from_config(config: dict[str, Any]) -> Layer:
 
 
 def _described(argument: Any) -> Any:
-    """Give an argument as plain data, also where it is or holds layers."""
+    """Give an argument as plain data, even if it is a layer or contains layers."""
     if isinstance(argument, Configured):
         return argument.get_config()
     if isinstance(argument, (list, tuple)) and any(isinstance(item, (Configured, list, tuple)) for item in argument):

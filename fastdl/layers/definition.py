@@ -26,13 +26,13 @@ class Definition:
     buffer_names: ClassVar[tuple[str, ...]] = ()
 
     def operations(self, x: Tensor) -> Tensor:
-        """Add what the layer does to the graph of its input, and give its output.
+        """Add the layer's operations to the graph of its input, and give its output.
 
         Parameters
         ----------
         x : Tensor
-            ``x.shape`` is the shape of a sample; ``x.then("dense", units=3)`` goes on with an operation of the core,
-            ``x.then(layer)`` with another layer.
+            ``x.shape`` is the shape of a sample; ``x.then("dense", units=3)`` applies an operation of the core,
+            ``x.then(layer)`` another layer.
 
         Returns
         -------
@@ -61,7 +61,7 @@ class Definition:
         return {}
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Fill `params` and `buffers`, which are zeros at first; not called if a file or a copy fills them."""
+        """Fill `params` and `buffers`, which are zeros; not called for a layer from a file or a copy."""
 
     def shown(self, stored: Array) -> Array:
         """Give the view of a stored parameter with its conventional axes, here reversed."""

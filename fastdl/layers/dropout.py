@@ -1,4 +1,4 @@
-"""Layers that disturb what passes through them in training: dropout, and noise."""
+"""Layers that are random in training: dropout and noise."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from .._validation.values import as_int
 from .base import Layer
 from .sample_shapes import sequence_shape
 
-_PLACES = 0.02  # a standard deviation, small beside that of the tokens' vectors, which matter more at first
+_POSITIONS = 0.02  # the initial standard deviation: small compared with that of tokens' vectors, which matter more
 
 
 class Embedding(Layer):
@@ -52,7 +52,7 @@ class Embedding(Layer):
 class PositionalEmbedding(Layer):
     """Add to each step of a sequence a learned vector for its position, the same for all samples (Gehring et al. 2017).
 
-    Attention does not see the order of steps; this tells it.
+    Attention alone does not depend on the order of steps.
 
     Parameters
     ----------
@@ -84,4 +84,4 @@ class PositionalEmbedding(Layer):
         return stored
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
-        self.params["weight"][...] = _PLACES * rng.standard_normal((self.steps, self.input_shape[1]))
+        self.params["weight"][...] = _POSITIONS * rng.standard_normal((self.steps, self.input_shape[1]))

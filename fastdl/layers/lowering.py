@@ -15,7 +15,7 @@ from .trainable import Trainable
 
 
 class Lowering(Trainable, Definition):
-    """A layer's way into a graph."""
+    """A layer that can be added to a graph."""
 
     def lower(self, x: Tensor) -> Tensor:
         """Add the layer to the graph of x: its operations, and a record of where its parameters are.
@@ -35,7 +35,7 @@ class Lowering(Trainable, Definition):
         place = offset
         for name, stored in shapes.items():
             start, place = place, place + prod(stored)
-            if len(stored) < 2 or name == "bias":  # that of a PeriodicEmbedding has two axes
+            if len(stored) < 2 or name == "bias":  # the bias of a PeriodicEmbedding has two axes
                 graph.biases.append((start, place))
         operations = range(first, len(graph.operations))
         graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size, x.number, y.number, operations))

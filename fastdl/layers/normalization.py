@@ -1,4 +1,4 @@
-"""Layers that bring numbers to mean 0 and variance 1."""
+"""Layers that normalize: to mean 0 and variance 1, over a batch or for each sample alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class BatchNorm(Layer):
     Parameters
     ----------
     momentum : float
-        How far the running statistics move in a step, from 0 to 1, as in PyTorch; Keras counts from the other end.
+        The share of the batch's statistics in an update of the running ones, from 0 to 1, as in PyTorch; Keras's
+        momentum is 1 minus it.
     epsilon : float
 
     Notes
@@ -35,7 +36,7 @@ class BatchNorm(Layer):
 
     `forward` with ``training=True`` moves the running statistics as a step of `fit` does. A feature that is constant
     over the batch, as in a batch of one sample (F,), becomes its bias; the variance of a single number counts as 0, and
-    leaves the running one as it is. So a last batch of one sample does no harm, where PyTorch raises an error; `fit`
+    does not change the running one. So a last batch of one sample does no harm, where PyTorch raises an error; `fit`
     warns if all batches have one sample.
     """
 

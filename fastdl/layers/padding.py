@@ -1,4 +1,4 @@
-"""Zeros around images, and before and after sequences: a given number, or as many as keep the size."""
+"""Padding of images and sequences with zeros: by a given number, or by as many as keep the size."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def _sides(padding: int | str, size: int | None, span: int, stride: int) -> Pair
         return padding, padding
     if padding == "causal":
         return span - 1, 0
-    # If the size is not known, as many as for a stride of 1, which do not depend on the size.
+    # For an unknown size, take the number for a stride of 1, which does not depend on the size.
     missing = span - 1 if size is None else max((size - 1) // stride * stride + span - size, 0)
     return missing // 2, missing - missing // 2

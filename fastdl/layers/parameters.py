@@ -14,7 +14,7 @@ class Parameters(Mapping[str, Array]):
     Raises
     ------
     KeyError
-        If the name assigned to is unknown.
+        If an unknown name is assigned to.
     ValueError
         If values have another shape, or are not finite, or are a negative variance.
     """

@@ -1,4 +1,4 @@
-"""A layer of learned cosines of numbers."""
+"""The layer of periodic embeddings: learned cosines of each feature."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .sample_shapes import check_features
 class PeriodicEmbedding(Layer):
     """Cosines of every feature, with frequencies and phases that are learned: y = cos(2 pi (weight x + bias)).
 
-    With them a network can follow functions that turn several times over a number's range (Gorishniy, Rubachev and
+    They let a network learn functions that oscillate over a feature's range (Gorishniy, Rubachev and
     Babenko 2022). Its inputs should be of size about 1, as after a `RobustScaling`.
 
     Parameters
@@ -23,7 +23,7 @@ class PeriodicEmbedding(Layer):
     frequencies : int
         K, the number of cosines of each feature.
     sigma : float
-        The standard deviation of the initial frequencies, in turns per unit of x.
+        The standard deviation of the initial frequencies, in periods per unit of x.
 
     Notes
     -----

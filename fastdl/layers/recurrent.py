@@ -18,10 +18,7 @@ from .state_layer import StateLayer
 
 
 class Recurrent(StateLayer, abstract=True):
-    """The base of recurrent layers of one direction.
-
-    A subclass gives the core's name of its cell, `_cell`.
-    """
+    """The base of recurrent layers of one direction; a subclass defines its cell by `_cell`."""
 
     def __init__(
         self,
@@ -144,7 +141,7 @@ class LSTM(Recurrent):
 
     Notes
     -----
-    Parameters as for `RNN`, with the gates i, f, g, o in this order below each other: ``params["weight_ih"]``
+    Parameters as for `RNN`, with the gates i, f, g, o in this order one below the other: ``params["weight_ih"]``
     (4 units, F) and so on. The state is a pair (h, c).
     """
 
@@ -184,7 +181,7 @@ class GRU(Recurrent):
 
     Notes
     -----
-    Parameters as for `RNN`, with the gates r, z, n in this order below each other: ``params["weight_ih"]``
+    Parameters as for `RNN`, with the gates r, z, n in this order one below the other: ``params["weight_ih"]``
     (3 units, F) and so on.
     """
 

@@ -1,4 +1,4 @@
-"""The recursive layer: trees."""
+"""The recursive layer, for trees."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Recursive(Layer):
         inputs = self.children * self.units
         start_weights(self, "glorot_uniform", inputs, self.units, rng)
         if self.composition != "lstm":
-            # At first a node is about the mean of its children, at any height.
+            # Initially, a node is about the mean of its children, at any height.
             weight = self.params["weight"]
             weight *= 0.1
             for k in range(self.children):

@@ -1,4 +1,4 @@
-"""The layer that brings numbers to another scale."""
+"""The layer that rescales numbers linearly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A layer that scales numbers to about 1, with constants taken from data."""
+"""The layer that scales features robustly, by constants from data."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class RobustScaling(Layer):
 
     Notes
     -----
-    x and y (N, F) or (N, T, F); ``buffers["center"]`` and ``buffers["scale"]`` (F,), which training leaves alone: zeros
-    and ones, until `adapt` is called.
+    x and y (N, F) or (N, T, F); ``buffers["center"]`` and ``buffers["scale"]`` (F,), which are
+    zeros and ones until `adapt` is called, and which training does not change.
     """
 
     buffer_names: ClassVar[tuple[str, ...]] = ("center", "scale")
@@ -65,7 +65,7 @@ class RobustScaling(Layer):
         rows = given.reshape(-1, features)
         low, first, middle, third, high = np.percentile(rows, (0, 25, 50, 75, 100), axis=0)
         spread = np.where(third > first, third - first, (high - low) / 2)
-        least = 2 / float(np.finfo(self.dtype).max)  # its inverse is finite
+        least = 2 / float(np.finfo(self.dtype).max)  # so that its inverse is finite
         scale = np.where(spread > 0, 1 / np.maximum(spread, least), 0)
         with self.turn.lock:
             self.buffers["center"] = middle

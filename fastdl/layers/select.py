@@ -1,4 +1,4 @@
-"""A layer that passes some features on."""
+"""The layer that selects features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .base import Layer
 
 
 class Select(Layer):
-    """Pass on some of the features or channels, in the given order.
+    """Select some of the features or channels, in the given order.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Select(Layer):
 
     Notes
     -----
-    x (N, F), (N, T, F) or (N, C, H, W), y the same with ``len(indices)`` features, or channels. So categories go to an
+    x (N, F), (N, T, F) or (N, C, H, W), y the same with ``len(indices)`` features or channels. So categories go to an
     `Embedding` beside the numbers: ``Parallel([[Select([0, 3]), Embedding(10, 4), Flatten()], [Select([1, 2])]])``.
     """
 

@@ -1,4 +1,4 @@
-"""Layers that move numbers without computing."""
+"""Layers that change the shape of samples, without computing."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Reshape(Layer):
 
     Notes
     -----
-    x (N, F), (N, T, F) or (N, C, H, W), y (N, *shape). Of sequences, steps that do not count are zeros, as `Flatten`
-    leaves them; a network that makes steps of other numbers takes no lengths.
+    x (N, F), (N, T, F) or (N, C, H, W), y (N, *shape). Steps of sequences that do not count become zeros, as by
+    `Flatten`. A network that reshapes samples to other steps takes no lengths.
     """
 
     def __init__(self, shape: int | Sequence[int]) -> None:

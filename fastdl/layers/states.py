@@ -1,7 +1,7 @@
-"""The states of recurrent operations, between the core's rows and the form that users see, and kept between calls.
+"""The states of recurrent operations, kept between calls, and converted between the core's form and the users'.
 
 For users a state is an array (N, units), or for an LSTM a pair (h, c); of two directions it is a pair of such states.
-For the core each sample has a row, in which all states follow one another.
+In the core each sample has a row, in which all its states follow one another.
 """
 
 from __future__ import annotations

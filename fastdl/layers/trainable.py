@@ -1,4 +1,4 @@
-"""Whether a layer is trained, and the factors of its learning rate and weight decay."""
+"""Settings for the training of a layer: whether it is trained, and factors of its learning rate and weight decay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TRAINING_SETTINGS = {"trainable": True, "lr_scale": 1.0, "decay_scale": 1.0}  # 
 
 
 class Trainable:
-    """A layer's own settings of training, which are passed on to its operations in a graph."""
+    """A layer's settings for training, which apply to its operations in a graph."""
 
     _trainable = True
     _lr_scale = _decay_scale = 1.0
@@ -20,15 +20,15 @@ class Trainable:
     def trainable(self) -> bool:
         """Whether `fit` and `step` change its parameters, if all layers around it are trainable too.
 
-        May be set at any time; `fit` heeds it from the next epoch on. `backward` gives all gradients whatever it is. A
-        `BatchNorm` that is not trained takes its running statistics in training too, and leaves them as they are. What
-        is random in training stays so.
+        May be set at any time; `fit` heeds it from the next epoch on. `backward` gives all gradients either way. In
+        training, a `BatchNorm` that is not trained uses its running statistics, and does not update them; random layers
+        remain random.
         """
         return self._trainable
 
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
-        self._train_otherwise(_trainable=as_flag(trainable, "trainable"))
+        self._change(_trainable=as_flag(trainable, "trainable"))
 
     @property
     def lr_scale(self) -> float:
@@ -40,7 +40,7 @@ class Trainable:
 
     @lr_scale.setter
     def lr_scale(self, lr_scale: float) -> None:
-        self._train_otherwise(_lr_scale=as_number(lr_scale, "lr_scale"))
+        self._change(_lr_scale=as_number(lr_scale, "lr_scale"))
 
     @property
     def decay_scale(self) -> float:
@@ -49,13 +49,13 @@ class Trainable:
 
     @decay_scale.setter
     def decay_scale(self, decay_scale: float) -> None:
-        self._train_otherwise(_decay_scale=as_number(decay_scale, "decay_scale"))
+        self._change(_decay_scale=as_number(decay_scale, "decay_scale"))
 
     def forget_all_plans(self) -> None:
-        """Drop all plans of the layer's network, which hold these settings."""
+        """Drop all plans of the layer's network, as they contain these settings."""
         raise NotImplementedError
 
-    def _train_otherwise(self, **settings: Any) -> None:
+    def _change(self, **settings: Any) -> None:
         vars(self).update(settings)
         self.forget_all_plans()
 
@@ -74,6 +74,6 @@ def training_config(layer: Trainable) -> dict[str, Any]:
 
 
 def train_as(layer: Trainable, config: dict[str, Any]) -> None:
-    """Set a layer's training settings to those of a description, or to the usual ones."""
-    for name, usual in TRAINING_SETTINGS.items():
-        setattr(layer, name, config.get(name, usual))
+    """Set a layer's training settings to those of a description, or to the defaults."""
+    for name, default in TRAINING_SETTINGS.items():
+        setattr(layer, name, config.get(name, default))

@@ -1,4 +1,4 @@
-"""Transposed convolution: each pixel gives a window."""
+"""Transposed convolution of images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from .sample_shapes import image_shape
 class ConvTranspose2D(Layer):
     """A transposed convolution, with a bias and an activation: each pixel becomes a window, and windows add up.
 
-    A `Conv2D` of the same kernel, stride and padding takes the output's size back to the input's (Zeiler et al. 2010).
+    Its output has a size from which a `Conv2D` of the same kernel, stride and padding gives the input's size back
+    (Zeiler et al. 2010).
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ class ConvTranspose2D(Layer):
     padding : int or (int, int)
         Pixels of the output that are cut off on every side.
     output_padding : int or (int, int)
-        Additional pixels below and right, fewer than the stride: convolutions take several sizes to the same one.
+        Additional pixels below and right, fewer than the stride, as a convolution gives the same size for several.
     activation : str or Activation, optional
         The name of an `Activation` other than softmax, or an `Activation` with its setting.
     initializer : str, (str, float) or callable
@@ -85,6 +86,6 @@ class ConvTranspose2D(Layer):
         return stored.transpose(3, 2, 0, 1) if stored.ndim == 4 else stored
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
-        # Counted for the convolution whose transpose it is, as in PyTorch and Keras.
+        # The fans are those of the convolution that it transposes, as in PyTorch and Keras.
         field = self.kernel_size[0] * self.kernel_size[1]
         start_weights(self, self.initializer, self.filters * field, self.input_shape[0] * field, rng)

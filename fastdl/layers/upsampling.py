@@ -1,4 +1,4 @@
-"""The layer that makes images larger."""
+"""The layer that upsamples images."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class UpSample2D(Layer):
     size : int or (int, int)
         The factors of height and width.
     interpolation : {"nearest", "bilinear"}
-        "nearest" repeats each pixel in a block; "bilinear" interpolates between pixels that lie in the middle of their
-        blocks, as PyTorch does with ``align_corners=False``.
+        "nearest" repeats each pixel in a block; "bilinear" interpolates between the centres of pixels, as PyTorch does
+        with ``align_corners=False``.
 
     Notes
     -----
