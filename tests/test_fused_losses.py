@@ -278,6 +278,12 @@ def test_a_batch_of_ignored_labels_counts_for_nothing(rng):
         net.fit(x, np.where(y < 0, -2, y), loss=loss)
 
 
+def test_booleans_are_ignored_as_other_labels_are(rng):
+    x, y = rng.standard_normal((12, 3)), np.arange(12) % 3 == 0
+    net, loss = Sequential([layers.Dense(2)], input_shape=3, seed=0), losses.CrossEntropy(ignore_label=0)
+    assert net.evaluate(x, y, loss=loss) == net.evaluate(x, y.astype(int), loss=loss) != net.evaluate(x, y)
+
+
 def test_nodes_without_a_label(rng):
     """-1, whatever the loss; it is any other number to losses without labels."""
     trees = fastdl.trees.Trees.parse("(x (x a) (x b))\n(x (x c) (x (x a) (x b)))")

@@ -56,6 +56,12 @@ def test_equal_outputs_come_in_their_order():
     assert metrics.TopK(2)(labels, np.ones((3, 3))) == 2 / 3
 
 
+def test_many_rows_in_float32_have_the_mean_of_float64(rng):
+    numbers = (1000 + rng.standard_normal((100000, 2))).astype("float32")
+    told = numbers + rng.standard_normal(numbers.shape)
+    assert metrics.R2()(numbers, told) == metrics.R2()(numbers.astype(float), told)
+
+
 @pytest.mark.parametrize("metric", [metrics.R2(), metrics.F1(), metrics.AUC(), metrics.MeanAbsoluteError()], ids=repr)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_outputs_that_are_not_finite_have_none(metric, bad):

@@ -56,7 +56,7 @@ class Loss:
         self, array: Array, name: str, rows: tuple[int, ...], there: Any, no_label: int | None
     ) -> tuple[Array, Any]:
         """Give the targets, with label 0 in rows that do not count, and which rows count."""
-        if not self.takes_labels or array.shape != rows or array.dtype.kind not in "iu":
+        if not self.takes_labels or array.shape != rows or array.dtype.kind not in "biu":
             return array, there
         ignored = {self.ignore_label, no_label} - {None}
         if there is ... and not ignored:

@@ -49,8 +49,10 @@ class Metric:
 
 
 def as_rows(targets: Any, outputs: Any) -> tuple[Array, Array]:
-    """Give labels (n,), or numbers (n, F), and outputs (n, F) in float64."""
+    """Give labels (n,), or numbers (n, F), and outputs (n, F); what is not whole in float64, as means need it."""
     wanted, y = as_real(targets, "targets"), as_real(outputs, "outputs").astype(float, copy=False)
+    if wanted.dtype.kind == "f":
+        wanted = wanted.astype(float, copy=False)
     if y.ndim == 1:
         y = y[:, None]
     if y.ndim not in (2, 3) or not y.size:
