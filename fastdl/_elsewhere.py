@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from inspect import getattr_static
 
 _WEIGHTS = "use params, the arrays by name, or parameters, all of them in one"
 _PROBABILITIES = (
@@ -10,29 +11,44 @@ _PROBABILITIES = (
 )
 _UNBUILT = "it is known once the network is built: give it an input_shape, or call build"
 _WHOLE = "use save, and fastdl.load"
+_AT_ONCE = "give Sequential all layers at once"
+_ONE_DEVICE = "not needed: everything is on the CPU"
 
-ELSEWHERE = {
+OF_LAYERS = dict.fromkeys(("bias", "get_weights", "kernel", "weight", "weights"), "use params, the arrays by name")
+OF_NETWORKS = {
     # Keras
-    "add": "give Sequential all layers at once",
+    "add": _AT_ONCE,
     "compile": "give the loss and the optimizer to fit, train_on_batch or step",
     "count_params": "use parameter_count",
     "export": "use fastdl.export.to_onnx and others",
     "fit_generator": "give fit an iterable of batches",
+    "get_layer": "use layers, by number",
     "get_weights": _WEIGHTS,
     "load_weights": _WHOLE,
+    "plot_model": "use plot",
     "predict_on_batch": "use predict, or make a predictor",
     "save_weights": _WHOLE,
     "set_weights": _WEIGHTS,
     "test_on_batch": "use evaluate",
+    "trainable_variables": _WEIGHTS,
+    "trainable_weights": _WEIGHTS,
     "weights": _WEIGHTS,
     # PyTorch
+    "append": _AT_ONCE,
+    "cpu": _ONE_DEVICE,
+    "cuda": _ONE_DEVICE,
     "eval": "not needed: predict, and forward without training=True, apply no dropout",
     "load_state_dict": "use fastdl.export.from_state_dict(net, state_dict)",
     "named_parameters": _WEIGHTS,
     "register_forward_hook": "use activations, which gives the output of any layer",
     "state_dict": "use fastdl.export.to_state_dict(net)",
+    "to": _ONE_DEVICE,
     "train": "use fit; or forward(x, training=True), which applies dropout",
     "zero_grad": "not needed: backward replaces gradients, unless accumulate=True",
+    # Python
+    "clone": "use copy.deepcopy(net)",
+    "copy": "use copy.deepcopy(net)",
+    "load": "use fastdl.load(path)",
     # ours, before the network is built
     "dtype": _UNBUILT,
     "input_shape": _UNBUILT,
@@ -49,21 +65,22 @@ ELSEWHERE = {
 class _Missing:  # no docstring, which would be taken for the attribute's
     # An attribute that is not there. A `__getattr__` would make all others take twice as long.
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, hint: str) -> None:
+        self._name, self._hint = name, hint
 
     def __get__(self, obj: object, kind: type) -> None:
         name = self._name
-        raise AttributeError(
-            f"{kind.__name__!r} object has no attribute {name!r}: {ELSEWHERE[name]}", name=name, obj=obj
-        )
+        raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}: {self._hint}", name=name, obj=obj)
 
 
-Kind = TypeVar("Kind", bound=type)
-
-
-def telling(kind: Kind) -> Kind:
+def tell(kind: type, hints: Mapping[str, str]) -> None:
     """Make objects of a class raise that error."""
-    for name in ELSEWHERE:
-        setattr(kind, name, _Missing(name))
-    return kind
+    for name, hint in hints.items():
+        setattr(kind, name, _Missing(name, hint))
+
+
+def without_missing(names: Iterable[str], obj: object) -> list[str]:
+    """Give those names of an object's attributes that are there."""
+    return [
+        name for name in names if name in vars(obj) or not isinstance(getattr_static(type(obj), name, None), _Missing)
+    ]

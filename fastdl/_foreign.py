@@ -4,38 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn
-
-_ARGUMENTS = {
-    "alpha": ("slope",),
-    "beta_1": ("betas",),
-    "clipnorm": ("clip_norm",),
-    "clipvalue": ("clip_value",),
-    "dilation_rate": ("dilation",),
-    "embedding_dim": ("dim",),
-    "eps": ("epsilon",),
-    "epsilon": ("eps",),
-    "filepath": ("path",),
-    "gamma": ("factor",),
-    "hidden_size": ("units",),
-    "ignore_index": ("ignore_label",),
-    "input_dim": ("vocabulary",),
-    "kernel_initializer": ("initializer",),
-    "learning_rate": ("lr",),
-    "negative_slope": ("slope",),
-    "num_embeddings": ("vocabulary",),
-    "num_heads": ("heads",),
-    "out_channels": ("filters",),
-    "out_features": ("units",),
-    "output_dim": ("dim", "units"),
-    "p": ("rate",),
-    "pool_size": ("size",),
-    "rho": ("alpha",),
-    "scale_factor": ("size",),
-    "strides": ("stride",),
-}
+from types import CodeType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 
 def no_such_name(package: str, name: str, names: Collection[str]) -> NoReturn:
@@ -107,15 +80,63 @@ class TellsArguments(ShowsArguments):
 def check_arguments(kind: type, given: Collection[str]) -> None:
     """Check that the constructor of a class has arguments of these names; the error says what they are called here."""
     code = getattr(kind.__init__, "__code__", None)  # type: ignore[misc]
-    if code is None or code.co_flags & inspect.CO_VARKEYWORDS:
+    if code is not None and not code.co_flags & inspect.CO_VARKEYWORDS:
+        _check(kind.__name__, code, given)
+
+
+def check_count(kind: type, args: Sequence[object], hint: str) -> None:
+    """Check that the constructor of a class takes so many arguments by position."""
+    code = getattr(kind.__init__, "__code__", None)  # type: ignore[misc]
+    if code is None or code.co_flags & inspect.CO_VARARGS or len(args) < code.co_argcount:
         return
+    names = ", ".join(code.co_varnames[1 : code.co_argcount])
+    raise TypeError(f"{kind.__name__} takes {names or 'nothing'} by position; received {len(args)} arguments: {hint}")
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def telling_arguments(method: Method) -> Method:
+    """Make a method tell what an argument that it does not have is called here."""
+    code = method.__code__
+    names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+    @wraps(method)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if not names.issuperset(kwargs):
+            _check(method.__name__, code, kwargs)
+        return method(*args, **kwargs)
+
+    return cast(Method, checked)
+
+
+def _check(called: str, code: CodeType, given: Collection[str]) -> None:
     names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
     for name in given:
         if name not in names:
-            likely = [known for known in _ARGUMENTS.get(name, ()) if known in names]
-            likely = likely or _likest(name, names)
-            hint = f"use {likely[0]}" if likely else f"it has {', '.join(names) or 'none'}"
-            raise TypeError(f"{kind.__name__} has no argument {name!r}: {hint}")
+            raise TypeError(f"{called} has no argument {name!r}: {_hint_of_argument(name, names)}")
+
+
+def _hint_of_argument(name: str, names: Collection[str]) -> str:
+    from ._foreign_names import ARGUMENTS, ARGUMENTS_OTHERWISE
+
+    likely = [known for known in ARGUMENTS.get(name, ()) if known in names] or _likest(name, names)
+    if likely:
+        return f"use {likely[0]}"
+    return ARGUMENTS_OTHERWISE.get(name) or f"it has {', '.join(names) or 'none'}"
+
+
+def hint_of_value(value: object, known: Collection[str]) -> str:
+    """Tell what a name that is given as a value is called here, for the end of an error."""
+    if not isinstance(value, str):
+        return ""
+    from ._foreign_names import NAMES, VALUES
+
+    key, alike = _key(value), _by_key(known)
+    theirs = (alike.get(_key(names.get(key, key))) for names in (VALUES, *NAMES.values()))
+    if wanted := next(filter(None, theirs), None):
+        return f": use {wanted!r}"
+    return next((f": did you mean {alike[found]!r}?" for found in _likest(key, alike)), "")
 
 
 def _likest(name: str, names: Collection[str]) -> list[str]:

@@ -185,6 +185,17 @@ NAMES: dict[str, dict[str, str]] = {
     },
 }  # fmt: skip
 
+# What is given as the name of an activation, a loss, a metric or a way to merge.
+VALUES = {
+    "acc": "accuracy",
+    "add": "sum",
+    "bce": "binary_cross_entropy",
+    "linear": "identity",
+    "logistic": "sigmoid",
+    "logloss": "cross_entropy",
+    "multiply": "product",
+}
+
 # What is done without a name of a package's own.
 OTHERWISE = {
     **dict.fromkeys(
@@ -218,4 +229,72 @@ OTHERWISE = {
     "tensordataset": "give fit arrays, or any iterable of batches",
     "terminateonnan": "not needed: a step that gives numbers that are not finite is undone, and ends fit with an error",
     "timedistributed": "not needed: layers such as Dense treat each step of a sequence alike",
+}
+
+# What arguments are called here: the first that there is.
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "alpha": ("slope",),
+    "batch": ("batch_size",),
+    "beta_1": ("betas",),
+    "clipnorm": ("clip_norm",),
+    "clipvalue": ("clip_value",),
+    "dilation_rate": ("dilation",),
+    "embedding_dim": ("dim",),
+    "dropout_rate": ("rate",),
+    "eps": ("epsilon",),
+    "epsilon": ("eps",),
+    "filepath": ("path",),
+    "gamma": ("factor",),
+    "eval_set": ("validation_data",),
+    "hidden_layer_sizes": ("hidden",),
+    "hidden_size": ("units",),
+    "ignore_index": ("ignore_label",),
+    "input_dim": ("vocabulary",),
+    "kernel_initializer": ("initializer",),
+    "kernel_size": ("size",),
+    "learning_rate": ("lr",),
+    "learning_rate_init": ("lr",),
+    "log_dir": ("path",),
+    "max_epochs": ("epochs",),
+    "max_iter": ("epochs",),
+    "n_estimators": ("members",),
+    "n_epochs": ("epochs",),
+    "n_iter_no_change": ("patience",),
+    "nb_epoch": ("epochs",),
+    "negative_slope": ("slope",),
+    "num_embeddings": ("vocabulary",),
+    "num_heads": ("heads",),
+    "out_channels": ("filters",),
+    "out_features": ("units",),
+    "output_dim": ("dim", "units"),
+    "p": ("rate",),
+    "pool_size": ("size",),
+    "rho": ("alpha",),
+    "scale_factor": ("size",),
+    "strides": ("stride",),
+    "val_data": ("validation_data",),
+    "val_split": ("validation_split",),
+}
+# What is done without an argument of one's own.
+ARGUMENTS_OTHERWISE = {
+    "bidirectional": "use Bidirectional",
+    "data_format": "channels come first",
+    "early_stopping": "use callbacks.EarlyStopping",
+    "in_channels": "the size of the input follows from the layer before",
+    "in_features": "the size of the input follows from the layer before",
+    "input_dim": "give Sequential an input_shape",
+    "input_shape": "give Sequential an input_shape",
+    "input_size": "the size of the input follows from the layer before",
+    "kernel_regularizer": "use the weight_decay of an optimizer",
+    "learning_rate": "give an optimizer, such as optimizers.Adam(0.001)",
+    "lr": "give an optimizer, such as optimizers.Adam(0.001)",
+    "mask_zero": "give fit and predict the lengths of sequences",
+    "num_features": "the size of the input follows from the layer before",
+    "num_layers": "use as many layers, all but the last with return_sequences=True",
+    "padding_idx": "give fit and predict the lengths of sequences",
+    "random_state": "use seed",
+    "restore_best_weights": "it always does",
+    "save_best_only": "give it a monitor, and it does",
+    "solver": "use optimizer",
+    "validation_freq": "not needed: validation is after each epoch",
 }

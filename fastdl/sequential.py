@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import optimizers
 from ._core.graph import Graph, Tensor
-from ._elsewhere import ELSEWHERE, telling
+from ._elsewhere import OF_NETWORKS, tell
+from ._foreign import telling_arguments
 from ._types import Array, ArrayLike, DTypeLike, Shape, ShapeLike
 from ._validation.arrays import copy_into
 from ._validation.values import as_int
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from .trees import Trees
 
 
-@telling
 class Sequential(Predicting, Differentiable, Container):
     """A network of layers, each of which reads the output of the one before.
 
@@ -94,16 +94,8 @@ class Sequential(Predicting, Differentiable, Container):
         self.initial_seed: int | None = None
         self.history: History | None = None
         if input_shape is not None:
+            _warn_of_channels_last(input_shape)
             self.build(input_shape, dtype=dtype, seed=seed)
-            size, *others = self.input_shape
-            if others == [size, 3] and size is not None and size >= 24:  # as large as pictures of three colours are
-                warn(
-                    f"input_shape {self.input_shape} is of {size} channels of {size} x 3 pixels: channels come first, "
-                    f"(3, {size}, {size})",
-                )
-
-    def __dir__(self) -> Iterable[str]:
-        return [name for name in super().__dir__() if name not in ELSEWHERE or name in vars(self)]
 
     def __repr__(self) -> str:
         inside = "".join(f"    {layer!r},\n" for layer in self.layers)
@@ -170,6 +162,7 @@ class Sequential(Predicting, Differentiable, Container):
     def training_state(self, state: TrainingState) -> None:
         self._training = state
 
+    @telling_arguments
     def fit(
         self,
         x: ArrayLike | Iterable[tuple[Any, ...]],
@@ -360,6 +353,7 @@ class Sequential(Predicting, Differentiable, Container):
             vars(self)["_training"] = state
             take_step(self, state, plan, rates)
 
+    @telling_arguments
     def evaluate(
         self,
         x: ArrayLike | Iterable[tuple[Any, ...]],
@@ -552,3 +546,17 @@ class Sequential(Predicting, Differentiable, Container):
             training = self.training_state
             made = (*describe(self, training=True), copy(training.optimizer), training.loss, classes_of(self))
             return restore, made, self.own_attributes()
+
+
+def _warn_of_channels_last(shape: ShapeLike) -> None:
+    # Squares as large as pictures in grey, or in three colours, are.
+    if isinstance(shape, (tuple, list)) and len(shape) == 3:
+        size, width, channels = shape
+        if channels in (1, 3) and isinstance(size, int) and size == width and size >= 8 * channels:
+            warn(
+                f"input_shape {tuple(shape)} is of {size} channels of {size} x {channels} pixels: channels come first, "
+                f"({channels}, {size}, {size})"
+            )
+
+
+tell(Sequential, OF_NETWORKS)

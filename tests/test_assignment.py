@@ -9,7 +9,7 @@ from test_layers import CASES, built, in_network
 
 import fastdl
 from fastdl import Sequential, layers, models, optimizers, schedules
-from fastdl._elsewhere import ELSEWHERE
+from fastdl._elsewhere import OF_NETWORKS
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_forward_and_backward_cannot_be_replaced_in_an_object():
 
 def test_what_other_libraries_call_otherwise_is_told():
     net = Sequential([layers.Dense(2)])
-    for name, hint in ELSEWHERE.items():
+    for name, hint in OF_NETWORKS.items():
         assert not hasattr(net, name)
         with pytest.raises(AttributeError, match=f"'Sequential' object has no attribute '{name}': ") as caught:
             getattr(net, name)

@@ -434,6 +434,20 @@ def test_a_state_of_a_layer_that_is_not_stateful():
 def test_an_input_shape_with_channels_last_is_warned_of():
     with pytest.warns(UserWarning, match=r"is of 32 channels of 32 x 3 pixels: channels come first, \(3, 32, 32\)"):
         Sequential([layers.Conv2D(2, 3)], input_shape=(32, 32, 3))
+    with (
+        pytest.warns(UserWarning, match=r"of 28 channels of 28 x 1 pixels: channels come first, \(1, 28, 28\)"),
+        pytest.raises(ValueError, match="kernel_size must fit"),
+    ):
+        Sequential([layers.Conv2D(2, 3)], input_shape=(28, 28, 1))
+
+
+def test_targets_are_asked_for():
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    for call in (net.fit, net.evaluate):
+        with pytest.raises(TypeError, match="y must be given with x: labels or numbers, or x itself"):
+            call([[1, 2, 3]])
+    with pytest.raises(TypeError, match="validation y must be given with"):
+        net.fit([[1, 2, 3]], [0], validation_data=([[1, 2, 3]], None), verbose=0)
 
 
 @pytest.mark.parametrize(

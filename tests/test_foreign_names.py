@@ -13,6 +13,11 @@ import pytest
 import fastdl
 from fastdl import Sequential, callbacks, initializers, layers, losses, metrics, models, optimizers, schedules
 from fastdl._foreign_names import NAMES
+from fastdl.estimators import NetClassifier, NetEnsemble
+
+
+def net():
+    return Sequential([layers.Dense(2)], input_shape=1, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -149,11 +154,67 @@ def test_a_name_like_no_other():
         (lambda: layers.Dense(3, use_bias=False), "has no argument 'use_bias': it has units, activation, initializer"),
         (lambda: callbacks.EarlyStopping(patiance=3), "EarlyStopping has no argument 'patiance': use patience"),
         (lambda: losses.CrossEntropy(ignore_index=0), "CrossEntropy has no argument 'ignore_index': use ignore_label"),
+        (lambda: layers.Dense(3, input_shape=8), "Dense has no argument 'input_shape': give Sequential an input_shape"),
+        (lambda: layers.LSTM(8, num_layers=2), "LSTM has no argument 'num_layers': use as many layers"),
+        (
+            lambda: layers.Conv2D(3, 8, 3),
+            "Conv2D takes filters, kernel_size by position; received 3 arguments: ",
+        ),
+        (lambda: layers.Flatten(1), "Flatten takes nothing by position; received 1 arguments: "),
+        (lambda: Sequential(layers.Dense(3), layers.Dense(2)), "received 2 arguments: give a list of layers"),
+        (lambda: net().fit([[1]], [0], learning_rate=0.1), "fit has no argument 'learning_rate': give an optimizer"),
+        (lambda: net().fit([[1]], [0], nb_epoch=3), "fit has no argument 'nb_epoch': use epochs"),
+        (lambda: net().evaluate([[1]], [0], steps=3), "evaluate has no argument 'steps': it has x, y, loss, "),
+        (lambda: NetClassifier(hidden_layer_sizes=(3,)), "NetClassifier has no argument 'hidden_layer_sizes': use hid"),
+        (lambda: NetEnsemble(n_estimators=3), "NetEnsemble has no argument 'n_estimators': use members"),
     ],
 )
 def test_arguments(made, expected):
     with pytest.raises(TypeError, match=expected):
         made()
+
+
+@pytest.mark.parametrize(
+    ("made", "ours"),
+    [
+        (lambda: layers.Dense(3, "swish"), "silu"),
+        (lambda: layers.Activation("linear"), "identity"),
+        (lambda: layers.Dense(3, "ReLU"), "relu"),
+        (lambda: layers.Dense(3, initializer="kaiming_normal"), "he_normal"),
+        (lambda: layers.Parallel([[], []], merge="add"), "sum"),
+        (lambda: net().fit([[1]], [0], loss="mse"), "squared_error"),
+        (lambda: net().fit([[1]], [0], loss="mae"), "absolute_error"),
+        (lambda: net().fit([[1]], [0], loss="sparse_categorical_crossentropy"), "cross_entropy"),
+        (lambda: net().evaluate([[1]], [0], metrics=["acc"]), "accuracy"),
+        (lambda: net().evaluate([[1]], [0], metrics=["mae"]), "mean_absolute_error"),
+        (lambda: net().evaluate([[1]], [0], metrics=["roc_auc"]), "auc"),
+    ],
+)
+def test_values(made, ours):
+    with pytest.raises(ValueError, match=f"received '[A-Za-z_]*': use '{ours}'$"):
+        made()
+
+
+def test_a_value_like_no_other():
+    for value in ("mish", 3, None, layers):
+        with pytest.raises(ValueError, match=r"name must be one of identity, .*; received [^:]*$"):
+            layers.Activation(value)
+
+
+def test_weights_of_a_layer():
+    layer = layers.Dense(3)
+    for name in ("weight", "bias", "kernel", "get_weights"):
+        with pytest.raises(AttributeError, match=f"'Dense' object has no attribute '{name}': use params"):
+            getattr(layer, name)
+        assert name not in dir(layer)
+
+    class Heavy(layers.Dense):
+        def __init__(self, units, weight):
+            super().__init__(units)
+            self.weight = weight
+
+    assert Heavy(3, 0.5).weight == 0.5
+    assert "weight" in dir(Heavy(3, 0.5))
 
 
 def test_signatures_are_those_of_constructors():

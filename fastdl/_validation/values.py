@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 
+from .._foreign import hint_of_value
 from .._limits import MOST_NUMBERS
 
 
@@ -72,10 +73,12 @@ def as_list(values: Any, name: str, what: str) -> list[Any]:
     return list(np.atleast_1d(values) if isinstance(values, np.ndarray) else values)
 
 
-def as_choice(value: Any, name: str, choices: Iterable[str]) -> str:
+def as_choice(value: Any, name: str, choices: Collection[str]) -> str:
     """Check that a value is one of some names."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}; received {value!r}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(choices)}; received {value!r}{hint_of_value(value, choices)}"
+        )
     return value
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._elsewhere import OF_LAYERS, tell, without_missing
 from .._threads import get_num_threads
 from .._types import Array, ArrayLike, Shape
 from .._validation.values import as_flag
@@ -58,6 +60,9 @@ class Layer(Built, abstract=True):
     lr_scale, decay_scale : float
         Factors of the optimizer's learning rate and weight decay for its parameters; 1 at first.
     """
+
+    def __dir__(self) -> Iterable[str]:
+        return without_missing(super().__dir__(), self)
 
     def forward(
         self, x: ArrayLike, *, training: bool = False, lengths: ArrayLike | None = None, trees: Trees | None = None
@@ -173,3 +178,6 @@ def _made(
         for name, array in values.items():
             (layer.params if name in layer.params else layer.buffers)[name][...] = array
     return layer
+
+
+tell(Layer, OF_LAYERS)

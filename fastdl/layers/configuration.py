@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .._foreign import ShowsArguments, check_arguments
+from .._foreign import ShowsArguments, check_arguments, check_count
 from .definition import Definition
 from .trainable import TRAINING_SETTINGS, Trainable, train_as, training_config
 
@@ -18,6 +18,8 @@ _FIXED = (
     "arity", "buffers", "dtype", "grads", "input_shape", "output_shape", "params", "parameter_count", "reading",
     "stateful", "turn",
 )  # fmt: skip
+_IN_A_LIST = "give a list of layers"
+_NO_INPUT = "the size of the input follows from the layer before, and settings are given by name"
 _CLASSES: dict[str, Any] = {}  # all layer classes, by name
 
 
@@ -29,7 +31,12 @@ class _LayerType(type):
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             if kwargs:
                 check_arguments(cls, kwargs)
-            layer = super().__call__(*args, **kwargs)
+            try:
+                layer = super().__call__(*args, **kwargs)
+            except TypeError:
+                alike = bool(args) and isinstance(args[0], Configured)
+                check_count(cls, args, _IN_A_LIST if alike else _NO_INPUT)
+                raise
             if "_complete" not in vars(layer):
                 raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
             complete(layer)

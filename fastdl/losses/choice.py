@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from .._foreign import hint_of_value
 from .._settings import make
 from . import functions
 from .base import Loss
@@ -35,7 +36,7 @@ def as_loss(loss: AnyLoss) -> Loss:
     if isinstance(loss, str) and loss in _BY_NAME:
         return _BY_NAME[loss]
     if isinstance(loss, str) or not callable(loss) or isinstance(loss, type):
-        hint = ", a class: make one of it" if isinstance(loss, type) else ""
+        hint = ", a class: make one of it" if isinstance(loss, type) else hint_of_value(loss, _BY_NAME)
         raise ValueError(
             f"loss must be one of {', '.join(_BY_NAME)}, one of fastdl.losses, or a function of outputs and targets; "
             f"received {loss!r}{hint}"

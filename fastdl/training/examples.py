@@ -152,6 +152,8 @@ def examples_of(
             f"the network must end in (F,) or (T, F) for a loss; it ends in {net.output_shape}: add a Flatten"
         )
     loss.check_outputs(net.output_shape)
+    if y is None:
+        raise TypeError(f"{prefix}y must be given with x: labels or numbers, or x itself for a network to reproduce")
     shape = net.plan_for(samples.shape).output_shape
     targets, there = samples.targets(y, f"{prefix}y", loss, shape)
     weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
