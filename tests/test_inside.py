@@ -7,7 +7,8 @@ from test_layers import CASES
 from test_summary import Odd
 
 from fastdl import Sequential, layers, models
-from fastdl.inspection.inside import Inside, attention_weights
+from fastdl.inspection.attention import attention_weights
+from fastdl.inspection.inside import Inside
 from fastdl.layers.container import named_within
 from fastdl.trees import Trees
 

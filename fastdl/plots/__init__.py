@@ -4,7 +4,7 @@ Each function gives a matplotlib ``Figure``, which notebooks show, and saves it 
 needed.
 """
 
-from ..inspection.inside import attention_weights
+from ..inspection.attention import attention_weights
 from .attention import plot_attention
 from .confusion import confusion_matrix, plot_confusion
 from .filters import plot_filters

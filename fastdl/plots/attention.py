@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._types import ArrayLike
-from ..inspection.inside import attention_weights
+from ..inspection.attention import attention_weights
 from ..layers import Layer
 from .figures import Path, as_names, name_axes, new_figure, saved
 
