@@ -38,8 +38,8 @@ def gradient_check(
         Built in float64; a `Sequential` is one.
     x : array_like, shape (N, *input_shape)
     y : array_like, optional
-        Targets of ``loss``. Without them the objective is a fixed random weighting of the outputs. With ``lengths`` it
-        is of the steps that count.
+        Targets of ``loss``. Without them the objective is a fixed random weighting of the outputs; with ``lengths``, of
+        the steps that count.
     loss : str, Loss or function
         As for `Sequential.fit`.
     lengths, trees : optional
@@ -52,8 +52,8 @@ def gradient_check(
     Returns
     -------
     float
-        The largest relative error over the parameters and the input: the difference over the larger of the two, but
-        of at least a thousandth of the array's largest gradient, since differences are no better than that.
+        The largest relative error over the parameters and the input: the difference divided by the larger of the two,
+        or by a thousandth of the array's largest gradient if that is more, as central differences are no better.
     """
     if not hasattr(layer, "dtype") or layer.dtype != "float64":
         raise ValueError("layer must be built with dtype='float64', for central differences to mean anything")
@@ -72,7 +72,7 @@ def gradient_check(
 
     outputs = forward()
     direction: Array = np.asarray(rng.standard_normal(outputs.shape))
-    there = ... if trees is not None else samples.counted(outputs.shape[1:])  # the objective is of these outputs
+    there = ... if trees is not None else samples.counted(outputs.shape[1:])  # outputs in the objective
     targets = np.zeros(outputs.shape)
     if y is not None:
         targets, there = lowered.as_targets(y, "y", outputs.shape, "float64", there, samples.no_label)
@@ -94,7 +94,7 @@ def gradient_check(
 
 
 def _numbers(layer: Layer, x: Array) -> Array:
-    """Tell which places of x (N, ...) hold numbers, and no tokens, which cannot be changed a little."""
+    """Tell which places of x (N, ...) hold numbers rather than token ids, which have no small changes."""
     found = np.ones((len(x), x[0].size), bool)
     for places, _ in layer.reading.tokens:
         found[:, ... if places is None else places] = False

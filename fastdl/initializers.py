@@ -87,7 +87,7 @@ def orthogonal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random
     shape = _sizes(shape)
     rows, columns = shape[0], math.prod(shape[1:])
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
-    q *= np.sign(np.diag(r))  # without it, not all rotations would be equally likely
+    q *= np.sign(np.diag(r))  # so that all rotations are equally likely
     return np.ascontiguousarray(q if rows >= columns else q.T).reshape(shape)
 
 
@@ -105,7 +105,7 @@ def _normal(variance: float, shape: tuple[int, ...], rng: np.random.Generator) -
 
 
 def _within(limit: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    numbers = rng.random(_sizes(shape))  # those of rng.uniform(-limit, limit), which takes longer for a few
+    numbers = rng.random(_sizes(shape))  # the same numbers as rng.uniform(-limit, limit), which is slower for a few
     numbers *= 2 * limit
     numbers -= limit
     return numbers

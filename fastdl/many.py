@@ -1,4 +1,4 @@
-"""Many networks trained side by side, each as if by itself."""
+"""Many networks trained side by side, each as if alone."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _calls(nets: list[Sequential], common: dict[str, Any], each: Any) -> list[_C
 
 
 def _kept(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Make lists of iterators: they are read once for the checks, and again for the training."""
+    """Convert iterators to lists, as they are read for the checks and again for the training."""
     return {
         name: list(value) if name in ("metrics", "callbacks") and isinstance(value, Iterator) else value
         for name, value in arguments.items()
@@ -223,15 +223,15 @@ class _EpochCounter(Callback):
 
 
 class _Nothing:
-    """The base of what shows the progress; it shows nothing."""
+    """The base of progress displays, which shows nothing."""
 
     counts_epochs = False
 
     def see(self, number: int, fitted: Fitted | None) -> None:
-        """See the end of an epoch of this network, or of its training."""
+        """Show the end of an epoch of this network, or of its training."""
 
     def close(self) -> None:
-        """Finish, whatever ends the training."""
+        """Finish, however the training ends."""
 
 
 class _Lines(_Nothing):

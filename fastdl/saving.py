@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _FORMAT = "fastdl network 1"
 _MOMENTS, _STATES = "moments", "states"  # arrays besides the parameters: of the optimizer, and of stateful layers
 _OPTIMIZER, _STEPS, _EPOCHS, _CALLBACKS = "optimizer", "steps", "epochs", "callbacks"  # in the description
-_MOST_LAYERS = 1000  # each takes much more memory than its description
+_MOST_LAYERS = 1000  # as each takes much more memory than its description
 _MOST_NAMED = 50  # arrays that an error names
 _SCALARS = (str, int, float, bool, type(None))
 
@@ -45,7 +45,7 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
 
 
 def packed(net: Sequential, training: bool = False) -> tuple[bytes, dict[str, Array]]:
-    """Give a network as a description and arrays, checked to make the same network again."""
+    """Give a network as an encoded description and arrays, after checking that they can be read again."""
     if as_flag(training, "training") and net.training_state.moments is None:
         raise ValueError("training must be False for a network that has not been trained; received True")
     with net.turn.lock:
@@ -138,7 +138,7 @@ def restore(
 ) -> Sequential:
     """Make a network from what `describe` gave, with the optimizer and the loss that trained it.
 
-    The last argument is the layers' classes, whose modules are imported with a pickle.
+    The last argument is the layers' classes, so that unpickling imports their modules.
     """
     net = unfilled(config, loss)
     for name, values in {**net.params, **net.buffers}.items():
@@ -160,7 +160,7 @@ def restore(
 
 
 def expected(config: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
-    """Give the types and shapes of the arrays that belong to a description, before memory is taken for them."""
+    """Give the dtypes and shapes of the arrays that belong to a description, before memory is allocated."""
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise ValueError(f"its format must be {_FORMAT!r}")
     shapes, state_size = _shapes(config)
@@ -194,7 +194,7 @@ def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
 
 
 def _layers_in(part: Any) -> int:
-    """Count the layers of a description, and those within them."""
+    """Count the layers of a description, and the layers inside them."""
     if isinstance(part, dict):
         return ("class" in part) + sum(map(_layers_in, part.values()))
     return sum(map(_layers_in, part)) if isinstance(part, list) else 0
@@ -235,7 +235,7 @@ def _as_notes(notes: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any, name: str) -> Any:
-    """Give data as JSON would give it back, NumPy's numbers as Python's."""
+    """Convert data to what JSON would give back, with NumPy's numbers as Python's."""
     if isinstance(value, _SCALARS):
         return value
     if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufU":

@@ -44,7 +44,7 @@ class step(Settings):
     lr : float
         The rate of the first step.
     every : int
-        Steps between falls.
+        The number of steps between reductions.
     factor : float
     """
 
@@ -154,7 +154,7 @@ _CLASSES = {c.__name__: c for c in (constant, step, cosine, one_cycle)}
 
 
 def is_known(schedule: Any) -> bool:
-    """Tell whether a rate is one of these schedules."""
+    """Tell whether a learning rate is one of these schedules."""
     return _CLASSES.get(type(schedule).__name__) is type(schedule)
 
 

@@ -1,4 +1,4 @@
-"""The trees of expressions in Python's standard library: a treebank that every machine has."""
+"""A treebank that every machine has: the expressions of Python's standard library."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _word(token: tokenize.TokenInfo) -> str:
 
 
 def _lines(source: str) -> list[str]:
-    """Give the brackets of a file's expressions."""
+    """Give the expressions of a file, each as a line of brackets."""
     if not source.isascii():  # columns count bytes in ast, and characters in tokenize
         return []
     try:
@@ -126,7 +126,7 @@ def _brackets(words: list[str], spans: set[Span], whole: Span) -> str | None:
     """Write the nested spans as a bracketed tree; None if two of them cross."""
     ordered = sorted((s for s in spans if s[1] - s[0] > 1), key=lambda s: (s[0], -s[1]))
     parts: list[str] = []
-    opened: list[int] = []  # where the open spans end
+    opened: list[int] = []  # the ends of open spans
     for i in range(*whole):
         while opened and opened[-1] == i:
             opened.pop()

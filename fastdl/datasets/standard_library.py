@@ -1,4 +1,4 @@
-"""Text that every machine has."""
+"""A text that every machine has: the source of Python's standard library."""
 
 from __future__ import annotations
 

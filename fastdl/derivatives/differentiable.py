@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from .propagation import Propagation
     from .taylor import Taylor
 
-_FEW_OUTPUTS = 32  # up to this many rows of a Jacobian are computed quickly
+_FEW_OUTPUTS = 32  # up to which the rows of a Jacobian are faster than propagation forward
 _NUMBERS = 1 << 22  # of Jacobians, or of jets, that are computed together
 
 
 class Differentiable(Layer, abstract=True):
-    """Derivatives in inference: without dropout, with running statistics.
+    """Derivatives of inference: without dropout, with running statistics.
 
-    They do not change the network: neither gradients nor states nor random numbers, and a `backward` may still follow
-    the last `forward`. Steps of sequences that do not count have zeros.
+    They do not change the network's gradients, states and random numbers, and a `backward` may still follow the last
+    `forward`. Steps of sequences that do not count have zeros.
     """
 
     _derivatives: Any = None  # the plan for the shape of the last samples
@@ -55,8 +55,8 @@ class Differentiable(Layer, abstract=True):
         Raises
         ------
         ValueError
-            If samples are token ids, which have no derivative. If an `Embedding` reads only some of the features, these
-            have zeros.
+            If samples are token ids, which have no derivatives. If an `Embedding` reads only some of the features, the
+            derivatives of these are zeros.
 
         Notes
         -----

@@ -36,7 +36,7 @@ class Jet:
     Attributes
     ----------
     values : ndarray, shape (1 + K, N, F) or (1 + 2 K, N, F)
-        F may be 1, for one number with all features.
+        F may be 1, for a number that is broadcast to all features.
     gradient : ndarray or None
         The gradient of a loss with respect to all values, in the backward pass.
     """
@@ -49,13 +49,13 @@ class Jet:
 
     def add(self, gradient: Array) -> None:
         """Add the gradient from another reader."""
-        if gradient.shape[-1] != self.values.shape[-1]:  # one number with all features
+        if gradient.shape[-1] != self.values.shape[-1]:  # broadcast to all features
             gradient = gradient.sum(axis=-1, keepdims=True)
         self.gradient = gradient if self.gradient is None else self.gradient + gradient
 
 
 Back = Callable[[Array], None]  # adds to the gradients of its inputs
-Bend = Callable[[Array], "Array | None"]  # for several outputs at once; gives its share of their Hessians
+Bend = Callable[[Array], "Array | None"]  # gives its share of the Hessians of several outputs
 
 
 class Tape:
@@ -163,7 +163,7 @@ class Tape:
                 asked[..., index] += gradient[..., place]
             x.add(asked)
 
-        return self._write(np.take(x.values, indices, axis=-1), back)  # which an index would lay out otherwise
+        return self._write(np.take(x.values, indices, axis=-1), back)  # an index would give another memory layout
 
     def concatenated(self, jets: Sequence[Jet]) -> Jet:
         """Give features side by side."""

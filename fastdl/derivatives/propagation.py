@@ -1,4 +1,4 @@
-"""A network for vectors as functions of jets, one for each of its operations."""
+"""Propagation of jets through a network for vectors, operation by operation."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class Propagation:
 
     @property
     def widest(self) -> int:
-        """The most values of a jet for each derivative."""
+        """The largest number of features of a jet."""
         widths: list[int] = [operation["output_shape"][-1] for operation in self._operations]
         return max([1, *widths])
 

@@ -1,4 +1,4 @@
-"""Layers of the parameters that a function is given."""
+"""Layers made from the parameters that a function receives."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def with_parameters(layer: Layer, x: Array, weight: Array, bias: Any) -> Layer:
 def gradients_of(layer: Layer, x: Array, dy: Any) -> tuple[Array, Array, Array]:
     """Give the gradients of the input, the weight and the bias."""
     layer.forward(x)
-    dx = np.ascontiguousarray(layer.backward(dy))  # it may lie channels last, as dy does
+    dx = np.ascontiguousarray(layer.backward(dy))  # its memory may be channels last, like that of dy
     return dx, np.ascontiguousarray(layer.grads["weight"]), layer.grads["bias"]

@@ -103,7 +103,7 @@ def gelu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
     dy : array_like
         The gradient with respect to the output.
     x : array_like, of dy's shape
-        The input, as the output does not tell it.
+        The input, as the output does not determine the gradient.
 
     Returns
     -------
@@ -133,9 +133,9 @@ def hard_silu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
 
 
 def activation_backward(dy: ArrayLike, y: ArrayLike, name: str, *, slope: float = 0.01, alpha: float = 1.0) -> Array:
-    """Give the gradient with respect to the input of an activation whose output tells it.
+    """Give the gradient with respect to the input of an activation from its output.
 
-    Of the others, `gelu`, `silu` and `hard_silu`, there are functions of their own.
+    For `gelu`, `silu` and `hard_silu`, which need the input, there are separate functions.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def _activate(name: str, x: Any, setting: float = 0.0) -> Array:
 
 
 def _activate_backward(name: str, dy: Any, seen: Any, seen_name: str, setting: float = 0.0) -> Array:
-    """Give dx from dy and the output or the input, as the activation wants it."""
+    """Give dx from dy and the output or the input, as the activation needs it."""
     seen = as_array(seen, seen_name)
     dy = as_array(dy, "dy", precision(seen))
     if dy.shape != seen.shape:

@@ -1,4 +1,4 @@
-"""Convolutions, and what they are made of."""
+"""Convolutions, and the operations that they consist of."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._layers import Pair, alike, gradients_of, with_parameters
 def cross_correlate2d(
     x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, stride: Pair = 1, padding: Pair = 0
 ) -> Array:
-    """Slide kernels over images without turning them over (article 4, "cross-correlation").
+    """Cross-correlate images with kernels, which are not flipped (article 4).
 
     y[n, o, i, j] = bias[o] + sum over c, k, l of x[n, c, i sh + k, j sw + l] weight[o, c, k, l]
 
@@ -63,7 +63,7 @@ def cross_correlate2d_backward(
 
 
 def im2col(x: ArrayLike, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0) -> Array:
-    """Lay every receptive field out as a column.
+    """Copy every receptive field to a column.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def im2col(x: ArrayLike, kernel_size: Pair, *, stride: Pair = 1, padding: Pair =
 
 
 def col2im(columns: ArrayLike, input_size: Pair, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0) -> Array:
-    """Add every column back to where its field lies: the adjoint of `im2col`.
+    """Add every column to the receptive field that it belongs to: the adjoint of `im2col`.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def expand_sensitivity_map(delta: ArrayLike, stride: Pair, size: Pair | None = N
     ndarray, shape (N, C, EH, EW)
         delta[n, c, i, j] at [n, c, i sh, j sw].
     """
-    delta = as_contiguous(delta, "delta")  # the core tells of what is not finite
+    delta = as_contiguous(delta, "delta")  # the core checks that it is finite
     check_rank(delta, "delta", 4, "(N, C, OH, OW)")
     sh, sw = as_pair(stride, "stride")
     least = (delta.shape[2] - 1) * sh + 1, (delta.shape[3] - 1) * sw + 1

@@ -205,9 +205,9 @@ def _as_activation(activation: Any) -> str:
 def _step(
     cell: str, activation: str, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
 ) -> Any:
-    """Give the next h, or of an LSTM the next h and c.
+    """Give the next h, or for an LSTM the next h and c.
 
-    Arrays that come as the core wants them are not looked through before: what is not finite stays so in a sum.
+    Arrays in the core's form are not checked to be finite before: a number that is not makes the result not finite.
     """
     after = None
     if type(x) is np.ndarray:
@@ -224,7 +224,7 @@ def _step(
 def _checked(
     cell: str, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
 ) -> tuple[Array, Array, Array | None, Array, Array, Array | None, Array | None]:
-    """Give finite arrays of one dtype and of shapes that go together."""
+    """Check that arrays are finite and that their shapes fit, and convert them to one dtype."""
     given = {"x": x, "h": h, "weight_ih": weight_ih, "weight_hh": weight_hh, **({"c": c} if cell == "lstm" else {})}
     double = any(precision(as_real(array, name)) == "float64" for name, array in given.items())
     dtype = "float64" if double else "float32"
@@ -273,6 +273,6 @@ def _backward(cell: str, activation: str, dh: Any, dc: Any, *arrays: Any) -> Gra
 
 
 def _parts(flat: Array, inputs: int, units: int) -> Gradients:
-    """Look at weight_ih, weight_hh, bias_ih and bias_hh in a flat vector."""
+    """Give views of weight_ih, weight_hh, bias_ih and bias_hh in a flat vector."""
     rows = flat.reshape(inputs + units + 2, -1)
     return rows[:inputs].T, rows[inputs:-2].T, rows[-2], rows[-1]

@@ -72,13 +72,13 @@ def adam_step(
 
 
 def _step(optimizer: SGD | Adam, step: int, param: Array, grad: Any, state: dict[str, Array | None]) -> None:
-    """Check, copy to where kernels may run, take the step, copy back."""
+    """Check arrays, take the step on contiguous copies, and copy the results back."""
     for name, array in {"param": param, **state}.items():
         if array is None and name != "param":
             continue
         if not isinstance(array, np.ndarray) or array.dtype.char not in "fd":
             raise TypeError(f"{name} must be a float32 or float64 array, as it is changed in place; received {array!r}")
-        as_real(array, name)  # nothing masked
+        as_real(array, name)  # refuses masked numbers
         if array.shape != param.shape or array.dtype != param.dtype or not array.flags.writeable:
             raise ValueError(
                 f"{name} must be writeable, {param.dtype} and of shape {param.shape}; "

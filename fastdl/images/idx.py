@@ -18,7 +18,7 @@ from .._types import Array
 from .._validation.values import as_dtype
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_PIECE = 1 << 20  # bytes read at a time, so that memory grows with the file and not with what a header claims
+_PIECE = 1 << 20  # bytes read at a time, so that memory grows with the file, whatever its header claims
 _MOST_AXES = 8
 _PARTS = {"train": "train", "t10k": "t10k|test"}  # MNIST's names of the parts, and more common ones
 
@@ -49,8 +49,8 @@ def load_idx(path: str | os.PathLike[str]) -> Array:
 
 @contextlib.contextmanager
 def unpacked(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a file, raw or gzipped, to read it; where its compression is damaged, a ValueError names it."""
-    import gzip  # here, as it costs importing fastdl some milliseconds
+    """Open a file, raw or gzipped, for reading; if its compression is damaged, a ValueError names it."""
+    import gzip  # here, as importing it takes some milliseconds
 
     with open_file(path) as file:
         compressed = file.read(2) == b"\x1f\x8b"
@@ -87,7 +87,7 @@ def _parse(file: IO[bytes], name: str) -> Array:
         raise ValueError(f"{name} must hold {expected} bytes of data for shape {shape}; it holds {actual}")
     try:
         array = np.frombuffer(data, dtype).reshape(shape)
-    except ValueError as error:  # one size is zero, and the product of the others more than NumPy takes
+    except ValueError as error:  # one size is zero, and the product of the others too large for NumPy
         raise ValueError(f"{name} must hold an array that fits the memory; received shape {shape}") from error
     return array.astype(dtype.newbyteorder("="), copy=False)
 
@@ -101,8 +101,8 @@ def idx_folder(
     ----------
     directory : path-like
         Holds train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each
-        raw or with .gz after its name. A data set's name may come before, as in emnist-letters-train-images-idx3-ubyte,
-        and test stand for t10k.
+        raw or with .gz after its name. The name of a data set may come first, as in
+        emnist-letters-train-images-idx3-ubyte, and test may replace t10k.
     dtype : {"float32", "float64"}
         Of the images.
     transpose : bool
@@ -111,8 +111,8 @@ def idx_folder(
     Returns
     -------
     (x_train, y_train), (x_test, y_test)
-        Images (N, C, H, W) in [0, 1], and int64 labels (N,) as they stand in the files. Files of three axes hold grey
-        images; of those of four, the channels are the shorter of the second and the last.
+        Images (N, C, H, W) in [0, 1], and int64 labels (N,) as in the files. Files of three axes hold grey images; in
+        files of four axes, the channels are the shorter of the second and the last.
     """
     dtype = as_dtype(dtype)
     folder = Path(as_path(directory, "directory"))
@@ -154,7 +154,7 @@ def _split(directory: Path, part: str, dtype: str, transpose: bool) -> Split:
 
 def _find(directory: Path, part: str, content: str, axes: int) -> Path:
     pattern = re.compile(rf"(.+[-_.])?({_PARTS[part]})-{content}[-.]idx\d-\w+(\.gz)?")
-    # Some distributions spell the last dash as a dot. A raw file goes before its like with .gz, a dash before a dot.
+    # Some distributions have a dot instead of the last dash. A raw file is preferred to one with .gz, a dash to a dot.
     found = {
         path.name.removesuffix(".gz").replace(".idx", "-idx"): path
         for path in sorted(directory.iterdir(), reverse=True)

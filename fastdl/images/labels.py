@@ -1,4 +1,4 @@
-"""The meaning of the outputs of a network that classifies images: labels and their probabilities."""
+"""The labels of a network that classifies images, and their probabilities."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from .._types import Array
 from ..functional import softmax
 from ..sequential import Sequential
 
-_LEAST = {"sigmoid": 0, "relu": 0, "tanh": -1, "hard_sigmoid": 0, "hard_tanh": -1}  # their least values
+_LEAST = {
+    "sigmoid": 0,
+    "relu": 0,
+    "tanh": -1,
+    "hard_sigmoid": 0,
+    "hard_tanh": -1,
+}  # the smallest outputs
 _PASSING = ("dropout", "noise", "flatten", "reshape")  # these change nothing in inference
 
 
 def labels_of(net: Sequential, name: str) -> list[Any]:
-    """Give the labels of a network of grey or colour images: those of its notes, or numbers.
+    """Give the labels of a classifier of grey or colour images: those of its notes, or numbers from 0 on.
 
     Raises
     ------
@@ -36,7 +42,7 @@ def labels_of(net: Sequential, name: str) -> list[Any]:
 
 
 def probabilities(net: Sequential, outputs: Array) -> Array:
-    """Give a network's outputs (N, classes) as probabilities: the softmax of logits."""
+    """Convert a network's outputs (N, classes) to probabilities: logits by softmax, others by their shares."""
     activation = _last_activation(net)
     shares: Array
     if activation == "softmax":

@@ -14,20 +14,20 @@ from .._types import Array
 
 _FORMATS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}  # by what their files begin with
 _FORMATS |= {b"P%d" % i: "PPM" for i in range(1, 7)}
-_HEADER, _PNG_DEPTH = 25, 24  # bytes until a PNG's bits a sample are known, and where these stand
-_MOST_PIXELS = 50_000_000  # of today's phones; Pillow needs up to 13 bytes for each
+_HEADER, _PNG_DEPTH = 25, 24  # the bytes of a PNG's header up to its bit depth, and the place of that
+_MOST_PIXELS = 50_000_000  # as of phones; Pillow needs up to 13 bytes for each
 _LONGEST_SIDE = 65_535  # JPEG's own limit; scaling takes memory for each pixel of a side
-_ORIENTATION = 0x0112  # the EXIF tag, and the turn that each value means
+_ORIENTATION = 0x0112  # the EXIF tag, and the transposition for each of its values
 _TURNS = {
     2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM",
     5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
 }  # fmt: skip
-_STEPS = {2: 85, 4: 17}  # from one level to the next, of so many bits, once Pillow has made them 8
+_STEPS = {2: 85, 4: 17}  # between levels of so many bits, once Pillow has converted them to 8
 _OF_CHANNELS = {1: "L", 3: "RGB"}
 
 
 def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: bool = False) -> Array:
-    """Read an image, upright, scaled to a network's size, and in grey or in colour as the network is.
+    """Read an image: upright, scaled to a network's size, in grey or in colour as the network needs it.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: 
     shape : tuple of int
         (1, H, W) or (3, H, W), red, green and blue.
     invert : bool
-        Whether to invert dark on light to MNIST's light on dark. Transparent pixels count as background: black, or,
-        with ``invert``, white before it is inverted.
+        Whether to invert dark on light to light on dark, as MNIST's images are. Transparent pixels become background:
+        black, or with ``invert`` white before the inversion.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: 
             image = _read(file, _OF_CHANNELS[shape[0]], shape[:0:-1], "white" if invert else "black")
     except UnidentifiedImageError:
         raise ValueError(f"{name} must be a PNG, JPEG or PGM image; its header is damaged") from None
-    except Exception as error:  # Pillow's readers raise whatever their parsing of a damaged file meets
+    except Exception as error:  # on a damaged file Pillow's readers may raise anything
         reason = str(error) or type(error).__name__
         raise ValueError(f"{name} must be a PNG, JPEG or PGM image; {reason}") from error
     pixels = np.asarray(image, np.float32).reshape(*shape[1:], shape[0]).transpose(2, 0, 1) / 255
@@ -101,7 +101,7 @@ def _read(file: IO[bytes], mode: str, size: tuple[int, ...], ground: str) -> Any
 
 
 def _flat(image: Any, depth: int, mode: str, ground: str) -> Any:
-    """Put the image on its background, which shows through transparent pixels, in a mode."""
+    """Convert an image to a mode, with a background behind transparent pixels."""
     from PIL import Image, ImageChops
 
     clear, cover = image.info.pop("transparency", None), None

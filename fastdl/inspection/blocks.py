@@ -1,4 +1,4 @@
-"""Drawings composed of blocks: one below another or side by side, with lines and arrows between them."""
+"""Drawings composed of blocks: below one another or side by side, with lines and arrows between them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .svg import element, escaped, moved, path, text_width
 
 SMALL = 11.0  # size of text
 GAP = 32.0  # between blocks, for an arrow and the shape beside it
-STEM = 14.0  # of lines before they branch or meet
+STEM = 14.0  # length of lines before they branch or meet
 _APART = 26.0  # between branches
 _COLUMN = 800.0  # the height from which a chain is broken into columns
 _SIGNS = {"sum": "+", "product": "×"}
 
 
 class Block(NamedTuple):
-    """A drawing with a port, where an arrow enters from above and another leaves below."""
+    """A drawing with a port, the horizontal position at which an arrow enters from above and another leaves below."""
 
     width: float
     height: float
@@ -73,7 +73,7 @@ def in_columns(blocks: list[Block], shapes: list[str]) -> Block:
 
 
 def stacked(blocks: Sequence[Block]) -> Block:
-    """Draw blocks below one another, without arrows: their inputs are not known."""
+    """Draw blocks below one another without arrows, as their inputs are not known."""
     width, marks, y = max(block.width for block in blocks), [], 0.0
     for block in blocks:
         marks.append(moved(block.marks, (width - block.width) / 2, y))

@@ -1,4 +1,4 @@
-"""The figures of a training over its epochs: as curves with matplotlib, and as curves and a table in a notebook."""
+"""The history of a training: as curves by matplotlib, and as curves and a table in a notebook."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPEN, _MOST_ROWS = 12, 200  # epochs up to which the table is open; the most ro
 
 
 class Panel(NamedTuple):
-    """A figure and the same on validation data.
+    """The curves of one figure, on training and validation data.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Panel(NamedTuple):
     lines : dict of str to list of float
         The curves that exist of "training" and "validation".
     best : (str, int) or None
-        The line and the number of the best entry, if it is known whether the figure is to be high.
+        The line and the index of the best entry, if it is known whether high or low is better.
     is_logarithmic : bool
     """
 

@@ -1,4 +1,4 @@
-"""A network in a notebook: its picture, and a table to unfold."""
+"""A network as HTML for notebooks: its picture, and a table that unfolds."""
 
 from __future__ import annotations
 

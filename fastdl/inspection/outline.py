@@ -1,4 +1,4 @@
-"""The outline of a network, for tables and pictures: its layers, the layers inside them, and their connections."""
+"""The outline of a network for tables and pictures: its tree of layers, and their connections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..layers.configuration import is_ours
 from ..layers.container import Container
 from .work import Costs, Count
 
-CHAIN, APART = "chain", "apart"  # of layers one after another, and of layers whose connections are not known
+CHAIN, APART = "chain", "apart"  # wirings: layers one after another, and layers whose connections are not known
 
 
 class Part(NamedTuple):
@@ -26,13 +26,13 @@ class Part(NamedTuple):
     Attributes
     ----------
     name : str
-        The beginning of its parameters' names; empty for the network itself.
+        The prefix of its parameters' names; empty for the network itself.
     layer : Layer
     input_shape, output_shape : tuple
     frozen : bool
         Whether it, or a layer that it is part of, is not trained.
     wiring : str
-        How its layers are connected: a chain, the operation that merges branches, or apart.
+        How its layers are connected: CHAIN, the kind of operation that merges branches, or APART.
     branches : tuple of tuples of Part
         Its chains: one, or several that read the same input; none for a layer that is not made of others.
     kinds : tuple of str
@@ -40,7 +40,7 @@ class Part(NamedTuple):
     multiply_adds : Count
         The multiply-adds of its own operations for a sample.
     numbers : Count
-        How many numbers its output has for a sample, if its own operations compute it.
+        The size of its output for a sample, if its own operations compute it.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Part(NamedTuple):
         return [part for branch in self.branches for part in branch]
 
     def all(self) -> list[Part]:
-        """Give it and all layers inside, each before those that it is made of."""
+        """Give it and all layers inside it, each before its own parts."""
         return [self, *(inner for part in self.children() for inner in part.all())]
 
 
@@ -75,7 +75,7 @@ class Outline:
     ----------
     whole : Part
     symbol : str
-        The symbol for the number of steps or nodes of a sample, if it is not known.
+        The symbol for an unknown number of steps or nodes of a sample.
     itemsize : int
         The bytes of a number.
     """
@@ -109,7 +109,7 @@ class Outline:
         )  # fmt: skip
 
     def _wired(self, whole: Lowered, inside: list[Lowered], own: list[int]) -> tuple[str, list[list[Lowered]]]:
-        """Find how the layers inside one are connected, by the tensors that each reads."""
+        """Find out how the layers inside a layer are connected, from the tensors that each reads."""
         chains: list[list[Lowered]] = []
         for one in inside:
             if chains and one.source == chains[-1][-1].target:
@@ -139,12 +139,12 @@ def _outside(numbers: range, parts: Sequence[range]) -> list[int]:
 
 
 def settings_of(layer: Layer) -> list[str]:
-    """Write the settings of a layer: those without a default, and those that differ from it."""
+    """List the settings of a layer as text: those without a default, and those that differ from it."""
     arguments, parameters = layer.given_arguments(), inspect.signature(type(layer).__init__).parameters
     needed = [name for name in arguments if name in parameters and parameters[name].default is inspect.Parameter.empty]
     defaults = {name: getattr(parameters.get(name), "default", None) for name in arguments}
     if is_ours(type(layer)) and not any(_holds_layers(arguments[name]) for name in needed):
-        defaults = type(layer)(**{name: arguments[name] for name in needed}).given_arguments()  # as it keeps them
+        defaults = type(layer)(**{name: arguments[name] for name in needed}).given_arguments()  # as a layer keeps them
     texts = []
     for name, value in arguments.items():
         if _holds_layers(value) or name.endswith("initializer"):

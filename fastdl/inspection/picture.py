@@ -17,7 +17,7 @@ _PAD = 12.0  # around text
 _BOX, _HEAD = 44.0, 26.0  # heights of a box and of a frame's head
 _MOST_SETTINGS = 44  # characters
 
-# The first of these among a layer's operations decides its colour.
+# The first of these kinds among a layer's operations decides its colour.
 _COLOURS = {
     "attention": "rose",
     "recurrent": "amber",
@@ -74,7 +74,7 @@ _STYLE = (
 
 
 class Picture:
-    """A picture that a notebook shows.
+    """A picture as SVG, which notebooks show.
 
     Attributes
     ----------

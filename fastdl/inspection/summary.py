@@ -24,7 +24,7 @@ class Summary:
         self.outline = Outline(net)
 
     def row(self, part: Part) -> tuple[str, ...]:
-        """Give a layer's row. Numbers of a layer made of others stand in the rows of these."""
+        """Give a layer's row; if it is made of others, their numbers are in their own rows."""
         outline = self.outline
         return (
             part.name,

@@ -1,4 +1,4 @@
-"""The cost of one sample, in multiply-adds; the number of its steps may be unknown."""
+"""The cost of a forward pass of one sample, in multiply-adds, as a function of an unknown number of steps."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Costs:
         return Count(shape[0] if len(shape) == 2 else 1)
 
     def _after(self, operation: Fields, shape: Shape) -> Count:
-        """Give how many steps an operation writes: about as many as it reads, over its stride, if T is not known."""
+        """Give how many steps an operation writes; if T is unknown, about as many as it reads over its stride."""
         if len(shape) != 2 or (shape[0] is not None and not self.children):
             return Count(shape[0] if len(shape) == 2 else 1)
         source: int = operation["reads"][0]

@@ -1,4 +1,4 @@
-"""Losses: what training lowers. Each is the mean over the batch.
+"""Losses, which training minimizes. Each is the mean over the batch.
 
 `fit` takes a loss by its name, as an object with settings, or as a function of your own.
 """

@@ -20,7 +20,7 @@ class Measured(NamedTuple):
 
 
 class Loss:
-    """A number for each row of outputs, whose mean training lowers.
+    """A number for each row of outputs, whose mean training minimizes.
 
     It can be called in the same way as a function of your own: ``loss(outputs, targets)`` returns the values (N,) and
     the gradient of their sum (N, F).
@@ -74,7 +74,7 @@ class Loss:
         """Check that a network with outputs of this shape can be trained by it."""
 
     def tell_classes(self, targets: Array) -> bool:
-        """Tell whether the targets of rows that count are classes, which outputs hit or miss."""
+        """Tell whether the targets of rows that count are classes, so that there is an accuracy."""
         return targets.shape[-1] > 1 and bool(_core.load(precision(targets)).are_zeros_and_ones(targets, True))
 
     def as_labels(self, targets: Array) -> Array:

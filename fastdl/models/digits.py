@@ -11,7 +11,7 @@ from ..layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, MeanPool2D, Rando
 from ..layers.activation import as_activation
 from ..sequential import Sequential
 
-_LEAST_PIXELS = 12  # rows and columns, of which LeNet-5's kernels and pools leave one
+_LEAST_PIXELS = 12  # rows and columns, so that one is left after LeNet-5's kernels and pools
 
 
 def lenet5(

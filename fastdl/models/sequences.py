@@ -68,7 +68,7 @@ def language_model(
 
 
 HEADS = 4  # of a transformer
-_AT_FIRST = 0.2  # size of the vectors of tokens and of positions: the same, so that attention sees both
+_AT_FIRST = 0.2  # the initial size of both tokens' and positions' vectors, so that attention depends on both
 _LONGEST_WAVE = 10_000  # of the sines of positions, in steps for each radian
 
 

@@ -7,7 +7,7 @@ from .._validation.values import as_int, as_number
 from ..layers import Dense, Dropout, Embedding, Layer, Recursive
 from ..sequential import Sequential
 
-_WORDS_AT_FIRST = 0.1  # a factor of their vectors: small beside what they will learn
+_WORDS_AT_FIRST = 0.1  # a factor of words' initial vectors, which are small compared with learned ones
 
 
 def tree_classifier(

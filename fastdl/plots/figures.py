@@ -1,4 +1,4 @@
-"""Figures of matplotlib, made and saved without a screen and without the state of pyplot."""
+"""Figures of matplotlib, made and saved without a display and without pyplot's global state."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def new_figure(width: float, height: float, what: str) -> Figure:
 
 
 def saved(figure: Figure, path: Path | None) -> Figure:
-    """Save a figure if there is a path, and give it."""
+    """Save a figure if there is a path, and give it back."""
     if path is not None:
         save_figure(figure, path)
     return figure
 
 
 def as_names(names: Iterable[Any] | None, name: str, count: int) -> list[str]:
-    """Check that there are as many names as things, or number them; matplotlib will not interpret the names."""
+    """Check that there are this many names, or number them; escape what matplotlib would interpret."""
     if names is None:
         return [str(k) for k in range(count)]
     given = [str(one) for one in names]
@@ -53,7 +53,7 @@ def name_axes(axes: Any, below: list[str], left: list[str]) -> None:
 
 
 def mosaic(tiles: Array) -> Array:
-    """Lay tiles (rows, columns, height, width) or (..., 3) out as one image, with lines of NaN between them."""
+    """Arrange tiles (rows, columns, height, width) or (..., 3) as one image, with lines of NaN between them."""
     import numpy as np
 
     rows, columns, height, width = tiles.shape[:4]

@@ -90,7 +90,7 @@ def _images(layer: Layer, shape: ShapeLike | None) -> Array:
 
 
 def _in_rows(images: Array) -> Array:
-    """Lay images out in rows that make about a square, with NaN where there are none."""
+    """Arrange images in rows as about a square, with NaN where there are none."""
     columns = ceil(sqrt(len(images)))
     rows = ceil(len(images) / columns)
     tiles = np.full((rows * columns, *images.shape[1:]), np.nan)

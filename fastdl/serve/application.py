@@ -30,7 +30,7 @@ _PATIENCE = 10.0  # seconds for a request to arrive
 
 
 class _Answers:
-    """Threads that answer, each with its own copy of the network, so that none waits for another."""
+    """A pool of threads that answer requests, each with its own copy of the network, so that none waits for another."""
 
     def __init__(self, shown: Shown) -> None:
         self._shown, self._own = shown, threading.local()
@@ -46,13 +46,13 @@ class _Answers:
 
 
 def application(shown: Shown, hosts: Collection[str] | None = None) -> Guard:
-    """Give the page of a network as an ASGI application.
+    """Make an ASGI application that serves the page of a network.
 
     Parameters
     ----------
     shown : Shown
     hosts : collection of str, optional
-        The host names under which browsers may ask for it; any by default.
+        The host names under which browsers may request it; any by default.
     """
     answers, about = _Answers(shown), shown.about()
 

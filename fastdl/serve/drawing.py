@@ -1,4 +1,4 @@
-"""Drawn images: light strokes on dark, scaled and centred as MNIST's."""
+"""Drawn images: light strokes on dark, scaled and centred like MNIST's."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..layers.container import walk
 from ..sequential import Sequential
 
 SIDE = 112  # pixels of the drawing's sides
-_SHARE = 20 / 28  # of an image's side, which MNIST's digits take up
-_MAPS = 32  # shown at most
+_SHARE = 20 / 28  # of an image's side that MNIST's digits take up
+_MAPS = 32  # the most feature maps to show
 
 
 class Drawing:
@@ -62,7 +62,7 @@ def centred(drawn: Array, height: int, width: int) -> Array:
 
 
 def _spans(pixels: int, scale: float, middle: float, drawn: int) -> Array:
-    """Give the weight of each drawn pixel in each pixel of a row: a mean if it covers several."""
+    """Give the weight of each drawn pixel in each pixel of a row, which is their mean if it covers several."""
     edges = (np.arange(pixels + 1) - pixels / 2) * scale + middle
     covered = (edges[:, None] - np.arange(drawn)).clip(0, 1)  # of each drawn pixel, up to each edge
     shares: Array = np.diff(covered, axis=0) / scale
@@ -70,7 +70,7 @@ def _spans(pixels: int, scale: float, middle: float, drawn: int) -> Array:
 
 
 def _grey(maps: Array) -> dict[str, Any]:
-    """Convert maps (C, H, W) to bytes: the largest number of all becomes 255, the least 0."""
+    """Convert maps (C, H, W) to bytes: the largest number of all becomes 255, the smallest 0."""
     low, high = float(maps.min()), float(maps.max())
     levels = ((maps - low) * (255 / max(high - low, 1e-30))).astype(np.uint8)
     count, height, width = maps.shape

@@ -1,4 +1,4 @@
-"""A guard between the page and those who ask for it."""
+"""Protection of the page against other sites: checks of requests, and security headers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Message = MutableMapping[str, Any]
 class Guard:
     """Refuses other host names and other sites' pages, and adds security headers to all answers.
 
-    Another site may let one of its own names point here, so that its page could ask as if it were ours. Therefore the
-    host name in a request must be one of these.
+    Another site may let one of its own names point to this machine, so that its page could send requests like ours (DNS
+    rebinding). Therefore the host name in a request must be one of ``hosts``.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from ..trees.drawing import SIGNS, places_of, shade_of
 from ..trees.parsing import parse, right_branching
 from .requests import fields_of
 
-_WORDS = 100  # the most in a sentence
+_WORDS = 100  # the longest sentence
 
 
 class Sentences:
@@ -51,7 +51,7 @@ class Sentences:
         return self.parser is not None and bool(self.parser.notes.get("python"))
 
     def answer(self, asked: bytes) -> dict[str, Any]:
-        """Give the place, the words and the network's answer for each node of a sentence's tree."""
+        """Give the position, the word and the network's answer for each node of a sentence's tree."""
         text = fields_of(asked, text=str)["text"]
         words = expression_words(text) if self._reads_python else words_of(text)
         if len(words) > _WORDS:

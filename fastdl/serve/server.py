@@ -10,7 +10,7 @@ from .._validation.values import as_int
 from ..sequential import Sequential
 from .shown import shown
 
-_WAITING = 1024  # connections that are not accepted yet
+_WAITING = 1024  # the backlog of connections
 _LOCAL = {"127.0.0.1", "localhost", "[::1]"}
 _EVERYWHERE = {"0.0.0.0", "::"}
 
@@ -61,7 +61,7 @@ def serve(
     page = shown(net, parser)
     as_int(port, "port", least=0, most=65535)
     try:
-        if not host.encode("idna"):  # which would be every address
+        if not host.encode("idna"):  # it would mean every address
             raise ValueError
     except ValueError:
         raise ValueError(f"host must be an address or a name, such as 127.0.0.1; received {host!r}") from None

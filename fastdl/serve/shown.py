@@ -25,7 +25,7 @@ class Shown(Protocol):
     most: ClassVar[int]
 
     def about(self) -> dict[str, Any]:
-        """Give what the page must know first: its ``kind``, and the data for that kind."""
+        """Give what the page must know first: its ``kind``, and data for that kind."""
 
     def answer(self, asked: bytes) -> dict[str, Any]:
         """Give the network's answer, or raise a `ValueError` if the request is wrong."""

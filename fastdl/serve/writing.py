@@ -14,10 +14,10 @@ from ..text.sampling import check_language_model, likely, read_again, sample, st
 from ..text.vocabulary import Vocabulary
 from .requests import fields_of
 
-_SHOWN = 10  # the likeliest tokens
-_LONGEST = 400  # tokens written at once
-_KEPT = 32  # texts whose states are kept, since a typed text continues an earlier one
-_BACK = 16  # tokens that a text may have more than the kept one
+_SHOWN = 10  # how many of the likeliest tokens to show
+_LONGEST = 400  # the most tokens written at once
+_KEPT = 32  # texts whose states are kept, as a typed text continues an earlier one
+_BACK = 16  # the most tokens by which a text may be longer than a kept one
 
 
 class Writing:
@@ -36,7 +36,7 @@ class Writing:
         self._kept: OrderedDict[tuple[int, ...], tuple[Any, Array]] = OrderedDict()
 
     def about(self) -> dict[str, Any]:
-        """Give whether its tokens are words."""
+        """Say whether its tokens are words."""
         return {"kind": "writing", "words": self.vocabulary.words, "most": self.most // 8, "length": _LONGEST}
 
     def answer(self, asked: bytes) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Writing:
         text, temperature = given["text"], as_number(given["temperature"] or 0.0, "temperature")
         if given["length"] is not None:
             length = as_int(given["length"], "length", most=_LONGEST)
-            self._kept.clear()  # the network's states are now the sample's
+            self._kept.clear()  # sampling changes the network's states
             return {"text": sample(self.net, self.vocabulary, text, length=length, temperature=temperature)}
         shares = likely(self._logits(tuple(self.vocabulary.encode(text, whole=False).tolist())), 1.0)
         best = np.argsort(-shares, kind="stable")[:_SHOWN]

@@ -30,7 +30,7 @@ def picture(trials: Sequence[Trial], monitor: str = "val_accuracy") -> Picture:
     ----------
     trials : sequence of Trial
     monitor : str
-        The figure. The line of the best trial is thick; colours follow the rank, from grey over blue to orange.
+        The figure. Colours follow the rank, from grey to blue to orange; the line of the best trial is thick.
 
     Returns
     -------

@@ -134,7 +134,7 @@ def _fault(error: Exception) -> str:
 
 
 def _as_settings(given: Any) -> Settings:
-    """Check settings, and give them as JSON would give them back."""
+    """Check settings, and convert them to what JSON would give back."""
     check_is(given, "settings", Mapping)
     settings = {name: plain(value) for name, value in given.items()}
     try:
@@ -145,7 +145,7 @@ def _as_settings(given: Any) -> Settings:
 
 
 def _remember(watch: Monitor, trials: Iterable[Trial]) -> Trial | None:
-    """Show a monitor the trials so far, and give the best one."""
+    """Pass the trials so far to a monitor, and give the best one."""
     best = None
     for trial in trials:
         if trial.figures is not None and watch.figure in trial.figures and watch.see(1, trial.figures):
@@ -154,14 +154,14 @@ def _remember(watch: Monitor, trials: Iterable[Trial]) -> Trial | None:
 
 
 def _forget_the_best(watch: Monitor, trials: dict[str, Trial], keys: list[str]) -> None:
-    """Remove the best trial from those done, if its network was not saved, so that it is trained again."""
+    """Remove the best trial from those done, so that it is trained again, as its network was not saved."""
     best = _remember(watch, [trials[key] for key in keys if key in trials])
     if best is not None:
         del trials[key_of(best.settings)]
 
 
 class _WritesNoMore(BaseException):
-    """Ends all trials, though they did not fail, because their results cannot be written."""
+    """Ends all trials, because results cannot be written."""
 
 
 class _Ends:

@@ -17,7 +17,7 @@ from .._settings import Settings as Settable
 from ..callbacks.appending import append
 
 Settings = dict[str, Any]
-_LONGEST = 65_536  # bytes to read of another sweep's first line
+_LONGEST = 65_536  # bytes of the first line of another sweep's record to read
 
 
 class Trial(NamedTuple):
@@ -40,7 +40,7 @@ class Trial(NamedTuple):
 
 
 def plain(value: Any) -> Any:
-    """Give a setting as JSON would give it back: lists for tuples and arrays, Python's numbers for NumPy's."""
+    """Convert a setting to what JSON would give back: lists for tuples and arrays, Python's numbers for NumPy's."""
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
     return value.tolist() if hasattr(value, "tolist") else value
@@ -52,7 +52,7 @@ def key_of(settings: Mapping[str, Any]) -> str:
 
 
 def fingerprint(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give plain data that differs for different arguments: plain ones themselves, and the CRC of arrays of numbers.
+    """Give plain data that differ for different arguments: plain ones themselves, and a CRC for arrays of numbers.
 
     Losses, optimizers and schedules are given by their settings. Functions cannot be told apart.
     """
@@ -117,10 +117,10 @@ class Record:
             append(self._file, first.encode())
 
     def _read(self, name: str, first: bytes) -> bool:
-        """Read the trials of a file, without half a line of a run that was killed."""
+        """Read the trials of a file, except an incomplete last line of a run that was killed."""
         with open_file(name, "r+b") as file:
             begins: bytes = file.readline(len(first) + _LONGEST)
-            if not first.startswith(begins):  # some other file, which stays as it is
+            if not first.startswith(begins):  # some other file, which is left alone
                 raise ValueError(f"{name} must be the record of this sweep; {_difference(first, begins)}")
             lines = file.read()
             end = lines.rfind(b"\n") + 1

@@ -30,7 +30,7 @@ def sample(
     ----------
     net : Sequential
         A language model, such as `models.language_model` or `models.transformer`. Its state is reset before and after.
-        One with attention reads the last tokens again for every new one, as many as it takes.
+        A model with attention reads as many of the last tokens as it can again for every new one.
     vocabulary : Vocabulary
     prompt : str
         Without a prompt, text begins as after the end of a line or a sentence; if the vocabulary has neither, as after
@@ -38,7 +38,7 @@ def sample(
     length : int
         The number of tokens to write.
     temperature : float
-        The divisor of the logits: below 1 favours likely tokens, 0 takes the likeliest alone.
+        The divisor of the logits: below 1 favours likely tokens; 0 always takes the likeliest.
     seed : int, optional
 
     Returns
@@ -54,7 +54,7 @@ def sample(
     generator = as_generator(seed)
     ids = list(vocabulary.encode(prompt, whole=False))
     start = starting(vocabulary, ids)
-    with net.turn.lock:  # no other thread may change the states meanwhile
+    with net.turn.lock:  # so that no other thread changes the states
         written = list(_tokens(net, np.array([start]), length, temperature, generator))
     following = vocabulary.decode([*ids, *written])[len(vocabulary.decode(ids)) :]
     if vocabulary.words and prompt[-1:].isspace():
@@ -63,7 +63,7 @@ def sample(
 
 
 def starting(vocabulary: Vocabulary, ids: list[int]) -> list[int]:
-    """Give the tokens to read before writing: those of the prompt, or the one that begins a line or a sentence."""
+    """Give the tokens to start from: those of the prompt, or one after which a line or a sentence begins."""
     return ids or [vocabulary.encode_one(START if vocabulary.words else "\n") or 1]
 
 
@@ -104,7 +104,7 @@ def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
     operations = [op for op in net.graph_for((1,)).operations if op["kind"] != "dropout"]
     if operations[-1].get("activation") == "softmax":
         raise ValueError("net must end in logits; received one that ends in softmax")
-    taken = min(tokens.vocabulary for tokens in net.reading.tokens)  # there are some, as nothing else takes (None,)
+    taken = min(tokens.vocabulary for tokens in net.reading.tokens)  # at least one, as only an embedding reads (None,)
     if len(vocabulary) < 2 or not len(vocabulary) == net.output_shape[1] <= taken:
         raise ValueError(
             f"vocabulary must have the tokens that net takes, {taken}, and gives, "
@@ -128,7 +128,7 @@ def _tokens(
 
 
 def read_again(net: Sequential) -> int:
-    """Give how many earlier tokens a network reads again with a new one: none if it has states."""
+    """Give how many earlier tokens a network reads again for each new one: none if it has states."""
     if net.stateful:
         return 0
     places = [op["most_steps"] for op in net.graph_for((1,)).operations if op["kind"] == "positions"]

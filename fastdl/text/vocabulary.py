@@ -14,7 +14,7 @@ from .words import sentences_of, text_of
 
 __all__ = ["Vocabulary"]
 
-_LEFT_OUT = 10  # of the words that occur once, one in ten
+_LEFT_OUT = 10  # one in so many of the words that occur once
 UNKNOWN, START, END = "<unknown>", "<s>", "<e>"
 
 
@@ -75,7 +75,7 @@ class Vocabulary:
         return token in self._ids
 
     def encode(self, text: str, *, whole: bool = True) -> Array:
-        """Give the ids of a text's tokens, int64; if it is not whole, its last sentence stays open."""
+        """Give the ids of a text's tokens, int64; if it is not whole, its last sentence gets no end mark."""
         return np.array([self.encode_one(token) for token in _split(text, self.words, self.lines, whole)], np.int64)
 
     def unknown(self, text: str) -> list[str]:
@@ -95,7 +95,7 @@ class Vocabulary:
 
 
 def _counted(tokens: Iterable[str]) -> Counter[str]:
-    """Count tokens, except those by which the text itself marks unknown ones."""
+    """Count tokens, except those with which the text itself marks unknown ones."""
     counts = Counter(tokens)
     del counts[UNKNOWN]
     return counts

@@ -1,4 +1,4 @@
-"""Plain text as words and sentences of the Penn Treebank's kind, and words as plain text."""
+"""Tokenization of plain text in the style of the Penn Treebank, and the way back to plain text."""
 
 # ruff: noqa: RUF001
 
@@ -27,7 +27,7 @@ _TYPED = str.maketrans(
 )
 _RANGE = re.compile(r"(?<=\d)–(?=\d)")
 
-# With the other case of their first letter, the names would be ordinary words.
+# With a first letter of the other case, the names would be ordinary words.
 _ABBREVIATION = re.compile(
     "approx|assn|aug|ave|blvd|bros|capt|cf|cmdr|co|col|corp|cos|dept|dr|esq|etc|feb|ft|gen|gov|hon|inc|jan|jr|lt|ltd|maj|"
     r"messrs|mr|mrs|ms|mt|nov|oct|ph\.d|pp|prof|rep|rev|sen|sept|sgt|sr|st|univ|viz|vol|vols|vs|(?:[^\W\d_]\.)+[^\W\d_]",
@@ -38,7 +38,7 @@ _NAME = re.compile(
     "Tenn|Tex|Va|Vt|Wash|Wis|Wyo"
 )
 
-# `c` is a character of a word, `ending` is split off a word, and `marks` belong to the character before them.
+# `c` is a character of a word, `ending` is split off from a word, and `marks` belong to the character before.
 _WORD = r"""
     </?\w+> | @[-.,]@                       # <unk> and @-@, as corpora have them
   | \w+://\S*[\w/]
@@ -118,7 +118,7 @@ def _contracted(word: str) -> tuple[str, ...]:
 
 
 def _is_short(word: str, following: str) -> bool:
-    """Tell, by what follows, whether the point after a word belongs to the word."""
+    """Tell from what follows whether the point after a word belongs to the word."""
     if _ABBREVIATION.fullmatch(word) or _NAME.fullmatch(word):
         return True
     if word.lower() == "no":
@@ -128,7 +128,7 @@ def _is_short(word: str, following: str) -> bool:
 
 
 def _quote(match: re.Match[str], before: list[str], quoted: bool) -> str:
-    """Tell the direction of a straight quote: it opens if something follows it at once and no word precedes it."""
+    """Find the direction of a straight quote: it opens if something follows without a space, and no word precedes."""
     double, text = match.group() == '"', match.string
     joined = match.start() > 0 and not text[match.start() - 1].isspace()
     if joined and before[0] not in _OPENING | {"-", "/", _DASH}:

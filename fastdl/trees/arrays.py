@@ -25,7 +25,7 @@ _SPACE = re.compile(r"\s", re.ASCII)
 
 
 def _whole(values: Any, name: str, dtype: Any) -> Array:
-    """Copy integers so that nobody can change them: the core relies on them."""
+    """Check and copy integers; nobody can change the copy, on which the core relies."""
     array = as_real(values, name)
     if (array.dtype.kind not in "iu" and array.size) or array.ndim != 1:
         raise ValueError(f"{name} must be integers (M,); received shape {array.shape} of dtype {array.dtype}")
@@ -36,7 +36,7 @@ def _whole(values: Any, name: str, dtype: Any) -> Array:
 
 
 def _frozen(array: Array) -> Array:
-    """Give a copy that cannot be written to, nor be made writable."""
+    """Copy an array to memory that is read-only for good."""
     return np.frombuffer(array.tobytes(), array.dtype)
 
 
@@ -116,7 +116,7 @@ class Trees:
                 raise ValueError(f"words must be strings, not empty and without white space; received {word!r}")
 
     def __array__(self, *arguments: Any, **options: Any) -> Any:
-        """Refuse: NumPy would make an array of trees."""
+        """Refuse conversion: NumPy would make an array of single trees."""
         raise TypeError("an array of numbers is wanted here; received Trees")
 
     @classmethod
@@ -169,7 +169,7 @@ class Trees:
         shift = np.repeat(self.start[trees] - start[:-1], sizes)
         nodes = np.arange(start[-1]) + shift
         parents = self.parents[nodes]
-        part = object.__new__(Trees)  # without checking it again
+        part = object.__new__(Trees)  # without further checks
         part.start = _frozen(start)
         part.parents = _frozen(np.where(parents >= 0, parents - shift, -1).astype(np.int32))
         part.words = [self.words[i] for i in nodes.tolist()]
@@ -273,8 +273,8 @@ class Trees:
     def binarize(self) -> Trees:
         """Make trees binary: their nodes have two children or none.
 
-        A node with one child becomes that child, under its own label if it has one. Of more than two children the first
-        stays, and the others move below a new node without a label: (X a b c) becomes (X a (@ b c)).
+        A node with one child becomes that child, but keeps its own label if it has one. Of more than two children the
+        first stays, and the others move below a new node without a label: (X a b c) becomes (X a (@ b c)).
         """
         start = [0]
         parents: list[int] = []
@@ -292,7 +292,7 @@ class Trees:
 
         counts, old_labels = self.child_counts().tolist(), self.labels.tolist()
         for first, last in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True):
-            done: list[int] = []  # the new places of nodes that wait for their parent
+            done: list[int] = []  # the new numbers of nodes that wait for their parent
             for node in range(first, last):
                 count, label = counts[node], old_labels[node]
                 if count == 1:
@@ -309,13 +309,13 @@ class Trees:
         return Trees(start, parents, words, labels, self.names)
 
     def part(self, first: int, last: int) -> slice:
-        """Give the places of the nodes of trees ``first`` to ``last``."""
+        """Give the range of the nodes of trees ``first`` to ``last``."""
         return slice(int(self.start[first]), int(self.start[last]))
 
     def _brackets(self, first: int, last: int) -> str:
         """Write a tree as brackets."""
         parts: list[str] = []
-        open_nodes: list[int] = []  # those around the present node, as the arrays are read from the end
+        open_nodes: list[int] = []  # the ancestors of the node, as the arrays are read from the end
         for node in range(last - 1, first - 1, -1):
             while open_nodes and self.parents[node] != open_nodes[-1]:
                 parts.append(f"({self.label(open_nodes.pop())}")

@@ -11,7 +11,7 @@ from ..text.escapes import unescaped
 
 _SHOWN, _LONGEST = 20, 40  # labels that an error shows, and characters of each
 NO_LABEL = "@"  # how a node without a label is written
-_TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # the no-break space of "8 1/2" is part of a word
+_TOKENS = re.compile(r"[()]|[^()\s]+", re.ASCII)  # a no-break space, as in "8 1/2", is part of a word
 
 
 class _Bracket(NamedTuple):

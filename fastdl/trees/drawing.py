@@ -21,7 +21,7 @@ _WIDEST = 200  # words in a picture
 
 
 def draw_tree(tree: Trees, *, colour: bool = False) -> str:
-    """Draw one tree as lines of text: one for each node, with its label before its words and its children below it.
+    """Draw one tree as text: a line for each node, with its label, its word if it is a leaf, and its children below.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def draw_tree(tree: Trees, *, colour: bool = False) -> str:
     """
     lines: list[str] = []
     children = _children(tree)
-    waiting = [(int(tree.roots[0]), "", "")]  # a node, and what its line and those below it begin with
+    waiting = [(int(tree.roots[0]), "", "")]  # a node, and the prefixes of its line and of those below
     while waiting:
         node, first, others = waiting.pop()
         text = " ".join(part for part in (_label(tree, node, colour), tree.words[node]) if part)
@@ -53,7 +53,7 @@ def _children(tree: Trees) -> list[list[int]]:
 
 
 def shade_of(tree: Trees, node: int) -> int | None:
-    """Give the place of a label on the scale from negative to positive."""
+    """Give the index of a label's shade on the scale from negative to positive; None if it is no sentiment."""
     label, classes = int(tree.labels[node]), len(tree.names)
     if label < 0 or classes not in SIGNS or tree.names != [str(i) for i in range(classes)]:
         return None
@@ -117,7 +117,7 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
 
 
 def places_of(tree: Trees) -> tuple[Array, Array]:
-    """Place leaves side by side, other nodes above the middle of their children, and the root on top."""
+    """Give the coordinates of nodes: leaves side by side, other nodes above the middle of their children."""
     x, leaves = np.zeros(len(tree.words)), 0
     for node, below in enumerate(_children(tree)):
         x[node] = np.mean(x[below]) if below else leaves

@@ -1,4 +1,4 @@
-"""Sentences and the merges of neighbours that make trees of them, as arrays."""
+"""Sentences, and the merges of neighbours that build their trees, as arrays."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Nodes(NamedTuple):
 
 
 def ranges(start: Array, which: Array) -> tuple[Array, Array]:
-    """Give the places from start[i] to start[i + 1] for each i of ``which``, and the beginning of each such run."""
+    """Give the indices from start[i] to start[i + 1] for each i of ``which``, and where each such run begins."""
     sizes = start[which + 1] - start[which]
     begin = np.concatenate([[0], np.cumsum(sizes)])
     return np.arange(begin[-1]) + np.repeat(start[which] - begin[:-1], sizes), begin
@@ -110,7 +110,7 @@ def trees_of(sentences: Sentences, words: Sequence[Sequence[str]]) -> Trees:
     nodes = sentences.nodes()
     written = np.full(len(nodes.leaves), None)
     written[nodes.leaves] = [word for sentence in words for word in sentence]
-    # In post-order a node comes after those that end before it, and after shorter ones that end with it.
+    # In post-order a node comes after those that end before it, and after shorter ones with the same end.
     span, tree = nodes.spans(), np.repeat(np.arange(len(words)), np.diff(nodes.start))
     order = np.lexsort((span[:, 1] - span[:, 0], span[:, 1], tree))
     place = np.empty(len(order) + 1, np.int32)
