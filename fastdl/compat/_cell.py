@@ -29,7 +29,7 @@ class Cell:
     def __init__(self, cell: str, inputs: int, units: int) -> None:
         core = _core.load("float64")
         self._cell, self._count, self._inputs, self._units = cell, GATES[cell], inputs, units
-        size = (inputs + units + 2) * self._count * units  # the second bias, of the state, stays zero
+        size = (inputs + units + 2) * self._count * units  # the second bias, for the state, stays zero
         check_size((size,), "input_width and state_width")
         self.parameters, self.gradients = core.aligned_zeros(size), core.aligned_zeros(size)
         self._core = core.RecurrentCell(cell, "tanh", inputs, units, self.parameters, self.gradients)
@@ -68,7 +68,7 @@ class Cell:
             The gradients with respect to h before and after each step, and to the inputs.
         """
         steps, width = len(x), self._units * (4 if self._cell == "gru_before" else self._count)
-        held = np.zeros((1, steps, width))  # of a GRU, with room for what the core adds
+        held = np.zeros((1, steps, width))  # for a GRU, with room for a value that the core adds
         for k, columns in enumerate(gates):
             held[0, :, k * self._units : (k + 1) * self._units] = _rows(columns)
         dgates, dx, dh, _ = self._core.backward(

@@ -10,7 +10,7 @@ _descend = _core.load("float64").descend
 
 
 def descended(values: Any, gradient: Any, rate: Any) -> Any:
-    """Subtract ``rate`` times the gradient from an array, in place, and give it."""
+    """Subtract ``rate`` times the gradient from an array in place, and return the array."""
     if not (type(rate) is float and _descend(values, gradient, rate)):
         values -= rate * gradient
     return values

@@ -20,8 +20,8 @@ from .activators import check_activator, kernel_of, whole
 class GatedLayer(Built):
     """The base of `LstmLayer` and `GruLayer`.
 
-    A subclass names its gates in the core's order: their letters in the names of weights and biases, and their lists.
-    ``_drawn`` has the letters in the order in which the weights are drawn.
+    A subclass names its gates in the core's order: by their letters in the names of weights and biases, and by the
+    names of their lists. ``_drawn`` has the letters in the order in which weights are drawn.
     """
 
     _cell: ClassVar[str]
@@ -86,9 +86,10 @@ class GatedLayer(Built):
 
 
 def settle(layer: GatedLayer) -> bool:
-    """Move weights that a program has assigned, and does not hold, into the core's memory; tell whether all are there.
+    """Move weights that a program has assigned into the core's memory; tell whether all weights are there.
 
-    None are moved while the program holds former weights, which it might assign again.
+    Weights that the program still refers to are not moved, nor any while it refers to replaced ones, which it might
+    assign again.
     """
     there, owned = vars(layer), layer._own
     assigned = [name for name in owned if there.get(name) is not owned[name]]
@@ -101,7 +102,7 @@ def settle(layer: GatedLayer) -> bool:
 
 
 def _holds_former(layer: GatedLayer, assigned: Sequence[str]) -> bool:
-    """Tell whether the program holds replaced weights in the core's memory, or parts of any weights."""
+    """Tell whether the program refers to replaced weights in the core's memory, or to views of any weights."""
     names = "", *layer._own
     return any(
         now > alone and (not name or name in assigned)
@@ -161,11 +162,11 @@ def as_last_input(layer: GatedLayer, x: Any, delta_h: Any, activator: Any) -> Ar
 
 
 def hand_over(layer: GatedLayer) -> None:
-    """Move all weights into the core's memory, even those that the program holds too."""
+    """Move all weights into the core's memory, even those that the program refers to."""
     if not settle(layer):
         there, owned = vars(layer), layer._own
         if _holds_former(layer, [name for name in owned if there.get(name) is not owned[name]]):
-            layer.__setstate__(layer.__getstate__())  # built anew, in memory that nobody else holds
+            layer.__setstate__(layer.__getstate__())  # built again, in memory that nothing else refers to
         for name, own in layer._own.items():
             if getattr(layer, name) is not own:
                 own[...] = as_shaped(getattr(layer, name), name, own.shape)

@@ -1,6 +1,6 @@
-"""Article 3's layers of arrays, as long as they are unchanged: their weights are in one block, for the core to train.
+"""Article 3's layers of arrays while they are unchanged: the core trains their weights, in one block.
 
-The attributes that a step leaves in a layer are made when they are read: a gradient is as large as the weights.
+The attributes that a step sets in a layer are made when they are read, as a gradient is as large as the weights.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Lent:
     Parameters
     ----------
     layers : sequence of FullConnectedLayer
-        A chain of layers. Nobody else holds their W and b, which become views of this memory.
+        A chain of layers. Nothing else refers to their W and b, which become views of this memory.
     sizes : sequence of int
         The number of nodes of each layer, the inputs first.
 
@@ -48,7 +48,7 @@ class Lent:
         self._taken: tuple[Array, Array, float, bool] | None = None
         self._counted = [self.parameters.base, *(array for own in self._own for array in own)]
         self._take_over()
-        self._alone = holders(self._counted)  # further holders have got them from a layer
+        self._alone = holders(self._counted)  # any further references were taken from a layer
 
     def _take_over(self) -> None:
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
@@ -57,7 +57,7 @@ class Lent:
             layer.lent_to = self
 
     def _others(self) -> list[int]:
-        """Count the holders of the memory, and of each of its arrays, besides the layers."""
+        """Count the references to the memory and to each of its arrays, besides those of the layers."""
         now, shown = holders(self._counted), [False]
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
             shown += [layer.__dict__.get("W") is W, layer.__dict__.get("b") is b]
@@ -72,7 +72,7 @@ class Lent:
     def holds(self, layers: Sequence[Any], steps: Steps) -> bool:
         """Tell whether these are the layers, with unchanged methods and with parameters in this memory.
 
-        Arrays that a program has assigned and does not hold itself are copied in, unless it holds the former ones.
+        Arrays that a program has assigned are copied in, unless it still refers to them or to the former ones.
         """
         if list(layers) != self._layers:  # by identity, as they are
             return False
@@ -98,7 +98,7 @@ class Lent:
         return True
 
     def give_back(self) -> None:
-        """Give the layers arrays of their own, unless the program holds those of this memory."""
+        """Give the layers separate arrays, unless the program refers to those in this memory."""
         self.show()
         held = any(self._others())
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
@@ -125,14 +125,14 @@ class Lent:
         self._taken = self._core.learn(sample, label, rate, not alone), sample, rate, alone
 
     def show(self) -> None:
-        """Set the attributes that the layers still lack from the last step, and their parameters."""
+        """Set the attributes of the last step that the layers lack, and their parameters."""
         if self._taken is not None:
             (numbers, sample, rate, alone), self._taken = self._taken, None
             ends = list(accumulate((*self.sizes, *self.sizes[1:])))
             columns = [part[:, None] for part in np.split(numbers, ends)]
             count = len(self.sizes)
             seen, errors = columns[:count], columns[count:-1]
-            if alone:  # nobody can have changed the weights since: subtracting the step gives the former ones
+            if alone:  # the weights cannot have been changed since: subtracting the step gives the former ones
                 x, error = seen[0], errors[0]
                 below = np.dot(self._own[0][0].T, error) - rate * x * np.dot(error.T, error)
                 first = x * (1.0 - x) * below

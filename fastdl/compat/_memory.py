@@ -1,4 +1,4 @@
-"""The part of a layer that is in the core: it is built anew, not copied, when the layer is copied or pickled."""
+"""The part of a layer that is in the core: when the layer is copied or pickled, it is built again, not copied."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 _held = {"once": object()}
-_ONCE = sys.getrefcount(_held["once"])  # the count of an object that only a dict holds
+_ONCE = sys.getrefcount(_held["once"])  # the reference count of an object that only a dict refers to
 
 
 def held_once(there: dict[str, Any], name: str) -> bool:
-    """Tell whether a dict has an array under this name that nothing else holds, nor a view of it."""
+    """Tell whether a dict has an array under this name to which, and to views of which, nothing else refers."""
     return (
         isinstance(there.get(name), np.ndarray)
         and sys.getrefcount(there[name]) <= _ONCE
@@ -22,7 +22,7 @@ def held_once(there: dict[str, Any], name: str) -> bool:
 
 
 def holders(arrays: Iterable[Any]) -> list[int]:
-    """Count the holders of each array; a view of an array holds the memory that both are views of."""
+    """Count the references to each array; a view refers to the array that owns the memory."""
     return list(map(sys.getrefcount, arrays))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Parts(ModuleType):
-    """A package that stands for a single file of an article: its modules see whatever a program assigns to it.
+    """A package in place of a single file of an article: what a program assigns to it is assigned in its modules too.
 
     So if a class or a function is replaced, ``bp.sigmoid = f``, all others use the new one, as in a single file.
     """

@@ -1,4 +1,4 @@
-"""Tells whether a program has left a class unchanged: only then is the fast path taken."""
+"""Checks that a program has left a class unchanged: only then is the fast path taken."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Steps:
     def hides_none(self, obj: Any) -> bool:
         """Tell whether an object is of exactly this class, and none of its attributes hides one of the methods.
 
-        If the class is ``as_written``, nothing else need be checked for each of several objects.
+        If the class is ``as_written``, this is all that must be checked for each object.
         """
         return type(obj) is self._cls and self._names.isdisjoint(vars(obj))
 

@@ -149,7 +149,7 @@ def _takes_arrays_number_by_number(op: Any) -> bool:
 
 
 def each(op: Callable[[Any], Any], x: Array) -> Array:
-    """Apply ``op`` to each number: one at a time, unless it is known to work on arrays alike."""
+    """Apply ``op`` to each number: one at a time, unless it is known to work elementwise on arrays."""
     if _takes_arrays_number_by_number(op):
         return op(x)  # type: ignore[no-any-return]
     return np.fromiter(map(op, x.ravel()), np.float64, x.size).reshape(x.shape)

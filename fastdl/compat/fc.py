@@ -55,8 +55,8 @@ class FullConnectedLayer:
     input : ndarray, shape (input_size, 1)
     output : ndarray, shape (output_size, 1)
     delta : ndarray, shape (input_size, 1)
-        The error term that `backward` gives to the layer before. As in article 3, deltas and gradients point down the
-        error.
+        The error term for the layer before, from `backward`. As in article 3, deltas and gradients point towards a
+        smaller error.
     """
 
     lent_to: Lent | None = None
@@ -109,7 +109,7 @@ class FullConnectedLayer:
         self.b_grad = delta
 
     def update(self, learning_rate: float) -> None:
-        """Take a step along the gradient, which points down the error."""
+        """Take a step along the gradient, which points towards a smaller error."""
         self.W = descended(self.W, self.W_grad, -learning_rate)
         self.b = descended(self.b, self.b_grad, -learning_rate)
 

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-_MOST = 1 << 28  # the most bytes of a file, unpacked
+_MOST = 1 << 28  # the most bytes of an unpacked file
 
 
 class Loader:
@@ -44,8 +44,8 @@ class Loader:
     Parameters
     ----------
     path : str
-        An IDX file, raw or gzipped. The name of one of MNIST's four files, if there is no such file, means the
-        package's.
+        An IDX file, raw or gzipped. If it does not exist, but has the name of one of MNIST's four files, the package's
+        file is read.
     count : int
         The number of samples to take.
     """

@@ -46,7 +46,7 @@ class Perceptron:
     Parameters
     ----------
     input_num : int
-        Inputs.
+        The number of inputs.
     activator : callable
         The function from the weighted input, a number, to the output.
     activator_fun : callable

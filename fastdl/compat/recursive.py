@@ -17,7 +17,7 @@ from ._untouched import Steps
 from .activators import IdentityActivator, check_activator, kernel_of, whole
 
 _core64 = _core.load("float64")
-_LARGE = 50_000  # with more weights, a product of all nodes of a level is faster than node after node
+_LARGE = 50_000  # weights from which on one product for each level is faster than one for each node
 
 __all__ = ["IdentityActivator", "RecursiveLayer", "TreeNode"]
 
@@ -60,7 +60,7 @@ class TreeNode:
         for child in children:
             child.parent = self
 
-    delta: Any  # there after `RecursiveLayer.backward`
+    delta: Any  # set by `RecursiveLayer.backward`
     W_grad = _WhenAsked(lambda node: np.dot(node.delta, node.children_data.T))
     b_grad = _WhenAsked(lambda node: node.delta)
 

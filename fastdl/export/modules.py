@@ -1,4 +1,4 @@
-"""The PyTorch modules that match a network: their names in a Sequential, and the contents of their state dict.
+"""The PyTorch modules that match a network: their names in a Sequential, and the entries of their state dict.
 
 docs/state-dicts.md has a table of them.
 """
@@ -30,7 +30,7 @@ from ..layers import (
 from ..layers.container import Container
 from ..sequential import Sequential
 
-COUNTER = "num_batches_tracked"  # of a batch normalization; PyTorch uses it if the momentum is None
+COUNTER = "num_batches_tracked"  # of a batch normalization, which PyTorch uses if the momentum is None
 _CONVOLUTIONS = (Conv1D, Conv2D, ConvTranspose2D)
 
 
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
 
 
 class Module(NamedTuple):
-    """One module with a state: its name, and its entries by PyTorch's names."""
+    """A module with a state: its name, and its entries by PyTorch's names."""
 
     name: str
     entries: dict[str, Entry]
@@ -81,7 +81,7 @@ def _modules(layer: Layer, name: str, stacked: bool) -> Iterator[Module]:
 
 
 def _chain(layers: Sequence[Layer], within: str, stacked: bool) -> Iterator[Module]:
-    """Give the modules of a Sequential, numbered so that modules before and after a layer count."""
+    """Give the modules of a Sequential; the numbering includes modules before and after a layer."""
     number = k = 0
     while k < len(layers):
         stack = _stack(layers[k:]) if stacked else []
@@ -143,7 +143,7 @@ def _cell(layer: Layer) -> tuple[Any, ...] | None:
 
 
 def _stack(layers: Sequence[Layer]) -> list[Layer]:
-    """Give the recurrent layers at the start of a chain that make one module, with equal dropout between or none."""
+    """Give the recurrent layers at the start of a chain that form one module, with equal dropout in between."""
     stack: list[Layer] = []
     rates: list[float] = []
     cell, rest = _cell(layers[0]), list(layers)

@@ -21,7 +21,7 @@ from .modules import COUNTER
 from .state_dict import from_state_dict, to_state_dict
 
 AnyLayer = TypeVar("AnyLayer", bound=Layer)
-_DESCRIPTION = "fastdl"  # the only key of the file's metadata: several would come in any order
+_DESCRIPTION = "fastdl"  # the only key of the file's metadata, as the order of several is not defined
 _KNOWN = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U8")  # types that NumPy has too
 
 
@@ -101,7 +101,7 @@ def from_safetensors(
         raise ValueError("names must be None without net: the file's own description says what its modules are called")
     library = _library()
     with open_file(path):
-        pass  # it is a file, which may be mapped
+        pass  # checks that it is a regular file, which can be mapped
     try:
         with library.safe_open(as_path(path), "numpy") as file:
             shapes = {name: _shape(file, name) for name in file.keys()}  # noqa: SIM118

@@ -145,7 +145,7 @@ def _entries(plan: list[Module]) -> dict[str, Entry]:
 
 
 def _fitting(plans: list[list[Module]], state_dict: Mapping[str, Any]) -> dict[str, Entry]:
-    """Give the entries of the plan that has the state dict's names, or of the first plan."""
+    """Give the entries of the plan that has the state dict's names, or else of the first plan."""
     given = {name for name in state_dict if _last(str(name)) != COUNTER}
     every = [_entries(plan) for plan in plans]
     return next((e for e in every if {name for name in e if _last(name) != COUNTER} == given), every[0])

@@ -1,7 +1,7 @@
 """Article 3, with an object for each neuron and each connection.
 
-The objects are the article's, and a program may change, replace and link them as it likes. As long as it does not,
-`Network` does not use them, and runs at the speed of the core.
+The objects are the article's, and a program may change, replace and link them. As long as it does not, `Network` does
+not use them, and runs at the speed of the core.
 """
 
 from .._parts import Parts

@@ -19,7 +19,7 @@ class Connection:
     Attributes
     ----------
     weight, gradient : float
-        The gradient points down the error.
+        The gradient points towards a smaller error.
     """
 
     __slots__ = ("__dict__", "__weakref__", "downstream_node", "gradient", "upstream_node", "weight")
@@ -82,5 +82,5 @@ class Connections:
 
 
 def entrust_connections(connections: Connections, twin: Twin) -> None:
-    """Let a twin make the connections when they are first read."""
+    """Let a twin make the connections on first use."""
     connections._connections, connections._twin = None, twin

@@ -84,7 +84,7 @@ class Network:
     def _arrays(self, *, many: bool = False) -> Twin | None:
         """Give the twin, with the objects' numbers, or None if the objects must be used.
 
-        Copying their numbers must be worth it, as it always is for ``many`` samples.
+        For one sample the arrays must be faster in spite of the copying; for ``many`` they always are.
         """
         twin: Twin | None = vars(self).get("_twin")  # a subclass with its own constructor may not have one
         if twin is None:

@@ -65,7 +65,7 @@ class Node(_BaseNode):
     Parameters
     ----------
     layer_index, node_index : int
-        Where it stands.
+        Its position.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class ConstNode(_BaseNode):
     Parameters
     ----------
     layer_index, node_index : int
-        Where it stands.
+        Its position.
     """
 
     __slots__ = ()
@@ -179,7 +179,7 @@ class Layer:
             print(node)
 
 
-# what a twin knows of nodes
+# how a twin accesses nodes
 
 made_downstream, made_upstream = (
     attrgetter("_downstream"),
@@ -204,12 +204,12 @@ def upstream_of(node: Any) -> list[Any]:
 
 
 def bare_nodes(layer: Any) -> list[Any]:
-    """Give a layer's nodes without setting their numbers, as reading ``nodes`` of our layers would."""
+    """Give a layer's nodes, without setting their numbers as reading ``nodes`` of our layers does."""
     return layer._nodes if isinstance(layer, Layer) else layer.nodes
 
 
 def entrust_layers(layers: Sequence[Layer], twin: Twin) -> None:
-    """Let a twin set the numbers of layers' nodes, and make their connections, when these are first read."""
+    """Let a twin set the numbers of layers' nodes, and make their connections, on first use."""
     for k, layer in enumerate(layers):
         layer._twin = twin, k
         for i, node in enumerate(layer._nodes):

@@ -1,7 +1,7 @@
 """The twin of article 3's network of objects, in arrays: the core trains it while the objects are unchanged.
 
-The objects are plain Python. Connections are made when they are first read: a network for digits has 240,000. Before
-the arrays are used, the numbers of existing objects are copied to them, and afterwards back.
+The objects are plain Python. Connections are made on first use, as a network for digits has 240,000. Before the arrays
+are used, the numbers of existing objects are copied to them, and afterwards back.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SMALL = 1000  # with fewer connections, the objects are as fast as the core for
 
 
 class _Made:
-    """The existing connections from one layer to the next, each at its place."""
+    """The existing connections from one layer to the next, each at the place of its weight."""
 
     def __init__(self, above: Sequence[Any], below: Sequence[Any]) -> None:
         self.at = np.full((len(above), len(below) - 1), None, dtype=object)
@@ -156,7 +156,7 @@ class Twin:
     def _flat(self) -> tuple[Array, Array]:
         return self.chain.net.parameters, self.chain.net.gradients
 
-    # are they what they were?
+    # checks that objects are unchanged
 
     def holds(self, layers: Any, of_layers: Steps, of_nodes: Steps, of_last: Steps, of_connections: Steps) -> bool:
         """Tell whether a network still consists of the objects made here, with unchanged methods."""

@@ -138,7 +138,7 @@ class ConvLayer(Built):
         return (input_size - filter_size + 2 * zero_padding) // stride + 1
 
     def _ready(self) -> bool:
-        """Tell whether the core computes what this module's functions would."""
+        """Tell whether the core computes what this module's functions would compute."""
         return (
             functions_as_written()
             and _geometry_of_convolution(self) == self._geometry
@@ -258,7 +258,7 @@ class ConvLayer(Built):
             one.weights_grad[...], one.bias_grad = weights, bias
 
     def expand_sensitivity_map(self, sensitivity_array: Any) -> Array:
-        """Spread a sensitivity map to the places that it would have with stride 1, zeros between."""
+        """Expand a sensitivity map to stride 1, with zeros in between."""
         sensitivity = self._sensitivity(sensitivity_array)
         height = self.input_height - self.filter_height + 2 * self.zero_padding + 1
         width = self.input_width - self.filter_width + 2 * self.zero_padding + 1

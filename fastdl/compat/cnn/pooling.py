@@ -56,7 +56,7 @@ class _PoolingLayer(Built):
         self._plan = self._pool((filter_height, filter_width), stride).build(shape, dtype="float64").last_plan
 
     def _ready(self) -> bool:
-        """Tell whether the core computes what the listing would."""
+        """Tell whether the core computes what the listing would compute."""
         return (
             functions_as_written()
             and _geometry_of_pooling(self) == self._geometry
@@ -120,7 +120,7 @@ class MaxPoolingLayer(_PoolingLayer):
     input_width, input_height, channel_number : int
         Of the input (channel_number, input_height, input_width).
     filter_width, filter_height, stride : int
-        Where the stride does not divide what the window can move, the last rows and columns are not looked at.
+        If the stride does not divide the range of a window, the last rows and columns are ignored.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ class MeanPoolingLayer(_PoolingLayer):
     input_width, input_height, channel_number : int
         Of the input (channel_number, input_height, input_width).
     filter_width, filter_height, stride : int
-        Where the stride does not divide what the window can move, the last rows and columns are not looked at.
+        If the stride does not divide the range of a window, the last rows and columns are ignored.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ _SELU_SCALE, _SELU_LIMIT = 1.0507009873554804934193349852946, 1.7580993408473768
 
 
 def activated(unit: Unit, x: str, activation: tuple[str, float]) -> str:
-    """Give what an activation makes of x."""
+    """Write an activation of x."""
     name, setting = activation
     if name == "identity":
         return x
@@ -31,7 +31,7 @@ def helper(unit: Unit, name: str) -> str:
 
 
 def exponential(unit: Unit, x: str, *, less_one: bool = False) -> str:
-    """Give e^x, or e^x - 1: of floats by a function that compilers take in vectors, which is e^87 at the most."""
+    """Write e^x, or e^x - 1; for floats by a function that compilers vectorise, which gives at most e^87."""
     if unit.real == "double":
         return f"{'expm1' if less_one else 'exp'}({x})"
     return f"{unit.helper('exp', lambda: _EXPONENTIAL.replace('NAME', unit.named('exp')))}({x}, {int(less_one)})"
@@ -79,7 +79,7 @@ def _sigmoid(unit: Unit) -> list[str]:
 
 
 def _silu(unit: Unit) -> list[str]:
-    """Give x sigmoid(x); the sigmoid of floats is e^-87 at the least, of which a large x would make a number again."""
+    """Write x sigmoid(x); the sigmoid of floats is at least e^-87, which a large negative x must not multiply."""
     kept = "x" if unit.real == "double" else "(x < -87 ? 0 : x)"
     return [f"{kept} * {helper(unit, 'sigmoid')}(x)"]
 

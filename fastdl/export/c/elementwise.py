@@ -9,7 +9,7 @@ from .activations import activated, exponential
 from .steps import Step, scale_and_shift
 from .unit import Function, Unit, loop
 
-_FAR = 1e15  # from where on robust_scale gives its limit, as far as can be told
+_FAR = 1e15  # beyond which robust_scale gives its limit, to rounding
 
 
 def activation(step: Step, unit: Unit) -> Function:
@@ -24,7 +24,7 @@ def rescale(step: Step, unit: Unit) -> Function:
 
 
 def periodic(step: Step, unit: Unit) -> Function:
-    """Write cosines of each number, of what is left of its turns after whole ones."""
+    """Write cosines of each number, whose arguments are reduced by whole periods."""
     columns, waves = step.parameters["weight"].size, step.settings["frequencies"]
     weight, bias = (unit.table(name, step.parameters[name].reshape(-1)) for name in ("weight", "bias"))
     cosine, floor = unit.function("cos"), unit.function("floor")
@@ -73,7 +73,7 @@ def softmax(step: Step, unit: Unit) -> Function:
 
 
 def exponentials(unit: Unit, count: int | str) -> list[str]:
-    """Write e^x of ``in`` to ``out``, the largest taken off first, and their ``sum``."""
+    """Write e^x of ``in`` minus its largest number to ``out``, and their ``sum``."""
     return [
         f"{unit.real} largest = in[0], sum = 0;",
         f"for (int k = 1; k < {count}; k++)",
@@ -86,7 +86,7 @@ def exponentials(unit: Unit, count: int | str) -> list[str]:
 
 
 def batch_norm(step: Step, unit: Unit) -> Function:
-    """Write a batch normalization that no product took."""
+    """Write a batch normalization that was not merged into a product."""
     features = features_of(step.shape)
     scale, shift = scale_and_shift(step)
     value = f"x[i * {features} + c] * {unit.table('scale', scale)}[c] + {unit.table('shift', shift)}[c]"
@@ -99,7 +99,7 @@ def batch_norm(step: Step, unit: Unit) -> Function:
 
 
 def layer_norm(step: Step, unit: Unit) -> Function:
-    """Write a layer normalization; what is added up of many numbers is in double."""
+    """Write a layer normalization; its sums are in double."""
     size = len(step.parameters["gain"])
     gain, bias = (unit.table(name, step.parameters[name]) for name in ("gain", "bias"))
     return Function([

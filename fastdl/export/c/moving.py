@@ -76,13 +76,13 @@ def select(step: Step, unit: Unit) -> Function:
 
 
 def positions(step: Step, unit: Unit) -> Function:
-    """Write what is added to each step."""
+    """Write the addition of a vector to each step."""
     table = unit.table("table", step.parameters["table"][: step.shape[0]])
     return Function([loop("i", prod(step.shape)), f"y[i] = x[i] + {table}[i];"])
 
 
 def embedding(step: Step, unit: Unit) -> Function:
-    """Write rows of a table, unless what they are asked by is no token."""
+    """Write rows of a table, or refuse numbers that are no tokens."""
     steps, dim = step.shape
     vocabulary = step.settings["vocabulary"]
     matrix = unit.matrix("weight", step.parameters["weight"], dim, axis=0)

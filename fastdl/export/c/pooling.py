@@ -65,7 +65,7 @@ def global_max(step: Step, unit: Unit) -> Function:
 
 
 def global_mean(step: Step, unit: Unit) -> Function:
-    """Write the mean of each channel, which is added up in double."""
+    """Write the mean of each channel, with its sum in double."""
     c = features_of(step.shapes[0])
     rows = prod(step.shapes[0]) // c
     return Function([

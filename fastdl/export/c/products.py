@@ -18,7 +18,7 @@ _LEAST_TILE, _MOST_TILE = 64, 256  # sums at a time, if there are more
 
 
 def image_of(shape: Shape) -> tuple[int, int, int]:
-    """Give the height, width and channels of an image; steps in time, and rows of numbers, are images too."""
+    """Give the height, width and channels of a sample as an image; sequences and vectors are images too."""
     if len(shape) == 3:
         return shape[1], shape[2], shape[0]
     return 1, shape[0] if len(shape) == 2 else 1, shape[-1]
@@ -208,7 +208,7 @@ def _in_groups(step: Step, unit: Unit) -> Function:
 
 
 def _ending(unit: Unit, count: int, bias: str, matrix: Matrix, activation: tuple[str, float]) -> list[str]:
-    """Write the last operations on sums that are in place of the outputs, if any."""
+    """Write the final operations on sums that are stored in place of the outputs, if any."""
     value = ended(unit, "out[o]", "o", bias, matrix, activation)
     return [] if value == "out[o]" else [loop("o", count), f"out[o] = {value};"]
 

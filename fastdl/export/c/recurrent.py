@@ -10,12 +10,12 @@ from .unit import Function, Unit, loop
 
 
 def recurrent(step: Step, unit: Unit) -> Function:
-    """Write a recurrent layer, which goes on from its state where it is stateful, else from zeros."""
+    """Write a recurrent layer, which continues from its state if it is stateful, and starts from zeros otherwise."""
     settings, units = step.settings, step.settings["units"]
     width, parts = GATES[settings["cell"]] * units, 2 if settings["cell"] == "lstm" else 1
     width, _ = sums_of(width)
     held = "state" if settings["stateful"] else "scratch"
-    # h, and c of an LSTM; then the gates' sums of the input and of h, and of a GRU whose reset comes first r h.
+    # The scratch has h, and c for an LSTM; then the gates' sums for the input and for h, and r h for gru_before.
     lines = [f"{unit.real} *h = {held};"]
     if parts == 2:
         lines.append(f"{unit.real} *c = {held} + {units};")
@@ -31,7 +31,7 @@ def recurrent(step: Step, unit: Unit) -> Function:
 
 
 def _direction(step: Step, unit: Unit, direction: int, parts: int) -> list[str]:
-    """Write all steps of a direction, and what it gives."""
+    """Write all steps of a direction, and its output."""
     settings, (steps, features), units = step.settings, step.shapes[0], step.settings["units"]
     stride = step.shape[-1]
     place = 0 if settings["adds"] else direction * units

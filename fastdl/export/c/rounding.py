@@ -1,4 +1,4 @@
-"""A network whose weights are those that 8 bits and a scale can hold."""
+"""A network whose weights are rounded to those that 8 bits and a scale can represent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operations of a network for inference: as few as possible, each with its parameters."""
+"""The operations of a network for inference, as few as possible, each with its parameters."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def _written_out(graph: Graph, flat: Array) -> list[Step]:
     now = [0 if is_row(first) else add(Step("channels_last", [0], [first], first))]  # the new number of each tensor
     for operation in graph.operations:
         kind, shape, read = operation["kind"], operation["output_shape"], [shapes[k] for k in operation["reads"]]
-        if kind == "dense" and len(read[0]) == 3:  # an image in the order of its numbers, which needs no flatten
+        if kind == "dense" and len(read[0]) == 3:  # an image in the order of its memory, which needs no flatten
             read = [(prod(read[0]),)]
         reads = [now[number] for number in operation["reads"]]
         if kind in _PASSED_ON or (kind in ("flatten", "reshape") and is_row(read[0]) and is_row(shape)):
             made = reads[0]
         else:
             parameters = {name: a.astype("float64") for name, a in parameters_of(operation, read[0], flat).items()}
-            adds = kind == "batch_norm" and len(reads) > 1  # what it is given second, to what it makes of the first
+            adds = kind == "batch_norm" and len(reads) > 1  # its second input, to the normalized first one
             made = add(Step(kind, reads[:1] if adds else reads, read, shape, operation, parameters))
             if adds:
                 made = add(Step("sum", [made, reads[1]], [shape, shape], shape))
@@ -111,7 +111,7 @@ def is_row(shape: Shape) -> bool:
 
 
 def _joined(steps: list[Step]) -> list[Step]:
-    """Merge into products what follows them, a batch normalization or an activation, and a flatten before them."""
+    """Merge a batch normalization or an activation into the product before it, and a flatten into the one after it."""
     readers: list[list[str]] = [[] for _ in range(len(steps) + 1)]
     for step in steps:
         for number in step.reads:
@@ -138,7 +138,7 @@ def _joined(steps: list[Step]) -> list[Step]:
 
 
 def _takes(before: Step, step: Step) -> bool:
-    """Merge the next step's work into this one, if possible."""
+    """Merge the next step into this one, and tell whether that was possible."""
     if step.kind == "batch_norm" and before.kind in _PRODUCTS:
         scale, shift = scale_and_shift(step)
         before.parameters["weight"] = before.parameters["weight"] * scale
@@ -155,7 +155,7 @@ def scale_and_shift(step: Step) -> tuple[Array, Array]:
 
 
 def _take_as_it_lies(dense: Step, image: Shape) -> None:
-    """Bring the weights of a dense layer that reads an image's numbers, channels first, in the order channels last."""
+    """Reorder the weights of a dense layer that reads an image, from channels first to channels last."""
     weight = dense.parameters["weight"]
     units = weight.shape[-1]
     dense.parameters["weight"] = weight.reshape(*image, units).transpose(1, 2, 0, 3).reshape(weight.shape)

@@ -92,7 +92,7 @@ class Unit:
         return f"{name}f" if self.real == "float" else name
 
     def named(self, name: str) -> str:
-        """Give a name of the file's own."""
+        """Give a name with the file's prefix."""
         return f"{self.name}_{name}"
 
     def macro(self, name: str) -> str:
@@ -102,7 +102,7 @@ class Unit:
     def helper(self, name: str, text: Callable[[], str]) -> str:
         """Give the name of a helper function, which is written once."""
         if name not in self.helpers:
-            body = text()  # adds those that it calls, before itself
+            body = text()  # adds the helpers that it calls, before itself
             self.helpers[name] = body
         return self.named(name)
 
@@ -183,7 +183,7 @@ def loop(index: str, count: int | str) -> str:
 
 
 def total(terms: list[str]) -> str:
-    """Add terms pairwise, so that few of them wait for one another."""
+    """Add terms pairwise, for short chains of dependent additions."""
     if len(terms) == 1:
         return terms[0]
     half = (len(terms) + 1) // 2

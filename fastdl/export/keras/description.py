@@ -1,4 +1,4 @@
-"""A check that a network is the model that a .keras file describes: the words for both are compared, one by one."""
+"""A check that a network is the model that a .keras file describes, by comparing descriptions of their layers."""
 
 from __future__ import annotations
 

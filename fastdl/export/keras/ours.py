@@ -1,4 +1,4 @@
-"""A network in words, to be compared with those for a model of Keras's."""
+"""Descriptions of a network's layers, to be compared with those of a Keras model."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from ...layers import (
 from ...layers.activation import name_and_setting
 from ...sequential import Sequential
 
-Words = tuple[Any, ...]  # a layer's kind and settings, except those that shapes show or only training uses
-Said = Iterator[Words]  # for one layer; an activation is a separate layer
+Words = tuple[Any, ...]  # a layer's kind and settings, except those that follow from shapes or matter only in training
+Said = Iterator[Words]  # of one layer; an activation is described as a separate layer
 
 _IN_TRAINING = (Dropout, GaussianNoise, RandomErasing, RandomFlip, RandomRotation, RandomShift)
 
 
 def words_of_layers(layers: Iterable[Layer]) -> Said:
-    """Give the words of layers, in their order."""
+    """Describe layers, in their order."""
     for layer in layers:
         if isinstance(layer, Sequential):
             yield from words_of_layers(layer.layers)
@@ -111,7 +111,7 @@ def _dense(layer: Any) -> Said:
 
 
 def one(*words: Any) -> Said:
-    """Describe a layer by one item."""
+    """Describe a layer that needs one description."""
     yield words
 
 
@@ -148,5 +148,5 @@ _WORDS: dict[Any, Callable[[Any], Said]] = {
 
 
 def text_of(words: Words) -> str:
-    """Give words as an error shows them."""
+    """Write a description as an error shows it."""
     return " ".join(map(str, words))

@@ -1,4 +1,4 @@
-"""A model of Keras's in words, from its description, to be compared with those for a network."""
+"""Descriptions of a Keras model's layers from its configuration, to be compared with those of a network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SLOPE = 0.2  # the slope of Keras's leaky_relu by name
 
 
 def words_of_model(config: Config) -> Said:
-    """Give the words of a model's layers, each of which reads the output of the one before."""
+    """Describe the layers of a model, each of which reads the output of the one before."""
     if config["class_name"] not in _MODELS:
         raise ValueError(f"its model must be Sequential or Functional; it is {config['class_name']!r}")
     layers = config["config"]["layers"]
@@ -59,7 +59,7 @@ def _must(name: str, settings: Config, **known: tuple[Any, ...]) -> None:
 
 
 def _named(activation: Any, setting: Any = None) -> Said:
-    """Give the activation for a name of Keras's."""
+    """Describe the activation of this name in Keras."""
     name = {"linear": "identity", "swish": "silu", "hard_swish": "hard_silu", "None": "identity"}.get(
         str(activation), activation
     )

@@ -1,7 +1,7 @@
-"""Converts the arrays of Keras's layers to those of ours.
+"""Conversion of the arrays of Keras's layers to ours.
 
-Axes are moved, gates are reordered, and the weights of a layer that reads a flattened image are put into our order, as
-Keras has channels last.
+Axes are moved, gates are reordered, and so are the weights of layers that read a flattened image, as Keras has channels
+last.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ...layers import (
 from ...sequential import Sequential
 from .files import Group
 
-Order = Any  # of a flattened image's numbers: for each of ours, the place in Keras's; None if it is the same
+Order = Any  # of a flattened image's numbers: the place in Keras of each of ours; None if it is the same
 NextOf = Callable[..., tuple[str, Group]]
 
 _MOST_NAMED = 20
@@ -67,7 +67,7 @@ Kinds = dict[str, list[Taken]]  # Keras's classes for a layer, the likelier firs
 
 
 def filled(net: Sequential, weights: Group) -> list[Filled]:
-    """Give all numbers that a network takes from a file; each array of the file must be used."""
+    """Give all arrays that a network takes from a file, whose arrays must all be used."""
     reader = _Reader()
     order = reader.chain(net.layers, weights, None)
     if order is not None:
@@ -175,7 +175,7 @@ def _flattened(layer: Flatten | Reshape, order: Order) -> Order:
 
 
 def _gates(cell: Any, values: Array) -> Array:
-    """Reorder the gates z, r, n of Keras's GRU as r, z, n; if r comes before the product, its z is one minus ours."""
+    """Reorder the gates z, r, n of Keras's GRU as r, z, n; without reset_after, Keras's z is one minus ours."""
     if type(cell) is not GRU:
         return values
     z, r, n = np.split(values, 3, axis=-1)

@@ -32,7 +32,7 @@ def selu(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
 
 
 def hard_sigmoid(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a hard_sigmoid, which is PyTorch's."""
+    """Give a hard_sigmoid, which must have PyTorch's slope and offset."""
     alpha, beta = attributes.get("alpha", 0.2), attributes.get("beta", 0.5)
     if not is_close(alpha, 1 / 6) or not is_close(beta, 0.5):
         raise UnreadableError(f"HardSigmoid must have an alpha of 1/6 and a beta of 0.5; received {alpha:g}, {beta:g}")
@@ -64,7 +64,7 @@ def greater(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Above
 
 
 def softplus(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a softplus, and note of which numbers."""
+    """Give a softplus, and record of which numbers."""
     x = numbers_of(inputs)
     y = t.activated(x, "softplus")
     y.node.facts.update(of=x, places=y.places)
@@ -72,7 +72,7 @@ def softplus(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numb
 
 
 def _softplus(above: Above, x: Numbers, y: Numbers) -> Numbers:
-    """Give a softplus that somebody leaves off where it is x to rounding."""
+    """Give a softplus for one that is replaced by x where both are equal to rounding."""
     of = y.node.facts.get("of") if y.node.activation == "softplus" else None
     if (
         of is None or above.x is not of or above.limit < 20 or not np.array_equal(y.places, y.node.facts["places"])
@@ -91,7 +91,7 @@ def _shape(x: Value | None) -> tuple[int, ...]:
 
 
 def where(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
-    """Read a Where: a choice that is the same for all, masked scores, or a softplus."""
+    """Read a Where: a constant choice, masked scores, or a softplus."""
     if isinstance(inputs[0], Above):
         return _softplus(inputs[0], numbers_of(inputs, 1), numbers_of(inputs, 2))
     chosen, a, b = array_of(inputs, 0), inputs[1], inputs[2]

@@ -20,7 +20,7 @@ _BIASED = (Dense, Conv1D, Conv2D, ConvTranspose2D)
 
 
 def mul(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
-    """Multiply numbers, or with a constant."""
+    """Multiply numbers by numbers, or by a constant."""
     a, b = inputs
     if isinstance(a, Constant):
         a, b = b, a
@@ -58,7 +58,7 @@ def add(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
 
 
 def sub(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
-    """Subtract likewise."""
+    """Subtract numbers or a constant."""
     a, b = inputs
     if isinstance(a, Numbers) and isinstance(b, Constant):
         return _added(t, a, Constant(-b.values))

@@ -22,7 +22,7 @@ _DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigm
 
 
 def recurrent(kind: str, t: Tensors, inputs: Inputs, attributes: Attributes) -> list[Numbers]:
-    """Give Y (T, D, N, H), Y_h (D, N, H) and, for an LSTM, Y_c, which may be used only as a state."""
+    """Give Y (T, D, N, H), Y_h (D, N, H) and, for an LSTM, Y_c, which can only be used as a state."""
     x, w, r = numbers_of(inputs), array_of(inputs, 1), array_of(inputs, 2)
     directions, units = len(w), r.shape[-1]
     direction = {1: b"forward", 2: b"bidirectional"}.get(directions)

@@ -1,4 +1,4 @@
-"""Operators on constants, with which a graph computes shapes, places and masks."""
+"""Operators on constants, with which a graph computes shapes, indices and masks."""
 
 from __future__ import annotations
 

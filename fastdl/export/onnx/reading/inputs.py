@@ -47,7 +47,7 @@ def expect(attributes: Attributes, **wanted: Any) -> None:
 
 
 def part(name: str) -> Function:
-    """Give a function that makes part of a layer, with the numbers that it was computed from."""
+    """Give a function that makes a node for part of a layer, computed from its input."""
 
     def make(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
         return part_of(numbers_of(inputs), name)
@@ -56,5 +56,5 @@ def part(name: str) -> Function:
 
 
 def part_of(x: Numbers, name: str) -> Numbers:
-    """Give part of a layer, computed from these numbers."""
+    """Give a node for part of a layer, computed from these numbers."""
     return replace(x, node=Node(x.node.shape, name, (x.node,), {"of": x}), scale=1.0, offset=0.0)

@@ -1,4 +1,4 @@
-"""Operators that only move numbers, applied to arrays of constants or of places."""
+"""Operators that only rearrange numbers, applied to constants or to arrays of places."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ _BATCHES = ((2, 6), (3, 11)), ((3, 2), (5, 3)), ((2, 40), (3, 47)), ((3, 1), (5,
 def from_onnx(path: str | os.PathLike[str]) -> Sequential:
     """Read a network that `to_onnx` has written, or PyTorch's exporters, if fastdl has its layers.
 
-    However a file transposes, slices and reshapes its tensors, layers are recognised by what is computed from which
-    numbers. So they may differ from the layers that the file was made from, but they give the same results.
+    Layers are recognised by what is computed from which numbers, however a file transposes, slices and reshapes its
+    tensors. They may differ from the layers that the file was made from, but give the same results.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def _network(onnx: Any, model: Any) -> Sequential:
     for batches in _BATCHES if form.shape[0] is None else _BATCHES[:1]:
         try:
             found = [_read(onnx, model, inputs, form, *batch) for batch in dict.fromkeys(map(form.batch, batches))]
-        except (ValueError, TypeError) as error:  # also of layers that refuse their arguments
+        except (ValueError, TypeError) as error:  # also raised by layers that refuse their arguments
             first = first or UnreadableError(str(error))
             continue
         (layers, arrays), *others = found

@@ -1,4 +1,4 @@
-"""A reader of a graph, operator by operator, for a batch with some numbers of samples and steps."""
+"""A reader of a graph, operator by operator, for a batch with given numbers of samples and steps."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Reader:
         return array
 
     def give(self, name: str, node: Node) -> None:
-        """Make an input a node."""
+        """Make a node the value of an input."""
         self.values[name] = replace(self.tensors.all_of(node), integral=node.facts.get("is_tokens", False))
 
     def run(self) -> Numbers:

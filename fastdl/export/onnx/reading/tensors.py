@@ -1,4 +1,4 @@
-"""Numbers of a graph as tensors that layers can read, through layers that move numbers."""
+"""Numbers of a graph as tensors that layers can read, by adding layers that rearrange numbers."""
 
 from __future__ import annotations
 

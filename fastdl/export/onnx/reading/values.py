@@ -123,8 +123,8 @@ class Node:
 class Numbers:
     """Numbers of a batch: scale times those of a node at these places, plus offset; 0 where the place is -1.
 
-    However a graph transposes, slices and reshapes its tensors, its values have this form; their places show their role
-    in a layer. If `integral`, they are tokens, which are looked up and not computed with.
+    Values have this form however a graph transposes, slices and reshapes its tensors; their places show their role in a
+    layer. If `integral`, they are tokens, which are looked up rather than computed with.
     """
 
     node: Node

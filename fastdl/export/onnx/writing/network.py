@@ -16,8 +16,8 @@ from ....layers.container import named_within
 from .operations import OPERATIONS
 from .writer import Value, Weights, Writer
 
-OPSET = 17  # the first with LayerNormalization
-_IR_VERSION = 8  # the format of files with that operator set
+OPSET = 17  # the first one with LayerNormalization
+_IR_VERSION = 8  # the file format that comes with that operator set
 _MOST_BYTES = 2_000_000_000  # the limit of a file without external data
 
 

@@ -13,7 +13,7 @@ from .activations import FUNCTIONS
 from .recurrent import recurrent
 from .writer import Value, Weights, Writer
 
-_FAR = 1e15  # from where on robust_scale gives its limit, as far as can be told
+_FAR = 1e15  # beyond which robust_scale gives its limit, to rounding
 
 Function = Callable[[Writer, Sequence[Value], Fields, Weights], Value]
 

@@ -13,7 +13,7 @@ from .activations import OfCell, activation_of_cell
 from .writer import Value, Weights, Writer
 
 _OPERATORS = {"rnn": "RNN", "lstm": "LSTM", "gru_before": "GRU", "gru_after": "GRU"}
-# ONNX's gates, by their places among ours: i o f g of i f g o, z r n of r z n.
+# The places of ONNX's gates among ours: i o f g in i f g o, z r n in r z n.
 ORDER = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru_before": (1, 0, 2), "gru_after": (1, 0, 2)}
 
 
@@ -58,7 +58,7 @@ def _direction(weights: Weights, cell: str, inputs: int, units: int, form: OfCel
     columns, order = GATES[cell] * units, ORDER[cell]
     shapes = (inputs, columns), (units, columns), (columns,), (columns,)
     ih, hh, bias_ih, bias_hh = (in_order(weights.take(*shape).T, order) for shape in shapes)
-    if cell == "gru_before":  # ONNX's z weighs the old state, this one's the new
+    if cell == "gru_before":  # ONNX's z weights the old state, this one's the new
         for array in (ih, hh, bias_ih, bias_hh):
             array[:units] *= -1
     bias_hh = bias_hh + form.shift * hh.sum(axis=1)

@@ -25,7 +25,7 @@ class Value(NamedTuple):
     features_first : bool
         Whether a sequence is (N, F, T), as ONNX's convolutions need.
     padding : pair of pairs, or None
-        Zeros around it that are not written yet, as a convolution has its own padding.
+        Padding with zeros that is not written yet, as a convolution can include it.
     """
 
     name: str
@@ -137,7 +137,7 @@ class Writer:
         return self.node("Transpose", name, perm=[0, 2, 1]) if is_other else name
 
     def as_it_lies(self, x: Value) -> str:
-        """Give the name of the tensor with its padding written."""
+        """Give the name of the tensor after writing its padding."""
         if x.padding is None:
             return x.name
         (top, bottom), (left, right) = x.padding
@@ -174,7 +174,7 @@ class Writer:
         return self.node("Where", counts, name, self.number(other))
 
     def reshaped(self, name: str, *shape: int) -> str:
-        """Give it in another shape, in which 0 keeps an axis and -1 is the rest."""
+        """Reshape a tensor; in the shape 0 keeps an axis, and -1 is the rest."""
         return self.node("Reshape", name, self.integers(*shape))
 
     def times(self, name: str, factor: float) -> str:
