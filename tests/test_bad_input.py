@@ -465,6 +465,15 @@ def test_images_of_another_layout(channels, shape, hint, dtype):
         net.predict(np.zeros(shape, dtype))
 
 
+def test_images_for_a_network_of_rows():
+    net = Sequential([layers.Dense(2)], input_shape=64, seed=0)
+    hint = r"\(2, 1, 8, 8\): x.reshape\(-1, 64\), or a network of input_shape \(1, 8, 8\) with a Flatten first$"
+    with pytest.raises(ValueError, match=hint):
+        net.predict(np.zeros((2, 1, 8, 8)))
+    with pytest.raises(ValueError, match=r"received \(2, 3\)$"):
+        net.predict(np.zeros((2, 3)))
+
+
 @pytest.mark.parametrize(
     "use",
     [

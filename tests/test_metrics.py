@@ -352,7 +352,7 @@ def accuracy(targets, outputs):
         ([accuracy], ValueError, "metrics must not have another figure's name; received accuracy"),
         (["r2"], ValueError, r"targets must have shape \(8,\) or \(8, 3\)|targets must be numbers, 3 .* with r2; rec"),
         ([lambda t, y: "high"], TypeError, "metrics must give a number each; <lambda> gave 'high'"),
-        ([lambda t, y: y], TypeError, "metrics must give a number each"),
+        ([lambda t, y: np.arange(999)], TypeError, r"must give a number each; <lambda> gave array\(.{,40}\)$"),
         ([lambda t: 0.0], TypeError, "positional argument"),
     ],
 )
@@ -363,6 +363,15 @@ def test_metrics_that_cannot_be(given, error, message, rng):
         net.evaluate(x, y, metrics=given)
     with pytest.raises(error, match=message):
         net.fit(x, y, validation_data=(x, y), metrics=given, verbose=0)
+
+
+def test_those_of_scikit_learn_that_are_given_as_they_are(rng, sk):
+    x, y = rng.standard_normal((8, 3)), rng.integers(0, 3, 8)
+    net = Sequential([layers.Dense(3)], input_shape=3, seed=0)
+    for metric in (sk.accuracy_score, partial(sk.f1_score, average="macro")):
+        with pytest.raises(ValueError, match=r"Classification metrics can't handle .*; metrics.of_labels makes"):
+            net.evaluate(x, y, metrics=[metric])
+        assert 0 <= [*net.evaluate(x, y, metrics=[metrics.of_labels(metric)]).values()][-1] <= 1
 
 
 def test_nothing_is_trained_before_they_are_checked(rng):

@@ -263,3 +263,7 @@ def test_settings():
 def test_shortened():
     assert shortened("abc", 3) == "abc"
     assert shortened("ab, cdef", 5) == "ab…"
+
+
+def test_what_a_console_shows():
+    assert repr(models.lenet5(seed=0).plot()) == "<Picture: save(path) writes it, and a notebook shows it>"

@@ -91,7 +91,7 @@ def test_picture_of_confusion(tmp_path):
     cells = {text.get_position(): text.get_text() for text in axes.texts}
     assert cells == {(j, i): str(COUNTS[i][j]) for i in range(3) for j in range(3)}
     assert ticks(axes.xaxis) == ticks(axes.yaxis) == ["cat", r"\$dog\$", "<b>"]
-    assert axes.get_title() == "71.43% right"
+    assert axes.get_title() == "accuracy 71.43%"
     assert (tmp_path / "confusion.png").read_bytes()[:4] == b"\x89PNG"
     with pytest.raises(ValueError, match="names must be 3; received 2"):
         plots.plot_confusion(LABELS, SCORES, names=names[:2])

@@ -91,13 +91,13 @@ def network_of(*more, vocabulary=5, stateful=True):
     ("net", "arguments", "error", "message"),
     [
         (Sequential([layers.Dense(5)], input_shape=5), {}, ValueError, r"net must take tokens .* \(5,\) to \(5,\)"),
-        (network_of(layers.Dense(5), stateful=False), {}, ValueError, "net must have recurrent layers, all of them st"),
-        (network_of(layers.GRU(5, return_sequences=True)), {}, ValueError, "net must have recurrent layers, all of"),
-        (network_of(layers.Bidirectional(layers.GRU(5, return_sequences=True), "sum")), {}, ValueError, "all of them"),
+        (network_of(layers.Dense(5), stateful=False), {}, ValueError, "net must have recurrent layers, all with"),
+        (network_of(layers.GRU(5, return_sequences=True)), {}, ValueError, "net must have recurrent layers, all"),
+        (network_of(layers.Bidirectional(layers.GRU(5, return_sequences=True), "sum")), {}, ValueError, "all with"),
         (network_of(layers.SelfAttention(1, causal=True), layers.Dense(5)), {}, ValueError, "or else attention"),
         (
             Sequential([layers.Embedding(5, 3), layers.SelfAttention(1), layers.Dense(5)], input_shape=(None,)), {},
-            ValueError, "all of it causal; received 0 recurrent layers, of which 0 are, and 1 of attention, .* 0 is",
+            ValueError, "causal=True; received 0 recurrent layers, 0 of them stateful, and 1 of attention, 0 of",
         ),
         (network_of(layers.LSTM(5, stateful=True)), {}, ValueError, r"net must take tokens .* \(None,\) to \(5,\)"),
         (network_of(layers.Dense(5, "softmax")), {}, ValueError, "net must end in logits; received one .* softmax"),

@@ -10,6 +10,7 @@ FOX = "The quick brown fox jumps over the lazy dog. It doesn't bark! "
 
 def test_characters():
     vocabulary = Vocabulary.of("abracadabra")
+    assert repr(vocabulary) == "<Vocabulary of 6 characters: '<unknown>', 'a', 'b', 'r', ...>"
     assert vocabulary.tokens == ["<unknown>", "a", "b", "r", "c", "d"]
     assert vocabulary.encode("bad?").tolist() == [2, 1, 5, 0]
     assert vocabulary.decode([2, 1, 5, 0]) == "bad\ufffd"

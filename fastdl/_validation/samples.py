@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -37,7 +38,9 @@ def _check_shape(array: Array, name: str, shape: Shape) -> None:
 
 
 def _hint(array: Array, name: str, shape: Shape) -> str:
-    """Say how to bring images into the expected axes, if their channels are last or missing."""
+    """Say how to bring images into the expected axes: in rows, or with channels first."""
+    if len(shape) == 1 and array.ndim > 2 and (prod(array.shape[1:]),) == shape:
+        return f": {name}.reshape(-1, {shape[0]}), or a network of input_shape {array.shape[1:]} with a Flatten first"
     if len(shape) != 3:
         return ""
     if array.shape[1:] == (*shape[1:], shape[0]):

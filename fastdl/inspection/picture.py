@@ -84,6 +84,9 @@ class Picture:
     def __init__(self, svg: str) -> None:
         self.svg = svg
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: save(path) writes it, and a notebook shows it>"
+
     def _repr_svg_(self) -> str:
         return self.svg
 

@@ -35,7 +35,7 @@ class Bidirectional(StateLayer):
         if not isinstance(layer, Recurrent):
             raise TypeError(f"layer must be RNN, LSTM or GRU; received {layer!r}")
         if layer.in_network or hasattr(layer, "dtype"):
-            raise ValueError(f"layer must be new; received {layer!r} of another network, or built")
+            raise ValueError(f"layer must be new; received {layer!r}, which is built, or in a network already")
         if layer.stateful:
             raise ValueError("layer must not be stateful: its second direction has nothing to go on from")
         as_choice(merge, "merge", ("concat", "sum"))

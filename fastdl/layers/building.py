@@ -31,8 +31,8 @@ _PLANS = 4  # the most that a layer keeps, one for each length of sequences
 def not_new(layer: Built, name: str) -> ValueError:
     """Give the error for a layer that belongs to another network or is built: building draws its parameters again."""
     return ValueError(
-        f"{name} must be new; received {layer!r} of another network, or twice, or built before: "
-        f"what it has learned is copied from its params to those of a new one"
+        f"{name} must be new, and in one place; received {layer!r}, which is built, or in a network already: "
+        f"make another, and copy what it has learned from its params"
     )
 
 

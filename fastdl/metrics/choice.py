@@ -62,10 +62,16 @@ def _is_accuracy(metric: Any) -> bool:
     return isinstance(metric, Accuracy)
 
 
-def name_of(metric: Any) -> str:
-    """Give the name of a metric's figure."""
+def without_arguments(metric: Any) -> Any:
+    """Give the function of a `functools.partial`."""
     while isinstance(metric, partial):
         metric = metric.func
+    return metric
+
+
+def name_of(metric: Any) -> str:
+    """Give the name of a metric's figure."""
+    metric = without_arguments(metric)
     name = getattr(metric, "name", None) or getattr(metric, "__name__", None) or type(metric).__name__
     return str(name)
 

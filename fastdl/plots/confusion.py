@@ -97,6 +97,6 @@ def plot_confusion(
             ink = "white" if shares[row, column] > 0.5 else "#bbbbbb" if count == 0 else "black"
             axes.text(column, row, f"{count:,}", ha="center", va="center", color=ink, fontsize=8)
     name_axes(axes, named, named)
-    axes.set(xlabel="told", ylabel="label", title=f"{np.trace(counts) / counts.sum():.2%} right")
+    axes.set(xlabel="predicted", ylabel="label", title=f"accuracy {np.trace(counts) / counts.sum():.2%}")
     figure.colorbar(image, ax=axes, label="share of the label", shrink=0.8)
     return saved(figure, path)

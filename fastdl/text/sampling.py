@@ -97,9 +97,9 @@ def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
     if not goes_on and not looks_back:
         count, causal = sum(state.stateful for state in states), sum(op["causal"] for op in attention)
         raise ValueError(
-            f"net must have recurrent layers, all of them stateful, or else attention, all of it causal; received "
-            f"{len(states)} recurrent layers, of which {count} are, and {len(attention)} of attention, of which "
-            f"{causal} is"
+            f"net must have recurrent layers, all with stateful=True, or else attention, all with causal=True; "
+            f"received {len(states)} recurrent layers, {count} of them stateful, and {len(attention)} of attention, "
+            f"{causal} of them causal: make a network of such layers, and copy net.parameters to it"
         )
     operations = [op for op in net.graph_for((1,)).operations if op["kind"] != "dropout"]
     if operations[-1].get("activation") == "softmax":

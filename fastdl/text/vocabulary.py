@@ -47,6 +47,10 @@ class Vocabulary:
             raise ValueError(f"tokens must be different strings, at least one; received {short(self.tokens)}")
         self._ids = {token: i for i, token in enumerate(self.tokens)}
 
+    def __repr__(self) -> str:
+        kind = "words" if self.words else "characters"
+        return f"<Vocabulary of {len(self):,} {kind}: {', '.join(map(repr, self.tokens[:4]))}, ...>"
+
     @classmethod
     def of(cls, text: str, *, words: bool = False, lines: bool = False, limit: int | None = None) -> Vocabulary:
         """Make the vocabulary of a text, of at most ``limit`` tokens, the unknown one included."""

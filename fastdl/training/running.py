@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from math import prod
+from reprlib import repr as short
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .._threads import get_num_threads
 from .._types import Array
 from ..layers import Layer
 from ..losses import Loss
-from ..metrics.choice import Metrics
+from ..metrics.choice import Metrics, without_arguments
 from ..samples import Samples, parts
 from .examples import Examples, figures_of
 from .machines import ALONE, Machines, content_of
@@ -146,7 +147,7 @@ def _measured(
         if classes:
             targets = loss.as_labels(targets)
         for name, metric in metrics.items():
-            found[name] = _number(name, metric(targets.copy(), outputs.copy()))  # a user's own may change them
+            found[name] = _number(name, _value(metric, targets.copy(), outputs.copy()))  # a user's own may change them
     return found
 
 
@@ -170,8 +171,18 @@ def _together(arrays: Sequence[Array]) -> Array:
     return np.concatenate(arrays)
 
 
+def _value(metric: Callable[[Any, Any], Any], targets: Array, outputs: Array) -> Any:
+    try:
+        return metric(targets, outputs)
+    except ValueError as error:
+        if not str(without_arguments(metric).__module__).startswith("sklearn."):
+            raise
+        hint = "of_labels makes it a metric of labels, and metrics.of_scores one of scores or numbers"
+        raise ValueError(f"{error}; metrics.{hint}") from error
+
+
 def _number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"metrics must give a number each; {name} gave {value!r}") from None
+        raise TypeError(f"metrics must give a number each; {name} gave {short(value)}") from None
