@@ -33,7 +33,7 @@ from .training.machines import ALONE, Machines
 from .training.predicting import Predicting
 from .training.running import measure
 from .training.state import TrainingState
-from .training.stepping import take_step
+from .training.stepping import take
 from .training.stream import Stream, are_batches, check_unused, examples_in
 from .training.trainer import Trainer
 
@@ -348,10 +348,10 @@ class Sequential(Predicting, Differentiable, Container):
         with turn.lock:
             turn.check_untrained()
             state = self.training_state.following(None, optimizer, self)
-            rates = state.rates(1)
+            rate = state.next_rate()
             plan = self.last_plan or self.plan_for(tuple(1 if n is None else n for n in self.input_shape))
             vars(self)["_training"] = state
-            take_step(self, state, plan, rates)
+            take(self, state, self.flat_states, lambda: state.follow_gradients(plan, rate))
 
     @telling_arguments
     def evaluate(

@@ -53,6 +53,15 @@ cdef inline void empty_job(Job* job) noexcept nogil:
     memset(job, 0, <char*>&job.items - <char*>job)
 
 
+cdef inline void open_job(Job* job, int workers) noexcept nogil:
+    # A meeting and a watch are of one run; ranks end theirs together, at the end of a step.
+    meeting_open(&job.crew, workers)
+    reset_items(&job.items, workers)
+    reset_items(&job.slice_items, workers)
+    memset(&job.held, 0, sizeof(flag))
+    open_watch(&job.watch, &job.held if job.ranks != NULL else &job.crew.ending)
+
+
 cdef inline Py_ssize_t sample_at(const Job* job, Py_ssize_t position) noexcept nogil:
     return job.order[position] if job.order != NULL else position
 
@@ -109,10 +118,12 @@ cdef Py_ssize_t outputs_of(const Job* job, Py_ssize_t position, Py_ssize_t batch
     # How many outputs a batch has for the loss to compare: those samples, steps in time or nodes
     # that count.
     cdef const Forest* f = &job.net.forest
-    cdef Py_ssize_t i, row, first, last, total = 0, steps = job.net.tensor[job.net.count].steps
+    cdef Py_ssize_t steps = job.net.tensor[job.net.count].steps, total = 0
+    cdef Py_ssize_t i, sample, row, first, last
     for i in range(position, position + batch):
-        first = f.start[job.order[i]] if has_trees(&job.net) else job.order[i] * steps
-        last = f.start[job.order[i] + 1] if has_trees(&job.net) else first + steps
+        sample = sample_at(job, i)
+        first = f.start[sample] if has_trees(&job.net) else sample * steps
+        last = f.start[sample + 1] if has_trees(&job.net) else first + steps
         if job.counts == NULL:
             total += last - first
             continue

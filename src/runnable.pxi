@@ -20,6 +20,7 @@ cdef class Runnable:
     cdef readonly list operations           # whose arrays are read where they lie
     cdef list biases                        # from where to where
     cdef readonly object parameters, gradients
+    cdef Py_ssize_t size                    # of each of them
     cdef readonly tuple input_shape, output_shape
 
     def __cinit__(self, graph, parameters, gradients, turn):
@@ -31,7 +32,7 @@ cdef class Runnable:
         if locate(gradients, sizeof(real), <void**>&self.net.gradients) != graph.size:
             raise ValueError(f"gradients must be as many as parameters, {parameters.size}; "
                              f"received {gradients.size}")
-        self.parameters, self.gradients = parameters, gradients
+        self.parameters, self.gradients, self.size = parameters, gradients, graph.size
         self.turn, self.operations, self.biases = turn, graph.operations, graph.biases
         self.input_shape, self.output_shape = graph.input_shape, graph.output_shape
         self.channels, self.pixels = _channels_pixels(self.input_shape)
@@ -83,7 +84,7 @@ cdef class Runnable:
             self.slices[i].op, self.slices[i].start, self.slices[i].stop = found[i]
 
     cdef Group* _grouped(self) except NULL:
-        cdef Py_ssize_t i, size = self.parameters.size
+        cdef Py_ssize_t i, size = self.size
         cdef Group* group
         if self.groups != NULL:
             return self.groups
@@ -175,9 +176,8 @@ cdef class Runnable:
         self.net.skip_last = False
         self.net.lengths, self.net.states, self.net.state_gradients = NULL, NULL, NULL
         self.net.all_states = False
+        job.ranks = <PyObject*>ranks if ranks is not None else NULL
         self._open(job, threads)
-        if ranks is not None:           # which end together
-            job.ranks, job.watch.ending = <PyObject*>ranks, &job.held
         if mode == HOLDING:
             job.slice_count = self.all_slices
         if trees is not None:
@@ -186,6 +186,31 @@ cdef class Runnable:
         job.out_channels, job.out_pixels = self.out_channels, self.out_pixels
         self._frame(job)
         job.net.team = &job.crew if team and threads > 1 else NULL
+
+    cdef _take_sequences(self, Job* job, Py_ssize_t samples, lengths, states):
+        # States are worked at in a copy, which is given: those of the caller change once a step, or
+        # the whole call, is done.
+        cdef const int64_t[::1] counts
+        cdef real[:, ::1] rows
+        cdef real[:, ::1] copy
+        if lengths is not None:
+            counts = lengths
+            if counts.shape[0] != samples:
+                raise ValueError(f"lengths must have shape ({samples},); received {lengths.shape}")
+            job.net.lengths = &counts[0]
+        if states is None or not self.net.state_stride:
+            return None
+        rows, copy = states, states.copy()
+        if rows.shape[0] != samples or rows.shape[1] != self.net.state_stride:
+            raise ValueError(f"states must have shape ({samples}, {self.net.state_stride}); "
+                             f"received {states.shape}")
+        job.states, job.states_size = &rows[0, 0], samples * self.net.state_stride
+        job.net.states = &copy[0, 0]
+        return copy
+
+    cdef _give_states(self, Job* job, copy):
+        if copy is not None:
+            memcpy(job.states, job.net.states, job.states_size * sizeof(real))
 
     cdef _group(self, int mode, Py_ssize_t batch, int threads):
         # A worker alone takes the most rows that stay in its cache, where results are the same
@@ -210,11 +235,8 @@ cdef class Runnable:
         job.net = self.net
         job.slices, job.slice_count = self.slices, self.slice_count
         job.all_slices = self.all_slices
-        meeting_open(&job.crew, threads)
-        reset_items(&job.items, threads)
-        reset_items(&job.slice_items, threads)
-        open_watch(&job.watch, &job.crew.ending)
         job.net.watch, job.net.team = &job.watch, NULL
+        open_job(job, threads)
 
     cdef _run(self, Job* job, parallel_task task):
         self.turn.running = True

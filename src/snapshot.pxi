@@ -1,73 +1,64 @@
 # The state of a network before some steps, to which it can go back.
 
-cdef int MOST_ARRAYS = 5
+cdef enum:
+    MOST_ARRAYS = 5
 
 
 cdef class Snapshot:
-    """A copy of arrays as they are now, to be restored.
-
-    Parameters
-    ----------
-    *arrays : ndarray or None
-        Contiguous arrays; the first two are parameters and moments, of this module's dtype.
-    """
-    cdef Py_buffer array[5]
+    """A copy of arrays, which others keep: the first two of this module's numbers, parameters and
+    moments."""
+    cdef char* array[MOST_ARRAYS]
+    cdef Py_ssize_t size[MOST_ARRAYS]
     cdef int count
     cdef char* copies           # one behind another
+    cdef int threads            # that may look through them
 
-    def __cinit__(self, *arrays):
+    def __dealloc__(self):
+        free(self.copies)
+
+    cdef void add(self, void* array, Py_ssize_t size) noexcept:
+        # So many bytes.
+        self.array[self.count], self.size[self.count] = <char*>array, size
+        self.count += 1
+
+    cdef take(self, int threads):
         cdef Py_ssize_t size = 0
-        if len(arrays) > MOST_ARRAYS:
-            raise TypeError(f"arrays must be {MOST_ARRAYS} at most; received {len(arrays)}")
-        for array in arrays:
-            if array is not None:
-                PyObject_GetBuffer(array, &self.array[self.count],
-                                   PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-                size += self.array[self.count].len
-                self.count += 1
+        cdef int i
+        self.threads = threads
+        for i in range(self.count):
+            size += self.size[i]
         self.copies = <char*>malloc(max(size, 1))
         if self.copies == NULL:
             raise MemoryError()
         self._copy(False)
 
-    def __dealloc__(self):
+    cdef void restore(self) noexcept:
+        self._copy(True)
+
+    cdef bint is_finite(self) except -1:
+        # What parameters and moments are now.
         cdef int i
-        for i in range(self.count):
-            PyBuffer_Release(&self.array[i])
-        free(self.copies)
+        for i in range(2):
+            if not all_are_finite(<const real*>self.array[i],
+                                  self.size[i] // <Py_ssize_t>sizeof(real), self.threads):
+                return False
+        return True
 
     cdef void _copy(self, bint back) noexcept:
         cdef char* copy = self.copies
         cdef Py_ssize_t n
         cdef int i
         for i in range(self.count):
-            n = self.array[i].len
+            n = self.size[i]
             if n > FEW_NUMBERS * <Py_ssize_t>sizeof(real):      # other threads go on meanwhile
                 with nogil:
-                    copy_bytes(self.array[i].buf, copy, n, back)
+                    copy_bytes(self.array[i], copy, n, back)
             else:
-                copy_bytes(self.array[i].buf, copy, n, back)
+                copy_bytes(self.array[i], copy, n, back)
             copy += n
 
-    def restore(self):
-        """Restore the arrays."""
-        self._copy(True)
 
-    def is_finite(self, records, int threads):
-        """Whether parameters, moments and the losses of steps, `records[:, 0]`, are finite."""
-        cdef const double* record
-        cdef Py_ssize_t i
-        for i from 0 <= i < locate(records, sizeof(double), <void**>&record) by 3:
-            if not isfinite(record[i]):
-                return False
-        for i in range(2):
-            if not all_are_finite(<const real*>self.array[i].buf,
-                                  self.array[i].len // <Py_ssize_t>sizeof(real), threads):
-                return False
-        return True
-
-
-cdef inline void copy_bytes(void* array, char* copy, Py_ssize_t n, bint back) noexcept nogil:
+cdef inline void copy_bytes(char* array, char* copy, Py_ssize_t n, bint back) noexcept nogil:
     if back:
         memcpy(array, copy, n)
     else:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastdl
-from fastdl import Sequential, _core, callbacks, layers, models, optimizers, schedules
+from fastdl import Sequential, callbacks, layers, models, optimizers, schedules
 from fastdl.datasets import Trees, Vocabulary, expression_trees
 from fastdl.training import trainer
 from fastdl.trees.parsing import fit_parser, parse
@@ -261,22 +261,37 @@ def test_a_handler_takes_a_copy_in_the_middle_of_a_step(alarm, tmp_path):
             assert (other.training_state.moments == again.training_state.moments).all()
 
 
-def test_a_divergence_that_is_interrupted_leaves_finite_parameters(monkeypatch, rng):
-    core = _core.load("float32")
+class Interrupted:
+    """Two ranks, the other of which does the same; on the way back from what is not finite they are interrupted."""
 
-    class Interrupted(core.Plan):
-        """Runs the steps, and is interrupted on its way back."""
+    def __init__(self):
+        self.diverged = False
 
-        def train(self, *arguments):
-            super().train(*arguments)
-            if not np.isfinite(self.parameters).all():
-                raise KeyboardInterrupt
+    def Get_rank(self):
+        return 0
 
-    monkeypatch.setattr(core, "Plan", Interrupted)
-    net = Sequential([layers.Dense(8), layers.Dense(2)], input_shape=(4,), seed=0)
+    def Get_size(self):
+        return 2
+
+    def Allreduce(self, sent, received):
+        self.diverged = self.diverged or not np.isfinite(sent).all()
+        received[...] = sent
+
+    def Allgather(self, sent, received):
+        if self.diverged:
+            raise KeyboardInterrupt
+        received[...] = np.stack([sent, sent])
+
+
+def test_a_divergence_that_is_interrupted_leaves_finite_parameters(rng):
+    net, both = Sequential([layers.Dense(8), layers.Dense(2)], input_shape=(4,), seed=0), Interrupted()
     x, y = rng.standard_normal((640, 4)), rng.standard_normal((640, 2))
     with pytest.raises(KeyboardInterrupt):
-        net.fit(x, y, epochs=100, loss="squared_error", optimizer=optimizers.SGD(1e3), batch_size=10, verbose=0)
+        net.fit(
+            x, y, epochs=100, loss="squared_error", optimizer=optimizers.SGD(1e3), batch_size=10, verbose=0,
+            communicator=both,
+        )  # fmt: skip
+    assert both.diverged
     assert np.isfinite(net.parameters).all()
 
 

@@ -115,19 +115,17 @@ def test_a_parsers_rate_holds_from_the_next_step_on():
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_half_a_step_of_a_parser_is_taken_back(after, monkeypatch):
-    """What ends it comes within the update, or after it, when the step is whole and counted."""
+def test_a_parser_is_ended_between_whole_steps(after, monkeypatch):
+    """What ends it comes before the update, or after it, when the step is counted."""
     core, calls = _core.load("float32"), []
 
     class Ended(core.Plan):
         def step(self, *arguments):
             calls.append(self)
-            if len(calls) <= 2 or after:
-                super().step(*arguments)
-            else:
-                self.parameters[:3] += 1
+            finite = super().step(*arguments) if len(calls) <= 2 or after else True
             if len(calls) == 3:
                 raise KeyboardInterrupt
+            return finite
 
     arguments = {"batch_size": 3, "optimizer": optimizers.Adam(0.01)}
     monkeypatch.setattr(core, "Plan", Ended)

@@ -65,10 +65,10 @@ class Batches:
                 machines.agree_on_steps(1, rates, data)
                 with net.turn.lock:
                     states = net.states_for(len(data))
-                    sums += step_on(net, self.state, self.loss, data, seed + done, rates, states, machines)
+                    sums += step_on(net, self.state, self.loss, data, seed + done, rates[0], states, machines)
                 done += len(data)
                 classes = classes and data.classes
-                found = figures_of(classes, *means(sums))
+                found = figures_of(classes, *means(*sums.tolist()))
                 if machines.first(perf_counter() - shown) > BLOCK_SECONDS:
                     for watcher in watchers:
                         watcher.on_batch_block(net, done, 0, {"epoch": epoch, **found})

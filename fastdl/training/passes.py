@@ -121,8 +121,8 @@ class Passes:
                 raise
             self._error = error
         seconds = (perf_counter() - start) / count
-        for sums in np.add.reduce(records.reshape(-1, steps, 3)[:count], axis=1):
-            self._figures.append({**self.data.figures(*means(sums)), "seconds": seconds})
+        for sums in np.add.reduce(records.reshape(-1, steps, 3)[:count], axis=1).tolist():
+            self._figures.append({**self.data.figures(*means(*sums)), "seconds": seconds})
 
     def _drawn(self, count: int) -> tuple[Array, Array, Examples]:
         """Draw an order and a seed for each of ``count`` passes, and reset the states."""

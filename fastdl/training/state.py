@@ -126,9 +126,17 @@ class TrainingState:
             )
         return rates
 
-    def follow_gradients(self, plan: Any, rate: float) -> None:
-        """Update a plan's parameters by the present gradients, and count that as a step."""
-        plan.step(rate, self.counter, self.optimizer.rule, self.moments, get_num_threads(), self.average)
+    def next_rate(self) -> float:
+        """Give the learning rate of the next step."""
+        optimizer = self.optimizer
+        if type(optimizer).rates is Optimizer.rates and not callable(optimizer.lr):
+            return optimizer.lr
+        return float(self.rates(1)[0])
+
+    def follow_gradients(self, plan: Any, rate: float) -> bool:
+        """Update a plan's parameters by the present gradients, and count that as a step, if it is finite."""
+        finite: bool = plan.step(rate, self.counter, self.optimizer.rule, self.moments, get_num_threads(), self.average)
+        return finite
 
 
 def zero_moments(optimizer: Optimizer, size: int, dtype: str) -> Moments:

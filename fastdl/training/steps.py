@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..losses import Loss
 from .examples import Examples
 from .machines import ALONE, Machines
 from .state import TrainingState
-from .stepping import Run, take_batch
+from .stepping import Run, take
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -53,7 +54,7 @@ class Steps:
         """The function that takes some of the steps."""
         return self._fused if self.loss.is_fused else self._own
 
-    def _fused(self, first: int, rates: Array, records: Array) -> None:
+    def _fused(self, first: int, rates: Array, records: Array) -> bool:
         """Take steps with one of the core's losses."""
         order, data, state = self.order, self.data, self.state
         if not data.samples.are_ready:  # of a single pass
@@ -62,38 +63,42 @@ class Steps:
             data, order = data.taken(rows), np.zeros_like(order)
             order[0, position : position + len(rows)] = np.arange(len(rows))
         samples, there, weights = data.samples, data.there, data.weights
-        self.plan.train(
+        finite: bool = self.plan.train(
             samples.given(), data.targets, weights, order, self.batch, first, rates, state.counter, self.loss,
             data.classes, state.optimizer.rule, state.moments, self.seeds, get_num_threads(), records,
             None if there is ... else there.view(np.uint8), samples.lengths, self.states, samples.core_trees(),
             state.average, self.machines.core,
         )  # fmt: skip
+        return finite
 
-    def _own(self, first: int, rates: Array, records: Array) -> None:
+    def _own(self, first: int, rates: Array, records: Array) -> bool:
         """Take steps of a single pass, with a user's own loss, which is called in the middle of each."""
         ranks = self.machines.core
         if ranks is not None:
             ranks.begin()
         try:
+            finite = True
             for k, rate in enumerate(rates):
                 position = (first + k) * self.batch
                 order = self.order[0, position : position + self.batch]
-                records[k] = self._step(order, int(self.seeds[0]) + position, rate)
+                finite = self._step(order, int(self.seeds[0]) + position, rate, records[k])
+                if not finite:
+                    break
             if ranks is not None:
                 ranks.lost = False
+            return finite
         finally:
             if ranks is not None and not ranks.lost:
                 ranks.end(self.states)
 
-    def _step(self, order: Array, seed: int, rate: float) -> tuple[float, float, int]:
-        """Take one step; if it fails before it is counted, running statistics and states are as before."""
+    def _step(self, order: Array, seed: int, rate: float, record: Array) -> bool:
+        """Take one step, if it is finite; otherwise running statistics and states, too, are as before."""
         first, last = self.machines.share(len(order))
         states = None if self.states is None else self.states[first:last].copy()
         before, taken = self.net.parameters.copy(), self.state.steps
         try:
-            loss, hits, rows = self._go_back(order, first, last, seed, states)
-            self.state.follow_gradients(self.plan, rate)
-            return loss, hits, rows
+            record[:] = self._go_back(order, first, last, seed, states)
+            return isfinite(record[0]) and self.state.follow_gradients(self.plan, rate)
         finally:
             if self.state.steps == taken:
                 self.net.parameters[...] = before
@@ -136,12 +141,25 @@ def step_on(
     loss: Loss,
     data: Examples,
     seed: int,
-    rates: Array,
+    rate: float,
     states: Array | None,
     machines: Machines = ALONE,
-) -> Array:
-    """Take one step on all of these examples, and give its sums as `take_batch` does."""
-    samples = data.samples.count
-    plan, order, seeds = net.plan_for(data.samples.shape), np.arange(samples)[None], np.array([seed], np.uint64)
-    run = Steps(net, plan, state, loss, data, order, samples, seeds, states, machines).run
-    return take_batch(net, state, run, rates, states)
+) -> tuple[float, float, float]:
+    """Take one step on all of these examples: give the sums over rows of losses and of hits, and the number of rows."""
+    samples, there = data.samples, data.there
+    plan = net.plan_for(samples.shape)
+
+    def run() -> Any:
+        if loss.is_fused:
+            return plan.train_on_batch(
+                samples.given(), data.targets, data.weights, samples.count, rate, state.counter, loss, data.classes,
+                state.optimizer.rule, state.moments, seed, get_num_threads(),
+                None if there is ... else there.view(np.uint8), samples.lengths, states, samples.core_trees(),
+                state.average, machines.core,
+            )  # fmt: skip
+        order, seeds, records = np.arange(samples.count)[None], np.array([seed], np.uint64), np.zeros((1, 3))
+        steps = Steps(net, plan, state, loss, data, order, samples.count, seeds, states, machines)
+        return steps.run(0, np.array([rate]), records) and records[0].tolist()
+
+    sums: tuple[float, float, float] = take(net, state, states, run)
+    return sums

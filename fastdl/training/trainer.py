@@ -176,14 +176,14 @@ class Trainer:
         """Take one step on one batch."""
         data = examples_of(self.net, x, y, lengths, trees, sample_weight, self.loss)
         data.check_weights()
-        rates, states = self.state.rates(1), self.net.states_for(data.samples.count)
+        rate, states = self.state.next_rate(), self.net.states_for(data.samples.count)
         last, steps = self.net.training_state, self.state.steps
         if last is not self.state:
             self.net.training_state = self.state
         try:
-            sums = step_on(self.net, self.state, self.loss, data, self.net.draw(), rates, states)
+            sums = step_on(self.net, self.state, self.loss, data, self.net.draw(), rate, states)
         except BaseException:
             if self.state.steps == steps:  # none was taken
                 self.net.training_state = last
             raise
-        return data.figures(*means(sums))
+        return data.figures(*means(*sums))

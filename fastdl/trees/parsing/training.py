@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 
 import numpy as np
 
@@ -88,11 +89,11 @@ def fit_parser(
         with net.turn.lock:
             order, rates = net.generator.permutation(len(which)), state.rates(steps)
 
-        def run(first: int, rates: Array, records: Array) -> None:
+        def run(first: int, rates: Array, records: Array) -> bool:
             batch = order[first * batch_size : (first + 1) * batch_size]
             loss, found = fill_gradients(network, data.part(batch), gold[ranges(data.start, batch)[0]], penalty, beam)
-            state.follow_gradients(net.last_plan, rates[0])
             records[0] = loss, found, len(batch)
+            return isfinite(loss) and state.follow_gradients(net.last_plan, rates[0])
 
         return take_pass(
             net, state, run, rates, samples=len(which), batch=batch_size, figures=_figures, epoch=epoch,
