@@ -350,7 +350,6 @@ class Sequential(Predicting, Differentiable, Container):
             state = self.training_state.following(None, optimizer, self)
             rate = state.next_rate()
             plan = self.last_plan or self.plan_for(tuple(1 if n is None else n for n in self.input_shape))
-            vars(self)["_training"] = state
             take(self, state, self.flat_states, lambda: state.follow_gradients(plan, rate))
 
     @telling_arguments

@@ -88,10 +88,13 @@ class Fused(Settings, Loss):
         there: Any = ...,
         no_label: int | None = None,
     ) -> tuple[Array, Any]:
-        array, rows = as_real(y, name), outputs[:-1]
+        rows, width = outputs[:-1], self.target_width(outputs[-1])
+        if there is ... and _core.load(dtype).is_ready(y, (*rows[1:], width)) and len(y) == rows[0]:
+            self.check_numbers(y, name)
+            return y, ...  # as most are, without a look at what else they might be
+        array = as_real(y, name)
         check_samples(array, name, outputs)
         array, there = self.labelled(array, name, rows, there, no_label)
-        width = self.target_width(outputs[-1])
         if width == 1 and array.shape == rows:
             array = array[..., None]
         if array.shape != (*rows, width):

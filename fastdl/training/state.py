@@ -73,10 +73,10 @@ class TrainingState:
         stay either way.
         """
         loss, optimizer = loss or self.loss, self.optimizer if optimizer is None else optimizer
+        if self.moments is not None and loss is self.loss and optimizer is self.optimizer:
+            return self
         check_optimizer(optimizer)
         if self.moments is not None and optimizer.goes_on_from(self.optimizer):
-            if loss is self.loss and optimizer is self.optimizer:
-                return self
             return replace(self, loss=loss, optimizer=optimizer, counter=self.counter.copy())
         moments = zero_moments(optimizer, net.parameters.size, net.dtype)
         return TrainingState(loss, optimizer, moments=moments, epochs=self.epochs, kept=self.kept)

@@ -104,19 +104,24 @@ def take_block(
 
 
 def take(net: Sequential, state: TrainingState, states: Array | None, run: Callable[[], Taken]) -> Taken:
-    """Call a function that takes steps, in a thread that holds the turn's lock.
+    """Call a function that takes steps of this state, in a thread that holds the turn's lock.
 
-    Whatever ends them, it leaves the network after a whole, finite step. It gives nothing if it had to go back to one.
+    Whatever ends them, it leaves the network after a whole, finite step, in this state if there was one. The function
+    gives nothing if it had to go back to such a step.
     """
     check_ended()
-    turn = net.turn
+    turn, last, steps = net.turn, net.training_state, state.steps
     turn.trained += 1  # a backward pass must not cross the beginning or the end of steps
+    if state is not last:
+        net.training_state = state
     if states is not None:
         net.flat_states = states  # the core changes these with each step
     try:
         taken = run()
     finally:
         turn.trained += 1
+        if state is not last and state.steps == steps:
+            net.training_state = last
         if states is not None:
             net.flat_states = states.copy()  # other calls, as in callbacks, may change the network's
     if not taken:

@@ -174,16 +174,8 @@ class Trainer:
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any, lengths: Any, trees: Any) -> dict[str, float]:
         """Take one step on one batch."""
-        data = examples_of(self.net, x, y, lengths, trees, sample_weight, self.loss)
+        net, state = self.net, self.state
+        data = examples_of(net, x, y, lengths, trees, sample_weight, self.loss)
         data.check_weights()
-        rate, states = self.state.next_rate(), self.net.states_for(data.samples.count)
-        last, steps = self.net.training_state, self.state.steps
-        if last is not self.state:
-            self.net.training_state = self.state
-        try:
-            sums = step_on(self.net, self.state, self.loss, data, self.net.draw(), rate, states)
-        except BaseException:
-            if self.state.steps == steps:  # none was taken
-                self.net.training_state = last
-            raise
-        return data.figures(*means(*sums))
+        rate, states = state.next_rate(), net.states_for(data.samples.count)
+        return data.figures(*means(*step_on(net, state, self.loss, data, net.draw(), rate, states)))
