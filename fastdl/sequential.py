@@ -110,6 +110,9 @@ class Sequential(Predicting, Differentiable, Container):
     def given_arguments(self) -> dict[str, Any]:  # noqa: D102
         return {"layers": self.layers}
 
+    def own_attributes(self) -> dict[str, Any]:  # noqa: D102
+        return self.attributes_besides(["layers"])  # whatever the constructor of a subclass takes and keeps
+
     def allocate(self, input_shape: ShapeLike, *, dtype: DTypeLike = "float32", seed: int | None = None) -> None:  # noqa: D102
         super().allocate(input_shape, dtype=dtype, seed=seed)
         self.initial_seed = None if seed is None else int(seed)
@@ -508,7 +511,10 @@ class Sequential(Predicting, Differentiable, Container):
 
     @classmethod
     def from_arguments(cls, arguments: dict[str, Any]) -> Self:  # noqa: D102
-        return cls(arguments["layers"])
+        net = cls.__new__(cls)  # whatever the constructor of a subclass takes
+        Sequential.__init__(net, arguments["layers"])
+        complete(net)
+        return net
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -520,11 +526,9 @@ class Sequential(Predicting, Differentiable, Container):
     @classmethod
     def unfilled(cls, config: dict[str, Any]) -> Self:
         """Do what `from_config` does, but let parameters be zeros."""
-        net = cls.__new__(cls)
-        Sequential.__init__(net, [from_config(layer) for layer in config["layers"]])
+        net = cls.from_arguments({"layers": [from_config(layer) for layer in config["layers"]]})
         train_as(net, config)
         net.allocate(config["input_shape"], dtype=config["dtype"])
-        complete(net)
         return net
 
     def get_config(self) -> dict[str, Any]:

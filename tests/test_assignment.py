@@ -10,6 +10,7 @@ from test_layers import CASES, built, in_network
 import fastdl
 from fastdl import Sequential, layers, models, optimizers, schedules
 from fastdl._elsewhere import OF_NETWORKS
+from fastdl.layers.container import walk
 
 
 @pytest.fixture
@@ -191,6 +192,48 @@ def test_subclasses_within_a_layer(tmp_path):
     net = Sequential([layers.Bidirectional(Mine(3), "sum")], input_shape=(4, 2), seed=0)
     net.save(tmp_path / "net.npz")
     assert type(fastdl.load(tmp_path / "net.npz").layers[0].layer) is Mine
+
+
+class Chain(Sequential):
+    """A chain of layers of a user's own, to be used within a network too."""
+
+    def __init__(self, units, seed=None):
+        super().__init__([layers.Dense(units, "tanh"), layers.BatchNorm()])
+        self.units, self.seed = units, seed
+
+
+class Block(layers.Residual):
+    """One whose constructor makes the layers inside it."""
+
+    def __init__(self, units):
+        super().__init__([Chain(units), layers.Dense(units)])
+        self.units = units
+
+
+def test_networks_of_subclasses_are_made_of_their_own_layers(tmp_path):
+    net = Chain(3, seed=5).build(2, seed=0)
+    for i, other in enumerate(copies(net, tmp_path)):
+        assert other.layers[0].in_network
+        assert np.shares_memory(other.layers[0].params["weight"], other.parameters)
+        assert i == 0 or (other.units, other.seed) == (3, 5)  # a file holds no attributes
+
+
+def test_what_is_frozen_inside_a_subclass_stays_so(tmp_path):
+    net = Sequential([Chain(4), Block(4)], input_shape=3)
+    net.layers[0].layers[0].trainable = False
+    net.layers[1].layers[0].lr_scale = 0.5
+    net.layers[1].layers[0].layers[1].trainable = False
+    for other in copies(net, tmp_path):
+        assert type(other.layers[0]) is Chain
+        assert type(other.layers[1].layers[0]) is Chain
+        assert other.get_config() == net.get_config()
+        assert [layer.trainable for _, layer in walk(other)] == [False, True, True, False, True]
+        assert other.layers[1].layers[0].lr_scale == 0.5
+    config = Block(4).get_config()
+    assert "sublayers" not in config
+    for bad in ([{}], [1] * 4):
+        with pytest.raises(ValueError, match="sublayers must be the settings of 4 layers; received"):
+            layers.from_config({**config, "sublayers": bad})
 
 
 def test_subclasses_that_cannot_be_saved(tmp_path):

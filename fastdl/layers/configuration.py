@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._foreign import ShowsArguments, check_arguments, check_count
+from .._validation.values import as_list
 from .definition import Definition
 from .trainable import TRAINING_SETTINGS, Trainable, train_as, training_config
 
@@ -21,6 +23,7 @@ _FIXED = (
 _IN_A_LIST = "give a list of layers"
 _NO_INPUT = "the size of the input follows from the layer before, and settings are given by name"
 _CLASSES: dict[str, Any] = {}  # all layer classes, by name
+_INSIDE = "sublayers"  # the training settings of layers that the constructor of a user's own makes
 
 
 class _LayerType(type):
@@ -86,7 +89,11 @@ class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
 
     def own_attributes(self) -> dict[str, Any]:
         """Give the attributes that a subclass has added, which copies and pickles include."""
-        known = {*self._arguments, *_FIXED}
+        return self.attributes_besides(self._arguments)
+
+    def attributes_besides(self, names: Iterable[str]) -> dict[str, Any]:
+        """Give the attributes that are neither these, which a copy is made with, nor follow from how it is made."""
+        known = {*names, *_FIXED}
         return {name: value for name, value in vars(self).items() if not name.startswith("_") and name not in known}
 
     @classmethod
@@ -105,7 +112,9 @@ class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
                 f"there is no {', '.join(missing)}"
             )
         arguments = {name: _described(getattr(self, name)) for name in self._arguments}
-        return {"class": kind.__name__, **arguments, **training_config(self)}
+        config = {"class": kind.__name__, **arguments, **training_config(self)}
+        inside = [] if is_ours(kind) else [training_config(layer) for layer in _inside(self)]
+        return {**config, _INSIDE: inside} if any(inside) else config
 
 
 def complete(layer: Configured) -> None:
@@ -130,9 +139,22 @@ def from_config(config: dict[str, Any]) -> Layer:
         raise ValueError(f"config must be a dict; received {config!r}")
     arguments = {name: _made_of(value) for name, value in config.items()}
     training = {name: arguments.pop(name) for name in TRAINING_SETTINGS if name in arguments}
+    inside = as_list(arguments.pop(_INSIDE, []), _INSIDE, "settings")
     layer = class_of(arguments.pop("class", None)).from_arguments(arguments)
     train_as(layer, training)
+    children = list(_inside(layer)) if inside else []
+    if len(inside) != len(children) or not all(isinstance(settings, dict) for settings in inside):
+        raise ValueError(f"{_INSIDE} must be the settings of {len(children)} layers; received {inside}")
+    for child, settings in zip(children, inside, strict=True):
+        train_as(child, settings)
     return layer
+
+
+def _inside(layer: Configured) -> Iterator[Configured]:
+    """Give the layers inside a layer, and those inside these."""
+    for child in layer.sublayers:
+        yield child
+        yield from _inside(child)
 
 
 def _described(argument: Any) -> Any:
