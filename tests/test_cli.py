@@ -276,6 +276,28 @@ def test_saving_spares_what_is_no_file(data, tmp_path, capsys):
     assert "--save and --log must name two files" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [
+        (["--help"], set()),
+        (["train", "--help"], set()),
+        (["serve", "--help"], set()),
+        (["export", "--help"], {"export"}),
+    ],
+)
+def test_a_command_loads_what_it_needs_alone(arguments, needed):
+    code = f"""
+import contextlib, sys
+from fastdl.cli import main
+with contextlib.suppress(SystemExit):
+    main({arguments})
+print({{"datasets", "export", "images", "models", "recipes", "sweeps", "text", "trees"}} & {{
+    name.split(".")[1] for name in sys.modules if name.startswith("fastdl.")}})
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"'(\w+)'", shown.splitlines()[-1])) <= needed
+
+
 @pytest.mark.filterwarnings("ignore:the loss is no longer finite")
 def test_a_training_that_diverges_is_a_mistake(data, capsys):
     """What may help is what the command has."""

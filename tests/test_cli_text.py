@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_cli import on_a_terminal
 
-import fastdl
+import fastdl.cli.text
 from fastdl import Sequential, layers, models
 from fastdl.cli import main
 from fastdl.datasets import Vocabulary, text_windows

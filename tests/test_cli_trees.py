@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-import fastdl
+import fastdl.cli.parser
+import fastdl.cli.sentiment
 from fastdl import cli, models
 from fastdl.callbacks import PrintEpochs
 from fastdl.cli import main

@@ -10,11 +10,12 @@ import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 from .._version import __version__
 from ..training.machines import OtherRankError
-from . import export, images, parser, predict, sentiment, serve, sweep, text
-from .common import Mistake, end_others
+from .mistakes import Mistake
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,10 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(options)
     except Exception:
         traceback.print_exc()
-        end_others(1)
+        _end_others(1)
         raise
-    end_others(code)
+    _end_others(code)
     return code
+
+
+def _end_others(code: int) -> None:
+    """End the other processes that mpiexec has started, which may be waiting for this one."""
+    started = sys.modules.get("mpi4py.MPI")
+    if code and started is not None and started.COMM_WORLD.Get_size() > 1:
+        sys.stderr.flush()
+        started.COMM_WORLD.Abort(code)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -70,20 +79,40 @@ def _end_as_after_ctrl_c(number: signal.Signals) -> None:
         signal.signal(number, handle)
 
 
+class _Command(argparse.ArgumentParser):
+    """The options of a command; its module, and what that needs, is loaded where the command is given."""
+
+    def __init__(self, *, module: str = "", adds: str = "", **settings: Any) -> None:
+        super().__init__(**settings)
+        self._module, self._adds = module, adds
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._module:
+            getattr(import_module(self._module, __name__), self._adds)(self)
+        return super().parse_known_args(args, namespace)
+
+
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="fastdl", description="Train small neural networks on an ordinary CPU, fast.")
     top.add_argument("--version", action="version", version=f"fastdl {__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=_Command)
     train = commands.add_parser("train", help="train a network")
     networks = train.add_subparsers(required=True, metavar="NETWORK")
-    images.add_train(networks)
-    text.add_train(networks)
-    sentiment.add_train(networks)
-    parser.add_train(networks)
-    predict.add_predict(commands)
-    text.add_sample(commands)
-    parser.add_parse(commands)
-    export.add_export(commands)
-    serve.add_serve(commands)
-    sweep.add_sweep(commands)
+    for name, module, told in (
+        ("lenet5", ".images", "LeNet-5 for images"),
+        ("mlp", ".images", "article 3's 784-300-10 for images"),
+        ("lm", ".text", "a language model, trained on text"),
+        ("sentiment", ".sentiment", "a classifier of the nodes of parse trees"),
+        ("parser", ".parser", "a parser, trained on a treebank"),
+    ):
+        networks.add_parser(name, help=told, module=module, adds="add_train").set_defaults(network=name)
+    for name, module, told in (
+        ("predict", ".predict", "classify images or sentences with a saved network"),
+        ("sample", ".text", "write text with a language model"),
+        ("parse", ".parser", "parse sentences with a saved parser"),
+        ("export", ".export", "write a saved network for other programs"),
+        ("serve", ".serve", "a web page to draw or type on, with a network's answers"),
+        ("sweep", ".sweep", "train a network for each of many settings, to find the best"),
+    ):
+        commands.add_parser(name, help=told, module=module, adds=f"add_{name}")
     return top

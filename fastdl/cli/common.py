@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .. import set_num_threads
@@ -18,17 +17,13 @@ from .._limits import MOST_NUMBERS
 from .._validation.values import as_int, as_number
 from ..callbacks import Callback, JSONLogger, ModelCheckpoint, PrintEpochs, Progress
 from ..callbacks.progress import figure
-from ..training.divergence import DivergenceError
+from .mistakes import Mistake
 
 # Variables in which Open MPI's mpiexec, and others, give the number of processes they have started.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 
 
 _LEAST_RATE = 1e-37  # a float32 holds hardly any smaller number, and 0 would train nothing
-
-
-class Mistake(Exception):
-    """A mistake that the user can correct, explained in one line."""
 
 
 def number(text: str) -> float:
@@ -119,41 +114,6 @@ def communicator_for(options: argparse.Namespace) -> Any:
         options.save = options.log = None
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     return MPI.COMM_WORLD
-
-
-def end_others(code: int) -> None:
-    """End the other processes that mpiexec has started, which may be waiting for this one."""
-    started = sys.modules.get("mpi4py.MPI")
-    if code and started is not None and started.COMM_WORLD.Get_size() > 1:
-        sys.stderr.flush()
-        started.COMM_WORLD.Abort(code)
-
-
-@contextlib.contextmanager
-def reading(option: str) -> Iterator[None]:
-    """Let errors of reading a file name its option."""
-    try:
-        yield
-    except OSError as error:
-        raise Mistake(f"{option} must name what can be read; {error}") from None
-
-
-@contextlib.contextmanager
-def diverging() -> Iterator[None]:
-    """Let a training that diverges end with advice of what the command has."""
-    try:
-        yield
-    except DivergenceError as error:
-        raise Mistake(f"{error.fault}: a lower --lr may help") from None
-
-
-@contextlib.contextmanager
-def of_option(option: str) -> Iterator[None]:
-    """Let errors name the option whose value is wrong."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise Mistake(f"{option}: {error}") from None
 
 
 def tell_unknown(what: str, path: str, tokens: Sequence[str], most: int = 20) -> None:

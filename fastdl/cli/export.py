@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .. import load
-from ..datasets import idx_folder, mnist
-from ..export import to_c, to_onnx, to_safetensors
-from ..images.idx import Split
-from ..images.labels import labels_of
-from .common import Mistake, check_file, check_other, of_option, reading
+from .. import export, load
+from .common import check_file, check_other
+from .mistakes import Mistake, of_option, reading
 
 if TYPE_CHECKING:
+    from ..images.idx import Split
     from ..sequential import Sequential
 
 
@@ -34,11 +32,14 @@ def _to_c(net: Sequential, options: argparse.Namespace) -> None:
     check_other("to", f"{options.to.removesuffix('.c')}.h", options.network)  # a header is written as well
     data = None if options.data is None else _test_images(net, options)
     weights = options.weights or "float"
-    print(to_c(net, options.to, name=options.name, steps=options.steps, weights=weights, data=data))
+    print(export.to_c(net, options.to, name=options.name, steps=options.steps, weights=weights, data=data))
 
 
 def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
     """Give the test images of MNIST or a folder, with the places of their labels among the network's."""
+    from ..datasets import idx_folder, mnist
+    from ..images.labels import labels_of
+
     with of_option("--data"):
         labels = np.array(labels_of(net, options.network))
         _, (x, y) = idx_folder(options.data) if options.data else mnist()
@@ -51,19 +52,17 @@ def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
 
 
 FORMATS = {
-    "onnx": Format(".onnx", lambda net, options: to_onnx(net, options.to, lengths=bool(options.lengths)), ("lengths",)),
-    "safetensors": Format(".safetensors", lambda net, options: to_safetensors(net, options.to)),
+    "onnx": Format(
+        ".onnx", lambda net, options: export.to_onnx(net, options.to, lengths=bool(options.lengths)), ("lengths",)
+    ),
+    "safetensors": Format(".safetensors", lambda net, options: export.to_safetensors(net, options.to)),
     "c": Format(".c", _to_c, ("name", "steps", "weights", "data")),
 }
 
 
-def add_export(commands: Any) -> None:
-    """Add ``export``."""
-    parser = commands.add_parser(
-        "export",
-        help="write a saved network for other programs",
-        description="Write a saved network in a format that other programs read.",
-    )
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """Add what ``export`` takes."""
+    parser.description = "Write a saved network in a format that other programs read."
     parser.set_defaults(run=_export)
     parser.add_argument("network", metavar="FILE", help="a network saved by train --save")
     parser.add_argument("--to", metavar="FILE", required=True, help="where to write it")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -16,36 +15,26 @@ from ..images.idx import Split
 from ..images.labels import labels_of, probabilities
 from ..recipes import lenet5, mlp
 from ..sequential import Sequential
-from .common import (
-    Mistake,
-    add_common,
-    check_common,
-    check_outputs,
-    communicator_for,
-    diverging,
-    of_option,
-    saving,
-    watching,
-)
+from .common import add_common, check_common, check_outputs, communicator_for, saving, watching
+from .mistakes import Mistake, diverging, of_option
 
-_NETWORKS = {"lenet5": (lenet5, "LeNet-5 for images"), "mlp": (mlp, "article 3's 784-300-10 for images")}
+_RECIPES = {"lenet5": lenet5, "mlp": mlp}
 
 
-def add_train(networks: Any) -> None:
-    """Add the networks for images to ``train``."""
-    for name, (_, help_) in _NETWORKS.items():
-        parser = networks.add_parser(name, help=help_, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-        parser.set_defaults(run=_train, network=name)
-        parser.add_argument("--data", metavar="DIR", help="a folder of four IDX files, raw or .gz, instead of MNIST")
-        parser.add_argument("--transpose", action="store_true", help="swap rows and columns, as EMNIST's files need")
-        add_common(parser, epochs=10, batch_size=32, lr=0.05)
+def add_train(parser: argparse.ArgumentParser) -> None:
+    """Add what ``train lenet5`` and ``train mlp`` take."""
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    parser.set_defaults(run=_train)
+    parser.add_argument("--data", metavar="DIR", help="a folder of four IDX files, raw or .gz, instead of MNIST")
+    parser.add_argument("--transpose", action="store_true", help="swap rows and columns, as EMNIST's files need")
+    add_common(parser, epochs=10, batch_size=32, lr=0.05)
 
 
 def _train(options: argparse.Namespace) -> None:
     check_common(options)
     labels, train, test = images_of(options)
     try:
-        recipe = _NETWORKS[options.network][0](
+        recipe = _RECIPES[options.network](
             len(train[0]), input_shape=train[0].shape[1:], classes=len(labels),
             epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
         )  # fmt: skip

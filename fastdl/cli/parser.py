@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -17,32 +16,16 @@ from ..recipes import tree_parser
 from ..trees.drawing import draw_tree, save_picture
 from ..trees.parsing import balanced, bracket_f1, fit_parser, parse, right_branching
 from ..trees.parsing.search import as_beam
-from .common import (
-    Mistake,
-    add_common,
-    check_common,
-    check_file,
-    check_outputs,
-    communicator_for,
-    diverging,
-    number,
-    of_option,
-    reading,
-    saving,
-    watching,
-)
+from .common import add_common, check_common, check_file, check_outputs, communicator_for, number, saving, watching
+from .mistakes import Mistake, diverging, of_option, reading
 from .trees import files_of, parsed, read_treebank, words
 
 _HELD_OUT = 0.1
 
 
-def add_train(networks: Any) -> None:
-    """Add ``parser`` to ``train``."""
-    parser = networks.add_parser(
-        "parser",
-        help="a parser, trained on a treebank",
-        description="Train a parser, by a margin, that merges neighbours, the best pair first.",
-    )
+def add_train(parser: argparse.ArgumentParser) -> None:
+    """Add what ``train parser`` takes."""
+    parser.description = "Train a parser, by a margin, that merges neighbours, the best pair first."
     parser.set_defaults(run=_train)
     parser.add_argument(
         "--trees",
@@ -62,9 +45,8 @@ def add_train(networks: Any) -> None:
     add_common(parser, epochs=10, batch_size=25, lr=1e-3)
 
 
-def add_parse(commands: Any) -> None:
-    """Add ``parse``."""
-    parser = commands.add_parser("parse", help="parse sentences with a saved parser")
+def add_parse(parser: argparse.ArgumentParser) -> None:
+    """Add what ``parse`` takes."""
     parser.set_defaults(run=_parse)
     parser.add_argument("model", metavar="MODEL", help="a parser saved by train parser --save")
     parser.add_argument(

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from .. import load
-from . import images, sentiment
-from .common import Mistake, reading
+from .mistakes import Mistake, reading
 
 
-def add_predict(commands: Any) -> None:
-    """Add ``predict``."""
-    predict = commands.add_parser(
-        "predict",
-        help="classify images or sentences with a saved network",
-        description="Classify image files, or sentences, with the sentiment of each node of their trees.",
-    )
-    predict.set_defaults(run=_predict)
-    predict.add_argument("network", metavar="FILE", help="a network saved by train --save")
-    predict.add_argument(
+def add_predict(parser: argparse.ArgumentParser) -> None:
+    """Add what ``predict`` takes."""
+    parser.description = "Classify image files, or sentences, with the sentiment of each node of their trees."
+    parser.set_defaults(run=_predict)
+    parser.add_argument("network", metavar="FILE", help="a network saved by train --save")
+    parser.add_argument(
         "inputs",
         metavar="INPUT",
         nargs="+",
         help="image files (PNG, JPEG, PGM), light on dark as in MNIST; or sentences, or files with one on each line",
     )
-    predict.add_argument("--invert", action="store_true", help="the images are dark on light")
-    predict.add_argument("--trees", action="store_true", help="the inputs are bracketed trees, or files of them")
-    predict.add_argument("--parser", metavar="FILE", help="a parser saved by train parser --save, for plain sentences")
-    predict.add_argument("--picture", metavar="FILE", help="where to draw the first tree, as .svg or .png")
+    parser.add_argument("--invert", action="store_true", help="the images are dark on light")
+    parser.add_argument("--trees", action="store_true", help="the inputs are bracketed trees, or files of them")
+    parser.add_argument("--parser", metavar="FILE", help="a parser saved by train parser --save, for plain sentences")
+    parser.add_argument("--picture", metavar="FILE", help="where to draw the first tree, as .svg or .png")
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -40,6 +34,7 @@ def _predict(options: argparse.Namespace) -> None:
                 f"--{option} is for networks of {'trees' if of_trees else 'images'}; {options.network} is none"
             )
     if net.is_of_trees:
-        sentiment.predict(net, options)
+        from .sentiment import predict
     else:
-        images.predict(net, options)
+        from .images import predict
+    predict(net, options)

@@ -18,29 +18,14 @@ from ..layers.recursive import COMPOSITIONS
 from ..recipes import tree_classifier
 from ..sequential import Sequential
 from ..trees.drawing import draw_tree, save_picture
-from .common import (
-    Mistake,
-    add_common,
-    check_common,
-    check_file,
-    check_outputs,
-    communicator_for,
-    diverging,
-    of_option,
-    reading,
-    saving,
-    watching,
-)
+from .common import add_common, check_common, check_file, check_outputs, communicator_for, saving, watching
+from .mistakes import Mistake, diverging, of_option, reading
 from .trees import are_trees, files_of, parsed, read_treebank, tell_unknown_words, typed_trees, words
 
 
-def add_train(networks: Any) -> None:
-    """Add ``sentiment`` to ``train``."""
-    parser = networks.add_parser(
-        "sentiment",
-        help="a classifier of the nodes of parse trees",
-        description="Train a recursive network on trees with labels, such as the Stanford Sentiment Treebank's.",
-    )
+def add_train(parser: argparse.ArgumentParser) -> None:
+    """Add what ``train sentiment`` takes."""
+    parser.description = "Train a recursive network on trees with labels, such as the Stanford Sentiment Treebank's."
     parser.set_defaults(run=_train)
     parser.add_argument(
         "--trees", metavar="DIR", required=True, help="train.txt, dev.txt and test.txt of bracketed trees"

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import webbrowser
-from typing import Any
 
 from .. import load
-from .common import Mistake, check_whole, reading
+from .common import check_whole
+from .mistakes import Mistake, reading
 
 
-def add_serve(commands: Any) -> None:
-    """Add ``serve``."""
-    parser = commands.add_parser(
-        "serve",
-        help="a web page to draw or type on, with a network's answers",
-        description="Serve a web page on this machine to draw a digit, or to type a text or a sentence, as the network "
-        "takes it, and to see its answers.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+def add_serve(parser: argparse.ArgumentParser) -> None:
+    """Add what ``serve`` takes."""
+    parser.description = (
+        "Serve a web page on this machine to draw a digit, or to type a text or a sentence, as the network takes it, "
+        "and to see its answers."
     )
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     parser.set_defaults(run=_serve)
     parser.add_argument("network", metavar="FILE", help="a network saved by train --save")
     parser.add_argument("--parser", metavar="FILE", help="a parser saved by train parser --save, for sentences")
@@ -48,6 +45,8 @@ def _serve(options: argparse.Namespace) -> None:
     def ready(address: str) -> None:
         print(f"{address}  (Ctrl-C ends it)", flush=True)
         if options.open:
+            import webbrowser
+
             webbrowser.open(address)
 
     with contextlib.suppress(KeyboardInterrupt):

@@ -19,8 +19,9 @@ from .._validation.values import as_int
 from ..layers.activation import as_activation
 from ..recipes import Recipe, lenet5, mlp
 from ..sweeps import grid, picture, sweep, table
-from .common import Mistake, as_rate, check_file, check_whole, number, reading
+from .common import as_rate, check_file, check_whole, number
 from .images import images_of
+from .mistakes import Mistake, reading
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -61,13 +62,11 @@ _OTHERS = {
 _USUAL = {"network": "mlp", "data": None, "transpose": False, "epochs": 5, "seeds": 1, "threads": None}
 
 
-def add_sweep(commands: Any) -> None:
-    """Add ``sweep``."""
-    parser = commands.add_parser(
-        "sweep",
-        help="train a network for each of many settings, to find the best",
-        description="Train networks of images with all combinations of rates, sizes and seeds, side by side. A tenth "
-        "of the training images is held out to find the best; the accuracy on the test images is shown too.",
+def add_sweep(parser: argparse.ArgumentParser) -> None:
+    """Add what ``sweep`` takes."""
+    parser.description = (
+        "Train networks of images with all combinations of rates, sizes and seeds, side by side. A tenth of the "
+        "training images is held out to find the best; the accuracy on the test images is shown too."
     )
     parser.set_defaults(run=_sweep)
     parser.add_argument("network", nargs="?", choices=["lenet5", "mlp"], help="(mlp)")

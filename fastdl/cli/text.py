@@ -24,7 +24,6 @@ from ..sequential import Sequential
 from ..text.sampling import check_language_model, sample
 from ..training.divergence import DivergenceError
 from .common import (
-    Mistake,
     add_common,
     bars,
     check_common,
@@ -34,10 +33,9 @@ from .common import (
     communicator_for,
     logging,
     number,
-    of_option,
-    reading,
     tell_unknown,
 )
+from .mistakes import Mistake, of_option, reading
 
 # The settings of a run: they are saved with it, and a resumed run keeps them.
 _DEFAULTS = {
@@ -50,54 +48,48 @@ _WORDS = 10_000  # the default vocabulary if tokens are words
 _PARTS = 10  # the last of these parts is held out
 
 
-def add_train(networks: Any) -> None:
-    """Add ``lm`` to ``train``."""
-    lm = networks.add_parser(
-        "lm",
-        help="a language model, trained on text",
-        description="Train a language model, which writes text like that which it was trained on.",
-        epilog="Without options: 10 epochs, 32 streams (--batch-size; transformer 8), a rate of up to 0.002.",
-    )
-    lm.set_defaults(run=_train)
-    lm.add_argument("--text", metavar="FILE", help="text in UTF-8 (the source of Python's standard library)")
-    lm.add_argument("--words", action="store_true", help="tokens are words and marks of sentences, not characters")
-    lm.add_argument("--lines", action="store_true", help="with --words: each line is a sentence")
-    lm.add_argument(
+def add_train(parser: argparse.ArgumentParser) -> None:
+    """Add what ``train lm`` takes."""
+    parser.description = "Train a language model, which writes text like that which it was trained on."
+    parser.epilog = "Without options: 10 epochs, 32 streams (--batch-size; transformer 8), a rate of up to 0.002."
+    parser.set_defaults(run=_train)
+    parser.add_argument("--text", metavar="FILE", help="text in UTF-8 (the source of Python's standard library)")
+    parser.add_argument("--words", action="store_true", help="tokens are words and marks of sentences, not characters")
+    parser.add_argument("--lines", action="store_true", help="with --words: each line is a sentence")
+    parser.add_argument(
         "--vocabulary",
         type=int,
         metavar="N",
         help="number of tokens, one of which stands for all rarer ones (256; words 10000)",
     )
-    lm.add_argument("--cell", choices=[*sorted(CELLS), "transformer"], help="(lstm)")
-    lm.add_argument("--units", type=int, help="units of a recurrent layer (512), or of a transformer (128)")
-    lm.add_argument("--layers", type=int, help="recurrent layers (1), or blocks of a transformer (4)")
-    lm.add_argument("--dropout", type=number, help="rate of the dropout after each layer (0.3; transformer 0.1)")
-    lm.add_argument("--bidirectional", action="store_true", help=argparse.SUPPRESS)
-    lm.add_argument(
+    parser.add_argument("--cell", choices=[*sorted(CELLS), "transformer"], help="(lstm)")
+    parser.add_argument("--units", type=int, help="units of a recurrent layer (512), or of a transformer (128)")
+    parser.add_argument("--layers", type=int, help="recurrent layers (1), or blocks of a transformer (4)")
+    parser.add_argument("--dropout", type=number, help="rate of the dropout after each layer (0.3; transformer 0.1)")
+    parser.add_argument("--bidirectional", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
         "--window",
         type=int,
         metavar="T",
         help="steps of truncated back-propagation (64), or tokens that a transformer sees (128)",
     )
-    lm.add_argument("--clip", type=number, help="the largest norm of a gradient; 0 for no limit (1)")
-    add_common(lm, epochs=10, batch_size=32, lr=2e-3)
-    lm.add_argument(
+    parser.add_argument("--clip", type=number, help="the largest norm of a gradient; 0 for no limit (1)")
+    add_common(parser, epochs=10, batch_size=32, lr=2e-3)
+    parser.add_argument(
         "--resume",
         metavar="FILE",
         help="a file of train lm --save: continue its training, to the bit, and save it there again; with more "
         "--epochs than before, the rate follows the longer curve from here on",
     )
-    lm.add_argument(
+    parser.add_argument(
         "--show", type=int, default=200, metavar="N", help="tokens to write after each epoch; 0 for none (%(default)s)"
     )
-    lm.set_defaults(**dict.fromkeys(_DEFAULTS))
+    parser.set_defaults(**dict.fromkeys(_DEFAULTS))
 
 
-def add_sample(commands: Any) -> None:
-    """Add ``sample``."""
-    parser = commands.add_parser(
-        "sample", help="write text with a language model", formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+def add_sample(parser: argparse.ArgumentParser) -> None:
+    """Add what ``sample`` takes."""
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     parser.set_defaults(run=_sample)
     parser.add_argument("model", metavar="MODEL", help="a language model saved by train lm --save")
     parser.add_argument("--prompt", default="", help="the beginning of the text")

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from ..datasets import Trees, Vocabulary, expression_words, read_text, read_trees, words_of
 from ..sequential import Sequential
 from ..trees.parsing import parse, right_branching
-from .common import Mistake, reading, tell_unknown
+from .common import tell_unknown
+from .mistakes import Mistake, reading
 
 _TRACE = "-NONE-"  # the Penn Treebank's label of empty elements
 
