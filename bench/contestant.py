@@ -108,14 +108,14 @@ def serve(name: str, threads: int) -> None:
     except ImportError:
         answer({"version": None, "works": []})
         return
-    answer({"version": module.VERSION, "works": [w for w in WORK if hasattr(module, w)]})
+    answer({"version": module.VERSION, "works": [work for work in WORK if work in module.WORKS]})
     task: Task | None = None
     for line in sys.stdin:
         question, work, threads = line.split()
         if question == "peak":
             answer(module.peak(int(threads)))
         elif question == "check":
-            task = getattr(module, work)(int(threads))
+            task = module.WORKS[work](int(threads))
             task.run()
             answer({"check": task.check.tolist(), "share": task.share})
         elif question == "outputs":

@@ -20,7 +20,7 @@ def seconds(task):
 @pytest.mark.parametrize("name", [name for name, item in work.WORK.items() if item.target.peers == ("articles",)])
 def test_beside_the_articles(name, benchmark):
     item = work.WORK[name]
-    tasks = [getattr(module, name)(1) for module in (ours, articles)]
+    tasks = [module.WORKS[name](1) for module in (ours, articles)]
     for task, who in zip(tasks, ("fastdl", "articles"), strict=True):
         item.verify(task.check, who)
     taken = [[seconds(task) for task in tasks] for _ in range(2 if name == "article_network" else ROUNDS)]

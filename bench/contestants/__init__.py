@@ -1,4 +1,8 @@
-"""One module a contestant, with a function for each work that it can do: ``work(threads)`` gives a `Task`."""
+"""One module or package for each contestant, with its ``VERSION`` and its ``WORKS``.
+
+``WORKS`` has a function for each work that the contestant can do, by name; called with the number of threads, it gives
+a `Task`.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,11 @@ import numpy as np
 
 
 class Task(NamedTuple):
-    """Work that is ready to be timed: nothing of its preparation is left to do.
+    """Work that is ready to be timed: all of its preparation is done.
 
-    ``check`` is what is compared with the reference (see `bench.row`), ``run`` does the work once, ``share`` is how
-    much of the unit that is. After a training ``outputs`` gives what the network trained by ``run`` makes of the first
-    images: one that has died, whose zeros can be skipped, would be timed for nothing.
+    ``check`` is what is compared with the reference (see `bench.row`); ``run`` does the work once, and ``share`` is how
+    much of the unit that is. After a training, ``outputs`` gives the outputs of the network trained by ``run`` for the
+    first images: if it has died, its zeros may have been skipped, and the time means nothing.
     """
 
     check: np.ndarray
@@ -23,7 +27,7 @@ class Task(NamedTuple):
 
     @classmethod
     def of_calls(cls, check: np.ndarray, once: Callable[[], object], calls: int) -> Task:
-        """Make one of so many calls, whose unit is one."""
+        """Make one of so many calls, of which one is the unit."""
 
         def run() -> None:
             for _ in range(calls):

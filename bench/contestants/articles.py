@@ -64,4 +64,10 @@ def _article_class(prepare):
     return lambda threads: Task.of_calls(*prepare(lambda module: import_module(f"listings.{module}")))
 
 
-globals().update({name: _article_class(prepare) for name, prepare in article_classes.WORKS.items()})
+WORKS = {
+    "article_network": article_network,
+    "article_convolution": article_convolution,
+    "article_pooling": article_pooling,
+    "article_lstm": article_lstm,
+    **{name: _article_class(prepare) for name, prepare in article_classes.WORKS.items()},
+}

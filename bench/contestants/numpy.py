@@ -64,9 +64,6 @@ def _dense(name):
     return prepare
 
 
-globals().update({name: _dense(name) for name in dense.CASES})
-
-
 def _function(name, function):
     def prepare(threads):
         arrays = functions.data(name)
@@ -126,8 +123,15 @@ def _gru_step(x, h, u, w, b, d):
     return n + gates[:, units:] * (h - n)
 
 
-im2col = _function("im2col", _im2col)
-max_pool2d, mean_pool2d = _function("max_pool2d", _max_pool2d), _function("mean_pool2d", _mean_pool2d)
-expand_sensitivity_map = _function("expand_sensitivity_map", _expand)
 _STEPS = {"rnn": _rnn_step, "lstm": _lstm_step, "gru": _gru_step}
-globals().update({name: _function(name, _STEPS[cell]) for name, (cell, _) in functions.STEPS.items()})
+
+WORKS = {
+    "mlp_128": mlp_128,
+    "mlp_1": mlp_1,
+    **{name: _dense(name) for name in dense.CASES},
+    "im2col": _function("im2col", _im2col),
+    "max_pool2d": _function("max_pool2d", _max_pool2d),
+    "mean_pool2d": _function("mean_pool2d", _mean_pool2d),
+    "expand_sensitivity_map": _function("expand_sensitivity_map", _expand),
+    **{name: _function(name, _STEPS[cell]) for name, (cell, _) in functions.STEPS.items()},
+}

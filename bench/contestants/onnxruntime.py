@@ -57,4 +57,4 @@ def _predict(samples):
     return prepare
 
 
-predict_1, predict_64, predict_1000 = map(_predict, (1, 64, 1000))
+WORKS = {f"predict_{samples}": _predict(samples) for samples in (1, 64, 1000)}
