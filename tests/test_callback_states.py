@@ -11,7 +11,7 @@ import fastdl
 from fastdl import callbacks, optimizers
 
 
-def test_states_are_matched_by_class_and_number(tmp_path):
+def test_states_are_matched_by_class_and_number():
     """A callback that comes in between takes nobody else's, and one that watches something else begins anew."""
 
     def watchers():
@@ -35,7 +35,7 @@ def test_states_are_matched_by_class_and_number(tmp_path):
     assert [stopping.best_epoch for stopping in swapped] == [4, 4]
 
 
-def test_a_new_training_begins_anew(tmp_path):
+def test_a_new_training_begins_anew():
     """Without initial_epoch, and where the optimizer is another one."""
     net, stopping = network(), callbacks.EarlyStopping(patience=99)
     fit(net, [stopping], epochs=6)

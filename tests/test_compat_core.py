@@ -113,7 +113,7 @@ def test_layers_of_arrays_learn_in_the_core():
 @pytest.mark.parametrize(("width", "count"), [(1, 1), (3, 2), (2, 5), (9, 3), (17, 1), (50, 2)])
 @pytest.mark.parametrize("kind", ["Tanh", "Sigmoid", "Identity"])
 @pytest.mark.parametrize("lay", [np.array, np.asfortranarray, lambda W: W.astype(np.float32), lambda W: W[:, ::-1]])
-def test_trees_of_any_width(width, count, kind, lay, monkeypatch):
+def test_trees_of_any_width(width, count, kind, lay):
     results = []
     for module in modules("recursive"):
         rng = np.random.default_rng(7)

@@ -189,7 +189,7 @@ def test_convolution_layer(activator, shape, rng):
     close(layer.filters[0].weights, before - 0.1 * whole[1][0])
 
 
-def test_filters_are_live_and_alone(rng):
+def test_filters_are_live_and_alone():
     layer = cnn.ConvLayer(4, 4, 1, 2, 2, 1, 0, 1, IdentityActivator(), 0.1)
     layer.filters[0].weights[0, 1, 1] += 3
     layer.filters[0].bias = -1
@@ -286,7 +286,7 @@ def test_what_does_not_fit(make, match):
         make()
 
 
-def test_convolution_layer_refuses(rng):
+def test_convolution_layer_refuses():
     layer = cnn.ConvLayer(5, 4, 2, 2, 2, 3, 0, 1, ReluActivator(), 0.1)
     with pytest.raises(RuntimeError, match="backward must follow forward"):
         layer.bp_gradient(np.ones((3, 3, 4)))
@@ -418,7 +418,7 @@ def test_the_lists_of_an_lstm(rng):
     assert len(layer.c_list) == len(layer.h_list) == 1
 
 
-def test_weights_keep_their_places(rng):
+def test_weights_keep_their_places():
     layer = GruLayer(2, 3, 0.1)
     layer.Wzh = np.arange(9).reshape(3, 3)
     layer.Wch[1, 2] = 5
@@ -494,7 +494,7 @@ def test_recursive_layer(activator, rng):
     close(layer.b, b)
 
 
-def test_a_deep_tree_does_not_overflow(rng):
+def test_a_deep_tree_does_not_overflow():
     layer = RecursiveLayer(2, 2, TanhActivator(), 0.1)
     layer.forward(TreeNode(np.ones((2, 1))), TreeNode(np.ones((2, 1))))
     for _ in range(3000):

@@ -36,7 +36,7 @@ def test_a_loss_that_is_lost_leaves_the_last_finite_parameters(rng, dtype, momen
     assert (slow.parameters == before).all()
 
 
-def test_moments_that_are_lost(rng):
+def test_moments_that_are_lost():
     """Squares of gradients overflow before the gradients do, and a step would be nothing from then on."""
     net = Sequential([layers.Dense(1)], input_shape=3, seed=0)
     before = net.parameters.copy()

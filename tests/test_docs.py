@@ -128,7 +128,7 @@ def test_links_lead_somewhere(path):
             assert (path.parent / link).exists(), link
 
 
-def test_the_picture_of_a_network(tmp_path):
+def test_the_picture_of_a_network():
     text = (DOCS / "looking.md").read_text(encoding="utf-8")
     block = re.search(r"```python\n(.*?)net\.plot\(.*?```", text, re.DOTALL)[1]
     exec(compile(block, "looking.md", "exec"), names := {})

@@ -36,9 +36,7 @@ def numbers():
 LINEAR = NetClassifier(**quick | {"hidden": ()})
 CHECKED = {
     "classifier": NetEnsemble(CLASSIFIER, members=2),
-    "bags and selection": NetEnsemble(
-        [CLASSIFIER, NetClassifier(**quick | {"hidden": ()})], members=3, bags=True, select=3
-    ),
+    "bags and selection": NetEnsemble([CLASSIFIER, LINEAR], members=3, bags=True, select=3),
     "regressor": NetEnsemble(REGRESSOR, members=2),
     "regressor, bags and selection": NetEnsemble(REGRESSOR, members=2, bags=True, select=2),
 }

@@ -74,7 +74,7 @@ def test_no_slope_where_there_is_no_error():
     assert (losses.Quantile()([[2.0, 2.0, 2.0]], [2.0])[1] == 0).all()
 
 
-def test_poisson_of_what_overflows(rng):
+def test_poisson_of_what_overflows():
     """The loss is none then, and the parameters are those before."""
     net = Sequential([layers.Dense(1)], input_shape=2, seed=0)
     values, gradient = losses.Poisson()(np.array([[80.0], [-1e30]], "float32"), [0, 0])
@@ -284,7 +284,7 @@ def test_booleans_are_ignored_as_other_labels_are(rng):
     assert net.evaluate(x, y, loss=loss) == net.evaluate(x, y.astype(int), loss=loss) != net.evaluate(x, y)
 
 
-def test_nodes_without_a_label(rng):
+def test_nodes_without_a_label():
     """-1, whatever the loss; it is any other number to losses without labels."""
     trees = fastdl.trees.Trees.parse("(x (x a) (x b))\n(x (x c) (x (x a) (x b)))")
     x, y = np.array([0, 1, 9, 2, 0, 1, 9, 9]), np.array([-1, 1, 0, 1, -1, -1, -1, 1])

@@ -114,7 +114,7 @@ def test_many_samples(rng):
     assert (found[8900:] == net.activations(x[8900:], 0)).all()
 
 
-def test_layers_that_are_none_of_it(rng):
+def test_layers_that_are_none_of_it():
     net = Sequential([layers.Dense(2), layers.Residual([layers.Dense(2)])], input_shape=3)
     x = np.zeros((1, 3))
     for layer in ("7", 2, -3, "", layers.Dense(2), None, "1.1", net.layers):

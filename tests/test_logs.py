@@ -434,7 +434,7 @@ def test_a_full_device(kind):
     assert net.training_state.epochs == 1
 
 
-def test_what_interrupts_a_training_is_not_hidden_by_its_log(tmp_path):
+def test_what_interrupts_a_training_is_not_hidden_by_its_log():
     class Fails(Lists):
         def end(self, error):
             raise OSError(28, "No space left on device")

@@ -287,7 +287,7 @@ def test_steps_as_they_are(rng):
 # Figures.
 
 
-def test_they_are_watched_and_printed(rng, capsys, tmp_path):
+def test_they_are_watched_and_printed(rng, capsys):
     x = rng.standard_normal((60, 4))
     y = (x[:, 0] > 0).astype(int)
     net = Sequential([layers.Dense(2)], input_shape=4, seed=0)

@@ -269,7 +269,7 @@ def after(net, data, optimizer, **options):
 
 
 @pytest.mark.parametrize("make", [optimizers.SGD, optimizers.AdamW, optimizers.Lion])
-def test_biases_and_norms_may_be_spared_decay(make, rng):
+def test_biases_and_norms_may_be_spared_decay(make):
     """Without a gradient decay alone changes parameters."""
     net = of_all_kinds()
     for values in net.params.values():
@@ -297,7 +297,7 @@ def test_an_images_norm_is_spared_too():
     assert {name for name, values in net.params.items() if (values != 1).any()} == {"0.weight", "4.weight"}
 
 
-def test_the_phases_of_waves_are_biases(rng):
+def test_the_phases_of_waves_are_biases():
     net = Sequential([layers.PeriodicEmbedding(3), layers.Dense(2)], input_shape=2, seed=0)
     before = {name: values.copy() for name, values in net.params.items()}
     net.gradients[...] = 0

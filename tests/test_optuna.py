@@ -92,7 +92,7 @@ def test_optunas_own_pruner(study_of):
     assert len(second.intermediate_values) < len(first.intermediate_values)
 
 
-def test_an_error_is_not_taken_for_pruning(study_of, tmp_path):
+def test_an_error_is_not_taken_for_pruning(study_of):
     study = study_of(At(2))
     study.add_trial(optuna.trial.create_trial(value=1.0))
     trial = study.ask()

@@ -27,7 +27,7 @@ def test_a_transformer_learns_a_sentence_by_heart():
         assert sample(net, vocabulary, prompt, length=90, temperature=0) == (FOX * 3)[: len(prompt) + 90]
 
 
-def test_samples(rng):
+def test_samples():
     vocabulary = Vocabulary.of("abc\n")
     net = models.language_model(len(vocabulary), units=8, seed=0)
     one, other = (sample(net, vocabulary, "ab", length=60, seed=0) for _ in range(2))

@@ -308,7 +308,7 @@ def test_what_has_no_second_derivative(parts, shape, error):
             method(x)
 
 
-def test_bad_input(rng):
+def test_bad_input():
     net, x = network(), np.zeros((2, 3))
     for method in (net.hessian, net.taylor):
         with pytest.raises(ValueError, match=r"x must have shape \(N, 3\); received \(3,\)"):

@@ -203,7 +203,7 @@ def test_a_state_that_is_asked_for_replaces_none_that_was_set_meanwhile(monkeypa
     assert net.training_state is of_another_thread
 
 
-def test_copies_during_a_training_are_of_one_step(rng, tmp_path):
+def test_copies_during_a_training_are_of_one_step(tmp_path):
     """With targets that ask for the same of all parameters they stay equal to one another, and to a count of steps."""
     # A bias alone learns: x is zero, and the target so far off that each step adds the same to all numbers.
     net = Sequential([layers.Dense(20_000)], input_shape=(1,), dtype="float64", seed=0)
@@ -233,7 +233,7 @@ def steps_of(net):
     return net._training.steps
 
 
-def test_predictions_during_a_training_are_of_one_step(rng):
+def test_predictions_during_a_training_are_of_one_step():
     net = Sequential([layers.Dense(5000)], input_shape=(1,), dtype="float64", seed=0)
     net.parameters[...] = 1.0
     x, y = np.zeros((4, 1)), np.zeros((4, 5000))
@@ -346,7 +346,7 @@ def in_child(work):
 
 @forks
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_child_forked_during_a_training_has_whole_steps(rng):
+def test_a_child_forked_during_a_training_has_whole_steps():
     fastdl.set_num_threads(2)
     net = Sequential([layers.Dense(20_000)], input_shape=(1,), dtype="float64", seed=0)
     net.parameters[...] = 1.0
