@@ -94,13 +94,6 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
         _sync(os.path.dirname(target))
 
 
-def save_figure(figure: Any, path: Any, **options: Any) -> None:
-    """Write a matplotlib figure in the format of the path's ending, or as PNG if it has none."""
-    kind = os.path.splitext(as_path(path))[1][1:] or "png"
-    with replacing(path) as file:
-        figure.savefig(file, format=kind, **options)
-
-
 def _target(path: Any) -> tuple[str, os.stat_result | None]:
     """Follow the links of a path, and give its target and the status of an existing file."""
     name = as_path(path)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._extras import missing
+from .._figures import new_figure
 from ..metrics.choice import mode_of
 from .svg import element, escaped, number
 
@@ -65,17 +65,14 @@ def _spans_decades(name: str, lines: dict[str, list[float]]) -> bool:
 
 def plot_history(history: Mapping[str, Sequence[float]]) -> Figure:
     """Draw a panel for each figure."""
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError:
-        raise missing("History.plot", "matplotlib", "plot") from None
     panels = panels_of(history)
     if not panels:
         raise ValueError("the history must hold at least one epoch to be drawn; it holds none")
     columns = len(panels) if len(panels) <= _IN_A_ROW else math.ceil(math.sqrt(len(panels)))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.2 * columns, 3.1 * rows), layout="constrained")
+    figure = new_figure(4.2 * columns, 3.1 * rows, "History.plot")
+    from matplotlib.ticker import MaxNLocator
+
     places = figure.subplots(rows, columns, squeeze=False).reshape(-1)
     for axes in places[len(panels) :]:
         axes.remove()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._figures import new_figure
 from .._types import ArrayLike
 from ..inspection.attention import attention_weights
 from ..layers import Layer
-from .figures import Path, as_names, name_axes, new_figure, saved
+from .figures import Path, as_names, name_axes, saved
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._figures import new_figure
 from .._types import Array, ArrayLike
 from .._validation.arrays import as_real
 from ..metrics.base import as_rows
-from .figures import Path, as_names, name_axes, new_figure, saved
+from .figures import Path, as_names, name_axes, saved
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

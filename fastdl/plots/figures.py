@@ -1,4 +1,4 @@
-"""Figures of matplotlib, made and saved without a display and without pyplot's global state."""
+"""The common parts of the plots' figures."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .._extras import missing
-from .._files import save_figure
+import numpy as np
+
+from .._figures import save_figure
 from .._types import Array
 
 if TYPE_CHECKING:
@@ -15,15 +16,6 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 MOST_NAMES = 40  # along an axis, before some are left out
-
-
-def new_figure(width: float, height: float, what: str) -> Figure:
-    """Make a figure of a size in inches."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise missing(what, "matplotlib", "plot") from None
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def saved(figure: Figure, path: Path | None) -> Figure:
@@ -54,8 +46,6 @@ def name_axes(axes: Any, below: list[str], left: list[str]) -> None:
 
 def mosaic(tiles: Array) -> Array:
     """Arrange tiles (rows, columns, height, width) or (..., 3) as one image, with lines of NaN between them."""
-    import numpy as np
-
     rows, columns, height, width = tiles.shape[:4]
     padding = ((0, 0), (0, 0), (0, 1), (0, 1), *((0, 0),) * (tiles.ndim - 4))
     framed = np.pad(tiles.astype(float), padding, constant_values=np.nan).swapaxes(1, 2)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._figures import new_figure
 from .._types import Array, ShapeLike
 from .._validation.shapes import as_shape
 from ..layers import Layer
-from .figures import Path, mosaic, new_figure, saved
+from .figures import Path, mosaic, saved
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

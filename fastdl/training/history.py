@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .._files import save_figure
+from .._figures import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,7 @@ import os
 
 import numpy as np
 
-from .._extras import missing
-from .._files import save_figure
+from .._figures import new_figure, save_figure
 from .._types import Array
 from .arrays import Trees
 from .brackets import NO_LABEL
@@ -87,16 +86,13 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
     ValueError
         If the tree is too wide for a picture.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise missing("a picture of trees", "matplotlib", "plot") from None
     tree = tree[0]
     x, y = places_of(tree)
     words = int(tree.leaves.sum())
     if words > _WIDEST:
         raise ValueError(f"a picture can show at most {_WIDEST} words; the tree has {words}")
-    figure = Figure(figsize=(max(3.0, 0.75 * words), max(2.0, 0.5 * (tree.height.max() + 1.5))), layout="constrained")
+    height = max(2.0, 0.5 * (tree.height.max() + 1.5))
+    figure = new_figure(max(3.0, 0.75 * words), height, "a picture of trees")
     axes = figure.subplots()
     axes.set_axis_off()
     for node, parent in enumerate(tree.parents.tolist()):
