@@ -313,6 +313,35 @@ def test_a_subclass_computes_its_own(rng):
     )
 
 
+def test_a_subclass_leaves_out_what_its_loss_does(rng):
+    class Mine(losses.CrossEntropy):
+        pass
+
+    x, y = rng.standard_normal((20, 3)), rng.integers(-1, 3, 20)
+    net = Sequential([layers.Dense(3)], input_shape=3, dtype="float64", seed=0)
+    mine, own = (
+        net.evaluate(x, y, loss=kind(ignore_label=-1), metrics=["auc"]) for kind in (Mine, losses.CrossEntropy)
+    )
+    assert mine == pytest.approx(own)
+    net = Sequential([layers.Dense(3, "softmax")], input_shape=3, dtype="float64", seed=0)
+    with pytest.warns(UserWarning, match="cross_entropy takes the outputs of softmax for logits, and puts a softmax"):
+        net.fit(x, abs(y), loss=Mine(), verbose=0)
+
+
+def test_one_output_hits_no_class(rng):
+    """The largest of one output would always be that of class 0."""
+    net = Sequential([layers.Dense(1)], input_shape=3, seed=0)
+    x, y = rng.standard_normal((20, 3)), rng.integers(0, 2, 20)
+
+    def hinge(outputs, targets):
+        signs = 2 * targets[:, None] - 1
+        missing = np.maximum(1 - signs * outputs, 0)
+        return missing[:, 0], -signs * (missing > 0)
+
+    assert net.evaluate(x, y, loss=hinge).keys() == {"loss"}
+    assert net.fit(x, y, loss=hinge, verbose=0).history.keys() == {"loss", "seconds"}
+
+
 def test_losses_are_saved_and_copied(rng, tmp_path):
     x, y = rng.standard_normal((8, 3)), rng.integers(0, 2, 8)
     net = Sequential([layers.Dense(2)], input_shape=3, seed=0)

@@ -73,8 +73,8 @@ class Loss:
     def check_outputs(self, shape: tuple[int, ...]) -> None:
         """Check that a network with outputs of this shape can be trained by it."""
 
-    def tell_classes(self, targets: Array) -> bool:
-        """Tell whether the targets of rows that count are classes, so that there is an accuracy."""
+    def tell_classes(self, targets: Array, outputs: int) -> bool:
+        """Tell whether the targets of rows that count are classes of these outputs, so that there is an accuracy."""
         return targets.shape[-1] > 1 and bool(_core.load(precision(targets)).are_zeros_and_ones(targets, True))
 
     def as_labels(self, targets: Array) -> Array:

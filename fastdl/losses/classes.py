@@ -85,7 +85,7 @@ class CrossEntropy(Fused):
                 "in one, which binary_cross_entropy takes, or squared_error"
             )
 
-    def tell_classes(self, targets: Array) -> bool:  # noqa: D102
+    def tell_classes(self, targets: Array, outputs: int) -> bool:  # noqa: D102
         return True
 
     def predictions(self, outputs: Array) -> Array:  # noqa: D102
@@ -113,7 +113,7 @@ class BinaryCrossEntropy(Fused):
         if not _core.load(precision(rows)).are_within(rows, 0, 1):
             raise ValueError(f"{name} must hold numbers from 0 to 1; received {rows.min():g} to {rows.max():g}")
 
-    def tell_classes(self, targets: Array) -> bool:  # noqa: D102
+    def tell_classes(self, targets: Array, outputs: int) -> bool:  # noqa: D102
         return bool(_core.load(precision(targets)).are_zeros_and_ones(targets))
 
     def as_labels(self, targets: Array) -> Array:  # noqa: D102

@@ -28,6 +28,8 @@ class Custom(Loss):
 
     def __init__(self, function: Function) -> None:
         self.function = function
+        if isinstance(function, Loss):  # of a subclass of one of fastdl's
+            self.ignore_label = function.ignore_label
 
     def __repr__(self) -> str:
         return repr(self.function)
@@ -73,13 +75,17 @@ class Custom(Loss):
             return np.require(array, np.int64, ["C", "A"]), there
         return as_array(array, name, dtype), there
 
-    def tell_classes(self, targets: Array) -> bool:
-        """Tell whether targets are integers, one for each row."""
-        return targets.ndim == 1 and targets.dtype == np.int64
+    def tell_classes(self, targets: Array, outputs: int) -> bool:
+        """Tell whether targets are integers, one for each row of several outputs."""
+        return targets.ndim == 1 and targets.dtype == np.int64 and outputs > 1
+
+    def predictions(self, outputs: Array) -> Array:  # noqa: D102
+        return self.function.predictions(outputs) if isinstance(self.function, Loss) else super().predictions(outputs)
 
     def measure(self, outputs: Array, targets: Array, weights: Array | None = None) -> Measured:  # noqa: D102
         values, gradient = self(outputs.copy(), targets.copy())  # it may change them
         if weights is not None:
             values, gradient = values * weights, gradient * weights[:, None]
-        hits = float((outputs.argmax(axis=-1) == targets).sum()) if self.tell_classes(targets) else 0
+        classes = self.tell_classes(targets, outputs.shape[-1])
+        hits = float((outputs.argmax(axis=-1) == targets).sum()) if classes else 0
         return Measured(float(values.mean()), gradient / len(outputs), hits)

@@ -98,7 +98,7 @@ class Quantile(Fused):
         self.check_outputs((outputs,))
         return outputs // len(self.levels)
 
-    def tell_classes(self, targets: Array) -> bool:  # noqa: D102
+    def tell_classes(self, targets: Array, outputs: int) -> bool:  # noqa: D102
         return False
 
 
@@ -117,7 +117,7 @@ class Poisson(Fused):
         if not _core.load(precision(rows)).are_within(rows, 0, np.inf):
             raise ValueError(f"{name} must hold counts, numbers from 0 on, with poisson; received {rows.min():g}")
 
-    def tell_classes(self, targets: Array) -> bool:  # noqa: D102
+    def tell_classes(self, targets: Array, outputs: int) -> bool:  # noqa: D102
         return False
 
     def predictions(self, outputs: Array) -> Array:  # noqa: D102

@@ -158,7 +158,7 @@ def examples_of(
     targets, there = samples.targets(y, f"{prefix}y", loss, shape)
     weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
     axes = len(samples.rows(shape))
-    classes = loss.tell_classes(_flat(targets, axes) if there is ... else targets[there])
+    classes = loss.tell_classes(_flat(targets, axes) if there is ... else targets[there], shape[-1])
     return Examples(samples, targets, there, classes, axes, weights)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._warning import warn
 from ..losses import Loss
+from ..losses.custom import Custom
 from .examples import Examples
 
 if TYPE_CHECKING:
@@ -17,11 +18,14 @@ _NO_LOGITS = frozenset({"hard_sigmoid", "hard_tanh", "relu", "sigmoid", "softmax
 
 
 def warn_of_logits(net: Sequential, loss: Loss) -> None:
-    """Warn if a loss would read the outputs of an activation as logits."""
+    """Warn if a loss would read the outputs of an activation as logits, as a subclass of one does of any."""
+    kind = loss.function if isinstance(loss, Custom) and isinstance(loss.function, Loss) else loss
+    if kind.leaves_out == "identity":
+        return
     for name in sorted(net.reading.activations & _NO_LOGITS):
         if not name == net.reading.ends_in == loss.leaves_out:
             warn(
-                f"{loss.name} takes the outputs of {name} for logits, and puts a {loss.leaves_out} after it: "
+                f"{kind.name} takes the outputs of {name} for logits, and puts a {kind.leaves_out} after it: "
                 f"leave the {name} out",
             )
 

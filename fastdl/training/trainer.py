@@ -76,7 +76,7 @@ class Trainer:
         self.net, self.machines, last = net, machines, net.training_state
         self.loss = chosen(loss, last.loss)
         self.state = last.following(self.loss, optimizer, net)
-        if self.loss.leaves_out != "identity":
+        if self.loss.leaves_out != "identity" or isinstance(self.loss, Custom):
             warn_of_logits(net, self.loss)
 
     def training(
