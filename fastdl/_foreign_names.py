@@ -194,6 +194,7 @@ VALUES = {
     "logistic": "sigmoid",
     "logloss": "cross_entropy",
     "multiply": "product",
+    "valacc": "val_accuracy",
 }
 
 # What is done without a name of a package's own.

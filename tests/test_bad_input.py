@@ -441,11 +441,26 @@ def test_an_input_shape_with_channels_last_is_warned_of():
         Sequential([layers.Conv2D(2, 3)], input_shape=(28, 28, 1))
 
 
+def test_a_parameter_that_is_not_there():
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    with pytest.raises(KeyError, match=r"params are 0.weight, 0.bias; received 'weight'"):
+        net.params["weight"]
+    assert net.params.get("weight") is None
+    assert "weight" not in net.params
+
+
 def test_targets_are_asked_for():
     net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
     for call in (net.fit, net.evaluate):
         with pytest.raises(TypeError, match="y must be given with x: labels or numbers, or x itself"):
             call([[1, 2, 3]])
+        with pytest.raises(TypeError, match="y must be given with x by itself, not in a tuple: labels"):
+            call(([[1, 2, 3]], [0]))
+        for names in (["no"], np.array(["no"], object)):
+            with pytest.raises(
+                TypeError, match=r"such as 'no': numpy.unique\(y, return_inverse=True\) gives the names"
+            ):
+                call([[1, 2, 3]], names)
     with pytest.raises(TypeError, match="validation y must be given with"):
         net.fit([[1, 2, 3]], [0], validation_data=([[1, 2, 3]], None), verbose=0)
 

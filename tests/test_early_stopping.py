@@ -86,7 +86,7 @@ def test_whether_a_figure_is_to_be_low(monitor, mode, values, best, rng):
 
 def test_modes():
     for monitor, mode in (("val_mae", None), ("val_my_figure", None), ("val_neg_log_loss", None), ("val_loss", "low")):
-        with pytest.raises(ValueError, match=f"mode of monitor '{monitor}' must be one of min, max; received"):
+        with pytest.raises(ValueError, match=f"mode of monitor '{monitor}' must be one of min, max"):
             callbacks.EarlyStopping(monitor, mode=mode)
     with pytest.raises(TypeError, match="monitor must be the name of a figure; received 7"):
         callbacks.EarlyStopping(7)

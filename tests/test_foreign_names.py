@@ -188,10 +188,11 @@ def test_arguments(made, expected):
         (lambda: net().evaluate([[1]], [0], metrics=["acc"]), "accuracy"),
         (lambda: net().evaluate([[1]], [0], metrics=["mae"]), "mean_absolute_error"),
         (lambda: net().evaluate([[1]], [0], metrics=["roc_auc"]), "auc"),
+        (lambda: callbacks.EarlyStopping("val_acc"), "val_accuracy"),
     ],
 )
 def test_values(made, ours):
-    with pytest.raises(ValueError, match=f"received '[A-Za-z_]*': use '{ours}'$"):
+    with pytest.raises(ValueError, match=f"received .*: use '{ours}'$"):
         made()
 
 

@@ -17,8 +17,10 @@ def as_numbers(x: Any, array: Array, name: str) -> Array:
     if labels is None:
         found = _of_one_kind(array)
         if found is None:
+            hint = ": numpy.unique(y, return_inverse=True) gives the names and integer labels"
+            hint = hint if array.ndim == 1 and name.endswith("y") and str in map(type, array.tolist()) else ""
             raise TypeError(
-                f"{name} must be an array of real numbers; received dtype {array.dtype}{_example(x, array)}"
+                f"{name} must be an array of real numbers; received dtype {array.dtype}{_example(x, array)}{hint}"
             )
         return found
     columns = [_of_one_kind(array[:, i]) for i in range(len(labels))]

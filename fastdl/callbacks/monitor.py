@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .._foreign import hint_of_value
 from .._validation.values import as_choice, as_number
-from ..metrics.choice import mode_of
+from ..metrics.choice import known_figures, mode_of
 
 
 class Monitor:
@@ -31,7 +32,12 @@ class Monitor:
         if not isinstance(figure, str):
             raise TypeError(f"monitor must be the name of a figure; received {figure!r}")
         known = mode_of(figure)
-        if mode is not None or known is None:
+        if mode is None and known is None:
+            raise ValueError(
+                f"mode of monitor {figure!r} must be one of min, max, as its name does not tell which is better; "
+                f"received None{hint_of_value(figure, known_figures())}"
+            )
+        if mode is not None:
             as_choice(mode, f"mode of monitor {figure!r}", ("min", "max"))
         self.figure, self.mode = figure, mode or known
         self.min_delta: float = as_number(min_delta, "min_delta")

@@ -14,7 +14,7 @@ class Parameters(Mapping[str, Array]):
     Raises
     ------
     KeyError
-        If an unknown name is assigned to.
+        If there is no such name.
     ValueError
         If values have another shape, or are not finite, or are a negative variance.
     """
@@ -23,13 +23,19 @@ class Parameters(Mapping[str, Array]):
         self._name, self._arrays = name, arrays
 
     def __getitem__(self, key: str) -> Array:
-        return self._arrays[key]
+        try:
+            return self._arrays[key]
+        except KeyError:
+            raise self._unknown(key) from None
 
     def __setitem__(self, key: str, values: ArrayLike) -> None:
         if key not in self._arrays:
-            raise KeyError(f"{self._name} are {', '.join(self._arrays) or 'none'}; received {key!r}")
+            raise self._unknown(key)
         check_variance(as_real(values, name := f"{self._name}[{key!r}]"), key, name)
         copy_into(self._arrays[key], values, name)
+
+    def _unknown(self, key: str) -> KeyError:
+        return KeyError(f"{self._name} are {', '.join(self._arrays) or 'none'}; received {key!r}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

@@ -76,6 +76,11 @@ def name_of(metric: Any) -> str:
     return str(name)
 
 
+def known_figures() -> list[str]:
+    """Give the names of the figures that fit may have without a user's own metrics."""
+    return [f"{prefix}{name}" for prefix in ("", "val_") for name in ("loss", *_by_name())]
+
+
 def mode_of(figure: str) -> str | None:
     """Tell whether a figure is to be low, "min", or high, "max", if its name says so.
 

@@ -146,14 +146,17 @@ def examples_of(
     net: Sequential, x: Any, y: Any, lengths: Any, trees: Any, sample_weight: Any, loss: Loss, prefix: str = ""
 ) -> Examples:
     """Check samples, targets and weights."""
+    if y is None:
+        hint = " by itself, not in a tuple" if isinstance(x, tuple) else ""
+        raise TypeError(
+            f"{prefix}y must be given with x{hint}: labels or numbers, or x itself for a network to reproduce"
+        )
     samples = as_batch(net, x, lengths, trees, prefix, may_wait=True)
     if len(net.output_shape) == 3:
         raise ValueError(
             f"the network must end in (F,) or (T, F) for a loss; it ends in {net.output_shape}: add a Flatten"
         )
     loss.check_outputs(net.output_shape)
-    if y is None:
-        raise TypeError(f"{prefix}y must be given with x: labels or numbers, or x itself for a network to reproduce")
     shape = net.plan_for(samples.shape).output_shape
     targets, there = samples.targets(y, f"{prefix}y", loss, shape)
     weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
