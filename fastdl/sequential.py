@@ -27,11 +27,11 @@ from .layers.graph_cache import cached_graph
 from .layers.trainable import train_as, training_config
 from .losses.choice import AnyLoss, chosen
 from .metrics.choice import AnyMetric, as_metrics
+from .training.evaluation import measure
 from .training.examples import examples_of
 from .training.history import History
 from .training.machines import ALONE, Machines
 from .training.predicting import Predicting
-from .training.running import measure
 from .training.state import TrainingState
 from .training.stepping import take
 from .training.stream import Stream, are_batches, check_unused, examples_in

@@ -24,7 +24,7 @@ from ..samples import as_batch
 from ..sequential import Sequential
 from ..training.divergence import DivergenceError
 from ..training.history import History
-from ..training.running import predicted
+from ..training.inference import predicted
 from ..training.state import TrainingState
 from .data import Data, held_out
 from .inputs import Inputs, as_before

@@ -13,7 +13,7 @@ from ..layers import Layer
 from ..layers.container import named_within
 from ..samples import Samples, as_batch
 from ..samples.forest import Forest
-from ..training.running import predicted
+from ..training.inference import predicted
 
 
 class Inside:

@@ -14,7 +14,7 @@ from .._types import Array, ArrayLike
 from .._validation.values import as_int
 from ..layers import Layer
 from ..samples import as_batch
-from .running import predicted, predicted_of_batches
+from .inference import predicted, predicted_of_batches
 from .stream import Stream, are_batches_of_samples, check_unused, samples_in
 
 if TYPE_CHECKING:

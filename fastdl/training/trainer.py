@@ -19,12 +19,12 @@ from ..optimizers import Optimizer
 from .agreement import agree
 from .batches import Batches
 from .epochs import run_epochs
+from .evaluation import check_continues
 from .examples import Examples, examples_of
 from .history import History
 from .machines import ALONE, Machines
 from .mixup import mixable
 from .passes import Passes
-from .running import check_continues
 from .sanity_checks import warn_of_logits, warn_of_single_samples
 from .stepping import means
 from .steps import step_on

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..losses import Loss
 from ..metrics.choice import Metrics
+from .evaluation import check_continues, measure
 from .examples import Examples, figures_of
 from .machines import Machines
-from .running import check_continues, measure
 from .sanity_checks import warn_of_unknown_labels
 from .stream import Stream, are_batches, examples_in
 
