@@ -1,7 +1,7 @@
 """The articles' classes as their programs use them: `fastdl.compat`, or `tests/listings`, which is plain Python.
 
-Each work takes a function that gives a module by its name in either package, and gives what is compared with the
-reference, one call of what is timed, and how many of them a turn takes.
+Each work takes a function that gives a module of either package by its name. It gives what is compared with the
+reference, a function for one call of what is timed, and the number of calls in a turn.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the articles' layers are given, in float64: numbers for `fastdl.compat` and the articles' own Python."""
+"""Inputs of the articles' layers in float64, for `fastdl.compat` and for the articles' own Python."""
 
 from __future__ import annotations
 

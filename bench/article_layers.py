@@ -14,7 +14,7 @@ def _patch(x, i, j, height, width, stride):
 
 
 def _correlate(x, kernel, bias=0.0):
-    """Slide a kernel of as many axes over x, a pixel a time."""
+    """Slide a kernel of as many axes over x, pixel by pixel."""
     height, width = kernel.shape[-2:]
     y = np.zeros((x.shape[-2] - height + 1, x.shape[-1] - width + 1))
     for i in range(y.shape[0]):
@@ -87,7 +87,7 @@ def _sigmoid(x):
 
 
 class Lstm:
-    """A step a call, columns, a matrix for each gate's state and one for its input."""
+    """One step a call, on columns; each gate has a matrix for the state and one for the input."""
 
     GATES = "fioc"
 

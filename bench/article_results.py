@@ -1,4 +1,4 @@
-"""What must come out of the articles' layers and classes."""
+"""Reference results of the articles' layers and classes."""
 
 from __future__ import annotations
 

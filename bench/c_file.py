@@ -19,13 +19,13 @@ import fastdl
 from fastdl import Sequential, layers
 from fastdl.export import CFile, to_c, to_onnx
 
-STEPS = 32  # where a network leaves it open
+STEPS = 32  # of sequences, if a network leaves it open
 TURNS = 30
 SECONDS = 0.02  # of a turn
 TOLERANCE = 1e-5
 COMPILERS = ("gcc -O2", "gcc -O3 -march=native", "clang -O2")
 
-# Calls in C, so that Python's own cost is no part of them.
+# The calls are made in C, so that Python's cost is not included.
 DRIVER = """
 #include "net.c"
 void repeat(int calls, const float *x, float *y, net_workspace *workspace)
@@ -65,7 +65,7 @@ def written(net: Sequential, path: Path, weights: str = "float") -> CFile:
 
 
 def in_c(net: Sequential, folder: Path, compiler: str, x: np.ndarray, y: np.ndarray) -> Callable[[int], None]:
-    """Compile a network's file, and give what calls it so many times."""
+    """Compile a network's file, and give a function that calls it a number of times."""
     size = written(net, folder / "net.c").workspace
     (folder / "calls.c").write_text(DRIVER)
     library = folder / f"calls{len(list(folder.iterdir()))}.so"
@@ -77,7 +77,7 @@ def in_c(net: Sequential, folder: Path, compiler: str, x: np.ndarray, y: np.ndar
 
 
 def in_onnxruntime(net: Sequential, folder: Path, x: np.ndarray, y: np.ndarray) -> Callable[[int], None]:
-    """Give what calls ONNX Runtime so many times, on one thread."""
+    """Give a function that calls ONNX Runtime a number of times, on one thread."""
     to_onnx(net, folder / "net.onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -94,7 +94,7 @@ def in_onnxruntime(net: Sequential, folder: Path, x: np.ndarray, y: np.ndarray) 
 
 
 def in_fastdl(net: Sequential, x: np.ndarray, y: np.ndarray) -> Callable[[int], None]:
-    """Give what calls a predictor so many times."""
+    """Give a function that calls a predictor a number of times."""
     predict, batch = net.predictor(1), x[None]
 
     def run(calls: int) -> None:

@@ -1,4 +1,4 @@
-"""One contestant in a process of its own, so that no library's waiting threads disturb another's.
+"""A contestant in a process of its own, so that no library's waiting threads disturb another's.
 
 Reads a question, a work's name and a number of threads a line, and answers with a line of JSON. The questions:
 ``check`` (prepares, warms up and gives what is compared with the reference, and the share of the unit that is timed),
@@ -31,17 +31,17 @@ HELD_TO = {
         "ONEDNN_MAX_CPU_ISA": "AVX2",
         "ATEN_CPU_CAPABILITY": "avx2",
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-        # XLA's own code; and no products by YNNPACK, which knows of no limit: oneDNN has them then.
+        # This limits XLA's own code; products must not be YNNPACK's, which has no limit, but oneDNN's.
         "XLA_FLAGS": "--xla_cpu_max_isa=AVX2 --xla_cpu_experimental_ynn_fusion_type=",
     }
 }
 CANNOT_BE_HELD = ("onnxruntime",)
-# These cannot be told how many threads to use: they look how many processors they have, once.
+# These cannot be told how many threads to use: they count the processors that they may use, once.
 COUNT_PROCESSORS = ("jax", "numpy", "articles")
 
 
 def held_to() -> str:
-    """Give the instruction set that all are held to; nothing where each takes what there is."""
+    """Give the instruction set that all are held to; empty if each uses what there is."""
     return os.environ.get("FASTDL_ISA", "")
 
 

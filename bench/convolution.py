@@ -1,4 +1,4 @@
-"""A convolution alone, forward and gradients."""
+"""A single convolution, forward and gradients."""
 
 from __future__ import annotations
 

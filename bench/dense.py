@@ -1,4 +1,4 @@
-"""Dense layers alone, forward and gradients: three products of matrices, of several sizes."""
+"""Single dense layers, forward and gradients: three matrix products, of several sizes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def flop(batch: int, inputs: int, outputs: int) -> float:
 
 
 def calls(name: str) -> int:
-    """Give how many are timed together."""
+    """Give the number of calls in a turn."""
     return max(5, int(_TIMED / flop(*CASES[name][:3])))
 
 

@@ -1,4 +1,4 @@
-"""LeNet-5 and an MLP on MNIST: images, starting weights, recipes, and what either gives after some steps."""
+"""LeNet-5 and an MLP on MNIST: images, initial weights, training settings, and reference outputs after some steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEAST_ACCURACY = 0.5
 
 @dataclass(frozen=True)
 class Training:
-    """How a network is trained: rates at which it learns, so that no neuron dies and can be skipped."""
+    """How a network is trained: at rates at which it learns, as dead neurons can be skipped."""
 
     batch: int
     rate: float
@@ -75,7 +75,7 @@ def mlp_start():
 
 
 def verify_learned(outputs: Any, who: str) -> None:
-    """See that a network was alive while its training was timed."""
+    """Check that a network learned while its training was timed."""
     accuracy = np.mean(np.argmax(outputs, axis=1) == mnist()[1][: len(outputs)])
     if not accuracy >= LEAST_ACCURACY:
         raise AssertionError(f"{who} has not learned: accuracy {accuracy:.1%}")
@@ -87,7 +87,7 @@ def _double(pairs):
 
 @cache
 def lenet_after(training):
-    """Give what LeNet-5 makes of the first images after some steps."""
+    """Give LeNet-5's outputs for the first images after some steps."""
     net = reference.lenet5(_double(lenet_start()))
     x, y = mnist()
     weighted = [layer for layer in net.layers if "weight" in layer]
@@ -105,7 +105,7 @@ def lenet_after(training):
 
 
 def lenet_outputs(samples):
-    """Give what LeNet-5 makes of the first images, before it is trained."""
+    """Give LeNet-5's outputs for the first images, before it is trained."""
     return reference.lenet5(_double(lenet_start())).forward(mnist()[0][:samples].astype(float))
 
 
@@ -116,7 +116,7 @@ def _mlp():
 
 @cache
 def mlp_after(training):
-    """Give what the MLP makes of the first images after some steps."""
+    """Give the MLP's outputs for the first images after some steps."""
     net = _mlp()
     x, target = mnist()[0].reshape(-1, 784).astype(float), mlp_targets().astype(float)
     for step in range(CHECKED_STEPS):
@@ -129,5 +129,5 @@ def mlp_after(training):
 
 
 def mlp_outputs(samples):
-    """Give what the MLP makes of the first images, before it is trained."""
+    """Give the MLP's outputs for the first images, before it is trained."""
     return _mlp().forward(mnist()[0][:samples].reshape(samples, 784).astype(float))

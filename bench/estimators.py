@@ -1,6 +1,6 @@
-"""``python -m bench.estimators``: what `fastdl.estimators` cost, alone and in a search on two workers.
+"""``python -m bench.estimators``: the overhead of `fastdl.estimators`, alone and in a search on two workers.
 
-Told are the share of `NetClassifier.fit` that is the network's own, beside scikit-learn's `MLPClassifier` of the same
+It prints the share of `NetClassifier.fit` that is the network's own, beside scikit-learn's `MLPClassifier` of the same
 sizes, batches and epochs; and how long a search takes on one worker with all threads, and on two with a thread each.
 """
 
@@ -29,7 +29,7 @@ def seconds(function: Callable[[], Any]) -> float:
 
 
 def least(*functions: Callable[[], Any]) -> list[float]:
-    """The least seconds of each; they take turns."""
+    """Give the least seconds of each; they take turns."""
     turns = [[seconds(function) for function in functions] for _ in range(_TURNS)]
     return [min(times) for times in zip(*turns, strict=True)]
 

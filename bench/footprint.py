@@ -1,4 +1,4 @@
-"""What fastdl takes besides time: memory, room on the disk, and a moment to import."""
+"""The footprint of fastdl: memory, disk space, and time to import."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 
 
 def peak_memory() -> float:
-    """Megabytes at the highest of ``fastdl train lenet5``, in Linux's own count of the process.
+    """Peak memory of ``fastdl train lenet5`` in megabytes, by Linux's count for the process.
 
-    Not getrusage's: that begins with what the process which started it had at its highest.
+    getrusage's count would start with the peak of the parent process.
     """
     done = subprocess.run([sys.executable, "-c", _PEAK], capture_output=True, text=True, check=True)
     kilobytes = int(done.stderr.split()[-2])
@@ -41,8 +41,8 @@ def installed_size() -> float:
 def import_time(repeats: int = 15) -> float:
     """Milliseconds that ``import fastdl`` takes over ``import numpy``.
 
-    Without what an environment loads as Python starts: an editable install's hook, say, has loaded modules already that
-    fastdl would have to.
+    It runs without what an environment loads at Python's start: the hook of an editable install, for example, loads
+    modules that fastdl needs.
     """
     times: dict[str, list[float]] = {"numpy": [], "fastdl": []}
     # With its bytecode cached, as an installed package's is.

@@ -1,4 +1,4 @@
-"""Plain functions of arrays beside the best few lines of NumPy: the arrays, and what must come out."""
+"""Functions of arrays, compared with the best few lines of NumPy: their arrays and reference results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CALLS = 300  # of one run
 
 
 def title(name: str) -> str:
-    """Name a function and what it is given."""
+    """Name a function and its arguments."""
     if name in PLANES:
         return PLANES[name]
     cell, samples = STEPS[name]
@@ -32,7 +32,7 @@ def title(name: str) -> str:
 
 
 def flop(name: str) -> float:
-    """Operations of a step's products; there are none to count where numbers are but moved or compared."""
+    """Count the operations of a step's products; functions that only move or compare numbers have none."""
     if name in PLANES:
         return 0.0
     cell, samples = STEPS[name]
@@ -62,7 +62,7 @@ def data(name: str) -> Arrays:
 
 @cache
 def result(name: str) -> np.ndarray[Any, Any]:
-    """Give what must come out, in a row."""
+    """Give the reference result as a vector."""
     arrays = [a.astype(float) for a in data(name)]
     if name in PLANES:
         (x,) = arrays
@@ -80,5 +80,5 @@ def result(name: str) -> np.ndarray[Any, Any]:
 
 
 def digest(after: Any) -> np.ndarray[Any, Any]:
-    """Give what a function gave, one array or two, in a row."""
+    """Give a function's result, one array or two, as a vector."""
     return np.concatenate([np.ravel(a) for a in (after if isinstance(after, tuple) else (after,))])

@@ -1,7 +1,7 @@
-"""``mpiexec -n 2 python -m bench.machines``: what a step shared by several processes is made of, and its model.
+"""``mpiexec -n 2 python -m bench.machines``: the parts of a step shared by several processes, and a model of it.
 
-Each process is on one thread. A table of the message's way, one of steps measured, and one of steps modelled, for as
-many machines as are thought of; `docs/many-machines.md` says what the terms are.
+Each process uses one thread. There is a table of messages, one of measured steps, and one of modelled steps for more
+machines; `docs/many-machines.md` explains the terms.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NETWORKS = {"LeNet-5": (lambda: models.lenet5(seed=0), 256), "MLP 784-300-10": (
 
 
 def message_seconds(numbers: int, repeats: int = 30) -> float:
-    """Seconds of an Allreduce of so many floats, at the best."""
+    """Give the least seconds of an Allreduce of so many floats."""
     sent, received = np.ones(numbers, np.float32), np.empty(numbers, np.float32)
     calls, best = max(1, min(200, 2_000_000 // numbers)), np.inf
     for _ in range(repeats):
@@ -43,7 +43,7 @@ def message_seconds(numbers: int, repeats: int = 30) -> float:
 
 
 def step_seconds(name: str, batch: int, communicator: MPI.Comm | None, steps: int = 20, repeats: int = 5) -> float:
-    """Seconds of a step of training on so many samples, at the best of some epochs."""
+    """Give the seconds of a step of training on so many samples, in the best of some epochs."""
     net, rng = NETWORKS[name][0](), np.random.default_rng(0)
     x = rng.random((steps * batch, *net.input_shape)).astype(np.float32)
     history = net.fit(
@@ -54,9 +54,9 @@ def step_seconds(name: str, batch: int, communicator: MPI.Comm | None, steps: in
 
 
 def modelled(work: float, numbers: int, count: int, latency: float, bandwidth: float) -> float:
-    """Seconds of a step of which one machine's share takes so long: with the cheaper of two ways of the message.
+    """Model the seconds of a step of which one machine's share takes ``work``, with the cheaper of two all-reduces.
 
-    By recursive doubling each machine sends all of it, time and again; by halves, and back, hardly more than twice.
+    With recursive doubling each machine sends the whole message several times; with recursive halving, about twice.
     """
     rounds, size = ceil(log2(count)), 4 * numbers
     doubling = rounds * (latency + size / bandwidth)

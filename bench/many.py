@@ -1,4 +1,4 @@
-"""Many networks at once: 64 MLPs, which learn from the same data, each from a start of its own."""
+"""Many networks at once: 64 MLPs, which learn from the same data, each from its own initial weights."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Case(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """How many are timed, of all networks."""
+        """The number of timed steps of all networks."""
         return self.epochs * self.samples // self.batch
 
     @property
     def flop(self) -> float:
-        """Operations of a step of all networks: forward and both gradients, but the input's."""
+        """Operations of a step of all networks: forward and all gradients but the input's."""
         layers = [2.0 * a * b for a, b in pairwise(self.sizes)]
         return NETWORKS * self.batch * (3 * sum(layers) - layers[0])
 
@@ -52,7 +52,7 @@ ADAM_RATE = 1e-3
 
 @cache
 def start(name: str) -> list[np.ndarray]:
-    """Give weights (networks, out, in) and biases (networks, out) by turns."""
+    """Give weights (networks, out, in) and biases (networks, out), alternately."""
     rng, found = np.random.default_rng(7), []
     sizes = CASES[name].sizes
     for inputs, outputs in pairwise(sizes):
@@ -63,7 +63,7 @@ def start(name: str) -> list[np.ndarray]:
 
 @cache
 def data(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give samples and what is to be learned of them, which can be."""
+    """Give samples and targets that can be learned."""
     case, rng = CASES[name], np.random.default_rng(8)
     x = rng.standard_normal((case.samples, case.sizes[0])).astype("float32")
     y = np.tanh(x @ rng.standard_normal((case.sizes[0], case.sizes[-1]))).astype("float32")
@@ -72,7 +72,7 @@ def data(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def result(name: str) -> np.ndarray:
-    """Give what the networks make of the first samples after some steps of plain descent on them."""
+    """Give the networks' outputs for the first samples after some steps of plain descent on them."""
     case, (x, y) = CASES[name], data(name)
     x, y = x[:CHECKED_BATCH].astype(float), y[:CHECKED_BATCH]
     back = reference.cross_entropy_backward if case.labelled else reference.squared_error_backward

@@ -1,16 +1,16 @@
-"""Networks of today's kinds, each a specification that every contestant builds alike, and what comes out of them.
+"""Networks of current kinds, each a specification that every contestant builds, and their reference outputs.
 
 A specification is a list of parts, each a tuple of its kind and its settings:
 
-    ("conv", filters, size, stride, groups)     padded by size // 2, over images or, if the samples are so, steps
+    ("conv", filters, size, stride, groups)     padded by size // 2, over images or, for sequences, steps
     ("norm",)                                   of a batch
     ("layer_norm",)  ("attention", heads)       the latter causal
     ("tokens", vocabulary, features)  ("places", steps, features)
     ("dense", units)  ("relu",)  ("gelu",)
     ("mean",)                                   of all pixels or steps
-    ("add", [part, ...], [part, ...])           two ways whose ends are added; an empty one passes on
+    ("add", [part, ...], [part, ...])           two branches that are added; an empty one passes its input on
 
-Weights lie in a list of arrays, in this order, as PyTorch has them.
+Weights are a list of arrays, in this order, in PyTorch's shapes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Case(NamedTuple):
 
 
 def _block(filters: int, stride: int) -> list[Part]:
-    """Two convolutions, and the way around them (He et al. 2016)."""
+    """Two convolutions with a shortcut (He et al. 2016)."""
     through = [("conv", filters, 3, stride, 1), ("norm",), ("relu",), ("conv", filters, 3, 1, 1), ("norm",)]
     around = [("conv", filters, 1, stride, 1), ("norm",)] if stride > 1 else []
     return [("add", through, around), ("relu",)]
@@ -103,7 +103,7 @@ STEPS = {"resnet8": 8, "separable": 8, "in_time": 8, "transformer": 2, "small": 
 
 
 def given(part: Part, shape: Shape) -> Shape:
-    """What shape a part gives of one."""
+    """Give the output shape of a part for an input shape."""
     kind, *settings = part
     if kind == "conv":
         filters, _, stride, _ = settings
@@ -123,7 +123,7 @@ def given(part: Part, shape: Shape) -> Shape:
 
 
 def leaves(parts: list[Part], shape: Shape) -> Iterator[tuple[Part, Shape]]:
-    """Go through the parts that are not made of others, each with the shape of what it is given."""
+    """Go through the parts that are not made of others, each with its input shape."""
     for part in parts:
         if part[0] == "add":
             for way in part[1:]:
@@ -151,7 +151,7 @@ def weights_of(part: Part, shape: Shape) -> list[Shape]:
 
 @cache
 def start(name: str) -> list[np.ndarray]:
-    """Give the weights that all start with."""
+    """Give the initial weights, the same for all contestants."""
     case, rng, weights = CASES[name], np.random.default_rng(8), []
     for part, shape in leaves(case.parts, case.shape):
         scales = part[0] in ("norm", "layer_norm")
@@ -163,7 +163,7 @@ def start(name: str) -> list[np.ndarray]:
 
 @cache
 def data(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give samples enough for the timed steps, and their targets."""
+    """Give enough samples for the timed steps, and their targets."""
     case, rng = CASES[name], np.random.default_rng(9)
     samples, shape = STEPS[name] * case.batch, case.shape
     for part in case.parts:
@@ -178,7 +178,7 @@ def data(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def flop(name: str) -> float:
-    """Operations of a sample's forward pass; those of attention are counted as if nothing were kept from it."""
+    """Count the operations of a sample's forward pass; those of attention as if it were not causal."""
     total = 0.0
     case = CASES[name]
     for part, shape in leaves(case.parts, case.shape):
@@ -229,7 +229,7 @@ def _referred(parts: list[Part], weights: Iterator[np.ndarray]) -> list[dict[str
 
 @cache
 def result(name: str) -> np.ndarray:
-    """Give what the network makes of the first samples after some steps of plain descent on them."""
+    """Give the network's outputs for the first samples after some steps of plain descent on them."""
     case, (x, y) = CASES[name], data(name)
     net = reference.Network(_referred(case.parts, iter([w.astype(float) for w in start(name)])))
     x, y = x[:CHECKED_BATCH], y[:CHECKED_BATCH]
@@ -258,7 +258,7 @@ def _flat(gradients: list[Any]) -> list[np.ndarray]:
 
 @cache
 def predicted(name: str) -> np.ndarray:
-    """Give what the network makes of the first sample as it starts."""
+    """Give the network's output for the first sample, before it is trained."""
     case = CASES[name]
     net = reference.Network(_referred(case.parts, iter([w.astype(float) for w in start(name)])))
     return net.forward(data(name)[0][:1])

@@ -47,7 +47,7 @@ class Bias(Node):
 
 
 class Connection:
-    """A weight between two nodes, which it makes known to both."""
+    """A weight between two nodes, which adds itself to their lists."""
 
     def __init__(self, upstream: Node, downstream: Node) -> None:
         self.upstream, self.downstream = upstream, downstream
@@ -57,7 +57,7 @@ class Connection:
         downstream.upstream.append(self)
 
     def compute_gradient(self) -> None:
-        """Multiply what the connection carries by what is wanted of it."""
+        """Multiply the output upstream by the delta downstream."""
         self.gradient = self.downstream.delta * self.upstream.output
 
     def update(self, rate: float) -> None:

@@ -32,7 +32,7 @@ def _met(answer: bool | None) -> str:
 
 
 def _ratios(row: dict[str, Any], peers: Iterable[str]) -> list[float]:
-    """How many times as long the fastest of these peers takes, turn by turn; nothing without one of them."""
+    """Give how many times as long the fastest of these peers takes, turn by turn; empty without any."""
     times = [row["all"][n] for n in peers if n in row["all"]]
     return [min(theirs) / ours for ours, *theirs in zip(row["all"]["fastdl"], *times, strict=True)] if times else []
 
@@ -220,7 +220,7 @@ def _tabular(path: Path) -> str:
 
 
 def _tabular_summary(rows: dict[str, Any], names: list[str]) -> str:
-    """Say how often whose quality is as good as whose, and how many times as fast fastdl is."""
+    """Say how often fastdl's quality is as good as others', and how many times as fast it is."""
     text = ""
     for ours in ("fastdl", "fastdl, tabular"):
         parts = []
@@ -249,7 +249,7 @@ def _elementwise(results: dict[str, Any]) -> str:
 
 
 def _few(rows: dict[str, Any]) -> str:
-    """Say where an epoch was measured on a part of it."""
+    """Say which epochs were measured in part."""
     parts = []
     for name, row in rows.items():
         item = work.WORK[name]
@@ -260,7 +260,7 @@ def _few(rows: dict[str, Any]) -> str:
 
 
 def _trees(results: dict[str, Any]) -> str:
-    """Say what was done to trees, where there were any."""
+    """Describe the work on trees, if it was measured."""
     row = results["rows"].get("trees_by_node")
     return prose.TREES.format(source=results["trees"], few=row["share"].get("torch", 1.0)) if row else ""
 

@@ -1,4 +1,4 @@
-"""One row of the table: what is measured, in which unit, and what must come out."""
+"""One row of the table: what is measured, in which unit, and the reference result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-TOLERANCE = 1e-5  # of the largest value: what float32 and another order of additions make
+TOLERANCE = 1e-5  # of the largest value, for float32 and another order of additions
 EPOCH = "s per 60,000 samples"
 MICROSECONDS = "us a call"
 CHARACTER = "us a character"
@@ -29,7 +29,7 @@ _SCALE = {  # times seconds
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be reached: so many times faster than the fastest of some peers, or this share of the peak."""
+    """What is to be reached: a ratio to the fastest of some peers, or a share of the peak."""
 
     ratio: float = 0.0
     peers: tuple[str, ...] = ()
@@ -40,8 +40,8 @@ class Target:
 class Work:
     """One row of the table.
 
-    ``unit`` is what the seconds are of, ``flop`` how many useful operations that takes, or a function that counts them
-    where data must be read for it, ``result`` gives what every contestant's check must give.
+    ``unit`` is what is timed, ``flop`` the number of its useful operations, or a function that counts them if data must
+    be read for it; ``result`` gives the reference for every contestant's check.
     """
 
     title: str
@@ -56,7 +56,7 @@ class Work:
         return self.flop() if callable(self.flop) else self.flop
 
     def in_unit(self, seconds: float) -> float:
-        """Give seconds as the unit's number."""
+        """Convert seconds to the unit."""
         return seconds * _SCALE[self.unit]
 
     def verify(self, check: Any, who: str) -> None:
@@ -67,10 +67,10 @@ class Work:
 
 
 def together(*arrays):
-    """Give all numbers in a row."""
+    """Concatenate all numbers to a vector."""
     return np.concatenate([np.ravel(a) for a in arrays])
 
 
 def digest(y, dx, dw):
-    """What is compared of a layer's results: a slice of each."""
+    """Give what is compared of a layer's results: a slice of each."""
     return np.concatenate([np.asarray(a[:2], "float64").ravel()[:4096] for a in (y, dx, dw)])

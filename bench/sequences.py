@@ -1,4 +1,4 @@
-"""The sequences that are measured: recurrent layers over 50 steps, and a language model on Python's own source."""
+"""The works on sequences: recurrent layers over 50 steps, and a language model on Python's source."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def flop(cell: str, batch: int, inputs: int, units: int) -> float:
 
 
 def language_flop() -> float:
-    """Operations of a token's training step, as every framework but fastdl does them: it looks input products up."""
+    """Count the operations of a token's training step, as all but fastdl do them, which looks up input products."""
     return 3 * 2 * ((DIM + UNITS) * 4 * UNITS + UNITS * len(vocabulary()))
 
 
@@ -42,7 +42,7 @@ def data(cell, batch, inputs, units):
 
 
 def digest(y, dx, gradients):
-    """What is compared: a slice of the output and of each gradient."""
+    """Give what is compared: a slice of the output and of each gradient."""
     parts = [y, dx, *(gradients[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))]
     # Gradients of weights are sums over all steps, and larger than the others.
     return np.concatenate([np.asarray(a, "float64").ravel()[:4096] / max(1, np.abs(a).max()) for a in parts])
@@ -50,7 +50,7 @@ def digest(y, dx, gradients):
 
 @cache
 def result(cell, batch, inputs, units):
-    """What must come out."""
+    """Give the reference result."""
     x, dy, weights = data(cell, batch, inputs, units)
     double = {name: w.astype(float) for name, w in weights.items()}
     name = "gru_after" if cell == "gru" else cell

@@ -1,9 +1,9 @@
 """``python -m bench.tabular``: train networks and trees on seventeen small tables, and write tabular.json.
 
-It needs scikit-learn; skorch and PyTorch take part where they are installed. Tables that are made are others for each
-seed, and those that scikit-learn ships have one fixed split; seeds decide all else. With ``--validation`` the test part
-stays untouched, a part of the training part is measured, and what is made is made of seeds from 1000 on: for choosing
-a recipe. The test part is for the report alone.
+It needs scikit-learn; skorch and PyTorch take part if they are installed. Synthetic tables differ for each seed; those
+that scikit-learn ships have one fixed split. With ``--validation``, for choosing a recipe, a part of the training data
+is measured instead of the test data, and synthetic tables have seeds from 1000 on. The test data is for the report
+alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REST = 0.05  # seconds between two trainings, for the last one's threads to go t
 
 
 class Table(NamedTuple):
-    """Samples, targets, columns of categories with how many these are, and whether targets are numbers."""
+    """Samples, targets, the columns of categories with their numbers of categories, and whether targets are numbers."""
 
     x: np.ndarray
     y: np.ndarray
@@ -35,7 +35,7 @@ class Table(NamedTuple):
 
 
 def mixed(samples: int, seed: int, *, regression: bool) -> Table:
-    """Numbers of odd distributions beside categories, which change what the numbers do."""
+    """Make numbers of unusual distributions, and categories on which their effect depends."""
     rng = np.random.default_rng(seed)
     numbers = [
         rng.lognormal(10, 0.6, samples), rng.uniform(18, 80, samples), rng.standard_t(3, samples),
@@ -52,7 +52,7 @@ def mixed(samples: int, seed: int, *, regression: bool) -> Table:
 
 
 def tables() -> dict[str, Callable[[int], Table]]:
-    """Give what scikit-learn ships, or makes of a seed."""
+    """Give the tables that scikit-learn ships, or makes from a seed."""
     from sklearn import datasets as d
 
     return {
@@ -110,7 +110,7 @@ def parted(table: Table, validation: bool) -> tuple[np.ndarray, ...]:
 
 
 def _prepared(table: Table, last: Any) -> Any:
-    """Give an estimator behind what networks need: numbers of unit variance, categories as zeros and ones."""
+    """Put an estimator behind the preprocessing for networks: numbers of unit variance, one-hot categories."""
     from sklearn.compose import make_column_transformer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -127,7 +127,7 @@ def _prepared(table: Table, last: Any) -> Any:
 
 
 def of_fastdl(table: Table, seed: int, samples: int) -> Any:
-    """Dense layers of `HIDDEN` units, trained as the estimators do of themselves."""
+    """Dense layers of `HIDDEN` units, trained with the estimators' defaults."""
     from fastdl.estimators import NetClassifier, NetRegressor
 
     kind = NetRegressor if table.regression else NetClassifier
@@ -279,5 +279,5 @@ def main() -> None:
 if __name__ == "__main__":
     import warnings
 
-    warnings.simplefilter("ignore")  # that networks of scikit-learn's have not converged
+    warnings.simplefilter("ignore")  # scikit-learn's networks warn that they have not converged
     main()

@@ -1,4 +1,4 @@
-"""The trees that are measured: sentiment training on a treebank, or where none is named on Python's own expressions."""
+"""The work on trees: sentiment training on a treebank or, if none is given, on Python's expressions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEW = 10  # batches of those that take one node after another
 
 @cache
 def trees():
-    """Trees with a label at every node: where they have none of their own, how high it stands."""
+    """Give trees with a label at every node; without labels of their own, the height of the node."""
     if path := os.environ.get(VARIABLE):
         return read_trees(path, names=[str(i) for i in range(CLASSES)])
     found = expression_trees(8544)
@@ -53,7 +53,7 @@ def flop() -> float:
 
 
 def few_share() -> float:
-    """How much of an epoch's nodes the first batches have."""
+    """Give the share of an epoch's nodes that the first batches have."""
     return int(trees().start[FEW * BATCH]) / len(tokens())
 
 
@@ -70,7 +70,7 @@ def start():
 
 
 class Layered(NamedTuple):
-    """Some trees whose nodes stand in rows, the leaves first, then height after height."""
+    """Some trees, with their nodes in rows: the leaves first, then height by height."""
 
     tokens: np.ndarray  # of the leaves
     children: list[np.ndarray]  # of each height from 1 on, (nodes, 2): their rows
@@ -79,7 +79,7 @@ class Layered(NamedTuple):
 
 
 def layered(first: int, last: int) -> Layered:
-    """Lay the trees ``first`` to ``last`` out."""
+    """Arrange the trees ``first`` to ``last``."""
     part, ids = trees()[first:last], tokens()[trees().part(first, last)]
     order = np.argsort(part.height, kind="stable")
     rows = np.argsort(order)

@@ -37,7 +37,7 @@ def _dense(name):
 
 
 def _function(name):
-    """A call of a function, with what threads it takes."""
+    """A call of a function, with the number of its threads."""
     target = Target(ratio=2, peers=("numpy",))
     return Work(functions.title(name), MICROSECONDS, functions.flop(name), 2, lambda: functions.result(name), target)
 

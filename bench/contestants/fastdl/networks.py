@@ -1,4 +1,4 @@
-"""Networks of today's kinds, ours."""
+"""Networks of current kinds, ours."""
 
 import fastdl
 from bench import networks

@@ -1,4 +1,4 @@
-"""Networks of today's kinds in JAX: whole steps compiled, buffers donated, images and sequences channels last."""
+"""Networks of current kinds in JAX: whole steps compiled, buffers donated, images and sequences channels last."""
 
 from functools import partial
 

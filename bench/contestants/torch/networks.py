@@ -1,4 +1,4 @@
-"""Networks of today's kinds in PyTorch: images channels last, which is faster; attention is its own fused one."""
+"""Networks of current kinds in PyTorch: images channels last, which is faster; attention is its own fused one."""
 
 import torch
 from torch import nn
