@@ -1,4 +1,4 @@
-"""Names from other libraries that networks do not have here: the error says what to use instead."""
+"""Attributes that layers and networks have in other libraries: the error suggests what to use instead."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ OF_NETWORKS = {
 
 
 class _Missing:  # no docstring, which would be taken for the attribute's
-    # An attribute that is not there. A `__getattr__` would make all others take twice as long.
+    # A descriptor, as a `__getattr__` would make access to all other attributes take twice as long.
 
     def __init__(self, name: str, hint: str) -> None:
         self._name, self._hint = name, hint
@@ -74,13 +74,13 @@ class _Missing:  # no docstring, which would be taken for the attribute's
 
 
 def tell(kind: type, hints: Mapping[str, str]) -> None:
-    """Make objects of a class raise that error."""
+    """Make these attributes of a class raise the error."""
     for name, hint in hints.items():
         setattr(kind, name, _Missing(name, hint))
 
 
 def without_missing(names: Iterable[str], obj: object) -> list[str]:
-    """Give those names of an object's attributes that are there."""
+    """Give those of an object's attributes that do not raise the error."""
     return [
         name for name in names if name in vars(obj) or not isinstance(getattr_static(type(obj), name, None), _Missing)
     ]

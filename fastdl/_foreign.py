@@ -1,4 +1,4 @@
-"""Names and arguments of other libraries: the errors say what they are called here."""
+"""Errors for unknown names, arguments and values that suggest the right ones, also for those of other libraries."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 
 def no_such_name(package: str, name: str, names: Collection[str]) -> NoReturn:
-    """Raise the error for a name that a package does not have, with a similar or equivalent one if there is any."""
-    hint = None if name.startswith("_") else _hint(package, name, names)  # the interpreter's own, while it imports
+    """Raise the error for a name that a package does not have, and suggest an equivalent or similar one."""
+    hint = None if name.startswith("_") else _hint(package, name, names)  # looked up while importing
     raise AttributeError(f"module {package!r} has no attribute {name!r}" + ("" if hint is None else f": {hint}"))
 
 
 def _hint(package: str, name: str, names: Collection[str]) -> str | None:
-    """Tell what to use instead of a name."""
-    from ._foreign_names import NAMES, OTHERWISE  # which a program without mistakes does not need
+    """Suggest what to use instead of a name; None if nothing is like it."""
+    from ._foreign_names import NAMES, OTHERWISE  # not needed by a program without mistakes
 
     key, alike = _key(name).removeprefix("lazy"), _by_key(names)
     if wanted := alike.get(key) or NAMES.get(package, {}).get(key):
@@ -31,7 +31,7 @@ def _hint(package: str, name: str, names: Collection[str]) -> str | None:
         wanted = _by_key(there).get(key) or known.get(key)
         if wanted and re.split(r"\W", wanted)[0] in there:
             return f"use {other}.{wanted}"
-    return next((f"did you mean {alike[found]}?" for found in _likest(key, alike)), None)
+    return next((f"did you mean {alike[found]}?" for found in _closest(key, alike)), None)
 
 
 def _by_key(names: Collection[str]) -> dict[str, str]:
@@ -43,7 +43,7 @@ def _key(name: str) -> str:
 
 
 def telling_names(package: str, names: Collection[str]) -> Callable[[str], NoReturn]:
-    """Give the `__getattr__` of a package whose names are all there."""
+    """Give a `__getattr__` for a package, which Python calls for unknown names alone."""
 
     def get(name: str) -> NoReturn:
         no_such_name(package, name, names)
@@ -52,7 +52,7 @@ def telling_names(package: str, names: Collection[str]) -> Callable[[str], NoRet
 
 
 class _Signature:
-    # What a class is called with: `inspect` would show the arguments of `__new__`, or of a metaclass.
+    # `inspect` would show the arguments of `__new__`, or of a metaclass, instead of the constructor's.
 
     def __get__(self, obj: object, kind: type) -> inspect.Signature:
         _, *others = inspect.signature(kind.__init__).parameters.values()  # type: ignore[misc]
@@ -60,14 +60,14 @@ class _Signature:
 
 
 class ShowsArguments:
-    """A class that shows what its constructor takes."""
+    """A class whose signature is that of its constructor."""
 
-    if not TYPE_CHECKING:  # or type checkers would take it for what the constructor has
+    if not TYPE_CHECKING:  # or type checkers would take it for the constructor's signature
         __signature__ = _Signature()
 
 
 class TellsArguments(ShowsArguments):
-    """A class whose constructor tells what an argument that it does not have is called here."""
+    """A class whose constructor suggests the right name for an unknown argument."""
 
     if not TYPE_CHECKING:
 
@@ -78,14 +78,14 @@ class TellsArguments(ShowsArguments):
 
 
 def check_arguments(kind: type, given: Collection[str]) -> None:
-    """Check that the constructor of a class has arguments of these names; the error says what they are called here."""
+    """Check that the constructor of a class has arguments of these names; the error suggests the right ones."""
     code = getattr(kind.__init__, "__code__", None)  # type: ignore[misc]
     if code is not None and not code.co_flags & inspect.CO_VARKEYWORDS:
         _check(kind.__name__, code, given)
 
 
 def check_count(kind: type, args: Sequence[object], hint: str) -> None:
-    """Check that the constructor of a class takes so many arguments by position."""
+    """Check that the constructor of a class takes this many arguments by position."""
     code = getattr(kind.__init__, "__code__", None)  # type: ignore[misc]
     if code is None or code.co_flags & inspect.CO_VARARGS or len(args) < code.co_argcount:
         return
@@ -97,7 +97,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def telling_arguments(method: Method) -> Method:
-    """Make a method tell what an argument that it does not have is called here."""
+    """Decorate a method so that it suggests the right name for an unknown argument."""
     code = method.__code__
     names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
@@ -120,14 +120,14 @@ def _check(called: str, code: CodeType, given: Collection[str]) -> None:
 def _hint_of_argument(name: str, names: Collection[str]) -> str:
     from ._foreign_names import ARGUMENTS, ARGUMENTS_OTHERWISE
 
-    likely = [known for known in ARGUMENTS.get(name, ()) if known in names] or _likest(name, names)
+    likely = [known for known in ARGUMENTS.get(name, ()) if known in names] or _closest(name, names)
     if likely:
         return f"use {likely[0]}"
     return ARGUMENTS_OTHERWISE.get(name) or f"it has {', '.join(names) or 'none'}"
 
 
 def hint_of_value(value: object, known: Collection[str]) -> str:
-    """Tell what a name that is given as a value is called here, for the end of an error."""
+    """Suggest the right name for one that was given as a value, as the end of an error."""
     if not isinstance(value, str):
         return ""
     from ._foreign_names import NAMES, VALUES
@@ -136,10 +136,10 @@ def hint_of_value(value: object, known: Collection[str]) -> str:
     theirs = (alike.get(_key(names.get(key, key))) for names in (VALUES, *NAMES.values()))
     if wanted := next(filter(None, theirs), None):
         return f": use {wanted!r}"
-    return next((f": did you mean {alike[found]!r}?" for found in _likest(key, alike)), "")
+    return next((f": did you mean {alike[found]!r}?" for found in _closest(key, alike)), "")
 
 
-def _likest(name: str, names: Collection[str]) -> list[str]:
-    from difflib import get_close_matches  # which a program without mistakes does not need
+def _closest(name: str, names: Collection[str]) -> list[str]:
+    from difflib import get_close_matches  # not needed by a program without mistakes
 
     return get_close_matches(name, names, 1, 0.75)

@@ -1,4 +1,4 @@
-"""Names of a package that are loaded when they are first asked for."""
+"""Names of a package that are imported on first use."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ._foreign import no_such_name
 def lazily(
     within: dict[str, Any], modules: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Give what a package has for `__getattr__` and `__dir__`.
+    """Give a `__getattr__` and a `__dir__` for a package whose modules are imported on first use.
 
     Parameters
     ----------
     within : dict
         The package's globals.
     modules : mapping of str to sequence of str
-        Its modules, and which names each has; none of one that is such a name itself.
+        The names that each of its modules provides; an empty sequence if the module itself is the name.
     """
     package = within["__name__"]
     places = {name: module for module, names in modules.items() for name in names or (module,)}
