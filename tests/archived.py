@@ -1,4 +1,4 @@
-"""Saved networks taken apart and written again, for the tests of what is refused."""
+"""Saved networks, taken apart and written again with changes, for tests of files that are refused."""
 
 import io
 import json

@@ -12,8 +12,8 @@ from fastdl import optimizers
 settings.register_profile("fastdl", deadline=None, max_examples=60, print_blob=True)
 settings.load_profile("fastdl")
 
-# Relative to the largest number of the array, or to one: the tests' numbers are about that large, and what little is
-# left where a few of them cancel keeps their rounding.
+# Relative to the largest number of the array, but to 1 at least: the tests' numbers are about that large, and where a
+# few of them cancel, their rounding remains.
 TOLERANCE = {"float32": 3e-5, "float64": 1e-12}
 
 
@@ -59,7 +59,7 @@ def rng():
 
 @pytest.fixture
 def signals_that_end():
-    """Let the processes of a test attend to Ctrl-C and SIGTERM, also where ours ignores them, as in the background."""
+    """Let the processes of a test heed Ctrl-C and SIGTERM, even if this one, in the background, ignores them."""
     default = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     before = {number: signal.signal(number, handler) for number, handler in default.items()}
     yield
@@ -68,7 +68,7 @@ def signals_that_end():
 
 
 class Display:
-    """What a notebook has been given to show, in the place of IPython's `display`."""
+    """A stand-in for IPython's `display` that records what a notebook would show."""
 
     def __init__(self):
         self.shown, self.in_notebook = [], True
@@ -86,7 +86,7 @@ def notebook(monkeypatch):
     module = types.ModuleType("IPython.display")
     module.display = Display()
     package = types.ModuleType("IPython")
-    package.version_info = (9, 0, 0)  # which matplotlib asks for where it is imported later
+    package.version_info = (9, 0, 0)  # matplotlib reads it when it is imported
     monkeypatch.setitem(sys.modules, "IPython", package)
     monkeypatch.setitem(sys.modules, "IPython.display", module)
     return module.display

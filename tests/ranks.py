@@ -1,4 +1,4 @@
-"""Ranks that are threads: what `fit` needs of mpi4py's communicator."""
+"""Ranks that are threads, with the part of mpi4py's communicator that `fit` needs."""
 
 import threading
 
@@ -8,7 +8,7 @@ PATIENCE = 20
 
 
 class World:
-    """What all ranks share."""
+    """The state that all ranks share."""
 
     def __init__(self, count):
         self.count, self.aborted = count, False
@@ -17,7 +17,7 @@ class World:
         self.calls = []  # rank 0's: of which kind, and how many numbers
 
     def run(self, function):
-        """Give what function(rank, communicator) gives, or raises, on each rank."""
+        """Return what function(rank, communicator) returns, or raises, on each rank."""
         found = [None] * self.count
 
         def call(rank):

@@ -1,4 +1,4 @@
-"""A small training for the tests of callbacks, and callbacks that watch it or break it off."""
+"""A small training for the tests of callbacks, and callbacks that observe or interrupt it."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ EPOCHS, HALF = 8, 4
 
 
 def network(**options):
-    """Give one that learns noise by heart: it gets better, and then worse, on other data."""
+    """Return a network that overfits noise: on other data it gets better, then worse."""
     return Sequential(
         [layers.Dense(16, "tanh"), layers.Dropout(0.1), layers.Dense(3)], input_shape=5, **{"seed": 0, **options}
     )
@@ -32,7 +32,7 @@ class Alarm(Exception):
 
 
 class Ends(callbacks.Callback):
-    """Raises in an epoch."""
+    """Raises an error in an epoch."""
 
     def __init__(self, epoch):
         self.epoch = epoch
@@ -50,7 +50,7 @@ class Adds(callbacks.Callback):
 
 
 class Last(callbacks.Callback):
-    """Comes last in an epoch, and keeps what is told."""
+    """Is called last in an epoch, and keeps what a function returns."""
 
     place = 9
 
@@ -66,7 +66,7 @@ def figures(history):
 
 
 def run(callback, values, net=None, name="val_loss"):
-    """Let it see these figures; give the network's rate after each epoch, and where it ended the training."""
+    """Pass these figures to a callback; return the rate after each epoch, and the epoch of the final parameters."""
     net, rates = net or network(), []
     net.training_state.optimizer = optimizers.SGD(0.1)
     callback.on_fit_begin(net, len(values), 1)

@@ -1,4 +1,4 @@
-"""What is drawn for a network: its layers, samples and optimizer."""
+"""Random networks: their layers, samples and optimizer are drawn."""
 
 import numpy as np
 
@@ -11,18 +11,18 @@ from random_networks.optimizer import Optimizer
 
 
 class Draw:
-    """What is drawn for one network."""
+    """The random choices for one network."""
 
     def __init__(self, number):
         self.rng = np.random.default_rng(number)
-        self.wide = self.chance(0.05)  # then there is work enough for several threads
+        self.wide = self.chance(0.05)  # enough work for several threads
         self.dtype = self.of("float32", "float64")
         self.kind = self.of("vectors", "sequences", "sequences", "tokens", "mixed", "images", "images", "trees")
         self.stateful = self.chance(0.15)
         self.vocabulary = self.of(2, 3, 7, 40)
         self.children = self.of(1, 2, 2, 2, 3)
-        self.categories = []  # features that hold tokens
-        self.spread = self.of(0, 0.15, 0.35)  # how often a layer is made of others
+        self.categories = []  # the features that are tokens
+        self.spread = self.of(0, 0.15, 0.35)  # the probability that a layer is made of others
         self.optimizer = Optimizer(self)
 
     def of(self, *choices):
@@ -76,7 +76,7 @@ class Draw:
         return net
 
     def layer(self, plain, shape, depth=0):
-        """A layer for samples of this shape that gives as many steps or pixels: a plain one, or one made of others."""
+        """Draw a layer that keeps the steps or pixels of samples of this shape: a plain one, or one made of others."""
         if depth == 3 or not self.chance(self.spread):
             return self.normalization() if self.chance(0.12) else plain(shape)
         how = self.of("chain", "residual", "concat", "sum", "product")
@@ -91,14 +91,14 @@ class Draw:
         return layers.Parallel([first, *others], how)
 
     def chain(self, plain, shape, least, most, depth=0):
-        is_row = least == 0 and len(shape) == 1 and self.kind != "trees"  # which may as well be flattened
+        is_row = least == 0 and len(shape) == 1 and self.kind != "trees"  # which may be flattened too
         made = [layers.Flatten()] if is_row and self.chance(0.3) else []
         for _ in range(self.rng.integers(least, most + 1)):
             made.append(self.layer(plain, given(made, shape), depth))
         return made
 
     def with_features(self, plain, shape, wanted, depth):
-        """A chain that gives what has this shape."""
+        """Draw a chain whose output has this shape."""
         made = self.chain(plain, shape, 0, 2, depth)
         if made and given(made, shape) == wanted:
             return made
@@ -112,7 +112,7 @@ class Draw:
         return layers.BatchNorm(epsilon=epsilon, momentum=self.of(0, 0.1, 0.7, 1))
 
     def head(self, made, shape):
-        """What makes vectors of whatever there is, and goes on with these."""
+        """Draw layers that reduce samples of any shape to vectors, and layers for these."""
         steps = given(made, shape)
         flat = [layers.Flatten()] if len(steps) == 3 or (None not in steps and self.chance(0.5)) else []
         if len(steps) > 1 and self.chance(0.3):
@@ -123,7 +123,7 @@ class Draw:
         return layers.Dense(self.width(), self.of(self.activation(), "identity", "softmax"))
 
     def any_of(self, shape):
-        """A layer that takes every shape."""
+        """Draw a layer that takes every shape."""
         return self.of(
             lambda: self.of_activation(),
             lambda: layers.Dropout(self.of(0, 0.25, 0.5)),
@@ -153,7 +153,7 @@ class Draw:
         return layers.Flatten()
 
     def _mixed(self):
-        """Categories beside numbers, of samples or of their steps."""
+        """Draw a network of categories beside numbers, of samples or of their steps."""
         features = self.of(2, 3, 5, 9)
         self.categories = [int(k) for k in self.rng.permutation(features)[: self.rng.integers(1, features)]]
         numbers = [k for k in range(features) if k not in self.categories]
@@ -195,7 +195,7 @@ class Draw:
         return self.of(1, 2, 3, 4, 5, 6, 9)
 
     def in_time(self, shape, last=False):
-        """Layers for sequences, which give one vector where that is asked for."""
+        """Draw layers for sequences; with ``last``, they give one vector."""
         inner = self.chain(self.plain_in_time, shape, 0, 2)
         while shape[0] is not None and self.chance(0.2):
             inner.append(self.of(self.convolution_in_time, self.pool_in_time)(given(inner, shape)))
@@ -213,7 +213,7 @@ class Draw:
         return self.of(self.any_of, lambda _: self.recurrent(True), self.attention, self.steady_convolution)(shape)
 
     def steady_convolution(self, shape):
-        """A convolution that gives as many steps."""
+        """Draw a convolution that keeps the number of steps."""
         groups = self.groups(shape[1])
         filters = groups * max(1, min(self.width(), 24) // groups)
         return layers.Conv1D(
@@ -222,8 +222,8 @@ class Draw:
         )  # fmt: skip
 
     def convolution_in_time(self, shape):
-        """One that gives other steps."""
-        if self.chance(0.1):  # of features and steps enough for minimal filtering
+        """Draw a convolution that changes the steps."""
+        if self.chance(0.1):  # enough features and steps for minimal filtering
             size, stride = self.of(2, 3, 5), self.of(1, 1, 2)
             return Sequential(
                 [
@@ -301,7 +301,7 @@ class Draw:
         )  # fmt: skip
 
     def dilation(self, kernel, size):
-        """How far taps may be apart, so that they fit."""
+        """Draw a dilation with which the kernel fits."""
         most = [min(3, (n - 1) // (k - 1)) if k > 1 else 2 for k, n in zip(kernel, size, strict=True)]
         return tuple(int(self.rng.integers(1, n + 1)) if self.chance(0.3) else 1 for n in most)
 

@@ -7,7 +7,7 @@ from fastdl import optimizers
 from random_networks.rounding import TOLERANCE, Corner
 from random_networks.specified import layers_of, named, parameters
 
-EPSILON = 1e-2  # of optimizers that divide by the gradient's size
+EPSILON = 1e-2  # for optimizers that divide by the gradient's size
 
 
 class Optimizer:
@@ -16,12 +16,12 @@ class Optimizer:
     def __init__(self, draw):
         self.clip = draw.of({}, {}, {"clip_norm": 0.3}, {"clip_value": 0.05})
         decay = draw.of({}, {"weight_decay": 0.01})
-        eps = {"eps": EPSILON}  # rounding would show where gradients are next to nothing
+        eps = {"eps": EPSILON}  # without it, tiny gradients would amplify rounding
         momentum = {"momentum": draw.of(0.0, 0.9), "nesterov": draw.chance(0.3)}
         if not momentum["momentum"]:
             momentum["nesterov"] = False
         self.kind = draw.of("SGD", "SGD", "Adam", "AdamW", "RMSprop", "AdaGrad", "NAdam", "Adadelta")
-        # slow enough for rounding to stay small
+        # small enough for rounding to stay small
         lr = draw.of(0.0003, 0.002) if self.kind == "SGD" else draw.of(0.003, 0.02)
         lr /= 10 if draw.wide else 1
         settings = {

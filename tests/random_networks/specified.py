@@ -1,4 +1,4 @@
-"""Networks as the reference has them."""
+"""Networks in the form of the reference."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from fastdl.layers.activation import name_and_setting
 
 
 def specified(layer):
-    """What a layer is for the reference, with its parameters."""
+    """Return a layer in the form of the reference, with its parameters."""
     scales = {"lr_scale": layer.lr_scale, "decay_scale": layer.decay_scale}
     norm = isinstance(layer, (layers.BatchNorm, layers.LayerNorm))
     return {**_specified(layer), "frozen": not layer.trainable, "norm": norm, **scales}
@@ -112,13 +112,13 @@ def named(gradients):
 
 
 def activation_of(activation):
-    """An activation as the reference has it: a name, or (name, setting)."""
+    """Return an activation in the form of the reference: a name, or (name, setting)."""
     name, setting = name_and_setting(activation)
     return (name, setting) if name in WITH_SETTING else name
 
 
 def leaves(chain):
-    """The layers of the reference that are not made of others."""
+    """Yield the layers of the reference that are not made of others."""
     for layer in chain:
         if layer["kind"] in ("chain", "residual"):
             yield from leaves(layer["layers"])
@@ -134,7 +134,7 @@ def parameters(model):
 
 
 def layers_of(model):
-    """Of each of the parameters, the layer that it is of."""
+    """Return the layer of each parameter."""
     return [layer for layer in leaves(model.layers) for values in layer.values() if isinstance(values, np.ndarray)]
 
 
@@ -143,5 +143,5 @@ def running(chain):
 
 
 def nodes_of(trees, which):
-    """The rows of some trees' nodes, one tree after another."""
+    """Return the rows of some trees' nodes, one tree after another."""
     return np.concatenate([np.arange(trees.start[tree], trees.start[tree + 1]) for tree in which])

@@ -10,11 +10,11 @@ from random_networks.draw import random_trees
 from random_networks.rounding import TOLERANCE, Corner
 from random_networks.specified import named, nodes_of, parameters, running, specified
 
-MARGIN = {"float32": 1e-4, "float64": 1e-9}  # nearer to a relu's corner, rounding may decide
+MARGIN = {"float32": 1e-4, "float64": 1e-9}  # nearer to a corner of a relu, rounding may decide
 
 
 class Use:
-    """A call of a network on samples drawn for it, beside the reference's."""
+    """Calls of a network on samples that are drawn for it, compared with the reference."""
 
     def __init__(self, draw, net):
         self.draw, self.net, self.rng = draw, net, draw.rng
@@ -42,11 +42,11 @@ class Use:
         self.samples = len(self.trees) if self.of_trees else len(self.x)
 
     def rows(self, which):
-        """The rows of x that some samples are: themselves, or the nodes of trees."""
+        """Return the rows of x of some samples: themselves, or the nodes of trees."""
         return nodes_of(self.trees, which) if self.of_trees else which
 
     def expected(self, which=None, draw=None):
-        """What the reference gives for some samples, or for all."""
+        """Return the reference's outputs for some samples, or for all."""
         which = np.arange(self.samples) if which is None else which
         x = self.x[self.rows(which)].astype(float)
         if not self.of_trees:
@@ -61,7 +61,7 @@ class Use:
         expected = np.asarray(expected)
         assert actual.shape == expected.shape, f"{what} has shape {actual.shape}, not {expected.shape}"
         error = np.abs(actual - expected).max(initial=0)
-        drift = max(1, self.draw.optimizer.steps)  # of parameters, a little further apart after each step
+        drift = max(1, self.draw.optimizer.steps)  # parameters differ a little more after each step
         limit = TOLERANCE[self.net.dtype] * max(np.abs(expected).max(initial=0), 1.0) * drift
         assert error <= limit, f"{what} is off by {error:.2g}, with {self.call()}"
 
@@ -73,19 +73,19 @@ class Use:
         return f"x of shape {self.x.shape}, lengths {self.lengths}"
 
     def counts(self, outputs, which=slice(None)):
-        """Which rows of some samples' outputs count."""
+        """Return which rows of some samples' outputs count."""
         if outputs.ndim == 3 and self.lengths is not None:
             return np.arange(outputs.shape[1]) < self.lengths[which][:, None]
         return np.ones(outputs.shape[:-1], bool)
 
     def layout(self, x):
-        """Images as they are, or channels last in memory."""
+        """Return images as they are, or with channels last in memory."""
         if x.ndim == 4 and self.draw.chance(0.3):
             return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
         return x
 
     def predict(self):
-        for _ in range(2):  # the second goes on from the states of the first
+        for _ in range(2):  # the second continues from the states of the first
             self.close(self.net.predict(self.x, **self.options), self.expected(), "predict")
 
     def backward(self):
@@ -115,7 +115,7 @@ class Use:
             assert error < 0.05, f"gradient_check gives {error:.2g}, with {self.call()}"
 
     def targets(self, outputs):
-        """A loss, and what it compares outputs of this shape with."""
+        """Draw a loss, and targets for outputs of this shape."""
         last = self.net.layers[-1]
         ends = getattr(last, "activation", None) or getattr(last, "name", "identity")
         classes = outputs.shape[-1]
@@ -142,7 +142,7 @@ class Use:
         return "cross_entropy", labels
 
     def loss(self, name, outputs, targets, weights=None):
-        """The summed loss of rows that count, its gradient, and how many of them are hit."""
+        """Return the summed loss of rows that count, its gradient, and the number of hits."""
         rows = len(outputs)
         best = targets if targets.ndim == 1 else targets.argmax(axis=1)
         if name == "cross_entropy":
@@ -163,7 +163,7 @@ class Use:
         return (each * weights).sum(), gradient * weights[:, None], hits
 
     def counted(self, targets, outputs, which):
-        """Which rows of some samples' outputs count, and their targets."""
+        """Return which rows of some samples' outputs count, and their targets."""
         if self.of_trees:
             rows = self.rows(which) if len(self.net.output_shape) == 2 else which
             there = np.ones(len(rows), bool) if targets.ndim > 1 else targets[rows] >= 0
@@ -172,7 +172,7 @@ class Use:
         return there, targets[which][there]
 
     def leave_out(self, loss):
-        """Leave out of the model a last activation that the loss has in it, and tell whether it has one."""
+        """Remove a last activation from the model if it is part of the loss, and return whether it is."""
         has = "softmax" if loss == "cross_entropy" else getattr(loss, "leaves_out", "identity")
         if has != "identity" and self.model.layers[-1].get("activation") == has:
             self.model.layers[-1]["activation"] = "identity"
@@ -205,7 +205,7 @@ class Use:
             batch = self.samples
         shuffle = self.draw.chance(0.5) and not self.net.stateful
         weights = self.weights(outputs)
-        optimizer = self.draw.optimizer  # which goes on from the last fit
+        optimizer = self.draw.optimizer  # which continues from the last fit
         epochs, rng = self.draw.of(1, 1, 2), copy.deepcopy(self.net._rng)
         history = self.net.fit(
             self.x, targets, loss=name, optimizer=optimizer.ours, batch_size=batch, epochs=epochs, shuffle=shuffle,
@@ -235,12 +235,12 @@ class Use:
         self.close_running()
 
     def weights(self, outputs):
-        """Weights of samples, or of the rows of all outputs, of any sign; or none."""
+        """Draw weights of samples, or of the rows of all outputs, of any sign; or none."""
         shape = self.draw.of(None, None, (self.samples,), outputs.shape[:-1])
         return None if shape is None else self.rng.standard_normal(shape).astype(self.net.dtype)
 
     def of_rows(self, weights, which, outputs):
-        """The weights of some samples for each row of their outputs."""
+        """Return the weights of some samples for each row of their outputs."""
         if self.of_trees and len(self.net.output_shape) == 2:
             nodes = len(weights) == len(self.x)
             return weights[self.rows(which)] if nodes else np.repeat(weights[which], np.diff(self.trees.start)[which])

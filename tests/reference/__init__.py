@@ -1,4 +1,4 @@
-"""What every kernel must compute, in slow and obvious NumPy. This is the specification, a file an idea."""
+"""What every kernel must compute, in slow and obvious NumPy: the specification, with a file for each idea."""
 
 from .activations import *
 from .attention import *

@@ -64,7 +64,7 @@ def leaky_relu_backward(dy, y, slope):
 
 
 def normal(x):
-    """Give the normal distribution up to x, and its density."""
+    """Return the cumulative normal distribution at x, and its density."""
     return np.vectorize(math.erfc, otypes=[float])(-x / math.sqrt(2)) / 2, np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
 
 
@@ -78,7 +78,7 @@ def gelu_backward(dy, x):
 
 
 def activation_backward(dy, y, name):
-    """Take the output y, as all these derivatives can be told from it."""
+    """Compute the gradient from the output y, which determines all these derivatives."""
     if name == "softmax":
         return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
     slopes = {
@@ -95,13 +95,13 @@ def activation_backward(dy, y, name):
 
 
 def activate(x, activation):
-    """Take an activation's name, or (name, setting)."""
+    """Apply an activation, given by its name or by (name, setting)."""
     name, *setting = (activation,) if isinstance(activation, str) else activation
     others = {"leaky_relu": leaky_relu, "elu": elu, **OF_INPUT}
     return {**ACTIVATIONS, **others}[name](x, *setting)
 
 
-OF_INPUT = {"gelu": gelu, "silu": silu, "hard_silu": hard_silu}  # whose derivatives the output does not tell
+OF_INPUT = {"gelu": gelu, "silu": silu, "hard_silu": hard_silu}  # whose derivatives need the input
 
 
 def activate_backward(dy, x, activation):
@@ -115,7 +115,7 @@ def activate_backward(dy, x, activation):
 
 
 def corners(activation):
-    """Where the activation's slope jumps."""
+    """Return the points at which the activation's slope jumps."""
     name = activation if isinstance(activation, str) else activation[0]
     of_lines = {"hard_sigmoid": (-3, 3), "hard_tanh": (-1, 1), "hard_silu": (-3, 3)}
     return of_lines.get(name, (0,) if name in ("relu", "leaky_relu", "elu", "selu") else ())

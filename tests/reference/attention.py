@@ -8,7 +8,10 @@ from .kinds import kind
 
 
 def attention(x, heads, causal, there):
-    """Let steps look at those `there` (N, T): of x (N, T, 3 F), queries, keys and values, the means, and a way back."""
+    """Attend to the steps that are `there` (N, T), for queries, keys and values x (N, T, 3 F).
+
+    Return the means and a backward pass.
+    """
     n, steps, features = x.shape[0], x.shape[1], x.shape[2] // 3
     seen = there[:, None, None, :] & (np.tri(steps, dtype=bool) if causal else True)
     scale = (features // heads) ** -0.5

@@ -1,4 +1,4 @@
-"""Images moved, turned and covered in training."""
+"""Images shifted, flipped, rotated and partly erased in training."""
 
 import numpy as np
 
@@ -7,14 +7,14 @@ from .randomness import uniform
 
 
 def shifts(padding, bits):
-    """How far each image goes down and right."""
+    """Return how far each image is shifted down and right."""
     (ph, pw), low, high = padding, bits % np.uint64(2**32), bits >> np.uint64(32)
     down, right = low % np.uint64(2 * ph + 1), high % np.uint64(2 * pw + 1)
     return down.astype(int) - ph, right.astype(int) - pw
 
 
 def shift(x, down, right):
-    """Move images (N, C, H, W), each as far as is said, with zeros behind them."""
+    """Shift images (N, C, H, W), each by its own distances, and fill with zeros."""
     y = np.zeros_like(x)
     h, w = x.shape[2:]
     for n in range(len(x)):
@@ -26,7 +26,7 @@ def shift(x, down, right):
 
 
 def rotation(h, w, angle):
-    """What each pixel of an image is made of, turned counterclockwise: a row of weights (h w, h w)."""
+    """Return the weights (h w, h w) of all pixels in each pixel of an image that is rotated counterclockwise."""
     weights = np.zeros((h, w, h, w))
     cosine, sine = np.cos(angle), np.sin(angle)
     for i in range(h):
@@ -40,7 +40,7 @@ def rotation(h, w, angle):
 
 
 def erased(h, w, area, ratio, bits):
-    """Which pixels (N, h, w) a rectangle covers, whose area, ratio and place the bits draw."""
+    """Return which pixels (N, h, w) a rectangle covers, with area, ratio and position drawn from the bits."""
     holes = np.zeros((len(bits), h, w), bool)
     for n, (a, r, down, right) in enumerate(zip(*(uniform(bits, k) for k in (1, 2, 3, 4)), strict=True)):
         area_now = h * w * (area[0] + a * (area[1] - area[0]))

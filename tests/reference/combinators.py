@@ -7,7 +7,7 @@ from .kinds import kind
 
 @kind("chain")
 def chain(network, layer, x):
-    """Give what layers make of x, and what gives dx and then the gradients of each layer that has parameters."""
+    """Return the output of a chain of layers, and a backward pass to dx and each layer's gradients."""
     backs = []
     for inner in layer["layers"]:
         x, back = network.layer(inner, x)

@@ -7,7 +7,7 @@ from .windows import fields, of_sequences, output_size, pad, same_padding, sides
 
 
 def parts(weight, channels, groups):
-    """Which channels each group sees, and which filters are its own."""
+    """Return the channels and the filters of each group."""
     return zip(np.split(np.arange(channels), groups), np.split(np.arange(len(weight)), groups), strict=True)
 
 
@@ -37,7 +37,7 @@ def cross_correlate2d_backward(dy, x, weight, stride, padding, dilation=(1, 1), 
 
 
 def transposed2d(x, weight, bias, stride, padding, extra):
-    """Each pixel gives a window of (C, filters, KH, KW), and windows add up; `padding` of the whole is left out."""
+    """Add up the windows that the weights (C, filters, KH, KW) make of each pixel; cut off the `padding`."""
     (h, w), (kh, kw) = x.shape[2:], weight.shape[2:]
     size = (h - 1) * stride[0] + kh + extra[0], (w - 1) * stride[1] + kw + extra[1]
     y = np.zeros((len(x), weight.shape[1], *size))
@@ -48,7 +48,7 @@ def transposed2d(x, weight, bias, stride, padding, extra):
 
 
 def transposed2d_backward(dy, x, weight, stride, padding):
-    """Back through it is that convolution forward, whose weights are seen from its other side."""
+    """The gradient of a transposed convolution is a convolution with the same weights."""
     dx = cross_correlate2d(dy, weight, 0, stride, padding)
     _, dweight, _ = cross_correlate2d_backward(x, dy, weight, stride, padding)
     return dx, dweight, dy.sum(axis=(0, 2, 3))
@@ -104,7 +104,7 @@ def conv_in_time_layer(network, layer, x):
         padding = (0, ((weight.shape[3] - 1) * layer["dilation"], 0))
     elif padding != "same":
         padding = (0, padding)
-    # What sees other steps than its own sees zeros for those that do not count.
+    # A kernel that reads several steps reads zeros where they do not count.
     there = network.there(x) if weight.shape[3] > 1 else True
     y, back = of_sequences(conv_layer, network, layer, np.where(there, x, 0), weight=weight, padding=padding)
 

@@ -1,4 +1,4 @@
-"""Vectors for tokens, for places in a sequence, and for numbers, by their turns."""
+"""Embeddings of tokens, of positions in a sequence, and of numbers, by cosines."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from .kinds import kind
 
 @kind("embedding")
 def embedding_layer(network, layer, x):
-    x = x.astype(int)  # below 0 where there is no token
+    x = x.astype(int)  # negative where there is no token
     there = (x >= 0)[..., None]
 
     def back(dy):

@@ -1,14 +1,14 @@
-"""The kinds of layers that a `Network` may have: each file adds those of its idea.
+"""The kinds of layers that a `Network` may have, to which each file adds its own.
 
-One is a function of the network, the layer, a dict, and x. It gives y, and a function from dy to dx and the gradients
-of the layer's parameters.
+A kind is a function of the network, the layer (a dict) and x. It returns y, and a function from dy to dx and the
+gradients of the layer's parameters.
 """
 
 KINDS = {}
 
 
 def kind(name):
-    """Add a function to the kinds."""
+    """Register a function as a kind."""
 
     def add(function):
         KINDS[name] = function

@@ -32,31 +32,31 @@ def cross_entropy_backward(logits, target):
 
 
 def smoothed_cross_entropy(logits, target, share):
-    """Each row's loss with targets t (1 - share) + share / classes, and the gradient of their sum."""
+    """Return each row's loss for targets t (1 - share) + share / classes, and the gradient of their sum."""
     t = one_hot(target, logits.shape[1]) if target.ndim == 1 else target
     t = (1 - share) * t + share / logits.shape[1]
     return -(t * np.log(softmax(logits))).sum(axis=1), softmax(logits) - t
 
 
 def huber(y, target, delta):
-    """Each row's loss, and the gradient of their sum."""
+    """Return each row's loss, and the gradient of their sum."""
     d = y - target
     values = np.where(abs(d) <= delta, d**2 / 2, delta * (abs(d) - delta / 2))
     return values.sum(axis=1), np.clip(d, -delta, delta)
 
 
 def absolute_error(y, target):
-    """Each row's loss, and the gradient of their sum."""
+    """Return each row's loss, and the gradient of their sum."""
     return abs(y - target).sum(axis=1), np.sign(y - target)
 
 
 def binary_cross_entropy(logits, target):
-    """Each row's loss, and the gradient of their sum."""
+    """Return each row's loss, and the gradient of their sum."""
     return (np.logaddexp(0, logits) - target * logits).sum(axis=1), sigmoid(logits) - target
 
 
 def quantile(y, target, levels):
-    """Each row's loss, and the gradient of their sum; outputs are (rows, targets, levels)."""
+    """Return each row's loss, and the gradient of their sum; outputs are (rows, targets, levels)."""
     levels = np.asarray(levels)
     d = y.reshape(*target.shape, len(levels)) - target[:, :, None]
     values = np.where(d > 0, (1 - levels) * d, -levels * d)
@@ -65,7 +65,7 @@ def quantile(y, target, levels):
 
 
 def poisson(y, target):
-    """Each row's loss, and the gradient of their sum; outputs are logarithms of rates."""
+    """Return each row's loss, and the gradient of their sum; outputs are logarithms of rates."""
     return (np.exp(y) - target * y).sum(axis=1), np.exp(y) - target
 
 

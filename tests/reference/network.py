@@ -1,4 +1,4 @@
-"""Networks of all layers there are, forward and back."""
+"""Networks of all kinds of layers, forward and backward."""
 
 import numpy as np
 
@@ -21,15 +21,15 @@ class Network:
     ``periodic`` (weight, bias), ``robust_scale`` (limit, and center and scale, a list, as ``running``),
     ``layer_norm`` (weight, bias, epsilon), ``batch_norm`` (weight, bias, epsilon, momentum, and the running statistics,
     a list of mean and variance, which are taken in training too where it is ``frozen``); any may have an
-    ``activation``. Made of others are ``chain`` and ``residual`` (layers), and ``parallel`` (branches, merge). Of steps
-    there are ``conv_in_time``, ``max_in_time`` and ``mean_in_time``. ``transposed`` has ``extra`` pixels.
+    ``activation``. ``chain`` and ``residual`` (layers) and ``parallel`` (branches, merge) are made of others. For
+    sequences there are ``conv_in_time``, ``max_in_time`` and ``mean_in_time``. ``transposed`` has ``extra`` pixels.
 
     Attributes
     ----------
     dx : ndarray
         After `backward`, the input's gradient.
     margin : float
-        After `forward`, how near a relu or a maximum came to another slope: rounding may take it there.
+        After `forward`, how near a relu or a maximum came to another slope, which rounding may decide.
     """
 
     def __init__(self, layers):
@@ -37,20 +37,20 @@ class Network:
         self.states = {}
 
     def forward(self, x, *, lengths=None, children=None, draw=None):
-        """Give the output; `draw`, of a network in training, seeds its randomness."""
+        """Return the output; `draw` seeds the randomness of a network in training."""
         self.lengths, self.children, self.draw = lengths, children, draw
-        self.random = 0  # layers so far
+        self.random = 0  # random layers so far
         self.margin = np.inf
         y, self._back = chain(self, {"layers": self.layers}, x)
         return y
 
     def backward(self, dy):
-        """Give the gradients of the parameters, a tuple for each layer that has any, first to last."""
+        """Return the gradients of the parameters, a tuple for each layer that has any, from first to last."""
         self.dx, *gradients = self._back(dy)
         return gradients
 
     def layer(self, layer, x):
-        """Give what a layer and its activation make of x, and the way back."""
+        """Return the output of a layer and its activation, and the backward pass."""
         x, back = KINDS[layer["kind"]](self, layer, x)
         activation, nested = layer.get("activation", "identity"), layer["kind"] in ("chain", "residual", "parallel")
         y = activate(x, activation)
@@ -64,11 +64,11 @@ class Network:
         return y, with_activation
 
     def near(self, gaps):
-        """Note how near these come to a corner; those that lie on one do so of themselves, as zeros' maximum."""
+        """Record how near these come to a corner; exact zeros do not count, as of the maximum of zeros."""
         self.margin = min(self.margin, gaps.min(where=gaps > 0, initial=np.inf))
 
     def in_cell(self, activation):
-        """Give what notes how near a cell's weighted inputs come to a corner; on one, rounding alone has put them."""
+        """Return a function that records how near a cell's weighted inputs come to a corner; exact hits count too."""
 
         def see(weighted):
             self.margin = min([self.margin, *(np.abs(weighted - corner).min() for corner in corners(activation))])
@@ -76,18 +76,18 @@ class Network:
         return see
 
     def there(self, x):
-        """Which steps count, for every number of x (N, T, F)."""
+        """Return which steps count, for every number of x (N, T, F)."""
         lengths = np.full(len(x), x.shape[1]) if self.lengths is None else np.asarray(self.lengths)
         return np.broadcast_to((np.arange(x.shape[1]) < lengths[:, None])[:, :, None], x.shape)
 
     def bits(self, samples):
-        """Random bits of each sample, for the random layer whose turn it is."""
+        """Return random bits of each sample, for the next random layer."""
         self.random += 1
         return drawn(self.draw, self.random - 1, samples)
 
 
 def lenet5(parameters, activation="relu", pooling="max"):
-    """Build LeNet-5 of the arrays [(weight, bias)] of its five layers with parameters."""
+    """Build LeNet-5 from the arrays [(weight, bias)] of its five layers with parameters."""
     (c1, c2, d1, d2, d3) = ({"weight": w.copy(), "bias": b.copy()} for w, b in parameters)
     pool = {"kind": pooling, "size": (2, 2), "stride": (2, 2)}
     plain = {"kind": "conv", "stride": (1, 1), "dilation": (1, 1), "groups": 1, "activation": activation}

@@ -1,4 +1,4 @@
-"""Layers that bring numbers to a common scale."""
+"""Normalizations and rescaling."""
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def layer_norm_layer(network, layer, x):
     mean, variance = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
     scale = 1 / np.sqrt(variance + epsilon)
     z = (x - mean) * scale
-    network.near(np.sqrt(variance) / 100)  # then rounding is enlarged
+    network.near(np.sqrt(variance) / 100)  # a small variance amplifies rounding
 
     def back(dy):
         others = tuple(range(dy.ndim - weight.ndim))

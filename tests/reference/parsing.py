@@ -22,8 +22,7 @@ def tree_vectors(vectors, w, activation="tanh"):
 def parse(vectors, w, u, bias, gold=None, penalty=0.0, beam=1, activation="tanh"):
     """Return the best state of every step, (total, trees that cover the sentence), by a beam search over merges.
 
-    With ``gold``, a set of spans, a node that is no subtree of the
-    gold tree has the penalty on top of its score.
+    With ``gold``, a set of spans, the penalty is added to the score of a node that is not in the gold tree.
     """
     y, known = tree_vectors(vectors, w, activation), {}
 

@@ -17,7 +17,7 @@ def max_pool2d_backward(dy, x, size, stride):
     dx = np.zeros_like(x)
     n, c = np.indices(x.shape[:2])
     for i, j, field in windows(x, size, stride):
-        down, right = np.unravel_index(field.reshape(*x.shape[:2], -1).argmax(axis=2), size)  # the first of equals
+        down, right = np.unravel_index(field.reshape(*x.shape[:2], -1).argmax(axis=2), size)  # the first one of equals
         dx[n, c, i * stride[0] + down, j * stride[1] + right] += dy[:, :, i, j]
     return dx
 
@@ -38,13 +38,13 @@ def mean_pool2d_backward(dy, x, size, stride):
 
 
 def global_max(x, there):
-    """Largest numbers (N, F) of steps (N, T, F) that are there, and which steps, the first ones, hold them."""
+    """Return the largest numbers (N, F) of the steps (N, T, F) that are there, and the first steps that hold them."""
     which = np.where(there, x, -np.inf).argmax(axis=1)
     return np.take_along_axis(x, which[:, None], axis=1)[:, 0], which
 
 
 def upsampling(n, size, bilinear):
-    """What each of n size numbers of an axis is made of, a row of weights (n size, n)."""
+    """Return the weights (n size, n) of an axis's n numbers in each of its n size upsampled ones."""
     weights = np.zeros((n * size, n))
     for i in range(n * size):
         position = min(max((i + 0.5) / size - 0.5, 0), n - 1) if bilinear else i // size
@@ -82,7 +82,7 @@ def mean_in_time_layer(network, layer, x):
 
 @kind("global")
 def global_layer(network, layer, x):
-    """The largest numbers, or the means, of pixels, or of steps that count."""
+    """Pool all pixels, or the steps that count, by their maximum or mean."""
     rows = x.reshape(*x.shape[:2], -1).transpose(0, 2, 1) if x.ndim == 4 else x
     there = np.ones(rows.shape, bool) if x.ndim == 4 else network.there(x)
 

@@ -1,4 +1,4 @@
-"""Random numbers, as the core draws them: functions of a counter, the same in every order."""
+"""Random numbers as the core draws them: functions of a counter, independent of the order of evaluation."""
 
 import numpy as np
 
@@ -15,22 +15,22 @@ def scramble(x):
 
 
 def drawn(draw, nth, samples):
-    """Random bits of each sample, for the nth random layer."""
+    """Return random bits of each sample, for the nth random layer."""
     with np.errstate(over="ignore"):
         return scramble(np.arange(samples, dtype=np.uint64) + np.uint64(draw) + (np.uint64(nth) << np.uint64(32)))
 
 
 def of_places(values, shape):
-    """Rows of numbers (N, size) as samples of this shape; images lie pixel after pixel."""
+    """Reshape rows of numbers (N, size) to samples of this shape; images are in the order of pixels, channels last."""
     if len(shape) == 3:
         return values.reshape(len(values), *shape[1:], shape[0]).transpose(0, 3, 1, 2)
     return values.reshape(len(values), *shape)
 
 
 def dropout_factors(rate, bits, shape):
-    """What the numbers of each sample are multiplied by: 0, or what makes up for it.
+    """Return the factors of each sample's numbers: 0, or the one that compensates for the zeros.
 
-    Four draw from one word; those of images (C, H, W) pixel after pixel.
+    Four numbers are drawn from one word; those of images (C, H, W) in the order of pixels.
     """
     threshold, size = int(rate * 65536 + 0.5), int(np.prod(shape))
     place = np.arange(size, dtype=np.uint64)
@@ -41,7 +41,7 @@ def dropout_factors(rate, bits, shape):
 
 
 def normal_numbers(bits, shape):
-    """Numbers from a normal distribution for samples of this shape, two from each word (Box and Muller)."""
+    """Return normally distributed numbers for samples of this shape, two from each word (Box and Muller)."""
     place = np.arange(int(np.prod(shape)), dtype=np.uint64)
     with np.errstate(over="ignore"):
         words = scramble(bits[:, None] + (place - place % np.uint64(2)))
@@ -51,7 +51,7 @@ def normal_numbers(bits, shape):
 
 
 def uniform(bits, k):
-    """The kth number, from 0 to below 1, of each sample's."""
+    """Return the kth number of each sample, from 0 to below 1."""
     with np.errstate(over="ignore"):
         return (scramble(bits + np.uint64(k)) >> np.uint64(11)) / 2**53
 

@@ -11,7 +11,7 @@ def rnn_step(x, h, U, W, f):
 
 
 def lstm_step(x, h, c, p):
-    """Columns; `p` holds the articles' names: Wfh, Wfx, bf ..."""
+    """Take a step on columns; `p` has the articles' names: Wfh, Wfx, bf ..."""
     f, i, o = (sigmoid(p[f"W{k}h"] @ h + p[f"W{k}x"] @ x + p[f"b{k}"]) for k in "fio")
     ct = np.tanh(p["Wch"] @ h + p["Wcx"] @ x + p["bc"])
     c = f * c + i * ct
@@ -25,11 +25,11 @@ def gru_step(x, h, p):
 
 
 def unseen(weighted):
-    """Take the weighted inputs of a cell's activation, where nobody looks at them."""
+    """Ignore the weighted inputs of a cell's activation."""
 
 
 def recurrent_cell(cell, x, h, c, w, activation="tanh", *, see=unseen):
-    """One step of rows x (N, F), h and c (N, units); `w` holds weight_ih, weight_hh, bias_ih, bias_hh as in PyTorch."""
+    """Take a step of rows x (N, F), h and c (N, units); `w` has PyTorch's weight_ih, weight_hh, bias_ih, bias_hh."""
     of_x, of_h = x @ w["weight_ih"].T + w["bias_ih"], h @ w["weight_hh"].T + w["bias_hh"]
     if cell == "rnn":
         see(of_x + of_h)
@@ -69,8 +69,8 @@ def recurrent_cell_backward(cell, dh, dc, x, h, c, w, activation="tanh"):
     _, c_next = recurrent_cell(cell, x, h, c, w, activation)
     of_x, of_h = x @ w["weight_ih"].T + w["bias_ih"], h @ w["weight_hh"].T + w["bias_hh"]
     units = h.shape[1]
-    straight = np.zeros_like(h)  # the part of h's gradient that goes past the weights
-    d_hidden = None  # the gradient of of_h, where it is not that of of_x
+    straight = np.zeros_like(h)  # the part of h's gradient that bypasses the weights
+    d_hidden = None  # the gradient of of_h, if it is not that of of_x
     if cell == "rnn":
         d_input = activate_backward(dh, of_x + of_h, activation)
     elif cell == "lstm":

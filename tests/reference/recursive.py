@@ -8,7 +8,7 @@ from .recurrent import unseen
 
 
 def features(below, w):
-    """Return what a node's product reads of its children's vectors: these, and the products of all their pairs."""
+    """Return the features of a node: its children's vectors, and the products of all pairs of their numbers."""
     x = np.concatenate(below)
     if "tensor" not in w:
         return x

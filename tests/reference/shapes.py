@@ -1,4 +1,4 @@
-"""Layers that lay numbers out anew, or pass some of them on."""
+"""Layers that reshape samples, or select features."""
 
 import numpy as np
 

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def sides(padding):
-    """Give ((above, below), (left, right)); padding has a number for both sides, or a pair, for each axis."""
+    """Return ((above, below), (left, right)); for each axis, padding has a number for both sides, or a pair."""
     return tuple((n, n) if np.ndim(n) == 0 else tuple(n) for n in padding)
 
 
@@ -22,7 +22,7 @@ def output_size(size, kernel, stride, padding=(0, 0), dilation=(1, 1)):
 
 
 def same_padding(size, kernel, stride, dilation=(1, 1)):
-    """Give the zeros around an input that make an output for each of its strides; an odd one is put last."""
+    """Return the padding with which there is an output for each stride of the input; an odd zero comes last."""
     around = []
     for n, width, step in zip(size, spans_of(kernel, dilation), stride, strict=True):
         outputs = -(-n // step)
