@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.base import is_classifier
 
-from fastdl import Sequential, gradient_check, layers, optimizers
+from fastdl import Sequential, _validation, gradient_check, layers, optimizers
+from fastdl.estimators import NetClassifier, NetEnsemble, NetRegressor, NetTransformer
 
 N, T, F = 6, 7, 4
 LENGTHS = np.array([7, 3, 1, 5, 7, 2])
@@ -60,6 +62,60 @@ def test_padding_by_anything_is_padding_by_zeros(name, dtype, by, rng):
         np.testing.assert_array_equal(one, other)
 
 
+def each_step():
+    return Sequential([layers.GRU(5, return_sequences=True), layers.Dense(1)])
+
+
+def last_step(layer):
+    return Sequential([layers.LSTM(5), layer])
+
+
+@pytest.mark.parametrize("by", [np.nan, np.inf, 1e30])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: NetClassifier(last_step(layers.Dense(3)), epochs=2, batch_size=4, random_state=0),
+        lambda: NetRegressor(each_step(), epochs=2, random_state=0),
+        lambda: NetRegressor(each_step(), epochs=2, early_stopping=True, validation_fraction=0.5, random_state=0),
+        lambda: NetTransformer(last_step(layers.Dense(1)), epochs=2, random_state=0),
+        lambda: NetEnsemble(NetRegressor(each_step(), epochs=2), members=2, bags=True, random_state=0),
+        lambda: NetEnsemble(NetClassifier(last_step(layers.Dense(3)), epochs=2), members=2, random_state=0),
+    ],
+)
+def test_estimators_take_any_padding(make, by, rng):
+    x, found = rng.standard_normal((N, T, F)), []
+    for number in (0, by):
+        model, given = make(), padded(x, number)
+        if is_classifier(model):
+            y = np.array([0, 1, 2, 0, 1, 2])
+        elif hasattr(model, "transform"):
+            y = x[:, 0, 0]
+        else:
+            y = padded(x[..., 0], number)
+        model.fit(given, y, lengths=LENGTHS)
+        if hasattr(model, "transform"):
+            found.append((model.transform(given, lengths=LENGTHS),))
+        else:
+            told = model.predict(given, lengths=LENGTHS)
+            found.append((told if told.ndim == 1 else told[~BEYOND], model.score(given, y, lengths=LENGTHS)))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_estimators_refuse_what_counts(rng):
+    x = rng.standard_normal((N, T, F))
+    y = padded(x[..., 0], np.nan)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        NetRegressor(each_step(), epochs=1).fit(padded(x, np.nan), x[..., 0], lengths=[T] * N)
+    for layer in (each_step(), last_step(layers.Dense(T))):
+        with pytest.raises(ValueError, match="y must be finite in float32; received NaN"):
+            NetRegressor(layer, epochs=1).fit(x, y, lengths=[T] * N)
+    with pytest.raises(ValueError, match="y must be finite in float32; received NaN"):
+        NetRegressor(last_step(layers.Dense(T)), epochs=1).fit(x, y, lengths=LENGTHS)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        NetRegressor(last_step(layers.Dense(1)), epochs=1).fit(x, y[:, -1], lengths=LENGTHS)
+
+
 def test_tokens_beyond_lengths(rng):
     """As -1, which is no token."""
     net = Sequential([layers.Embedding(9, 4), layers.LSTM(5), layers.Dense(3)], input_shape=(None,), seed=0)
@@ -87,3 +143,35 @@ def test_what_is_within_lengths_is_finite(rng):
     with pytest.raises(ValueError, match=r"x must have shape \(N, T, 4\)|x must be finite"):
         net.predict(x[:, :, :2], lengths=LENGTHS)
     assert np.isnan(x).any(), "the caller's own array is as it was"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "by"), [("float32", np.nan), ("float64", np.inf), ("float32", 1e30), ("int16", -1), ("uint8", 200)]
+)
+def test_a_mapped_file_padded_by_anything(dtype, by, rng, tmp_path, monkeypatch):
+    """It is never copied as a whole, but read as it lies, some sequences at a time."""
+    tokens = np.dtype(dtype).kind in "iu"
+    x = (rng.integers(9, size=(N, T)) if tokens else rng.standard_normal((N, T, F))).astype(dtype)
+    y, found = rng.integers(3, size=N), []
+    monkeypatch.setattr(_validation.samples, "_PART", 2 * x[0].size)
+    for number in (0, by):
+        mapped = np.memmap(tmp_path / "x", dtype, "w+", shape=x.shape)
+        mapped[...] = padded(x, number)
+        first = [layers.Embedding(9, F)] if tokens else []
+        net = Sequential([*first, layers.LSTM(5), layers.Dense(3)], input_shape=x.shape[1:], seed=0)
+        net.fit(mapped, y, lengths=LENGTHS, epochs=2, batch_size=4, verbose=0,
+                validation_data=(mapped, y, LENGTHS))  # fmt: skip
+        told = net.predict(mapped, lengths=LENGTHS)
+        found.append((told, net.parameters, net.evaluate(mapped, y, lengths=LENGTHS)["loss"]))
+        assert (net.forward(mapped, lengths=LENGTHS) == told).all()
+        assert (mapped == padded(x, number))[~BEYOND].all()
+        if abs(number) != 1e30 and number != 0:
+            for lengths in (None, LENGTHS + (LENGTHS < T)):
+                with pytest.raises(ValueError, match=r"x must be finite in float32|x must hold token ids from 0 to 8"):
+                    net.fit(mapped, y, lengths=lengths, verbose=0)
+            with pytest.raises(
+                ValueError, match=r"x must be finite in float32|x must hold token ids|lengths must hold"
+            ):
+                net.fit(mapped, y, lengths=LENGTHS[:2], verbose=0)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)

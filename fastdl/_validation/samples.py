@@ -115,15 +115,33 @@ def as_lengths(lengths: Any, name: str, x: Array) -> Array:
 def checked_within(check: Callable[[Any], Checked], values: Any, lengths: Any, name: str) -> Checked:
     """Check values of the steps of sequences, (N, T, ...); beyond the lengths they may be anything, such as NaN.
 
-    If needed, these are set to zero in a copy; an array that is mapped from a file is never copied.
+    If needed, these are set to zero in a copy.
     """
     with suppress(ValueError):
         return check(values)
     array, lengths = as_real(values, name), as_real(lengths, "lengths")
-    if array.ndim > 1 and lengths.shape == array.shape[:1] and type(values) is not np.memmap:
-        there = np.arange(array.shape[1]) < lengths[:, None]
-        values = np.where(there.reshape(*there.shape, *[1] * (array.ndim - 2)), array, array.dtype.type(0))
-    return check(values)
+    return check(within(array, lengths) if _are_lengths_of(array, lengths) else values)
+
+
+def check_parts_within(check: Callable[[Any], Any], values: Any, lengths: Any, name: str) -> None:
+    """Do this with some of the values at a time, as of an array that is mapped from a file."""
+    array, lengths = as_real(values, name), as_real(lengths, "lengths")
+    if not _are_lengths_of(array, lengths):
+        check(values)
+    first = 0
+    for part in in_parts(array):
+        checked_within(check, np.asarray(part), lengths[first : first + len(part)], name)
+        first += len(part)
+
+
+def _are_lengths_of(array: Array, lengths: Array) -> bool:
+    return array.ndim > 1 and lengths.shape == array.shape[:1]
+
+
+def within(x: Array, lengths: Array) -> Array:
+    """Give a copy with zeros beyond the lengths."""
+    there = np.arange(x.shape[1]) < lengths[:, None]
+    return np.where(there.reshape(*there.shape, *[1] * (x.ndim - 2)), x, x.dtype.type(0))
 
 
 def as_labels(y: Any, name: str, classes: int, dtype: str) -> Array:

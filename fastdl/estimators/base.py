@@ -121,7 +121,7 @@ class NetEstimator(TellsArguments, BaseEstimator):
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         return y
 
-    def checked(self, y: Any) -> Array:
+    def checked(self, y: Any, lengths: Any) -> Array:
         """Give the targets as a checked array."""
         raise NotImplementedError
 
@@ -172,8 +172,8 @@ class NetEstimator(TellsArguments, BaseEstimator):
         if going_on:
             _check_unchanged(self.task_.settings, settings)
         inputs = self.task_.inputs if going_on else Inputs(self, X)
-        x = inputs.read(self, X, as_dtype(self.dtype), first=not going_on)
-        y = self.checked(self.wanted(y, x, inputs))
+        x = inputs.read(self, X, lengths, as_dtype(self.dtype), first=not going_on)
+        y = self.checked(self.wanted(y, x, inputs), lengths)
         weights = as_weights(sample_weight, len(x))
         lengths = None if lengths is None else np.asarray(lengths)
         check_consistent_length(x, y, lengths)
@@ -231,14 +231,14 @@ class NetEstimator(TellsArguments, BaseEstimator):
                 self.loss_curve_ = [*earlier, *net.history.history.get("loss", [])]
                 self.n_iter_ = len(self.loss_curve_)
 
-    def read_samples(self, X: Any) -> Array:
+    def read_samples(self, X: Any, lengths: Any) -> Array:
         """Give samples, checked against those of `fit`."""
         check_is_fitted(self)
-        return self.task_.inputs.read(self, X, self.network_.dtype, first=False)
+        return self.task_.inputs.read(self, X, lengths, self.network_.dtype, first=False)
 
     def outputs_of(self, X: Any, lengths: Any) -> Array:
         """Give the network's outputs, without a last activation that is part of the loss."""
-        x, net = self.read_samples(X), self.network_
+        x, net = self.read_samples(X, lengths), self.network_
         samples = as_batch(net, x, lengths, may_wait=True)
         with net.turn.lock:
             plan = net.plan_for(samples.shape)

@@ -297,7 +297,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):
         """
         return float(self.task_.targets.score(y, self.predict(X, lengths), sample_weight))
 
-    def checked(self, y: Any) -> Array:  # noqa: D102
+    def checked(self, y: Any, lengths: Any) -> Array:  # noqa: D102
         return as_labels(y)
 
     def targets_for(self, y: Array) -> Labels:  # noqa: D102

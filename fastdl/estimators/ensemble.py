@@ -7,10 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import check_consistent_length, check_random_state, get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._crew import side_by_side
 from .._foreign import TellsArguments
@@ -24,7 +23,7 @@ from .bags import bag, in_order
 from .classifier import NetClassifier
 from .columns import holds_categories
 from .data import held_out
-from .inputs import as_before, reads_tables, rows_of, table_of
+from .inputs import as_before, numbers_of, reads_tables, rows_of, table_of
 from .labels import Labels, SeveralLabels, YesOrNo, as_labels, learned
 from .numbers import Numbers, as_numbers
 from .regressor import NetRegressor
@@ -140,8 +139,8 @@ class NetEnsemble(MetaEstimatorMixin, TellsArguments, BaseEstimator):
         self._of_tables = holds_categories(X) or any(map(reads_tables, _all(self.estimator)))
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
-        x = self._samples(X, first=True)
-        y = as_labels(y) if is_classifier(self) else as_numbers(y)
+        x = self._samples(X, lengths, first=True)
+        y = as_labels(y) if is_classifier(self) else as_numbers(y, lengths)
         lengths = None if lengths is None else np.asarray(lengths)
         check_consistent_length(x, y, lengths)
         weights = as_weights(sample_weight, len(x))
@@ -273,15 +272,11 @@ class NetEnsemble(MetaEstimatorMixin, TellsArguments, BaseEstimator):
                 )
         return losses[0] if all(loss == losses[0] for loss in losses) else SquaredError()
 
-    def _samples(self, X: Any, first: bool) -> Any:
+    def _samples(self, X: Any, lengths: Any, first: bool) -> Any:
         """Give checked samples. A table stays as it is: each member reads it itself."""
         if self._of_tables:
             return table_of(self, X, True, first)
-        rows = len((X if hasattr(X, "shape") else np.asarray(X)).shape) <= 2
-        dtype = np.result_type(*(kind.dtype for kind in _all(self.estimator))) if rows else "numeric"
-        x = validate_data(self, X, accept_sparse="csr", dtype=dtype, ensure_2d=rows, allow_nd=True, reset=first)
-        samples: Array = x.toarray() if issparse(x) else x
-        return samples
+        return numbers_of(self, X, lengths, np.result_type(*(kind.dtype for kind in _all(self.estimator))), first)
 
     def _strata(self, codes: Array) -> Any:
         """Give the strata to hold out the same share of: small and large numbers, or equal labels."""
@@ -292,7 +287,7 @@ class NetEnsemble(MetaEstimatorMixin, TellsArguments, BaseEstimator):
     def _mean(self, X: Any, lengths: Any) -> list[Array]:
         """Give the mean of the members' predictions, a list of columns."""
         check_is_fitted(self)
-        x = self._samples(X, first=False)
+        x = self._samples(X, lengths, first=False)
         counting = [(member, weight) for member, weight in zip(self.estimators_, self.weights_, strict=True) if weight]
         weighted = [[weight * column for column in _told(member, x, lengths)] for member, weight in counting]
         return [sum(columns[1:], columns[0]) for columns in zip(*weighted, strict=True)]

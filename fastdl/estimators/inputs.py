@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from .._types import Array
+from .._validation.samples import checked_within
 from .._validation.values import as_choice
 from .columns import holds_categories, library_of
 from .tables import MISSING, TableEncoder
@@ -42,22 +43,25 @@ class Inputs:
         if reads_tables(estimator) or holds_categories(X):
             self.encoder = TableEncoder(categorical_features=estimator.categorical_features, missing=missing)
 
-    def read(self, estimator: Any, X: Any, dtype: str, first: bool) -> Array:
+    def read(self, estimator: Any, X: Any, lengths: Any, dtype: str, first: bool) -> Array:
         """Give checked samples: rows of numbers in this dtype, or images and sequences in any."""
         if self.encoder is None:
-            return _numbers(estimator, X, dtype, first)
+            return numbers_of(estimator, X, lengths, np.dtype(dtype), first)
         table = table_of(estimator, X, self.encoder.missing == "embed", first)
         rows = self.encoder.fit_transform(table) if first else self.encoder.transform(table)
         self.categories = self.encoder.cardinalities
         return rows.astype(dtype, copy=False)
 
 
-def _numbers(estimator: Any, X: Any, dtype: str, first: bool) -> Array:
+def numbers_of(estimator: Any, X: Any, lengths: Any, dtype: Any, first: bool) -> Array:
+    """Give checked samples: rows of numbers in this dtype, or images and sequences in any."""
+    if lengths is not None:
+        return checked_within(lambda X: numbers_of(estimator, X, None, dtype, first), X, lengths, "X")
     rows = len((X if hasattr(X, "shape") else np.asarray(X)).shape) <= 2
     if first and not rows and hasattr(estimator, "n_features_in_"):  # features of rows are counted, not those of images
         del estimator.n_features_in_
     x = validate_data(
-        estimator, X, reset=first, accept_sparse="csr", dtype=np.dtype(dtype) if rows else "numeric", ensure_2d=rows,
+        estimator, X, reset=first, accept_sparse="csr", dtype=dtype if rows else "numeric", ensure_2d=rows,
         allow_nd=True,
     )  # fmt: skip
     samples: Array = x.toarray() if issparse(x) else x

@@ -19,9 +19,15 @@ from .data import Data
 _OF_ANY_SCALE = (SquaredError, AbsoluteError, Quantile)  # their minimum scales with the targets
 
 
-def as_numbers(y: Any) -> Array:
-    """Check numbers, (N,), or (N, K) with several for each sample, and give them in float64."""
-    values = check_array(y, accept_sparse=False, ensure_2d=False, dtype=np.float64, input_name="y")
+def as_numbers(y: Any, lengths: Any = None) -> Array:
+    """Check numbers, (N,), or (N, K) with several for each sample, and give them in float64.
+
+    Where sequences have lengths, each may have a number for each step: `fit` checks that those that count are finite.
+    """
+    values = check_array(
+        y, accept_sparse=False, ensure_2d=False, dtype=np.float64, input_name="y",
+        ensure_all_finite=lengths is None or np.ndim(y) < 2,
+    )  # fmt: skip
     if values.ndim > 2:
         raise ValueError(f"y must have shape (N,) or (N, K); received {values.shape}")
     checked: Array = values
@@ -127,7 +133,7 @@ class Numbers:
         With a number for each step, all steps that count are one column.
         """
         if self.over_time:
-            y = as_numbers(y)
+            y = as_numbers(y, lengths)
             if y.shape != told.shape[:2]:
                 raise ValueError(f"y must have shape {told.shape[:2]}, a number for each step; received {y.shape}")
             there = steps(lengths, y.shape)

@@ -127,8 +127,8 @@ class NetRegressor(RegressorMixin, NetEstimator):
         """
         return float(self.task_.targets.score(y, self.predict(X, lengths), sample_weight, lengths))
 
-    def checked(self, y: Any) -> Array:  # noqa: D102
-        return as_numbers(y)
+    def checked(self, y: Any, lengths: Any) -> Array:  # noqa: D102
+        return as_numbers(y, lengths)
 
     def targets_for(self, y: Array) -> Numbers:  # noqa: D102
         return Numbers(y.shape[1:], self.chosen_loss(), self.has_own_scale())

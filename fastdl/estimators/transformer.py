@@ -140,7 +140,7 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
         ndarray, shape (N, features)
             In the network's dtype; outputs with more axes are flattened to rows.
         """
-        x = self.read_samples(X)
+        x = self.read_samples(X, lengths)
         given = self.network_.activations(x, self.layer, lengths=lengths)
         return given.reshape(len(given), -1)
 
@@ -162,8 +162,8 @@ class NetTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetEstim
             raise ValueError("y must be given where X has categories, whose codes are no numbers; received None")
         return x.reshape(len(x), -1)
 
-    def checked(self, y: Any) -> Array:  # noqa: D102
-        return as_labels(y) if self._are_labels(y) else as_numbers(y)
+    def checked(self, y: Any, lengths: Any) -> Array:  # noqa: D102
+        return as_labels(y) if self._are_labels(y) else as_numbers(y, lengths)
 
     def targets_for(self, y: Array) -> Labels | Numbers:  # noqa: D102
         loss = self.chosen_loss()

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .._validation.samples import as_images, as_lengths, as_samples, as_stored, check_tokens, checked_within
+from .._validation.samples import (
+    as_images,
+    as_lengths,
+    as_samples,
+    as_stored,
+    check_parts_within,
+    check_tokens,
+    checked_within,
+)
 from .._validation.values import check_is
 from .dense import Samples
 from .forest import Forest
@@ -64,8 +72,15 @@ def as_batch(
             check_tokens(x.transpose(0, 3, 1, 2) if last else x, name, reading.tokens)
         return x, last, waits
 
-    padded = lengths is not None and reading.in_time
-    x, last, waits = checked_within(read, x, lengths, name) if padded else read(x)
+    padded, hides = lengths is not None and reading.in_time, False
+    if padded and may_wait and type(x) is np.memmap:
+        try:
+            x, last, waits = read(x)
+        except ValueError:
+            check_parts_within(read, x, lengths, name)
+            last, waits, hides = False, True, True
+    else:
+        x, last, waits = checked_within(read, x, lengths, name) if padded else read(x)
     waits_for = dtype if waits else ""
     if lengths is None:
         return Samples(x, layer.input_shape if last else x.shape[1:], last, waits_for)
@@ -75,7 +90,7 @@ def as_batch(
         raise ValueError(
             f"{prefix}lengths must be None for samples {which}, {x.shape[1:]}; received {short(lengths)}{hint}"
         )
-    return Sequences(x, as_lengths(lengths, f"{prefix}lengths", x), waits_for)
+    return Sequences(x, as_lengths(lengths, f"{prefix}lengths", x), waits_for, hides)
 
 
 def _check_trees(trees: Any, name: str, arity: int, nodes: int) -> None:

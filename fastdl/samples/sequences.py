@@ -8,23 +8,39 @@ from typing import Any
 import numpy as np
 
 from .._types import Array, Shape
-from .._validation.samples import Checked, checked_within
+from .._validation.samples import Checked, checked_within, within
 from ..losses import Loss
 from .dense import Mask, Samples
 
 
 class Sequences(Samples):
-    """Sequences, of each of which the first steps count."""
+    """Sequences, of each of which the first steps count.
 
-    def __init__(self, x: Array, lengths: Array, waits_for: str = "") -> None:
+    Attributes
+    ----------
+    hides : bool
+        Whether the steps that do not count hold what the core cannot read, in an array that waits.
+    """
+
+    def __init__(self, x: Array, lengths: Array, waits_for: str = "", hides: bool = False) -> None:
         super().__init__(x, x.shape[1:], waits_for=waits_for)
         self.lengths: Array = lengths
+        self.hides = hides
+
+    @property
+    def are_ready(self) -> bool:  # noqa: D102
+        return super().are_ready and not self.hides
+
+    def numbers(self) -> Array:  # noqa: D102
+        if not self.hides:
+            return super().numbers()
+        return np.require(within(self.x, self.lengths), self.waits_for, ["C", "A"])
 
     def part(self, first: int, last: int) -> Samples:  # noqa: D102
-        return Sequences(self.x[first:last], self.lengths[first:last], self.waits_for)
+        return Sequences(self.x[first:last], self.lengths[first:last], self.waits_for, self.hides)
 
     def taken(self, order: Array) -> Samples:  # noqa: D102
-        return Sequences(self.x[order], self.lengths[order], self.waits_for)
+        return Sequences(self.x[order], self.lengths[order], self.waits_for, self.hides)
 
     def counted(self, output_shape: Shape) -> Mask:  # noqa: D102
         return np.arange(output_shape[0]) < self.lengths[:, None] if len(output_shape) == 2 else ...
