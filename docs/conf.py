@@ -22,8 +22,9 @@ exclude_patterns = ["_build", "_templates", "articles/index.rst"]  # articles.md
 
 html_theme = "furo"
 html_title = "fastdl"
-html_show_sphinx = False
-html_static_path: list[str] = []
+html_show_copyright = html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_math_renderer = "mathml"  # which browsers show by themselves: no script, and nothing from elsewhere
 
 myst_heading_anchors = 3

@@ -55,7 +55,10 @@ class _Signature:
     # `inspect` would show the arguments of `__new__`, or of a metaclass, instead of the constructor's.
 
     def __get__(self, obj: object, kind: type) -> inspect.Signature:
-        _, *others = inspect.signature(kind.__init__).parameters.values()  # type: ignore[misc]
+        constructor = kind.__init__  # type: ignore[misc]
+        if constructor is object.__init__:
+            return inspect.Signature()
+        _, *others = inspect.signature(constructor).parameters.values()
         return inspect.Signature(others)
 
 

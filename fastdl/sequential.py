@@ -207,9 +207,9 @@ class Sequential(Predicting, Differentiable, Container):
         epochs, batch_size : int
             A batch has 64 samples by default. The last one of an epoch may have fewer.
         initial_epoch : int
-            How many of the epochs an earlier call has already taken; if all of them, none is left. If it is above 0,
-            callbacks continue from the state that they, or others of their classes, had at its end: the first of a
-            class from that of the first.
+            How many of the epochs were done by an earlier call, such as the one whose checkpoint was loaded. If it is
+            above 0, callbacks continue from the state that they, or others of their classes, had at its end: the first
+            of a class from that of the first.
         loss : str, Loss or function, optional
             A name: cross_entropy, which takes outputs as logits unless the network ends in a softmax,
             binary_cross_entropy, which does so unless it ends in a sigmoid, squared_error, absolute_error, huber,
@@ -223,8 +223,8 @@ class Sequential(Predicting, Differentiable, Container):
         validation_data : tuple or iterable, optional
             What to evaluate after each epoch: (x, y), (x, y, lengths) or (x, y, trees). A sample_weight may follow as
             the fourth; the third is None if there are neither lengths nor trees. Or an iterable of such tuples, but not
-            a tuple of them: batches, as for x, that `evaluate` goes through after each epoch. What is wrong with one of
-            them raises an error there, after whole steps.
+            a tuple of them: batches, as for x, that `evaluate` goes through after each epoch. If one of them is wrong,
+            the error is raised when it is reached, after whole steps.
         validation_split : float
             The fraction at the end of x and y to validate on instead of training, at least one sample. Weights of
             samples count there too, those of classes do not.

@@ -89,6 +89,16 @@ def test_every_page_is_in_the_index():
     assert sorted(listed) == sorted(path.stem for path in DOCS.glob("*.md") if path.name != "index.md")
 
 
+def test_every_extra_is_in_the_index():
+    project = (DOCS.parent / "pyproject.toml").read_text(encoding="utf-8")
+    extras = re.findall(
+        r"^(\w+) = \[", project.split("[project.optional-dependencies]")[1].split("\n[")[0], re.MULTILINE
+    )
+    rows = re.findall(r"^\| (`.*?) \|", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(listed) == sorted({*extras} - {"dev", "docs", "fuzz", "test"})
+
+
 def test_every_article_is_in_the_index():
     listed = re.findall(r"^articles/(\w+)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert listed == sorted(path.stem for path in (DOCS.parent / "examples").glob("*.py"))

@@ -222,6 +222,8 @@ def test_signatures_are_those_of_constructors():
     for kind in (Sequential, layers.Conv2D, optimizers.Adam, callbacks.EarlyStopping, losses.Huber):
         assert [*inspect.signature(kind).parameters] == [*inspect.signature(kind.__init__).parameters][1:]
 
+    assert not inspect.signature(callbacks.Callback).parameters
+
 
 def test_classes_of_ones_own_take_what_they_take():
     class Own(callbacks.Callback):
