@@ -18,8 +18,8 @@ import pytest
 
 from fastdl import Sequential, callbacks, layers, models
 from fastdl.export import from_keras
-from fastdl.export.keras.description import check_model
-from fastdl.export.keras.theirs import KNOWN
+from fastdl.export.keras.comparison import check_model
+from fastdl.export.keras.model import KNOWN
 from fastdl.layers import (
     GRU,
     LSTM,

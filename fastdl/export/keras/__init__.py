@@ -10,7 +10,7 @@ from ..._validation.values import check_is
 from ..._warning import warn
 from ...layers import BatchNorm, Layer, LayerNorm
 from ...sequential import Sequential
-from .description import check_model
+from .comparison import check_model
 from .files import opened
 from .weights import filled
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from ...sequential import Sequential
-from .ours import Words, text_of, words_of_layers
-from .theirs import Config, words_of_model
+from .descriptions import Description, text_of
+from .model import Config, describe_model
+from .network import describe_layers
 
 
 def check_model(net: Sequential, config: Config) -> None:
     """Check that a network is the model of a description."""
-    ours, theirs = list(words_of_layers(net.layers)), list(words_of_model(config))
-    end: Words = ("nothing more",)
+    ours, theirs = list(describe_layers(net.layers)), list(describe_model(config))
+    end: Description = ("nothing more",)
     for k in range(max(len(ours), len(theirs))):
-        our, their = (words[k] if k < len(words) else end for words in (ours, theirs))
+        our, their = (layers[k] if k < len(layers) else end for layers in (ours, theirs))
         if our != their:
             raise ValueError(
                 f"the network must be its model: there, after {k} layers that agree, comes {text_of(their)}; in the "
