@@ -76,6 +76,7 @@ def gradient_check(
     targets = np.zeros(outputs.shape)
     if y is not None:
         targets, there = lowered.as_targets(y, "y", outputs.shape, "float64", there, samples.no_label)
+        lowered.check_counts(there, "y", samples.no_label)
     rows, wanted = outputs[there].shape, targets[there].reshape(-1, *targets.shape[outputs.ndim - 1 :])
 
     def measured() -> Measured:

@@ -278,6 +278,38 @@ def test_a_batch_of_ignored_labels_counts_for_nothing(rng):
         net.fit(x, np.where(y < 0, -2, y), loss=loss)
 
 
+@pytest.mark.parametrize("optimizer", [optimizers.SGD(0.1, momentum=0.9), optimizers.Adam(0.1, weight_decay=0.1)])
+@pytest.mark.parametrize("custom", [False, True])
+def test_a_batch_of_ignored_labels_is_the_same_from_an_iterable(custom, optimizer, rng):
+    x, y = rng.standard_normal((12, 3)), np.repeat([0, -1, 1], 4)
+    loss = losses.CrossEntropy(ignore_label=-1)
+
+    class Own(losses.CrossEntropy):
+        pass
+
+    loss = Own(ignore_label=-1) if custom else loss
+    nets = [Sequential([layers.Dense(3)], input_shape=3, seed=0) for _ in range(2)]
+    batches = [(x[k : k + 4], y[k : k + 4]) for k in (0, 4, 8)]
+    how = {"loss": loss, "optimizer": optimizer, "verbose": 0}
+    more = {"epochs": 2, "metrics": ["balanced_accuracy"], **how}
+    whole = nets[0].fit(x, y, batch_size=4, shuffle=False, validation_data=(x, y), **more)
+    parts = nets[1].fit(batches, validation_data=batches, **more)
+    assert (nets[0].parameters == nets[1].parameters).all()
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "val_balanced_accuracy"):
+        assert whole.history[name] == pytest.approx(parts.history[name])
+    assert nets[1].evaluate(batches, loss=loss) == pytest.approx(nets[0].evaluate(x, y, loss=loss))
+    ignored = batches[1:2] * 2
+    for call in (lambda: nets[0].fit(ignored, **how), lambda: nets[0].evaluate(ignored, loss=loss)):
+        with pytest.raises(ValueError, match="x must give a label that counts; all that it gave are ignored"):
+            call()
+    with pytest.raises(ValueError, match="validation_data must give a label that counts"):
+        nets[0].fit(x, y, validation_data=ignored, **how)
+    with pytest.raises(ValueError, match="validation y must hold a label that counts; received -1 for all"):
+        nets[0].fit(x, y, validation_data=ignored[0], **how)
+    with pytest.raises(ValueError, match="y must hold a label that counts; received -1 for all"):
+        nets[0].train_on_batch(*ignored[0], loss=loss)
+
+
 def test_booleans_are_ignored_as_other_labels_are(rng):
     x, y = rng.standard_normal((12, 3)), np.arange(12) % 3 == 0
     net, loss = Sequential([layers.Dense(2)], input_shape=3, seed=0), losses.CrossEntropy(ignore_label=0)

@@ -52,23 +52,26 @@ class Loss:
         """
         raise NotImplementedError(f"{type(self).__name__} must check targets")
 
-    def labelled(
-        self, array: Array, name: str, rows: tuple[int, ...], there: Any, no_label: int | None
-    ) -> tuple[Array, Any]:
+    def labelled(self, array: Array, rows: tuple[int, ...], there: Any, no_label: int | None) -> tuple[Array, Any]:
         """Give the targets, with label 0 in rows that do not count, and which rows count."""
         if not self.takes_labels or array.shape != rows or array.dtype.kind not in "biu":
             return array, there
-        ignored = {self.ignore_label, no_label} - {None}
+        ignored = self._ignored(no_label)
         if there is ... and not ignored:
             return array, there
         counts = np.ones(rows, bool) if there is ... else there.copy()
         for label in ignored:
             counts &= array != label
-        if not counts.any():
-            raise ValueError(
-                f"{name} must hold a label that counts; received {' and '.join(map(str, ignored))} for all"
-            )
         return (array, ...) if counts.all() else (np.where(counts, array, 0), counts)
+
+    def check_counts(self, there: Any, name: str, no_label: int | None) -> None:
+        """Check that some row counts."""
+        if there is not ... and not there.any():
+            ignored = " and ".join(map(str, self._ignored(no_label)))
+            raise ValueError(f"{name} must hold a label that counts; received {ignored} for all")
+
+    def _ignored(self, no_label: int | None) -> set[int]:
+        return {label for label in (self.ignore_label, no_label) if label is not None}
 
     def check_outputs(self, shape: tuple[int, ...]) -> None:
         """Check that a network with outputs of this shape can be trained by it."""

@@ -58,7 +58,7 @@ class CrossEntropy(Fused):
     ) -> tuple[Array, Any]:
         array = as_real(y, name)
         if array.shape == outputs[:-1] and array.dtype.kind in "biu":
-            labels, there = self.labelled(array, name, outputs[:-1], there, no_label)
+            labels, there = self.labelled(array, outputs[:-1], there, no_label)
             return as_labels(labels, name, outputs[-1], dtype), there
         if self.ignore_label is not None:
             raise ValueError(

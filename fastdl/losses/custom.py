@@ -70,7 +70,7 @@ class Custom(Loss):
         if array.shape[: len(rows)] != rows:
             axes = ", ".join(("N", *map(str, rows[1:]), "..."))
             raise ValueError(f"{name} must have shape ({axes}); received {array.shape}")
-        array, there = self.labelled(array, name, rows, there, no_label)
+        array, there = self.labelled(array, rows, there, no_label)
         if array.dtype.kind in "biu":
             return np.require(array, np.int64, ["C", "A"]), there
         return as_array(array, name, dtype), there

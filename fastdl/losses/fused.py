@@ -94,7 +94,7 @@ class Fused(Settings, Loss):
             return y, ...  # as most are, without a look at what else they might be
         array = as_real(y, name)
         check_samples(array, name, outputs)
-        array, there = self.labelled(array, name, rows, there, no_label)
+        array, there = self.labelled(array, rows, there, no_label)
         if width == 1 and array.shape == rows:
             array = array[..., None]
         if array.shape != (*rows, width):

@@ -143,9 +143,18 @@ class Examples:
 
 
 def examples_of(
-    net: Sequential, x: Any, y: Any, lengths: Any, trees: Any, sample_weight: Any, loss: Loss, prefix: str = ""
+    net: Sequential,
+    x: Any,
+    y: Any,
+    lengths: Any,
+    trees: Any,
+    sample_weight: Any,
+    loss: Loss,
+    prefix: str = "",
+    *,
+    of_many: bool = False,
 ) -> Examples:
-    """Check samples, targets and weights."""
+    """Check samples, targets and weights; in one batch of many there may be no row that counts."""
     if y is None:
         hint = " by itself, not in a tuple" if isinstance(x, tuple) else ""
         raise TypeError(
@@ -159,6 +168,8 @@ def examples_of(
     loss.check_outputs(net.output_shape)
     shape = net.plan_for(samples.shape).output_shape
     targets, there = samples.targets(y, f"{prefix}y", loss, shape)
+    if not of_many:
+        loss.check_counts(there, f"{prefix}y", samples.no_label)
     weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
     axes = len(samples.rows(shape))
     classes = loss.tell_classes(_flat(targets, axes) if there is ... else targets[there], shape[-1])

@@ -61,7 +61,7 @@ def check_unused(**arguments: Any) -> None:
             raise ValueError(f"{name} must not be given where x is an iterable of batches; received {short(value)}")
 
 
-def examples_in(net: Sequential, given: Any, name: str, prefix: str, loss: Loss) -> Examples:
+def examples_in(net: Sequential, given: Any, name: str, prefix: str, loss: Loss, of_many: bool = True) -> Examples:
     """Check a tuple (x, y, lengths or trees, weights), whose last one or two may be missing."""
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3, 4):
         raise ValueError(
@@ -69,7 +69,7 @@ def examples_in(net: Sequential, given: Any, name: str, prefix: str, loss: Loss)
             f"received {_kind(given)}"
         )
     x, y, third, weights = (*given, None, None)[:4]
-    return examples_of(net, x, y, *_lengths_and_trees(net, third), weights, loss, prefix)
+    return examples_of(net, x, y, *_lengths_and_trees(net, third), weights, loss, prefix, of_many=of_many)
 
 
 def samples_in(net: Layer, given: Any, name: str, prefix: str) -> Samples:
@@ -120,11 +120,15 @@ class Stream(Generic[Checked]):
 
     def checked(self) -> Generator[Checked]:
         """Yield the checked batches, once. Close the generator to end the making of batches."""
-        k = 0
+        k, counted = 0, False
         with closing(prefetched(self._given)) as made:
             for k, batch in enumerate(made, 1):
                 name = f"{self._prefix}batch {k}"
-                yield self._check(batch, name, f"{name}'s ")
+                checked = self._check(batch, name, f"{name}'s ")
+                counted = counted or not isinstance(checked, Examples) or checked.counts()
+                yield checked
         if k == 0:
             hint = ": an iterator gives its batches only once" if isinstance(self._given, Iterator) else ""
             raise ValueError(f"{self._name} must give at least one batch each time; it gave none{hint}")
+        if not counted:
+            raise ValueError(f"{self._name} must give a label that counts; all that it gave are ignored")

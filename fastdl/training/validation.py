@@ -25,7 +25,7 @@ def held_out(net: Sequential, given: Any, loss: Loss, times: int) -> Examples | 
     check = partial(examples_in, net, loss=loss)
     if not isinstance(given, tuple) and are_batches(given):
         return Stream(given, "validation_data", check, "validation ", times)
-    return check(given, "validation_data", "validation ")
+    return check(given, "validation_data", "validation ", of_many=False)
 
 
 def split(data: Examples, fraction: float, loss: Loss) -> tuple[Examples, Examples]:
