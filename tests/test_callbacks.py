@@ -462,6 +462,16 @@ def test_a_method_that_nobody_would_call():
     assert type("Mine", (callbacks.Callback,), {"on_paper": True}).on_paper
 
 
+def test_a_method_of_other_arguments():
+    message = r"Mine.on_epoch_end must take \(self, net, epoch, logs\); it takes \(self, epoch, logs\)"
+    with pytest.raises(TypeError, match=message):
+        type("Mine", (callbacks.Callback,), {"on_epoch_end": lambda self, epoch, logs=None: None})
+    with pytest.raises(TypeError, match=r"on_fit_end must take \(self, net\); it takes \(self, net, logs\)"):
+        type("Mine", (callbacks.EarlyStopping,), {"on_fit_end": lambda self, net, logs: None})
+    for enough in (lambda self, *others: None, lambda self, net, epoch, logs, more=0: None):
+        type("Mine", (callbacks.Callback,), {"on_epoch_end": enough})
+
+
 @pytest.mark.parametrize(
     ("callback", "message"),
     [

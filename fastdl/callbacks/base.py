@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import CO_VARARGS
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,11 +32,20 @@ class Callback(TellsArguments):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        known = [name for name in vars(Callback) if name.startswith("on_")]
+        known = {name: value.__code__ for name, value in vars(Callback).items() if name.startswith("on_")}
         for name, value in vars(cls).items():
-            if isinstance(value, FunctionType) and name.startswith("on_") and name not in known:  # never called
+            if not isinstance(value, FunctionType) or not name.startswith("on_"):
+                continue
+            if name not in known:  # never called
                 raise TypeError(
                     f"{cls.__name__} must not define {name}, which nothing calls; fit calls {', '.join(known)}"
+                )
+            own, wanted = value.__code__, known[name].co_varnames[: known[name].co_argcount]
+            least = own.co_argcount - len(value.__defaults__ or ())
+            if len(wanted) < least or (len(wanted) > own.co_argcount and not own.co_flags & CO_VARARGS):
+                raise TypeError(
+                    f"{cls.__name__}.{name} must take ({', '.join(wanted)}); it takes "
+                    f"({', '.join(own.co_varnames[: own.co_argcount])})"
                 )
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
