@@ -84,8 +84,12 @@ _THEIRS = {
         xavier_uniform_ zeros_ Constant GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Ones
         Orthogonal OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros""",
     "functional": """
-        avg_pool2d conv2d fold hardsigmoid hardswish hardtanh hard_swish linear lstm_cell mse_loss swish unfold""",
+        avg_pool2d conv2d fold hardsigmoid hardswish hardtanh hard_swish linear lstm_cell mse_loss swish unfold
+        one_hot""",
+    "datasets": "load_mnist",
     "estimators": "MLPClassifier MLPRegressor",
+    "export": "to_pytorch from_pytorch to_torch from_torch to_keras to_tflite",
+    "plots": "plot_history",
     "": """
         nn optim activations load_model DataLoader TensorDataset Module Model manual_seed set_random_seed no_grad
         regularizers Dense Linear Adam MLPClassifier MLPRegressor cross_entropy TerminateOnNaN""",

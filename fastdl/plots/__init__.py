@@ -4,9 +4,15 @@ Each function gives a matplotlib ``Figure``, which notebooks show, and saves it 
 needed.
 """
 
+from typing import TYPE_CHECKING
+
+from .._foreign import telling_names
 from ..inspection.attention import attention_weights
 from .attention import plot_attention
 from .confusion import confusion_matrix, plot_confusion
 from .filters import plot_filters
 
 __all__ = ["attention_weights", "confusion_matrix", "plot_attention", "plot_confusion", "plot_filters"]
+
+if not TYPE_CHECKING:
+    __getattr__ = telling_names(__name__, __all__)
