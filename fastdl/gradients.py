@@ -117,11 +117,13 @@ def _largest_error(
     for place in places:
         index = np.unravel_index(place, values.shape)
         before = values[index]
-        values[index] = before + epsilon
-        above = objective()
-        values[index] = before - epsilon
-        below = objective()
-        values[index] = before
+        try:
+            values[index] = before + epsilon
+            above = objective()
+            values[index] = before - epsilon
+            below = objective()
+        finally:  # a loss of the user's own may raise, and Ctrl-C may come
+            values[index] = before
         difference = (above - below) / (2 * epsilon)
         worst = max(worst, abs(difference - gradient[index]) / max(abs(difference), abs(gradient[index]), floor))
     return float(worst)

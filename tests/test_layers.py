@@ -596,3 +596,18 @@ def test_a_gradient_check_leaves_what_it_is_given(rng):
     x.flags.writeable = False
     assert gradient_check(layer, x) < 1e-6
     assert (layer.params["weight"] == before).all()
+
+
+def test_a_gradient_check_that_ends_early_leaves_the_parameters(rng):
+    layer = layers.Dense(3).build(4, dtype="float64", seed=0)
+    before, calls = layer.params["weight"].copy(), []
+
+    def loss(outputs, targets):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return (outputs**2).sum(axis=1), 2 * outputs
+
+    with pytest.raises(KeyboardInterrupt):
+        gradient_check(layer, rng.standard_normal((2, 4)), np.zeros((2, 3)), loss=loss)
+    assert (layer.params["weight"] == before).all()
