@@ -13,7 +13,7 @@ from conftest import close
 from watched import EPOCHS, HALF, Alarm, Ends, Last, data, figures, fit, network, run
 
 import fastdl
-from fastdl import callbacks, losses, optimizers, schedules
+from fastdl import Sequential, callbacks, layers, losses, optimizers, schedules
 from fastdl.callbacks.keeping import kept_of
 from fastdl.callbacks.monitor import Monitor
 from fastdl.callbacks.progress import told
@@ -358,6 +358,24 @@ def test_a_checkpoint_of_what_a_file_cannot_hold(tmp_path):
     assert fastdl.load(tmp_path / "net.npz").training_state.moments is None
     with pytest.raises(OSError, match="nowhere"):
         fit(net, [callbacks.ModelCheckpoint(tmp_path / "nowhere" / "net.npz")])
+
+
+def test_what_no_file_can_hold_is_told_before_the_first_epoch(tmp_path):
+    def ones(shape, fan_in, fan_out, rng):
+        return np.ones(shape)
+
+    noted = network()
+    noted.notes["set"] = {1}
+    own = Sequential([layers.Dense(noted.output_shape[0], initializer=ones)], input_shape=noted.input_shape)
+    for net, message in (
+        (own, "must be plain data to be saved, no code"),
+        (noted, r"notes\['set'\] must be plain data"),
+    ):
+        for training in (True, False):
+            with pytest.raises(TypeError, match=message):
+                fit(net, [callbacks.ModelCheckpoint(tmp_path / "net.npz", training=training)])
+            assert net.training_state.steps == 0
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -63,13 +63,16 @@ class ModelCheckpoint(Callback):
         return {**{name: "path" for name in self._names}, **watched}
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        """Forget an earlier training, and check that files can be written."""
+        """Forget an earlier training, and check that files can be written, and can hold the network."""
+        from ..saving import packed
+
         if self._monitor is not None:
             self._monitor.forget()
         if not self._names:
             check_writable(self.path.format())
         elif not self._folders:
             check_folder(os.path.join(os.path.dirname(self.path).format(), os.path.basename(self.path)))
+        packed(net)
         if self.training:
             net.training_state.check_saved()
 
