@@ -35,11 +35,6 @@ def predictor_overhead(threads):
     return _call(lambda: predict(x), 10_000, threads)
 
 
-def small_predict(threads):
-    net, x = _small(), np.ones((1, 20), "float32")
-    return _call(lambda: net.predict(x), 10_000, threads)
-
-
 def small_predictor(threads):
     net, x = _small(), np.ones((1, 20), "float32")
     predict = net.predictor(1)
@@ -71,7 +66,6 @@ def small_step(threads):
 WORKS = {
     "predict_overhead": predict_overhead,
     "predictor_overhead": predictor_overhead,
-    "small_predict": small_predict,
     "small_predictor": small_predictor,
     "small_build": small_build,
     "small_on_batch": small_on_batch,
