@@ -194,7 +194,7 @@ def test_subclasses_within_a_layer(tmp_path):
     assert type(fastdl.load(tmp_path / "net.npz").layers[0].layer) is Mine
 
 
-class Chain(Sequential):
+class Pair(Sequential):
     """A chain of layers of a user's own, to be used within a network too."""
 
     def __init__(self, units, seed=None):
@@ -206,12 +206,12 @@ class Block(layers.Residual):
     """One whose constructor makes the layers inside it."""
 
     def __init__(self, units):
-        super().__init__([Chain(units), layers.Dense(units)])
+        super().__init__([Pair(units), layers.Dense(units)])
         self.units = units
 
 
 def test_networks_of_subclasses_are_made_of_their_own_layers(tmp_path):
-    net = Chain(3, seed=5).build(2, seed=0)
+    net = Pair(3, seed=5).build(2, seed=0)
     for i, other in enumerate(copies(net, tmp_path)):
         assert other.layers[0].in_network
         assert np.shares_memory(other.layers[0].params["weight"], other.parameters)
@@ -219,13 +219,13 @@ def test_networks_of_subclasses_are_made_of_their_own_layers(tmp_path):
 
 
 def test_what_is_frozen_inside_a_subclass_stays_so(tmp_path):
-    net = Sequential([Chain(4), Block(4)], input_shape=3)
+    net = Sequential([Pair(4), Block(4)], input_shape=3)
     net.layers[0].layers[0].trainable = False
     net.layers[1].layers[0].lr_scale = 0.5
     net.layers[1].layers[0].layers[1].trainable = False
     for other in copies(net, tmp_path):
-        assert type(other.layers[0]) is Chain
-        assert type(other.layers[1].layers[0]) is Chain
+        assert type(other.layers[0]) is Pair
+        assert type(other.layers[1].layers[0]) is Pair
         assert other.get_config() == net.get_config()
         assert [layer.trainable for _, layer in walk(other)] == [False, True, True, False, True]
         assert other.layers[1].layers[0].lr_scale == 0.5
