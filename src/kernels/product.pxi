@@ -36,6 +36,7 @@ cdef inline void of_transposed(Product* q, Py_ssize_t w_column) noexcept nogil:
 cdef enum:
     MANY_ROWS = 64              # from which on panels are packed for them, where tiles are low
     MANY_PANELS = 16            # from which on rows are packed for them, likewise
+    NEAR = 1 << 12              # numbers of w up to which it stays in the nearest cache as it is
     FAR = 1 << 20               # numbers of w from which on its next panel is fetched meanwhile
 
 
@@ -192,12 +193,12 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
     cdef Py_ssize_t length = max(1, product.length)
     cdef bint packs_rows = (PACKS and product.row_step == 1 and panels >= MANY_PANELS
                             and rows >= TILE_ROWS_3)
-    cdef bint many_rows = PACKS and rows >= MANY_ROWS
+    cdef Py_ssize_t extent = product.segments * product.length * product.w_step    # of w
+    cdef bint many_rows = PACKS and rows >= MANY_ROWS and extent > NEAR
     cdef bint turns = product.w_column > 1
     cdef bint packs_panels = turns or (product.may_pack
                                        and (many_rows or (rows >= 8 and crowds(product))))
-    cdef bint fetches = (product.w_step and not turns
-                         and product.segments * product.length * product.w_step >= FAR)
+    cdef bint fetches = not turns and extent >= FAR
     cdef Py_ssize_t blocks = (rows + PACKED_ROWS - 1) // PACKED_ROWS if packs_rows else 1
     cdef Py_ssize_t pieces, group, parts, part, segment, term, block, row
     cdef Product of_part, q
