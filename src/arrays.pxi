@@ -5,16 +5,27 @@ cdef object NDARRAY = np.ndarray, EMPTY = np.empty
 cdef Py_ssize_t FEW_NUMBERS = 1 << 16
 
 
-cdef Py_ssize_t locate(x, size_t size, void** start) except -1:
-    # How many numbers, of so many bytes each, a contiguous array holds, and where; whoever asks
+cdef Py_ssize_t locate_any(x, Py_ssize_t* size, void** start) except -1:
+    # How many numbers, of how many bytes each, a contiguous array holds, and where; whoever asks
     # keeps it. A typed view would take three times as long.
     cdef Py_buffer view
     PyObject_GetBuffer(x, &view, PyBUF_C_CONTIGUOUS)
-    start[0] = view.buf
-    cdef Py_ssize_t n = view.len // <Py_ssize_t>size, given = view.itemsize
+    start[0], size[0] = view.buf, view.itemsize
+    cdef Py_ssize_t n = view.len // max(view.itemsize, 1)
     PyBuffer_Release(&view)
-    if given != <Py_ssize_t>size:
+    return n
+
+
+cdef inline int check_size(x, Py_ssize_t given, Py_ssize_t size) except -1:
+    if given != size:
         raise ValueError(f"numbers must be of {size} bytes; received {x.dtype}")
+    return 0
+
+
+cdef Py_ssize_t locate(x, Py_ssize_t size, void** start) except -1:
+    # The same of numbers of this size.
+    cdef Py_ssize_t given, n = locate_any(x, &given, start)
+    check_size(x, given, size)
     return n
 
 

@@ -9,10 +9,26 @@ cdef struct Input:
 
 cdef Py_ssize_t locate_input(x, Input* found) except -1:
     # How many numbers there are, of whatever shape.
-    found.numbers, found.bytes = NULL, NULL
-    if x.itemsize == 1:
-        return locate(x, 1, <void**>&found.bytes)
-    return locate(x, sizeof(real), <void**>&found.numbers)
+    cdef void* start
+    cdef Py_ssize_t size, n = locate_any(x, &size, &start)
+    found.numbers = <const real*>start if size > 1 else NULL
+    found.bytes = <const uint8_t*>start if size == 1 else NULL
+    if size > 1:
+        check_size(x, size, sizeof(real))
+    return n
+
+
+cdef int take_targets(Job* job, targets) except -1:
+    # Labels, or numbers, so many to a row.
+    cdef Py_buffer view
+    PyObject_GetBuffer(targets, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
+    if view.format[0] == c"l" or view.format[0] == c"q":
+        job.labels = <const int64_t*>view.buf
+    else:
+        job.targets, job.target_width = <const real*>view.buf, view.shape[view.ndim - 1]
+    PyBuffer_Release(&view)
+    return check_size(targets, view.itemsize,
+                      sizeof(int64_t) if job.targets == NULL else sizeof(real))
 
 
 cdef class Learner(Runnable):
@@ -101,11 +117,7 @@ cdef class Learner(Runnable):
         job.steps_before = job.steps[0]
         self._describe_loss(&job.loss, loss, counts_hits)
         job.net.skip_last = self._ends_in(job.loss.row.leaves_out)
-        if targets.dtype.kind == "i":
-            job.labels = <const int64_t*>start_of(targets, sizeof(int64_t))
-        else:
-            job.targets = <const real*>start_of(targets, sizeof(real))
-            job.target_width = targets.shape[targets.ndim - 1]
+        take_targets(job, targets)
         if weights is not None:
             job.weights = <const real*>start_of(weights, sizeof(real))
         if counts is not None:
@@ -128,7 +140,7 @@ cdef class Learner(Runnable):
 
     cdef Snapshot _snapshot(self, Job* job, moments, states, int threads):
         # Of all that steps change.
-        cdef Snapshot before = Snapshot()
+        cdef Snapshot before = Snapshot.__new__(Snapshot)
         cdef Py_ssize_t size = self.size * sizeof(real)
         before.add(job.net.parameters, size)
         before.add(job.optimizer.first, len(moments) * size)

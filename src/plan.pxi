@@ -72,7 +72,7 @@ cdef class Plan(Learner):
         # For a tensor's numbers, a row for each sample, or node.
         if trees is not None:
             return EMPTY((trees.nodes, self.net.tensor[k].size), DTYPE)
-        return EMPTY((samples, *(self.output_shape if k else self.input_shape)), DTYPE)
+        return EMPTY((samples,) + (self.output_shape if k else self.input_shape), DTYPE)
 
     def forward(self, x, Py_ssize_t samples, int threads, bint training, uint64_t seed,
                 bint channels_last, lengths=None, states=None, bint all_states=False,

@@ -286,8 +286,7 @@ cdef give_moments(Optimizer* o, moments, average, Py_ssize_t parameters):
     # With one moment both names are right; with none they are not used.
     cdef Py_ssize_t kept = moments_of_rule(o)
     cdef Py_ssize_t rows = len(moments)
-    locate(moments, sizeof(real), <void**>&o.first)
-    if rows < kept or moments.shape != (rows, parameters):
+    if locate(moments, sizeof(real), <void**>&o.first) != rows * parameters or rows < kept:
         raise ValueError(f"moments must have shape ({kept}, {parameters}); "
                          f"received {moments.shape}")
     o.second = o.first + max(rows - 1, 0) * parameters
