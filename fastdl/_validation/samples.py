@@ -75,6 +75,8 @@ def in_parts(array: Array) -> Iterator[Array]:
 
 def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]:
     """Give a batch of images, and whether it is (N, H, W, C): a view of memory with channels last is not copied."""
+    if _core.load(dtype).is_ready(x, shape):
+        return x, False
     if isinstance(x, np.ndarray) and x.ndim == 4 and x.shape[1:] == shape and not x.flags.c_contiguous:
         last = x.transpose(0, 2, 3, 1)
         if last.flags.c_contiguous:

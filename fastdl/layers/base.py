@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,15 +20,9 @@ if TYPE_CHECKING:
     from ..trees import Trees
 
 
-class _Held(NamedTuple):
-    """The values of the last `forward` that `backward` needs."""
-
-    samples: Samples
-    trees: Any  # in the core's form
-    training: bool
-    draw: int
-    thread: int
-    trained: int  # the turn's count of blocks of training steps, to detect any in between
+# What `forward` keeps for `backward`: its plan, its samples, whether it was in training, what it drew for that, its
+# thread, and the turn's count of blocks of training steps, to detect any in between.
+_Held = tuple[Any, Samples, bool, int, int, int]
 
 
 class Layer(Built, abstract=True):
@@ -93,15 +87,14 @@ class Layer(Built, abstract=True):
         self, samples: Samples, training: bool = False, states: Array | None = None, all_states: bool = False
     ) -> Array:
         """Run `forward` on checked samples, in a thread that holds the turn's lock."""
-        training, trees, attributes = as_flag(training, "training"), samples.core_trees(), vars(self)
-        plan = self.plan_for(samples.shape)
+        training, attributes, plan = as_flag(training, "training"), vars(self), self.plan_for(samples.shape)
         draw = self.draw() if training else 0
         attributes["_held"] = None  # in case this forward fails
         y: Array = plan.forward(
             samples.x, samples.count, get_num_threads(), training, draw, samples.channels_last, samples.lengths,
-            states, all_states, trees,
+            states, all_states, samples.core_trees(),
         )  # fmt: skip
-        attributes["_held"] = _Held(samples, trees, training, draw, get_ident(), self.turn.trained)
+        attributes["_held"] = plan, samples, training, draw, get_ident(), self.turn.trained
         return samples.outputs(y, plan.output_shape)
 
     def backward(self, dy: ArrayLike, *, accumulate: bool = False) -> Array:
@@ -121,28 +114,31 @@ class Layer(Built, abstract=True):
         with self.turn.lock:
             return self.run_backward(dy, accumulate=accumulate)
 
-    def held_forward(self) -> _Held:
-        """Give what the last `forward` has kept for `backward`, if it was in this thread and is still valid."""
+    def held_forward(self) -> tuple[Any, Samples, bool, int]:
+        """Give the last `forward`'s plan and samples, whether it was in training and what it drew for that.
+
+        It must have been in this thread, and what it has kept must still be valid.
+        """
         held: _Held | None = self._held
         if held is None:
             self.check_built()
             raise RuntimeError("backward must follow forward")
-        if held.trained != self.turn.trained:
+        plan, samples, training, draw, thread, trained = held
+        if trained != self.turn.trained:
             raise RuntimeError("backward must follow forward, before parameters are trained")
-        if held.thread != get_ident():
+        if thread != get_ident():
             raise RuntimeError("backward must follow a forward of its own thread; the last one was another thread's")
-        return held
+        return plan, samples, training, draw
 
     def run_backward(self, dy: ArrayLike, state_gradients: Array | None = None, accumulate: bool = False) -> Array:
         """Run `backward`, in a thread that holds the turn's lock."""
-        samples, trees, training, draw, *_ = self.held_forward()
-        plan = self.plan_for(samples.shape)
+        plan, samples, training, draw = self.held_forward()
         gradient, last = samples.gradients(dy, plan.output_shape)
         before = plan.gradients.copy() if as_flag(accumulate, "accumulate") else None
         try:
             dx: Array = plan.backward(
                 gradient, samples.count, get_num_threads(), training, draw, last, samples.lengths, state_gradients,
-                trees,
+                samples.core_trees(),
             )  # fmt: skip
         except BaseException:
             if before is not None:

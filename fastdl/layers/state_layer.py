@@ -118,7 +118,7 @@ class StateLayer(Layer, abstract=True):
             If it is called twice for one `forward`, whose values the first call has overwritten.
         """
         with self.turn.lock:
-            samples = self.held_forward().samples
+            _, samples, *_ = self.held_forward()
             gradients = rows_of(self._form, state_gradient, "state_gradient", len(samples), self.dtype)
             dx = self.run_backward(dy, gradients, accumulate)
             self._state_gradient = state_of(self._form, gradients)
