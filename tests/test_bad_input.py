@@ -70,9 +70,9 @@ def net():
     net = models.lenet5(seed=0)
     optimizer = optimizers.SGD(0.01, momentum=0.9)
     net.fit(X, Y, optimizer=optimizer, verbose=0)
-    before = net.parameters.tobytes(), net._rng.bit_generator.state
+    before = net.parameters.tobytes(), net.generator.bit_generator.state
     yield net
-    assert (net.parameters.tobytes(), net._rng.bit_generator.state) == before
+    assert (net.parameters.tobytes(), net.generator.bit_generator.state) == before
 
 
 @pytest.mark.parametrize(("x", "error", "message"), BAD_X.values(), ids=BAD_X.keys())
@@ -353,7 +353,7 @@ def sequence_net():
 
     def everything():
         return (
-            net.parameters.tobytes(), net._rng.bit_generator.state, net._states.tobytes(), net._training.loss,
+            net.parameters.tobytes(), net.generator.bit_generator.state, net._states.tobytes(), net._training.loss,
             net._training.optimizer, net._training.steps, net._training.moments.tobytes(),
         )  # fmt: skip
 

@@ -44,11 +44,14 @@ def as_int(value: Any, name: str, *, least: int = 1, most: float = MOST_NUMBERS)
     return number
 
 
+def as_seed(seed: Any) -> int | None:
+    """Check a seed, which is an integer of any size from 0 on, or None."""
+    return None if seed is None else as_int(seed, "seed", least=0, most=np.inf)
+
+
 def as_generator(seed: Any) -> np.random.Generator:
     """Make a generator from a seed, which is an integer of any size, or None."""
-    if seed is not None:
-        as_int(seed, "seed", least=0, most=np.inf)
-    return np.random.default_rng(seed)
+    return np.random.default_rng(as_seed(seed))
 
 
 def as_flag(value: Any, name: str) -> bool:

@@ -21,7 +21,7 @@ def alike(x: Array, weight: Array) -> tuple[Array, Array]:
 
 def with_parameters(layer: Layer, x: Array, weight: Array, bias: Any) -> Layer:
     """Build a layer for samples like those of x, with these parameters."""
-    layer.build(x.shape[1:], dtype=precision(x))
+    layer.allocate(x.shape[1:], dtype=precision(x))
     layer.params["weight"][...] = weight
     if bias is not None:
         bias = as_array(bias, "bias", precision(x))

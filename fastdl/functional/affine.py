@@ -50,4 +50,4 @@ def _dense(x: Any, weight: Any, bias: Any) -> tuple[Array, Layer]:
     x, weight = alike(as_ranked(x, "x", 2, "(N, F)"), as_ranked(weight, "weight", 2, "(O, F)"))
     if weight.shape[1] != x.shape[1]:
         raise ValueError(f"weight must have shape (O, {x.shape[1]}); received {weight.shape}")
-    return x, with_parameters(Dense(len(weight), initializer="zeros"), x, weight, bias)
+    return x, with_parameters(Dense(len(weight)), x, weight, bias)

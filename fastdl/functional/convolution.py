@@ -139,7 +139,7 @@ def _convolution(x: Any, weight: Any, bias: Any, stride: Pair, padding: Pair) ->
     if weight.shape[1] != x.shape[1]:
         raise ValueError(f"weight must have shape (O, {x.shape[1]}, KH, KW); received {weight.shape}")
     kernel = weight.shape[2], weight.shape[3]
-    layer = Conv2D(len(weight), kernel, stride=stride, padding=padding, initializer="zeros")
+    layer = Conv2D(len(weight), kernel, stride=stride, padding=padding)
     return x, with_parameters(layer, x, weight, bias)
 
 

@@ -16,7 +16,7 @@ from .._core.reading import Reading
 from .._turn import Turn
 from .._types import Array, DTypeLike, Shape, ShapeLike
 from .._validation.shapes import as_shape
-from .._validation.values import as_dtype, as_generator
+from .._validation.values import as_dtype, as_seed
 from .configuration import Configured
 from .lowering import Lowering
 from .parameters import Parameters
@@ -51,6 +51,17 @@ class _Named:  # no docstring, which would be taken for the attribute's
         return named
 
 
+class _Random:
+    """The random generator of a network, made once it is needed: the layers of `functional` draw nothing."""
+
+    def __init__(self, seed: int | None) -> None:
+        self._seed = as_seed(seed)
+
+    @cached_property
+    def generator(self) -> np.random.Generator:
+        return np.random.default_rng(self._seed)
+
+
 class Built(Configured, Lowering, Stateful, abstract=True):
     """A layer's parameters, and its plans: its graph in C, one for each shape of samples."""
 
@@ -64,18 +75,18 @@ class Built(Configured, Lowering, Stateful, abstract=True):
     _in_network = False
     _network: Any = None  # a weak reference to the network or layer that it was built as a part of
     turn = Turn()  # shared by all layers of a network once it is built
-    _rng: np.random.Generator
+    _random: _Random
     _flat: tuple[Array, Array]
     params, grads, buffers = _Named(), _Named(), _Named()
 
     @property
     def generator(self) -> np.random.Generator:
         """The random generator of a built layer, which it shares with its network."""
-        return self._rng
+        return self._random.generator
 
     def draw(self) -> int:
         """Draw 63 random bits, as ``generator.integers(1 << 63)`` does, to seed all random operations of a pass."""
-        bits: int = self._rng.bit_generator.random_raw()
+        bits: int = self._random.generator.bit_generator.random_raw()
         return bits >> 1
 
     @property
@@ -129,7 +140,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
             Itself.
         """
         self.allocate(input_shape, dtype=dtype, seed=seed)
-        self.initialize(self._rng)
+        self.initialize(self.generator)
         return self
 
     def allocate(self, input_shape: ShapeLike, *, dtype: DTypeLike = "float32", seed: int | None = None) -> None:
@@ -141,7 +152,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         self._check_free([layer for layer in layers if layer is not self])
         core = _core.load(dtype)
         flat = core.aligned_zeros(graph.size), core.aligned_zeros(graph.size)
-        vars(self).update(turn=Turn(), _rng=as_generator(seed))
+        vars(self).update(turn=Turn(), _random=_Random(seed))
         for layer, lowered in zip(layers, graph.layers, strict=True):
             layer.attach(lowered, self, dtype, *flat)
         self._belong_to(weakref.ref(self))
@@ -173,7 +184,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         attributes = vars(self)
         attributes.update(
             input_shape=shape, output_shape=output_shape, dtype=dtype, parameter_count=end - offset,
-            _flat=(parameters[offset:end], gradients[offset:end]), turn=network.turn, _rng=network._rng,
+            _flat=(parameters[offset:end], gradients[offset:end]), turn=network.turn, _random=network._random,
             _in_network=self._in_network or self is not network, _plan=None, _plans={}, _held=None,
         )  # fmt: skip
         for views in ("params", "grads", "buffers", "reading"):  # cached before or in an earlier build
