@@ -353,7 +353,7 @@ class Sequential(Predicting, Differentiable, Container):
             state = self.training_state.following(None, optimizer, self)
             rate = state.next_rate()
             plan = self.last_plan or self.plan_for(tuple(1 if n is None else n for n in self.input_shape))
-            take(self, state, self.flat_states, lambda: state.follow_gradients(plan, rate))
+            take(self, state, self.flat_states, partial(state.follow_gradients, plan, rate))
 
     @telling_arguments
     def evaluate(

@@ -308,6 +308,18 @@ def test_what_is_no_optimizer(data):
     assert net._training.steps == 0
 
 
+def test_a_step_that_is_not_finite_leaves_the_last_optimizer(data):
+    net, adam = network(), optimizers.Adam(0.01)
+    fill_gradients(net, *data)
+    net.step(adam)
+    before = all_of(net)
+    net.gradients[...] = 1e38
+    with pytest.raises(FloatingPointError, match="step 1 gives"):
+        net.step(optimizers.SGD(1e3))
+    assert all_of(net) == before
+    assert net._training.optimizer is adam
+
+
 def test_a_layer_that_is_built_anew_forgets_what_it_was_used_for(rng):
     layer, x = layers.Dense(3).build(4, seed=0), rng.standard_normal((5, 4))
     dy = np.ones_like(layer.forward(x))

@@ -41,24 +41,19 @@ def as_batch(
     Images in memory with channels last are copied to channels first, unless they may stay. If samples may wait for
     their turn, bytes and arrays mapped from files stay as they are.
     """
-    reading, dtype = layer.reading, layer.dtype
-    of_numbers = reading.arity is None and not reading.tokens
-    if of_numbers and lengths is trees is None and _core.load(dtype).is_ready(x, layer.input_shape):
-        return Samples(x, x.shape[1:])  # as most are, without a look at what else they might be
-    name = f"{prefix}x"
+    reading = layer.reading
     if reading.arity is not None:
-        if trees is None:
-            raise ValueError(f"{prefix}trees must be given, as samples of a recursive layer are trees; received None")
-        if lengths is not None:
-            raise ValueError(f"{prefix}lengths must be None with trees; received {short(lengths)}")
-        x = as_samples(x, name, layer.input_shape[1:], dtype)
-        _check_trees(trees, f"{prefix}trees", reading.arity, len(x))
-        check_tokens(x[trees.leaves], f"{name} at the leaves", reading.tokens)
-        if x.ndim == 1:  # an embedding reads leaves only
-            x = np.where(trees.leaves, x, -1).astype(dtype)
-        return Forest(x, trees.start, trees.children(reading.arity))
+        return _forest(layer, x, lengths, trees, prefix, reading.arity)
     if trees is not None:
         raise ValueError(f"{prefix}trees must be None for a network without a recursive layer; received {short(trees)}")
+    if lengths is None and not reading.tokens and _core.load(layer.dtype).is_ready(x, layer.input_shape):
+        return Samples(x, x.shape[1:])  # as most are, without a look at what else they might be
+    return _rows(layer, x, lengths, prefix, as_it_lies, may_wait)
+
+
+def _rows(layer: Layer, x: Any, lengths: Any, prefix: str, as_it_lies: bool, may_wait: bool) -> Samples:
+    """Check samples of any kind but trees."""
+    reading, dtype, name = layer.reading, layer.dtype, f"{prefix}x"
 
     def read(x: Any) -> tuple[Any, bool, bool]:
         last = waits = False
@@ -91,6 +86,21 @@ def as_batch(
             f"{prefix}lengths must be None for samples {which}, {x.shape[1:]}; received {short(lengths)}{hint}"
         )
     return Sequences(x, as_lengths(lengths, f"{prefix}lengths", x), waits_for, hides)
+
+
+def _forest(layer: Layer, x: Any, lengths: Any, trees: Any, prefix: str, arity: int) -> Forest:
+    """Check trees, whose nodes have the rows of x."""
+    name, tokens = f"{prefix}x", layer.reading.tokens
+    if trees is None:
+        raise ValueError(f"{prefix}trees must be given, as samples of a recursive layer are trees; received None")
+    if lengths is not None:
+        raise ValueError(f"{prefix}lengths must be None with trees; received {short(lengths)}")
+    x = as_samples(x, name, layer.input_shape[1:], layer.dtype)
+    _check_trees(trees, f"{prefix}trees", arity, len(x))
+    check_tokens(x[trees.leaves], f"{name} at the leaves", tokens)
+    if x.ndim == 1:  # an embedding reads leaves only
+        x = np.where(trees.leaves, x, -1).astype(layer.dtype)
+    return Forest(x, trees.start, trees.children(arity))
 
 
 def _check_trees(trees: Any, name: str, arity: int, nodes: int) -> None:

@@ -121,8 +121,7 @@ class Samples:
 
     def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
         """Check targets, and give one for each row, and the mask of the rows that count."""
-        outputs = (*self.rows(output_shape), output_shape[-1])
-        return loss.as_targets(y, name, outputs, self.dtype, self.counted(output_shape))
+        return loss.as_targets(y, name, (self.count, *output_shape), self.dtype, self.counted(output_shape))
 
     def weights(self, weights: Any, name: str, output_shape: Shape) -> Array:
         """Give a weight for each row, from one for each sample or for each row."""

@@ -64,7 +64,8 @@ class TrainingState:
     @property
     def steps(self) -> int:
         """The number of steps taken."""
-        return int(self.counter[0])
+        steps: int = self.counter.item()
+        return steps
 
     def following(self, loss: Loss | None, optimizer: Any, net: Sequential) -> TrainingState:
         """Give the state from which a call with this loss and this optimizer begins; None means the last ones.

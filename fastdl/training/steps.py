@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -146,20 +148,24 @@ def step_on(
     machines: Machines = ALONE,
 ) -> tuple[float, float, float]:
     """Take one step on all of these examples: give the sums over rows of losses and of hits, and the number of rows."""
-    samples, there = data.samples, data.there
-    plan = net.plan_for(samples.shape)
-
-    def run() -> Any:
-        if loss.is_fused:
-            return plan.train_on_batch(
-                samples.given(), data.targets, data.weights, samples.count, rate, state.counter, loss, data.classes,
-                state.optimizer.rule, state.moments, seed, get_num_threads(),
-                None if there is ... else there.view(np.uint8), samples.lengths, states, samples.core_trees(),
-                state.average, machines.core,
-            )  # fmt: skip
-        order, seeds, records = np.arange(samples.count)[None], np.array([seed], np.uint64), np.zeros((1, 3))
+    samples, there, plan = data.samples, data.there, net.plan_for(data.samples.shape)
+    run: Callable[[], Any]
+    if loss.is_fused:
+        run = partial(
+            plan.train_on_batch, samples.given(), data.targets, data.weights, samples.count, rate, state.counter, loss,
+            data.classes, state.optimizer.rule, state.moments, seed, get_num_threads(),
+            None if there is ... else there.view(np.uint8), samples.lengths, states, samples.core_trees(),
+            state.average, machines.core,
+        )  # fmt: skip
+    else:
+        order, seeds = np.arange(samples.count)[None], np.array([seed], np.uint64)
         steps = Steps(net, plan, state, loss, data, order, samples.count, seeds, states, machines)
-        return steps.run(0, np.array([rate]), records) and records[0].tolist()
-
+        run = partial(_recorded, steps.run, rate)
     sums: tuple[float, float, float] = take(net, state, states, run)
     return sums
+
+
+def _recorded(run: Run, rate: float) -> list[float] | None:
+    """Take one step, and give its record if it is finite."""
+    records = np.zeros((1, 3))
+    return records[0].tolist() if run(0, np.array([rate]), records) else None
