@@ -519,3 +519,13 @@ def test_a_folder_that_is_missing_is_told_before_training_begins(tmp_path, name)
     assert (net.parameters == before).all()
     with pytest.raises(FileNotFoundError, match=message):
         net.save(path)
+
+
+def test_figures_are_read_at_a_glance(capsys):
+    net = fastdl.Sequential([fastdl.layers.Dense(1)], input_shape=1)
+    logs = {"loss": 2.5e-6, "val_loss": 0.125, "mine": -3e-4, "mae": 0.0, "seconds": 0.00123}
+    callbacks.PrintEpochs().on_epoch_end(net, 3, logs)
+    callbacks.PrintEpochs().on_epoch_end(net, 4, {"loss": 1234567.0, "seconds": 1.234})
+    assert capsys.readouterr().out == (
+        "epoch 3  loss 2.5e-06  val_loss 0.1250  mine -0.0003  mae 0.0000  1.23 ms\nepoch 4  loss 1.235e+06  1.23 s\n"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .base import Callback
-from .progress import figure
+from .progress import duration, figure
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -19,4 +19,4 @@ class PrintEpochs(Callback):
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
         """Print the figures."""
         figures = "  ".join(f"{name} {figure(logs[name])}" for name in logs if name not in ("epoch", "seconds"))
-        print(f"epoch {epoch}  {figures}  {logs['seconds']:.2f} s", flush=True)
+        print(f"epoch {epoch}  {figures}  {duration(logs['seconds'])}", flush=True)

@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 
 
 def figure(value: Any, digits: int = 4) -> str:
-    """Write a figure with a number of decimals; a large one, as of a training that diverges, in short.
+    """Write a figure with a number of decimals; in short a large one, as of a training that diverges, and a small one.
 
     Anything else, which callbacks may add, is written as it is.
     """
     if not isinstance(value, Real):
         return str(value)
-    return f"{value:.{digits}f}" if value < 1e6 else f"{value:.4g}"
+    small = 0 < abs(float(value)) < 10.0 ** (1 - digits)
+    return f"{value:.{digits}f}" if value < 1e6 and not small else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time, of which an epoch of a small network is a small part of a second."""
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1e3 * seconds:.3g} ms"
 
 
 def told(logs: dict[str, Any]) -> str:
