@@ -8,8 +8,15 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.sparse
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import check_estimator
 
-from fastdl.estimators import TableEncoder
+from fastdl.estimators import NetClassifier, TableEncoder
 
 pandas = pytest.importorskip("pandas")
 polars = pytest.importorskip("polars")
@@ -57,8 +64,8 @@ def test_columns_are_numbers_and_codes(frame):
     x = encoder.fit_transform(frame())
     assert x.dtype == np.float32
     assert (x == CODED).all()
-    assert (encoder.cardinalities, encoder.features) == ({1: 3, 2: 3}, 4)
-    assert encoder.names == (list(VALUES) if hasattr(frame(), "columns") else None)
+    assert (encoder.cardinalities_, encoder.features_) == ({1: 3, 2: 3}, 4)
+    assert [*getattr(encoder, "feature_names_in_", [])] == (list(VALUES) if hasattr(frame(), "columns") else [])
     # All the same whatever the table was fitted as.
     for other in FRAMES.values():
         assert (encoder.transform(other()) == CODED).all()
@@ -70,15 +77,15 @@ def test_arrays_of_numbers():
     x = np.arange(6).reshape(3, 2)
     encoder = TableEncoder().fit(x)
     assert (encoder.transform(x) == x).all()
-    assert (encoder.cardinalities, encoder.names) == ({}, None)
-    assert TableEncoder().fit(np.array([["a", "b"], ["a", "c"]])).cardinalities == {0: 2, 1: 1}
+    assert (encoder.cardinalities_, hasattr(encoder, "feature_names_in_")) == ({}, False)
+    assert TableEncoder().fit(np.array([["a", "b"], ["a", "c"]])).cardinalities_ == {0: 2, 1: 1}
 
 
 @pytest.mark.parametrize("wanted", [["size", 1], [3, "city"], (False, True, False, True), np.array([3])])
 def test_columns_that_are_named_are_categories(wanted):
     encoder = TableEncoder(categorical_features=wanted)
     x = encoder.fit_transform(pandas.DataFrame(VALUES))
-    assert encoder.cardinalities == {1: 3, 2: 3, 3: 3}
+    assert encoder.cardinalities_ == {1: 3, 2: 3, 3: 3}
     assert x[:, 3].tolist() == [2, 1, 2, 0, 1]  # 1 is there once
     # Whole numbers are the same as floats.
     assert (encoder.transform(polars.DataFrame(VALUES).cast({"size": polars.Float64})) == x).all()
@@ -101,11 +108,11 @@ def test_columns_that_are_not_there(wanted, error, message):
 
 def test_categories_that_training_has_not_seen():
     encoder = TableEncoder(min_count=1).fit(pandas.DataFrame(VALUES))
-    assert encoder.cardinalities == {1: 4, 2: 3}
+    assert encoder.cardinalities_ == {1: 4, 2: 3}
     new = pandas.DataFrame({**VALUES, "city": ["Rome", "Paris", "", "Oslo", "rome"]})
     assert encoder.transform(new)[:, 1].tolist() == [3, 0, 0, 2, 0]
     seldom = TableEncoder(min_count=3).fit(pandas.DataFrame(VALUES))
-    assert seldom.cardinalities == {1: 1, 2: 2}
+    assert seldom.cardinalities_ == {1: 1, 2: 2}
     assert not seldom.transform(new)[:, 1].any()
 
 
@@ -136,7 +143,7 @@ def test_what_is_missing_is_refused_or_embedded(library):
     encoder = TableEncoder(missing="embed")
     expected = [[1, 1, 2, 0], [4.5, 2, 3, 1], [4, 3, 1, 0], [8, 4, 2, 0], [4.5, 5, 3, 1], [5, 6, 1, 0]]
     assert encoder.fit_transform(x).tolist() == expected
-    assert (encoder.features, encoder.cardinalities) == (4, {2: 4})
+    assert (encoder.features_, encoder.cardinalities_) == (4, {2: 4})
     # Where training had all numbers, one that is missing now is the median.
     whole = pandas.DataFrame({"number": [1.0, 2.0], "whole": [None, 2.0], "name": ["a", pandas.NA]})
     assert encoder.transform(whole).tolist() == [[1, 3.5, 2, 0], [2, 2, 1, 0]]
@@ -166,7 +173,7 @@ CHANGED = {
         ValueError,
         "in their order, age, city, member",
     ),
-    "too few": (lambda x: x.to_numpy()[:, :3], ValueError, "x must have 4 columns, as in fit; received 3"),
+    "too few": (lambda x: x.to_numpy()[:, :3], ValueError, "X must have 4 columns, as in fit; received 3"),
     "text": (
         lambda x: x.assign(age=["old"] * 5),
         TypeError,
@@ -252,7 +259,7 @@ REFUSED = {
     ),
     "dictionaries": (lambda: np.array([[{"a": 1}]], dtype=object), TypeError, "argument must be a string.*number"),
     "complex numbers": (lambda: pandas.DataFrame({"z": [1j]}), TypeError, "column 'z' must hold.*complex128"),
-    "array of dates": (lambda: np.array([["2020-01-01"]], "M8[D]"), TypeError, "x must hold.*datetime64"),
+    "array of dates": (lambda: np.array([["2020-01-01"]], "M8[D]"), TypeError, "X must hold.*datetime64"),
     "infinity": (lambda: pandas.DataFrame({"a": [1.0, np.inf]}), ValueError, "column 'a' must be finite as float32"),
     "large": (lambda: pandas.DataFrame({"a": [1.0, 1e39]}), ValueError, "column 'a' must be finite as float32"),
     "no rows": (lambda: pandas.DataFrame({"a": []}), ValueError, "a row and a column at least; received 0 rows of 1"),
@@ -261,8 +268,9 @@ REFUSED = {
     "one name twice": (
         lambda: pandas.DataFrame(np.ones((2, 3)), columns=["a", "b", "a"]), ValueError, "received twice: a$",
     ),
-    "a vector": (lambda: [1.0, 2.0], ValueError, r"x must have shape \(N, F\); received \(2,\)"),
-    "a series": (lambda: pandas.Series([1.0]), TypeError, "x must be a table; received a Series"),
+    "a vector": (lambda: [1.0, 2.0], ValueError, r"X must have shape \(N, F\); received \(2,\)"),
+    "sparse": (lambda: scipy.sparse.csr_array([[1.0]]), TypeError, "X must be dense, such as X.toarray"),
+    "a series": (lambda: pandas.Series([1.0]), TypeError, "X must be a table; received a Series"),
 }  # fmt: skip
 
 
@@ -284,11 +292,54 @@ def test_what_is_no_table(table, error, message):
 
 def test_arguments():
     with pytest.raises(ValueError, match="missing must be one of error, embed; received 'median'"):
-        TableEncoder(missing="median")
+        TableEncoder(missing="median").fit([[1.0]])
     with pytest.raises(ValueError, match="min_count must be at least 1; received 0"):
-        TableEncoder(min_count=0)
-    with pytest.raises(RuntimeError, match="fit must come before transform"):
+        TableEncoder(min_count=0).fit([[1.0]])
+    with pytest.raises(NotFittedError, match="fit must come before transform"):
         TableEncoder().transform([[1.0]])
+
+
+_OTHER_WORDS = dict.fromkeys(
+    [
+        "check_complex_data",
+        "check_estimators_empty_data_messages",
+        "check_fit2d_predict1d",
+        "check_n_features_in_after_fitting",
+    ],
+    "the error is fastdl's",
+)
+
+
+@pytest.mark.parametrize("settings", [{}, {"missing": "embed", "min_count": 1}])
+def test_scikit_learns_checks(settings):
+    checked = check_estimator(TableEncoder(**settings), expected_failed_checks=_OTHER_WORDS, on_skip=None, on_fail=None)
+    assert [one["check_name"] for one in checked if one["status"] == "failed"] == []
+
+
+def test_in_scikit_learns_tools():
+    frame = pandas.DataFrame(VALUES).astype({"age": "Float64"})
+    frame.loc[0, "age"] = pandas.NA
+    encoder = TableEncoder(missing="embed", categorical_features=["size"])
+    again = clone(encoder).set_params(min_count=1)
+    assert (encoder.min_count, again.get_params()) == (2, {**encoder.get_params(), "min_count": 1})
+    told = encoder.set_output(transform="pandas").fit_transform(frame)
+    assert [*told.columns] == ["age", "city", "member", "size", "age_missing"]
+    assert (told["age_missing"] == [1, 0, 0, 0, 0]).all()
+    assert (told == encoder.transform(frame)).all(axis=None)
+    parts = make_column_transformer(
+        (encoder, ["age", "size"]), ("drop", ["city", "member"]), verbose_feature_names_out=False
+    )
+    assert [*parts.fit(frame).get_feature_names_out()] == ["age", "size", "age_missing"]
+    piped = make_pipeline(TableEncoder(missing="embed"), NetClassifier(epochs=1)).fit(frame, [0, 1, 0, 1, 1])
+    assert piped.predict(frame).shape == (5,)
+    plain = TableEncoder().fit(objects())
+    assert [*plain.get_feature_names_out()] == ["x0", "x1", "x2", "x3"]
+    assert [*plain.get_feature_names_out(list("abcd"))] == list("abcd")
+    for fitted, names in ((plain, list("abc")), (encoder, list("abcd"))):
+        with pytest.raises(ValueError, match="input_features must be the 4 columns of fit; received a, b, c"):
+            fitted.get_feature_names_out(names)
+    with config_context(transform_output="pandas"):
+        NetClassifier(epochs=1).fit(frame.dropna(), [0, 1, 0, 1]).predict(frame.dropna())
 
 
 def test_no_library_of_frames_is_needed():

@@ -52,12 +52,14 @@ def _read(x: Any, coded: Any) -> tuple[list[Any] | None, list[Any], Container[in
         codes = coded(names, len(names))
         return names, [_READERS[library](x, k, name, k in codes) for k, name in enumerate(names)], codes
     if type(x).__module__.partition(".")[0] in _READERS:
-        raise TypeError(f"x must be a table; received a {type(x).__name__}")
+        raise TypeError(f"X must be a table; received a {type(x).__name__}")
+    if hasattr(x, "toarray"):
+        raise TypeError(f"X must be dense, such as X.toarray(); received a sparse {type(x).__name__}")
     array = x if isinstance(x, np.ndarray) else np.array(x, dtype=object)
     if array.ndim != 2:
-        raise ValueError(f"x must have shape (N, F); received {array.shape}")
+        raise ValueError(f"X must have shape (N, F); received {array.shape}")
     if array.dtype.kind not in "biufOUS":
-        raise TypeError(_refusal("x", array.dtype, array.dtype.kind in "mM"))
+        raise TypeError(_refusal("X", array.dtype, array.dtype.kind in "mM"))
     codes = coded(None, array.shape[1])
     if array.dtype.kind in "iu":
         return None, list(array.T), codes

@@ -41,7 +41,8 @@ class Inputs:
         missing = as_choice(estimator.missing, "missing", MISSING)
         self.categories = {}
         if reads_tables(estimator) or holds_categories(X):
-            self.encoder = TableEncoder(categorical_features=estimator.categorical_features, missing=missing)
+            encoder = TableEncoder(categorical_features=estimator.categorical_features, missing=missing)
+            self.encoder = encoder.set_output(transform="default")  # arrays, whatever scikit-learn is set to
 
     def read(self, estimator: Any, X: Any, lengths: Any, dtype: str, first: bool) -> Array:
         """Give checked samples: rows of numbers in this dtype, or images and sequences in any."""
@@ -49,7 +50,7 @@ class Inputs:
             return numbers_of(estimator, X, lengths, np.dtype(dtype), first)
         table = table_of(estimator, X, self.encoder.missing == "embed", first)
         rows = self.encoder.fit_transform(table) if first else self.encoder.transform(table)
-        self.categories = self.encoder.cardinalities
+        self.categories = self.encoder.cardinalities_
         return rows.astype(dtype, copy=False)
 
 

@@ -9,6 +9,8 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
 
 from .._limits import MOST_TOKENS
 from .._types import Array
@@ -31,7 +33,7 @@ class _Column(NamedTuple):
     flagged: bool  # whether a further column tells which of the numbers are missing
 
 
-class TableEncoder:
+class TableEncoder(TransformerMixin, BaseEstimator):
     """Encode a table as float32 numbers: numbers as they are, categories as codes from 0 on.
 
     Categories are the columns of a data frame that hold strings, booleans or a categorical dtype, the columns of an
@@ -53,11 +55,13 @@ class TableEncoder:
 
     Attributes
     ----------
-    names : list or None
-        The columns of the data frame that was fitted; None for arrays.
-    features : int
+    features_ : int
         The number of columns of the encoded table.
-    cardinalities : dict of int to int
+    n_features_in_ : int
+        The number of columns of the table.
+    feature_names_in_ : ndarray of str
+        The names of the columns of a data frame, if all are strings.
+    cardinalities_ : dict of int to int
         The number of codes in each column of categories: the argument ``categories`` of `models.tabular`.
 
     Notes
@@ -66,23 +70,26 @@ class TableEncoder:
     complex numbers or anything else that is neither a number nor a string nor a boolean are refused.
     """
 
-    names: list[Any] | None
-    features: int
-    cardinalities: dict[int, int]
+    features_: int
+    n_features_in_: int
+    feature_names_in_: Array
+    cardinalities_: dict[int, int]
 
     def __init__(
         self, *, categorical_features: Iterable[Any] | None = None, missing: str = "error", min_count: int = 2
     ) -> None:
         self.categorical_features = categorical_features
-        self.missing = as_choice(missing, "missing", MISSING)
-        self.min_count = as_int(min_count, "min_count")
+        self.missing = missing
+        self.min_count = min_count
 
-    def fit(self, x: Any) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the columns, categories and medians.
 
         Parameters
         ----------
-        x : data frame or array_like, shape (N, F)
+        X : data frame or array_like, shape (N, F)
+        y
+            Not used, as for all encoders of scikit-learn.
 
         Returns
         -------
@@ -97,19 +104,19 @@ class TableEncoder:
         TypeError
             If a column holds neither numbers nor strings nor booleans.
         """
-        self.fit_transform(x)
+        self._encoded(self._fitted(X))  # which finds numbers that are infinite as float32
         return self
 
-    def fit_transform(self, x: Any) -> Array:
+    def fit_transform(self, X: Any, y: Any = None) -> Array:
         """Call `fit`, then `transform`, and give its result."""
-        return self._encoded(self._fitted(x))
+        return self._encoded(self._fitted(X))
 
-    def transform(self, x: Any) -> Array:
+    def transform(self, X: Any) -> Array:
         """Encode a table of the columns that were fitted, in their order.
 
         Parameters
         ----------
-        x : data frame or array_like, shape (N, F)
+        X : data frame or array_like, shape (N, F)
 
         Returns
         -------
@@ -122,22 +129,61 @@ class TableEncoder:
         TypeError
             If a column held numbers in `fit` and now does not, or held categories of other types.
         """
-        if not hasattr(self, "features"):
-            raise RuntimeError("fit must come before transform")
-        names, columns = read_columns(x, lambda *_: self.cardinalities)
+        self._check_fitted()
+        names, columns = read_columns(X, lambda *_: self.cardinalities_)
         self._check_names(names, len(columns))
         return self._encoded(columns)
 
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Give the names of the columns of the encoded table, those that tell what is missing at the end.
+
+        Parameters
+        ----------
+        input_features : sequence of str, optional
+            Names for the columns of an array; for those of a data frame, nothing else than its own.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        self._check_fitted()
+        own = [f"x{k}" for k in range(len(self._columns))] if self._names is None else [*map(str, self._names)]
+        names = own if input_features is None else [*map(str, input_features)]
+        if len(names) != len(own) or (self._names is not None and names != own):
+            raise ValueError(f"input_features must be the {len(own)} columns of fit; received {_listed(names)}")
+        flagged = [f"{name}_missing" for name, column in zip(names, self._columns, strict=True) if column.flagged]
+        return np.array(names + flagged, dtype=object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "features_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = tags.input_tags.string = True
+        tags.input_tags.allow_nan = self.missing == "embed"
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "features_"):
+            raise NotFittedError("fit must come before transform")
+
     def _fitted(self, x: Any) -> list[Any]:
+        as_choice(self.missing, "missing", MISSING)
+        as_int(self.min_count, "min_count")
         names, columns = read_columns(x, partial(_positions, self.categorical_features))
         if not columns or not len(columns[0]):
-            raise ValueError(f"x must have a row and a column at least; received {_size(columns)}")
+            raise ValueError(f"X must have a row and a column at least; received {_size(columns)}")
         if names is not None and (twice := [name for name, n in Counter(names).items() if n > 1]):
-            raise ValueError(f"x must have columns of different names; received twice: {_listed(twice)}")
-        self.names = names
+            raise ValueError(f"X must have columns of different names; received twice: {_listed(twice)}")
+        self._names, self.n_features_in_ = names, len(columns)
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        if names is not None and all(isinstance(name, str) for name in names):
+            self.feature_names_in_ = np.array(names, dtype=object)
         self._columns = [self._learned(values, k) for k, values in enumerate(columns)]
-        self.cardinalities = {k: 1 + len(c.codes) for k, c in enumerate(self._columns) if c.codes is not None}
-        self.features = len(columns) + sum(column.flagged for column in self._columns)
+        self.cardinalities_ = {k: 1 + len(c.codes) for k, c in enumerate(self._columns) if c.codes is not None}
+        self.features_ = len(columns) + sum(column.flagged for column in self._columns)
         return columns
 
     def _learned(self, values: Any, k: int) -> _Column:
@@ -160,7 +206,7 @@ class TableEncoder:
         return _Column({value: code for code, value in enumerate(often, 1)}, types, 0.0, False)
 
     def _encoded(self, columns: list[Any]) -> Array:
-        table = np.empty((len(columns[0]), self.features), np.float32)
+        table = np.empty((len(columns[0]), self.features_), np.float32)
         flags = len(columns)
         for k, (column, values) in enumerate(zip(self._columns, columns, strict=True)):
             if column.codes is not None:
@@ -209,26 +255,26 @@ class TableEncoder:
             )
 
     def _check_names(self, names: list[Any] | None, count: int) -> None:
-        if names is None or self.names is None:
+        if names is None or self._names is None:
             if count != len(self._columns):
-                raise ValueError(f"x must have {len(self._columns)} columns, as in fit; received {count}")
+                raise ValueError(f"X must have {len(self._columns)} columns, as in fit; received {count}")
             return
-        if names == self.names:
+        if names == self._names:
             return
-        absent = [name for name in self.names if name not in names]
-        new = [name for name in names if name not in self.names]
+        absent = [name for name in self._names if name not in names]
+        new = [name for name in names if name not in self._names]
         received = "; ".join(
             text for what, text in (
                 (absent, f"without {_listed(absent)}"), (new, f"with {_listed(new)}, which fit has not seen"),
             ) if what
         )  # fmt: skip
         raise ValueError(
-            f"x must have the columns of fit, in their order, {_listed(self.names)}; received a table "
+            f"X must have the columns of fit, in their order, {_listed(self._names)}; received a table "
             f"{received or 'with ' + _listed(names)}"
         )
 
     def _name(self, k: int) -> str:
-        return f"column {k}" if self.names is None else f"column {self.names[k]!r}"
+        return f"column {k}" if self._names is None else f"column {self._names[k]!r}"
 
     def _refusal(self, k: int, value: Any) -> str:
         return f"{self._name(k)}: each argument must be a string, a boolean or a number; received {_shown([value])}"
