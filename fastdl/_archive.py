@@ -76,7 +76,7 @@ class Archive:
                 raise ValueError(f"{name} takes {member.file_size} bytes, which {member.compress_size} cannot hold")
 
     def config(self) -> Any:
-        """Give the description."""
+        """Return the description."""
         member = self._members.get(_CONFIG)
         if member is None or member.file_size > min(LONGEST, max(_SHORT, _MOST_COMPRESSED_TEXT * member.compress_size)):
             raise ValueError("it holds no description of one")

@@ -37,7 +37,7 @@ _here = _Here()
 
 
 def in_crew() -> bool:
-    """Tell whether this thread belongs to a crew."""
+    """Return whether this thread belongs to a crew."""
     return _here.crew is not None
 
 

@@ -80,7 +80,7 @@ def tell(kind: type, hints: Mapping[str, str]) -> None:
 
 
 def without_missing(names: Iterable[str], obj: object) -> list[str]:
-    """Give those of an object's attributes that do not raise the error."""
+    """Return those of an object's attributes that do not raise the error."""
     return [
         name for name in names if name in vars(obj) or not isinstance(getattr_static(type(obj), name, None), _Missing)
     ]

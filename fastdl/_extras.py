@@ -4,5 +4,5 @@ DISTRIBUTION = "fastdl-cpu"  # what to install: on PyPI, `fastdl` is another pro
 
 
 def missing(what: str, package: str, extra: str) -> ImportError:
-    """Give the error for a package that is not installed."""
+    """Return the error for a package that is not installed."""
     return ImportError(f'{what} needs {package}: pip install "{DISTRIBUTION}[{extra}]"')

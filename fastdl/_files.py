@@ -20,7 +20,7 @@ _KEPT = 50  # characters of a file's name in that of its temporary file, which m
 
 
 def as_path(path: Any, name: str = "path") -> str:
-    """Give a path as a string. Numbers are refused: `open` would take one for a descriptor, and close it."""
+    """Return a path as a string. Numbers are refused: `open` would take one for a descriptor, and close it."""
     try:
         text = os.fsdecode(path)
     except TypeError:

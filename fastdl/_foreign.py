@@ -43,7 +43,7 @@ def _key(name: str) -> str:
 
 
 def telling_names(package: str, names: Collection[str]) -> Callable[[str], NoReturn]:
-    """Give a `__getattr__` for a package, which Python calls for unknown names alone."""
+    """Return a `__getattr__` for a package, which Python calls for unknown names alone."""
 
     def get(name: str) -> NoReturn:
         no_such_name(package, name, names)

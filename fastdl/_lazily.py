@@ -12,7 +12,7 @@ from ._foreign import no_such_name
 def lazily(
     within: dict[str, Any], modules: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Give a `__getattr__` and a `__dir__` for a package whose modules are imported on first use.
+    """Return a `__getattr__` and a `__dir__` for a package whose modules are imported on first use.
 
     Parameters
     ----------

@@ -12,13 +12,13 @@ _GROUP = re.compile(r"^\d+:([^:\n]*):(.*)$", re.MULTILINE)
 
 
 def usable_processors() -> int:
-    """Give the smallest number that the scheduler or any control group allows."""
+    """Return the smallest number that the scheduler or any control group allows."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min([processors, *quotas()])
 
 
 def quotas(root: str = "/") -> Iterator[int]:
-    """Give each quota of the groups around this process, in processors, rounded up (cgroups(7), cpu.max and CFS's)."""
+    """Yield each quota of the groups around this process, in processors, rounded up (cgroups(7), cpu.max and CFS's)."""
     for group in _groups(root):
         try:
             if os.path.exists(f"{group}/cpu.max"):  # version 2: "max 100000" or "150000 100000"
@@ -37,7 +37,7 @@ def _text(path: str) -> str:
 
 
 def _groups(root: str) -> Iterator[str]:
-    """Give the folders of this process's processor groups, each followed by those that it is nested in."""
+    """Yield the folders of this process's processor groups, each followed by those that it is nested in."""
     try:
         mounts, groups = (_text(os.path.join(root, f"proc/self/{name}")) for name in ("mountinfo", "cgroup"))
     except (OSError, ValueError):

@@ -37,7 +37,7 @@ class Settings(TellsArguments):
         return f"{type(self).__qualname__}({named})"
 
     def get_config(self) -> dict[str, Any]:
-        """Give the class and the arguments as plain data, for `from_config` of its module."""
+        """Return the class and the arguments as plain data, for `from_config` of its module."""
         return {"class": type(self).__name__, **{f.name: getattr(self, f.name) for f in fields(self)}}
 
 

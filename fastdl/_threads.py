@@ -23,7 +23,7 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """Give the largest number of threads that will be used.
+    """Return the largest number of threads that will be used.
 
     It is what `set_num_threads` set, or else FASTDL_NUM_THREADS, or else the number of processors that affinity and
     control groups (containers) allow, or OMP_NUM_THREADS if that is less: so joblib, Dask and Ray tell their workers

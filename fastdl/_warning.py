@@ -34,7 +34,7 @@ def warn(text: str) -> None:
 
 
 def users_line() -> Line:
-    """Give the innermost line outside the package; in a thread that fastdl started, the line that led to it."""
+    """Return the innermost line outside the package; in a thread that fastdl started, the line that led to it."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back

@@ -92,7 +92,7 @@ def orthogonal(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random
 
 
 def zeros(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
-    """Give zeros."""
+    """Return zeros."""
     return np.zeros(_sizes(shape))
 
 

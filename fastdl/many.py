@@ -195,7 +195,7 @@ class _Call:
             raise kind(f"nets[{self.number}]: {error}") from error
 
     def job(self, counts_epochs: bool) -> Job:
-        """Give the job. It reports its number with its result and, if asked to, with None after each epoch."""
+        """Return the job. It reports its number with its result and, if asked to, with None after each epoch."""
 
         def fit(report: Callable[[Any], None]) -> None:
             arguments, before, history, error = self.arguments, self.net.history, None, None

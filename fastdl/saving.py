@@ -45,7 +45,7 @@ def save(net: Sequential, path: str | os.PathLike[str], training: bool = False) 
 
 
 def packed(net: Sequential, training: bool = False) -> tuple[bytes, dict[str, Array]]:
-    """Give a network as an encoded description and arrays, after checking that they can be read again."""
+    """Return a network as an encoded description and arrays, after checking that they can be read again."""
     if as_flag(training, "training") and net.training_state.moments is None:
         raise ValueError("training must be False for a network that has not been trained; received True")
     with net.turn.lock:
@@ -125,7 +125,7 @@ def unfilled(config: dict[str, Any], loss: Loss | None) -> Sequential:
 
 
 def loss_of(config: dict[str, Any]) -> Loss | None:
-    """Give the loss of a description, if it has one."""
+    """Return the loss of a description, if it has one."""
     return None if config["loss"] is None else losses.from_config(config["loss"])
 
 
@@ -160,7 +160,7 @@ def restore(
 
 
 def expected(config: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
-    """Give the dtypes and shapes of the arrays that belong to a description, before memory is allocated."""
+    """Return the dtypes and shapes of the arrays that belong to a description, before memory is allocated."""
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise ValueError(f"its format must be {_FORMAT!r}")
     shapes, state_size = _shapes(config)
@@ -178,7 +178,7 @@ def expected(config: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
 
 
 def _shapes(config: dict[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
-    """Give the shapes of the parameters, and the size of a sample's states."""
+    """Return the shapes of the parameters, and the size of a sample's states."""
     as_dtype(config["dtype"])
     if (count := _layers_in(config["layers"])) > _MOST_LAYERS:
         raise ValueError(f"layers must be at most {_MOST_LAYERS}; there are {count}")

@@ -31,7 +31,7 @@ class constant(Settings):
         keep_number(self, "lr")
 
     def __call__(self, step: int) -> float:
-        """Give the rate of a step."""
+        """Return the rate of a step."""
         return self.lr
 
 
@@ -58,7 +58,7 @@ class step(Settings):
         keep_number(self, "factor")
 
     def __call__(self, step: int) -> float:
-        """Give the rate of a step."""
+        """Return the rate of a step."""
         try:
             return self.lr * self.factor ** (step // self.every)
         except OverflowError:
@@ -96,7 +96,7 @@ class cosine(Settings):
             raise ValueError(f"warmup must be at most steps, {self.steps}; received {self.warmup}")
 
     def __call__(self, step: int) -> float:
-        """Give the rate of a step."""
+        """Return the rate of a step."""
         if step < self.warmup:
             return self.lr * (step + 1) / self.warmup
         if step >= self.steps:
@@ -137,7 +137,7 @@ class one_cycle(Settings):
             keep_number(self, name, high=1.0)
 
     def __call__(self, step: int) -> float:
-        """Give the rate of a step."""
+        """Return the rate of a step."""
         top, last = self.rise * self.steps, self.steps - 1
         step = min(step, last)
         if step < top:
@@ -154,12 +154,12 @@ _CLASSES = {c.__name__: c for c in (constant, step, cosine, one_cycle)}
 
 
 def is_known(schedule: Any) -> bool:
-    """Tell whether a learning rate is one of these schedules."""
+    """Return whether a learning rate is one of these schedules."""
     return _CLASSES.get(type(schedule).__name__) is type(schedule)
 
 
 def get_config(schedule: Callable[[int], float]) -> dict[str, Any]:
-    """Give a schedule's class and arguments as plain data, which `from_config` takes back."""
+    """Return a schedule's class and arguments as plain data, which `from_config` takes back."""
     if not (isinstance(schedule, Settings) and is_known(schedule)):
         raise TypeError(f"lr must be a number or one of fastdl.schedules to be saved; received {schedule!r}")
     return schedule.get_config()

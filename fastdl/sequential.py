@@ -532,7 +532,7 @@ class Sequential(Predicting, Differentiable, Container):
         return net
 
     def get_config(self) -> dict[str, Any]:
-        """Give the class, and the arguments of `Sequential` as plain data."""
+        """Return the class, and the arguments of `Sequential` as plain data."""
         check_name(type(self))
         layers = [layer.get_config() for layer in self.layers]
         config: dict[str, Any] = {"class": type(self).__name__, "layers": layers, **training_config(self)}

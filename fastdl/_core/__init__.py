@@ -41,5 +41,5 @@ isa = _bind()
 
 @cache
 def load(dtype: Any) -> ModuleType:
-    """Give the compiled module for ``dtype``, float32 or float64."""
+    """Return the compiled module for ``dtype``, float32 or float64."""
     return importlib.import_module(f"{__name__}.{isa}_{dtype}")

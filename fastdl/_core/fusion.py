@@ -18,7 +18,7 @@ _ACTIVATED = ("dense", "convolution", "transposed_convolution", "batch_norm", "s
 
 
 def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
-    """Give the fused operations; the kth writes tensor k + 1."""
+    """Return the fused operations; the kth writes tensor k + 1."""
     readers: list[list[str]] = [[] for _ in range(len(operations) + 1)]  # the kinds of operations that read each tensor
     for operation in operations:
         for number in operation["reads"]:
@@ -61,7 +61,7 @@ def _joins(activation: Fields, before: Fields) -> bool:
 
 
 def _added(operation: Fields, readers: list[list[str]], now: list[int], kept: Operations) -> int | None:
-    """Give the number of the tensor that a sum adds to the batch normalization just before it; None for another sum."""
+    """Return the number of the tensor that a sum adds to the batch normalization just before it; None for others."""
     last, before = len(kept), kept[-1]
     if before["kind"] != "batch_norm" or len(before["reads"]) > 1 or before.get("activation", "identity") != "identity":
         return None
@@ -72,7 +72,7 @@ def _added(operation: Fields, readers: list[list[str]], now: list[int], kept: Op
 
 
 def _is_flat(shape: tuple[Any, ...], readers: list[str]) -> bool:
-    """Tell whether these readers would read the same numbers without the flatten.
+    """Return whether these readers would read the same numbers without the flatten.
 
     A sample of one channel, or of one pixel, has the memory layout of its flattened row, which is all that a dense
     layer reads. So has a sequence, but its flatten has to set steps that do not count to zero.

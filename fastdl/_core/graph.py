@@ -150,7 +150,7 @@ class Graph:
                 operation[name] = scale * operation.get(name, 1.0)
 
     def leading_to(self, number: int) -> tuple[Graph, list[slice]]:
-        """Give the part of an unfinished graph that leads to a tensor.
+        """Return the part of an unfinished graph that leads to a tensor.
 
         Parameters
         ----------

@@ -54,7 +54,7 @@ def _dense(operation: Operation) -> tuple[Shape, int]:
 
 
 def _window(operation: Operation, dilation: tuple[int, int] = (1, 1)) -> Shape:
-    """Give the number of windows: (OH, OW) of images, (T,) of sequences, which are images of height 1."""
+    """Return the number of windows: (OH, OW) of images, (T,) of sequences, which are images of height 1."""
     operation.ranked((2, 3), "(T, F) or (C, H, W)")
     kernel, stride, shape = operation.pair("kernel", 1), operation.pair("stride", 1), operation.shape
     size = shape[1:] if len(shape) == 3 else (1, shape[0])
@@ -332,7 +332,7 @@ MERGES = tuple(kind for kind, row in KINDS.items() if row.merges)
 
 
 def operation_of(kind: str, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> Operation:
-    """Give an operation of a kind, which there must be, that reads samples of these shapes."""
+    """Return an operation of a kind, which there must be, that reads samples of these shapes."""
     if kind not in KINDS:
         raise ValueError(f"operations must be of {', '.join(KINDS)}; received {kind!r}")
     return Operation(kind, KINDS[kind], settings, shapes)

@@ -69,7 +69,7 @@ class Operation:
             raise self.error(f"must read {axes}; received {self.shape}")
 
     def features(self) -> int:
-        """Give the number of features, or channels, that it reads."""
+        """Return the number of features, or channels, that it reads."""
         features = features_of(self.shape)
         if features is None:
             raise self.error(f"must read a known number of features; received {self.shape}")
@@ -94,7 +94,7 @@ class Operation:
         return int(values[0]), int(values[1])
 
     def sides(self, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Give the sizes (above, below), (left, right)."""
+        """Return the sizes (above, below), (left, right)."""
         values = self.settings[name]
         if (
             not isinstance(values, tuple)

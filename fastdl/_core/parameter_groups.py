@@ -30,7 +30,7 @@ class ParameterGroup(NamedTuple):
 
 
 def parameter_groups(operations: Operations, biases: Sequence[tuple[int, int]], size: int) -> list[ParameterGroup]:
-    """Give the groups of a graph's parameters, in order.
+    """Return the groups of a graph's parameters, in order.
 
     Parameters
     ----------
@@ -63,5 +63,5 @@ def parameter_groups(operations: Operations, biases: Sequence[tuple[int, int]], 
 
 
 def has_scales(operations: Operations) -> bool:
-    """Tell whether any parameters have an `lr_scale` or a `decay_scale`."""
+    """Return whether any parameters have an `lr_scale` or a `decay_scale`."""
     return any(["lr_scale" in operation or "decay_scale" in operation for operation in operations])

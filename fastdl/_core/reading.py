@@ -95,7 +95,7 @@ def reading_of(input_shape: Shape, operations: Operations) -> Reading:
 
 
 def _ends_of(input_shape: Shape, operations: Operations) -> tuple[str, frozenset[str]]:
-    """Give `ends_in` and `activations` of a `Reading`."""
+    """Return `ends_in` and `activations` of a `Reading`."""
     shapes = [input_shape, *[operation["output_shape"] for operation in operations]]
     last = len(operations)
     while last and operations[last - 1]["kind"] == "flatten" and len(shapes[operations[last - 1]["reads"][0]]) == 1:
@@ -112,7 +112,7 @@ def _ends_of(input_shape: Shape, operations: Operations) -> tuple[str, frozenset
 
 
 def _changes_steps(operations: Operations) -> bool:
-    """Tell whether the output's steps are not the input's; a convolution with enough padding keeps them."""
+    """Return whether the output's steps are not the input's; a convolution with enough padding keeps them."""
     more = [0]  # how many more steps than the input each tensor has
     for operation in operations:
         reads = [more[number] for number in operation["reads"]]
@@ -130,7 +130,7 @@ def _changes_steps(operations: Operations) -> bool:
 
 
 def _places(operations: Operations, number: int, input_shape: Shape) -> Array | None:
-    """Give the places in a flat sample of a tensor's numbers; None if it is the input itself."""
+    """Return the places in a flat sample of a tensor's numbers; None if it is the input itself."""
     moves = []
     while number:
         moves.append(operations[number - 1])

@@ -12,7 +12,7 @@ from .._types import Shape
 
 
 def is_whole(value: Any, least: int, most: int = MOST_NUMBERS) -> bool:
-    """Tell whether a value is an integer from least to most."""
+    """Return whether a value is an integer from least to most."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and least <= int(value) <= most
 
 
@@ -36,13 +36,13 @@ def numbers(shape: Shape) -> int:
 
 
 def features_of(shape: Shape) -> int:
-    """Give the number of features of a step, or of channels of an image."""
+    """Return the number of features of a step, or of channels of an image."""
     features: int = shape[0] if len(shape) == 3 else shape[-1]
     return features
 
 
 def with_features(shape: Shape, features: int) -> Shape:
-    """Give the shape with another number of features or channels."""
+    """Return the shape with another number of features or channels."""
     return (features, *shape[1:]) if len(shape) == 3 else (*shape[:-1], features)
 
 
@@ -54,5 +54,5 @@ class TooManyNumbersError(ValueError):
         self.shape = shape
 
     def of(self, layer: object) -> ValueError:
-        """Give the same error with the layer's name."""
+        """Return the same error with the layer's name."""
         return ValueError(str(TooManyNumbersError(repr(layer), self.shape)))

@@ -15,7 +15,7 @@ _LARGE = 1 << 16  # numbers from which on several threads check them
 
 
 def as_real(x: Any, name: str) -> Array:
-    """Give an array of real numbers, of any dtype and memory layout."""
+    """Return an array of real numbers, of any dtype and memory layout."""
     if type(x) is np.ndarray and x.dtype.kind in "biuf":
         return x
     if str(getattr(x, "dtype", "")).endswith("bfloat16"):  # NumPy has no such dtype; float32 holds its numbers
@@ -37,12 +37,12 @@ def as_real(x: Any, name: str) -> Array:
 
 
 def precision(array: Array) -> str:
-    """Give the dtype to compute in: float64 for float64, of any byte order, and wider; float32 for all others."""
+    """Return the dtype to compute in: float64 for float64, of any byte order, and wider; float32 for all others."""
     return "float64" if array.dtype.char in "dg" else "float32"
 
 
 def as_array(x: Any, name: str, dtype: str | None = None) -> Array:
-    """Give a contiguous, aligned array of finite numbers in native byte order, copied only if needed.
+    """Return a contiguous, aligned array of finite numbers in native byte order, copied only if needed.
 
     Without ``dtype`` it is in its `precision`.
     """
@@ -72,7 +72,7 @@ def as_contiguous(x: Any, name: str, dtype: str | None = None) -> Array:
 
 
 def as_ranked(x: Any, name: str, rank: int, axes: str, dtype: str | None = None) -> Array:
-    """Give an array of ``rank`` axes, called ``axes`` in the error."""
+    """Return an array of ``rank`` axes, called ``axes`` in the error."""
     array = as_array(x, name, dtype)
     check_rank(array, name, rank, axes)
     return array

@@ -34,7 +34,7 @@ def as_numbers(x: Any, array: Array, name: str) -> Array:
 
 
 def columns_of(x: Any, array: Array) -> Sequence[Any] | None:
-    """Give the names of a data frame's columns; None if x is no data frame."""
+    """Return the names of a data frame's columns; None if x is no data frame."""
     labels = getattr(x, "column_names", None) or getattr(x, "columns", None)  # of pyarrow, or of pandas and polars
     if labels is None or array.ndim != 2:
         return None
@@ -66,14 +66,14 @@ def _of_one_kind(array: Array) -> Array | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether a value is a real number; Decimal counts, although it is not registered as `numbers.Real`."""
+    """Return whether a value is a real number; Decimal counts, although it is not registered as `numbers.Real`."""
     if isinstance(value, numbers.Complex):
         return isinstance(value, numbers.Real)
     return isinstance(value, numbers.Number | np.bool_)
 
 
 def _example(x: Any, array: Array) -> str:
-    """Give the end of the error: the type of an object, or a value that is not a number."""
+    """Return the end of the error: the type of an object, or a value that is not a number."""
     if array.ndim == 0:
         return f", a {type(x).__name__}" + (": toarray makes it dense" if hasattr(x, "toarray") else "")
     values = array.reshape(-1).tolist()

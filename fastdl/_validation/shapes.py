@@ -14,7 +14,7 @@ from .values import as_int
 
 
 def as_shape(shape: Any, name: str = "input_shape") -> Shape:
-    """Give the shape of one sample: (F,), (C, H, W), or in time (T, F) and (T,), where T may be None."""
+    """Return the shape of one sample: (F,), (C, H, W), or in time (T, F) and (T,), where T may be None."""
     if isinstance(shape, (int, np.integer)) and not isinstance(shape, bool):
         shape = (shape,)
     if not isinstance(shape, Sequence) or isinstance(shape, str):
@@ -34,7 +34,7 @@ def check_size(shape: Shape, name: object) -> None:
 
 
 def fits(shape: tuple[int, ...], expected: Shape) -> bool:
-    """Tell whether a sample's shape is the expected one."""
+    """Return whether a sample's shape is the expected one."""
     return shape == expected or (
         len(shape) == len(expected) and all(e is None or n == e for n, e in zip(shape, expected, strict=True))
     )

@@ -15,7 +15,7 @@ from .._limits import MOST_NUMBERS
 
 
 def as_dtype(dtype: Any) -> str:
-    """Give "float32" or "float64"."""
+    """Return "float32" or "float64"."""
     name = dtype
     if not isinstance(dtype, str) and dtype is not None:  # NumPy would parse a string, such as "3f4"
         try:

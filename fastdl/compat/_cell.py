@@ -35,7 +35,7 @@ class Cell:
         self._core = core.RecurrentCell(cell, "tanh", inputs, units, self.parameters, self.gradients)
 
     def by_name(self, flat: Array, letters: str, suffix: str = "") -> dict[str, Array]:
-        """Give views of each gate's Wh (units, units), Wx (units, inputs) and b (units, 1)."""
+        """Return views of each gate's Wh (units, units), Wx (units, inputs) and b (units, 1)."""
         inputs, units = self._inputs, self._units
         views = {}
         for k, letter in enumerate(letters):
@@ -46,7 +46,7 @@ class Cell:
         return views
 
     def step(self, x: Array, h: Array, c: Array | None = None) -> tuple[list[Array], Array, Array]:
-        """Give the gates, h and c after a step, all columns (units, 1)."""
+        """Return the gates, h and c after a step, all columns (units, 1)."""
         gates, h, c = self._core.step(x.T, h.T, None if c is None else c.T)
         return list(gates.reshape(-1, self._units, 1)[: self._count]), h.T, c.T
 
@@ -80,5 +80,5 @@ class Cell:
 
 
 def _rows(columns: Sequence[Array]) -> Array:
-    """Give columns (size, 1) as rows (T, size)."""
+    """Return columns (size, 1) as rows (T, size)."""
     return np.concatenate(columns).reshape(len(columns), -1)

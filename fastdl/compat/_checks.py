@@ -17,7 +17,7 @@ _finite, _DOUBLE = _core.load("float64").all_finite, np.dtype(np.float64)
 
 
 def as_shaped(x: Any, name: str, shape: tuple[int, ...]) -> Array:
-    """Give a float64 array of this shape."""
+    """Return a float64 array of this shape."""
     if type(x) is np.ndarray and x.shape == shape and x.dtype is _DOUBLE and x.flags.carray and _finite(x, 1):
         return x
     array = as_array(x, name, "float64")
@@ -27,12 +27,12 @@ def as_shaped(x: Any, name: str, shape: tuple[int, ...]) -> Array:
 
 
 def as_column(x: Any, name: str, size: int) -> Array:
-    """Give a float64 column (size, 1)."""
+    """Return a float64 column (size, 1)."""
     return as_shaped(x, name, (size, 1))
 
 
 def as_vector(x: Any, name: str, size: int) -> Array:
-    """Give float64 numbers (size,)."""
+    """Return float64 numbers (size,)."""
     return as_shaped(x, name, (size,))
 
 
@@ -48,7 +48,7 @@ def as_numbers(x: Any, name: str, size: int) -> Sequence[float]:
 
 
 def as_rows(values: Any, name: str, size: int) -> Array:
-    """Give finite samples (N, size), from vectors or columns (size, 1), not yet in float64."""
+    """Return finite samples (N, size), from vectors or columns (size, 1), not yet in float64."""
     rows = as_real(values, name)
     if rows.dtype.kind == "f" and rows.size:
         rows = as_array(rows, name)
@@ -58,7 +58,7 @@ def as_rows(values: Any, name: str, size: int) -> Array:
 
 
 def as_sequence(values: Any) -> Any:
-    """Give a sequence of rows; a data frame would iterate over its columns."""
+    """Return a sequence of rows; a data frame would iterate over its columns."""
     return values if isinstance(values, list | tuple | np.ndarray) else np.asarray(values)
 
 

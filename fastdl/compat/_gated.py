@@ -102,7 +102,7 @@ def settle(layer: GatedLayer) -> bool:
 
 
 def _holds_former(layer: GatedLayer, assigned: Sequence[str]) -> bool:
-    """Tell whether the program refers to replaced weights in the core's memory, or to views of any weights."""
+    """Return whether the program refers to replaced weights in the core's memory, or to views of any weights."""
     names = "", *layer._own
     return any(
         now > alone and (not name or name in assigned)

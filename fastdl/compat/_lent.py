@@ -70,7 +70,7 @@ class Lent:
                 del there[name]
 
     def holds(self, layers: Sequence[Any], steps: Steps) -> bool:
-        """Tell whether these are the layers, with unchanged methods and with parameters in this memory.
+        """Return whether these are the layers, with unchanged methods and with parameters in this memory.
 
         Arrays that a program has assigned are copied in, unless it still refers to them or to the former ones.
         """

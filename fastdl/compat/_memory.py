@@ -13,7 +13,7 @@ _ONCE = sys.getrefcount(_held["once"])  # the reference count of an object that 
 
 
 def held_once(there: dict[str, Any], name: str) -> bool:
-    """Tell whether a dict has an array under this name to which, and to views of which, nothing else refers."""
+    """Return whether a dict has an array under this name to which, and to views of which, nothing else refers."""
     return (
         isinstance(there.get(name), np.ndarray)
         and sys.getrefcount(there[name]) <= _ONCE

@@ -47,7 +47,7 @@ def one_by_one(step: Callable[[Any, Any, Any], None], labels: Any, data_set: Any
 
 
 def by_layer(flat: Array, sizes: Sequence[int]) -> list[Array]:
-    """Give views of fully connected layers' parameters or gradients, each (inputs + 1, outputs), the bias last."""
+    """Return views of fully connected layers' parameters or gradients, each (inputs + 1, outputs), the bias last."""
     views, start = [], 0
     for n, m in pairwise(sizes):
         views.append(flat[start : start + (n + 1) * m].reshape(n + 1, m))

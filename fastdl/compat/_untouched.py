@@ -24,11 +24,11 @@ class Steps:
         self._written = self._look(cls)
 
     def as_written(self) -> bool:
-        """Tell whether none of them has been replaced in the class."""
+        """Return whether none of them has been replaced in the class."""
         return self._same(self._cls)
 
     def untouched(self, obj: Any) -> bool:
-        """Tell whether none has been overridden, replaced in the class, or hidden by an attribute of the object."""
+        """Return whether none has been overridden, replaced in the class, or hidden by an attribute of the object."""
         kind = type(obj)
         if kind is self._cls:
             return self._same(kind) and self._names.isdisjoint(vars(obj))
@@ -40,14 +40,14 @@ class Steps:
         )
 
     def hides_none(self, obj: Any) -> bool:
-        """Tell whether an object is of exactly this class, and none of its attributes hides one of the methods.
+        """Return whether an object is of exactly this class, and none of its attributes hides one of the methods.
 
         If the class is ``as_written``, this is all that must be checked for each object.
         """
         return type(obj) is self._cls and self._names.isdisjoint(vars(obj))
 
     def all_untouched(self, objects: Sequence[Any]) -> bool:
-        """Tell whether all of many objects are untouched; they must be of exactly this class."""
+        """Return whether all of many objects are untouched; they must be of exactly this class."""
         if not (self.as_written() and set(map(type, objects)) <= {self._cls}):
             return False
         return not any(map(vars, objects)) or all(self._names.isdisjoint(vars(obj)) for obj in objects)
@@ -59,7 +59,7 @@ class Steps:
             return False
 
     def _adds_functions_alone(self, kind: type) -> bool:
-        """Tell whether a subclass defines only functions, and no property that could replace an attribute."""
+        """Return whether a subclass defines only functions, and no property that could replace an attribute."""
         return all(
             isinstance(value, FunctionType | staticmethod | classmethod) or name.startswith("__")
             for one in kind.__mro__[: kind.__mro__.index(self._cls)]

@@ -34,7 +34,7 @@ class IdentityActivator(_Activator):
     kernel = "identity"
 
     def forward(self, weighted_input: Any) -> Any:
-        """Give the number, or a copy of the array."""
+        """Return the number, or a copy of the array."""
         if type(weighted_input) is float:
             return weighted_input
         if type(weighted_input) in _NUMBERS:
@@ -42,7 +42,7 @@ class IdentityActivator(_Activator):
         return +_real(weighted_input, "weighted_input")
 
     def backward(self, output: Any) -> Any:
-        """Give 1."""
+        """Return 1."""
         if type(output) is float or type(output) in _NUMBERS:
             return 0.0 * output + 1.0
         return 0.0 * _real(output, "output") + 1.0
@@ -54,13 +54,13 @@ class ReluActivator(_Activator):
     kernel = "relu"
 
     def forward(self, weighted_input: Any) -> Any:
-        """Give the larger of 0 and x."""
+        """Return the larger of 0 and x."""
         if type(weighted_input) is float or type(weighted_input) in _NUMBERS:
             return 0.0 if weighted_input <= 0.0 else 1.0 * weighted_input
         return np.maximum(_real(weighted_input, "weighted_input"), 0.0)
 
     def backward(self, output: Any) -> Any:
-        """Give 1 where the output is positive, else 0."""
+        """Return 1 where the output is positive, else 0."""
         if type(output) is float or type(output) in _NUMBERS:
             return 1.0 if output > 0.0 else 0.0
         return np.greater(_real(output, "output"), 0.0) * 1.0
@@ -72,13 +72,13 @@ class SigmoidActivator(_Activator):
     kernel = "sigmoid"
 
     def forward(self, weighted_input: Any) -> Any:
-        """Give a number from 0 to 1."""
+        """Return a number from 0 to 1."""
         if type(weighted_input) is float or type(weighted_input) in _NUMBERS:
             return 1.0 / (1.0 + math.exp(_MOST if weighted_input < -_MOST else -weighted_input))
         return np.reciprocal(_ONE + np.exp(np.minimum(-_real(weighted_input, "weighted_input"), _MOST_OF_ARRAYS)))
 
     def backward(self, output: Any) -> Any:
-        """Give y (1 - y)."""
+        """Return y (1 - y)."""
         if type(output) is float or type(output) in _NUMBERS:
             return output * (1.0 - output)
         y = _real(output, "output")
@@ -91,13 +91,13 @@ class TanhActivator(_Activator):
     kernel = "tanh"
 
     def forward(self, weighted_input: Any) -> Any:
-        """Give a number from -1 to 1."""
+        """Return a number from -1 to 1."""
         if type(weighted_input) is float or type(weighted_input) in _NUMBERS:
             return math.tanh(weighted_input)
         return np.tanh(_real(weighted_input, "weighted_input"))
 
     def backward(self, output: Any) -> Any:
-        """Give 1 - y^2."""
+        """Return 1 - y^2."""
         if type(output) is float or type(output) in _NUMBERS:
             return 1.0 - output * output
         y = _real(output, "output")
@@ -105,7 +105,7 @@ class TanhActivator(_Activator):
 
 
 def _real(x: Any, name: str) -> Any:
-    """Give a float or a float64 array."""
+    """Return a float or a float64 array."""
     if type(x) is np.ndarray and x.dtype is _DOUBLE:
         return x
     if isinstance(x, float) or (isinstance(x, np.ndarray) and x.dtype == np.float64):
@@ -127,17 +127,17 @@ _STEPS = {
 
 
 def sigmoid_as_written() -> bool:
-    """Tell whether no method of `SigmoidActivator` has been replaced."""
+    """Return whether no method of `SigmoidActivator` has been replaced."""
     return _STEPS[SigmoidActivator].as_written()
 
 
 def is_plain_sigmoid(activator: Any) -> bool:
-    """Tell whether it is a `SigmoidActivator` without attributes of its own."""
+    """Return whether it is a `SigmoidActivator` without attributes of its own."""
     return type(activator) is SigmoidActivator and not activator.__dict__
 
 
 def kernel_of(activator: Any) -> str | None:
-    """Give the core's name of an activator of ours that is unchanged, or None."""
+    """Return the core's name of an activator of ours that is unchanged, or None."""
     for cls in type(activator).__mro__:
         if cls in _STEPS:
             return activator.kernel if _STEPS[cls].untouched(activator) else None

@@ -145,7 +145,7 @@ class Network:
         return {name: value for name, value in vars(self).items() if name != "_lent"}
 
     def predict(self, sample: Any) -> Array:
-        """Give the output (n, 1) for a sample (m, 1)."""
+        """Return the output (n, 1) for a sample (m, 1)."""
         lent = self._lend()
         if lent is not None:
             return lent.predict(as_column(sample, "input_array", lent.sizes[0]))
@@ -188,7 +188,7 @@ class Network:
         self.train_one_sample(labels[-1], data_set[-1], rate)
 
     def _sizes(self) -> list[int] | None:
-        """Give the numbers of nodes of the layers, or None if the layers may compute something else."""
+        """Return the numbers of nodes of the layers, or None if the layers may compute something else."""
         if not (self.layers and _TRAINING.untouched(self)):
             return None
         if not all(
@@ -258,7 +258,7 @@ class Network:
             layer.dump()
 
     def loss(self, output: Any, label: Any) -> float:
-        """Give half the sum of squared differences of two columns."""
+        """Return half the sum of squared differences of two columns."""
         size = np.size(output)
         return float(0.5 * np.sum(np.square(as_column(label, "label", size) - as_column(output, "output", size))))
 
@@ -301,11 +301,11 @@ class Normalizer(bp.Normalizer):
     """Whole numbers from 0 to 255 as columns (8, 1) of their bits, the lowest first: 0.9 for one, 0.1 for zero."""
 
     def norm(self, number: int) -> Array:  # type: ignore[override]
-        """Give the column of a number."""
+        """Return the column of a number."""
         return np.array(super().norm(number))[:, None]
 
     def denorm(self, vec: Any) -> int:
-        """Give the number of a column; bits are one above a half."""
+        """Return the number of a column; bits are one above a half."""
         return super().denorm(vec[:, 0])
 
 
@@ -315,7 +315,7 @@ def transpose(args: Any) -> list[list[Array]]:
 
 
 def train_data_set() -> tuple[list[Array], list[Array]]:
-    """Give all numbers from 0 to 255 as columns of bits, each its own label: labels, then samples."""
+    """Return all numbers from 0 to 255 as columns of bits, each its own label: labels, then samples."""
     normalizer = Normalizer()
     data_set = [normalizer.norm(number) for number in range(256)]
     return list(data_set), data_set

@@ -58,7 +58,7 @@ class LstmLayer(GatedLayer):
         super().__init__(input_width, state_width, learning_rate)
 
     def _ready(self, steps: Steps) -> bool:
-        """Tell whether the core computes what these steps would."""
+        """Return whether the core computes what these steps would."""
         return (
             steps.untouched(self)
             and kernel_of(self.gate_activator) == "sigmoid"
@@ -88,7 +88,7 @@ class LstmLayer(GatedLayer):
         self.h_list.append(self.o_list[-1] * whole(self.output_activator.forward, c))
 
     def calc_gate(self, x: Array, Wx: Array, Wh: Array, b: Array, activator: Any) -> Array:
-        """Give a gate (article 6, equations 1, 2, 4 and 5)."""
+        """Return a gate (article 6, equations 1, 2, 4 and 5)."""
         h = self.h_list[self.times - 1]
         return whole(activator.forward, np.dot(Wh, h) + np.dot(Wx, x) + b)
 
@@ -125,7 +125,7 @@ class LstmLayer(GatedLayer):
         hand_down(self, back, check_activator(activator))
 
     def init_delta(self) -> list[Array]:
-        """Give zeros for all times."""
+        """Return zeros for all times."""
         return [np.zeros((self.state_width, 1)) for _ in range(self.times + 1)]
 
     def calc_delta_k(self, k: int) -> None:
@@ -163,12 +163,12 @@ class LstmLayer(GatedLayer):
             setattr(self, f"W{letter}x_grad", np.dot(np.hstack(deltas), np.hstack(inputs).T))
 
     def init_weight_gradient_mat(self) -> tuple[Array, Array, Array]:
-        """Give zeros for the gradients of a gate's weights of the state and of the input, and of its bias."""
+        """Return zeros for the gradients of a gate's weights of the state and of the input, and of its bias."""
         units, inputs = self.state_width, self.input_width
         return np.zeros((units, units)), np.zeros((units, inputs)), np.zeros((units, 1))
 
     def calc_gradient_t(self, t: int) -> tuple[Array, ...]:
-        """Give the gradients at time t of Wfh, bf, Wih, bi, Woh, bo, Wch and bc."""
+        """Return the gradients at time t of Wfh, bf, Wih, bi, Woh, bo, Wch and bc."""
         before = self.h_list[t - 1].T
         deltas = [getattr(self, f"delta_{name}_list")[t] for _, name in _GATES]
         return tuple(gradient for delta in deltas for gradient in (np.dot(delta, before), delta))

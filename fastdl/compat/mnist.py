@@ -54,7 +54,7 @@ class Loader:
         self.path, self.count = path, as_int(count, "count")
 
     def get_file_content(self) -> bytes:
-        """Give the file's bytes, header included, unpacked if it is gzipped."""
+        """Return the file's bytes, header included, unpacked if it is gzipped."""
         with unpacked(self._found()) as file:
             content: bytes = file.read(_MOST + 1)
         if len(content) > _MOST:
@@ -62,7 +62,7 @@ class Loader:
         return content
 
     def to_int(self, byte: int | bytes) -> int:
-        """Give a byte as a number."""
+        """Return a byte as a number."""
         return byte if isinstance(byte, int) else byte[0]
 
     def _found(self) -> Path:
@@ -83,17 +83,17 @@ class ImageLoader(Loader):
     """Images of 28 x 28 bytes."""
 
     def get_picture(self, content: Sequence[int], index: int) -> list[list[int]]:
-        """Give rows of pixels of one image of a raw file's content."""
+        """Return rows of pixels of one image of a raw file's content."""
         start = 16 + index * 28 * 28
         rows = (content[start + i * 28 : start + (i + 1) * 28] for i in range(28))
         return [[self.to_int(byte) for byte in row] for row in rows]
 
     def get_one_sample(self, picture: Sequence[Sequence[int]]) -> list[int]:
-        """Give the pixels in one row."""
+        """Return the pixels in one row."""
         return [pixel for row in picture for pixel in row]
 
     def load(self) -> list[list[int]]:
-        """Give all samples, each 784 numbers from 0 to 255."""
+        """Return all samples, each 784 numbers from 0 to 255."""
         if _READING.untouched(self):
             return self._read(3).reshape(self.count, -1).tolist()
         content = self.get_file_content()
@@ -107,13 +107,13 @@ class LabelLoader(Loader):
     """Labels from 0 to 9."""
 
     def load(self) -> list[list[float]]:
-        """Give all label vectors, each ten numbers."""
+        """Return all label vectors, each ten numbers."""
         whole = _READING_LABELS.untouched(self)
         labels = self._read(1).tolist() if whole else self.get_file_content()[8 : 8 + self.count]
         return [self.norm(label) for label in labels]
 
     def norm(self, label: int | bytes) -> list[float]:
-        """Give ten numbers: 0.9 at the label, 0.1 elsewhere."""
+        """Return ten numbers: 0.9 at the label, 0.1 elsewhere."""
         value = self.to_int(label)
         return [0.9 if i == value else 0.1 for i in range(10)]
 
@@ -122,12 +122,12 @@ _READING_LABELS = Steps(LabelLoader, "get_file_content")
 
 
 def get_training_data_set() -> tuple[list[list[int]], list[list[float]]]:
-    """Give MNIST's 60,000 training samples, lists of 784 numbers, and lists of their ten labels."""
+    """Return MNIST's 60,000 training samples, lists of 784 numbers, and lists of their ten labels."""
     return ImageLoader("train-images-idx3-ubyte", 60000).load(), LabelLoader("train-labels-idx1-ubyte", 60000).load()
 
 
 def get_test_data_set() -> tuple[list[list[int]], list[list[float]]]:
-    """Give MNIST's 10,000 test samples, lists of 784 numbers, and lists of their ten labels."""
+    """Return MNIST's 10,000 test samples, lists of 784 numbers, and lists of their ten labels."""
     return ImageLoader("t10k-images-idx3-ubyte", 10000).load(), LabelLoader("t10k-labels-idx1-ubyte", 10000).load()
 
 
@@ -139,7 +139,7 @@ def show(sample: Sequence[int]) -> None:
 
 
 def get_result(vec: Any) -> int:
-    """Give the place of the largest number: the digit of a label or an output."""
+    """Return the place of the largest number: the digit of a label or an output."""
     return max(range(len(vec)), key=vec.__getitem__)
 
 
@@ -153,7 +153,7 @@ def evaluate(network: Any, test_data_set: Any, test_labels: Any) -> float:
 
 
 def now() -> str:
-    """Give the time."""
+    """Return the time."""
     return datetime.now().strftime("%c")
 
 

@@ -21,17 +21,17 @@ class VectorOp:
 
     @staticmethod
     def dot(x: Sequence[float], y: Sequence[float]) -> float:
-        """Give the sum of the products, element by element."""
+        """Return the sum of the products, element by element."""
         return reduce(add, VectorOp.element_multiply(x, y), 0.0)  # sum() rounds otherwise from Python 3.12 on
 
     @staticmethod
     def element_multiply(x: Sequence[float], y: Sequence[float]) -> list[float]:
-        """Give the products, element by element."""
+        """Return the products, element by element."""
         return list(map(mul, x, y))
 
     @staticmethod
     def element_add(x: Sequence[float], y: Sequence[float]) -> list[float]:
-        """Give the sums, element by element."""
+        """Return the sums, element by element."""
         return list(map(add, x, y))
 
     @staticmethod
@@ -75,7 +75,7 @@ class Perceptron:
         return f"weights\t:{self.weights}\nbias\t:{self.bias:f}\n"
 
     def predict(self, input_vec: Sequence[float]) -> float:
-        """Give the activator of the weighted sum of the inputs and the bias."""
+        """Return the activator of the weighted sum of the inputs and the bias."""
         numbers = as_numbers(input_vec, "input_vec", len(self.weights))
         return self.activator(VectorOp.dot(numbers, self.weights) + self.bias)
 

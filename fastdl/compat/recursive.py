@@ -118,7 +118,7 @@ class RecursiveLayer:
         self.root = TreeNode(made[1], children, made[0])
 
     def concatenate(self, tree_nodes: Sequence[Any]) -> Array:
-        """Give the data of nodes, one below the other."""
+        """Return the data of nodes, one below the other."""
         return np.concatenate([as_column(node.data, "children's data", self.node_width) for node in tree_nodes])
 
     def backward(self, parent_delta: Any) -> None:
@@ -192,7 +192,7 @@ class RecursiveLayer:
                     again(one, child)
 
     def calc_gradient(self, parent: Any) -> tuple[Array, Array]:
-        """Give the gradients of W and b, summed over a node and its descendants."""
+        """Return the gradients of W and b, summed over a node and its descendants."""
         again = None if _BACKWARD.untouched(self) else self.calc_gradient
         W_grad, b_grad = np.zeros(self.W.shape), np.zeros(self.b.shape)
         waiting = [parent]

@@ -24,7 +24,7 @@ Span = tuple[int, int]
 
 
 def expression_trees(count: int = 10_000) -> Trees:
-    """Give the binary trees of different expressions in Python's standard library, file after file.
+    """Return the binary trees of different expressions in Python's standard library, file after file.
 
     The leaves are tokens; numbers and strings are ``<number>`` and ``<string>``. A node is an expression of the
     language's grammar, or what stands between brackets, and is made binary as `Trees.binarize` does.
@@ -72,7 +72,7 @@ def _word(token: tokenize.TokenInfo) -> str:
 
 
 def _lines(source: str) -> list[str]:
-    """Give the expressions of a file, each as a line of brackets."""
+    """Return the expressions of a file, each as a line of brackets."""
     if not source.isascii():  # columns count bytes in ast, and characters in tokenize
         return []
     try:
@@ -111,7 +111,7 @@ def _lines(source: str) -> list[str]:
 
 
 def _bracketed(words: list[str], first: int, last: int) -> set[Span]:
-    """Give the spans of each pair of brackets, and of what is between them."""
+    """Return the spans of each pair of brackets, and of what is between them."""
     spans, stack = set(), []
     for i in range(first, last):
         if words[i] in _PAIRS:

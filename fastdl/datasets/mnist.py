@@ -10,7 +10,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def mnist(dtype: str = "float32") -> tuple[Split, Split]:
-    """Give the handwritten digits of LeCun, Cortes and Burges.
+    """Return the handwritten digits of LeCun, Cortes and Burges.
 
     Parameters
     ----------

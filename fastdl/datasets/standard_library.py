@@ -11,7 +11,7 @@ __all__ = ["standard_library"]
 
 
 def standard_library(characters: int = 2_000_000) -> str:
-    """Give this many characters of the source of Python's standard library, file after file."""
+    """Return this many characters of the source of Python's standard library, file after file."""
     parts, left = [], as_int(characters, "characters")
     for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
         parts.append(path.read_text(encoding="utf-8", errors="ignore")[:left])

@@ -75,7 +75,7 @@ class Tape:
         self._written: list[tuple[Jet, Back, Bend]] = []
 
     def start(self, x: Array, directions: Array) -> Jet:
-        """Give the jets of samples (N, F) along directions (K, F), or each sample's own (K, N, F)."""
+        """Return the jets of samples (N, F) along directions (K, F), or each sample's own (K, N, F)."""
         rows = 1 + (1 if self._second is None else 2) * len(directions)
         values = np.zeros((rows, *x.shape), x.dtype)
         values[0] = x
@@ -116,7 +116,7 @@ class Tape:
         return jet
 
     def affine(self, x: Jet, product: Product, weight: Array, bias: Array, dweight: Array, dbias: Array) -> Jet:
-        """Give x times a matrix (F, U) plus a bias; the backward pass adds to the gradients of both."""
+        """Return x times a matrix (F, U) plus a bias; the backward pass adds to the gradients of both."""
         values = product.forward(x.values, weight)
         values[0] += bias
 
@@ -129,13 +129,13 @@ class Tape:
         return self._write(values, back, lambda gradient: x.add(product.transposed.forward(gradient, weight.T)))
 
     def scaled(self, x: Jet, weight: Array | float, bias: Array | float) -> Jet:
-        """Give x times a constant plus a constant."""
+        """Return x times a constant plus a constant."""
         values = x.values * weight
         values[0] += bias
         return self._write(values, lambda gradient: x.add(gradient * weight))
 
     def weighed(self, x: Jet, weight: Array, bias: Array, dweight: Array, dbias: Array) -> Jet:
-        """Give x times a weight for each feature plus a bias; the backward pass adds to the gradients of both."""
+        """Return x times a weight for each feature plus a bias; the backward pass adds to the gradients of both."""
         values = x.values * weight
         values[0] += bias
 
@@ -147,14 +147,14 @@ class Tape:
         return self._write(values, back, lambda gradient: x.add(gradient * weight))
 
     def total(self, x: Jet) -> Jet:
-        """Give the sum of the features."""
+        """Return the sum of the features."""
         features = x.values.shape[-1]
         return self._write(
             x.values.sum(axis=-1, keepdims=True), lambda gradient: x.add(np.repeat(gradient, features, axis=-1))
         )
 
     def selected(self, x: Jet, indices: Array) -> Jet:
-        """Give some of the features; one may occur several times."""
+        """Return some of the features; one may occur several times."""
         features = x.values.shape[-1]
 
         def back(gradient: Array) -> None:
@@ -166,7 +166,7 @@ class Tape:
         return self._write(np.take(x.values, indices, axis=-1), back)  # an index would give another memory layout
 
     def concatenated(self, jets: Sequence[Jet]) -> Jet:
-        """Give features side by side."""
+        """Return features side by side."""
 
         def back(gradient: Array) -> None:
             ends = np.cumsum([jet.values.shape[-1] for jet in jets])[:-1]
@@ -176,7 +176,7 @@ class Tape:
         return self._write(np.concatenate([jet.values for jet in jets], axis=-1), back)
 
     def added(self, jets: Sequence[Jet]) -> Jet:
-        """Give the sum of jets."""
+        """Return the sum of jets."""
         total = jets[0].values
         for jet in jets[1:]:
             total = total + jet.values
@@ -210,7 +210,7 @@ class Tape:
         return self._write(values, back, bend)
 
     def multiplied(self, x: Jet, y: Jet) -> Jet:
-        """Give the product of two jets, number by number."""
+        """Return the product of two jets, number by number."""
         u, v, first, second = x.values, y.values, self._first, self._second
         values = u * v[0] + u[0] * v
         values[0] = u[0] * v[0]
@@ -234,7 +234,7 @@ class Tape:
 
 
 def _curvature(a: Array, u: Array, v: Array) -> Array:
-    """Give the sum over features of a u_i v_j, (N, O, K, K), for a (O, N, F) and u and v (K, N, F)."""
+    """Return the sum over features of a u_i v_j, (N, O, K, K), for a (O, N, F) and u and v (K, N, F)."""
     outputs, samples, features = a.shape
     u = a.transpose(1, 0, 2)[:, :, None] * u.transpose(1, 0, 2)[:, None]
     products = u.reshape(samples, -1, features) @ v.transpose(1, 2, 0)

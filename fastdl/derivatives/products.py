@@ -37,13 +37,13 @@ class Product:
         return Product(*self._form)
 
     def forward(self, x: Array, weight: Array) -> Array:
-        """Give x (..., F) times a matrix (F, U)."""
+        """Return x (..., F) times a matrix (F, U)."""
         self._weight[...] = weight
         y: Array = self._there.predict(x.ravel(), x.size // len(weight), get_num_threads())
         return y.reshape(*x.shape[:-1], -1)
 
     def backward(self, x: Array, dy: Array, weight: Array) -> tuple[Array, Array]:
-        """Give the gradients of x and of the matrix from that of the product (..., U)."""
+        """Return the gradients of x and of the matrix from that of the product (..., U)."""
         self._weight[...] = weight
         rows = x.size // len(weight)
         dx: Array = self._back.gradients_at(x.ravel(), dy.ravel(), rows, get_num_threads())

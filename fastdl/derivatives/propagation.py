@@ -33,7 +33,7 @@ class Weights:
         self._flat, self._place, self.product = (parameters, gradients), offset, product
 
     def take(self, *shape: int) -> tuple[Array, Array]:
-        """Give the next array of parameters, and its gradient."""
+        """Return the next array of parameters, and its gradient."""
         start, self._place = self._place, self._place + int(np.prod(shape))
         parameter, gradient = (flat[start : self._place].reshape(shape) for flat in self._flat)
         return parameter, gradient
@@ -110,13 +110,13 @@ FUNCTIONS: dict[str, Function] = {
 
 
 def _operations(layer: Layer) -> tuple[Operations, int]:
-    """Give a layer's operations before fusion, and the number of its output tensor."""
+    """Return a layer's operations before fusion, and the number of its output tensor."""
     graph = Graph(layer.input_shape)
     return graph.operations, layer.lower(graph.input).number
 
 
 def _obstacle(net: Layer, bends: bool) -> str | None:
-    """Give the reason, if any, why jets cannot be propagated through a network, with or without second derivatives."""
+    """Return why, if at all, jets cannot be propagated through a network, with or without second derivatives."""
     if len(net.input_shape) != 1:
         return f"samples must be vectors; those of the network are {net.input_shape}"
     for name, layer in walk(net):
@@ -171,7 +171,7 @@ class Propagation:
         return max([1, *widths])
 
     def __call__(self, tape: Tape, x: Jet, parameters: Array, gradients: Array) -> Jet:
-        """Give the output's jet."""
+        """Return the output's jet."""
         jets = [x]
         for operation, product in zip(self._operations, self._products, strict=True):
             read = [jets[number] for number in operation["reads"]]

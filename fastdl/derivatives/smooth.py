@@ -63,12 +63,12 @@ SMOOTH = tuple(_BENT)
 
 
 def is_smooth(name: str, setting: float) -> bool:
-    """Tell whether an activation has a second derivative."""
+    """Return whether an activation has a second derivative."""
     return name in _BENT and (name != "elu" or setting == 1)
 
 
 def derivatives(name: str, setting: float, x: Array) -> Derivatives:
-    """Give an activation and its derivatives, only the first if it is not smooth."""
+    """Return an activation and its derivatives, only the first if it is not smooth."""
     core = _core.load(precision(x))
     y = core.activation_forward(name, setting, x)
     d = core.activation_backward(name, setting, np.ones_like(x), y if name in FROM_OUTPUT else x)
@@ -78,12 +78,12 @@ def derivatives(name: str, setting: float, x: Array) -> Derivatives:
 
 
 def exponential(x: Array) -> Derivatives:
-    """Give e^x and its derivatives."""
+    """Return e^x and its derivatives."""
     y = np.exp(x)
     return Derivatives(y, y, y, y)
 
 
 def power(x: Array, exponent: float) -> Derivatives:
-    """Give x^p and its derivatives, for x above 0."""
+    """Return x^p and its derivatives, for x above 0."""
     p = exponent
     return Derivatives(x**p, p * x ** (p - 1), p * (p - 1) * x ** (p - 2), p * (p - 1) * (p - 2) * x ** (p - 3))

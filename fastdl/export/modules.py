@@ -41,7 +41,7 @@ class Entry(NamedTuple):
     name: str
 
     def array(self) -> Array | None:
-        """Give the live array."""
+        """Return the live array."""
         if self.name == COUNTER:
             return None
         return self.layer.buffers[self.name] if self.name in self.layer.buffer_names else self.layer.params[self.name]
@@ -55,7 +55,7 @@ class Module(NamedTuple):
 
 
 def modules_of(net: Layer, *, stacked: bool) -> list[Module]:
-    """Give the modules of a network, or of a layer used alone, whose module has no name.
+    """Return the modules of a network, or of a layer used alone, whose module has no name.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _modules(layer: Layer, name: str, stacked: bool) -> Iterator[Module]:
 
 
 def _chain(layers: Sequence[Layer], within: str, stacked: bool) -> Iterator[Module]:
-    """Give the modules of a Sequential; the numbering includes modules before and after a layer."""
+    """Yield the modules of a Sequential; the numbering includes modules before and after a layer."""
     number = k = 0
     while k < len(layers):
         stack = _stack(layers[k:]) if stacked else []
@@ -110,7 +110,7 @@ def _after(layer: Layer) -> int:
 
 
 def _entries(layers: Sequence[Layer]) -> dict[str, Entry]:
-    """Give the state of a layer, or of a stack of recurrent ones.
+    """Return the state of a layer, or of a stack of recurrent ones.
 
     A layer without a counterpart in PyTorch has our names, which no module of PyTorch uses.
     """
@@ -126,13 +126,13 @@ def _entries(layers: Sequence[Layer]) -> dict[str, Entry]:
 
 
 def _in_stack(name: str, k: int) -> str:
-    """Give PyTorch's name of a recurrent layer's parameter, if the layer is number k of a stack."""
+    """Return PyTorch's name of a recurrent layer's parameter, if the layer is number k of a stack."""
     forward = name.removesuffix("_reverse")
     return f"{forward}_l{k}{name[len(forward) :]}"
 
 
 def _cell(layer: Layer) -> tuple[Any, ...] | None:
-    """Give the settings that all layers of a stack share; None if PyTorch has no such recurrent module."""
+    """Return the settings that all layers of a stack share; None if PyTorch has no such recurrent module."""
     of = layer.layer if type(layer) is Bidirectional else layer
     cell: tuple[Any, ...] | None = None
     if type(of) is RNN and of.activation in ("tanh", "relu"):
@@ -143,7 +143,7 @@ def _cell(layer: Layer) -> tuple[Any, ...] | None:
 
 
 def _stack(layers: Sequence[Layer]) -> list[Layer]:
-    """Give the recurrent layers at the start of a chain that form one module, with equal dropout in between."""
+    """Return the recurrent layers at the start of a chain that form one module, with equal dropout in between."""
     stack: list[Layer] = []
     rates: list[float] = []
     cell, rest = _cell(layers[0]), list(layers)
@@ -159,7 +159,7 @@ def _stack(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def _goes_on(layer: Layer) -> bool:
-    """Tell whether a recurrent layer gives all steps, as the next one of its stack needs."""
+    """Return whether a recurrent layer gives all steps, as the next one of its stack needs."""
     if type(layer) is Bidirectional:
         return layer.merge == "concat" and layer.layer.return_sequences
     return layer.return_sequences  # type: ignore[attr-defined,no-any-return]

@@ -127,7 +127,7 @@ def _library() -> ModuleType:
 
 
 def _shape(file: Any, name: str) -> tuple[int, ...]:
-    """Give an array's shape, if it is one that NumPy has."""
+    """Return an array's shape, if it is one that NumPy has."""
     part = file.get_slice(name)
     if (kind := part.get_dtype()) not in _KNOWN:
         raise ValueError(f"{name} must be of {', '.join(_KNOWN)}; it is of {kind}: save it as float32")

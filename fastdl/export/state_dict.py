@@ -17,7 +17,7 @@ _MOST_NAMED = 20  # arrays that an error names
 
 
 def to_state_dict(net: Layer, *, names: Iterable[str] | None = None) -> dict[str, Array]:
-    """Give the parameters and running statistics with PyTorch's names and axes.
+    """Return the parameters and running statistics with PyTorch's names and axes.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def from_state_dict(net: Layer, state_dict: Mapping[str, Any], *, names: Iterabl
 
 
 def shapes_of(entries: dict[str, Entry]) -> dict[str, tuple[int, ...]]:
-    """Give the shapes that the arrays of a state dict must have."""
+    """Return the shapes that the arrays of a state dict must have."""
     arrays = {name: entry.array() for name, entry in entries.items()}
     return {name: () if array is None else array.shape for name, array in arrays.items()}
 
@@ -122,7 +122,7 @@ def _last(name: str) -> str:
 
 
 def _plans(net: Layer, names: Iterable[str] | None) -> list[list[Module]]:
-    """Give the network's possible modules, with and without stacks, that fit the number of names."""
+    """Return the network's possible modules, with and without stacks, that fit the number of names."""
     plans = [modules_of(net, stacked=True), modules_of(net, stacked=False)]
     if names is None:
         return plans
@@ -145,14 +145,14 @@ def _entries(plan: list[Module]) -> dict[str, Entry]:
 
 
 def _fitting(plans: list[list[Module]], state_dict: Mapping[str, Any]) -> dict[str, Entry]:
-    """Give the entries of the plan that has the state dict's names, or else of the first plan."""
+    """Return the entries of the plan that has the state dict's names, or else of the first plan."""
     given = {name for name in state_dict if _last(str(name)) != COUNTER}
     every = [_entries(plan) for plan in plans]
     return next((e for e in every if {name for name in e if _last(name) != COUNTER} == given), every[0])
 
 
 def _as_found(values: Any, name: str) -> Array:
-    """Give a tensor, or anything else that NumPy can convert, as an array."""
+    """Return a tensor, or anything else that NumPy can convert, as an array."""
     told = f"state_dict[{name!r}]"
     for method in ("detach", "cpu"):
         if hasattr(values, method):

@@ -14,7 +14,7 @@ Pair = int | tuple[int, int]
 
 
 def alike(x: Array, weight: Array) -> tuple[Array, Array]:
-    """Give both in one dtype, float64 where one of them has it."""
+    """Return both in one dtype, float64 where one of them has it."""
     dtype = np.promote_types(x.dtype, weight.dtype)
     return x.astype(dtype, copy=False), weight.astype(dtype, copy=False)
 
@@ -32,7 +32,7 @@ def with_parameters(layer: Layer, x: Array, weight: Array, bias: Any) -> Layer:
 
 
 def gradients_of(layer: Layer, x: Array, dy: Any) -> tuple[Array, Array, Array]:
-    """Give the gradients of the input, the weight and the bias."""
+    """Return the gradients of the input, the weight and the bias."""
     layer.forward(x)
     dx = np.ascontiguousarray(layer.backward(dy))  # its memory may be channels last, like that of dy
     return dx, np.ascontiguousarray(layer.grads["weight"]), layer.grads["bias"]

@@ -16,32 +16,32 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def identity(x: ArrayLike) -> Array:
-    """Give a copy of x, of any shape."""
+    """Return a copy of x, of any shape."""
     return _activate("identity", x)
 
 
 def relu(x: ArrayLike) -> Array:
-    """Give max(0, x) of each element of x, of any shape."""
+    """Return max(0, x) of each element of x, of any shape."""
     return _activate("relu", x)
 
 
 def sigmoid(x: ArrayLike) -> Array:
-    """Give 1 / (1 + exp(-x)) of each element of x, of any shape."""
+    """Return 1 / (1 + exp(-x)) of each element of x, of any shape."""
     return _activate("sigmoid", x)
 
 
 def tanh(x: ArrayLike) -> Array:
-    """Give the hyperbolic tangent of each element of x, of any shape."""
+    """Return the hyperbolic tangent of each element of x, of any shape."""
     return _activate("tanh", x)
 
 
 def softmax(x: ArrayLike) -> Array:
-    """Give exp(x) over its sum along the last axis; x of any shape (..., F)."""
+    """Return exp(x) over its sum along the last axis; x of any shape (..., F)."""
     return _activate("softmax", x)
 
 
 def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Array:
-    """Give x where it is above 0, elsewhere slope x (Maas, Hannun and Ng 2013).
+    """Return x where it is above 0, elsewhere slope x (Maas, Hannun and Ng 2013).
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def leaky_relu(x: ArrayLike, slope: float = 0.01) -> Array:
 
 
 def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
-    """Give x where it is above 0, elsewhere alpha (exp(x) - 1) (Clevert, Unterthiner and Hochreiter 2016).
+    """Return x where it is above 0, elsewhere alpha (exp(x) - 1) (Clevert, Unterthiner and Hochreiter 2016).
 
     Parameters
     ----------
@@ -71,32 +71,32 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
 
 
 def selu(x: ArrayLike) -> Array:
-    """Give 1.0507 elu(x) of alpha 1.6733 (Klambauer et al. 2017); x of any shape."""
+    """Return 1.0507 elu(x) of alpha 1.6733 (Klambauer et al. 2017); x of any shape."""
     return _activate("selu", x)
 
 
 def softplus(x: ArrayLike) -> Array:
-    """Give log(1 + exp(x)) of each element of x, of any shape."""
+    """Return log(1 + exp(x)) of each element of x, of any shape."""
     return _activate("softplus", x)
 
 
 def hard_sigmoid(x: ArrayLike) -> Array:
-    """Give (x + 3) / 6, but no less than 0 and no more than 1; x of any shape."""
+    """Return (x + 3) / 6, but no less than 0 and no more than 1; x of any shape."""
     return _activate("hard_sigmoid", x)
 
 
 def hard_tanh(x: ArrayLike) -> Array:
-    """Give x, but no less than -1 and no more than 1; x of any shape."""
+    """Return x, but no less than -1 and no more than 1; x of any shape."""
     return _activate("hard_tanh", x)
 
 
 def gelu(x: ArrayLike) -> Array:
-    """Give x P(x), P the normal distribution, not an approximation (Hendrycks and Gimpel 2016); x of any shape."""
+    """Return x P(x), P the normal distribution, not an approximation (Hendrycks and Gimpel 2016); x of any shape."""
     return _activate("gelu", x)
 
 
 def gelu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
-    """Give the gradient with respect to the input of `gelu`.
+    """Return the gradient with respect to the input of `gelu`.
 
     Parameters
     ----------
@@ -113,27 +113,27 @@ def gelu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
 
 
 def silu(x: ArrayLike) -> Array:
-    """Give x sigmoid(x), also called swish (Elfwing, Uchibe and Doya 2018); x of any shape."""
+    """Return x sigmoid(x), also called swish (Elfwing, Uchibe and Doya 2018); x of any shape."""
     return _activate("silu", x)
 
 
 def silu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
-    """Give the gradient with respect to the input of `silu`; arguments as of `gelu_backward`."""
+    """Return the gradient with respect to the input of `silu`; arguments as of `gelu_backward`."""
     return _activate_backward("silu", dy, x, "x")
 
 
 def hard_silu(x: ArrayLike) -> Array:
-    """Give x hard_sigmoid(x), also called hard swish (Howard et al. 2019); x of any shape."""
+    """Return x hard_sigmoid(x), also called hard swish (Howard et al. 2019); x of any shape."""
     return _activate("hard_silu", x)
 
 
 def hard_silu_backward(dy: ArrayLike, x: ArrayLike) -> Array:
-    """Give the gradient with respect to the input of `hard_silu`; arguments as of `gelu_backward`."""
+    """Return the gradient with respect to the input of `hard_silu`; arguments as of `gelu_backward`."""
     return _activate_backward("hard_silu", dy, x, "x")
 
 
 def activation_backward(dy: ArrayLike, y: ArrayLike, name: str, *, slope: float = 0.01, alpha: float = 1.0) -> Array:
-    """Give the gradient with respect to the input of an activation from its output.
+    """Return the gradient with respect to the input of an activation from its output.
 
     For `gelu`, `silu` and `hard_silu`, which need the input, there are separate functions.
 
@@ -172,7 +172,7 @@ def _activate(name: str, x: Any, setting: float = 0.0) -> Array:
 
 
 def _activate_backward(name: str, dy: Any, seen: Any, seen_name: str, setting: float = 0.0) -> Array:
-    """Give dx from dy and the output or the input, as the activation needs it."""
+    """Return dx from dy and the output or the input, as the activation needs it."""
     seen = as_array(seen, seen_name)
     dy = as_array(dy, "dy", precision(seen))
     if dy.shape != seen.shape:

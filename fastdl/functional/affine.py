@@ -11,7 +11,7 @@ from ._layers import alike, gradients_of, with_parameters
 
 
 def dense(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Array:
-    """Give x W^T + b.
+    """Return x W^T + b.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def dense(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Arr
 
 
 def dense_backward(dy: ArrayLike, x: ArrayLike, weight: ArrayLike) -> tuple[Array, Array, Array]:
-    """Give the gradients of `dense`.
+    """Return the gradients of `dense`.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def cross_correlate2d(
 def cross_correlate2d_backward(
     dy: ArrayLike, x: ArrayLike, weight: ArrayLike, *, stride: Pair = 1, padding: Pair = 0
 ) -> tuple[Array, Array, Array]:
-    """Give the gradients of `cross_correlate2d`.
+    """Return the gradients of `cross_correlate2d`.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def _convolution(x: Any, weight: Any, bias: Any, stride: Pair, padding: Pair) ->
 
 
 def _fields(shape: tuple[int, ...], kernel_size: Pair, stride: Pair, padding: Pair) -> tuple[tuple[int, int], ...]:
-    """Give kernel, stride, padding and output size, each (height, width)."""
+    """Return kernel, stride, padding and output size, each (height, width)."""
     kernel, stride = as_pair(kernel_size, "kernel_size"), as_pair(stride, "stride")
     padding = as_pair(padding, "padding", least=0)
     check_size((shape[0] + 2 * padding[0], shape[1] + 2 * padding[1]), "padding")

@@ -13,7 +13,7 @@ from ._layers import Pair
 
 
 def max_pool2d(x: ArrayLike, size: Pair, stride: Pair | None = None) -> Array:
-    """Give the largest value of each window (article 4).
+    """Return the largest value of each window (article 4).
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def max_pool2d(x: ArrayLike, size: Pair, stride: Pair | None = None) -> Array:
 
 
 def max_pool2d_backward(dy: ArrayLike, x: ArrayLike, size: Pair, stride: Pair | None = None) -> Array:
-    """Give each window's gradient to the first place, row by row, that holds its largest value.
+    """Return each window's gradient to the first place, row by row, that holds its largest value.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def max_pool2d_backward(dy: ArrayLike, x: ArrayLike, size: Pair, stride: Pair | 
 
 
 def mean_pool2d(x: ArrayLike, size: Pair, stride: Pair | None = None) -> Array:
-    """Give the mean of each window (article 4).
+    """Return the mean of each window (article 4).
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def _pool_backward(dy: Any, x: Any, size: Pair, stride: Pair | None, *, largest:
 def _windows(
     x: Any, size: Pair, stride: Pair | None
 ) -> tuple[Array, tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """Give images, and of their windows the size, the stride and how many there are, each (height, width)."""
+    """Return images, and of their windows the size, the stride and how many there are, each (height, width)."""
     x = as_ranked(x, "x", 4, "(N, C, H, W)")
     kh, kw = as_pair(size, "size")
     sh, sw = (kh, kw) if stride is None else as_pair(stride, "stride")

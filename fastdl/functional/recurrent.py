@@ -35,7 +35,7 @@ def rnn_step(
     *,
     activation: str = "tanh",
 ) -> Array:
-    """Give h' = f(x W_ih^T + b_ih + h W_hh^T + b_hh) (article 5, equation 2).
+    """Return h' = f(x W_ih^T + b_ih + h W_hh^T + b_hh) (article 5, equation 2).
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def rnn_step_backward(
     *,
     activation: str = "tanh",
 ) -> Gradients:
-    """Give the gradients of `rnn_step`.
+    """Return the gradients of `rnn_step`.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def lstm_step(
     bias_ih: ArrayLike | None = None,
     bias_hh: ArrayLike | None = None,
 ) -> tuple[Array, Array]:
-    """Give h' = o tanh c' and c' = f c + i g of long short-term memory (article 6).
+    """Return h' = o tanh c' and c' = f c + i g of long short-term memory (article 6).
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def lstm_step_backward(
     bias_ih: ArrayLike | None = None,
     bias_hh: ArrayLike | None = None,
 ) -> Gradients:
-    """Give the gradients of `lstm_step`.
+    """Return the gradients of `lstm_step`.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def gru_step(
     *,
     reset_after: bool = True,
 ) -> Array:
-    """Give h' of a gated recurrent unit: see `fastdl.layers.GRU`, also for ``reset_after``.
+    """Return h' of a gated recurrent unit: see `fastdl.layers.GRU`, also for ``reset_after``.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def gru_step_backward(
     *,
     reset_after: bool = True,
 ) -> Gradients:
-    """Give the gradients of `gru_step`.
+    """Return the gradients of `gru_step`.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def _as_activation(activation: Any) -> str:
 def _step(
     cell: str, activation: str, x: Any, h: Any, c: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
 ) -> Any:
-    """Give the next h, or for an LSTM the next h and c.
+    """Return the next h, or for an LSTM the next h and c.
 
     Arrays in the core's form are not checked to be finite before: a number that is not makes the result not finite.
     """
@@ -251,7 +251,7 @@ def _shaped(values: Any, name: str, shape: Shape, dtype: str) -> Array:
 
 
 def _backward(cell: str, activation: str, dh: Any, dc: Any, *arrays: Any) -> Gradients:
-    """Give the gradients of x, h, the parameters, and of c where there is one."""
+    """Return the gradients of x, h, the parameters, and of c where there is one."""
     x, h, c, *parameters = _checked(cell, *arrays)
     dtype, inputs, units = precision(x), x.shape[1], h.shape[1]
     dh = _shaped(dh, "dh", h.shape, dtype)
@@ -273,6 +273,6 @@ def _backward(cell: str, activation: str, dh: Any, dc: Any, *arrays: Any) -> Gra
 
 
 def _parts(flat: Array, inputs: int, units: int) -> Gradients:
-    """Give views of weight_ih, weight_hh, bias_ih and bias_hh in a flat vector."""
+    """Return views of weight_ih, weight_hh, bias_ih and bias_hh in a flat vector."""
     rows = flat.reshape(inputs + units + 2, -1)
     return rows[:inputs].T, rows[inputs:-2].T, rows[-2], rows[-1]

@@ -22,7 +22,7 @@ _PASSING = ("dropout", "noise", "flatten", "reshape")  # these change nothing in
 
 
 def labels_of(net: Sequential, name: str) -> list[Any]:
-    """Give the labels of a classifier of grey or colour images: those of its notes, or numbers from 0 on.
+    """Return the labels of a classifier of grey or colour images: those of its notes, or numbers from 0 on.
 
     Raises
     ------

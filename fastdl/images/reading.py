@@ -76,7 +76,7 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: 
 
 
 def _read(file: IO[bytes], mode: str, size: tuple[int, ...], ground: str) -> Any:
-    """Give the picture in a file, in a mode and size (W, H)."""
+    """Return the picture in a file, in a mode and size (W, H)."""
     from PIL import Image
 
     header = file.read(_HEADER)

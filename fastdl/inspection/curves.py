@@ -40,7 +40,7 @@ class Panel(NamedTuple):
 
 
 def panels_of(history: Mapping[str, Sequence[float]]) -> list[Panel]:
-    """Give a panel for each figure except the seconds, in the order of the history."""
+    """Return a panel for each figure except the seconds, in the order of the history."""
     names = dict.fromkeys(name.removeprefix("val_") for name in history if name != "seconds")
     panels = []
     for name in names:
@@ -95,7 +95,7 @@ def plot_history(history: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def history_html(history: Mapping[str, Sequence[float]]) -> str:
-    """Give small curves, and a table of the epochs."""
+    """Return small curves, and a table of the epochs."""
     panels = panels_of(history)
     prefix = {"training": "", "validation": "val_"}
     best = {f"{prefix[panel.best[0]]}{panel.name}": panel.best[1] for panel in panels if panel.best}

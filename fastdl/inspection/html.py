@@ -9,7 +9,7 @@ from .svg import element, escaped
 
 
 def network_html(net: Layer) -> str:
-    """Give a network as HTML: its picture and its summary; if it is not built, its layers."""
+    """Return a network as HTML: its picture and its summary; if it is not built, its layers."""
     if not hasattr(net, "dtype"):
         return element("pre", escaped(repr(net)))
     summary = Summary(net)

@@ -60,11 +60,11 @@ class Part(NamedTuple):
         return self.layer.parameter_count
 
     def children(self) -> list[Part]:
-        """Give the layers that it is made of."""
+        """Return the layers that it is made of."""
         return [part for branch in self.branches for part in branch]
 
     def all(self) -> list[Part]:
-        """Give it and all layers inside it, each before its own parts."""
+        """Return it and all layers inside it, each before its own parts."""
         return [self, *(inner for part in self.children() for inner in part.all())]
 
 
@@ -158,7 +158,7 @@ def settings_of(layer: Layer) -> list[str]:
 
 
 def _holds_layers(value: Any) -> bool:
-    """Tell whether an argument is a layer, or lists of layers, even empty ones."""
+    """Return whether an argument is a layer, or lists of layers, even empty ones."""
     if isinstance(value, (list, tuple)):
         return not value or any(isinstance(item, Layer) or _holds_layers(item) for item in value)
     return isinstance(value, Layer) and not isinstance(value, Activation)

@@ -24,7 +24,7 @@ class Summary:
         self.outline = Outline(net)
 
     def row(self, part: Part) -> tuple[str, ...]:
-        """Give a layer's row; if it is made of others, their numbers are in their own rows."""
+        """Return a layer's row; if it is made of others, their numbers are in their own rows."""
         outline = self.outline
         return (
             part.name,
@@ -42,7 +42,7 @@ class Summary:
         return numbers.times(self.outline.itemsize).text(f" × {self.outline.symbol}", bytes_text)
 
     def total(self) -> tuple[str, ...]:
-        """Give the last row."""
+        """Return the last row."""
         parts, outline = self.outline.whole.all(), self.outline
         return (
             "", "total", "",
@@ -52,7 +52,7 @@ class Summary:
         )  # fmt: skip
 
     def notes(self) -> list[str]:
-        """Give the notes below the table."""
+        """Return the notes below the table."""
         outline, whole = self.outline, self.outline.whole
         frozen = sum(part.parameter_count for part in whole.all() if part.frozen and not part.branches)
         size = bytes_text(whole.parameter_count * outline.itemsize)
@@ -62,7 +62,7 @@ class Summary:
         return lines
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Give a row for each layer, indented for layers inside others."""
+        """Return a row for each layer, indented for layers inside others."""
         return self._rows_within(self.outline.whole, "")
 
     def _rows_within(self, whole: Part, indent: str) -> list[tuple[str, ...]]:
@@ -73,7 +73,7 @@ class Summary:
         return rows
 
     def text(self) -> str:
-        """Give the table as lines."""
+        """Return the table as lines."""
         lines = [HEADINGS, *self.rows(), self.total()]
         widths = [max(len(row[k]) for row in lines) for k in range(len(HEADINGS))]
         table = [

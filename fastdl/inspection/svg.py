@@ -16,7 +16,7 @@ def escaped(text: str) -> str:
 
 
 def element(name: str, *inside: str, **attributes: str | float) -> str:
-    """Give an element. Its content is markup; ``_`` in an attribute's name is a hyphen, or nothing at its end."""
+    """Return an element. Its content is markup; ``_`` in an attribute's name is a hyphen, or nothing at its end."""
     given = "".join(f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"' for key, value in attributes.items())
     return f"<{name}{given}>{''.join(inside)}</{name}>" if inside else f"<{name}{given}/>"
 
@@ -31,7 +31,7 @@ def number(value: float) -> str:
 
 
 def path(*points: tuple[float, float], radius: float = 0.0) -> str:
-    """Give the path of a line through points, with round corners between horizontal and vertical parts."""
+    """Return the path of a line through points, with round corners between horizontal and vertical parts."""
     commands = [f"M{number(points[0][0])} {number(points[0][1])}"]
     for k, (x, y) in enumerate(points[1:], 1):
         if radius and k < len(points) - 1:

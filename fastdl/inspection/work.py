@@ -30,7 +30,7 @@ class Count:
         return Count(self.once * factor, self.per_step * factor, self.per_pair * factor)
 
     def squared(self) -> Count:
-        """Give the number of pairs of this number of steps."""
+        """Return the number of pairs of this number of steps."""
         return Count(self.once**2, 2 * self.once * self.per_step, self.per_step**2)
 
     def text(self, step: str, number: Callable[[float], str]) -> str:
@@ -67,19 +67,19 @@ class Costs:
         return Count(shape[0] if len(shape) == 2 else 1)
 
     def _after(self, operation: Fields, shape: Shape) -> Count:
-        """Give how many steps an operation writes; if T is unknown, about as many as it reads over its stride."""
+        """Return how many steps an operation writes; if T is unknown, about as many as it reads over its stride."""
         if len(shape) != 2 or (shape[0] is not None and not self.children):
             return Count(shape[0] if len(shape) == 2 else 1)
         source: int = operation["reads"][0]
         return self._steps[source].times(1 / operation.get("stride", (1, 1))[1])
 
     def numbers(self, tensor: int) -> Count:
-        """Give the size of this tensor for a sample."""
+        """Return the size of this tensor for a sample."""
         shape = self._shapes[tensor]
         return self._steps[tensor].times(shape[1] if len(shape) == 2 else 1 if shape[0] is None else prod(shape))
 
     def multiply_adds(self, number: int) -> Count:
-        """Give the multiply-adds of an operation's products."""
+        """Return the multiply-adds of an operation's products."""
         operation = self.graph.operations[number]
         source = operation["reads"][0]
         if operation["kind"] not in MULTIPLY_ADDS:

@@ -46,7 +46,7 @@ class Activation(Layer):
         return as_number(value, name, LEAST_SETTING, MOST_SETTING)
 
     def given(self) -> float | None:
-        """Give the setting that was given, if any."""
+        """Return the setting that was given, if any."""
         return self.slope if self.alpha is None else self.alpha
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
@@ -66,7 +66,7 @@ def as_activation(activation: Any, name: str = "activation", known: tuple[str, .
 
 
 def name_and_setting(activation: str | Activation) -> tuple[str, float]:
-    """Give an activation in the core's form."""
+    """Return an activation in the core's form."""
     name, given = (activation, None) if isinstance(activation, str) else (activation.name, activation.given())
     _, default = WITH_SETTING.get(name, ("", 0.0))
     return name, default if given is None else given

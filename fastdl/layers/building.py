@@ -29,7 +29,7 @@ _PLANS = 4  # the most that a layer keeps, one for each length of sequences
 
 
 def not_new(layer: Built, name: str) -> ValueError:
-    """Give the error for a layer that belongs to another network or is built: building draws its parameters again."""
+    """Return the error for a layer that belongs to another network or is built: building draws its parameters again."""
     return ValueError(
         f"{name} must be new, and in one place; received {layer!r}, which is built, or in a network already: "
         f"make another, and copy what it has learned from its params"
@@ -161,7 +161,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
             self._keep_plan(shape, graph)
 
     def graph_and_layers(self, shape: Shape) -> tuple[Graph, Sequence[Built]]:
-        """Give the graph for samples of this shape, and the layers that have been lowered into it."""
+        """Return the graph for samples of this shape, and the layers that have been lowered into it."""
         graph = self.graph_for(shape)
         return graph, [lowered.layer for lowered in graph.layers]
 
@@ -192,7 +192,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         self.reset_state()
 
     def views(self, what: str) -> dict[str, Array]:
-        """Give "params", "grads" or "buffers" by name: views of the flat vectors, with their conventional axes."""
+        """Return "params", "grads" or "buffers" by name: views of the flat vectors, with their conventional axes."""
         flat, buffers, start = self._flat[what == "grads"], self.buffer_names, 0
         views = {}
         for name, stored in self.parameter_shapes(self.input_shape).items():
@@ -203,7 +203,7 @@ class Built(Configured, Lowering, Stateful, abstract=True):
         return views
 
     def plan_for(self, shape: Shape) -> Any:
-        """Give the plan for samples of this shape, whose T is known, and make it the last one used."""
+        """Return the plan for samples of this shape, whose T is known, and make it the last one used."""
         last = self._plan
         if last is not None and last.input_shape == shape:
             return last

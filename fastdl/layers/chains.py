@@ -39,7 +39,7 @@ def check_called(layer: Layer, name: str, methods: Iterable[str], who: str) -> N
 
 
 def numbered(layers: Sequence[Layer]) -> dict[str, Layer]:
-    """Give layers by their position, as a string."""
+    """Return layers by their position, as a string."""
     return {str(i): layer for i, layer in enumerate(layers)}
 
 

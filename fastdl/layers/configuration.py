@@ -80,7 +80,7 @@ class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
             object.__setattr__(self, name, value)
 
     def given_arguments(self) -> dict[str, Any]:
-        """Give the arguments of its constructor that it keeps as attributes."""
+        """Return the arguments of its constructor that it keeps as attributes."""
         return {name: getattr(self, name) for name in self._arguments if hasattr(self, name)}
 
     def __repr__(self) -> str:
@@ -88,11 +88,11 @@ class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
         return f"{type(self).__name__}({arguments})"
 
     def own_attributes(self) -> dict[str, Any]:
-        """Give the attributes that a subclass has added, which copies and pickles include."""
+        """Return the attributes that a subclass has added, which copies and pickles include."""
         return self.attributes_besides(self._arguments)
 
     def attributes_besides(self, names: Iterable[str]) -> dict[str, Any]:
-        """Give the attributes that are neither these, which a copy is made with, nor follow from how it is made."""
+        """Return the attributes that are neither these, which a copy is made with, nor follow from how it is made."""
         known = {*names, *_FIXED}
         return {name: value for name, value in vars(self).items() if not name.startswith("_") and name not in known}
 
@@ -102,7 +102,7 @@ class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
         return cls(**arguments)
 
     def get_config(self) -> dict[str, Any]:
-        """Give the class, the constructor's arguments and the settings of training, for `from_config`."""
+        """Return the class, the constructor's arguments and the settings of training, for `from_config`."""
         kind = type(self)
         check_name(kind)
         missing = [name for name in self._arguments if not hasattr(self, name)]
@@ -123,7 +123,7 @@ def complete(layer: Configured) -> None:
 
 
 def is_ours(kind: type) -> bool:
-    """Tell whether a class is one of fastdl's own."""
+    """Return whether a class is one of fastdl's own."""
     return kind.__module__.startswith("fastdl.")
 
 
@@ -151,14 +151,14 @@ def from_config(config: dict[str, Any]) -> Layer:
 
 
 def _inside(layer: Configured) -> Iterator[Configured]:
-    """Give the layers inside a layer, and those inside these."""
+    """Yield the layers inside a layer, and those inside these."""
     for child in layer.sublayers:
         yield child
         yield from _inside(child)
 
 
 def _described(argument: Any) -> Any:
-    """Give an argument as plain data, even if it is a layer or contains layers."""
+    """Return an argument as plain data, even if it is a layer or contains layers."""
     if isinstance(argument, Configured):
         return argument.get_config()
     if isinstance(argument, (list, tuple)) and any(isinstance(item, (Configured, list, tuple)) for item in argument):
@@ -174,7 +174,7 @@ def _made_of(argument: Any) -> Any:
 
 
 def class_of(name: Any) -> type[Layer]:
-    """Give the layer class of this name."""
+    """Return the layer class of this name."""
     if name not in _CLASSES:
         raise ValueError(f"config must name a layer class of fastdl, or one that has been imported; received {name!r}")
     kind: type[Layer] = _CLASSES[name]
@@ -182,5 +182,5 @@ def class_of(name: Any) -> type[Layer]:
 
 
 def classes_of(layer: Configured) -> list[type[Configured]]:
-    """Give the classes of a layer and of all layers inside it: unpickling the list imports them."""
+    """Return the classes of a layer and of all layers inside it: unpickling the list imports them."""
     return [type(layer), *(kind for child in layer.sublayers for kind in classes_of(child))]

@@ -15,7 +15,7 @@ class Container(Layer, abstract=True):
     """A layer made of other layers, which its `named_layers` gives by name."""
 
     def named_layers(self) -> Mapping[str, Layer]:
-        """Give the layers that it is made of, by the prefix of their parameters' names."""
+        """Return the layers that it is made of, by the prefix of their parameters' names."""
         raise NotImplementedError
 
     @property
@@ -56,7 +56,7 @@ class Container(Layer, abstract=True):
 
 
 def walk(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Give all layers that are not containers, each with the prefix of its parameters' names."""
+    """Yield all layers that are not containers, each with the prefix of its parameters' names."""
     if not isinstance(layer, Container):
         yield prefix, layer
         return
@@ -65,7 +65,7 @@ def walk(layer: Layer, prefix: str = "") -> Iterator[tuple[str, Layer]]:
 
 
 def named_within(layer: Layer, prefix: str = "") -> dict[str, Layer]:
-    """Give all layers inside a layer, at any depth, by the names with which those of their parameters begin."""
+    """Return all layers inside a layer, at any depth, by the names with which those of their parameters begin."""
     names: dict[str, Layer] = {}
     for key, child in layer.named_layers().items() if isinstance(layer, Container) else ():
         names[f"{prefix}{key}"] = child

@@ -34,7 +34,7 @@ class _Convolution(Layer, abstract=True):
         self.initializer: Initializer = check_initializer(initializer)
 
     def _window(self) -> tuple[Pair, Pair, Pair]:
-        """Give its kernel, stride and dilation."""
+        """Return its kernel, stride and dilation."""
         raise NotImplementedError
 
     def operations(self, x: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class Definition:
         raise NotImplementedError(f"{type(self).__name__} must define operations(x)")
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """Give the shapes of the parameters as the core stores them, in the order of the operations.
+        """Return the shapes of the parameters as the core stores them, in the order of the operations.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Definition:
         """Fill `params` and `buffers`, which are zeros; not called for a layer from a file or a copy."""
 
     def shown(self, stored: Array) -> Array:
-        """Give the view of a stored parameter with its conventional axes, here reversed."""
+        """Return the view of a stored parameter with its conventional axes, here reversed."""
         return stored.T
 
     @property

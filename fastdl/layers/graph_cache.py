@@ -15,7 +15,7 @@ _graphs: dict[Hashable, Graph] = {}  # without layers, so that no network is kep
 
 
 def cached_graph(shape: Shape, layers: Sequence[Any], network: Any) -> Graph | None:
-    """Give the graph of a new network that is a chain of layers, with a place for each of them, in their order.
+    """Return the graph of a new network that is a chain of layers, with a place for each of them, in their order.
 
     Networks share it if their layers are of the same classes and have equal attributes. None if the network or a layer
     is of a user's own class, or has an attribute that is no plain data, such as a function, an array or a layer.
@@ -34,7 +34,7 @@ def cached_graph(shape: Shape, layers: Sequence[Any], network: Any) -> Graph | N
 
 
 def _form(layer: Any, attributes: dict[str, Any]) -> Hashable:
-    """Give a key that determines a layer's operations; None if there is none."""
+    """Return a key that determines a layer's operations; None if there is none."""
     kind = type(layer)
     if not is_ours(kind) or not _are_plain(attributes.values()):
         return None

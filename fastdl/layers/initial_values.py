@@ -28,7 +28,7 @@ def check_initializer(initializer: Any, name: str = "initializer") -> Initialize
 
 
 def is_pytorch(initializer: Initializer) -> bool:
-    """Tell whether an initializer is PyTorch's, which draws biases too."""
+    """Return whether an initializer is PyTorch's, which draws biases too."""
     return initializer == "pytorch" or (isinstance(initializer, tuple) and initializer[0] == "pytorch")
 
 

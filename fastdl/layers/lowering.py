@@ -73,19 +73,19 @@ class Lowering(Trainable, Definition):
             )
 
     def graph_for(self, shape: Shape) -> Graph:
-        """Give a graph of this layer alone, for samples of this shape."""
+        """Return a graph of this layer alone, for samples of this shape."""
         graph = Graph(shape)
         return graph.finish(self.lower(graph.input))
 
     def shown_shape(self, stored: Shape) -> Shape:
-        """Give the shape that `shown` gives a parameter of this stored shape."""
+        """Return the shape that `shown` gives a parameter of this stored shape."""
         one_number_everywhere = np.ndarray(stored, buffer=np.zeros(1), strides=(0,) * len(stored))
         shape: Shape = self.shown(one_number_everywhere).shape
         return shape
 
 
 def _places(shapes: dict[str, Shape]) -> dict[str, tuple[int, int]]:
-    """Give the range of each parameter within the layer's."""
+    """Return the range of each parameter within the layer's."""
     places, start = {}, 0
     for name, stored in shapes.items():
         places[name] = start, start + prod(stored)

@@ -50,7 +50,7 @@ def padded(x: Tensor, padding: Padding, kernel: Pair, stride: Pair, dilation: Pa
 
 
 def _sides(padding: int | str, size: int | None, span: int, stride: int) -> Pair:
-    """Give how many zeros come before and after, along an axis."""
+    """Return how many zeros come before and after, along an axis."""
     if isinstance(padding, int):
         return padding, padding
     if padding == "causal":

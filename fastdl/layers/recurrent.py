@@ -38,7 +38,7 @@ class Recurrent(StateLayer, abstract=True):
         self.recurrent_initializer: Initializer = check_initializer(recurrent_initializer, "recurrent_initializer")
 
     def _cell(self) -> tuple[str, str | Activation]:
-        """Give the core's names of the cell and of its activation."""
+        """Return the core's names of the cell and of its activation."""
         raise NotImplementedError
 
     @property

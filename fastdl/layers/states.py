@@ -80,7 +80,7 @@ class Stateful:
         self._states = states
 
     def states_for(self, samples: int) -> Array | None:
-        """Give the states from which a batch of this many samples continues, to be updated in place; or None."""
+        """Return the states from which a batch of this many samples continues, to be updated in place; or None."""
         if not self.reading.stateful:
             return None
         if self._states is None:
@@ -111,7 +111,7 @@ def rows_of(states: States, state: State, name: str, samples: int, dtype: str) -
 
 
 def state_of(states: States, rows: Array) -> State:
-    """Give a copy of rows in the form that users see."""
+    """Return a copy of rows in the form that users see."""
     if states.directions == 2:
         one = states._replace(directions=1)
         return state_of(one, rows[:, : one.size]), state_of(one, rows[:, one.size :])

@@ -68,7 +68,7 @@ class Trainable:
 
 
 def training_config(layer: Trainable) -> dict[str, Any]:
-    """Give the settings of a layer that are not the defaults."""
+    """Return the settings of a layer that are not the defaults."""
     settings = {name: getattr(layer, name) for name in TRAINING_SETTINGS}
     return {name: value for name, value in settings.items() if value != TRAINING_SETTINGS[name]}
 

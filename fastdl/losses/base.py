@@ -33,7 +33,7 @@ class Loss:
     ignore_label: int | None = None  # the label of rows that do not count
 
     def __call__(self, outputs: Any, targets: Any) -> tuple[Array, Array]:
-        """Give the loss of each row, (N,) or (N, T), and the gradient of their sum, of the outputs' shape."""
+        """Return the loss of each row, (N,) or (N, T), and the gradient of their sum, of the outputs' shape."""
         raise NotImplementedError(f"{type(self).__name__} must be called on outputs and targets")
 
     def as_targets(
@@ -53,7 +53,7 @@ class Loss:
         raise NotImplementedError(f"{type(self).__name__} must check targets")
 
     def labelled(self, array: Array, rows: tuple[int, ...], there: Any, no_label: int | None) -> tuple[Array, Any]:
-        """Give the targets, with label 0 in rows that do not count, and which rows count."""
+        """Return the targets, with label 0 in rows that do not count, and which rows count."""
         if not self.takes_labels or array.shape != rows or array.dtype.kind not in "biu":
             return array, there
         ignored = self._ignored(no_label)
@@ -77,20 +77,20 @@ class Loss:
         """Check that a network with outputs of this shape can be trained by it."""
 
     def tell_classes(self, targets: Array, outputs: int) -> bool:
-        """Tell whether the targets of rows that count are classes of these outputs, so that there is an accuracy."""
+        """Return whether the targets of rows that count are classes of these outputs, so that there is an accuracy."""
         return targets.shape[-1] > 1 and bool(_core.load(precision(targets)).are_zeros_and_ones(targets, True))
 
     def as_labels(self, targets: Array) -> Array:
-        """Give the labels (rows,) of targets that are classes by `tell_classes`."""
+        """Return the labels (rows,) of targets that are classes by `tell_classes`."""
         labels: Array = targets if targets.ndim == 1 else targets.argmax(axis=-1)
         return labels
 
     def predictions(self, outputs: Array) -> Array:
-        """Give the predictions of outputs (n, F) on the targets' scale, in float64."""
+        """Return the predictions of outputs (n, F) on the targets' scale, in float64."""
         return outputs.astype(float)
 
     def as_classes(self, targets: Array, outputs: int) -> tuple[Array | None, int]:
-        """Give the class of each row, int64, or None if targets are no classes, and the number of classes."""
+        """Return the class of each row, int64, or None if targets are no classes, and the number of classes."""
         return targets if targets.dtype == np.int64 else None, outputs
 
     def measure(self, outputs: Array, targets: Array, weights: Array | None = None) -> Measured:
@@ -98,7 +98,7 @@ class Loss:
         raise NotImplementedError(f"{type(self).__name__} must measure rows")
 
     def get_config(self) -> Any:
-        """Give the loss as plain data, which `from_config` takes back.
+        """Return the loss as plain data, which `from_config` takes back.
 
         Raises
         ------

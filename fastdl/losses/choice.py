@@ -30,7 +30,7 @@ _FUNCTIONS = {functions.cross_entropy: CrossEntropy, functions.squared_error: Sq
 
 
 def as_loss(loss: AnyLoss) -> Loss:
-    """Give the loss of this name, or this object or function as a loss."""
+    """Return the loss of this name, or this object or function as a loss."""
     if isinstance(loss, Loss):
         return loss if type(loss) in (*_CLASSES, Custom) else Custom(loss)  # a subclass may compute something else
     if isinstance(loss, str) and loss in _BY_NAME:
@@ -45,7 +45,7 @@ def as_loss(loss: AnyLoss) -> Loss:
 
 
 def chosen(loss: AnyLoss | None, last: Loss | None) -> Loss:
-    """Give the chosen loss, or the last one for None."""
+    """Return the chosen loss, or the last one for None."""
     if loss is not None:
         return as_loss(loss)
     if last is None:

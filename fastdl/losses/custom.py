@@ -76,7 +76,7 @@ class Custom(Loss):
         return as_array(array, name, dtype), there
 
     def tell_classes(self, targets: Array, outputs: int) -> bool:
-        """Tell whether targets are integers, one for each row of several outputs."""
+        """Return whether targets are integers, one for each row of several outputs."""
         return targets.ndim == 1 and targets.dtype == np.int64 and outputs > 1
 
     def predictions(self, outputs: Array) -> Array:  # noqa: D102

@@ -30,7 +30,7 @@ def squared_error(y: ArrayLike, target: ArrayLike) -> float:
 
 
 def squared_error_backward(y: ArrayLike, target: ArrayLike) -> Array:
-    """Give the gradient of `squared_error` with respect to y: (y - target) / N, or N T.
+    """Return the gradient of `squared_error` with respect to y: (y - target) / N, or N T.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def cross_entropy(logits: ArrayLike, target: ArrayLike) -> float:
 
 
 def cross_entropy_backward(logits: ArrayLike, target: ArrayLike) -> Array:
-    """Give the gradient of `cross_entropy` with respect to the logits: (softmax(logits) - t) / N, or N T.
+    """Return the gradient of `cross_entropy` with respect to the logits: (softmax(logits) - t) / N, or N T.
 
     Parameters
     ----------

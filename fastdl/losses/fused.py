@@ -46,7 +46,7 @@ class Fused(Settings, Loss):
         return _numbers(self.settings)  # not kept in the loss, which must not change by being used
 
     def __call__(self, outputs: Any, targets: Any) -> tuple[Array, Array]:
-        """Give the loss of each row, (N,) or (N, T), and the gradient of their sum, of the outputs' shape.
+        """Return the loss of each row, (N,) or (N, T), and the gradient of their sum, of the outputs' shape.
 
         Parameters
         ----------
@@ -71,7 +71,7 @@ class Fused(Settings, Loss):
     def _of_rows(
         self, outputs: Array, targets: Array, weights: Array | None = None, over: int = 1
     ) -> tuple[Array, float, Array, float]:
-        """Give the weighted losses, their sum, its gradient divided by a number, and the hits."""
+        """Return the weighted losses, their sum, its gradient divided by a number, and the hits."""
         rows = outputs.reshape(-1, outputs.shape[-1])
         targets = targets.reshape(-1) if targets.dtype == np.int64 else targets.reshape(len(rows), -1)
         found: tuple[Array, float, Array, float] = _core.load(precision(outputs)).losses_of_rows(
@@ -111,7 +111,7 @@ class Fused(Settings, Loss):
         """Check targets of rows that count, numbers (..., F)."""
 
     def target_width(self, outputs: int) -> int:
-        """Give how many numbers a row of targets has, for this number of outputs."""
+        """Return how many numbers a row of targets has, for this number of outputs."""
         return outputs
 
     def described(self, axes: str, rank: int, width: int) -> str:

@@ -61,5 +61,5 @@ def of_scores(function: Callable[[Any, Any], float]) -> Callable[[ArrayLike, Arr
 
 
 def _column(numbers: Array) -> Array:
-    """Give (n,) if each row is one number."""
+    """Return (n,) if each row is one number."""
     return numbers[:, 0] if numbers.shape[1] == 1 else numbers

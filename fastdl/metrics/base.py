@@ -49,7 +49,7 @@ class Metric:
 
 
 def as_rows(targets: Any, outputs: Any) -> tuple[Array, Array]:
-    """Give labels (n,), or numbers (n, F), and outputs (n, F); what is not whole in float64, as means need it."""
+    """Return labels (n,), or numbers (n, F), and outputs (n, F); what is not whole in float64, as means need it."""
     wanted, y = as_real(targets, "targets"), as_real(outputs, "outputs").astype(float, copy=False)
     if wanted.dtype.kind == "f":
         wanted = wanted.astype(float, copy=False)

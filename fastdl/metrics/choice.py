@@ -19,7 +19,7 @@ _TOP = re.compile(r"top_([1-9][0-9]*)")
 
 @cache
 def _by_name() -> dict[str, Metric]:
-    """Give fastdl's metrics without settings, loaded only when needed."""
+    """Return fastdl's metrics without settings, loaded only when needed."""
     from .classes import AUC, F1, Accuracy, BalancedAccuracy
     from .numbers import R2, MeanAbsoluteError
 
@@ -28,7 +28,7 @@ def _by_name() -> dict[str, Metric]:
 
 
 def _named(name: str) -> Metric | None:
-    """Give fastdl's metric of this name, if there is one."""
+    """Return fastdl's metric of this name, if there is one."""
     if top := _TOP.fullmatch(name):
         from .classes import TopK
 
@@ -37,7 +37,7 @@ def _named(name: str) -> Metric | None:
 
 
 def as_metrics(metrics: Any) -> Metrics:
-    """Give the chosen metrics."""
+    """Return the chosen metrics."""
     found: Metrics = {}
     for given in as_list(metrics, "metrics", "metrics"):
         metric = _named(given) if isinstance(given, str) else given
@@ -63,26 +63,26 @@ def _is_accuracy(metric: Any) -> bool:
 
 
 def without_arguments(metric: Any) -> Any:
-    """Give the function of a `functools.partial`."""
+    """Return the function of a `functools.partial`."""
     while isinstance(metric, partial):
         metric = metric.func
     return metric
 
 
 def name_of(metric: Any) -> str:
-    """Give the name of a metric's figure."""
+    """Return the name of a metric's figure."""
     metric = without_arguments(metric)
     name = getattr(metric, "name", None) or getattr(metric, "__name__", None) or type(metric).__name__
     return str(name)
 
 
 def known_figures() -> list[str]:
-    """Give the names of the figures that fit may have without a user's own metrics."""
+    """Return the names of the figures that fit may have without a user's own metrics."""
     return [f"{prefix}{name}" for prefix in ("", "val_") for name in ("loss", *_by_name())]
 
 
 def mode_of(figure: str) -> str | None:
-    """Tell whether a figure is to be low, "min", or high, "max", if its name says so.
+    """Return whether a figure is to be low, "min", or high, "max", if its name says so.
 
     As in scikit-learn, names that end in score are to be high, and those in error, loss or deviance low, except
     "neg_...".

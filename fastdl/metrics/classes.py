@@ -47,7 +47,7 @@ class _OfClasses(Settings, Metric):
 
 
 def _mean(values: list[float]) -> float:
-    """Give the mean of the values that are defined."""
+    """Return the mean of the values that are defined."""
     defined = [value for value in values if not math.isnan(value)]
     return sum(defined) / len(defined) if defined else math.nan
 

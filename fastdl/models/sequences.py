@@ -137,7 +137,7 @@ def transformer(
 
 
 def _waves(steps: int, features: int) -> Array:
-    """Give sines and cosines of many wavelengths at each step."""
+    """Return sines and cosines of many wavelengths at each step."""
     feature = np.arange(features)
     angles = np.arange(steps)[:, None] * _LONGEST_WAVE ** (-(feature - feature % 2) / features)
     waves: Array = np.where(feature % 2, np.cos(angles), np.sin(angles))

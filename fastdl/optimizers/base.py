@@ -89,7 +89,7 @@ class Optimizer(Settings):
         raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
 
     def rates(self, first: int, count: int) -> Array:
-        """Give the learning rates of ``count`` steps from ``first`` on."""
+        """Return the learning rates of ``count`` steps from ``first`` on."""
         if not callable(self.lr):
             rates: Array = np.empty(count)
             rates.fill(self.lr)
@@ -97,7 +97,7 @@ class Optimizer(Settings):
         return as_real([self.lr(i) for i in range(first, first + count)], "the rates that lr gives").astype(float)
 
     def goes_on_from(self, last: Optimizer) -> bool:
-        """Tell whether moments and the count of steps continue when this optimizer follows another.
+        """Return whether moments and the count of steps continue when this optimizer follows another.
 
         They do if both are equal, or differ only in their rates and this one's is fixed.
         """
@@ -109,7 +109,7 @@ class Optimizer(Settings):
         return others and (not callable(self.lr) or self.lr == last.lr)
 
     def get_config(self) -> dict[str, Any]:
-        """Give the class and the arguments as plain data, which `from_config` takes back.
+        """Return the class and the arguments as plain data, which `from_config` takes back.
 
         Raises
         ------
@@ -132,10 +132,10 @@ class Optimizer(Settings):
         )
 
     def specific_rule(self) -> Rule:
-        """Give the rule with the settings of this class; `rule` adds those that all optimizers have."""
+        """Return the rule with the settings of this class; `rule` adds those that all optimizers have."""
         raise NotImplementedError(f"{type(self).__name__} has no rule: it must be made of SGD, Adam or another one")
 
 
 def _is_ours(kind: type[Optimizer]) -> bool:
-    """Tell whether a class is one of fastdl's optimizers, whose arguments describe it completely."""
+    """Return whether a class is one of fastdl's optimizers, whose arguments describe it completely."""
     return kind.__module__.startswith(f"{__package__}.") and kind is not Optimizer

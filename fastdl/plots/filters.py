@@ -65,7 +65,7 @@ def plot_filters(layer: Layer, *, shape: ShapeLike | None = None, path: Path | N
 
 
 def _images(layer: Layer, shape: ShapeLike | None) -> Array:
-    """Give a layer's weights as images (filters, C, H, W)."""
+    """Return a layer's weights as images (filters, C, H, W)."""
     if not isinstance(layer, Layer):
         raise TypeError(f"layer must be a Layer; received {layer!r}")
     layer.check_built()

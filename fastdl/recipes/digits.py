@@ -24,7 +24,7 @@ def lenet5(
     lr: float = 0.05,
     seed: int | None = None,
 ) -> Recipe:
-    """Give LeNet-5, trained on images shifted by up to a pixel, with a rate that warms up over an epoch.
+    """Return LeNet-5, trained on images shifted by up to a pixel, with a rate that warms up over an epoch.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def mlp(
     lr: float = 0.05,
     seed: int | None = None,
 ) -> Recipe:
-    """Give article 3's 784-300-10, or other sizes, with relu and cross-entropy.
+    """Return article 3's 784-300-10, or other sizes, with relu and cross-entropy.
 
     Parameters
     ----------

@@ -16,5 +16,5 @@ class Recipe(NamedTuple):
 
 
 def steps_per_epoch(samples: Any, batch_size: Any, name: str = "samples") -> int:
-    """Give the number of batches for this number of samples, the last of which may have fewer."""
+    """Return the number of batches for this number of samples, the last of which may have fewer."""
     return -(-as_int(samples, name) // as_int(batch_size, "batch_size"))

@@ -23,7 +23,7 @@ def language_model(
     clip: float = 1.0,
     seed: int | None = None,
 ) -> Recipe:
-    """Give a language model, with clipped gradients and a rate that falls to 0.
+    """Return a language model, with clipped gradients and a rate that falls to 0.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def transformer(
     clip: float = 1.0,
     seed: int | None = None,
 ) -> Recipe:
-    """Give a transformer, with clipped gradients and a rate that falls to 0.
+    """Return a transformer, with clipped gradients and a rate that falls to 0.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def tabular(
     lr: float = 5e-3,
     seed: int | None = None,
 ) -> Recipe:
-    """Give a network for tables, with a rate that falls to 0. Call its `adapt` on the samples before training.
+    """Return a network for tables, with a rate that falls to 0. Call its `adapt` on the samples before training.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def tabular(
 def tabular_training(
     samples: int, *, epochs: int = _EPOCHS, batch_size: int | None = None, lr: float = 5e-3
 ) -> dict[str, Any]:
-    """Give the settings of training for the network for tables, whatever its loss.
+    """Return the settings of training for the network for tables, whatever its loss.
 
     Parameters
     ----------

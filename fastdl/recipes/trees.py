@@ -39,7 +39,7 @@ def tree_classifier(
     lr: float = 2e-3,
     seed: int | None = None,
 ) -> Recipe:
-    """Give a classifier of the nodes of trees, with a rate that falls to 0.
+    """Return a classifier of the nodes of trees, with a rate that falls to 0.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def tree_parser(
     lr: float = 1e-3,
     seed: int | None = None,
 ) -> Recipe:
-    """Give a parser, and the arguments of `trees.parsing.fit_parser`.
+    """Return a parser, and the arguments of `trees.parsing.fit_parser`.
 
     Parameters
     ----------

@@ -29,11 +29,11 @@ class Drawing:
         self.first = next((layer for layer, kind in walk(net) if isinstance(kind, Conv2D)), None)
 
     def about(self) -> dict[str, Any]:
-        """Give the labels, and the size of the drawing."""
+        """Return the labels, and the size of the drawing."""
         return {"kind": "drawing", "side": SIDE, "labels": list(map(str, self.labels))}
 
     def answer(self, asked: bytes) -> dict[str, Any]:
-        """Give the probabilities for a drawing, the network's input, and its feature maps."""
+        """Return the probabilities for a drawing, the network's input, and its feature maps."""
         if len(asked) != self.most:
             raise ValueError(f"a drawing must have {self.most} bytes, one a pixel; received {len(asked)}")
         drawn = np.frombuffer(asked, np.uint8).reshape(SIDE, SIDE) / 255
@@ -62,7 +62,7 @@ def centred(drawn: Array, height: int, width: int) -> Array:
 
 
 def _spans(pixels: int, scale: float, middle: float, drawn: int) -> Array:
-    """Give the weight of each drawn pixel in each pixel of a row, which is their mean if it covers several."""
+    """Return the weight of each drawn pixel in each pixel of a row, which is their mean if it covers several."""
     edges = (np.arange(pixels + 1) - pixels / 2) * scale + middle
     covered = (edges[:, None] - np.arange(drawn)).clip(0, 1)  # of each drawn pixel, up to each edge
     shares: Array = np.diff(covered, axis=0) / scale

@@ -58,7 +58,7 @@ class Guard:
 
 
 def _name(host: bytes) -> str:
-    """Give the name of a host without its port."""
+    """Return the name of a host without its port."""
     text = host.decode("latin-1").lower()
     return text[: text.rindex("]") + 1] if text.startswith("[") and "]" in text else text.partition(":")[0]
 

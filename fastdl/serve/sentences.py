@@ -43,7 +43,7 @@ class Sentences:
             raise ValueError(f"{name} must be what train sentiment --save or train parser --save wrote") from None
 
     def about(self) -> dict[str, Any]:
-        """Give the labels, if any, and whether sentences are Python's."""
+        """Return the labels, if any, and whether sentences are Python's."""
         return {"kind": "sentences", "labels": self.labels, "python": self._reads_python, "most": self.most // 8}
 
     @property
@@ -51,7 +51,7 @@ class Sentences:
         return self.parser is not None and bool(self.parser.notes.get("python"))
 
     def answer(self, asked: bytes) -> dict[str, Any]:
-        """Give the position, the word and the network's answer for each node of a sentence's tree."""
+        """Return the position, the word and the network's answer for each node of a sentence's tree."""
         text = fields_of(asked, text=str)["text"]
         words = expression_words(text) if self._reads_python else words_of(text)
         if len(words) > _WORDS:

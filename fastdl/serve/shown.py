@@ -25,10 +25,10 @@ class Shown(Protocol):
     most: ClassVar[int]
 
     def about(self) -> dict[str, Any]:
-        """Give what the page must know first: its ``kind``, and data for that kind."""
+        """Return what the page must know first: its ``kind``, and data for that kind."""
 
     def answer(self, asked: bytes) -> dict[str, Any]:
-        """Give the network's answer, or raise a `ValueError` if the request is wrong."""
+        """Return the network's answer, or raise a `ValueError` if the request is wrong."""
 
 
 def shown(net: Sequential, parser: Sequential | None = None, name: str = "net") -> Shown:

@@ -40,7 +40,7 @@ class Writing:
         return {"kind": "writing", "words": self.vocabulary.words, "most": self.most // 8, "length": _LONGEST}
 
     def answer(self, asked: bytes) -> dict[str, Any]:
-        """Give the tokens that are likely after a text, or continue it by a number of tokens."""
+        """Return the tokens that are likely after a text, or continue it by a number of tokens."""
         given = fields_of(asked, text=str, length=(int, type(None)), temperature=(int, float, type(None)))
         text, temperature = given["text"], as_number(given["temperature"] or 0.0, "temperature")
         if given["length"] is not None:
@@ -55,7 +55,7 @@ class Writing:
         }
 
     def _logits(self, ids: tuple[int, ...]) -> Array:
-        """Give the logits of the next token; of a text that continues an earlier one, only the new part is read."""
+        """Return the logits of the next token; of a text that continues an earlier one, only the new part is read."""
         if not self.net.stateful:
             return self._read(starting(self.vocabulary, list(ids))[-1 - read_again(self.net) :])
         for known in range(len(ids), max(0, len(ids) - _BACK), -1):

@@ -89,7 +89,7 @@ def picture(trials: Sequence[Trial], monitor: str = "val_accuracy") -> Picture:
 
 
 def _ordered(values: Sequence[Any]) -> list[Any]:
-    """Give the different values, sorted if they can be."""
+    """Return the different values, sorted if they can be."""
     different = list({key_of({"": value}): value for value in values}.values())
     try:
         return sorted(different)

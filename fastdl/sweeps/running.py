@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def grid(**axes: Iterable[Any]) -> list[Settings]:
-    """Give all combinations of settings, the last axis changing first.
+    """Return all combinations of settings, the last axis changing first.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ class _Ends:
         self._lock = threading.Lock()
 
     def reads(self) -> dict[str, str]:
-        """Give the figure that must exist, unless it may come at the end of a training."""
+        """Return the figure that must exist, unless it may come at the end of a training."""
         return {self._watch.figure: "monitor"} if self._finished is None else {}
 
     def see(self, net: Sequential, settings: Settings, figures: dict[str, float]) -> None:

@@ -11,7 +11,7 @@ from .trials import Trial, key_of, said, varying
 
 
 def table(trials: Sequence[Trial], monitor: str = "val_accuracy", figures: Sequence[str] = ("seconds",)) -> str:
-    """Give a table of the settings, the best first, with their figures.
+    """Return a table of the settings, the best first, with their figures.
 
     Parameters
     ----------

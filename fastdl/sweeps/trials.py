@@ -47,12 +47,12 @@ def plain(value: Any) -> Any:
 
 
 def key_of(settings: Mapping[str, Any]) -> str:
-    """Give a key that is equal for equal settings, in any order."""
+    """Return a key that is equal for equal settings, in any order."""
     return json.dumps(settings, sort_keys=True)
 
 
 def fingerprint(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give plain data that differ for different arguments: plain ones themselves, and a CRC for arrays of numbers.
+    """Return plain data that differ for different arguments: plain ones themselves, and a CRC for arrays of numbers.
 
     Losses, optimizers and schedules are given by their settings. Functions cannot be told apart.
     """
@@ -153,7 +153,7 @@ class Record:
 
 
 def varying(trials: Sequence[Trial]) -> list[str]:
-    """Give the names of the settings that are not the same in all trials."""
+    """Return the names of the settings that are not the same in all trials."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.settings))
     return [name for name in names if len({key_of({"": trial.settings.get(name)}) for trial in trials}) > 1]
 

@@ -63,12 +63,12 @@ def sample(
 
 
 def starting(vocabulary: Vocabulary, ids: list[int]) -> list[int]:
-    """Give the tokens to start from: those of the prompt, or one after which a line or a sentence begins."""
+    """Return the tokens to start from: those of the prompt, or one after which a line or a sentence begins."""
     return ids or [vocabulary.encode_one(START if vocabulary.words else "\n") or 1]
 
 
 def likely(logits: Array, temperature: float) -> Array:
-    """Give the probabilities of the next token: 0 for the unknown one; at temperature 0, 1 for the likeliest."""
+    """Return the probabilities of the next token: 0 for the unknown one; at temperature 0, 1 for the likeliest."""
     # A network whose training diverges may give logits that are not finite.
     logits = np.nan_to_num(logits.astype(float))
     logits[0] = -np.inf
@@ -128,7 +128,7 @@ def _tokens(
 
 
 def read_again(net: Sequential) -> int:
-    """Give how many earlier tokens a network reads again for each new one: none if it has states."""
+    """Return how many earlier tokens a network reads again for each new one: none if it has states."""
     if net.stateful:
         return 0
     places = [op["most_steps"] for op in net.graph_for((1,)).operations if op["kind"] == "positions"]

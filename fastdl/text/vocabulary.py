@@ -72,23 +72,23 @@ class Vocabulary:
         return len(self.tokens)
 
     def encode_one(self, token: str) -> int:
-        """Give a token's id."""
+        """Return a token's id."""
         return self._ids.get(token, 0)
 
     def __contains__(self, token: object) -> bool:
         return token in self._ids
 
     def encode(self, text: str, *, whole: bool = True) -> Array:
-        """Give the ids of a text's tokens, int64; if it is not whole, its last sentence gets no end mark."""
+        """Return the ids of a text's tokens, int64; if it is not whole, its last sentence gets no end mark."""
         return np.array([self.encode_one(token) for token in _split(text, self.words, self.lines, whole)], np.int64)
 
     def unknown(self, text: str) -> list[str]:
-        """Give the tokens of a text that are not in the vocabulary, each once; its last sentence may stay open."""
+        """Return the tokens of a text that are not in the vocabulary, each once; its last sentence may stay open."""
         tokens = _split(text, self.words, self.lines, whole=False)
         return list(dict.fromkeys(token for token in tokens if token not in self))
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Give the text that ids stand for."""
+        """Return the text that ids stand for."""
         numbers = [as_int(i, "ids", least=0) for i in ids]
         if max(numbers, default=0) >= len(self):
             raise ValueError(f"ids must be from 0 to {len(self) - 1}; received {max(numbers)}")
@@ -106,7 +106,7 @@ def _counted(tokens: Iterable[str]) -> Counter[str]:
 
 
 def _most_common(counts: Counter[str], limit: int | None, but: Container[str] = ()) -> list[str]:
-    """Give the unknown token, then the others, the most frequent first."""
+    """Return the unknown token, then the others, the most frequent first."""
     common = sorted((t for t in counts if t not in but), key=lambda token: (-counts[token], token))
     return [UNKNOWN, *common[: None if limit is None else limit - 1]]
 

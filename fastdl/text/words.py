@@ -56,7 +56,7 @@ _WORD = r"""
 
 @functools.lru_cache
 def _words(pages: tuple[int, ...]) -> re.Pattern[str]:
-    """Give the pattern of words, with the combining marks of some Unicode blocks, which `re` excludes from words."""
+    """Return the pattern of words, with the combining marks of some Unicode blocks, which `re` excludes from words."""
     marks = "".join(chr(256 * page + i) for page in pages for i in range(256) if _is_mark(chr(256 * page + i)))
     c = rf"[\w{marks}]"
     return re.compile(_WORD.format(c=c, marks=f"[{marks}]", ending=f"(?i:s|m|d|ll|re|ve)(?!{c})"), re.VERBOSE)
@@ -141,7 +141,7 @@ def _quote(match: re.Match[str], before: list[str], quoted: bool) -> str:
 
 
 def sentences_of(text: str, *, lines: bool = False, whole: bool = True) -> Iterator[list[str]]:
-    """Give the words of each sentence: each line, or up to each end of a sentence or paragraph."""
+    """Yield the words of each sentence: each line, or up to each end of a sentence or paragraph."""
     parts = [part for part in re.split(r"\n" if lines else r"\n\s*\n", text) if not part.isspace() and part]
     for i, part in enumerate(parts):
         words = words_of(part, whole=whole or i < len(parts) - 1)

@@ -101,7 +101,7 @@ def _measured(
 
 
 def _checked(states: Array | None, samples: int, size: int, dtype: str) -> Array:
-    """Give the states from which a batch continues: zeros for the first one."""
+    """Return the states from which a batch continues: zeros for the first one."""
     if states is None:
         return np.zeros((samples, size), dtype)
     if len(states) != samples:

@@ -49,7 +49,7 @@ class Examples:
         return self.samples.count
 
     def part(self, first: int, last: int) -> Examples:
-        """Give the samples ``first`` to ``last``."""
+        """Return the samples ``first`` to ``last``."""
         rows = self.samples.place(first, last)
         there = self.there if self.there is ... else self.there[rows]
         weights = None if self.weights is None else self.weights[rows]
@@ -58,7 +58,7 @@ class Examples:
         )
 
     def taken(self, order: Array) -> Examples:
-        """Give the samples with these numbers."""
+        """Return the samples with these numbers."""
         rows = self.samples.places(order)
         there = self.there if self.there is ... else self.there[rows]
         weights = None if self.weights is None else self.weights[rows]
@@ -74,15 +74,15 @@ class Examples:
         return int(self.there[rows].sum())
 
     def counts(self) -> bool:
-        """Tell whether any row counts."""
+        """Return whether any row counts."""
         return self.there is ... or bool(self.there.any())
 
     def figures(self, loss: float, accuracy: float) -> dict[str, float]:
-        """Give the figures under their names."""
+        """Return the figures under their names."""
         return figures_of(self.classes, loss, accuracy)
 
     def measure(self, loss: Loss, outputs: Array) -> tuple[float, float, int]:
-        """Give the sum of weighted losses and the hits over the rows that count, and the number of these rows."""
+        """Return the sum of weighted losses and the hits over the rows that count, and the number of these rows."""
         return self.measure_back(loss, outputs)[:3]
 
     def measure_back(self, loss: Loss, outputs: Array) -> tuple[float, float, int, Array]:
@@ -101,7 +101,7 @@ class Examples:
         return mean * count, hits, count, dy
 
     def seen(self, loss: Loss, outputs: Array) -> tuple[Array, Array]:
-        """Give the targets of the rows that count, and their predictions on the targets' scale."""
+        """Return the targets of the rows that count, and their predictions on the targets' scale."""
         rows = outputs.reshape(np.prod(self.targets.shape[: self.axes]), -1)[_flat(self.there, self.axes)]
         return self._counted(), loss.predictions(rows)
 
@@ -177,7 +177,7 @@ def examples_of(
 
 
 def figures_of(classes: bool, loss: float, accuracy: float) -> dict[str, float]:
-    """Give the figures under their names; there is an accuracy only if targets are classes."""
+    """Return the figures under their names; there is an accuracy only if targets are classes."""
     return {"loss": loss, "accuracy": accuracy} if classes else {"loss": loss}
 
 

@@ -21,20 +21,20 @@ _SAMPLES, _NUMBERS = 8192, 1 << 22  # the most samples and outputs of one call o
 
 
 def outputs_of(plan: Any, samples: Samples, states: Array | None, leaves_out: str = "identity") -> Array:
-    """Give the flat outputs of samples, without the last activation if it has this name."""
+    """Return the flat outputs of samples, without the last activation if it has this name."""
     x, trees = samples.given(), samples.core_trees()
     y: Array = plan.predict(x, samples.count, get_num_threads(), leaves_out, samples.lengths, states, trees)
     return y
 
 
 def at_once(plan: Any, samples: Samples) -> int:
-    """Give how many samples to predict at a time: their outputs may be large."""
+    """Return how many samples to predict at a time: their outputs may be large."""
     numbers: int = prod(plan.output_shape)
     return samples.having(max(1, min(_SAMPLES, _NUMBERS // numbers)))
 
 
 def predicted(plan: Any, samples: Samples, states: Array | None = None, leaves_out: str = "identity") -> Array:
-    """Give the outputs of samples in their shape, without the last activation if it has this name.
+    """Return the outputs of samples in their shape, without the last activation if it has this name.
 
     They are computed some at a time, unless there are states.
     """
@@ -46,7 +46,7 @@ def predicted(plan: Any, samples: Samples, states: Array | None = None, leaves_o
 
 
 def predicted_of_batches(net: Layer, batches: Stream[Samples]) -> Array:
-    """Give the outputs of all batches as one array; an error leaves the states of stateful layers as they were."""
+    """Return the outputs of all batches as one array; an error leaves the states of stateful layers as they were."""
     before, found = net.flat_states, list[Array]()
     if before is not None:
         before = before.copy()

@@ -120,16 +120,16 @@ class Machines:
         return told
 
     def first(self, number: float) -> float:
-        """Give the first process's number."""
+        """Return the first process's number."""
         return number if self.core is None else float(self.tell(number)[0, 0])
 
     def sum(self, *numbers: float) -> list[float]:
-        """Give sums over all processes."""
+        """Return sums over all processes."""
         found: list[float] = self.tell(*numbers).sum(axis=0).tolist()
         return found
 
     def any(self, flag: bool) -> bool:
-        """Tell whether it is true in any process."""
+        """Return whether it is true in any process."""
         return flag if self.core is None else bool(self.tell(flag).any())
 
     def check_alike(self, things: Mapping[str, Any]) -> None:
@@ -157,15 +157,15 @@ class Machines:
             self._disagree(int(rank), what)
 
     def share(self, samples: int) -> tuple[int, int]:
-        """Give this process's share of a batch of this size: the first sample, and the one after the last."""
+        """Return this process's share of a batch of this size: the first sample, and the one after the last."""
         return (0, samples) if self.core is None else self.core.share(samples)
 
     def callers(self, watchers: list[Called]) -> list[Called]:
-        """Give the callbacks to call in this process: only the first one calls those that write or print."""
+        """Return the callbacks to call in this process: only the first one calls those that write or print."""
         return [watcher for watcher in watchers if self.rank == 0 or not watcher.writes]
 
     def seconds_of_epoch(self, seconds: float, parameters: Array) -> float:
-        """Give the first process's seconds, after checking that all still have the same parameters."""
+        """Return the first process's seconds, after checking that all still have the same parameters."""
         if self.core is None:
             return seconds
         told = self.tell(seconds, _digest(parameters))
@@ -173,7 +173,7 @@ class Machines:
         return float(told[0, 0])
 
     def agree_on_steps(self, count: int, rates: Array, data: Examples | None = None) -> int:
-        """Give how many steps all take, as the first decides, after checking that rates and data are the same."""
+        """Return how many steps all take, as the first decides, after checking that rates and data are the same."""
         if self.core is None:
             return count
         told = self.tell(count, _digest(rates), _digest(content_of(data)))
@@ -213,7 +213,7 @@ def _update(digest: Any, thing: Any) -> None:
 
 
 def _digest(thing: Any) -> float:
-    """Give a digest as a number, which differs for different things."""
+    """Return a digest as a number, which differs for different things."""
     import hashlib  # loading it takes longer than the rest of this function
 
     digest = hashlib.blake2b(digest_size=6)  # fits into a double's 53 bits
@@ -222,7 +222,7 @@ def _digest(thing: Any) -> float:
 
 
 def content_of(data: Examples | None) -> list[Any]:
-    """Give all arrays of examples, to be compared among processes."""
+    """Return all arrays of examples, to be compared among processes."""
     if data is None:
         return []
     samples, there = data.samples, None if data.there is ... else data.there

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def mixable(net: Sequential, data: Examples) -> Examples:
-    """Give examples that can be mixed: labels become rows of ones and zeros."""
+    """Return examples that can be mixed: labels become rows of ones and zeros."""
     samples, reading = data.samples, net.reading
     if reading.tokens or reading.arity is not None or reading.stateful or samples.lengths is not None:
         raise ValueError("mixup must be 0 for tokens, trees, sequences with lengths and stateful layers")
@@ -30,7 +30,7 @@ def mixable(net: Sequential, data: Examples) -> Examples:
 
 
 def mixed(data: Examples, alpha: float, rng: np.random.Generator) -> Examples:
-    """Give as many means of two samples each, with shares from the Beta(alpha, alpha) distribution."""
+    """Return as many means of two samples each, with shares from the Beta(alpha, alpha) distribution."""
     partners = rng.permutation(len(data))
     shares = rng.beta(alpha, alpha, len(data)).astype(data.samples.dtype)
     given = data.samples
@@ -39,7 +39,7 @@ def mixed(data: Examples, alpha: float, rng: np.random.Generator) -> Examples:
 
 
 def _means(values: Array, partners: Array, shares: Array) -> Array:
-    """Give the means of each value with its partner's, by its share."""
+    """Return the means of each value with its partner's, by its share."""
     shares = shares.reshape(-1, *[1] * (values.ndim - 1))
     means: Array = values[partners].astype(shares.dtype, copy=False)  # values may be bytes, or mapped from a file
     means *= 1 - shares

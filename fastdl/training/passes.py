@@ -73,7 +73,7 @@ class Passes:
         return -(-len(self.data) // self.batch)
 
     def take(self, epoch: int, last: int, watchers: list[Callback]) -> dict[str, float]:
-        """Give the figures of the next pass, and its seconds too if it was taken together with others."""
+        """Return the figures of the next pass, and its seconds too if it was taken together with others."""
         if not self._figures:
             if self._error is not None:
                 try:
@@ -84,7 +84,7 @@ class Passes:
         return self._figures.popleft()
 
     def _together(self, left: int) -> int:
-        """Give how many passes to take in one call: as many as fill a block, if nothing needs to run between them."""
+        """Return how many passes to take in one call: as many as fill a block, if nothing needs to run between them."""
         looks = self.watched or self.machines.core is not None
         anew = self.mixup or self.net.stateful or not self.data.samples.are_ready
         if looks or anew or not (self.loss.is_fused and self.state.knows_rates):  # a user's function may look, or raise

@@ -68,7 +68,7 @@ class TrainingState:
         return steps
 
     def following(self, loss: Loss | None, optimizer: Any, net: Sequential) -> TrainingState:
-        """Give the state from which a call with this loss and this optimizer begins; None means the last ones.
+        """Return the state from which a call with this loss and this optimizer begins; None means the last ones.
 
         It continues with the same moments, or starts with new ones (`Optimizer.goes_on_from`). The states of callbacks
         stay either way.
@@ -83,7 +83,7 @@ class TrainingState:
         return TrainingState(loss, optimizer, moments=moments, epochs=self.epochs, kept=self.kept)
 
     def callbacks(self) -> list[Kept]:
-        """Give the states of callbacks, from which a further call of `fit` continues."""
+        """Return the states of callbacks, from which a further call of `fit` continues."""
         return kept_of(self.watchers) if self.watchers else self.kept
 
     def rest(self) -> None:
@@ -109,7 +109,7 @@ class TrainingState:
         return is_known(optimizer.lr)
 
     def rates(self, count: int, passes: int = 1) -> Array:
-        """Give the learning rates of the next passes of ``count`` steps each."""
+        """Return the learning rates of the next passes of ``count`` steps each."""
         optimizer, count = self.optimizer, count * passes
         if type(optimizer).rates is Optimizer.rates and not callable(optimizer.lr):
             return optimizer.rates(self.steps, count)  # numbers, checked when they were set
@@ -128,7 +128,7 @@ class TrainingState:
         return rates
 
     def next_rate(self) -> float:
-        """Give the learning rate of the next step."""
+        """Return the learning rate of the next step."""
         optimizer = self.optimizer
         if type(optimizer).rates is Optimizer.rates and not callable(optimizer.lr):
             return optimizer.lr
@@ -141,7 +141,7 @@ class TrainingState:
 
 
 def zero_moments(optimizer: Optimizer, size: int, dtype: str) -> Moments:
-    """Give the initial moments of an optimizer of this number of parameters."""
+    """Return the initial moments of an optimizer of this number of parameters."""
     count = optimizer.moments
     moments: Moments = _core.load(dtype).aligned_zeros(count * size).reshape(count, size)
     return moments

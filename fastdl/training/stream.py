@@ -22,21 +22,21 @@ _ARRAYS = ("__array__", "__dataframe__", "toarray")  # attributes of arrays, and
 
 
 def _first(x: Any) -> Any:
-    """Give the first item of a list or another sequence, or None."""
+    """Return the first item of a list or another sequence, or None."""
     if isinstance(x, (list, tuple)) or (isinstance(x, Sequence) and not isinstance(x, (str, bytes, memoryview))):
         return x[0] if len(x) else None
     return None
 
 
 def _are_items(x: Any) -> bool:
-    """Tell whether an object is an iterable, but nothing that NumPy converts to an array."""
+    """Return whether an object is an iterable, but nothing that NumPy converts to an array."""
     if isinstance(x, (list, tuple, Sequence, Mapping)) or any(hasattr(x, name) for name in _ARRAYS):
         return False
     return isinstance(x, Iterable)
 
 
 def are_batches(x: Any, y: Any = None) -> bool:
-    """Tell whether x is an iterable of batches of samples with targets, rather than an array; y must be None."""
+    """Return whether x is an iterable of batches of samples with targets, rather than an array; y must be None."""
     if y is not None:
         return False
     first = _first(x)
@@ -46,7 +46,7 @@ def are_batches(x: Any, y: Any = None) -> bool:
 
 
 def are_batches_of_samples(net: Layer, x: Any) -> bool:
-    """Tell whether x is an iterable of batches of samples: in a list, arrays with the axes of a batch."""
+    """Return whether x is an iterable of batches of samples: in a list, arrays with the axes of a batch."""
     first = _first(x)
     if isinstance(first, (list, tuple)):
         first = _first(first)

@@ -195,7 +195,7 @@ class Trees:
         return roots
 
     def children(self, arity: int) -> Array:
-        """Give each node's children, int32 (M, arity), -1 for none.
+        """Return each node's children, int32 (M, arity), -1 for none.
 
         Raises
         ------
@@ -213,41 +213,41 @@ class Trees:
         return children
 
     def child_counts(self) -> Array:
-        """Give the number of children of each node, (M,)."""
+        """Return the number of children of each node, (M,)."""
         return np.bincount(self.parents[self.parents >= 0], minlength=len(self.words))
 
     def label(self, node: int) -> str:
-        """Give the name of a node's label, @ for none."""
+        """Return the name of a node's label, @ for none."""
         label = int(self.labels[node])
         return NO_LABEL if label < 0 else self.names[label] if label < len(self.names) else str(label)
 
     def sentences(self) -> list[list[str]]:
-        """Give the words of each tree."""
+        """Return the words of each tree."""
         return [
             [word for word in self.words[a:b] if word is not None]
             for a, b in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True)
         ]
 
     def brackets(self) -> list[str]:
-        """Give a line of brackets for each tree, as `parse` and `datasets.read_trees` read them."""
+        """Return a line of brackets for each tree, as `parse` and `datasets.read_trees` read them."""
         return [self._brackets(a, b) for a, b in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True)]
 
     def spans(self) -> Array:
-        """Give the words below each node, int32 (M, 2): the first, counted within its tree, and one after the last."""
+        """Return the span of words below each node, int32 (M, 2): the first one in its tree, and one after the last."""
         spans: Array = _core.load("float32").tree_spans(self.start, self.parents)
         return spans
 
     def encode(self, vocabulary: Vocabulary) -> Array:
-        """Give the ids of the leaves' words, int64 (M,), and -1 for every other node."""
+        """Return the ids of the leaves' words, int64 (M,), and -1 for every other node."""
         return np.array([-1 if word is None else vocabulary.encode_one(word) for word in self.words], np.int64)
 
     def with_labels(self, labels: ArrayLike, names: Sequence[str] | None = None) -> Trees:
-        """Give the same trees with other labels, int (M,)."""
+        """Return the same trees with other labels, int (M,)."""
         names = self.names if names is None else names
         return Trees(self.start, self.parents, self.words, labels, names)
 
     def without(self, label: str) -> Trees:
-        """Give the trees without the words of a label, and without the nodes and trees that then have none.
+        """Return the trees without the words of a label, and without the nodes and trees that then have none.
 
         So ``without("-NONE-")`` leaves out the Penn Treebank's empty elements, such as traces.
 
@@ -309,7 +309,7 @@ class Trees:
         return Trees(start, parents, words, labels, self.names)
 
     def part(self, first: int, last: int) -> slice:
-        """Give the range of the nodes of trees ``first`` to ``last``."""
+        """Return the range of the nodes of trees ``first`` to ``last``."""
         return slice(int(self.start[first]), int(self.start[last]))
 
     def _brackets(self, first: int, last: int) -> str:

@@ -89,7 +89,7 @@ def read_brackets(text: str, name: str, names: Sequence[str] | None) -> Arrays:
 
 
 def _names(labels: Sequence[str]) -> list[str]:
-    """Give the names of labels: the numbers from 0 on if all labels are numbers, otherwise all names, sorted."""
+    """Return the names of labels: the numbers from 0 on if all labels are numbers, otherwise all names, sorted."""
     found = sorted(set(labels) - {NO_LABEL})
     if found and all(re.fullmatch("0|[1-9][0-9]{0,4}", label) for label in found):
         return [str(i) for i in range(max(map(int, found)) + 1)]

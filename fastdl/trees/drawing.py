@@ -52,7 +52,7 @@ def _children(tree: Trees) -> list[list[int]]:
 
 
 def shade_of(tree: Trees, node: int) -> int | None:
-    """Give the index of a label's shade on the scale from negative to positive; None if it is no sentiment."""
+    """Return the index of a label's shade on the scale from negative to positive; None if it is no sentiment."""
     label, classes = int(tree.labels[node]), len(tree.names)
     if label < 0 or classes not in SIGNS or tree.names != [str(i) for i in range(classes)]:
         return None
@@ -113,7 +113,7 @@ def save_picture(tree: Trees, path: str | os.PathLike[str]) -> None:
 
 
 def places_of(tree: Trees) -> tuple[Array, Array]:
-    """Give the coordinates of nodes: leaves side by side, other nodes above the middle of their children."""
+    """Return the coordinates of nodes: leaves side by side, other nodes above the middle of their children."""
     x, leaves = np.zeros(len(tree.words)), 0
     for node, below in enumerate(_children(tree)):
         x[node] = np.mean(x[below]) if below else leaves

@@ -33,7 +33,7 @@ class Connection:
         self.gradient = self.downstream_node.delta * self.upstream_node.output
 
     def get_gradient(self) -> float:
-        """Give ``gradient``."""
+        """Return ``gradient``."""
         return self.gradient
 
     def update_weight(self, rate: float) -> None:

@@ -20,21 +20,21 @@ class Normalizer:
         self.mask = [1 << bit for bit in range(8)]
 
     def norm(self, number: int) -> list[float]:
-        """Give the vector of a number."""
+        """Return the vector of a number."""
         return [0.9 if number & bit else 0.1 for bit in self.mask]
 
     def denorm(self, vec: Sequence[float]) -> int:
-        """Give the number of a vector; bits are one above a half."""
+        """Return the number of a vector; bits are one above a half."""
         return sum(bit for bit, value in zip(self.mask, vec, strict=True) if value > 0.5)
 
 
 def mean_square_error(vec1: Sequence[float], vec2: Sequence[float]) -> float:
-    """Give half the sum of squared differences."""
+    """Return half the sum of squared differences."""
     return 0.5 * sum((a - b) * (a - b) for a, b in zip(vec1, vec2, strict=True))
 
 
 def train_data_set() -> tuple[list[list[float]], list[list[float]]]:
-    """Give 32 random numbers as vectors of bits, each its own label: labels, then samples."""
+    """Return 32 random numbers as vectors of bits, each its own label: labels, then samples."""
     normalizer = Normalizer()
     data_set = [normalizer.norm(int(random.uniform(0, 256))) for _ in range(32)]
     return list(data_set), data_set

@@ -35,7 +35,7 @@ _LINKING_CONST = Steps(ConstNode, "append_downstream_connection")
 
 
 def _parts_as_written() -> bool:
-    """Tell whether the names of `fastdl.compat.bp`, and the methods that `Network` skips, have not been replaced."""
+    """Return whether the names of `fastdl.compat.bp`, and the methods that `Network` skips, have not been replaced."""
     return (Layer, Node, ConstNode, Connection, sigmoid) == _NAMED and all(steps.as_written() for steps in _STEPS)
 
 
@@ -82,7 +82,7 @@ class Network:
         return copied
 
     def _arrays(self, *, many: bool = False) -> Twin | None:
-        """Give the twin, with the objects' numbers, or None if the objects must be used.
+        """Return the twin, with the objects' numbers, or None if the objects must be used.
 
         For one sample the arrays must be faster in spite of the copying; for ``many`` they always are.
         """
@@ -211,7 +211,7 @@ class Network:
         self.calc_gradient()
 
     def predict(self, sample: Any) -> list[float]:
-        """Give the outputs for a sample (inputs,)."""
+        """Return the outputs for a sample (inputs,)."""
         twin = self._arrays()
         if twin is not None:
             outputs = twin.predict(as_vector(sample, "sample", twin.chain.sizes[0])).tolist()

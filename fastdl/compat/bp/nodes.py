@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sigmoid(inX: Any) -> Any:
-    """Give 1 / (1 + e^-x) of a number or an array."""
+    """Return 1 / (1 + e^-x) of a number or an array."""
     if type(inX) is float and inX > -709.0:
         return 1.0 / (1.0 + math.exp(-inX))
     return SigmoidActivator().forward(inX)
@@ -188,7 +188,7 @@ made_downstream, made_upstream = (
 
 
 def downstream_of(node: Any) -> list[Any]:
-    """Give a node's connections to the next layer, and make those that do not exist yet."""
+    """Return a node's connections to the next layer, and make those that do not exist yet."""
     if node._downstream is None:
         twin, k, i = node._twin
         node._downstream = twin.from_node(k, i)
@@ -196,7 +196,7 @@ def downstream_of(node: Any) -> list[Any]:
 
 
 def upstream_of(node: Any) -> list[Any]:
-    """Give a node's connections from the layer before, and make those that do not exist yet."""
+    """Return a node's connections from the layer before, and make those that do not exist yet."""
     if node._upstream is None:
         twin, k, j = node._twin
         node._upstream = twin.into_node(k, j)
@@ -204,7 +204,7 @@ def upstream_of(node: Any) -> list[Any]:
 
 
 def bare_nodes(layer: Any) -> list[Any]:
-    """Give a layer's nodes, without setting their numbers as reading ``nodes`` of our layers does."""
+    """Return a layer's nodes, without setting their numbers as reading ``nodes`` of our layers does."""
     return layer._nodes if isinstance(layer, Layer) else layer.nodes
 
 

@@ -49,7 +49,7 @@ class _Made:
         return self._index
 
     def holds(self, of_connections: Steps) -> bool:
-        """Tell whether each still connects the same nodes, with unchanged methods."""
+        """Return whether each still connects the same nodes, with unchanged methods."""
         return (
             of_connections.all_untouched(self.objects)
             and list(map(_UP, self.objects)) == self.ups
@@ -113,7 +113,7 @@ class Twin:
         return list(self._reaching[k][j])
 
     def _make(self, k: int, where: Any) -> list[Any]:
-        """Give a row or a column of connections, and make those that do not exist yet."""
+        """Return a row or a column of connections, and make those that do not exist yet."""
         made, (above, below) = self._made[k], self.nodes[k : k + 2]
         self.see(k)
         self.see(k + 1)
@@ -144,7 +144,7 @@ class Twin:
         return [conn for made in self._made for conn in made.at.ravel().tolist()]
 
     def pays(self) -> bool:
-        """Tell whether one sample is faster through the arrays than through the objects."""
+        """Return whether one sample is faster through the arrays than through the objects."""
         return self._size > _SMALL and 8 * sum(len(made.objects) for made in self._made) < self._size
 
     def see(self, k: int) -> None:
@@ -159,7 +159,7 @@ class Twin:
     # checks that objects are unchanged
 
     def holds(self, layers: Any, of_layers: Steps, of_nodes: Steps, of_last: Steps, of_connections: Steps) -> bool:
-        """Tell whether a network still consists of the objects made here, with unchanged methods."""
+        """Return whether a network still consists of the objects made here, with unchanged methods."""
         return (
             len(layers) == len(self.layers)
             and all(layer is ours for layer, ours in zip(layers, self.layers, strict=True))

@@ -44,11 +44,11 @@ class Filter:
         return f"filter weights:\n{self.weights!r}\nbias:\n{self.bias!r}"
 
     def get_weights(self) -> Array:
-        """Give `weights`."""
+        """Return `weights`."""
         return self.weights
 
     def get_bias(self) -> float:
-        """Give `bias`."""
+        """Return `bias`."""
         return self.bias
 
     def update(self, learning_rate: float) -> None:
@@ -138,7 +138,7 @@ class ConvLayer(Built):
         return (input_size - filter_size + 2 * zero_padding) // stride + 1
 
     def _ready(self) -> bool:
-        """Tell whether the core computes what this module's functions would compute."""
+        """Return whether the core computes what this module's functions would compute."""
         return (
             functions_as_written()
             and _geometry_of_convolution(self) == self._geometry
@@ -162,7 +162,7 @@ class ConvLayer(Built):
         return self.input_array
 
     def _same_input(self, x: Array) -> bool:
-        """Tell whether both attributes are still the input of `forward`."""
+        """Return whether both attributes are still the input of `forward`."""
         return self.input_array is x and self.padded_input_array is self._padded
 
     def _sensitivity(self, sensitivity_array: Any) -> Array:
@@ -267,7 +267,7 @@ class ConvLayer(Built):
         return expanded
 
     def create_delta_array(self) -> Array:
-        """Give zeros of the input's shape."""
+        """Return zeros of the input's shape."""
         return np.zeros((self.channel_number, self.input_height, self.input_width))
 
     def update(self) -> None:

@@ -16,13 +16,13 @@ from ..activators import each
 
 
 def get_patch(input_array: Array, i: int, j: int, filter_width: int, filter_height: int, stride: int) -> Array:
-    """Give the window of output pixel (i, j), a view of (H, W) or (C, H, W)."""
+    """Return the window of output pixel (i, j), a view of (H, W) or (C, H, W)."""
     top, left = i * stride, j * stride
     return input_array[..., top : top + filter_height, left : left + filter_width]
 
 
 def get_max_index(array: Array) -> tuple[int, int]:
-    """Give the row and column of the largest number, the first of equals."""
+    """Return the row and column of the largest number, the first of equals."""
     array = as_ranked(array, "array", 2, "(H, W)", "float64")
     i, j = divmod(int(array.argmax()), array.shape[1])
     return i, j
@@ -98,5 +98,5 @@ _FUNCTIONS = _functions()
 
 
 def functions_as_written() -> bool:
-    """Tell whether the functions of `fastdl.compat.cnn` have not been replaced."""
+    """Return whether the functions of `fastdl.compat.cnn` have not been replaced."""
     return _functions() == _FUNCTIONS

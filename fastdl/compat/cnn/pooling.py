@@ -56,7 +56,7 @@ class _PoolingLayer(Built):
         self._plan = self._pool((filter_height, filter_width), stride).build(shape, dtype="float64").last_plan
 
     def _ready(self) -> bool:
-        """Tell whether the core computes what the listing would compute."""
+        """Return whether the core computes what the listing would compute."""
         return (
             functions_as_written()
             and _geometry_of_pooling(self) == self._geometry
@@ -108,7 +108,7 @@ class _PoolingLayer(Built):
         raise NotImplementedError
 
     def _places(self, plane: Array, i: int, j: int) -> tuple[Any, Any]:
-        """Give the rows and columns of a plane that share a window's gradient."""
+        """Return the rows and columns of a plane that share a window's gradient."""
         raise NotImplementedError
 
 

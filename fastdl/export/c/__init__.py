@@ -127,7 +127,7 @@ def to_c(
 
 
 def _names(path: str) -> tuple[str, str]:
-    """Give the name of a file without its ending, and the path of the header."""
+    """Return the name of a file without its ending, and the path of the header."""
     if not path.endswith(".c"):
         raise ValueError(f"path must end in .c; received {path}")
     stem = os.path.basename(path)[:-2]
@@ -137,7 +137,7 @@ def _names(path: str) -> tuple[str, str]:
 
 
 def _shape(net: Sequential, steps: int | None) -> tuple[int, ...]:
-    """Give the full shape of a sample."""
+    """Return the full shape of a sample."""
     if net.arity is not None:
         raise ValueError("net must not be recursive, as a C file works on samples of one shape")
     first, *rest = net.input_shape

@@ -19,7 +19,7 @@ def activated(unit: Unit, x: str, activation: tuple[str, float]) -> str:
 
 
 def helper(unit: Unit, name: str) -> str:
-    """Give the name of an activation's function."""
+    """Return the name of an activation's function."""
 
     def text() -> str:
         more = f", {unit.real} {_SETTINGS[name]}" if name in _SETTINGS else ""

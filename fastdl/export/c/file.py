@@ -127,7 +127,7 @@ def _at(place: int) -> str:
 
 
 def _plan(calls: list[_Call]) -> tuple[list[int], list[int], int]:
-    """Give the workspace's places of each call's output, except the last, and scratch, and its size."""
+    """Return the workspace's places of each call's output, except the last, and scratch, and its size."""
     last = {k: number for number, call in enumerate(calls, 1) for k in call.step.reads}
     held = [
         Held(0 if number == len(calls) else prod(call.step.shape), number, last.get(number, number))
@@ -200,7 +200,7 @@ _SHOWN = {
 
 
 def _settings(step: Step) -> str:
-    """Give a step's settings that its shapes do not show, if they are not the defaults."""
+    """Return a step's settings that its shapes do not show, if they are not the defaults."""
     texts = [
         f"{name} {step.settings[name]}" for name, usual in _SHOWN.items() if step.settings.get(name, usual) != usual
     ]

@@ -14,7 +14,7 @@ class Held(NamedTuple):
 
 
 def places_of(held: list[Held]) -> tuple[list[int], int]:
-    """Give the place of each, and the size of all: from the largest on, each goes to the first free place."""
+    """Return the place of each, and the size of all: from the largest on, each goes to the first free place."""
     places = [0] * len(held)
     placed: list[int] = []
     for one in sorted(range(len(held)), key=lambda k: -held[k].size):

@@ -74,7 +74,7 @@ _SHAPES: dict[str, Callable[[Fields, Shape], Shapes]] = {
 
 
 def parameters_of(operation: Fields, shape: Shape, flat: Array) -> dict[str, Array]:
-    """Give the parameters of an operation that reads this shape, views of all there are; weights are inputs first."""
+    """Return the parameters of an operation that reads this shape, views of all there are; weights are inputs first."""
     found: dict[str, Array] = {}
     if operation["kind"] not in _SHAPES:
         return found

@@ -18,14 +18,14 @@ _LEAST_TILE, _MOST_TILE = 64, 256  # sums at a time, if there are more
 
 
 def image_of(shape: Shape) -> tuple[int, int, int]:
-    """Give the height, width and channels of a sample as an image; sequences and vectors are images too."""
+    """Return the height, width and channels of a sample as an image; sequences and vectors are images too."""
     if len(shape) == 3:
         return shape[1], shape[2], shape[0]
     return 1, shape[0] if len(shape) == 2 else 1, shape[-1]
 
 
 def sums_of(outputs: int) -> tuple[int, int]:
-    """Give the number of sums for this number of outputs, and how many to compute at a time."""
+    """Return the number of sums for this number of outputs, and how many to compute at a time."""
     width = outputs if outputs < _LANES - 1 else -(-outputs // _LANES) * _LANES
     if width <= _MOST_TILE:
         return width, width
@@ -73,13 +73,13 @@ def many_terms(unit: Unit, count: int, pixels: list[int], width: int, tile: int 
 
 
 def ended(unit: Unit, sums: str, index: str, bias: str, matrix: Matrix, activation: tuple[str, float]) -> str:
-    """Give the final value of a sum: with weights of 8 bits it is scaled, and the bias is added."""
+    """Return the final value of a sum: with weights of 8 bits it is scaled, and the bias is added."""
     value = sums if matrix.scale is None else f"{sums} * {matrix.scale}[{index}] + {bias}[{index}]"
     return activated(unit, value, activation)
 
 
 def started(unit: Unit, index: str, bias: str, matrix: Matrix) -> str:
-    """Give the initial value of a sum."""
+    """Return the initial value of a sum."""
     return f"{bias}[{index}]" if matrix.scale is None else "0"
 
 

@@ -12,7 +12,7 @@ from .unit import rounded
 
 
 def with_rounded_weights(net: Sequential, shape: Shape) -> Sequential:
-    """Give a copy of a network, whose samples have this shape, with each weight rounded as the C file's will be."""
+    """Return a copy of a network, whose samples have this shape, with each weight rounded as the C file's will be."""
     copy = deepcopy(net)
     graph = Graph(shape)
     copy.lower(graph.input)

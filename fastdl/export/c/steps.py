@@ -58,7 +58,7 @@ class Step:
 
 
 def steps_of(graph: Graph, flat: Array) -> list[Step]:
-    """Give a finished graph with these parameters as steps, of which the last writes the output.
+    """Return a finished graph with these parameters as steps, of which the last writes the output.
 
     Between steps, images have channels last; the input and the output have channels first.
     """
@@ -66,7 +66,7 @@ def steps_of(graph: Graph, flat: Array) -> list[Step]:
 
 
 def _written_out(graph: Graph, flat: Array) -> list[Step]:
-    """Give the steps of all operations that do something."""
+    """Return the steps of all operations that do something."""
     steps: list[Step] = []
 
     def add(step: Step) -> int:
@@ -106,7 +106,7 @@ def _written_out(graph: Graph, flat: Array) -> list[Step]:
 
 
 def is_row(shape: Shape) -> bool:
-    """Tell whether a sample has the same order in memory with channels first and last."""
+    """Return whether a sample has the same order in memory with channels first and last."""
     return len(shape) < 3 or shape[0] == 1 or shape[1] * shape[2] == 1
 
 
@@ -148,7 +148,7 @@ def _takes(before: Step, step: Step) -> bool:
 
 
 def scale_and_shift(step: Step) -> tuple[Array, Array]:
-    """Give the factor and the summand of each channel in a batch normalization."""
+    """Return the factor and the summand of each channel in a batch normalization."""
     gain, bias, mean, variance = (step.parameters[name] for name in ("gain", "bias", "mean", "variance"))
     scale = gain / np.sqrt(variance + step.settings["epsilon"])
     return scale, bias - mean * scale

@@ -92,15 +92,15 @@ class Unit:
         return f"{name}f" if self.real == "float" else name
 
     def named(self, name: str) -> str:
-        """Give a name with the file's prefix."""
+        """Return a name with the file's prefix."""
         return f"{self.name}_{name}"
 
     def macro(self, name: str) -> str:
-        """Give the name of a macro."""
+        """Return the name of a macro."""
         return self.named(name).upper()
 
     def helper(self, name: str, text: Callable[[], str]) -> str:
-        """Give the name of a helper function, which is written once."""
+        """Return the name of a helper function, which is written once."""
         if name not in self.helpers:
             body = text()  # adds the helpers that it calls, before itself
             self.helpers[name] = body

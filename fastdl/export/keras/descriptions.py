@@ -22,7 +22,7 @@ def states(sequences: bool, stateful: bool) -> Description:
 
 
 def padded(padding: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
-    """Give how many zeros come before and after on each axis, if that does not depend on the size of the input."""
+    """Return how many zeros come before and after on each axis, if that does not depend on the size of the input."""
     spans = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     if padding == "causal":
         return tuple((n, 0) for n in spans)

@@ -58,7 +58,7 @@ def _library() -> ModuleType:
 
 
 def _parts(file: IO[bytes]) -> tuple[IO[bytes], dict[str, Any] | None]:
-    """Give the HDF5 file, which the file is or contains, and the description of the model."""
+    """Return the HDF5 file, which the file is or contains, and the description of the model."""
     start = file.read(len(_HDF5))
     file.seek(0)
     if start == _HDF5:
@@ -102,7 +102,7 @@ class Group:
         return self._group[name]
 
     def group(self, *names: str) -> Group:
-        """Give the group under a name, or under several names, one inside another."""
+        """Return the group under a name, or under several names, one inside another."""
         if not names:
             return self
         found = self._get(names[0])
@@ -115,7 +115,7 @@ class Group:
         return len(self._group)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Give the shape of an array."""
+        """Return the shape of an array."""
         return tuple(self._array(name).shape)
 
     def array(self, name: str, shape: tuple[int, ...]) -> Array:
@@ -138,7 +138,7 @@ class Group:
         return found
 
     def holders(self) -> set[str]:
-        """Give the paths of all groups that hold arrays of layers, including this one."""
+        """Return the paths of all groups that hold arrays of layers, including this one."""
         found, count = set(), 0
         waiting: list[tuple[Group, int]] = [(self, 0)]
         while waiting:

@@ -67,7 +67,7 @@ Kinds = dict[str, list[Taken]]  # Keras's classes for a layer, the likelier firs
 
 
 def filled(net: Sequential, weights: Group) -> list[Filled]:
-    """Give all arrays that a network takes from a file, whose arrays must all be used."""
+    """Return all arrays that a network takes from a file, whose arrays must all be used."""
     reader = _Reader()
     order = reader.chain(net.layers, weights, None)
     if order is not None:
@@ -89,7 +89,7 @@ class _Reader:
         groups, counts = model.group("layers"), Counter[str]()
 
         def next_of(*kinds: str) -> tuple[str, Group]:
-            """Give the next layer of the first of these classes that has one: Keras numbers each class separately."""
+            """Return the next layer of the first of these classes that has one: Keras numbers each class separately."""
             names = {kind: f"{kind}_{counts[kind]}" if counts[kind] else kind for kind in kinds}
             kind = next((kind for kind, name in names.items() if name in groups), kinds[-1])
             counts[kind] += 1
@@ -159,7 +159,7 @@ class _Reader:
 
 
 def _flattened(layer: Flatten | Reshape, order: Order) -> Order:
-    """Give the order of features after a layer from images to vectors, or from vectors to images."""
+    """Return the order of features after a layer from images to vectors, or from vectors to images."""
     before, after = layer.input_shape, layer.output_shape
     if len(after) == 1 and len(before) == 3:
         channels, *size = before

@@ -8,7 +8,7 @@ from ..._extras import missing
 
 
 def onnx_package() -> Any:
-    """Give the package, or say what to install."""
+    """Return the package, or say what to install."""
     try:
         import onnx
         import onnx.checker

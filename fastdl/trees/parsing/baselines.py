@@ -12,12 +12,12 @@ from .merges import Sentences, as_sentences, trees_of
 
 
 def right_branching(sentences: Iterable[Sequence[str]]) -> Trees:
-    """Give the trees (a (b (c d))), a baseline for parsers."""
+    """Return the trees (a (b (c d))), a baseline for parsers."""
     return _baseline(sentences, lambda n: [(n - 2 - j, n - 1 if j == 0 else n - 1 + j) for j in range(n - 1)])
 
 
 def balanced(sentences: Iterable[Sequence[str]]) -> Trees:
-    """Give trees that split every span in the middle, ((a b) (c d)), a baseline for parsers."""
+    """Return trees that split every span in the middle, ((a b) (c d)), a baseline for parsers."""
     return _baseline(sentences, _balanced_merges)
 
 

@@ -43,12 +43,12 @@ class Sentences(NamedTuple):
         return cls(trees.encode(vocabulary)[leaves], start, merges, words - 1)
 
     def part(self, which: Array) -> Sentences:
-        """Give some of the sentences."""
+        """Return some of the sentences."""
         words, start = ranges(self.start, which)
         return Sentences(self.ids[words], start, self.merges[words], self.counts[which])
 
     def nodes(self) -> Nodes:
-        """Give the nodes in the form that the core takes: the words of a sentence first, then its merges."""
+        """Return the nodes in the form that the core takes: the words of a sentence first, then its merges."""
         words = np.diff(self.start)
         start = np.concatenate([[0], np.cumsum(words + self.counts)])
         sentence = np.repeat(np.arange(len(words)), words + self.counts)
@@ -63,7 +63,7 @@ class Sentences(NamedTuple):
         return Nodes(start, children, parents, leaves, inner, rows)
 
     def spans(self) -> Array:
-        """Give the span of each node, int32 (W, 2), in the places of ``merges``."""
+        """Return the span of each node, int32 (W, 2), in the places of ``merges``."""
         nodes = self.nodes()
         found = np.zeros((len(self.ids), 2), np.int32)
         found[nodes.rows] = nodes.spans()[nodes.inner]
@@ -81,13 +81,13 @@ class Nodes(NamedTuple):
     rows: Array  # where their merges are
 
     def spans(self) -> Array:
-        """Give the span of words below each node: the first, counted within its sentence, and one after the last."""
+        """Return the span of words below each node: the first, counted within its sentence, and one after the last."""
         spans: Array = _core.load("float32").tree_spans(self.start, self.parents)
         return spans
 
 
 def ranges(start: Array, which: Array) -> tuple[Array, Array]:
-    """Give the indices from start[i] to start[i + 1] for each i of ``which``, and where each such run begins."""
+    """Return the indices from start[i] to start[i + 1] for each i of ``which``, and where each such run begins."""
     sizes = start[which + 1] - start[which]
     begin = np.concatenate([[0], np.cumsum(sizes)])
     return np.arange(begin[-1]) + np.repeat(start[which] - begin[:-1], sizes), begin
@@ -106,7 +106,7 @@ def as_sentences(sentences: Any) -> list[list[str]]:
 
 
 def trees_of(sentences: Sentences, words: Sequence[Sequence[str]]) -> Trees:
-    """Give the trees of complete merges, with the words as written."""
+    """Return the trees of complete merges, with the words as written."""
     nodes = sentences.nodes()
     written = np.full(len(nodes.leaves), None)
     written[nodes.leaves] = [word for sentence in words for word in sentence]

@@ -36,7 +36,7 @@ def bracket_f1(found: Trees, gold: Trees) -> float:
 
 
 def _brackets(trees: Trees) -> Array:
-    """Give a number for each span that counts, unique among all trees."""
+    """Return a number for each span that counts, unique among all trees."""
     spans, longest = trees.spans().astype(np.int64), int(trees.spans().max()) + 1
     tree = np.repeat(np.arange(len(trees)), np.diff(trees.start))
     counts = spans[:, 1] - spans[:, 0] > 1

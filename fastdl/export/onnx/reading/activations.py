@@ -13,7 +13,7 @@ from .values import Above, Constant, Numbers, Scores, UnreadableError, Value, is
 
 
 def named(name: str, **settings: str) -> Function:
-    """Give an activation, whose settings have these names in ONNX."""
+    """Return an activation, whose settings have these names in ONNX."""
 
     def activation(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
         given = {ours: attributes[theirs] for ours, theirs in settings.items() if theirs in attributes}
@@ -23,7 +23,7 @@ def named(name: str, **settings: str) -> Function:
 
 
 def selu(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a selu, of its own settings."""
+    """Return a selu, of its own settings."""
     if not is_close(attributes.get("alpha", 1.6732632), 1.6732632) or not is_close(
         attributes.get("gamma", 1.0507010), 1.0507010
     ):
@@ -32,7 +32,7 @@ def selu(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
 
 
 def hard_sigmoid(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a hard_sigmoid, which must have PyTorch's slope and offset."""
+    """Return a hard_sigmoid, which must have PyTorch's slope and offset."""
     alpha, beta = attributes.get("alpha", 0.2), attributes.get("beta", 0.5)
     if not is_close(alpha, 1 / 6) or not is_close(beta, 0.5):
         raise UnreadableError(f"HardSigmoid must have an alpha of 1/6 and a beta of 0.5; received {alpha:g}, {beta:g}")
@@ -40,7 +40,7 @@ def hard_sigmoid(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> 
 
 
 def clip(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a hard_tanh, a relu, or a part of a RobustScaling."""
+    """Return a hard_tanh, a relu, or a part of a RobustScaling."""
     low, high = (float(value if value is not None else end) for value, end in (
         (optional(inputs, 1), -np.inf), (optional(inputs, 2), np.inf)))  # fmt: skip
     if low == 0 and high >= np.finfo(np.float32).max:
@@ -53,18 +53,18 @@ def clip(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
 
 
 def gelu(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give the exact gelu."""
+    """Return the exact gelu."""
     expect(attributes, approximate=b"none")
     return t.activated(numbers_of(inputs), "gelu")
 
 
 def greater(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Above:
-    """Give a part of a softplus."""
+    """Return a part of a softplus."""
     return Above(numbers_of(inputs), float(array_of(inputs, 1).reshape(())))
 
 
 def softplus(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a softplus, and record of which numbers."""
+    """Return a softplus, and record of which numbers."""
     x = numbers_of(inputs)
     y = t.activated(x, "softplus")
     y.node.facts.update(of=x, places=y.places)
@@ -72,7 +72,7 @@ def softplus(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numb
 
 
 def _softplus(above: Above, x: Numbers, y: Numbers) -> Numbers:
-    """Give a softplus for one that is replaced by x where both are equal to rounding."""
+    """Return a softplus for one that is replaced by x where both are equal to rounding."""
     of = y.node.facts.get("of") if y.node.activation == "softplus" else None
     if (
         of is None or above.x is not of or above.limit < 20 or not np.array_equal(y.places, y.node.facts["places"])

@@ -70,7 +70,7 @@ def masked(scores: Scores, visible: Array) -> Scores:
 
 
 def softmax(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Value:
-    """Give a softmax over features, or over the steps that are attended to."""
+    """Return a softmax over features, or over the steps that are attended to."""
     axis = attributes.get("axis", -1)
     if isinstance(inputs[0], Scores):
         if axis not in (-1, inputs[0].q.places.ndim - 1):

@@ -22,7 +22,7 @@ _DEFAULTS = {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigm
 
 
 def recurrent(kind: str, t: Tensors, inputs: Inputs, attributes: Attributes) -> list[Numbers]:
-    """Give Y (T, D, N, H), Y_h (D, N, H) and, for an LSTM, Y_c, which can only be used as a state."""
+    """Return Y (T, D, N, H), Y_h (D, N, H) and, for an LSTM, Y_c, which can only be used as a state."""
     x, w, r = numbers_of(inputs), array_of(inputs, 1), array_of(inputs, 2)
     directions, units = len(w), r.shape[-1]
     direction = {1: b"forward", 2: b"bidirectional"}.get(directions)
@@ -65,7 +65,7 @@ def recurrent(kind: str, t: Tensors, inputs: Inputs, attributes: Attributes) -> 
 
 
 def _cell(kind: str, attributes: Attributes, directions: int) -> tuple[str, dict[str, Any], OfCell]:
-    """Give a cell's name in the core, its arguments, and its activation."""
+    """Return a cell's name in the core, its arguments, and its activation."""
     activations = [name.decode() for name in attributes.get("activations", ())] or _DEFAULTS[kind] * directions
     form = activation_of_cell("tanh", 0.0)
     if kind != "RNN":
@@ -102,7 +102,7 @@ def _is_form(form: OfCell, alpha: float | None, beta: float | None) -> bool:
 
 
 def _direction(name: str, w: Array, r: Array, bias: Array, form: OfCell, suffix: str) -> dict[str, Array]:
-    """Give the parameters of a direction in the layers' form."""
+    """Return the parameters of a direction in the layers' form."""
     order = ORDER[name]
     back = [order.index(k) for k in range(len(order))]
     units = r.shape[-1]
@@ -119,7 +119,7 @@ def _direction(name: str, w: Array, r: Array, bias: Array, form: OfCell, suffix:
 
 
 def _starts_with_state(t: Tensors, inputs: Sequence[Any], form: OfCell) -> bool:
-    """Tell whether it starts from a state that is an input of the graph; otherwise it starts from zeros."""
+    """Return whether it starts from a state that is an input of the graph; otherwise it starts from zeros."""
     starts, scale, offset = [*inputs[5:7]], 1 / form.scale, -form.shift / form.scale
     given = [start for start in starts if start is not None]
     if any(isinstance(start, Numbers) for start in given):

@@ -56,7 +56,7 @@ def _cast(attributes: dict[str, Any], x: Array) -> Array:
 
 
 def as_integers(array: Array) -> list[int]:
-    """Give a vector, or a number, as Python's integers."""
+    """Return a vector, or a number, as Python's integers."""
     if array.dtype.kind not in "iu" or array.ndim > 1 or array.size > 64:
         raise UnreadableError(f"shapes and axes must be vectors of integers; received {array.dtype} {array.shape}")
     return [int(n) for n in array.reshape(-1)]

@@ -18,7 +18,7 @@ Function = Callable[[Tensors, Inputs, Attributes, int], Any]
 
 
 def numbers_of(inputs: Inputs, k: int = 0) -> Numbers:
-    """Give an input that depends on samples."""
+    """Return an input that depends on samples."""
     x = inputs[k] if k < len(inputs) else None
     if not isinstance(x, Numbers):
         raise UnreadableError(f"input {k} must depend on samples")
@@ -26,7 +26,7 @@ def numbers_of(inputs: Inputs, k: int = 0) -> Numbers:
 
 
 def array_of(inputs: Inputs, k: int) -> Array:
-    """Give an input that is constant."""
+    """Return an input that is constant."""
     x = inputs[k] if k < len(inputs) else None
     if not isinstance(x, Constant):
         raise UnreadableError(f"input {k} must be constant")
@@ -34,7 +34,7 @@ def array_of(inputs: Inputs, k: int) -> Array:
 
 
 def optional(inputs: Inputs, k: int) -> Array | None:
-    """Give a constant input, if it is given."""
+    """Return a constant input, if it is given."""
     return array_of(inputs, k) if k < len(inputs) and inputs[k] is not None else None
 
 
@@ -47,7 +47,7 @@ def expect(attributes: Attributes, **wanted: Any) -> None:
 
 
 def part(name: str) -> Function:
-    """Give a function that makes a node for part of a layer, computed from its input."""
+    """Return a function that makes a node for part of a layer, computed from its input."""
 
     def make(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
         return part_of(numbers_of(inputs), name)
@@ -56,5 +56,5 @@ def part(name: str) -> Function:
 
 
 def part_of(x: Numbers, name: str) -> Numbers:
-    """Give a node for part of a layer, computed from these numbers."""
+    """Return a node for part of a layer, computed from these numbers."""
     return replace(x, node=Node(x.node.shape, name, (x.node,), {"of": x}), scale=1.0, offset=0.0)

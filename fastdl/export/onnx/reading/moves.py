@@ -15,7 +15,7 @@ Attributes = dict[str, Any]
 
 
 def axes_of(attributes: Attributes, given: Array | None) -> list[int] | None:
-    """Give the axes, which are an input of newer operators."""
+    """Return the axes, which are an input of newer operators."""
     axes = attributes.get("axes") if given is None else as_integers(given)
     return None if axes is None else list(axes)
 
@@ -77,7 +77,7 @@ def _expand(attributes: Attributes, x: Array, shape: Array) -> Array:
 
 
 def split(attributes: Attributes, outputs: int, x: Array, sizes: Array | None = None) -> list[Array]:
-    """Give the parts."""
+    """Return the parts."""
     axis = attributes.get("axis", 0)
     n = x.shape[axis]
     each = -(-n // outputs)
@@ -88,7 +88,7 @@ def split(attributes: Attributes, outputs: int, x: Array, sizes: Array | None = 
 
 
 def pad(attributes: Attributes, x: Array, pads: Array, axes: Array | None, fill: Any) -> Array:
-    """Give an array with a number around it."""
+    """Return an array with a number around it."""
     if (mode := attributes.get("mode", b"constant")) != b"constant":
         raise UnreadableError(f"padding must be constant; received {mode.decode()}")
     ends, sides = as_integers(pads), [(0, 0)] * x.ndim

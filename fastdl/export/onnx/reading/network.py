@@ -158,7 +158,7 @@ class _Form:
         check_size(*(n or 1 for n in dims))
 
     def batch(self, free: tuple[int, int]) -> tuple[int, Shape]:
-        """Give the number of samples of a batch and their shape, with free numbers of samples and steps if open."""
+        """Return the number of samples of a batch and their shape, with free numbers of samples and steps if open."""
         samples, steps = free
         return self.samples or samples, tuple(steps if n is None else n for n in self.shape)
 

@@ -13,7 +13,7 @@ from .values import Node, Numbers, Spec, UnreadableError, flag
 
 
 def reduced(how: str, *, to_the_end: bool = False) -> Function:
-    """Give the maximum, mean or sum over all pixels or steps; or the sum of a recurrent layer's directions."""
+    """Return the maximum, mean or sum over all pixels or steps; or the sum of a recurrent layer's directions."""
 
     def reduce(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
         x, ndim = numbers_of(inputs), numbers_of(inputs).places.ndim

@@ -13,7 +13,7 @@ from .values import Node, Numbers, Spec, UnreadableError, flag
 
 
 def dense(t: Tensors, x: Numbers, weight: Array, bias: Array | None) -> Numbers:
-    """Give a dense layer's rows."""
+    """Return a dense layer's rows."""
     if weight.ndim != 2 or x.places.shape[-1] != weight.shape[0]:
         raise UnreadableError(f"weights must be (inputs, units) for {x.places.shape}; received {weight.shape}")
     node, rows = t.rows(x)
@@ -24,14 +24,14 @@ def dense(t: Tensors, x: Numbers, weight: Array, bias: Array | None) -> Numbers:
 
 
 def vector(values: Array, size: int) -> Array:
-    """Give a bias for each unit."""
+    """Return a bias for each unit."""
     if (values.size != 1 and values.shape[-1:] != (size,)) or values.size not in (1, size):
         raise UnreadableError(f"biases must be of {size} numbers; received {values.shape}")
     return np.broadcast_to(values.reshape(-1), (size,))
 
 
 def gemm(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a dense layer with its bias."""
+    """Return a dense layer with its bias."""
     expect(attributes, transA=0)
     x, weight, bias = numbers_of(inputs), array_of(inputs, 1), optional(inputs, 2)
     weight = (weight.T if flag(attributes, "transB", 0) else weight) * weight.dtype.type(attributes.get("alpha", 1.0))

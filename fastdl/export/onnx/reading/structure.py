@@ -43,7 +43,7 @@ Arrays = list[tuple[Layer, dict[str, Array]]]  # layers with their parameters
 
 
 def layers_of(output: Node, start: Node) -> tuple[list[Layer], Arrays]:
-    """Give the layers between two nodes, and the values of their parameters."""
+    """Return the layers between two nodes, and the values of their parameters."""
     chain = _Chains(output, start).between(start, output)
     arrays: Arrays = []
     return [_made(item, arrays) for item in chain] or [Activation("identity")], arrays
@@ -79,7 +79,7 @@ class _Chains:
         return one
 
     def between(self, start: Node, end: Node) -> list[Any]:
-        """Give a chain of layers and of merges."""
+        """Return a chain of layers and of merges."""
         found: list[Any] = []
         node = end
         while node is not start:
@@ -100,7 +100,7 @@ class _Chains:
 
 
 def _in_order(output: Node) -> list[Node]:
-    """Give all nodes, each after its sources."""
+    """Return all nodes, each after its sources."""
     order: list[Node] = []
     seen, waiting = set(), [(output, False)]
     while waiting:
@@ -173,7 +173,7 @@ def _made(item: Any, arrays: Arrays) -> Layer:
 
 
 def same(one: tuple[list[Layer], Arrays], other: tuple[list[Layer], Arrays]) -> bool:
-    """Tell whether two readings of a graph found the same layers."""
+    """Return whether two readings of a graph found the same layers."""
     (layers, arrays), (other_layers, other_arrays) = one, other
     return (
         [layer.get_config() for layer in layers] == [layer.get_config() for layer in other_layers]

@@ -29,12 +29,12 @@ def spread(t: Tensors, x: Numbers, values: Array) -> Numbers:
 
 
 def _are_apart(t: Tensors, x: Numbers) -> bool:
-    """Tell whether numbers (..., F, 1) are only some features of their node, which a layer must select."""
+    """Return whether numbers (..., F, 1) are only some features of their node, which a layer must select."""
     return x.places.ndim >= 3 and x.places.shape[-1] == 1 and not t.covers(x)
 
 
 def cos(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a periodic embedding, with one or several frequencies for each number."""
+    """Return a periodic embedding, with one or several frequencies for each number."""
     x = numbers_of(inputs)
     if _are_apart(t, x):
         x = t.all_of(t.tensor(x.moved(x.places[..., 0])))
@@ -54,7 +54,7 @@ def cos(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
 
 
 def far_clipped(t: Tensors, x: Numbers) -> Numbers:
-    """Give the first part of a RobustScaling."""
+    """Return the first part of a RobustScaling."""
     return part_of(x if t.covers(x) else t.all_of(t.tensor(x)), "Clip")
 
 
@@ -73,7 +73,7 @@ def robust_scaled(x: Numbers, by: Numbers) -> Numbers:
 
 
 def _limit(z: Node, square: Node) -> float:
-    """Give the divisor of numbers before they are squared."""
+    """Return the divisor of numbers before they are squared."""
     part, *others = square.sources
     if square.does != "product" or others != [part]:
         raise UnreadableError("a root must be that of 1 and a square")
@@ -86,7 +86,7 @@ def _limit(z: Node, square: Node) -> float:
 
 
 def _unscaled(x: Numbers) -> tuple[Node, Array, Array]:
-    """Give numbers before a factor and a term for each feature, and these factors and terms."""
+    """Return numbers before a factor and a term for each feature, and these factors and terms."""
     node = x.node
     if len(node.shape) > 2:
         raise UnreadableError(f"what is multiplied so must be features; received images {node.shape}")

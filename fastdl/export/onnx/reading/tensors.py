@@ -22,11 +22,11 @@ class Tensors:
         self._plain: WeakKeyDictionary[Numbers, Numbers] = WeakKeyDictionary()
 
     def all_of(self, node: Node) -> Numbers:
-        """Give all numbers of a node, in their order."""
+        """Return all numbers of a node, in their order."""
         return Numbers(node, node.everywhere(self.samples))
 
     def covers(self, x: Numbers) -> bool:
-        """Tell whether numbers are all those of their node, each once."""
+        """Return whether numbers are all those of their node, each once."""
         size = x.places.size
         if size != self.samples * x.node.size or x.places.min(initial=0) < 0:
             return False
@@ -35,7 +35,7 @@ class Tensors:
         return bool(is_there.all())
 
     def plain(self, x: Numbers) -> Numbers:
-        """Give the numbers without factor and term: if there are any, a layer applies them."""
+        """Return the numbers without factor and term: if there are any, a layer applies them."""
         if x.is_plain:
             return x
         if x not in self._plain:
@@ -51,11 +51,11 @@ class Tensors:
         return Numbers(Node(x.node.shape, Spec(kind, arguments), (x.node,)), x.places)
 
     def activated(self, x: Numbers, name: str, **setting: float) -> Numbers:
-        """Give an activation of each number."""
+        """Return an activation of each number."""
         return self.elementwise(x, Activation, name=name, **setting)
 
     def tensor(self, x: Numbers) -> Node:
-        """Give a node that has these numbers, (N, ...), in this order."""
+        """Return a node that has these numbers, (N, ...), in this order."""
         x = self.plain(x)
         node, shape = x.node, x.places.shape[1:]
         if x.places.ndim < 2 or len(x.places) != self.samples:
@@ -91,7 +91,7 @@ class Tensors:
         return node if len(node.shape) == 1 else Node((node.size,), Spec(Flatten), (node,))
 
     def rows(self, x: Numbers) -> tuple[Node, Array]:
-        """Give a node with these numbers (..., F) as rows of features, and the row of each, (...)."""
+        """Return a node with these numbers (..., F) as rows of features, and the row of each, (...)."""
         node, features = x.node, x.places.shape[-1]
         if len(node.shape) < 3 and node.features == features and self.covers(x):
             first = x.places[..., 0] // features
@@ -104,14 +104,14 @@ class Tensors:
 
     @staticmethod
     def of_rows(node: Node, rows: Array) -> Numbers:
-        """Give a node's numbers whose rows are in this order."""
+        """Return a node's numbers whose rows are in this order."""
         check_size(rows.size, node.features)
         return Numbers(
             node, rows[..., None].astype(np.int32) * node.features + np.arange(node.features, dtype=np.int32)
         )
 
     def in_order(self, values: Array, x: Numbers) -> Array:
-        """Give a constant beside these numbers, which are all of a node's, in the order of a sample's numbers."""
+        """Return a constant beside these numbers, which are all of a node's, in the order of a sample's numbers."""
         beside = np.broadcast_to(values, x.places.shape)
         ordered = np.empty(x.places.size, values.dtype)
         ordered[x.places.reshape(-1)] = beside.reshape(-1)
@@ -122,7 +122,7 @@ class Tensors:
         return one
 
     def images(self, x: Numbers) -> tuple[Node, list[tuple[int, int]]]:
-        """Give a node with these numbers as images (N, C, H, W), or sequences (N, F, T), and the zeros around them."""
+        """Return a node with these numbers as images (N, C, H, W), or sequences (N, F, T), and their padding."""
         inside, sides = x, []
         for axis in range(2, x.places.ndim):
             there = np.flatnonzero((x.places >= 0).any(axis=tuple(k for k in range(x.places.ndim) if k != axis)))
@@ -137,13 +137,13 @@ class Tensors:
         return self.tensor(inside), sides
 
     def of_images(self, node: Node) -> Numbers:
-        """Give a node's numbers as images, or as sequences (N, F, T)."""
+        """Return a node's numbers as images, or as sequences (N, F, T)."""
         places = node.everywhere(self.samples)
         return Numbers(node, places.transpose(0, 2, 1) if len(node.shape) == 2 else places)
 
 
 def one_behind_another(t: Tensors, values: Sequence[Numbers]) -> Numbers:
-    """Give numbers of several nodes along the first axis, as states of recurrent layers are stored: part of a layer.
+    """Return numbers of several nodes along the first axis, as states of recurrent layers are stored: part of a layer.
 
     The numbers of its node are those of one node, then those of the next.
     """
@@ -158,7 +158,7 @@ def one_behind_another(t: Tensors, values: Sequence[Numbers]) -> Numbers:
 
 
 def of_one(x: Numbers) -> Numbers:
-    """Give numbers as those of one of several nodes, if all belong to it."""
+    """Return numbers as those of one of several nodes, if all belong to it."""
     if "parts" not in x.node.facts or not x.places.size or x.places.min() < 0:
         return x
     starts = x.node.facts["starts"]
@@ -169,7 +169,7 @@ def of_one(x: Numbers) -> Numbers:
 
 
 def _selected(own: Array, node: Node) -> Array | None:
-    """Give the features that these numbers are, if they are the same features everywhere."""
+    """Return the features that these numbers are, if they are the same features everywhere."""
     of_images = own.ndim == 3
     around = (own.shape[1:], node.shape[1:]) if of_images else (own.shape[:-1], node.shape[:-1])
     if own.ndim != len(node.shape) or around[0] != around[1]:

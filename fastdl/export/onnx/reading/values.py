@@ -26,7 +26,7 @@ def check_size(*shape: int) -> None:
 
 
 def flag(attributes: dict[str, Any], name: str, default: int) -> bool:
-    """Give an attribute that is 0 or 1."""
+    """Return an attribute that is 0 or 1."""
     value = attributes.get(name, default)
     if value not in (0, 1):
         raise UnreadableError(f"{name} must be 0 or 1; received {value}")
@@ -34,12 +34,12 @@ def flag(attributes: dict[str, Any], name: str, default: int) -> bool:
 
 
 def is_close(value: float, to: float) -> bool:
-    """Tell whether a factor or a term is a number, to rounding."""
+    """Return whether a factor or a term is a number, to rounding."""
     return abs(value - to) <= _NEXT_TO * max(1.0, abs(to))
 
 
 def shortest(number: Any) -> float:
-    """Give the shortest decimal of a float32, so that 0.1 is 0.1 again."""
+    """Return the shortest decimal of a float32, so that 0.1 is 0.1 again."""
     single = np.float32(number)
     return float(str(single)) if single == number else float(number)
 
@@ -99,7 +99,7 @@ class Node:
         return self.does.arguments["name"] if isinstance(self.does, Spec) and self.does.kind is Activation else None
 
     def is_a(self, *kinds: type[Layer]) -> bool:
-        """Tell whether it is a layer of this class."""
+        """Return whether it is a layer of this class."""
         return isinstance(self.does, Spec) and self.does.kind in kinds
 
     @property
@@ -114,7 +114,7 @@ class Node:
         return found
 
     def everywhere(self, samples: int) -> Array:
-        """Give the places of all numbers of a batch, (N, *shape)."""
+        """Return the places of all numbers of a batch, (N, *shape)."""
         check_size(samples, *self.shape)
         return np.arange(samples * self.size, dtype=np.int32).reshape(samples, *self.shape)
 
@@ -139,7 +139,7 @@ class Numbers:
         return is_close(self.scale, 1) and is_close(self.offset, 0)
 
     def moved(self, places: Array) -> Numbers:
-        """Give numbers of the same tensor at other places."""
+        """Return numbers of the same tensor at other places."""
         return replace(self, places=places)
 
 

@@ -45,7 +45,7 @@ def convolution(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> N
 
 
 def transposed_convolution(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Give a transposed convolution of images."""
+    """Return a transposed convolution of images."""
     weight, bias = array_of(inputs, 1), optional(inputs, 2)
     node, around = t.images(numbers_of(inputs))
     expect(attributes, auto_pad=b"NOTSET", dilations=[1, 1], group=1)
@@ -66,7 +66,7 @@ def transposed_convolution(t: Tensors, inputs: Inputs, attributes: Attributes, _
 
 
 def pool(of_images: type[Layer], of_steps: type[Layer]) -> Function:
-    """Give a pool of images or sequences."""
+    """Return a pool of images or sequences."""
 
     def pool(t: Tensors, inputs: Inputs, attributes: Attributes, outputs: int) -> Numbers:
         node, around = t.images(numbers_of(inputs))
@@ -116,7 +116,7 @@ def _window(attributes: Attributes, axes: int) -> tuple[list[int], list[int], in
 
 
 def _padding(sides: Any, size: Any, spans: Any, strides: Any, attributes: Attributes) -> Any:
-    """Give padding as a layer's argument."""
+    """Return padding as a layer's argument."""
     auto = attributes.get("auto_pad", b"NOTSET")
     if auto == b"SAME_UPPER":
         return "same"

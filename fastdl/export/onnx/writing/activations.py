@@ -14,7 +14,7 @@ Function = Callable[[Writer, str, float], str]  # takes the writer, the name of 
 
 
 def _one(kind: str, **attributes: Any) -> Function:
-    """Give a function that writes a single operator."""
+    """Return a function that writes a single operator."""
     return lambda w, x, _: w.node(kind, x, **attributes)
 
 
@@ -52,7 +52,7 @@ class OfCell(NamedTuple):
 
 
 def activation_of_cell(name: str, setting: float) -> OfCell:
-    """Give ONNX's activation for an RNN; for selu and hard_tanh it is another one, scaled and shifted."""
+    """Return ONNX's activation for an RNN; for selu and hard_tanh it is another one, scaled and shifted."""
     selu_scale, selu_alpha = 1.0507009873554805, 1.6732632423543772
     return {
         "identity": OfCell("Affine", 1.0),

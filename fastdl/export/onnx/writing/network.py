@@ -109,12 +109,12 @@ def _check(net: Layer, graph: Graph, lengths: bool) -> None:
 
 
 def _axes(shape: Shape, time: str) -> list[int | str]:
-    """Give the axes of a batch: numbers, or names of open ones."""
+    """Return the axes of a batch: numbers, or names of open ones."""
     return ["batch", *(time if n is None else n for n in shape)]
 
 
 def _places(net: Layer, graph: Graph) -> list[str]:
-    """Give the name of the innermost layer of each operation."""
+    """Return the name of the innermost layer of each operation."""
     names = {id(layer): name for name, layer in named_within(net).items()}
     found = [type(net).__name__] * len(graph.operations)
     for lowered in reversed(graph.layers):  # children come before their parents

@@ -47,7 +47,7 @@ def _convolution(w: Writer, read: Sequence[Value], operation: Fields, weights: W
 
 
 def _axes(x: Value) -> slice:
-    """Give the axes of a window: sequences have only the second."""
+    """Return the axes of a window: sequences have only the second."""
     return slice(3 - len(x.shape), 2)
 
 

@@ -54,7 +54,7 @@ def recurrent(w: Writer, read: Sequence[Value], operation: Fields, weights: Weig
 
 
 def _direction(weights: Weights, cell: str, inputs: int, units: int, form: OfCell) -> tuple[Array, Array, Array]:
-    """Give W, R and B of a direction."""
+    """Return W, R and B of a direction."""
     columns, order = GATES[cell] * units, ORDER[cell]
     shapes = (inputs, columns), (units, columns), (columns,), (columns,)
     ih, hh, bias_ih, bias_hh = (in_order(weights.take(*shape).T, order) for shape in shapes)
@@ -78,7 +78,7 @@ def _unscaled(w: Writer, h: str, form: OfCell) -> str:
 
 
 def _states_before(w: Writer, x: Value, given: Sequence[str], operation: Fields, form: OfCell) -> list[str]:
-    """Give the names of initial states; empty if they are zeros."""
+    """Return the names of initial states; empty if they are zeros."""
     if given:
         h, *c = given
         scaled = w.times(w.plus(h, -form.shift), 1 / form.scale)
@@ -92,7 +92,7 @@ def _states_before(w: Writer, x: Value, given: Sequence[str], operation: Fields,
 
 
 def _output(w: Writer, x: Value, y: str, end: str, operation: Fields, form: OfCell) -> str:
-    """Give the operation's output, from all states (T, D, N, H) or the last ones (D, N, H)."""
+    """Return the operation's output, from all states (T, D, N, H) or the last ones (D, N, H)."""
     directions, units = operation["directions"], operation["units"]
     if not operation["sequences"]:
         if directions == 1:

@@ -41,7 +41,7 @@ class Weights:
         self._parameters, self._place = parameters, offset
 
     def take(self, *shape: int) -> Array:
-        """Give the next array."""
+        """Return the next array."""
         start, self._place = self._place, self._place + int(np.prod(shape))
         return self._parameters[start : self._place].reshape(shape)
 
@@ -82,7 +82,7 @@ class Writer:
         self._small: dict[tuple[Any, ...], str] = {}
 
     def new_name(self, name: str) -> str:
-        """Give an unused name."""
+        """Return an unused name."""
         found, k = name, 1
         while found in self._names:
             k += 1
@@ -119,25 +119,25 @@ class Writer:
         return self.constant(values.astype(self.dtype), f"{self.place}.{role}")
 
     def number(self, value: float) -> str:
-        """Give a constant in the network's dtype."""
+        """Return a constant in the network's dtype."""
         return self.constant(np.array(value, self.dtype))
 
     def integers(self, *values: int) -> str:
-        """Give a vector of integers."""
+        """Return a vector of integers."""
         return self.constant(np.array(values, np.int64))
 
     def rows(self, x: Value) -> str:
-        """Give the name of the tensor as (N, F), (N, T, F) or (N, C, H, W)."""
+        """Return the name of the tensor as (N, F), (N, T, F) or (N, C, H, W)."""
         name = self.as_it_lies(x)
         return self.node("Transpose", name, perm=[0, 2, 1]) if x.features_first else name
 
     def channels_first(self, x: Value) -> str:
-        """Give the name of the tensor as (N, F), (N, F, T) or (N, C, H, W)."""
+        """Return the name of the tensor as (N, F), (N, F, T) or (N, C, H, W)."""
         name, is_other = self.as_it_lies(x), len(x.shape) == 2 and not x.features_first
         return self.node("Transpose", name, perm=[0, 2, 1]) if is_other else name
 
     def as_it_lies(self, x: Value) -> str:
-        """Give the name of the tensor after writing its padding."""
+        """Return the name of the tensor after writing its padding."""
         if x.padding is None:
             return x.name
         (top, bottom), (left, right) = x.padding
@@ -149,25 +149,25 @@ class Writer:
         return self.node("Pad", x.name, self.integers(*befores, *afters), self.number(0))
 
     def steps(self, x: Value) -> str:
-        """Give the number of a sequence's steps, a vector of one integer."""
+        """Return the number of a sequence's steps, a vector of one integer."""
         if x.shape[0] is not None:
             return self.integers(x.shape[0])
         return self.node("Shape", x.name, start=2 if x.features_first else 1, end=3 if x.features_first else 2)
 
     def places(self, x: Value) -> str:
-        """Give the numbers of a sequence's steps, from 0 on: a vector."""
+        """Return the numbers of a sequence's steps, from 0 on: a vector."""
         if x.shape[0] is not None:
             return self.constant(np.arange(x.shape[0]))
         steps = self.node("Squeeze", self.steps(x), self.integers(0))
         return self.node("Range", self.constant(np.int64(0)), steps, self.constant(np.int64(1)))
 
     def counts(self, x: Value) -> str:
-        """Give which steps count, (N, T); there must be lengths."""
+        """Return which steps count, (N, T); there must be lengths."""
         assert self.lengths is not None
         return self.node("Less", self.places(x), self.node("Unsqueeze", self.lengths, self.integers(1)))
 
     def cleared(self, x: Value, name: str, other: float = 0.0) -> str:
-        """Give (N, T, F), in the order of x, with a number at steps that do not count, if there are lengths."""
+        """Return (N, T, F), in the order of x, with a number at steps that do not count, if there are lengths."""
         if self.lengths is None or len(x.shape) != 2:
             return name
         counts = self.node("Unsqueeze", self.counts(x), self.integers(2))
