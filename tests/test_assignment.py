@@ -261,11 +261,18 @@ def test_subclasses_that_a_network_would_not_heed():
         def forward(self, x, *, training=False):
             return 2 * super().forward(x, training=training)
 
-    with pytest.raises(TypeError, match=r"layers\[0\] must not have a forward of its own.*Doubled has"):
+    with pytest.raises(TypeError, match=r"layers\[0\] must not have its own forward.*Doubled has"):
         Sequential([Doubled(2)], input_shape=2)
     assert (
         Doubled(2).build(2, seed=0).forward([[1, 1]]) == 2 * layers.Dense(2).build(2, seed=0).forward([[1, 1]])
     ).all()
+
+    class Halved(layers.GRU):
+        def operations(self, x):
+            return super().operations(x).then("rescale", scale=0.5, added=0.0)
+
+    with pytest.raises(TypeError, match="layer must not have its own operations, which no Bidirectional calls"):
+        layers.Bidirectional(Halved(2))
 
     class Hasty(layers.Dense):
         def __init__(self):
@@ -287,7 +294,7 @@ def test_a_network_s_own_method_that_training_does_not_call_is_refused(method, r
     x, y = rng.standard_normal((6, 3)), [0, 1, 0, 1, 0, 1]
     net = kind([layers.Dense(2)], input_shape=3, seed=0)
     for train in (net.fit, net.train_on_batch):
-        with pytest.raises(TypeError, match=f"the network must not have a {method} of its own.*Own has"):
+        with pytest.raises(TypeError, match=f"the network must not have its own {method}.*Own has"):
             train(x, y)
     assert net.predict(x).shape == (6, 2)
 

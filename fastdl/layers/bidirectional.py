@@ -8,6 +8,7 @@ from .._core.graph import Tensor
 from .._types import Shape
 from .._validation.values import as_choice
 from .base import Layer
+from .chains import check_called
 from .recurrent import Recurrent
 from .state_layer import StateLayer
 
@@ -38,6 +39,7 @@ class Bidirectional(StateLayer):
             raise ValueError(f"layer must be new; received {layer!r}, which is built, or in a network already")
         if layer.stateful:
             raise ValueError("layer must not be stateful: its second direction has nothing to go on from")
+        check_called(layer, "layer", ("forward", "backward", "operations", "initialize"), "Bidirectional")
         as_choice(merge, "merge", ("concat", "sum"))
         self.layer, self.merge = layer, merge
         layer.enter_network()

@@ -35,7 +35,7 @@ def check_called(layer: Layer, name: str, methods: Iterable[str], who: str) -> N
     for method in () if is_ours(type(layer)) else methods:
         owner = next(kind for kind in type(layer).__mro__ if method in vars(kind))
         if not is_ours(owner):
-            raise TypeError(f"{name} must not have a {method} of its own, which no {who} calls; {owner.__name__} has")
+            raise TypeError(f"{name} must not have its own {method}, which no {who} calls; {owner.__name__} has")
 
 
 def numbered(layers: Sequence[Layer]) -> dict[str, Layer]:
