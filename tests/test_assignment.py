@@ -274,6 +274,19 @@ def test_subclasses_that_a_network_would_not_heed():
     with pytest.raises(TypeError, match="layer must not have its own operations, which no Bidirectional calls"):
         layers.Bidirectional(Halved(2))
 
+    class Doubling(layers.Activation):
+        def operations(self, x):
+            return super().operations(x).then("rescale", scale=2.0, added=0.0)
+
+    for make in (
+        layers.Dense,
+        layers.RNN,
+        layers.Recursive,
+        lambda n, activation: layers.Conv2D(n, 1, activation=activation),
+    ):
+        with pytest.raises(TypeError, match="activation must not have its own operations, which no layer that ends in"):
+            make(2, activation=Doubling("tanh"))
+
     class Hasty(layers.Dense):
         def __init__(self):
             self.units = 3

@@ -8,6 +8,7 @@ from .._core.graph import Tensor
 from .._core.kinds import ACTIVATIONS, LEAST_SETTING, MOST_SETTING, WITH_SETTING
 from .._validation.values import as_choice, as_number
 from .base import Layer
+from .chains import check_called
 
 
 class Activation(Layer):
@@ -60,6 +61,7 @@ def as_activation(activation: Any, name: str = "activation", known: tuple[str, .
     if activation is None:
         return "identity"
     if isinstance(activation, Activation):
+        check_called(activation, name, ("forward", "backward", "operations"), "layer that ends in it")
         as_choice(activation.name, name, known)
         return activation.name if activation.given() is None else activation
     return as_choice(activation, name, known)
