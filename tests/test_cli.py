@@ -462,6 +462,12 @@ def test_signals(number, code, told, data, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["data", "net.npz"]
 
 
+@pytest.mark.usefixtures("signals_that_end")
+def test_a_program_that_runs_a_command_ends_by_a_signal_as_before(tmp_path):
+    assert main(["predict", str(tmp_path / "none.npz"), "a"]) == 2
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
 def test_a_training_that_ends_before_its_time_has_saved_its_last_epoch(data, tmp_path, monkeypatch, capsys):
     saved, epochs = tmp_path / "net.npz", []
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     options = _parser().parse_args(arguments)
     try:
-        code = _run(options)
+        with _ending_as_after_ctrl_c(signal.SIGTERM):
+            code = _run(options)
     except Exception:
         traceback.print_exc()
         _end_others(1)
@@ -45,7 +47,6 @@ def _end_others(code: int) -> None:
 def _run(options: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # not all can write drawn trees, as in ASCII
         sys.stdout.reconfigure(errors="replace")
-    _end_as_after_ctrl_c(signal.SIGTERM)
     try:
         options.run(options)
     except BrokenPipeError:  # as in `| head`: nobody reads on
@@ -69,14 +70,21 @@ class _Terminated(KeyboardInterrupt):
     """Raised by SIGTERM, for instance when a batch system's time is over."""
 
 
-def _end_as_after_ctrl_c(number: signal.Signals) -> None:
-    """Let a signal raise an exception, unless it has another handler."""
+@contextlib.contextmanager
+def _ending_as_after_ctrl_c(number: signal.Signals) -> Iterator[None]:
+    """Let a signal raise an exception meanwhile, unless it has another handler."""
 
     def handle(*_: object) -> None:
         raise _Terminated
 
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(number) == signal.SIG_DFL:
-        signal.signal(number, handle)
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(number) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class _Command(argparse.ArgumentParser):
