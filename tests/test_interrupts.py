@@ -116,7 +116,7 @@ def test_an_interrupted_training_has_taken_whole_steps(make, optimizer, alarm, m
     if steps:
         with pytest.raises(Alarm):
             other.fit(*data, epochs=10**6, callbacks=[StopAt(steps)], **options)
-        begun = net._rng.bit_generator.state != other._rng.bit_generator.state  # another epoch
+        begun = net.generator.bit_generator.state != other.generator.bit_generator.state  # another epoch
         if begun and len(everything(net)) == 3:  # from zeros, which `other` did not come to
             other.reset_state()
         assert same(net, other)

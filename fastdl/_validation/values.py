@@ -56,7 +56,9 @@ def as_generator(seed: Any) -> np.random.Generator:
 
 def as_flag(value: Any, name: str) -> bool:
     """Check that a value is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
+    if type(value) is bool:
+        return value
+    if not isinstance(value, np.bool_):
         raise TypeError(f"{name} must be True or False; received {value!r}")
     return bool(value)
 

@@ -91,7 +91,7 @@ class Use:
     def backward(self):
         training = self.draw.chance(0.5)
         y = self.net.forward(self.layout(self.x), training=training, **self.options)
-        draw = reference.scramble(self.net._held.draw) if training else None
+        draw = reference.scramble(self.net.held_forward()[3]) if training else None
         expected = self.expected(draw=draw)
         self.close(y, expected, "forward")
         dy = self.rng.standard_normal(y.shape)
@@ -206,7 +206,7 @@ class Use:
         shuffle = self.draw.chance(0.5) and not self.net.stateful
         weights = self.weights(outputs)
         optimizer = self.draw.optimizer  # which continues from the last fit
-        epochs, rng = self.draw.of(1, 1, 2), copy.deepcopy(self.net._rng)
+        epochs, rng = self.draw.of(1, 1, 2), copy.deepcopy(self.net.generator)
         history = self.net.fit(
             self.x, targets, loss=name, optimizer=optimizer.ours, batch_size=batch, epochs=epochs, shuffle=shuffle,
             sample_weight=weights, verbose=0, **self.options,
