@@ -161,6 +161,7 @@ cdef struct Methods:
     interleaves_function interleaves
     pass_function forward_fours
     pass_function backward_fours
+    bint parts_fours            # such a run's last: its target is of single images
     gradient_function gradient  # rows of the parameters', once the whole batch has been back
     bint gradient_reads_target  # the target's values too: they are kept until then
     # Adds up over the batch, before a meeting, what gradients need; called if an op `adds_up`.

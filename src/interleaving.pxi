@@ -4,13 +4,14 @@
 # is there several times, with a gradient of zeros.
 
 cdef void choose_interleaved(Network* net, int mode):
-    # Between two runs is an operation that is in none.
+    # Behind each run is an operation that is in none.
     cdef bint possible = mode != HOLDING and net.stages == 1
-    cdef int k, end = 0
-    for k in range(net.count):
-        if k > end or k == 0:
-            end = end_of_interleaved(net, k) if possible else k
-        net.op[k].interleaved = k < end
+    cdef int first = 0, end, k
+    while first < net.count:
+        end = end_of_interleaved(net, first) if possible else first
+        for k in range(first, min(end + 1, net.count)):
+            net.op[k].interleaved = k < end
+        first = end + 1
     find_runs(net)
 
 
@@ -33,7 +34,7 @@ cdef int end_of_interleaved(const Network* net, int first) noexcept:
         return first
     while op.methods.interleaves != NULL and op.methods.interleaves(net, op):
         k += 1
-        if k == net.count or op.kind == FLATTEN or _readers_of(net, k) > 1:
+        if k == net.count or op.methods.parts_fours or _readers_of(net, k) > 1:
             break
         op = &net.op[k]
         if op.source[0] != k:
@@ -56,7 +57,7 @@ cdef reserve_fours(Memory memory, Network* net):
     for k in range(net.count + 1):
         t = &net.tensor[k]
         t.fours = t.gradient_fours = NULL
-        written = k > 0 and net.op[k - 1].interleaved and net.op[k - 1].kind != FLATTEN
+        written = k > 0 and net.op[k - 1].interleaved and not net.op[k - 1].methods.parts_fours
         read = any([net.op[i].interleaved and net.op[i].source[0] == k for i in range(net.count)])
         if not (read or written):
             continue
@@ -128,7 +129,8 @@ cdef void part_rows(const Network* net, const Tensor* t, const Part* part, bint 
         channels_last(plane[n], row[n], t.features, t.h * t.w)
 
 
-# To where such a run begins and from where it ends, forward and back. A FLATTEN ends it by itself.
+# To where such a run begins and from where it ends, forward and back, unless its last operation
+# parts images.
 
 cdef inline void enter_fours(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef const Tensor* t = source_of(net, op)

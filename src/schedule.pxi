@@ -94,9 +94,8 @@ cdef class Habits:
         # Small enough for the activations of a group to stay in a core's cache, and for eight cores
         # to share a batch, sixteen one of 64 images, which may go four at a time; larger, where the
         # batch is, to read the weights of dense layers less often: as many samples, or steps of
-        # them. A recurrent layer
-        # has a product for each step: its group is half the batch, where that is rows enough for
-        # one.
+        # them. A recurrent layer has a product for each step: its group is half the batch, where
+        # that is rows enough for one.
         if self.has_images and not self.has_sequences:
             return FOUR if batch < 128 else 2 * FOUR
         if self.has_sequences:

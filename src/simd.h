@@ -243,17 +243,19 @@ INLINE vec vec_load_first(const real *p, int n) {
 #endif
 }
 
-/* Fours of numbers that lie `step` apart, as many as fill a vector. */
+/* Fours of numbers that lie `step` apart, as many as fill a vector; and to store the first n of
+ * them, or all. Vectors of two lanes, which hold no four, only have to compile. */
+#if VEC_LANES <= 4
+INLINE vec vec_load_fours(const real *p, ptrdiff_t step) { (void)step; return vec_load(p); }
+INLINE void vec_store_fours(real *p, ptrdiff_t step, vec v, int n) {
+    (void)step;
+    if (n > 0) vec_store(p, v);
+}
+#else
 typedef real four __attribute__((vector_size(4 * sizeof(real)), may_alias));
 typedef real four_unaligned
     __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
-#if VEC_LANES < 4                /* where there are none */
-INLINE vec vec_load_fours(const real *p, ptrdiff_t step) { (void)step; return vec_load(p); }
-INLINE four vec_four(vec v, int i) { (void)v; (void)i; return (four){0}; }
-#elif VEC_LANES == 4
-INLINE vec vec_load_fours(const real *p, ptrdiff_t step) { (void)step; return vec_load(p); }
-INLINE four vec_four(vec v, int i) { (void)i; return (four)v; }
-#elif VEC_LANES == 8 && defined(FASTDL_DOUBLE)
+#if VEC_LANES == 8 && defined(FASTDL_DOUBLE)
 INLINE vec vec_load_fours(const real *p, ptrdiff_t step) {
     return (vec)_mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_loadu_pd(p)),
                                    _mm256_loadu_pd(p + step), 1);
@@ -284,11 +286,11 @@ INLINE four vec_four(vec v, int i) {
                     : (four)_mm512_extractf32x4_ps((__m512)v, 3);
 }
 #endif
-/* Stores the first n of them, or all. */
 INLINE void vec_store_fours(real *p, ptrdiff_t step, vec v, int n) {
     for (int i = 0; i < VEC_LANES / 4; i++)
         if (i < n) *(four_unaligned *)(p + i * step) = vec_four(v, i);
 }
+#endif
 
 INLINE vec vec_select(vec_bits mask, vec yes, vec no) {
     return (vec)((mask & (vec_bits)yes) | (~mask & (vec_bits)no));

@@ -9,9 +9,9 @@ cdef struct Convolution:
     bint in_steps               # of winograd_steps.pxi
     bint in_rows                # of winograd_rows.pxi
     real* laid                  # what these multiply by, of the weights, a copy for each worker
-    int* places                 # of interleaved_convolution.pxi, forward
+    int* places                 # of interleaved_places.pxi, forward
     int* places_back
-    real* back                  # and what it multiplies by, a copy for each worker
+    real* filters_back          # what its input's gradient comes of, a copy for each worker
     Py_ssize_t repeated         # how many filters a channel has, of a depthwise one
 
 
@@ -99,7 +99,7 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
         target.passing_value = (target.passing_gradient and not target.wide_value
                                 and op.activation == IDENTITY)
     if op.interleaved:
-        reserve_places(memory, net, op)
+        reserve_interleaved(memory, net, op)
     memory.need(scratch_of(own), g.kh * own.w.padded)
     if own.in_tiles:
         memory.need(0, max(padded(g.c), padded(g.oc)))
@@ -118,18 +118,18 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     return 0
 
 
-cdef int reserve_places(Memory memory, const Network* net, const Op* op) except -1:
+cdef int reserve_interleaved(Memory memory, const Network* net, const Op* op) except -1:
     cdef Convolution* own = <Convolution*>op.own
     cdef Window* g = &own.window
     memory.need(max(scratch_forward(g), scratch_to_weights(g)), 2 * VEC_LANES)
-    own.places = memory.take_ints(places_of(g, NULL))
+    own.places = memory.take_ints(number_of_places(g))
     places_of(g, own.places)
-    own.back = NULL
+    own.filters_back = NULL
     if memory.mode != INFERENCE and source_of(net, op).needs_gradient:
         memory.need(max(scratch_to_input(g), row_filters_size(g)), 0)
         own.places_back = memory.take_ints(g.kw * g.oc)
         places_back(g, own.places_back)
-        own.back = memory.take_copies(row_filters_size(g))
+        own.filters_back = memory.take_copies(row_filters_size(g))
     return 0
 
 
@@ -186,31 +186,29 @@ cdef inline real* transposed_of(const Convolution* own, int worker) noexcept nog
 
 
 cdef inline real* back_of(const Convolution* own, int worker) noexcept nogil:
-    return own.back + worker * row_filters_size(&own.window)
-
-
-cdef void turn_row_filters(const Convolution* own, const real* parameters, int worker,
-                           real* scratch) noexcept nogil:
-    cdef Window taps = taps_of_rows(&own.window)
-    if own.back != NULL:
-        filters_back(&taps, parameters + own.w.offset, back_of(own, worker), scratch)
+    return own.filters_back + worker * row_filters_size(&own.window)
 
 
 cdef void transpose_convolution(const Network* net, const Op* op, int worker) noexcept nogil:
     # Its own, or that of which a transposed one is the way back.
-    cdef const Window* g = &(<const Convolution*>op.own).window
-    cdef const Matrix* w = &(<const Convolution*>op.own).w
-    cdef real* transposed = transposed_of(<const Convolution*>op.own, worker)
+    cdef const Convolution* own = <const Convolution*>op.own
+    cdef const Window* g = &own.window
+    cdef const Matrix* w = &own.w
+    cdef Window taps
+    cdef real* transposed = transposed_of(own, worker)
     if in_fours(net, op):
-        turn_row_filters(<const Convolution*>op.own, net.parameters, worker, fields_of(net, worker))
+        if own.filters_back != NULL:
+            taps = taps_of_rows(g)
+            filters_back(&taps, net.parameters + w.offset, back_of(own, worker),
+                         fields_of(net, worker))
         return
     if transposed == NULL or goes_back_in_planes(g):
         return
-    if (<const Convolution*>op.own).in_tiles:
+    if own.in_tiles:
         lay_places_back(g, net.parameters + w.offset, transposed, fields_of(net, worker))
     elif goes_back_in_runs(g):
         transpose_matrix(w, net.parameters, transposed)
-    elif (<const Convolution*>op.own).in_steps:
+    elif own.in_steps:
         filters_back(g, net.parameters + w.offset, transposed, fields_of(net, worker))
     else:
         transpose_taps(g, w, net.parameters, transposed)

@@ -255,6 +255,7 @@ cdef Methods flatten_methods():
     m.forward, m.backward = forward_flatten, backward_flatten
     m.interleaves = interleaves_flatten
     m.forward_fours, m.backward_fours = forward_fours_of_flatten, backward_fours_of_flatten
+    m.parts_fours = True
     return m
 
 
