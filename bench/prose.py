@@ -24,11 +24,12 @@ that are zero do, also at batch 1, where fastdl skips them.
 Where all are held to AVX2, NumPy's OpenBLAS, PyTorch and JAX are told so; JAX then multiplies by oneDNN, as YNNPACK,
 its default, takes AVX-512 in any case. ONNX Runtime cannot be held, and is left out.
 
-Batch 1 runs on one thread, which is as fast or faster for all. PyTorch runs LeNet-5 in `channels_last`, which is
-faster than its default; `torch.compile` and fused optimizers were not. JAX compiles whole steps and donates its
-buffers, and for the MLP runs a whole epoch in one `lax.scan`, which made LeNet-5 slower; on one thread it is bound
-to one processor. One call of fastdl's `fit` looks through the data once and, at batch 64 and 128 and of trees, trains
-three epochs, of which the mean counts. Slow epochs are timed on fewer samples and scaled to 60,000. {few}.
+LeNet-5 and the MLPs run on one thread at batch 1, which is as fast or faster for all. PyTorch runs LeNet-5 in
+`channels_last`, which is faster than its default; `torch.compile` and fused optimizers were not. JAX compiles
+whole steps and donates its buffers, and for the MLP runs a whole epoch in one `lax.scan`, which made LeNet-5
+slower; on one thread it is bound to one processor. One call of fastdl's `fit` looks through the data once and,
+at batch 64 and 128 and of trees, trains three epochs, of which the mean counts. Slow epochs are timed on fewer
+samples and scaled to 60,000. {few}.
 
 Recurrent layers give the gradients of their input and of all parameters; JAX scans over time after one product for
 all inputs. The language model is that of `fastdl train lm` (embedding of 128, dropout of 0.3, Adam, gradients kept to

@@ -51,8 +51,9 @@ def _network_training(name):
 
 
 def _network_predict(name):
-    title, target = f"{networks.CASES[name].title}, inference, batch 1", Target(ratio=2, peers=_FRAMEWORKS)
-    return Work(title, MICROSECONDS, networks.flop(name), 1, lambda: networks.predicted(name), target)
+    case, target = networks.CASES[name], Target(ratio=2, peers=_FRAMEWORKS)
+    title, threads = f"{case.title}, inference, batch 1", case.threads
+    return Work(title, MICROSECONDS, networks.flop(name), threads, lambda: networks.predicted(name), target)
 
 
 def _many(name):

@@ -51,6 +51,8 @@ cdef double LONG_WORK = 1e9
 # threads, which meet at every step.
 cdef Py_ssize_t SHARED_UNITS = 96
 cdef double SHARED_STEP = 15_000
+# Multiply-adds of a sample's prediction that are worth a further thread where all share them.
+cdef double MEMBER_WORK = 2_000_000
 # Tokens of a batch, for each row of an embedding's table, from which on a recurrent layer looks
 # products up.
 cdef Py_ssize_t LOOKUP_TOKENS = 8
@@ -114,6 +116,7 @@ include "forest.pxi"
 include "graph.pxi"
 include "stages.pxi"
 include "memory.pxi"
+include "teams.pxi"
 include "interleaving.pxi"
 include "operations/dense.pxi"
 include "operations/convolution.pxi"

@@ -59,6 +59,9 @@ cdef struct Op:
     bint adds_up                # and needs sums over the whole batch first
     Py_ssize_t slot             # where its gradient is in a slot, if summed sample by sample
     double work                 # multiply-adds of a forward pass, a sample
+    # What a team's members share, rows of the target or columns, if it is worth while, and how many
+    # of them stay together (teams.pxi).
+    Py_ssize_t span, grain
     # The first and the one behind the last of the operations that each sample goes through alone.
     int run, run_end
     bint interleaved            # which images may go through four at a time
@@ -110,6 +113,7 @@ cdef struct Network:
 cdef struct Part:
     # The part that an operation's function computes: a sample, or all rows of a worker's group.
     int worker
+    int owner                   # whose memory holds the group: that of a team, the first one's
     Py_ssize_t group            # its number in the batch,
     Py_ssize_t row              # the row of the batch where it begins,
     Py_ssize_t first, count     # and which of its rows are meant
@@ -125,6 +129,8 @@ ctypedef void (*lay_function)(const Network* net, const Op* op, Py_ssize_t start
                               Py_ssize_t stop) noexcept nogil
 ctypedef void (*prepare_function)(const Network* net, const Op* op, int worker) noexcept nogil
 ctypedef void (*pass_function)(const Network* net, const Op* op, const Part* part) noexcept nogil
+ctypedef void (*share_function)(const Network* net, const Op* op, const Part* part,
+                                Py_ssize_t first, Py_ssize_t last) noexcept nogil
 ctypedef bint (*interleaves_function)(const Network* net, const Op* op) noexcept
 ctypedef void (*batch_function)(const Network* net, const Op* op, int worker, int workers,
                                 Py_ssize_t batch) noexcept nogil
@@ -157,6 +163,7 @@ cdef struct Methods:
     bint keeps_to_rows
     pass_function forward       # writes the target's values
     pass_function backward      # the sources' gradients, and what is summed in slots
+    share_function forward_share    # what a member does of it, from one row or column to another
     # The same for four images interleaved, where `interleaves` says so of an operation.
     interleaves_function interleaves
     pass_function forward_fours
@@ -225,10 +232,15 @@ cdef inline Py_ssize_t width_of(const Tensor* t) noexcept nogil:
     return t.w if t.h else t.steps
 
 
+cdef inline bint is_shared(const Network* net, const Op* op) noexcept nogil:
+    # By the members of a team (teams.pxi).
+    return net.team != NULL and op.span > 0
+
+
 cdef inline bint lays(const Network* net, const Op* op) noexcept nogil:
     # Whether rows are enough for laying weights out in panels to pay: those of one sample alone are
     # one product, which packs each panel when it needs it.
-    return op.methods.lay != NULL and not net.one_group and (
+    return op.methods.lay != NULL and not net.one_group and not is_shared(net, op) and (
         net.has_panels or (not net.alone and source_of(net, op).steps >= LAID_ROWS))
 
 
@@ -239,7 +251,7 @@ cdef inline bint lays_back(const Network* net, const Op* op) noexcept nogil:
 
 cdef inline Py_ssize_t row_of(const Network* net, bint wide, const Part* part) noexcept nogil:
     # The row of the part's first sample.
-    return (part.row if wide else part.worker * net.rows) + part.first
+    return (part.row if wide else part.owner * net.rows) + part.first
 
 
 cdef inline Py_ssize_t place_of(const Network* net, const Tensor* t,
@@ -249,13 +261,13 @@ cdef inline Py_ssize_t place_of(const Network* net, const Tensor* t,
 
 
 cdef inline real* value_of(const Network* net, const Tensor* t, const Part* part) noexcept nogil:
-    cdef Py_ssize_t row = part.worker if t.passing_value else place_of(net, t, part)
+    cdef Py_ssize_t row = part.owner if t.passing_value else place_of(net, t, part)
     return t.value + row * t.stride
 
 
 cdef inline real* gradient_of(const Network* net, const Tensor* t, const Part* part) noexcept nogil:
     # NULL where nobody wants it.
-    cdef Py_ssize_t row = part.worker
+    cdef Py_ssize_t row = part.owner
     if not t.needs_gradient:
         return NULL
     if not t.passing_gradient:

@@ -97,7 +97,8 @@ cdef inline void all_groups(Job* job, int worker, const Batch* batch, int stage,
     cdef bint turned = stage % 2
     cdef int share = job.crew.workers - 1 - worker if turned else worker
     cdef Part part
-    part.worker, part.draw = worker, batch.draw
+    part.worker, part.owner = worker, 0 if job.net.team != NULL else worker
+    part.draw = batch.draw
     item = take_group(job, slots, share, -1)
     while item >= 0:
         part.slot = slots - 1 - item if turned else item

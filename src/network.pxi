@@ -3,16 +3,6 @@
 # Dense, recurrent and recursive layers take the group at once; from one of them to the next, each
 # sample goes alone, through a run of operations, and stays in the cache.
 
-cdef inline bint leads(const Network* net, int worker) noexcept nogil:
-    # A team's others help with what takes teams alone.
-    return net.team == NULL or worker == 0
-
-
-cdef inline bint goes_on(const Network* net) noexcept nogil:
-    # A team stops at its meetings alone, all of it.
-    return net.team != NULL or not is_ending(net.watch)
-
-
 cdef inline int stages_of(const Network* net) noexcept nogil:
     # Outside training nothing has to see the whole batch.
     return net.stages if net.training else 1
@@ -91,8 +81,7 @@ cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t ro
         op = &net.op[k]
         if op.methods.takes_group:
             part.first, part.count = 0, rows
-            if op.methods.takes_team or leads(net, part.worker):
-                op.methods.forward(net, op, part)
+            forward_operation(net, op, part)
             k += 1
             continue
         last = min(op.run_end, end)
@@ -101,15 +90,15 @@ cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t ro
             k = last
             continue
         part.count = 1
-        for i in range(rows if leads(net, part.worker) else 0):
+        measures = last == end and end < net.count and reads_rows(net, &net.op[end])
+        for i in range(rows):
             part.first = i
             for j in range(k, last):
-                net.op[j].methods.forward(net, &net.op[j], part)
+                forward_operation(net, &net.op[j], part)
                 worked(net.watch, part.worker, net.op[j].work)
-            measures = last == end and end < net.count and reads_rows(net, &net.op[end])
-            if measures:
+            if measures and leads(net, part.worker):
                 net.op[end].methods.measure(net, &net.op[end], part)
-            if is_ending(net.watch):
+            if not goes_on(net):
                 break
         k = last
     if end < net.count and not measures and leads(net, part.worker):

@@ -4,6 +4,7 @@
 """
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from test_recursive import forest
 
 import fastdl
 from fastdl import Sequential, layers, models, optimizers
+from fastdl._processors import usable_processors
 from fastdl.datasets import Vocabulary
 from fastdl.trees.parsing import fit_parser, parse
 
@@ -143,6 +145,47 @@ def normalized_sequences(rng, samples):
     return [net.parameters, y, net.backward(np.ones_like(y)), net.gradients]
 
 
+def few(rng, inner, shape, lengths=False, tokens=False):
+    """Fewer samples than threads: a team shares what is much work for one."""
+    net = Sequential(inner, input_shape=shape, seed=0)
+    x = rng.integers(0, 11, (3, *shape)) if tokens else rng.standard_normal((3, *shape)).astype("float32")
+    lengths = [shape[0], 1, shape[0] // 2] if lengths else None
+    return [net.predict(x[:n], lengths=lengths[:n] if lengths else None) for n in (1, 2, 3)]
+
+
+def few_images(rng):
+    """Tiles, rows, sliding and single pixels, strides and dilation; channels by themselves; a plane."""
+    return few(
+        rng,
+        [layers.Conv2D(16, 3, padding=1, activation="relu"), layers.Conv2D(32, 3), layers.BatchNorm(),
+         layers.Residual([layers.Conv2D(32, 5, padding=2, activation="gelu"), layers.Conv2D(32, 1)]),
+         layers.Conv2D(8, 3, padding=1), layers.Conv2D(64, 3, dilation=2), layers.Conv2D(64, 5, padding=2, groups=64),
+         layers.Conv2D(96, 3, stride=2), layers.Conv2D(96, 1, stride=2), layers.GlobalMeanPool(), layers.Dense(3)],
+        (1, 41, 37),
+    )  # fmt: skip
+
+
+def few_series(rng):
+    inner = [layers.Conv1D(32, 7, stride=2), layers.Conv1D(64, 5, stride=2), layers.Conv1D(64, 3, dilation=3)]
+    return few(rng, [*inner, layers.Conv1D(40, 2), layers.GlobalMaxPool(), layers.Dense(3)], (1003, 5))
+
+
+def few_texts(rng, lengths):
+    """Products share columns, attention shares heads."""
+    block = [layers.LayerNorm(), layers.SelfAttention(3, causal=not lengths)]
+    inner = [
+        layers.Embedding(11, 96),
+        layers.Residual(block),
+        layers.Residual([layers.Dense(352, "gelu"), layers.Dense(96)]),
+    ]
+    return few(rng, [*inner, layers.Dense(80, "softmax"), layers.Dense(63)], (101,), lengths, True)
+
+
+def few_sentences(rng):
+    """A team of a recurrent layer's own, which shares products in time too."""
+    return few(rng, [layers.GRU(101, return_sequences=True), layers.Dense(352, "tanh"), layers.Dense(160)], (99, 13))
+
+
 WORK = {
     "lenet5": lenet5,
     "odd images": odd_images,
@@ -164,6 +207,11 @@ WORK = {
     "normalized images": normalized_images,
     "normalized sequences": lambda rng: normalized_sequences(rng, 40),
     "normalized sequences of a team": lambda rng: normalized_sequences(rng, 2),
+    "few images": few_images,
+    "few series": few_series,
+    "few texts": lambda rng: few_texts(rng, False),
+    "few texts of different lengths": lambda rng: few_texts(rng, True),
+    "few sentences": few_sentences,
 }
 
 
@@ -175,6 +223,27 @@ def results(name, threads):
 @pytest.mark.parametrize("name", WORK)
 def test_one_caller(name):
     assert_same(results(name, 1), results(name, 3))
+
+
+@pytest.mark.parametrize("name", ["few images", "few series", "few texts", "few sentences"])
+@pytest.mark.parametrize("threads", [2, 5, 8])
+def test_shares_of_any_size(name, threads):
+    assert_same(results(name, 1), results(name, threads))
+
+
+@pytest.mark.skipif(usable_processors() < 2, reason="there is one processor")
+def test_few_samples_have_all_threads():
+    inner = [layers.Conv2D(64, 3, padding=1), layers.Conv2D(64, 3, padding=1)]
+    net, x = Sequential(inner, input_shape=(32, 64, 64), seed=0), np.ones((1, 32, 64, 64), "float32")
+    fastdl.set_num_threads(2)
+    until = time.monotonic() + 60  # on a busy machine the pool leaves the caller alone for some time
+    alone, together = 1.0, 0.0  # the caller's seconds, and those of all threads
+    while together < 1.4 * alone:
+        assert time.monotonic() < until
+        alone, together = time.thread_time(), time.process_time()
+        for _ in range(20):
+            net.predict(x)
+        alone, together = time.thread_time() - alone, time.process_time() - together
 
 
 @pytest.mark.parametrize(("forward", "backward"), [(1, 3), (3, 1), (2, 3)])

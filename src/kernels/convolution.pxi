@@ -43,6 +43,33 @@ cdef Taps taps_at(Py_ssize_t place, Py_ssize_t taps, Py_ssize_t stride, Py_ssize
     return t
 
 
+cdef inline bint is_one_row(const Window* g) noexcept nogil:
+    # A sequence, or pixels of an image in one run.
+    return g.h == 1
+
+
+cdef Window rows_of_window(const Window* g, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    # Of some rows of outputs; of some outputs, where they are one row.
+    cdef Window some = g[0]
+    if is_one_row(g):
+        some.ow = last - first
+        some.w = (some.ow - 1) * g.sw + (g.kw - 1) * g.dw + 1
+    else:
+        some.oh = last - first
+        some.h = (some.oh - 1) * g.sh + (g.kh - 1) * g.dh + 1
+    return some
+
+
+cdef inline Py_ssize_t input_before(const Window* g, Py_ssize_t row) noexcept nogil:
+    # Numbers of the input before what such a row sees,
+    return row * (g.sw * g.c if is_one_row(g) else g.sh * g.w * g.c)
+
+
+cdef inline Py_ssize_t output_before(const Window* g, Py_ssize_t row) noexcept nogil:
+    # and of the output before it.
+    return row * (g.oc if is_one_row(g) else g.ow * g.oc)
+
+
 cdef inline bint is_in_runs(const Window* g) noexcept nogil:
     # Whether a field's row is one run.
     return g.dw == 1 and g.groups == 1

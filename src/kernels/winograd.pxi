@@ -61,9 +61,10 @@ cdef Tiling tiling_of(const Window* g) noexcept nogil:
 
 
 cdef Py_ssize_t winograd_scratch(const Window* g) noexcept nogil:
-    # v, m, u and a tile by itself.
+    # v, m, u and a tile by itself; of fewer rows blocks may be larger.
     cdef Tiling t = tiling_of(g)
-    return 16 * (t.v + t.m + t.u + max(t.c, t.oc)) + VEC_LANES
+    cdef Py_ssize_t most = min(t.count, <Py_ssize_t>TILES)
+    return 16 * (apart(most * t.c) + apart(most * t.oc) + t.u + max(t.c, t.oc)) + VEC_LANES
 
 
 cdef Py_ssize_t winograd_panels(const Window* g, bint back) noexcept nogil:

@@ -37,11 +37,16 @@ cdef inline Window taps_of_rows(const Window* g) noexcept nogil:
     return taps
 
 
+cdef inline Py_ssize_t pairs_together(const Window* g) noexcept nogil:
+    # Of a block, at most.
+    return (PIXELS_TOGETHER + g.ow - 1) // g.ow
+
+
 cdef inline Filtering filtering_of_rows(const Window* g) noexcept nogil:
     # What a row of v spills, the next one overwrites, or nobody reads.
     cdef Window rows = rows_as_steps(g)
     cdef Filtering f = filtering_of(&rows)
-    cdef Py_ssize_t together = (PIXELS_TOGETHER + g.ow - 1) // g.ow
+    cdef Py_ssize_t together = pairs_together(g)
     cdef int p
     f.blocks = (f.pairs + together - 1) // together
     f.most = (f.pairs + f.blocks - 1) // f.blocks
@@ -54,7 +59,8 @@ cdef inline Filtering filtering_of_rows(const Window* g) noexcept nogil:
 cdef Py_ssize_t rows_scratch(const Window* g) noexcept nogil:
     cdef Window taps = taps_of_rows(g)
     cdef Filtering f = filtering_of_rows(g)
-    return f.most * (f.v[0] + f.v[1] + f.v[2] + f.v[3] + 4 * f.m) + VEC_LANES + filters_size(&taps)
+    cdef Py_ssize_t most = min(f.pairs, pairs_together(g))    # of fewer rows blocks may be larger
+    return most * (f.v[0] + f.v[1] + f.v[2] + f.v[3] + 4 * f.m) + VEC_LANES + filters_size(&taps)
 
 
 cdef inline Py_ssize_t row_filters_size(const Window* g) noexcept nogil:

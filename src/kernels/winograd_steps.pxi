@@ -95,9 +95,10 @@ cdef inline Py_ssize_t filters_size(const Window* g) noexcept nogil:
 
 
 cdef Py_ssize_t steps_scratch(const Window* g) noexcept nogil:
-    # v, m and u.
+    # v, m and u; of fewer steps blocks may be larger.
     cdef Filtering f = filtering_of(g)
-    return f.most * (f.v[0] + f.v[1] + f.v[2] + f.v[3] + 4 * f.m) + VEC_LANES + filters_size(g)
+    cdef Py_ssize_t most = min(f.pairs, <Py_ssize_t>TILES)
+    return most * (f.v[0] + f.v[1] + f.v[2] + f.v[3] + 4 * f.m) + VEC_LANES + filters_size(g)
 
 
 cdef inline void add_vec(real* p, vec v) noexcept nogil:

@@ -14,6 +14,7 @@ cdef int describe_attention(Network* net, Op* op, dict fields) except -1:
     own.heads, own.causal = fields["heads"], fields["causal"]
     own.width = t.features // own.heads
     op.work = (1. if own.causal else 2.) * t.steps * t.size
+    let_share(op, own.heads, 1, own.width)
     return 0
 
 
@@ -43,16 +44,21 @@ cdef Head head_of(const Network* net, const Op* op, const Part* part,
     return h
 
 
-cdef void forward_attention(const Network* net, const Op* op, const Part* part) noexcept nogil:
+cdef void attend_heads(const Network* net, const Op* op, const Part* part, Py_ssize_t first,
+                       Py_ssize_t last) noexcept nogil:
     cdef const Attention* own = <const Attention*>op.own
-    cdef const Tensor* t = target_of(net, op)
     cdef real* y = output_of(net, op, part)
     cdef Head h
     cdef Py_ssize_t i
-    for i in range(own.heads):
+    for i in range(first, last):
         h = head_of(net, op, part, i)
         attend(&h, y + i * own.width)
-    clear_after_end(net, t, part.row + part.first, y)
+    if first == 0:
+        clear_after_end(net, target_of(net, op), part.row + part.first, y)
+
+
+cdef void forward_attention(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    attend_heads(net, op, part, 0, (<const Attention*>op.own).heads)
 
 
 cdef void backward_attention(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -76,4 +82,5 @@ cdef Methods attention_methods():
     cdef Methods m = no_methods(ATTENTION, sizeof(Attention))
     m.describe, m.reserve = describe_attention, reserve_attention
     m.forward, m.backward = forward_attention, backward_attention
+    m.forward_share = attend_heads
     return m

@@ -54,6 +54,10 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
     own.in_tiles = goes_in_tiles(g)
     own.in_steps = goes_in_steps(g)
     own.in_rows = goes_in_rows(g) and not own.in_tiles
+    if own.repeated <= 1 and is_one_row(g):
+        let_share(op, g.ow, 16, g.oc)
+    elif own.repeated <= 1 and g.c > 1:     # tiles stay whole; planes are not shared
+        let_share(op, g.oh, 2, g.oc)
     if own.in_tiles:
         w.transposed_stride = winograd_panels(g, True)
     if own.in_steps:
@@ -224,9 +228,10 @@ cdef const real* repeated_input(const Convolution* own, const real* x,
     return repeated_image(own, scratch)
 
 
-cdef void convolution_forward(const Convolution* own, const real* weight, const real* bias,
-                              const real* x, real* y, real* scratch) noexcept nogil:
-    cdef const Window* g = &own.window
+cdef void convolution_forward(const Convolution* own, const Window* g, const real* weight,
+                              const real* bias, const real* x, real* y,
+                              real* scratch) noexcept nogil:
+    # The window is its own, or that of some rows.
     cdef Window row
     if own.repeated:
         depthwise_forward(g, weight, bias, repeated_input(own, x, scratch), y)
@@ -281,26 +286,40 @@ cdef void convolution_input_gradient(const Convolution* own, const real* weight,
         taps_input_gradient(g, transposed, zeros, dy, scratch, dx)
 
 
+cdef void convolve(const Network* net, const Op* op, const Window* g, int worker, const real* x,
+                   real* y) noexcept nogil:
+    cdef const Convolution* own = <const Convolution*>op.own
+    cdef const real* bias = net.parameters + own.w.bias
+    cdef real* scratch = fields_of(net, worker)
+    if own.in_tiles:
+        winograd_forward(g, laid_of(own, worker), bias, net.zeros, x, y, scratch)
+    elif own.in_steps:
+        steps_forward(g, laid_of(own, worker), bias, net.zeros, x, y, scratch)
+    elif own.in_rows:
+        rows_forward(g, laid_of(own, worker), bias, net.zeros, x, y, scratch)
+    else:
+        convolution_forward(own, g, net.parameters + own.w.offset, bias, x, y, scratch)
+
+
 cdef void forward_convolution(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef const Convolution* own = <const Convolution*>op.own
-    cdef const real* weight = net.parameters + own.w.offset
     cdef const real* x = input_of(net, op, part)
     cdef real* y = output_of(net, op, part)
-    cdef real* scratch = fields_of(net, part.worker)
     if own.planar:
-        planar_convolution_forward(&own.window, &own.w, net.parameters, x, scratch, y)
-    elif own.in_tiles:
-        winograd_forward(&own.window, laid_of(own, part.worker), net.parameters + own.w.bias,
-                         net.zeros, x, y, scratch)
-    elif own.in_steps:
-        steps_forward(&own.window, laid_of(own, part.worker), net.parameters + own.w.bias,
-                      net.zeros, x, y, scratch)
-    elif own.in_rows:
-        rows_forward(&own.window, laid_of(own, part.worker), net.parameters + own.w.bias,
-                     net.zeros, x, y, scratch)
+        planar_convolution_forward(&own.window, &own.w, net.parameters, x,
+                                   fields_of(net, part.worker), y)
     else:
-        convolution_forward(own, weight, net.parameters + own.w.bias, x, y, scratch)
+        convolve(net, op, &own.window, part.worker, x, y)
     activate_output(net, op, y, numbers_of(own, target_of(net, op)))
+
+
+cdef void forward_share_of_convolution(const Network* net, const Op* op, const Part* part,
+                                       Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef const Window* g = &(<const Convolution*>op.own).window
+    cdef Window some = rows_of_window(g, first, last)
+    cdef real* y = output_of(net, op, part) + output_before(g, first)
+    convolve(net, op, &some, part.worker, input_of(net, op, part) + input_before(g, first), y)
+    activate_output(net, op, y, output_before(g, last - first))
 
 
 cdef void backward_convolution(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -383,6 +402,7 @@ cdef Methods convolution_methods():
     m.describe, m.reserve = describe_convolution, reserve_convolution
     m.prepare, m.prepare_back = lay_weights, transpose_convolution
     m.forward, m.backward, m.gradient = forward_convolution, backward_convolution, gradient_of_slots
+    m.forward_share = forward_share_of_convolution
     m.interleaves = interleaves_convolution
     m.forward_fours, m.backward_fours = forward_fours_of_convolution, backward_fours_of_convolution
     return m

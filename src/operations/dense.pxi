@@ -10,6 +10,8 @@ cdef int describe_dense(Network* net, Op* op, dict fields) except -1:
     op.rows = op.trained_rows = w.rows + 1
     op.columns = w.columns
     op.work = <double>w.rows * w.columns * source.steps
+    if source.steps >= 4:               # of fewer, each is a product by itself
+        let_share(op, w.columns, 2 * VEC_LANES, w.columns)
     return 0
 
 
@@ -61,6 +63,28 @@ cdef void dense_forward_group(const Network* net, const Op* op, const Part* part
         worked(net.watch, part.worker, op.work)
         if is_ending(net.watch):
             return
+
+
+cdef void dense_forward_columns(const Network* net, const Op* op, const Part* part,
+                                Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    # Of all steps: so each column's weights are packed by one member alone.
+    cdef const Matrix* w = <const Matrix*>op.own
+    cdef const Tensor* source = source_of(net, op)
+    cdef const Tensor* target = target_of(net, op)
+    cdef Product q = product(w.rows, x=NULL, row_step=w.rows, x_step=1,
+                             w=net.parameters + w.offset + first, w_step=w.step,
+                             init=net.parameters + w.bias + first, init_step=0, c=NULL,
+                             c_step=w.columns)
+    cdef Py_ssize_t i, t
+    q.may_pack = True
+    for i in range(part.count):
+        q.x = value_of(net, source, part) + i * source.stride
+        q.c = value_of(net, target, part) + i * target.stride + first
+        q.next = q.c
+        multiply(&q, source.steps, last - first)
+        for t in range(source.steps):
+            activate_output(net, op, q.c + t * w.columns, last - first)
+        worked(net.watch, part.worker, op.work)
 
 
 cdef void dense_backward_group(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -143,6 +167,7 @@ cdef Methods dense_methods():
     m.describe, m.reserve = describe_dense, reserve_dense
     m.lay, m.lay_back = lay_dense, lay_dense_back
     m.forward, m.backward = dense_forward_group, dense_backward_group
+    m.forward_share = dense_forward_columns
     m.gradient, m.descend = dense_gradient, dense_descend
     m.takes_group = m.keeps_to_rows = True
     return m

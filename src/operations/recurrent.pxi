@@ -111,36 +111,27 @@ cdef void copy_recurrence_back(const Network* net, const Op* op, int worker) noe
                                  net.alone)
 
 
-cdef Part shared(const Network* net, const Part* part) noexcept nogil:
-    # Of a team all members work on the memory of the first.
-    cdef Part first = part[0]
-    if net.team != NULL:
-        first.worker = 0
-    return first
-
-
 cdef Sequences sequences_of(const Network* net, const Op* op, int direction,
                             const Part* part) noexcept nogil:
-    cdef Part first = shared(net, part)
     cdef const Recurrent* r = &(<const RecurrentLayer*>op.own).cells[direction]
     cdef const Tensor* source = source_of(net, op)
     cdef const Tensor* tokens
-    cdef Py_ssize_t row = place_of(net, target_of(net, op), &first)
+    cdef Py_ssize_t row = place_of(net, target_of(net, op), part)
     cdef Sequences q
     memset(&q, 0, sizeof(Sequences))
     q.samples, q.steps, q.alone = part.count, source.steps, net.alone
     q.lengths = net.lengths + part.row if net.lengths != NULL else NULL
-    q.x, q.x_sample = value_of(net, source, &first), source.stride
+    q.x, q.x_sample = value_of(net, source, part), source.stride
     if looks_up(op):
         tokens = source_of(net, &net.op[op.source[0] - 1])
-        q.tokens, q.tokens_sample = value_of(net, tokens, &first), tokens.stride
+        q.tokens, q.tokens_sample = value_of(net, tokens, part), tokens.stride
     q.gates, q.gates_sample = r.gates + row * r.gates_sample, r.gates_sample
     q.dgates = r.dgates + row * r.gates_sample
     q.h_sample = r.h_sample
     q.h = r.h + row * r.h_sample
     q.c = r.c + row * r.h_sample if r.c != NULL else NULL
     q.d_sample = padded(max(r.units, r.inputs))
-    q.dh = fields_of(net, first.worker)
+    q.dh = fields_of(net, part.owner)
     q.dc = q.dh + net.group * q.d_sample
     q.spare = q.dc + net.group * q.d_sample
     q.start = fields_of(net, part.worker) + 3 * net.group * q.d_sample
@@ -239,8 +230,7 @@ cdef void backward_recurrence(const Network* net, const Op* op, const Part* part
     cdef const RecurrentLayer* own = <const RecurrentLayer*>op.own
     cdef const Tensor* target = target_of(net, op)
     cdef const Recurrent* r
-    cdef Part memory = shared(net, part)
-    cdef real* dy = gradient_of(net, target, &memory)
+    cdef real* dy = gradient_of(net, target, part)
     cdef Sequences q
     cdef Py_ssize_t i
     cdef real* states
@@ -259,7 +249,7 @@ cdef void backward_recurrence(const Network* net, const Op* op, const Part* part
         if own.sequences:
             q.dy, q.dy_sample = dy + (0 if own.adds else direction * r.units), target.stride
             q.dy_step = target.features
-        q.dx = gradient_of(net, source_of(net, op), &memory)
+        q.dx = gradient_of(net, source_of(net, op), part)
         q.dx_sample = source_of(net, op).gradient_stride
         q.adds = direction > 0
         if q.tokens != NULL:

@@ -73,8 +73,8 @@ cdef void backward_transposed(const Network* net, const Op* op, const Part* part
                                     scratch + framed_size(own))
         sum_rows(dy, g.c, t.h * t.w, g.c, dw + w.rows * w.columns)
     if dx != NULL:
-        convolution_forward(&own.of, net.parameters + w.offset, net.zeros, framed, dx,
-                            scratch + framed_size(own))
+        convolution_forward(&own.of, &own.of.window, net.parameters + w.offset, net.zeros,
+                            framed, dx, scratch + framed_size(own))
 
 
 cdef Methods transposed_convolution_methods():
