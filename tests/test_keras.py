@@ -368,7 +368,7 @@ HOSTILE = {
     "no weights": (archive(config__json="{}"), "model.weights.h5"),
     "no description": (archive(metadata__json="{}"), "config.json"),
     "a list": (archive(config__json="[]"), "must describe a model"),
-    "nested": (archive(config__json="[" * 100_000), "recursion|nested"),
+    "nested": (archive(config__json="[" * 100_000), "recursion|nested|overflow"),
 }  # fmt: skip
 DESCRIBED = {
     "nothing": ("{}", "class_name"),

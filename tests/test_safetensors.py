@@ -126,7 +126,7 @@ def config(**changes):
         (config(layers=[{"class": "os.system", "command": "true"}]), "must name a layer class"),
         (config(format="another"), "its format must be"),
         (config(dtype="object"), "dtype must be float32 or float64"),
-        ("[" * 100_000, "recursion|nested"),
+        ("[" * 100_000, "recursion|nested|overflow"),
         ("{", "Expecting property name"),
         ("7", "its format must be"),
         ("{}", "its format must be"),
