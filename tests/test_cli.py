@@ -276,6 +276,15 @@ def test_saving_spares_what_is_no_file(data, tmp_path, capsys):
     assert "--save and --log must name two files" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("network", ["lenet5", "mlp", "lm", "sentiment", "parser"])
+def test_every_option_is_explained(network, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", network, "--help"])
+    options = capsys.readouterr().out.partition("options:")[2]
+    assert "--epochs" in options
+    assert not re.findall(r"^  --[a-z-]+(?: [A-Z_]+)?\n  -", options, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("arguments", "needed"),
     [

@@ -41,10 +41,10 @@ def as_rate(value: Any, name: str) -> float:
 
 def add_common(parser: argparse.ArgumentParser, *, epochs: int | None, batch_size: int, lr: float) -> None:
     """Add the options of all trainings."""
-    parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument("--batch-size", type=int, default=batch_size)
+    parser.add_argument("--epochs", type=int, default=epochs, help="how often to go through the samples")
+    parser.add_argument("--batch-size", type=int, default=batch_size, help="samples in each step")
     parser.add_argument("--lr", type=number, default=lr, help="the highest learning rate")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="the same seed trains the same network again")
     parser.add_argument("--threads", type=int, help="the largest number of threads (all processors)")
     parser.add_argument("--save", metavar="FILE", help="where to save the trained network (.npz), after each epoch")
     parser.add_argument("--log", metavar="FILE", help="where to write a line of JSON for each epoch")
