@@ -584,6 +584,12 @@ def test_global_pools_see_steps_that_count_alone(rng):
             close(y[i], function(x[i, :n], axis=0))
 
 
+def test_the_mean_of_many_pixels_is_not_rounded_away(rng):
+    image = (1000 + rng.standard_normal((1, 1, 700, 1000))).astype("float32")
+    net = Sequential([layers.GlobalMeanPool()], input_shape=image.shape[1:])
+    np.testing.assert_allclose(net.predict(image), image.astype(float).mean((2, 3)), rtol=1e-5)
+
+
 def test_bytes_are_rescaled(rng):
     x = rng.integers(0, 256, (3, 1, 4, 5), np.uint8)
     net = Sequential([layers.Rescaling(1 / 255, -0.5)], input_shape=(1, 4, 5))

@@ -3,6 +3,10 @@
 # Vectors run over features. The last vector of a row spills into the next one, which is written
 # after it.
 
+cdef enum:
+    ROWS_AT_A_TIME = 256
+
+
 cdef void max_of_rows(const real* x, real* y, real* winners, Py_ssize_t rows,
                       Py_ssize_t features) noexcept nogil:
     # winners (features,): the first row that holds the largest number.
@@ -19,12 +23,16 @@ cdef void max_of_rows(const real* x, real* y, real* winners, Py_ssize_t rows,
 
 
 cdef void mean_of_rows(const real* x, real* y, Py_ssize_t rows, Py_ssize_t features) noexcept nogil:
-    cdef Py_ssize_t i, n
-    cdef vec total
+    # Rows are added up some at a time: of a million in a row, rounding would be seen.
+    cdef Py_ssize_t i, n, first
+    cdef vec total, part
     for n from 0 <= n < features by VEC_LANES:
-        total = vec_load(x + n)
-        for i in range(1, rows):
-            total = total + vec_load(x + i * features + n)
+        total = vec_set1(0)
+        for first from 0 <= first < rows by ROWS_AT_A_TIME:
+            part = vec_load(x + first * features + n)
+            for i in range(first + 1, min(first + ROWS_AT_A_TIME, rows)):
+                part = part + vec_load(x + i * features + n)
+            total = total + part
         vec_store(y + n, total * vec_set1(<real>(1. / <double>rows)))
 
 
