@@ -46,8 +46,8 @@ the MLP at batch 128 took 0.14 to 0.20 s (JAX 0.19 to 0.26), and two threads wer
 At batch 1 the LSTM and GRU of 128 units, whose threads meet at every step, took 0.25 to 0.32 and 0.20 to 0.27 ms.
 
 Each table is of the processor and commit named above it. The Zen 4's (family 25) AVX-512 has no higher peak than
-its AVX2, and its cores were shared with other work: some turns took twice as long as others, two of three of
-ResNet-8's training held to AVX2 among them (738, 739 and 432 us; the median of seven turns later 463). `LstmLayer`
+its AVX2, and its cores were shared with other work: some turns took half as long again as others: LeNet-5's
+training at batch 64 held to AVX2, 1.05 s in its table, took 0.79 s in a whole run half an hour before. `LstmLayer`
 is bound by its weights, 1 MB in float64 that every step reads again, for its Python too, most of which is NumPy's
 products.
 
