@@ -182,8 +182,12 @@ def few_texts(rng, lengths):
 
 
 def few_sentences(rng):
-    """A team of a recurrent layer's own, which shares products in time too."""
-    return few(rng, [layers.GRU(101, return_sequences=True), layers.Dense(352, "tanh"), layers.Dense(160)], (99, 13))
+    """A team of a recurrent layer's own, which shares what comes after it too, in training as well."""
+    x, y = rng.standard_normal((3, 99, 13)), rng.standard_normal((3, 99, 160))
+    inner = [layers.GRU(101, return_sequences=True), layers.Conv1D(64, 3, padding=1), layers.Dense(352, "tanh")]
+    net = Sequential([*inner, layers.SelfAttention(4), layers.Dense(160)], input_shape=(99, 13), seed=0)
+    net.fit(x, y, batch_size=2, loss="squared_error", verbose=0, optimizer=optimizers.SGD(1e-4))
+    return [net.parameters, *back(net, x, np.ones_like(y))]
 
 
 WORK = {
