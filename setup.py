@@ -69,7 +69,7 @@ SANITIZE = ["-O1", "-g", f"-fsanitize={SANITIZERS}", "-fno-sanitize-recover=unde
 
 
 def architecture():
-    """Give the flags by which Apple's clang compiles for one architecture, as setuptools passes them on.
+    """Return the flags by which Apple's clang compiles for one architecture, as setuptools passes them on.
 
     Python itself may be for two, and would have its extensions built for both at once, with flags that one has not.
     """
@@ -82,7 +82,7 @@ def architecture():
 
 
 def compiler():
-    """Give whether this build's compiler is clang, and what it compiles for, or end where there is none."""
+    """Return whether this build's compiler is clang, and what it compiles for, or end where there is none."""
     question = {"capture_output": True, "text": True, "check": True, "env": {**os.environ, "LC_ALL": "C"}}
     try:
         said = subprocess.run([*COMPILER, *architecture(), "-v"], **question).stderr
@@ -96,14 +96,14 @@ def compiler():
 
 
 def levels(target):
-    """Give the levels of a processor's architecture, with the flags of each."""
+    """Return the levels of a processor's architecture, with the flags of each."""
     if target.startswith(("x86_64", "amd64")):
         return X86_LEVELS
     return {"neon" if target.startswith(("aarch64", "arm64")) else "generic": []}
 
 
 def compile_flags(clang):
-    """Give the flags of every level."""
+    """Return the flags of every level."""
     flags = COMMON + (CLANG if clang else GCC)
     if sys.platform == "linux" and not SANITIZERS:  # a debugger's way up the stack: 0.1 MB of a wheel
         flags = [*flags, "-fno-asynchronous-unwind-tables"]
@@ -115,7 +115,7 @@ def compile_flags(clang):
 
 
 def link_flags():
-    """Give the linker's flags: threads, and no symbols, which Apple's linker has no flag to leave out."""
+    """Return the linker's flags: threads, and no symbols, which Apple's linker has no flag to leave out."""
     if WINDOWS:
         return []
     if SANITIZERS:
@@ -124,7 +124,7 @@ def link_flags():
 
 
 def spelled(flags):
-    """Give flags as the compiler takes them: clang-cl has Microsoft's own, and a prefix for clang's."""
+    """Return flags as the compiler takes them: clang-cl has Microsoft's own, and a prefix for clang's."""
     return [f"/clang:{flag}" for flag in flags] if WINDOWS else flags
 
 

@@ -74,7 +74,7 @@ def measure(names: list[str], repeats: int) -> dict[str, object]:
 
 
 def elementwise() -> dict[str, float]:
-    """Give how many numbers a nanosecond one thread takes through each function."""
+    """Return how many numbers a nanosecond one thread takes through each function."""
     core = fastdl._core.load("float32")
     x, y = core.aligned_zeros(4096), core.aligned_zeros(4096)
     x[:] = np.random.default_rng(0).standard_normal(4096)

@@ -19,7 +19,7 @@ RUNS = (("lenet5", 10), ("lenet5", 2), ("mlp", 10))
 
 
 def accuracies(name: str, epochs: int, seeds: int, validation: bool, **arguments: float) -> list[float]:
-    """Give the last epoch's accuracy of each seed."""
+    """Return the last epoch's accuracy of each seed."""
     (x, y), test = datasets.mnist()
     if validation:
         (x, y), test = (x[:-5000], y[:-5000]), (x[-5000:], y[-5000:])

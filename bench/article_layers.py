@@ -37,7 +37,7 @@ class Convolution:
         return self.y
 
     def backward(self, sensitivity):
-        """Give dx from the gradient with respect to the weighted input; keep those of the parameters."""
+        """Return dx from the gradient with respect to the weighted input; keep those of the parameters."""
         _, _, height, width = self.weight.shape
         frame = [(0, 0), (height - 1, height - 1), (width - 1, width - 1)]
         padded, dx = np.pad(sensitivity, frame), np.zeros_like(self.x)

@@ -77,7 +77,7 @@ def in_c(net: Sequential, folder: Path, compiler: str, x: np.ndarray, y: np.ndar
 
 
 def in_onnxruntime(net: Sequential, folder: Path, x: np.ndarray, y: np.ndarray) -> Callable[[int], None]:
-    """Give a function that calls ONNX Runtime a number of times, on one thread."""
+    """Return a function that calls ONNX Runtime a number of times, on one thread."""
     to_onnx(net, folder / "net.onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -94,7 +94,7 @@ def in_onnxruntime(net: Sequential, folder: Path, x: np.ndarray, y: np.ndarray) 
 
 
 def in_fastdl(net: Sequential, x: np.ndarray, y: np.ndarray) -> Callable[[int], None]:
-    """Give a function that calls a predictor a number of times."""
+    """Return a function that calls a predictor a number of times."""
     predict, batch = net.predictor(1), x[None]
 
     def run(calls: int) -> None:
@@ -106,7 +106,7 @@ def in_fastdl(net: Sequential, x: np.ndarray, y: np.ndarray) -> Callable[[int], 
 
 
 def measure(net: Sequential, folder: Path) -> dict[str, float]:
-    """Give the seconds of a call of each."""
+    """Return the seconds of a call of each."""
     rng = np.random.default_rng(0)
     shape = tuple(STEPS if n is None else n for n in net.input_shape)
     x = (rng.integers(0, 65, shape) if net.reading.tokens else rng.random(shape)).astype("float32")

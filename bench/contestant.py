@@ -41,7 +41,7 @@ COUNT_PROCESSORS = ("jax", "numpy", "articles")
 
 
 def held_to() -> str:
-    """Give the instruction set that all are held to; empty if each uses what there is."""
+    """Return the instruction set that all are held to; empty if each uses what there is."""
     return os.environ.get("FASTDL_ISA", "")
 
 
@@ -74,7 +74,7 @@ class Contestant:
         return json.loads(line)
 
     def ask(self, question: str, work: str, threads: int) -> Any:
-        """Give the answer to one line."""
+        """Return the answer to one line."""
         if self.name not in COUNT_PROCESSORS:
             process = next(iter(self._processes.values()))
         else:

@@ -28,13 +28,13 @@ def flop(batch: int, inputs: int, outputs: int) -> float:
 
 
 def calls(name: str) -> int:
-    """Give the number of calls in a turn."""
+    """Return the number of calls in a turn."""
     return max(5, int(_TIMED / flop(*CASES[name][:3])))
 
 
 @cache
 def data(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give x, weight (outputs, inputs) and the gradient of y."""
+    """Return x, weight (outputs, inputs) and the gradient of y."""
     batch, inputs, outputs, _ = CASES[name]
     rng = np.random.default_rng(2)
     x, dy = (rng.standard_normal((batch, n)).astype("float32") for n in (inputs, outputs))

@@ -87,7 +87,7 @@ def _double(pairs):
 
 @cache
 def lenet_after(training):
-    """Give LeNet-5's outputs for the first images after some steps."""
+    """Return LeNet-5's outputs for the first images after some steps."""
     net = reference.lenet5(_double(lenet_start()))
     x, y = mnist()
     weighted = [layer for layer in net.layers if "weight" in layer]
@@ -105,7 +105,7 @@ def lenet_after(training):
 
 
 def lenet_outputs(samples):
-    """Give LeNet-5's outputs for the first images, before it is trained."""
+    """Return LeNet-5's outputs for the first images, before it is trained."""
     return reference.lenet5(_double(lenet_start())).forward(mnist()[0][:samples].astype(float))
 
 
@@ -116,7 +116,7 @@ def _mlp():
 
 @cache
 def mlp_after(training):
-    """Give the MLP's outputs for the first images after some steps."""
+    """Return the MLP's outputs for the first images after some steps."""
     net = _mlp()
     x, target = mnist()[0].reshape(-1, 784).astype(float), mlp_targets().astype(float)
     for step in range(CHECKED_STEPS):
@@ -129,5 +129,5 @@ def mlp_after(training):
 
 
 def mlp_outputs(samples):
-    """Give the MLP's outputs for the first images, before it is trained."""
+    """Return the MLP's outputs for the first images, before it is trained."""
     return _mlp().forward(mnist()[0][:samples].reshape(samples, 784).astype(float))

@@ -29,7 +29,7 @@ def seconds(function: Callable[[], Any]) -> float:
 
 
 def least(*functions: Callable[[], Any]) -> list[float]:
-    """Give the least seconds of each; they take turns."""
+    """Return the least seconds of each; they take turns."""
     turns = [[seconds(function) for function in functions] for _ in range(_TURNS)]
     return [min(times) for times in zip(*turns, strict=True)]
 

@@ -45,7 +45,7 @@ def _columns(cell: str) -> int:
 
 @cache
 def data(name: str) -> Arrays:
-    """Give images, or x, h, c of an LSTM, weight_ih, weight_hh, bias_ih and bias_hh."""
+    """Return images, or x, h, c of an LSTM, weight_ih, weight_hh, bias_ih and bias_hh."""
     rng = np.random.default_rng(6)
 
     def draw(*shape: int) -> np.ndarray[Any, Any]:
@@ -62,7 +62,7 @@ def data(name: str) -> Arrays:
 
 @cache
 def result(name: str) -> np.ndarray[Any, Any]:
-    """Give the reference result as a vector."""
+    """Return the reference result as a vector."""
     arrays = [a.astype(float) for a in data(name)]
     if name in PLANES:
         (x,) = arrays
@@ -80,5 +80,5 @@ def result(name: str) -> np.ndarray[Any, Any]:
 
 
 def digest(after: Any) -> np.ndarray[Any, Any]:
-    """Give a function's result, one array or two, as a vector."""
+    """Return a function's result, one array or two, as a vector."""
     return np.concatenate([np.ravel(a) for a in (after if isinstance(after, tuple) else (after,))])

@@ -17,7 +17,7 @@ CELLS = ("lstm", "gru", "rnn", "transformer")
 
 
 def run(text: str, cell: str) -> list[dict[str, float]]:
-    """Give the figures of every epoch: seconds of training so far, and the losses in nats a character."""
+    """Return the figures of every epoch: seconds of training so far, and the losses in nats a character."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
         if main(["train", "lm", "--text", text, "--cell", cell, "--log", str(log)]) != 0:

@@ -30,7 +30,7 @@ NETWORKS = {"LeNet-5": (lambda: models.lenet5(seed=0), 256), "MLP 784-300-10": (
 
 
 def message_seconds(numbers: int, repeats: int = 30) -> float:
-    """Give the least seconds of an Allreduce of so many floats."""
+    """Return the least seconds of an Allreduce of so many floats."""
     sent, received = np.ones(numbers, np.float32), np.empty(numbers, np.float32)
     calls, best = max(1, min(200, 2_000_000 // numbers)), np.inf
     for _ in range(repeats):
@@ -43,7 +43,7 @@ def message_seconds(numbers: int, repeats: int = 30) -> float:
 
 
 def step_seconds(name: str, batch: int, communicator: MPI.Comm | None, steps: int = 20, repeats: int = 5) -> float:
-    """Give the seconds of a step of training on so many samples, in the best of some epochs."""
+    """Return the seconds of a step of training on so many samples, in the best of some epochs."""
     net, rng = NETWORKS[name][0](), np.random.default_rng(0)
     x = rng.random((steps * batch, *net.input_shape)).astype(np.float32)
     history = net.fit(

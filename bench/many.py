@@ -52,7 +52,7 @@ ADAM_RATE = 1e-3
 
 @cache
 def start(name: str) -> list[np.ndarray]:
-    """Give weights (networks, out, in) and biases (networks, out), alternately."""
+    """Return weights (networks, out, in) and biases (networks, out), alternately."""
     rng, found = np.random.default_rng(7), []
     sizes = CASES[name].sizes
     for inputs, outputs in pairwise(sizes):
@@ -63,7 +63,7 @@ def start(name: str) -> list[np.ndarray]:
 
 @cache
 def data(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give samples and targets that can be learned."""
+    """Return samples and targets that can be learned."""
     case, rng = CASES[name], np.random.default_rng(8)
     x = rng.standard_normal((case.samples, case.sizes[0])).astype("float32")
     y = np.tanh(x @ rng.standard_normal((case.sizes[0], case.sizes[-1]))).astype("float32")
@@ -72,7 +72,7 @@ def data(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def result(name: str) -> np.ndarray:
-    """Give the networks' outputs for the first samples after some steps of plain descent on them."""
+    """Return the networks' outputs for the first samples after some steps of plain descent on them."""
     case, (x, y) = CASES[name], data(name)
     x, y = x[:CHECKED_BATCH].astype(float), y[:CHECKED_BATCH]
     back = reference.cross_entropy_backward if case.labelled else reference.squared_error_backward

@@ -103,7 +103,7 @@ STEPS = {"resnet8": 8, "separable": 8, "in_time": 8, "transformer": 2, "small": 
 
 
 def given(part: Part, shape: Shape) -> Shape:
-    """Give the output shape of a part for an input shape."""
+    """Return the output shape of a part for an input shape."""
     kind, *settings = part
     if kind == "conv":
         filters, _, stride, _ = settings
@@ -134,7 +134,7 @@ def leaves(parts: list[Part], shape: Shape) -> Iterator[tuple[Part, Shape]]:
 
 
 def weights_of(part: Part, shape: Shape) -> list[Shape]:
-    """Give the shapes of a leaf's weights."""
+    """Return the shapes of a leaf's weights."""
     kind, *settings = part
     channels = shape[0] if len(shape) == 3 else shape[-1]
     if kind == "conv":
@@ -151,7 +151,7 @@ def weights_of(part: Part, shape: Shape) -> list[Shape]:
 
 @cache
 def start(name: str) -> list[np.ndarray]:
-    """Give the initial weights, the same for all contestants."""
+    """Return the initial weights, the same for all contestants."""
     case, rng, weights = CASES[name], np.random.default_rng(8), []
     for part, shape in leaves(case.parts, case.shape):
         scales = part[0] in ("norm", "layer_norm")
@@ -163,7 +163,7 @@ def start(name: str) -> list[np.ndarray]:
 
 @cache
 def data(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give enough samples for the timed steps, and their targets."""
+    """Return enough samples for the timed steps, and their targets."""
     case, rng = CASES[name], np.random.default_rng(9)
     samples, shape = STEPS[name] * case.batch, case.shape
     for part in case.parts:
@@ -192,7 +192,7 @@ def flop(name: str) -> float:
 
 
 def _referred(parts: list[Part], weights: Iterator[np.ndarray]) -> list[dict[str, Any]]:
-    """Give the reference's layers."""
+    """Return the reference's layers."""
     found: list[dict[str, Any]] = []
     for kind, *settings in parts:
         if kind == "add":
@@ -229,7 +229,7 @@ def _referred(parts: list[Part], weights: Iterator[np.ndarray]) -> list[dict[str
 
 @cache
 def result(name: str) -> np.ndarray:
-    """Give the network's outputs for the first samples after some steps of plain descent on them."""
+    """Return the network's outputs for the first samples after some steps of plain descent on them."""
     case, (x, y) = CASES[name], data(name)
     net = reference.Network(_referred(case.parts, iter([w.astype(float) for w in start(name)])))
     x, y = x[:CHECKED_BATCH], y[:CHECKED_BATCH]
@@ -258,7 +258,7 @@ def _flat(gradients: list[Any]) -> list[np.ndarray]:
 
 @cache
 def predicted(name: str) -> np.ndarray:
-    """Give the network's output for the first sample, before it is trained."""
+    """Return the network's output for the first sample, before it is trained."""
     case = CASES[name]
     net = reference.Network(_referred(case.parts, iter([w.astype(float) for w in start(name)])))
     return net.forward(data(name)[0][:1])

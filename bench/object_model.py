@@ -108,7 +108,7 @@ class Network:
         self.between = [Connections(a, b) for a, b in zip(self.layers, self.layers[1:], strict=False)]
 
     def predict(self, sample: Sequence[float]) -> list[float]:
-        """Give the last layer's outputs."""
+        """Return the last layer's outputs."""
         self.layers[0].set_output(sample)
         for layer in self.layers[1:]:
             layer.compute_output()
@@ -132,5 +132,5 @@ class Network:
                     connection.weight = w
 
     def get_weights(self) -> list[float]:
-        """Give every weight, node by node, each node's bias last."""
+        """Return every weight, node by node, each node's bias last."""
         return [c.weight for layer in self.layers[1:] for node in layer.nodes[:-1] for c in node.upstream]

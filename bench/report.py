@@ -32,7 +32,7 @@ def _met(answer: bool | None) -> str:
 
 
 def _ratios(row: dict[str, Any], peers: Iterable[str]) -> list[float]:
-    """Give how many times as long the fastest of these peers takes, turn by turn; empty without any."""
+    """Return how many times as long the fastest of these peers takes, turn by turn; empty without any."""
     times = [row["all"][n] for n in peers if n in row["all"]]
     return [min(theirs) / ours for ours, *theirs in zip(row["all"]["fastdl"], *times, strict=True)] if times else []
 
@@ -238,7 +238,7 @@ def _tabular_summary(rows: dict[str, Any], names: list[str]) -> str:
 
 
 def _gain(ours: list[float], others: list[float]) -> tuple[float, float]:
-    """Give how much better ours are, seed by seed, and the standard error of that."""
+    """Return how much better ours are, seed by seed, and the standard error of that."""
     gains = [one - other for one, other in zip(ours, others, strict=True)]
     return mean(gains), stdev(gains) / len(gains) ** 0.5
 
@@ -266,7 +266,7 @@ def _trees(results: dict[str, Any]) -> str:
 
 
 def _measured(results: dict[str, Any]) -> str:
-    """Give the tables of one processor."""
+    """Return the tables of one processor."""
     where = results["machine"]
     versions = ", ".join(f"{n} {v or 'not installed'}" for n, v in results["versions"].items())
     head = (

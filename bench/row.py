@@ -52,7 +52,7 @@ class Work:
     target: Target
 
     def operations(self) -> float:
-        """Give how many useful operations the unit takes."""
+        """Return how many useful operations the unit takes."""
         return self.flop() if callable(self.flop) else self.flop
 
     def in_unit(self, seconds: float) -> float:
@@ -72,5 +72,5 @@ def together(*arrays):
 
 
 def digest(y, dx, dw):
-    """Give what is compared of a layer's results: a slice of each."""
+    """Return what is compared of a layer's results: a slice of each."""
     return np.concatenate([np.asarray(a[:2], "float64").ravel()[:4096] for a in (y, dx, dw)])

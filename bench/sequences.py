@@ -42,7 +42,7 @@ def data(cell, batch, inputs, units):
 
 
 def digest(y, dx, gradients):
-    """Give what is compared: a slice of the output and of each gradient."""
+    """Return what is compared: a slice of the output and of each gradient."""
     parts = [y, dx, *(gradients[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))]
     # Gradients of weights are sums over all steps, and larger than the others.
     return np.concatenate([np.asarray(a, "float64").ravel()[:4096] / max(1, np.abs(a).max()) for a in parts])
@@ -50,7 +50,7 @@ def digest(y, dx, gradients):
 
 @cache
 def result(cell, batch, inputs, units):
-    """Give the reference result."""
+    """Return the reference result."""
     x, dy, weights = data(cell, batch, inputs, units)
     double = {name: w.astype(float) for name, w in weights.items()}
     name = "gru_after" if cell == "gru" else cell

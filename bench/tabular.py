@@ -52,7 +52,7 @@ def mixed(samples: int, seed: int, *, regression: bool) -> Table:
 
 
 def tables() -> dict[str, Callable[[int], Table]]:
-    """Give the tables that scikit-learn ships, or makes from a seed."""
+    """Return the tables that scikit-learn ships, or makes from a seed."""
     from sklearn import datasets as d
 
     return {
@@ -92,7 +92,7 @@ def tables() -> dict[str, Callable[[int], Table]]:
 
 
 def parted(table: Table, validation: bool) -> tuple[np.ndarray, ...]:
-    """Give the samples to train on and to measure, then their targets: of unit variance, or classes from 0 on."""
+    """Return the samples to train on and to measure, then their targets: of unit variance, or classes from 0 on."""
     from sklearn.model_selection import train_test_split
 
     x, y = table.x, table.y
@@ -214,7 +214,7 @@ PACKAGES = {"skorch": "skorch"}  # that a contestant needs besides scikit-learn
 
 
 def quality(table: Table, found: np.ndarray, wanted: np.ndarray) -> float:
-    """Give the accuracy, or the coefficient of determination."""
+    """Return the accuracy, or the coefficient of determination."""
     if not table.regression:
         return float((found == wanted).mean())
     found = found.reshape(-1)

@@ -37,7 +37,7 @@ def trained(folder: str, *arguments: str) -> tuple[fastdl.Sequential, Vocabulary
 
 
 def sentiment(trees: str, test: Trees, composition: str, folder: str) -> dict[str, list[float]]:
-    """Give test accuracies of each seed: five labels of all nodes and roots, positive or negative likewise."""
+    """Return test accuracies of each seed: five labels of all nodes and roots, positive or negative likewise."""
     found: dict[str, list[float]] = {"all": [], "roots": [], "binary_all": [], "binary_roots": [], "seconds": []}
     for seed in range(SEEDS):
         arguments = ("sentiment", "--trees", trees, "--composition", composition, "--seed", str(seed))
@@ -49,7 +49,7 @@ def sentiment(trees: str, test: Trees, composition: str, folder: str) -> dict[st
 
 
 def parser(options: list[str], test: Trees, folder: str) -> dict[str, list[float]]:
-    """Give test F1 of each seed, and of the baselines."""
+    """Return test F1 of each seed, and of the baselines."""
     sentences = test.sentences()
     found: dict[str, list[float]] = {"greedy": [], "beam": [], "seconds": []}
     for seed in range(SEEDS):

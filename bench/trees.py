@@ -21,7 +21,7 @@ FEW = 10  # batches of those that take one node after another
 
 @cache
 def trees():
-    """Give trees with a label at every node; without labels of their own, the height of the node."""
+    """Return trees with a label at every node; without labels of their own, the height of the node."""
     if path := os.environ.get(VARIABLE):
         return read_trees(path, names=[str(i) for i in range(CLASSES)])
     found = expression_trees(8544)
@@ -53,7 +53,7 @@ def flop() -> float:
 
 
 def few_share() -> float:
-    """Give the share of an epoch's nodes that the first batches have."""
+    """Return the share of an epoch's nodes that the first batches have."""
     return int(trees().start[FEW * BATCH]) / len(tokens())
 
 
@@ -96,7 +96,7 @@ def batches():
 
 
 def _forward(p, first, last):
-    """Give some trees, their leaves' vectors, their nodes' children and vectors, and the logits."""
+    """Return some trees, their leaves' vectors, their nodes' children and vectors, and the logits."""
     part, ids = trees()[first:last], tokens()[trees().part(first, last)]
     below = [[] if leaf else pair.tolist() for leaf, pair in zip(part.leaves, part.children(2), strict=True)]
     x = np.where(part.leaves[:, None], p["embedding"][ids], 0)

@@ -70,7 +70,7 @@ def _with_stars(app, what, name, obj, options, lines):
 
 
 def _signature(app, what, name, obj, options, signature, returned):
-    """Give a class's own arguments, rather than those of what makes layers."""
+    """Return a class's own arguments, rather than those of what makes layers."""
     if what != "class" or not inspect.isfunction(obj.__init__):
         return signature, returned
     own = inspect.signature(obj.__init__)

@@ -39,7 +39,7 @@ TABLES = {"and": [1, 0, 0, 0], "or": [1, 0, 1, 1], "xor": [0, 0, 1, 1]}
 
 
 def step(z):
-    """Tell on which side of zero a number is."""
+    """Return on which side of zero a number is."""
     return 1 if z > 0 else 0
 
 

@@ -160,7 +160,7 @@ plt.show()
 
 
 def error_at(path):
-    """Give the error at each point of a path, or of one step."""
+    """Return the error at each point of a path, or of one step."""
     steps = np.array(path)
     return 0.5 * (
         (np.array(thousands) - steps[:, :1] * np.array(centred).T - steps[:, 1:]) ** 2

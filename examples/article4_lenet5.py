@@ -66,7 +66,7 @@ edge = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]], float)
 
 
 def convolved(stride):
-    """Give the feature map of the edge in the image."""
+    """Return the feature map of the edge in the image."""
     layer = ConvLayer(5, 5, 1, 3, 3, 1, 0, stride, relu, 0.1)
     layer.filters[0].weights[...] = edge
     layer.forward(image[None])
@@ -175,7 +175,7 @@ class LeNet5:
                 )
 
     def predict(self, image):
-        """Give ten numbers (10, 1) for an image (1, 28, 28)."""
+        """Return ten numbers (10, 1) for an image (1, 28, 28)."""
         self.conv1.forward(image)
         self.pool1.forward(self.conv1.output_array)
         self.conv2.forward(self.pool1.output_array)

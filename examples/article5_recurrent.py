@@ -190,7 +190,7 @@ print(f"loss {history['loss'][0]:.2f} at first, {history['loss'][-1]:.2f} at las
 
 
 def expected(text):
-    """Give the probabilities of each word after each of the text's."""
+    """Return the probabilities of each word after each of the text's."""
     logits = net.predict(np.array([[words.index(word) for word in text]]))[0]
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)

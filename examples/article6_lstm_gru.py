@@ -51,7 +51,7 @@ DISTANCES = (0, 1, 3, 10, 30, 99)
 
 
 def norms(layer):
-    """Give the norm of the last state's gradient, by steps back to the input."""
+    """Return the norm of the last state's gradient, by steps back to the input."""
     rng = np.random.default_rng(0)
     layer.build((STEPS, 8), dtype="float64", seed=0)
     layer.forward(rng.standard_normal((SEQUENCES, STEPS, 8)))
@@ -141,21 +141,21 @@ WIDTH, LENGTH, SAMPLES = 12, 20, 1200
 
 
 def lstm():
-    """Give an LSTM whose gates keep, at first."""
+    """Return an LSTM whose gates keep, at first."""
     layer = start(LstmLayer(1, WIDTH, 0.2), "fioc")
     layer.bf = 2 * np.ones((WIDTH, 1))
     return layer
 
 
 def gru():
-    """Give a GRU whose gates keep, at first."""
+    """Return a GRU whose gates keep, at first."""
     layer = start(GruLayer(1, WIDTH, 0.2), "zrc")
     layer.bz = -np.ones((WIDTH, 1))
     return layer
 
 
 def sequence(random):
-    """Give a bit, 1 or -1, and the inputs that begin with it."""
+    """Return a bit, 1 or -1, and the inputs that begin with it."""
     bit = random.choice([-1.0, 1.0])
     inputs = random.normal(0, 0.1, (LENGTH, 1, 1))
     inputs[0] = 2 * bit

@@ -46,13 +46,13 @@ words = {word: np.random.normal(0, 0.5, (6, 1)) for word in ("two", "schools'", 
 
 
 def join(left, right):
-    """Give the parent of two nodes."""
+    """Return the parent of two nodes."""
     layer.forward(left, right)
     return layer.root
 
 
 def read(together):
-    """Give the phrase's root: (two schools') students, or two (schools' students)."""
+    """Return the phrase's root: (two schools') students, or two (schools' students)."""
     two, schools, students = (TreeNode(vector) for vector in words.values())
     return (
         join(join(two, schools), students)
@@ -103,7 +103,7 @@ def draw_tree(axes, value, word, children, left=0, depth=0):
 
 
 def told(node, names):
-    """Give what `draw_tree` takes of a node, with its words from `names`."""
+    """Return what `draw_tree` takes of a node, with its words from `names`."""
     children = [told(child, names) for child in node.children]
     return node.data[0, 0], None if children else next(names), children
 
@@ -194,7 +194,7 @@ print(net.evaluate(x, trees.labels, trees=trees))
 
 
 def nested(tree, values, node=None):
-    """Give what `draw_tree` takes of a tree in arrays, with a value for each node."""
+    """Return what `draw_tree` takes of a tree in arrays, with a value for each node."""
     node = int(tree.roots[0]) if node is None else node
     children = [
         nested(tree, values, int(child)) for child in np.flatnonzero(tree.parents == node)

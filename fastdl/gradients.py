@@ -95,7 +95,7 @@ def gradient_check(
 
 
 def _numbers(layer: Layer, x: Array) -> Array:
-    """Tell which places of x (N, ...) hold numbers rather than token ids, which have no small changes."""
+    """Return which places of x (N, ...) hold numbers rather than token ids, which have no small changes."""
     found = np.ones((len(x), x[0].size), bool)
     for places, _ in layer.reading.tokens:
         found[:, ... if places is None else places] = False

@@ -199,17 +199,17 @@ run_linear_unit = run_perceptron
 
 
 def build(name, module, path):
-    """Give the objects of a program, by their class's name."""
+    """Return the objects of a program, by their class's name."""
     return globals()[name](module, path)
 
 
 def parts_of(name, parts):
-    """Give what these are made of besides."""
+    """Return what these are made of besides."""
     return globals().get(f"parts_of_{name}", lambda parts: {})(parts)
 
 
 def run(name, module, parts):
-    """Give the numbers that a program comes to."""
+    """Return the numbers that a program comes to."""
     return globals()[f"run_{name}"](module, parts)
 
 
@@ -229,12 +229,12 @@ def agree(one, other):
 
 
 def cases(changes):
-    """Give each program with the name of the module that it is for, from lists of them by these names."""
+    """Return each program with the name of the module that it is for, from lists of them by these names."""
     return [(name, program) for name, programs in changes.items() for program in programs]
 
 
 def called(value):
-    """Give the name of a program."""
+    """Return the name of a program."""
     return getattr(value, "__name__", value)
 
 

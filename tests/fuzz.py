@@ -120,7 +120,7 @@ def text(data):
 
 
 def _read(read, data):
-    """Give what a file of these bytes holds; None where it is refused as it should be."""
+    """Return what a file of these bytes holds; None where it is refused as it should be."""
     path = os.path.join(_folder.name, "file")
     with open(path, "wb") as file:
         file.write(data)

@@ -45,7 +45,7 @@ def save_for_ever(path):
 
 
 def kill_saves(count, folder, rng):
-    """Give how many kills left a file beside."""
+    """Return how many kills left a file beside."""
     path, left = Path(folder) / "net.npz", 0
     for _ in range(count):
         saver = subprocess.Popen([sys.executable, __file__, "save", str(path)])
@@ -62,7 +62,7 @@ def kill_saves(count, folder, rng):
 
 
 def kill_trainings(count, folder, rng):
-    """Give how many trainings came to their end, of as many kills as were asked for."""
+    """Return how many trainings came to their end, of as many kills as were asked for."""
     text, run, log = (Path(folder) / name for name in ("text", "run.npz", "log"))
     text.write_text(_TEXT)
     start = [*_FASTDL, "train", "lm", "--text", str(text), *_SMALL]

@@ -153,7 +153,7 @@ def trained(module):
 
 
 def exported(module, x, free, new):
-    """Give a file's bytes, without what it says of where it comes from."""
+    """Return a file's bytes, without what it says of where it comes from."""
     axes = [{0: "batch", 1: "time"} if free == "NT" else {0: "batch"}, {1: "batch"}][: len(x)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net.onnx"

@@ -23,7 +23,7 @@ class Steps(callbacks.Callback):
 
 
 def steps_of(net, epochs, optimizer, x, y, size):
-    """Give the parameters after each step of epochs that are not shuffled."""
+    """Return the parameters after each step of epochs that are not shuffled."""
     found = []
     for _ in range(epochs):
         for start in range(0, len(x), size):

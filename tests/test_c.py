@@ -89,7 +89,7 @@ class Compilation:
             self.process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
 
     def program(self):
-        """Give the path of the program once it is there."""
+        """Return the path of the program once it is there."""
         if self.missing:
             pytest.skip(self.missing)
         _, said = self.process.communicate()
@@ -97,7 +97,7 @@ class Compilation:
         return str(self.binary)
 
     def run(self, nets, given):
-        """Give what it makes of samples of each network."""
+        """Return what it makes of samples of each network."""
         program = self.program()
         x, y = self.source.with_suffix(".in"), self.source.with_suffix(".out")
         values = [values.astype(net.dtype).tobytes() for (net, _), values in zip(nets, given, strict=True)]

@@ -73,7 +73,7 @@ def make(request, tmp_path, monkeypatch, notebook):
 
 
 def same(one, other):
-    """Tell whether two states are equal, arrays and NaN too, but for what MLflow calls a run."""
+    """Return whether two states are equal, arrays and NaN too, but for what MLflow calls a run."""
     assert [kind for kind, _ in one] == [kind for kind, _ in other]
     for (_, first), (_, second) in zip(one, other, strict=True):
         assert first.keys() == second.keys()

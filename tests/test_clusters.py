@@ -92,7 +92,7 @@ MORE = {
 
 
 def processes_with(mark):
-    """Give the processes that have a mark in their environment."""
+    """Return the processes that have a mark in their environment."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:

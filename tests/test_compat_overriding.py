@@ -17,7 +17,7 @@ NUMBERS = (
 
 
 def more(value):
-    """Give numbers that are an eighth larger."""
+    """Return numbers that are an eighth larger."""
     if isinstance(value, list | tuple):
         return type(value)(map(more, value))
     return value * 1.125 if isinstance(value, float | np.ndarray) else value
@@ -29,7 +29,7 @@ def numbers(obj):
 
 
 def changed(original, calls):
-    """Give a step that does as the original, counts its calls, and makes all that it gives and sets larger."""
+    """Return a step that does as the original, counts its calls, and makes all that it gives and sets larger."""
 
     def step(*args, **kwargs):
         calls.append(None)

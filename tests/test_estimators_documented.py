@@ -11,7 +11,7 @@ CLASSES = [getattr(estimators, name) for name in estimators.__all__ if isinstanc
 
 
 def documented(cls):
-    """Give the names in a docstring's section of parameters."""
+    """Return the names in a docstring's section of parameters."""
     section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w+\n-+\n|\Z)", inspect.getdoc(cls), re.MULTILINE | re.DOTALL)
     lines = re.findall(r"^(\w.*?) :", section[1], re.MULTILINE) if section else []
     return {name for line in lines for name in line.split(", ")}

@@ -156,7 +156,7 @@ def strange(name):
 
 
 def altered(whole, rng):
-    """Give files that are cut off, have a byte changed, or a size that is a huge one."""
+    """Yield files that are cut off, have a byte changed, or a size that is a huge one."""
     for _ in range(CHANGES):
         yield whole[: rng.integers(len(whole))]
     for _ in range(CHANGES):

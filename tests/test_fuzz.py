@@ -45,7 +45,7 @@ DROP = object()
 
 
 def _places(part):
-    """Give all (holder, key) of a description."""
+    """Yield all (holder, key) of a description."""
     for key, below in list(part.items() if isinstance(part, dict) else enumerate(part)):
         yield part, key
         if isinstance(below, (dict, list)):

@@ -207,7 +207,7 @@ def fields(message):
 
 
 def records_of(path):
-    """Give the messages of a file of events."""
+    """Return the messages of a file of events."""
     data, at, found = path.read_bytes(), 0, []
     while at < len(data):
         (length,) = struct.unpack_from("<Q", data, at)
@@ -222,7 +222,7 @@ def records_of(path):
 
 
 def scalars_of(records):
-    """Give (tag, step) to value."""
+    """Return (tag, step) to value."""
     return {
         (dict(fields(value))[1].decode(), record[2]): struct.unpack("<f", dict(fields(value))[2])[0]
         for record in records

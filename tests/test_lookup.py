@@ -21,7 +21,7 @@ dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
 def networks(cell, units, dtype, stateful=False):
-    """Give the same network twice; the second has rows in its table that no token means."""
+    """Return the same network twice; the second has rows in its table that no token means."""
     small, large = (
         Sequential(
             [layers.Embedding(rows, 7), cell(units, return_sequences=True, stateful=stateful), layers.Dense(ROWS)],

@@ -114,7 +114,7 @@ CASES = {
 
 
 def fitted(make, arguments, communicator=None, epochs=3):
-    """Give the network, and the figures of its training but for the seconds."""
+    """Return the network, and the figures of its training but for the seconds."""
     arguments = dict(arguments)
     if "callbacks" in arguments:
         arguments["callbacks"] = arguments["callbacks"]()
@@ -152,7 +152,7 @@ def messages(communicators):
 
 
 def ends(count, *fits):
-    """Give what each rank raises of fits(rank) with a communicator, and the world that they were in."""
+    """Return what each rank raises of fits(rank) with a communicator, and the world that they were in."""
     world = World(count)
     found = world.run(lambda rank, communicator: fits[min(rank, len(fits) - 1)](communicator))
     assert all(isinstance(error, BaseException) for error in found), found

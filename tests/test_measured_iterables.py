@@ -30,7 +30,7 @@ class Loader:
 
 
 def only(arrays):
-    """Give the one that there is."""
+    """Return the one that there is."""
     (x,) = arrays
     return x
 

@@ -35,7 +35,7 @@ def start(count, *command):
 
 
 def finish(process):
-    """Give its exit code and what it printed."""
+    """Return its exit code and what it printed."""
     try:
         out, _ = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:

@@ -64,7 +64,7 @@ class Session:
         self.session = ort.InferenceSession(str(path), options)
 
     def __call__(self, x, **others):
-        """Give what it says of samples, and the states afterwards."""
+        """Return what it says of samples, and the states afterwards."""
         first = self.session.get_inputs()[0]
         dtype = {"tensor(int64)": np.int64, "tensor(float)": np.float32, "tensor(double)": np.float64}[first.type]
         y, *states = self.session.run(None, {first.name: np.asarray(x, dtype), **others})

@@ -242,7 +242,7 @@ def record_means(torch):
 
 
 def of_all_kinds():
-    """Give a network with matrices, biases, norms, kernels and a table, nested."""
+    """Return a network with matrices, biases, norms, kernels and a table, nested."""
     return Sequential(
         [
             layers.Embedding(7, 4),

@@ -70,7 +70,7 @@ def test_systems_are_said_alike():
 
 
 def workflow_list(workflow, name):
-    """Give the members of a list that a workflow's matrix has, in one line."""
+    """Return the members of a list that a workflow's matrix has, in one line."""
     text = (ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text(encoding="utf-8")
     (members,) = re.findall(rf"^ +{name}: \[(.*)\]$", text, re.MULTILINE)
     return [member.strip('"') for member in members.split(", ")]

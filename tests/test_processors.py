@@ -92,7 +92,7 @@ NAMES = ("FASTDL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def threads(before="", **environment):
-    """Give the number of threads in another process."""
+    """Return the number of threads in another process."""
     code = f"import os\n{before}\nimport fastdl\nprint(fastdl.get_num_threads())"
     others = {name: value for name, value in os.environ.items() if name not in NAMES}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**others, **environment})
@@ -102,7 +102,7 @@ def threads(before="", **environment):
 
 @pytest.fixture
 def default(monkeypatch):
-    """Give what a process would find that has this environment."""
+    """Return what a process would find that has this environment."""
 
     def default(**environment):
         for name in NAMES:

@@ -25,7 +25,7 @@ cells = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
 
 
 def built(layer, features, dtype="float64", steps=None):
-    """Give the layer with biases that are not zero."""
+    """Return the layer with biases that are not zero."""
     layer.build((steps, features), dtype=dtype, seed=1)
     rng = np.random.default_rng(2)
     for name, values in layer.params.items():

@@ -59,7 +59,7 @@ def tree_parser(python=False):
 
 
 def asked(net, body, headers=JSON, parser=None, path="/answer", method="POST", hosts=None, host="127.0.0.1"):
-    """Give the response of an application to one request."""
+    """Return the response of an application to one request."""
 
     async def ask():
         transport = httpx.ASGITransport(application(shown(net, parser), hosts))
@@ -74,7 +74,7 @@ def typed(**fields):
 
 
 def drawing(digit):
-    """Give a test image as it would be drawn."""
+    """Return a test image as it would be drawn."""
     (_, _), (x, y) = datasets.mnist()
     image = x[np.flatnonzero(y == digit)[0], 0]
     return (np.kron(image, np.ones((SIDE // 28, SIDE // 28))) * 255).astype(np.uint8)
@@ -312,7 +312,7 @@ def test_headers_and_files():
 
 @contextmanager
 def served(net, tmp_path, *more):
-    """Give the address of a page of a process of its own."""
+    """Yield the address of a page of a process of its own."""
     path = tmp_path / "net.npz"
     net.save(path)
     command = [sys.executable, "-m", "fastdl", "serve", str(path), "--port", "0", *more]

@@ -23,7 +23,7 @@ class Module:
         self.nodes = list(executed(ast.parse(path.read_text(encoding="utf-8"))))
 
     def imports(self, modules):
-        """Give pairs: a module, and the name that is taken from it, None for the module itself."""
+        """Yield pairs: a module, and the name that is taken from it, None for the module itself."""
         for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from ((alias.name, None) for alias in node.names)
@@ -35,7 +35,7 @@ class Module:
                     yield (inner, None) if inner in modules else (origin, alias.name)
 
     def runs(self, modules):
-        """Give the modules whose import this one's brings about: also the packages around them that it is not in."""
+        """Return the modules whose import this one's brings about: also the packages around them that it is not in."""
         found = set()
         for name, _ in self.imports(modules):
             around = {name[: dot.start()] for dot in re.finditer(r"\.", name)}
@@ -44,7 +44,7 @@ class Module:
 
     @cached_property
     def defined(self):
-        """Give the names that it makes, on itself, in its classes and on ``self`` and ``cls``."""
+        """Return the names that it makes, on itself, in its classes and on ``self`` and ``cls``."""
         names = set()
         for node in self.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -58,7 +58,7 @@ class Module:
         return names
 
     def foreign_underscores(self, modules, known):
-        """Give the underscore names of other modules that it uses."""
+        """Return the underscore names of other modules that it uses."""
         own = self.defined
         theirs = set().union(*(modules[name].defined for name in known))
         found = {name for _, name in self.imports(modules) if name is not None and is_private(name)}
@@ -92,7 +92,7 @@ def modules_of(package):
 
 
 def reach(graph, name):
-    """Give all that a module's import brings about in the end."""
+    """Return all that a module's import brings about in the end."""
     found, new = set(), {name}
     while new:
         new = set().union(*(graph[one] for one in new)) - found
@@ -101,7 +101,7 @@ def reach(graph, name):
 
 
 def circles(modules):
-    """Give the sets of modules each of which, directly or not, imports all of its set."""
+    """Return the sets of modules each of which, directly or not, imports all of its set."""
     graph = {name: module.runs(modules) for name, module in modules.items()}
     reached = {name: reach(graph, name) for name in graph}
     together = {frozenset(b for b in reached[a] if a in reached[b]) for a in modules if a in reached[a]}

@@ -30,7 +30,7 @@ CALLED_BY_OURS = {
 
 
 def public_modules():
-    """Give the package's modules that name what is public, whose own names have no underscore."""
+    """Yield the package's modules that name what is public, whose own names have no underscore."""
     yield fastdl
     for found in pkgutil.walk_packages(fastdl.__path__, "fastdl."):
         if not re.search(r"\._|\.cli", found.name):
@@ -40,7 +40,7 @@ def public_modules():
 
 
 def imported(node):
-    """Give what an import of a script binds."""
+    """Return what an import of a script binds."""
     if isinstance(node, ast.Import):
         return {alias.asname or alias.name: importlib.import_module(alias.name) for alias in node.names}
     exec(ast.unparse(node), bound := {})
@@ -48,7 +48,7 @@ def imported(node):
 
 
 def used(path):
-    """Give what a script names: what is imported, what it asks modules for, and all names of attributes."""
+    """Return what a script names: what is imported, what it asks modules for, and all names of attributes."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names, attributes = {}, set()
     for node in ast.walk(tree):

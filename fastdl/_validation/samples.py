@@ -22,7 +22,7 @@ Checked = TypeVar("Checked")
 
 
 def as_samples(x: Any, name: str, shape: Shape, dtype: str) -> Array:
-    """Give a batch (N, *shape)."""
+    """Return a batch (N, *shape)."""
     if _core.load(dtype).is_ready(x, shape):
         ready: Array = x
         return ready
@@ -49,7 +49,7 @@ def _hint(array: Array, name: str, shape: Shape) -> str:
 
 
 def as_stored(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]:
-    """Give a batch, and whether its conversion to ``dtype`` waits, as it does for bytes and arrays mapped from a file.
+    """Return a batch, and whether its conversion to ``dtype`` waits, as do bytes and arrays mapped from a file.
 
     Such an array is not copied as a whole: it is checked, part by part, to be finite in ``dtype``.
     """
@@ -68,13 +68,13 @@ def as_stored(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]
 
 
 def in_parts(array: Array) -> Iterator[Array]:
-    """Give rows of an array, some at a time, so that copies stay small."""
+    """Return rows of an array, some at a time, so that copies stay small."""
     rows = max(1, _PART * len(array) // array.size)
     return (array[i : i + rows] for i in range(0, len(array), rows))
 
 
 def as_images(x: Any, name: str, shape: Shape, dtype: str) -> tuple[Array, bool]:
-    """Give a batch of images, and whether it is (N, H, W, C): a view of memory with channels last is not copied."""
+    """Return a batch of images, and whether it is (N, H, W, C): a view of memory with channels last is not copied."""
     if _core.load(dtype).is_ready(x, shape):
         return x, False
     if isinstance(x, np.ndarray) and x.ndim == 4 and x.shape[1:] == shape and not x.flags.c_contiguous:
@@ -98,7 +98,7 @@ def check_tokens(x: Array, name: str, tokens: Sequence[Tokens]) -> None:
 
 
 def as_lengths(lengths: Any, name: str, x: Array) -> Array:
-    """Give int64 lengths (N,) of the sequences x (N, T, ...), from 1 to T.
+    """Return int64 lengths (N,) of the sequences x (N, T, ...), from 1 to T.
 
     They are a copy, which nobody can change: the core indexes with them.
     """
@@ -141,13 +141,13 @@ def _are_lengths_of(array: Array, lengths: Array) -> bool:
 
 
 def within(x: Array, lengths: Array) -> Array:
-    """Give a copy with zeros beyond the lengths."""
+    """Return a copy with zeros beyond the lengths."""
     there = np.arange(x.shape[1]) < lengths[:, None]
     return np.where(there.reshape(*there.shape, *[1] * (x.ndim - 2)), x, x.dtype.type(0))
 
 
 def as_labels(y: Any, name: str, classes: int, dtype: str) -> Array:
-    """Give a copy of labels from 0 to ``classes`` - 1, as int64: the core of ``dtype`` indexes with them."""
+    """Return a copy of labels from 0 to ``classes`` - 1, as int64: the core of ``dtype`` indexes with them."""
     labels = np.array(y, np.int64, order="C")
     if not _core.load(dtype).are_labels(labels, classes):
         raise ValueError(f"{name} must hold labels from 0 to {classes - 1}; received {np.min(y)} to {np.max(y)}")

@@ -74,11 +74,11 @@ class Callback(TellsArguments):
         """After the last epoch, or after what ended the training before it, such as Ctrl-C or a divergence."""
 
     def reads(self) -> dict[str, str]:
-        """Give the figures that it needs in `on_epoch_end`, and the argument that names each, for `fit` to check."""
+        """Return the figures that it needs in `on_epoch_end`, and the argument that names each, for `fit` to check."""
         return {}
 
     def get_state(self) -> dict[str, Any]:
-        """Give the state from which a further call of `fit` continues.
+        """Return the state from which a further call of `fit` continues.
 
         Returns
         -------

@@ -95,5 +95,5 @@ class ModelCheckpoint(Callback):
 
 
 def _names_in(text: str) -> list[str]:
-    """Give the names of the figures that occur in a path."""
+    """Return the names of the figures that occur in a path."""
     return [name for _, name, _, _ in Formatter().parse(text) if name is not None]

@@ -61,7 +61,7 @@ def check_files_differ(callbacks: Iterable[Any], networks: str) -> None:
 
 
 def _file_of(callback: Any) -> str | None:
-    """Give the file or folder that a callback writes, if any; several may share a terminal or another device."""
+    """Return the file or folder that a callback writes, if any; several may share a terminal or another device."""
     path = getattr(callback, "path", None)
     if not isinstance(callback, Callback) or not callback.writes or not isinstance(path, (str, os.PathLike)):
         return None

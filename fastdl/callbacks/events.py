@@ -14,17 +14,17 @@ _VARINT, _DOUBLE, _BYTES, _FLOAT = 0, 1, 2, 5  # wire types
 
 
 def version(seconds: float) -> bytes:
-    """Give a file's first record."""
+    """Return a file's first record."""
     return _record(_event(seconds, 0) + _field(3, VERSION.encode()))
 
 
 def start(seconds: float, epoch: int) -> bytes:
-    """Give the record that makes readers forget the figures of an epoch and of later ones."""
+    """Return the record that makes readers forget the figures of an epoch and of later ones."""
     return _record(_event(seconds, epoch) + _field(7, _number(1, 1)))
 
 
 def scalars(seconds: float, epoch: int, figures: Mapping[str, float]) -> bytes:
-    """Give the record of some figures."""
+    """Return the record of some figures."""
     values = [_field(1, tag.encode()) + _key(2, _FLOAT) + _float(value) for tag, value in figures.items()]
     return _record(_event(seconds, epoch) + _field(5, b"".join(_field(1, value) for value in values)))
 
@@ -75,7 +75,7 @@ _TABLE = [_entry(byte) for byte in range(256)]
 
 
 def _checksum(data: bytes) -> bytes:
-    """Give the masked CRC-32C: rotated by 15 bits and shifted by a constant, as records hold it."""
+    """Return the masked CRC-32C: rotated by 15 bits and shifted by a constant, as records hold it."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8

@@ -25,7 +25,7 @@ class Kept(NamedTuple):
 
 
 def kept_of(callbacks: Iterable[Callback]) -> list[Kept]:
-    """Give the state of all callbacks that have one, in copies of their arrays."""
+    """Return the state of all callbacks that have one, in copies of their arrays."""
     kept = []
     for callback in callbacks:
         if type(callback).get_state is not Callback.get_state:
@@ -36,7 +36,7 @@ def kept_of(callbacks: Iterable[Callback]) -> list[Kept]:
 
 
 def states_for(callbacks: Iterable[Callback], kept: Sequence[Kept]) -> list[dict[str, Any] | None]:
-    """Give the state for each callback, or None: the first of a class gets that of the first of its class."""
+    """Return the state for each callback, or None: the first of a class gets that of the first of its class."""
     left, found = list(kept), []
     for callback in callbacks:
         which = next((i for i, (kind, _) in enumerate(left) if kind == type(callback).__name__), None)
@@ -55,7 +55,7 @@ def go_on(net: Sequential, callback: Callback, state: dict[str, Any]) -> None:
 
 
 def packed(kept: Iterable[Kept]) -> tuple[list[dict[str, Any]], dict[str, Array]]:
-    """Give states as descriptions, one each, and all their arrays."""
+    """Return states as descriptions, one each, and all their arrays."""
     descriptions, arrays = [], {}
     for i, (kind, state) in enumerate(kept):
         shapes = {}
@@ -73,7 +73,7 @@ def packed(kept: Iterable[Kept]) -> tuple[list[dict[str, Any]], dict[str, Array]
 
 
 def expected(descriptions: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
-    """Give the types and shapes of the arrays that belong to descriptions."""
+    """Return the types and shapes of the arrays that belong to descriptions."""
     found: dict[str, tuple[np.dtype[Any], Shape]] = {}
     for i, description in enumerate(as_list(descriptions, "callbacks", "descriptions")):
         kind, state, shapes = (description[part] for part in ("class", "state", "arrays"))

@@ -76,7 +76,7 @@ class LineLogger(Logger):
         )
 
     def epoch_of(self, line: str) -> int | None:
-        """Give the epoch of a line, 0 for none, or None if this class did not write the line."""
+        """Return the epoch of a line, 0 for none, or None if this class did not write the line."""
         raise NotImplementedError
 
     def append(self, line: str) -> None:

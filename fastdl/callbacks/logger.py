@@ -120,7 +120,7 @@ class Logger(Callback):
 
 
 def numbers(figures: dict[str, Any]) -> dict[str, float]:
-    """Give the figures that are numbers, NumPy's too: callbacks may add others."""
+    """Return the figures that are numbers, NumPy's too: callbacks may add others."""
     found = {}
     for name, value in figures.items():
         with suppress(TypeError, ValueError):
@@ -129,7 +129,7 @@ def numbers(figures: dict[str, Any]) -> dict[str, float]:
 
 
 def plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Give settings, and their own settings, as numbers and strings; those that are None are left out."""
+    """Return settings, and their own settings, as numbers and strings; those that are None are left out."""
     found: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Settings):

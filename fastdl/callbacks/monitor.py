@@ -48,13 +48,13 @@ class Monitor:
         self.epoch, self.best = 0, math.inf if self.mode == "min" else -math.inf
 
     def value(self, logs: dict[str, Any]) -> float:
-        """Give the figure of an epoch."""
+        """Return the figure of an epoch."""
         if self.figure not in logs:
             raise ValueError(f"monitor must be one of {', '.join(logs)}; received {self.figure!r}")
         return float(logs[self.figure])
 
     def is_better(self, value: float, than: float) -> bool:
-        """Tell whether a value is better than the best; NaN is worse than any other."""
+        """Return whether a value is better than the best; NaN is worse than any other."""
         if math.isnan(than):
             return not math.isnan(value)
         return value < than - self.min_delta if self.mode == "min" else value > than + self.min_delta
@@ -68,7 +68,7 @@ class Monitor:
         return True
 
     def get_state(self) -> dict[str, Any]:
-        """Give the state as plain data."""
+        """Return the state as plain data."""
         return {"monitor": self.figure, "mode": self.mode, "epoch": self.epoch, "best": self.best}
 
     def set_state(self, state: dict[str, Any]) -> bool:

@@ -93,7 +93,7 @@ class Progress(Callback):
 
 
 def tqdm_of(user: str) -> Any:
-    """Give tqdm's class of bars, or the error that names who needs it."""
+    """Return tqdm's class of bars, or the error that names who needs it."""
     try:
         from tqdm.auto import tqdm
     except ImportError:

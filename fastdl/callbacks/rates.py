@@ -119,7 +119,7 @@ class ReduceLROnPlateau(Callback):
 
 
 def _fixed_rate(callback: Callback, net: Sequential) -> float:
-    """Give the optimizer's rate, which must be a number."""
+    """Return the optimizer's rate, which must be a number."""
     rate = net.training_state.optimizer.lr
     if callable(rate):
         raise ValueError(f"lr must be a number with {type(callback).__name__}, which sets it; received {rate!r}")

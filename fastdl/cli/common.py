@@ -100,7 +100,7 @@ def check_outputs(options: argparse.Namespace, *read: str | None) -> None:
 
 
 def communicator_for(options: argparse.Namespace) -> Any:
-    """Give the communicator of the processes that mpiexec has started; only the first prints and writes.
+    """Return the communicator of the processes that mpiexec has started; only the first prints and writes.
 
     None if there is only one.
     """
@@ -124,7 +124,7 @@ def tell_unknown(what: str, path: str, tokens: Sequence[str], most: int = 20) ->
 
 
 def bars(unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) -> list[Callback]:
-    """Give a live bar on a terminal, if tqdm is installed; at the end of an epoch it shows the figures."""
+    """Return a live bar on a terminal, if tqdm is installed; at the end of an epoch it shows the figures."""
 
     def tell(logs: dict[str, Any]) -> str:
         shown = f"loss {figure(logs['loss'])}, accuracy {logs['accuracy']:.2%}"
@@ -137,12 +137,12 @@ def bars(unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) ->
 
 
 def watching(unit: str, log: str | None, measured: str = "test {val_accuracy:.2%}") -> list[Callback]:
-    """Give the bars, or a line for each epoch, and the log."""
+    """Return the bars, or a line for each epoch, and the log."""
     return [*(bars(unit, measured) or [PrintEpochs()]), *logging(log)]
 
 
 def logging(path: str | None) -> list[Callback]:
-    """Give the log of --log, if any."""
+    """Return the log of --log, if any."""
     return [] if path is None else [Log(path)]
 
 

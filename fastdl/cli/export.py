@@ -36,7 +36,7 @@ def _to_c(net: Sequential, options: argparse.Namespace) -> None:
 
 
 def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
-    """Give the test images of MNIST or a folder, with the places of their labels among the network's."""
+    """Return the test images of MNIST or a folder, with the places of their labels among the network's."""
     from ..datasets import idx_folder, mnist
     from ..images.labels import labels_of
 

@@ -65,7 +65,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def images_of(options: argparse.Namespace) -> tuple[list[int], Split, Split]:
-    """Give the labels of training, and images of MNIST or a folder with the places of their labels among these."""
+    """Return the labels of training, and images of MNIST or a folder with the places of their labels among these."""
     if options.transpose and options.data is None:
         raise Mistake("--transpose is for --data, which is not given")
     with of_option("--data"):

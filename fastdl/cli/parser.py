@@ -60,7 +60,7 @@ def add_parse(parser: argparse.ArgumentParser) -> None:
 
 
 def treebank(folder: str | None) -> list[Trees]:
-    """Give trees to train, validate and test on: those of a folder, or Python's expressions, shuffled."""
+    """Return trees to train, validate and test on: those of a folder, or Python's expressions, shuffled."""
     if folder is not None:
         return read_treebank(folder, labels=False)
     trees = expression_trees()

@@ -95,7 +95,7 @@ class _Roots(Callback):
 
 
 def accuracies(net: Sequential, trees: Trees, ids: Array) -> list[tuple[float, float]]:
-    """Give the accuracy on all nodes and on the roots; with an odd number of labels, also on positive against negative.
+    """Return the accuracy on all nodes and on the roots; if labels are odd in number, also positive against negative.
 
     Nodes without a label do not count; for positive against negative, neutral ones do not count either, and the
     probabilities of all labels above the middle are added up, as are those below it.
@@ -119,7 +119,7 @@ def _shares(right: Array, counts: Array, roots: Array) -> tuple[float, float]:
 
 
 def table(trees: Trees, pairs: list[tuple[float, float]]) -> list[str]:
-    """Give a table of accuracies as lines."""
+    """Return a table of accuracies as lines."""
     titles = (f"{len(trees.names)} labels", "positive or negative")
     lines = [f"{'test accuracy':22}{'all nodes':>10}{'roots':>10}"]
     return lines + [f"{title:22}{every:10.2%}{root:10.2%}" for title, (every, root) in zip(titles, pairs, strict=False)]
@@ -149,7 +149,7 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
 
 
 def _trees(options: argparse.Namespace, names: list[str]) -> list[Trees]:
-    """Give the trees of each input."""
+    """Return the trees of each input."""
     if options.trees:
         if options.parser is not None:
             raise Mistake("--parser must be left out with --trees: it is for plain sentences")

@@ -195,7 +195,7 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def _axes(options: argparse.Namespace) -> dict[str, list[Any]]:
-    """Give the values of each setting, checked."""
+    """Return the values of each setting, checked."""
     axes = {}
     for name, (check, usual) in _AXES.items():
         values = getattr(options, name)

@@ -201,7 +201,7 @@ def _check_length(options: argparse.Namespace, tokens: int, held_out: int) -> No
 
 
 def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str, Any]]:
-    """Give the run to resume, if any, and the settings: those given, those of the run, or the defaults."""
+    """Return the run to resume, if any, and the settings: those given, those of the run, or the defaults."""
     given = {name: getattr(options, name) for name in _DEFAULTS if getattr(options, name) is not None}
     if options.text is not None:
         given["text"] = options.text and os.path.abspath(options.text)  # an empty name is none, not this folder
@@ -232,7 +232,7 @@ def _settings(options: argparse.Namespace) -> tuple[Sequential | None, dict[str,
 
 
 def _is_run(saved: Any) -> bool:
-    """Tell whether a file's note is that of a run, as written by `_train`."""
+    """Return whether a file's note is that of a run, as written by `_train`."""
     if not isinstance(saved, dict) or _types(saved) != _types({"settings": {}, "digest": "", "epochs": 0}):
         return False
     return _types(saved["settings"]) in [_types({**_DEFAULTS, "text": text}) for text in (None, "")]

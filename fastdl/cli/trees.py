@@ -15,7 +15,7 @@ _TRACE = "-NONE-"  # the Penn Treebank's label of empty elements
 
 
 def files_of(folder: str) -> list[str]:
-    """Give the paths of a treebank's files."""
+    """Return the paths of a treebank's files."""
     return [os.path.join(folder, f"{name}.txt") for name in ("train", "dev", "test")]
 
 
@@ -40,12 +40,12 @@ def binary(trees: Trees) -> Trees:
 
 
 def words(trees: Trees) -> list[str]:
-    """Give the words of all leaves."""
+    """Return the words of all leaves."""
     return [word for word in trees.words if word is not None]
 
 
 def typed_trees(inputs: Sequence[str]) -> list[Trees]:
-    """Give the trees of each input, brackets or a file of them."""
+    """Return the trees of each input, brackets or a file of them."""
     with reading("INPUT"):
         return [
             binary(read_trees(text) if os.path.isfile(text) else Trees.parse(text, name="the tree")) for text in inputs
@@ -53,7 +53,7 @@ def typed_trees(inputs: Sequence[str]) -> list[Trees]:
 
 
 def are_trees(text: str, names: Sequence[str]) -> bool:
-    """Tell whether a text or a file has bracketed trees with these labels, rather than sentences."""
+    """Return whether a text or a file has bracketed trees with these labels, rather than sentences."""
     try:
         trees = Trees.parse(read_text(text) if os.path.isfile(text) else text, names=names)
     except (OSError, ValueError):
@@ -62,7 +62,7 @@ def are_trees(text: str, names: Sequence[str]) -> bool:
 
 
 def parsed(inputs: Sequence[str], path: str, net: Sequential | None, beam: int = 1) -> list[Trees]:
-    """Give the trees of each input, a sentence or a file with one on each line.
+    """Return the trees of each input, a sentence or a file with one on each line.
 
     They are those of a parser, which was read from this path, or branch to the right.
     """
@@ -82,7 +82,7 @@ def parsed(inputs: Sequence[str], path: str, net: Sequential | None, beam: int =
 
 
 def _lines(text: str) -> list[tuple[str, str]]:
-    """Give the sentences of an input, and the place of each."""
+    """Return the sentences of an input, and the place of each."""
     if not os.path.isfile(text):
         return [("a sentence", text)]
     with reading("the input"):

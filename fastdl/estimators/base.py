@@ -108,21 +108,21 @@ class NetEstimator(TellsArguments, BaseEstimator):
         return tags
 
     def targets_for(self, y: Array) -> Labels | Numbers:
-        """Give the kind of these checked targets."""
+        """Return the kind of these checked targets."""
         raise NotImplementedError
 
     def weights_for(self, data: Data, targets: Any) -> Array | None:
-        """Give the weights of samples, multiplied by those of their classes."""
+        """Return the weights of samples, multiplied by those of their classes."""
         return data.weights
 
     def wanted(self, y: Any, x: Array, inputs: Inputs) -> Any:
-        """Give the targets."""
+        """Return the targets."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         return y
 
     def checked(self, y: Any, lengths: Any) -> Array:
-        """Give the targets as a checked array."""
+        """Return the targets as a checked array."""
         raise NotImplementedError
 
     def learn(self, X: Any, y: Any, sample_weight: Any, lengths: Any) -> Self:
@@ -183,21 +183,21 @@ class NetEstimator(TellsArguments, BaseEstimator):
         return Task(inputs, targets, settings), Data(x[rows], targets.read(y[rows]), *parts)
 
     def _seed(self) -> int:
-        """Give the seed. An integer is used as it is: RandomState would take 0.1 ms to draw one from it."""
+        """Return the seed. An integer is used as it is: RandomState would take 0.1 ms to draw one from it."""
         if isinstance(self.random_state, Integral):
             return as_int(self.random_state, "random_state", least=0, most=(1 << 32) - 1)
         return int(check_random_state(self.random_state).randint(_SEEDS))
 
     def chosen_loss(self) -> Loss | None:
-        """Give the loss, if one was chosen."""
+        """Return the loss, if one was chosen."""
         return None if self.loss is None else as_loss(self.loss)
 
     def has_own_scale(self) -> bool:
-        """Tell whether the network has been built before: its outputs then have a scale of their own."""
+        """Return whether the network has been built before: its outputs then have a scale of their own."""
         return isinstance(self.network, Sequential) and hasattr(self.network, "dtype")
 
     def begin(self, task: Task, data: Data, seed: int) -> Sequential:
-        """Give a new network."""
+        """Return a new network."""
         targets = task.targets
         net = network_for(
             self, Wanted(data.x.shape[1:], targets.outputs, targets.columns, task.inputs.categories), seed
@@ -232,12 +232,12 @@ class NetEstimator(TellsArguments, BaseEstimator):
                 self.n_iter_ = len(self.loss_curve_)
 
     def read_samples(self, X: Any, lengths: Any) -> Array:
-        """Give samples, checked against those of `fit`."""
+        """Return samples, checked against those of `fit`."""
         check_is_fitted(self)
         return self.task_.inputs.read(self, X, lengths, self.network_.dtype, first=False)
 
     def outputs_of(self, X: Any, lengths: Any) -> Array:
-        """Give the network's outputs, without a last activation that is part of the loss."""
+        """Return the network's outputs, without a last activation that is part of the loss."""
         x, net = self.read_samples(X, lengths), self.network_
         samples = as_batch(net, x, lengths, may_wait=True)
         with net.turn.lock:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _gives_probabilities(estimator: NetClassifier) -> bool:
-    """Tell whether it predicts probabilities: not with a loss of errors."""
+    """Return whether it predicts probabilities: not with a loss of errors."""
     if hasattr(estimator, "network_"):
         return not isinstance(estimator.task_.targets.loss, ERRORS)
     return not isinstance(estimator.loss, ERRORS) and estimator.loss not in [kind.name for kind in ERRORS]

@@ -13,7 +13,7 @@ _NUMBERS_OF_ARROW = {"bool", "double", "float", "halffloat", "int", "uint"}  # w
 
 
 def holds_categories(x: Any) -> bool:
-    """Tell whether a data frame has columns other than numbers and booleans; booleans count as 0 and 1."""
+    """Return whether a data frame has columns other than numbers and booleans; booleans count as 0 and 1."""
     library = library_of(x)
     if library == "polars":
         return not all(dtype.is_numeric() or str(dtype) == "Boolean" for dtype in x.dtypes)
@@ -35,7 +35,7 @@ def library_of(x: Any) -> str | None:
 def read_columns(
     x: Any, coded: Callable[[list[Any] | None, int], Container[int]]
 ) -> tuple[list[Any] | None, list[Any]]:
-    """Give the names of the columns, if any, and each column as an array of numbers, or as a list with None if missing.
+    """Return the names of columns, if any, and each column as an array of numbers, or as a list with None if missing.
 
     ``coded`` is called with the names and the number of columns, and tells which are categories whatever they hold:
     these become lists. Integers stay integers if none is missing, or if they are categories: as float64, different ones
@@ -69,7 +69,7 @@ def _read(x: Any, coded: Any) -> tuple[list[Any] | None, list[Any], Container[in
 
 
 def _as_categories(values: Any) -> list[Any]:
-    """Give a column of numbers as a list of categories."""
+    """Return a column of numbers as a list of categories."""
     if not isinstance(values, np.ndarray):
         given: list[Any] = values
         return given
@@ -125,7 +125,7 @@ _READERS = {"pandas": _of_pandas, "polars": _of_polars, "pyarrow": _of_arrow}
 
 
 def _of_objects(values: list[Any], coded: bool = False) -> Any:
-    """Give an array if all values that are not missing are numbers, otherwise a list."""
+    """Return an array if all values that are not missing are numbers, otherwise a list."""
     types = set(map(type, values))
     if coded and types == {int, *_NOTHING}:
         return values

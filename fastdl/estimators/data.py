@@ -23,16 +23,16 @@ class Data:
         return len(self.x)
 
     def taken(self, rows: Array) -> Data:
-        """Give the samples with these numbers."""
+        """Return the samples with these numbers."""
         weights, lengths = (None if part is None else part[rows] for part in (self.weights, self.lengths))
         return Data(self.x[rows], self.y[rows], weights, lengths)
 
     def weighted(self, weights: Array | None) -> Data:
-        """Give the same with other weights."""
+        """Return the same with other weights."""
         return Data(self.x, self.y, weights, self.lengths)
 
     def distinct(self) -> Data:
-        """Give each different sample once, in the order of their values, with the sum of its weights.
+        """Return each different sample once, in the order of their values, with the sum of its weights.
 
         If one batch holds them all, only rounding changes. A sample that comes twice then gives the same as one of
         weight 2, to the bit, and so do all orders.
@@ -46,7 +46,7 @@ class Data:
         return self.taken(first).weighted(np.bincount(number.reshape(-1), self.weights))
 
     def repeated(self, most: int) -> Data:
-        """Give samples in the order of their values, each as often as its weight, if weights are whole and small.
+        """Return samples in the order of their values, each as often as its weight, if weights are whole and small.
 
         So the samples held out depend neither on their order, nor on whether one comes twice or has the weight 2.
         """
@@ -71,7 +71,7 @@ class Data:
 
 
 def _times(weights: Array) -> Array | None:
-    """Give how often each sample comes if its weights are whole numbers, apart from a common factor."""
+    """Return how often each sample comes if its weights are whole numbers, apart from a common factor."""
     if not ((weights > 0) & (weights == np.rint(weights)) & (weights < 1 << 53)).all():
         return None
     counts = weights.astype(np.int64)

@@ -262,7 +262,7 @@ class NetEnsemble(MetaEstimatorMixin, TellsArguments, BaseEstimator):
         return members, draws
 
     def _loss(self) -> Loss:
-        """Give the loss of the regressors, or the squared error if their losses differ; all must predict the same."""
+        """Return the loss of the regressors, or the squared error if their losses differ; all must predict the same."""
         losses = [kind.chosen_loss() or SquaredError() for kind in _all(self.estimator)]
         levels = [loss.levels if isinstance(loss, Quantile) else None for loss in losses]
         for loss, predicted in zip(losses, levels, strict=True):
@@ -273,19 +273,19 @@ class NetEnsemble(MetaEstimatorMixin, TellsArguments, BaseEstimator):
         return losses[0] if all(loss == losses[0] for loss in losses) else SquaredError()
 
     def _samples(self, X: Any, lengths: Any, first: bool) -> Any:
-        """Give checked samples. A table stays as it is: each member reads it itself."""
+        """Return checked samples. A table stays as it is: each member reads it itself."""
         if self._of_tables:
             return table_of(self, X, True, first)
         return numbers_of(self, X, lengths, np.result_type(*(kind.dtype for kind in _all(self.estimator))), first)
 
     def _strata(self, codes: Array) -> Any:
-        """Give the strata to hold out the same share of: small and large numbers, or equal labels."""
+        """Return the strata to hold out the same share of: small and large numbers, or equal labels."""
         if isinstance(self._targets, Numbers):
             return self._targets.strata(codes)
         return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
 
     def _mean(self, X: Any, lengths: Any) -> list[Array]:
-        """Give the mean of the members' predictions, a list of columns."""
+        """Return the mean of the members' predictions, a list of columns."""
         check_is_fitted(self)
         x = self._samples(X, lengths, first=False)
         counting = [(member, weight) for member, weight in zip(self.estimators_, self.weights_, strict=True) if weight]
@@ -314,6 +314,6 @@ def _of(lengths: Array | None, rows: Any) -> Array | None:
 
 
 def _told(member: Any, x: Any, lengths: Any) -> list[Array]:
-    """Give a member's predictions: numbers, or the probabilities of each column of labels."""
+    """Return a member's predictions: numbers, or the probabilities of each column of labels."""
     told = member.predict_proba(x, lengths) if is_classifier(member) else member.predict(x, lengths)
     return told if isinstance(told, list) else [told]

@@ -45,7 +45,7 @@ class Inputs:
             self.encoder = encoder.set_output(transform="default")  # arrays, whatever scikit-learn is set to
 
     def read(self, estimator: Any, X: Any, lengths: Any, dtype: str, first: bool) -> Array:
-        """Give checked samples: rows of numbers in this dtype, or images and sequences in any."""
+        """Return checked samples: rows of numbers in this dtype, or images and sequences in any."""
         if self.encoder is None:
             return numbers_of(estimator, X, lengths, np.dtype(dtype), first)
         table = table_of(estimator, X, self.encoder.missing == "embed", first)
@@ -55,7 +55,7 @@ class Inputs:
 
 
 def numbers_of(estimator: Any, X: Any, lengths: Any, dtype: Any, first: bool) -> Array:
-    """Give checked samples: rows of numbers in this dtype, or images and sequences in any."""
+    """Return checked samples: rows of numbers in this dtype, or images and sequences in any."""
     if lengths is not None:
         return checked_within(lambda X: numbers_of(estimator, X, None, dtype, first), X, lengths, "X")
     rows = len((X if hasattr(X, "shape") else np.asarray(X)).shape) <= 2
@@ -89,12 +89,12 @@ def as_before(estimator: Any, learned: str, *names: str) -> Iterator[None]:
 
 
 def reads_tables(estimator: Any) -> bool:
-    """Tell whether an estimator reads its rows as tables, whatever they hold."""
+    """Return whether an estimator reads its rows as tables, whatever they hold."""
     return estimator.categorical_features is not None or estimator.missing == "embed"
 
 
 def table_of(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
-    """Give a data frame as it is, and anything else as an array with two axes."""
+    """Return a data frame as it is, and anything else as an array with two axes."""
     if library_of(X) is not None:
         return validate_data(estimator, X, reset=first, skip_check_array=True)
     if isinstance(X, (list, tuple)):
@@ -106,7 +106,7 @@ def table_of(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
 
 
 def rows_of(x: Any, rows: Any) -> Any:
-    """Give the samples with these numbers, of an array or a data frame."""
+    """Return the samples with these numbers, of an array or a data frame."""
     if library_of(x) == "pyarrow" and not isinstance(rows, slice):
         return x.take(rows)
     return x.iloc[rows] if hasattr(x, "iloc") else x[rows]

@@ -36,12 +36,12 @@ def as_labels(y: Any) -> Array:
 
 
 def _are_plain_classes(column: Array) -> bool:
-    """Tell whether scikit-learn takes them for classes without a warning: its own check takes ten times as long."""
+    """Return whether scikit-learn takes them for classes without a warning: its own check takes ten times as long."""
     return column.dtype.kind in "biu" and 2 * len(np.unique(column)) <= len(column)
 
 
 def learned(labels: Array) -> Labels:
-    """Give the kind of labels that these checked ones are."""
+    """Return the kind of labels that these checked ones are."""
     if labels.ndim == 1:
         return OneLabel([np.unique(labels)])
     if labels.dtype.kind in "biuf" and ((labels == 0) | (labels == 1)).all():
@@ -50,7 +50,7 @@ def learned(labels: Array) -> Labels:
 
 
 def named(y: Any, classes: Any) -> Labels:
-    """Give the kind of labels whose classes are known beforehand: an array, or a list of one for each column."""
+    """Return the kind of labels whose classes are known beforehand: an array, or a list of one for each column."""
     labels = as_labels(y)
     if labels.ndim == 1:
         return OneLabel([np.unique(np.asarray(classes))])
@@ -132,11 +132,11 @@ class Labels:
         """Do nothing: labels have no scale."""
 
     def measured_by(self, metrics: Metrics) -> list[Any]:
-        """Give the metrics unchanged."""
+        """Return the metrics unchanged."""
         return list(metrics.values())
 
     def read(self, labels: Array) -> Array:
-        """Give the places of checked labels among the classes, (N,) or (N, K)."""
+        """Return the places of checked labels among the classes, (N,) or (N, K)."""
         if labels.ndim != 1 + (len(self.classes) > 1) or labels.shape[1:] not in ((), (len(self.classes),)):
             raise ValueError(f"y must have {len(self.classes)} labels for each sample; received shape {labels.shape}")
         columns = labels.T if labels.ndim == 2 else [labels]
@@ -144,27 +144,27 @@ class Labels:
         return codes.T if labels.ndim == 2 else codes[0]
 
     def targets(self, codes: Array) -> Array:
-        """Give the targets that the loss compares outputs with."""
+        """Return the targets that the loss compares outputs with."""
         raise NotImplementedError
 
     def strata(self, codes: Array) -> Array | None:
-        """Give the strata of samples, each of which is held out in the same share."""
+        """Return the strata of samples, each of which is held out in the same share."""
         return None
 
     def decisions(self, outputs: Array) -> Any:
-        """Give the decision values: the largest, or those above 0, mark the classes."""
+        """Return the decision values: the largest, or those above 0, mark the classes."""
         raise NotImplementedError
 
     def probabilities(self, outputs: Array) -> Any:
-        """Give the probabilities of the classes."""
+        """Return the probabilities of the classes."""
         raise NotImplementedError
 
     def told(self, outputs: Array) -> Array:
-        """Give the labels that outputs stand for."""
+        """Return the labels that outputs stand for."""
         raise NotImplementedError
 
     def score(self, y: Any, told: Array, weights: Any) -> float:
-        """Give the share of samples whose labels are all predicted."""
+        """Return the share of samples whose labels are all predicted."""
         if told.ndim == 1:
             wanted, found = plain(as_labels(y)), plain(told)
             unique_labels(wanted, found)  # raises where they are of different kinds
@@ -290,7 +290,7 @@ class SeveralLabels(Labels):
 
 
 def plain(column: Array) -> Array:
-    """Give a column of objects in the dtype of what they are."""
+    """Return a column of objects in the dtype of what they are."""
     return np.array(column.tolist()) if column.dtype == object and len(set(map(type, column))) == 1 else column
 
 

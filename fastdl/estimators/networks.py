@@ -66,7 +66,7 @@ def network_for(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
 
 
 def training_for(estimator: Any, samples: int) -> dict[str, Any]:
-    """Give the epochs, the batch size and the optimizer: those that are set, or those that suit the network."""
+    """Return the epochs, the batch size and the optimizer: those that are set, or those that suit the network."""
     sizes = {"epochs": estimator.epochs, "batch_size": estimator.batch_size}
     sizes = {name: as_int(size, name, most=np.inf) for name, size in sizes.items() if size is not None}
     given: dict[str, Any] = dict(sizes)
@@ -87,7 +87,7 @@ def training_for(estimator: Any, samples: int) -> dict[str, Any]:
 
 
 def rate_falls(estimator: Any) -> bool:
-    """Tell whether its rate is the default one, which falls to 0 in the course of a training."""
+    """Return whether its rate is the default one, which falls to 0 in the course of a training."""
     own = estimator.network is None or is_tabular(estimator)
     return own and estimator.optimizer is None and not callable(estimator.lr)
 
@@ -95,7 +95,7 @@ def rate_falls(estimator: Any) -> bool:
 def _dense_training(
     samples: int, *, epochs: int | None = None, batch_size: int | None = None, lr: float = 1e-2
 ) -> dict[str, Any]:
-    """Give the settings of training for dense layers."""
+    """Return the settings of training for dense layers."""
     batch_size = BATCH if batch_size is None else batch_size
     batches = -(-samples // batch_size)
     if epochs is None:
@@ -105,7 +105,7 @@ def _dense_training(
 
 
 def is_tabular(estimator: Any) -> bool:
-    """Tell whether an estimator trains the network of `recipes.tabular`."""
+    """Return whether an estimator trains the network of `recipes.tabular`."""
     return isinstance(estimator.network, str) and estimator.network == TABULAR
 
 
@@ -177,7 +177,7 @@ def _tabular(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
 
 
 def _in_columns(net: Sequential, columns: int, outputs: int, seed: int) -> Sequential:
-    """Give a network with the same parameters whose outputs are divided into columns."""
+    """Return a network with the same parameters whose outputs are divided into columns."""
     classes = outputs // columns
     if net.output_shape != (outputs,):
         raise ValueError(

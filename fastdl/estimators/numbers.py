@@ -90,16 +90,16 @@ class Numbers:
         return values.reshape(len(values), *self.shape)
 
     def targets(self, values: Array) -> Array:
-        """Give the targets that the loss compares outputs with, (N, K)."""
+        """Return the targets that the loss compares outputs with, (N, K)."""
         standard: Array = (values - self.mean) / self.scale
         return standard.reshape(len(values), -1)
 
     def strata(self, values: Array) -> Array | None:
-        """Give the strata of samples, each of which is held out in the same share."""
+        """Return the strata of samples, each of which is held out in the same share."""
         return values.reshape(-1) if prod(self.shape) == 1 else None
 
     def predictions(self, outputs: Array) -> Array:
-        """Give the predictions of targets, (N,) or (N, K), with one more axis for several levels."""
+        """Return the predictions of targets, (N,) or (N, K), with one more axis for several levels."""
         told = self.loss.predictions(outputs)
         if told.shape[-1] != self.levels if self.over_time else told.shape[1:] != (self.outputs,):
             return told
@@ -107,17 +107,17 @@ class Numbers:
         return self.in_units(told).reshape(*shape, *([self.levels] if self.levels > 1 else []))
 
     def in_units(self, standard: Array) -> Array:
-        """Give standardised values, with any number of levels side by side, in the targets' own units."""
+        """Return standardised values, with any number of levels side by side, in the targets' own units."""
         columns = standard.reshape(len(standard), self.mean.size, -1)
         numbers: Array = columns * self.scale.reshape(-1, 1) + self.mean.reshape(-1, 1)
         return numbers.reshape(standard.shape)
 
     def measured_by(self, metrics: Metrics) -> list[Any]:
-        """Give metrics that see targets and outputs in the targets' own units."""
+        """Return metrics that see targets and outputs in the targets' own units."""
         return [InUnits(name, metric, self) if self._standardised else metric for name, metric in metrics.items()]
 
     def errors(self, told: Array, values: Array) -> Array:
-        """Give the losses of predictions, (N,), in the scale of the network's outputs."""
+        """Return the losses of predictions, (N,), in the scale of the network's outputs."""
         outputs = told.reshape(len(told), -1)
         if outputs.shape[1] == self.outputs:
             of_levels = outputs.reshape(len(told), -1, self.levels)
@@ -162,5 +162,5 @@ class InUnits(Metric):
 
 
 def steps(lengths: ArrayLike | None, shape: tuple[int, ...]) -> Array:
-    """Give which steps count, (N, T)."""
+    """Return which steps count, (N, T)."""
     return np.arange(shape[1]) < (np.full(shape[0], shape[1]) if lengths is None else np.asarray(lengths))[:, None]

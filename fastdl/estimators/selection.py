@@ -10,7 +10,7 @@ from .._types import Array
 
 
 def selected(told: list[list[Array]], error: Callable[[list[Array]], float], rounds: int) -> Array:
-    """Give the weights of members that a greedy selection finds."""
+    """Return the weights of members that a greedy selection finds."""
     total = [np.zeros_like(column) for column in told[0]]
     counts, best, found = np.zeros(len(told)), np.inf, np.zeros(len(told))
     for chosen in range(1, rounds + 1):

@@ -135,7 +135,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return self._encoded(columns)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """Give the names of the columns of the encoded table, those that tell what is missing at the end.
+        """Return the names of the columns of the encoded table, those that tell what is missing at the end.
 
         Parameters
         ----------
@@ -296,7 +296,7 @@ def _order(value: Any) -> tuple[str, Any]:
 
 
 def _positions(wanted: Any, names: list[Any] | None, count: int) -> list[int]:
-    """Give the numbers of the named columns."""
+    """Return the numbers of the named columns."""
     if wanted is None:
         return []
     if isinstance(wanted, (str, bytes)) or not isinstance(wanted, Iterable):

@@ -48,7 +48,7 @@ def times_class_weights(weights: Array | None, class_weight: Any, codes: Array, 
 
 
 def _of_classes(class_weight: Any, codes: Array, classes: Array, weights: Array | None) -> Array:
-    """Give a weight for each class."""
+    """Return a weight for each class."""
     if isinstance(class_weight, str) and class_weight == "balanced":
         counts = np.bincount(codes, weights, len(classes))
         there = counts > 0

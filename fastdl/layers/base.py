@@ -115,7 +115,7 @@ class Layer(Built, abstract=True):
             return self.run_backward(dy, accumulate=accumulate)
 
     def held_forward(self) -> tuple[Any, Samples, bool, int]:
-        """Give the last `forward`'s plan and samples, whether it was in training and what it drew for that.
+        """Return the last `forward`'s plan and samples, whether it was in training and what it drew for that.
 
         It must have been in this thread, and what it has kept must still be valid.
         """

@@ -56,47 +56,47 @@ class Samples:
         return not self.waits_for or (self.x.dtype == np.uint8 and self.x.flags.c_contiguous)
 
     def given(self) -> Array:
-        """Give x in a form that the core reads in training and prediction, where bytes may stay bytes."""
+        """Return x in a form that the core reads in training and prediction, where bytes may stay bytes."""
         return self.x if self.are_ready else self.numbers()
 
     def numbers(self) -> Array:
-        """Give x in the dtype that the core computes in."""
+        """Return x in the dtype that the core computes in."""
         return np.require(self.x, self.waits_for, ["C", "A"]) if self.waits_for else self.x
 
     def place(self, first: int, last: int) -> slice:
-        """Give the rows of the samples ``first`` to ``last``, in x and in arrays with the rows' axes."""
+        """Return the rows of the samples ``first`` to ``last``, in x and in arrays with the rows' axes."""
         return slice(first, last)
 
     def part(self, first: int, last: int) -> Samples:
-        """Give the samples ``first`` to ``last``."""
+        """Return the samples ``first`` to ``last``."""
         return Samples(self.x[first:last], self.shape, waits_for=self.waits_for)
 
     def places(self, order: Array) -> Array:
-        """Give the rows of the samples with these numbers, one after another."""
+        """Return the rows of the samples with these numbers, one after another."""
         return order
 
     def taken(self, order: Array) -> Samples:
-        """Give the samples with these numbers."""
+        """Return the samples with these numbers."""
         return Samples(self.x[order], self.shape, waits_for=self.waits_for)
 
     def having(self, rows: int) -> int:
-        """Give how many samples, at least one, have about this number of rows of x."""
+        """Return how many samples, at least one, have about this number of rows of x."""
         return rows if len(self.x) <= rows else max(1, rows * len(self) // len(self.x))
 
     def core_trees(self) -> Any:
-        """Give the trees in the core's form; None if samples are not trees."""
+        """Return the trees in the core's form; None if samples are not trees."""
         return None
 
     def rows(self, output_shape: Shape) -> Shape:
-        """Give the axes of the rows of outputs of this shape: (N,), (N, T) or (M,)."""
+        """Return the axes of the rows of outputs of this shape: (N,), (N, T) or (M,)."""
         return (self.count, output_shape[0]) if len(output_shape) == 2 else (self.count,)
 
     def counted(self, output_shape: Shape) -> Mask:
-        """Give the mask of the rows that count."""
+        """Return the mask of the rows that count."""
         return ...
 
     def outputs(self, y: Array, output_shape: Shape) -> Array:
-        """Give a plan's outputs in the user's form."""
+        """Return a plan's outputs in the user's form."""
         return _shaped(y, output_shape) if self.channels_last else y
 
     def gradients(
@@ -116,7 +116,7 @@ class Samples:
         return array
 
     def inputs(self, dx: Array, channels_last: bool) -> Array:
-        """Give a gradient with respect to x in the user's form."""
+        """Return a gradient with respect to x in the user's form."""
         return _shaped(dx, self.shape) if channels_last else dx
 
     def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
@@ -124,7 +124,7 @@ class Samples:
         return loss.as_targets(y, name, (self.count, *output_shape), self.dtype, self.counted(output_shape))
 
     def weights(self, weights: Any, name: str, output_shape: Shape) -> Array:
-        """Give a weight for each row, from one for each sample or for each row."""
+        """Return a weight for each row, from one for each sample or for each row."""
         array, rows = as_array(weights, name, self.dtype), self._visible(output_shape)
         if array.shape not in {(len(self),), rows}:
             either = " or ".join(dict.fromkeys((f"({len(self)},)", str(rows))))
@@ -132,7 +132,7 @@ class Samples:
         return array if array.shape == self.rows(output_shape) else self._spread(array, output_shape)
 
     def _visible(self, output_shape: Shape) -> Shape:
-        """Give the axes of the rows of `outputs`."""
+        """Return the axes of the rows of `outputs`."""
         return self.rows(output_shape)
 
     def _spread(self, array: Array, output_shape: Shape) -> Array:

@@ -53,7 +53,7 @@ class Forest(Samples):
         return Forest(self.x[rows], start, children)
 
     def _laid(self, order: Array) -> tuple[Array, Array]:
-        """Give the number of nodes of each of these trees, and the place of each if they are put one after another."""
+        """Return the number of nodes of each of these trees, and the place of each if they are one after another."""
         counts = self.start[order + 1] - self.start[order]
         return counts, np.concatenate([[0], np.cumsum(counts)])
 
@@ -102,7 +102,7 @@ class Forest(Samples):
         return (len(self.x) if len(output_shape) == 2 else len(self),)
 
     def _of_nodes(self, given: Any, output_shape: Shape) -> Any:
-        """Give a row for each node, from rows of all nodes or of the roots alone."""
+        """Return a row for each node, from rows of all nodes or of the roots alone."""
         if len(output_shape) == 2:
             return given
         rows = np.zeros((len(self.x), *given.shape[1:]), given.dtype)

@@ -129,7 +129,7 @@ def sweep(
 
 
 def _fault(error: Exception) -> str:
-    """Tell what went wrong, without the advice for a training alone: a sweep tries other settings anyhow."""
+    """Return what went wrong, without the advice for a training alone: a sweep tries other settings anyhow."""
     return error.fault if isinstance(error, DivergenceError) else str(error)
 
 

@@ -118,7 +118,7 @@ def _contracted(word: str) -> tuple[str, ...]:
 
 
 def _is_short(word: str, following: str) -> bool:
-    """Tell from what follows whether the point after a word belongs to the word."""
+    """Return from what follows whether the point after a word belongs to the word."""
     if _ABBREVIATION.fullmatch(word) or _NAME.fullmatch(word):
         return True
     if word.lower() == "no":

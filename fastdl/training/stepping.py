@@ -80,7 +80,7 @@ def take_pass(
 
 
 def means(loss: float, hits: float, rows: float) -> tuple[float, float]:
-    """Give the mean loss and the share of hits, from their sums over rows and the number of rows."""
+    """Return the mean loss and the share of hits, from their sums over rows and the number of rows."""
     rows = rows or 1  # of trees, there may be no node with a label so far
     return loss / rows, hits / rows
 

@@ -42,7 +42,7 @@ def check_verbose(verbose: Any) -> None:
 
 
 def _shown(verbose: Any) -> list[Callback]:
-    """Give the callback that shows the training, if any."""
+    """Return the callback that shows the training, if any."""
     check_verbose(verbose)
     if not verbose:
         return []

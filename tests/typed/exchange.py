@@ -64,7 +64,7 @@ assert_type(plots.plot_attention(reader, [0, 1, 2], names="abc"), Figure)
 
 # Sweeps.
 def make(units: int, lr: float) -> Recipe:
-    """Give a network of some settings."""
+    """Return a network of some settings."""
     made = Sequential([layers.Dense(units, "relu"), layers.Dense(2)], input_shape=4, seed=0)
     return Recipe(made, {"epochs": 2, "optimizer": optimizers.Adam(lr)})
 
@@ -94,7 +94,7 @@ given.fit(x, labels, sample_weight=np.ones(40))
 
 
 def network(features: int, outputs: int) -> Sequential:
-    """Give a network for a table of so many columns."""
+    """Return a network for a table of so many columns."""
     return Sequential([layers.Dense(3, "relu"), layers.Dense(outputs)])
 
 

@@ -17,7 +17,7 @@ labels = (x[:, 0] > 0).astype(int)
 
 
 def network() -> Sequential:
-    """Give a small one."""
+    """Return a small one."""
     return Sequential([layers.Dense(6, "tanh"), layers.Dense(2)], input_shape=4, seed=0)
 
 
@@ -37,7 +37,7 @@ assert_type(net.initial_seed, int | None)
 
 
 def batches() -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
-    """Give batches that are made as they are needed."""
+    """Yield batches that are made as they are needed."""
     for _ in range(3):
         yield x[:8], labels[:8]
 
@@ -105,7 +105,7 @@ net.fit(x, labels, loss=losses.CrossEntropy(label_smoothing=0.1, ignore_label=-1
 
 
 def squared(outputs: NDArray[Any], targets: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give a loss of one's own, and its gradient."""
+    """Return a loss of one's own, and its gradient."""
     wrong = outputs - np.eye(2)[targets]
     return (wrong**2).sum(axis=1), 2 * wrong
 
@@ -115,7 +115,7 @@ net.fit(x, labels, loss=squared, verbose=0)
 
 # Metrics.
 def share(targets: NDArray[Any], outputs: NDArray[Any]) -> float:
-    """Give a metric of one's own."""
+    """Return a metric of one's own."""
     return float(outputs.mean())
 
 
@@ -167,7 +167,7 @@ net.fit(x, labels, epochs=2, optimizer=optimizers.SGD(0.1), callbacks=averaging,
 
 
 def elsewhere(trial: Any) -> list[callbacks.Callback]:
-    """Give callbacks for programs that need not be there."""
+    """Return callbacks for programs that need not be there."""
     return [callbacks.LiveCurves(), callbacks.MLflow("runs", name="first"), callbacks.OptunaPruning(trial)]
 
 

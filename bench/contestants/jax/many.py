@@ -17,7 +17,7 @@ def _outputs(weights, x):
 
 
 def _start(name):
-    """Give pairs of weights (networks, in, out) and biases (networks, out)."""
+    """Return pairs of weights (networks, in, out) and biases (networks, out)."""
     given = many.start(name)
     return [(jnp.array(w.transpose(0, 2, 1)), jnp.array(b)) for w, b in zip(given[::2], given[1::2], strict=True)]
 

@@ -23,7 +23,7 @@ def _convolution(x, weight, bias, size, stride, groups):
 
 
 def _normalized(x, weight, bias, running, training):
-    """Give it, and the running statistics after it."""
+    """Return it, and the running statistics after it."""
     axes, n = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
     mean, variance = running
     if training:
@@ -78,7 +78,7 @@ def _through(parts, weights, running, x, training):
 
 
 def _start(name):
-    """Give weights as JAX wants them, inputs before outputs, and running statistics."""
+    """Return weights as JAX wants them, inputs before outputs, and running statistics."""
     case, weights, running = networks.CASES[name], [], []
     given = iter(networks.start(name))
     for part, shape in networks.leaves(case.parts, case.shape):

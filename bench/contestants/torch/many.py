@@ -13,7 +13,7 @@ from bench.contestants import Task
 
 
 def _stacked(name):
-    """Give a function of one network's parameters, and the parameters of all."""
+    """Return a function of one network's parameters, and the parameters of all."""
     sizes, modules = many.CASES[name].sizes, []
     for inputs, outputs in pairwise(sizes):
         modules += [nn.Linear(inputs, outputs), nn.ReLU()]
