@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from ._foreign import no_such_name
+from ._hints.names import no_such_name
 
 
 def lazily(

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ._foreign import TellsArguments
+from ._hints.arguments import ArgumentHints
 from ._limits import MOST_STEPS
 from ._validation.values import as_int, as_number
 
 
-class Settings(TellsArguments):
+class Settings(ArgumentHints):
     """A dataclass, equal to any other of the same class and numbers.
 
     What a dataclass would have for that is here, once: to write it for each class takes longer than all else in it.

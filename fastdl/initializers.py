@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._foreign import telling_names
+from ._hints.names import hinting_getattr
 from ._types import Array
 from ._validation.shapes import check_size
 from ._validation.values import as_int
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = telling_names(__name__, __all__)
+    __getattr__ = hinting_getattr(__name__, __all__)
 
 Initializer = str | tuple[str, float] | Callable[[tuple[int, ...], int, int, "np.random.Generator"], Any]
 

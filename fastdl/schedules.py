@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._foreign import telling_names
+from ._hints.names import hinting_getattr
 from ._settings import Settings, keep_int, keep_number, make
 
 __all__ = ["constant", "cosine", "from_config", "one_cycle", "step"]
 
 if not TYPE_CHECKING:
-    __getattr__ = telling_names(__name__, __all__)
+    __getattr__ = hinting_getattr(__name__, __all__)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

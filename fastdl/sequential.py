@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import optimizers
 from ._core.graph import Graph, Tensor
-from ._elsewhere import OF_NETWORKS, tell
-from ._foreign import telling_arguments
+from ._hints.arguments import with_argument_hints
+from ._hints.attributes import hint_at
+from ._hints.known_attributes import OF_NETWORKS
 from ._types import Array, ArrayLike, DTypeLike, Shape, ShapeLike
 from ._validation.arrays import copy_into
 from ._validation.values import as_int
@@ -165,7 +166,7 @@ class Sequential(Predicting, Differentiable, Container):
     def training_state(self, state: TrainingState) -> None:
         self._training = state
 
-    @telling_arguments
+    @with_argument_hints
     def fit(
         self,
         x: ArrayLike | Iterable[tuple[Any, ...]],
@@ -355,7 +356,7 @@ class Sequential(Predicting, Differentiable, Container):
             plan = self.last_plan or self.plan_for(tuple(1 if n is None else n for n in self.input_shape))
             take(self, state, self.flat_states, partial(state.follow_gradients, plan, rate))
 
-    @telling_arguments
+    @with_argument_hints
     def evaluate(
         self,
         x: ArrayLike | Iterable[tuple[Any, ...]],
@@ -562,4 +563,4 @@ def _warn_of_channels_last(shape: ShapeLike) -> None:
             )
 
 
-tell(Sequential, OF_NETWORKS)
+hint_at(Sequential, OF_NETWORKS)

@@ -9,7 +9,7 @@ from test_layers import CASES, built, in_network
 
 import fastdl
 from fastdl import Sequential, layers, models, optimizers, schedules
-from fastdl._elsewhere import OF_NETWORKS
+from fastdl._hints.known_attributes import OF_NETWORKS
 from fastdl.layers.container import walk
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._foreign import hint_of_value
+from .._hints.names import hint_of_value
 from .._limits import MOST_NUMBERS
 
 

@@ -6,13 +6,13 @@ from inspect import CO_VARARGS
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .._foreign import TellsArguments
+from .._hints.arguments import ArgumentHints
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-class Callback(TellsArguments):
+class Callback(ArgumentHints):
     """Methods that `fit` calls; a subclass overrides those it needs.
 
     ``logs`` holds the figures so far: `epoch` (counted from 1), `loss`, `accuracy` if targets are classes, and at the

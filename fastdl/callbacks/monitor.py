@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._foreign import hint_of_value
+from .._hints.names import hint_of_value
 from .._validation.values import as_choice, as_number
 from ..metrics.choice import known_figures, mode_of
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .._foreign import telling_names
+from .._hints.names import hinting_getattr
 from ..images.idx import idx_folder, load_idx
 from ..text.reading import read_text
 from ..text.vocabulary import Vocabulary
@@ -30,4 +30,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = telling_names(__name__, __all__)
+    __getattr__ = hinting_getattr(__name__, __all__)

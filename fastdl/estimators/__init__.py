@@ -6,7 +6,7 @@ They work wherever scikit-learn's own do: in pipelines and searches, with calibr
 from typing import TYPE_CHECKING
 
 from .._extras import missing
-from .._foreign import telling_names
+from .._hints.names import hinting_getattr
 
 try:
     import sklearn as _  # noqa: F401
@@ -22,4 +22,4 @@ from .transformer import NetTransformer
 __all__ = ["NetClassifier", "NetEnsemble", "NetRegressor", "NetTransformer", "TableEncoder"]
 
 if not TYPE_CHECKING:
-    __getattr__ = telling_names(__name__, __all__)
+    __getattr__ = hinting_getattr(__name__, __all__)

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._foreign import TellsArguments
+from .._hints.arguments import ArgumentHints
 from .._types import Array
 from .._validation.values import as_dtype, as_flag, as_int, as_list
 from ..callbacks import Callback, EarlyStopping
@@ -48,7 +48,7 @@ class Task(NamedTuple):
     settings: dict[str, Any]  # those that must not change when training continues
 
 
-class NetEstimator(TellsArguments, BaseEstimator):
+class NetEstimator(ArgumentHints, BaseEstimator):
     """A network with the interface of scikit-learn's estimators."""
 
     network_: Sequential

@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from .._crew import side_by_side
-from .._foreign import TellsArguments
+from .._hints.arguments import ArgumentHints
 from .._threads import get_num_threads
 from .._types import Array, ArrayLike
 from .._validation.values import as_flag, as_int
@@ -37,7 +37,7 @@ _SEEDS = 1 << 31
 _LEAST = 1e-7  # the lowest probability that a selection takes a member at its word for
 
 
-class NetEnsemble(MetaEstimatorMixin, TellsArguments, BaseEstimator):
+class NetEnsemble(MetaEstimatorMixin, ArgumentHints, BaseEstimator):
     """Networks trained side by side, one on each thread, whose probabilities or numbers are averaged.
 
     Parameters

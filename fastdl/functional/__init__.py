@@ -6,7 +6,7 @@ Each takes array_likes and gives new C-contiguous arrays: of float64 where float
 
 from typing import TYPE_CHECKING
 
-from .._foreign import telling_names
+from .._hints.names import hinting_getattr
 from ..losses import cross_entropy, cross_entropy_backward, squared_error, squared_error_backward
 from .activations import (
     activation_backward,
@@ -79,4 +79,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = telling_names(__name__, __all__)
+    __getattr__ = hinting_getattr(__name__, __all__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._core.graph import Tensor, merged
-from .._foreign import telling_names
+from .._hints.names import hinting_getattr
 from .activation import Activation
 from .attention import SelfAttention
 from .augmentation import RandomErasing, RandomFlip, RandomRotation, RandomShift
@@ -76,4 +76,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = telling_names(__name__, __all__)
+    __getattr__ = hinting_getattr(__name__, __all__)

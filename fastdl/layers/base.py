@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._elsewhere import OF_LAYERS, tell, without_missing
+from .._hints.attributes import hint_at, without_hints
+from .._hints.known_attributes import OF_LAYERS
 from .._threads import get_num_threads
 from .._types import Array, ArrayLike, Shape
 from .._validation.values import as_flag
@@ -56,7 +57,7 @@ class Layer(Built, abstract=True):
     """
 
     def __dir__(self) -> Iterable[str]:
-        return without_missing(super().__dir__(), self)
+        return without_hints(super().__dir__(), self)
 
     def forward(
         self, x: ArrayLike, *, training: bool = False, lengths: ArrayLike | None = None, trees: Trees | None = None
@@ -176,4 +177,4 @@ def _made(
     return layer
 
 
-tell(Layer, OF_LAYERS)
+hint_at(Layer, OF_LAYERS)

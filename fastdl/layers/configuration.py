@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .._foreign import ShowsArguments, check_arguments, check_count
+from .._hints.arguments import ConstructorSignature, check_arguments, check_count
 from .._validation.values import as_list
 from .definition import Definition
 from .trainable import TRAINING_SETTINGS, Trainable, train_as, training_config
@@ -46,7 +46,7 @@ class _LayerType(type):
             return layer
 
 
-class Configured(Trainable, Definition, ShowsArguments, metaclass=_LayerType):
+class Configured(Trainable, Definition, ConstructorSignature, metaclass=_LayerType):
     """A layer that keeps the arguments of its constructor as attributes, and whose class is registered by name."""
 
     _arguments: ClassVar[tuple[str, ...]] = ()

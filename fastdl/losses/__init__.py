@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING
 
-from .._foreign import telling_names
+from .._hints.names import hinting_getattr
 from .base import Loss
 from .choice import from_config
 from .classes import BinaryCrossEntropy, CrossEntropy
@@ -29,4 +29,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = telling_names(__name__, __all__)
+    __getattr__ = hinting_getattr(__name__, __all__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from .._foreign import hint_of_value
+from .._hints.names import hint_of_value
 from .._settings import make
 from . import functions
 from .base import Loss

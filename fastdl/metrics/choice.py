@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from .._foreign import hint_of_value
+from .._hints.names import hint_of_value
 from .._validation.values import as_list
 from .base import Metric
 

@@ -7,7 +7,7 @@ fixed rate.
 
 from typing import TYPE_CHECKING
 
-from .._foreign import telling_names
+from .._hints.names import hinting_getattr
 from .adam import Adam, AdamW, Lion, NAdam
 from .adaptive import Adadelta, AdaGrad, RMSprop
 from .base import Optimizer
@@ -28,4 +28,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = telling_names(__name__, __all__)
+    __getattr__ = hinting_getattr(__name__, __all__)

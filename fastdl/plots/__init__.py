@@ -6,7 +6,7 @@ needed.
 
 from typing import TYPE_CHECKING
 
-from .._foreign import telling_names
+from .._hints.names import hinting_getattr
 from ..inspection.attention import attention_weights
 from .attention import plot_attention
 from .confusion import confusion_matrix, plot_confusion
@@ -15,4 +15,4 @@ from .filters import plot_filters
 __all__ = ["attention_weights", "confusion_matrix", "plot_attention", "plot_confusion", "plot_filters"]
 
 if not TYPE_CHECKING:
-    __getattr__ = telling_names(__name__, __all__)
+    __getattr__ = hinting_getattr(__name__, __all__)

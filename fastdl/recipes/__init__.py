@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .._foreign import telling_names
+from .._hints.names import hinting_getattr
 from .digits import lenet5, mlp
 from .recipe import Recipe
 from .sequences import language_model, transformer
@@ -22,4 +22,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = telling_names(__name__, __all__)
+    __getattr__ = hinting_getattr(__name__, __all__)

@@ -1,9 +1,6 @@
-"""Attributes that layers and networks have in other libraries: the error suggests what to use instead."""
+"""What attributes that layers and networks have in other libraries are called here."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
-from inspect import getattr_static
 
 _WEIGHTS = "use params, the arrays by name, or parameters, all of them in one"
 _PROBABILITIES = (
@@ -60,27 +57,3 @@ OF_NETWORKS = {
     "predict_proba": _PROBABILITIES,
     "score": "use evaluate, or fastdl.estimators",
 }
-
-
-class _Missing:  # no docstring, which would be taken for the attribute's
-    # A descriptor, as a `__getattr__` would make access to all other attributes take twice as long.
-
-    def __init__(self, name: str, hint: str) -> None:
-        self._name, self._hint = name, hint
-
-    def __get__(self, obj: object, kind: type) -> None:
-        name = self._name
-        raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}: {self._hint}", name=name, obj=obj)
-
-
-def tell(kind: type, hints: Mapping[str, str]) -> None:
-    """Make these attributes of a class raise the error."""
-    for name, hint in hints.items():
-        setattr(kind, name, _Missing(name, hint))
-
-
-def without_missing(names: Iterable[str], obj: object) -> list[str]:
-    """Return those of an object's attributes that do not raise the error."""
-    return [
-        name for name in names if name in vars(obj) or not isinstance(getattr_static(type(obj), name, None), _Missing)
-    ]

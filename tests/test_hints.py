@@ -12,7 +12,7 @@ import pytest
 
 import fastdl
 from fastdl import Sequential, callbacks, initializers, layers, losses, metrics, models, optimizers, schedules
-from fastdl._foreign_names import NAMES
+from fastdl._hints.known_names import NAMES
 from fastdl.estimators import NetClassifier, NetEnsemble
 
 
@@ -137,7 +137,7 @@ def test_what_is_only_alike_is_asked(module, name, ours):
 
 def test_an_import_looks_for_no_equivalents():
     """It asks for `__path__`, and would take a millisecond to find what is like it."""
-    code = "import sys, fastdl.recipes; print({'difflib', 'fastdl._foreign_names'} & {*sys.modules})"
+    code = "import sys, fastdl.recipes; print({'difflib', 'fastdl._hints.known_names'} & {*sys.modules})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
