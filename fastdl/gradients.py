@@ -9,7 +9,7 @@ import numpy as np
 from ._types import Array, ArrayLike
 from ._validation.values import as_int, as_number
 from .layers import Layer
-from .losses.base import Measured
+from .losses.base import Measured, Rows
 from .losses.choice import AnyLoss, as_loss
 from .samples import as_batch
 
@@ -72,22 +72,23 @@ def gradient_check(
 
     outputs = forward()
     direction: Array = np.asarray(rng.standard_normal(outputs.shape))
-    there = ... if trees is not None else samples.counted(outputs.shape[1:])  # outputs in the objective
+    mask = ... if trees is not None else samples.counted(outputs.shape[1:])  # outputs in the objective
     targets = np.zeros(outputs.shape)
     if y is not None:
-        targets, there = lowered.as_targets(y, "y", outputs.shape, "float64", there, samples.no_label)
-        lowered.check_counts(there, "y", samples.no_label)
-    rows, wanted = outputs[there].shape, targets[there].reshape(-1, *targets.shape[outputs.ndim - 1 :])
+        rows = Rows(outputs.shape[:-1], outputs.shape[-1], "float64", mask, samples.no_label)
+        targets, mask = lowered.as_targets(y, "y", rows)
+        lowered.check_counts(mask, "y", samples.no_label)
+    shape, wanted = outputs[mask].shape, targets[mask].reshape(-1, *targets.shape[outputs.ndim - 1 :])
 
     def measured() -> Measured:
-        outputs = forward()[there].reshape(-1, rows[-1])
+        outputs = forward()[mask].reshape(-1, shape[-1])
         return lowered.measure(outputs, wanted)
 
     def objective() -> float:
-        return float((forward()[there] * direction[there]).sum()) if y is None else measured().mean
+        return float((forward()[mask] * direction[mask]).sum()) if y is None else measured().mean
 
     dy = np.zeros_like(outputs)
-    dy[there] = direction[there] if y is None else measured().gradient.reshape(rows)
+    dy[mask] = direction[mask] if y is None else measured().gradient.reshape(shape)
     dx = layer.backward(dy)
     arrays = [(values, layer.grads[name].copy(), np.arange(values.size)) for name, values in layer.params.items()]
     arrays.append((x, dx, np.flatnonzero(_numbers(layer, x))))

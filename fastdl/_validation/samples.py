@@ -142,8 +142,8 @@ def _are_lengths_of(array: Array, lengths: Array) -> bool:
 
 def within(x: Array, lengths: Array) -> Array:
     """Return a copy with zeros beyond the lengths."""
-    there = np.arange(x.shape[1]) < lengths[:, None]
-    return np.where(there.reshape(*there.shape, *[1] * (x.ndim - 2)), x, x.dtype.type(0))
+    mask = np.arange(x.shape[1]) < lengths[:, None]
+    return np.where(mask.reshape(*mask.shape, *[1] * (x.ndim - 2)), x, x.dtype.type(0))
 
 
 def as_labels(y: Any, name: str, classes: int, dtype: str) -> Array:

@@ -70,9 +70,9 @@ class Numbers:
         values, weights = data.y, data.weights
         self.over_time = values.ndim == len(net.output_shape) == 2 and net.output_shape[0] in (None, values.shape[1])
         if self.over_time:
-            there = steps(data.lengths, values.shape)
-            weights = None if weights is None else np.repeat(weights, there.sum(axis=1))
-            values = values[there]
+            mask = steps(data.lengths, values.shape)
+            weights = None if weights is None else np.repeat(weights, mask.sum(axis=1))
+            values = values[mask]
         self.settle(values, weights)
 
     def settle(self, values: Array, weights: Array | None) -> None:
@@ -136,9 +136,9 @@ class Numbers:
             y = as_numbers(y, lengths)
             if y.shape != told.shape[:2]:
                 raise ValueError(f"y must have shape {told.shape[:2]}, a number for each step; received {y.shape}")
-            there = steps(lengths, y.shape)
-            y, told = y[there], told[there]
-            weights = None if weights is None else np.repeat(weights, there.sum(axis=1))
+            mask = steps(lengths, y.shape)
+            y, told = y[mask], told[mask]
+            weights = None if weights is None else np.repeat(weights, mask.sum(axis=1))
         if not isinstance(self.loss, Quantile) or self.levels == 1:
             return float(r2_score(y, told, sample_weight=weights))
         levels = enumerate(self.loss.levels)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .. import _core
-from .._types import Array
+from .._types import Array, Mask, Shape
 from .._validation.arrays import precision
+
+
+@dataclass(eq=False, repr=False, slots=True)
+class Rows:
+    """The rows of outputs that targets belong to, one each."""
+
+    axes: Shape  # (N,) or (N, T)
+    outputs: int  # numbers in a row
+    dtype: str
+    mask: Mask = ...
+    no_label: int | None = None  # the label of rows that do not count, whatever the loss
 
 
 class Measured(NamedTuple):
@@ -36,37 +48,28 @@ class Loss:
         """Return the loss of each row, (N,) or (N, T), and the gradient of their sum, of the outputs' shape."""
         raise NotImplementedError(f"{type(self).__name__} must be called on outputs and targets")
 
-    def as_targets(
-        self,
-        y: Any,
-        name: str,
-        outputs: tuple[int, ...],
-        dtype: str,
-        there: Any = ...,
-        no_label: int | None = None,
-    ) -> tuple[Array, Any]:
-        """Check the targets for outputs of this shape: int64 labels, without the last axis, or numbers.
+    def as_targets(self, y: Any, name: str, rows: Rows) -> tuple[Array, Mask]:
+        """Check the targets of these rows: int64 labels, without the last axis, or numbers.
 
-        Give the targets, and which rows count: those ``there``, except those with ``no_label`` or the loss's
-        ``ignore_label``. The labels of others become 0.
+        Return them, and which rows count: without those with ``rows.no_label`` or the loss's ``ignore_label``, whose
+        labels become 0.
         """
         raise NotImplementedError(f"{type(self).__name__} must check targets")
 
-    def labelled(self, array: Array, rows: tuple[int, ...], there: Any, no_label: int | None) -> tuple[Array, Any]:
+    def labelled(self, array: Array, rows: Rows) -> tuple[Array, Mask]:
         """Return the targets, with label 0 in rows that do not count, and which rows count."""
-        if not self.takes_labels or array.shape != rows or array.dtype.kind not in "biu":
-            return array, there
-        ignored = self._ignored(no_label)
-        if there is ... and not ignored:
-            return array, there
-        counts = np.ones(rows, bool) if there is ... else there.copy()
-        for label in ignored:
-            counts &= array != label
-        return (array, ...) if counts.all() else (np.where(counts, array, 0), counts)
+        if not self.takes_labels or array.shape != rows.axes or array.dtype.kind not in "biu":
+            return array, rows.mask
+        if rows.mask is ... and self.ignore_label is None and rows.no_label is None:
+            return array, ...
+        mask = np.ones(rows.axes, bool) if rows.mask is ... else rows.mask.copy()
+        for label in self._ignored(rows.no_label):
+            mask &= array != label
+        return (array, ...) if mask.all() else (np.where(mask, array, 0), mask)
 
-    def check_counts(self, there: Any, name: str, no_label: int | None) -> None:
+    def check_counts(self, mask: Mask, name: str, no_label: int | None) -> None:
         """Check that some row counts."""
-        if there is not ... and not there.any():
+        if mask is not ... and not mask.any():
             ignored = " and ".join(map(str, self._ignored(no_label)))
             raise ValueError(f"{name} must hold a label that counts; received {ignored} for all")
 
@@ -108,7 +111,12 @@ class Loss:
         raise TypeError(f"loss must be one of fastdl.losses to be saved; received {self!r}")
 
 
-def check_samples(array: Array, name: str, outputs: tuple[int, ...]) -> None:
+def named(axes: Shape) -> str:
+    """Write the axes of rows for an error."""
+    return ", ".join(("N", *map(str, axes[1:])))
+
+
+def check_samples(array: Array, name: str, samples: int) -> None:
     """Check that there are as many targets as outputs."""
-    if array.ndim == 0 or len(array) != outputs[0]:
-        raise ValueError(f"{name} must have as many rows as the outputs, {outputs[0]}; received shape {array.shape}")
+    if array.ndim == 0 or len(array) != samples:
+        raise ValueError(f"{name} must have as many rows as the outputs, {samples}; received shape {array.shape}")

@@ -10,10 +10,11 @@ import numpy as np
 from .. import _core
 from .._limits import MOST_NUMBERS
 from .._settings import keep_number
-from .._types import Array
+from .._types import Array, Mask, Shape
 from .._validation.arrays import as_real, precision
 from .._validation.samples import as_labels
 from .._validation.values import as_int
+from .base import Rows, named
 from .fused import Fused
 
 
@@ -47,25 +48,17 @@ class CrossEntropy(Fused):
     def settings(self) -> tuple[float, ...]:  # noqa: D102
         return (self.label_smoothing,)
 
-    def as_targets(  # noqa: D102
-        self,
-        y: Any,
-        name: str,
-        outputs: tuple[int, ...],
-        dtype: str,
-        there: Any = ...,
-        no_label: int | None = None,
-    ) -> tuple[Array, Any]:
+    def as_targets(self, y: Any, name: str, rows: Rows) -> tuple[Array, Mask]:  # noqa: D102
         array = as_real(y, name)
-        if array.shape == outputs[:-1] and array.dtype.kind in "biu":
-            labels, there = self.labelled(array, outputs[:-1], there, no_label)
-            return as_labels(labels, name, outputs[-1], dtype), there
+        if array.shape == rows.axes and array.dtype.kind in "biu":
+            labels, mask = self.labelled(array, rows)
+            return as_labels(labels, name, rows.outputs, rows.dtype), mask
         if self.ignore_label is not None:
             raise ValueError(
-                f"{name} must be integer labels of shape {outputs[:-1]} with ignore_label; "
+                f"{name} must be integer labels of shape {rows.axes} with ignore_label; "
                 f"received {array.shape} of dtype {array.dtype}"
             )
-        return super().as_targets(y, name, outputs, dtype, there, no_label)
+        return super().as_targets(y, name, rows)
 
     def check_numbers(self, rows: Array, name: str) -> None:  # noqa: D102
         totals = rows.sum(axis=-1)
@@ -75,8 +68,8 @@ class CrossEntropy(Fused):
                 f"from {rows.min():g} on, and rows that add up to {totals.min():g} to {totals.max():g}"
             )
 
-    def described(self, axes: str, rank: int, width: int) -> str:  # noqa: D102
-        return f"({axes}, {width}) or integer labels ({axes}{',' * (rank == 1)})"
+    def described(self, axes: Shape, width: int) -> str:  # noqa: D102
+        return f"({named(axes)}, {width}) or integer labels ({named(axes)}{',' * (len(axes) == 1)})"
 
     def check_outputs(self, shape: tuple[int, ...]) -> None:  # noqa: D102
         if shape[-1] < 2:

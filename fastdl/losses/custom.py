@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .._types import Array
+from .._types import Array, Mask
 from .._validation.arrays import as_array, as_real
-from .base import Loss, Measured, check_samples
+from .base import Loss, Measured, Rows, check_samples, named
 
 Function = Callable[[Array, Array], tuple[Any, Any]]
 
@@ -54,26 +54,16 @@ class Custom(Loss):
                 raise ValueError(f"loss must return {name} of shape {shape}; {self!r} returned {array.shape}")
         return values.astype(float), gradient.astype(outputs.dtype)
 
-    def as_targets(
-        self,
-        y: Any,
-        name: str,
-        outputs: tuple[int, ...],
-        dtype: str,
-        there: Any = ...,
-        no_label: int | None = None,
-    ) -> tuple[Array, Any]:
+    def as_targets(self, y: Any, name: str, rows: Rows) -> tuple[Array, Mask]:
         """Check that there is a target for each row; integers become int64, other numbers the network's dtype."""
         array = as_real(y, name)
-        check_samples(array, name, outputs)
-        rows = outputs[:-1]
-        if array.shape[: len(rows)] != rows:
-            axes = ", ".join(("N", *map(str, rows[1:]), "..."))
-            raise ValueError(f"{name} must have shape ({axes}); received {array.shape}")
-        array, there = self.labelled(array, rows, there, no_label)
+        check_samples(array, name, rows.axes[0])
+        if array.shape[: len(rows.axes)] != rows.axes:
+            raise ValueError(f"{name} must have shape ({named(rows.axes)}, ...); received {array.shape}")
+        array, mask = self.labelled(array, rows)
         if array.dtype.kind in "biu":
-            return np.require(array, np.int64, ["C", "A"]), there
-        return as_array(array, name, dtype), there
+            return np.require(array, np.int64, ["C", "A"]), mask
+        return as_array(array, name, rows.dtype), mask
 
     def tell_classes(self, targets: Array, outputs: int) -> bool:
         """Return whether targets are integers, one for each row of several outputs."""

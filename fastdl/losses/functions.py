@@ -6,6 +6,7 @@ from typing import Any
 
 from .._types import Array, ArrayLike
 from .._validation.arrays import as_array, precision
+from .base import Rows
 from .classes import CrossEntropy
 from .fused import Fused
 from .numbers import SquaredError
@@ -77,6 +78,6 @@ def _apply(loss: Fused, name: str, y: Any, target: Any) -> tuple[float, Array]:
     outputs = as_array(y, name)
     if outputs.ndim not in (2, 3):
         raise ValueError(f"{name} must have shape (N, F) or (N, T, F); received {outputs.shape}")
-    targets, _ = loss.as_targets(target, "target", outputs.shape, precision(outputs))
+    targets, _ = loss.as_targets(target, "target", Rows(outputs.shape[:-1], outputs.shape[-1], precision(outputs)))
     measured = loss.measure(outputs.reshape(-1, outputs.shape[-1]), targets)
     return measured.mean, measured.gradient.reshape(outputs.shape)

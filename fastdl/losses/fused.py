@@ -10,9 +10,9 @@ import numpy as np
 
 from .. import _core
 from .._settings import Settings
-from .._types import Array
+from .._types import Array, Mask, Shape
 from .._validation.arrays import as_array, as_real, precision
-from .base import Loss, Measured, check_samples
+from .base import Loss, Measured, Rows, check_samples, named
 
 
 @lru_cache(maxsize=64)
@@ -57,11 +57,11 @@ class Fused(Settings, Loss):
         y = as_array(outputs, "outputs")
         if y.ndim not in (2, 3):
             raise ValueError(f"outputs must have shape (N, F) or (N, T, F); received {y.shape}")
-        checked, there = self.as_targets(targets, "targets", y.shape, precision(y))
+        checked, mask = self.as_targets(targets, "targets", Rows(y.shape[:-1], y.shape[-1], precision(y)))
         values, _, gradient, _ = self._of_rows(y, checked)
         values, gradient = values.reshape(y.shape[:-1]), gradient.reshape(y.shape)
-        if there is not ...:
-            values[~there], gradient[~there] = 0, 0
+        if mask is not ...:
+            values[~mask], gradient[~mask] = 0, 0
         return values, gradient
 
     def measure(self, outputs: Array, targets: Array, weights: Array | None = None) -> Measured:  # noqa: D102
@@ -79,33 +79,23 @@ class Fused(Settings, Loss):
         )
         return found
 
-    def as_targets(  # noqa: D102
-        self,
-        y: Any,
-        name: str,
-        outputs: tuple[int, ...],
-        dtype: str,
-        there: Any = ...,
-        no_label: int | None = None,
-    ) -> tuple[Array, Any]:
-        rows, width = outputs[:-1], self.target_width(outputs[-1])
-        if there is ... and _core.load(dtype).is_ready(y, (*rows[1:], width)) and len(y) == rows[0]:
+    def as_targets(self, y: Any, name: str, rows: Rows) -> tuple[Array, Mask]:  # noqa: D102
+        axes, dtype, width = rows.axes, rows.dtype, self.target_width(rows.outputs)
+        if rows.mask is ... and _core.load(dtype).is_ready(y, (*axes[1:], width)) and len(y) == axes[0]:
             self.check_numbers(y, name)
             return y, ...  # as most are, without a look at what else they might be
         array = as_real(y, name)
-        check_samples(array, name, outputs)
-        array, there = self.labelled(array, rows, there, no_label)
-        if width == 1 and array.shape == rows:
+        check_samples(array, name, axes[0])
+        array, mask = self.labelled(array, rows)
+        if width == 1 and array.shape == axes:
             array = array[..., None]
-        if array.shape != (*rows, width):
-            axes = ", ".join(["N", *map(str, rows[1:])])
+        if array.shape != (*axes, width):
             raise ValueError(
-                f"{name} must have shape {self.described(axes, len(rows), width)}; "
-                f"received {array.shape} of dtype {array.dtype}"
+                f"{name} must have shape {self.described(axes, width)}; received {array.shape} of dtype {array.dtype}"
             )
         numbers = as_array(array, name, dtype)
-        self.check_numbers(numbers if there is ... else numbers[there], name)
-        return numbers, there
+        self.check_numbers(numbers if mask is ... else numbers[mask], name)
+        return numbers, mask
 
     def check_numbers(self, rows: Array, name: str) -> None:
         """Check targets of rows that count, numbers (..., F)."""
@@ -114,10 +104,10 @@ class Fused(Settings, Loss):
         """Return how many numbers a row of targets has, for this number of outputs."""
         return outputs
 
-    def described(self, axes: str, rank: int, width: int) -> str:
+    def described(self, axes: Shape, width: int) -> str:
         """Describe targets of rows with these axes."""
-        without = f" or ({axes}{',' * (rank == 1)})" if width == 1 else ""
-        return f"({axes}, {width}){without}"
+        without = f" or ({named(axes)}{',' * (len(axes) == 1)})" if width == 1 else ""
+        return f"({named(axes)}, {width}){without}"
 
     def get_config(self) -> Any:  # noqa: D102
         config = super().get_config()

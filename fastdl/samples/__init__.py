@@ -5,8 +5,9 @@ all rows need count: the others have no effect on losses and gradients. Targets,
 count have the axes of the rows.
 """
 
+from .._types import Mask
 from .batch import as_batch, parts
-from .dense import Mask, Samples
+from .dense import Samples
 from .forest import Forest
 from .sequences import Sequences
 

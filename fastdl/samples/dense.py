@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .._types import Array, Shape
+from .._types import Array, Mask, Shape
 from .._validation.arrays import as_array
 from .._validation.samples import as_images, as_samples
 from ..losses import Loss
-
-Mask = Any  # bool, with the axes of the rows, or ... where all of them count
+from ..losses.base import Rows
 
 
 class Samples:
@@ -120,8 +119,9 @@ class Samples:
         return _shaped(dx, self.shape) if channels_last else dx
 
     def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
-        """Check targets, and give one for each row, and the mask of the rows that count."""
-        return loss.as_targets(y, name, (self.count, *output_shape), self.dtype, self.counted(output_shape))
+        """Check targets; return one for each row, and the mask of the rows that count."""
+        rows = Rows(self.rows(output_shape), output_shape[-1], self.dtype, self.counted(output_shape))
+        return loss.as_targets(y, name, rows)
 
     def weights(self, weights: Any, name: str, output_shape: Shape) -> Array:
         """Return a weight for each row, from one for each sample or for each row."""

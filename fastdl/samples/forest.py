@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from .._types import Array, Shape
+from .._types import Array, Mask, Shape
 from .._validation.arrays import as_real
 from .._validation.samples import as_samples
 from ..losses import Loss
-from .dense import Mask, Samples
+from ..losses.base import Rows
+from .dense import Samples
 
 
 class Forest(Samples):
@@ -86,17 +87,17 @@ class Forest(Samples):
         return dx.reshape(self.x.shape)
 
     def targets(self, y: Any, name: str, loss: Loss, output_shape: Shape) -> tuple[Array, Mask]:
-        """Check targets of nodes, and give them, and the mask of the nodes that count: those with label -1 do not."""
+        """Check targets of nodes; return them, and the mask of the nodes that count: those with label -1 do not."""
         given, rows = as_real(y, name), self._visible(output_shape)
         if given.shape[:1] != rows:
             of_nodes = len(output_shape) == 2
             wanted = f"each of their {len(self.x)} nodes" if of_nodes else f"each of the {len(self)} trees"
             raise ValueError(f"{name} must have a row for {wanted}; received shape {given.shape}")
-        outputs = (*rows, output_shape[-1])
-        targets, there = loss.as_targets(given, name, outputs, self.dtype, ..., self.no_label)
-        if there is ... and len(output_shape) == 1:
-            there = np.ones(rows, bool)
-        return self._of_nodes(targets, output_shape), self._of_nodes(there, output_shape)
+        checked = Rows(rows, output_shape[-1], self.dtype, no_label=self.no_label)
+        targets, mask = loss.as_targets(given, name, checked)
+        if mask is ... and len(output_shape) == 1:
+            mask = np.ones(rows, bool)
+        return self._of_nodes(targets, output_shape), self._of_nodes(mask, output_shape)
 
     def _visible(self, output_shape: Shape) -> Shape:
         return (len(self.x) if len(output_shape) == 2 else len(self),)

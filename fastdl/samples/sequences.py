@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .._types import Array, Shape
+from .._types import Array, Mask, Shape
 from .._validation.samples import Checked, checked_within, within
 from ..losses import Loss
-from .dense import Mask, Samples
+from .dense import Samples
 
 
 class Sequences(Samples):
@@ -62,8 +62,8 @@ class Sequences(Samples):
     ) -> tuple[Array, bool]:
         read = super().gradients
         gradient, last = self._within(lambda dy: read(dy, output_shape, name, of), dy, name, output_shape)
-        there = self.counted(output_shape)
-        return (gradient if there is ... else np.where(there[:, :, None], gradient, 0)), last
+        mask = self.counted(output_shape)
+        return (gradient if mask is ... else np.where(mask[:, :, None], gradient, 0)), last
 
     def _within(self, read: Callable[[Any], Checked], values: Any, name: str, output_shape: Shape) -> Checked:
         return checked_within(read, values, self.lengths, name) if len(output_shape) == 2 else read(values)

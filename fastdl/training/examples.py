@@ -29,7 +29,7 @@ class Examples:
     samples : Samples
     targets : ndarray
         int64 labels, with the axes of the rows; or numbers, with one more axis; for a custom loss, any further axes.
-    there : ndarray of bool, or ...
+    mask : ndarray of bool, or ...
         Which rows count; ... if all do.
     classes : bool
         Whether targets are classes, which outputs hit or miss.
@@ -40,7 +40,7 @@ class Examples:
 
     samples: Samples
     targets: Array
-    there: Mask
+    mask: Mask
     classes: bool
     axes: int
     weights: Array | None = None
@@ -51,31 +51,29 @@ class Examples:
     def part(self, first: int, last: int) -> Examples:
         """Return the samples ``first`` to ``last``."""
         rows = self.samples.place(first, last)
-        there = self.there if self.there is ... else self.there[rows]
+        mask = self.mask if self.mask is ... else self.mask[rows]
         weights = None if self.weights is None else self.weights[rows]
         return replace(
-            self, samples=self.samples.part(first, last), targets=self.targets[rows], there=there, weights=weights
+            self, samples=self.samples.part(first, last), targets=self.targets[rows], mask=mask, weights=weights
         )
 
     def taken(self, order: Array) -> Examples:
         """Return the samples with these numbers."""
         rows = self.samples.places(order)
-        there = self.there if self.there is ... else self.there[rows]
+        mask = self.mask if self.mask is ... else self.mask[rows]
         weights = None if self.weights is None else self.weights[rows]
-        return replace(
-            self, samples=self.samples.taken(order), targets=self.targets[rows], there=there, weights=weights
-        )
+        return replace(self, samples=self.samples.taken(order), targets=self.targets[rows], mask=mask, weights=weights)
 
     def counted(self, order: Array) -> int:
         """Count the rows that count, of the samples with these numbers."""
         rows = self.samples.places(order)
-        if self.there is ...:
+        if self.mask is ...:
             return len(rows) * int(np.prod(self.targets.shape[1 : self.axes]))
-        return int(self.there[rows].sum())
+        return int(self.mask[rows].sum())
 
     def counts(self) -> bool:
         """Return whether any row counts."""
-        return self.there is ... or bool(self.there.any())
+        return self.mask is ... or bool(self.mask.any())
 
     def figures(self, loss: float, accuracy: float) -> dict[str, float]:
         """Return the figures under their names."""
@@ -87,26 +85,26 @@ class Examples:
 
     def measure_back(self, loss: Loss, outputs: Array) -> tuple[float, float, int, Array]:
         """Do what `measure` does, and give the gradient of the mean loss too, with zeros in rows that do not count."""
-        there, targets = _flat(self.there, self.axes), _flat(self.targets, self.axes)
+        mask, targets = _flat(self.mask, self.axes), _flat(self.targets, self.axes)
         weights = None if self.weights is None else self.weights.reshape(-1)
         outputs = outputs.reshape(len(targets), -1)
-        if there is ...:
+        if mask is ...:
             mean, gradient, hits = loss.measure(outputs, targets, weights)
             return mean * len(outputs), hits, len(outputs), gradient
-        dy, count = np.zeros_like(outputs), int(there.sum())
+        dy, count = np.zeros_like(outputs), int(mask.sum())
         if not count:
             return 0.0, 0, 0, dy
-        weights = None if weights is None else weights[there]
-        mean, dy[there], hits = loss.measure(outputs[there], targets[there], weights)
+        weights = None if weights is None else weights[mask]
+        mean, dy[mask], hits = loss.measure(outputs[mask], targets[mask], weights)
         return mean * count, hits, count, dy
 
     def seen(self, loss: Loss, outputs: Array) -> tuple[Array, Array]:
         """Return the targets of the rows that count, and their predictions on the targets' scale."""
-        rows = outputs.reshape(np.prod(self.targets.shape[: self.axes]), -1)[_flat(self.there, self.axes)]
+        rows = outputs.reshape(np.prod(self.targets.shape[: self.axes]), -1)[_flat(self.mask, self.axes)]
         return self._counted(), loss.predictions(rows)
 
     def _counted(self) -> Array:
-        targets: Array = _flat(self.targets, self.axes)[_flat(self.there, self.axes)]
+        targets: Array = _flat(self.targets, self.axes)[_flat(self.mask, self.axes)]
         return targets
 
     def check_metrics(self, metrics: Metrics, loss: Loss, outputs: int) -> None:
@@ -138,7 +136,7 @@ class Examples:
 
     def check_weights(self) -> None:
         """Check that not all weights are 0."""
-        if self.weights is not None and not self.weights[self.there].any():
+        if self.weights is not None and not self.weights[self.mask].any():
             raise ValueError("sample_weight and class_weight must not make all weights 0; received nothing else")
 
 
@@ -167,13 +165,13 @@ def examples_of(
         )
     loss.check_outputs(net.output_shape)
     shape = net.plan_for(samples.shape).output_shape
-    targets, there = samples.targets(y, f"{prefix}y", loss, shape)
+    targets, mask = samples.targets(y, f"{prefix}y", loss, shape)
     if not of_many:
-        loss.check_counts(there, f"{prefix}y", samples.no_label)
+        loss.check_counts(mask, f"{prefix}y", samples.no_label)
     weights = None if sample_weight is None else samples.weights(sample_weight, f"{prefix}sample_weight", shape)
     axes = len(samples.rows(shape))
-    classes = loss.tell_classes(_flat(targets, axes) if there is ... else targets[there], shape[-1])
-    return Examples(samples, targets, there, classes, axes, weights)
+    classes = loss.tell_classes(_flat(targets, axes) if mask is ... else targets[mask], shape[-1])
+    return Examples(samples, targets, mask, classes, axes, weights)
 
 
 def figures_of(classes: bool, loss: float, accuracy: float) -> dict[str, float]:

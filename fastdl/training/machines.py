@@ -225,6 +225,6 @@ def content_of(data: Examples | None) -> list[Any]:
     """Return all arrays of examples, to be compared among processes."""
     if data is None:
         return []
-    samples, there = data.samples, None if data.there is ... else data.there
+    samples, mask = data.samples, None if data.mask is ... else data.mask
     trees = [getattr(samples, name, None) for name in ("start", "children")]
-    return [samples.x, samples.lengths, *trees, data.targets, there, data.weights]
+    return [samples.x, samples.lengths, *trees, data.targets, mask, data.weights]

@@ -20,7 +20,7 @@ def mixable(net: Sequential, data: Examples) -> Examples:
     samples, reading = data.samples, net.reading
     if reading.tokens or reading.arity is not None or reading.stateful or samples.lengths is not None:
         raise ValueError("mixup must be 0 for tokens, trees, sequences with lengths and stateful layers")
-    if data.weights is not None or data.there is not ...:
+    if data.weights is not None or data.mask is not ...:
         raise ValueError("mixup must be 0 with sample_weight, class_weight and labels that do not count")
     if data.targets.dtype != np.int64:
         return data

@@ -64,11 +64,11 @@ class Steps:
             rows = order[0, position : position + len(rates) * self.batch]
             data, order = data.taken(rows), np.zeros_like(order)
             order[0, position : position + len(rows)] = np.arange(len(rows))
-        samples, there, weights = data.samples, data.there, data.weights
+        samples, mask, weights = data.samples, data.mask, data.weights
         finite: bool = self.plan.train(
             samples.given(), data.targets, weights, order, self.batch, first, rates, state.counter, self.loss,
             data.classes, state.optimizer.rule, state.moments, self.seeds, get_num_threads(), records,
-            None if there is ... else there.view(np.uint8), samples.lengths, self.states, samples.core_trees(),
+            None if mask is ... else mask.view(np.uint8), samples.lengths, self.states, samples.core_trees(),
             state.average, self.machines.core,
         )  # fmt: skip
         return finite
@@ -148,13 +148,13 @@ def step_on(
     machines: Machines = ALONE,
 ) -> tuple[float, float, float]:
     """Take one step on all of these examples: give the sums over rows of losses and of hits, and the number of rows."""
-    samples, there, plan = data.samples, data.there, net.plan_for(data.samples.shape)
+    samples, mask, plan = data.samples, data.mask, net.plan_for(data.samples.shape)
     run: Callable[[], Any]
     if loss.is_fused:
         run = partial(
             plan.train_on_batch, samples.given(), data.targets, data.weights, samples.count, rate, state.counter, loss,
             data.classes, state.optimizer.rule, state.moments, seed, get_num_threads(),
-            None if there is ... else there.view(np.uint8), samples.lengths, states, samples.core_trees(),
+            None if mask is ... else mask.view(np.uint8), samples.lengths, states, samples.core_trees(),
             state.average, machines.core,
         )  # fmt: skip
     else:
