@@ -377,6 +377,11 @@ FAR = [node("Clip", "x", "low", "high", out="z")]
             "arrays": {"s": np.array([1, 1, 30000, 30000], np.float32)},
             "shape": ("batch", 1, 4, 4),
         },
+        "padding must be given, or SAME_UPPER": {  # which keeps the size of what has zeros around it already
+            "nodes": [node("Pad", "x", "p", out="z"), node("Conv", "z", "w", auto_pad="SAME_UPPER")],
+            "arrays": {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1], INT), "w": np.ones((1, 1, 3, 3), np.float32)},
+            "shape": ("batch", 1, 4, 4),
+        },
         r"input x must be|at most 16777216": {"nodes": [node("Relu", "x")], "shape": ("batch", 1 << 40)},
         r"Add.*at most 16777216 numbers": {
             "nodes": [

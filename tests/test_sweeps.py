@@ -12,6 +12,7 @@ from test_datasets import write_folder, write_splits
 import fastdl
 from fastdl import Sequential, callbacks, layers, losses, optimizers, schedules
 from fastdl.cli import main
+from fastdl.datasets import Trees
 from fastdl.recipes import Recipe
 from fastdl.sweeps import Trial, grid, picture, sweep, table, trials
 
@@ -171,6 +172,26 @@ def test_a_figure_that_a_callback_adds(data):
 
     found = sweep(make, [{"units": 2, "lr": 0.1}], *data, verbose=0, callbacks=lambda number: [Adds()])
     assert found[0].figures["val_accuracy"] == 2
+
+
+def test_a_record_is_of_its_trees(tmp_path):
+    def of_trees(lr):
+        chain = [layers.Embedding(3, 2), layers.Recursive(2, return_nodes=True), layers.Dense(2)]
+        return Recipe(Sequential(chain, input_shape=(None,), seed=0), {"optimizer": optimizers.SGD(lr)})
+
+    def run_on(text):
+        trees = Trees.parse(text)
+        x = np.ones(len(trees.words), int)  # so that the trees differ, and not x
+        sweep(
+            of_trees, grid(lr=[0.1]), x, np.ones_like(x), trees=trees, validation_data=(x, np.ones_like(x), trees),
+            verbose=0, record=tmp_path / "record.jsonl",
+        )  # fmt: skip
+
+    for _ in range(2):
+        run_on("(1 (0 a) (1 (1 b) (0 c)))")
+    for others in ("(1 (1 (0 a) (1 b)) (0 c))", "(1 (0 a) (1 (1 b) (0 b)))", "(1 (0 a) (1 (1 b) (1 c)))"):
+        with pytest.raises(ValueError, match="of a sweep with another trees and validation_data"):
+            run_on(others)
 
 
 def test_a_record_is_of_losses_optimizers_and_batches_too(data, tmp_path):

@@ -15,6 +15,7 @@ import numpy as np
 from .._files import as_path, open_file
 from .._settings import Settings as Settable
 from ..callbacks.appending import append
+from ..trees.arrays import Trees
 
 Settings = dict[str, Any]
 _LONGEST = 65_536  # bytes of the first line of another sweep's record to read
@@ -68,6 +69,9 @@ def _told(value: Any) -> Any:
         return {str(name): _told(one) for name, one in value.items()}
     if isinstance(value, tuple):
         return [_told(one) for one in value]
+    if isinstance(value, Trees):
+        parts = value.start, value.parents, value.labels, np.frombuffer(repr(value.words).encode(), np.uint8)
+        return [_told(part) for part in parts]
     try:
         array = np.asarray(value)
     except ValueError:  # ragged

@@ -118,7 +118,7 @@ def _window(attributes: Attributes, axes: int) -> tuple[list[int], list[int], in
 def _padding(sides: Any, size: Any, spans: Any, strides: Any, attributes: Attributes) -> Any:
     """Return padding as a layer's argument."""
     auto = attributes.get("auto_pad", b"NOTSET")
-    if auto == b"SAME_UPPER":
+    if auto == b"SAME_UPPER" and not any(map(any, sides)):  # in addition to zeros that are there, it has no counterpart
         return "same"
     if auto not in (b"NOTSET", b"VALID") or any(n < 0 for side in sides for n in side):
         raise UnreadableError(f"padding must be given, or SAME_UPPER; received {auto.decode()}, {sides}")
