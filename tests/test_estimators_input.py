@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fastdl import Sequential, layers
-from fastdl.estimators import NetClassifier, NetRegressor
+from fastdl.estimators import NetClassifier, NetEnsemble, NetRegressor, NetTransformer, TableEncoder
 
 
 def test_images_and_sequences_keep_their_shape():
@@ -109,3 +109,28 @@ def test_data_frames(library):
         pytest.raises(ValueError, match="X has 3 features, but NetClassifier is expecting 4 features as input"),
     ):
         model.predict(BLOBS[:, :3])
+
+
+@pytest.mark.parametrize("kind", [NetClassifier, NetRegressor, NetTransformer])
+def test_masked_numbers_are_refused(kind):
+    x, y = BLOBS, THREE
+    few = np.arange(len(y)) < 3
+    none, some = np.ma.masked_array(y, False), np.ma.masked_array(y, few)
+    masked = np.ma.masked_array(x, x > np.median(x))
+    model = kind(epochs=1, random_state=0).fit(np.ma.masked_array(x, False), none)
+    for name, call in {
+        "X": lambda: (model.transform if kind is NetTransformer else model.predict)(masked),
+        "y": lambda: kind(epochs=1).fit(x, some),
+        "sample_weight": lambda: kind(epochs=1).fit(x, y, sample_weight=np.ma.masked_array(np.ones(len(y)), few)),
+    }.items():
+        with pytest.raises(ValueError, match=f"{name} must have no masked numbers"):
+            call()
+    with pytest.raises(ValueError, match="X must have no masked numbers"):
+        kind(epochs=1, missing="embed").fit(masked, y)
+    with pytest.raises(ValueError, match="X must have no masked numbers"):
+        TableEncoder(missing="embed").fit(masked)
+    if kind is not NetTransformer:
+        with pytest.raises(ValueError, match="y must have no masked numbers"):
+            model.score(x, some)
+        with pytest.raises(ValueError, match="X must have no masked numbers"):
+            NetEnsemble(kind(epochs=1), members=2).fit(masked, y)

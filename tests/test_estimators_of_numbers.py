@@ -23,6 +23,13 @@ def test_regression_of_any_scale():
     assert NetRegressor(**quick).fit(x, y[:, None]).predict(x).shape == (442, 1)
 
 
+@pytest.mark.parametrize("scale", [2.0**900, 2.0**-900])
+def test_squares_of_targets_need_not_be_numbers(scale):
+    x, y = load_diabetes(return_X_y=True)
+    plain, moved = (NetRegressor(hidden=(), **quick).fit(x, y * by).predict(x) / by for by in (1.0, scale))
+    np.testing.assert_array_equal(moved, plain)
+
+
 def test_several_levels_at_once():
     x = RNG.uniform(-1, 1, (3000, 1))
     y = x[:, 0] + RNG.normal(size=3000) * (1.2 + x[:, 0])

@@ -20,9 +20,7 @@ def as_real(x: Any, name: str) -> Array:
         return x
     if str(getattr(x, "dtype", "")).endswith("bfloat16"):  # NumPy has no such dtype; float32 holds its numbers
         x = x.float() if hasattr(x, "float") else x.astype("float32")
-    for part in x if isinstance(x, (list, tuple)) else (x,):
-        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
-            raise ValueError(f"{name} must have no masked numbers; received some: fill them, or leave them out")
+    check_unmasked(x, name)
     check_frame(x, name)
     try:
         array = np.asarray(x)
@@ -34,6 +32,13 @@ def as_real(x: Any, name: str) -> Array:
     except (RuntimeError, TypeError) as error:  # raised by the object's own conversion
         raise TypeError(f"{name} must be an array of real numbers; {error}") from None
     return array if array.dtype.kind in "biuf" else as_numbers(x, array, name)
+
+
+def check_unmasked(x: Any, name: str) -> None:
+    """Check that nothing in an array, or in a list of arrays, is masked: NumPy would take what is below the mask."""
+    for part in x if isinstance(x, (list, tuple)) else (x,):
+        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+            raise ValueError(f"{name} must have no masked numbers; received some: fill them, or leave them out")
 
 
 def precision(array: Array) -> str:

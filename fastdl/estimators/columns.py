@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .._validation.arrays import check_unmasked
+
 _NOTHING = {type(None)}
 _NUMBERS_OF_ARROW = {"bool", "double", "float", "halffloat", "int", "uint"}  # with their bits left out
 
@@ -55,6 +57,7 @@ def _read(x: Any, coded: Any) -> tuple[list[Any] | None, list[Any], Container[in
         raise TypeError(f"X must be a table; received a {type(x).__name__}")
     if hasattr(x, "toarray"):
         raise TypeError(f"X must be dense, such as X.toarray(); received a sparse {type(x).__name__}")
+    check_unmasked(x, "X")
     array = x if isinstance(x, np.ndarray) else np.array(x, dtype=object)
     if array.ndim != 2:
         raise ValueError(f"X must have shape (N, F); received {array.shape}")

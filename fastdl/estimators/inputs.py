@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from .._types import Array
+from .._validation.arrays import check_unmasked
 from .._validation.samples import checked_within
 from .._validation.values import as_choice
 from .columns import holds_categories, library_of
@@ -58,6 +59,7 @@ def numbers_of(estimator: Any, X: Any, lengths: Any, dtype: Any, first: bool) ->
     """Return checked samples: rows of numbers in this dtype, or images and sequences in any."""
     if lengths is not None:
         return checked_within(lambda X: numbers_of(estimator, X, None, dtype, first), X, lengths, "X")
+    check_unmasked(X, "X")
     rows = len((X if hasattr(X, "shape") else np.asarray(X)).shape) <= 2
     if first and not rows and hasattr(estimator, "n_features_in_"):  # features of rows are counted, not those of images
         del estimator.n_features_in_
@@ -97,6 +99,7 @@ def table_of(estimator: Any, X: Any, may_lack: bool, first: bool) -> Any:
     """Return a data frame as it is, and anything else as an array with two axes."""
     if library_of(X) is not None:
         return validate_data(estimator, X, reset=first, skip_check_array=True)
+    check_unmasked(X, "X")
     if isinstance(X, (list, tuple)):
         X = np.array(X, dtype=object)  # keeps numbers as numbers beside strings
     x = validate_data(

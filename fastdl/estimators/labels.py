@@ -10,6 +10,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
 from .._types import Array
+from .._validation.arrays import check_unmasked
 from ..losses import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Loss, Poisson, Quantile, SquaredError
 from ..metrics.choice import Metrics
 from ..sequential import Sequential
@@ -21,6 +22,7 @@ ERRORS = (SquaredError, AbsoluteError, Huber)  # losses whose outputs are number
 
 def as_labels(y: Any) -> Array:
     """Check labels, (N,), or (N, K) with several for each sample."""
+    check_unmasked(y, "y")
     labels = check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
     if hasattr(labels, "toarray"):
         labels = labels.toarray()

@@ -10,6 +10,7 @@ from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
 
 from .._types import Array, ArrayLike
+from .._validation.arrays import check_unmasked
 from ..losses import AbsoluteError, Loss, Poisson, Quantile, SquaredError
 from ..metrics.base import Metric
 from ..metrics.choice import Metrics
@@ -24,6 +25,7 @@ def as_numbers(y: Any, lengths: Any = None) -> Array:
 
     Where sequences have lengths, each may have a number for each step: `fit` checks that those that count are finite.
     """
+    check_unmasked(y, "y")
     values = check_array(
         y, accept_sparse=False, ensure_2d=False, dtype=np.float64, input_name="y",
         ensure_all_finite=lengths is None or np.ndim(y) < 2,
@@ -80,7 +82,8 @@ class Numbers:
         if self._standardised:
             weights = None if weights is None else abs(weights)  # which may have any sign, and cancel
             self.mean = np.average(values, axis=0, weights=weights)
-            deviation = np.sqrt(np.average((values - self.mean) ** 2, axis=0, weights=weights))
+            unit = np.exp2(np.frexp(abs(values - self.mean).max(axis=0))[1])  # squares stay within what float64 holds
+            deviation = unit * np.sqrt(np.average(((values - self.mean) / unit) ** 2, axis=0, weights=weights))
             self.scale = np.where(deviation > 0, deviation, 1.0)
 
     def read(self, values: Array) -> Array:
@@ -132,8 +135,8 @@ class Numbers:
 
         With a number for each step, all steps that count are one column.
         """
+        y = as_numbers(y, lengths)
         if self.over_time:
-            y = as_numbers(y, lengths)
             if y.shape != told.shape[:2]:
                 raise ValueError(f"y must have shape {told.shape[:2]}, a number for each step; received {y.shape}")
             mask = steps(lengths, y.shape)

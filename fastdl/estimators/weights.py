@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from .._types import Array
+from .._validation.arrays import check_unmasked
 from .._validation.values import as_number
 from .labels import Labels
 
@@ -20,6 +21,7 @@ def as_weights(sample_weight: Any, samples: int) -> Array | None:
         return None
     if isinstance(sample_weight, Number):
         sample_weight = np.full(samples, sample_weight)
+    check_unmasked(sample_weight, "sample_weight")
     weights: Array = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weights.shape != (samples,):
         raise ValueError(f"sample_weight must have shape ({samples},); received {weights.shape}")
