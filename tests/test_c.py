@@ -416,6 +416,13 @@ def test_command_tells_what_eight_bits_lose(tmp_path, capsys):
     command = ["export", str(tmp_path / "net.npz"), "--to", str(tmp_path / "net.c")]
     assert main([*command, "--weights", "int8", "--data", str(tmp_path)]) == 0
     assert ", accuracy 1 to 1\n" in capsys.readouterr().out
+    chain = [layers.Rescaling(1 / 255), layers.Rescaling(1.0, -0.5), layers.Flatten(), layers.Dense(2)]
+    of_bytes = Sequential(chain, input_shape=(1, 28, 28), seed=0)
+    of_bytes.notes = net.notes
+    of_bytes.fit(x[:, None], 4 - y, epochs=20, verbose=0)
+    of_bytes.save(tmp_path / "net.npz")
+    assert main([*command, "--weights", "int8", "--data", str(tmp_path)]) == 0
+    assert ", accuracy 1 to 1\n" in capsys.readouterr().out
     net.notes = {"labels": [4, 5]}
     net.save(tmp_path / "net.npz")
     for options, told in [

@@ -155,6 +155,22 @@ def test_predict(network, tmp_path, capsys):
     assert "0: 0." in capsys.readouterr().out
 
 
+def test_networks_that_scale_bytes_are_given_bytes(network, tmp_path, capsys):
+    image_module = pytest.importorskip("PIL.Image")
+    net, path = network
+    image = str(tmp_path / "a.png")
+    image_module.fromarray(np.random.default_rng(0).integers(0, 256, (28, 28), "u1")).save(image)
+    scaling = fastdl.layers.Rescaling
+    for before in ([scaling(1 / 255)], [fastdl.layers.RandomShift(1), Sequential([scaling(1 / 255)])], [scaling(1.0)]):
+        chain = [fastdl.layers.from_config(layer.get_config()) for layer in net.layers]
+        other = Sequential([*before, *chain], input_shape=(1, 28, 28), seed=0)
+        other.parameters = net.parameters
+        other.save(tmp_path / "other.npz")
+        assert main(["predict", path, image]) == main(["predict", str(tmp_path / "other.npz"), image]) == 0
+        one, same = (line.partition(": ")[2] for line in capsys.readouterr().out.splitlines())
+        assert one == same
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

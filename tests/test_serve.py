@@ -96,6 +96,16 @@ def test_a_drawing():
     assert asked(net, bytes(SIDE * SIDE), OCTETS).json() == {}
 
 
+def test_a_network_that_scales_bytes_is_given_bytes():
+    net, drawn = images(), drawing(7).tobytes()
+    chain = [layers.from_config(layer.get_config()) for layer in net.layers]
+    scaling = Sequential([layers.Rescaling(1 / 255), *chain], input_shape=(1, 28, 28), seed=0)
+    scaling.parameters = net.parameters
+    one, same = (asked(each, drawn, OCTETS).json() for each in (net, scaling))
+    np.testing.assert_allclose(same["probabilities"], one["probabilities"], rtol=1e-5)
+    assert same["seen"] == one["seen"]
+
+
 def test_colour_images_and_networks_without_convolutions():
     net = Sequential([layers.Flatten(), layers.Dense(3, "sigmoid")], input_shape=(3, 10, 6), seed=0)
     found = asked(net, drawing(3).tobytes(), OCTETS).json()

@@ -39,6 +39,7 @@ def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
     """Return the test images of MNIST or a folder, with the places of their labels among the network's."""
     from ..datasets import idx_folder, mnist
     from ..images.labels import labels_of
+    from ..images.levels import in_range
 
     with of_option("--data"):
         labels = np.array(labels_of(net, options.network))
@@ -48,7 +49,7 @@ def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
     if len(unknown := np.setdiff1d(y, labels)):
         raise Mistake(f"--data must hold images of the network's labels; received {unknown[0]}")
     order = np.argsort(labels)
-    return x, order[np.searchsorted(labels, y, sorter=order)]
+    return in_range(net, x), order[np.searchsorted(labels, y, sorter=order)]
 
 
 FORMATS = {

@@ -13,6 +13,7 @@ from ..datasets import idx_folder, mnist
 from ..images import read_image
 from ..images.idx import Split
 from ..images.labels import labels_of, probabilities
+from ..images.levels import in_range
 from ..recipes import lenet5, mlp
 from ..sequential import Sequential
 from .common import add_common, check_common, check_outputs, communicator_for, saving, watching
@@ -94,7 +95,8 @@ def predict(net: Sequential, options: argparse.Namespace) -> None:
         except ValueError as error:
             unread.append(str(error))
     if images:
-        for path, row in zip(paths, probabilities(net, net.predict(np.stack(images))), strict=True):
+        outputs = net.predict(in_range(net, np.stack(images)))
+        for path, row in zip(paths, probabilities(net, outputs), strict=True):
             shares = "  ".join(f"{label}: {p:.3f}" for label, p in zip(labels, row, strict=True))
             print(f"{path}: {labels[row.argmax()]}  ({shares})")
     if unread:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._types import Array
 from ..images.labels import labels_of, probabilities
+from ..images.levels import in_range
 from ..layers import Conv2D
 from ..layers.container import walk
 from ..sequential import Sequential
@@ -41,6 +42,7 @@ class Drawing:
             return {}
         channels, *size = self.net.input_shape
         image = np.repeat(centred(drawn, *size)[None], channels, axis=0)[None].astype(self.net.dtype)
+        image = in_range(self.net, image)
         found = {"probabilities": probabilities(self.net, self.net.predict(image))[0].tolist(), "seen": _grey(image[0])}
         if self.first is not None:
             found["maps"] = _grey(self.net.activations(image, self.first)[0, :_MAPS])
