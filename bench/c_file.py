@@ -52,7 +52,7 @@ def _separable() -> Sequential:
 
 NETWORKS: dict[str, Callable[[], Sequential]] = {
     "LeNet-5": lambda: fastdl.models.lenet5(seed=0),
-    "MLP 784-300-10": lambda: fastdl.models.mlp(seed=0),
+    "MLP 784-300-10": lambda: fastdl.models.mlp(activation="sigmoid", output="sigmoid", seed=0),
     "MLP 20-64-64-1": lambda: fastdl.models.mlp((20, 64, 64, 1), activation="tanh", output=None, seed=0),
     "separable convolutions, 32 x 32": _separable,
     "LSTM of 64, 20 steps of 8": lambda: Sequential([layers.LSTM(64), layers.Dense(5)], input_shape=(20, 8), seed=0),

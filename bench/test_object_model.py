@@ -21,7 +21,7 @@ def test_the_same_weights_after_the_same_samples(benchmark):
     few = list(zip(x[:SAMPLES].reshape(SAMPLES, -1).tolist(), targets[:SAMPLES].tolist(), strict=True))
     for sample, target in few:
         objects.train_one_sample(sample, target, 0.3)
-    net = models.mlp(input_shape=(1, 28, 28), dtype="float64")
+    net = models.mlp(activation="sigmoid", output="sigmoid", input_shape=(1, 28, 28), dtype="float64")
     weighted = [layer for layer in net.layers if layer.params]
     for layer, (weight, bias) in zip(weighted, start, strict=True):
         layer.params["weight"][...] = weight

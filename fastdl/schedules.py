@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ._hints.names import hinting_getattr
@@ -77,6 +77,7 @@ class cosine(Settings):
         All steps, those of the warm-up included. Later steps keep ``final``.
     warmup : int
     final : float
+        The last rate.
 
     Notes
     -----
@@ -85,6 +86,7 @@ class cosine(Settings):
 
     lr: float
     steps: int
+    _: KW_ONLY
     warmup: int = 0
     final: float = 0.0
 
@@ -116,8 +118,8 @@ class one_cycle(Settings):
         All steps. Later ones keep the last rate.
     rise : float
         The fraction of the steps that go up.
-    start, final : float
-        The first and the last rate, as fractions of ``lr``.
+    start_factor, final_factor : float
+        What ``lr`` is multiplied by at the first and at the last step, from 0 to 1.
 
     Notes
     -----
@@ -126,14 +128,15 @@ class one_cycle(Settings):
 
     lr: float
     steps: int
+    _: KW_ONLY
     rise: float = 0.3
-    start: float = 0.04
-    final: float = 1e-4
+    start_factor: float = 0.04
+    final_factor: float = 1e-4
 
     def __post_init__(self) -> None:
         keep_number(self, "lr")
         keep_int(self, "steps")
-        for name in ("rise", "start", "final"):
+        for name in ("rise", "start_factor", "final_factor"):
             keep_number(self, name, high=1.0)
 
     def __call__(self, step: int) -> float:
@@ -141,8 +144,8 @@ class one_cycle(Settings):
         top, last = self.rise * self.steps, self.steps - 1
         step = min(step, last)
         if step < top:
-            return _fall(self.lr * self.start, self.lr, step / top)
-        return _fall(self.lr, self.lr * self.final, (step - top) / (last - top) if last > top else 0.0)
+            return _fall(self.lr * self.start_factor, self.lr, step / top)
+        return _fall(self.lr, self.lr * self.final_factor, (step - top) / (last - top) if last > top else 0.0)
 
 
 def _fall(start: float, end: float, part: float) -> float:

@@ -22,7 +22,7 @@ import numpy as np
 
 import fastdl
 from fastdl import _archive, saving
-from fastdl.datasets import Trees, Vocabulary, load_idx, read_text, read_trees
+from fastdl.datasets import Trees, Vocabulary, read_idx, read_text, read_trees
 from fastdl.export import from_onnx
 from fastdl.trees.drawing import draw_tree
 
@@ -34,7 +34,7 @@ _folder = tempfile.TemporaryDirectory()
 
 
 def idx(data):
-    array = _read(load_idx, data)
+    array = _read(read_idx, data)
     if array is not None:
         raw = data if data[:2] == b"\0\0" else _unzipped(data)
         header = bytes([0, 0, _CODES[array.dtype.name], array.ndim]) + np.array(array.shape, ">u4").tobytes()

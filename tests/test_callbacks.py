@@ -417,7 +417,7 @@ def test_bars_in_fit(capsys):
 
 def test_a_bar_goes_as_far_as_its_epoch():
     pytest.importorskip("tqdm")
-    bar = callbacks.Progress("images", each=2, tell=lambda logs: f"so {logs['loss']}")
+    bar = callbacks.Progress("images", per_sample=2, tell=lambda logs: f"so {logs['loss']}")
     bar.on_fit_begin(None, 1, 30)
     bar.on_epoch_begin(None, 1)
     for done in (10, 20, 30):

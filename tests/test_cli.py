@@ -337,7 +337,7 @@ def test_a_training_that_diverges_is_a_mistake(data, capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["train", "lm", "--clip"], ["train", "mlp", "--lr"], ["sweep", "--lr"], ["train", "parser", "--penalty"],
+    [["train", "lm", "--clip-norm"], ["train", "mlp", "--lr"], ["sweep", "--lr"], ["train", "parser", "--penalty"],
      ["sample", "net.npz", "--temperature"]],
 )  # fmt: skip
 def test_numbers_that_a_float_does_not_hold(arguments, capsys):

@@ -212,7 +212,7 @@ def test_neither_clipping_nor_samples(text, tmp_path, capsys):
     losses = []
     for clip in ("0", "1e9", "0.01"):
         log = tmp_path / clip
-        assert main([*command, "--show", "0", "--clip", clip, "--log", str(log)]) == 0
+        assert main([*command, "--show", "0", "--clip-norm", clip, "--log", str(log)]) == 0
         assert len(capsys.readouterr().out.splitlines()) == 2
         losses.append(lines(log)[0]["loss"])
     assert losses[0] == losses[1] != losses[2]
@@ -268,7 +268,7 @@ def test_lines(tmp_path, capsys):
         (["--seed", "-1"], "--seed must be at least 0; received -1"),
         (["--threads", "0"], "--threads must be at least 1; received 0"),
         (["--dropout", "1"], "--dropout must be a finite number from 0.0 to 0.999; received 1.0"),
-        (["--clip", "-1"], "--clip must be a finite number from 0.0 to inf; received -1.0"),
+        (["--clip-norm", "-1"], "--clip-norm must be a finite number from 0.0 to inf; received -1.0"),
         (["--lr", "inf"], "--lr must be a finite number from 1e-37 to inf; received inf"),
         (["--vocabulary", "1"], "--vocabulary must be at least 2; received 1"),
         (["--vocabulary", "0"], "--vocabulary must be at least 2; received 0"),
@@ -330,7 +330,7 @@ def test_a_training_that_diverges(text, tmp_path, capsys):
         assert main([*command, "--lr", "1e38", *save]) == 2
         error = capsys.readouterr().err
         assert re.match(r"fastdl: step \d+ gives a loss, parameters or moments that are not finite: ", error)
-        assert error.endswith(f": a lower --lr, or a tighter --clip, may help{kept}\n")
+        assert error.endswith(f": a lower --lr, or a tighter --clip-norm, may help{kept}\n")
     net = fastdl.load(path)
     assert np.isfinite(net.parameters).all()
     assert (net.parameters != models.language_model(*net.output_shape[1:], units=12, seed=0).parameters).any()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastdl import datasets
-from fastdl.datasets import idx_folder, load_idx
+from fastdl.datasets import idx_folder, read_idx
 
 CODES = {"u1": 8, "i1": 9, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 
@@ -34,7 +34,7 @@ def file(tmp_path):
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
 def test_every_type(kind, compress, file, rng):
     array = (100 * rng.standard_normal((3, 4, 5))).astype(kind)
-    loaded = load_idx(file(compress(encode(array))))
+    loaded = read_idx(file(compress(encode(array))))
     assert loaded.dtype == kind
     assert loaded.dtype.isnative
     assert (loaded == array).all()
@@ -45,9 +45,9 @@ def test_a_file_that_is_longer_by_a_piece(compress, file, monkeypatch):
     """However much of it is read at a time."""
     monkeypatch.setattr("fastdl.images.idx._PIECE", 4)
     data = encode(np.arange(8, dtype="u1"))
-    assert (load_idx(file(compress(data))) == np.arange(8)).all()
+    assert (read_idx(file(compress(data))) == np.arange(8)).all()
     with pytest.raises(ValueError, match="it holds more"):
-        load_idx(file(compress(data + b"9")))
+        read_idx(file(compress(data + b"9")))
 
 
 WHOLE = encode(np.arange(60, dtype="u1").reshape(3, 4, 5))
@@ -75,19 +75,19 @@ HOSTILE = {
 def test_hostile(data, message, compress, file):
     path = file(compress(data))
     with pytest.raises(ValueError, match=message) as error:
-        load_idx(path)
+        read_idx(path)
     assert str(path) in str(error.value)
 
 
 def test_damaged_compression(file):
     data = bytearray(gzip.compress(WHOLE))
     with pytest.raises(ValueError, match="must be a whole gzip file"):
-        load_idx(file(bytes(data[:-6])))
+        read_idx(file(bytes(data[:-6])))
     data[-6] ^= 1
     with pytest.raises(ValueError, match="must be a whole gzip file; CRC"):
-        load_idx(file(bytes(data)))
+        read_idx(file(bytes(data)))
     with pytest.raises(ValueError, match="must be a whole gzip file"):
-        load_idx(file(b"\x1f\x8b" + bytes(30)))
+        read_idx(file(b"\x1f\x8b" + bytes(30)))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_memory_stays_within_what_is_there(data, file):
     del data
     tracemalloc.start()
     with pytest.raises(ValueError, match="must hold"):
-        load_idx(path)
+        read_idx(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4_000_000

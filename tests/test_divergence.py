@@ -17,7 +17,7 @@ def test_a_loss_that_is_lost_leaves_the_last_finite_parameters(rng, dtype, momen
 
     def start():
         net = Sequential([layers.Dense(1)], input_shape=3, dtype=dtype, seed=0)
-        return net, {"loss": "squared_error", "optimizer": optimizers.SGD(30.0, momentum)}
+        return net, {"loss": "squared_error", "optimizer": optimizers.SGD(30.0, momentum=momentum)}
 
     slow, arguments = start()
     before, steps = None, 0

@@ -132,7 +132,7 @@ def test_how_the_network_for_tables_is_trained():
     assert (state.steps, state.loss, state.optimizer.lr) == (
         18,
         losses.BinaryCrossEntropy(),
-        schedules.cosine(1e-3, 18, 1),
+        schedules.cosine(1e-3, 18, warmup=1),
     )
     assert sum(isinstance(layer, layers.Residual) for layer in given.network_.layers) == 2
     assert given.network_.layers[1].units == 16

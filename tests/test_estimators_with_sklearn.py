@@ -42,7 +42,7 @@ def test_without_scikit_learn():
 def test_copies_and_pickles(tmp_path):
     net = mlp(4, 3)
     for network in (None, net, Sequential([layers.Dense(3)]), mlp_of_seed):
-        model = NetClassifier(network, loss=losses.CrossEntropy(0.1), warm_start=True, **quick)
+        model = NetClassifier(network, loss=losses.CrossEntropy(label_smoothing=0.1), warm_start=True, **quick)
         twin = clone(model)
         assert not hasattr(twin, "network_")
         assert repr(twin) == repr(model)

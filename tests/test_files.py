@@ -16,7 +16,7 @@ import pytest
 import fastdl
 from fastdl import Sequential, _files, layers
 from fastdl._files import check_writable, replacing
-from fastdl.datasets import Trees, load_idx, read_text, read_trees
+from fastdl.datasets import Trees, read_idx, read_text, read_trees
 from fastdl.trees.drawing import save_picture
 
 _NOBODY = 65534
@@ -291,7 +291,7 @@ def test_pictures(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["old.xyz", "tree", "tree.PNG", "tree.svg"]
 
 
-READERS = (fastdl.load, read_text, read_trees, load_idx)
+READERS = (fastdl.load, read_text, read_trees, read_idx)
 
 
 @pytest.mark.parametrize("read", READERS)

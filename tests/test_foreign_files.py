@@ -24,7 +24,7 @@ import fastdl
 from fastdl import Sequential, callbacks, layers, models
 from fastdl.cli import main
 from fastdl.compat.mnist import ImageLoader
-from fastdl.datasets import Vocabulary, load_idx, read_text, read_trees
+from fastdl.datasets import Vocabulary, read_idx, read_text, read_trees
 from fastdl.export import from_keras, from_onnx, from_safetensors, to_onnx, to_safetensors
 from fastdl.images import read_image
 from fastdl.serve.shown import shown
@@ -112,8 +112,8 @@ READERS = {
     "onnx": (lambda path: to_onnx(small(), path), from_onnx),
     "safetensors": (lambda path: to_safetensors(small(), path), from_safetensors),
     "keras": (keras, lambda path: from_keras(of_keras(), path)),
-    "idx": (idx, load_idx),
-    "gzipped": (zipped, load_idx),
+    "idx": (idx, read_idx),
+    "gzipped": (zipped, read_idx),
     "image": (image, lambda path: read_image(path, (1, 4, 4))),
     "trees": (lambda path: path.write_text("(2 (3 a) (2 film))\n(1 bad)\n"), read_trees),
     "text": (lambda path: path.write_text("Words, and more words.\n"), read_text),

@@ -231,7 +231,7 @@ def test_weights_of_yes_and_no(rng):
 def test_ignored_labels(kind, label, share, rng):
     """A step and what is measured is of the rows that are left, whatever the weights of the others."""
     net, x, options = kind(rng)
-    outputs, loss = net.predict(x, **options), losses.CrossEntropy(share, ignore_label=label)
+    outputs, loss = net.predict(x, **options), losses.CrossEntropy(label_smoothing=share, ignore_label=label)
     y, weight = rng.integers(0, 3, outputs.shape[:-1]), rng.standard_normal(7)
     y[rng.random(y.shape) < 0.3] = label
     y.reshape(-1)[0] = 2  # of the first step of all
@@ -358,7 +358,12 @@ def test_padding_is_not_looked_at(rng):
 
 @pytest.mark.parametrize(
     "loss",
-    [*(loss for loss, *_ in CASES.values()), losses.CrossEntropy(0.1, -100), losses.Quantile([0.5]), losses.Quantile()],
+    [
+        *(loss for loss, *_ in CASES.values()),
+        losses.CrossEntropy(label_smoothing=0.1, ignore_label=-100),
+        losses.Quantile([0.5]),
+        losses.Quantile(),
+    ],
     ids=repr,
 )
 def test_they_are_saved(loss, tmp_path, rng):
@@ -454,7 +459,7 @@ def record():
         (losses.Huber(0.7), nn.HuberLoss(reduction="sum", delta=0.7), numbers),
         (losses.Poisson(), nn.PoissonNLLLoss(log_input=True, reduction="sum"), torch.poisson(3 * torch.rand(6, 4))),
         (losses.CrossEntropy(ignore_label=-100), nn.CrossEntropyLoss(), labels),
-        (losses.CrossEntropy(0.2, -100), nn.CrossEntropyLoss(label_smoothing=0.2), labels),
+        (losses.CrossEntropy(label_smoothing=0.2, ignore_label=-100), nn.CrossEntropyLoss(label_smoothing=0.2), labels),
     ):
         y = outputs.clone().requires_grad_()
         value = module(y, targets)
@@ -474,5 +479,5 @@ if __name__ == "__main__":
 def test_cross_entropy_is_not_lost_beside_large_logits(smoothing, dtype):
     """Two outputs that are equal share, whatever their size."""
     outputs = np.full((3, 2), [[1.0], [1e17], [-1e17]], dtype)
-    values, _ = losses.CrossEntropy(smoothing)(outputs, np.array([0, 1, 0]))
+    values, _ = losses.CrossEntropy(label_smoothing=smoothing)(outputs, np.array([0, 1, 0]))
     np.testing.assert_allclose(values, np.log(2), rtol=1e-6)

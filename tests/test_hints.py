@@ -151,7 +151,10 @@ def test_a_name_like_no_other():
     ("made", "expected"),
     [
         (lambda: optimizers.Adam(learning_rate=0.1), "Adam has no argument 'learning_rate': use lr"),
-        (lambda: optimizers.Adam(epsilon=0.1), "Adam has no argument 'epsilon': use eps"),
+        (lambda: optimizers.Adam(eps=0.1), "Adam has no argument 'eps': use epsilon"),
+        (lambda: optimizers.SGD(0.1, clip=1.0), "SGD has no argument 'clip': use clip_norm"),
+        (lambda: schedules.cosine(0.1, T_max=9), "cosine has no argument 'T_max': use steps"),
+        (lambda: schedules.one_cycle(0.1, 9, final=0), "one_cycle has no argument 'final': use final_factor"),
         (lambda: layers.Conv2D(3, 3, strides=2), "Conv2D has no argument 'strides': use stride"),
         (lambda: layers.LayerNorm(eps=1e-3), "LayerNorm has no argument 'eps': use epsilon"),
         (lambda: layers.Dropout(p=0.5), "Dropout has no argument 'p': use rate"),

@@ -328,7 +328,7 @@ def test_sparse_matrices():
         (lambda: models.tree_parser(9, units=1.5), "units must be an integer; received 1.5"),
         (lambda: recipes.lenet5("all"), "samples must be an integer; received 'all'"),
         (lambda: recipes.mlp(9, epochs=1.5), "epochs must be an integer; received 1.5"),
-        (lambda: recipes.tree_classifier(9, 2, 9, batch_size=None), "batch_size must be an integer; received None"),
+        (lambda: recipes.tree_classifier(9, 9, 2, batch_size=None), "batch_size must be an integer; received None"),
         (lambda: functional.adam_step(None, X, X, X, step=1), "param must be a float32 or float64 array"),
     ],
 )

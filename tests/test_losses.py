@@ -50,8 +50,8 @@ def test_they_keep_the_axes_of_rows(rng):
 
 
 SETTINGS = [
-    losses.CrossEntropy(0.2), losses.Huber(0.5), losses.SquaredError(), losses.BinaryCrossEntropy(), losses.Poisson(),
-    losses.AbsoluteError(), "huber", "cross_entropy", "binary_cross_entropy",
+    losses.CrossEntropy(label_smoothing=0.2), losses.Huber(0.5), losses.SquaredError(), losses.BinaryCrossEntropy(),
+    losses.Poisson(), losses.AbsoluteError(), "huber", "cross_entropy", "binary_cross_entropy",
 ]  # fmt: skip
 
 
@@ -345,7 +345,7 @@ def test_one_output_hits_no_class(rng):
 def test_losses_are_saved_and_copied(rng, tmp_path):
     x, y = rng.standard_normal((8, 3)), rng.integers(0, 2, 8)
     net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
-    for loss in (losses.CrossEntropy(0.1), losses.CrossEntropy()):
+    for loss in (losses.CrossEntropy(label_smoothing=0.1), losses.CrossEntropy()):
         net.fit(x, y, loss=loss, verbose=0)
         net.save(tmp_path / "net.npz", training=True)
         for other in (fastdl.load(tmp_path / "net.npz"), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
@@ -379,7 +379,7 @@ def test_losses_are_saved_and_copied(rng, tmp_path):
     [
         (lambda: losses.Huber(0), "delta must be above 0; received 0"),
         (lambda: losses.Huber(np.nan), "delta must be"),
-        (lambda: losses.CrossEntropy(1.5), "label_smoothing must be"),
+        (lambda: losses.CrossEntropy(label_smoothing=1.5), "label_smoothing must be"),
         (lambda: losses.from_config({"class": "Hinge"}), "config must be that of a loss"),
         (lambda: losses.from_config(7), "config must be that of a loss"),
         (lambda: losses.Huber()([1.0, 2], [1.0, 2]), r"outputs must have shape \(N, F\) or \(N, T, F\)"),

@@ -36,7 +36,7 @@ def steps(net, optimizer, gradients):
 
 
 RULES = {
-    "Adadelta": (reference.adadelta_step, {"rho": 0.8, "eps": 1e-4, "weight_decay": 0.1}, 2),
+    "Adadelta": (reference.adadelta_step, {"rho": 0.8, "epsilon": 1e-4, "weight_decay": 0.1}, 2),
     "NAdam": (reference.nadam_step, {"betas": (0.8, 0.9), "weight_decay": 0.1, "momentum_decay": 0.5}, 2),
     "Lion": (reference.lion_step, {"betas": (0.7, 0.9), "weight_decay": 0.1}, 1),
 }
@@ -120,12 +120,12 @@ def test_lion_sees_what_is_lost():
     ("given", "meant"),
     [
         (optimizers.SGD(), optimizers.SGD(0.01, momentum=0, nesterov=False, weight_decay=0)),
-        (optimizers.Adam(), optimizers.Adam(1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0)),
-        (optimizers.AdamW(), optimizers.AdamW(1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2)),
-        (optimizers.RMSprop(), optimizers.RMSprop(1e-2, alpha=0.99, eps=1e-8, weight_decay=0)),
-        (optimizers.AdaGrad(), optimizers.AdaGrad(1e-2, eps=1e-8, weight_decay=0)),
-        (optimizers.Adadelta(), optimizers.Adadelta(1.0, rho=0.9, eps=1e-6, weight_decay=0)),
-        (optimizers.NAdam(), optimizers.NAdam(2e-3, betas=(0.9, 0.999), eps=1e-8, momentum_decay=4e-3)),
+        (optimizers.Adam(), optimizers.Adam(1e-3, betas=(0.9, 0.999), epsilon=1e-8, weight_decay=0)),
+        (optimizers.AdamW(), optimizers.AdamW(1e-3, betas=(0.9, 0.999), epsilon=1e-8, weight_decay=1e-2)),
+        (optimizers.RMSprop(), optimizers.RMSprop(1e-2, alpha=0.99, epsilon=1e-8, weight_decay=0)),
+        (optimizers.AdaGrad(), optimizers.AdaGrad(1e-2, epsilon=1e-8, weight_decay=0)),
+        (optimizers.Adadelta(), optimizers.Adadelta(1.0, rho=0.9, epsilon=1e-6, weight_decay=0)),
+        (optimizers.NAdam(), optimizers.NAdam(2e-3, betas=(0.9, 0.999), epsilon=1e-8, momentum_decay=4e-3)),
         (optimizers.Lion(), optimizers.Lion(1e-4, betas=(0.9, 0.99), weight_decay=0)),
     ],
 )
@@ -140,7 +140,11 @@ def test_defaults_are_those_of_papers_and_pytorch(given, meant):
         (lambda: optimizers.Lion(betas=(0.9, 1)), ValueError, "betas must be below 1"),
         (lambda: optimizers.Lion(betas=0.9), ValueError, "betas must be two numbers; received 0.9"),
         (lambda: optimizers.Adadelta(rho=1), ValueError, "rho must be below 1; received 1"),
-        (lambda: optimizers.Adadelta(eps=0), ValueError, "eps must be above 0, or there is never a step; received 0"),
+        (
+            lambda: optimizers.Adadelta(epsilon=0),
+            ValueError,
+            "epsilon must be above 0, or there is never a step; received 0",
+        ),
         (lambda: optimizers.NAdam(momentum_decay=-1), ValueError, "momentum_decay must be a finite number from 0.0"),
         (lambda: optimizers.SGD(0.1, decay_biases=0), TypeError, "decay_biases must be True or False; received 0"),
         (lambda: setattr(layers.Dense(3), "lr_scale", -1), ValueError, "lr_scale must be a finite number from 0.0"),
@@ -159,7 +163,7 @@ CASES = {
     "NAdam": {"lr": 0.1, "weight_decay": 0.1},
     "RMSprop": {"lr": 0.1, "weight_decay": 0.1},
     "Adadelta": {"lr": 0.5, "weight_decay": 0.1},
-    "AdaGrad": {"lr": 0.1, "eps": 1e-10, "weight_decay": 0.1},
+    "AdaGrad": {"lr": 0.1, "epsilon": 1e-10, "weight_decay": 0.1},
 }
 
 

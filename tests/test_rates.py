@@ -41,7 +41,7 @@ def test_a_training_goes_on_with_an_equal_optimizer(rng):
         (optimizers.Adam(schedules.cosine(0.1, 9)), optimizers.Adam(0.01), True),
         (optimizers.Adam(0.01), optimizers.Adam(schedules.cosine(0.1, 9)), False),
         (optimizers.Adam(schedules.cosine(0.1, 9)), optimizers.Adam(schedules.cosine(0.1, 8)), False),
-        (optimizers.Adam(0.1), optimizers.Adam(0.1, eps=1e-3), False),
+        (optimizers.Adam(0.1), optimizers.Adam(0.1, epsilon=1e-3), False),
         (optimizers.Adam(0.1), optimizers.Adam(0.1, clip_norm=1), False),
         (optimizers.Adam(0.1), optimizers.AdamW(0.1), False),
         (optimizers.SGD(0.1), optimizers.SGD(0.1, momentum=0.9), False),
@@ -83,7 +83,7 @@ def test_equal_calls_of_train_on_batch_go_on_with_one_state_and_others_with_anot
     assert (net.parameters == before).all()
     net.train_on_batch(x, y, loss="huber", optimizer=adam)
     assert (net.training_state.steps, state.steps) == (3, 2)
-    net.train_on_batch(x, y, optimizer=optimizers.Adam(0.1, eps=1e-3))
+    net.train_on_batch(x, y, optimizer=optimizers.Adam(0.1, epsilon=1e-3))
     assert net.training_state.steps == 1
 
 
@@ -153,7 +153,7 @@ def test_schedules():
     assert [cosine(0), cosine(9), cosine(10)] == [0.1, 1, 1]
     assert cosine(60) == pytest.approx(0.6)
     assert cosine(110) == cosine(10**6) == 0.2
-    cycle = schedules.one_cycle(1.0, 101, rise=0.3, start=0.1, final=0.01)
+    cycle = schedules.one_cycle(1.0, 101, rise=0.3, start_factor=0.1, final_factor=0.01)
     assert cycle(0) == pytest.approx(0.1)
     assert max(range(101), key=cycle) in (30, 31)
     assert cycle(100) == cycle(500) == pytest.approx(0.01)

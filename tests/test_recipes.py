@@ -11,11 +11,11 @@ STEPS = {
     "lenet5": (lambda epochs: recipes.lenet5(65, epochs=epochs, batch_size=16), 5),
     "mlp": (lambda epochs: recipes.mlp(65, epochs=epochs, batch_size=16), 5),
     "tabular": (lambda epochs: recipes.tabular(65, 3, 2, epochs=epochs, batch_size=16), 5),
-    "sentiment": (lambda epochs: recipes.tree_classifier(9, 5, 65, units=4, epochs=epochs, batch_size=16), 5),
-    "parser": (lambda epochs: recipes.tree_parser(9, 65, units=4, epochs=epochs, batch_size=16), 5),
-    "transformer": (lambda epochs: recipes.transformer(9, 4, 65, units=4, layers=1, epochs=epochs, batch_size=16), 5),
+    "sentiment": (lambda epochs: recipes.tree_classifier(65, 9, 5, units=4, epochs=epochs, batch_size=16), 5),
+    "parser": (lambda epochs: recipes.tree_parser(65, 9, units=4, epochs=epochs, batch_size=16), 5),
+    "transformer": (lambda epochs: recipes.transformer(65, 9, 4, units=4, layers=1, epochs=epochs, batch_size=16), 5),
     # Windows of 16 streams: what does not make a whole batch of them is not there.
-    "language model": (lambda epochs: recipes.language_model(9, 5 * 16 + 7, units=4, epochs=epochs, batch_size=16), 5),
+    "language model": (lambda epochs: recipes.language_model(5 * 16 + 7, 9, units=4, epochs=epochs, batch_size=16), 5),
 }
 
 
@@ -36,15 +36,15 @@ def rates(net):
 
 def test_arguments_of_recipes():
     for composition, usual in BY_COMPOSITION.items():
-        net = recipes.tree_classifier(9, 5, 65, composition=composition).net
+        net = recipes.tree_classifier(65, 9, 5, composition=composition).net
         assert rates(net) == [usual.word_dropout, usual.node_dropout]
         assert net.layers[2].units == usual.units
-    recipe = recipes.tree_parser(9, 65, penalty=0.3, beam=4, weight_decay=0.25, composition="tensor", units=4)
+    recipe = recipes.tree_parser(65, 9, penalty=0.3, beam=4, weight_decay=0.25, composition="tensor", units=4)
     assert (recipe.arguments["penalty"], recipe.arguments["beam"]) == (0.3, 4)
     assert recipe.arguments["optimizer"].weight_decay == 0.25
     assert recipe.net.layers[1].composition == "tensor"
-    assert recipes.language_model(9, 16, units=4, batch_size=16, clip=0.5).arguments["optimizer"].clip_norm == 0.5
-    assert recipes.language_model(9, 16, units=4, batch_size=16, clip=0).arguments["optimizer"].clip_norm is None
+    assert recipes.language_model(16, 9, units=4, batch_size=16, clip_norm=0.5).arguments["optimizer"].clip_norm == 0.5
+    assert recipes.language_model(16, 9, units=4, batch_size=16, clip_norm=0).arguments["optimizer"].clip_norm is None
 
 
 def test_a_transformer_tells_places_from_the_start():
@@ -58,7 +58,7 @@ def test_a_transformer_tells_places_from_the_start():
     assert (models.transformer(50, 64, units=32, layers=1, seed=1).params["1.weight"] == places).all()
     odd = models.transformer(5, 3, units=3, heads=1, layers=1, seed=0)
     np.testing.assert_allclose(odd.params["1.weight"][2, :2], [0.2 * np.sin(2), 0.2 * np.cos(2)], rtol=1e-6)
-    optimizer = recipes.transformer(9, 4, 65, units=4, layers=1).arguments["optimizer"]
+    optimizer = recipes.transformer(65, 9, 4, units=4, layers=1).arguments["optimizer"]
     assert (optimizer.betas, optimizer.weight_decay, optimizer.clip_norm) == ((0.9, 0.99), 0.1, 1)
 
 

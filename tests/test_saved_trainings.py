@@ -38,7 +38,7 @@ def _stream(net, x, y, **arguments):
         optimizers.SGD(schedules.step(0.1, 2, 0.5)),
         optimizers.AdamW(schedules.constant(0.1), clip_value=0.1),
         optimizers.RMSprop(0.02, alpha=0.9),
-        optimizers.AdaGrad(0.1, eps=1e-3),
+        optimizers.AdaGrad(0.1, epsilon=1e-3),
     ],
 )
 def test_a_stream_goes_on_to_the_bit(optimizer, copy, named, tmp_path, rng):

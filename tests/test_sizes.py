@@ -111,7 +111,7 @@ ARGUMENTS = {
     ),
     "limit": (lambda n: Vocabulary.of("text", limit=n), "limit"),
     "decode": (lambda n: Vocabulary(["a"]).decode([n]), "ids"),
-    "batch of text_windows": (lambda n: datasets.text_windows(np.arange(9), n, 2), "batch"),
+    "batch_size of text_windows": (lambda n: datasets.text_windows(np.arange(9), n, 2), "batch_size"),
     "steps of text_windows": (lambda n: datasets.text_windows(np.arange(9), 2, n), "steps"),
     "standard_library": (datasets.standard_library, "characters"),
     "expression_trees": (datasets.expression_trees, "count"),

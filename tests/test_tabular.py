@@ -92,7 +92,7 @@ def test_each_scaling_within_a_network_adapts_to_what_it_reads(rng):
         (lambda: layers.RobustScaling().build(1).adapt([[np.nan]]), ValueError, "x must be finite"),
         (lambda: layers.RobustScaling().build(1).adapt(np.empty((0, 1))), ValueError, "x must not be empty"),
         (lambda: layers.PeriodicEmbedding(0), ValueError, "frequencies must be at least 1; received 0"),
-        (lambda: layers.PeriodicEmbedding(2, -1), ValueError, "sigma must be a finite number from 0"),
+        (lambda: layers.PeriodicEmbedding(2, -1), ValueError, "stddev must be a finite number from 0"),
         (lambda: layers.PeriodicEmbedding(2).build((None,)), ValueError, "must have a number of features"),
     ],
 )
@@ -102,7 +102,7 @@ def test_bad_arguments_of_layers(make, error, message):
 
 
 def test_waves_of_numbers(rng):
-    layer = layers.PeriodicEmbedding(3, sigma=0.5).build(4, dtype="float64", seed=0)
+    layer = layers.PeriodicEmbedding(3, stddev=0.5).build(4, dtype="float64", seed=0)
     weight, bias = layer.params["weight"], layer.params["bias"]
     assert weight.shape == bias.shape == (4, 3)
     assert (np.abs(bias) <= 0.5).all()
@@ -111,7 +111,7 @@ def test_waves_of_numbers(rng):
         for k in range(3):
             wave = np.cos(2 * np.pi * (weight[f, k] * x[:, f] + bias[f, k]))
             close(layer.forward(x)[:, 3 * f + k], wave, "float64")
-    many = layers.PeriodicEmbedding(500, sigma=0.5).build(4, seed=0).params["weight"]
+    many = layers.PeriodicEmbedding(500, stddev=0.5).build(4, seed=0).params["weight"]
     assert abs(many.std() - 0.5) < 0.05
 
 
@@ -119,7 +119,7 @@ def test_periodic_numbers_are_learned_by_waves(rng):
     x = rng.uniform(-3, 3, (600, 1))
     y = np.sin(6 * x)
     losses = []
-    for waves in ([], [layers.PeriodicEmbedding(8, sigma=0.5)]):
+    for waves in ([], [layers.PeriodicEmbedding(8, stddev=0.5)]):
         net = Sequential([*waves, layers.Dense(32, "relu"), layers.Dense(1)], input_shape=1, seed=0)
         net.fit(x, y, loss="squared_error", optimizer=optimizers.Adam(0.01), epochs=30, verbose=0)
         losses.append(net.evaluate(x, y, loss="squared_error")["loss"])

@@ -109,7 +109,7 @@ def test_a_text_that_goes_on():
 
 def test_windows_follow_one_another():
     ids = np.arange(1, 64)
-    x, y = text_windows(ids, batch=3, steps=5)
+    x, y = text_windows(ids, batch_size=3, steps=5)
     assert x.shape == y.shape == (12, 5)
     assert (y == x + 1).all()
     for stream in range(3):

@@ -180,6 +180,7 @@ NAMES: dict[str, dict[str, str]] = {
         "unfold": "im2col",
     },
     "fastdl.datasets": {
+        "loadidx": "read_idx",
         "loadmnist": "mnist",
         "stringlookup": "Vocabulary",
         "textvectorization": "Vocabulary",

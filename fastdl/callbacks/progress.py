@@ -41,7 +41,7 @@ class Progress(Callback):
     ----------
     unit : str
         The name of what is counted.
-    each : int
+    per_sample : int
         How many of these a sample has.
     tell : callable
         Takes the figures, a dict, and returns the text beside the bar.
@@ -54,15 +54,17 @@ class Progress(Callback):
 
     writes: ClassVar[bool] = True
 
-    def __init__(self, unit: str = "samples", *, each: int = 1, tell: Callable[[dict[str, Any]], str] = told) -> None:
-        self.unit, self.each, self.tell = unit, each, tell
+    def __init__(
+        self, unit: str = "samples", *, per_sample: int = 1, tell: Callable[[dict[str, Any]], str] = told
+    ) -> None:
+        self.unit, self.per_sample, self.tell = unit, per_sample, tell
         self._bar: Any = None
         self._epochs, self._total = 0, 0
         tqdm_of("Progress")
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Note the length of the bars."""
-        self._epochs, self._total = epochs, samples * self.each
+        self._epochs, self._total = epochs, samples * self.per_sample
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
         """Begin a bar."""
@@ -78,7 +80,7 @@ class Progress(Callback):
     def on_batch_block(self, net: Sequential, done: int, total: int, logs: dict[str, Any]) -> None:
         """Advance the bar."""
         self._bar.set_postfix_str(self.tell(logs), refresh=False)
-        self._bar.update(done * self.each - self._bar.n)
+        self._bar.update(done * self.per_sample - self._bar.n)
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
         """Show the figures, and end the bar."""

@@ -123,7 +123,7 @@ def tell_unknown(what: str, path: str, tokens: Sequence[str], most: int = 20) ->
         print(f"fastdl: {what} that {path} does not know: {', '.join(map(repr, tokens[:most]))}{more}", file=sys.stderr)
 
 
-def bars(unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) -> list[Callback]:
+def bars(unit: str, measured: str = "test {val_accuracy:.2%}", per_sample: int = 1) -> list[Callback]:
     """Return a live bar on a terminal, if tqdm is installed; at the end of an epoch it shows the figures."""
 
     def tell(logs: dict[str, Any]) -> str:
@@ -131,7 +131,7 @@ def bars(unit: str, measured: str = "test {val_accuracy:.2%}", each: int = 1) ->
         return f"{shown}, {measured.format(**logs)}" if "seconds" in logs else shown
 
     try:
-        return [Progress(unit, each=each, tell=tell)] if sys.stderr.isatty() and sys.stdout.isatty() else []
+        return [Progress(unit, per_sample=per_sample, tell=tell)] if sys.stderr.isatty() and sys.stdout.isatty() else []
     except ImportError:
         return []
 

@@ -83,7 +83,7 @@ def _train(options: argparse.Namespace) -> None:
     vocabulary = Vocabulary.of_words(words(train))
     with of_option("--units"):
         recipe = tree_parser(
-            len(vocabulary), len(train), composition=options.composition, units=options.units, penalty=options.penalty,
+            len(train), len(vocabulary), composition=options.composition, units=options.units, penalty=options.penalty,
             weight_decay=options.weight_decay, beam=options.beam, epochs=options.epochs, batch_size=options.batch_size,
             lr=options.lr, seed=options.seed,
         )  # fmt: skip

@@ -59,7 +59,7 @@ def _train(options: argparse.Namespace) -> None:
     vocabulary = Vocabulary.of_words(words(train))
     with of_option("--units"):
         recipe = tree_classifier(
-            len(vocabulary), len(train.names), len(train), composition=options.composition, units=options.units,
+            len(train), len(vocabulary), len(train.names), composition=options.composition, units=options.units,
             epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
         )  # fmt: skip
     net = recipe.net

@@ -130,7 +130,7 @@ def _sweep(options: argparse.Namespace) -> None:
     make = partial(_make, options.network, len(x), x.shape[1:], labels, options.epochs)
     trials = sweep(
         make, settings, x, y, validation_data=validation, record=options.record, save=options.save,
-        common={"network": options.network, "epochs": options.epochs}, finished=finished,
+        record_data={"network": options.network, "epochs": options.epochs}, finished=finished,
         verbose="bar" if sys.stderr.isatty() and sys.stdout.isatty() else 1,
     )  # fmt: skip
     print(table(trials, figures=["test_accuracy", "seconds"]))

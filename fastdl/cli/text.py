@@ -40,7 +40,7 @@ from .mistakes import Mistake, of_option, reading
 # The settings of a run: they are saved with it, and a resumed run keeps them.
 _DEFAULTS = {
     "words": False, "lines": False, "vocabulary": 256, "cell": "lstm", "units": 512, "layers": 1, "dropout": 0.3,
-    "window": 64, "batch_size": 32, "lr": 2e-3, "clip": 1.0, "seed": 0, "epochs": 10,
+    "window": 64, "batch_size": 32, "lr": 2e-3, "clip_norm": 1.0, "seed": 0, "epochs": 10,
 }  # fmt: skip
 # The defaults for a transformer instead.
 _TRANSFORMER = {"units": 128, "layers": 4, "dropout": 0.1, "window": 128, "batch_size": 8}
@@ -73,7 +73,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="steps of truncated back-propagation (64), or tokens that a transformer sees (128)",
     )
-    parser.add_argument("--clip", type=number, help="the largest norm of a gradient; 0 for no limit (1)")
+    parser.add_argument("--clip-norm", type=number, help="the largest norm of a gradient; 0 for no limit (1)")
     add_common(parser, epochs=10, batch_size=32, lr=2e-3)
     parser.add_argument(
         "--resume",
@@ -112,7 +112,7 @@ def _train(options: argparse.Namespace) -> None:
     if options.lines and not options.words:
         raise Mistake("--lines must come with --words: characters have no marks of sentences")
     as_number(options.dropout, "--dropout", high=MOST_DROPPED)
-    as_number(options.clip, "--clip")
+    as_number(options.clip_norm, "--clip-norm")
     communicator = communicator_for(options)
     check_outputs(options, settings["text"])
     check_other("log", options.log, options.resume)
@@ -134,7 +134,7 @@ def _train(options: argparse.Namespace) -> None:
     x, y = text_windows(tokens, batch, window)
     streams = min(batch, (len(held_out) - 1) // window)
     with of_option("--units"):
-        recipe = _recipe(settings, len(vocabulary), len(x))
+        recipe = _recipe(settings, len(x), len(vocabulary))
     net = recipe.net if run is None else run
     if run is not None:  # a rate that falls over more epochs continues from the same step
         run.training_state.optimizer = replace(run.training_state.optimizer, lr=recipe.arguments["optimizer"].lr)
@@ -158,7 +158,7 @@ def _train(options: argparse.Namespace) -> None:
     epochs = _Epochs(vocabulary, held_out, streams, window, x.size)
     callbacks = [
         epochs,
-        *bars(f"{unit}s", each=window),
+        *bars(f"{unit}s", per_sample=window),
         *logging(options.log),
         *([] if options.save is None else [_Save(options.save)]),
         _Show(epochs, options.show),
@@ -169,12 +169,12 @@ def _train(options: argparse.Namespace) -> None:
         raise Mistake(f"{error.fault}: {_remedy(net, options, done)}") from None
 
 
-def _recipe(settings: dict[str, Any], vocabulary: int, windows: int) -> Recipe:
-    names = ("units", "layers", "dropout", "epochs", "batch_size", "lr", "clip", "seed")
+def _recipe(settings: dict[str, Any], windows: int, vocabulary: int) -> Recipe:
+    names = ("units", "layers", "dropout", "epochs", "batch_size", "lr", "clip_norm", "seed")
     given = {name: settings[name] for name in names}
     if settings["cell"] == "transformer":
-        return transformer(vocabulary, settings["window"], windows, **given)
-    return language_model(vocabulary, windows, cell=settings["cell"], **given)
+        return transformer(windows, vocabulary, settings["window"], **given)
+    return language_model(windows, vocabulary, cell=settings["cell"], **given)
 
 
 def _remedy(net: Sequential, options: argparse.Namespace, done: int) -> str:
@@ -184,7 +184,7 @@ def _remedy(net: Sequential, options: argparse.Namespace, done: int) -> str:
     if kept is None and options.save is not None:
         net.save(options.save)
         kept, what = options.save, "the parameters before it"
-    return "a lower --lr, or a tighter --clip, may help" + ("" if kept is None else f"; {kept} has {what}")
+    return "a lower --lr, or a tighter --clip-norm, may help" + ("" if kept is None else f"; {kept} has {what}")
 
 
 def _check_length(options: argparse.Namespace, tokens: int, held_out: int) -> None:

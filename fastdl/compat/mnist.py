@@ -71,7 +71,7 @@ class Loader:
         return own if not path.exists() and path.parent == Path() and own.exists() else path
 
     def _read(self, axes: int) -> Array:
-        values = datasets.load_idx(self._found())
+        values = datasets.read_idx(self._found())
         if values.ndim != axes or values.dtype != np.uint8:
             raise ValueError(f"path must be a file of bytes with {axes} axes; received {values.dtype} {values.shape}")
         if len(values) < self.count:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from .._hints.names import hinting_getattr
-from ..images.idx import idx_folder, load_idx
+from ..images.idx import idx_folder, read_idx
 from ..text.reading import read_text
 from ..text.vocabulary import Vocabulary
 from ..text.windows import text_windows
@@ -20,8 +20,8 @@ __all__ = [
     "expression_trees",
     "expression_words",
     "idx_folder",
-    "load_idx",
     "mnist",
+    "read_idx",
     "read_text",
     "read_trees",
     "standard_library",

@@ -37,7 +37,7 @@ def sgd_step(
     lr, momentum, weight_decay : float
     nesterov : bool
     """
-    optimizer = SGD(as_number(lr, "lr"), momentum, nesterov, weight_decay)
+    optimizer = SGD(as_number(lr, "lr"), momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
     if optimizer.moments and velocity is None:
         raise ValueError("velocity must be given with momentum; received None")
     _step(optimizer, 1, param, grad, {"velocity": velocity})
@@ -52,7 +52,7 @@ def adam_step(
     step: int,
     lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
+    epsilon: float = 1e-8,
     weight_decay: float = 0.0,
 ) -> None:
     """Take one step of Adam, in place (Kingma and Ba 2015).
@@ -64,11 +64,12 @@ def adam_step(
     grad : array_like, of param's shape
     step : int
         Which step it is, counted from 1.
-    lr, eps, weight_decay : float
+    lr, epsilon, weight_decay : float
     betas : (float, float)
     """
     step = as_int(step, "step", most=MOST_STEPS)
-    _step(Adam(as_number(lr, "lr"), betas, eps, weight_decay), step, param, grad, {"m": m, "v": v})
+    adam = Adam(as_number(lr, "lr"), betas=betas, epsilon=epsilon, weight_decay=weight_decay)
+    _step(adam, step, param, grad, {"m": m, "v": v})
 
 
 def _step(optimizer: SGD | Adam, step: int, param: Array, grad: Any, state: dict[str, Array | None]) -> None:

@@ -25,7 +25,7 @@ _PARTS = {"train": "train", "t10k": "t10k|test"}  # MNIST's names of the parts, 
 Split = tuple[Array, Array]
 
 
-def load_idx(path: str | os.PathLike[str]) -> Array:
+def read_idx(path: str | os.PathLike[str]) -> Array:
     """Read an IDX file, raw or gzipped.
 
     Parameters
@@ -129,7 +129,7 @@ def idx_folder(
 
 def _split(directory: Path, part: str, dtype: str, transpose: bool) -> Split:
     images_path, labels_path = _find(directory, part, "images", 3), _find(directory, part, "labels", 1)
-    images, labels = load_idx(images_path), load_idx(labels_path)
+    images, labels = read_idx(images_path), read_idx(labels_path)
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or not images.size:
         raise ValueError(
             f"{images_path} must hold unsigned bytes on 3 or 4 axes; it holds {images.dtype} of shape {images.shape}"

@@ -51,7 +51,7 @@ class RandomFlip(Layer):
     x and y (N, C, H, W).
     """
 
-    def __init__(self, horizontal: bool = True, vertical: bool = False) -> None:
+    def __init__(self, *, horizontal: bool = True, vertical: bool = False) -> None:
         super().__init__()
         self.horizontal, self.vertical = as_flag(horizontal, "horizontal"), as_flag(vertical, "vertical")
         if not (self.horizontal or self.vertical):
@@ -102,7 +102,7 @@ class RandomErasing(Layer):
     """
 
     def __init__(
-        self, rate: float = 0.5, area: tuple[float, float] = (0.02, 0.33), ratio: tuple[float, float] = (0.3, 3.3)
+        self, rate: float = 0.5, *, area: tuple[float, float] = (0.02, 0.33), ratio: tuple[float, float] = (0.3, 3.3)
     ) -> None:
         super().__init__()
         self.rate: float = as_number(rate, "rate", high=1.0)

@@ -22,7 +22,7 @@ class PeriodicEmbedding(Layer):
     ----------
     frequencies : int
         K, the number of cosines of each feature.
-    sigma : float
+    stddev : float
         The standard deviation of the initial frequencies, in periods per unit of x.
 
     Notes
@@ -31,10 +31,10 @@ class PeriodicEmbedding(Layer):
     ``params["weight"]`` and ``params["bias"]`` (F, K), from a normal distribution, and from -1/2 to 1/2.
     """
 
-    def __init__(self, frequencies: int, sigma: float = 0.1) -> None:
+    def __init__(self, frequencies: int, stddev: float = 0.1) -> None:
         super().__init__()
         self.frequencies: int = as_int(frequencies, "frequencies")
-        self.sigma: float = as_number(sigma, "sigma", high=MOST_SCALE)
+        self.stddev: float = as_number(stddev, "stddev", high=MOST_SCALE)
 
     def operations(self, x: Tensor) -> Tensor:  # noqa: D102
         check_features(self, x.shape)
@@ -48,5 +48,5 @@ class PeriodicEmbedding(Layer):
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         shape = self.params["weight"].shape
-        self.params["weight"][...] = self.sigma * rng.standard_normal(shape)
+        self.params["weight"][...] = self.stddev * rng.standard_normal(shape)
         self.params["bias"][...] = rng.uniform(-0.5, 0.5, shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,6 +36,7 @@ class CrossEntropy(Fused):
     name: ClassVar[str] = "cross_entropy"
     leaves_out: ClassVar[str] = "softmax"
     takes_labels: ClassVar[bool] = True
+    _: KW_ONLY
     label_smoothing: float = 0.0
     ignore_label: int | None = None
 

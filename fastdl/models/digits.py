@@ -18,11 +18,11 @@ def lenet5(
     *,
     input_shape: ShapeLike = (1, 28, 28),
     classes: int = 10,
-    seed: int | None = None,
-    dtype: str = "float32",
     activation: str = "relu",
     pooling: str = "max",
     shift: int = 0,
+    seed: int | None = None,
+    dtype: str = "float32",
 ) -> Sequential:
     """LeNet-5 (LeCun et al. 1998; article 4), with 61,706 parameters for images (1, 28, 28) and ten classes.
 
@@ -31,13 +31,13 @@ def lenet5(
     input_shape : (int, int, int)
         (C, H, W), at least 12 x 12 pixels.
     classes : int
-    seed : int, optional
-    dtype : {"float32", "float64"}
     activation : str
         The activation of the hidden layers.
     pooling : {"max", "mean"}
     shift : int
         In training, images are shifted at random by up to this many pixels each way.
+    seed : int, optional
+    dtype : {"float32", "float64"}
 
     Returns
     -------
@@ -73,13 +73,13 @@ def lenet5(
 def mlp(
     sizes: Sequence[int] = (784, 300, 10),
     *,
-    activation: str = "sigmoid",
-    output: str | None = "sigmoid",
+    activation: str = "relu",
+    output: str | None = None,
     input_shape: ShapeLike | None = None,
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Sequential:
-    """Fully connected layers, by default those of article 3: 784-300-10 with sigmoids.
+    """Fully connected layers, by default 784-300-10, the sizes of article 3.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def mlp(
     activation : str
         The activation of the hidden layers.
     output : str, optional
-        The activation of the last layer.
+        The activation of the last layer; by default none, so that it gives logits.
     input_shape : tuple of int, optional
         The shape of a sample, if it is an image of ``sizes[0]`` numbers: it is flattened first.
     seed : int, optional

@@ -58,8 +58,8 @@ def tree_classifier(
 def tree_parser(
     vocabulary: int,
     *,
-    units: int = 50,
     composition: str = "matrix",
+    units: int = 100,
     seed: int | None = None,
     dtype: str = "float32",
 ) -> Sequential:
@@ -69,10 +69,10 @@ def tree_parser(
     ----------
     vocabulary : int
         The number of words.
+    composition : {"matrix", "tensor", "lstm"}
+        As for `layers.Recursive`.
     units : int
         The size of the vectors of words and nodes.
-    composition : str
-        As for `layers.Recursive`.
     seed : int, optional
     dtype : {"float32", "float64"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from .._settings import keep_number
 from .._validation.values import as_number
@@ -19,7 +19,7 @@ class Adam(Optimizer):
         The learning rate, or a function of the step.
     betas : (float, float)
         The shares of the first and the second moment that are kept at each step.
-    eps : float
+    epsilon : float
         Added to the root of the second moment.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
@@ -28,14 +28,15 @@ class Adam(Optimizer):
     """
 
     lr: Rate = 1e-3
+    _: KW_ONLY
     betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
+    epsilon: float = 1e-8
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _keep_betas(self)
-        keep_number(self, "eps")
+        keep_number(self, "epsilon")
         keep_number(self, "weight_decay")
 
     @property
@@ -45,7 +46,7 @@ class Adam(Optimizer):
 
     def specific_rule(self) -> Rule:  # noqa: D102
         beta1, beta2 = self.betas
-        return Rule("adam", weight_decay=self.weight_decay, beta1=beta1, beta2=beta2, epsilon=self.eps)
+        return Rule("adam", weight_decay=self.weight_decay, beta1=beta1, beta2=beta2, epsilon=self.epsilon)
 
 
 @dataclass(eq=False, repr=False)
@@ -54,12 +55,13 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    lr, betas, eps, clip_norm, clip_value, decay_biases
+    lr, betas, epsilon, clip_norm, clip_value, decay_biases
         As for `Adam`.
     weight_decay : float
         At each step the parameters are multiplied by 1 - lr * weight_decay.
     """
 
+    _: KW_ONLY
     weight_decay: float = 1e-2
 
     def specific_rule(self) -> Rule:  # noqa: D102
@@ -72,7 +74,7 @@ class NAdam(Adam):
 
     Parameters
     ----------
-    lr, betas, eps, weight_decay, clip_norm, clip_value, decay_biases
+    lr, betas, epsilon, weight_decay, clip_norm, clip_value, decay_biases
         As for `Adam`.
     momentum_decay : float
         The speed at which the momentum rises from half of ``betas[0]`` to all of it: at each step it is ``betas[0]``
@@ -80,6 +82,7 @@ class NAdam(Adam):
     """
 
     lr: Rate = 2e-3
+    _: KW_ONLY
     momentum_decay: float = 4e-3
 
     def __post_init__(self) -> None:
@@ -108,6 +111,7 @@ class Lion(Optimizer):
     """
 
     lr: Rate = 1e-4
+    _: KW_ONLY
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
 

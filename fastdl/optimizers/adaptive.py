@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from .._settings import keep_number
 from .base import Optimizer, Rate, Rule
@@ -16,7 +16,7 @@ class AdaGrad(Optimizer):
     ----------
     lr : float or callable
         The learning rate, or a function of the step.
-    eps : float
+    epsilon : float
         Added to the root.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
@@ -25,12 +25,13 @@ class AdaGrad(Optimizer):
     """
 
     lr: Rate = 1e-2
-    eps: float = 1e-8
+    _: KW_ONLY
+    epsilon: float = 1e-8
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        keep_number(self, "eps")
+        keep_number(self, "epsilon")
         keep_number(self, "weight_decay")
 
     @property
@@ -39,7 +40,7 @@ class AdaGrad(Optimizer):
         return 1
 
     def specific_rule(self) -> Rule:  # noqa: D102
-        return Rule("adagrad", weight_decay=self.weight_decay, epsilon=self.eps)
+        return Rule("adagrad", weight_decay=self.weight_decay, epsilon=self.epsilon)
 
 
 @dataclass(eq=False, repr=False)
@@ -52,7 +53,7 @@ class RMSprop(Optimizer):
         The learning rate, or a function of the step.
     alpha : float
         The share of the mean square that is kept at each step.
-    eps : float
+    epsilon : float
         Added to the root.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
@@ -61,14 +62,15 @@ class RMSprop(Optimizer):
     """
 
     lr: Rate = 1e-2
+    _: KW_ONLY
     alpha: float = 0.99
-    eps: float = 1e-8
+    epsilon: float = 1e-8
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _keep_share(self, "alpha")
-        keep_number(self, "eps")
+        keep_number(self, "epsilon")
         keep_number(self, "weight_decay")
 
     @property
@@ -77,7 +79,7 @@ class RMSprop(Optimizer):
         return 1
 
     def specific_rule(self) -> Rule:  # noqa: D102
-        return Rule("rmsprop", weight_decay=self.weight_decay, beta2=self.alpha, epsilon=self.eps)
+        return Rule("rmsprop", weight_decay=self.weight_decay, beta2=self.alpha, epsilon=self.epsilon)
 
 
 @dataclass(eq=False, repr=False)
@@ -90,7 +92,7 @@ class Adadelta(Optimizer):
         The factor of the steps, or a function of the step.
     rho : float
         The share of both mean squares that is kept at each step.
-    eps : float
+    epsilon : float
         Added to both, within the roots.
     weight_decay : float
         Adds weight_decay times the parameters to the gradient.
@@ -99,15 +101,16 @@ class Adadelta(Optimizer):
     """
 
     lr: Rate = 1.0
+    _: KW_ONLY
     rho: float = 0.9
-    eps: float = 1e-6
+    epsilon: float = 1e-6
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _keep_share(self, "rho")
-        if keep_number(self, "eps") == 0:
-            raise ValueError("eps must be above 0, or there is never a step; received 0")
+        if keep_number(self, "epsilon") == 0:
+            raise ValueError("epsilon must be above 0, or there is never a step; received 0")
         keep_number(self, "weight_decay")
 
     @property
@@ -116,7 +119,7 @@ class Adadelta(Optimizer):
         return 2
 
     def specific_rule(self) -> Rule:  # noqa: D102
-        return Rule("adadelta", weight_decay=self.weight_decay, beta2=self.rho, epsilon=self.eps)
+        return Rule("adadelta", weight_decay=self.weight_decay, beta2=self.rho, epsilon=self.epsilon)
 
 
 def _keep_share(optimizer: Optimizer, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,9 +59,10 @@ class Optimizer(Settings):
     __hash__ = None  # type: ignore[assignment]  # as its rate may be set
 
     lr: Rate
-    clip_norm: float | None = field(default=None, kw_only=True)
-    clip_value: float | None = field(default=None, kw_only=True)
-    decay_biases: bool = field(default=True, kw_only=True)
+    _: KW_ONLY
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    decay_biases: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decay_biases", as_flag(self.decay_biases, "decay_biases"))

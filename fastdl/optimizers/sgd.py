@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from .._settings import keep_number
 from .._validation.values import as_flag
@@ -28,6 +28,7 @@ class SGD(Optimizer):
     """
 
     lr: Rate = 0.01
+    _: KW_ONLY
     momentum: float = 0.0
     nesterov: bool = False
     weight_decay: float = 0.0

@@ -15,6 +15,6 @@ class Recipe(NamedTuple):
     arguments: dict[str, Any]
 
 
-def steps_per_epoch(samples: Any, batch_size: Any, name: str = "samples") -> int:
+def steps_per_epoch(samples: Any, batch_size: Any) -> int:
     """Return the number of batches for this number of samples, the last of which may have fewer."""
-    return -(-as_int(samples, name) // as_int(batch_size, "batch_size"))
+    return -(-as_int(samples, "samples") // as_int(batch_size, "batch_size"))

@@ -10,8 +10,8 @@ from .recipe import Recipe, steps_per_epoch
 
 
 def language_model(
+    samples: int,
     vocabulary: int,
-    windows: int,
     *,
     cell: str = "lstm",
     units: int = 512,
@@ -20,31 +20,31 @@ def language_model(
     epochs: int = 10,
     batch_size: int = 32,
     lr: float = 2e-3,
-    clip: float = 1.0,
+    clip_norm: float = 1.0,
     seed: int | None = None,
 ) -> Recipe:
     """Return a language model, with clipped gradients and a rate that falls to 0.
 
     Parameters
     ----------
+    samples : int
+        The number of windows in an epoch, over all streams.
     vocabulary : int
         The number of tokens.
-    windows : int
-        The number of windows in an epoch, over all streams.
     cell, units, layers, dropout
         As for `models.language_model`.
     epochs, batch_size : int
         The latter is the number of streams.
     lr : float
         The highest rate.
-    clip : float
+    clip_norm : float
         The largest norm of a gradient; 0 for no limit.
     seed : int, optional
     """
-    batches = as_int(windows, "windows") // as_int(batch_size, "batch_size")
+    batches = as_int(samples, "samples") // as_int(batch_size, "batch_size")
     if batches < 1:
-        raise ValueError(f"windows must be as many as batch_size at least, {batch_size}; received {windows}")
-    steps, limit = as_int(epochs, "epochs") * batches, as_number(clip, "clip") or None
+        raise ValueError(f"samples must be as many as batch_size at least, {batch_size}; received {samples}")
+    steps, limit = as_int(epochs, "epochs") * batches, as_number(clip_norm, "clip_norm") or None
     return Recipe(
         models.language_model(vocabulary, cell=cell, units=units, layers=layers, dropout=dropout, seed=seed),
         {
@@ -58,40 +58,39 @@ def language_model(
 
 
 def transformer(
+    samples: int,
     vocabulary: int,
     steps: int,
-    windows: int,
     *,
     units: int = 128,
     layers: int = 4,
+    heads: int = 4,
     dropout: float = 0.1,
     epochs: int = 10,
     batch_size: int = 8,
     lr: float = 2e-3,
-    clip: float = 1.0,
+    clip_norm: float = 1.0,
     seed: int | None = None,
 ) -> Recipe:
     """Return a transformer, with clipped gradients and a rate that falls to 0.
 
     Parameters
     ----------
-    vocabulary, steps : int
-        As for `models.transformer`.
-    windows : int
+    samples : int
         The number of windows in an epoch.
-    units, layers, dropout
+    vocabulary, steps, units, layers, heads, dropout
         As for `models.transformer`.
     epochs, batch_size : int
     lr : float
         The highest rate.
-    clip : float
+    clip_norm : float
         The largest norm of a gradient; 0 for no limit.
     seed : int, optional
     """
-    total = as_int(epochs, "epochs") * steps_per_epoch(windows, batch_size, "windows")
-    limit = as_number(clip, "clip") or None
+    total = as_int(epochs, "epochs") * steps_per_epoch(samples, batch_size)
+    limit = as_number(clip_norm, "clip_norm") or None
     return Recipe(
-        models.transformer(vocabulary, steps, units=units, layers=layers, dropout=dropout, seed=seed),
+        models.transformer(vocabulary, steps, units=units, layers=layers, heads=heads, dropout=dropout, seed=seed),
         {
             "epochs": epochs,
             "batch_size": batch_size,

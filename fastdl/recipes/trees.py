@@ -28,9 +28,9 @@ BY_COMPOSITION = {
 
 
 def tree_classifier(
+    samples: int,
     vocabulary: int,
     classes: int,
-    trees: int,
     *,
     composition: str = "lstm",
     units: int | None = None,
@@ -43,10 +43,10 @@ def tree_classifier(
 
     Parameters
     ----------
+    samples : int
+        The number of trees in an epoch.
     vocabulary, classes : int
         The number of words and of labels.
-    trees : int
-        The number of trees in an epoch.
     composition : {"matrix", "tensor", "lstm"}
     units, epochs : int, optional
         By default those that suit the composition.
@@ -58,7 +58,7 @@ def tree_classifier(
     as_choice(composition, "composition", BY_COMPOSITION)
     usual = BY_COMPOSITION[composition]
     epochs = usual.epochs if epochs is None else epochs
-    steps = as_int(epochs, "epochs") * steps_per_epoch(trees, batch_size, "trees")
+    steps = as_int(epochs, "epochs") * steps_per_epoch(samples, batch_size)
     return Recipe(
         models.tree_classifier(
             vocabulary, classes, composition=composition, units=usual.units if units is None else units,
@@ -74,8 +74,8 @@ def tree_classifier(
 
 
 def tree_parser(
+    samples: int,
     vocabulary: int,
-    trees: int,
     *,
     composition: str = "matrix",
     units: int = 100,
@@ -91,10 +91,10 @@ def tree_parser(
 
     Parameters
     ----------
+    samples : int
+        The number of trees in an epoch.
     vocabulary : int
         The number of words.
-    trees : int
-        The number of trees in an epoch.
     composition, units
         As for `models.tree_parser`.
     penalty : float
@@ -105,7 +105,7 @@ def tree_parser(
         The highest rate.
     seed : int, optional
     """
-    steps = as_int(epochs, "epochs") * steps_per_epoch(trees, batch_size, "trees")
+    steps = as_int(epochs, "epochs") * steps_per_epoch(samples, batch_size)
     return Recipe(
         models.tree_parser(vocabulary, units=units, composition=composition, seed=seed),
         {

@@ -47,11 +47,11 @@ def sweep(
     *,
     monitor: str = "val_accuracy",
     record: str | os.PathLike[str] | None = None,
-    common: Mapping[str, Any] | None = None,
+    record_data: Mapping[str, Any] | None = None,
     save: str | os.PathLike[str] | None = None,
     finished: Callable[[Sequential], Mapping[str, float]] | None = None,
     verbose: int | str = 1,
-    **arguments: Any,
+    **common: Any,
 ) -> list[Trial]:
     """Train a network for each of some settings, side by side (`fit_many`).
 
@@ -62,7 +62,7 @@ def sweep(
         among them.
     settings : iterable of mapping
         The settings of each trial, such as `grid` gives: numbers, strings and sequences of these.
-    x, y, **arguments
+    x, y, **common
         Common arguments of `fit`, as for `fit_many`: ``callbacks`` is a function that takes a trial's number and
         returns a list of new ones, used if ``make`` gives none.
     monitor : str
@@ -72,7 +72,7 @@ def sweep(
         A file of JSON lines, one for each finished trial. A sweep that names it again takes these trials from it, and
         trains those that are missing or failed. It belongs to these arrays, to plain arguments, and to the settings of
         losses and optimizers; it cannot know functions, nor what ``make`` does: use another file when these change.
-    common : mapping, optional
+    record_data : mapping, optional
         Further plain data that must be the same for a record to be continued.
     save : path-like, optional
         Where to save the best network, whenever a trial is better than all before. If there is no such file, the best
@@ -101,8 +101,8 @@ def sweep(
     watch = Monitor(monitor)
     if save is not None:
         check_writable(save)
-    callbacks = arguments.pop("callbacks", lambda number: [])
-    shared = {} if record is None else {**fingerprint({"x": x, "y": y, **arguments}), **(common or {})}
+    callbacks = common.pop("callbacks", lambda number: [])
+    shared = {} if record is None else {**fingerprint({"x": x, "y": y, **common}), **(record_data or {})}
     with closing(Record(record, shared)) as kept:
         if save is None or os.path.exists(save):
             _remember(watch, kept.trials.values())
@@ -119,7 +119,7 @@ def sweep(
             own = recipe.arguments["callbacks"] if "callbacks" in recipe.arguments else callbacks(k)
             each.append({**recipe.arguments, "callbacks": [*own, _End(ends, wanted[k])]})
         try:
-            found = fit_many([recipe.net for recipe in made], x, y, each=each, verbose=verbose, **arguments)
+            found = fit_many([recipe.net for recipe in made], x, y, each=each, verbose=verbose, **common)
         except _WritesNoMore as end:
             raise OSError(f"record and save must name what can be written to; {end.__cause__}") from end.__cause__
         for one, fitted in zip(missing, found, strict=True):

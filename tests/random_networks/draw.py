@@ -134,7 +134,7 @@ class Draw:
         )()
 
     def of_tables(self):
-        waves = layers.PeriodicEmbedding(self.of(1, 2, 5), sigma=self.of(0.1, 0.5))
+        waves = layers.PeriodicEmbedding(self.of(1, 2, 5), stddev=self.of(0.1, 0.5))
         return self.of(waves, layers.RobustScaling(self.of(0.5, 3.0)))
 
     def of_activation(self):
@@ -324,7 +324,7 @@ class Draw:
 
     def augmentation(self):
         return self.of(
-            layers.RandomFlip(*self.of((True, False), (False, True), (True, True))),
+            layers.RandomFlip(**self.of({}, {"vertical": True}, {"horizontal": False, "vertical": True})),
             layers.RandomRotation(self.of(0, 15, 180)),
             layers.RandomErasing(self.of(0, 0.5, 1.0), area=self.of((0.02, 0.33), (0.5, 1.0))),
         )

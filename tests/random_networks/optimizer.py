@@ -16,7 +16,7 @@ class Optimizer:
     def __init__(self, draw):
         self.clip = draw.of({}, {}, {"clip_norm": 0.3}, {"clip_value": 0.05})
         decay = draw.of({}, {"weight_decay": 0.01})
-        eps = {"eps": EPSILON}  # without it, tiny gradients would amplify rounding
+        epsilon = {"epsilon": EPSILON}  # without it, tiny gradients would amplify rounding
         momentum = {"momentum": draw.of(0.0, 0.9), "nesterov": draw.chance(0.3)}
         if not momentum["momentum"]:
             momentum["nesterov"] = False
@@ -25,9 +25,9 @@ class Optimizer:
         lr = draw.of(0.0003, 0.002) if self.kind == "SGD" else draw.of(0.003, 0.02)
         lr /= 10 if draw.wide else 1
         settings = {
-            "SGD": {**momentum, **decay}, "Adam": {**eps, **decay}, "AdamW": {**eps, "weight_decay": 0.01},
-            "RMSprop": {**eps, **decay}, "AdaGrad": {**eps, **decay}, "NAdam": {**eps, **decay},
-            "Adadelta": {**eps, **decay},
+            "SGD": {**momentum, **decay}, "Adam": {**epsilon, **decay}, "AdamW": {**epsilon, "weight_decay": 0.01},
+            "RMSprop": {**epsilon, **decay}, "AdaGrad": {**epsilon, **decay}, "NAdam": {**epsilon, **decay},
+            "Adadelta": {**epsilon, **decay},
         }[self.kind]  # fmt: skip
         self.settings = {"lr": lr, **settings}
         self.decay_biases = draw.chance(0.7)

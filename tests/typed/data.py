@@ -23,7 +23,7 @@ for name, labels in (("train", y_train), ("t10k", y_test)):
     with open(f"{name}-images-idx3-ubyte", "wb") as file:
         sizes = b"".join(n.to_bytes(4, "big") for n in (4, 28, 28))
         file.write(b"\0\0\x08\x03" + sizes + bytes(4 * 28 * 28))
-assert_type(datasets.load_idx("t10k-labels-idx1-ubyte"), NDArray[Any])
+assert_type(datasets.read_idx("t10k-labels-idx1-ubyte"), NDArray[Any])
 train, test = datasets.idx_folder(".", transpose=True)
 assert_type(train[0], NDArray[Any])
 
@@ -40,7 +40,7 @@ assert_type(vocabulary.encode_one("t"), int)
 assert_type(vocabulary.unknown("t?"), list[str])
 assert_type(vocabulary.decode([1, 2, 3]), str)
 assert_type(vocabulary.tokens, list[str])
-ids, following = datasets.text_windows(vocabulary.encode(text), batch=2, steps=8)
+ids, following = datasets.text_windows(vocabulary.encode(text), batch_size=2, steps=8)
 assert_type(following, NDArray[Any])
 assert_type(datasets.words_of("It isn't."), list[str])
 language_model = models.language_model(len(vocabulary), units=4, dim=3, seed=0)

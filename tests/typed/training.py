@@ -183,10 +183,10 @@ for recipe in (
     recipes.lenet5(100, epochs=1, seed=0),
     recipes.mlp(100, hidden=(5,), epochs=1),
     recipes.tabular(100, 3, 2, categories={0: 3}),
-    recipes.language_model(5, 100, units=4),
-    recipes.transformer(5, 4, 100, units=8, layers=1),
-    recipes.tree_classifier(5, 2, 10),
-    recipes.tree_parser(5, 10),
+    recipes.language_model(100, 5, units=4),
+    recipes.transformer(100, 5, 4, heads=2, units=8, layers=1),
+    recipes.tree_classifier(10, 5, 2),
+    recipes.tree_parser(10, 5),
 ):
     assert_type(recipe, recipes.Recipe)
     assert_type(recipe.net, Sequential)

@@ -39,7 +39,9 @@ def _lenet():
 
 
 def _mlp():
-    return _load(models.mlp(input_shape=(1, 28, 28), seed=0), digits.mlp_start())
+    return _load(
+        models.mlp(activation="sigmoid", output="sigmoid", input_shape=(1, 28, 28), seed=0), digits.mlp_start()
+    )
 
 
 def lenet_64(threads):
