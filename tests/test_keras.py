@@ -333,11 +333,11 @@ def bomb(path):
 DENSE = '{"class_name": "Sequential", "config": {"layers": [{"class_name": "%s", "config": {%s}}]}}'
 
 
-def functional(*reads, outputs=("c",), twice=False):
+def functional(*reads, outputs=("c",), twice=False, **more):
     """A model of an input a and layers b and c, which read what is named first and second."""
     layers = [{"class_name": "InputLayer", "config": {"name": "a"}}]
     for name, read in zip("bc", reads, strict=False):
-        node = {"args": [{"config": {"keras_history": [read, 0, 0]}}]}
+        node = {"args": [{"config": {"keras_history": [read, 0, 0]}}], "kwargs": {"mask": None, **more}}
         config = {"name": name, "activation": "linear"}
         layers.append({"class_name": "Dense", "config": config, "inbound_nodes": [node] * (2 if twice else 1)})
     config = {"layers": layers, "output_layers": [[name, 0, 0] for name in outputs]}
@@ -388,6 +388,8 @@ DESCRIBED = {
     "a branch": (functional("a", "a"), "must be a chain; c reads others than the one before"),
     "a layer twice": (functional("a", "b", twice=True), "must be a chain; b reads others than the one before"),
     "two outputs": (functional("a", "b", outputs=["b", "c"]), "must be a chain; it gives what b, c do"),
+    "a state": (functional("a", "b", initial_state={"class_name": "__keras_tensor__"}), "b has .'initial_state'"),
+    "noise": (functional("a", "b", training=True), "must be called with inputs alone; b has .'training'"),
     "a sum": (DENSE % ("Add", ""), "its layers must be of Dense, .*; one is a Add"),
 }  # fmt: skip
 

@@ -46,6 +46,9 @@ def _check_chain(layers: list[Config], outputs: Any) -> None:
         read = [argument for node in layer["inbound_nodes"] for argument in node["args"]]
         if len(read) != 1 or read[0]["config"]["keras_history"][0] != before["config"]["name"]:
             raise ValueError(f"its model must be a chain; {layer['config']['name']} reads others than the one before")
+        given = [item for node in layer["inbound_nodes"] for item in node.get("kwargs", {}).items()]
+        if more := [name for name, value in given if value]:  # such as initial_state, or training=True
+            raise ValueError(f"its layers must be called with inputs alone; {layer['config']['name']} has {more}")
     given = [name for name, *_ in (outputs if isinstance(outputs[0], list) else [outputs])]
     if given != [layers[-1]["config"]["name"]]:
         raise ValueError(f"its model must be a chain; it gives what {', '.join(given)} do")
