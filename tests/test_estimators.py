@@ -157,6 +157,36 @@ def test_an_ensemble_whose_members_diverge_keeps_its_labels():
     assert (model.predict(BLOBS) == before).all()
 
 
+@pytest.mark.parametrize("stops", [False, True])
+@pytest.mark.parametrize("kind", ["images", "sequences", "steps"])
+def test_weights_of_images_and_sequences(kind, stops):
+    counts, lengths = np.array([1, 3, 2, 1, 1, 2, 1, 1, 1, 2, 1, 4]), None
+    chains = {
+        "images": lambda shape, outputs: [layers.Conv2D(2, 2), layers.Flatten(), layers.Dense(outputs)],
+        "sequences": lambda shape, outputs: [layers.GRU(3), layers.Dense(outputs)],
+        "steps": lambda shape, outputs: [layers.GRU(3, return_sequences=True), layers.Dense(1)],
+    }
+    x = RNG.standard_normal((12, 1, 4, 4) if kind == "images" else (12, 4, 2))
+    y = RNG.standard_normal((12, 4) if kind == "steps" else 12)
+    if kind == "steps":
+        lengths = RNG.integers(1, 5, 12)
+        y[np.arange(4) >= lengths[:, None]] = np.nan
+
+    def fitted(rows, weights=None):
+        model = NetRegressor(
+            lambda *sizes: Sequential(chains[kind](*sizes)), epochs=3, batch_size=30, random_state=0,
+            early_stopping=stops, validation_fraction=0.2,
+        )  # fmt: skip
+        told = None if lengths is None else lengths[rows]
+        return model.fit(x[rows], y[rows], sample_weight=weights, lengths=told).network_.parameters
+
+    once, twice, order = np.arange(12), np.arange(12).repeat(counts), RNG.permutation(20)
+    weighted = fitted(once, counts)
+    np.testing.assert_array_equal(fitted(twice), weighted)
+    np.testing.assert_array_equal(fitted(twice[order]), weighted)
+    np.testing.assert_array_equal(fitted(once[::-1], counts[::-1]), weighted)
+
+
 def test_weights_may_cancel():
     signs = np.where(np.arange(120) % 2, 1.0, -1.0)
     assert np.isfinite(NetRegressor(**quick).fit(BLOBS, BLOBS[:, 0], sample_weight=signs).predict(BLOBS)).all()

@@ -37,11 +37,8 @@ class Data:
         If one batch holds them all, only rounding changes. A sample that comes twice then gives the same as one of
         weight 2, to the bit, and so do all orders.
         """
-        if self.x.ndim > 2 or self.lengths is not None:
-            return self
-        rows = np.hstack([self.x, self.y.reshape(len(self), -1)])
-        _, first, number = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-        if self.weights is None and len(first) == len(rows):
+        _, first, number = np.unique(self._rows(), axis=0, return_index=True, return_inverse=True)
+        if self.weights is None and len(first) == len(self):
             return self.taken(first)
         return self.taken(first).weighted(np.bincount(number.reshape(-1), self.weights))
 
@@ -50,15 +47,19 @@ class Data:
 
         So the samples held out depend neither on their order, nor on whether one comes twice or has the weight 2.
         """
-        if self.x.ndim > 2 or self.lengths is not None:
-            return self
-        rows = np.hstack([self.x, self.y.reshape(len(self), -1)])
+        rows = self._rows()
         keys = rows.T[::-1] if self.weights is None else [self.weights, *rows.T[::-1]]
         data = self.taken(np.lexsort(keys))
         times = None if data.weights is None else _times(data.weights)
         if times is None or times.sum() > most:
             return data
         return data.taken(np.repeat(np.arange(len(data)), times)).weighted(None)
+
+    def _rows(self) -> Array:
+        """Give all numbers of each sample as a row. Numbers of steps that do not count may be NaN."""
+        parts = [self.x, self.y] if self.lengths is None else [self.x, self.y, self.lengths]
+        rows = np.hstack([part.reshape(len(self), -1) for part in parts])
+        return rows if self.lengths is None else np.nan_to_num(rows)
 
     def normalized(self) -> Data:
         """Scale the weights so that the mean of their absolute values is 1: then the rate suits any weights."""
