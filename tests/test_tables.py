@@ -348,3 +348,8 @@ def test_no_library_of_frames_is_needed():
         "from fastdl.estimators.tables import TableEncoder; TableEncoder().fit([[1.0, 'a']])"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_complex_numbers_are_no_categories():
+    with pytest.raises(TypeError, match="column 0: each argument must be a string, a boolean or a number; received 1j"):
+        TableEncoder().fit([[1j], [2]])

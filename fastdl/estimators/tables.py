@@ -286,7 +286,9 @@ def _type(value: Any) -> str | None:
         return "nothing"
     if isinstance(value, (str, bytes)):
         return "strings"
-    return "booleans" if isinstance(value, (bool, np.bool_)) else "numbers" if isinstance(value, Number) else None
+    if isinstance(value, (bool, np.bool_)):
+        return "booleans"
+    return "numbers" if isinstance(value, Number) and not isinstance(value, complex) else None
 
 
 def _order(value: Any) -> tuple[str, Any]:
