@@ -1,6 +1,7 @@
 """The contract that every callback keeps, and what each of them does."""
 
 import copy
+import inspect
 import math
 import os
 import pickle
@@ -44,6 +45,14 @@ def test_every_callback_has_a_case():
     assert {name.partition(",")[0].partition(" ")[0] for name in CASES} == {*callbacks.__all__} - {
         "Callback", "Logger", "Run",
     }  # fmt: skip
+
+
+def test_what_is_printed_of_each_has_its_arguments(make):
+    callback = make()
+    shown = repr(callback)
+    assert shown.startswith(f"{type(callback).__name__}(")
+    for name in inspect.signature(type(callback)).parameters:
+        assert f"{name}={getattr(callback, name)!r}" in shown
 
 
 class Trial:

@@ -100,7 +100,7 @@ def test_any_number_of_steps(name, tmp_path, rng):
     to_onnx(net, path)
     session, with_lengths = Session(path), None
     if net.reading.in_time:
-        to_onnx(net, path, lengths=True)
+        to_onnx(net, path, with_lengths=True)
         with_lengths = Session(path)
     for steps in (case.shape[0], case.shape[0] + 2):
         tokens = (case.tokens[:1] * steps) if len(case.shape) == 1 else case.tokens
@@ -150,7 +150,7 @@ def test_states_go_in_and_out(tmp_path, rng):
         seed=0,
     )
     started(net)
-    to_onnx(net, tmp_path / "net.onnx", lengths=True)
+    to_onnx(net, tmp_path / "net.onnx", with_lengths=True)
     session = Session(tmp_path / "net.onnx")
     names = [one.name for one in session.session.get_inputs()]
     assert names == ["x", "lengths", "0.h", "0.c", "1.h", "3.h"]
@@ -173,7 +173,7 @@ def test_activations_of_cells_in_both_directions(activation, tmp_path, rng):
             cell = layers.RNN(3, activation() if callable(activation) else activation, return_sequences=sequences)
             net = Sequential([layers.Bidirectional(cell, merge)], input_shape=(None, 4), seed=0)
             started(net)
-            to_onnx(net, tmp_path / "net.onnx", lengths=True)
+            to_onnx(net, tmp_path / "net.onnx", with_lengths=True)
             x, lengths = rng.standard_normal((5, 7, 4)), np.array([1, 7, 3, 4, 6])
             near(Session(tmp_path / "net.onnx")(x, lengths=lengths), net.predict(x, lengths=lengths))
 
@@ -188,7 +188,7 @@ def test_random_networks(number, tmp_path):
     if net.is_of_trees:
         return
     use = Use(draw, net)
-    to_onnx(net, tmp_path / "net.onnx", lengths="lengths" in use.options)
+    to_onnx(net, tmp_path / "net.onnx", with_lengths="lengths" in use.options)
     session = Session(tmp_path / "net.onnx")
     states = {
         one.name: np.zeros((use.samples, one.shape[1]), np.float32)
@@ -214,10 +214,10 @@ def test_nothing_is_written_of_what_cannot_be(tmp_path):
     with pytest.raises(RuntimeError, match="must be built"):
         to_onnx(layers.Dense(3), path)
     net = Sequential([layers.Dense(3)], input_shape=4)
-    with pytest.raises(ValueError, match=r"^lengths must be False for a network that takes none"):
-        to_onnx(net, path, lengths=True)
+    with pytest.raises(ValueError, match=r"^with_lengths must be False for a network that takes none"):
+        to_onnx(net, path, with_lengths=True)
     with pytest.raises(TypeError, match="lengths must be True or False"):
-        to_onnx(net, path, lengths=[1, 2])
+        to_onnx(net, path, with_lengths=[1, 2])
     halves = Sequential([layers.Conv1D(3, 3, stride=2, padding="same")], input_shape=(None, 4))
     with pytest.raises(ValueError, match=r"^input_shape must have a number of steps"):
         to_onnx(halves, path)

@@ -76,7 +76,7 @@ def test_the_same_network_gives_the_same_file(path):
 def test_into_a_network_that_is_there(path):
     net, other = (models.mlp([3, 4, 2], seed=seed) for seed in (0, 1))
     to_safetensors(net, path)
-    assert from_safetensors(path, other) is other
+    assert from_safetensors(path, net=other) is other
     np.testing.assert_array_equal(other.parameters, net.parameters)
 
 
@@ -88,17 +88,17 @@ def test_a_file_of_somebody_else(path):
         from_safetensors(path)
     before = other.parameters.copy()
     with pytest.raises(ValueError, match=r"net\.safetensors must be of the network; .*missing 0\.weight") as caught:
-        from_safetensors(path, other)
+        from_safetensors(path, net=other)
     assert "names=" in str(caught.value)
     np.testing.assert_array_equal(other.parameters, before)
-    from_safetensors(path, other, names=["fc1", "fc2"])
+    from_safetensors(path, net=other, names=["fc1", "fc2"])
     np.testing.assert_allclose(other.parameters, net.parameters, rtol=1e-3)
 
 
 def test_a_layer_used_alone(path):
     layer = layers.LSTM(3).build((None, 2), seed=0)
     safetensors.numpy.save_file(to_state_dict(layer), path)
-    other = from_safetensors(path, layers.LSTM(3).build((None, 2), seed=1))
+    other = from_safetensors(path, net=layers.LSTM(3).build((None, 2), seed=1))
     np.testing.assert_array_equal(other.params["weight_hh"], layer.params["weight_hh"])
 
 
@@ -111,7 +111,7 @@ def written(path, tensors, metadata=None, data=b""):
 def test_types_that_numpy_has_not(path):
     written(path, {"weight": {"dtype": "BF16", "shape": [1, 1], "data_offsets": [0, 2]}}, data=b"\0\0")
     with pytest.raises(ValueError, match=r"net\.safetensors .*must be of F64.* it is of BF16: save it as float32"):
-        from_safetensors(path, layers.Dense(1).build(1))
+        from_safetensors(path, net=layers.Dense(1).build(1))
 
 
 def config(**changes):
@@ -171,7 +171,7 @@ def test_what_is_no_such_file(data, path):
     path.write_bytes(data)
     for net in (None, models.mlp([3, 2])):
         with pytest.raises(ValueError, match=r"net\.safetensors must be"):
-            from_safetensors(*((path,) if net is None else (path, net)))
+            from_safetensors(path, net=net)
 
 
 def test_files_by_chance(path):
@@ -213,7 +213,7 @@ def test_what_is_no_network(path):
     with pytest.raises(TypeError, match="net must be Sequential; received Dense"):
         to_safetensors(layers.Dense(2).build(3), path)
     with pytest.raises(TypeError, match="net must be Layer; received dict"):
-        from_safetensors(path, {})
+        from_safetensors(path, net={})
     with pytest.raises(RuntimeError, match="must be built"):
         to_safetensors(Sequential([layers.Dense(2)]), path)
     with pytest.raises(ValueError, match="names must be None without net"):
@@ -232,7 +232,7 @@ def test_a_network_in_training_is_left_alone(path):
     class Meddling(callbacks.Callback):
         def on_epoch_end(self, *_):
             with pytest.raises(RuntimeError, match="being trained"):
-                from_safetensors(path, net)
+                from_safetensors(path, net=net)
 
     net.fit(np.zeros((4, 3)), np.zeros(4, int), optimizer=optimizers.SGD(0.1), verbose=0, callbacks=[Meddling()])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspect import CO_VARARGS
+from inspect import CO_VARARGS, signature
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -47,6 +47,10 @@ class Callback(ArgumentHints):
                     f"{cls.__name__}.{name} must take ({', '.join(wanted)}); it takes "
                     f"({', '.join(own.co_varnames[: own.co_argcount])})"
                 )
+
+    def __repr__(self) -> str:
+        kept = [name for name in signature(type(self)).parameters if hasattr(self, name)]
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in kept)})"
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Before the first step, with the numbers of epochs and samples to come. Forget any earlier training here.

@@ -58,8 +58,18 @@ class ModelCheckpoint(Callback):
         except ValueError as error:
             raise ValueError(f"path must be one that figures may stand in; received {self.path!r}: {error}") from None
 
+    @property
+    def monitor(self) -> str | None:
+        """The figure that it watches, if any."""
+        return None if self._monitor is None else self._monitor.figure
+
+    @property
+    def mode(self) -> str | None:
+        """Whether that is to be low, "min", or high, "max"."""
+        return None if self._monitor is None else self._monitor.mode
+
     def reads(self) -> dict[str, str]:  # noqa: D102
-        watched = {} if self._monitor is None else {self._monitor.figure: "monitor"}
+        watched = {} if self.monitor is None else {self.monitor: "monitor"}
         return {**{name: "path" for name in self._names}, **watched}
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:

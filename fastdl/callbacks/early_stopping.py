@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from .._types import Array
 from .._validation.values import as_int, as_number
-from .base import Callback
 from .checks import as_parameters
-from .monitor import Monitor
+from .monitor import Monitor, Watching
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(Watching):
     """Ends training that no longer improves, and restores the parameters of its best epoch.
 
     Parameters
@@ -66,9 +65,6 @@ class EarlyStopping(Callback):
     @property
     def best(self) -> float:  # noqa: D102
         return self._monitor.best
-
-    def reads(self) -> dict[str, str]:  # noqa: D102
-        return {self._monitor.figure: "monitor"}
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Forget an earlier training."""

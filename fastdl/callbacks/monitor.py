@@ -8,6 +8,7 @@ from typing import Any
 from .._hints.names import hint_of_value
 from .._validation.values import as_choice, as_number
 from ..metrics.choice import known_figures, mode_of
+from .base import Callback
 
 
 class Monitor:
@@ -31,15 +32,15 @@ class Monitor:
     def __init__(self, figure: str, mode: str | None = None, min_delta: float = 0.0) -> None:
         if not isinstance(figure, str):
             raise TypeError(f"monitor must be the name of a figure; received {figure!r}")
-        known = mode_of(figure)
-        if mode is None and known is None:
+        better = mode_of(figure) if mode is None else mode
+        if better is None:
             raise ValueError(
                 f"mode of monitor {figure!r} must be one of min, max, as its name does not tell which is better; "
                 f"received None{hint_of_value(figure, known_figures())}"
             )
         if mode is not None:
             as_choice(mode, f"mode of monitor {figure!r}", ("min", "max"))
-        self.figure, self.mode = figure, mode or known
+        self.figure, self.mode = figure, better
         self.min_delta: float = as_number(min_delta, "min_delta")
         self.forget()
 
@@ -77,3 +78,27 @@ class Monitor:
             return False
         self.epoch, self.best = state["epoch"], state["best"]
         return True
+
+
+class Watching(Callback):
+    """A callback that watches a figure."""
+
+    _monitor: Monitor
+
+    @property
+    def monitor(self) -> str:
+        """The figure."""
+        return self._monitor.figure
+
+    @property
+    def mode(self) -> str:
+        """Whether it is to be low, "min", or high, "max"."""
+        return self._monitor.mode
+
+    @property
+    def min_delta(self) -> float:
+        """Only what is better by more than this counts as better."""
+        return self._monitor.min_delta
+
+    def reads(self) -> dict[str, str]:  # noqa: D102
+        return {self.monitor: "monitor"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._validation.values import as_int, as_number
 from .base import Callback
-from .monitor import Monitor
+from .monitor import Monitor, Watching
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
@@ -44,7 +44,7 @@ class LearningRateSchedule(Callback):
         net.training_state.optimizer.lr = rate
 
 
-class ReduceLROnPlateau(Callback):
+class ReduceLROnPlateau(Watching):
     """Lowers the learning rate when training no longer improves.
 
     Parameters
@@ -89,9 +89,6 @@ class ReduceLROnPlateau(Callback):
         self.min_lr: float = as_number(min_lr, "min_lr")
         self._waited = self._resting = 0
         self._lr: float | None = None  # the rate that it has set
-
-    def reads(self) -> dict[str, str]:  # noqa: D102
-        return {self._monitor.figure: "monitor"}
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Forget an earlier training."""

@@ -54,7 +54,7 @@ def _test_images(net: Sequential, options: argparse.Namespace) -> Split:
 
 FORMATS = {
     "onnx": Format(
-        ".onnx", lambda net, options: export.to_onnx(net, options.to, lengths=bool(options.lengths)), ("lengths",)
+        ".onnx", lambda net, options: export.to_onnx(net, options.to, with_lengths=bool(options.lengths)), ("lengths",)
     ),
     "safetensors": Format(".safetensors", lambda net, options: export.to_safetensors(net, options.to)),
     "c": Format(".c", _to_c, ("name", "steps", "weights", "data")),

@@ -63,12 +63,12 @@ def from_safetensors(path: str | os.PathLike[str]) -> Sequential: ...
 
 @overload
 def from_safetensors(
-    path: str | os.PathLike[str], net: AnyLayer, *, names: Iterable[str] | None = None
+    path: str | os.PathLike[str], *, net: AnyLayer, names: Iterable[str] | None = None
 ) -> AnyLayer: ...
 
 
 def from_safetensors(
-    path: str | os.PathLike[str], net: Layer | None = None, *, names: Iterable[str] | None = None
+    path: str | os.PathLike[str], *, net: Layer | None = None, names: Iterable[str] | None = None
 ) -> Layer:
     """Read a network that `to_safetensors` wrote, or parameters that PyTorch's users saved.
 

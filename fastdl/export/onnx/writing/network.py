@@ -21,7 +21,7 @@ _IR_VERSION = 8  # the file format that comes with that operator set
 _MOST_BYTES = 2_000_000_000  # the limit of a file without external data
 
 
-def to_onnx(net: Layer, path: str | os.PathLike[str], *, lengths: bool = False) -> None:
+def to_onnx(net: Layer, path: str | os.PathLike[str], *, with_lengths: bool = False) -> None:
     """Write a network for inference as ONNX, of operator set 17.
 
     Its input is ``x``, (N, ...) as for `predict`, of int64 if it is all tokens; its output is ``y``. N may be any
@@ -33,7 +33,7 @@ def to_onnx(net: Layer, path: str | os.PathLike[str], *, lengths: bool = False) 
         Built: a `Sequential`, or a layer alone.
     path : path-like
         The file; an existing one is replaced.
-    lengths : bool
+    with_lengths : bool
         Whether to add an input ``lengths``, int64 (N,): how many steps of each sequence count. Without it all do.
 
     Raises
@@ -53,13 +53,13 @@ def to_onnx(net: Layer, path: str | os.PathLike[str], *, lengths: bool = False) 
     net.check_built()
     w, graph = Writer(net.dtype), Graph(net.input_shape)
     output = net.lower(graph.input).number
-    _check(net, graph, as_flag(lengths, "lengths"))
+    _check(net, graph, as_flag(with_lengths, "with_lengths"))
     is_tokens = bool(graph.operations) and all(
         operation["kind"] == "embedding" for operation in graph.operations if 0 in operation["reads"]
     )
     inputs = [w.tensor_info(w.new_name("x"), np.int64 if is_tokens else w.dtype, *_axes(net.input_shape, "time"))]
     w.tokens = "x" if is_tokens else None
-    if lengths:
+    if with_lengths:
         w.lengths = w.new_name("lengths")
         inputs.append(w.tensor_info(w.lengths, np.int64, "batch"))
     y = w.new_name("y")
@@ -87,7 +87,7 @@ def to_onnx(net: Layer, path: str | os.PathLike[str], *, lengths: bool = False) 
         file.write(model.SerializeToString())
 
 
-def _check(net: Layer, graph: Graph, lengths: bool) -> None:
+def _check(net: Layer, graph: Graph, with_lengths: bool) -> None:
     """Check that a network can be written as ONNX."""
     if net.arity is not None:
         raise ValueError("net must be of vectors, images or sequences; received one of trees, which ONNX has not")
@@ -100,8 +100,8 @@ def _check(net: Layer, graph: Graph, lengths: bool) -> None:
                 "input_shape must have a number of steps where the zeros around them depend on it; received "
                 f"{net.input_shape} for {layer!r}"
             )
-    if lengths and not net.reading.in_time:
-        raise ValueError("lengths must be False for a network that takes none; received True")
+    if with_lengths and not net.reading.in_time:
+        raise ValueError("with_lengths must be False for a network that takes none; received True")
     if not np.isfinite(net.flat[0]).all():
         raise ValueError("parameters must be finite; received some that are not")
     if net.flat[0].nbytes > _MOST_BYTES:
