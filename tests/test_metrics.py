@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 from functools import partial
 
 import numpy as np
@@ -415,3 +416,13 @@ def test_nothing_is_trained_before_they_are_checked(rng):
 def test_rows_that_do_not_fit(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_adapted_metrics_are_pickled(sk, rng):
+    y, outputs = np.array([0, 1, 2, 0, 1, 2]), reference.softmax(rng.random((6, 3)))
+    for metric in (metrics.of_labels(sk.matthews_corrcoef), metrics.of_scores(partial(sk.log_loss, normalize=False))):
+        again = pickle.loads(pickle.dumps(metric))
+        assert again.__name__ == metric.__name__
+        assert again(y, outputs) == metric(y, outputs)
+        assert repr(again) == repr(metric)
+        assert repr(metric).startswith("metrics.of_")

@@ -24,15 +24,7 @@ def of_labels(function: Callable[[Any, Any], float]) -> Callable[[ArrayLike, Arr
     callable
         ``metric(targets, outputs)``, with the function's name.
     """
-
-    def metric(targets: ArrayLike, outputs: ArrayLike) -> float:
-        wanted, y = as_rows(targets, outputs)
-        if wanted.ndim == 1:
-            return function(wanted, y.argmax(axis=1))
-        return function(_column(wanted.astype(int)), _column((y > 0.5).astype(int)))
-
-    metric.__name__ = name_of(function)
-    return metric
+    return _Adapted(_of_labels, function)
 
 
 def of_scores(function: Callable[[Any, Any], float]) -> Callable[[ArrayLike, ArrayLike], float]:
@@ -49,15 +41,32 @@ def of_scores(function: Callable[[Any, Any], float]) -> Callable[[ArrayLike, Arr
     callable
         ``metric(targets, outputs)``, with the function's name.
     """
+    return _Adapted(_of_scores, function)
 
-    def metric(targets: ArrayLike, outputs: ArrayLike) -> float:
-        wanted, y = as_rows(targets, outputs)
-        if wanted.ndim == 1:
-            return function(wanted, y[:, 1] if y.shape[1] == 2 else y)
-        return function(_column(wanted), _column(y))
 
-    metric.__name__ = name_of(function)
-    return metric
+class _Adapted:
+    """A metric by an adapter of a function: an object, as no pickle holds a function made within another."""
+
+    def __init__(self, adapter: Callable[..., float], function: Callable[[Any, Any], float]) -> None:
+        self._adapter, self._function, self.__name__ = adapter, function, name_of(function)
+
+    def __call__(self, targets: ArrayLike, outputs: ArrayLike) -> float:
+        return self._adapter(self._function, *as_rows(targets, outputs))
+
+    def __repr__(self) -> str:
+        return f"metrics.{self._adapter.__name__[1:]}({self.__name__})"
+
+
+def _of_labels(function: Callable[[Any, Any], float], targets: Array, outputs: Array) -> float:
+    if targets.ndim == 1:
+        return function(targets, outputs.argmax(axis=1))
+    return function(_column(targets.astype(int)), _column((outputs > 0.5).astype(int)))
+
+
+def _of_scores(function: Callable[[Any, Any], float], targets: Array, outputs: Array) -> float:
+    if targets.ndim == 1:
+        return function(targets, outputs[:, 1] if outputs.shape[1] == 2 else outputs)
+    return function(_column(targets), _column(outputs))
 
 
 def _column(numbers: Array) -> Array:
