@@ -51,7 +51,8 @@ cdef double LONG_WORK = 1e9
 # threads, which meet at every step.
 cdef Py_ssize_t SHARED_UNITS = 96
 cdef double SHARED_STEP = 15_000
-# Multiply-adds of a sample's prediction that are worth a further thread where all share them.
+# Multiply-adds of a sample's way forward, or back, that are worth a further thread where all share
+# them.
 cdef double MEMBER_WORK = 2_000_000
 # Tokens of a batch, for each row of an embedding's table, from which on a recurrent layer looks
 # products up.

@@ -59,9 +59,9 @@ cdef struct Op:
     bint adds_up                # and needs sums over the whole batch first
     Py_ssize_t slot             # where its gradient is in a slot, if summed sample by sample
     double work                 # multiply-adds of a forward pass, a sample
-    # What a team's members share, rows of the target or columns, if it is worth while, and how many
-    # of them stay together (teams.pxi).
-    Py_ssize_t span, grain
+    # What a team's members share, rows of the target or columns, if it is worth while, and going
+    # back of the source; and how many of them stay together (teams.pxi).
+    Py_ssize_t span, span_back, grain
     # The first and the one behind the last of the operations that each sample goes through alone.
     int run, run_end
     bint interleaved            # which images may go through four at a time
@@ -163,7 +163,9 @@ cdef struct Methods:
     bint keeps_to_rows
     pass_function forward       # writes the target's values
     pass_function backward      # the sources' gradients, and what is summed in slots
-    share_function forward_share    # what a member does of it, from one row or column to another
+    share_function forward_share    # what a member does of it, from one row or column to another,
+    share_function backward_share   # and of the sources' gradients,
+    pass_function before_shares     # behind what the first one does alone
     # The same for four images interleaved, where `interleaves` says so of an operation.
     interleaves_function interleaves
     pass_function forward_fours
@@ -237,6 +239,10 @@ cdef inline bint is_shared(const Network* net, const Op* op) noexcept nogil:
     return net.team != NULL and op.span > 0
 
 
+cdef inline bint is_shared_back(const Network* net, const Op* op) noexcept nogil:
+    return net.team != NULL and op.span_back > 0 and source_of(net, op).needs_gradient
+
+
 cdef inline bint lays(const Network* net, const Op* op) noexcept nogil:
     # Whether rows are enough for laying weights out in panels to pay: those of one sample alone are
     # one product, which packs each panel when it needs it.
@@ -245,7 +251,7 @@ cdef inline bint lays(const Network* net, const Op* op) noexcept nogil:
 
 
 cdef inline bint lays_back(const Network* net, const Op* op) noexcept nogil:
-    return op.methods.lay_back != NULL and not net.one_group and (
+    return op.methods.lay_back != NULL and not net.one_group and not is_shared_back(net, op) and (
         net.has_transposed or source_of(net, op).steps > 3)
 
 
@@ -324,6 +330,16 @@ cdef inline void activate_output(const Network* net, const Op* op, real* y,
 cdef inline void activate_output_backward(const Network* net, const Op* op, real* dy, const real* y,
                                           Py_ssize_t n) noexcept nogil:
     activate_backward_steps(activation_of(net, op), op.setting, dy, y, n, target_of(net, op).steps)
+
+
+cdef void activate_target_backward(const Network* net, const Op* op,
+                                   const Part* part) noexcept nogil:
+    # All numbers of the part.
+    cdef const Tensor* t = target_of(net, op)
+    cdef Py_ssize_t i
+    for i in range(part.count):
+        activate_output_backward(net, op, gradient_of(net, t, part) + i * t.gradient_stride,
+                                 value_of(net, t, part) + i * t.stride, t.size)
 
 
 cdef inline uint64_t drawn(uint64_t draw, Py_ssize_t nth, Py_ssize_t sample) noexcept nogil:

@@ -120,9 +120,7 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
         op = &net.op[k]
         if op.methods.takes_group:
             part.first, part.count = 0, rows
-            if (net.tensor[op.target].needs_gradient
-                    and (op.methods.takes_team or leads(net, part.worker))):
-                op.methods.backward(net, op, part)
+            backward_operation(net, op, part)
             k -= 1
             continue
         first = max(back_run(net, k), begin)
@@ -132,18 +130,17 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
             continue
         measures = stage > 0 and first == begin
         part.count = 1
-        for i in range(rows if leads(net, part.worker) else 0):
+        for i in range(rows):
             part.first = i
             for j in range(first - measures, k):
                 if net.op[j].is_remade:
-                    net.op[j].methods.forward(net, &net.op[j], part)
+                    forward_operation(net, &net.op[j], part)
             for j in range(k, first - 1, -1):
-                if net.tensor[j + 1].needs_gradient:
-                    net.op[j].methods.backward(net, &net.op[j], part)
-                    worked(net.watch, part.worker, 2 * net.op[j].work)
-            if measures:
+                backward_operation(net, &net.op[j], part)
+                worked(net.watch, part.worker, 2 * net.op[j].work)
+            if measures and leads(net, part.worker):
                 net.op[begin - 1].methods.measure_back(net, &net.op[begin - 1], part)
-            if is_ending(net.watch):
+            if not goes_on(net):
                 break
         k = first - 1
     if stage > 0 and not measures and leads(net, part.worker):

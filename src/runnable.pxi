@@ -156,8 +156,8 @@ cdef class Runnable:
         if trees is None and not goes_back:
             self._group(mode, batch, threads)
         team = self.habits.takes_team(&self.net, batch)
-        members = self.habits.members(&self.net, batch, threads)
-        if mode == INFERENCE and trees is None and not team and members > 1:
+        members = self.habits.members(&self.net, mode, batch, threads)
+        if trees is None and not team and members > 1:
             team, threads = True, members
         if not team:
             threads = <int>min(threads, groups_of(&self.net, batch))

@@ -74,7 +74,8 @@ cdef class Habits:
     cdef bint has_images, has_sequences
     cdef Py_ssize_t steps           # the most that a sample has
     cdef double work                # multiply-adds of a forward pass, a sample
-    cdef double shared_work         # and those of operations that a team shares
+    cdef double shared_work         # and those of operations that a team shares, forward
+    cdef double shared_back         # and back
     cdef double least_step          # multiply-adds a sample; 0 where steps are too few
     cdef Py_ssize_t fewest_units    # of a recurrent layer
 
@@ -92,6 +93,8 @@ cdef class Habits:
         self.work += op.work
         if op.span:
             self.shared_work += op.work
+        if op.span_back:
+            self.shared_back += op.work
 
     cdef Py_ssize_t group(self, Py_ssize_t batch):
         # Small enough for the activations of a group to stay in a core's cache, and for eight cores
@@ -105,11 +108,10 @@ cdef class Habits:
             return max(8, min(16, (batch + 1) // 2))
         return max(1, max(16, min(128, batch // 8)) // max(1, self.steps))
 
-    cdef int members(self, const Network* net, Py_ssize_t batch, int threads):
-        # Of a team to predict, where there is one group: each has work enough.
-        if groups_of(net, batch) > 1:
-            return 1
-        return <int>min(<double>threads, self.shared_work / MEMBER_WORK)
+    cdef int members(self, const Network* net, int mode, Py_ssize_t batch, int threads):
+        # Of a team, where there is one group: each has work enough.
+        cdef double work = self.shared_work if mode == INFERENCE else self.shared_back
+        return 1 if groups_of(net, batch) > 1 else <int>min(<double>threads, work / MEMBER_WORK)
 
     cdef bint takes_team(self, const Network* net, Py_ssize_t batch):
         return (self.has_sequences and groups_of(net, batch) == 1

@@ -1,21 +1,32 @@
 # Where samples are too few to go around, all workers are a team that takes a group together: an
 # operation that is much work for one sample is done by all of them, some rows or columns of its
-# target each, and the others by the first one. Before and after what is shared, they meet. Who
-# computes a number, and beside which others, does not change it.
+# target each, or, going back, of its source, and the others by the first one. Before and after what
+# is shared, they meet. Who computes a number, and beside which others, does not change it.
 #
-# The rows are an image's, or pixels, or steps in time; the columns, a dense layer's outputs, or
-# heads of attention. Shares are whole vectors, so that nobody writes where another one does.
+# The rows are an image's, or pixels, or steps in time; the columns, a dense layer's outputs or
+# inputs, or heads of attention. Shares are whole vectors, so that nobody writes where another one
+# does.
 
 cdef enum:
     LEAST_SHARED = 200_000      # multiply-adds of an operation: a meeting takes half a microsecond
 
 
+cdef bint is_worth_sharing(const Op* op, Py_ssize_t span, Py_ssize_t grain,
+                           Py_ssize_t numbers) noexcept:
+    # So many rows or columns, some of which stay together. Numbers that lie side by side go to one
+    # member, if they are a row's, or to several.
+    return op.work >= LEAST_SHARED and span >= 2 * grain and numbers % VEC_LANES == 0
+
+
 cdef void let_share(Op* op, Py_ssize_t span, Py_ssize_t grain, Py_ssize_t numbers) noexcept:
-    # If it is worth while: so many rows or columns, some of which stay together. Numbers that lie
-    # side by side go to one member, if they are a row's, or to several.
-    if (op.work >= LEAST_SHARED and span >= 2 * grain and numbers % VEC_LANES == 0
+    if (is_worth_sharing(op, span, grain, numbers)
             and not ACTIVATION_ROWS[op.activation].of_row):
         op.span, op.grain = span, grain
+
+
+cdef void let_share_back(Op* op, Py_ssize_t span, Py_ssize_t grain, Py_ssize_t numbers) noexcept:
+    if is_worth_sharing(op, span, grain, numbers):
+        op.span_back, op.grain = span, grain
 
 
 cdef inline bint leads(const Network* net, int worker) noexcept nogil:
@@ -28,23 +39,36 @@ cdef inline bint goes_on(const Network* net) noexcept nogil:
     return net.team != NULL or not is_ending(net.watch)
 
 
-cdef void forward_shared(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    # A member's share.
+cdef void take_share(const Network* net, const Op* op, const Part* part, share_function work,
+                     Py_ssize_t span) noexcept nogil:
+    # A member's, between two meetings.
     cdef int members = net.team.workers
-    cdef Py_ssize_t shares = op.span // op.grain
+    cdef Py_ssize_t shares = span // op.grain
     cdef Py_ssize_t first = shares * part.worker // members * op.grain
     cdef Py_ssize_t last = shares * (part.worker + 1) // members * op.grain
     if part.worker == members - 1:
-        last = op.span
+        last = span
     meet(net.team, NULL)
     if first < last and not net.team.over:
-        op.methods.forward_share(net, op, part, first, last)
+        work(net, op, part, first, last)
     meet(net.team, NULL)
 
 
 cdef inline void forward_operation(const Network* net, const Op* op,
                                    const Part* part) noexcept nogil:
     if is_shared(net, op):
-        forward_shared(net, op, part)
+        take_share(net, op, part, op.methods.forward_share, op.span)
     elif leads(net, part.worker) or op.methods.takes_team:
         op.methods.forward(net, op, part)
+
+
+cdef inline void backward_operation(const Network* net, const Op* op,
+                                    const Part* part) noexcept nogil:
+    if not target_of(net, op).needs_gradient:
+        return
+    if is_shared_back(net, op):
+        if op.methods.before_shares != NULL and leads(net, part.worker):
+            op.methods.before_shares(net, op, part)
+        take_share(net, op, part, op.methods.backward_share, op.span_back)
+    elif leads(net, part.worker) or op.methods.takes_team:
+        op.methods.backward(net, op, part)

@@ -80,6 +80,13 @@ def alone(rng):
     return net, (rng.random((60, 20, 8)), rng.integers(0, 3, 60)), {"batch_size": 1}
 
 
+def attentive(rng):
+    """A team of another kind, which shares operations."""
+    inner = [layers.SelfAttention(4), layers.Dense(512, "gelu"), layers.Dense(64)]
+    net = Sequential([layers.Embedding(10, 64), *inner], input_shape=(128,), seed=0)
+    return net, (*rng.integers(0, 10, (2, 60, 128)),), {"batch_size": 1}
+
+
 def looked_up(rng):
     net = Sequential([layers.Embedding(10, 8), layers.LSTM(16), layers.Dense(10)], input_shape=(50,), seed=0)
     return net, (rng.integers(0, 10, (2000, 50)), rng.integers(0, 10, 2000)), {"batch_size": 4}
@@ -99,7 +106,7 @@ def normalized(rng):
 
 
 @alarms
-@pytest.mark.parametrize("make", [mlp, convolutions, sequences, alone, looked_up, trees, normalized])
+@pytest.mark.parametrize("make", [mlp, convolutions, sequences, alone, attentive, looked_up, trees, normalized])
 @pytest.mark.parametrize(
     "optimizer", [optimizers.Adam(schedules.cosine(1e-3, 10**5)), optimizers.SGD(1e-3, clip_norm=1.0)]
 )

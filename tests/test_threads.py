@@ -146,11 +146,14 @@ def normalized_sequences(rng, samples):
 
 
 def few(rng, inner, shape, lengths=False, tokens=False):
-    """Fewer samples than threads: a team shares what is much work for one."""
+    """Fewer samples than threads: a team shares what is much work for one, forward and back."""
     net = Sequential(inner, input_shape=shape, seed=0)
     x = rng.integers(0, 11, (3, *shape)) if tokens else rng.standard_normal((3, *shape)).astype("float32")
     lengths = [shape[0], 1, shape[0] // 2] if lengths else None
-    return [net.predict(x[:n], lengths=lengths[:n] if lengths else None) for n in (1, 2, 3)]
+    found = [net.predict(x[:n], lengths=lengths[:n] if lengths else None) for n in (1, 2, 3)]
+    y, how = rng.standard_normal((3, *net.output_shape)).astype("float32"), optimizers.SGD(1e-4)
+    net.fit(x, y, batch_size=2, loss="squared_error", verbose=0, optimizer=how, lengths=lengths)
+    return [*found, net.parameters, *back(net, x[:1], y[:1], lengths=lengths and lengths[:1])]
 
 
 def few_images(rng):
@@ -235,10 +238,22 @@ def test_shares_of_any_size(name, threads):
     assert_same(results(name, 1), results(name, threads))
 
 
-@pytest.mark.skipif(usable_processors() < 2, reason="there is one processor")
-def test_few_samples_have_all_threads():
+def predict_image():
     inner = [layers.Conv2D(64, 3, padding=1), layers.Conv2D(64, 3, padding=1)]
     net, x = Sequential(inner, input_shape=(32, 64, 64), seed=0), np.ones((1, 32, 64, 64), "float32")
+    return lambda: net.predict(x)
+
+
+def train_on_sequence():
+    inner = [layers.Dense(384, "gelu"), layers.SelfAttention(8), layers.Dense(128)]
+    net, x = Sequential(inner, input_shape=(128, 128), seed=0), np.ones((1, 128, 128), "float32")
+    return lambda: net.train_on_batch(x, x, loss="squared_error", optimizer=optimizers.SGD(1e-6))
+
+
+@pytest.mark.skipif(usable_processors() < 2, reason="there is one processor")
+@pytest.mark.parametrize("make", [predict_image, train_on_sequence])
+def test_few_samples_have_all_threads(make):
+    work = make()
     fastdl.set_num_threads(2)
     until = time.monotonic() + 60  # on a busy machine the pool leaves the caller alone for some time
     alone, together = 1.0, 0.0  # the caller's seconds, and those of all threads
@@ -246,7 +261,7 @@ def test_few_samples_have_all_threads():
         assert time.monotonic() < until
         alone, together = time.thread_time(), time.process_time()
         for _ in range(20):
-            net.predict(x)
+            work()
         alone, together = time.thread_time() - alone, time.process_time() - together
 
 

@@ -99,5 +99,5 @@ cdef class SigmoidLayers:
 
     cdef void _back(self, const Matrix* w, const real* d, const real* y,
                     real* below) noexcept nogil:
-        dense_input_gradient_one(w, self.parameters, d, below)
+        dense_input_gradient_one(w, self.parameters, 0, w.rows, d, below)
         sigmoid_backward(below, y, below, 0, w.rows)

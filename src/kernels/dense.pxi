@@ -24,23 +24,18 @@ cdef void dense_forward(const Matrix* w, const real* parameters, const real* pan
     multiply(&q, samples, w.columns)
 
 
-cdef void dense_backward_unlaid(const Matrix* w, const real* parameters, const real* zeros,
-                                const real* dy, Py_ssize_t dy_step, real* dx, Py_ssize_t dx_step,
-                                Py_ssize_t rows) noexcept nogil:
-    # With no copy of W.
-    cdef Product q = product(w.columns, x=dy, row_step=dy_step, x_step=1, w=parameters + w.offset,
-                             w_step=1, init=zeros, init_step=0, c=dx, c_step=dx_step)
-    of_transposed(&q, w.step)
-    q.next = dx
-    multiply(&q, rows, w.rows)
-
-
-cdef inline void dense_backward(const Matrix* w, const real* zeros, const real* dy, real* dx,
-                                Py_ssize_t rows) noexcept nogil:
-    cdef Product q = product(w.columns, x=dy, row_step=w.columns, x_step=1, w=w.transposed,
-                             w_step=0, init=zeros, init_step=0, c=dx, c_step=w.rows)
-    q.next = dx
-    multiply(&q, rows, w.rows)
+cdef void dense_backward(const Matrix* w, const real* parameters, const real* panels,
+                         const real* zeros, Py_ssize_t first, Py_ssize_t last, const real* dy,
+                         Py_ssize_t dy_step, real* dx, Py_ssize_t dx_step,
+                         Py_ssize_t rows) noexcept nogil:
+    # Columns first to last of dx; all of them where W^T lies in panels.
+    cdef Product q = product(w.columns, x=dy, row_step=dy_step, x_step=1, w=panels, w_step=0,
+                             init=zeros, init_step=0, c=dx + first, c_step=dx_step)
+    if panels == NULL:
+        q.w = parameters + w.offset + first * w.step
+        of_transposed(&q, w.step)
+    q.next = q.c
+    multiply(&q, rows, last - first)
 
 
 cdef void dense_weight_gradient(const Matrix* w, const real* zeros, const real* x,

@@ -76,13 +76,13 @@ cdef inline void inner_products(const int rows, const real* w, Py_ssize_t step, 
         dx[r] = vec_sum(acc[r])
 
 
-cdef void dense_input_gradient_one(const Matrix* w, const real* parameters, const real* dy,
-                                   real* dx) noexcept nogil:
-    # Without the transposed copy: an inner product for each input.
+cdef void dense_input_gradient_one(const Matrix* w, const real* parameters, Py_ssize_t first,
+                                   Py_ssize_t last, const real* dy, real* dx) noexcept nogil:
+    # Without the transposed copy: an inner product for each input, from first to last.
     cdef Py_ssize_t i
-    for i in range(0, w.rows - 3, 4):
+    for i from first <= i < last - 3 by 4:
         inner_products(4, parameters + w.offset + i * w.step, w.step, w.columns, dy, dx + i)
-    for i in range(w.rows // 4 * 4, w.rows):
+    for i in range(last - (last - first) % 4, last):
         inner_products(1, parameters + w.offset + i * w.step, w.step, w.columns, dy, dx + i)
 
 

@@ -146,7 +146,7 @@ cdef void rows_product_back(const Matrix* w, const real* p, int worker, const re
         return
     for i in range(rows):
         if init != NULL:
-            dense_input_gradient_one(w, p, dy + i * dy_step, dx + i * dx_step)
+            dense_input_gradient_one(w, p, 0, w.rows, dy + i * dy_step, dx + i * dx_step)
         else:
-            dense_input_gradient_one(w, p, dy + i * dy_step, spare)
+            dense_input_gradient_one(w, p, 0, w.rows, dy + i * dy_step, spare)
             add_slice(dx + i * dx_step, spare, w.rows)

@@ -15,6 +15,7 @@ cdef int describe_attention(Network* net, Op* op, dict fields) except -1:
     own.width = t.features // own.heads
     op.work = (1. if own.causal else 2.) * t.steps * t.size
     let_share(op, own.heads, 1, own.width)
+    let_share_back(op, own.heads, 1, own.width)
     return 0
 
 
@@ -61,7 +62,8 @@ cdef void forward_attention(const Network* net, const Op* op, const Part* part) 
     attend_heads(net, op, part, 0, (<const Attention*>op.own).heads)
 
 
-cdef void backward_attention(const Network* net, const Op* op, const Part* part) noexcept nogil:
+cdef void attend_heads_backward(const Network* net, const Op* op, const Part* part,
+                                Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef const Attention* own = <const Attention*>op.own
     cdef const Tensor* t = target_of(net, op)
     cdef const real* dy = output_gradient_of(net, op, part)
@@ -69,18 +71,22 @@ cdef void backward_attention(const Network* net, const Op* op, const Part* part)
     cdef real* dq
     cdef Head h
     cdef Py_ssize_t i
-    if dx == NULL:
-        return
-    for i in range(own.heads):
+    for i in range(first, last):
         h = head_of(net, op, part, i)
         dq = dx + i * own.width
         attend_backward(&h, dy + i * own.width, dq, dq + t.features, dq + 2 * t.features)
-    clear_after_end(net, source_of(net, op), part.row + part.first, dx)
+    if first == 0:
+        clear_after_end(net, source_of(net, op), part.row + part.first, dx)
+
+
+cdef void backward_attention(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    if source_of(net, op).needs_gradient:
+        attend_heads_backward(net, op, part, 0, (<const Attention*>op.own).heads)
 
 
 cdef Methods attention_methods():
     cdef Methods m = no_methods(ATTENTION, sizeof(Attention))
     m.describe, m.reserve = describe_attention, reserve_attention
     m.forward, m.backward = forward_attention, backward_attention
-    m.forward_share = attend_heads
+    m.forward_share, m.backward_share = attend_heads, attend_heads_backward
     return m

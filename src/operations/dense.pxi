@@ -12,6 +12,7 @@ cdef int describe_dense(Network* net, Op* op, dict fields) except -1:
     op.work = <double>w.rows * w.columns * source.steps
     if source.steps >= 4:               # of fewer, each is a product by itself
         let_share(op, w.columns, 2 * VEC_LANES, w.columns)
+        let_share_back(op, w.rows, 2 * VEC_LANES, w.rows)
     return 0
 
 
@@ -68,59 +69,60 @@ cdef void dense_forward_group(const Network* net, const Op* op, const Part* part
 cdef void dense_forward_columns(const Network* net, const Op* op, const Part* part,
                                 Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     # Of all steps: so each column's weights are packed by one member alone.
+    cdef Matrix some = (<const Matrix*>op.own)[0]
+    cdef const Tensor* source = source_of(net, op)
+    cdef const Tensor* target = target_of(net, op)
+    cdef const real* x = value_of(net, source, part)
+    cdef real* y = value_of(net, target, part) + first
+    cdef const real* bias = net.parameters + some.bias + first
+    cdef Py_ssize_t i, t
+    some.offset += first
+    some.columns = last - first
+    for i in range(part.count):
+        dense_forward(&some, net.parameters, NULL, bias, 0, x, some.rows, y, target.features,
+                      source.steps, nonzero_of(net, part.worker))
+        for t in range(source.steps):
+            activate_output(net, op, y + t * target.features, some.columns)
+        worked(net.watch, part.worker, op.work)
+        x += source.stride
+        y += target.stride
+
+
+cdef void dense_backward_columns(const Network* net, const Op* op, const Part* part,
+                                 Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    # Of all steps: some of the input's gradient, or all of it.
     cdef const Matrix* w = <const Matrix*>op.own
     cdef const Tensor* source = source_of(net, op)
     cdef const Tensor* target = target_of(net, op)
-    cdef Product q = product(w.rows, x=NULL, row_step=w.rows, x_step=1,
-                             w=net.parameters + w.offset + first, w_step=w.step,
-                             init=net.parameters + w.bias + first, init_step=0, c=NULL,
-                             c_step=w.columns)
+    cdef const real* panels = w.transposed if lays_back(net, op) else NULL
+    cdef const real* dy = gradient_of(net, target, part)
+    cdef real* dx = gradient_of(net, source, part)
     cdef Py_ssize_t i, t
-    q.may_pack = True
+    # A tree's results depend on no other's.
+    if source.steps == 1 and net.has_transposed and (part.count >= 4 or has_trees(net)):
+        dense_backward(w, net.parameters, panels, net.zeros, first, last, dy,
+                       target.gradient_stride, dx, source.gradient_stride, part.count)
+        return
     for i in range(part.count):
-        q.x = value_of(net, source, part) + i * source.stride
-        q.c = value_of(net, target, part) + i * target.stride + first
-        q.next = q.c
-        multiply(&q, source.steps, last - first)
-        for t in range(source.steps):
-            activate_output(net, op, q.c + t * w.columns, last - first)
         worked(net.watch, part.worker, op.work)
+        if not goes_on(net):
+            return
+        if source.steps > 3:
+            dense_backward(w, net.parameters, panels, net.zeros, first, last, dy, w.columns, dx,
+                           w.rows, source.steps)
+        else:
+            for t in range(source.steps):
+                dense_input_gradient_one(w, net.parameters, first, last, dy + t * w.columns,
+                                         dx + t * w.rows)
+        dx += source.gradient_stride
+        dy += target.gradient_stride
 
 
 cdef void dense_backward_group(const Network* net, const Op* op, const Part* part) noexcept nogil:
     # The input's gradient alone.
-    cdef const Matrix* w = <const Matrix*>op.own
-    cdef const Tensor* source = source_of(net, op)
-    cdef const Tensor* target = target_of(net, op)
-    cdef const real* y = value_of(net, target, part)
-    cdef real* dx = gradient_of(net, source, part)
-    cdef real* dy = gradient_of(net, target, part)
-    cdef Py_ssize_t i, t
-    for i in range(part.count):
-        activate_output_backward(net, op, dy + i * target.gradient_stride, y + i * target.stride,
-                                 target.size)
-    if dx == NULL:
-        return
-    if net.one_group:
-        dense_backward_unlaid(w, net.parameters, net.zeros, dy, target.gradient_stride, dx,
-                              source.gradient_stride, part.count)
-        return
-    # A tree's results depend on no other's.
-    if source.steps == 1 and net.has_transposed and (part.count >= 4 or has_trees(net)):
-        multiply_panels(w.transposed, w.columns, net.zeros, 0, dy, target.gradient_stride, dx,
-                        source.gradient_stride, part.count, w.rows)
-        return
-    for i in range(part.count):
-        worked(net.watch, part.worker, op.work)
-        if is_ending(net.watch):
-            return
-        if source.steps > 3:
-            dense_backward(w, net.zeros, dy, dx, source.steps)
-        else:
-            for t in range(source.steps):
-                dense_input_gradient_one(w, net.parameters, dy + t * w.columns, dx + t * w.rows)
-        dx += source.gradient_stride
-        dy += target.gradient_stride
+    activate_target_backward(net, op, part)
+    if source_of(net, op).needs_gradient:
+        dense_backward_columns(net, op, part, 0, (<const Matrix*>op.own).rows)
 
 
 cdef void dense_gradient(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
@@ -167,7 +169,8 @@ cdef Methods dense_methods():
     m.describe, m.reserve = describe_dense, reserve_dense
     m.lay, m.lay_back = lay_dense, lay_dense_back
     m.forward, m.backward = dense_forward_group, dense_backward_group
-    m.forward_share = dense_forward_columns
+    m.forward_share, m.backward_share = dense_forward_columns, dense_backward_columns
+    m.before_shares = activate_target_backward
     m.gradient, m.descend = dense_gradient, dense_descend
     m.takes_group = m.keeps_to_rows = True
     return m

@@ -21,15 +21,37 @@ cdef inline void activate_apart_backward(const Network* net, const Op* op, const
         activate_output_backward(net, op, dx, y, n)
 
 
+cdef int describe_activation(Network* net, Op* op, dict fields) except -1:
+    # Those that are computed from their input take about as long as so many multiply-adds.
+    cdef Py_ssize_t size = target_of(net, op).size
+    if ACTIVATION_ROWS[op.activation].of_input:
+        op.work = 20. * size
+        let_share(op, size, VEC_LANES, VEC_LANES)
+        let_share_back(op, size, VEC_LANES, VEC_LANES)
+    return 0
+
+
+cdef void activate_some(const Network* net, const Op* op, const Part* part, Py_ssize_t first,
+                        Py_ssize_t last) noexcept nogil:
+    activate_apart(net, op, input_of(net, op, part) + first, output_of(net, op, part) + first,
+                   last - first)
+
+
+cdef void activate_some_backward(const Network* net, const Op* op, const Part* part,
+                                 Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef real* dx = input_gradient_of(net, op, part)
+    activate_apart_backward(net, op, input_of(net, op, part) + first,
+                            output_of(net, op, part) + first,
+                            output_gradient_of(net, op, part) + first,
+                            dx + first if dx != NULL else NULL, last - first)
+
+
 cdef void forward_activation(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    activate_apart(net, op, input_of(net, op, part), output_of(net, op, part),
-                   target_of(net, op).size)
+    activate_some(net, op, part, 0, target_of(net, op).size)
 
 
 cdef void backward_activation(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    activate_apart_backward(net, op, input_of(net, op, part), output_of(net, op, part),
-                            output_gradient_of(net, op, part), input_gradient_of(net, op, part),
-                            target_of(net, op).size)
+    activate_some_backward(net, op, part, 0, target_of(net, op).size)
 
 
 cdef bint interleaves_activation(const Network* net, const Op* op) noexcept:
@@ -139,8 +161,9 @@ cdef void backward_rescale(const Network* net, const Op* op, const Part* part) n
 
 cdef Methods activation_methods():
     cdef Methods m = no_methods(ACTIVATION, 0)
-    m.is_cheap = True
+    m.describe, m.is_cheap = describe_activation, True
     m.forward, m.backward = forward_activation, backward_activation
+    m.forward_share, m.backward_share = activate_some, activate_some_backward
     m.interleaves = interleaves_activation
     m.forward_fours, m.backward_fours = forward_fours_of_activation, backward_fours_of_activation
     return m
