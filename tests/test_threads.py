@@ -245,8 +245,8 @@ def predict_image():
 
 
 def train_on_sequence():
-    inner = [layers.Dense(384, "gelu"), layers.SelfAttention(8), layers.Dense(128)]
-    net, x = Sequential(inner, input_shape=(128, 128), seed=0), np.ones((1, 128, 128), "float32")
+    inner = [layers.Dense(1024, "relu"), layers.Dense(1024, "relu"), layers.Dense(256)]
+    net, x = Sequential(inner, input_shape=(512, 256), seed=0), np.ones((1, 512, 256), "float32")
     return lambda: net.train_on_batch(x, x, loss="squared_error", optimizer=optimizers.SGD(1e-6))
 
 
