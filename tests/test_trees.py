@@ -303,3 +303,17 @@ def test_drawings(tmp_path, monkeypatch):
     ]  # fmt: skip
     with pytest.raises(ValueError, match="a picture can show at most 200 words; the tree has 201"):
         save_picture(Trees.of(("a",) * 201), tmp_path / "wide.png")
+
+
+@pytest.mark.parametrize("names", [["very good"], ["("], ["a)"], [""], ["@"], ["a\n"], ["a", "a"]])
+def test_names_that_could_not_be_read_again_are_not_written(names):
+    trees = Trees.of(("a", "film")).with_labels([0, 0, 0], names)
+    assert trees.label(0) == names[0]
+    with pytest.raises(ValueError, match="names must be different, without spaces and brackets, and not @; received"):
+        trees.brackets()
+
+
+def test_names_come_back():
+    trees = Trees.of(("a", "film")).with_labels([1, 0, 2], ["é-1", "10", "very\u00a0good"])
+    again = Trees.parse(trees.brackets()[0], names=trees.names)
+    np.testing.assert_array_equal(again.labels, trees.labels)

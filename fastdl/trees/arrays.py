@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ __all__ = ["Trees"]
 
 _CLOSE = object()
 _SPACE = re.compile(r"\s", re.ASCII)
+_NAME = re.compile(r"[^()\s]+", re.ASCII)
 
 
 def _whole(values: Any, name: str, dtype: Any) -> Array:
@@ -229,7 +231,16 @@ class Trees:
         ]
 
     def brackets(self) -> list[str]:
-        """Return a line of brackets for each tree, as `parse` and `datasets.read_trees` read them."""
+        """Return a line of brackets for each tree, as `parse` and `datasets.read_trees` read them.
+
+        Raises
+        ------
+        ValueError
+            If a label's name could not be read again: one with white space or brackets, @, or the same name twice.
+        """
+        for name, count in Counter(self.names).items():
+            if count > 1 or name == NO_LABEL or not _NAME.fullmatch(name):
+                raise ValueError(f"names must be different, without spaces and brackets, and not @; received {name!r}")
         return [self._brackets(a, b) for a, b in zip(self.start[:-1].tolist(), self.start[1:].tolist(), strict=True)]
 
     def spans(self) -> Array:
