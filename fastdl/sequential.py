@@ -8,8 +8,8 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from ._core.graph import Graph, Tensor
-from ._hints.attributes import hint_at
-from ._hints.known_attributes import OF_NETWORKS
+from ._hints.attributes import hint_at, hint_instead
+from ._hints.known_attributes import OF_NETWORKS, OPERATIONS_OF_NETWORKS
 from ._types import Array, ArrayLike, DTypeLike, Shape, ShapeLike
 from ._validation.arrays import copy_into
 from ._warning import warn
@@ -276,3 +276,4 @@ def _warn_of_channels_last(shape: ShapeLike) -> None:
 
 
 hint_at(Sequential, OF_NETWORKS)
+hint_instead(Sequential, OPERATIONS_OF_NETWORKS)

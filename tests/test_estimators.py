@@ -382,7 +382,7 @@ def test_partial_fit_holds_nothing_out():
 def test_what_cannot_be_leaves_nothing_fitted():
     for model, kind, message in [
         (NetClassifier(callbacks=None), TypeError, "callbacks must be a list of callbacks; received None"),
-        (NetClassifier(callbacks=callbacks.Callback()), TypeError, "callbacks must be a list of callbacks; received <"),
+        (NetClassifier(callbacks=callbacks.Callback()), TypeError, "callbacks must be a list of callbacks; received C"),
         (NetTransformer(layer=99), ValueError, "layer must be one of the network's"),
         (NetTransformer(layer="last"), ValueError, "layer must be one of the network's"),
         (NetClassifier(optimizer=optimizers.SGD(1e30), epochs=5), FloatingPointError, "not finite"),

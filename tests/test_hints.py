@@ -5,6 +5,7 @@ import operator
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 
 import numpy as np
@@ -223,6 +224,45 @@ def test_weights_of_a_layer():
 
     assert Heavy(3, 0.5).weight == 0.5
     assert "weight" in dir(Heavy(3, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (lambda net: net(np.ones((2, 1))), r"'Sequential' object is not callable: use predict\(x\); or forward"),
+        (lambda net: layers.Dense(2)(net), "'Dense' object is not callable: give Sequential a list of layers"),
+        (len, r"'Sequential' object has no len\(\): use layers, a tuple"),
+        (lambda net: net[0], "'Sequential' object is not subscriptable: use layers, a tuple"),
+        (list, "'Sequential' object is not subscriptable: use layers, a tuple"),
+    ],
+)
+def test_what_a_network_is_not(asked, told):
+    with pytest.raises(TypeError, match=told):
+        asked(net())
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (lambda net: optimizers.Adam(net), "lr must be a number"),
+        (lambda net: net.fit([[1]], [0], loss=net), "loss must be one of"),
+        (lambda net: net.evaluate([[1]], [0], metrics=[net]), "metrics must be"),
+        (lambda net: layers.Dense(3, initializer=layers.Dense(2)), "initializer must be one of"),
+        (lambda net: callbacks.LearningRateSchedule(net), "schedule must be a function"),
+        (lambda net: NetClassifier(layers.Dense(2)).fit([[1], [2]], [0, 1]), "network must be None, a Sequential"),
+    ],
+)
+def test_a_network_is_no_function(given, expected):
+    with pytest.raises((TypeError, ValueError), match=expected):
+        given(net())
+
+
+def test_a_network_is_true_and_no_sequence():
+    one = net()
+    assert one
+    assert not isinstance(one, Iterable)
+    assert np.array([one, net()]).shape == (2,)
+    assert np.array(one).shape == ()
 
 
 def test_signatures_are_those_of_constructors():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from inspect import getattr_static
+from typing import Any, NoReturn
+
+_REFUSALS: set[object] = set()
 
 
 class _Missing:  # no docstring, which would be taken for the attribute's
@@ -21,6 +24,27 @@ def hint_at(kind: type, hints: Mapping[str, str]) -> None:
     """Make these attributes of a class raise the error."""
     for name, hint in hints.items():
         setattr(kind, name, _Missing(name, hint))
+
+
+def hint_instead(kind: type, hints: Mapping[str, tuple[str, str]]) -> None:
+    """Make these operations of Python, which objects of a class do not have, raise an error with a hint."""
+    for name, (words, hint) in hints.items():
+        setattr(kind, name, _refusal(words, hint))
+    if "__len__" in hints:
+        setattr(kind, "__bool__", lambda self: True)  # noqa: B010 - as without a length, which Python would ask for
+
+
+def _refusal(words: str, hint: str) -> Callable[..., NoReturn]:
+    def refused(self: object, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(f"{type(self).__name__!r} object {words}: {hint}")
+
+    _REFUSALS.add(refused)
+    return refused
+
+
+def is_function(value: object) -> bool:
+    """Return whether a value can be called, not only to be told what else to do."""
+    return callable(value) and getattr(type(value), "__call__", None) not in _REFUSALS  # noqa: B004
 
 
 def without_hints(names: Iterable[str], obj: object) -> list[str]:

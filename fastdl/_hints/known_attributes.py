@@ -1,4 +1,4 @@
-"""What attributes that layers and networks have in other libraries are called here."""
+"""What attributes and operations that layers and networks have in other libraries are called here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ _AT_ONCE = "give Sequential all layers at once"
 _ONE_DEVICE = "not needed: everything is on the CPU"
 
 OF_LAYERS = dict.fromkeys(("bias", "get_weights", "kernel", "weight", "weights"), "use params, the arrays by name")
+OPERATIONS_OF_LAYERS = {
+    "__call__": ("is not callable", "give Sequential a list of layers, and use its predict, or forward and backward"),
+}
+_NO_LIST = "use layers, a tuple"
+OPERATIONS_OF_NETWORKS = {
+    "__call__": ("is not callable", "use predict(x); or forward(x, training=True), after which backward may follow"),
+    "__getitem__": ("is not subscriptable", _NO_LIST),
+    "__len__": ("has no len()", _NO_LIST),
+}
 OF_NETWORKS = {
     # Keras
     "add": _AT_ONCE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .._hints.attributes import is_function
 from .._validation.values import as_int, as_number
 from .base import Callback
 from .monitor import Monitor, Watching
@@ -24,7 +25,7 @@ class LearningRateSchedule(Callback):
     """
 
     def __init__(self, schedule: Callable[[int], float]) -> None:
-        if not callable(schedule):
+        if not is_function(schedule):
             raise TypeError(f"schedule must be a function of the epoch; received {schedule!r}")
         self.schedule = schedule
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._hints.attributes import is_function
 from .._types import Shape
 from .._validation.values import as_dtype, as_int, as_list, check_is
 from ..layers import Activation, Dense, Flatten, Layer, Reshape
@@ -127,7 +128,7 @@ def _network(estimator: Any, wanted: Wanted, seed: int) -> Sequential:
     if isinstance(network, Sequential):
         _check_unused(estimator, "hidden", "activation")
         return deepcopy(network)
-    if callable(network) and not isinstance(network, type):
+    if is_function(network) and not isinstance(network, type):
         _check_unused(estimator, "hidden", "activation")
         net: Sequential = network(wanted.shape[0] if len(wanted.shape) == 1 else wanted.shape, wanted.outputs)
         check_is(net, "what network gives", Sequential)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._hints.attributes import hint_at, without_hints
-from .._hints.known_attributes import OF_LAYERS
+from .._hints.attributes import hint_at, hint_instead, without_hints
+from .._hints.known_attributes import OF_LAYERS, OPERATIONS_OF_LAYERS
 from .._threads import get_num_threads
 from .._types import Array, ArrayLike, Shape
 from .._validation.values import as_flag
@@ -178,3 +178,4 @@ def _made(
 
 
 hint_at(Layer, OF_LAYERS)
+hint_instead(Layer, OPERATIONS_OF_LAYERS)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import initializers
+from .._hints.attributes import is_function
 from .._types import Array
 from .._validation.arrays import as_array
 from .._validation.values import as_choice, as_number
@@ -18,7 +19,7 @@ def check_initializer(initializer: Any, name: str = "initializer") -> Initialize
     """Check an initializer: give a name, a pair of a name and a gain, or a function that is not fastdl's own."""
     if isinstance(initializer, (tuple, list)) and len(initializer) == 2:
         return as_choice(initializer[0], name, initializers.__all__), as_number(initializer[1], f"gain of {name}")
-    if callable(initializer):
+    if is_function(initializer):
         called = getattr(initializer, "__name__", "")
         if called in initializers.__all__ and getattr(initializers, called) is initializer:
             return str(called)

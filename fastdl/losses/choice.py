@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from .._hints.attributes import is_function
 from .._hints.names import hint_of_value
 from .._settings import make
 from . import functions
@@ -35,7 +36,7 @@ def as_loss(loss: AnyLoss) -> Loss:
         return loss if type(loss) in (*_CLASSES, Custom) else Custom(loss)  # a subclass may compute something else
     if isinstance(loss, str) and loss in _BY_NAME:
         return _BY_NAME[loss]
-    if isinstance(loss, str) or not callable(loss) or isinstance(loss, type):
+    if isinstance(loss, str) or not is_function(loss) or isinstance(loss, type):
         hint = ", a class: make one of it" if isinstance(loss, type) else hint_of_value(loss, _BY_NAME)
         raise ValueError(
             f"loss must be one of {', '.join(_BY_NAME)}, one of fastdl.losses, or a function of outputs and targets; "

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
+from .._hints.attributes import is_function
 from .._hints.names import hint_of_value
 from .._validation.values import as_list
 from .base import Metric
@@ -41,7 +42,7 @@ def as_metrics(metrics: Any) -> Metrics:
     found: Metrics = {}
     for given in as_list(metrics, "metrics", "metrics"):
         metric = _named(given) if isinstance(given, str) else given
-        if metric is None or not callable(metric) or isinstance(metric, type):
+        if metric is None or not is_function(metric) or isinstance(metric, type):
             hint = ", a class: make one of it" if isinstance(metric, type) else hint_of_value(given, _by_name())
             raise ValueError(
                 f"metrics must be {', '.join(_by_name())}, top_5 or the like, or functions of targets and outputs; "

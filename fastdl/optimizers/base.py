@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._hints.attributes import is_function
 from .._settings import Settings, keep_number
 from .._types import Array
 from .._validation.arrays import as_real
@@ -76,7 +77,7 @@ class Optimizer(Settings):
 
         def __setattr__(self, name: str, value: Any) -> None:
             kind, names = type(self), self.__dataclass_fields__
-            if name == "lr" and not callable(value):
+            if name == "lr" and not is_function(value):
                 value = as_number(value, "lr")
             elif name != "lr" and name in names and name in vars(self):
                 raise AttributeError(f"{name} of {kind.__name__} cannot be changed: make another {kind.__name__}")
