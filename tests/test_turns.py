@@ -198,7 +198,7 @@ def test_a_state_that_is_asked_for_replaces_none_that_was_set_meanwhile(monkeypa
         net.training_state = of_another_thread
         return TrainingState()
 
-    monkeypatch.setattr("fastdl.sequential.TrainingState", made_slowly)
+    monkeypatch.setattr("fastdl.training.fitting.TrainingState", made_slowly)
     assert net.training_state is of_another_thread
     assert net.training_state is of_another_thread
 
