@@ -19,6 +19,7 @@
 # Like a group's size it is independent of the number of threads: so are the results.
 cdef enum:
     SLOTS = 16
+    GROUPS_AT_A_TIME = 64       # whose gradients a slot adds up, if there are very many
 
 
 cdef struct Tensor:
@@ -87,7 +88,8 @@ cdef struct Network:
     real* fields                # scratch of each worker
     int* nonzero                # and indices of non-zero inputs
     Py_ssize_t fields_stride, nonzero_stride
-    real* slots                 # gradients that are summed sample by sample, one sum a slot
+    real* slots                 # gradients that are summed sample by sample, one sum a slot,
+    real* aside                 # and what has been taken out of each, or NULL
     Py_ssize_t slot_stride
     int randoms                 # operations that draw numbers
     bint reads_tokens           # an embedding reads the input
@@ -345,6 +347,21 @@ cdef void activate_target_backward(const Network* net, const Op* op,
 cdef inline uint64_t drawn(uint64_t draw, Py_ssize_t nth, Py_ssize_t sample) noexcept nogil:
     # Random bits for each sample, of the nth operation that draws some.
     return scramble(draw + (<uint64_t>nth << 32) + <uint64_t>sample)
+
+
+cdef inline bint sets_aside(const Network* net, Py_ssize_t samples) noexcept nogil:
+    # Whether a slot is emptied after some groups: of very many in one sum, rounding would be seen.
+    return groups_of(net, samples) > SLOTS * GROUPS_AT_A_TIME
+
+
+cdef void set_slot_aside(const Network* net, Py_ssize_t slot) noexcept nogil:
+    add_run(net.aside + slot * net.slot_stride, net.slots + slot * net.slot_stride, net.slot_stride)
+    memset(net.slots + slot * net.slot_stride, 0, net.slot_stride * sizeof(real))
+
+
+cdef void take_slot_back(const Network* net, Py_ssize_t slot) noexcept nogil:
+    add_run(net.slots + slot * net.slot_stride, net.aside + slot * net.slot_stride, net.slot_stride)
+    memset(net.aside + slot * net.slot_stride, 0, net.slot_stride * sizeof(real))
 
 
 cdef void gradient_of_slots(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,

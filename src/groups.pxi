@@ -94,11 +94,13 @@ cdef inline void all_groups(Job* job, int worker, const Batch* batch, int stage,
     # them the other way around: what the last one has left is in the cache.
     cdef Py_ssize_t groups = groups_of(&job.net, batch.samples)
     cdef Py_ssize_t slots = slots_of(&job.net, batch.samples), item, begin, end, i
-    cdef bint turned = stage % 2
+    cdef bint turned = stage % 2, empties
     cdef int share = job.crew.workers - 1 - worker if turned else worker
+    cdef const Network* net = &job.net
     cdef Part part
     part.worker, part.owner = worker, 0 if job.net.team != NULL else worker
     part.draw = batch.draw
+    empties = net.aside != NULL and sets_aside(net, batch.samples)
     item = take_group(job, slots, share, -1)
     while item >= 0:
         part.slot = slots - 1 - item if turned else item
@@ -110,6 +112,10 @@ cdef inline void all_groups(Job* job, int worker, const Batch* batch, int stage,
             work(job, &part, batch, stage, begin + end - 1 - i if turned else i)
             if not goes_on(&job.net):
                 return
+            if empties and (i + 1 - begin) % GROUPS_AT_A_TIME == 0:
+                set_slot_aside(net, part.slot)
+        if empties:
+            take_slot_back(net, part.slot)
         item = take_group(job, slots, share, item)
 
 

@@ -137,6 +137,7 @@ cdef _take_all(Memory memory, Network* net):
     net.nonzero_stride = memory.widest + 16
     net.nonzero = <int*>memory.take_copies(net.nonzero_stride)
     net.slots = memory.take(slots_of(net, memory.rows) * net.slot_stride)
+    net.aside = memory.take(SLOTS * net.slot_stride) if sets_aside(net, memory.rows) else NULL
 
 
 cdef bint lies_elsewhere(Memory memory, const Op* op) noexcept:

@@ -3,10 +3,6 @@
 # Vectors run over features. The last vector of a row spills into the next one, which is written
 # after it.
 
-cdef enum:
-    ROWS_AT_A_TIME = 256
-
-
 cdef void max_of_rows(const real* x, real* y, real* winners, Py_ssize_t rows,
                       Py_ssize_t features) noexcept nogil:
     # winners (features,): the first row that holds the largest number.
@@ -23,7 +19,6 @@ cdef void max_of_rows(const real* x, real* y, real* winners, Py_ssize_t rows,
 
 
 cdef void mean_of_rows(const real* x, real* y, Py_ssize_t rows, Py_ssize_t features) noexcept nogil:
-    # Rows are added up some at a time: of a million in a row, rounding would be seen.
     cdef Py_ssize_t i, n, first
     cdef vec total, part
     for n from 0 <= n < features by VEC_LANES:

@@ -35,8 +35,8 @@ cdef struct LossRow:
 ctypedef vec (*loss_of_vector)(vec y, vec t, real setting, vec* slope) noexcept nogil
 
 
-cdef inline double each_number(loss_of_vector f, real setting, const real* y, const real* target,
-                               real* dy, real scale, Py_ssize_t n) noexcept nogil:
+cdef inline double some_numbers(loss_of_vector f, real setting, const real* y, const real* target,
+                                real* dy, real scale, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
     cdef int rest = <int>(n - whole)
     cdef vec slope, sums = vec_set1(0)
@@ -49,6 +49,16 @@ cdef inline double each_number(loss_of_vector f, real setting, const real* y, co
                                      rest)
         vec_store(dy + whole, slope * vec_set1(scale))
     return vec_sum(sums)
+
+
+cdef inline double each_number(loss_of_vector f, real setting, const real* y, const real* target,
+                               real* dy, real scale, Py_ssize_t n) noexcept nogil:
+    cdef double total = some_numbers(f, setting, y, target, dy, scale, min(NUMBERS_AT_A_TIME, n))
+    cdef Py_ssize_t i
+    for i from NUMBERS_AT_A_TIME <= i < n by NUMBERS_AT_A_TIME:
+        total += some_numbers(f, setting, y + i, target + i, dy + i, scale,
+                              min(NUMBERS_AT_A_TIME, n - i))
+    return total
 
 
 cdef inline vec half_square(vec y, vec t, real setting, vec* slope) noexcept nogil:

@@ -174,18 +174,31 @@ cdef inline void add_about(const bint squares, const real* x, Py_ssize_t step, P
             store_lanes(totals + j, (sums[0] + sums[1]) + (sums[2] + sums[3]), left)
 
 
+cdef void sum_about_rows(bint squares, const real* x, Py_ssize_t step, Py_ssize_t rows,
+                         Py_ssize_t columns, const real* about, real* totals,
+                         double* sums) noexcept nogil:
+    # The sums of that, as exact as those of few rows.
+    cdef Py_ssize_t i, j, n
+    memset(sums, 0, columns * sizeof(double))
+    for i from 0 <= i < rows by NUMBERS_AT_A_TIME:
+        n = min(NUMBERS_AT_A_TIME, rows - i)
+        memset(totals, 0, columns * sizeof(real))
+        if squares:
+            add_about(True, x + i * step, step, n, columns, about, totals)
+        else:
+            add_about(False, x + i * step, step, n, columns, about, totals)
+        for j in range(columns):
+            sums[j] += totals[j]
+
+
 cdef void measure_rows(const real* x, Py_ssize_t step, Py_ssize_t rows, Py_ssize_t columns,
                        real* about, real* totals, double* means, double* squares) noexcept nogil:
     # The means of columns, then the squares about them; `about` and `totals` are scratch. Of what
     # is added up for the means, the first row is taken: so rounding stays small where numbers are
     # large, and is none where all are one.
     cdef Py_ssize_t j
-    memset(totals, 0, columns * sizeof(real))
-    add_about(False, x, step, rows, columns, x, totals)
+    sum_about_rows(False, x, step, rows, columns, x, totals, means)
     for j in range(columns):
-        means[j] = x[j] + <double>totals[j] / rows
+        means[j] = x[j] + means[j] / rows
         about[j] = <real>means[j]
-    memset(totals, 0, columns * sizeof(real))
-    add_about(True, x, step, rows, columns, about, totals)
-    for j in range(columns):
-        squares[j] = totals[j]
+    sum_about_rows(True, x, step, rows, columns, about, totals, squares)

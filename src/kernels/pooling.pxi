@@ -114,9 +114,10 @@ cdef void max_pool_forward(const Window* g, const real* x, real* y, real* winner
 
 cdef inline void mean_pool_windows(const int kh, const int kw, const Window* g, const real* x,
                                    real* y) noexcept nogil:
+    # Row by row of a window: of all its numbers in one sum, rounding might be seen.
     cdef Py_ssize_t i, j, n
     cdef int k, l
-    cdef vec total
+    cdef vec total, of_row
     cdef vec share = vec_set1(<real>(1.0 / <double>(kh * kw)))
     cdef const real* corner
     for i in range(g.oh):
@@ -125,8 +126,10 @@ cdef inline void mean_pool_windows(const int kh, const int kw, const Window* g, 
             for n from 0 <= n < g.c by VEC_LANES:
                 total = vec_set1(0)
                 for k in range(kh):
-                    for l in range(kw):
-                        total = total + vec_load(corner + (k * g.w + l) * g.c + n)
+                    of_row = vec_load(corner + k * g.w * g.c + n)
+                    for l in range(1, kw):
+                        of_row = of_row + vec_load(corner + (k * g.w + l) * g.c + n)
+                    total = total + of_row
                 vec_store(y + (i * g.ow + j) * g.c + n, total * share)
 
 

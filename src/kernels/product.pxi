@@ -38,6 +38,7 @@ cdef enum:
     MANY_PANELS = 16            # from which on rows are packed for them, likewise
     NEAR = 1 << 12              # numbers of w up to which it stays in the nearest cache as it is
     FAR = 1 << 20               # numbers of w from which on its next panel is fetched meanwhile
+    LONG = 1 << 13              # terms of a sum that is not cut: of more, rounding might be seen
 
 
 cdef extern from * nogil:
@@ -46,10 +47,14 @@ cdef extern from * nogil:
     #define PER_THREAD static _Thread_local __attribute__((aligned(64)))
     PER_THREAD real packed_rows[PACKS * PACKED_ROWS * PANEL_TERMS + VEC_LANES];
     PER_THREAD real packed_panel[TILE * VEC_LANES * PANEL_TERMS];
+    #define PARTIAL_SUMS 65536
+    PER_THREAD real partial_sums[PARTIAL_SUMS + VEC_LANES];
     """
     const int PACKED_ROWS       # at a time
     real packed_rows[]          # where a thread packs them
     real packed_panel[]
+    const int PARTIAL_SUMS
+    real partial_sums[]
 
 
 cdef inline void fetch_terms(const Product* ahead, Py_ssize_t part,
@@ -188,6 +193,38 @@ cdef void multiply_rows(const Product* product, Py_ssize_t rows, Py_ssize_t colu
         start = end
 
 
+cdef void multiply_long(const Product* product, Py_ssize_t rows,
+                        Py_ssize_t columns) noexcept nogil:
+    # Sums of so many terms that in one of them rounding would be seen: some at a time, of as many
+    # rows and columns as there is room for.
+    cdef Py_ssize_t high = min(rows, PACKED_ROWS), row, n, s, j, k, height, width
+    cdef Py_ssize_t wide = PARTIAL_SUMS // high // (TILE * VEC_LANES) * TILE * VEC_LANES
+    cdef Py_ssize_t some = max(1, LONG // product.length)
+    cdef Product q
+    cdef real* c
+    for row from 0 <= row < rows by high:
+        height = min(high, rows - row)
+        for n from 0 <= n < columns by wide:
+            width = min(wide, columns - n)
+            c = product.c + row * product.c_step + n
+            for s from 0 <= s < product.segments by some:
+                for j from 0 <= j < product.length by LONG:
+                    q = product[0]
+                    q.segments, q.length = min(some, q.segments - s), min(LONG, q.length - j)
+                    q.x += row * q.row_step + s * q.x_segment + j * q.x_step
+                    q.w += n * q.w_column + s * q.w_segment + j * q.w_step
+                    q.init += row * q.init_step + n
+                    q.c, q.next, q.in_order = c, NULL, False
+                    if s + j == 0:
+                        multiply(&q, height, width)
+                        continue
+                    memset(partial_sums, 0, height * width * sizeof(real))
+                    q.init, q.init_step, q.c, q.c_step = partial_sums, width, partial_sums, width
+                    multiply(&q, height, width)
+                    for k in range(height):
+                        add_slice(c + k * product.c_step, partial_sums + k * width, width)
+
+
 cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
     cdef Py_ssize_t panels = ((columns + VEC_LANES - 1) // VEC_LANES + TILE - 1) // TILE
     cdef Py_ssize_t length = max(1, product.length)
@@ -206,6 +243,9 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
         # One part. A convolution's product of a row of pixels takes no longer than some divisions.
         multiply_rows(product, rows, columns, packs_rows, packs_panels, fetches,
                       product.in_order and panels == 1, 0, length)
+        return
+    if product.segments * length > LONG and product.w_step:
+        multiply_long(product, rows, columns)
         return
     # Parts of the sum are pieces of a segment, or whole segments.
     pieces = (length + PANEL_TERMS - 1) // PANEL_TERMS

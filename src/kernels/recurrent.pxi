@@ -18,6 +18,7 @@ cdef struct Lookup:
     real* products                  # (rows, columns), one a worker
     Py_ssize_t stride
     real* gradient                  # (rows, columns), added up over the batch
+    real* some                      # of it, where it is added up some places at a time
 
 
 cdef struct Recurrent:

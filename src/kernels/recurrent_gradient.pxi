@@ -4,7 +4,7 @@ cdef void recurrent_weight_gradient(const Recurrent* r, const Sequences* q, Py_s
                                     Py_ssize_t stop, real* gradients, const real* p,
                                     const real* updated) noexcept nogil:
     # Rows start to stop of U, W, b and d, one below the other. q holds the whole batch, gone back.
-    cdef Py_ssize_t i, units = r.units
+    cdef Py_ssize_t units = r.units
     cdef Py_ssize_t first = max(start - r.inputs, 0), last = min(stop - r.inputs, units)
     cdef const real* h = q.h + slot_before(r, 0) * units
     if start < r.inputs and q.tokens != NULL:
@@ -28,18 +28,17 @@ cdef void recurrent_weight_gradient(const Recurrent* r, const Sequences* q, Py_s
                                   first, last, gradients, updated)
     if start <= r.inputs + units < stop:
         memset(gradients + r.bias, 0, r.columns * sizeof(real))
-        for i in range(q.samples):
-            sum_rows(q.dgates + i * q.gates_sample, r.width, q.steps, r.columns, gradients + r.bias)
+        sum_steps(q.dgates, q.gates_sample, q.samples, r.width, q.steps, r.columns,
+                  gradients + r.bias)
     if start <= r.inputs + units and r.inputs + units + 1 < stop and r.cell != GRU_AFTER:
         memcpy(gradients + r.state_bias, gradients + r.bias, r.columns * sizeof(real))
     elif start <= r.inputs + units + 1 < stop:
         memset(gradients + r.state_bias, 0, r.columns * sizeof(real))
-        for i in range(q.samples):
-            if r.cell == GRU_AFTER:
-                sum_rows(q.dgates + i * q.gates_sample, r.width, q.steps, 2 * units,
-                         gradients + r.state_bias)
-                sum_rows(q.dgates + i * q.gates_sample + 3 * units, r.width, q.steps, units,
-                         gradients + r.state_bias + 2 * units)
-            else:
-                sum_rows(q.dgates + i * q.gates_sample, r.width, q.steps, r.columns,
-                         gradients + r.state_bias)
+        if r.cell == GRU_AFTER:
+            sum_steps(q.dgates, q.gates_sample, q.samples, r.width, q.steps, 2 * units,
+                      gradients + r.state_bias)
+            sum_steps(q.dgates + 3 * units, q.gates_sample, q.samples, r.width, q.steps, units,
+                      gradients + r.state_bias + 2 * units)
+        else:
+            sum_steps(q.dgates, q.gates_sample, q.samples, r.width, q.steps, r.columns,
+                      gradients + r.state_bias)

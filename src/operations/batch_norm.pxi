@@ -38,7 +38,7 @@ cdef int describe_batch_norm(Network* net, Op* op, dict fields) except -1:
 cdef int reserve_batch_norm(Memory memory, Network* net, Op* op) except -1:
     cdef BatchNorm* own = <BatchNorm*>op.own
     own.shares_stride = 1 + 2 * op.columns
-    own.moments_stride = 5 * (padded(op.columns) + VEC_LANES)
+    own.moments_stride = 7 * (padded(op.columns) + VEC_LANES)
     own.shares = memory.take_doubles(groups_of(net, max(memory.rows, 1)) * own.shares_stride)
     own.joined = memory.take_doubles(net.ranks * own.shares_stride)
     own.totals = memory.take_doubles(memory.workers * own.shares_stride)
@@ -47,7 +47,8 @@ cdef int reserve_batch_norm(Memory memory, Network* net, Op* op) except -1:
 
 
 cdef inline real* moment_of(const Op* op, int worker, int k) noexcept nogil:
-    # Means, scales of z, db / n, and the scales times dw / n and times w.
+    # Means, scales of z, db / n, and the scales times dw / n and times w; what some rows add to dw
+    # and db.
     cdef const BatchNorm* own = <const BatchNorm*>op.own
     return own.moments + worker * own.moments_stride + k * (padded(op.columns) + VEC_LANES)
 
@@ -209,15 +210,27 @@ cdef void measure_batch_norm_back(const Network* net, const Op* op,
     cdef real* dy = output_gradient_of(net, op, part)
     cdef real* dw = slot_of(net, op, part)
     cdef real* db = dw + op.columns
+    cdef real* some_dw = moment_of(op, part.worker, 5)
+    cdef real* some_db = moment_of(op, part.worker, 6)
     cdef bint rectified = activation_of(net, op) == RELU
-    cdef Py_ssize_t i, row = t.w * t.features
+    cdef Py_ssize_t i, row = t.w * t.features, rows = rows_that_count(net, op, part)
     if t.pitch and rectified:
         for i in range(t.h):
             add_rows_back(&q, x + i * row, y + i * t.pitch, dy + i * row, t.w, True, dw, db)
         return
     if not rectified:
         activate_output_backward(net, op, dy, y, t.size)
-    add_rows_back(&q, x, y, dy, rows_that_count(net, op, part), rectified, dw, db)
+    if rows <= NUMBERS_AT_A_TIME:
+        add_rows_back(&q, x, y, dy, rows, rectified, dw, db)
+        return
+    for i from 0 <= i < rows by NUMBERS_AT_A_TIME:
+        row = i * op.columns
+        memset(some_dw, 0, op.columns * sizeof(real))
+        memset(some_db, 0, op.columns * sizeof(real))
+        add_rows_back(&q, x + row, y + row, dy + row, min(NUMBERS_AT_A_TIME, rows - i), rectified,
+                      some_dw, some_db)
+        add_slice(dw, some_dw, op.columns)
+        add_slice(db, some_db, op.columns)
 
 
 cdef void add_up_slots(const Network* net, const Op* op, Py_ssize_t batch, real* dw,

@@ -131,7 +131,7 @@ cdef void dense_gradient(const Network* net, const Op* op, Py_ssize_t start, Py_
     cdef const Matrix* w = <const Matrix*>op.own
     cdef const Tensor* source = source_of(net, op)
     cdef const Tensor* target = target_of(net, op)
-    cdef Py_ssize_t rows = rows_of(net, batch), s
+    cdef Py_ssize_t rows = rows_of(net, batch)
     cdef real* bias = net.gradients + w.bias
     if start < w.rows:
         dense_weight_gradient(w, net.zeros, source.value, source.stride, w.rows, target.gradient,
@@ -140,12 +140,8 @@ cdef void dense_gradient(const Network* net, const Op* op, Py_ssize_t start, Py_
     if stop <= w.rows:
         return
     memset(bias, 0, w.columns * sizeof(real))
-    if source.steps == 1:
-        sum_rows(target.gradient, target.gradient_stride, rows, w.columns, bias)
-    else:
-        for s in range(batch):
-            sum_rows(target.gradient + s * target.gradient_stride, w.columns, source.steps,
-                     w.columns, bias)
+    sum_steps(target.gradient, target.gradient_stride, rows, w.columns, source.steps, w.columns,
+              bias)
 
 
 cdef bint dense_descend(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,

@@ -3,6 +3,7 @@
 cdef struct Embedding:
     Py_ssize_t vocabulary
     bint looked_up              # by the recurrent layer behind it (lookup.pxi)
+    real* some                  # of the gradient, where it is added up some places at a time
 
 
 cdef int describe_embedding(Network* net, Op* op, dict fields) except -1:
@@ -14,6 +15,21 @@ cdef int describe_embedding(Network* net, Op* op, dict fields) except -1:
                              and net.op[op.source[0] - 1].source[0] == 0):
         net.reads_tokens = True
     return 0
+
+
+cdef int reserve_embedding(Memory memory, Network* net, Op* op) except -1:
+    cdef Embedding* own = <Embedding*>op.own
+    own.some = table_for_some(memory, net, op.target, own.vocabulary, op.columns)
+    return 0
+
+
+cdef real* table_for_some(Memory memory, const Network* net, int tensor, Py_ssize_t vocabulary,
+                          Py_ssize_t columns) except? NULL:
+    # Or NULL, where a batch has few places.
+    if (memory.mode == INFERENCE
+            or memory.rows * net.tensor[tensor].steps <= places_at_a_time(vocabulary)):
+        return NULL
+    return memory.take(vocabulary * columns + VEC_LANES)
 
 
 cdef inline Py_ssize_t token_at(const Network* net, const Op* op, const real* x) noexcept nogil:
@@ -50,18 +66,23 @@ cdef void backward_embedding(const Network* net, const Op* op, const Part* part)
 
 cdef void gradient_of_embedding(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
                                 Py_ssize_t batch) noexcept nogil:
+    cdef const Embedding* own = <const Embedding*>op.own
     cdef const Tensor* source = source_of(net, op)
     cdef const Tensor* target = target_of(net, op)
     cdef real* total = net.gradients + op.offset
-    if (<const Embedding*>op.own).looked_up:
+    cdef Tokens p
+    if own.looked_up:
         looked_up_gradient(net, &net.op[op.target], start, stop, total)
-    else:
-        embedding_gradient(source.value, source.stride, target.gradient, target.stride,
-                           rows_of(net, batch), target.steps, op.columns, start, stop, total)
+        return
+    p.x, p.x_sample = source.value, source.stride
+    p.dy, p.dy_sample, p.dy_step = target.gradient, target.stride, op.columns
+    p.samples, p.steps = rows_of(net, batch), target.steps
+    table_gradient(&p, own.vocabulary, start, stop, op.columns, op.columns, own.some, total)
 
 
 cdef Methods embedding_methods():
     cdef Methods m = no_methods(EMBEDDING, sizeof(Embedding))
-    m.describe, m.forward, m.backward = describe_embedding, forward_embedding, backward_embedding
+    m.describe, m.reserve = describe_embedding, reserve_embedding
+    m.forward, m.backward = forward_embedding, backward_embedding
     m.gradient = gradient_of_embedding
     return m

@@ -33,8 +33,7 @@ cdef inline real* moments_of(const Network* net, const Op* op, const Part* part)
     return own.moments + place_of(net, target_of(net, op), part) * own.moments_stride
 
 
-cdef real sum_about(const real* x, real start, Py_ssize_t n) noexcept nogil:
-    # The sum of x - start, which rounding leaves small where x are large, and 0 where all are one.
+cdef real sum_of_some_about(const real* x, real start, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
     cdef vec total = vec_set1(0)
     for i from 0 <= i < whole by VEC_LANES:
@@ -44,8 +43,16 @@ cdef real sum_about(const real* x, real start, Py_ssize_t n) noexcept nogil:
     return vec_sum(total)
 
 
-cdef real squares_about(const real* x, real mean, Py_ssize_t n) noexcept nogil:
-    # The sum of (x - mean)^2.
+cdef double sum_about(const real* x, real start, Py_ssize_t n) noexcept nogil:
+    # The sum of x - start, which rounding leaves small where x are large, and 0 where all are one.
+    cdef Py_ssize_t i
+    cdef double total = 0
+    for i from 0 <= i < n by NUMBERS_AT_A_TIME:
+        total += sum_of_some_about(x + i, start, min(NUMBERS_AT_A_TIME, n - i))
+    return total
+
+
+cdef real squares_of_some_about(const real* x, real mean, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
     cdef vec total = vec_set1(0), d
     for i from 0 <= i < whole by VEC_LANES:
@@ -57,10 +64,19 @@ cdef real squares_about(const real* x, real mean, Py_ssize_t n) noexcept nogil:
     return vec_sum(total)
 
 
+cdef double squares_about(const real* x, real mean, Py_ssize_t n) noexcept nogil:
+    # The sum of (x - mean)^2.
+    cdef Py_ssize_t i
+    cdef double total = 0
+    for i from 0 <= i < n by NUMBERS_AT_A_TIME:
+        total += squares_of_some_about(x + i, mean, min(NUMBERS_AT_A_TIME, n - i))
+    return total
+
+
 cdef void normalize_row(const real* x, const real* weight, const real* bias, real* y, real epsilon,
                         Py_ssize_t n, real* moments) noexcept nogil:
     cdef Py_ssize_t i
-    cdef real mean = x[0] + sum_about(x, x[0], n) / n
+    cdef real mean = <real>(x[0] + sum_about(x, x[0], n) / n)
     cdef real scale = <real>(1 / sqrt(squares_about(x, mean, n) / n + epsilon))
     moments[0], moments[1] = mean, scale
     for i from 0 <= i < n by VEC_LANES:

@@ -42,6 +42,7 @@ cdef reserve_lookup(Memory memory, Network* net, Op* op, Recurrent* r):
     p.stride = p.rows * r.columns + VEC_LANES
     p.products = memory.take_copies(p.stride)
     p.gradient = memory.take(p.stride) if memory.mode != INFERENCE else NULL
+    p.some = table_for_some(memory, net, op.source[0], p.rows, r.columns)
 
 
 cdef void lay_lookup(const Network* net, const Op* op, int direction, int worker) noexcept nogil:
@@ -63,8 +64,8 @@ cdef void add_up_lookups(const Network* net, const Op* op, int worker, int worke
     cdef const Recurrent* r
     cdef Part part = whole(batch)
     cdef Sequences q
-    cdef Py_ssize_t i, t, first, count
-    cdef real* total
+    cdef Tokens p
+    cdef Py_ssize_t first, count
     cdef int direction
     cdef bint wanted = looks_up(op) and target_of(net, op).needs_gradient
     for direction in range(own.directions if wanted else 0):
@@ -72,13 +73,12 @@ cdef void add_up_lookups(const Network* net, const Op* op, int worker, int worke
         q = sequences_of(net, op, direction, &part)
         first = share(r.columns, VEC_LANES, worker, workers)
         count = share(r.columns, VEC_LANES, worker + 1, workers) - first
-        for i in range(r.lookup.rows):
-            memset(r.lookup.gradient + i * r.columns + first, 0, count * sizeof(real))
-        for i in range(batch):
-            for t in range(q.steps):
-                total = r.lookup.gradient + token_within(q.tokens[i * q.tokens_sample + t],
-                                                         r.lookup.rows) * r.columns
-                add_slice(total + first, q.dgates + i * q.gates_sample + t * r.width + first, count)
+        p.x, p.x_sample = q.tokens, q.tokens_sample
+        p.dy, p.dy_sample, p.dy_step = q.dgates + first, q.gates_sample, r.width
+        p.samples, p.steps = batch, q.steps
+        table_gradient(&p, r.lookup.rows, 0, r.lookup.rows, r.columns, count,
+                       r.lookup.some + first if r.lookup.some != NULL else NULL,
+                       r.lookup.gradient + first)
 
 
 cdef void looked_up_gradient(const Network* net, const Op* op, Py_ssize_t start, Py_ssize_t stop,
