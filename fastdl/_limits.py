@@ -10,3 +10,4 @@ MOST_THREADS = 64  # MAX_WORKERS of src/meeting.h
 MOST_CHILDREN = 16  # of a tree's node, as in src/kernels/trees.pxi
 MOST_TOKENS = 1 << 24  # token ids are passed as float32, which is exact up to here
 MOST_WINNERS = 1 << 24  # rows: the index of the largest number is passed as float32 too
+MOST_NESTED = 64  # layers made of layers, in one another: Python's limit of calls, some of which others have taken

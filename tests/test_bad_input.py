@@ -1,10 +1,23 @@
 """Bad input: an error that names the argument, what was expected and what came; and nothing has changed."""
 
+import copy
+
 import numpy as np
 import pytest
 
 import fastdl
-from fastdl import Sequential, callbacks, gradient_check, initializers, layers, losses, models, optimizers, schedules
+from fastdl import (
+    Sequential,
+    _limits,
+    callbacks,
+    gradient_check,
+    initializers,
+    layers,
+    losses,
+    models,
+    optimizers,
+    schedules,
+)
 from fastdl import functional as F
 
 X = np.zeros((4, 1, 28, 28), "float32")
@@ -611,3 +624,27 @@ def test_construction_for_sequences(make, error, message):
 def test_a_dtype_is_a_name_or_numpys(dtype):
     with pytest.raises(ValueError, match="dtype must be float32 or float64; received"):
         fastdl.layers.Dense(1).build((2,), dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda layer: Sequential([layer]),
+        lambda layer: layers.Residual([layer]),
+        lambda layer: layers.Parallel([[layer], []], merge="sum"),
+    ],
+)
+def test_layers_are_not_nested_too_deeply(wrap, tmp_path):
+    def nested(depth):
+        layer = layers.Dense(3)
+        for _ in range(depth - 1):
+            layer = wrap(layer)
+        return Sequential([layer], input_shape=3, seed=0)
+
+    net = nested(_limits.MOST_NESTED)
+    assert "Dense" in repr(net)
+    net.summary()
+    net.save(tmp_path / "net.npz")
+    assert (fastdl.load(tmp_path / "net.npz").parameters == copy.deepcopy(net).parameters).all()
+    with pytest.raises(ValueError, match="layers must be nested at most 64 deep"):
+        nested(_limits.MOST_NESTED + 1)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .._core.graph import Tensor
+from .._limits import MOST_NESTED
 from .base import Layer
 from .building import not_new
 from .configuration import is_ours
@@ -25,9 +26,20 @@ def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[
         if layer.in_network or hasattr(layer, "dtype") or layer in found[:i]:
             raise not_new(layer, name)
         check_called(layer, f"{name}[{i}]", ("forward", "backward"), "network")
+    _check_depth(found, name)
     for layer in found:
         layer.enter_network()
     return found
+
+
+def _check_depth(layers: Sequence[Layer], name: str) -> None:
+    """Check that layers are not nested so deeply that to build, to copy or to save them would be too many calls."""
+    level = list(layers)
+    for _ in range(MOST_NESTED):
+        level = [child for layer in level for child in layer.sublayers]
+        if not level:
+            return
+    raise ValueError(f"{name} must be nested at most {MOST_NESTED} deep, in one another; received some deeper")
 
 
 def check_called(layer: Layer, name: str, methods: Iterable[str], who: str) -> None:
