@@ -276,15 +276,16 @@ def test_no_backward_across_a_training(train, rng):
         called.backward(np.zeros((40, 5)))
 
 
-def test_a_loss_that_runs_the_network_in_the_middle_of_its_step(data):
+@pytest.mark.parametrize("call", ["forward", "predict"])
+def test_a_loss_that_runs_the_network_in_the_middle_of_its_step(call, data):
     net = network()
     before = net.parameters.copy()
 
     def looking(outputs, targets):
-        net.forward(np.zeros_like(data[0]))
+        getattr(net, call)(np.zeros_like(data[0]))
         return slow_cross_entropy(outputs, targets)
 
-    with pytest.raises(RuntimeError, match="loss must not call forward of the network that is trained by it"):
+    with pytest.raises(RuntimeError, match=f"loss must not call {call}.* of the network that is trained by it"):
         net.train_on_batch(*data, loss=looking)
     assert (net.parameters == before).all()
 

@@ -131,7 +131,12 @@ class Steps:
         if last - first < len(order):
             share, rows = rows, self.data.counted(order)
             gradient *= share / max(rows, 1)
-        plan.backward(gradient.reshape(-1), *given, None, trees, machines.core, first)
+        try:
+            plan.backward(gradient.reshape(-1), *given, None, trees, machines.core, first)
+        except RuntimeError as lost:  # the memory for backward is another call's
+            raise RuntimeError(
+                f"loss must not call predict, or the like, of the network that is trained by it: {lost}"
+            ) from None
         if machines.core is not None:
             loss, hits = machines.meet(plan, loss, hits, error)
         return loss, hits, rows
