@@ -130,24 +130,36 @@ def _open_beside(target: str, old: os.stat_result | None) -> tuple[IO[bytes], st
     folder, name = os.path.split(target)
     mode = 0o666 if old is None else 0o600  # never readable for more users than the old one
     slots = (os.path.join(folder, f".{name[:_KEPT]}.{i}.tmp") for i in count())
-    for beside in slots:
+    while True:
+        beside = next(slots)
         _remove_left(beside)
+        file = None
         try:
             descriptor = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+            file = os.fdopen(descriptor, "wb")
+            if _is_locked(descriptor) and _is_at(descriptor, beside):
+                while _remove_left(next(slots)):
+                    pass
+                _take_after(descriptor, old)
+                return file, beside
+            file.close()  # another process has removed it, before it was locked
         except FileExistsError:  # another process is saving
             continue
-        file = os.fdopen(descriptor, "wb")
-        if _is_locked(descriptor) and _is_at(descriptor, beside):
-            break
-        file.close()  # another process has removed it, before it was locked
-    while _remove_left(next(slots)):
-        pass
+        except BaseException:  # such as Ctrl-C
+            if file is None:
+                _remove_left(beside)
+            else:
+                _remove(file, beside)
+            raise
+
+
+def _take_after(descriptor: int, old: os.stat_result | None) -> None:
+    """Give a new file the owner and the mode of the one that it will replace, as far as that is allowed."""
     if old is not None and _POSIX:
         with contextlib.suppress(PermissionError):
             os.fchown(descriptor, old.st_uid, old.st_gid)
         with contextlib.suppress(PermissionError):  # a file system without modes
             os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-    return file, beside
 
 
 def _is_locked(descriptor: int) -> bool:

@@ -321,3 +321,23 @@ def test_paths_of_every_kind(tmp_path, net):
     for path in (str(tmp_path / "a"), os.fsencode(tmp_path / "b"), tmp_path / "c"):
         net.save(path)
         assert (fastdl.load(path).predict(np.ones((1, 3))) == net.predict(np.ones((1, 3)))).all()
+
+
+@pytest.mark.parametrize("name", ["open", "fchmod"])
+def test_ctrl_c_before_the_first_byte_leaves_nothing(name, tmp_path, monkeypatch):
+    """A handler is called once the system has done what it was asked, before Python has its answer."""
+    path, real = tmp_path / "net.npz", getattr(os, name)
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    net.save(path)
+
+    def interrupted(*given):
+        answer = real(*given)
+        if name == "open" and len(given) < 3:  # not that of a file to write
+            return answer
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        net.save(path)
+    assert os.listdir(tmp_path) == ["net.npz"]

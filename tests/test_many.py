@@ -306,7 +306,7 @@ def test_what_a_signals_handler_raises_stops_all(threads, alarm, monkeypatch):  
     x, y = data()
     arguments = {"optimizer": optimizers.Adam(1e-3), "batch_size": 8, "epochs": 10**6, "verbose": 0}
     nets = [mlp(seed) for seed in range(4)]
-    alarm(0.3)
+    alarm(0.3, lambda: not all(net.training_state and net.training_state.steps for net in nets[:threads]))
     with pytest.raises(Alarm):
         fit_many(nets, x, y, **arguments)
     assert not crew()
