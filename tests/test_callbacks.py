@@ -538,3 +538,26 @@ def test_figures_are_read_at_a_glance(capsys):
     assert capsys.readouterr().out == (
         "epoch 3  loss 2.5e-06  val_loss 0.1250  mine -0.0003  mae 0.0000  1.23 ms\nepoch 4  loss 1.235e+06  1.23 s\n"
     )
+
+
+class Unsaveable(callbacks.Callback):
+    def get_state(self):
+        return {"seen": object()}
+
+
+@pytest.mark.parametrize(
+    ("path", "others", "error", "message"),
+    [
+        ("/proc/net-{epoch}.npz", [], OSError, "/proc/net"),
+        ("net-{epoch}.npz", [Unsaveable()], TypeError, r"the state of Unsaveable\['seen'\] must be plain data"),
+    ],
+)
+def test_what_cannot_be_saved_is_told_before_the_first_step(path, others, error, message, tmp_path):
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    before = net.parameters.copy()
+    with pytest.raises(error, match=message):
+        net.fit(
+            np.ones((4, 3)), [0, 1, 0, 1], verbose=0, callbacks=[*others, callbacks.ModelCheckpoint(tmp_path / path)]
+        )
+    assert (net.parameters == before).all()
+    assert os.listdir(tmp_path) == []

@@ -6,7 +6,7 @@ import os
 from string import Formatter
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .._files import as_path, check_folder, check_writable
+from .._files import as_path, check_writable
 from .._validation.values import as_flag
 from .base import Callback
 from .monitor import Monitor
@@ -73,18 +73,16 @@ class ModelCheckpoint(Callback):
         return {**{name: "path" for name in self._names}, **watched}
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        """Forget an earlier training, and check that files can be written, and can hold the network."""
+        """Forget an earlier training, and check that files can be written, and can hold the network and all states."""
         from ..saving import packed
 
         if self._monitor is not None:
             self._monitor.forget()
         if not self._names:
             check_writable(self.path.format())
-        elif not self._folders:
-            check_folder(os.path.join(os.path.dirname(self.path).format(), os.path.basename(self.path)))
-        packed(net)
-        if self.training:
-            net.training_state.check_saved()
+        elif not self._folders:  # the name of a temporary file in the folder is as good as any
+            check_writable(os.path.join(os.path.dirname(self.path).format(), os.path.basename(self.path)))
+        packed(net, self.training)
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
         """Write."""

@@ -90,12 +90,6 @@ class TrainingState:
         """Keep the states of the callbacks of a call of `fit` that has ended."""
         self.kept, self.watchers, self.settings, self.error = self.callbacks(), (), {}, None
 
-    def check_saved(self) -> None:
-        """Raise a TypeError if a file could not hold it."""
-        self.optimizer.get_config()
-        if self.loss is not None:
-            self.loss.get_config()
-
     @property
     def knows_rates(self) -> bool:
         """Whether the rate is a number or a schedule of fastdl's, so that it may be computed long before it is used."""
