@@ -172,6 +172,20 @@ def test_what_callbacks_add_that_is_no_number(tmp_path, capsys):
     assert "said so  nothing None  array 2.5" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("kind", LINES)
+def test_what_takes_several_lines_is_written_on_one(kind, tmp_path):
+    class Odd(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs.update({"said": 'a,\n"b"\r\n', "array": np.eye(2), "a\nb": 1.5})
+
+    path, net = tmp_path / "log", network()
+    for first in (0, 2):
+        fit(net, [Odd(), getattr(callbacks, kind)(path)], epochs=first + 2, initial_epoch=first)
+    rows = rows_of_json(path) if kind == "JSONLogger" else list(csv.DictReader(path.read_text().split("\n")))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
+    assert len({(row["said"], row["array"]) for row in rows}) == 1
+
+
 def checksum(data):
     """CRC-32C bit by bit, masked."""
     crc = 0xFFFFFFFF

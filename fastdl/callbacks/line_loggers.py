@@ -176,12 +176,21 @@ class JSONLogger(LineLogger):
 
 def _table(rows: list[list[Any]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows([[_on_a_line(value) for value in row] for row in rows])
     return text.getvalue()
+
+
+def _on_a_line(value: Any) -> Any:
+    """Replace line breaks, as of an array: a training that continues reads the file line by line."""
+    lines = str(value).splitlines()
+    return " ".join(lines) if isinstance(value, str) or len(lines) > 1 else value
 
 
 def _finite(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
-    number = value if isinstance(value, int) else float(value)  # NumPy's too
+    try:
+        number = value if isinstance(value, int) else float(value)  # NumPy's too
+    except (TypeError, ValueError):  # of several numbers, say
+        return str(value)
     return number if math.isfinite(number) else None
