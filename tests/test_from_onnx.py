@@ -54,7 +54,7 @@ def test_any_number_of_steps(name, tmp_path, rng):
     except ValueError:
         return
     in_time = net.reading.in_time
-    back = there_and_back(net, tmp_path / "net.onnx", lengths=in_time)
+    back = there_and_back(net, tmp_path / "net.onnx", with_lengths=in_time)
     assert back.input_shape == net.input_shape
     for steps in (case.shape[0], case.shape[0] + 2):
         tokens = (case.tokens[:1] * steps) if len(case.shape) == 1 else case.tokens
@@ -71,7 +71,7 @@ def test_random_networks(number, tmp_path):
     if net.is_of_trees:
         return
     use = Use(draw, net)
-    back = there_and_back(net, tmp_path / "net.onnx", lengths="lengths" in use.options)
+    back = there_and_back(net, tmp_path / "net.onnx", with_lengths="lengths" in use.options)
     near(back.predict(use.x, **use.options), net.predict(use.x, **use.options))
 
 
