@@ -174,6 +174,19 @@ def test_a_figure_that_a_callback_adds(data):
     assert found[0].figures["val_accuracy"] == 2
 
 
+@pytest.mark.parametrize("kind", ["objects", "frame"])
+def test_a_record_is_of_numbers_of_any_kind(kind, data, tmp_path):
+    def of(x):
+        return x.round().astype(int).astype(object) if kind == "objects" else frames.DataFrame(x.round(), dtype="Int64")
+
+    frames, (x, y) = pytest.importorskip("pandas"), data
+    for _ in range(2):
+        run((of(x), y), [{"units": 2, "lr": 0.1}], record=tmp_path / "record.jsonl")
+    assert len(made) == 1
+    with pytest.raises(ValueError, match="of a sweep with another x"):
+        run((of(2 * x), y), [{"units": 2, "lr": 0.1}], record=tmp_path / "record.jsonl")
+
+
 def test_a_record_is_of_its_trees(tmp_path):
     def of_trees(lr):
         chain = [layers.Embedding(3, 2), layers.Recursive(2, return_nodes=True), layers.Dense(2)]

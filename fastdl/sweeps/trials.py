@@ -14,6 +14,7 @@ import numpy as np
 
 from .._files import as_path, open_file
 from .._settings import Settings as Settable
+from .._validation.arrays import as_real
 from ..callbacks.appending import append
 from ..trees.arrays import Trees
 
@@ -73,12 +74,9 @@ def _told(value: Any) -> Any:
         parts = value.start, value.parents, value.labels, np.frombuffer(repr(value.words).encode(), np.uint8)
         return [_told(part) for part in parts]
     try:
-        array = np.asarray(value)
-    except ValueError:  # ragged
-        array = np.array(None)
-    if array.dtype.kind in "biuf":
-        return zlib.crc32(np.ascontiguousarray(array).data)
-    return [_told(one) for one in value] if isinstance(value, list) else None
+        return zlib.crc32(np.ascontiguousarray(as_real(value, "x")).data)
+    except (TypeError, ValueError):  # no numbers, such as names or batches
+        return [_told(one) for one in value] if isinstance(value, list) else None
 
 
 def _difference(wanted: bytes, begins: bytes) -> str:
