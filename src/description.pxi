@@ -30,6 +30,7 @@ cdef describe_network(Network* net, list operations, tuple input_shape, Py_ssize
 cdef describe_operation(Network* net, Op* op, dict operation):
     op.kind = row_of_name(_KINDS, "kind", operation["kind"])
     op.methods = &METHODS[op.kind]
+    op.takes_group = op.methods.takes_group
     op.reads, op.offset = len(operation["reads"]), operation["offset"]
     op.activation = row_of_name(_ACTIVATIONS, "activation",
                                 operation.get("activation", "identity"))

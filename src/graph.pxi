@@ -65,6 +65,7 @@ cdef struct Op:
     Py_ssize_t span, span_back, grain
     # The first and the one behind the last of the operations that each sample goes through alone.
     int run, run_end
+    bint takes_group            # or all rows of a group at once, as its kind or its size has it
     bint interleaved            # which images may go through four at a time
     void* own                   # what its kind needs to know besides
     const Methods* methods
@@ -195,7 +196,7 @@ cdef inline bint begins_stage(const Op* op) noexcept nogil:
 cdef inline int back_run(const Network* net, int k) noexcept nogil:
     # The first of the operations that a sample goes back through alone, from the kth on: one that
     # begins a stage goes back with the end of that before.
-    if k > 0 and begins_stage(&net.op[k]) and not net.op[k - 1].methods.takes_group:
+    if k > 0 and begins_stage(&net.op[k]) and not net.op[k - 1].takes_group:
         return net.op[k - 1].run
     return net.op[k].run
 

@@ -79,7 +79,7 @@ cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t ro
     cdef Py_ssize_t i
     while k < end and goes_on(net):
         op = &net.op[k]
-        if op.methods.takes_group:
+        if op.takes_group:
             part.first, part.count = 0, rows
             forward_operation(net, op, part)
             k += 1
@@ -118,7 +118,7 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
         begin += 1
     while k >= begin and goes_on(net):
         op = &net.op[k]
-        if op.methods.takes_group:
+        if op.takes_group:
             part.first, part.count = 0, rows
             backward_operation(net, op, part)
             k -= 1

@@ -166,6 +166,8 @@ cdef class Runnable:
             self.memory = None
         if choose_lookups(&self.net, batch):
             self.memory = None
+        if choose_tiles(&self.net, mode, batch):
+            self.memory = None
         self.net.adds_up = any_adds_up(&self.net)
         self.net.has_panels = batch >= LAID_ROWS or self.has_trees
         self.net.has_transposed = batch >= 4 or self.has_trees

@@ -19,13 +19,13 @@ cdef void find_runs(Network* net):
     # that take groups or begin stages.
     cdef int k, first = 0, j
     for k in range(net.count + 1):
-        if k < net.count and not (net.op[k].methods.takes_group or begins_stage(&net.op[k])
+        if k < net.count and not (net.op[k].takes_group or begins_stage(&net.op[k])
                                   or turns_interleaved(net, k)):
             continue
         for j in range(first, k):
             net.op[j].run, net.op[j].run_end = first, k
         first = k
-        if k < net.count and net.op[k].methods.takes_group:
+        if k < net.count and net.op[k].takes_group:
             net.op[k].run, net.op[k].run_end = k, k + 1
             first = k + 1
 

@@ -16,6 +16,9 @@ CASES = [
     (16, 401, (8, 6), 1), (16, 16, (6, 300), 1),
 ]  # fmt: skip
 
+# That go in tiles in training alone, and in batches that are large enough.
+SMALL_IMAGES = [(16, 24, (2, 2), 1), (33, 16, (3, 3), 1), (20, 40, (4, 4), 1), (16, 19, (5, 5), 1), (64, 64, (4, 3), 1)]
+
 
 def built(channels, filters, size, dtype, rng, padding=1, **settings):
     layer = layers.Conv2D(filters, 3, padding=padding, **settings)
@@ -39,6 +42,42 @@ def test_forward_and_gradients(case, dtype, rng):
     expected = reference.cross_correlate2d_backward(dy.astype("float64"), x, weight, *geometry)
     for one, other in zip((dx, layer.grads["weight"], layer.grads["bias"]), expected, strict=True):
         close(one, other, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("samples", [1, 3, 13])
+@pytest.mark.parametrize("case", CASES + SMALL_IMAGES, ids=str)
+def test_training_has_the_gradient(case, samples, dtype, rng):
+    """Its tiles are larger where that is less work, and of several images where these are small."""
+    channels, filters, size, padding = case
+    net = Sequential(
+        [layers.Conv2D(channels, 1, activation="tanh"), layers.Conv2D(filters, 3, padding=padding), layers.Flatten()],
+        input_shape=(3, *size), dtype=dtype, seed=0,
+    )  # fmt: skip
+    net.layers[1].params["bias"][...] = rng.standard_normal(filters)
+    x, target = rng.standard_normal((samples, 3, *size)), rng.standard_normal((samples, *net.output_shape))
+    net.backward((net.forward(x) - target) / samples)
+    expected, before = net.gradients.copy(), net.parameters.copy()
+    net.train_on_batch(x, target, loss="squared_error", optimizer=optimizers.SGD(1e3))  # so weights are forgotten
+    close((before - net.parameters) / 1e3, expected, dtype)
+
+
+def test_training_rounds_hardly_worse_than_gradients_by_hand(rng):
+    """Sums of large tiles cancel each other, which costs half a digit, their points being chosen well."""
+    single, double = (
+        Sequential([layers.Conv2D(64, 3, padding=1), layers.Conv2D(64, 3, padding=1), layers.Flatten()],
+                   input_shape=(64, 32, 32), dtype=dtype, seed=0)
+        for dtype in ("float32", "float64")
+    )  # fmt: skip
+    double.parameters[...] = single.parameters
+    x, target = rng.standard_normal((4, 64, 32, 32)).astype("float32"), rng.standard_normal((4, 64 * 32 * 32)) * 1e3
+    for net in (single, double):
+        net.backward((net.forward(x) - target) / 4)
+    expected = double.gradients.copy()
+    by_hand = np.sqrt(np.mean((single.gradients - expected) ** 2))
+    single.train_on_batch(x, target, loss="squared_error", optimizer=optimizers.SGD(1e6))
+    trained = np.sqrt(np.mean((single.parameters / -1e6 - expected) ** 2))
+    assert 0 < by_hand < trained < 3 * by_hand
 
 
 def network(size=(9, 12), dtype="float32", frozen=()):

@@ -26,6 +26,11 @@ cdef struct TapGroup:
     Py_ssize_t first            # of them
 
 
+cdef enum:
+    # That are taken at once, so that the second nearest cache holds their places.
+    PAIRS = 64
+
+
 cdef struct Filtering:
     Py_ssize_t groups[4]        # of each place
     Py_ssize_t pairs            # of outputs, the last one's second may not be
@@ -71,7 +76,7 @@ cdef Filtering filtering_of(const Window* g) noexcept nogil:
         a = group_at(g, f.groups[0])
     f.groups[3] = f.groups[0]
     f.pairs = (g.ow + 1) // 2
-    f.blocks = (f.pairs + TILES - 1) // TILES
+    f.blocks = (f.pairs + PAIRS - 1) // PAIRS
     f.most = (f.pairs + f.blocks - 1) // f.blocks
     f.m = apart(g.oc)
     for p in range(4):
@@ -97,7 +102,7 @@ cdef inline Py_ssize_t filters_size(const Window* g) noexcept nogil:
 cdef Py_ssize_t steps_scratch(const Window* g) noexcept nogil:
     # v, m and u; of fewer steps blocks may be larger.
     cdef Filtering f = filtering_of(g)
-    cdef Py_ssize_t most = min(f.pairs, <Py_ssize_t>TILES)
+    cdef Py_ssize_t most = min(f.pairs, <Py_ssize_t>PAIRS)
     return most * (f.v[0] + f.v[1] + f.v[2] + f.v[3] + 4 * f.m) + VEC_LANES + filters_size(g)
 
 

@@ -5,7 +5,7 @@ cdef struct Convolution:
     Window window
     Matrix w
     bint planar                 # the first of a pair of planar.pxi
-    bint in_tiles               # of winograd.pxi
+    int edge                    # of tiles of winograd.pxi, or 0
     bint in_steps               # of winograd_steps.pxi
     bint in_rows                # of winograd_rows.pxi
     real* laid                  # what these multiply by, of the weights, a copy for each worker
@@ -51,17 +51,12 @@ cdef int describe_convolution(Network* net, Op* op, dict fields) except -1:
         g.c = g.oc
     elif g.c > 1 and g.kh == g.kw == g.sh == g.sw == 1:
         own.window = row_of_pixels(g)
-    own.in_tiles = goes_in_tiles(g)
     own.in_steps = goes_in_steps(g)
-    own.in_rows = goes_in_rows(g) and not own.in_tiles
+    own.in_rows = goes_in_rows(g)
     if own.repeated <= 1 and is_one_row(g):
         let_share(op, g.ow, 16, g.oc)
-    elif own.repeated <= 1 and g.c > 1:     # tiles stay whole; planes are not shared
+    elif own.repeated <= 1 and g.c > 1:     # pairs of rows stay whole; planes are not shared
         let_share(op, g.oh, 2, g.oc)
-    if own.in_tiles:
-        w.transposed_stride = winograd_panels(g, True)
-    if own.in_steps:
-        w.transposed_stride = filters_size(g)
     return 0
 
 
@@ -95,6 +90,35 @@ cdef void choose_planar(Network* net, int mode):
             t.stride = (g.c * g.h * padded(g.w) if own.planar else padded(t.size)) + VEC_LANES
 
 
+cdef bint choose_tiles(Network* net, int mode, Py_ssize_t batch):
+    # Which convolutions go in tiles, how large these are, and whether that is news.
+    cdef int k, edge
+    cdef bint news = False
+    cdef Op* op
+    cdef Convolution* own
+    for k in range(net.count):
+        op = &net.op[k]
+        if op.kind != CONVOLUTION:
+            continue
+        own = <Convolution*>op.own
+        edge = edge_of_tiles(&own.window, mode == TRAINING, batch)
+        if edge != own.edge:
+            own.edge, news = edge, True
+            own.in_rows = goes_in_rows(&own.window) and not edge
+            op.takes_group = edge > 0 and fills_no_block(&own.window, edge)
+            op.grain = max(2, edge)         # tiles stay whole, where their rows are shared
+    return news
+
+
+cdef inline Py_ssize_t transposed_size(const Convolution* own) noexcept:
+    cdef const Window* g = &own.window
+    if own.edge:
+        return winograd_panels(g, own.edge, True)
+    if own.in_steps:
+        return filters_size(g)
+    return own.w.columns * own.w.segments * own.w.padded + VEC_LANES
+
+
 cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     cdef Convolution* own = <Convolution*>op.own
     cdef Window* g = &own.window
@@ -104,10 +128,10 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
                                 and op.activation == IDENTITY)
     if op.interleaved:
         reserve_interleaved(memory, net, op)
-    memory.need(scratch_of(own), g.kh * own.w.padded)
-    if own.in_tiles:
+    memory.need(scratch_of(own, net.rows if op.takes_group else 1), g.kh * own.w.padded)
+    if own.edge:
         memory.need(0, max(padded(g.c), padded(g.oc)))
-        own.laid = memory.take_copies(winograd_panels(g, False))
+        own.laid = memory.take_copies(winograd_panels(g, own.edge, False))
     if own.in_steps:
         memory.need(0, max(padded(g.kw * g.c), padded(g.oc)))
         own.laid = memory.take_copies(filters_size(g))
@@ -118,6 +142,7 @@ cdef int reserve_convolution(Memory memory, Network* net, Op* op) except -1:
     own.w.transposed = NULL
     if (source_of(net, op).needs_gradient and memory.mode != INFERENCE and not own.repeated
             and not goes_back_in_planes(g)):
+        own.w.transposed_stride = transposed_size(own)
         own.w.transposed = memory.take_copies(own.w.transposed_stride)
     return 0
 
@@ -146,12 +171,12 @@ cdef inline bint goes_back_in_runs(const Window* g) noexcept nogil:
     return is_in_runs(g) and g.h > 1 and not goes_back_in_planes(g) and not passes_over(g)
 
 
-cdef Py_ssize_t scratch_of(const Convolution* own) noexcept:
+cdef Py_ssize_t scratch_of(const Convolution* own, Py_ssize_t images) noexcept:
     cdef const Window* g = &own.window
     if own.planar:
         return g.oc * padded(g.ow)
-    if own.in_tiles:
-        return winograd_scratch(g)
+    if own.edge:
+        return winograd_scratch(g, own.edge, images)
     if own.in_steps:
         return steps_scratch(g)
     if goes_back_in_planes(g):
@@ -170,14 +195,14 @@ cdef inline real* repeated_image(const Convolution* own, real* scratch) noexcept
 
 cdef inline real* laid_of(const Convolution* own, int worker) noexcept nogil:
     cdef const Window* g = &own.window
-    return own.laid + worker * (winograd_panels(g, False) if own.in_tiles
+    return own.laid + worker * (winograd_panels(g, own.edge, False) if own.edge
                                 else filters_size(g) if own.in_steps else row_filters_size(g))
 
 
 cdef void lay_weights(const Network* net, const Op* op, int worker) noexcept nogil:
     cdef const Convolution* own = <const Convolution*>op.own
-    if own.in_tiles:
-        lay_places(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
+    if own.edge:
+        lay_places(&own.window, own.edge, net.parameters + own.w.offset, laid_of(own, worker))
     elif own.in_steps:
         weights_to_filters(&own.window, net.parameters + own.w.offset, laid_of(own, worker))
     elif filters_forward(&own.window) if in_fours(net, op) else own.in_rows:
@@ -208,8 +233,8 @@ cdef void transpose_convolution(const Network* net, const Op* op, int worker) no
         return
     if transposed == NULL or goes_back_in_planes(g):
         return
-    if own.in_tiles:
-        lay_places_back(g, net.parameters + w.offset, transposed, fields_of(net, worker))
+    if own.edge:
+        lay_places_back(g, own.edge, net.parameters + w.offset, transposed, fields_of(net, worker))
     elif goes_back_in_runs(g):
         transpose_matrix(w, net.parameters, transposed)
     elif own.in_steps:
@@ -286,19 +311,29 @@ cdef void convolution_input_gradient(const Convolution* own, const real* weight,
         taps_input_gradient(g, transposed, zeros, dy, scratch, dx)
 
 
-cdef void convolve(const Network* net, const Op* op, const Window* g, int worker, const real* x,
-                   real* y) noexcept nogil:
+cdef void convolve(const Network* net, const Op* op, const Window* g, const Part* part,
+                   const real* x, real* y) noexcept nogil:
     cdef const Convolution* own = <const Convolution*>op.own
     cdef const real* bias = net.parameters + own.w.bias
-    cdef real* scratch = fields_of(net, worker)
-    if own.in_tiles:
-        winograd_forward(g, laid_of(own, worker), bias, net.zeros, x, y, scratch)
+    cdef real* scratch = fields_of(net, part.worker)
+    if own.edge:
+        winograd_forward(g, own.edge, part.count, laid_of(own, part.worker), bias, net.zeros, x,
+                         source_of(net, op).stride, y, target_of(net, op).stride, scratch)
     elif own.in_steps:
-        steps_forward(g, laid_of(own, worker), bias, net.zeros, x, y, scratch)
+        steps_forward(g, laid_of(own, part.worker), bias, net.zeros, x, y, scratch)
     elif own.in_rows:
-        rows_forward(g, laid_of(own, worker), bias, net.zeros, x, y, scratch)
+        rows_forward(g, laid_of(own, part.worker), bias, net.zeros, x, y, scratch)
     else:
         convolution_forward(own, g, net.parameters + own.w.offset, bias, x, y, scratch)
+
+
+cdef inline void activate_images(const Network* net, const Op* op, const Part* part, real* y,
+                                 Py_ssize_t numbers) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(part.count):
+        activate_output(net, op, y + i * target_of(net, op).stride, numbers)
+    if op.takes_group:
+        worked(net.watch, part.worker, part.count * op.work)
 
 
 cdef void forward_convolution(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -309,8 +344,8 @@ cdef void forward_convolution(const Network* net, const Op* op, const Part* part
         planar_convolution_forward(&own.window, &own.w, net.parameters, x,
                                    fields_of(net, part.worker), y)
     else:
-        convolve(net, op, &own.window, part.worker, x, y)
-    activate_output(net, op, y, numbers_of(own, target_of(net, op)))
+        convolve(net, op, &own.window, part, x, y)
+    activate_images(net, op, part, y, numbers_of(own, target_of(net, op)))
 
 
 cdef void forward_share_of_convolution(const Network* net, const Op* op, const Part* part,
@@ -318,8 +353,32 @@ cdef void forward_share_of_convolution(const Network* net, const Op* op, const P
     cdef const Window* g = &(<const Convolution*>op.own).window
     cdef Window some = rows_of_window(g, first, last)
     cdef real* y = output_of(net, op, part) + output_before(g, first)
-    convolve(net, op, &some, part.worker, input_of(net, op, part) + input_before(g, first), y)
-    activate_output(net, op, y, output_before(g, last - first))
+    convolve(net, op, &some, part, input_of(net, op, part) + input_before(g, first), y)
+    activate_images(net, op, part, y, output_before(g, last - first))
+
+
+cdef void backward_in_tiles(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    # Of several images, if the operation takes groups.
+    cdef const Convolution* own = <const Convolution*>op.own
+    cdef const Window* g = &own.window
+    cdef const Tensor* source = source_of(net, op)
+    cdef const Tensor* target = target_of(net, op)
+    cdef const real* y = output_of(net, op, part)
+    cdef real* dy = output_gradient_of(net, op, part)
+    cdef real* dw = slot_of(net, op, part) if op.learns else NULL
+    cdef Py_ssize_t i
+    for i in range(part.count):
+        activate_output_backward(net, op, dy + i * target.gradient_stride, y + i * target.stride,
+                                 target.size)
+    winograd_backward(g, own.edge, part.count, transposed_of(own, part.worker), net.zeros,
+                      input_of(net, op, part), source.stride, dy, target.gradient_stride, dw,
+                      input_gradient_of(net, op, part), source.gradient_stride,
+                      fields_of(net, part.worker))
+    for i in range(part.count if op.learns else 0):
+        sum_rows(dy + i * target.gradient_stride, g.oc, g.oh * g.ow, g.oc,
+                 dw + own.w.rows * own.w.columns)
+    if op.takes_group:
+        worked(net.watch, part.worker, 2 * part.count * op.work)
 
 
 cdef void backward_convolution(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -333,15 +392,13 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
     cdef real* db = dw + w.rows * w.columns
     cdef real* scratch = fields_of(net, part.worker)
     cdef const real* transposed = transposed_of(own, part.worker)
+    if own.edge:
+        backward_in_tiles(net, op, part)
+        return
     activate_output_backward(net, op, dy, output_of(net, op, part),
                              numbers_of(own, target_of(net, op)))
     if own.planar:
         planar_weight_gradient(g, x, dy, dw, db)
-        return
-    if own.in_tiles:
-        winograd_backward(g, transposed, net.zeros, x, dy, dw if op.learns else NULL, dx, scratch)
-        if op.learns:
-            sum_rows(dy, g.oc, g.oh * g.ow, g.oc, db)
         return
     if own.in_steps:
         steps_backward(g, transposed, net.zeros, x, dy, dw if op.learns else NULL, dx, scratch)
@@ -361,7 +418,7 @@ cdef void backward_convolution(const Network* net, const Op* op, const Part* par
 
 cdef bint interleaves_convolution(const Network* net, const Op* op) noexcept:
     cdef const Convolution* own = <const Convolution*>op.own
-    return (goes_interleaved(&own.window) and not own.repeated and not own.in_tiles
+    return (goes_interleaved(&own.window) and not own.repeated and not own.edge
             and not own.in_steps and not ACTIVATION_ROWS[op.activation].of_row)
 
 

@@ -30,7 +30,7 @@ cdef inline Py_ssize_t framed_size(const Transposed* own) noexcept nogil:
 
 cdef int reserve_transposed(Memory memory, Network* net, Op* op) except -1:
     cdef Transposed* own = <Transposed*>op.own
-    memory.need(framed_size(own) + scratch_of(&own.of), own.of.window.kh * own.of.w.padded)
+    memory.need(framed_size(own) + scratch_of(&own.of, 1), own.of.window.kh * own.of.w.padded)
     own.of.w.transposed = memory.take_copies(own.of.w.transposed_stride)
     return 0
 

@@ -1,6 +1,7 @@
-# One tile of winograd.pxi, or one field of weights, along both axes: to its 16 places, a `step`
-# apart, and back. Vectors run over channels. A tile has few, so addresses are not made before they
-# are needed: 32 of them at once are more than there are registers, and take longer than the sums.
+# One small tile of winograd.pxi, or one field of weights, along both axes: to its 16 places, a
+# `step` apart, and back. Vectors run over channels. A tile has few, so addresses are not made
+# before they are needed: 32 of them at once are more than there are registers, and take longer
+# than the sums.
 
 cdef inline void spread_image(vec a, vec b, vec c, vec d, real* v, Py_ssize_t step) noexcept nogil:
     vec_store(v, a - c)
@@ -9,15 +10,15 @@ cdef inline void spread_image(vec a, vec b, vec c, vec d, real* v, Py_ssize_t st
     vec_store(v + 3 * step, b - d)
 
 
-cdef inline void fetch_places(real* q, Py_ssize_t step) noexcept nogil:
+cdef inline void fetch_places(real* q, Py_ssize_t step, const int places) noexcept nogil:
     # To be written, all together: one by one, as stores reach them, takes twice as long.
     cdef int i
-    for i in range(16):
+    for i in range(places):
         prefetch_to_write(q + i * step)
 
 
-cdef void image_to_places(const real* x, Py_ssize_t row, Py_ssize_t channels, real* v,
-                          Py_ssize_t step) noexcept nogil:
+cdef void image_to_small(const real* x, Py_ssize_t row, Py_ssize_t channels, real* v,
+                         Py_ssize_t step) noexcept nogil:
     # v from 4 x 4 pixels.
     cdef Py_ssize_t n
     cdef vec t[4]
@@ -28,7 +29,7 @@ cdef void image_to_places(const real* x, Py_ssize_t row, Py_ssize_t channels, re
         step, channels, row = not_before(step), not_before(channels), not_before(row)
         p, q = x + n, v + n
         if n % LINE == 0:
-            fetch_places(q, step)
+            fetch_places(q, step, 16)
         for i in range(4):
             t[i] = vec_load(p + i * channels) - vec_load(p + 2 * row + i * channels)
         spread_image(t[0], t[1], t[2], t[3], q, step)
@@ -47,8 +48,8 @@ cdef void image_to_places(const real* x, Py_ssize_t row, Py_ssize_t channels, re
         spread_image(t[0], t[1], t[2], t[3], q, step)
 
 
-cdef void places_to_output(const real* m, Py_ssize_t step, const real* bias, real* y,
-                           Py_ssize_t row, Py_ssize_t channels) noexcept nogil:
+cdef void small_to_output(const real* m, Py_ssize_t step, const real* bias, real* y,
+                          Py_ssize_t row, Py_ssize_t channels) noexcept nogil:
     cdef Py_ssize_t n, left
     cdef vec a[4]
     cdef vec b[4]
@@ -86,12 +87,12 @@ cdef inline void spread_gradient(vec a, vec b, real* m, Py_ssize_t step) noexcep
     vec_store(m + 3 * step, -b)
 
 
-cdef void gradient_to_places(const real* dy, Py_ssize_t row, Py_ssize_t channels, real* m,
-                             Py_ssize_t step) noexcept nogil:
+cdef void gradient_to_small(const real* dy, Py_ssize_t row, Py_ssize_t channels, real* m,
+                            Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t n
     cdef vec a, b, c, d
     for n from 0 <= n < channels by VEC_LANES:
-        fetch_places(m + n, step)
+        fetch_places(m + n, step, 16)
         a, b = vec_load(dy + n), vec_load(dy + channels + n)
         c, d = vec_load(dy + row + n), vec_load(dy + row + channels + n)
         spread_gradient(a, b, m + n, step)
@@ -112,8 +113,8 @@ cdef inline void add_row(vec a, vec b, vec c, vec d, real* dx, Py_ssize_t pixel,
     add_lanes(dx + 3 * pixel, -d, left)
 
 
-cdef void places_to_image(const real* v, Py_ssize_t step, real* dx, Py_ssize_t row,
-                          Py_ssize_t channels) noexcept nogil:
+cdef void small_to_image(const real* v, Py_ssize_t step, real* dx, Py_ssize_t row,
+                         Py_ssize_t channels) noexcept nogil:
     # Adds to dx.
     cdef Py_ssize_t n, left
     cdef vec a[4]
@@ -146,57 +147,39 @@ cdef void places_to_image(const real* v, Py_ssize_t step, real* dx, Py_ssize_t r
         add_row(-b[0], -b[1], -b[2], -b[3], q, channels, left)
 
 
-cdef void weights_to_places(const Window* g, const real* weight, Py_ssize_t rows, int most,
-                            real* u, Py_ssize_t step) noexcept nogil:
-    # Of so many channels, each place in panels of at most so many vectors.
-    cdef Py_ssize_t vectors = padded(g.oc) // VEC_LANES, count = (vectors + most - 1) // most
-    cdef Py_ssize_t tap = g.c * g.oc, k, start, wide, c, n
+cdef inline void field_to_small(const real* w, Py_ssize_t tap, real* u,
+                                Py_ssize_t step) noexcept nogil:
     cdef vec half = vec_set1(0.5)
     cdef vec t[12]
     cdef vec a, b
-    cdef const real* w
     cdef int i
-    for k in range(count):
-        start = vectors * k // count
-        wide = vectors * (k + 1) // count - start
-        for c in range(rows):
-            for n in range(start, start + wide):
-                for i in range(16):
-                    prefetch_to_write(u + i * step)
-                w = weight + c * g.oc + n * VEC_LANES
-                for i in range(3):
-                    t[i], t[9 + i] = vec_load(w + i * tap), vec_load(w + (6 + i) * tap)
-                    a, b = half * (t[i] + t[9 + i]), half * vec_load(w + (3 + i) * tap)
-                    t[3 + i], t[6 + i] = a + b, a - b
-                for i in range(4):
-                    a, b = half * (t[3 * i] + t[3 * i + 2]), half * t[3 * i + 1]
-                    vec_store(u + 4 * i * step, t[3 * i])
-                    vec_store(u + (4 * i + 1) * step, a + b)
-                    vec_store(u + (4 * i + 2) * step, a - b)
-                    vec_store(u + (4 * i + 3) * step, t[3 * i + 2])
-                u += VEC_LANES
+    fetch_places(u, step, 16)
+    for i in range(3):
+        t[i], t[9 + i] = vec_load(w + i * tap), vec_load(w + (6 + i) * tap)
+        a, b = half * (t[i] + t[9 + i]), half * vec_load(w + (3 + i) * tap)
+        t[3 + i], t[6 + i] = a + b, a - b
+    for i in range(4):
+        a, b = half * (t[3 * i] + t[3 * i + 2]), half * t[3 * i + 1]
+        vec_store(u + 4 * i * step, t[3 * i])
+        vec_store(u + (4 * i + 1) * step, a + b)
+        vec_store(u + (4 * i + 2) * step, a - b)
+        vec_store(u + (4 * i + 3) * step, t[3 * i + 2])
 
 
-cdef void places_to_weights(const Window* g, const real* u, Py_ssize_t step,
-                            real* dw) noexcept nogil:
-    # Adds to dw.
-    cdef Py_ssize_t c, n, columns = padded(g.oc), tap = g.c * g.oc
+cdef inline void small_to_field(const real* u, Py_ssize_t step, real* w, Py_ssize_t tap,
+                                Py_ssize_t left) noexcept nogil:
+    # Adds to w.
     cdef vec half = vec_set1(0.5)
     cdef vec t[12]
     cdef vec a, b
-    cdef const real* p
-    cdef real* w
     cdef int i
-    for c in range(g.c):
-        for n from 0 <= n < columns by VEC_LANES:
-            w, p = dw + c * g.oc + n, u + c * columns + n
-            for i in range(4):
-                a = half * (vec_load(p + (4 + i) * step) + vec_load(p + (8 + i) * step))
-                b = half * (vec_load(p + (4 + i) * step) - vec_load(p + (8 + i) * step))
-                t[i], t[4 + i] = vec_load(p + i * step) + a, b
-                t[8 + i] = vec_load(p + (12 + i) * step) + a
-            for i in range(3):
-                a, b = half * (t[4 * i + 1] + t[4 * i + 2]), half * (t[4 * i + 1] - t[4 * i + 2])
-                add_lanes(w + 3 * i * tap, t[4 * i] + a, g.oc - n)
-                add_lanes(w + (3 * i + 1) * tap, b, g.oc - n)
-                add_lanes(w + (3 * i + 2) * tap, t[4 * i + 3] + a, g.oc - n)
+    for i in range(4):
+        a = half * (vec_load(u + (4 + i) * step) + vec_load(u + (8 + i) * step))
+        b = half * (vec_load(u + (4 + i) * step) - vec_load(u + (8 + i) * step))
+        t[i], t[4 + i] = vec_load(u + i * step) + a, b
+        t[8 + i] = vec_load(u + (12 + i) * step) + a
+    for i in range(3):
+        a, b = half * (t[4 * i + 1] + t[4 * i + 2]), half * (t[4 * i + 1] - t[4 * i + 2])
+        add_lanes(w + 3 * i * tap, t[4 * i] + a, left)
+        add_lanes(w + (3 * i + 1) * tap, b, left)
+        add_lanes(w + (3 * i + 2) * tap, t[4 * i + 3] + a, left)
