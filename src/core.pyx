@@ -54,6 +54,10 @@ cdef double SHARED_STEP = 15_000
 # Multiply-adds of a sample's way forward, or back, that are worth a further thread where all share
 # them.
 cdef double MEMBER_WORK = 2_000_000
+# Weights of dense layers on vectors from which on threads share a step of training of few of them:
+# fewer stay in the caches, where what another core has written may take longer to come than to
+# compute with.
+cdef double FAR_WEIGHTS = 2_000_000
 # Tokens of a batch, for each row of an embedding's table, from which on a recurrent layer looks
 # products up.
 cdef Py_ssize_t LOOKUP_TOKENS = 8

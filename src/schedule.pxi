@@ -109,9 +109,16 @@ cdef class Habits:
         return max(1, max(16, min(128, batch // 8)) // max(1, self.steps))
 
     cdef int members(self, const Network* net, int mode, Py_ssize_t batch, int threads):
-        # Of a team, where there is one group: each has work enough.
+        # Of a team, where there is one group: each has work enough, with a sample, or with all
+        # vectors, which are one product.
         cdef double work = self.shared_work if mode == INFERENCE else self.shared_back
-        return 1 if groups_of(net, batch) > 1 else <int>min(<double>threads, work / MEMBER_WORK)
+        if groups_of(net, batch) > 1:
+            return 1
+        if self.steps == 1 and not self.has_images:
+            if mode != INFERENCE:
+                return threads if work >= FAR_WEIGHTS else 1
+            work *= batch
+        return <int>min(<double>threads, work / MEMBER_WORK)
 
     cdef bint takes_team(self, const Network* net, Py_ssize_t batch):
         return (self.has_sequences and groups_of(net, batch) == 1

@@ -184,6 +184,17 @@ def few_texts(rng, lengths):
     return few(rng, [*inner, layers.Dense(80, "softmax"), layers.Dense(63)], (101,), lengths, True)
 
 
+def few_vectors(rng):
+    """Dense layers, which take all vectors at once, or one by one, and plain descent."""
+    inner = [layers.Dense(1333, "relu"), layers.Dense(901, "softmax"), layers.Dense(1037, "tanh"), layers.Dense(13)]
+    net = Sequential(inner, input_shape=(751,), seed=0)
+    x, y = rng.standard_normal((11, 751)).astype("float32"), rng.standard_normal((11, 13)).astype("float32")
+    net.fit(x, y, batch_size=8, loss="squared_error", verbose=0, optimizer=optimizers.Adam(1e-3))
+    net.fit(x[:2], y[:2], batch_size=1, loss="squared_error", verbose=0, optimizer=optimizers.SGD(1e-3, momentum=0.0))
+    found = [net.predict(x[:n]) for n in (1, 3, 11)]
+    return [net.parameters, *found, *back(net, x[:3], y[:3]), *back(net, x, y)]
+
+
 def few_sentences(rng):
     """A team of a recurrent layer's own, which shares what comes after it too, in training as well."""
     x, y = rng.standard_normal((3, 99, 13)), rng.standard_normal((3, 99, 160))
@@ -215,6 +226,7 @@ WORK = {
     "normalized sequences": lambda rng: normalized_sequences(rng, 40),
     "normalized sequences of a team": lambda rng: normalized_sequences(rng, 2),
     "few images": few_images,
+    "few vectors": few_vectors,
     "few series": few_series,
     "few texts": lambda rng: few_texts(rng, False),
     "few texts of different lengths": lambda rng: few_texts(rng, True),
@@ -232,7 +244,7 @@ def test_one_caller(name):
     assert_same(results(name, 1), results(name, 3))
 
 
-@pytest.mark.parametrize("name", ["few images", "few series", "few texts", "few sentences"])
+@pytest.mark.parametrize("name", ["few images", "few vectors", "few series", "few texts", "few sentences"])
 @pytest.mark.parametrize("threads", [2, 5, 8])
 def test_shares_of_any_size(name, threads):
     assert_same(results(name, 1), results(name, threads))

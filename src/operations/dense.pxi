@@ -10,9 +10,9 @@ cdef int describe_dense(Network* net, Op* op, dict fields) except -1:
     op.rows = op.trained_rows = w.rows + 1
     op.columns = w.columns
     op.work = <double>w.rows * w.columns * source.steps
-    if source.steps >= 4:               # of fewer, each is a product by itself
-        let_share(op, w.columns, 2 * VEC_LANES, w.columns)
-        let_share_back(op, w.rows, 2 * VEC_LANES, w.rows)
+    # Steps lie side by side, samples whole vectors apart.
+    let_share(op, w.columns, 2 * VEC_LANES, w.columns if source.steps > 1 else VEC_LANES)
+    let_share_back(op, w.rows, 2 * VEC_LANES, w.rows if source.steps > 1 else VEC_LANES)
     return 0
 
 
@@ -76,11 +76,16 @@ cdef void dense_forward_columns(const Network* net, const Op* op, const Part* pa
     cdef real* y = value_of(net, target, part) + first
     cdef const real* bias = net.parameters + some.bias + first
     cdef Py_ssize_t i, t
+    cdef int* nonzero = nonzero_of(net, part.worker)
     some.offset += first
     some.columns = last - first
+    if source.steps == 1:
+        dense_forward(&some, net.parameters, NULL, bias, 0, x, source.stride, y, target.stride,
+                      part.count, nonzero)
     for i in range(part.count):
-        dense_forward(&some, net.parameters, NULL, bias, 0, x, some.rows, y, target.features,
-                      source.steps, nonzero_of(net, part.worker))
+        if source.steps > 1:
+            dense_forward(&some, net.parameters, NULL, bias, 0, x, some.rows, y, target.features,
+                          source.steps, nonzero)
         for t in range(source.steps):
             activate_output(net, op, y + t * target.features, some.columns)
         worked(net.watch, part.worker, op.work)
