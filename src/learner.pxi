@@ -139,9 +139,11 @@ cdef class Learner(Runnable):
         return own
 
     cdef Snapshot _snapshot(self, Job* job, moments, states, int threads):
-        # Of all that steps change.
-        cdef Snapshot before = Snapshot.__new__(Snapshot)
+        # Of all that steps change; by hand they need no memory.
+        cdef Snapshot before = (self.memory.before if self.memory is not None
+                                else Snapshot.__new__(Snapshot))
         cdef Py_ssize_t size = self.size * sizeof(real)
+        before.empty()
         before.add(job.net.parameters, size)
         before.add(job.optimizer.first, len(moments) * size)
         before.add(job.steps, sizeof(int64_t))

@@ -44,10 +44,12 @@ cdef class Memory:
     cdef real* whole                # of one block that has them all, or NULL
     cdef Py_ssize_t fields          # the most scratch that an operation needs,
     cdef Py_ssize_t widest          # and the widest row that it reads zeros for
+    cdef Snapshot before            # of the last training in it
 
     def __cinit__(self, int mode, Py_ssize_t rows, int workers, bint masked):
         self.mode, self.rows, self.workers, self.masked = mode, rows, workers, masked
         self.blocks = []
+        self.before = Snapshot.__new__(Snapshot)
 
     cdef real* take(self, Py_ssize_t n) except NULL:
         cdef real[::1] block

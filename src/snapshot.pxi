@@ -6,15 +6,20 @@ cdef enum:
 
 cdef class Snapshot:
     """A copy of arrays, which others keep: the first two of this module's numbers, parameters and
-    moments."""
+    moments. The next one has the same room: that of large networks comes from the system, page by
+    page, which takes longer than to copy them."""
     cdef char* array[MOST_ARRAYS]
     cdef Py_ssize_t size[MOST_ARRAYS]
     cdef int count
     cdef char* copies           # one behind another
+    cdef Py_ssize_t room        # for so many bytes
     cdef int threads            # that may look through them
 
     def __dealloc__(self):
         free(self.copies)
+
+    cdef void empty(self) noexcept:
+        self.count = 0
 
     cdef void add(self, void* array, Py_ssize_t size) noexcept:
         # So many bytes.
@@ -27,9 +32,13 @@ cdef class Snapshot:
         self.threads = threads
         for i in range(self.count):
             size += self.size[i]
-        self.copies = <char*>malloc(max(size, 1))
-        if self.copies == NULL:
-            raise MemoryError()
+        if size > self.room:
+            free(self.copies)
+            self.room = 0
+            self.copies = <char*>malloc(size)
+            if self.copies == NULL:
+                raise MemoryError()
+            self.room = size
         self._copy(False)
 
     cdef void restore(self) noexcept:
