@@ -355,6 +355,13 @@ cdef inline bint sets_aside(const Network* net, Py_ssize_t samples) noexcept nog
     return groups_of(net, samples) > SLOTS * GROUPS_AT_A_TIME
 
 
+cdef void empty_slot(const Network* net, Py_ssize_t slot) noexcept nogil:
+    # And what is aside: an interrupted step has left it there.
+    memset(net.slots + slot * net.slot_stride, 0, net.slot_stride * sizeof(real))
+    if net.aside != NULL:
+        memset(net.aside + slot * net.slot_stride, 0, net.slot_stride * sizeof(real))
+
+
 cdef void set_slot_aside(const Network* net, Py_ssize_t slot) noexcept nogil:
     add_run(net.aside + slot * net.slot_stride, net.slots + slot * net.slot_stride, net.slot_stride)
     memset(net.slots + slot * net.slot_stride, 0, net.slot_stride * sizeof(real))

@@ -90,7 +90,7 @@ cdef class Plan(Learner):
         cdef real* y = <real*>start_of(out, sizeof(real))
         with self.turn.lock:
             self._start(&job, HOLDING, samples, threads, self.habits.work * samples, trees,
-                        lengths is not None, ranks)
+                        lengths is not None, ranks, False, training)
             self._hold(&job, training, seed, channels_last)
             job.first = first
             states = self._take_sequences(&job, samples, lengths, states)

@@ -142,7 +142,8 @@ cdef class Runnable:
                              f"received {trees.arity}")
 
     cdef _start(self, Job* job, int mode, Py_ssize_t batch, int threads, double work,
-                Trees trees=None, bint masked=False, Ranks ranks=None, bint goes_back=False):
+                Trees trees=None, bint masked=False, Ranks ranks=None, bint goes_back=False,
+                bint training=False):
         cdef Py_ssize_t rows = batch
         self._check_trees(trees)
         self._check_turn()
@@ -166,7 +167,7 @@ cdef class Runnable:
             self.memory = None
         if choose_lookups(&self.net, batch):
             self.memory = None
-        if choose_tiles(&self.net, mode, batch):
+        if not goes_back and choose_tiles(&self.net, training or mode == TRAINING, batch):
             self.memory = None
         self.net.adds_up = any_adds_up(&self.net)
         self.net.has_panels = batch >= LAID_ROWS or self.has_trees

@@ -110,9 +110,9 @@ cdef class Habits:
 
     cdef int members(self, const Network* net, int mode, Py_ssize_t batch, int threads):
         # Of a team, where there is one group: each has work enough, with a sample, or with all
-        # vectors, which are one product.
+        # vectors, which are one product. What recurrent layers need for theirs, `takes_team` knows.
         cdef double work = self.shared_work if mode == INFERENCE else self.shared_back
-        if groups_of(net, batch) > 1:
+        if groups_of(net, batch) > 1 or self.has_sequences:
             return 1
         if self.steps == 1 and not self.has_images:
             if mode != INFERENCE:

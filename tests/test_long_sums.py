@@ -1,12 +1,14 @@
 """Sums of a million numbers in float32 are as good as those of few: they are made of parts."""
 
 import copy
+import signal
+import time
 
 import numpy as np
 import pytest
 
 import fastdl
-from fastdl import Sequential, layers
+from fastdl import Sequential, layers, optimizers
 
 MANY = 1 << 20
 
@@ -72,3 +74,41 @@ def test_the_loss_of_many_numbers(loss):
     x = values((1, MANY))
     of_few = Sequential([layers.Activation("identity")], input_shape=1).evaluate(x[:, :1], 2 * x[:, :1], loss=loss)
     assert net.evaluate(x, 2 * x, loss=loss)["loss"] == pytest.approx(MANY * of_few["loss"], rel=1e-4)
+
+
+def test_a_step_that_is_interrupted_leaves_nothing_to_the_next(rng):
+    """What is set aside of sums in slots belongs to its step."""
+    fastdl.set_num_threads(1)
+    net = Sequential(
+        [layers.LayerNorm(), layers.Dense(128), layers.GlobalMeanPool(), layers.Dense(1)], input_shape=(128, 16), seed=0
+    )
+    x, y = rng.standard_normal((2000, 128, 16)).astype("float32"), rng.standard_normal((2000, 1)).astype("float32")
+
+    def step(one):
+        one.train_on_batch(x, y, loss="squared_error", optimizer=optimizers.SGD(0.1))
+
+    def stop(*_):
+        raise TimeoutError
+
+    took, ended = float("inf"), 0
+    for _ in range(3):
+        started = time.perf_counter()
+        step(net)
+        took = min(took, time.perf_counter() - started)
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        for k in range(8):
+            signal.setitimer(signal.ITIMER_REAL, took * (0.15 + 0.1 * k))
+            try:
+                step(net)
+            except TimeoutError:
+                ended += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            fresh = copy.deepcopy(net)
+            for one in (net, fresh):
+                step(one)
+            assert np.array_equal(net.parameters, fresh.parameters)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert ended

@@ -320,3 +320,27 @@ def test_several_callers():
         caller.join()
     for name in names:
         assert_same(wanted[name], found[name])
+
+
+def test_a_cell_of_few_steps_before_large_layers_has_no_team():
+    """It lays no weights out, and each member would add to its states."""
+    x, given = np.ones((1, 3, 8), "float32"), []
+    for threads in (1, 2):
+        fastdl.set_num_threads(threads)
+        net = Sequential([layers.LSTM(16), layers.Dense(2048), layers.Dense(2048)], input_shape=(3, 8), seed=0)
+        given.append((net.predict(x), net.forward(x, training=True), net.backward(np.ones((1, 2048), "float32"))))
+    assert_same(*given)
+
+
+@pytest.mark.parametrize(("inputs", "units", "samples"), [(9000, (64,), 64), (64, (8300,), 8), (16, (280, 8300), 8)])
+def test_sums_of_many_inputs_are_the_same(inputs, units, samples, rng):
+    x, y = (rng.standard_normal((samples, n)).astype("float32") for n in (inputs, units[-1]))
+    given = []
+    for threads in (1, 2, 3):
+        fastdl.set_num_threads(threads)
+        net = Sequential([layers.Dense(n) for n in units], input_shape=(inputs,), seed=0)
+        given.append([net.predict(x), net.forward(x), net.backward(y)])
+        net.fit(x, y, batch_size=samples, loss="squared_error", optimizer=optimizers.SGD(0.01), verbose=0)
+        given[-1].append(net.parameters.copy())
+    for others in given[1:]:
+        assert_same(others, given[0])

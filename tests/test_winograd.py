@@ -6,7 +6,7 @@ import reference
 from conftest import close
 
 import fastdl
-from fastdl import Sequential, gradient_check, layers, optimizers
+from fastdl import Sequential, gradient_check, layers, losses, optimizers
 
 # Channels, filters, the image's size, padding: tiles that are whole and that the edge cuts, one block of them and
 # several, channels of whole vectors and not, sums in one part and in several, panels of one, two and three vectors.
@@ -176,3 +176,18 @@ def test_what_is_not_finite_stays_so_where_it_is_seen(bad, rng):
         assert (np.isfinite(dx) == ~seen).all()
         assert not np.isfinite(net.layers[1].grads["weight"][5]).any()
         assert np.isfinite(net.layers[1].grads["weight"][4]).all()
+
+
+@pytest.mark.parametrize("size", [(5, 5), (16, 13)])
+def test_a_loop_of_ones_own_takes_the_steps_of_training_to_the_bit(size, rng):
+    x, target = rng.standard_normal((16, 2, *size)).astype("float32"), np.zeros((16, 2), "float32")
+    trained, by_hand = (
+        Sequential([layers.Conv2D(16, 3, padding=1), layers.Conv2D(17, 3, padding=1, activation="relu"),
+                    layers.Flatten(), layers.Dense(2)], input_shape=(2, *size), seed=0)
+        for _ in range(2)
+    )  # fmt: skip
+    trained.train_on_batch(x, target, loss="squared_error", optimizer=optimizers.SGD(0.1))
+    by_hand.predict(x)
+    by_hand.backward(losses.squared_error_backward(by_hand.forward(x, training=True), target))
+    by_hand.step(optimizers.SGD(0.1))
+    assert np.array_equal(trained.parameters, by_hand.parameters)

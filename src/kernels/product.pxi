@@ -244,7 +244,9 @@ cdef void multiply(const Product* product, Py_ssize_t rows, Py_ssize_t columns) 
         multiply_rows(product, rows, columns, packs_rows, packs_panels, fetches,
                       product.in_order and panels == 1, 0, length)
         return
-    if product.segments * length > LONG and product.w_step:
+    # Sums over samples or pixels alone, of which weights' gradients come: others may be made of
+    # laid panels by some numbers of threads, and be the same as without.
+    if product.segments * length > LONG and product.row_step == 1 and product.w_step:
         multiply_long(product, rows, columns)
         return
     # Parts of the sum are pieces of a segment, or whole segments.

@@ -35,8 +35,8 @@
 # p is 5/8 and q 3/2, which no rounding changes and whose powers are so alike that results are twice
 # as precise as with 1 and 2. Still such sums hold pixels that an output does not see, and which
 # cancel each other but for rounding: beside a pixel 10,000 times as bright as others they would
-# cost digits. A step of training forgives that; what is predicted, or asked for by hand, comes of
-# small tiles, whose sums have nothing that does not belong there.
+# cost digits. A step of training forgives that; what is predicted, or asked for otherwise, comes
+# of small tiles, whose sums have nothing that does not belong there.
 
 cdef enum:
     SMALL_TILE = 2                   # outputs along a tile's edge

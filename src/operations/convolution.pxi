@@ -90,8 +90,9 @@ cdef void choose_planar(Network* net, int mode):
             t.stride = (g.c * g.h * padded(g.w) if own.planar else padded(t.size)) + VEC_LANES
 
 
-cdef bint choose_tiles(Network* net, int mode, Py_ssize_t batch):
-    # Which convolutions go in tiles, how large these are, and whether that is news.
+cdef bint choose_tiles(Network* net, bint training, Py_ssize_t batch):
+    # Which convolutions go in tiles, how large these are, and whether that is news. In training,
+    # also by hand, they may be large.
     cdef int k, edge
     cdef bint news = False
     cdef Op* op
@@ -101,7 +102,7 @@ cdef bint choose_tiles(Network* net, int mode, Py_ssize_t batch):
         if op.kind != CONVOLUTION:
             continue
         own = <Convolution*>op.own
-        edge = edge_of_tiles(&own.window, mode == TRAINING, batch)
+        edge = edge_of_tiles(&own.window, training, batch)
         if edge != own.edge:
             own.edge, news = edge, True
             own.in_rows = goes_in_rows(&own.window) and not edge
