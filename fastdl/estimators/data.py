@@ -56,7 +56,7 @@ class Data:
         return data.taken(np.repeat(np.arange(len(data)), times)).weighted(None)
 
     def _rows(self) -> Array:
-        """Give all numbers of each sample as a row. Numbers of steps that do not count may be NaN."""
+        """Return all numbers of each sample as a row. Numbers of steps that do not count may be NaN."""
         parts = [self.x, self.y] if self.lengths is None else [self.x, self.y, self.lengths]
         rows = np.hstack([part.reshape(len(self), -1) for part in parts])
         return rows if self.lengths is None else np.nan_to_num(rows)

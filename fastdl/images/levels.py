@@ -12,7 +12,7 @@ _MOST_BYTE = 255
 
 
 def in_range(net: Sequential, images: Array) -> Array:
-    """Give images in [0, 1] in the range that a network takes: from 0 to 255 if it begins with a Rescaling of bytes."""
+    """Return images in [0, 1] in the range a network takes: from 0 to 255 if it begins with a Rescaling of bytes."""
     graph = Graph(net.input_shape)
     net.lower(graph.input)
     first = next((one for one in graph.operations if one["kind"] not in _VARYING), None)
