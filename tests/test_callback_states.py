@@ -44,6 +44,22 @@ def test_a_new_training_begins_anew():
         assert stopping.best_epoch == options["epochs"]
 
 
+@pytest.mark.parametrize("others", [[], [callbacks.PrintEpochs()]])
+def test_states_are_those_of_the_last_call(others, capsys):
+    """A mean does not go back behind epochs that were trained without it."""
+    net, at_begin = network(), []
+
+    class Looks(callbacks.Callback):
+        def on_epoch_begin(self, net, epoch):
+            at_begin.append(net.parameters.copy())
+
+    fit(net, [callbacks.EMA(0.9)], epochs=2)
+    fit(net, others, epochs=4, initial_epoch=2)
+    trained = net.parameters.copy()
+    fit(net, [callbacks.EMA(0.9), Looks()], epochs=5, initial_epoch=4)
+    assert (at_begin[0] == trained).all()
+
+
 class Keeps(callbacks.Callback):
     def __init__(self, state):
         self.state, self.given = state, None

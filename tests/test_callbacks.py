@@ -350,6 +350,24 @@ def test_a_checkpoint_has_what_all_other_callbacks_saw(tmp_path):
     assert (state["epoch"], state["waited"]) == (stopping.best_epoch, stopping.waited)
 
 
+@pytest.mark.parametrize("monitor", [None, "loss"])
+def test_a_checkpoint_has_what_those_after_it_saw(monitor, tmp_path):
+    """Going on from the file of one, another does not write a worse epoch over its best one."""
+
+    class Figures(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs.update(loss=-epoch, val_loss=max(HALF - epoch, 0.1 * (epoch - HALF)))
+
+    def watchers():
+        first = callbacks.ModelCheckpoint(tmp_path / "latest.npz", monitor=monitor)
+        return [Figures(), first, callbacks.ModelCheckpoint(tmp_path / "best.npz", monitor="val_loss")]
+
+    fit(network(), watchers(), epochs=HALF)
+    fit(fastdl.load(tmp_path / "latest.npz"), watchers(), initial_epoch=HALF)
+    assert fastdl.load(tmp_path / "latest.npz").training_state.epochs == EPOCHS
+    assert fastdl.load(tmp_path / "best.npz").training_state.epochs == HALF
+
+
 def test_a_checkpoint_of_what_a_file_cannot_hold(tmp_path):
     """Is refused before the training; of the network alone it can be."""
     net = network()

@@ -53,6 +53,7 @@ class ModelCheckpoint(Callback):
         if monitor is None and mode is not None:
             raise ValueError(f"mode must come with a monitor; received {mode!r}")
         self._monitor = None if monitor is None else Monitor(monitor, mode)
+        self._noted, self._saves = 0, False  # the last epoch that it has seen, and whether it saves that one
         try:
             self._names, self._folders = _names_in(self.path), _names_in(os.path.dirname(self.path))
         except ValueError as error:
@@ -76,6 +77,7 @@ class ModelCheckpoint(Callback):
         """Forget an earlier training, and check that files can be written, and can hold the network and all states."""
         from ..saving import packed
 
+        self._noted = 0
         if self._monitor is not None:
             self._monitor.forget()
         if not self._names:
@@ -85,14 +87,24 @@ class ModelCheckpoint(Callback):
         packed(net, self.training)
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        """Write."""
-        if self._monitor is None or self._monitor.see(epoch, logs):
+        """Write, once all checkpoints have seen the epoch: each one's file holds the states of all."""
+        others = [
+            one for one in net.training_state.watchers if isinstance(one, ModelCheckpoint) and one.monitor in logs
+        ]
+        for one in (self, *others):
+            one._note(epoch, logs)
+        if self._saves:
             try:
                 path = self.path.format(**logs)
             except (KeyError, IndexError, ValueError) as error:
                 known = ", ".join(logs)
                 raise ValueError(f"path must be made of {known}; received {self.path!r}: {error}") from None
             net.save(path, training=self.training)
+
+    def _note(self, epoch: int, logs: dict[str, Any]) -> None:
+        if epoch != self._noted:
+            self._saves = self._monitor is None or self._monitor.see(epoch, logs)
+            self._noted = epoch
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {} if self._monitor is None else self._monitor.get_state()

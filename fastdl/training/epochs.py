@@ -55,6 +55,7 @@ def run_epochs(
     net.training_state = training
     states = states_for(watchers, training.callbacks() if epochs.start > 1 else [])
     training.epochs, training.watchers, training.settings = epochs.start - 1, watchers, settings
+    training.kept = []  # those of an earlier call say nothing of parameters that are trained without them
     try:
         for watcher, state in zip(watchers, states, strict=True):
             begun.append(watcher)
