@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import fastdl
-from fastdl import callbacks, initializers, layers, optimizers, schedules
+from fastdl import callbacks, initializers, layers, losses, metrics, optimizers, schedules
 from fastdl._core.kinds import ACTIVATIONS, KINDS, WITH_SETTING
 from fastdl.layers.definition import Definition
+from fastdl.losses.choice import as_loss
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -215,6 +216,23 @@ def test_every_layer_is_listed():
         assert ["class", *filter(None, arguments.split(", "))] == list(layer.get_config()), name
         assert type(layer).__name__ == name
     assert {type(layer) for layer in listed.values()} == every - {layers.Layer, layers.Container}
+
+
+def test_every_loss_and_metric_is_listed():
+    """Under its name, with its settings as they are by default; of a metric, what is better."""
+    listed = set()
+    for names, made, _, better in rows("losses-and-metrics.md", 4):
+        name, kind = names.split("`")[1], made.strip("`").partition("(")[0]
+        thing = getattr(losses if kind in losses.__all__ else metrics, kind)()
+        assert made == f"`{thing!r}`"
+        assert name == thing.name
+        if isinstance(thing, losses.Loss):
+            assert as_loss(name) == thing
+        else:
+            assert better == ("high" if thing.higher_is_better else "low")
+        listed.add(kind)
+    public = {name: getattr(module, name) for module in (losses, metrics) for name in module.__all__}
+    assert listed == {name for name, thing in public.items() if isinstance(thing, type)} - {"Loss", "Metric"}
 
 
 def test_every_activation_and_initializer_is_listed():

@@ -345,7 +345,7 @@ def accuracy(targets, outputs):
     ("given", "error", "message"),
     [
         ("f1", TypeError, "metrics must be a list of metrics; received 'f1'"),
-        (["f2"], ValueError, r"metrics must be accuracy, .*, mean_absolute_error, top_5 or the like, or func.*'f2'"),
+        (["f2"], ValueError, r"metrics must be accuracy, .*, top_5 or the like, or func.*'f2'"),
         (["top_0"], ValueError, "metrics must be accuracy"),
         ([3], ValueError, "metrics must be accuracy.*; received 3"),
         ([metrics.F1], ValueError, "received <class .*F1'>, a class: make one of it"),
