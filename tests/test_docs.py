@@ -9,10 +9,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from test_graph import GOOD
 
 import fastdl
 from fastdl import callbacks, initializers, layers, losses, metrics, optimizers, schedules
-from fastdl._core.kinds import ACTIVATIONS, KINDS, WITH_SETTING
+from fastdl._core.graph import Graph
+from fastdl._core.kinds import ACTIVATIONS, KINDS, MERGES, WITH_SETTING
 from fastdl.layers.definition import Definition
 from fastdl.losses.choice import as_loss
 
@@ -181,6 +183,23 @@ def test_every_operation_is_listed():
     for kinds, settings in re.findall(r"^\| (`.*?) \|(.*?)\|", text, re.MULTILINE):
         listed.update(dict.fromkeys(re.findall(r"`(\w+)`", kinds), settings.replace(",", "").split()))
     assert listed == {kind: row.settings.split() for kind, row in KINDS.items()}
+
+
+def test_the_parameters_of_every_operation_are_listed():
+    """For the operations of `test_graph.GOOD`; those of recurrent and recursive ones are told in words."""
+    listed = {re.search(r"`(\w+)`", row[0])[1]: re.findall("`(.*?)`", row[-1]) for row in rows("adding-a-layer.md", 5)}
+    for kind, settings, shape, *_ in GOOD.values():
+        if kind in ("recurrent", "recursive"):
+            continue
+        graph = Graph(shape)
+        graph.add(kind, [graph.input] * (2 if kind in MERGES else 1), settings)
+        axes = {1: "F", 2: "TF", 3: "CHW"}[len(shape)]
+        names = {**dict(zip(axes, shape, strict=True)), **settings}
+        if "kernel" in settings:
+            names.update(zip(("KH", "KW") if len(shape) == 3 else ("_", "K"), settings["kernel"], strict=True))
+        said = [one for one in listed.get(kind, []) if set(re.findall("[A-Za-z]+", one)) <= names.keys()]
+        wanted = eval(f"[{said[0]}]", {}, names) if said else []
+        assert graph.parameter_shapes == wanted, kind
 
 
 def test_all_that_a_layer_may_override_is_listed():

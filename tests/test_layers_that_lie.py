@@ -15,17 +15,26 @@ class Lies(layers.Dense):
         self.says = says
 
     def parameter_shapes(self, shape):
-        return super().parameter_shapes((shape[0] // 2,) if self.says == "parameters" else shape)
+        shapes = super().parameter_shapes(shape)
+        return {
+            "parameters": {**shapes, "weight": (shape[0] // 2, self.units)},
+            "transposed": {**shapes, "weight": (self.units, shape[0])},
+            "exchanged": dict(reversed(shapes.items())),
+            "none": {},
+        }.get(self.says, shapes)
 
     def operations(self, x):
         y = super().operations(x)
-        return {"parameters": y, "nothing": None, "another": Graph((3,)).input}[self.says]
+        return {"nothing": None, "another": Graph((3,)).input}.get(self.says, y)
 
 
 @pytest.mark.parametrize(
     ("says", "error", "message"),
     [
-        ("parameters", ValueError, "parameter_shapes of Lies must have the 30 numbers that its .*; received 18"),
+        ("parameters", ValueError, r"parameter_shapes of Lies must .*, \(4, 6\), \(6,\); received \(2, 6\), \(6,\)"),
+        ("transposed", ValueError, r"parameter_shapes of Lies must .*, \(4, 6\), \(6,\); received \(6, 4\), \(6,\)"),
+        ("exchanged", ValueError, r"parameter_shapes of Lies must .*, \(4, 6\), \(6,\); received \(6,\), \(4, 6\)"),
+        ("none", ValueError, r"parameter_shapes of Lies must .*, \(4, 6\), \(6,\); received none"),
         ("nothing", TypeError, "operations of Lies must give a Tensor of x's graph; received None"),
         ("another", TypeError, "operations of Lies must give a Tensor of x's graph; received Tensor"),
     ],

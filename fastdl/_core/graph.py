@@ -7,6 +7,7 @@ relies on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple, Protocol
 
 from .._limits import MOST_NUMBERS
@@ -90,6 +91,8 @@ class Graph:
         change the parameters; `lr_scale` and `decay_scale` are there where they are not 1.
     size : int
         The number of parameters.
+    parameter_shapes : list of tuple
+        The shapes of the parameters of the operations that were added, as the core stores them.
     buffers : list of (int, int)
         The ranges of parameters that no optimizer changes, such as running statistics.
     biases : list of (int, int)
@@ -108,6 +111,7 @@ class Graph:
         self.input_shape: Shape = checked_shape(input_shape, "input_shape")
         self.operations: Operations = []
         self.size: int = 0
+        self.parameter_shapes: list[Shape] = []
         self.buffers: list[tuple[int, int]] = []
         self.biases: list[tuple[int, int]] = []
         self.layers: list[Lowered] = []
@@ -122,14 +126,15 @@ class Graph:
     def add(self, kind: str, tensors: Sequence[Tensor], settings: dict[str, Any]) -> Tensor:
         """Add an operation that reads these tensors, and give the one that it writes."""
         operation = operation_of(kind, settings, tuple([self._own(tensor).shape for tensor in tensors]))
-        shape, count = operation.infer()
+        shape, parameters = operation.infer()
         reads = tuple([tensor.number for tensor in tensors])
         if kind == "embedding" and reads[0] not in self._given:
             raise operation.error(f"must read token ids; received what {self.operations[reads[0] - 1]['kind']} gives")
         if operation.row.moves and reads[0] in self._given:
             self._given.add(len(self.operations) + 1)
         self.operations.append({"kind": kind, "reads": reads, "output_shape": shape, "offset": self.size, **settings})
-        self.size += count
+        self.size += sum(map(prod, parameters))
+        self.parameter_shapes += parameters
         if operation.buffers:
             self.buffers.append((self.size - operation.buffers, self.size))
         if self.size > MOST_NUMBERS:

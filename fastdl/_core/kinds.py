@@ -9,7 +9,7 @@ import numpy as np
 
 from .._limits import MOST_CHILDREN, MOST_TOKENS, MOST_WINNERS
 from .._types import Array, Shape
-from .operation import Fields, Kind, Operation, Operations
+from .operation import Fields, Inferred, Kind, Operation, Operations
 from .shapes import checked_shape, features_of, with_features
 
 # As in src/kernels/activations.pxi: for cells; with a derivative that follows from the output; for all elements; all.
@@ -44,13 +44,13 @@ def check_trees(input_shape: Shape, operations: Operations) -> None:
         raise ValueError(f"input_shape must be (None, F) or (None,) for trees, or of a node; received {input_shape}")
 
 
-# For each kind a function that checks its settings, and gives its output's shape and the number of its parameters.
+# For each kind a function that checks its settings, and gives the shapes of its output and of its parameters.
 
 
-def _dense(operation: Operation) -> tuple[Shape, int]:
+def _dense(operation: Operation) -> Inferred:
     operation.ranked((1, 2), "(F,) or (T, F)")
     units = operation.whole("units", 1)
-    return (*operation.shape[:-1], units), (operation.features() + 1) * units
+    return (*operation.shape[:-1], units), ((operation.features(), units), (units,))
 
 
 def _window(operation: Operation, dilation: tuple[int, int] = (1, 1)) -> Shape:
@@ -65,16 +65,17 @@ def _window(operation: Operation, dilation: tuple[int, int] = (1, 1)) -> Shape:
     return tuple(windows) if len(shape) == 3 else (windows[1],)
 
 
-def _convolution(operation: Operation) -> tuple[Shape, int]:
+def _convolution(operation: Operation) -> Inferred:
     size, filters = _window(operation, operation.pair("dilation", 1)), operation.whole("filters", 1)
     channels, groups = operation.features(), operation.whole("groups", 1)
     if channels % groups or filters % groups:
         raise operation.error(f"groups must divide {channels} channels and {filters} filters; received {groups}")
-    shape = (filters, *size) if len(size) == 2 else (*size, filters)
-    return shape, (prod(operation.pair("kernel", 1)) * channels // groups + 1) * filters
+    of_images, kernel = len(size) == 2, operation.pair("kernel", 1)
+    weight = (*(kernel if of_images else kernel[1:]), channels // groups, filters)
+    return (filters, *size) if of_images else (*size, filters), (weight, (filters,))
 
 
-def _transposed_convolution(operation: Operation) -> tuple[Shape, int]:
+def _transposed_convolution(operation: Operation) -> Inferred:
     operation.ranked((3,), "(C, H, W)")
     kernel, filters = operation.pair("kernel", 1), operation.whole("filters", 1)
     stride, padding, extra = operation.pair("stride", 1), operation.pair("padding", 0), operation.pair("extra", 0)
@@ -85,52 +86,52 @@ def _transposed_convolution(operation: Operation) -> tuple[Shape, int]:
     size = [(n - 1) * step + k - 2 * p + more for n, k, step, p, more in geometry]
     if min(size) < 1:
         raise operation.error(f"padding must leave something of what it gives; received {padding}")
-    return (filters, *size), (prod(kernel) * c + 1) * filters
+    return (filters, *size), ((*kernel, filters, c), (filters,))
 
 
-def _pool(operation: Operation) -> tuple[Shape, int]:
+def _pool(operation: Operation) -> Inferred:
     size, channels = _window(operation), operation.features()
-    return (channels, *size) if len(size) == 2 else (*size, channels), 0
+    return (channels, *size) if len(size) == 2 else (*size, channels), ()
 
 
-def _flatten(operation: Operation) -> tuple[Shape, int]:
+def _flatten(operation: Operation) -> Inferred:
     if None in operation.shape:
         raise operation.error(f"must read samples of known length; received {operation.shape}")
-    return (prod(operation.shape),), 0
+    return (prod(operation.shape),), ()
 
 
-def _reshape(operation: Operation) -> tuple[Shape, int]:
+def _reshape(operation: Operation) -> Inferred:
     operation.ranked((1,), "(F,)")
     shape = checked_shape(operation.settings["shape"], "shape")
     if None in shape or prod(shape) != operation.features():
         raise operation.error(f"shape must have the numbers of {operation.shape}; received {shape}")
-    return shape, 0
+    return shape, ()
 
 
-def _global_pool(operation: Operation) -> tuple[Shape, int]:
+def _global_pool(operation: Operation) -> Inferred:
     operation.ranked((2, 3), "(T, F) or (C, H, W)")
     rows = prod(operation.shape[1:]) if len(operation.shape) == 3 else operation.shape[0] or 0
     if operation.kind == "global_max" and rows > MOST_WINNERS:
         raise operation.error(f"must read at most {MOST_WINNERS} pixels or steps; received {operation.shape}")
-    return (operation.features(),), 0
+    return (operation.features(),), ()
 
 
-def _upsample(operation: Operation) -> tuple[Shape, int]:
+def _upsample(operation: Operation) -> Inferred:
     operation.ranked((3,), "(C, H, W)")
     (down, right), (c, h, w) = operation.pair("size", 1), operation.shape
     operation.flag("bilinear")
-    return (c, h * down, w * right), 0
+    return (c, h * down, w * right), ()
 
 
-def _noise(operation: Operation) -> tuple[Shape, int]:
+def _noise(operation: Operation) -> Inferred:
     operation.number("stddev", 0, MOST_SCALE)
-    return operation.shape, 0
+    return operation.shape, ()
 
 
-def _rescale(operation: Operation) -> tuple[Shape, int]:
+def _rescale(operation: Operation) -> Inferred:
     operation.number("scale", -MOST_SCALE, MOST_SCALE)
     operation.number("added", -MOST_SCALE, MOST_SCALE)
-    return operation.shape, 0
+    return operation.shape, ()
 
 
 def _setting(operation: Operation, activation: str) -> None:
@@ -138,62 +139,62 @@ def _setting(operation: Operation, activation: str) -> None:
     operation.number("setting", low, high)
 
 
-def _activation(operation: Operation) -> tuple[Shape, int]:
+def _activation(operation: Operation) -> Inferred:
     known = ACTIVATIONS if len(operation.shape) < 3 else ELEMENTWISE
     _setting(operation, operation.one_of("activation", known))
-    return operation.shape, 0
+    return operation.shape, ()
 
 
-def _pad(operation: Operation) -> tuple[Shape, int]:
+def _pad(operation: Operation) -> Inferred:
     operation.ranked((2, 3), "(T, F) or (C, H, W)")
     (top, bottom), (left, right) = operation.sides("padding")
     shape = operation.shape
     if len(shape) == 3:
-        return (shape[0], shape[1] + top + bottom, shape[2] + left + right), 0
+        return (shape[0], shape[1] + top + bottom, shape[2] + left + right), ()
     if top or bottom:
         raise operation.error(f"padding must be of no rows for sequences; received {top} and {bottom}")
-    return (shape[0] if shape[0] is None else shape[0] + left + right, shape[1]), 0
+    return (shape[0] if shape[0] is None else shape[0] + left + right, shape[1]), ()
 
 
-def _shift(operation: Operation) -> tuple[Shape, int]:
+def _shift(operation: Operation) -> Inferred:
     operation.ranked((3,), "(C, H, W)")
     operation.pair("padding", 0)
-    return operation.shape, 0
+    return operation.shape, ()
 
 
-def _flip(operation: Operation) -> tuple[Shape, int]:
+def _flip(operation: Operation) -> Inferred:
     operation.ranked((3,), "(C, H, W)")
     operation.flag("horizontal")
     operation.flag("vertical")
-    return operation.shape, 0
+    return operation.shape, ()
 
 
-def _rotate(operation: Operation) -> tuple[Shape, int]:
+def _rotate(operation: Operation) -> Inferred:
     operation.ranked((3,), "(C, H, W)")
     operation.number("degrees", 0, 180)
-    return operation.shape, 0
+    return operation.shape, ()
 
 
-def _erase(operation: Operation) -> tuple[Shape, int]:
+def _erase(operation: Operation) -> Inferred:
     operation.ranked((3,), "(C, H, W)")
     operation.number("rate", 0, 1)
     operation.interval("area", 0, 1)
     operation.interval("ratio", *RATIOS)
-    return operation.shape, 0
+    return operation.shape, ()
 
 
-def _dropout(operation: Operation) -> tuple[Shape, int]:
+def _dropout(operation: Operation) -> Inferred:
     operation.number("rate", 0, MOST_DROPPED)
-    return operation.shape, 0
+    return operation.shape, ()
 
 
-def _embedding(operation: Operation) -> tuple[Shape, int]:
+def _embedding(operation: Operation) -> Inferred:
     operation.ranked((1,), "(T,)")
     dim = operation.whole("dim", 1)
-    return (operation.shape[0], dim), operation.whole("vocabulary", 1, MOST_TOKENS) * dim
+    return (operation.shape[0], dim), ((operation.whole("vocabulary", 1, MOST_TOKENS), dim),)
 
 
-def _recurrent(operation: Operation) -> tuple[Shape, int]:
+def _recurrent(operation: Operation) -> Inferred:
     operation.ranked((2,), "(T, F)")
     steps, inputs = operation.shape
     cell = operation.one_of("cell", GATES)
@@ -205,88 +206,91 @@ def _recurrent(operation: Operation) -> tuple[Shape, int]:
         raise operation.error("stateful must be False for two directions; received True")
     features = units * (1 if operation.flag("adds") else directions)
     shape = (steps, features) if operation.flag("sequences") else (features,)
-    return shape, directions * GATES[cell] * units * (inputs + units + 2)
+    columns = GATES[cell] * units
+    return shape, directions * ((inputs, columns), (units, columns), (columns,), (columns,))
 
 
-def _recursive(operation: Operation) -> tuple[Shape, int]:
+def _recursive(operation: Operation) -> Inferred:
     operation.ranked((2,), "(1, F)")
     composition = operation.one_of("composition", ("matrix", "tensor", "lstm"))
     _setting(operation, operation.one_of("composition_activation", ("tanh",) if composition == "lstm" else OF_CELLS))
     children, (nodes, units) = operation.whole("children", 1, MOST_CHILDREN), operation.shape
-    inputs = children * units
-    features = inputs + (inputs * (inputs + 1) // 2 if composition == "tensor" else 0)
+    inputs, columns = children * units, units * (3 + children if composition == "lstm" else 1)
+    products = ((inputs * (inputs + 1) // 2, columns),) if composition == "tensor" else ()
     shape = (nodes, units) if operation.flag("nodes") else (units,)
-    return shape, (features + 1) * units * (3 + children if composition == "lstm" else 1)
+    return shape, ((inputs, columns), *products, (columns,))
 
 
-def _select(operation: Operation) -> tuple[Shape, int]:
+def _select(operation: Operation) -> Inferred:
     indices, features = operation.settings["indices"], operation.features()
     if not isinstance(indices, np.ndarray) or indices.dtype != np.intp or indices.ndim != 1 or not len(indices):
         raise operation.error(f"indices must be a vector of intp; received {indices!r}")
     if indices.min() < 0 or indices.max() >= features:
         raise operation.error(f"indices must be of the {features} features; received {indices.tolist()}")
-    return with_features(operation.shape, len(indices)), 0
+    return with_features(operation.shape, len(indices)), ()
 
 
-def _layer_norm(operation: Operation) -> tuple[Shape, int]:
+def _layer_norm(operation: Operation) -> Inferred:
     operation.number("epsilon", LEAST_EPSILON, 1)
     shape = operation.shape
-    return shape, 2 * (prod(shape) if len(shape) == 3 else operation.features())
+    normalized = (*shape[1:], shape[0]) if len(shape) == 3 else (operation.features(),)
+    return shape, (normalized, normalized)
 
 
-def _batch_norm(operation: Operation) -> tuple[Shape, int]:
+def _batch_norm(operation: Operation) -> Inferred:
     operation.number("epsilon", LEAST_EPSILON, 1)
     operation.number("momentum", 0, 1)
     features = operation.features()
     operation.buffers = 2 * features
-    return operation.shape, 4 * features
+    return operation.shape, 4 * ((features,),)
 
 
-def _concat(operation: Operation) -> tuple[Shape, int]:
+def _concat(operation: Operation) -> Inferred:
     first = operation.shape
     operation.features()
     for shape in operation.shapes[1:]:
         if len(shape) != len(first) or with_features(shape, 1) != with_features(first, 1):
             raise operation.error(f"must read shapes that differ in their features alone; received {first} and {shape}")
-    return with_features(first, sum(features_of(shape) for shape in operation.shapes)), 0
+    return with_features(first, sum(features_of(shape) for shape in operation.shapes)), ()
 
 
-def _alike(operation: Operation) -> tuple[Shape, int]:
+def _alike(operation: Operation) -> Inferred:
     for shape in operation.shapes[1:]:
         if shape != operation.shape:
             raise operation.error(f"must read shapes that are the same; received {operation.shape} and {shape}")
-    return operation.shape, 0
+    return operation.shape, ()
 
 
-def _attention(operation: Operation) -> tuple[Shape, int]:
+def _attention(operation: Operation) -> Inferred:
     operation.ranked((2,), "(T, 3 F)")
     steps, numbers = operation.shape
     heads = operation.whole("heads", 1)
     operation.flag("causal")
     if numbers % (3 * heads):
         raise operation.error(f"must read three times as many features as {heads} heads share; received {numbers}")
-    return (steps, numbers // 3), 0
+    return (steps, numbers // 3), ()
 
 
-def _positions(operation: Operation) -> tuple[Shape, int]:
+def _positions(operation: Operation) -> Inferred:
     operation.ranked((2,), "(T, F)")
     steps, most = operation.shape[0], operation.whole("most_steps", 1)
     if steps is not None and steps > most:
         raise operation.error(f"must read at most {most} steps; received {steps}")
-    return operation.shape, most * operation.features()
+    return operation.shape, ((most, operation.features()),)
 
 
-def _periodic(operation: Operation) -> tuple[Shape, int]:
+def _periodic(operation: Operation) -> Inferred:
     operation.ranked((1, 2), "(F,) or (T, F)")
-    numbers = operation.features() * operation.whole("frequencies", 1)
-    return with_features(operation.shape, numbers), 2 * numbers
+    features, frequencies = operation.features(), operation.whole("frequencies", 1)
+    return with_features(operation.shape, features * frequencies), 2 * ((features, frequencies),)
 
 
-def _robust_scale(operation: Operation) -> tuple[Shape, int]:
+def _robust_scale(operation: Operation) -> Inferred:
     operation.ranked((1, 2), "(F,) or (T, F)")
     operation.number("limit", *LIMITS)
-    operation.buffers = 2 * operation.features()
-    return operation.shape, operation.buffers
+    features = operation.features()
+    operation.buffers = 2 * features
+    return operation.shape, 2 * ((features,),)
 
 
 def _selected(places: Array, operation: Fields) -> Array:

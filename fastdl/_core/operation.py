@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import prod
 from typing import Any, NamedTuple
 
 from .._limits import MOST_NUMBERS
@@ -11,14 +12,13 @@ from .shapes import TooManyNumbersError, features_of, is_whole, numbers
 
 Fields = dict[str, Any]  # of an operation in a graph
 Operations = list[Fields]
+Inferred = tuple[Shape, tuple[Shape, ...]]  # the shapes of an output and of each parameter, as the core stores it
 
 
 class Kind(NamedTuple):
     """A kind of operation, as the graph knows it."""
 
-    infer: Callable[
-        [Operation], tuple[Shape, int]
-    ]  # checks settings; gives the output's shape, and how many parameters
+    infer: Callable[[Operation], Inferred]  # checks settings
     settings: str = ""
     on_trees: bool = False  # works on single nodes, or on a node and its children
     merges: bool = False  # reads several tensors
@@ -52,14 +52,15 @@ class Operation:
             given = ", ".join(settings) or "none"
             raise self.error(f"must have {', '.join(wanted) or 'no settings'}; received {given}")
 
-    def infer(self) -> tuple[Shape, int]:
-        """Check its settings, and infer the shape of its output and the number of its parameters."""
+    def infer(self) -> Inferred:
+        """Check its settings, and infer the shapes of its output and of its parameters."""
         if len(self.shapes) > 1 and not self.row.merges:
             raise self.error(f"must read one tensor; received {len(self.shapes)}")
-        shape, count = self.row.infer(self)
+        shape, parameters = self.row.infer(self)
+        count = sum(map(prod, parameters))
         if numbers(shape) > MOST_NUMBERS or count > MOST_NUMBERS:
             raise TooManyNumbersError(self.kind, shape if numbers(shape) > MOST_NUMBERS else (count,))
-        return shape, count
+        return shape, parameters
 
     def error(self, message: str) -> ValueError:
         return ValueError(f"{self.kind}: {message}")

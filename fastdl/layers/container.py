@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
 import numpy as np
 
-from .._core.graph import Graph, Lowered
+from .._core.graph import Lowered
 from .._types import Array, Shape
 from .base import Layer
 
@@ -32,7 +33,11 @@ class Container(Layer, abstract=True):
             layer.initialize(rng)
 
     def check_parameters(  # noqa: D102
-        self, shapes: dict[str, Shape], graph: Graph, offset: int, within: Sequence[Lowered]
+        self,
+        shapes: dict[str, Shape],
+        wanted: Sequence[Shape],
+        buffers: Sequence[tuple[int, int]],
+        within: Sequence[Lowered],
     ) -> None:
         sizes = {id(lowered.layer): lowered.end - lowered.offset for lowered in within}
         kind, named = type(self).__name__, self.named_layers()
@@ -40,10 +45,10 @@ class Container(Layer, abstract=True):
             raise ValueError(
                 f"named_layers of {kind} must be those of its operations; received {', '.join(unused)} that is not"
             )
-        size = sum([sizes[id(layer)] for layer in named.values()])
-        if size != graph.size - offset:
+        size, size_wanted = sum([sizes[id(layer)] for layer in named.values()]), sum(map(prod, wanted))
+        if size != size_wanted:
             raise ValueError(
-                f"named_layers of {kind} must give layers with all of the {graph.size - offset} parameters that its "
+                f"named_layers of {kind} must give layers with all of the {size_wanted} parameters that its "
                 f"operations have; those of {', '.join(named) or 'none'} have {size}"
             )
 

@@ -46,7 +46,7 @@ class Definition:
         raise NotImplementedError(f"{type(self).__name__} must define operations(x)")
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """Return the shapes of the parameters as the core stores them, in the order of the operations.
+        """Return the shapes of the parameters, those of the operations, in their order and as the core stores them.
 
         Parameters
         ----------

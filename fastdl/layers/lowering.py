@@ -22,7 +22,8 @@ class Lowering(Trainable, Definition):
 
         ``x.then(layer)`` calls it.
         """
-        graph, offset, first, layers_before = x.graph, x.graph.size, len(x.graph.operations), len(x.graph.layers)
+        graph, offset, first = x.graph, x.graph.size, len(x.graph.operations)
+        layers_before, shapes_before = len(graph.layers), len(graph.parameter_shapes)
         try:
             y = self.operations(x)
         except TooManyNumbersError as error:
@@ -30,7 +31,8 @@ class Lowering(Trainable, Definition):
         if not isinstance(y, Tensor) or y.graph is not graph:
             raise TypeError(f"operations of {type(self).__name__} must give a Tensor of x's graph; received {y!r}")
         shapes = self.parameter_shapes(x.shape)
-        self.check_parameters(shapes, graph, offset, graph.layers[layers_before:])
+        buffers = [(start - offset, stop - offset) for start, stop in graph.buffers if start >= offset]
+        self.check_parameters(shapes, graph.parameter_shapes[shapes_before:], buffers, graph.layers[layers_before:])
         self.apply_training_settings(graph, first)
         place = offset
         for name, stored in shapes.items():
@@ -41,29 +43,35 @@ class Lowering(Trainable, Definition):
         graph.layers.append(Lowered(self, x.shape, y.shape, offset, graph.size, x.number, y.number, operations))
         return y
 
-    def check_parameters(self, shapes: dict[str, Shape], graph: Graph, offset: int, within: Sequence[Lowered]) -> None:
+    def check_parameters(
+        self,
+        shapes: dict[str, Shape],
+        wanted: Sequence[Shape],
+        buffers: Sequence[tuple[int, int]],
+        within: Sequence[Lowered],
+    ) -> None:
         """Check that the named parameters are exactly those that its operations have.
 
         Parameters
         ----------
         shapes : dict of str to tuple of int
             The shapes of its parameters.
-        graph : Graph
-        offset : int
-            Where the parameters of its operations begin.
+        wanted : sequence of tuple of int
+            Those of its operations.
+        buffers : sequence of (int, int)
+            The ranges, within its parameters, that no optimizer changes.
         within : sequence of Lowered
             The layers that its operations have added.
         """
-        kind, size = type(self).__name__, sum(map(prod, shapes.values()))
-        if size != graph.size - offset:
+        kind, given = type(self).__name__, [tuple(stored) for stored in shapes.values()]
+        if given != wanted:
             raise ValueError(
-                f"parameter_shapes of {kind} must have the {graph.size - offset} numbers that its operations have; "
-                f"received {size}"
+                f"parameter_shapes of {kind} must give the shapes that its operations store, in their order, "
+                f"{_listed(wanted)}; received {_listed(given)}"
             )
-        if not graph.buffers and not self.buffer_names:
+        if not buffers and not self.buffer_names:
             return
         places = _places(shapes)
-        buffers = [(start - offset, stop - offset) for start, stop in graph.buffers if start >= offset]
         named = [places.get(name, (-1, 0)) for name in self.buffer_names]
         inside = all(any(start <= first and last <= stop for start, stop in buffers) for first, last in named)
         if not inside or _total(named) != _total(buffers):
@@ -93,5 +101,9 @@ def _places(shapes: dict[str, Shape]) -> dict[str, tuple[int, int]]:
     return places
 
 
-def _total(places: list[tuple[int, int]]) -> int:
+def _listed(shapes: Sequence[Shape]) -> str:
+    return ", ".join(map(str, shapes)) or "none"
+
+
+def _total(places: Sequence[tuple[int, int]]) -> int:
     return sum(stop - start for start, stop in places)
