@@ -9,18 +9,19 @@ cdef struct Scan:
 
 cdef bint finite_run(const real* x, Py_ssize_t n) noexcept nogil:
     # A finite number times zero is zero; the sums stay so.
-    cdef Py_ssize_t i, whole = n // (4 * VEC_LANES) * (4 * VEC_LANES)
-    cdef vec a = vec_set1(0), b = vec_set1(0), c = vec_set1(0), d = vec_set1(0)
-    cdef real rest = 0
-    for i from 0 <= i < whole by 4 * VEC_LANES:
-        a = a + vec_load(x + i) * a
-        b = b + vec_load(x + i + VEC_LANES) * b
-        c = c + vec_load(x + i + 2 * VEC_LANES) * c
-        d = d + vec_load(x + i + 3 * VEC_LANES) * d
-    for i in range(whole, n):
-        rest += x[i] * 0
-    rest += vec_sum((a + b) + (c + d))
-    return rest == 0
+    cdef Py_ssize_t i, whole = n // (8 * VEC_LANES) * (8 * VEC_LANES)
+    cdef vec acc[8]
+    cdef int m
+    for m in range(8):
+        acc[m] = vec_set1(0)
+    for i from 0 <= i < whole by 8 * VEC_LANES:
+        for m in range(8):
+            acc[m] = acc[m] + vec_load(x + i + m * VEC_LANES) * acc[m]
+    for i from whole <= i < n by VEC_LANES:
+        acc[0] = acc[0] + load_lanes(x + i, n - i) * acc[0]
+    for m in range(1, 8):
+        acc[0] = acc[0] + acc[m]
+    return vec_sum(acc[0]) == 0
 
 
 cdef void scan_worker(void* context, int worker) noexcept nogil:

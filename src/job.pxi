@@ -75,12 +75,24 @@ cdef inline const real* sample_of_input(Job* job, Py_ssize_t sample, int worker)
     return fields_of(&job.net, worker)
 
 
+cdef inline bint comes_as_it_goes(const Job* job) noexcept nogil:
+    # Whether samples are in order, and their numbers too.
+    return (job.order == NULL and job.bytes == NULL and job.batch_lengths == NULL
+            and not job.net.framed and not job.net.tensor[0].passing_value
+            and (job.channels == 1 or job.pixels == 1))
+
+
 cdef void gather(Job* job, Part* part, Py_ssize_t position, Py_ssize_t n) noexcept nogil:
     # n samples from `position` of the order on, into the input tensor; or straight into the frame
     # that the first operation would put around them.
     cdef const Tensor* input = &job.net.tensor[0]
     cdef Py_ssize_t sample
     cdef const real* x
+    if comes_as_it_goes(job):
+        part.first = 0
+        copy_rows(job.x + position * input.size, input.size, value_of(&job.net, input, part),
+                  input.stride, n, input.size)
+        return
     part.count = 1
     for part.first in range(n):
         sample = sample_at(job, position + part.first)

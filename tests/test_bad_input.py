@@ -648,3 +648,17 @@ def test_layers_are_not_nested_too_deeply(wrap, tmp_path):
     assert (fastdl.load(tmp_path / "net.npz").parameters == copy.deepcopy(net).parameters).all()
     with pytest.raises(ValueError, match="layers must be nested at most 64 deep"):
         nested(_limits.MOST_NESTED + 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_number_is_overlooked(dtype):
+    core = fastdl._core.load(dtype)
+    for size in [*range(1, 20), 63, 64, 65, 127, 128, 129, 200, 1000]:
+        x = np.full(size, 1e30, dtype)
+        assert core.all_finite(x)
+        for place in range(size):
+            for value in (np.nan, np.inf, -np.inf):
+                x[place] = value
+                assert not core.all_finite(x)
+            x[place] = -1e30
+        assert core.all_finite(x)

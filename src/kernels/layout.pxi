@@ -63,6 +63,9 @@ cdef void numbers_of_bytes(const uint8_t* x, real* y, Py_ssize_t n) noexcept nog
 cdef void copy_rows(const real* x, Py_ssize_t x_step, real* y, Py_ssize_t y_step, Py_ssize_t rows,
                     Py_ssize_t columns) noexcept nogil:
     cdef Py_ssize_t i
+    if x_step == columns and y_step == columns:
+        memcpy(y, x, rows * columns * sizeof(real))
+        return
     for i in range(rows):
         memcpy(y + i * y_step, x + i * x_step, columns * sizeof(real))
 

@@ -56,10 +56,12 @@ cdef void dense_forward_group(const Network* net, const Op* op, const Part* part
     if source.steps == 1:
         dense_forward(w, net.parameters, panels, bias, 0, x, source.stride, y, target.stride,
                       part.count, nonzero)
+        activate_rows(net, op, y, target.stride, part.count)
+        worked(net.watch, part.worker, op.work * part.count)
+        return
     for i in range(part.count):
-        if source.steps > 1:
-            dense_forward(w, net.parameters, panels, bias, 0, x + i * source.stride, w.rows,
-                          y + i * target.stride, w.columns, source.steps, nonzero)
+        dense_forward(w, net.parameters, panels, bias, 0, x + i * source.stride, w.rows,
+                      y + i * target.stride, w.columns, source.steps, nonzero)
         activate_output(net, op, y + i * target.stride, target.size)
         worked(net.watch, part.worker, op.work)
         if is_ending(net.watch):
