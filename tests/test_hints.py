@@ -171,6 +171,7 @@ def test_a_name_like_no_other():
         ),
         (lambda: layers.Flatten(1), "Flatten takes nothing by position; received 1 arguments: "),
         (lambda: Sequential(layers.Dense(3), layers.Dense(2)), "received 2 arguments: give a list of layers"),
+        (lambda: Sequential([layers.Dense(3)], 20), "received 2 arguments: settings are given by name, such as input_"),
         (lambda: net().fit([[1]], [0], learning_rate=0.1), "fit has no argument 'learning_rate': give an optimizer"),
         (lambda: net().fit([[1]], [0], nb_epoch=3), "fit has no argument 'nb_epoch': use epochs"),
         (lambda: net().evaluate([[1]], [0], steps=3), "evaluate has no argument 'steps': it has x, y, loss, "),

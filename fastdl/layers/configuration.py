@@ -22,6 +22,7 @@ _FIXED = (
 )  # fmt: skip
 _IN_A_LIST = "give a list of layers"
 _NO_INPUT = "the size of the input follows from the layer before, and settings are given by name"
+_BY_NAME = "settings are given by name, such as input_shape"
 _CLASSES: dict[str, Any] = {}  # all layer classes, by name
 _INSIDE = "sublayers"  # the training settings of layers that the constructor of a user's own makes
 
@@ -38,7 +39,8 @@ class _LayerType(type):
                 layer = super().__call__(*args, **kwargs)
             except TypeError:
                 alike = bool(args) and isinstance(args[0], Configured)
-                check_count(cls, args, _IN_A_LIST if alike else _NO_INPUT)
+                has_input = "input_shape" in inspect.signature(cls).parameters
+                check_count(cls, args, _IN_A_LIST if alike else _BY_NAME if has_input else _NO_INPUT)
                 raise
             if "_complete" not in vars(layer):
                 raise TypeError(f"{cls.__name__}.__init__ must call super().__init__()")
