@@ -202,6 +202,8 @@ class _Call:
             if counts_epochs:
                 counter = _EpochCounter(lambda: report((self.number, None)))
                 arguments = {**arguments, "callbacks": [*self.callbacks, counter]}
+            state = self.net.training_state
+            state.optimizer = copy(state.optimizer)  # several networks may have been trained with the same one
             try:
                 history = self.net.fit(**arguments)
             except Exception as raised:

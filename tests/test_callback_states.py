@@ -71,6 +71,37 @@ class Keeps(callbacks.Callback):
         self.given = state
 
 
+def test_a_state_is_a_copy():
+    """A callback may change its own values in place: when it forgets a training, or after it was given them."""
+
+    class Epochs(callbacks.Callback):
+        def __init__(self):
+            self.state = {"list": [], "array": np.zeros(9)}
+
+        def on_fit_begin(self, net, epochs, samples):
+            self.state["list"].clear()
+            self.state["array"][...] = 0
+
+        def on_epoch_begin(self, net, epoch):
+            self.state["list"].append(epoch)
+            self.state["array"][epoch] = epoch
+
+        def get_state(self):
+            return self.state
+
+        def set_state(self, net, state):
+            self.state = state
+
+    net, one, fails = network(), Epochs(), callbacks.LearningRateSchedule(lambda epoch: -1)
+    fit(net, [one], epochs=2)
+    fit(network(), [one], epochs=1)
+    with pytest.raises(ValueError, match="the rate that schedule gives"):
+        fit(net, [Epochs(), fails], epochs=4, initial_epoch=2)
+    fit(net, [one], epochs=4, initial_epoch=2)
+    assert one.state["list"] == [1, 2, 3, 4]
+    assert (one.state["array"] == [0, 1, 2, 3, 4, 0, 0, 0, 0]).all()
+
+
 def test_what_a_state_may_hold(tmp_path):
     state = {
         "none": None, "deep": {"list": [1, 2.5, "x"]}, "inf": math.inf, "number": np.float32(0.5), "tuple": (1, 2),

@@ -15,6 +15,7 @@ from watched import EPOCHS, HALF, Alarm, Ends, Last, data, figures, fit, network
 
 import fastdl
 from fastdl import Sequential, callbacks, layers, losses, optimizers, schedules
+from fastdl.callbacks.averaging import Averaging
 from fastdl.callbacks.keeping import kept_of
 from fastdl.callbacks.monitor import Monitor
 from fastdl.callbacks.progress import told
@@ -249,7 +250,7 @@ def test_used_twice_and_two_at_once(make):
     assert (nets[0].parameters == nets[1].parameters).all()
     with pytest.raises(ValueError, match=r"callbacks must not hold the same one twice; received"):
         fit(nets[2], [callback, callback])
-    if isinstance(callback, callbacks.averaging.Averaging):
+    if isinstance(callback, Averaging):
         with pytest.raises(ValueError, match="callbacks must hold one of EMA and SWA at the most"):
             fit(nets[2], [callback, make()])
         fit(nets[2], [callback])

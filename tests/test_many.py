@@ -294,6 +294,12 @@ def test_a_rate_that_a_callback_sets_is_its_networks_own():
     assert optimizer.lr == 0.1
     assert [fitted.net.training_state.optimizer.lr for fitted in found] == [0.1, 0.0125]
 
+    nets = [mlp(0), mlp(1)]
+    for net in nets:  # which then go on with it
+        net.fit(x, y, optimizer=optimizer, verbose=0)
+    fit_many(nets, x, y, epochs=3, callbacks=lambda i: [Halves()] if i else [], verbose=0)
+    assert [net.training_state.optimizer.lr for net in nets] == [0.1, 0.0125]
+
 
 def crew():
     return [thread for thread in threading.enumerate() if thread.name == "fastdl crew"]

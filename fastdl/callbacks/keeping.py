@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,14 +26,12 @@ class Kept(NamedTuple):
 
 
 def kept_of(callbacks: Iterable[Callback]) -> list[Kept]:
-    """Return the state of all callbacks that have one, in copies of their arrays."""
-    kept = []
-    for callback in callbacks:
-        if type(callback).get_state is not Callback.get_state:
-            state = callback.get_state().items()
-            copied = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in state}
-            kept.append(Kept(type(callback).__name__, copied))
-    return kept
+    """Return copies of the states of all callbacks that have one."""
+    return [
+        Kept(type(callback).__name__, deepcopy(callback.get_state()))
+        for callback in callbacks
+        if type(callback).get_state is not Callback.get_state
+    ]
 
 
 def states_for(callbacks: Iterable[Callback], kept: Sequence[Kept]) -> list[dict[str, Any] | None]:
@@ -47,7 +46,7 @@ def states_for(callbacks: Iterable[Callback], kept: Sequence[Kept]) -> list[dict
 def go_on(net: Sequential, callback: Callback, state: dict[str, Any]) -> None:
     """Make a callback continue from a state."""
     try:
-        callback.set_state(net, state)
+        callback.set_state(net, deepcopy(state))  # which it may go on changing
     except (LookupError, TypeError, ValueError) as error:
         raise ValueError(
             f"the state of {type(callback).__name__} must be what its get_state gave; {type(error).__name__}: {error}"
