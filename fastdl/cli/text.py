@@ -7,7 +7,7 @@ import hashlib
 import math
 import os
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -104,58 +104,25 @@ def _train(options: argparse.Namespace) -> None:
     if options.bidirectional:
         raise Mistake("--bidirectional makes no sense here: a second direction would see what is to be predicted")
     run, settings = _settings(options)
-    check_common(options, "units", "layers", "window")
-    check_whole(options, "show", least=0)
-    check_whole(options, "vocabulary", least=2)  # one token stands for all others
-    if options.cell == "transformer" and options.units % HEADS:
-        raise Mistake(f"--units must be a multiple of a transformer's {HEADS} heads; received {options.units}")
-    if options.lines and not options.words:
-        raise Mistake("--lines must come with --words: characters have no marks of sentences")
-    as_number(options.dropout, "--dropout", high=MOST_DROPPED)
-    as_number(options.clip_norm, "--clip-norm")
+    _check(options)
     communicator = communicator_for(options)
     check_outputs(options, settings["text"])
     check_other("log", options.log, options.resume)
-    with reading("--text"):
-        text = standard_library() if settings["text"] is None else read_text(settings["text"])
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if run is not None and digest != run.notes["run"]["digest"]:
-        raise Mistake(f"--text must be the one that {options.resume} was trained on; received another")
-    cut = len(text) - len(text) // _PARTS
-    words, batch, window = settings["words"], settings["batch_size"], settings["window"]
-    if run is None:
-        vocabulary = Vocabulary.of(text[:cut], words=words, lines=settings["lines"], limit=settings["vocabulary"])
-    else:
-        vocabulary = _vocabulary(run, options.resume)
-    tokens, held_out = vocabulary.encode(text[:cut]), vocabulary.encode(text[cut:])
-    _check_length(options, len(tokens), len(held_out))
-    unit, share = _unit(words), np.mean(tokens == 0)
-    unknown = f", {100 * share:.3g}% of them unknown" if share else ""
-    x, y = text_windows(tokens, batch, window)
-    streams = min(batch, (len(held_out) - 1) // window)
+    corpus = _corpus(options, run, settings)
+    batch, window, unit = settings["batch_size"], settings["window"], _unit(settings["words"])
+    x, y = text_windows(corpus.tokens, batch, window)
     with of_option("--units"):
-        recipe = _recipe(settings, len(x), len(vocabulary))
-    net = recipe.net if run is None else run
-    if run is not None:  # a rate that falls over more epochs continues from the same step
-        run.training_state.optimizer = replace(run.training_state.optimizer, lr=recipe.arguments["optimizer"].lr)
-        if run.training_state.optimizer != recipe.arguments["optimizer"]:
-            raise Mistake(f"--resume must name what train lm --save wrote after an epoch; received {options.resume}")
-    done = 0 if run is None else run.notes["run"]["epochs"]
-    if done >= settings["epochs"]:
-        raise Mistake(f"--epochs must be above the {done} that {options.resume} has; received {settings['epochs']}")
+        recipe = _recipe(settings, len(x), len(corpus.vocabulary))
+    net, done = (recipe.net, 0) if run is None else (run, _continue(run, recipe, options))
     net.notes = {
-        "vocabulary": vocabulary.tokens,
-        "words": words,
+        "vocabulary": corpus.vocabulary.tokens,
+        "words": settings["words"],
         "lines": settings["lines"],
-        "run": {"settings": settings, "digest": digest, "epochs": done},
+        "run": {"settings": settings, "digest": corpus.digest, "epochs": done},
     }
-    print(
-        f"{settings['layers']} x {settings['cell']} of {settings['units']}: {net.parameters.size:,} parameters, "
-        f"{len(tokens):,} {unit}s of {len(vocabulary)} kinds{unknown}, {len(held_out):,} held out, "
-        f"{get_num_threads()} threads",
-        flush=True,
-    )
-    epochs = _Epochs(vocabulary, held_out, streams, window, x.size)
+    print(_told(net, corpus, settings), flush=True)
+    streams = min(batch, (len(corpus.held_out) - 1) // window)
+    epochs = _Epochs(corpus.vocabulary, corpus.held_out, streams, window, x.size)
     callbacks = [
         epochs,
         *bars(f"{unit}s", per_sample=window),
@@ -167,6 +134,70 @@ def _train(options: argparse.Namespace) -> None:
         net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, communicator=communicator, **recipe.arguments)
     except DivergenceError as error:
         raise Mistake(f"{error.fault}: {_remedy(net, options, done)}") from None
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Check the options of ``train lm`` that are numbers, and set the number of threads."""
+    check_common(options, "units", "layers", "window")
+    check_whole(options, "show", least=0)
+    check_whole(options, "vocabulary", least=2)  # one token stands for all others
+    if options.cell == "transformer" and options.units % HEADS:
+        raise Mistake(f"--units must be a multiple of a transformer's {HEADS} heads; received {options.units}")
+    if options.lines and not options.words:
+        raise Mistake("--lines must come with --words: characters have no marks of sentences")
+    as_number(options.dropout, "--dropout", high=MOST_DROPPED)
+    as_number(options.clip_norm, "--clip-norm")
+
+
+class _Corpus(NamedTuple):
+    """A text as tokens, those to train on and those that are held out, and the digest that a resumed run compares."""
+
+    vocabulary: Vocabulary
+    tokens: Array
+    held_out: Array
+    digest: str
+
+
+def _corpus(options: argparse.Namespace, run: Sequential | None, settings: dict[str, Any]) -> _Corpus:
+    """Read the text as tokens of the vocabulary of the run to resume, or of its own."""
+    with reading("--text"):
+        text = standard_library() if settings["text"] is None else read_text(settings["text"])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if run is not None and digest != run.notes["run"]["digest"]:
+        raise Mistake(f"--text must be the one that {options.resume} was trained on; received another")
+    cut = len(text) - len(text) // _PARTS
+    if run is None:
+        words, lines, limit = (settings[name] for name in ("words", "lines", "vocabulary"))
+        vocabulary = Vocabulary.of(text[:cut], words=words, lines=lines, limit=limit)
+    else:
+        vocabulary = _vocabulary(run, options.resume)
+    tokens, held_out = vocabulary.encode(text[:cut]), vocabulary.encode(text[cut:])
+    _check_length(options, len(tokens), len(held_out))
+    return _Corpus(vocabulary, tokens, held_out, digest)
+
+
+def _continue(run: Sequential, recipe: Recipe, options: argparse.Namespace) -> int:
+    """Give a run to resume the rate of all epochs; return how many it has had."""
+    state, optimizer = run.training_state, recipe.arguments["optimizer"]
+    # A rate that falls over more epochs continues from the same step.
+    state.optimizer = replace(state.optimizer, lr=optimizer.lr)
+    if state.optimizer != optimizer:
+        raise Mistake(f"--resume must name what train lm --save wrote after an epoch; received {options.resume}")
+    done: int = run.notes["run"]["epochs"]
+    if done >= options.epochs:
+        raise Mistake(f"--epochs must be above the {done} that {options.resume} has; received {options.epochs}")
+    return done
+
+
+def _told(net: Sequential, corpus: _Corpus, settings: dict[str, Any]) -> str:
+    """Write what is trained, and on what."""
+    share = np.mean(corpus.tokens == 0)
+    unknown = f", {100 * share:.3g}% of them unknown" if share else ""
+    return (
+        f"{settings['layers']} x {settings['cell']} of {settings['units']}: {net.parameters.size:,} parameters, "
+        f"{len(corpus.tokens):,} {_unit(settings['words'])}s of {len(corpus.vocabulary)} kinds{unknown}, "
+        f"{len(corpus.held_out):,} held out, {get_num_threads()} threads"
+    )
 
 
 def _recipe(settings: dict[str, Any], windows: int, vocabulary: int) -> Recipe:
