@@ -41,9 +41,9 @@ class Settings(ArgumentHints):
         return {"class": type(self).__name__, **{f.name: getattr(self, f.name) for f in fields(self)}}
 
 
-def keep_number(settings: Settings, name: str, low: float = 0.0, high: float = np.inf) -> float:
-    """Check a number and store it as a Python float, which can be saved."""
-    number = as_number(getattr(settings, name), name, low, high)
+def keep_number(settings: Settings, name: str, high: float = np.inf) -> float:
+    """Check a number from 0 on and store it as a Python float, which can be saved."""
+    number = as_number(getattr(settings, name), name, high=high)
     object.__setattr__(settings, name, number)
     return number
 

@@ -93,13 +93,13 @@ def gradients_of_two_times(fc):
     return kept
 
 
-def step_by_step(fc, between=lambda network, sample: None, sizes=(3, 4, 2)):
+def step_by_step(fc, between=lambda network, sample: None):
     """Learn from samples, all in the same memory, and look at everything after each."""
-    network, rng, found = fc.Network(sizes), np.random.default_rng(4), []
+    network, rng, found = fc.Network((3, 4, 2)), np.random.default_rng(4), []
     sample = np.zeros((3, 1))
     for _ in range(4):
         sample[...] = rng.random((3, 1))
-        network.train_one_sample(rng.random((sizes[-1], 1)), sample, 0.5)
+        network.train_one_sample(rng.random((2, 1)), sample, 0.5)
         between(network, sample)
         for layer in network.layers:
             found += [layer.W_grad, layer.b_grad, layer.delta, layer.output, layer.input.copy()]

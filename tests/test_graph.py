@@ -107,8 +107,8 @@ def test_each_is_taken_as_it_should_be(kind, settings, shape, output, parameters
         assert (plan.input_shape, plan.output_shape) == (shape, output)
 
 
-def planned(output, dtype="float64"):
-    core, graph = _core.load(dtype), output.graph.finish(output)
+def planned(output):
+    core, graph = _core.load("float64"), output.graph.finish(output)
     return core.Plan(graph, core.aligned_zeros(graph.size), core.aligned_zeros(graph.size), Turn())
 
 

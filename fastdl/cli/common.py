@@ -21,9 +21,8 @@ from .mistakes import Mistake
 
 # Variables in which Open MPI's mpiexec, and others, give the number of processes they have started.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
-
-
 _LEAST_RATE = 1e-37  # a float32 holds hardly any smaller number, and 0 would train nothing
+_SHOWN = 20  # unknown tokens
 
 
 def number(text: str) -> float:
@@ -116,11 +115,12 @@ def communicator_for(options: argparse.Namespace) -> Any:
     return MPI.COMM_WORLD
 
 
-def tell_unknown(what: str, path: str, tokens: Sequence[str], most: int = 20) -> None:
+def tell_unknown(what: str, path: str, tokens: Sequence[str]) -> None:
     """Print to stderr the tokens that the network of a file does not know, if any."""
     if tokens:
-        more = f" and {len(tokens) - most:,} more" if len(tokens) > most else ""
-        print(f"fastdl: {what} that {path} does not know: {', '.join(map(repr, tokens[:most]))}{more}", file=sys.stderr)
+        more = f" and {len(tokens) - _SHOWN:,} more" if len(tokens) > _SHOWN else ""
+        told = ", ".join(map(repr, tokens[:_SHOWN]))
+        print(f"fastdl: {what} that {path} does not know: {told}{more}", file=sys.stderr)
 
 
 def bars(unit: str, measured: str = "test {val_accuracy:.2%}", per_sample: int = 1) -> list[Callback]:

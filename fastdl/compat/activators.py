@@ -113,10 +113,10 @@ def _real(x: Any, name: str) -> Any:
     return as_real(x, name).astype(np.float64)
 
 
-def check_activator(activator: Any, name: str = "activator") -> Any:
+def check_activator(activator: Any) -> Any:
     """Check that an object has the two methods."""
     if not (callable(getattr(activator, "forward", None)) and callable(getattr(activator, "backward", None))):
-        raise TypeError(f"{name} must have the methods forward and backward; received {activator!r}")
+        raise TypeError(f"activator must have the methods forward and backward; received {activator!r}")
     return activator
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..._core.kinds import WITH_SETTING
 from .unit import Unit, indented
 
 _SELU_SCALE, _SELU_LIMIT = 1.0507009873554804934193349852946, 1.7580993408473768599402175208123
@@ -14,7 +15,7 @@ def activated(unit: Unit, x: str, activation: tuple[str, float]) -> str:
     name, setting = activation
     if name == "identity":
         return x
-    more = f", {unit.number(setting)}" if name in _SETTINGS else ""
+    more = f", {unit.number(setting)}" if name in WITH_SETTING else ""
     return f"{helper(unit, name)}({x}{more})"
 
 
@@ -22,7 +23,7 @@ def helper(unit: Unit, name: str) -> str:
     """Return the name of an activation's function."""
 
     def text() -> str:
-        more = f", {unit.real} {_SETTINGS[name]}" if name in _SETTINGS else ""
+        more = f", {unit.real} {WITH_SETTING[name][0]}" if name in WITH_SETTING else ""
         *before, returned = _BODIES[name](unit)
         body = indented([*before, f"return {returned};"])
         return f"static inline {unit.real} {unit.named(name)}({unit.real} x{more})\n{{\n{body}}}\n"
@@ -94,7 +95,6 @@ def _softplus(unit: Unit) -> list[str]:
     return [f"(x < 0 ? 0 : x) + {unit.function('log1p')}({exponential(unit, 'x < 0 ? x : -x')})"]
 
 
-_SETTINGS = {"leaky_relu": "slope", "elu": "alpha"}
 _BODIES: dict[str, Callable[[Unit], list[str]]] = {
     "relu": lambda unit: ["x < 0 ? 0 : x"],
     "leaky_relu": lambda unit: ["x > 0 ? x : slope * x"],

@@ -139,7 +139,7 @@ def _taps(
     (kh, kw, c), (w, _), (down, right) = kernel, row, dilation
     if kh * kw * c <= _WRITTEN_OUT:
         offsets = [(r * down * w + k * right) * c + n for r in range(kh) for k in range(kw) for n in range(c)]
-        lines = [f"const {unit.real} *in = {_from('x', at)};"]
+        lines = [f"const {unit.real} *in = {_from(at)};"]
         for first in range(0, len(offsets), _TERMS):
             part = offsets[first : first + _TERMS]
             places = [[f"in[{pixel + offset}]" for offset in part] for pixel in pixels]
@@ -152,14 +152,14 @@ def _taps(
     place = _sum([(at, 1, at != "0"), *((index, step, True) for index, _, step in loops)])
     return [
         *(f"{loop(index, count)} {{" for index, count, _ in loops),
-        f"const {unit.real} *in = {_from('x', place)};",
+        f"const {unit.real} *in = {_from(place)};",
         *many_terms(unit, run, pixels, *widths, sums),
         *["}"] * len(loops),
     ]
 
 
-def _from(name: str, place: str) -> str:
-    return name if place == "0" else f"{name} + {place}"
+def _from(place: str) -> str:
+    return "x" if place == "0" else f"x + {place}"
 
 
 def _sum(parts: list[tuple[str, int, bool]]) -> str:
