@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from .._types import Array
 from ..layers import Layer
 from ..samples import Samples, parts
 from .stream import Stream
-
-if TYPE_CHECKING:
-    pass
 
 _SAMPLES, _NUMBERS = 8192, 1 << 22  # the most samples and outputs of one call of the core
 
