@@ -114,19 +114,13 @@ class Trainer:
         batch_size = as_int(64 if batch_size is None else batch_size, "batch_size", most=np.inf)
         shuffle = as_flag(not of_batches if shuffle is None else shuffle, "shuffle")
         passes: Batches | Passes
-        held: Examples | Stream[Examples] | None
         if of_batches:
             stream = Stream(x, "x", partial(self._batch, class_weight), times=left)
             held = held_out(net, validation_data, self.loss, left)
             passes = Batches(net, self.state, self.loss, stream, self.machines)
         else:
             data = examples_of(net, x, y, lengths, trees, sample_weight, self.loss)
-            if as_number(validation_split, "validation_split", high=1.0):
-                if validation_data is not None:
-                    raise ValueError("validation_split must be 0 with validation_data; received both")
-                data, held = split(data, validation_split, self.loss)
-            else:
-                held = held_out(net, validation_data, self.loss, left)
+            data, held = self._parted(data, validation_data, validation_split, left)
             data = self._weighted(data, class_weight)
             passes = self._passes(data, batch_size, shuffle, mixup, held is not None)
         validation = Validation(net, self.loss, held, metrics, batch_size, self.machines)
@@ -149,6 +143,16 @@ class Trainer:
             )  # fmt: skip
 
         return Training(left * passes.work, run)
+
+    def _parted(
+        self, data: Examples, validation_data: Any, validation_split: float, left: int
+    ) -> tuple[Examples, Examples | Stream[Examples] | None]:
+        """Return the samples to train on, and those to validate on ``left`` times, if any."""
+        if not as_number(validation_split, "validation_split", high=1.0):
+            return data, held_out(self.net, validation_data, self.loss, left)
+        if validation_data is not None:
+            raise ValueError("validation_split must be 0 with validation_data; received both")
+        return split(data, validation_split, self.loss)
 
     def _passes(self, data: Examples, batch_size: int, shuffle: bool, mixup: float, watched: bool) -> Passes:
         """Check that the network can be trained on these samples, in batches of this size."""
