@@ -293,6 +293,23 @@ def test_features_that_are_not_known(name):
         merged([x, x], "concat")
 
 
+@pytest.mark.parametrize(
+    ("what", "settings", "message"),
+    [
+        (layers.Dense, {}, "what must be the name of .*; received <class .*Dense'>, a class: make one of it"),
+        (None, {}, "what must be the name of .*; received None$"),
+        (
+            layers.Dense(2),
+            {"activation": "relu"},
+            r"a layer must have its .*; received activation with Dense\(",
+        ),
+    ],
+)
+def test_what_cannot_follow_a_tensor(what, settings, message):
+    with pytest.raises(TypeError, match=message):
+        Graph((3,)).input.then(what, **settings)
+
+
 def test_what_cannot_be_merged():
     x = Graph((3,)).input
     for tensors, how, message in (
@@ -304,7 +321,10 @@ def test_what_cannot_be_merged():
     ):
         with pytest.raises(ValueError, match=message):
             merged(tensors, how)
-    assert merged([x], "sum").shape == (3,)
+    for alone in (x, (tensor for tensor in [x])):
+        with pytest.raises(TypeError, match="tensors must be a list of tensors; received "):
+            merged(alone, "sum")
+    assert merged([x], "sum").shape == merged((x,), "sum").shape == (3,)
 
 
 def test_trees():

@@ -21,6 +21,9 @@ class Lies(layers.Dense):
             "transposed": {**shapes, "weight": (self.units, shape[0])},
             "exchanged": dict(reversed(shapes.items())),
             "none": {},
+            "numbers": {**shapes, "bias": self.units},
+            "fractions": {**shapes, "bias": (float(self.units),)},
+            "a list": list(shapes.values()),
         }.get(self.says, shapes)
 
     def operations(self, x):
@@ -31,10 +34,13 @@ class Lies(layers.Dense):
 @pytest.mark.parametrize(
     ("says", "error", "message"),
     [
-        ("parameters", ValueError, r"parameter_shapes of Lies must .*, \(4, 6\), \(6,\); received \(2, 6\), \(6,\)"),
-        ("transposed", ValueError, r"parameter_shapes of Lies must .*, \(4, 6\), \(6,\); received \(6, 4\), \(6,\)"),
-        ("exchanged", ValueError, r"parameter_shapes of Lies must .*, \(4, 6\), \(6,\); received \(6,\), \(4, 6\)"),
-        ("none", ValueError, r"parameter_shapes of Lies must .*, \(4, 6\), \(6,\); received none"),
+        ("parameters", ValueError, r"parameter_shapes of Lies must .*, \(4, 6\), \(6,\); received \(2, 6\), \(6,\)$"),
+        ("transposed", ValueError, r"parameter_shapes .*, \(4, 6\), \(6,\); received \(6, 4\), \(6,\)$"),
+        ("exchanged", ValueError, r"parameter_shapes .*, \(4, 6\), \(6,\); received \(6,\), \(4, 6\)$"),
+        ("none", ValueError, r"parameter_shapes .*, \(4, 6\), \(6,\); received none$"),
+        ("numbers", ValueError, r"parameter_shapes .*, \(4, 6\), \(6,\); received \(4, 6\), 6$"),
+        ("fractions", ValueError, r"parameter_shapes .*, \(4, 6\), \(6,\); received \(4, 6\), \(6.0,\)$"),
+        ("a list", TypeError, r"parameter_shapes of Lies must give a dict; received \[\(4, 6\), \(6,\)\]"),
         ("nothing", TypeError, "operations of Lies must give a Tensor of x's graph; received None"),
         ("another", TypeError, "operations of Lies must give a Tensor of x's graph; received Tensor"),
     ],

@@ -50,15 +50,34 @@ class Tensor:
         return f"Tensor(number={self.number}, shape={self.shape})"
 
     def then(self, what: str | Part, **settings: Any) -> Tensor:
-        """Go on with an operation of this name and these settings, or with a layer.
+        """Go on with an operation, or with a layer.
+
+        Parameters
+        ----------
+        what : str or Layer
+            The kind of an operation of the core, such as "dense"; or a layer, which adds its own operations.
+        **settings
+            Those of the operation, all of them.
+
+        Returns
+        -------
+        Tensor
+            What the operation writes, or the last one of the layer.
 
         Raises
         ------
         ValueError
             If the operation cannot read this shape, or a setting is missing, unknown or wrong.
+        TypeError
+            If ``what`` is neither, or a layer comes with settings.
         """
         if isinstance(what, str):
             return self.graph.add(what, (self,), settings)
+        if isinstance(what, type) or not hasattr(what, "lower"):
+            hint = ", a class: make one of it" if isinstance(what, type) else ""
+            raise TypeError(f"what must be the name of an operation, or a layer; received {what!r}{hint}")
+        if settings:
+            raise TypeError(f"a layer must have its settings already; received {', '.join(settings)} with {what!r}")
         return what.lower(self)
 
 
@@ -229,7 +248,11 @@ def merged(tensors: Sequence[Tensor], how: str) -> Tensor:
     ValueError
         If there is none, or they belong to different graphs, or their shapes differ; those of a concat may differ in
         their features.
+    TypeError
+        If they are in no list or tuple.
     """
+    if not isinstance(tensors, (list, tuple)):
+        raise TypeError(f"tensors must be a list of tensors; received {tensors!r}")
     if not tensors:
         raise ValueError("tensors must be one at least; received none")
     if how not in MERGES:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,8 @@ class Lowering(Trainable, Definition):
         if not isinstance(y, Tensor) or y.graph is not graph:
             raise TypeError(f"operations of {type(self).__name__} must give a Tensor of x's graph; received {y!r}")
         shapes = self.parameter_shapes(x.shape)
+        if not isinstance(shapes, Mapping):
+            raise TypeError(f"parameter_shapes of {type(self).__name__} must give a dict; received {shapes!r}")
         buffers = [(start - offset, stop - offset) for start, stop in graph.buffers if start >= offset]
         self.check_parameters(shapes, graph.parameter_shapes[shapes_before:], buffers, graph.layers[layers_before:])
         self.apply_training_settings(graph, first)
@@ -63,7 +66,7 @@ class Lowering(Trainable, Definition):
         within : sequence of Lowered
             The layers that its operations have added.
         """
-        kind, given = type(self).__name__, [tuple(stored) for stored in shapes.values()]
+        kind, given = type(self).__name__, [_as_shape(stored) for stored in shapes.values()]
         if given != wanted:
             raise ValueError(
                 f"parameter_shapes of {kind} must give the shapes that its operations store, in their order, "
@@ -99,6 +102,12 @@ def _places(shapes: dict[str, Shape]) -> dict[str, tuple[int, int]]:
         places[name] = start, start + prod(stored)
         start = places[name][1]
     return places
+
+
+def _as_shape(stored: Any) -> Any:
+    """Return a shape as a tuple; of anything else, which is no operation's, how it is written."""
+    whole = isinstance(stored, (list, tuple)) and all(isinstance(n, (int, np.integer)) for n in stored)
+    return tuple(stored) if whole else repr(stored)
 
 
 def _listed(shapes: Sequence[Shape]) -> str:
