@@ -94,7 +94,9 @@ def _with_fan_outs(operations: Operations, input_shape: tuple[Any, ...]) -> Oper
         """Add the fan_outs of the last tensor so far, and give the number of the tensor for each reader."""
         here = len(given)
         for _ in range(uses[number] - 1):
-            given.append({"kind": "fan_out", "reads": (here,), "output_shape": shape, "offset": 0})
+            given.append({
+                "kind": "fan_out", "reads": (here,), "output_shape": shape, "offset": 0, "parameters": (),
+            })  # fmt: skip
         return iter([here, *range(here + 1, len(given) + 1)])
 
     numbers = [spread(0, input_shape)]

@@ -106,12 +106,10 @@ class Graph:
     ----------
     operations : list of dict
         The kth writes tensor k + 1. Each has its `kind`, the numbers of the tensors that it `reads`, its
-        `output_shape`, the `offset` at which its parameters begin, and its settings. `frozen` is True where nothing may
-        change the parameters; `lr_scale` and `decay_scale` are there where they are not 1.
+        `output_shape`, the shapes of its `parameters`, the `offset` at which they begin, and its settings. `frozen` is
+        True where nothing may change the parameters; `lr_scale` and `decay_scale` are there where they are not 1.
     size : int
         The number of parameters.
-    parameter_shapes : list of tuple
-        The shapes of the parameters of the operations that were added, as the core stores them.
     buffers : list of (int, int)
         The ranges of parameters that no optimizer changes, such as running statistics.
     biases : list of (int, int)
@@ -130,7 +128,6 @@ class Graph:
         self.input_shape: Shape = checked_shape(input_shape, "input_shape")
         self.operations: Operations = []
         self.size: int = 0
-        self.parameter_shapes: list[Shape] = []
         self.buffers: list[tuple[int, int]] = []
         self.biases: list[tuple[int, int]] = []
         self.layers: list[Lowered] = []
@@ -151,9 +148,9 @@ class Graph:
             raise operation.error(f"must read token ids; received what {self.operations[reads[0] - 1]['kind']} gives")
         if operation.row.moves and reads[0] in self._given:
             self._given.add(len(self.operations) + 1)
-        self.operations.append({"kind": kind, "reads": reads, "output_shape": shape, "offset": self.size, **settings})
+        place = {"offset": self.size, "parameters": parameters}
+        self.operations.append({"kind": kind, "reads": reads, "output_shape": shape, **place, **settings})
         self.size += sum(map(prod, parameters))
-        self.parameter_shapes += parameters
         if operation.buffers:
             self.buffers.append((self.size - operation.buffers, self.size))
         if self.size > MOST_NUMBERS:

@@ -15,6 +15,15 @@ Operations = list[Fields]
 Inferred = tuple[Shape, tuple[Shape, ...]]  # the shapes of an output and of each parameter, as the core stores it
 
 
+def parameters_of(operation: Fields, flat: Array) -> list[Array]:
+    """Return an operation's parameters, or anything that lies as they do, as views of the vector of all."""
+    views, start = [], operation["offset"]
+    for shape in operation["parameters"]:
+        views.append(flat[start : start + prod(shape)].reshape(shape))
+        start += prod(shape)
+    return views
+
+
 class Kind(NamedTuple):
     """A kind of operation, as the graph knows it."""
 

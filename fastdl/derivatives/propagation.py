@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .._core.graph import Graph
-from .._core.operation import Fields, Operations
+from .._core.operation import Fields, Operations, parameters_of
 from .._types import Array
 from ..layers.container import walk
 from .jets import Jet, Tape
@@ -20,23 +20,18 @@ if TYPE_CHECKING:
     from ..layers import Layer
 
 
-class Weights:
-    """The parameters of an operation, and the arrays to which their gradients are added.
+class Weights(NamedTuple):
+    """The parameters of an operation, each with the array to which its gradient is added.
 
     Attributes
     ----------
+    pairs : list of (ndarray, ndarray)
     product : Product
         The product of a dense operation.
     """
 
-    def __init__(self, parameters: Array, gradients: Array, offset: int, product: Any) -> None:
-        self._flat, self._place, self.product = (parameters, gradients), offset, product
-
-    def take(self, *shape: int) -> tuple[Array, Array]:
-        """Return the next array of parameters, and its gradient."""
-        start, self._place = self._place, self._place + int(np.prod(shape))
-        parameter, gradient = (flat[start : self._place].reshape(shape) for flat in self._flat)
-        return parameter, gradient
+    pairs: list[tuple[Array, Array]]
+    product: Any
 
 
 Function = Callable[[Tape, Sequence[Jet], Fields, Weights], Jet]
@@ -47,8 +42,7 @@ def _passed(tape: Tape, read: Sequence[Jet], operation: Fields, weights: Weights
 
 
 def _dense(tape: Tape, read: Sequence[Jet], operation: Fields, weights: Weights) -> Jet:
-    units = operation["units"]
-    (weight, dweight), (bias, dbias) = weights.take(read[0].values.shape[-1], units), weights.take(units)
+    (weight, dweight), (bias, dbias) = weights.pairs
     return tape.affine(read[0], weights.product, weight, bias, dweight, dbias)
 
 
@@ -70,19 +64,17 @@ def _layer_norm(tape: Tape, read: Sequence[Jet], operation: Fields, weights: Wei
     apart = tape.added([x, tape.scaled(tape.total(x), -1 / features, 0.0)])
     variance = tape.scaled(tape.total(tape.multiplied(apart, apart)), 1 / features, operation["epsilon"])
     z = tape.multiplied(apart, tape.elementwise(variance, partial(power, exponent=-0.5)))
-    return tape.weighed(z, *_weight_and_bias(weights, features))
+    return tape.weighed(z, *_weight_and_bias(weights.pairs))
 
 
 def _batch_norm(tape: Tape, read: Sequence[Jet], operation: Fields, weights: Weights) -> Jet:
-    features = read[0].values.shape[-1]
-    own = _weight_and_bias(weights, features)
-    (mean, _), (variance, _) = weights.take(features), weights.take(features)
+    *own, (mean, _), (variance, _) = weights.pairs
     scale = (1 / np.sqrt(variance.astype("float64") + operation["epsilon"])).astype(variance.dtype)
-    return tape.weighed(tape.scaled(read[0], scale, -mean * scale), *own)
+    return tape.weighed(tape.scaled(read[0], scale, -mean * scale), *_weight_and_bias(own))
 
 
-def _weight_and_bias(weights: Weights, features: int) -> tuple[Array, Array, Array, Array]:
-    (weight, dweight), (bias, dbias) = weights.take(features), weights.take(features)
+def _weight_and_bias(pairs: Sequence[tuple[Array, Array]]) -> tuple[Array, Array, Array, Array]:
+    (weight, dweight), (bias, dbias) = pairs
     return weight, bias, dweight, dbias
 
 
@@ -175,6 +167,7 @@ class Propagation:
         jets = [x]
         for operation, product in zip(self._operations, self._products, strict=True):
             read = [jets[number] for number in operation["reads"]]
-            weights = Weights(parameters, gradients, operation["offset"], product)
+            pairs = zip(parameters_of(operation, parameters), parameters_of(operation, gradients), strict=True)
+            weights = Weights(list(pairs), product)
             jets.append(FUNCTIONS[operation["kind"]](tape, read, operation, weights))
         return jets[self._output]

@@ -24,7 +24,7 @@ class Lowering(Trainable, Definition):
         ``x.then(layer)`` calls it.
         """
         graph, offset, first = x.graph, x.graph.size, len(x.graph.operations)
-        layers_before, shapes_before = len(graph.layers), len(graph.parameter_shapes)
+        layers_before = len(graph.layers)
         try:
             y = self.operations(x)
         except TooManyNumbersError as error:
@@ -35,7 +35,8 @@ class Lowering(Trainable, Definition):
         if not isinstance(shapes, Mapping):
             raise TypeError(f"parameter_shapes of {type(self).__name__} must give a dict; received {shapes!r}")
         buffers = [(start - offset, stop - offset) for start, stop in graph.buffers if start >= offset]
-        self.check_parameters(shapes, graph.parameter_shapes[shapes_before:], buffers, graph.layers[layers_before:])
+        wanted = [stored for operation in graph.operations[first:] for stored in operation["parameters"]]
+        self.check_parameters(shapes, wanted, buffers, graph.layers[layers_before:])
         self.apply_training_settings(graph, first)
         place = offset
         for name, stored in shapes.items():

@@ -7,7 +7,7 @@ from copy import deepcopy
 from ..._core.graph import Graph
 from ..._types import Shape
 from ...sequential import Sequential
-from .parameters import parameters_of
+from .parameters import named_parameters
 from .unit import rounded
 
 
@@ -16,9 +16,8 @@ def with_rounded_weights(net: Sequential, shape: Shape) -> Sequential:
     copy = deepcopy(net)
     graph = Graph(shape)
     copy.lower(graph.input)
-    shapes = [shape, *(operation["output_shape"] for operation in graph.operations)]
     for operation in graph.operations:
-        for name, weight in parameters_of(operation, shapes[operation["reads"][0]], copy.flat[0]).items():
+        for name, weight in named_parameters(operation, copy.flat[0]).items():
             if name.startswith("weight"):
                 axis = 0 if operation["kind"] == "embedding" else -1
                 codes, scales = rounded(weight.reshape(-1, weight.shape[-1]), axis)

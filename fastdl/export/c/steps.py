@@ -10,7 +10,7 @@ import numpy as np
 from ..._core.graph import Graph
 from ..._core.operation import Fields
 from ..._types import Array, Shape
-from .parameters import parameters_of
+from .parameters import named_parameters
 
 _PASSED_ON = {
     "activation",
@@ -89,7 +89,7 @@ def _written_out(graph: Graph, flat: Array) -> list[Step]:
         if kind in _PASSED_ON or (kind in ("flatten", "reshape") and is_row(read[0]) and is_row(shape)):
             made = reads[0]
         else:
-            parameters = {name: a.astype("float64") for name, a in parameters_of(operation, read[0], flat).items()}
+            parameters = {name: a.astype("float64") for name, a in named_parameters(operation, flat).items()}
             adds = kind == "batch_norm" and len(reads) > 1  # its second input, to the normalized first one
             made = add(Step(kind, reads[:1] if adds else reads, read, shape, operation, parameters))
             if adds:

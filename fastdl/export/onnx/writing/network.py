@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from ...._core.graph import Graph
+from ...._core.operation import parameters_of
 from ...._files import replacing
 from ...._types import Shape
 from ...._validation.values import as_flag, check_is
@@ -14,7 +15,7 @@ from ...._version import __version__
 from ....layers import Conv1D, Layer
 from ....layers.container import named_within
 from .operations import OPERATIONS
-from .writer import Value, Weights, Writer
+from .writer import Value, Writer
 
 OPSET = 17  # the first one with LayerNormalization
 _IR_VERSION = 8  # the file format that comes with that operator set
@@ -68,7 +69,7 @@ def to_onnx(net: Layer, path: str | os.PathLike[str], *, with_lengths: bool = Fa
         for k, operation in enumerate(graph.operations):
             w.place = places[k]
             read = [values[number] for number in operation["reads"]]
-            weights = Weights(net.flat[0], operation["offset"])
+            weights = parameters_of(operation, net.flat[0])
             values.append(OPERATIONS[operation["kind"]](w, read, operation, weights))
         w.place = "output"
         w.ending(w.rows(values[output]), y)

@@ -8,7 +8,6 @@ from math import pi, sqrt
 import numpy as np
 
 from ...._core.operation import Fields
-from ...._core.shapes import features_of
 from .activations import FUNCTIONS
 from .recurrent import recurrent
 from .writer import Value, Weights, Writer
@@ -23,8 +22,7 @@ def _passed(w: Writer, read: Sequence[Value], operation: Fields, weights: Weight
 
 
 def _dense(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
-    x, units = read[0], operation["units"]
-    weight, bias = weights.take(x.shape[-1], units), w.parameter("bias", weights.take(units))
+    x, weight, bias = read[0], weights[0], w.parameter("bias", weights[1])
     if len(x.shape) == 1:
         y = w.node("Gemm", w.rows(x), w.parameter("weight", weight.T), bias, transB=1)
     else:
@@ -33,15 +31,13 @@ def _dense(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights
 
 
 def _convolution(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
-    x, kernel, filters, groups = read[0], operation["kernel"], operation["filters"], operation["groups"]
-    axes = _axes(x)
-    weight = weights.take(*kernel, features_of(x.shape) // groups, filters).transpose(3, 2, 0, 1)
-    weight, bias = weight.reshape(*weight.shape[:2], *kernel[axes]), weights.take(filters)
+    x, kernel, (weight, bias), axes = read[0], operation["kernel"], weights, _axes(read[0])
+    weight = np.moveaxis(weight, (-1, -2), (0, 1))
     befores, afters = zip(*x.padding or ((0, 0), (0, 0)), strict=True)
     y = w.node(
         "Conv", w.channels_first(x._replace(padding=None)), w.parameter("weight", weight), w.parameter("bias", bias),
         kernel_shape=kernel[axes], strides=operation["stride"][axes], dilations=operation["dilation"][axes],
-        group=groups, pads=befores[axes] + afters[axes],
+        group=operation["groups"], pads=befores[axes] + afters[axes],
     )  # fmt: skip
     return Value(y, operation["output_shape"], features_first=len(x.shape) == 2)
 
@@ -52,11 +48,10 @@ def _axes(x: Value) -> slice:
 
 
 def _transposed_convolution(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
-    x, kernel, filters = read[0], operation["kernel"], operation["filters"]
-    weight = weights.take(*kernel, filters, x.shape[0]).transpose(3, 2, 0, 1)
+    weight, bias = weights[0].transpose(3, 2, 0, 1), weights[1]
     y = w.node(
-        "ConvTranspose", w.rows(x), w.parameter("weight", weight), w.parameter("bias", weights.take(filters)),
-        kernel_shape=kernel, strides=operation["stride"], pads=2 * operation["padding"],
+        "ConvTranspose", w.rows(read[0]), w.parameter("weight", weight), w.parameter("bias", bias),
+        kernel_shape=operation["kernel"], strides=operation["stride"], pads=2 * operation["padding"],
         output_padding=operation["extra"],
     )  # fmt: skip
     return Value(y, operation["output_shape"])
@@ -120,7 +115,7 @@ def _pad(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) 
 
 
 def _embedding(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
-    ids, table = w.rows(read[0]), weights.take(operation["vocabulary"], operation["dim"])
+    ids, (table,) = w.rows(read[0]), weights
     if ids != w.tokens:
         ids = w.node("Cast", ids, to=w.onnx.TensorProto.INT64)
     return Value(w.node("Gather", w.parameter("weight", table), ids), operation["output_shape"])
@@ -151,11 +146,7 @@ def _rescale(w: Writer, read: Sequence[Value], operation: Fields, weights: Weigh
 
 def _layer_norm(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
     x = read[0]
-    if len(x.shape) == 3:
-        c, *size = x.shape
-        weight, bias = (weights.take(*size, c).transpose(2, 0, 1) for _ in range(2))
-    else:
-        weight, bias = weights.take(x.shape[-1]), weights.take(x.shape[-1])
+    weight, bias = (stored.transpose(2, 0, 1) if len(x.shape) == 3 else stored for stored in weights)
     y = w.node(
         "LayerNormalization", w.rows(x), w.parameter("weight", weight), w.parameter("bias", bias),
         axis=1 if len(x.shape) == 3 else -1, epsilon=operation["epsilon"],
@@ -164,9 +155,8 @@ def _layer_norm(w: Writer, read: Sequence[Value], operation: Fields, weights: We
 
 
 def _batch_norm(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
-    x, features = read[0], features_of(read[0].shape)
-    roles = "weight", "bias", "running_mean", "running_var"
-    parameters = [w.parameter(role, weights.take(features)) for role in roles]
+    x, roles = read[0], ("weight", "bias", "running_mean", "running_var")
+    parameters = map(w.parameter, roles, weights)
     y = w.node("BatchNormalization", w.channels_first(x), *parameters, epsilon=operation["epsilon"])
     return Value(y, operation["output_shape"], features_first=len(x.shape) == 2)
 
@@ -209,8 +199,7 @@ def _attention(w: Writer, read: Sequence[Value], operation: Fields, weights: Wei
 
 
 def _positions(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
-    (x,), steps = read, read[0].shape[0]
-    table = weights.take(operation["most_steps"], x.shape[1])
+    (x,), (table,), steps = read, weights, read[0].shape[0]
     if steps is None:
         of_steps = w.node("Slice", w.parameter("weight", table), w.integers(0), w.steps(x), w.integers(0))
     else:
@@ -220,7 +209,7 @@ def _positions(w: Writer, read: Sequence[Value], operation: Fields, weights: Wei
 
 def _periodic(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
     (x,), k = read, operation["frequencies"]
-    weight, bias = (w.parameter(role, weights.take(x.shape[-1], k)) for role in ("weight", "bias"))
+    weight, bias = map(w.parameter, ("weight", "bias"), weights)
     turns = w.node("Add", w.node("Mul", w.node("Unsqueeze", w.rows(x), w.integers(-1)), weight), bias)
     waves = w.node("Cos", w.times(turns, 2 * pi))
     return Value(w.reshaped(waves, *[0] * len(x.shape), x.shape[-1] * k), operation["output_shape"])
@@ -228,7 +217,7 @@ def _periodic(w: Writer, read: Sequence[Value], operation: Fields, weights: Weig
 
 def _robust_scale(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
     (x,) = read
-    center, scale = (w.parameter(role, weights.take(x.shape[-1])) for role in ("center", "scale"))
+    center, scale = map(w.parameter, ("center", "scale"), weights)
     z = w.node("Mul", w.node("Sub", w.rows(x), center), scale)
     z = w.node("Clip", z, w.number(-_FAR), w.number(_FAR))
     part = w.times(z, 1 / operation["limit"])

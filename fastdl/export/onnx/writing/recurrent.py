@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...._core.kinds import GATES
 from ...._core.operation import Fields
 from ...._types import Array
 from .activations import OfCell, activation_of_cell
@@ -27,7 +26,7 @@ def recurrent(w: Writer, read: Sequence[Value], operation: Fields, weights: Weig
     """Write a recurrent operation, with its states if it is stateful."""
     (x,), cell, units, directions = read, operation["cell"], operation["units"], operation["directions"]
     form = activation_of_cell(operation["cell_activation"], operation["setting"])
-    matrices = [_direction(weights, cell, x.shape[1], units, form) for _ in range(directions)]
+    matrices = [_direction(weights[4 * k : 4 * k + 4], cell, units, form) for k in range(directions)]
     names = [
         w.parameter(role, np.stack(arrays))
         for role, arrays in zip(("W", "R", "B"), zip(*matrices, strict=True), strict=True)
@@ -53,11 +52,9 @@ def recurrent(w: Writer, read: Sequence[Value], operation: Fields, weights: Weig
     return Value(_output(w, x, y, ends[0], operation, form), operation["output_shape"])
 
 
-def _direction(weights: Weights, cell: str, inputs: int, units: int, form: OfCell) -> tuple[Array, Array, Array]:
+def _direction(weights: Weights, cell: str, units: int, form: OfCell) -> tuple[Array, Array, Array]:
     """Return W, R and B of a direction."""
-    columns, order = GATES[cell] * units, ORDER[cell]
-    shapes = (inputs, columns), (units, columns), (columns,), (columns,)
-    ih, hh, bias_ih, bias_hh = (in_order(weights.take(*shape).T, order) for shape in shapes)
+    ih, hh, bias_ih, bias_hh = (in_order(stored.T, ORDER[cell]) for stored in weights)
     if cell == "gru_before":  # ONNX's z weights the old state, this one's the new
         for array in (ih, hh, bias_ih, bias_hh):
             array[:units] *= -1

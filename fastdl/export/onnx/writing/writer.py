@@ -34,16 +34,7 @@ class Value(NamedTuple):
     padding: Sides | None = None
 
 
-class Weights:
-    """The parameters of an operation, read one array after another."""
-
-    def __init__(self, parameters: Array, offset: int) -> None:
-        self._parameters, self._place = parameters, offset
-
-    def take(self, *shape: int) -> Array:
-        """Return the next array."""
-        start, self._place = self._place, self._place + int(np.prod(shape))
-        return self._parameters[start : self._place].reshape(shape)
+Weights = Sequence[Array]  # the parameters of an operation, as the core stores them
 
 
 class Writer:
