@@ -142,6 +142,14 @@ def weights_assigned_before_an_error_is_looked_at(fc):
     return step_by_step(fc, change)
 
 
+def a_prediction_with_assigned_weights_before_an_error_is_looked_at(fc):
+    def change(network, sample):
+        network.layers[0].W = np.full((4, 3), 0.5)
+        network.predict(np.full((3, 1), 0.25))
+
+    return step_by_step(fc, change)
+
+
 def weights_in_single_precision(fc):
     def change(network, sample):
         network.layers[0].W = np.ones((4, 3), np.float32)
@@ -385,7 +393,8 @@ CHANGES = {
         momentum, an_appended_layer, an_appended_sigmoid_layer, a_replaced_layer, tied_weights,
         weights_that_the_program_holds, an_activator_of_a_subclass, gradients_of_two_times, every_other_sample,
         step_by_step, a_sample_that_changes, weights_that_change_before_an_error_is_looked_at,
-        weights_that_the_program_looks_at, weights_assigned_before_an_error_is_looked_at, weights_in_single_precision,
+        weights_that_the_program_looks_at, weights_assigned_before_an_error_is_looked_at,
+        a_prediction_with_assigned_weights_before_an_error_is_looked_at, weights_in_single_precision,
         weights_that_are_gone_back_to, predictions_between, a_layer_more_each_time, a_layer_of_two_networks,
         the_same_layer_twice, an_activator_replaced_between, a_shallow_copy_of_a_layer,
     ],

@@ -86,6 +86,7 @@ class Lent:
 
     def _take_assigned(self) -> bool:
         """Copy the arrays that a program has assigned; tell whether all could be copied."""
+        self.show()  # the last step's results need the weights that it left
         of_memory, *others = self._others()
         for k, (layer, (W, b)) in enumerate(zip(self._layers, self._own, strict=True)):
             there = layer.__dict__
