@@ -85,6 +85,28 @@ def another_stride_later(cnn):
     return convolved(layer, cnn)
 
 
+def an_input_replaced_between(cnn):
+    layer, rng = convolution(cnn), np.random.default_rng(5)
+    x, other, sensitivity = rng.standard_normal((2, 5, 6)), rng.standard_normal((2, 5, 6)), np.ones((2, 3, 3))
+    layer.forward(x)
+    layer.input_array = other
+    return gradients_alone(layer, sensitivity, cnn)
+
+
+def an_input_changed_between(cnn):
+    layer, rng = convolution(cnn), np.random.default_rng(5)
+    x, sensitivity = rng.standard_normal((2, 5, 6)), np.ones((2, 3, 3))
+    layer.forward(x)
+    x *= 2
+    return gradients_alone(layer, sensitivity, cnn)
+
+
+def gradients_alone(layer, sensitivity, module):
+    layer.bp_sensitivity_map(sensitivity, activator(module, "Tanh"))
+    layer.bp_gradient(sensitivity)
+    return [layer.delta_array, *(value for one in layer.filters for value in (one.weights_grad, one.bias_grad))]
+
+
 def another_stride_of_a_pool(cnn):
     pool, rng = cnn.MaxPoolingLayer(5, 6, 2, 3, 3, 2), np.random.default_rng(0)
     pool.stride, pool.output_array = 1, np.zeros((2, 4, 3))
@@ -203,17 +225,28 @@ def a_layer_that_clips(recursive):
     return run_recursive(recursive, {"": layer})
 
 
+def a_root_that_is_a_leaf(recursive):
+    found = []
+    for width in (2, 160):  # few weights go node by node, many level by level
+        layer = recursive.RecursiveLayer(width, 2, activator(recursive, "Tanh"), 0.1)
+        layer.root = recursive.TreeNode(np.full((width, 1), 0.5))
+        layer.backward(np.ones((width, 1)))
+        found += [layer.root.delta, layer.W_grad, layer.b_grad]
+    return found
+
+
 CHANGES = {
     "cnn": [
         shared_kernels, kernels_that_the_program_holds, a_filter_with_momentum, an_activator_that_counts,
-        a_forward_of_its_own, another_stride_later, another_stride_of_a_pool,
+        a_forward_of_its_own, another_stride_later, an_input_replaced_between, an_input_changed_between,
+        another_stride_of_a_pool,
     ],
     "rnn": [states_assigned_between],
     "lstm": [
         gates_of_another_kind, larger_weights, weights_held_and_changed_between, gates_that_are_gone_back_to,
         gates_with_the_same_start,
     ],
-    "recursive": [nodes_of_another_class, a_layer_that_clips],
+    "recursive": [nodes_of_another_class, a_layer_that_clips, a_root_that_is_a_leaf],
 }  # fmt: skip
 
 

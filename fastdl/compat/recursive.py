@@ -145,7 +145,7 @@ class RecursiveLayer:
         width = self.node_width
         W_grad, b_grad = np.zeros(self.W.shape), np.zeros(self.b.shape)
         self.root.delta = delta
-        waiting = [self.root]
+        waiting = [self.root] if self.root.children else []
         while waiting:
             node = waiting.pop()
             below = _core64.node_backward(kernel, self.W, node.delta, node.children_data, W_grad, b_grad)
@@ -162,7 +162,7 @@ class RecursiveLayer:
 
     def _backward_by_levels(self, delta: Array) -> None:
         self.root.delta = delta
-        level = [self.root]
+        level = [self.root] if self.root.children else []
         self.W_grad, self.b_grad = np.zeros(self.W.shape), np.zeros(self.b.shape)
         while level:
             below = np.hstack([node.children_data for node in level])

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ... import functional
-from ..._threads import get_num_threads
 from ..._types import Array
 from ..._validation.shapes import check_size
 from ..._validation.values import as_int, as_number
@@ -120,7 +119,7 @@ class ConvLayer(Built):
         self.output_array: Array = np.zeros((filter_number, self.output_height, self.output_width))
         self.filters: list[Any] = [Filter(filter_width, filter_height, channel_number) for _ in range(filter_number)]
         self.input_array: Array | None = None
-        self._padded: Array | None = None
+        self._padded: Any = None
         self._given: list[Any] = []  # the filters' weights in the core
         self._through_core: Array | None = None  # the input of the last `forward`, if the core took it
         self._build()
@@ -208,7 +207,7 @@ class ConvLayer(Built):
         if self._through_core is not None and self._same_input(self._through_core) and _BACKWARD.untouched(self):
             self._hand_over_weights()
             back = self._layer.run_backward(sensitivity[None])[0]
-            self._hand_out_gradients()
+            self._hand_out_gradients(*self._layer.grads.values())
             self.delta_array = back * each(activator.backward, self._through_core)
             return
         self.bp_sensitivity_map(sensitivity_array, activator)
@@ -240,10 +239,14 @@ class ConvLayer(Built):
 
     def bp_gradient(self, sensitivity_array: Any) -> None:
         """Compute the filters' gradients alone, for the last `forward`'s input."""
-        sensitivity, x = self._sensitivity(sensitivity_array), self._seen()
-        if self._same_input(x) and self._ready() and _BACKWARD.untouched(self):
-            self._layer.last_plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
-            self._hand_out_gradients()
+        sensitivity = self._sensitivity(sensitivity_array)
+        self._seen()
+        if self.padded_input_array is self._padded and self._ready() and _BACKWARD.untouched(self):
+            # Of the padded input, as in the listing: the input itself may have been replaced or changed since.
+            _, weights, biases = functional.cross_correlate2d_backward(
+                sensitivity[None], self._padded[None], self._layer.params["weight"], stride=self.stride
+            )
+            self._hand_out_gradients(weights, biases)
             return
         expanded = self.expand_sensitivity_map(sensitivity_array)
         for f in range(self.filter_number):
@@ -252,9 +255,8 @@ class ConvLayer(Built):
                 conv(channel, expanded[f], gradient, 1, 0)
             one.bias_grad = float(expanded[f].sum())
 
-    def _hand_out_gradients(self) -> None:
-        grads = self._layer.grads
-        for one, weights, bias in zip(self.filters, grads["weight"], grads["bias"].tolist(), strict=False):
+    def _hand_out_gradients(self, of_weights: Array, of_biases: Array) -> None:
+        for one, weights, bias in zip(self.filters, of_weights, of_biases.tolist(), strict=False):
             one.weights_grad[...], one.bias_grad = weights, bias
 
     def expand_sensitivity_map(self, sensitivity_array: Any) -> Array:
