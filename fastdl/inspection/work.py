@@ -8,7 +8,6 @@ from math import prod
 from typing import Any
 
 from .._core.graph import Graph
-from .._core.kinds import GATES
 from .._core.operation import Fields
 from .._core.shapes import features_of
 from .._types import Shape
@@ -101,33 +100,33 @@ class _Work:
     def __getitem__(self, name: str) -> Any:
         return self.settings[name]
 
+    @property
+    def weights(self) -> int:
+        """The size of the matrices among its parameters, each number of which is multiplied once a row."""
+        return sum([prod(shape) for shape in self["parameters"] if len(shape) > 1])
+
 
 def _dense(work: _Work) -> Count:
-    return work.writes.times(work.shape[-1] * work["units"])
+    return work.writes.times(work.weights)
 
 
 def _convolution(work: _Work) -> Count:
     shape = work["output_shape"]
-    pixels = prod(shape[1:]) if len(shape) == 3 else 1
-    inputs = prod(work["kernel"]) * features_of(work.shape) // work["groups"]
-    return work.writes.times(pixels * inputs * work["filters"])
+    return work.writes.times(work.weights * (prod(shape[1:]) if len(shape) == 3 else 1))
 
 
 def _transposed_convolution(work: _Work) -> Count:
-    return work.reads.times(prod(work.shape) * prod(work["kernel"]) * work["filters"])
+    return work.reads.times(work.weights * prod(work.shape[1:]))
 
 
 def _recurrent(work: _Work) -> Count:
-    units, inputs = work["units"], work.shape[1]
-    return work.reads.times(work["directions"] * GATES[work["cell"]] * units * (inputs + units))
+    return work.reads.times(work.weights)
 
 
 def _recursive(work: _Work) -> Count:
-    units, children = work.shape[1], work["children"]
-    inputs = children * units
-    features = inputs + (inputs * (inputs + 1) // 2 if work["composition"] == "tensor" else 0)
+    children = work["children"]
     merges = Count(-1 / children, 1 / children)  # the nodes with children, of M nodes
-    return merges.times(features * units * (3 + children if work["composition"] == "lstm" else 1))
+    return merges.times(work.weights)
 
 
 def _attention(work: _Work) -> Count:
