@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
@@ -71,23 +72,17 @@ def fit_parser(
     network = Parser.of(net, vocabulary)
     epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
     penalty, beam = as_number(penalty, "penalty"), as_beam(beam)
-    for name, given in (("trees", trees), ("validation_trees", validation_trees)):
-        if given is not None or name == "trees":
-            check_is(given, name, Trees)
-        if given is not None and (given.child_counts()[given.height > 0] != 2).any():
-            raise ValueError(f"{name} must have 2 children at every node that is no leaf: Trees.binarize makes them so")
-    data = Sentences.of(trees, vocabulary)
-    which = np.flatnonzero(np.diff(data.start) > 2)  # over two words there is only one tree
-    if not len(which):
-        raise ValueError("trees must hold a sentence of three words; all are shorter")
-    data = data.part(which)
-    gold = data.spans()
+    _check_binary(trees, "trees")
+    if validation_trees is not None:
+        _check_binary(validation_trees, "validation_trees")
+    data = _of_three_words(Sentences.of(trees, vocabulary))
+    gold, count = data.spans(), len(data.start) - 1
     figures = ["loss", "accuracy", *(["val_f1"] if validation_trees is not None else [])]
     watchers = as_callbacks(callbacks, figures)
 
     def train(epoch: int) -> dict[str, float]:
         with net.turn.lock:
-            order, rates = net.generator.permutation(len(which)), state.rates(steps)
+            order, rates = net.generator.permutation(count), state.rates(steps)
 
         def run(first: int, rates: Array, records: Array) -> bool:
             batch = order[first * batch_size : (first + 1) * batch_size]
@@ -96,7 +91,7 @@ def fit_parser(
             return isfinite(loss) and state.follow_gradients(net.last_plan, rates[0])
 
         return take_pass(
-            net, state, run, rates, samples=len(which), batch=batch_size, figures=_figures, epoch=epoch,
+            net, state, run, rates, samples=count, batch=batch_size, figures=_figures, epoch=epoch,
             watchers=watchers,
         )  # fmt: skip
 
@@ -107,12 +102,26 @@ def fit_parser(
 
     with net.turn.training():
         state = net.training_state.following(None, optimizer, net)
-        steps = -(-len(which) // batch_size)
+        steps = -(-count // batch_size)
         state.rates(steps)
         return run_epochs(
-            net, state, range(1, epochs + 1), len(which), watchers, train, validate,
+            net, state, range(1, epochs + 1), count, watchers, train, validate,
             loss="margin", penalty=penalty, beam=beam, batch_size=batch_size,
         )  # fmt: skip
+
+
+def _check_binary(trees: Any, name: str) -> None:
+    check_is(trees, name, Trees)
+    if (trees.child_counts()[trees.height > 0] != 2).any():
+        raise ValueError(f"{name} must have 2 children at every node that is no leaf: Trees.binarize makes them so")
+
+
+def _of_three_words(data: Sentences) -> Sentences:
+    """Return the sentences of three words or more: over two there is only one tree."""
+    which = np.flatnonzero(np.diff(data.start) > 2)
+    if not len(which):
+        raise ValueError("trees must hold a sentence of three words; all are shorter")
+    return data.part(which)
 
 
 def _figures(loss: float, accuracy: float) -> dict[str, float]:
