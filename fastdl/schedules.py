@@ -169,6 +169,21 @@ def get_config(schedule: Callable[[int], float]) -> dict[str, Any]:
 
 
 def from_config(config: dict[str, Any]) -> Callable[[int], float]:
-    """Make a schedule from what its `get_config` gave."""
+    """Make a schedule from what its `get_config` gave.
+
+    Parameters
+    ----------
+    config : dict
+        The class and the arguments.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is of none of fastdl's, or of an argument that is unknown or wrong.
+    """
     schedule: Callable[[int], float] = make(config, _CLASSES, "a schedule")
     return schedule

@@ -52,6 +52,14 @@ def expression_trees(count: int = 10_000) -> Trees:
 def expression_words(source: str) -> list[str]:
     """Split an expression into the words of `expression_trees`.
 
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    list of str
+
     Raises
     ------
     ValueError

@@ -136,7 +136,22 @@ def check_name(kind: type[Configured]) -> None:
 
 
 def from_config(config: dict[str, Any]) -> Layer:
-    """Make a layer from what `get_config` gave; a class of a user's own must have been imported."""
+    """Make a layer from what its `get_config` gave.
+
+    Parameters
+    ----------
+    config : dict
+
+    Returns
+    -------
+    Layer
+        New and not built, with the same training settings.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer class of that name: one of a user's own must have been imported.
+    """
     if not isinstance(config, dict):
         raise ValueError(f"config must be a dict; received {config!r}")
     arguments = {name: _made_of(value) for name, value in config.items()}

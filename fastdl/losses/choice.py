@@ -57,7 +57,22 @@ def chosen(loss: AnyLoss | None, last: Loss | None) -> Loss:
 
 
 def from_config(config: Any) -> Loss:
-    """Make a loss from what its `get_config` gave."""
+    """Make a loss from what its `get_config` gave.
+
+    Parameters
+    ----------
+    config : str or dict
+        The loss's name; with settings that are not the defaults, its class and all settings.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is of none of fastdl's losses, or of a setting that the loss has not, or that is wrong.
+    """
     if isinstance(config, dict):
         loss: Loss = make(config, {kind.__name__: kind for kind in _CLASSES}, "a loss")
         return loss

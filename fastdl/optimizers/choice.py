@@ -23,7 +23,22 @@ def check_optimizer(optimizer: Any) -> None:
 
 
 def from_config(config: dict[str, Any]) -> Optimizer:
-    """Make an optimizer from what its `get_config` gave."""
+    """Make an optimizer from what its `get_config` gave.
+
+    Parameters
+    ----------
+    config : dict
+        The class and the arguments, whose ``lr`` may be that of a schedule.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is of none of fastdl's, or of an argument that is unknown or wrong.
+    """
     if isinstance(config, dict) and isinstance(config.get("lr"), dict):
         from .. import schedules
 

@@ -12,6 +12,14 @@ __all__ = ["read_text"]
 def read_text(path: str | os.PathLike[str]) -> str:
     """Read a file of UTF-8 text, without the byte order mark that some editors put before it.
 
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     ValueError

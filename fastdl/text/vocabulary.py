@@ -53,7 +53,16 @@ class Vocabulary:
 
     @classmethod
     def of(cls, text: str, *, words: bool = False, lines: bool = False, limit: int | None = None) -> Vocabulary:
-        """Make the vocabulary of a text, of at most ``limit`` tokens, the unknown one included."""
+        """Make the vocabulary of a text.
+
+        Parameters
+        ----------
+        text : str
+        words, lines : bool
+            As for `Vocabulary` itself.
+        limit : int, optional
+            The most tokens, the unknown one included: the most frequent; all by default.
+        """
         if limit is not None and as_int(limit, "limit") < 2:
             raise ValueError(f"limit must be at least 2, as one token stands for what is unknown; received {limit}")
         return cls(_most_common(_counted(_split(text, words, lines)), limit), words, lines)

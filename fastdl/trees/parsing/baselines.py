@@ -12,12 +12,34 @@ from .merges import Sentences, as_sentences, trees_of
 
 
 def right_branching(sentences: Iterable[Sequence[str]]) -> Trees:
-    """Return the trees (a (b (c d))), a baseline for parsers."""
+    """Return the trees (a (b (c d))), a baseline for parsers.
+
+    Parameters
+    ----------
+    sentences : iterable of sequences of str
+        The words of each.
+
+    Returns
+    -------
+    Trees
+        Binary, a tree for each sentence, without labels.
+    """
     return _baseline(sentences, lambda n: [(n - 2 - j, n - 1 if j == 0 else n - 1 + j) for j in range(n - 1)])
 
 
 def balanced(sentences: Iterable[Sequence[str]]) -> Trees:
-    """Return trees that split every span in the middle, ((a b) (c d)), a baseline for parsers."""
+    """Return trees that split every span in the middle, ((a b) (c d)), a baseline for parsers.
+
+    Parameters
+    ----------
+    sentences : iterable of sequences of str
+        The words of each.
+
+    Returns
+    -------
+    Trees
+        Binary, a tree for each sentence, without labels.
+    """
     return _baseline(sentences, _balanced_merges)
 
 
