@@ -10,9 +10,12 @@ import os
 import pytest
 from random_networks.draw import Draw
 from random_networks.rounding import Corner
+from random_networks.specified import FORMS
 from random_networks.use import Use
 
 import fastdl
+from fastdl import layers
+from fastdl.layers.configuration import classes_of
 
 NUMBERS = int(os.environ.get("FASTDL_RANDOM_NETWORKS", "1000"))
 BLOCK = 50
@@ -24,6 +27,14 @@ BLOCK = 50
 def test_against_the_reference(first):
     for number in range(first, min(first + BLOCK, NUMBERS)):
         check(number)
+
+
+@pytest.mark.filterwarnings("ignore:input_shape .* channels come first")
+def test_every_layer_is_drawn():
+    """And has a form in the reference."""
+    drawn = {kind for number in range(1000) for kind in classes_of(Draw(number).network())}
+    every = {kind for kind in vars(layers).values() if isinstance(kind, type) and issubclass(kind, layers.Layer)}
+    assert drawn == set(FORMS) == (every | {fastdl.Sequential}) - {layers.Layer, layers.Container}
 
 
 def check(number):

@@ -1,5 +1,7 @@
 """Networks in the form of the reference."""
 
+from operator import attrgetter
+
 import numpy as np
 
 from fastdl import Sequential, layers
@@ -11,110 +13,105 @@ def specified(layer):
     """Return a layer in the form of the reference, with its parameters."""
     scales = {"lr_scale": layer.lr_scale, "decay_scale": layer.decay_scale}
     norm = isinstance(layer, (layers.BatchNorm, layers.LayerNorm))
-    return {**_specified(layer), "frozen": not layer.trainable, "norm": norm, **scales}
+    return {**FORMS[type(layer)](layer), "frozen": not layer.trainable, "norm": norm, **scales}
 
 
-def _specified(layer):
-    if isinstance(layer, (Sequential, layers.Residual)):
-        kind = "chain" if isinstance(layer, Sequential) else "residual"
-        return {"kind": kind, "layers": [specified(inner) for inner in layer.layers]}
-    if isinstance(layer, layers.Parallel):
-        branches = [[specified(inner) for inner in branch] for branch in layer.branches]
-        return {"kind": "parallel", "branches": branches, "merge": layer.merge}
-    params = {name: values.astype(float) for name, values in layer.params.items()}
-    if isinstance(layer, layers.Conv2D):
-        return {
-            "kind": "conv", **params, "stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation,
-            "groups": layer.groups, "activation": activation_of(layer.activation),
-        }  # fmt: skip
-    if isinstance(layer, layers.ConvTranspose2D):
-        return {
-            "kind": "transposed", **params, "stride": layer.stride, "padding": layer.padding,
-            "extra": layer.output_padding, "activation": activation_of(layer.activation),
-        }  # fmt: skip
-    if isinstance(layer, layers.Conv1D):
-        return {
-            "kind": "conv_in_time", **params, "stride": layer.stride, "padding": layer.padding,
-            "dilation": layer.dilation, "groups": layer.groups, "activation": activation_of(layer.activation),
-        }  # fmt: skip
-    if isinstance(layer, (layers.MaxPool1D, layers.MeanPool1D)):
-        kind = "max" if isinstance(layer, layers.MaxPool1D) else "mean"
-        return {"kind": f"{kind}_in_time", "size": layer.size, "stride": layer.stride}
-    if isinstance(layer, layers.Dense):
-        return {"kind": "dense", **params, "activation": activation_of(layer.activation)}
-    if isinstance(layer, layers.MaxPool2D):
-        return {"kind": "max", "size": layer.size, "stride": layer.stride}
-    if isinstance(layer, layers.MeanPool2D):
-        return {"kind": "mean", "size": layer.size, "stride": layer.stride}
-    if isinstance(layer, layers.Flatten):
-        return {"kind": "flatten"}
-    if isinstance(layer, layers.Reshape):
-        return {"kind": "reshape", "shape": layer.output_shape}
-    if isinstance(layer, (layers.GlobalMaxPool, layers.GlobalMeanPool)):
-        return {"kind": "global", "mean": isinstance(layer, layers.GlobalMeanPool)}
-    if isinstance(layer, layers.UpSample2D):
-        return {"kind": "upsample", "size": layer.size, "bilinear": layer.interpolation == "bilinear"}
-    if isinstance(layer, layers.GaussianNoise):
-        return {"kind": "noise", "stddev": layer.stddev}
-    if isinstance(layer, layers.Rescaling):
-        return {"kind": "rescale", "scale": layer.scale, "offset": layer.offset}
-    if isinstance(layer, layers.Activation):
-        return {"kind": "activation", "activation": activation_of(layer)}
-    if isinstance(layer, layers.Select):
-        return {"kind": "select", "indices": list(layer.indices)}
-    if isinstance(layer, layers.LayerNorm):
-        return {"kind": "layer_norm", **params, "epsilon": layer.epsilon}
-    if isinstance(layer, layers.BatchNorm):
-        statistics = [values.astype(float) for values in layer.buffers.values()]
-        return {
-            "kind": "batch_norm", **params, "epsilon": layer.epsilon, "momentum": layer.momentum,
-            "running": statistics,
-        }  # fmt: skip
-    if isinstance(layer, layers.Dropout):
-        return {"kind": "dropout", "rate": layer.rate}
-    if isinstance(layer, layers.RandomShift):
-        return {"kind": "shift", "padding": layer.pixels}
-    if isinstance(layer, layers.RandomFlip):
-        return {"kind": "flip", "horizontal": layer.horizontal, "vertical": layer.vertical}
-    if isinstance(layer, layers.RandomRotation):
-        return {"kind": "rotate", "degrees": layer.degrees}
-    if isinstance(layer, layers.RandomErasing):
-        return {"kind": "erase", "rate": layer.rate, "area": layer.area, "ratio": layer.ratio}
-    if isinstance(layer, layers.Embedding):
-        return {"kind": "embedding", **params}
-    if isinstance(layer, layers.PositionalEmbedding):
-        return {"kind": "positions", **params}
-    if isinstance(layer, layers.PeriodicEmbedding):
-        return {"kind": "periodic", **params}
-    if isinstance(layer, layers.RobustScaling):
-        constants = [values.astype(float) for values in layer.buffers.values()]
-        return {"kind": "robust_scale", "limit": layer.limit, "running": constants}
-    if isinstance(layer, layers.SelfAttention):
-        return {"kind": "attention", **params, "heads": layer.heads, "causal": layer.causal}
-    if isinstance(layer, layers.Recursive):
-        return {
-            "kind": "recursive", **params, "composition": layer.composition,
-            "cell_activation": activation_of(layer.activation), "nodes": layer.return_nodes,
-        }  # fmt: skip
-    inner = layer.layer if isinstance(layer, layers.Bidirectional) else layer
-    cell = {layers.RNN: "rnn", layers.LSTM: "lstm"}.get(type(inner)) or (
-        "gru_after" if inner.reset_after else "gru_before"
-    )
-    return {
-        "kind": "recurrent", **params, "cell": cell,
-        "cell_activation": activation_of(getattr(inner, "activation", "tanh")),
-        "sequences": inner.return_sequences, "merge": getattr(layer, "merge", "concat"), "stateful": inner.stateful,
-    }  # fmt: skip
-
-
-def named(gradients):
-    return [array for values in gradients for array in values]
+def all_of(chain):
+    return [specified(layer) for layer in chain]
 
 
 def activation_of(activation):
     """Return an activation in the form of the reference: a name, or (name, setting)."""
     name, setting = name_and_setting(activation)
     return (name, setting) if name in WITH_SETTING else name
+
+
+def own_activation(layer):
+    return activation_of(layer.activation)
+
+
+def as_kind(kind, *settings, **others):
+    """Return the form of a kind: its parameters, the attributes of these names, and others by functions."""
+
+    def form(layer):
+        params = {name: values.astype(float) for name, values in layer.params.items()}
+        same = {name: getattr(layer, name) for name in settings}
+        return {"kind": kind, **params, **same, **{name: get(layer) for name, get in others.items()}}
+
+    return form
+
+
+def running_statistics(layer):
+    return [values.astype(float) for values in layer.buffers.values()]
+
+
+def cell_of(layer):
+    layer = layer.layer if isinstance(layer, layers.Bidirectional) else layer
+    if isinstance(layer, layers.GRU):
+        return "gru_after" if layer.reset_after else "gru_before"
+    return {layers.RNN: "rnn", layers.LSTM: "lstm"}[type(layer)]
+
+
+def of_cell(name, default=None):
+    """Return the function that gives this attribute of a recurrent layer, in one direction or two."""
+    return lambda layer: getattr(getattr(layer, "layer", layer), name, default)
+
+
+RECURRENT = as_kind(
+    "recurrent", cell=cell_of, cell_activation=lambda layer: activation_of(of_cell("activation", "tanh")(layer)),
+    sequences=of_cell("return_sequences"), stateful=of_cell("stateful"),
+    merge=lambda layer: getattr(layer, "merge", "concat"),
+)  # fmt: skip
+WINDOW = "stride", "padding", "dilation", "groups"
+FORMS = {
+    Sequential: lambda layer: {"kind": "chain", "layers": all_of(layer.layers)},
+    layers.Residual: lambda layer: {"kind": "residual", "layers": all_of(layer.layers)},
+    layers.Parallel: lambda layer: {
+        "kind": "parallel", "branches": [all_of(branch) for branch in layer.branches], "merge": layer.merge,
+    },
+    layers.Dense: as_kind("dense", activation=own_activation),
+    layers.Conv1D: as_kind("conv_in_time", *WINDOW, activation=own_activation),
+    layers.Conv2D: as_kind("conv", *WINDOW, activation=own_activation),
+    layers.ConvTranspose2D: as_kind(
+        "transposed", "stride", "padding", extra=attrgetter("output_padding"), activation=own_activation
+    ),
+    layers.MaxPool1D: as_kind("max_in_time", "size", "stride"),
+    layers.MeanPool1D: as_kind("mean_in_time", "size", "stride"),
+    layers.MaxPool2D: as_kind("max", "size", "stride"),
+    layers.MeanPool2D: as_kind("mean", "size", "stride"),
+    layers.GlobalMaxPool: as_kind("global", mean=lambda _: False),
+    layers.GlobalMeanPool: as_kind("global", mean=lambda _: True),
+    layers.UpSample2D: as_kind("upsample", "size", bilinear=lambda layer: layer.interpolation == "bilinear"),
+    layers.Flatten: as_kind("flatten"),
+    layers.Reshape: as_kind("reshape", shape=attrgetter("output_shape")),
+    layers.Select: as_kind("select", indices=lambda layer: list(layer.indices)),
+    layers.Activation: as_kind("activation", activation=activation_of),
+    layers.Rescaling: as_kind("rescale", "scale", "offset"),
+    layers.RobustScaling: as_kind("robust_scale", "limit", running=running_statistics),
+    layers.LayerNorm: as_kind("layer_norm", "epsilon"),
+    layers.BatchNorm: as_kind("batch_norm", "epsilon", "momentum", running=running_statistics),
+    layers.Dropout: as_kind("dropout", "rate"),
+    layers.GaussianNoise: as_kind("noise", "stddev"),
+    layers.RandomShift: as_kind("shift", padding=attrgetter("pixels")),
+    layers.RandomFlip: as_kind("flip", "horizontal", "vertical"),
+    layers.RandomRotation: as_kind("rotate", "degrees"),
+    layers.RandomErasing: as_kind("erase", "rate", "area", "ratio"),
+    layers.Embedding: as_kind("embedding"),
+    layers.PositionalEmbedding: as_kind("positions"),
+    layers.PeriodicEmbedding: as_kind("periodic"),
+    layers.SelfAttention: as_kind("attention", "heads", "causal"),
+    layers.RNN: RECURRENT,
+    layers.LSTM: RECURRENT,
+    layers.GRU: RECURRENT,
+    layers.Bidirectional: RECURRENT,
+    layers.Recursive: as_kind(
+        "recursive", "composition", cell_activation=own_activation, nodes=attrgetter("return_nodes")
+    ),
+}  # fmt: skip
+
+
+def named(gradients):
+    return [array for values in gradients for array in values]
 
 
 def leaves(chain):
