@@ -430,6 +430,9 @@ def test_steps_reach_every_element_of_any_layout(rng):
     wanted = p - 0.5 * g
     F.sgd_step(p, g, lr=0.5)
     close(p, wanted)
+    both = np.ones((5, 2))  # every other number belongs to the velocity
+    F.sgd_step(both[:, 0], np.ones(5), both[:, 1], lr=0.5, momentum=0.5)
+    close(both, np.tile([0.25, 1.5], (5, 1)))
 
 
 def test_integers_become_float32():
@@ -438,6 +441,8 @@ def test_integers_become_float32():
     x = np.ones((2, 3), np.float32)
     assert F.rnn_step(x, np.ones((2, 4)), np.ones((4, 3), np.float32), np.eye(4), activation=None).dtype == float
     assert F.rnn_step(x, x, np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)).dtype == np.float32
+    assert F.dense(x, np.ones((2, 3), np.float32), np.ones(2)).dtype == np.float32
+    assert F.activation_backward(np.ones((2, 3)), x, "relu").dtype == np.float32
 
 
 STEPS = {

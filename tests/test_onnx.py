@@ -252,3 +252,7 @@ def test_the_command(tmp_path, capsys, rng):
     models.tree_classifier(3, 2).save(tree)
     assert main(["export", str(tree), "--to", str(path)]) == 2
     assert f"fastdl: {tree}: net must be of vectors" in capsys.readouterr().err
+    vectors = tmp_path / "vectors.npz"
+    Sequential([layers.Dense(2)], input_shape=3).save(vectors)
+    assert main(["export", str(vectors), "--to", str(path), "--lengths"]) == 2
+    assert "fastdl: --lengths must be False for a network that takes none" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastdl.datasets import Vocabulary, read_text, standard_library, text_windows
+from fastdl.datasets import Vocabulary, read_text, standard_library, text_windows, words_of
 
 FOX = "The quick brown fox jumps over the lazy dog. It doesn't bark! "
 
@@ -23,6 +23,15 @@ def test_what_is_no_text_and_no_id():
         for text, name in ((b"the", "bytes"), (None, "NoneType")):
             with pytest.raises(TypeError, match=f"text must be a string; received {name}"):
                 call(text)
+    for words, message in (
+        ("abc", "words must be a list of strings; received 'abc'"),
+        (["a", 1], "words must be strings; received 1"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            Vocabulary.of_words(words)
+    for sentence, name in ((b"the", "bytes"), (None, "NoneType")):
+        with pytest.raises(TypeError, match=f"sentence must be a string; received {name}"):
+            words_of(sentence)
     for ids, error, message in (
         ([-1], ValueError, "ids must be at least 0; received -1"),
         ([0, 4], ValueError, "ids must be from 0 to 3; received 4"),

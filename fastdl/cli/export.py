@@ -92,7 +92,8 @@ def _export(options: argparse.Namespace) -> None:
         FORMATS[chosen].write(net, options)
     except ValueError as error:
         argument, _, told = str(error).partition(" ")
-        name = f"--{argument}" if argument in FORMATS[chosen].options else f"{options.network}: {argument}"
+        option = argument.removeprefix("with_")
+        name = f"--{option}" if option in FORMATS[chosen].options else f"{options.network}: {argument}"
         raise Mistake(f"{name} {told}") from None
     print(f"{options.to}: {chosen}, {os.path.getsize(options.to):,} bytes")
 

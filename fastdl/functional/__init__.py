@@ -1,7 +1,8 @@
 """The kernels as plain functions on arrays.
 
-Each takes array_likes and gives new C-contiguous arrays: of float64 where float64 comes in, of float32 otherwise.
-``stride``, ``padding`` and sizes are one integer or (height, width); padding is of zeros, on every side.
+Each takes array_likes and gives new C-contiguous arrays: of float64 where data, weights or states are float64, of
+float32 otherwise. Biases, targets and the gradients of outputs are converted to that dtype. ``stride``, ``padding`` and
+sizes are one integer or (height, width); padding is of zeros, on every side.
 """
 
 from typing import TYPE_CHECKING

@@ -11,7 +11,7 @@ from .._core.kinds import GATES
 from .._threads import get_num_threads
 from .._types import Array, ArrayLike, Shape
 from .._validation.arrays import as_array, as_ranked, as_real, precision
-from .._validation.values import as_choice
+from .._validation.values import as_choice, as_flag
 
 __all__ = [
     "gru_step",
@@ -165,7 +165,7 @@ def gru_step(
     -------
     ndarray, shape (N, units)
     """
-    cell = "gru_after" if reset_after else "gru_before"
+    cell = _gru(reset_after)
     return _step(cell, "tanh", x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)  # type: ignore[no-any-return]
 
 
@@ -194,8 +194,12 @@ def gru_step_backward(
     tuple of ndarray
         With respect to x, h, weight_ih, weight_hh, bias_ih and bias_hh.
     """
-    cell = "gru_after" if reset_after else "gru_before"
+    cell = _gru(reset_after)
     return _backward(cell, "tanh", dh, None, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
+
+
+def _gru(reset_after: Any) -> str:
+    return "gru_after" if as_flag(reset_after, "reset_after") else "gru_before"
 
 
 def _as_activation(activation: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from .. import _core
 from .._limits import MOST_STEPS
 from .._types import Array, ArrayLike
-from .._validation.arrays import as_array, as_real, precision
+from .._validation.arrays import as_array, precision
 from .._validation.values import as_int, as_number
 from ..optimizers import SGD, Adam
 
@@ -79,22 +80,25 @@ def _step(optimizer: SGD | Adam, step: int, param: Array, grad: Any, state: dict
             continue
         if not isinstance(array, np.ndarray) or array.dtype.char not in "fd":
             raise TypeError(f"{name} must be a float32 or float64 array, as it is changed in place; received {array!r}")
-        as_real(array, name)  # refuses masked numbers
+        as_array(array, name)  # refuses what is masked, not finite or empty
         if array.shape != param.shape or array.dtype != param.dtype or not array.flags.writeable:
             raise ValueError(
                 f"{name} must be writeable, {param.dtype} and of shape {param.shape}; "
                 f"received {array.dtype} of {array.shape}"
             )
+    moments = {name: array for name, array in state.items() if array is not None}
+    for (one, a), (other, b) in combinations({"param": param, **moments}.items(), 2):
+        if np.shares_memory(a, b):
+            raise ValueError(f"{other} must be another array than {one}, as both are changed; they share memory")
     gradient = as_array(grad, "grad", precision(param))
     if gradient.shape != param.shape:
         raise ValueError(f"grad must have the shape of param, {param.shape}; received {gradient.shape}")
     core = _core.load(precision(param))
-    moments = [array for array in state.values() if array is not None]
     values, gradients = core.aligned_zeros(param.size), core.aligned_zeros(param.size)
     rows = core.aligned_zeros(len(moments) * param.size).reshape(len(moments), param.size)
     targets = [values, gradients, *rows]
-    for target, source in zip(targets, [param, gradient, *moments], strict=True):
+    for target, source in zip(targets, [param, gradient, *moments.values()], strict=True):
         target[:] = source.reshape(-1)
     core.optimizer_step(optimizer.rule, float(optimizer.rates(step, 1)[0]), step, values, gradients, rows)
-    for changed, target in zip([param, *moments], [values, *rows], strict=True):
+    for changed, target in zip([param, *moments.values()], [values, *rows], strict=True):
         changed[...] = target.reshape(param.shape)

@@ -73,6 +73,10 @@ class Vocabulary:
 
         These are unknown, so that a network trained on the words learns how to treat unknown ones.
         """
+        words = as_list(words, "words", "strings")
+        for word in words:
+            if not isinstance(word, str):
+                raise TypeError(f"words must be strings; received {short(word)}")
         counts = _counted(words)
         once = sorted(word for word in counts if counts[word] == 1)
         return cls(_most_common(counts, None, set(once[::_LEFT_OUT])), words=True)

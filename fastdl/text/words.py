@@ -82,6 +82,8 @@ def words_of(sentence: str, *, whole: bool = True) -> list[str]:
     whole : bool
         Whether the sentence ends here: then the point of a final ``etc.`` is a word of its own as well.
     """
+    if not isinstance(sentence, str):
+        raise TypeError(f"sentence must be a string; received {type(sentence).__name__}")
     text = _RANGE.sub("-", unescaped(sentence)).translate(_TYPED)
     pages = {ord(c) // 256 for c in {*text, "\u0301"} if _is_mark(c)}
     words: list[str] = []
