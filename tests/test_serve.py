@@ -251,14 +251,14 @@ def test_drawings_that_are_refused(name):
         (b"[" * 5000, "must be JSON"),
         (b"[]", "must be an object of text, length, temperature"),
         (typed(text="a", other=1), "must be an object of text, length, temperature"),
-        (typed(text=1), "text must be"),
-        (typed(), "text must be"),
+        (typed(text=1), "text must be str; received int"),
+        (typed(), "text must be str; received NoneType"),
         (typed(text="a", length=10**9), "length must be"),
         (typed(text="a", length=0), "length must be"),
         (typed(text="a", length=True), "length must be"),
         (typed(text="a", length=2, temperature=-1), "temperature must be"),
         (b'{"text": "a", "length": 2, "temperature": NaN}', "temperature must be"),
-        (typed(text="a", temperature="warm"), "temperature must be"),
+        (typed(text="a", temperature="warm"), "temperature must be int or float or NoneType; received str"),
     ],
 )
 def test_questions_that_are_refused(body, why):

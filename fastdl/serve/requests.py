@@ -17,5 +17,11 @@ def fields_of(asked: bytes, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
     for name, kind in kinds.items():
         value = found.setdefault(name, None)
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise ValueError(f"{name} must be {kind}; received {type(value).__name__}")
+            names = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
+            raise ValueError(f"{name} must be {names}; received {type(value).__name__}")
     return found
+
+
+def characters_in(most: int) -> int:
+    """Return how many characters fit into a request of this size: JSON writes some of them in six bytes."""
+    return most // 8  # a quarter remains for everything else

@@ -14,7 +14,7 @@ from ..text.words import words_of
 from ..trees import Trees
 from ..trees.drawing import SIGNS, places_of, shade_of
 from ..trees.parsing import parse, right_branching
-from .requests import fields_of
+from .requests import characters_in, fields_of
 
 _WORDS = 100  # the longest sentence
 
@@ -44,7 +44,12 @@ class Sentences:
 
     def about(self) -> dict[str, Any]:
         """Return the labels, if any, and whether sentences are Python's."""
-        return {"kind": "sentences", "labels": self.labels, "python": self._reads_python, "most": self.most // 8}
+        return {
+            "kind": "sentences",
+            "labels": self.labels,
+            "python": self._reads_python,
+            "most": characters_in(self.most),
+        }
 
     @property
     def _reads_python(self) -> bool:

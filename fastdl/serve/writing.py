@@ -12,7 +12,7 @@ from .._validation.values import as_int, as_number
 from ..sequential import Sequential
 from ..text.sampling import check_language_model, likely, read_again, sample, starting
 from ..text.vocabulary import Vocabulary
-from .requests import fields_of
+from .requests import characters_in, fields_of
 
 _SHOWN = 10  # how many of the likeliest tokens to show
 _LONGEST = 400  # the most tokens written at once
@@ -37,7 +37,7 @@ class Writing:
 
     def about(self) -> dict[str, Any]:
         """Say whether its tokens are words."""
-        return {"kind": "writing", "words": self.vocabulary.words, "most": self.most // 8, "length": _LONGEST}
+        return {"kind": "writing", "words": self.vocabulary.words, "most": characters_in(self.most), "length": _LONGEST}
 
     def answer(self, asked: bytes) -> dict[str, Any]:
         """Return the tokens that are likely after a text, or continue it by a number of tokens."""
