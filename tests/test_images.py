@@ -206,6 +206,8 @@ def test_scaling_down_averages(tmp_path):
 def test_shapes_that_no_image_has(shape):
     with pytest.raises(ValueError, match=r"shape must be \(1, H, W\) or \(3, H, W\); received \("):
         read_image("a.png", shape)
+    with pytest.raises(ValueError, match="shape must be at least 1; received 0"):
+        read_image("a.png", (1, 0, 28))
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "GIF", "BMP", "WEBP", "EPS", "TGA", "ICO", "JPEG2000", "PDF"])

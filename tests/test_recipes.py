@@ -45,6 +45,8 @@ def test_arguments_of_recipes():
     assert recipe.net.layers[1].composition == "tensor"
     assert recipes.language_model(16, 9, units=4, batch_size=16, clip_norm=0.5).arguments["optimizer"].clip_norm == 0.5
     assert recipes.language_model(16, 9, units=4, batch_size=16, clip_norm=0).arguments["optimizer"].clip_norm is None
+    with pytest.raises(TypeError, match="hidden must be a list of sizes; received 30"):
+        recipes.mlp(65, hidden=30)
 
 
 def test_a_transformer_tells_places_from_the_start():

@@ -251,6 +251,21 @@ def test_expressions():
     assert max(sizes) <= 40
     assert len(set(trees.brackets())) == 300
     assert expression_words("f(x, 'a b')[2]") == ["f", "(", "x", ",", "<string>", ")", "[", "<number>", "]"]
+    assert expression_words("""g(f"a b {f'{x}'}" + y)""") == ["g", "(", "<string>", "+", "y", ")"]
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        ("f(x", ValueError, "source must be an expression of Python"),
+        ("a $ b", ValueError, "source must be an expression of Python"),
+        ("'abc", ValueError, "source must be an expression of Python"),
+        (None, TypeError, "source must be a string; received NoneType"),
+    ],
+)
+def test_what_is_no_expression(source, error, message):
+    with pytest.raises(error, match=message):
+        expression_words(source)
 
 
 def test_labels_that_are_too_large_for_numbers():

@@ -18,6 +18,9 @@ __all__ = ["expression_trees", "expression_words"]
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _KINDS = {tokenize.NUMBER: "<number>", tokenize.STRING: "<string>"}
 _SHORTEST, _LONGEST = 3, 40  # tokens
+_NO_TOKENS = (tokenize.ERRORTOKEN, tokenize.OP)  # the latter from Python 3.12 on; known signs have types of their own
+# The ends of strings that hold expressions, which are several tokens from Python 3.12 on.
+_OPENING, _CLOSING = ([getattr(tokenize, f"{kind}STRING_{end}", -1) for kind in "FT"] for end in ("START", "END"))
 _SKIPPED = (tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
 
 Span = tuple[int, int]
@@ -63,12 +66,24 @@ def expression_words(source: str) -> list[str]:
     Raises
     ------
     ValueError
-        If Python cannot parse it.
+        If Python cannot split it, as it has unknown signs, or brackets or strings that do not end.
     """
+    if not isinstance(source, str):
+        raise TypeError(f"source must be a string; received {type(source).__name__}")
     try:
-        return [_word(token) for token in _tokens(source) if token.string]
+        tokens = [token for token in _tokens(source) if token.string]
     except (SyntaxError, tokenize.TokenError) as error:
         raise ValueError(f"source must be an expression of Python; {error.args[0]}") from None
+    odd = [token.string for token in tokens if token.exact_type in _NO_TOKENS]
+    if odd:
+        sign = next(filter(str.strip, odd), odd[0])  # the spaces before a sign are odd too
+        raise ValueError(f"source must be an expression of Python; it cannot have {sign!r} there")
+    words, depth = [], 0  # within strings that hold expressions
+    for token in tokens:
+        if depth == 0:
+            words.append(_KINDS[tokenize.STRING] if token.type in _OPENING else _word(token))
+        depth += (token.type in _OPENING) - (token.type in _CLOSING)
+    return words
 
 
 def _tokens(source: str) -> list[tokenize.TokenInfo]:

@@ -11,6 +11,7 @@ import numpy as np
 from .._extras import missing
 from .._files import as_path, open_file
 from .._types import Array
+from .._validation.shapes import as_shape
 
 _FORMATS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}  # by what their files begin with
 _FORMATS |= {b"P%d" % i: "PPM" for i in range(1, 7)}
@@ -55,6 +56,7 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], *, invert: 
     -----
     EXIF's orientation is applied, colour profiles are not. Of a file with several pictures the first is read.
     """
+    shape = as_shape(shape, "shape")
     if len(shape) != 3 or shape[0] not in _OF_CHANNELS:
         raise ValueError(f"shape must be (1, H, W) or (3, H, W); received {shape}")
     try:

@@ -8,7 +8,7 @@ from math import prod
 from .. import models
 from .._types import ShapeLike
 from .._validation.shapes import as_shape
-from .._validation.values import as_int
+from .._validation.values import as_int, as_list
 from ..optimizers import SGD
 from ..schedules import cosine
 from .recipe import Recipe, steps_per_epoch
@@ -86,7 +86,7 @@ def mlp(
         raise ValueError(f"input_shape must be (C, H, W); received {shape}")
     return Recipe(
         models.mlp(
-            (prod(shape), *hidden, as_int(classes, "classes")),
+            (prod(shape), *as_list(hidden, "hidden", "sizes"), as_int(classes, "classes")),
             activation=activation,
             output=None,
             input_shape=shape,
