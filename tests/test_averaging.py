@@ -1,5 +1,8 @@
 """Averages of weights: by steps and by epochs."""
 
+import contextlib
+import sys
+
 import numpy as np
 import pytest
 from conftest import close
@@ -7,6 +10,7 @@ from watched import EPOCHS, Alarm, data, fit, network
 
 import fastdl
 from fastdl import Sequential, callbacks, layers, optimizers
+from fastdl.callbacks import averaging
 
 
 class Steps(callbacks.Callback):
@@ -149,3 +153,66 @@ def test_no_average_is_left_behind():
         fit(net, [callbacks.EMA(0.9), Ends()])
     assert net.training_state.average is None
     assert (net.parameters == before).all()
+
+
+class CtrlC:
+    """Comes before a line of the averages' code: the lines are counted from 1 on, but for those at the end of `fit`."""
+
+    def __init__(self, number):
+        self.number, self.lines = number, 0
+
+    def __enter__(self):
+        self.before = sys.gettrace()
+        sys.settrace(self.trace)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(self.before)
+
+    def trace(self, frame, event, _):
+        if frame.f_code.co_filename != averaging.__file__ or frame.f_code.co_name == "on_fit_end":
+            return None
+        if event == "line":
+            self.lines += 1
+            if self.lines == self.number:
+                raise KeyboardInterrupt
+        return self.trace
+
+
+@pytest.mark.parametrize("make", [lambda: callbacks.EMA(0.5), lambda: callbacks.SWA(1)])
+def test_ctrl_c_while_parameters_and_their_mean_are_exchanged(make):
+    """The network has a mean, with the running statistics of its last step, and what the callback keeps are its own."""
+
+    class Own(Steps):
+        place = averaging.Averaging.place - 1
+
+        def on_epoch_trained(self, net, epoch):
+            self.steps.append(net.parameters.copy())
+
+    def train(watchers):
+        net = Sequential([layers.Dense(3), layers.BatchNorm(), layers.Dense(3)], input_shape=5, seed=0)
+        with contextlib.suppress(KeyboardInterrupt):
+            net.fit(*data(), epochs=3, batch_size=40, validation_data=data(1), callbacks=watchers, verbose=0)
+        return net
+
+    def parts(parameters):
+        net.parameters = parameters
+        return np.hstack([values.ravel() for values in net.params.values()]), np.hstack([*net.buffers.values()])
+
+    steps, number, done = Own(), 0, False
+    net = train([steps, make()])
+    own = [parts(parameters) for parameters in steps.steps]
+    means = [parts(parameters)[0] for parameters, _ in steps.validated]
+    while not done:
+        number, mean = number + 1, make()
+        with CtrlC(number) as event:
+            net = train([mean])
+        done, last = event.lines < number, net.training_state.steps - 1
+        if last >= 0:
+            parameters, statistics = parts(net.parameters.copy())
+            earlier = means[:last] if last else [own[0][0]]  # of an SWA whose mean has no more yet
+            known = [means[last], *(earlier if isinstance(mean, callbacks.SWA) else [])]
+            assert any((parameters == one).all() for one in known)
+            assert (statistics == own[last][1]).all()
+            assert not mean.is_swapped or (parts(mean.values)[0] == own[last][0]).all()
+    assert number > 50

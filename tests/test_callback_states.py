@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from watched import fit, network
+from watched import Ends, fit, network
 
 import fastdl
 from fastdl import callbacks, optimizers
@@ -58,6 +58,27 @@ def test_states_are_those_of_the_last_call(others, capsys):
     trained = net.parameters.copy()
     fit(net, [callbacks.EMA(0.9), Looks()], epochs=5, initial_epoch=4)
     assert (at_begin[0] == trained).all()
+
+
+def test_a_state_that_cannot_be_told():
+    """Its error ends that call of fit, and nothing of the call is left for the next one."""
+
+    class Fails(callbacks.Callback):
+        def get_state(self):
+            raise LookupError("no state")
+
+    class Board(callbacks.Logger):
+        def end(self, error):
+            self.error = error
+
+    net, board = network(), Board()
+    with pytest.raises(LookupError, match="no state"):
+        fit(net, [Fails()], epochs=1)
+    copy.deepcopy(net)
+    with pytest.raises(LookupError, match="no state"):
+        fit(net, [Ends(1), Fails()], epochs=1)
+    fit(net, [board], epochs=1)
+    assert board.error is None
 
 
 class Keeps(callbacks.Callback):

@@ -477,6 +477,33 @@ def test_early_stopping_gives_its_best_back_whatever_ends_a_training(fails, rng)
     assert (net.parameters == best).all()
 
 
+def test_ctrl_c_while_the_best_parameters_are_copied():
+    """The best epoch is the one whose parameters are there."""
+
+    class Interrupted(Sequential):
+        comes = False
+
+        @property
+        def parameters(self):
+            if self.comes:
+                self.comes = False
+                raise KeyboardInterrupt
+            return super().parameters
+
+    class Comes(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs["good"], net.comes = epoch, epoch == 3
+
+    net = Interrupted([layers.Dense(2)], input_shape=4, seed=0)
+    stopping = callbacks.EarlyStopping("good", mode="max")
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(np.eye(4), [0, 1, 0, 1], epochs=5, callbacks=[Comes(), stopping], verbose=0)
+    other = Sequential([layers.Dense(2)], input_shape=4, seed=0)
+    other.fit(np.eye(4), [0, 1, 0, 1], epochs=2, verbose=0)
+    assert (net.parameters == other.parameters).all()
+    assert stopping.best_epoch == stopping.best == 2
+
+
 def test_history_is_of_the_last_call(rng):
     net = Sequential([layers.Dense(2)], input_shape=(4,), seed=0)
     assert net.history is None

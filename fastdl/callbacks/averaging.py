@@ -32,12 +32,13 @@ class Averaging(Callback):
     def __init__(self) -> None:
         self.values: Array = np.zeros(0)
         self.is_swapped = False
+        self._exchange: tuple[Array, Array, dict[str, Array]] | None = None  # one that has begun
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Forget an earlier training."""
         if others := [one for one in net.training_state.watchers if isinstance(one, Averaging) and one is not self]:
             raise ValueError(f"callbacks must hold one of EMA and SWA at the most; received {self!r} and {others[0]!r}")
-        self.values, self.is_swapped = net.parameters.copy(), False
+        self.values, self.is_swapped, self._exchange = net.parameters.copy(), False, None
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
         """Give the network its own parameters back."""
@@ -47,13 +48,18 @@ class Averaging(Callback):
     def swap(self, net: Sequential) -> None:
         """Exchange the network's parameters with `values`, except buffers."""
         with net.turn.lock:
-            kept = {name: values.copy() for name, values in net.buffers.items()}
-            before = net.parameters.copy()
-            net.parameters[...] = self.values
-            for name, values in kept.items():
-                net.buffers[name][...] = values
-            self.values[...] = before
-            self.is_swapped = not self.is_swapped
+            buffers = {name: values.copy() for name, values in net.buffers.items()}
+            self._exchange = self.values.copy(), net.parameters.copy(), buffers
+            self._complete(net)
+
+    def _complete(self, net: Sequential) -> None:
+        """Complete an exchange that has begun, and that Ctrl-C may have interrupted anywhere."""
+        if self._exchange is None:
+            return
+        net.parameters[...], self.values[...], buffers = self._exchange
+        for name, values in buffers.items():
+            net.buffers[name][...] = values
+        self._exchange, self.is_swapped = None, not self.is_swapped
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {"parameters": self.values, "is_swapped": self.is_swapped}
@@ -108,6 +114,7 @@ class EMA(Averaging):
     def on_fit_end(self, net: Sequential) -> None:
         """Give the network the mean, if there is one, unless it has it already."""
         net.training_state.average = None
+        self._complete(net)
         if not self.is_swapped and net.training_state.steps > self.since:
             self.swap(net)
 
@@ -147,13 +154,14 @@ class SWA(Averaging):
     def on_epoch_trained(self, net: Sequential, epoch: int) -> None:
         """Add to the mean, and give it to the network."""
         if epoch >= self.start_from_epoch:
-            self.count += 1
-            share = 1 / self.count
+            share = 1 / (self.count + 1)
             self.values[...] = (1 - share) * self.values + share * net.parameters
+            self.count += 1  # once there is a mean, which Ctrl-C may come before
             self.swap(net)
 
     def on_fit_end(self, net: Sequential) -> None:
         """Give the network the mean, if there is one, unless it has it already."""
+        self._complete(net)
         if self.count and not self.is_swapped:
             self.swap(net)
 

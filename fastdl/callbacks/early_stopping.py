@@ -76,9 +76,10 @@ class EarlyStopping(Watching):
         if epoch < self.start_from_epoch:
             return False
         value = self._monitor.value(logs)
-        better = self._monitor.see(epoch, logs)
+        better = self._monitor.is_best(value)
         if better:
-            self._parameters = net.parameters.copy()
+            self._parameters = net.parameters.copy()  # first, as Ctrl-C may come while they are copied
+            self._monitor.see(epoch, logs)
         counts = better and (self.baseline is None or self._monitor.is_better(value, self.baseline))
         self.waited = 0 if counts else self.waited + 1
         return self.waited >= self.patience

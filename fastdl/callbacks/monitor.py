@@ -60,10 +60,14 @@ class Monitor:
             return not math.isnan(value)
         return value < than - self.min_delta if self.mode == "min" else value > than + self.min_delta
 
+    def is_best(self, value: float) -> bool:
+        """Return whether a value is the best so far, as the first one is."""
+        return not self.epoch or self.is_better(value, self.best)
+
     def see(self, epoch: int, logs: dict[str, Any]) -> bool:
-        """Note an epoch, and tell whether it is the best so far, as the first one is."""
+        """Note an epoch, and tell whether it is the best so far."""
         value = self.value(logs)
-        if self.epoch and not self.is_better(value, self.best):
+        if not self.is_best(value):
             return False
         self.epoch, self.best = epoch, value
         return True

@@ -51,12 +51,13 @@ def run_epochs(
     """
     read_environment()
     before, begun, steps = _Before(net), [], training.steps
-    net.history = history = History()
-    net.training_state = training
-    states = states_for(watchers, training.callbacks() if epochs.start > 1 else [])
-    training.epochs, training.watchers, training.settings = epochs.start - 1, watchers, settings
-    training.kept = []  # those of an earlier call say nothing of parameters that are trained without them
+    history = History()
     try:
+        net.history = history
+        net.training_state = training
+        states = states_for(watchers, training.callbacks() if epochs.start > 1 else [])
+        training.epochs, training.watchers, training.settings = epochs.start - 1, watchers, settings
+        training.kept = []  # those of an earlier call say nothing of parameters that are trained without them
         for watcher, state in zip(watchers, states, strict=True):
             begun.append(watcher)
             watcher.on_fit_begin(net, epochs.stop - 1, samples)

@@ -88,7 +88,10 @@ class TrainingState:
 
     def rest(self) -> None:
         """Keep the states of the callbacks of a call of `fit` that has ended."""
-        self.kept, self.watchers, self.settings, self.error = self.callbacks(), (), {}, None
+        try:
+            self.kept = self.callbacks()
+        finally:  # even if one of them cannot tell its state
+            self.watchers, self.settings, self.error = (), {}, None
 
     @property
     def knows_rates(self) -> bool:
