@@ -4,6 +4,20 @@ import numpy as np
 import pytest
 
 from fastdl import layers
+from fastdl._core.kinds import RANDOM
+
+
+def test_what_draws_passes_on_what_it_reads_outside_training(rng):
+    x, kinds = rng.standard_normal((5, 2, 6, 7)), set()
+    for layer in (
+        layers.Dropout(0.5), layers.GaussianNoise(1.0), layers.RandomShift(2), layers.RandomFlip(),
+        layers.RandomRotation(90), layers.RandomErasing(1.0),
+    ):  # fmt: skip
+        layer.build(x.shape[1:], dtype="float64", seed=0)
+        assert (layer.forward(x) == x).all()
+        assert (layer.forward(x, training=True) != x).any()
+        kinds |= {operation["kind"] for operation in layer.last_plan.operations}
+    assert kinds == set(RANDOM)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

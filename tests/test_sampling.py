@@ -102,6 +102,7 @@ def network_of(*more, vocabulary=5, stateful=True):
         (network_of(layers.LSTM(5, stateful=True)), {}, ValueError, r"net must take tokens .* \(None,\) to \(5,\)"),
         (network_of(layers.Dense(5, "softmax")), {}, ValueError, "net must end in logits; received one .* softmax"),
         (network_of(layers.Dense(5), layers.Activation("softmax"), layers.Dropout(0.1)), {}, ValueError, "logits"),
+        (network_of(layers.Dense(5, "softmax"), layers.GaussianNoise(0.1)), {}, ValueError, "net must end in logits"),
         (network_of(layers.Dense(4)), {}, ValueError, "vocabulary must have the tokens that .* 4, .* received 5"),
         (network_of(layers.Dense(6)), {}, ValueError, "vocabulary must have the tokens that .* 6, .* received 5"),
         (network_of(layers.Dense(5), vocabulary=4), {}, ValueError, "vocabulary must .* takes, 4, .* received 5"),

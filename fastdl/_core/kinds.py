@@ -307,11 +307,11 @@ KINDS = {
     "flatten": Kind(_flatten, moves=lambda places, _: places.reshape(-1)),
     "activation": Kind(_activation, "activation setting", on_trees=True),
     "pad": Kind(_pad, "padding"),
-    "shift": Kind(_shift, "padding"),
-    "flip": Kind(_flip, "horizontal vertical"),
-    "rotate": Kind(_rotate, "degrees"),
-    "erase": Kind(_erase, "rate area ratio"),
-    "dropout": Kind(_dropout, "rate", on_trees=True),
+    "shift": Kind(_shift, "padding", draws=True),
+    "flip": Kind(_flip, "horizontal vertical", draws=True),
+    "rotate": Kind(_rotate, "degrees", draws=True),
+    "erase": Kind(_erase, "rate area ratio", draws=True),
+    "dropout": Kind(_dropout, "rate", on_trees=True, draws=True),
     "embedding": Kind(_embedding, "vocabulary dim", on_trees=True),
     "recurrent": Kind(_recurrent, "adds cell cell_activation directions sequences setting stateful units"),
     "recursive": Kind(_recursive, "children composition composition_activation nodes setting", on_trees=True),
@@ -320,7 +320,7 @@ KINDS = {
     "global_max": Kind(_global_pool),
     "global_mean": Kind(_global_pool),
     "upsample": Kind(_upsample, "size bilinear"),
-    "noise": Kind(_noise, "stddev", on_trees=True),
+    "noise": Kind(_noise, "stddev", on_trees=True, draws=True),
     "rescale": Kind(_rescale, "scale added", on_trees=True),
     "layer_norm": Kind(_layer_norm, "epsilon", on_trees=True, normalizes=True),
     "batch_norm": Kind(_batch_norm, "epsilon momentum", normalizes=True),
@@ -333,6 +333,7 @@ KINDS = {
     "robust_scale": Kind(_robust_scale, "limit", on_trees=True),
 }
 MERGES = tuple(kind for kind, row in KINDS.items() if row.merges)
+RANDOM = tuple(kind for kind, row in KINDS.items() if row.draws)
 
 
 def operation_of(kind: str, settings: dict[str, Any], shapes: tuple[Shape, ...]) -> Operation:

@@ -31,6 +31,7 @@ class Kind(NamedTuple):
     settings: str = ""
     on_trees: bool = False  # works on single nodes, or on a node and its children
     merges: bool = False  # reads several tensors
+    draws: bool = False  # random numbers, in training; otherwise it passes on what it reads
     normalizes: bool = False  # its parameters do not multiply features, and count as biases do
     moves: Callable[[Array, Fields], Array] | None = None  # rearranges an array, if the operation computes nothing
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .._core.graph import Graph
+from .._core.kinds import RANDOM
 from .._core.operation import Fields, Operations, parameters_of
 from .._types import Array
 from ..layers.container import walk
@@ -88,8 +89,6 @@ def _product(tape: Tape, read: Sequence[Jet], operation: Fields, weights: Weight
 FUNCTIONS: dict[str, Function] = {
     "dense": _dense,
     "activation": _activation,
-    "dropout": _passed,
-    "noise": _passed,
     "flatten": _passed,
     "rescale": lambda tape, read, operation, _: tape.scaled(read[0], operation["scale"], operation["added"]),
     "select": lambda tape, read, operation, _: tape.selected(read[0], operation["indices"]),
@@ -98,6 +97,7 @@ FUNCTIONS: dict[str, Function] = {
     "concat": lambda tape, read, *_: tape.concatenated(read),
     "sum": lambda tape, read, *_: tape.added(read),
     "product": _product,
+    **dict.fromkeys(RANDOM, _passed),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._core.graph import Graph
+from .._core.kinds import RANDOM
 from .._types import Array
 from ..functional import softmax
 from ..sequential import Sequential
@@ -18,7 +19,7 @@ _LEAST = {
     "hard_sigmoid": 0,
     "hard_tanh": -1,
 }  # the smallest outputs
-_PASSING = ("dropout", "noise", "flatten", "reshape")  # these change nothing in inference
+_PASSING = (*RANDOM, "flatten", "reshape")  # these change nothing in inference
 
 
 def labels_of(net: Sequential, name: str) -> list[Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .._core.kinds import RANDOM
 from .._types import Array
 from .._validation.values import as_generator, as_int, as_number, check_is
 from ..sequential import Sequential
@@ -101,7 +102,7 @@ def check_language_model(net: Sequential, vocabulary: Vocabulary) -> None:
             f"received {len(states)} recurrent layers, {count} of them stateful, and {len(attention)} of attention, "
             f"{causal} of them causal: make a network of such layers, and copy net.parameters to it"
         )
-    operations = [op for op in net.graph_for((1,)).operations if op["kind"] != "dropout"]
+    operations = [op for op in net.graph_for((1,)).operations if op["kind"] not in RANDOM]
     if operations[-1].get("activation") == "softmax":
         raise ValueError("net must end in logits; received one that ends in softmax")
     taken = min(tokens.vocabulary for tokens in net.reading.tokens)  # at least one, as only an embedding reads (None,)

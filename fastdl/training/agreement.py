@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
+from .._core.kinds import RANDOM
 from .._version import __version__
 from ..losses import Loss
 from ..losses.custom import Custom
@@ -17,8 +18,6 @@ from .stream import Stream
 
 if TYPE_CHECKING:
     from ..sequential import Sequential
-
-_DRAWING = {"dropout", "noise"}  # operations on trees that draw random numbers
 
 
 def agree(
@@ -41,11 +40,11 @@ def agree(
     plan = net.plan_for(shape)
     if data is not None:
         check_shares(machines, net, loss, len(data), batch_size)
-    kinds = {operation["kind"] for operation in plan.operations}
-    if plan.has_trees and kinds & _DRAWING:
+    drawing = {operation["kind"] for operation in plan.operations} & {*RANDOM}
+    if plan.has_trees and drawing:
         raise ValueError(
-            f"communicator must be None for trees that go through {' and '.join(sorted(kinds & _DRAWING))}, which "
-            f"would draw by how trees are shared out"
+            f"communicator must be None for trees that go through {' and '.join(sorted(drawing))}, which would draw by "
+            f"how trees are shared out"
         )
     machines.check_alike(
         {

@@ -8,20 +8,12 @@ from math import prod
 import numpy as np
 
 from ..._core.graph import Graph
+from ..._core.kinds import RANDOM
 from ..._core.operation import Fields
 from ..._types import Array, Shape
 from .parameters import named_parameters
 
-_PASSED_ON = {
-    "activation",
-    "fan_out",
-    "dropout",
-    "noise",
-    "shift",
-    "flip",
-    "rotate",
-    "erase",
-}  # outside training, apart from their activations
+_PASSED_ON = {"activation", "fan_out", *RANDOM}  # outside training, apart from their activations
 _PRODUCTS = {"dense", "convolution", "transposed_convolution"}
 _ACTIVATED = _PRODUCTS | {"batch_norm", "sum", "max_pool"}  # these can apply an activation
 _IDENTITY = "identity", 0.0

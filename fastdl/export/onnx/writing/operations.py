@@ -7,6 +7,7 @@ from math import pi, sqrt
 
 import numpy as np
 
+from ...._core.kinds import RANDOM
 from ...._core.operation import Fields
 from .activations import FUNCTIONS
 from .recurrent import recurrent
@@ -234,11 +235,6 @@ OPERATIONS: dict[str, Function] = {
     "flatten": _flatten,
     "activation": _activation,
     "pad": _pad,
-    "shift": _passed,
-    "flip": _passed,
-    "rotate": _passed,
-    "erase": _passed,
-    "dropout": _passed,
     "embedding": _embedding,
     "recurrent": recurrent,
     "select": _select,
@@ -246,7 +242,6 @@ OPERATIONS: dict[str, Function] = {
     "global_max": _global_max,
     "global_mean": _global_mean,
     "upsample": _upsample,
-    "noise": _passed,
     "rescale": _rescale,
     "layer_norm": _layer_norm,
     "batch_norm": _batch_norm,
@@ -257,4 +252,5 @@ OPERATIONS: dict[str, Function] = {
     "positions": _positions,
     "periodic": _periodic,
     "robust_scale": _robust_scale,
+    **dict.fromkeys(RANDOM, _passed),
 }
