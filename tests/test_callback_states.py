@@ -127,6 +127,7 @@ def test_what_a_state_may_hold(tmp_path):
     state = {
         "none": None, "deep": {"list": [1, 2.5, "x"]}, "inf": math.inf, "number": np.float32(0.5), "tuple": (1, 2),
         "float32": np.float32([[1, 2]]), "int64": np.arange(3), "bool": np.array(True), "empty": np.zeros((0, 3)),
+        "not yet": np.array([0.5, math.nan, math.inf]),
     }  # fmt: skip
     net = network()
     fit(net, [Keeps(state), Keeps({})], epochs=1)
@@ -139,7 +140,7 @@ def test_what_a_state_may_hold(tmp_path):
         given = one.given[name]
         if isinstance(value, np.ndarray):
             assert (given.dtype, given.shape) == (value.dtype, value.shape)
-            assert (given == value).all()
+            assert np.array_equal(given, value, equal_nan=True)
         else:
             assert given == ([1, 2] if name == "tuple" else value)
     for bad, message in (

@@ -74,4 +74,6 @@ def as_parameters(net: Sequential, values: Any) -> Array:
     own = net.parameters
     if not isinstance(values, np.ndarray) or (values.shape, values.dtype) != (own.shape, own.dtype):
         raise ValueError(f"its parameters must be {own.size} numbers of {own.dtype}; received {values!r}")
+    if not np.isfinite(values).all():
+        raise ValueError("its parameters must be finite; received NaN or infinity")
     return values.copy()

@@ -15,6 +15,7 @@ from .base import Callback
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
+PREFIX = "callbacks."  # of the names of their arrays, beside those of the network
 _DTYPES = ("float32", "float64", "int64", "bool")
 
 
@@ -65,7 +66,7 @@ def packed(kept: Iterable[Kept]) -> tuple[list[dict[str, Any]], dict[str, Array]
                         f"{name} of the state of {kind} must be of {', '.join(_DTYPES)}; received {value.dtype}"
                     )
                 shapes[name] = [value.dtype.name, list(value.shape)]
-                arrays[f"callbacks.{i}.{name}"] = np.array(value, order="C")
+                arrays[f"{PREFIX}{i}.{name}"] = np.array(value, order="C")
         plain = {name: value for name, value in state.items() if name not in shapes}
         descriptions.append({"class": kind, "state": plain, "arrays": shapes})
     return descriptions, arrays
@@ -82,7 +83,7 @@ def expected(descriptions: Any) -> dict[str, tuple[np.dtype[Any], Shape]]:
             if dtype not in _DTYPES:
                 raise ValueError(f"arrays of callbacks must be of {', '.join(_DTYPES)}; received {dtype!r}")
             axes = as_list(shape, "the shape of a callback's array", "integers")
-            found[f"callbacks.{i}.{name}"] = np.dtype(dtype), tuple([as_int(n, "an axis", least=0) for n in axes])
+            found[f"{PREFIX}{i}.{name}"] = np.dtype(dtype), tuple([as_int(n, "an axis", least=0) for n in axes])
     return found
 
 
@@ -93,7 +94,7 @@ def unpacked(descriptions: Iterable[dict[str, Any]], arrays: dict[str, Array]) -
             description["class"],
             {
                 **description["state"],
-                **{name: arrays[f"callbacks.{i}.{name}"].copy() for name in description["arrays"]},
+                **{name: arrays[f"{PREFIX}{i}.{name}"].copy() for name in description["arrays"]},
             },
         )
         for i, description in enumerate(descriptions)

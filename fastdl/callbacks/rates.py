@@ -89,7 +89,7 @@ class ReduceLROnPlateau(Watching):
         self.patience, self.cooldown = as_int(patience, "patience"), as_int(cooldown, "cooldown", least=0)
         self.min_lr: float = as_number(min_lr, "min_lr")
         self._waited = self._resting = 0
-        self._lr: float | None = None  # the rate that it has set
+        self._lr: float | None = None  # the rate, once it has lowered it
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Forget an earlier training."""
@@ -105,6 +105,8 @@ class ReduceLROnPlateau(Watching):
         if self._waited >= self.patience and rate > self.min_lr:
             self._lr = net.training_state.optimizer.lr = max(rate * self.factor, self.min_lr)
             self._waited, self._resting = 0, self.cooldown
+        elif self._lr is not None:
+            self._lr = rate  # which another callback may have set
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {**self._monitor.get_state(), "waited": self._waited, "resting": self._resting, "lr": self._lr}
