@@ -151,6 +151,7 @@ def test_accuracy_is_of_classes(rng, capsys):
         [layers.Dense(3, "hard_tanh"), layers.Flatten()],
         [Sequential([layers.Dense(3, "softmax"), layers.GaussianNoise(0.1)])],
         [layers.Parallel([[layers.Dense(1)], [layers.Dense(2, "softmax"), layers.Select([1, 0])]])],
+        [layers.Dense(3, "relu"), layers.Reshape((3, 1, 1)), layers.RandomFlip(), layers.Flatten()],
     ],
 )
 def test_an_activation_before_cross_entropy(last, rng):

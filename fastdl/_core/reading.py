@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from .._types import Array, Shape
-from .kinds import KINDS
+from .kinds import KINDS, RANDOM
 from .operation import Operations
 
 _WINDOW = "kernel", "stride", "dilation"  # pools have no dilation
-_PASSING = "concat", "dropout", "flatten", "noise", "reshape", "select"  # outputs consist of the inputs' numbers
+_PASSING = {"concat", *RANDOM, *(kind for kind, row in KINDS.items() if row.moves)}  # they pass numbers on
 _PARTS = {"lstm": 2}  # of a cell's state: h and c
 
 
