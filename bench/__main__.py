@@ -1,4 +1,4 @@
-"""``python -m bench``: measure everything, write the results of this processor, and render README.md.
+"""``python -m bench``: measure everything, write the results of this processor, and render both READMEs.
 
 ``FASTDL_ISA=v3 python -m bench`` does so with everyone held to AVX2, on processors that have more.
 

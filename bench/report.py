@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
-from . import prose, work
+from . import overview, prose, work
 from .row import EPOCH, Target
 
 _SMALL = "MLP 20-64-64-1"
@@ -279,7 +279,7 @@ def _measured(results: dict[str, Any]) -> str:
 
 
 def render(folder: Path) -> None:
-    """Write README.md beside the results, of which there is a file for each processor."""
+    """Write README.md beside the results, of which there is a file for each processor, and the project's table."""
     runs = [json.loads(path.read_text()) for path in sorted(folder.glob("results-*.json"))]
     latest = max(runs, key=lambda results: (results["machine"]["date"], len(results["rows"])))
     text = prose.HEAD.rstrip() + "\n" + "".join(map(_measured, runs))
@@ -293,3 +293,4 @@ def render(folder: Path) -> None:
         objects=60_000 * latest["rows"]["article_network"]["share"]["articles"],
     )
     (folder / "README.md").write_text(text)
+    overview.write(folder.parent / "README.md", runs)

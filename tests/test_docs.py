@@ -262,3 +262,14 @@ def test_every_activation_and_initializer_is_listed():
     }
     listed = [name for names, row in named for name in names if len(row) == 2]
     assert sorted(listed) == sorted(initializers.__all__)
+
+
+def test_tables_of_speed_are_of_the_results(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(DOCS.parent)
+    from bench import report
+
+    shutil.copytree(DOCS.parent / "bench", tmp_path / "bench", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copy(DOCS.parent / "README.md", tmp_path)
+    report.render(tmp_path / "bench")
+    for name in ("README.md", "bench/README.md"):
+        assert (tmp_path / name).read_text() == (DOCS.parent / name).read_text(), "python -m bench --render"
