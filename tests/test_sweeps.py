@@ -269,6 +269,7 @@ def test_a_figure_that_there_will_not_be_is_found_before_training(data):
     [
         ('{"sweep": {"data": "others"}}\n', "must be the record of this sweep"),
         ("units,lr\n", "must be the record of this sweep; it begins with b'units,lr"),
+        ("FIRST\r\n", "must be the record of this sweep; it begins with"),
         ("FIRST\n[]\n", "must hold a trial a line"),
         ('FIRST\n{"settings": {"units": 2}}\n', "must hold a trial a line"),
         ('FIRST\n{"settings": {"units": 2}, "figures": {"loss": "low"}}\n', "must hold a trial a line"),
@@ -283,10 +284,10 @@ def test_other_files_are_no_records(data, tmp_path, content, message):
     path = tmp_path / "record.jsonl"
     run(data, [], record=path)
     content = content.replace("FIRST", path.read_text().strip())
-    path.write_text(content)
+    path.write_bytes(content.encode())
     with pytest.raises(ValueError, match=message):
         run(data, [{"units": 2, "lr": 0.1}], record=path)
-    assert path.read_text() == content
+    assert path.read_bytes() == content.encode()
     assert made == []
 
 

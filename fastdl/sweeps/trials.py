@@ -85,6 +85,8 @@ def _difference(wanted: bytes, begins: bytes) -> str:
         ours, theirs = (json.loads(line.decode())["sweep"] for line in (wanted, begins))
         names = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        names = []
+    if not names:  # no record, or one whose lines end otherwise, for instance
         return f"it begins with {begins[:200]!r}"
     return f"it is that of a sweep with another {' and '.join(names)}: name another file"
 
