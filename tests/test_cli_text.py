@@ -352,7 +352,7 @@ def test_an_epoch_that_diverges_leaves_the_one_before(text, tmp_path, capsys, mo
         (["train", "lm", "--resume", str(path)], "on_epoch_begin", 2),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(fastdl.cli.text._Show, when, diverge)
+            patch.setattr(fastdl.cli.text.Show, when, diverge)
             assert main(run) == 2
         assert capsys.readouterr().err.endswith(f"; {path} has what epoch {epoch} gave\n")
         assert fastdl.load(path).notes["run"]["epochs"] == epoch

@@ -15,8 +15,6 @@ from .. import get_num_threads, load
 from .._core.kinds import MOST_DROPPED
 from .._types import Array
 from .._validation.values import as_number
-from ..callbacks import Callback
-from ..callbacks.progress import figure
 from ..datasets import Vocabulary, read_text, standard_library, text_windows
 from ..models.sequences import CELLS, HEADS
 from ..recipes import Recipe, language_model, transformer
@@ -36,6 +34,7 @@ from .common import (
     tell_unknown,
 )
 from .mistakes import Mistake, of_option, reading
+from .text_epochs import Epochs, Save, Show, unit_of
 
 # The settings of a run: they are saved with it, and a resumed run keeps them.
 _DEFAULTS = {
@@ -109,7 +108,7 @@ def _train(options: argparse.Namespace) -> None:
     check_outputs(options, settings["text"])
     check_other("log", options.log, options.resume)
     corpus = _corpus(options, run, settings)
-    batch, window, unit = settings["batch_size"], settings["window"], _unit(settings["words"])
+    batch, window, unit = settings["batch_size"], settings["window"], unit_of(settings["words"])
     x, y = text_windows(corpus.tokens, batch, window)
     with of_option("--units"):
         recipe = _recipe(settings, len(x), len(corpus.vocabulary))
@@ -122,13 +121,13 @@ def _train(options: argparse.Namespace) -> None:
     }
     print(_told(net, corpus, settings), flush=True)
     streams = min(batch, (len(corpus.held_out) - 1) // window)
-    epochs = _Epochs(corpus.vocabulary, corpus.held_out, streams, window, x.size)
+    epochs = Epochs(corpus.vocabulary, corpus.held_out, streams, window, x.size)
     callbacks = [
         epochs,
         *bars(f"{unit}s", per_sample=window),
         *logging(options.log),
-        *([] if options.save is None else [_Save(options.save)]),
-        _Show(epochs, options.show),
+        *([] if options.save is None else [Save(options.save)]),
+        Show(epochs, options.show),
     ]
     try:
         net.fit(x, y, initial_epoch=done, callbacks=callbacks, verbose=0, communicator=communicator, **recipe.arguments)
@@ -195,7 +194,7 @@ def _told(net: Sequential, corpus: _Corpus, settings: dict[str, Any]) -> str:
     unknown = f", {100 * share:.3g}% of them unknown" if share else ""
     return (
         f"{settings['layers']} x {settings['cell']} of {settings['units']}: {net.parameters.size:,} parameters, "
-        f"{len(corpus.tokens):,} {_unit(settings['words'])}s of {len(corpus.vocabulary)} kinds{unknown}, "
+        f"{len(corpus.tokens):,} {unit_of(settings['words'])}s of {len(corpus.vocabulary)} kinds{unknown}, "
         f"{len(corpus.held_out):,} held out, {get_num_threads()} threads"
     )
 
@@ -220,7 +219,7 @@ def _remedy(net: Sequential, options: argparse.Namespace, done: int) -> str:
 
 def _check_length(options: argparse.Namespace, tokens: int, held_out: int) -> None:
     """Check that there is a window for each stream, also in the part that is held out."""
-    batch, window, unit = options.batch_size, options.window, _unit(options.words)
+    batch, window, unit = options.batch_size, options.window, unit_of(options.words)
     needed = batch * window + 1
     if tokens < needed or held_out <= window:
         # The least number of characters; words may be spread unevenly.
@@ -282,61 +281,6 @@ def _vocabulary(net: Sequential, path: str) -> Vocabulary:
     return vocabulary
 
 
-def _unit(words: bool) -> str:
-    return "word" if words else "character"
-
-
-class _Epochs(Callback):
-    """Measures on held-out text after each epoch, before the bar, which shows the figures."""
-
-    def __init__(self, vocabulary: Vocabulary, held_out: Array, streams: int, window: int, tokens: int) -> None:
-        self.vocabulary, self.tokens, self._streams = vocabulary, tokens, streams
-        self._x, self._y = text_windows(held_out, streams, window)
-
-    def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
-        self.epochs = epochs
-
-    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        measured = net.evaluate(self._x, self._y, batch_size=self._streams)
-        logs.update({f"val_{name}": value for name, value in measured.items()})
-
-
-class _Save(Callback):
-    """Saves after each epoch, once it is in the log: a run resumed from the epoch before writes its line again."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        net.notes["run"]["epochs"] = epoch
-        net.save(self._path, training=True)
-
-
-class _Show(Callback):
-    """Prints the figures of each epoch, and a sample of text."""
-
-    def __init__(self, epochs: _Epochs, length: int) -> None:
-        self._epochs, self._length = epochs, length
-
-    def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        vocabulary = self._epochs.vocabulary
-        print(
-            f"epoch {epoch}/{self._epochs.epochs}  loss {_figures(logs['loss'], vocabulary.words)}  "
-            f"held out {_figures(logs['val_loss'], vocabulary.words)}  "
-            f"{self._epochs.tokens / logs['seconds']:,.0f} {_unit(vocabulary.words)}s per second",
-            flush=True,
-        )
-        if self._length:
-            print(sample(net, vocabulary, length=self._length, temperature=0.8, seed=epoch), end="\n\n", flush=True)
-
-
-def _figures(loss: float, words: bool) -> str:
-    """Write a loss in nats, and also as perplexity for words or bits for characters."""
-    if words:
-        return f"{figure(loss)} (perplexity {figure(math.exp(loss) if loss < 700 else math.inf, 1)})"
-    return f"{figure(loss)} ({figure(loss / math.log(2), 3)} bits)"
-
-
 def _sample(options: argparse.Namespace) -> None:
     check_whole(options, "length")
     check_whole(options, "seed", least=0, most=math.inf)
@@ -344,7 +288,7 @@ def _sample(options: argparse.Namespace) -> None:
     with reading("MODEL"):
         net = load(options.model)
     vocabulary = _vocabulary(net, options.model)
-    tell_unknown(f"--prompt has {_unit(vocabulary.words)}s", options.model, vocabulary.unknown(options.prompt))
+    tell_unknown(f"--prompt has {unit_of(vocabulary.words)}s", options.model, vocabulary.unknown(options.prompt))
     text = sample(
         net, vocabulary, options.prompt, length=options.length, temperature=options.temperature, seed=options.seed
     )
