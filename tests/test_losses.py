@@ -328,6 +328,21 @@ def test_a_subclass_leaves_out_what_its_loss_does(rng):
         net.fit(x, abs(y), loss=Mine(), verbose=0)
 
 
+@pytest.mark.parametrize("base", [losses.CrossEntropy, losses.Loss])
+def test_a_subclass_with_a_method_that_nobody_would_call(base, rng):
+    class Own(base):
+        def measure(self, outputs, targets, weights=None):
+            return 0.0, np.zeros_like(outputs), 0
+
+    class Mine(Own):
+        pass
+
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    for use in (net.fit, net.evaluate, net.train_on_batch):
+        with pytest.raises(TypeError, match=r"loss must not have its own measure, which nothing calls: .*; Own has"):
+            use(rng.standard_normal((4, 3)), [0, 1, 0, 1], loss=Mine())
+
+
 def test_one_output_hits_no_class(rng):
     """The largest of one output would always be that of class 0."""
     net = Sequential([layers.Dense(1)], input_shape=3, seed=0)

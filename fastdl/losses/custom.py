@@ -13,6 +13,8 @@ from .base import Loss, Measured, Rows, check_samples, named
 
 Function = Callable[[Array, Array], tuple[Any, Any]]
 
+_UNCALLED = ("as_classes", "as_labels", "check_outputs", "labelled", "measure", "tell_classes")  # of another loss
+
 
 class Custom(Loss):
     """A loss that a function computes: the values of rows, and the gradient of their sum.
@@ -29,6 +31,7 @@ class Custom(Loss):
     def __init__(self, function: Function) -> None:
         self.function = function
         if isinstance(function, Loss):  # of a subclass of one of fastdl's
+            _check_called(type(function))
             self.ignore_label = function.ignore_label
 
     def __repr__(self) -> str:
@@ -79,3 +82,14 @@ class Custom(Loss):
         classes = self.tell_classes(targets, outputs.shape[-1])
         hits = float((outputs.argmax(axis=-1) == targets).sum()) if classes else 0
         return Measured(float(values.mean()), gradient / len(outputs), hits)
+
+
+def _check_called(kind: type[Loss]) -> None:
+    """Check that a subclass of a loss does not override methods that would never be called."""
+    for name in _UNCALLED:
+        owner = next(base for base in kind.__mro__ if name in vars(base))
+        if not owner.__module__.startswith("fastdl."):
+            raise TypeError(
+                f"loss must not have its own {name}, which nothing calls: override __call__, which gives each row's "
+                f"value and the gradient of their sum; {owner.__name__} has"
+            )
