@@ -337,6 +337,16 @@ def test_metrics_and_verbose(capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("fraction", [0.2, 0.5, 0.9])
+def test_what_is_held_out_leaves_a_sample_of_every_class(fraction):
+    labels = np.repeat([0, 1, 2, 3], [28, 2, 1, 29])
+    for seed in range(100):
+        rest, held = held_out(60, fraction, labels, seed)
+        assert sorted([*rest, *held]) == list(range(60))
+        assert set(labels[rest]) == {0, 1, 2, 3}
+        assert len(held) >= 60 * fraction - 4
+
+
 def test_distinct_samples():
     data = Data(np.array([[2.0], [1], [2]]), np.array([0, 1, 0]), None, None).distinct()
     assert (data.x.ravel().tolist(), data.y.tolist(), data.weights.tolist()) == ([1, 2], [1, 0], [1, 2])

@@ -83,8 +83,8 @@ def _times(weights: Array) -> Array | None:
 def held_out(samples: int, fraction: float, strata: Array | None, seed: int) -> tuple[Array, Array]:
     """Divide samples into those to train on and those to validate on, both sorted.
 
-    The same share of every stratum is held out: of each class, or of small, middling and large targets. The only sample
-    of a class is not.
+    The same share of every stratum is held out: of each class, or of small, middling and large targets. Of each class
+    a sample at least is left to train on.
     """
     fraction = as_number(fraction, "validation_fraction", high=1.0)
     count = max(1, round(fraction * samples))
@@ -104,4 +104,8 @@ def held_out(samples: int, fraction: float, strata: Array | None, seed: int) -> 
     edges = np.arange(count + 1) * samples // count  # of runs; one sample of each is held out
     chosen = np.zeros(len(order), bool)
     chosen[order[rng.integers(edges[:-1], edges[1:])]] = True
+    if strata is not None and strata.dtype.kind == "i":
+        sizes, held = np.bincount(strata), np.bincount(strata[chosen], minlength=strata.max() + 1)
+        for whole in np.flatnonzero((sizes > 1) & (held == sizes)):  # a few samples, each in another run
+            chosen[order[strata[order] == whole][0]] = False
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
