@@ -15,8 +15,8 @@ _ALL = ("torch", "jax", "numpy")
 _RECURRENT = {("lstm", 16): 1.8, ("lstm", 32): 1.3}  # times the best peer, where that is not twice
 
 
-def _predict(samples, threads):
-    title, flop = f"LeNet-5 inference, batch {samples}", samples * sum(LENET_LAYERS)
+def _predict(samples, threads, how=""):
+    title, flop = f"LeNet-5 inference, batch {samples}{how}", samples * sum(LENET_LAYERS)
     target = Target(ratio=2, peers=("onnxruntime",))
     return Work(title, MICROSECONDS, flop, threads, lambda: digits.lenet_outputs(samples), target)
 
@@ -100,6 +100,7 @@ WORK = {
         Target(peak=0.75),
     ),
     "predict_1": _predict(1, 1),
+    "predictor_1": _predict(1, 1, ", prepared: `predictor(1)`, ONNX Runtime's bound arrays"),
     "predict_64": _predict(64, 2),
     "predict_1000": _predict(1000, 2),
     "convolution_64": Work(

@@ -82,6 +82,19 @@ def _predict(samples):
     return prepare
 
 
+def predictor_1(threads):
+    fastdl.set_num_threads(threads)
+    net, x, calls = _lenet(), digits.mnist()[0][:1].copy(), 20_000
+    predict = net.predictor(1)
+
+    def run():
+        fastdl.set_num_threads(threads)
+        for _ in range(calls):
+            predict(x)
+
+    return Task(predict(x).copy(), run, calls)
+
+
 WORKS = {
     "lenet_64": lenet_64,
     "lenet_64_one_thread": lenet_64,
@@ -90,4 +103,5 @@ WORKS = {
     "mlp_128": mlp_128,
     "mlp_1": mlp_1,
     **{f"predict_{samples}": _predict(samples) for samples in (1, 64, 1000)},
+    "predictor_1": predictor_1,
 }

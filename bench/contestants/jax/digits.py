@@ -147,4 +147,5 @@ WORKS = {
     "mlp_128": mlp_128,
     "mlp_1": mlp_1,
     **{f"predict_{samples}": _predict(samples) for samples in (1, 64, 1000)},
+    "predictor_1": _predict(1),
 }
