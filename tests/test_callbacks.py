@@ -392,6 +392,23 @@ def test_a_checkpoint_has_what_those_after_it_saw(monitor, tmp_path):
     assert fastdl.load(tmp_path / "best.npz").training_state.epochs == HALF
 
 
+def test_a_checkpoint_that_leaves_epochs_out(tmp_path):
+    """Those are none of its best ones, whatever others are beside it."""
+
+    class Even(callbacks.ModelCheckpoint):
+        def on_epoch_end(self, net, epoch, logs):
+            if epoch % 2 == 0:
+                super().on_epoch_end(net, epoch, logs)
+
+    class Figures(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs["loss"] = abs(epoch - 3.4)  # which is lowest in the third
+
+    latest, even = tmp_path / "latest.npz", tmp_path / "even.npz"
+    fit(network(), [Figures(), callbacks.ModelCheckpoint(latest), Even(even, monitor="loss")])
+    assert fastdl.load(even).training_state.epochs == 4
+
+
 def test_a_checkpoint_of_what_a_file_cannot_hold(tmp_path):
     """Is refused before the training; of the network alone it can be."""
     net = network()

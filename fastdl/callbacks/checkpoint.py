@@ -88,11 +88,9 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
         """Write, once all checkpoints have seen the epoch: each one's file holds the states of all."""
-        others = [
-            one for one in net.training_state.watchers if isinstance(one, ModelCheckpoint) and one.monitor in logs
-        ]
-        for one in (self, *others):
-            one._note(epoch, logs)
+        for one in (self, *net.training_state.watchers):
+            if one is self or (isinstance(one, ModelCheckpoint) and one._sees(logs)):
+                one._note(epoch, logs)
         if self._saves:
             try:
                 path = self.path.format(**logs)
@@ -100,6 +98,10 @@ class ModelCheckpoint(Callback):
                 known = ", ".join(logs)
                 raise ValueError(f"path must be made of {known}; received {self.path!r}: {error}") from None
             net.save(path, training=self.training)
+
+    def _sees(self, logs: dict[str, Any]) -> bool:
+        """Return whether it will see the epoch: a subclass may leave some out, and a figure may come later."""
+        return self.monitor in logs and type(self).on_epoch_end is ModelCheckpoint.on_epoch_end
 
     def _note(self, epoch: int, logs: dict[str, Any]) -> None:
         if epoch != self._noted:
