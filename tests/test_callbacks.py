@@ -202,6 +202,7 @@ def test_what_a_callback_refuses_leaves_all_as_it_was(tmp_path):
         ([callbacks.ModelCheckpoint(nowhere)], optimizers.Adam(0.01)),
         ([callbacks.ModelCheckpoint(tmp_path / "x.npz")], optimizers.SGD(lambda step: 0.1)),
         ([callbacks.CSVLogger(nowhere)], optimizers.SGD(0.1)),
+        ([callbacks.LearningRateSchedule(lambda epoch: 0.5), callbacks.CSVLogger(nowhere)], None),
     ]
     net, whole = network(), network()
     for one in (net, whole):

@@ -224,6 +224,23 @@ def test_what_it_refuses(given, options, error, message, examples):
     assert not alive()
 
 
+def test_a_first_batch_that_is_refused_leaves_all_as_it_was(rng):
+    """States and random numbers too."""
+    x, y = rng.standard_normal((6, 4, 2)), rng.integers(0, CLASSES, 6)
+    nets = []
+    for given in ([], [(x, y[:5])], [(x[:, :, :1], y)]):
+        chain = [layers.GRU(3, stateful=True), layers.Dropout(0.5), layers.Dense(CLASSES)]
+        net = Sequential(chain, input_shape=(None, 2), seed=0)
+        net.predict(x)
+        if given:
+            with pytest.raises(ValueError, match="batch 1's"):
+                fitted(net, given)
+        nets.append((net.predict(x), fitted(net, [(x, y)]).history["loss"]))
+    for outputs, loss in nets[1:]:
+        assert (outputs == nets[0][0]).all()
+        assert loss == nets[0][1]
+
+
 @pytest.mark.parametrize("kind", [tuple, list])
 def test_a_list_of_batches(kind, examples):
     x, y = examples

@@ -15,16 +15,19 @@ from .machines import ALONE, Machines
 from .state import TrainingState
 
 if TYPE_CHECKING:
+    from ..optimizers import Optimizer
     from ..sequential import Sequential
 
 
 class _Before:
     """The state before a call of `fit`, which is restored if no step is taken."""
 
-    def __init__(self, net: Sequential) -> None:
-        last = net.training_state
+    def __init__(self, net: Sequential, optimizer: Optimizer) -> None:
+        last, states = net.training_state, net.flat_states
         self._net, self._history, self._parameters = net, net.history, net.parameters.copy()
         self._state, self._epochs, self._kept = last, last.epochs, last.kept
+        self._optimizer, self._lr = optimizer, optimizer.lr
+        self._random, self._states = net.generator.bit_generator.state, None if states is None else states.copy()
 
     def restore(self) -> None:
         net, last = self._net, self._state
@@ -32,6 +35,9 @@ class _Before:
             net.parameters[...] = self._parameters  # which a callback may have changed
             net.history, net.training_state = self._history, last
             last.epochs, last.kept = self._epochs, self._kept
+            net.generator.bit_generator.state, net.flat_states = self._random, self._states
+            if self._optimizer.lr is not self._lr:  # a callback has set it
+                self._optimizer.lr = self._lr
 
 
 def run_epochs(
@@ -50,7 +56,7 @@ def run_epochs(
     The training state becomes the network's. Loggers read the settings.
     """
     read_environment()
-    before, begun, steps = _Before(net), [], training.steps
+    before, begun, steps = _Before(net, training.optimizer), [], training.steps
     history = History()
     try:
         net.history = history
