@@ -255,6 +255,25 @@ def test_a_program_that_changes_something(name, program):
     check_change(name, program)
 
 
+def test_outputs_of_one_number_can_be_written_to():
+    """An activator of numbers may give a number for a column of one."""
+
+    class Step:
+        def forward(self, weighted_input):
+            return 1.0 if weighted_input > 0 else 0.0
+
+        def backward(self, output):
+            return 1
+
+    fc, recursive = (importlib.import_module(f"fastdl.compat.{name}") for name in ("fc", "recursive"))
+    layer, tree = fc.FullConnectedLayer(3, 1, Step()), recursive.RecursiveLayer(1, 1, Step(), 0.1)
+    layer.forward([[1], [2], [3]])
+    layer.output += 1
+    tree.forward(recursive.TreeNode(np.ones((1, 1))))
+    tree.root.data[0] = 2
+    assert layer.output.shape == tree.root.data.shape == (1, 1)
+
+
 def test_a_gru_s_former_weights_are_the_program_s():
     from fastdl.compat.gru import GruLayer
 

@@ -163,4 +163,4 @@ def whole(op: Callable[[Any], Any], x: Array) -> Array:
         y = np.asarray(op(x), dtype=np.float64)
     except (TypeError, ValueError):
         return each(op, x)
-    return np.broadcast_to(y, x.shape) if y.ndim == 0 else y if y.shape == x.shape else each(op, x)
+    return np.full(x.shape, y) if y.ndim == 0 else y if y.shape == x.shape else each(op, x)
