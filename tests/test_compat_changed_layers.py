@@ -225,6 +225,25 @@ def a_layer_that_clips(recursive):
     return run_recursive(recursive, {"": layer})
 
 
+def a_node_that_occurs_twice(recursive):
+    class Sine:
+        def forward(self, weighted_input):
+            return np.sin(weighted_input)
+
+        def backward(self, output):
+            return 1 - output * output
+
+    found = []
+    for one in (Sine(), activator(recursive, "Tanh")):
+        layer, rng = recursive.RecursiveLayer(2, 2, one, 0.1), np.random.default_rng(4)
+        layer.W = layer.W * 5000
+        layer.forward(*(recursive.TreeNode(data) for data in rng.standard_normal((2, 2, 1))))
+        layer.forward(layer.root, layer.root)
+        layer.backward(np.ones((2, 1)))
+        found += [layer.root.children[0].delta, layer.W_grad, layer.b_grad]
+    return found
+
+
 def a_root_that_is_a_leaf(recursive):
     found = []
     for width in (2, 160):  # few weights go node by node, many level by level
@@ -246,7 +265,7 @@ CHANGES = {
         gates_of_another_kind, larger_weights, weights_held_and_changed_between, gates_that_are_gone_back_to,
         gates_with_the_same_start,
     ],
-    "recursive": [nodes_of_another_class, a_layer_that_clips, a_root_that_is_a_leaf],
+    "recursive": [nodes_of_another_class, a_layer_that_clips, a_node_that_occurs_twice, a_root_that_is_a_leaf],
 }  # fmt: skip
 
 

@@ -185,11 +185,12 @@ class RecursiveLayer:
             if not node.children:
                 continue
             below = np.dot(self.W.T, delta) * whole(self.activator.backward, node.children_data)
-            for one, child in zip(np.split(below, self.child_count), node.children, strict=True):
-                if again is None:
-                    waiting.append((one, child))
-                else:
-                    again(one, child)
+            pairs = list(zip(np.split(below, self.child_count), node.children, strict=True))
+            if again is None:
+                waiting += reversed(pairs)  # the first child is next, as in the listing: a node may occur twice
+                continue
+            for one, child in pairs:
+                again(one, child)
 
     def calc_gradient(self, parent: Any) -> tuple[Array, Array]:
         """Return the gradients of W and b, summed over a node and its descendants."""
