@@ -105,7 +105,7 @@ cdef inline void all_groups(Job* job, int worker, const Batch* batch, int stage,
     while item >= 0:
         part.slot = slots - 1 - item if turned else item
         if clears and leads(&job.net, worker):
-            empty_slot(net, part.slot)
+            empty_slot(net, part.slot, empties)
         begin, end = groups * part.slot // slots, groups * (part.slot + 1) // slots
         for i in range(begin, end):
             work(job, &part, batch, stage, begin + end - 1 - i if turned else i)
