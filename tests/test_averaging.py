@@ -155,6 +155,17 @@ def test_no_average_is_left_behind():
     assert (net.parameters == before).all()
 
 
+@pytest.mark.parametrize("make", [lambda: callbacks.EMA(0.5), lambda: callbacks.SWA(1)])
+def test_steps_that_were_taken_without_a_mean_are_not_lost(make):
+    """Those of a loop of one's own, from the mean on: where a training goes on after them, a new mean begins."""
+    net, steps = network(), Steps()
+    fit(net, [make()], epochs=2)
+    net.train_on_batch(*data())
+    trained = net.parameters.copy()
+    fit(net, [make(), steps], epochs=4, initial_epoch=2)
+    assert (steps.begun[0] == trained).all()
+
+
 class CtrlC:
     """Comes before a line of the averages' code: the lines are counted from 1 on, but for those at the end of `fit`."""
 

@@ -33,6 +33,7 @@ class Averaging(Callback):
         self.values: Array = np.zeros(0)
         self.is_swapped = False
         self._exchange: tuple[Array, Array, dict[str, Array]] | None = None  # one that has begun
+        self._steps = 0  # those that the network had taken at the last one
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Forget an earlier training."""
@@ -60,13 +61,23 @@ class Averaging(Callback):
         for name, values in buffers.items():
             net.buffers[name][...] = values
         self._exchange, self.is_swapped = None, not self.is_swapped
+        self._steps = net.training_state.steps
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
-        return {"parameters": self.values, "is_swapped": self.is_swapped}
+        return {"parameters": self.values, "is_swapped": self.is_swapped, "steps": self._steps}
 
     def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
-        self.values[...] = as_parameters(net, state["parameters"])
-        self.is_swapped = bool(state["is_swapped"])
+        values = as_parameters(net, state["parameters"])
+        steps = as_int(state["steps"], "steps", least=0, most=MOST_STEPS)
+        if state["is_swapped"] and net.training_state.steps > steps:
+            return  # the mean has been trained on by itself, in a loop of the user's own: a new one begins there
+        self.values[...] = values
+        self.is_swapped, self._steps = bool(state["is_swapped"]), steps
+        self.go_on(net, state)
+
+    def go_on(self, net: Sequential, state: dict[str, Any]) -> None:
+        """Take what else there is from a state."""
+        raise NotImplementedError
 
 
 class EMA(Averaging):
@@ -90,9 +101,10 @@ class EMA(Averaging):
 
     Notes
     -----
-    A training that continues (``initial_epoch``) does so from the network's own parameters and from the mean. The
-    running statistics of `BatchNorm` are those of the training; to get those of the mean's own activations, call
-    ``net.forward(x, training=True)`` on samples.
+    A training that continues (``initial_epoch``) does so from the network's own parameters and from the mean; after
+    steps in a loop of your own, which start from the mean, a new one begins. The running statistics of `BatchNorm` are
+    those of the training; to get those of the mean's own activations, call ``net.forward(x, training=True)`` on
+    samples.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
@@ -121,8 +133,7 @@ class EMA(Averaging):
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {**super().get_state(), "since": self.since}
 
-    def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
-        super().set_state(net, state)
+    def go_on(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
         self.since = as_int(state["since"], "since", least=-1, most=MOST_STEPS)
         if self.is_swapped:  # there is a mean, even if another optimizer counts its steps from 0
             self.since = min(self.since, net.training_state.steps - 1)
@@ -168,6 +179,5 @@ class SWA(Averaging):
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {**super().get_state(), "count": self.count}
 
-    def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
-        super().set_state(net, state)
+    def go_on(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
         self.count = as_int(state["count"], "count", least=0)
