@@ -101,6 +101,13 @@ def an_input_changed_between(cnn):
     return gradients_alone(layer, sensitivity, cnn)
 
 
+def a_frame_changed_between(cnn):
+    layer, rng = convolution(cnn), np.random.default_rng(5)
+    layer.forward(rng.standard_normal((2, 5, 6)))
+    layer.padded_input_array[:, 0] = 0.5
+    return gradients_alone(layer, np.ones((2, 3, 3)), cnn)
+
+
 def gradients_alone(layer, sensitivity, module):
     layer.bp_sensitivity_map(sensitivity, activator(module, "Tanh"))
     layer.bp_gradient(sensitivity)
@@ -258,7 +265,7 @@ CHANGES = {
     "cnn": [
         shared_kernels, kernels_that_the_program_holds, a_filter_with_momentum, an_activator_that_counts,
         a_forward_of_its_own, another_stride_later, an_input_replaced_between, an_input_changed_between,
-        another_stride_of_a_pool,
+        a_frame_changed_between, another_stride_of_a_pool,
     ],
     "rnn": [states_assigned_between],
     "lstm": [

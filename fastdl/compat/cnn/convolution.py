@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import functional
+from ..._threads import get_num_threads
 from ..._types import Array
 from ..._validation.shapes import check_size
 from ..._validation.values import as_int, as_number
@@ -207,7 +208,7 @@ class ConvLayer(Built):
         if self._through_core is not None and self._same_input(self._through_core) and _BACKWARD.untouched(self):
             self._hand_over_weights()
             back = self._layer.run_backward(sensitivity[None])[0]
-            self._hand_out_gradients(*self._layer.grads.values())
+            self._hand_out_gradients()
             self.delta_array = back * each(activator.backward, self._through_core)
             return
         self.bp_sensitivity_map(sensitivity_array, activator)
@@ -242,12 +243,13 @@ class ConvLayer(Built):
         sensitivity = self._sensitivity(sensitivity_array)
         self._seen()
         if self.padded_input_array is self._padded and self._ready() and _BACKWARD.untouched(self):
-            # Of the padded input, as in the listing: the input itself may have been replaced or changed since.
-            _, weights, biases = functional.cross_correlate2d_backward(
-                sensitivity[None], self._padded[None], self._layer.params["weight"], stride=self.stride
-            )
-            self._hand_out_gradients(weights, biases)
-            return
+            # What is within the padding, as the listing reads it: the input may have been replaced or changed since.
+            inner = slice(self.zero_padding, -self.zero_padding or None)
+            x = np.ascontiguousarray(self._padded[:, inner, inner])
+            if np.count_nonzero(x) == np.count_nonzero(self._padded):
+                self._layer.last_plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
+                self._hand_out_gradients()
+                return
         expanded = self.expand_sensitivity_map(sensitivity_array)
         for f in range(self.filter_number):
             one = self.filters[f]
@@ -255,8 +257,9 @@ class ConvLayer(Built):
                 conv(channel, expanded[f], gradient, 1, 0)
             one.bias_grad = float(expanded[f].sum())
 
-    def _hand_out_gradients(self, of_weights: Array, of_biases: Array) -> None:
-        for one, weights, bias in zip(self.filters, of_weights, of_biases.tolist(), strict=False):
+    def _hand_out_gradients(self) -> None:
+        grads = self._layer.grads
+        for one, weights, bias in zip(self.filters, grads["weight"], grads["bias"].tolist(), strict=False):
             one.weights_grad[...], one.bias_grad = weights, bias
 
     def expand_sensitivity_map(self, sensitivity_array: Any) -> Array:
