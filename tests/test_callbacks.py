@@ -303,24 +303,29 @@ def test_a_lowered_rate_is_that_of_a_training_that_goes_on(tmp_path):
 
 @pytest.mark.parametrize("first", ["loss", "val_loss"])
 def test_the_last_of_two_lowered_rates_is_that_of_a_training_that_goes_on(first):
-    """Whichever of the two lowered it, and whichever comes first."""
+    """Whichever of the two lowered it, whichever comes first, and whatever else sets it then."""
 
     class Figures(callbacks.Callback):
         def on_epoch_end(self, net, epoch, logs):
             logs.update(loss=max(4 - epoch, 0), val_loss=1)  # which lower it after 5 epochs, and after 2
+
+    class Own(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            if epoch == 5:
+                net.training_state.optimizer.lr *= 1.5
 
     def watchers():
         other = {"loss": "val_loss", "val_loss": "loss"}[first]
         plateaus = [
             callbacks.ReduceLROnPlateau(monitor, patience=1, factor=0.5, cooldown=9) for monitor in (first, other)
         ]
-        return [Figures(), *plateaus]
+        return [Figures(), *plateaus, Own()]
 
     whole, net = network(), network()
     fit(whole, watchers())
     for epochs, done in ((2, 0), (5, 2), (6, 5), (EPOCHS, 6)):
         fit(net, watchers(), epochs=epochs, initial_epoch=done)
-    assert whole.training_state.optimizer.lr == net.training_state.optimizer.lr == 0.25 * 0.02
+    assert whole.training_state.optimizer.lr == net.training_state.optimizer.lr == 0.25 * 1.5 * 0.02
     assert (net.parameters == whole.parameters).all()
 
 

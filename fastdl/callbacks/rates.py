@@ -11,6 +11,7 @@ from .base import Callback
 from .monitor import Monitor, Watching
 
 if TYPE_CHECKING:
+    from ..optimizers import Optimizer
     from ..sequential import Sequential
 
 
@@ -89,13 +90,13 @@ class ReduceLROnPlateau(Watching):
         self.patience, self.cooldown = as_int(patience, "patience"), as_int(cooldown, "cooldown", least=0)
         self.min_lr: float = as_number(min_lr, "min_lr")
         self._waited = self._resting = 0
-        self._lr: float | None = None  # the rate, once it has lowered it
+        self._lowered: Optimizer | None = None  # the optimizer, once its rate has been lowered
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Forget an earlier training."""
         _fixed_rate(self, net)
         self._monitor.forget()
-        self._waited, self._resting, self._lr = 0, 0, None
+        self._waited, self._resting, self._lowered = 0, 0, None
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
         """Compare."""
@@ -103,19 +104,20 @@ class ReduceLROnPlateau(Watching):
         rests, self._resting = self._resting > 0, max(self._resting - 1, 0)
         self._waited = 0 if better or rests else self._waited + 1
         if self._waited >= self.patience and rate > self.min_lr:
-            self._lr = net.training_state.optimizer.lr = max(rate * self.factor, self.min_lr)
+            self._lowered = net.training_state.optimizer
+            self._lowered.lr = max(rate * self.factor, self.min_lr)
             self._waited, self._resting = 0, self.cooldown
-        elif self._lr is not None:
-            self._lr = rate  # which another callback may have set
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
-        return {**self._monitor.get_state(), "waited": self._waited, "resting": self._resting, "lr": self._lr}
+        rate = None if self._lowered is None else self._lowered.lr  # which another callback may have set since
+        return {**self._monitor.get_state(), "waited": self._waited, "resting": self._resting, "lr": rate}
 
     def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
         if self._monitor.set_state(state):
-            self._waited, self._resting, self._lr = state["waited"], state["resting"], state["lr"]
-            if self._lr is not None:
-                net.training_state.optimizer.lr = self._lr
+            self._waited, self._resting = state["waited"], state["resting"]
+            if state["lr"] is not None:
+                self._lowered = net.training_state.optimizer
+                self._lowered.lr = state["lr"]
 
 
 def _fixed_rate(callback: Callback, net: Sequential) -> float:
