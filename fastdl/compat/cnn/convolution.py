@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ... import functional
 from ..._threads import get_num_threads
 from ..._types import Array
 from ..._validation.shapes import check_size
@@ -220,10 +219,9 @@ class ConvLayer(Built):
         if self._ready() and _BACKWARD.untouched(self):
             self._through_core = None
             self._hand_over_weights()
-            delta, _, _ = functional.cross_correlate2d_backward(
-                sensitivity[None], x[None], self._layer.params["weight"], stride=self.stride, padding=self.zero_padding
-            )
-            self.delta_array = delta[0] * each(activator.backward, x)
+            x = as_shaped(x, "input_array", self._layer.input_shape)
+            delta = self._layer.last_plan.gradients_at(x.reshape(-1), sensitivity.reshape(-1), 1, get_num_threads())
+            self.delta_array = delta.reshape(x.shape) * each(activator.backward, x)
             return
         expanded = self.expand_sensitivity_map(sensitivity_array)
         rows, columns = self.filter_height - 1 - self.zero_padding, self.filter_width - 1 - self.zero_padding
