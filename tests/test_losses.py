@@ -343,6 +343,24 @@ def test_a_subclass_with_a_method_that_nobody_would_call(base, rng):
             use(rng.standard_normal((4, 3)), [0, 1, 0, 1], loss=Mine())
 
 
+def test_targets_that_a_subclass_changes(rng):
+    class Shifted(losses.CrossEntropy):
+        def as_targets(self, y, name, rows):
+            return super().as_targets(np.asarray(y) - 1, name, rows)
+
+    class Squared(Shifted):
+        def __call__(self, outputs, targets):
+            return ((outputs - targets[:, None]) ** 2).sum(axis=-1), 2 * (outputs - targets[:, None])
+
+    x, y = rng.standard_normal((4, 3)).astype(np.float32), np.array([1, 2, 1, 2])
+    net, expected = (Sequential([layers.Dense(2)], input_shape=3, seed=0) for _ in range(2))
+    net.fit(x, y, loss=Shifted(), shuffle=False, verbose=0)
+    expected.fit(x, y - 1, loss="cross_entropy", shuffle=False, verbose=0)
+    np.testing.assert_allclose(net.parameters, expected.parameters, rtol=1e-6)
+    with pytest.raises(TypeError, match=r"loss must not have its own as_targets, which nothing calls: .*; Shifted has"):
+        net.fit(x, y, loss=Squared(), verbose=0)
+
+
 def test_one_output_hits_no_class(rng):
     """The largest of one output would always be that of class 0."""
     net = Sequential([layers.Dense(1)], input_shape=3, seed=0)

@@ -251,7 +251,7 @@ def test_expressions():
     assert max(sizes) <= 40
     assert len(set(trees.brackets())) == 300
     assert expression_words("f(x, 'a b')[2]") == ["f", "(", "x", ",", "<string>", ")", "[", "<number>", "]"]
-    assert expression_words("""g(f"a b {f'{x}'}" + y)""") == ["g", "(", "<string>", "+", "y", ")"]
+    assert expression_words("""g(f"a b {f'{x!r}'}" + y)""") == ["g", "(", "<string>", "+", "y", ")"]
 
 
 @pytest.mark.parametrize(
@@ -259,6 +259,7 @@ def test_expressions():
     [
         ("f(x", ValueError, "source must be an expression of Python"),
         ("a $ b", ValueError, "source must be an expression of Python"),
+        ("a ! b", ValueError, "source must be an expression of Python; it cannot have '!' there"),
         ("'abc", ValueError, "source must be an expression of Python"),
         (None, TypeError, "source must be a string; received NoneType"),
     ],

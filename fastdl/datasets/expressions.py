@@ -74,15 +74,17 @@ def expression_words(source: str) -> list[str]:
         tokens = [token for token in _tokens(source) if token.string]
     except (SyntaxError, tokenize.TokenError) as error:
         raise ValueError(f"source must be an expression of Python; {error.args[0]}") from None
-    odd = [token.string for token in tokens if token.exact_type in _NO_TOKENS]
-    if odd:
-        sign = next(filter(str.strip, odd), odd[0])  # the spaces before a sign are odd too
-        raise ValueError(f"source must be an expression of Python; it cannot have {sign!r} there")
-    words, depth = [], 0  # within strings that hold expressions
+    words, odd, depth = [], [], 0  # within strings that hold expressions
     for token in tokens:
+        # Python 3.12 has a token for the sign before a conversion, which stands in such strings alone.
+        if token.exact_type in _NO_TOKENS or (depth == 0 and token.string == "!"):
+            odd.append(token.string)
         if depth == 0:
             words.append(_KINDS[tokenize.STRING] if token.type in _OPENING else _word(token))
         depth += (token.type in _OPENING) - (token.type in _CLOSING)
+    if odd:
+        sign = next(filter(str.strip, odd), odd[0])  # the spaces before a sign are odd too
+        raise ValueError(f"source must be an expression of Python; it cannot have {sign!r} there")
     return words
 
 

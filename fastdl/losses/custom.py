@@ -13,7 +13,9 @@ from .base import Loss, Measured, Rows, check_samples, named
 
 Function = Callable[[Array, Array], tuple[Any, Any]]
 
-_UNCALLED = ("as_classes", "as_labels", "check_outputs", "labelled", "measure", "tell_classes")  # of another loss
+_UNCALLED = (
+    "as_classes", "as_labels", "check_counts", "check_outputs", "labelled", "measure", "tell_classes",
+)  # of another loss  # fmt: skip
 
 
 class Custom(Loss):
@@ -86,10 +88,16 @@ class Custom(Loss):
 
 def _check_called(kind: type[Loss]) -> None:
     """Check that a subclass of a loss does not override methods that would never be called."""
-    for name in _UNCALLED:
-        owner = next(base for base in kind.__mro__ if name in vars(base))
-        if not owner.__module__.startswith("fastdl."):
+    is_called = _owner(kind, "__call__") is None  # fastdl's own, which calls as_targets
+    for name in _UNCALLED if is_called else (*_UNCALLED, "as_targets"):
+        if owner := _owner(kind, name):
             raise TypeError(
                 f"loss must not have its own {name}, which nothing calls: override __call__, which gives each row's "
                 f"value and the gradient of their sum; {owner.__name__} has"
             )
+
+
+def _owner(kind: type[Loss], name: str) -> type | None:
+    """Return the class that a method is of, or None if that is one of fastdl's."""
+    owner = next(base for base in kind.__mro__ if name in vars(base))
+    return None if owner.__module__.startswith("fastdl.") else owner
