@@ -170,6 +170,35 @@ def test_selection_is_greedy(iris, monkeypatch):
     np.testing.assert_allclose(ensemble.predict_proba(x), expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_a_selection_leaves_members_every_class(several, rng):
+    """Also where more are to be held out than the classes of several samples have."""
+    y = np.array([0, 0, 0, 1, 1, 1, *range(2, 13)])
+    x = np.eye(13)[y] + rng.normal(0, 0.01, (17, 13))
+    labels = np.stack([y, y % 3], axis=1) if several else y
+    kind = NetClassifier(hidden=64, epochs=200)
+    for seed in range(3):
+        ensemble = NetEnsemble(kind, members=2, select=2, validation_fraction=0.6, random_state=seed).fit(x, labels)
+        classes, chances = ensemble.classes_, ensemble.predict_proba(x)
+        if several:
+            assert [len(known) for known in classes] == [13, 3]
+            told = np.stack([known[p.argmax(1)] for known, p in zip(classes, chances, strict=True)], axis=1)
+        else:
+            assert len(classes) == 13
+            told = classes[chances.argmax(axis=1)]
+        assert (ensemble.predict(x) == told).all()
+        assert ensemble.score(x, labels) == 1
+
+
+def test_labels_that_members_never_saw_are_refused(iris, monkeypatch):
+    x, y = iris
+    monkeypatch.setattr(
+        "fastdl.estimators.ensemble.held_out", lambda *_: (np.flatnonzero(y != 1), np.flatnonzero(y == 1))
+    )
+    with pytest.raises(ValueError, match=r"y must hold labels of the classes \[0, 2\]; received 1 too"):
+        NetEnsemble(CLASSIFIER, members=2, select=1).fit(x, y)
+
+
 def test_the_same_random_state_gives_the_same(iris):
     x, y = iris
     whole = NetEnsemble(CLASSIFIER, members=2, bags=True, select=2, random_state=3)

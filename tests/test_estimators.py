@@ -347,6 +347,25 @@ def test_what_is_held_out_leaves_a_sample_of_every_class(fraction):
         assert len(held) >= 60 * fraction - 4
 
 
+@pytest.mark.parametrize("fraction", [0.2, 0.51, 0.8])
+def test_the_only_sample_of_a_class_is_never_held_out(fraction):
+    """Not even where the fraction is more than the other samples; then fewer are held out."""
+    one = np.array([2, 1, 2, 5, 3, 4, 0, 6, 1])
+    columns = np.stack([one, [0, 1, 1, 0, 1, 0, 0, 1, 1]], axis=1)
+    for labels in (one, columns):
+        for seed in range(100):
+            rest, held = held_out(9, fraction, labels, seed)
+            assert sorted([*rest, *held]) == list(range(9))
+            assert len(held)
+            for column in labels.reshape(9, -1).T:
+                assert set(column[rest]) == set(column)
+    for labels in (np.arange(9), np.stack([np.arange(9), one], axis=1)):
+        with pytest.raises(ValueError, match="received 9 samples, each the only one of a class"):
+            held_out(9, fraction, labels, seed=0)
+    with pytest.raises(ValueError, match="y must hold samples to validate on, whose classes have others to train on"):
+        NetClassifier(early_stopping=True).fit(RNG.normal(size=(9, 2)), list("abcdefghi"))
+
+
 def test_distinct_samples():
     data = Data(np.array([[2.0], [1], [2]]), np.array([0, 1, 0]), None, None).distinct()
     assert (data.x.ravel().tolist(), data.y.tolist(), data.weights.tolist()) == ([1, 2], [1, 0], [1, 2])

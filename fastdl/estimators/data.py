@@ -83,8 +83,9 @@ def _times(weights: Array) -> Array | None:
 def held_out(samples: int, fraction: float, strata: Array | None, seed: int) -> tuple[Array, Array]:
     """Divide samples into those to train on and those to validate on, both sorted.
 
-    The same share of every stratum is held out: of each class, or of small, middling and large targets. Of each class
-    a sample at least is left to train on.
+    Strata are integers, the classes of samples, (N,) or (N, K), or numbers, (N,). The same share of every stratum is
+    held out: of each class, or combination of classes, or of small, middling and large numbers. Of each class, in each
+    column, a sample at least is left to train on, even if fewer are held out then than the fraction says.
     """
     fraction = as_number(fraction, "validation_fraction", high=1.0)
     count = max(1, round(fraction * samples))
@@ -95,17 +96,24 @@ def held_out(samples: int, fraction: float, strata: Array | None, seed: int) -> 
         )
     rng = np.random.default_rng(seed)
     order = rng.permutation(samples)
+    columns: list[Array] = []
     if strata is not None:
-        order = order[np.argsort(strata[order], kind="stable")]
         if strata.dtype.kind == "i":
-            alone = np.bincount(strata)[strata[order]] == 1
-            order = np.concatenate([order[~alone], order[alone]])
-            samples = max(count, samples - int(alone.sum()))
-    edges = np.arange(count + 1) * samples // count  # of runs; one sample of each is held out
-    chosen = np.zeros(len(order), bool)
+            columns = [np.unique(column, return_inverse=True)[1] for column in strata.reshape(samples, -1).T]
+            strata = np.unique(strata, axis=0, return_inverse=True)[1].reshape(-1)
+        order = order[np.argsort(strata[order], kind="stable")]
+    if columns:
+        order = order[~np.any([np.bincount(classes)[classes] == 1 for classes in columns], axis=0)[order]]
+        if not len(order):
+            raise ValueError(
+                "y must hold samples to validate on, whose classes have others to train on; received "
+                f"{samples} samples, each the only one of a class"
+            )
+        count = min(count, len(order))
+    edges = np.arange(count + 1) * len(order) // count  # of runs; one sample of each is held out
+    chosen = np.zeros(samples, bool)
     chosen[order[rng.integers(edges[:-1], edges[1:])]] = True
-    if strata is not None and strata.dtype.kind == "i":
-        sizes, held = np.bincount(strata), np.bincount(strata[chosen], minlength=strata.max() + 1)
-        for whole in np.flatnonzero((sizes > 1) & (held == sizes)):  # a few samples, each in another run
-            chosen[order[strata[order] == whole][0]] = False
+    for classes in columns:
+        for whole in np.flatnonzero(np.bincount(classes[~chosen], minlength=classes.max() + 1) == 0):
+            chosen[order[classes[order] == whole][0]] = False  # of a few samples, each in another run
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)

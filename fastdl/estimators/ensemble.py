@@ -58,7 +58,7 @@ class NetEnsemble(MetaEstimatorMixin, ArgumentHints, BaseEstimator):
         their losses differ, the lowest squared error.
     validation_fraction : float
         The share of samples held out for the selection, with the same share of every class, or of small and large
-        targets.
+        targets. Fewer are held out where a class would otherwise have no sample left.
     random_state : int, RandomState or None
         The seed of the members' random states, of the bags and of the samples held out.
 
@@ -159,11 +159,15 @@ class NetEnsemble(MetaEstimatorMixin, ArgumentHints, BaseEstimator):
         if rounds:
             self._targets.settle(codes, weights)
             seed = int(draws.randint(_SEEDS))
-            chosen, others = held_out(len(rows), self.validation_fraction, self._strata(codes), seed)
-            held, held_codes, of_held = rows[others], codes[others], None if weights is None else weights[others]
+            alike = self._targets.strata(codes) if isinstance(self._targets, Numbers) else codes
+            chosen, others = held_out(len(rows), self.validation_fraction, alike, seed)
+            held, of_held = rows[others], None if weights is None else weights[others]
             rows, codes, weights = rows[chosen], codes[chosen], None if weights is None else weights[chosen]
+            if is_classifier(self):
+                self._targets = learned(y[rows])  # the classes that members are given, which are all
+            held_codes = self._targets.read(y[held])
         free = isinstance(self._targets, (Numbers, YesOrNo))
-        strata = np.zeros(len(rows), int) if free else self._strata(codes)
+        strata = np.zeros(len(rows), int) if free else np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
 
         def learn(member: Any, places: Any, _: Callable[[Any], None]) -> None:
             part = slice(None) if whole else rows[places]
@@ -277,12 +281,6 @@ class NetEnsemble(MetaEstimatorMixin, ArgumentHints, BaseEstimator):
         if self._of_tables:
             return table_of(self, X, True, first)
         return numbers_of(self, X, lengths, np.result_type(*(kind.dtype for kind in _all(self.estimator))), first)
-
-    def _strata(self, codes: Array) -> Any:
-        """Return the strata to hold out the same share of: small and large numbers, or equal labels."""
-        if isinstance(self._targets, Numbers):
-            return self._targets.strata(codes)
-        return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
 
     def _mean(self, X: Any, lengths: Any) -> list[Array]:
         """Return the mean of the members' predictions, a list of columns."""
