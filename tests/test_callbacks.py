@@ -398,6 +398,42 @@ def test_a_checkpoint_has_what_those_after_it_saw(monitor, tmp_path):
     assert fastdl.load(tmp_path / "best.npz").training_state.epochs == HALF
 
 
+class Full(Sequential):
+    """Finds no space for a file in the second epoch."""
+
+    full = None
+
+    def save(self, path, *, training=False):
+        if path == self.full and self.training_state.epochs == 2:
+            raise OSError(28, "No space left on device")
+        super().save(path, training=training)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_a_best_epoch_that_could_not_be_written(is_loaded, order, tmp_path):
+    """Is none of those known: a later one, which is better than the file's, is written."""
+    latest, best = str(tmp_path / "latest.npz"), str(tmp_path / "best.npz")
+
+    class Figures(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs["val_loss"] = (3, 0, 1, 2, 2)[epoch - 1]
+
+    def watchers():
+        both = [callbacks.ModelCheckpoint(latest), callbacks.ModelCheckpoint(best, monitor="val_loss")]
+        return [Figures(), *both[::order]]
+
+    net = Full([layers.Dense(3)], input_shape=5, seed=0)
+    net.full = best
+    with pytest.raises(OSError, match="No space"):
+        net.fit(*data(), epochs=5, callbacks=watchers(), verbose=0)
+    net = fastdl.load(latest) if is_loaded else net
+    net.full = None
+    done = net.training_state.epochs
+    net.fit(*data(), epochs=5, initial_epoch=done, callbacks=watchers(), verbose=0)
+    assert fastdl.load(best).training_state.epochs == (3 if done == 2 else 2)
+
+
 def test_a_checkpoint_that_leaves_epochs_out(tmp_path):
     """Those are none of its best ones, whatever others are beside it."""
 

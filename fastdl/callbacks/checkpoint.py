@@ -53,7 +53,8 @@ class ModelCheckpoint(Callback):
         if monitor is None and mode is not None:
             raise ValueError(f"mode must come with a monitor; received {mode!r}")
         self._monitor = None if monitor is None else Monitor(monitor, mode)
-        self._noted, self._saves = 0, False  # the last epoch that it has seen, and whether it saves that one
+        self._noted, self._saves = 0, False  # the last epoch that it has seen, and whether that is still to be saved
+        self._before: dict[str, Any] = {}  # the state of what it watches, before that epoch
         try:
             self._names, self._folders = _names_in(self.path), _names_in(os.path.dirname(self.path))
         except ValueError as error:
@@ -77,7 +78,7 @@ class ModelCheckpoint(Callback):
         """Forget an earlier training, and check that files can be written, and can hold the network and all states."""
         from ..saving import packed
 
-        self._noted = 0
+        self._noted, self._saves = 0, False
         if self._monitor is not None:
             self._monitor.forget()
         if not self._names:
@@ -87,26 +88,48 @@ class ModelCheckpoint(Callback):
         packed(net, self.training)
 
     def on_epoch_end(self, net: Sequential, epoch: int, logs: dict[str, Any]) -> None:
-        """Write, once all checkpoints have seen the epoch: each one's file holds the states of all."""
-        for one in (self, *net.training_state.watchers):
-            if one is self or (isinstance(one, ModelCheckpoint) and one._sees(logs)):
-                one._note(epoch, logs)
-        if self._saves:
-            try:
-                path = self.path.format(**logs)
-            except (KeyError, IndexError, ValueError) as error:
-                known = ", ".join(logs)
-                raise ValueError(f"path must be made of {known}; received {self.path!r}: {error}") from None
-            net.save(path, training=self.training)
+        """Write, once all checkpoints have seen the epoch: each one's file holds the states of all.
+
+        The best epochs are written first: a file that is there for every epoch does not tell of one that is not.
+        """
+        others = [
+            one
+            for one in net.training_state.watchers
+            if isinstance(one, ModelCheckpoint) and one is not self and one._sees(logs)
+        ]
+        for one in (self, *others):
+            one._note(epoch, logs)
+        for one in (self,) if self._monitor is not None else (*others, self):
+            one._write(net, logs)
+
+    def on_fit_end(self, net: Sequential) -> None:
+        """Forget an epoch that could not be written."""
+        if self._saves and self._monitor is not None:
+            self._monitor.set_state(self._before)
+        self._saves = False
 
     def _sees(self, logs: dict[str, Any]) -> bool:
-        """Return whether it will see the epoch: a subclass may leave some out, and a figure may come later."""
-        return self.monitor in logs and type(self).on_epoch_end is ModelCheckpoint.on_epoch_end
+        """Return whether it watches what is there: a subclass may leave epochs out, and a figure may come later."""
+        is_own = type(self).on_epoch_end is ModelCheckpoint.on_epoch_end
+        return is_own and self._monitor is not None and all(name in logs for name in self.reads())
 
     def _note(self, epoch: int, logs: dict[str, Any]) -> None:
         if epoch != self._noted:
+            if self._monitor is not None:
+                self._before = self._monitor.get_state()
             self._saves = self._monitor is None or self._monitor.see(epoch, logs)
             self._noted = epoch
+
+    def _write(self, net: Sequential, logs: dict[str, Any]) -> None:
+        if not self._saves:
+            return
+        try:
+            path = self.path.format(**logs)
+        except (KeyError, IndexError, ValueError) as error:
+            known = ", ".join(logs)
+            raise ValueError(f"path must be made of {known}; received {self.path!r}: {error}") from None
+        net.save(path, training=self.training)
+        self._saves = False
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {} if self._monitor is None else self._monitor.get_state()
