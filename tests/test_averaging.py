@@ -155,15 +155,55 @@ def test_no_average_is_left_behind():
     assert (net.parameters == before).all()
 
 
+def own_steps(net):
+    net.train_on_batch(*data())
+
+
+def own_steps_of_another_optimizer(net):
+    net.train_on_batch(*data(), optimizer=optimizers.Adam(0.01))
+
+
+def assigned(net):
+    net.parameters = net.parameters / 2
+
+
+@pytest.mark.parametrize("change", [own_steps, own_steps_of_another_optimizer, assigned])
 @pytest.mark.parametrize("make", [lambda: callbacks.EMA(0.5), lambda: callbacks.SWA(1)])
-def test_steps_that_were_taken_without_a_mean_are_not_lost(make):
-    """Those of a loop of one's own, from the mean on: where a training goes on after them, a new mean begins."""
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_parameters_that_came_without_a_mean_are_not_lost(is_loaded, make, change, tmp_path):
+    """Those assigned, or of a loop of one's own: where a training goes on after them, a new mean begins."""
     net, steps = network(), Steps()
     fit(net, [make()], epochs=2)
-    net.train_on_batch(*data())
-    trained = net.parameters.copy()
+    if is_loaded:
+        net.save(tmp_path / "net.npz", training=True)
+        net = fastdl.load(tmp_path / "net.npz")
+    change(net)
+    changed = net.parameters.copy()
     fit(net, [make(), steps], epochs=4, initial_epoch=2)
-    assert (steps.begun[0] == trained).all()
+    assert (steps.begun[0] == changed).all()
+
+
+@pytest.mark.parametrize("make", [lambda: callbacks.EMA(0.5), lambda: callbacks.SWA(1)])
+def test_a_mean_whose_statistics_were_computed_goes_on(make):
+    """As its notes advise; so does one that another callback changes at the end of an epoch."""
+
+    class Halves(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            net.parameters[...] /= 2
+
+    def nets():
+        return Sequential([layers.Dense(3), layers.BatchNorm(), layers.Dense(3)], input_shape=5, seed=0)
+
+    whole, net, steps = nets(), nets(), [Steps(), Steps()]
+    fit(whole, [make(), Halves(), steps[0]], epochs=3)
+    fit(net, [make(), Halves()], epochs=2)
+    net.forward(data()[0], training=True)
+    fit(net, [make(), Halves(), steps[1]], epochs=3, initial_epoch=2)
+    ends = []
+    for one, begun in ((whole, steps[0].begun[2]), (net, steps[1].begun[0])):
+        one.parameters = begun
+        ends.append(np.hstack([values.ravel() for values in one.params.values()]))
+    assert (ends[0] == ends[1]).all()
 
 
 class CtrlC:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
+from zlib import crc32
 
 import numpy as np
 
@@ -33,13 +34,14 @@ class Averaging(Callback):
         self.values: Array = np.zeros(0)
         self.is_swapped = False
         self._exchange: tuple[Array, Array, dict[str, Array]] | None = None  # one that has begun
-        self._steps = 0  # those that the network had taken at the last one
+        self._params: list[Array] = []  # the network's, without buffers
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Forget an earlier training."""
         if others := [one for one in net.training_state.watchers if isinstance(one, Averaging) and one is not self]:
             raise ValueError(f"callbacks must hold one of EMA and SWA at the most; received {self!r} and {others[0]!r}")
         self.values, self.is_swapped, self._exchange = net.parameters.copy(), False, None
+        self._params = [*net.params.values()]
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
         """Give the network its own parameters back."""
@@ -61,19 +63,23 @@ class Averaging(Callback):
         for name, values in buffers.items():
             net.buffers[name][...] = values
         self._exchange, self.is_swapped = None, not self.is_swapped
-        self._steps = net.training_state.steps
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
-        return {"parameters": self.values, "is_swapped": self.is_swapped, "steps": self._steps}
+        return {"parameters": self.values, "is_swapped": self.is_swapped, "beside": self._checksum()}
 
     def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
         values = as_parameters(net, state["parameters"])
-        steps = as_int(state["steps"], "steps", least=0, most=MOST_STEPS)
-        if state["is_swapped"] and net.training_state.steps > steps:
-            return  # the mean has been trained on by itself, in a loop of the user's own: a new one begins there
-        self.values[...] = values
-        self.is_swapped, self._steps = bool(state["is_swapped"]), steps
+        if state["is_swapped"] and state["beside"] != self._checksum():
+            return  # the network has other parameters by now, of a loop of the user's own perhaps: a new mean begins
+        self.values[...], self.is_swapped = values, bool(state["is_swapped"])
         self.go_on(net, state)
+
+    def _checksum(self) -> int:
+        """Return that of the network's parameters, which tells whether they are still those that a state was beside."""
+        total = 0
+        for values in self._params:
+            total = crc32(values.tobytes(), total)
+        return total
 
     def go_on(self, net: Sequential, state: dict[str, Any]) -> None:
         """Take what else there is from a state."""
@@ -101,10 +107,10 @@ class EMA(Averaging):
 
     Notes
     -----
-    A training that continues (``initial_epoch``) does so from the network's own parameters and from the mean; after
-    steps in a loop of your own, which start from the mean, a new one begins. The running statistics of `BatchNorm` are
-    those of the training; to get those of the mean's own activations, call ``net.forward(x, training=True)`` on
-    samples.
+    A training that continues (``initial_epoch``) does so from the network's own parameters and from the mean; from
+    parameters that you have assigned, or trained in a loop of your own, a new mean begins. The running statistics of
+    `BatchNorm` are those of the training; to get those of the mean's own activations, call
+    ``net.forward(x, training=True)`` on samples.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
