@@ -46,10 +46,12 @@ the MLP at batch 128 took 0.14 to 0.20 s (JAX 0.19 to 0.26), and two threads wer
 At batch 1 the LSTM and GRU of 128 units, whose threads meet at every step, took 0.25 to 0.32 and 0.20 to 0.27 ms.
 
 Each table is of the processor and commit named above it. The Zen 4's (family 25) AVX-512 has no higher peak than
-its AVX2, and its cores were shared with other work: some turns took half as long again as others: LeNet-5's
-training at batch 64 held to AVX2, 1.05 s in its table, took 0.79 s in a whole run half an hour before. `LstmLayer`
-is bound by its weights, 1 MB in float64 that every step reads again, for its Python too, most of which is NumPy's
-products.
+its AVX2, and its cores were shared with other work: in some minutes recurrent layers held to AVX2 took 1.4 times as
+long, and with AVX-512, which needs half as many instructions, hardly any longer, while the peak measured beside them
+stayed. With all else on this machine stopped, the LSTM of 64 to 128 units at batch 16 took 2.75 ms held to AVX2, and
+the GRU 2.09 ms; in the tables they are as the whole run found them.
+`LstmLayer` is bound by its weights, 1 MB in float64 that every step reads again, for its Python too, most of which is
+NumPy's products.
 
 The object model does the work of article 3's listing, in its order, the deltas of the input too, which nothing
 uses and which take about a seventh of its time. It is timed on {objects:.0f} samples and extrapolated. Connections
