@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .contestant import CANNOT_BE_HELD
+
 _NAMES = {"torch": "PyTorch", "jax": "JAX", "numpy": "NumPy", "onnxruntime": "ONNX Runtime"}
 _BEGIN, _END = "<!-- by python -m bench -->\n", "<!-- until here -->\n"
 
@@ -78,11 +80,23 @@ def _version(results: dict[str, Any], name: str) -> str:
     return f"{_NAMES[name]} {'.'.join(results['versions'][name].split('+')[0].split('.')[:2])}"
 
 
+def _is_whole(run: dict[str, Any]) -> bool:
+    """Return whether all rows were measured, beside everybody who could take part."""
+    peers = [name for name in _NAMES if name not in CANNOT_BE_HELD or not run["machine"].get("held")]
+    return all(run["versions"].get(name) for name in peers) and {n for row in _ROWS for n in row.names} <= set(
+        run["rows"]
+    )
+
+
 def table(avx2: dict[str, Any], avx512: dict[str, Any]) -> str:
-    """Return what it was measured at and with, and the rows."""
-    commits = sorted({run["machine"]["commit"] for run in (avx2, avx512)})
-    text = f"Commit {' and '.join(commits)}; times are of fastdl and of the best of {_version(avx2, 'torch')}, "
-    text += f"{_version(avx2, 'jax')}, NumPy and, with AVX-512 alone, {_version(avx512, 'onnxruntime')}:\n\n"
+    """Return what it was measured on and with, and the rows."""
+    machine = avx2["machine"]
+    commits = " and ".join(sorted({run["machine"]["commit"] for run in (avx2, avx512)}))
+    peers = f"{_version(avx2, 'torch')}, {_version(avx2, 'jax')}, NumPy and, with AVX-512 alone"
+    text = (
+        f"At commit {commits} on {machine['cores']} cores of {machine['cpu']}, that others share. Times are of fastdl "
+    )
+    text += f"and of the best of {peers}, {_version(avx512, 'onnxruntime')}:\n\n"
     text += "| work | AVX2: fastdl | best other | AVX-512: fastdl | best other |\n| --- | --- | --- | --- | --- |\n"
     for row in _ROWS:
         text += f"| {row.label} | {_cells(row, avx2)} | {_cells(row, avx512)} |\n"
@@ -90,9 +104,9 @@ def table(avx2: dict[str, Any], avx512: dict[str, Any]) -> str:
 
 
 def write(readme: Path, runs: list[dict[str, Any]]) -> None:
-    """Put the table between its marks in a README, if AVX2 and AVX-512 were measured on one processor."""
+    """Put the table between its marks in a README, of a processor of which AVX2 and AVX-512 were measured whole."""
     latest: dict[str, dict[str, dict[str, Any]]] = {}
-    for run in sorted(runs, key=lambda run: run["machine"]["date"]):
+    for run in sorted(filter(_is_whole, runs), key=lambda run: run["machine"]["date"]):
         latest.setdefault(run["machine"]["cpu"], {})[run["machine"]["instruction set"][-2:]] = run
     pairs = [found for found in latest.values() if {"v3", "v4"} <= set(found)]
     found = max(pairs, key=lambda pair: min(run["machine"]["date"] for run in pair.values()))
