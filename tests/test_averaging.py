@@ -184,6 +184,37 @@ def test_parameters_that_came_without_a_mean_are_not_lost(is_loaded, make, chang
 
 
 @pytest.mark.parametrize("make", [lambda: callbacks.EMA(0.5), lambda: callbacks.SWA(1)])
+@pytest.mark.parametrize("is_loaded", [False, True])
+@pytest.mark.parametrize("best", [1, 3])
+def test_training_goes_on_from_the_mean_that_early_stopping_has_put_back(best, is_loaded, make, tmp_path):
+    """And a new mean begins; where it was the last one, training goes on as if nothing had been put back."""
+
+    class Figure(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            logs["figure"] = float(epoch != best)
+
+    def watchers(*others):
+        return [Figure(), callbacks.EarlyStopping("figure", mode="min", patience=9), make(), *others]
+
+    net, followed, steps, after = network(), network(), Steps(), Steps()
+    fit(net, watchers(steps), epochs=3)
+    assert (net.parameters == steps.validated[best - 1][0]).all()
+    if is_loaded:
+        net.save(tmp_path / "net.npz", training=True)
+        net = fastdl.load(tmp_path / "net.npz")
+    fit(net, [make(), after], epochs=4, initial_epoch=3)
+    if best == 3:
+        fit(followed, [make(), steps], epochs=4)
+        assert (after.begun[0] == steps.begun[-1]).all()
+        assert (net.parameters == followed.parameters).all()
+        return
+    assert (after.begun[0] == steps.validated[best - 1][0]).all()
+    fit(followed, watchers(), epochs=3)
+    fit(followed, [make()], epochs=1)  # which takes nothing from the call before, but the network and the optimizer
+    assert (net.parameters == followed.parameters).all()
+
+
+@pytest.mark.parametrize("make", [lambda: callbacks.EMA(0.5), lambda: callbacks.SWA(1)])
 def test_a_mean_whose_statistics_were_computed_goes_on(make):
     """As its notes advise; so does one that another callback changes at the end of an epoch."""
 

@@ -35,18 +35,30 @@ class Averaging(Callback):
         self.is_swapped = False
         self._exchange: tuple[Array, Array, dict[str, Array]] | None = None  # one that has begun
         self._params: list[Array] = []  # the network's, without buffers
+        self._left: int | None = None  # the checksum of those with which it left the network at the end
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Forget an earlier training."""
         if others := [one for one in net.training_state.watchers if isinstance(one, Averaging) and one is not self]:
             raise ValueError(f"callbacks must hold one of EMA and SWA at the most; received {self!r} and {others[0]!r}")
         self.values, self.is_swapped, self._exchange = net.parameters.copy(), False, None
-        self._params = [*net.params.values()]
+        self._params, self._left = [*net.params.values()], None
 
     def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
         """Give the network its own parameters back."""
         if self.is_swapped:
             self.swap(net)
+
+    def on_fit_end(self, net: Sequential) -> None:
+        """Give the network the mean, if there is one, unless it has it already."""
+        self._complete(net)
+        if not self.is_swapped and self.has_mean(net):
+            self.swap(net)
+        self._left = self._checksum()  # before other callbacks put back those of an earlier epoch
+
+    def has_mean(self, net: Sequential) -> bool:
+        """Return whether there is a mean."""
+        raise NotImplementedError
 
     def swap(self, net: Sequential) -> None:
         """Exchange the network's parameters with `values`, except buffers."""
@@ -65,12 +77,13 @@ class Averaging(Callback):
         self._exchange, self.is_swapped = None, not self.is_swapped
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
-        return {"parameters": self.values, "is_swapped": self.is_swapped, "beside": self._checksum()}
+        beside = self._checksum() if self._left is None else self._left
+        return {"parameters": self.values, "is_swapped": self.is_swapped, "beside": beside}
 
     def set_state(self, net: Sequential, state: dict[str, Any]) -> None:  # noqa: D102
         values = as_parameters(net, state["parameters"])
-        if state["is_swapped"] and state["beside"] != self._checksum():
-            return  # the network has other parameters by now, of a loop of the user's own perhaps: a new mean begins
+        if state["beside"] != self._checksum():
+            return  # the network holds others by now, assigned or put back by `EarlyStopping`: a new mean begins
         self.values[...], self.is_swapped = values, bool(state["is_swapped"])
         self.go_on(net, state)
 
@@ -107,9 +120,12 @@ class EMA(Averaging):
 
     Notes
     -----
-    A training that continues (``initial_epoch``) does so from the network's own parameters and from the mean; from
-    parameters that you have assigned, or trained in a loop of your own, a new mean begins. The running statistics of
-    `BatchNorm` are those of the training; to get those of the mean's own activations, call
+    A training that continues (``initial_epoch``) does so from what the network holds. If that is the mean with which
+    the last call of `fit` ended, the network gets its own parameters back, and the mean goes on. If it is anything
+    else, such as the mean of an earlier epoch that `EarlyStopping` has put back, or parameters that you have assigned,
+    or trained in a loop of your own, training goes on from these, and a new mean begins.
+
+    The running statistics of `BatchNorm` are those of the training; to get those of the mean's own activations, call
     ``net.forward(x, training=True)`` on samples.
     """
 
@@ -130,11 +146,12 @@ class EMA(Averaging):
         self.swap(net)
 
     def on_fit_end(self, net: Sequential) -> None:
-        """Give the network the mean, if there is one, unless it has it already."""
+        """Let the core add no more to the mean, and give it to the network."""
         net.training_state.average = None
-        self._complete(net)
-        if not self.is_swapped and net.training_state.steps > self.since:
-            self.swap(net)
+        super().on_fit_end(net)
+
+    def has_mean(self, net: Sequential) -> bool:  # noqa: D102
+        return net.training_state.steps > self.since
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {**super().get_state(), "since": self.since}
@@ -176,11 +193,8 @@ class SWA(Averaging):
             self.count += 1  # once there is a mean, which Ctrl-C may come before
             self.swap(net)
 
-    def on_fit_end(self, net: Sequential) -> None:
-        """Give the network the mean, if there is one, unless it has it already."""
-        self._complete(net)
-        if self.count and not self.is_swapped:
-            self.swap(net)
+    def has_mean(self, net: Sequential) -> bool:  # noqa: D102
+        return self.count > 0
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         return {**super().get_state(), "count": self.count}
