@@ -11,7 +11,6 @@
 #     softplus      log(1 + e^x)           1 - e^-y, which is the sigmoid of x
 #     hard_sigmoid  (x + 3) / 6, in 0..1   1 / 6 where 0 < y < 1
 #     hard_tanh     x, in -1..1            1 where -1 < y < 1
-#     softmax       e^x_i / sum e^x        dx = y (dy - sum(dy y))
 #
 # These others are told from the input x:
 #
@@ -286,26 +285,3 @@ cdef void hard_silu_forward(const real* x, real* y, real setting, Py_ssize_t n) 
 cdef void hard_silu_backward(const real* dy, const real* x, real* dx, real setting,
                              Py_ssize_t n) noexcept nogil:
     each_back(hard_silu_back, dy, x, dx, setting, n)
-
-
-cdef void softmax_forward(const real* x, real* y, real setting, Py_ssize_t n) noexcept nogil:
-    # The largest entry is taken off first, so that no exponential overflows.
-    cdef Py_ssize_t i
-    cdef real largest = largest_number(x, n)
-    cdef real total = 0
-    for i from 0 <= i < n by VEC_LANES:
-        store_lanes(y + i, vec_exp_below(vec_load(x + i) - vec_set1(largest)), n - i)
-    for i in range(n):
-        total += y[i]
-    for i in range(n):
-        y[i] /= total
-
-
-cdef void softmax_backward(const real* dy, const real* y, real* dx, real setting,
-                           Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef real dot = 0
-    for i in range(n):
-        dot += dy[i] * y[i]
-    for i in range(n):
-        dx[i] = y[i] * (dy[i] - dot)
