@@ -87,6 +87,62 @@ cdef void _columns_worker(void* context, int worker) noexcept nogil:
         _step_of_group(job, group, worker)
 
 
+cdef bint _describe_step(StepJob* job, str cell, str activation, x, h, c, weight_ih, weight_hh,
+                         bias_ih, bias_hh) except -1:
+    # Whether all arrays have the shapes that they give one another, and can be read as they lie.
+    cdef ColumnStep* s = &job.step
+    cdef Py_ssize_t of_x[2]
+    cdef Py_ssize_t of_h[2]
+    cdef Recurrent layer
+    job.x, job.h = _numbers(x, 2, -1, -1, of_x), _numbers(h, 2, -1, -1, of_h)
+    if job.x == NULL or job.h == NULL or of_x[0] != of_h[0]:
+        return False
+    job.samples = of_x[0]
+    describe_recurrent(&layer, row_of_name(_CELLS, "cell", cell),
+                       row_of_name(_FUSED, "activation", activation), 0, of_x[1], of_h[1], 0)
+    s.cell, s.activation, s.inputs, s.units = layer.cell, layer.activation, of_x[1], of_h[1]
+    s.columns, s.width = layer.columns, layer.width
+    s.u = _numbers(weight_ih, 2, s.columns, s.inputs, NULL)
+    s.w = _numbers(weight_hh, 2, s.columns, s.units, NULL)
+    s.b = _numbers(bias_ih, 1, s.columns, -1, NULL) if bias_ih is not None else NULL
+    s.d = _numbers(bias_hh, 1, s.columns, -1, NULL) if bias_hh is not None else NULL
+    job.c = _numbers(c, 2, job.samples, s.units, NULL) if s.cell == LSTM else NULL
+    return (s.u != NULL and s.w != NULL and (s.b != NULL or bias_ih is None)
+            and (s.d != NULL or bias_hh is None) and (job.c != NULL or s.cell != LSTM))
+
+
+cdef int _share_step(StepJob* job, int threads) except -1:
+    # Parts the samples into groups, for as many threads as pay, each with its scratch.
+    cdef const ColumnStep* s = &job.step
+    cdef Py_ssize_t together
+    if job.samples < FEW_SAMPLES:
+        job.workers, job.groups = 1, job.samples
+    else:
+        # A group of one sample would add up in another order than others do: there is none.
+        job.workers = threads_for(
+            <double>job.samples * s.columns * (s.inputs + s.units) / SHARED_SUMS,
+            min(threads, MAX_WORKERS, max(1, job.samples // VEC_LANES)))
+        together = job.workers * SAMPLES_TOGETHER
+        job.groups = job.workers * ((job.samples + together - 1) // together)
+    together = (job.samples + job.groups - 1) // job.groups
+    job.room = (s.width + 4 * s.units + s.inputs) * together + 4 * VEC_LANES
+    job.scratch = <real*>malloc(job.workers * job.room * sizeof(real))
+    if job.scratch == NULL:
+        raise MemoryError
+    return 0
+
+
+cdef void _run_step(StepJob* job) noexcept nogil:
+    cdef Py_ssize_t group
+    memset(&job.infinite, 0, sizeof(flag))
+    if job.workers == 1:
+        for group in range(job.groups):
+            _step_of_group(job, group, 0)
+    else:
+        reset_items(&job.items, job.workers)
+        parallel_run(_columns_worker, job, &job.workers, NULL)
+
+
 def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh,
               int threads=1, bint checked=False):
     """The next h of a cell; for an LSTM, the next h and c.
@@ -110,67 +166,22 @@ def cell_step(str cell, str activation, x, h, c, weight_ih, weight_hh, bias_ih, 
     None if an array does not have its shape or cannot be read in place, or may not be finite.
     """
     cdef StepJob job
-    cdef ColumnStep* s = &job.step
-    cdef Py_ssize_t of_x[2]
-    cdef Py_ssize_t of_h[2]
-    cdef Py_ssize_t together, group
-    cdef Recurrent layer
-    s.b = s.d = job.c = job.c_after = NULL
-    job.x, job.h = _numbers(x, 2, -1, -1, of_x), _numbers(h, 2, -1, -1, of_h)
-    if job.x == NULL or job.h == NULL or of_x[0] != of_h[0]:
+    cdef bint lstm
+    c_after = None
+    if not _describe_step(&job, cell, activation, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
         return None
-    job.samples = of_x[0]
-    describe_recurrent(&layer, row_of_name(_CELLS, "cell", cell),
-                       row_of_name(_FUSED, "activation", activation), 0, of_x[1], of_h[1], 0)
-    s.cell, s.activation, s.inputs, s.units = layer.cell, layer.activation, of_x[1], of_h[1]
-    s.columns, s.width = layer.columns, layer.width
-    if s.cell == LSTM:
-        job.c = _numbers(c, 2, job.samples, s.units, NULL)
-        if job.c == NULL:
-            return None
-    s.u = _numbers(weight_ih, 2, s.columns, s.inputs, NULL)
-    s.w = _numbers(weight_hh, 2, s.columns, s.units, NULL)
-    if s.u == NULL or s.w == NULL:
-        return None
-    if bias_ih is not None:
-        s.b = _numbers(bias_ih, 1, s.columns, -1, NULL)
-        if s.b == NULL:
-            return None
-    if bias_hh is not None:
-        s.d = _numbers(bias_hh, 1, s.columns, -1, NULL)
-        if s.d == NULL:
-            return None
-    h_after = EMPTY((job.samples, s.units), DTYPE)
-    job.h_after = <real*>_numbers(h_after, 2, -1, -1, NULL)
-    if s.cell == LSTM:
-        c_after = EMPTY((job.samples, s.units), DTYPE)
+    lstm = job.step.cell == LSTM
+    h_after = EMPTY((job.samples, job.step.units), DTYPE)
+    job.h_after, job.c_after = <real*>_numbers(h_after, 2, -1, -1, NULL), NULL
+    if lstm:
+        c_after = EMPTY((job.samples, job.step.units), DTYPE)
         job.c_after = <real*>_numbers(c_after, 2, -1, -1, NULL)
-    if job.samples < FEW_SAMPLES:
-        threads, job.groups = 1, job.samples
-    else:
-        # A group of one sample would add up in another order than others do: there is none.
-        threads = min(threads, MAX_WORKERS, max(1, job.samples // VEC_LANES))
-        threads = threads_for(<double>job.samples * s.columns * (s.inputs + s.units) / SHARED_SUMS,
-                              threads)
-        together = threads * SAMPLES_TOGETHER
-        job.groups = threads * ((job.samples + together - 1) // together)
-    together = (job.samples + job.groups - 1) // job.groups
-    job.room = (s.width + 4 * s.units + s.inputs) * together + 4 * VEC_LANES
-    job.scratch = <real*>malloc(threads * job.room * sizeof(real))
-    if job.scratch == NULL:
-        raise MemoryError
-    memset(&job.infinite, 0, sizeof(flag))
+    _share_step(&job, threads)
     with nogil:
-        if threads == 1:
-            for group in range(job.groups):
-                _step_of_group(&job, group, 0)
-        else:
-            job.workers = threads
-            reset_items(&job.items, threads)
-            parallel_run(_columns_worker, &job, &job.workers, NULL)
+        _run_step(&job)
         free(job.scratch)
     if job.samples >= FEW_SAMPLES:
         job_ended()
     if not checked and is_raised(&job.infinite):
         return None
-    return (h_after, c_after) if s.cell == LSTM else h_after
+    return (h_after, c_after) if lstm else h_after
