@@ -188,6 +188,11 @@ BESIDE = {
     "a cosine of each of some features": ((4, 3), lambda: [layers.Select([0, 1, 1]), layers.PeriodicEmbedding(1)]),
     "a cosine of one feature": ((4, 3), lambda: [
         layers.Parallel([[layers.Select([1]), layers.PeriodicEmbedding(1)], [layers.Select([0])]]), layers.Dense(2)]),
+    "places of an image's pixels": ((2, 3, 3), lambda: [
+        layers.Flatten(), layers.Select(np.arange(18).reshape(2, 9).T.ravel()), layers.Reshape((9, 2)),
+        layers.PositionalEmbedding(9), layers.SelfAttention(2)]),
+    "places of steps that were an image's rows": ((2, 3, 4), lambda: [
+        layers.Reshape((6, 4)), layers.PositionalEmbedding(6)]),
 }  # fmt: skip
 
 

@@ -176,4 +176,6 @@ def _of_features(t: Tensors, a: Numbers, values: Array, role: str, whole: Array 
             table = rows if np.array_equal(rows[: len(beside)], beside) else beside
         placed = Node(node.shape, Spec(PositionalEmbedding, {"steps": len(table)}, {"weight": table}), (node,))
         return replace(a, node=placed)
+    if role == "bias" and a.places.ndim == 3 and len(node.shape) != 2:  # steps that were an image
+        return _of_features(t, t.all_of(t.tensor(a)), values, role, whole)
     raise UnreadableError(f"constants must be one for each feature, or added to steps; received {values.shape}")
