@@ -167,6 +167,14 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("name", ["step", "update_step", "apply_gradients"])
+def test_a_rule_that_nobody_would_call(name):
+    message = f"Mine must not define {name}, which nothing calls: for a rule of your own, change net.parameters by"
+    with pytest.raises(TypeError, match=message):
+        type("Mine", (optimizers.Adam,), {name: lambda self, *others: None})
+    assert type("Mine", (optimizers.Adam,), {"halve": lambda self: None})
+
+
 @pytest.mark.parametrize("groups", ["one", "two"])
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_as_pytorch(name, groups):

@@ -16,6 +16,7 @@ from .._validation.arrays import as_real
 from .._validation.values import as_flag, as_number
 
 Rate = float | Callable[[int], float]
+_UNCALLED = "step", "update", "update_step", "apply", "apply_gradients"  # PyTorch's and Keras's rules are called so
 
 
 class Rule(NamedTuple):
@@ -64,6 +65,15 @@ class Optimizer(Settings):
     clip_norm: float | None = None
     clip_value: float | None = None
     decay_biases: bool = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in _UNCALLED:
+            if name in vars(cls):
+                raise TypeError(
+                    f"{cls.__name__} must not define {name}, which nothing calls: for a rule of your own, change "
+                    "net.parameters by net.gradients in a loop of your own"
+                )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decay_biases", as_flag(self.decay_biases, "decay_biases"))
