@@ -77,6 +77,7 @@ cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t ro
     cdef bint measures = False
     cdef const Op* op
     cdef Py_ssize_t i
+    part.together = False
     while k < end and goes_on(net):
         op = &net.op[k]
         if op.takes_group:
@@ -86,6 +87,7 @@ cdef void forward_stage(const Network* net, Part* part, int stage, Py_ssize_t ro
             continue
         last = min(op.run_end, end)
         if in_fours(net, op):
+            part.together = False
             forward_fours(net, part, k, last, rows if leads(net, part.worker) else 0)
             k = last
             continue
@@ -116,6 +118,7 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
     cdef Py_ssize_t i
     if stage > 0:
         begin += 1
+    part.together = False
     while k >= begin and goes_on(net):
         op = &net.op[k]
         if op.takes_group:
@@ -125,6 +128,7 @@ cdef void backward_stage(const Network* net, Part* part, int stage, Py_ssize_t r
             continue
         first = max(back_run(net, k), begin)
         if in_fours(net, op):
+            part.together = False
             backward_fours(net, part, first, k + 1, rows if leads(net, part.worker) else 0)
             k = first - 1
             continue

@@ -9,6 +9,7 @@ cdef struct Part:
     Py_ssize_t first, count     # and which of its rows are meant
     Py_ssize_t slot
     uint64_t draw               # seeds what is random
+    bint together               # a team's members: nobody has done a thing alone since they met
 
 
 cdef inline Py_ssize_t row_of(const Network* net, bint wide, const Part* part) noexcept nogil:

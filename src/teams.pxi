@@ -1,7 +1,8 @@
 # Where samples are too few to go around, all workers are a team that takes a group together: an
 # operation that is much work for one sample is done by all of them, some rows or columns of its
-# target each, or, going back, of its source, and the others by the first one. Before and after what
-# is shared, they meet. Who computes a number, and beside which others, does not change it.
+# target each, or, going back, of its source, and the others by the first one. They meet after what
+# is shared, and before it where the first one has done a thing alone. Who computes a number, and
+# beside which others, does not change it.
 #
 # The rows are an image's, or pixels, or steps in time; the columns, a dense layer's outputs or
 # inputs, or heads of attention. Shares are whole vectors, so that nobody writes where another one
@@ -39,36 +40,43 @@ cdef inline bint goes_on(const Network* net) noexcept nogil:
     return net.team != NULL or not is_ending(net.watch)
 
 
-cdef void take_share(const Network* net, const Op* op, const Part* part, share_function work,
+cdef void take_share(const Network* net, const Op* op, Part* part, share_function work,
                      Py_ssize_t span) noexcept nogil:
-    # A member's, between two meetings.
+    # A member's, since all last met and until they meet again.
     cdef int members = net.team.workers
     cdef Py_ssize_t shares = span // op.grain
     cdef Py_ssize_t first = shares * part.worker // members * op.grain
     cdef Py_ssize_t last = shares * (part.worker + 1) // members * op.grain
     if part.worker == members - 1:
         last = span
-    meet(net.team, NULL)
+    if not part.together:
+        meet(net.team, NULL)
     if first < last and not net.team.over:
         work(net, op, part, first, last)
     meet(net.team, NULL)
+    part.together = True
 
 
-cdef inline void forward_operation(const Network* net, const Op* op,
-                                   const Part* part) noexcept nogil:
+cdef inline void take_alone(const Network* net, const Op* op, Part* part,
+                            pass_function work) noexcept nogil:
+    part.together = False
+    if leads(net, part.worker) or op.methods.takes_team:
+        work(net, op, part)
+
+
+cdef inline void forward_operation(const Network* net, const Op* op, Part* part) noexcept nogil:
     if is_shared(net, op):
         take_share(net, op, part, op.methods.forward_share, op.span)
-    elif leads(net, part.worker) or op.methods.takes_team:
-        op.methods.forward(net, op, part)
+    elif not op.methods.passes_on:
+        take_alone(net, op, part, op.methods.forward)
 
 
-cdef inline void backward_operation(const Network* net, const Op* op,
-                                    const Part* part) noexcept nogil:
+cdef inline void backward_operation(const Network* net, const Op* op, Part* part) noexcept nogil:
     if not target_of(net, op).needs_gradient:
         return
     if is_shared_back(net, op):
-        if op.methods.before_shares != NULL and leads(net, part.worker):
-            op.methods.before_shares(net, op, part)
+        if op.methods.before_shares != NULL:
+            take_alone(net, op, part, op.methods.before_shares)
         take_share(net, op, part, op.methods.backward_share, op.span_back)
-    elif leads(net, part.worker) or op.methods.takes_team:
-        op.methods.backward(net, op, part)
+    else:
+        take_alone(net, op, part, op.methods.backward)

@@ -174,14 +174,14 @@ def few_series(rng):
 
 
 def few_texts(rng, lengths):
-    """Products share columns, attention shares heads."""
+    """Products share columns, attention shares heads; sums and normalizations share steps."""
     block = [layers.LayerNorm(), layers.SelfAttention(3, causal=not lengths)]
     inner = [
         layers.Embedding(11, 96),
         layers.Residual(block),
         layers.Residual([layers.Dense(352, "gelu"), layers.Dense(96)]),
     ]
-    return few(rng, [*inner, layers.Dense(80, "softmax"), layers.Dense(63)], (101,), lengths, True)
+    return few(rng, [*inner, layers.Dense(80, "softmax"), layers.Dense(63)], (141,), lengths, True)
 
 
 def few_vectors(rng):

@@ -16,7 +16,8 @@ cdef int describe_layer_norm(Network* net, Op* op, dict fields) except -1:
     cdef const Tensor* t = target_of(net, op)
     own.epsilon, own.width = fields["epsilon"], t.size // t.steps
     op.rows, op.trained_rows, op.columns = 2, 2, own.width
-    op.work = 4. * t.size
+    op.work = 16. * t.size
+    let_share(op, t.steps, 1, own.width)
     return 0
 
 
@@ -33,14 +34,35 @@ cdef inline real* moments_of(const Network* net, const Op* op, const Part* part)
     return own.moments + place_of(net, target_of(net, op), part) * own.moments_stride
 
 
-cdef real sum_of_some_about(const real* x, real start, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
-    cdef vec total = vec_set1(0)
-    for i from 0 <= i < whole by VEC_LANES:
-        total = total + (vec_load(x + i) - vec_set1(start))
+ctypedef vec (*of_two_vectors)(vec x, vec y) noexcept nogil
+
+
+cdef inline real sum_of(of_two_vectors f, const real* x, real about, Py_ssize_t n) noexcept nogil:
+    # Of f(x, about): four sums where there are vectors enough, as one would wait for itself.
+    cdef Py_ssize_t i, m, whole = n // VEC_LANES * VEC_LANES
+    cdef Py_ssize_t fourfold = n // (4 * VEC_LANES) * (4 * VEC_LANES)
+    cdef vec total = vec_set1(0), pivot = vec_set1(about)
+    cdef vec some[4]
+    if fourfold:
+        for m in range(4):
+            some[m] = f(vec_load(x + m * VEC_LANES), pivot)
+        for i from 4 * VEC_LANES <= i < fourfold by 4 * VEC_LANES:
+            for m in range(4):
+                some[m] = some[m] + f(vec_load(x + i + m * VEC_LANES), pivot)
+        total = (some[0] + some[1]) + (some[2] + some[3])
+    for i from fourfold <= i < whole by VEC_LANES:
+        total = total + f(vec_load(x + i), pivot)
     if whole < n:
-        total = total + vec_keep_first(vec_load(x + whole) - vec_set1(start), <int>(n - whole))
+        total = total + vec_keep_first(f(vec_load(x + whole), pivot), <int>(n - whole))
     return vec_sum(total)
+
+
+cdef inline vec difference(vec x, vec y) noexcept nogil:
+    return x - y
+
+
+cdef inline vec squared_difference(vec x, vec y) noexcept nogil:
+    return (x - y) * (x - y)
 
 
 cdef double sum_about(const real* x, real start, Py_ssize_t n) noexcept nogil:
@@ -48,20 +70,8 @@ cdef double sum_about(const real* x, real start, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     cdef double total = 0
     for i from 0 <= i < n by NUMBERS_AT_A_TIME:
-        total += sum_of_some_about(x + i, start, min(NUMBERS_AT_A_TIME, n - i))
+        total += sum_of(difference, x + i, start, min(NUMBERS_AT_A_TIME, n - i))
     return total
-
-
-cdef real squares_of_some_about(const real* x, real mean, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i, whole = n // VEC_LANES * VEC_LANES
-    cdef vec total = vec_set1(0), d
-    for i from 0 <= i < whole by VEC_LANES:
-        d = vec_load(x + i) - vec_set1(mean)
-        total = total + d * d
-    if whole < n:
-        d = vec_keep_first(vec_load(x + whole) - vec_set1(mean), <int>(n - whole))
-        total = total + d * d
-    return vec_sum(total)
 
 
 cdef double squares_about(const real* x, real mean, Py_ssize_t n) noexcept nogil:
@@ -69,7 +79,7 @@ cdef double squares_about(const real* x, real mean, Py_ssize_t n) noexcept nogil
     cdef Py_ssize_t i
     cdef double total = 0
     for i from 0 <= i < n by NUMBERS_AT_A_TIME:
-        total += squares_of_some_about(x + i, mean, min(NUMBERS_AT_A_TIME, n - i))
+        total += sum_of(squared_difference, x + i, mean, min(NUMBERS_AT_A_TIME, n - i))
     return total
 
 
@@ -111,16 +121,21 @@ cdef void normalize_row_backward(const real* x, const real* weight, const real* 
         vec_store(dx + i, (g - sums - z * products) * scale)
 
 
-cdef void forward_layer_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
+cdef void normalize_steps(const Network* net, const Op* op, const Part* part, Py_ssize_t first,
+                          Py_ssize_t last) noexcept nogil:
     cdef const LayerNorm* own = <const LayerNorm*>op.own
     cdef const real* x = input_of(net, op, part)
     cdef const real* weight = net.parameters + op.offset
     cdef real* y = output_of(net, op, part)
     cdef real* moments = moments_of(net, op, part)
     cdef Py_ssize_t t
-    for t in range(target_of(net, op).steps):
+    for t in range(first, last):
         normalize_row(x + t * own.width, weight, weight + own.width, y + t * own.width, own.epsilon,
                       own.width, moments + 2 * t)
+
+
+cdef void forward_layer_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    normalize_steps(net, op, part, 0, target_of(net, op).steps)
 
 
 cdef void backward_layer_norm(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -142,5 +157,6 @@ cdef Methods layer_norm_methods():
     cdef Methods m = no_methods(LAYER_NORM, sizeof(LayerNorm))
     m.describe, m.reserve = describe_layer_norm, reserve_layer_norm
     m.forward, m.backward = forward_layer_norm, backward_layer_norm
+    m.forward_share = normalize_steps
     m.gradient = gradient_of_slots
     return m

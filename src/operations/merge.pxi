@@ -61,21 +61,32 @@ cdef Methods concat_methods():
 
 # The sum of tensors of one shape.
 
-cdef void forward_sum(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    cdef const Tensor* t = target_of(net, op)
+cdef int describe_sum(Network* net, Op* op, dict fields) except -1:
+    cdef Py_ssize_t size = target_of(net, op).size
+    op.work = 16. * size
+    let_share(op, size, VEC_LANES, VEC_LANES)
+    return 0
+
+
+cdef void sum_some_numbers(const Network* net, const Op* op, const Part* part, Py_ssize_t first,
+                           Py_ssize_t last) noexcept nogil:
     cdef const real* x = input_of(net, op, part)
     cdef const real* other
-    cdef real* y = value_of(net, t, part)
+    cdef real* y = output_of(net, op, part)
     cdef Py_ssize_t j
     cdef int i
     if op.reads == 1:
-        memcpy(y, x, t.size * sizeof(real))
+        memcpy(y + first, x + first, (last - first) * sizeof(real))
     for i in range(1, op.reads):
         other = value_of(net, &net.tensor[op.source[i]], part)
-        for j from 0 <= j < t.size by VEC_LANES:
+        for j from first <= j < last by VEC_LANES:
             vec_store(y + j, vec_load(x + j) + vec_load(other + j))
         x = y
-    activate_output(net, op, y, t.size)
+    activate_output(net, op, y + first, last - first)
+
+
+cdef void forward_sum(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    sum_some_numbers(net, op, part, 0, target_of(net, op).size)
 
 
 cdef void backward_sum(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -91,7 +102,8 @@ cdef void backward_sum(const Network* net, const Op* op, const Part* part) noexc
 
 cdef Methods sum_methods():
     cdef Methods m = no_methods(SUM, 0)
-    m.forward, m.backward = forward_sum, backward_sum
+    m.describe, m.forward, m.backward = describe_sum, forward_sum, backward_sum
+    m.forward_share = sum_some_numbers
     return m
 
 
