@@ -71,7 +71,9 @@ def test_unchanged_networks_are_trained_by_the_core(name, monkeypatch):
             conn = network.layers[0].nodes[1].downstream[2]
             conn.weight, conn.note = conn.weight + 1, "mine"
             network.predict([1, 2, 3])
-        network.train(rng.random((20, 2)), rng.random((20, 3)), 0.5, 1)
+        network.train(rng.random((10, 2)), rng.random((10, 3)), 0.5, 1)
+        assert len(calls) == count - 1  # to make the core's network takes longer than few steps
+        network.train(rng.random((80, 2)), rng.random((80, 3)), 0.5, 1)
         assert len(calls) == count
 
 
@@ -108,6 +110,39 @@ def test_layers_of_arrays_learn_in_the_core():
     with pytest.raises(AttributeError, match="'FullConnectedLayer' object has no attribute 'weights'"):
         network.layers[0].weights  # noqa: B018
     assert not hasattr(fc.FullConnectedLayer(3, 2, activator(fc, "Sigmoid")), "W_grad")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_layers_of_arrays_are_as_in_the_listing_whatever_a_program_takes_assigns_and_lets_go(seed):
+    outcomes = []
+    for module in modules("fc"):
+        rng, network, kept, seen = np.random.default_rng(seed), module.Network([3, 4, 2]), [], []
+        for layer in network.layers:
+            layer.W = rng.uniform(-1, 1, layer.W.shape)
+        for action in rng.integers(8, size=60):
+            network.train_one_sample(rng.random((2, 1)), rng.random((3, 1)), 0.5)
+            layer = network.layers[rng.integers(2)]
+            if action == 0:
+                kept.append(layer.W)
+            elif action == 1:
+                for array in kept:
+                    array += 0.1
+                seen += [network.layers[0].delta, *(array.copy() for array in kept)]
+                kept.clear()
+            elif action == 2:
+                seen += [layer.input, layer.output, layer.delta, layer.W_grad, layer.b_grad]
+            elif action == 3:
+                layer.W = 0.9 * layer.W
+            elif action == 4:
+                layer.W += 0.1
+            elif action == 5:
+                layer.delta = layer.output = layer.W_grad = None
+            elif action == 6:
+                seen.append(network.predict(rng.random((3, 1))))
+            else:
+                network.train(rng.random((3, 2, 1)), rng.random((3, 3, 1)), 0.5, 2)
+        outcomes.append(seen + [array for layer in network.layers for array in (layer.W, layer.b)])
+    agree(*outcomes)
 
 
 @pytest.mark.parametrize(("width", "count"), [(1, 1), (3, 2), (2, 5), (9, 3), (17, 1), (50, 2)])

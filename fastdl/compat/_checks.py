@@ -13,12 +13,12 @@ from .._types import Array
 from .._validation.arrays import as_array, as_real
 from .._validation.values import as_int
 
-_finite, _DOUBLE = _core.load("float64").all_finite, np.dtype(np.float64)
+_is_ready = _core.load("float64").is_ready
 
 
 def as_shaped(x: Any, name: str, shape: tuple[int, ...]) -> Array:
     """Return a float64 array of this shape."""
-    if type(x) is np.ndarray and x.shape == shape and x.dtype is _DOUBLE and x.flags.carray and _finite(x, 1):
+    if type(x) is np.ndarray and x.shape == shape and _is_ready(x):
         return x
     array = as_array(x, name, "float64")
     if array.shape != shape:

@@ -49,6 +49,7 @@ class Lent:
         self._counted = [self.parameters.base, *(array for own in self._own for array in own)]
         self._take_over()
         self._alone = holders(self._counted)  # any further references were taken from a layer
+        self._shown = False  # whether the program may have taken some since they were last counted
 
     def _take_over(self) -> None:
         for layer, (W, b) in zip(self._layers, self._own, strict=True):
@@ -66,8 +67,9 @@ class Lent:
     def _forget(self) -> None:
         for layer in self._layers:
             there = layer.__dict__
-            for name in WHEN_ASKED & there.keys():
-                del there[name]
+            if not WHEN_ASKED.isdisjoint(there):
+                for name in WHEN_ASKED & there.keys():
+                    del there[name]
 
     def holds(self, layers: Sequence[Any], steps: Steps) -> bool:
         """Return whether these are the layers, with unchanged methods and with parameters in this memory.
@@ -122,8 +124,8 @@ class Lent:
     def learn(self, sample: Array, label: Array, rate: float) -> None:
         """Take a step on a column."""
         self._forget()
-        alone = holders(self._counted) == self._alone
-        self._taken = self._core.learn(sample, label, rate, not alone), sample, rate, alone
+        self._shown = self._shown and holders(self._counted) != self._alone
+        self._taken = self._core.learn(sample, label, rate, self._shown), sample, rate, not self._shown
 
     def show(self) -> None:
         """Set the attributes of the last step that the layers lack, and their parameters."""
@@ -144,6 +146,7 @@ class Lent:
                 gradient = np.dot(seen[k], errors[k].T).T
                 left = inputs[k], seen[k + 1], deltas[k], gradient, errors[k]
                 self._add(layer, ("input", "output", "delta", "W_grad", "b_grad"), left)
+        self._shown = True
         for layer, own in zip(self._layers, self._own, strict=True):
             self._add(layer, ("W", "b"), own)
 

@@ -14,7 +14,6 @@ from ..layers import Dense
 from ..sequential import Sequential
 from ._checks import as_rows, as_sequence
 
-FEW = 16  # fewer steps are not worth a call of the core
 _BLOCK = 8192  # samples turned to float64 at a time
 
 

@@ -16,7 +16,7 @@ from ._descent import descended
 from ._draw import uniform
 from ._lent import WHEN_ASKED, Lent
 from ._memory import held_once
-from ._online import FEW, SigmoidChain, as_pairs, as_sizes, by_layer, one_by_one
+from ._online import SigmoidChain, as_pairs, as_sizes, by_layer, one_by_one
 from ._untouched import Steps
 from .activators import (
     IdentityActivator,
@@ -37,6 +37,9 @@ __all__ = [
     "train_data_set",
     "transpose",
 ]
+
+
+_FEW = 64  # fewer steps are not worth a network of the core's, made for them
 
 
 class FullConnectedLayer:
@@ -166,14 +169,15 @@ class Network:
         epoch : int
         """
         epoch = as_int(epoch, "epoch", least=0)
-        sizes = self._sizes()
+        lent = self._lend() if _TRAINING.untouched(self) else None
+        sizes = self._sizes() if lent is None else lent.sizes
         if sizes is None:
             one_by_one(self.train_one_sample, labels, data_set, rate, epoch)
             return
         rate = as_number(rate, "rate")
         labels, data_set = as_pairs(labels, data_set, sizes[0], sizes[-1])
         labels, data_set = labels[..., None], data_set[..., None]
-        if epoch * len(data_set) < FEW:
+        if epoch * len(data_set) < _FEW:
             one_by_one(self.train_one_sample, labels, data_set, rate, epoch)
             return
         chain = SigmoidChain(sizes)
@@ -187,7 +191,7 @@ class Network:
                 layer.W[...], layer.b[:, 0] = both[:-1].T, both[-1]
         self.train_one_sample(labels[-1], data_set[-1], rate)
 
-    def _sizes(self) -> list[int] | None:
+    def _sizes(self) -> Sequence[int] | None:
         """Return the numbers of nodes of the layers, or None if the layers may compute something else."""
         if not (self.layers and _TRAINING.untouched(self)):
             return None

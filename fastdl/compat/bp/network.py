@@ -13,13 +13,14 @@ import numpy as np
 from ..._types import Array
 from ..._validation.values import as_int, as_number
 from .._checks import as_numbers, as_shaped, as_vector
-from .._online import FEW, as_pairs, as_sizes, one_by_one
+from .._online import as_pairs, as_sizes, one_by_one
 from .._untouched import Steps
 from .connections import Connection, Connections, entrust_connections
 from .copying import copy_linked
 from .nodes import ConstNode, Layer, Node, bare_nodes, sigmoid
 from .twin import Twin
 
+_FEW = 16  # fewer steps are not worth turning the objects to arrays
 _NAMED = Layer, Node, ConstNode, Connection, sigmoid
 _STEPS = (
     Steps(Layer, "__init__", "nodes", "set_output", "calc_output"),
@@ -144,7 +145,7 @@ class Network:
             rate = as_number(rate, "rate")
             inputs, outputs = (len(bare_nodes(layer)) - 1 for layer in (self.layers[0], self.layers[-1]))
             labels, data_set = as_pairs(labels, data_set, inputs, outputs)
-            twin = self._arrays(many=True) if times * len(data_set) >= FEW else None
+            twin = self._arrays(many=True) if times * len(data_set) >= _FEW else None
         if twin is None:
             one_by_one(self.train_one_sample, labels, data_set, rate, times)
             return
