@@ -51,16 +51,25 @@ def packed(net: Sequential, training: bool = False) -> tuple[bytes, dict[str, Ar
     with net.turn.lock:
         config, arrays = describe(net, training)
         if training:
-            config[_OPTIMIZER] = net.training_state.optimizer.get_config()
+            config[_OPTIMIZER] = _described(net.training_state.optimizer)
             for kept in config[_CALLBACKS]:
                 kept["state"] = _plain(kept["state"], f"the state of {kept['class']}")
         loss = net.training_state.loss
         if loss is not None and (training or loss.is_fused):
-            config["loss"] = loss.get_config()
+            config["loss"] = _described(loss)
     config["notes"] = _as_notes(config["notes"])
     text = encode(config)
     _check(json.loads(text), arrays)
     return text, arrays
+
+
+def _described(part: Optimizer | Loss) -> dict[str, Any]:
+    """Describe an optimizer or a loss, neither of which a network that is saved alone needs."""
+    try:
+        config: dict[str, Any] = part.get_config()
+    except TypeError as error:
+        raise TypeError(f"{error}: training=False saves the network alone") from None
+    return config
 
 
 def describe(net: Sequential, training: bool) -> tuple[dict[str, Any], dict[str, Array]]:
