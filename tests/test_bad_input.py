@@ -483,6 +483,20 @@ def test_targets_are_asked_for():
         net.fit([[1, 2, 3]], [0], validation_data=([[1, 2, 3]], None), verbose=0)
 
 
+def test_a_dataset_of_samples_is_no_iterable_of_batches():
+    class Samples:
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, k):
+            return np.ones(3), 0
+
+    net = Sequential([layers.Dense(2)], input_shape=3, seed=0)
+    for call in (net.fit, net.evaluate):
+        with pytest.raises(TypeError, match="as a DataLoader of a dataset does; received a Samples, without an __iter"):
+            call(Samples())
+
+
 @pytest.mark.parametrize(
     ("channels", "shape", "hint"),
     [

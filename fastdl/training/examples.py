@@ -154,6 +154,11 @@ def examples_of(
 ) -> Examples:
     """Check samples, targets and weights; in one batch of many there may be no row that counts."""
     if y is None:
+        if hasattr(x, "__getitem__") and not (hasattr(x, "__iter__") or hasattr(x, "__array__")):  # as PyTorch's
+            raise TypeError(
+                f"{prefix}x must be an array, or give batches, as a DataLoader of a dataset does; "
+                f"received a {type(x).__name__}, without an __iter__"
+            )
         hint = " by itself, not in a tuple" if isinstance(x, tuple) else ""
         raise TypeError(
             f"{prefix}y must be given with x{hint}: labels or numbers, or x itself for a network to reproduce"
