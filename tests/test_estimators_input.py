@@ -134,3 +134,20 @@ def test_masked_numbers_are_refused(kind):
             model.score(x, some)
         with pytest.raises(ValueError, match="X must have no masked numbers"):
             NetEnsemble(kind(epochs=1), members=2).fit(masked, y)
+
+
+@pytest.mark.parametrize("kind", [NetClassifier, NetRegressor, NetTransformer])
+@pytest.mark.parametrize("unit", ["M8[D]", "m8[s]"])
+def test_dates_are_refused(kind, unit):
+    """They would convert to numbers, and NaT to one far away."""
+    times, advice = np.arange(BLOBS.size).reshape(BLOBS.shape).astype(unit), "must hold numbers; received .*: of dates"
+    model = kind(epochs=1, random_state=0).fit(BLOBS, THREE)
+    for x in (times, list(times), times[:, :, None]):
+        with pytest.raises(TypeError, match=f"X {advice}"):
+            kind(epochs=1).fit(x, THREE)
+        with pytest.raises(TypeError, match=f"X {advice}"):
+            (model.transform if kind is NetTransformer else model.predict)(x)
+    if kind is NetRegressor:
+        for y in (times[:, 0], list(times[:, 0]), pd.Series(times[:, 0]), times[:, :2]):
+            with pytest.raises(TypeError, match=f"y {advice}"):
+                kind(epochs=1).fit(BLOBS, y)

@@ -11,6 +11,7 @@ import numpy as np
 from .._validation.arrays import check_unmasked
 
 _NOTHING = {type(None)}
+_OF_TIME = ": of dates make numbers first, such as the month, or days since a date"
 _NUMBERS_OF_ARROW = {"bool", "double", "float", "halffloat", "int", "uint"}  # with their bits left out
 
 
@@ -32,6 +33,12 @@ def library_of(x: Any) -> str | None:
     if type(x).__name__ == "LazyFrame":
         raise TypeError("X must be a table; received a LazyFrame: collect makes a DataFrame")
     return library if library in _READERS and len(getattr(x, "shape", ())) == 2 else None
+
+
+def check_no_dates(array: Any, name: str) -> None:
+    """Refuse an array of dates or durations, which would convert to numbers."""
+    if getattr(getattr(array, "dtype", None), "kind", "") in ("m", "M"):
+        raise TypeError(f"{name} must hold numbers; received {array.dtype}{_OF_TIME}")
 
 
 def read_columns(
@@ -143,5 +150,4 @@ def _is_missing(value: Any) -> bool:
 
 
 def _refusal(name: str, dtype: Any, of_time: bool) -> str:
-    hint = ": of dates make numbers first, such as the month, or days since a date" if of_time else ""
-    return f"{name} must hold numbers, strings, booleans or categories; received {dtype}{hint}"
+    return f"{name} must hold numbers, strings, booleans or categories; received {dtype}{_OF_TIME if of_time else ''}"

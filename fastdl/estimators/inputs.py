@@ -14,7 +14,7 @@ from .._types import Array
 from .._validation.arrays import check_unmasked
 from .._validation.samples import checked_within
 from .._validation.values import as_choice
-from .columns import holds_categories, library_of
+from .columns import check_no_dates, holds_categories, library_of
 from .tables import MISSING, TableEncoder
 
 
@@ -60,7 +60,9 @@ def numbers_of(estimator: Any, X: Any, lengths: Any, dtype: Any, first: bool) ->
     if lengths is not None:
         return checked_within(lambda X: numbers_of(estimator, X, None, dtype, first), X, lengths, "X")
     check_unmasked(X, "X")
-    rows = len((X if hasattr(X, "shape") else np.asarray(X)).shape) <= 2
+    array = X if hasattr(X, "shape") else np.asarray(X)
+    check_no_dates(array, "X")
+    rows = len(array.shape) <= 2
     if first and not rows and hasattr(estimator, "n_features_in_"):  # features of rows are counted, not those of images
         del estimator.n_features_in_
     x = validate_data(

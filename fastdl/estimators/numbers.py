@@ -15,6 +15,7 @@ from ..losses import AbsoluteError, Loss, Poisson, Quantile, SquaredError
 from ..metrics.base import Metric
 from ..metrics.choice import Metrics
 from ..sequential import Sequential
+from .columns import check_no_dates
 from .data import Data
 
 _OF_ANY_SCALE = (SquaredError, AbsoluteError, Quantile)  # their minimum scales with the targets
@@ -26,6 +27,7 @@ def as_numbers(y: Any, lengths: Any = None) -> Array:
     Where sequences have lengths, each may have a number for each step: `fit` checks that those that count are finite.
     """
     check_unmasked(y, "y")
+    check_no_dates(np.asarray(y), "y")
     values = check_array(
         y, accept_sparse=False, ensure_2d=False, dtype=np.float64, input_name="y",
         ensure_all_finite=lengths is None or np.ndim(y) < 2,
