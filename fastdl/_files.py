@@ -99,6 +99,7 @@ def _target(path: Any) -> tuple[str, os.stat_result | None]:
     name = as_path(path)
     if not name:
         raise ValueError("path must be that of a file; received ''")
+    check_folder(name)  # with `..` behind a folder that there is not, the real path would be another
     target = os.path.realpath(name)
     try:
         old = os.stat(target)

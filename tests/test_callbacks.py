@@ -619,7 +619,7 @@ def test_what_cannot_be(callback, message):
         fit(network(), [callback], epochs=1)
 
 
-@pytest.mark.parametrize("name", ["net.npz", "net-{epoch}.npz"])
+@pytest.mark.parametrize("name", ["net.npz", "net-{epoch}.npz", "../net.npz"])
 def test_a_folder_that_is_missing_is_told_before_training_begins(tmp_path, name):
     net, path = network(), tmp_path / "nowhere" / name
     before = net.parameters.copy()

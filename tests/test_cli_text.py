@@ -264,6 +264,7 @@ def test_lines(tmp_path, capsys):
         (["--window", "10000"], "--text must have at least 355,556 characters"),
         (["--words", "--window", "10000"], "--text must have about 355,556 words"),
         (["--units", "0"], "--units must be at least 1; received 0"),
+        (["--layers", "1000000"], "--layers must be at most 1000; received 1000000"),
         (["--show", "-1"], "--show must be at least 0; received -1"),
         (["--seed", "-1"], "--seed must be at least 0; received -1"),
         (["--threads", "0"], "--threads must be at least 1; received 0"),

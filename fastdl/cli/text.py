@@ -45,6 +45,7 @@ _DEFAULTS = {
 _TRANSFORMER = {"units": 128, "layers": 4, "dropout": 0.1, "window": 128, "batch_size": 8}
 _WORDS = 10_000  # the default vocabulary if tokens are words
 _PARTS = 10  # the last of these parts is held out
+_DEEPEST = 1000  # layers: of more not even the description can be made in a reasonable time
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -137,7 +138,8 @@ def _train(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     """Check the options of ``train lm`` that are numbers, and set the number of threads."""
-    check_common(options, "units", "layers", "window")
+    check_common(options, "units", "window")
+    check_whole(options, "layers", most=_DEEPEST)
     check_whole(options, "show", least=0)
     check_whole(options, "vocabulary", least=2)  # one token stands for all others
     if options.cell == "transformer" and options.units % HEADS:

@@ -19,12 +19,14 @@ def adopted(layers: Any, name: str = "layers", *, empty: bool = False) -> tuple[
     found = tuple(layers)
     if not found and not empty:
         raise ValueError(f"{name} must hold at least one layer; received none")
+    before = set()
     for i, layer in enumerate(found):
         if not isinstance(layer, Layer):
             hint = ", a class: make one of it" if isinstance(layer, type) else ""
             raise TypeError(f"{name} must hold layers; received {layer!r}{hint}")
-        if layer.in_network or hasattr(layer, "dtype") or layer in found[:i]:
+        if layer.in_network or hasattr(layer, "dtype") or id(layer) in before:
             raise not_new(layer, name)
+        before.add(id(layer))
         check_called(layer, f"{name}[{i}]", ("forward", "backward"), "network")
     _check_depth(found, name)
     for layer in found:
