@@ -108,6 +108,23 @@ def test_the_best_mean_is_what_is_gone_back_to_and_written(make, tmp_path):
     assert fastdl.load(path).evaluate(*data(1))["loss"] == best[1] == stopping.best
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("make", [lambda: callbacks.EMA(0.9), lambda: callbacks.SWA(1)])
+def test_means_of_what_is_not_trained_are_these_numbers(make, dtype):
+    """To the bit: of frozen layers, and of tokens that do not occur."""
+    net = Sequential([layers.Embedding(40, 8), layers.LSTM(8), layers.Dense(3)], input_shape=4, dtype=dtype, seed=0)
+    net.layers[1].trainable = False
+    before = {name: values.copy() for name, values in net.params.items()}
+    rng = np.random.default_rng(0)
+    net.fit(rng.integers(0, 20, (40, 4)), rng.integers(0, 3, 40), epochs=7, callbacks=[make()], verbose=0)
+    for name, values in net.params.items():
+        if name.startswith("1."):
+            assert (values == before[name]).all()
+    table = net.params["0.weight"]
+    assert (table[20:] == before["0.weight"][20:]).all()
+    assert (table[:20] != before["0.weight"][:20]).any()
+
+
 def test_a_loss_of_ones_own_is_averaged_too():
     (x, y), ends = data(), []
     for loss in ("cross_entropy", lambda outputs, labels: own_cross_entropy(outputs, labels)):

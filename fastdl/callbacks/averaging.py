@@ -189,7 +189,7 @@ class SWA(Averaging):
         """Add to the mean, and give it to the network."""
         if epoch >= self.start_from_epoch:
             share = 1 / (self.count + 1)
-            self.values[...] = (1 - share) * self.values + share * net.parameters
+            self.values[...] = self.values + share * (net.parameters - self.values)  # exact where they are equal
             self.count += 1  # once there is a mean, which Ctrl-C may come before
             self.swap(net)
 
