@@ -52,6 +52,22 @@ def test_scaling_over_time_is_of_all_steps(rng):
     close(layer.buffers["center"], np.median(x.reshape(-1, 2), axis=0), "float64")
 
 
+def test_steps_that_do_not_count_have_no_part_in_the_constants(rng):
+    x, lengths = rng.standard_normal((30, 5, 2)) * [1, 100], rng.integers(1, 6, 30)
+    counts = np.arange(5) < lengths[:, None]
+    cells = [layers.RobustScaling(), layers.Dense(3), layers.RobustScaling(), layers.GRU(4), layers.RobustScaling()]
+    net = Sequential(cells, input_shape=(None, 2), dtype="float64", seed=0)
+    for beyond in (0.0, 1e3, np.nan):
+        padded = np.where(counts[:, :, None], x, beyond)
+        layer = layers.RobustScaling().build((None, 2), dtype="float64")
+        layer.adapt(padded, lengths=lengths)
+        close(layer.buffers["center"], np.median(x[counts], axis=0), "float64")
+        net.adapt(padded, lengths=lengths)
+        close(net.buffers["0.center"], np.median(x[counts], axis=0), "float64")
+        close(net.buffers["2.center"], np.median(net.activations(x, 1)[counts], axis=0), "float64")
+        close(net.buffers["4.center"], np.median(net.activations(x, 3, lengths=lengths), axis=0), "float64")
+
+
 def test_training_leaves_the_constants(rng):
     x, y = table(rng), rng.integers(0, 2, 200)
     net = Sequential([layers.RobustScaling(), layers.PeriodicEmbedding(4), layers.Dense(2)], input_shape=4, seed=0)
@@ -91,6 +107,12 @@ def test_each_scaling_within_a_network_adapts_to_what_it_reads(rng):
         (lambda: layers.RobustScaling().build(2).adapt([[1.0]]), ValueError, r"shape \(N, 2\); received \(1, 1\)"),
         (lambda: layers.RobustScaling().build(1).adapt([[np.nan]]), ValueError, "x must be finite"),
         (lambda: layers.RobustScaling().build(1).adapt(np.empty((0, 1))), ValueError, "x must not be empty"),
+        (lambda: layers.RobustScaling().build(1).adapt([[1.0]], lengths=[1]), ValueError, "lengths must be None"),
+        (
+            lambda: layers.RobustScaling().build((3, 1)).adapt(np.zeros((1, 3, 1)), lengths=[4]),
+            ValueError,
+            "lengths must be from 1 to 3; received 4 to 4",
+        ),
         (lambda: layers.PeriodicEmbedding(0), ValueError, "frequencies must be at least 1; received 0"),
         (lambda: layers.PeriodicEmbedding(2, -1), ValueError, "stddev must be a finite number from 0"),
         (lambda: layers.PeriodicEmbedding(2).build((None,)), ValueError, "must have a number of features"),

@@ -278,8 +278,10 @@ class Fitting(Layer, abstract=True):  # of `Sequential` alone, as which its meth
 
         Parameters
         ----------
-        x, lengths
+        x
             As for `predict`.
+        lengths
+            As for `predict`; steps that do not count have no part in the constants.
 
         Returns
         -------
@@ -292,7 +294,8 @@ class Fitting(Layer, abstract=True):  # of `Sequential` alone, as which its meth
         for _, layer in walk(self):
             if isinstance(layer, RobustScaling):
                 inside = Inside(self, x, lengths)
-                layer.adapt(inside.tensor(inside.place(layer).source))
+                has_steps = len(layer.input_shape) == 2
+                layer.adapt(inside.tensor(inside.place(layer).source), lengths=lengths if has_steps else None)
         return self
 
     @property
