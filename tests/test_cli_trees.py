@@ -219,6 +219,13 @@ def test_a_treebank_of_syntax(tmp_path, capsys):
     assert main(["train", "sentiment", *command]) == 0
 
 
+def test_a_label_of_dev_that_train_has_not(tmp_path, capsys):
+    for name, label in (("train", 2), ("dev", 7), ("test", 2)):
+        (tmp_path / f"{name}.txt").write_text(f"(1 (0 a) (1 b))\n({label} (0 a) (1 b))\n")
+    assert main(["train", "sentiment", "--trees", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.endswith("dev.txt:2:1: label must be one of 0, 1, 2; it is 7\n")
+
+
 def test_train_parser_on_expressions(tmp_path, capsys, monkeypatch):
     trees = fastdl.datasets.expression_trees(400)
     monkeypatch.setattr(cli.parser, "expression_trees", lambda: trees)

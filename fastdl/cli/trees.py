@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from ..datasets import Trees, Vocabulary, expression_words, read_text, read_trees, words_of
 from ..sequential import Sequential
 from ..trees.parsing import parse, right_branching
@@ -30,8 +32,14 @@ def read_treebank(folder: str, *, labels: bool) -> list[Trees]:
 def _with_labels_of(first: Trees, path: str) -> Trees:
     """Read a file whose labels must be those of another, except for nodes that are left out."""
     trees = read_trees(path)
-    known, used = set(first.names), {trees.names[label] for label in set(binary(trees).labels.tolist()) - {-1}}
-    return binary(read_trees(path, names=[*first.names, *(name for name in trees.names if name not in known | used)]))
+    used = _labels_in(binary(trees))
+    left_out = [name for name in _labels_in(trees) if name not in {*first.names, *used}]
+    return binary(read_trees(path, names=[*first.names, *left_out]))
+
+
+def _labels_in(trees: Trees) -> list[str]:
+    """Return the labels that nodes have: of numbers, `names` has those in between too."""
+    return [trees.names[label] for label in np.unique(trees.labels).tolist() if label >= 0]
 
 
 def binary(trees: Trees) -> Trees:
