@@ -36,7 +36,7 @@ BLOCKS = {
     "looking.md": 8,
     "many-networks.md": 6,
     "onnx.md": 3,
-    "own-loops.md": 4,
+    "own-loops.md": 5,
     "sequences.md": 5,
     "serving.md": 1,
     "state-dicts.md": 5,

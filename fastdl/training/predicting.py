@@ -89,7 +89,8 @@ class Predicting(Layer, abstract=True):
         shape = self.input_shape
         if reading.arity is not None or None in shape:
             those = "trees" if reading.arity is not None else f"sequences of any length, {shape}"
-            raise ValueError(f"samples must be of one shape for a predictor; those of the network are {those}")
+            hint = f": give its parameters to one of input_shape={(1, *shape[1:])}" if None in shape else ""
+            raise ValueError(f"samples must be of one shape for a predictor; those of the network are {those}{hint}")
 
         def as_ready(x: Any) -> Array:
             batch = as_batch(self, x)
