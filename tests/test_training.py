@@ -10,6 +10,7 @@ from conftest import close
 
 import fastdl
 from fastdl import History, Sequential, callbacks, gradient_check, layers, models, optimizers
+from fastdl.trees import Trees
 
 
 def digits(rng, samples):
@@ -376,3 +377,21 @@ def test_samples_in_the_order_of_their_labels_are_warned_of(rng):
     order = rng.permutation(90)
     net.fit(x[order], y[order], validation_split=1 / 3, verbose=0)
     net.fit(x, y, validation_split=0.25, verbose=0)  # some of the last class are learned from
+
+
+def test_the_labels_of_steps_and_trees_are_warned_of_too(rng):
+    """Those that count: not those of padding, nor of the nodes below the roots."""
+    x, lengths = rng.standard_normal((40, 50, 2)), np.repeat([50, 9], 20)
+    labels = rng.integers(1, 3, (40, 50))
+    net = Sequential([layers.GRU(3, return_sequences=True), layers.Dense(4)], input_shape=(None, 2), seed=0)
+    net.fit(x, labels, validation_split=0.5, verbose=0)
+    labels[np.arange(50) >= lengths[:, None]] = 0
+    net.fit(x, labels, lengths=lengths, validation_split=0.5, verbose=0)
+    labels[20:, :9] = 3
+    told = "labels such as {} are among these alone"
+    with pytest.warns(UserWarning, match=told.format(3)):
+        net.fit(x, labels, lengths=lengths, validation_split=0.5, verbose=0)
+    trees = Trees.parse("(0 (0 a) (0 b))\n" * 40)
+    net = Sequential([layers.Embedding(2, 3), layers.Recursive(3), layers.Dense(3)], input_shape=(None,), seed=0)
+    with pytest.warns(UserWarning, match=told.format(2)):
+        net.fit(np.tile([0, 1, 0], 40), np.repeat([0, 1, 2, 2], 10), trees=trees, validation_split=0.5, verbose=0)

@@ -101,9 +101,10 @@ class Examples:
     def seen(self, loss: Loss, outputs: Array) -> tuple[Array, Array]:
         """Return the targets of the rows that count, and their predictions on the targets' scale."""
         rows = outputs.reshape(np.prod(self.targets.shape[: self.axes]), -1)[_flat(self.mask, self.axes)]
-        return self._counted(), loss.predictions(rows)
+        return self.counted_targets(), loss.predictions(rows)
 
-    def _counted(self) -> Array:
+    def counted_targets(self) -> Array:
+        """Return the targets of the rows that count, one after another."""
         targets: Array = _flat(self.targets, self.axes)[_flat(self.mask, self.axes)]
         return targets
 
@@ -111,7 +112,7 @@ class Examples:
         """Check that fastdl's metrics can compare the targets with rows of this number of outputs."""
         for metric in metrics.values():
             if isinstance(metric, Metric):
-                targets = loss.as_labels(self._counted()) if self.classes else self._counted()
+                targets = loss.as_labels(self.counted_targets()) if self.classes else self.counted_targets()
                 rows, _ = as_rows(targets, np.broadcast_to(0.0, (len(targets), outputs)))
                 metric.check(rows, outputs)
 

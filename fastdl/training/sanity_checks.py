@@ -44,7 +44,7 @@ def warn_of_single_samples(net: Sequential) -> None:
 def warn_of_unknown_labels(data: Examples, held_out: Examples, loss: Loss) -> None:
     """Warn if most validation samples have labels that no training sample has, as if samples were sorted by label."""
     if data.classes and held_out.classes:
-        known, held = (loss.as_labels(part.targets).reshape(-1) for part in (data, held_out))
+        known, held = (loss.as_labels(part.counted_targets()).reshape(-1) for part in (data, held_out))
         strange = held[~np.isin(held, known)]
         if len(strange) > max(len(held) / 2, 8):  # a handful may differ by chance
             warn(
