@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from math import ceil
 
-_MOUNT = re.compile(r"^\S+ \S+ \S+ (\S+) (\S+) .* - (cgroup2?) \S+ (\S+)$", re.MULTILINE)  # proc_pid_mountinfo(5)
-_GROUP = re.compile(r"^\d+:([^:\n]*):(.*)$", re.MULTILINE)
+_MOUNT = r"(?m)^\S+ \S+ \S+ (\S+) (\S+) .* - (cgroup2?) \S+ (\S+)$"  # proc_pid_mountinfo(5)
+_GROUP = r"(?m)^\d+:([^:\n]*):(.*)$"
 
 
 def usable_processors() -> int:
@@ -42,11 +42,11 @@ def _groups(root: str) -> Iterator[str]:
         mounts, groups = (_text(os.path.join(root, f"proc/self/{name}")) for name in ("mountinfo", "cgroup"))
     except (OSError, ValueError):
         return
-    for top, point, kind, options in _MOUNT.findall(mounts):
+    for top, point, kind, options in re.findall(_MOUNT, mounts):
         controller = "cpu" if kind == "cgroup" else ""  # version 2 has one hierarchy, which names none
         if controller not in ("", *options.split(",")):
             continue
-        for controllers, path in _GROUP.findall(groups):
+        for controllers, path in re.findall(_GROUP, groups):
             if controller in controllers.split(","):
                 yield from _upwards(os.path.join(root, point.lstrip("/")), path.removeprefix(top.rstrip("/")))
 

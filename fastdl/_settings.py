@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, ClassVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -14,15 +15,37 @@ from ._validation.values import as_int, as_number
 
 
 class Settings(ArgumentHints):
-    """A dataclass, equal to any other of the same class and numbers.
+    """A dataclass whose numbers stay what they are, equal to any other of the same class and numbers.
 
     What a dataclass would have for that is here, once: to write it for each class takes longer than all else in it.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
+    @classmethod
+    @cache
+    def setting_names(cls) -> tuple[str, ...]:
+        """Return the names of the settings."""
+        return tuple(field.name for field in fields(cls))
+
+    if not TYPE_CHECKING:  # otherwise type checkers would allow any attribute
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            kind = type(self)
+            if name not in kind.setting_names():
+                if kind.__module__.startswith("fastdl."):
+                    raise AttributeError(f"{kind.__name__} has no {name!r} that could be set")
+            elif name in vars(self):
+                raise AttributeError(f"{name} of {kind.__name__} cannot be changed: make another {kind.__name__}")
+            object.__setattr__(self, name, value)
+
+        def __delattr__(self, name: str) -> None:
+            if name in self.setting_names():
+                raise AttributeError(f"{name} of {type(self).__name__} cannot be deleted")
+            object.__delattr__(self, name)
+
     def _values(self) -> tuple[Any, ...]:
-        return tuple([getattr(self, f.name) for f in fields(self)])
+        return tuple([getattr(self, name) for name in self.setting_names()])
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -33,12 +56,12 @@ class Settings(ArgumentHints):
         return hash(self._values())
 
     def __repr__(self) -> str:
-        named = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        named = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.setting_names())
         return f"{type(self).__qualname__}({named})"
 
     def get_config(self) -> dict[str, Any]:
         """Return the class and the arguments as plain data, for `from_config` of its module."""
-        return {"class": type(self).__name__, **{f.name: getattr(self, f.name) for f in fields(self)}}
+        return {"class": type(self).__name__, **dict(zip(self.setting_names(), self._values(), strict=True))}
 
 
 def keep_number(settings: Settings, name: str, high: float = np.inf) -> float:
@@ -55,13 +78,13 @@ def keep_int(settings: Settings, name: str, least: int = 1) -> int:
     return number
 
 
-def make(config: Any, classes: Mapping[str, type[Any]], what: str) -> Any:
+def make(config: Any, classes: Mapping[str, type[Settings]], what: str) -> Any:
     """Make an object of one of these classes from what its `get_config` gave."""
     if not isinstance(config, dict) or config.get("class") not in classes:
         raise ValueError(f"config must be that of {what}: {', '.join(classes)}; received {config!r}")
     arguments = {name: value for name, value in config.items() if name != "class"}
     chosen = classes[config["class"]]
-    unknown = set(arguments) - {f.name for f in fields(chosen)}
+    unknown = set(arguments) - {*chosen.setting_names()}
     if unknown:
         raise ValueError(f"config must hold arguments of {chosen.__name__}; received {', '.join(sorted(unknown))}")
     return chosen(**arguments)

@@ -16,7 +16,7 @@ if not TYPE_CHECKING:
     __getattr__ = hinting_getattr(__name__, __all__)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class constant(Settings):
     """The same rate at every step.
 
@@ -35,7 +35,7 @@ class constant(Settings):
         return self.lr
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class step(Settings):
     """A rate that is multiplied by ``factor`` after every ``every`` steps.
 
@@ -65,7 +65,7 @@ class step(Settings):
             return math.inf
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class cosine(Settings):
     """A rate that rises linearly to ``lr`` over ``warmup`` steps, then falls along half a cosine to ``final``.
 
@@ -106,7 +106,7 @@ class cosine(Settings):
         return _fall(self.lr, self.final, (step - self.warmup) / (self.steps - self.warmup))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class one_cycle(Settings):
     """A rate that goes up to ``lr`` and down to nearly nothing, each along half a cosine.
 

@@ -8,8 +8,9 @@ import pytest
 from test_layers import CASES, built, in_network
 
 import fastdl
-from fastdl import Sequential, layers, models, optimizers, schedules
+from fastdl import Sequential, layers, losses, models, optimizers, schedules
 from fastdl._hints.known_attributes import OF_NETWORKS
+from fastdl.layers.configuration import arguments_of
 from fastdl.layers.container import walk
 
 
@@ -81,7 +82,7 @@ def test_flat_vectors_of_another_shape(net):
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_arguments_do_not_change(case):
     for layer in (case.make(), built(case), in_network(case, built(case)).layers[0]):
-        for name in [*layer._arguments, "dtype", "input_shape", "output_shape", "params", "grads", "buffers"]:
+        for name in [*arguments_of(type(layer)), "dtype", "input_shape", "output_shape", "params", "grads", "buffers"]:
             before = getattr(layer, name, None)
             with pytest.raises(AttributeError, match=f"{name} of {type(layer).__name__} cannot be changed"):
                 setattr(layer, name, before)
@@ -121,11 +122,31 @@ def test_states():
 def test_settings_do_not_change():
     optimizer = optimizers.SGD(schedules.cosine(0.1, 5), clip_norm=1.0)
     names = ["momentum", "nesterov", "clip_norm", "momentun", "moments"]
-    for settings, name in [(optimizer.lr, "lr"), (optimizer.lr, "steps"), *((optimizer, name) for name in names)]:
+    of_schedules = [(optimizer.lr, name) for name in ("lr", "steps", "step")]
+    of_losses = [
+        (losses.Huber(2.0), "delta"), (losses.Huber(2.0), "name"), (losses.SquaredError(), "name"),
+        (losses.Poisson(), "scale"), (losses.CrossEntropy(), "ignore_label"),
+    ]  # fmt: skip
+    for settings, name in [*of_schedules, *of_losses, *((optimizer, name) for name in names)]:
         before = repr(settings)
         with pytest.raises(AttributeError, match=name):
             setattr(settings, name, 0.5)
+        with pytest.raises(AttributeError, match=name):
+            delattr(settings, name)
         assert repr(settings) == before
+
+
+def test_a_loss_of_a_user_s_own_has_attributes_of_its_own():
+    class Own(losses.Huber):
+        def __init__(self, scale):
+            super().__init__(2.0)
+            self.scale = scale
+
+    loss = Own(3.0)
+    loss.scale = 4.0
+    with pytest.raises(AttributeError, match="delta of Own cannot be changed: make another Own"):
+        loss.delta = 1.0
+    assert (loss.delta, loss.scale) == (2.0, 4.0)
 
 
 def test_a_rate_may_be_set():

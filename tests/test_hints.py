@@ -170,6 +170,7 @@ def test_a_name_like_no_other():
             "Conv2D takes filters, kernel_size by position; received 3 arguments: ",
         ),
         (lambda: layers.Flatten(1), "Flatten takes nothing by position; received 1 arguments: "),
+        (lambda: losses.BinaryCrossEntropy(0.1), "BinaryCrossEntropy takes nothing by position; "),
         (lambda: Sequential(layers.Dense(3), layers.Dense(2)), "received 2 arguments: give a list of layers"),
         (lambda: Sequential([layers.Dense(3)], 20), "received 2 arguments: settings are given by name, such as input_"),
         (lambda: net().fit([[1]], [0], learning_rate=0.1), "fit has no argument 'learning_rate': give an optimizer"),

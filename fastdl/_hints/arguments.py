@@ -30,13 +30,15 @@ class ConstructorSignature:
 
 
 class ArgumentHints(ConstructorSignature):
-    """A class whose constructor suggests the right name for an unknown argument."""
+    """A class whose constructor says what its arguments are called, and which may come by position."""
 
     if not TYPE_CHECKING:
 
         def __new__(cls, *args: Any, **kwargs: Any) -> Any:
             if kwargs:
                 check_arguments(cls, kwargs)
+            if args:
+                check_count(cls, args, "settings are given by name")
             return super().__new__(cls)
 
 

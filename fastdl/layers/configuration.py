@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from .._hints.arguments import ConstructorSignature, check_arguments, check_count
 from .._validation.values import as_list
@@ -51,7 +52,6 @@ class _LayerType(type):
 class Configured(Trainable, Definition, ConstructorSignature, metaclass=_LayerType):
     """A layer that keeps the arguments of its constructor as attributes, and whose class is registered by name."""
 
-    _arguments: ClassVar[tuple[str, ...]] = ()
     _complete = False  # whether its constructor has returned
 
     def __init__(self) -> None:
@@ -62,18 +62,13 @@ class Configured(Trainable, Definition, ConstructorSignature, metaclass=_LayerTy
         last = _CLASSES.get(cls.__name__)
         if not abstract and (last is None or not is_ours(last)):
             _CLASSES[cls.__name__] = cls
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
-        passed = {p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
-        names = [p.name for p in parameters if p.name not in passed]
-        inherited = cls._arguments if passed else ()
-        cls._arguments = (*names, *(name for name in inherited if name not in names))
 
     if not TYPE_CHECKING:  # or type checkers would allow any attribute
 
         def __setattr__(self, name: str, value: Any) -> None:
             if self._complete and name[0] != "_":
                 kind = type(self).__name__
-                if name in self._arguments or name in _FIXED:
+                if name in arguments_of(type(self)) or name in _FIXED:
                     raise AttributeError(f"{name} of {kind} cannot be changed: make another {kind}")
                 if name in ("forward", "backward"):
                     raise AttributeError(f"{name} of {kind} cannot be changed: networks run operations")
@@ -83,7 +78,7 @@ class Configured(Trainable, Definition, ConstructorSignature, metaclass=_LayerTy
 
     def given_arguments(self) -> dict[str, Any]:
         """Return the arguments of its constructor that it keeps as attributes."""
-        return {name: getattr(self, name) for name in self._arguments if hasattr(self, name)}
+        return {name: getattr(self, name) for name in arguments_of(type(self)) if hasattr(self, name)}
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.given_arguments().items())
@@ -91,7 +86,7 @@ class Configured(Trainable, Definition, ConstructorSignature, metaclass=_LayerTy
 
     def own_attributes(self) -> dict[str, Any]:
         """Return the attributes that a subclass has added, which copies and pickles include."""
-        return self.attributes_besides(self._arguments)
+        return self.attributes_besides(arguments_of(type(self)))
 
     def attributes_besides(self, names: Iterable[str]) -> dict[str, Any]:
         """Return the attributes that are neither these, which a copy is made with, nor follow from how it is made."""
@@ -107,16 +102,28 @@ class Configured(Trainable, Definition, ConstructorSignature, metaclass=_LayerTy
         """Return the class, the constructor's arguments and the settings of training, for `from_config`."""
         kind = type(self)
         check_name(kind)
-        missing = [name for name in self._arguments if not hasattr(self, name)]
+        names = arguments_of(kind)
+        missing = [name for name in names if not hasattr(self, name)]
         if missing:
             raise TypeError(
                 f"{kind.__name__} must keep its constructor's arguments as attributes, to be saved or copied; "
                 f"there is no {', '.join(missing)}"
             )
-        arguments = {name: _described(getattr(self, name)) for name in self._arguments}
+        arguments = {name: _described(getattr(self, name)) for name in names}
         config = {"class": kind.__name__, **arguments, **training_config(self)}
         inside = [] if is_ours(kind) else [training_config(layer) for layer in _inside(self)]
         return {**config, _INSIDE: inside} if any(inside) else config
+
+
+@cache
+def arguments_of(kind: type[Configured]) -> tuple[str, ...]:
+    """Return the names of a constructor's arguments, and of those that it passes on to the one that it extends."""
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
+    names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if len(names) == len(parameters):
+        return tuple(names)
+    above = next(one for one in kind.__mro__[1:] if issubclass(one, Configured))
+    return (*names, *(name for name in arguments_of(above) if name not in names))
 
 
 def complete(layer: Configured) -> None:

@@ -18,7 +18,7 @@ from .base import Rows, named
 from .fused import Fused
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class CrossEntropy(Fused):
     """Softmax cross-entropy, -sum t log softmax(logits), of each row, as PyTorch's ``CrossEntropyLoss``.
 
@@ -88,7 +88,6 @@ class CrossEntropy(Fused):
         return probabilities
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class BinaryCrossEntropy(Fused):
     """Cross-entropy of each yes or no on its own, log(1 + e^x) - t x for a logit x, summed over each row.
 

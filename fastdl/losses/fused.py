@@ -20,7 +20,7 @@ def _numbers(settings: tuple[float, ...]) -> Array:
     return np.array(settings or (0.0,))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Fused(Settings, Loss):
     """A loss that is a row of the core's table.
 

@@ -15,7 +15,6 @@ from .._validation.values import as_list, as_number
 from .fused import Fused
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class SquaredError(Fused):
     """Half the squared errors, summed over each row (article 2, the linear unit's objective).
 
@@ -25,7 +24,6 @@ class SquaredError(Fused):
     name: ClassVar[str] = "squared_error"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class AbsoluteError(Fused):
     """Absolute errors, summed over each row.
 
@@ -35,7 +33,7 @@ class AbsoluteError(Fused):
     name: ClassVar[str] = "absolute_error"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Huber(Fused):
     """Half the squared errors up to ``delta``, and linear beyond, summed over each row (Huber 1964).
 
@@ -59,7 +57,7 @@ class Huber(Fused):
         return (self.delta,)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Quantile(Fused):
     """The pinball loss, which learns quantiles of each target, summed over each row (Koenker and Bassett 1978).
 
@@ -102,7 +100,6 @@ class Quantile(Fused):
         return False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Poisson(Fused):
     """The Poisson loss for counts t, with outputs y the logarithms of rates: e^y - t y, summed over each row.
 

@@ -7,9 +7,7 @@ fixed rate.
 
 from typing import TYPE_CHECKING
 
-from .._hints.names import hinting_getattr
-from .adam import Adam, AdamW, Lion, NAdam
-from .adaptive import Adadelta, AdaGrad, RMSprop
+from .._lazily import lazily
 from .base import Optimizer
 from .choice import from_config
 from .sgd import SGD
@@ -27,5 +25,10 @@ __all__ = [
     "from_config",
 ]
 
-if not TYPE_CHECKING:
-    __getattr__ = hinting_getattr(__name__, __all__)
+if TYPE_CHECKING:
+    from .adam import Adam, AdamW, Lion, NAdam
+    from .adaptive import Adadelta, AdaGrad, RMSprop
+else:
+    __getattr__, __dir__ = lazily(
+        globals(), {"adam": ["Adam", "AdamW", "Lion", "NAdam"], "adaptive": ["Adadelta", "AdaGrad", "RMSprop"]}
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -86,14 +86,10 @@ class Optimizer(Settings):
     if not TYPE_CHECKING:  # otherwise type checkers would allow any attribute
 
         def __setattr__(self, name: str, value: Any) -> None:
-            kind, names = type(self), self.__dataclass_fields__
-            if name == "lr" and not is_function(value):
-                value = as_number(value, "lr")
-            elif name != "lr" and name in names and name in vars(self):
-                raise AttributeError(f"{name} of {kind.__name__} cannot be changed: make another {kind.__name__}")
-            elif name not in names and _is_ours(kind):
-                raise AttributeError(f"{kind.__name__} has no {name!r} that could be set")
-            object.__setattr__(self, name, value)
+            if name == "lr":
+                object.__setattr__(self, name, value if is_function(value) else as_number(value, name))
+            else:
+                super().__setattr__(name, value)
 
     @property
     def moments(self) -> int:
@@ -117,7 +113,7 @@ class Optimizer(Settings):
             return True
         if type(self) is not type(last):
             return False
-        others = all(getattr(self, f.name) == getattr(last, f.name) for f in fields(self) if f.name != "lr")
+        others = all(getattr(self, name) == getattr(last, name) for name in self.setting_names() if name != "lr")
         return others and (not callable(self.lr) or self.lr == last.lr)
 
     def get_config(self) -> dict[str, Any]:

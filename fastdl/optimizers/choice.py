@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._settings import make
-from .adam import Adam, AdamW, Lion, NAdam
-from .adaptive import Adadelta, AdaGrad, RMSprop
 from .base import Optimizer
-from .sgd import SGD
-
-_CLASSES = {c.__name__: c for c in (SGD, Adam, AdamW, NAdam, Lion, RMSprop, AdaGrad, Adadelta)}
 
 
 def check_optimizer(optimizer: Any) -> None:
@@ -39,9 +34,14 @@ def from_config(config: dict[str, Any]) -> Optimizer:
     TypeError, ValueError
         If it is of none of fastdl's, or of an argument that is unknown or wrong.
     """
+    from .adam import Adam, AdamW, Lion, NAdam  # a program that trains by one needs few of them
+    from .adaptive import Adadelta, AdaGrad, RMSprop
+    from .sgd import SGD
+
+    classes = {kind.__name__: kind for kind in (SGD, Adam, AdamW, NAdam, Lion, RMSprop, AdaGrad, Adadelta)}
     if isinstance(config, dict) and isinstance(config.get("lr"), dict):
         from .. import schedules
 
         config = {**config, "lr": schedules.from_config(config["lr"])}
-    optimizer: Optimizer = make(config, _CLASSES, "an optimizer")
+    optimizer: Optimizer = make(config, classes, "an optimizer")
     return optimizer
