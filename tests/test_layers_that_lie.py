@@ -78,7 +78,8 @@ class Heads(layers.Container):
     [("a", "ab", "", "named_layers of Heads must .* the 24 .*; those of a have 12"),
      ("", "a", "", "named_layers of Heads must .* the 12 .*; those of none have 0"),
      ("a", "a", "dense", "named_layers of Heads must .* the 20 .*; those of a have 12"),
-     ("ab", "a", "", "named_layers of Heads must be .* operations; received b that is not")],
+     ("ab", "a", "", "named_layers of Heads must be .* operations; received b that is not"),
+     ("ab", "aba", "", "operations of Heads must apply each layer once.*; received a twice: inputs for one layer may")],
 )  # fmt: skip
 def test_a_container_whose_parameters_are_not_all_its_layers(named, used, own, received):
     for make in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
@@ -40,10 +41,16 @@ class Container(Layer, abstract=True):
         within: Sequence[Lowered],
     ) -> None:
         sizes = {id(lowered.layer): lowered.end - lowered.offset for lowered in within}
+        uses = Counter(id(lowered.layer) for lowered in within)
         kind, named = type(self).__name__, self.named_layers()
         if unused := [name for name, layer in named.items() if id(layer) not in sizes]:
             raise ValueError(
                 f"named_layers of {kind} must be those of its operations; received {', '.join(unused)} that is not"
+            )
+        if shared := [name for name, layer in named.items() if uses[id(layer)] > 1 and sizes[id(layer)]]:
+            raise ValueError(
+                f"operations of {kind} must apply each layer once, as no parameters belong to two places; received "
+                f"{', '.join(shared)} twice: inputs for one layer may be steps of a sequence"
             )
         size, size_wanted = sum([sizes[id(layer)] for layer in named.values()]), sum(map(prod, wanted))
         if size != size_wanted:
