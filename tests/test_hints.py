@@ -30,8 +30,10 @@ def net():
         (layers, "BatchNorm2d", "BatchNorm"),
         (layers, "AvgPool2d", "MeanPool2D"),
         (layers, "Add", "Residual"),
+        (layers, "Permute", "Select"),
         (losses, "MSELoss", "SquaredError"),
         (losses, "CrossEntropyLoss", "CrossEntropy"),
+        (losses, "KLDivLoss", "CrossEntropy"),
         (optimizers, "Adagrad", "AdaGrad"),
         (schedules, "CosineAnnealingLR", "cosine"),
         (initializers, "HeNormal", "he_normal"),
@@ -143,6 +145,15 @@ def test_an_import_looks_for_no_equivalents():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
+@pytest.mark.parametrize(
+    ("module", "name", "told"),
+    [(schedules, "linear", "use a function of the step"), (fastdl, "tensor", "give arrays of NumPy's, or what it")],
+)
+def test_a_name_that_means_something_else_in_another_package(module, name, told):
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}': {told}"):
+        getattr(module, name)
+
+
 def test_a_name_like_no_other():
     with pytest.raises(AttributeError, match=r"module 'fastdl\.layers' has no attribute 'xyz'$"):
         layers.xyz  # noqa: B018
@@ -227,6 +238,18 @@ def test_weights_of_a_layer():
 
     assert Heavy(3, 0.5).weight == 0.5
     assert "weight" in dir(Heavy(3, 0.5))
+
+
+def test_what_others_set():
+    for name, told in {
+        "stop_training": "a callback's on_epoch_end that returns True",
+        "requires_grad": "use trainable",
+    }.items():
+        with pytest.raises(AttributeError, match=f"Sequential has no '{name}' that could be set: {told}"):
+            setattr(net(), name, True)
+        assert name not in dir(net())
+    with pytest.raises(AttributeError, match="Dense has no 'requires_grad' that could be set: use trainable"):
+        net().layers[0].requires_grad = False
 
 
 @pytest.mark.parametrize(

@@ -13,17 +13,23 @@ class _Missing:  # no docstring, which would be taken for the attribute's
     # A descriptor, as a `__getattr__` would make access to all other attributes take twice as long.
 
     def __init__(self, name: str, hint: str) -> None:
-        self._name, self._hint = name, hint
+        self._name, self.hint = name, hint
 
     def __get__(self, obj: object, kind: type) -> None:
         name = self._name
-        raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}: {self._hint}", name=name, obj=obj)
+        raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}: {self.hint}", name=name, obj=obj)
 
 
 def hint_at(kind: type, hints: Mapping[str, str]) -> None:
     """Make these attributes of a class raise the error."""
     for name, hint in hints.items():
         setattr(kind, name, _Missing(name, hint))
+
+
+def hint_of(kind: type, name: str) -> str:
+    """Return what to use instead of an attribute that a class does not have, as the end of an error."""
+    missing = getattr_static(kind, name, None)
+    return f": {missing.hint}" if isinstance(missing, _Missing) else ""
 
 
 def hint_instead(kind: type, hints: Mapping[str, tuple[str, str]]) -> None:

@@ -11,7 +11,15 @@ _WHOLE = "use save, and fastdl.load"
 _AT_ONCE = "give Sequential all layers at once"
 _ONE_DEVICE = "not needed: everything is on the CPU"
 
-OF_LAYERS = dict.fromkeys(("bias", "get_weights", "kernel", "weight", "weights"), "use params, the arrays by name")
+_FROZEN = "use trainable"
+_OF_CALLS = "it is an argument of fit, train_on_batch and step"
+
+OF_LAYERS = {
+    **dict.fromkeys(
+        ("bias", "get_weights", "kernel", "set_weights", "weight", "weights"), "use params, the arrays by name"
+    ),
+    "requires_grad": _FROZEN,
+}
 OPERATIONS_OF_LAYERS = {
     "__call__": ("is not callable", "give Sequential a list of layers, and use its predict, or forward and backward"),
 }
@@ -30,23 +38,32 @@ OF_NETWORKS = {
     "fit_generator": "give fit an iterable of batches",
     "get_layer": "use layers, by number",
     "get_weights": _WEIGHTS,
+    "learning_rate": "use the optimizer's lr",
     "load_weights": _WHOLE,
+    "loss": _OF_CALLS,
+    "optimizer": _OF_CALLS,
     "plot_model": "use plot",
     "predict_on_batch": "use predict, or make a predictor",
+    "reset_states": "use reset_state",
     "save_weights": _WHOLE,
     "set_weights": _WEIGHTS,
+    "stop_training": "a callback's on_epoch_end that returns True ends the training",
     "test_on_batch": "use evaluate",
     "trainable_variables": _WEIGHTS,
     "trainable_weights": _WEIGHTS,
     "weights": _WEIGHTS,
     # PyTorch
     "append": _AT_ONCE,
+    "children": "use layers, a tuple",
     "cpu": _ONE_DEVICE,
     "cuda": _ONE_DEVICE,
     "eval": "not needed: predict, and forward without training=True, apply no dropout",
     "load_state_dict": "use fastdl.export.from_state_dict(net, state_dict)",
+    "modules": "use layers, a tuple",
     "named_parameters": _WEIGHTS,
     "register_forward_hook": "use activations, which gives the output of any layer",
+    "requires_grad": _FROZEN,
+    "requires_grad_": _FROZEN,
     "state_dict": "use fastdl.export.to_state_dict(net)",
     "to": _ONE_DEVICE,
     "train": "use fit; or forward(x, training=True), which applies dropout",

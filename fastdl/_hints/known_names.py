@@ -10,6 +10,7 @@ _ACTIVATIONS = {
     "hardswish": "hard_silu",
     "swish": "silu",
 }  # fmt: skip
+_FUNCTION = "a function of outputs and targets"
 _DRAWS = "a function of (shape, fan_in, fan_out, rng)"
 
 NAMES: dict[str, dict[str, str]] = {
@@ -70,10 +71,14 @@ NAMES: dict[str, dict[str, str]] = {
         "multiheadattention": "SelfAttention",
         "multiply": 'Parallel(merge="product")',
         "normalization": "RobustScaling",
+        "permute": "Select between Flatten and Reshape",
         "randomtranslation": "RandomShift",
+        "separableconv1d": "Conv1D(groups=) and Conv1D(filters, 1)",
+        "separableconv2d": "Conv2D(groups=) and Conv2D(filters, 1)",
         "simplernn": "RNN",
         "spatialdropout1d": "Dropout",
         "spatialdropout2d": "Dropout",
+        "transformerencoderlayer": "Residual with SelfAttention, and Residual with Dense",
         "unflatten": "Reshape",
         "upsample": "UpSample2D",
         "upsampling2d": "UpSample2D",
@@ -89,7 +94,10 @@ NAMES: dict[str, dict[str, str]] = {
         "bcewithlogitsloss": "BinaryCrossEntropy",
         "categoricalcrossentropy": "CrossEntropy",
         "crossentropyloss": "CrossEntropy",
+        **dict.fromkeys(("focalloss", "hinge", "hingeembeddingloss", "tripletmarginloss"), _FUNCTION),
         "huberloss": "Huber",
+        "kldivergence": "CrossEntropy, whose targets may be distributions",
+        "kldivloss": "CrossEntropy, whose targets may be distributions",
         "l1loss": "AbsoluteError",
         "mae": "AbsoluteError",
         "meanabsoluteerror": "AbsoluteError",
@@ -127,7 +135,7 @@ NAMES: dict[str, dict[str, str]] = {
         "topkaccuracyscore": "TopK",
         "topkcategoricalaccuracy": "TopK",
     },
-    "fastdl.optimizers": {},
+    "fastdl.optimizers": {"lrscheduler": "fastdl.schedules"},
     "fastdl.callbacks": {
         "averagedmodel": "EMA or SWA",
         "backupandrestore": "ModelCheckpoint",
@@ -141,7 +149,9 @@ NAMES: dict[str, dict[str, str]] = {
     "fastdl.schedules": {
         "cosineannealinglr": "cosine",
         "cosinedecay": "cosine",
+        "exponential": "step(lr, every=1, factor=)",
         "exponentiallr": "step(lr, every=1, factor=)",
+        "linear": "a function of the step",
         "onecyclelr": "one_cycle",
         "steplr": "step",
     },
@@ -224,7 +234,7 @@ OTHERWISE = {
     "input": "give Sequential its input_shape",
     "inputlayer": "give Sequential its input_shape",
     "l2": "give the optimizer its weight_decay",
-    "manualseed": "give Sequential its seed",
+    **dict.fromkeys(("manualseed", "seed", "seedeverything", "setseed"), "give Sequential its seed"),
     "masking": "give fit and predict the lengths of sequences",
     "mixup": "give fit its mixup",
     "plothistory": "not needed: net.history.plot() draws it",
@@ -232,9 +242,11 @@ OTHERWISE = {
     "nograd": "not needed: predict keeps nothing for gradients",
     "regularizers": "give the optimizer its weight_decay",
     "setrandomseed": "give Sequential its seed",
+    "tensor": "give arrays of NumPy's, or what it can make arrays of",
     "tensordataset": "give fit arrays, or any iterable of batches",
     "terminateonnan": "not needed: a step that gives numbers that are not finite is undone, and ends fit with an error",
     **dict.fromkeys(("tokeras", "totensorflow", "totflite"), "use fastdl.export.to_onnx"),
     **dict.fromkeys(("topytorch", "totorch"), "use fastdl.export.to_state_dict or to_onnx"),
+    "traintestsplit": "use sklearn.model_selection.train_test_split, or fit's validation_split",
     "timedistributed": "not needed: layers such as Dense treat each step of a sequence alike",
 }

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .._hints.arguments import ConstructorSignature, check_arguments, check_count
+from .._hints.attributes import hint_of
 from .._validation.values import as_list
 from .definition import Definition
 from .trainable import TRAINING_SETTINGS, Trainable, train_as, training_config
@@ -73,7 +74,7 @@ class Configured(Trainable, Definition, ConstructorSignature, metaclass=_LayerTy
                 if name in ("forward", "backward"):
                     raise AttributeError(f"{name} of {kind} cannot be changed: networks run operations")
                 if name not in vars(self) and not hasattr(type(self), name):
-                    raise AttributeError(f"{kind} has no {name!r} that could be set")
+                    raise AttributeError(f"{kind} has no {name!r} that could be set{hint_of(type(self), name)}")
             object.__setattr__(self, name, value)
 
     def given_arguments(self) -> dict[str, Any]:
