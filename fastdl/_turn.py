@@ -40,13 +40,16 @@ class Turn:
     @contextmanager
     def training(self) -> Iterator[None]:
         """Mark the network as being trained by this thread; the lock is held only to do so."""
-        with self.lock:
-            self.check_untrained()
-            self.trainer = threading.get_ident()
+        marked = False
         try:
+            with self.lock:
+                self.check_untrained()
+                marked = True  # first, as Ctrl-C may come before anything that follows
+                self.trainer = threading.get_ident()
             yield
         finally:
-            self.trainer = None
+            if marked:
+                self.trainer = None
 
     def check_untrained(self) -> None:
         """Raise if a call of `fit` is still running."""

@@ -504,6 +504,25 @@ def test_ctrl_c_while_the_best_parameters_are_copied():
     assert stopping.best_epoch == stopping.best == 2
 
 
+def test_ctrl_c_before_a_training_leaves_the_network_to_others():
+    """As it is marked as being trained, just before that."""
+
+    class Comes:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            net.turn.lock = lock
+            raise KeyboardInterrupt
+
+    net = Sequential([layers.Dense(2)], input_shape=4, seed=0)
+    lock, net.turn.lock = net.turn.lock, Comes()
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(np.eye(4), [0, 1, 0, 1], verbose=0)
+    assert net.training_state.steps == 0
+    net.fit(np.eye(4), [0, 1, 0, 1], verbose=0)
+
+
 def test_history_is_of_the_last_call(rng):
     net = Sequential([layers.Dense(2)], input_shape=(4,), seed=0)
     assert net.history is None
