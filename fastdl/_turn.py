@@ -25,7 +25,8 @@ class Turn:
     running : bool
         Whether the core is running. Only a signal handler can see True, as it runs in the thread that holds the lock.
     trained : int
-        How many blocks of training steps have begun or ended; a `backward` checks that none came after its `forward`.
+        How often blocks of training steps have begun or ended, or parameters were set; a `backward` checks that this
+        has not happened since its `forward`.
     """
 
     __slots__ = ("__weakref__", "lock", "running", "trained", "trainer")

@@ -335,5 +335,5 @@ def test_bad_input():
         t.backward(t.values, accumulate=1)
     assert (net.gradients == np.arange(net.gradients.size)).all()
     net.step(optimizers.SGD(1e-6))
-    with pytest.raises(RuntimeError, match="before the network is trained; ask for taylor again"):
+    with pytest.raises(RuntimeError, match="before parameters are trained or set; ask for taylor again"):
         t.backward(t.values)

@@ -64,7 +64,7 @@ class Taylor:
         Raises
         ------
         RuntimeError
-            If the network has been trained since then.
+            If the network has been trained since then, or been given other parameters.
         """
         accumulate = as_flag(accumulate, "accumulate")
         asked = np.zeros_like(self._output.values)
@@ -86,7 +86,7 @@ class Taylor:
         net, (_, gradients) = self._net, self._net.flat
         with net.turn.lock:
             if self._trained != net.turn.trained:
-                raise RuntimeError("backward must come before the network is trained; ask for taylor again")
+                raise RuntimeError("backward must come before parameters are trained or set; ask for taylor again")
             self._gradients[...] = 0
             dx: Array = self._tape.go_back(self._output, asked, self._input)[0]
             gradients[...] = self._gradients + gradients if accumulate else self._gradients

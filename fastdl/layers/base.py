@@ -126,7 +126,7 @@ class Layer(Built, abstract=True):
             raise RuntimeError("backward must follow forward")
         plan, samples, training, draw, thread, trained = held
         if trained != self.turn.trained:
-            raise RuntimeError("backward must follow forward, before parameters are trained")
+            raise RuntimeError("backward must follow forward, before parameters are trained or set")
         if thread != get_ident():
             raise RuntimeError("backward must follow a forward of its own thread; the last one was another thread's")
         return plan, samples, training, draw
