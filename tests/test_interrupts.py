@@ -523,6 +523,29 @@ def test_ctrl_c_before_a_training_leaves_the_network_to_others():
     net.fit(np.eye(4), [0, 1, 0, 1], verbose=0)
 
 
+def test_ctrl_c_before_a_step_of_another_optimizer_leaves_the_moments_of_the_last_one(rng):
+    class Interrupted(Sequential):
+        comes = False
+
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if self.comes and name == "flat_states":
+                vars(self)["comes"] = False
+                raise KeyboardInterrupt
+
+    cells = [layers.RNN(3, stateful=True), layers.Dense(2)]
+    net = Interrupted(cells, input_shape=(2, 3), seed=0)
+    x, y = rng.standard_normal((4, 2, 3)), [0, 1, 0, 1]
+    net.train_on_batch(x, y, optimizer=optimizers.Adam(0.01))
+    before, parameters, states = net.training_state, net.parameters.copy(), net.flat_states.copy()
+    net.comes = True
+    with pytest.raises(KeyboardInterrupt):
+        net.train_on_batch(x, y, optimizer=optimizers.SGD(0.1))
+    assert net.training_state is before
+    assert (net.parameters == parameters).all()
+    assert (net.flat_states == states).all()
+
+
 def test_history_is_of_the_last_call(rng):
     net = Sequential([layers.Dense(2)], input_shape=(4,), seed=0)
     assert net.history is None

@@ -112,11 +112,11 @@ def take(net: Sequential, state: TrainingState, states: Array | None, run: Calla
     check_ended()
     turn, last, steps = net.turn, net.training_state, state.steps
     turn.trained += 1  # a backward pass must not cross the beginning or the end of steps
-    if state is not last:
-        net.training_state = state
-    if states is not None:
-        net.flat_states = states  # the core changes these with each step
     try:
+        if state is not last:
+            net.training_state = state
+        if states is not None:
+            net.flat_states = states  # the core changes these with each step
         taken = run()
     finally:
         turn.trained += 1
