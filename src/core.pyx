@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-# cython: initializedcheck=False
+# cython: initializedcheck=False, auto_pickle=False
 # cython: freethreading_compatible=True
 """The compiled core, one module for each instruction set and dtype. See docs/architecture.md.
 
