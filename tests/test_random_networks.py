@@ -6,6 +6,7 @@ there are.
 """
 
 import os
+from collections import Counter
 
 import pytest
 from random_networks.draw import Draw
@@ -31,10 +32,11 @@ def test_against_the_reference(first):
 
 @pytest.mark.filterwarnings("ignore:input_shape .* channels come first")
 def test_every_layer_is_drawn():
-    """And has a form in the reference."""
-    drawn = {kind for number in range(1000) for kind in classes_of(Draw(number).network())}
+    """In enough networks, and has a form in the reference."""
+    drawn = Counter(kind for number in range(1000) for kind in set(classes_of(Draw(number).network())))
     every = {kind for kind in vars(layers).values() if isinstance(kind, type) and issubclass(kind, layers.Layer)}
-    assert drawn == set(FORMS) == (every | {fastdl.Sequential}) - {layers.Layer, layers.Container}
+    assert set(drawn) == set(FORMS) == (every | {fastdl.Sequential}) - {layers.Layer, layers.Container}
+    assert min(drawn.values()) >= 20
 
 
 def check(number):

@@ -263,7 +263,7 @@ class Draw:
 
     def _images(self):
         shape = self.of(1, 1, 2, 3, 5, 8, 9), *self.rng.integers(1, 13, 2).tolist()
-        made = []
+        made = self.some(self.augmentation, 1, 2) if self.chance(0.4) else []
         for _ in range(self.rng.integers(1, 5)):
             now = given(made, shape)
             changing = self.of(self.convolution, self.convolution, self.pool, self.pool, self.resized, None)
@@ -324,6 +324,7 @@ class Draw:
 
     def augmentation(self):
         return self.of(
+            layers.RandomShift(self.of(0, 1, 2, (1, 3))),
             layers.RandomFlip(**self.of({}, {"vertical": True}, {"horizontal": False, "vertical": True})),
             layers.RandomRotation(self.of(0, 15, 180)),
             layers.RandomErasing(self.of(0, 0.5, 1.0), area=self.of((0.02, 0.33), (0.5, 1.0))),
@@ -332,7 +333,6 @@ class Draw:
     def of_images(self, shape):
         """A layer that keeps an image's size."""
         return self.of(
-            lambda: layers.RandomShift(self.of(0, 1, 2, (1, 3))),
             self.augmentation,
             lambda: layers.Dropout(0.25),
             lambda: self.of(layers.GaussianNoise(0.3), layers.Rescaling(-0.5, 0.2)),
