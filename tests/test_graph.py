@@ -1,5 +1,8 @@
 """What a graph refuses, how its parameters are counted and grouped, and which calls fit a plan."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -441,3 +444,12 @@ def test_calls_that_do_not_fit_a_plan():
     )  # fmt: skip
     with pytest.raises(ValueError, match="counts must be 1; received 2"):
         dense.train(np.ones(3), *arguments, np.zeros((1, 3)), np.ones(2, np.uint8))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_what_the_core_holds_is_not_copied(copied):
+    core = _core.load("float32")
+    empty = [kind.__new__(kind) for kind in (core.Snapshot, core.Places, core.Habits, core.Ranks)]
+    for held in (core.SigmoidLayers((2, 1), core.aligned_zeros(3)), *empty):
+        with pytest.raises(TypeError, match=r"cannot pickle|no default __reduce__"):
+            copied(held)
