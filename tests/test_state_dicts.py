@@ -411,6 +411,10 @@ def test_names_that_do_not_fit(names, message):
         (lambda s: s.update({"2.weight": "a"}), r"state_dict\['2\.weight'\]"),
         (lambda s: s.update({"2.weight": [[1], [2, 3]]}), r"state_dict\['2\.weight'\]"),
         (lambda s: (s.update(fc=s.pop("0.weight")), s.pop("0.bias")), r"missing.*too much.*names= says"),
+        (
+            lambda s: [s.update({f"module.{name}": s.pop(name)}) for name in list(s)],
+            r"\(names begin with module.: {k.removeprefix\('module.'\): v for k, v in state_dict.items\(\)}\)$",
+        ),
     ],
     ids=str,
 )

@@ -105,10 +105,19 @@ def check_state(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tup
     if without_bias := [name for name in missing if _last(name) == "bias" and f"{name[:-4]}weight" in found]:
         hints.append(f"of a module without bias, zeros do: state_dict | {{{without_bias[0]!r}: numpy.zeros(...)}}")
     if missing and more:
-        hints.append("names= says what modules are called")
+        hints.append(_prefix_hint(missing, found) or "names= says what modules are called")
     if told:
         hint = f" ({'; '.join(hints)})" if hints else ""
         raise ValueError(f"state_dict must have what the network's modules have: {'; '.join(told)}{hint}")
+
+
+def _prefix_hint(missing: list[str], found: Mapping[str, Any]) -> str | None:
+    """Say what is before all names, as of a module that is part of another; None if nothing is."""
+    for name in found:
+        prefix = name.removesuffix(missing[0])
+        if name != prefix and all(f"{prefix}{one}" in found for one in missing):
+            return f"names begin with {prefix}: {{k.removeprefix({prefix!r}): v for k, v in state_dict.items()}}"
+    return None
 
 
 def _listed(items: Iterable[str]) -> str:
