@@ -168,7 +168,7 @@ def test_y(net, y, error, message):
         (
             {"callbacks": [callbacks.EarlyStopping()]},
             ValueError,
-            "monitor must be one of loss, accuracy; received 'val_loss', which needs validation_data or validation_s",
+            "monitor must be one of .*; received 'val_loss', which needs validation_data, validation_split or an estim",
         ),
         (
             {"callbacks": [callbacks.EarlyStopping("val_f1")], "validation_split": 0.5},

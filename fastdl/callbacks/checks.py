@@ -40,9 +40,10 @@ def as_callbacks(callbacks: Any, figures: Sequence[str], shown: Sequence[Callbac
         for name, argument in callback.reads().items():
             if name not in (*figures, "epoch", "seconds"):
                 wanted = name.startswith("val_") and not any(figure.startswith("val_") for figure in figures)
+                needed = ", which needs validation_data, validation_split or an estimator's early_stopping"
                 raise ValueError(
                     f"{argument} must be {'one' if argument == 'monitor' else 'made'} of {', '.join(figures)}; "
-                    f"received {name!r}" + (", which needs validation_data or validation_split" if wanted else "")
+                    f"received {name!r}{needed if wanted else ''}"
                 )
     return given
 
