@@ -125,6 +125,14 @@ def test_means_of_what_is_not_trained_are_these_numbers(make, dtype):
     assert (table[:20] != before["0.weight"][:20]).any()
 
 
+def test_the_mean_of_one_epoch_is_what_it_ended_with():
+    """To the bit: what the network began with has no part in it."""
+    (x, y), net, followed = data(), plain(), plain()
+    for one, watchers in ((net, [callbacks.SWA(3)]), (followed, [])):
+        one.fit(x, y, epochs=3, optimizer=optimizers.SGD(1.0), callbacks=watchers, verbose=0)
+    assert (net.parameters == followed.parameters).all()
+
+
 def test_a_loss_of_ones_own_is_averaged_too():
     (x, y), ends = data(), []
     for loss in ("cross_entropy", lambda outputs, labels: own_cross_entropy(outputs, labels)):

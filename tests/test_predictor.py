@@ -173,7 +173,7 @@ def test_networks_whose_samples_differ():
     message = r"one shape.*sequences of any length, \(None, 2\): give its parameters to one of input_shape=\(1, 2\)"
     with pytest.raises(ValueError, match=message):
         Sequential([layers.LSTM(4)], input_shape=(None, 2)).predictor(1)
-    with pytest.raises(ValueError, match=r"samples must be of one shape.*trees"):
+    with pytest.raises(ValueError, match=r"samples must be of one shape.*trees$"):
         Sequential([layers.Recursive(4)], input_shape=(None, 4)).predictor(1)
     with pytest.raises(RuntimeError, match="must be built"):
         Sequential([layers.Dense(4)]).predictor(1)

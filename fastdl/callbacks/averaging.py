@@ -188,8 +188,8 @@ class SWA(Averaging):
     def on_epoch_trained(self, net: Sequential, epoch: int) -> None:
         """Add to the mean, and give it to the network."""
         if epoch >= self.start_from_epoch:
-            share = 1 / (self.count + 1)
-            self.values[...] = self.values + share * (net.parameters - self.values)  # exact where they are equal
+            mean, share = self.values if self.count else net.parameters, 1 / (self.count + 1)
+            self.values[...] = mean + share * (net.parameters - mean)  # exact where they are equal
             self.count += 1  # once there is a mean, which Ctrl-C may come before
             self.swap(net)
 

@@ -88,9 +88,10 @@ class Predicting(Layer, abstract=True):
         samples, reading = as_int(batch_size, "batch_size"), self.reading
         shape = self.input_shape
         if reading.arity is not None or None in shape:
-            those = "trees" if reading.arity is not None else f"sequences of any length, {shape}"
-            hint = f": give its parameters to one of input_shape={(1, *shape[1:])}" if None in shape else ""
-            raise ValueError(f"samples must be of one shape for a predictor; those of the network are {those}{hint}")
+            those = f"sequences of any length, {shape}: give its parameters to one of input_shape={(1, *shape[1:])}"
+            if reading.arity is not None:
+                those = "trees"
+            raise ValueError(f"samples must be of one shape for a predictor; those of the network are {those}")
 
         def as_ready(x: Any) -> Array:
             batch = as_batch(self, x)
