@@ -96,6 +96,7 @@ def fit_many(
     calls = _calls(as_list(nets, "nets", "networks"), {"x": x, "y": y, **common}, each)
     check_verbose(verbose)
     work = [call.check() for call in calls]
+    _check_apart([call.net for call in calls])
     first = sorted(range(len(calls)), key=lambda number: -work[number])
     show = _Bar(calls) if verbose == "bar" else _Lines() if verbose else _Nothing()
     jobs = [calls[number].job(show.counts_epochs) for number in first]
@@ -152,6 +153,16 @@ def _check_different(name: str, given: list[Any]) -> None:
         if id(one) in seen:
             raise ValueError(f"{name} must be different ones; received {one!r} twice")
         seen.add(id(one))
+
+
+def _check_apart(nets: Iterable[Sequential]) -> None:
+    """Check that no two are parts of one network, which one call at a time trains, with random numbers of its own."""
+    numbers: dict[int, int] = {}
+    for number, net in enumerate(nets):
+        if (other := numbers.setdefault(id(net.turn), number)) != number:
+            raise ValueError(
+                f"nets must not be parts of one network; nets[{other}] and nets[{number}] are: train copies"
+            )
 
 
 class _Call:

@@ -168,6 +168,7 @@ def test_a_history_is_of_this_training_alone():
 
 ONE = callbacks.EarlyStopping("loss")
 TWICE = mlp()
+WHOLE = Sequential([Sequential([layers.Dense(3)])], input_shape=6, seed=0)
 BAD = {
     "epochs": ({"each": [{}, {"epochs": 0}]}, ValueError, r"nets\[1\]: epochs must be at least 1; received 0"),
     "labels": ({"each": [{}, {"y": np.full(50, 3)}]}, ValueError, r"nets\[1\]: y must hold labels from 0 to 2"),
@@ -186,6 +187,11 @@ BAD = {
     "callback of two": ({"each": [{"callbacks": [ONE]}] * 2}, ValueError, "callbacks must be different ones"),
     "net": ({"nets": [mlp(), 1]}, TypeError, r"nets\[1\] must be Sequential; received int"),
     "twice": ({"nets": [TWICE, TWICE]}, ValueError, "nets must be different ones; received Sequential"),
+    "parts": (
+        {"nets": [WHOLE, WHOLE.layers[0]]},
+        ValueError,
+        r"nets must not be parts of one .*; nets\[0\] and nets\[1\]",
+    ),
     "iterator": ({"x": iter([])}, TypeError, "x must not be an iterator"),
     "loss": ({"loss": "none"}, ValueError, r"nets\[0\]: loss must be"),
     "optimizer": ({"each": [{}, {"optimizer": "Adam"}]}, TypeError, r"nets\[1\]: optimizer must be one of"),
