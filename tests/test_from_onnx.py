@@ -398,7 +398,7 @@ FAR = [node("Clip", "x", "low", "high", out="z")]
             "arrays": {"m": np.zeros((1, 1), np.float32)},
             "shape": ("batch", 1 << 16, 4),
         },
-        "its arrays must be in the file itself": {
+        "arrays outside it must be in files of the same folder": {
             "nodes": [node("MatMul", "x", "w")],
             "arrays": ONES,
             "change": lambda model: (
@@ -527,6 +527,47 @@ def test_a_damaged_file_is_refused_or_read(tmp_path):
             path.write_bytes(data)
             with contextlib.suppress(ValueError):
                 from_onnx(path)
+
+
+def beside(folder, rng):
+    """Write a network whose arrays lie in a file beside it, as PyTorch's exporter does by default."""
+    net = Sequential([layers.Dense(5, "tanh"), layers.Dense(2)], input_shape=(3,), seed=0)
+    to_onnx(net, folder / "net.onnx")
+    model = onnx.load(folder / "net.onnx")
+    onnx.save(model, folder / "net.onnx", save_as_external_data=True, location="net.onnx.data", size_threshold=0)
+    return net, rng.standard_normal((4, 3))
+
+
+def test_arrays_may_lie_in_a_file_beside_it(tmp_path, monkeypatch, rng):
+    net, x = beside(tmp_path, rng)
+    assert (tmp_path / "net.onnx.data").stat().st_size >= net.parameters.nbytes
+    near(from_onnx(tmp_path / "net.onnx").predict(x), net.predict(x))
+    monkeypatch.chdir(tmp_path)
+    near(from_onnx("net.onnx").predict(x), net.predict(x))
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"location": "../net.onnx.data"}, r"must be in files of the same folder; received '\.\./net\.onnx\.data'"),
+        ({"location": "none.data"}, "its arrays are in none.data, which must be in the same folder"),
+        ({"location": "folder"}, "its arrays are in folder, which cannot be read"),
+        ({"length": "100000"}, "is 100000 bytes from .* on, of "),
+        ({"length": "-1"}, "is -1 bytes from"),
+        ({"offset": "-4"}, "from -4 on"),
+        ({"offset": "four"}, "cannot be read"),
+        ({"length": "4"}, "it is none"),
+    ],
+)
+def test_arrays_that_are_not_beside_it_are_refused(told, message, tmp_path, rng):
+    beside(tmp_path, rng)
+    (tmp_path / "folder").mkdir()
+    model = onnx.load(tmp_path / "net.onnx", load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        entry.value = told.get(entry.key, entry.value)
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ValueError, match=f"net.onnx must be an ONNX file of fastdl's layers; .*{message}"):
+        from_onnx(tmp_path / "net.onnx")
 
 
 def test_what_is_no_file_is_refused(tmp_path):

@@ -11,6 +11,7 @@ from ...._files import as_path, open_file
 from ...._types import Shape
 from ....sequential import Sequential
 from ..package import onnx_package
+from .beside import bring_in
 from .reader import Reader
 from .structure import layers_of, same
 from .values import Constant, Node, Numbers, UnreadableError, check_size
@@ -31,7 +32,7 @@ def from_onnx(path: str | os.PathLike[str]) -> Sequential:
     Parameters
     ----------
     path : path-like
-        A file of operator set 13 or later that contains its arrays.
+        A file of operator set 13 or later. Its arrays may lie in files beside it, as those of PyTorch's exporter do.
 
     Returns
     -------
@@ -65,6 +66,7 @@ def _model(onnx: Any, name: str) -> Any:
     try:
         model = onnx.load_model_from_string(data)
         _check(model)
+        bring_in(model, name, _MOST_BYTES)
         onnx.checker.check_model(model)
     except UnreadableError:
         raise
@@ -85,9 +87,6 @@ def _check(model: Any) -> None:
     attributes = [attribute for node in graph.node for attribute in node.attribute]
     if any(attribute.HasField("g") or attribute.graphs for attribute in attributes):
         raise UnreadableError("its operators must be without graphs of their own")
-    for array in (*graph.initializer, *(attribute.t for attribute in attributes)):
-        if array.external_data or array.data_location:
-            raise UnreadableError("its arrays must be in the file itself; received one of another file")
 
 
 def _network(onnx: Any, model: Any) -> Sequential:
