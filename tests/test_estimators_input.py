@@ -142,12 +142,14 @@ def test_dates_are_refused(kind, unit):
     """They would convert to numbers, and NaT to one far away."""
     times, advice = np.arange(BLOBS.size).reshape(BLOBS.shape).astype(unit), "must hold numbers; received .*: of dates"
     model = kind(epochs=1, random_state=0).fit(BLOBS, THREE)
-    for x in (times, list(times), times[:, :, None]):
+    mixed = np.array([[*row[:-1], 1.0] for row in times], object)
+    for x in (times, list(times), times[:, :, None], mixed, mixed.tolist()):
         with pytest.raises(TypeError, match=f"X {advice}"):
             kind(epochs=1).fit(x, THREE)
         with pytest.raises(TypeError, match=f"X {advice}"):
             (model.transform if kind is NetTransformer else model.predict)(x)
     if kind is NetRegressor:
-        for y in (times[:, 0], list(times[:, 0]), pd.Series(times[:, 0]), times[:, :2]):
+        zoned = pd.Series(pd.date_range("2020", periods=len(BLOBS), tz="UTC"))
+        for y in (times[:, 0], list(times[:, 0]), pd.Series(times[:, 0]), times[:, :2], zoned, pd.Index(zoned)):
             with pytest.raises(TypeError, match=f"y {advice}"):
                 kind(epochs=1).fit(BLOBS, y)

@@ -36,9 +36,12 @@ def library_of(x: Any) -> str | None:
 
 
 def check_no_dates(array: Any, name: str) -> None:
-    """Refuse an array of dates or durations, which would convert to numbers."""
-    if getattr(getattr(array, "dtype", None), "kind", "") in ("m", "M"):
-        raise TypeError(f"{name} must hold numbers; received {array.dtype}{_OF_TIME}")
+    """Refuse an array, or a column, of dates or durations, which would convert to numbers."""
+    dtype = getattr(array, "dtype", None)
+    if isinstance(array, np.ndarray) and array.dtype.kind == "O":
+        dtype = next((one.dtype for one in array.flat if isinstance(one, np.datetime64 | np.timedelta64)), dtype)
+    if getattr(dtype, "kind", "") in ("m", "M"):
+        raise TypeError(f"{name} must hold numbers; received {dtype}{_OF_TIME}")
 
 
 def read_columns(

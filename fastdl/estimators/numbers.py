@@ -27,7 +27,8 @@ def as_numbers(y: Any, lengths: Any = None) -> Array:
     Where sequences have lengths, each may have a number for each step: `fit` checks that those that count are finite.
     """
     check_unmasked(y, "y")
-    check_no_dates(np.asarray(y), "y")
+    for array in (y, np.asarray(y)):  # a column of times in a time zone becomes one of objects
+        check_no_dates(array, "y")
     values = check_array(
         y, accept_sparse=False, ensure_2d=False, dtype=np.float64, input_name="y",
         ensure_all_finite=lengths is None or np.ndim(y) < 2,
