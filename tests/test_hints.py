@@ -244,6 +244,8 @@ def test_what_others_set():
     for name, told in {
         "stop_training": "a callback's on_epoch_end that returns True",
         "requires_grad": "use trainable",
+        "loss": "it is an argument of fit and train_on_batch$",
+        "optimizer": "it is an argument of fit and train_on_batch, and of step$",
     }.items():
         with pytest.raises(AttributeError, match=f"Sequential has no '{name}' that could be set: {told}"):
             setattr(net(), name, True)

@@ -12,7 +12,7 @@ _AT_ONCE = "give Sequential all layers at once"
 _ONE_DEVICE = "not needed: everything is on the CPU"
 
 _FROZEN = "use trainable"
-_OF_CALLS = "it is an argument of fit, train_on_batch and step"
+_OF_CALLS = "it is an argument of fit and train_on_batch"
 
 OF_LAYERS = {
     **dict.fromkeys(
@@ -41,7 +41,7 @@ OF_NETWORKS = {
     "learning_rate": "use the optimizer's lr",
     "load_weights": _WHOLE,
     "loss": _OF_CALLS,
-    "optimizer": _OF_CALLS,
+    "optimizer": f"{_OF_CALLS}, and of step",
     "plot_model": "use plot",
     "predict_on_batch": "use predict, or make a predictor",
     "reset_states": "use reset_state",
