@@ -32,7 +32,7 @@ def bring_in(model: Any, path: str, most: int) -> None:
 def _bytes_of(array: Any, folder: str, most: int) -> bytes:
     told = {one.key: one.value for one in array.external_data}
     name = told.get("location", "")
-    if name in ("", ".", "..") or any(character in name for character in "/\\\0"):
+    if name in ("", ".", "..") or name != os.path.basename(name) or "\\" in name or "\0" in name:
         raise UnreadableError(f"arrays outside it must be in files of the same folder; received {name!r}")
     try:
         with open_file(os.path.join(folder, name)) as file:
