@@ -96,10 +96,14 @@ def test_a_layer_belongs_to_one_network():
         lambda: Sequential([Chain([dense])], input_shape=3),
         lambda: Sequential([dense], input_shape=3),
         lambda: Chain([dense]).build(3),
+    ):
+        with pytest.raises(ValueError, match=r"in one place; received Dense\(units=3, .*in a network already"):
+            make()
+    for make in (
         lambda: Chain([layers.Dense(3)] * 2).build(3),
         lambda: Sequential([Chain([layers.Dense(3)] * 2), layers.Dense(2)], input_shape=3),
     ):
-        with pytest.raises(ValueError, match=r"in one place; received Dense\(units=3, .*in a network already"):
+        with pytest.raises(ValueError, match=r"operations of Chain must apply each layer once.*; received 0, 1 twice"):
             make()
     with pytest.raises(RuntimeError, match="Dense belongs to a network that is built, or is one"):
         dense.build(3)
