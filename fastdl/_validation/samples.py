@@ -103,7 +103,7 @@ def as_lengths(lengths: Any, name: str, x: Array) -> Array:
     They are a copy, which nobody can change: the core indexes with them.
     """
     array = as_real(lengths, name)
-    if array.dtype.kind not in "iu" or array.shape != x.shape[:1]:
+    if array.dtype.kind not in "iu" or array.shape != x.shape[:1] or x.ndim < 2:
         raise ValueError(
             f"{name} must hold an integer for each of the {len(x)} sequences; "
             f"received shape {array.shape} of dtype {array.dtype} for samples of shape {x.shape[1:]}"
@@ -114,30 +114,37 @@ def as_lengths(lengths: Any, name: str, x: Array) -> Array:
     return np.array(array, np.int64, order="C")
 
 
-def checked_within(check: Callable[[Any], Checked], values: Any, lengths: Any, name: str) -> Checked:
+def checked_within(
+    check: Callable[[Any], Checked], values: Any, lengths: Any, name: str, lengths_name: str = "lengths"
+) -> Checked:
     """Check values of the steps of sequences, (N, T, ...); beyond the lengths they may be anything, such as NaN.
 
     If needed, these are set to zero in a copy.
     """
     with suppress(ValueError):
         return check(values)
-    array, lengths = as_real(values, name), as_real(lengths, "lengths")
-    return check(within(array, lengths) if _are_lengths_of(array, lengths) else values)
+    array = as_real(values, name)
+    return check(within(array, _lengths_of(check, array, lengths, lengths_name)))
 
 
-def check_parts_within(check: Callable[[Any], Any], values: Any, lengths: Any, name: str) -> None:
+def check_parts_within(
+    check: Callable[[Any], Any], values: Any, lengths: Any, name: str, lengths_name: str = "lengths"
+) -> None:
     """Do this with some of the values at a time, as of an array that is mapped from a file."""
-    array, lengths = as_real(values, name), as_real(lengths, "lengths")
-    if not _are_lengths_of(array, lengths):
-        check(values)
-    first = 0
+    array, first = as_real(values, name), 0
+    lengths = _lengths_of(check, array, lengths, lengths_name)
     for part in in_parts(array):
         checked_within(check, np.asarray(part), lengths[first : first + len(part)], name)
         first += len(part)
 
 
-def _are_lengths_of(array: Array, lengths: Array) -> bool:
-    return array.ndim > 1 and lengths.shape == array.shape[:1]
+def _lengths_of(check: Callable[[Any], Any], array: Array, lengths: Any, name: str) -> Array:
+    """Return the lengths of sequences, unless zeros in their place would not pass either, for their shape."""
+    try:
+        return as_lengths(lengths, name, array)
+    except ValueError:
+        check(np.zeros(array.shape, array.dtype))
+        raise
 
 
 def within(x: Array, lengths: Array) -> Array:

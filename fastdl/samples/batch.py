@@ -53,7 +53,7 @@ def as_batch(
 
 def _rows(layer: Layer, x: Any, lengths: Any, prefix: str, as_it_lies: bool, may_wait: bool) -> Samples:
     """Check samples of any kind but trees."""
-    reading, dtype, name = layer.reading, layer.dtype, f"{prefix}x"
+    reading, dtype, name, lengths_name = layer.reading, layer.dtype, f"{prefix}x", f"{prefix}lengths"
 
     def read(x: Any) -> tuple[Any, bool, bool]:
         last = waits = False
@@ -72,10 +72,10 @@ def _rows(layer: Layer, x: Any, lengths: Any, prefix: str, as_it_lies: bool, may
         try:
             x, last, waits = read(x)
         except ValueError:
-            check_parts_within(read, x, lengths, name)
+            check_parts_within(read, x, lengths, name, lengths_name)
             last, waits, hides = False, True, True
     else:
-        x, last, waits = checked_within(read, x, lengths, name) if padded else read(x)
+        x, last, waits = checked_within(read, x, lengths, name, lengths_name) if padded else read(x)
     waits_for = dtype if waits else ""
     if lengths is None:
         return Samples(x, layer.input_shape if last else x.shape[1:], last, waits_for)
@@ -83,9 +83,9 @@ def _rows(layer: Layer, x: Any, lengths: Any, prefix: str, as_it_lies: bool, may
         which = "where a layer changes their steps" if reading.changes_steps else "without steps in time"
         hint = " (weights come after: (x, y, None, sample_weight))" if prefix else ""
         raise ValueError(
-            f"{prefix}lengths must be None for samples {which}, {x.shape[1:]}; received {short(lengths)}{hint}"
+            f"{lengths_name} must be None for samples {which}, {x.shape[1:]}; received {short(lengths)}{hint}"
         )
-    return Sequences(x, as_lengths(lengths, f"{prefix}lengths", x), waits_for, hides)
+    return Sequences(x, as_lengths(lengths, lengths_name, x), waits_for, hides)
 
 
 def _forest(layer: Layer, x: Any, lengths: Any, trees: Any, prefix: str, arity: int) -> Forest:
