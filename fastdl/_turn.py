@@ -24,19 +24,27 @@ class Turn:
         The thread that is in `fit`, which releases the lock between blocks of steps.
     running : bool
         Whether the core is running. Only a signal handler can see True, as it runs in the thread that holds the lock.
-    trained : int
+    changes : int
         How often blocks of training steps have begun or ended, or parameters were set; a `backward` checks that this
-        has not happened since its `forward`.
+        has not happened since its `forward`, as it would mix what was kept of the old ones with the new ones.
     """
 
-    __slots__ = ("__weakref__", "lock", "running", "trained", "trainer")
+    __slots__ = ("__weakref__", "changes", "lock", "running", "trainer")
 
     def __init__(self) -> None:
         self.lock: Any = threading.RLock()
         self.trainer: int | None = None
         self.running: bool = False
-        self.trained: int = 0
+        self.changes: int = 0
         _turns.add(weakref.ref(self, _turns.discard))
+
+    def __reduce__(self) -> tuple[type[Turn], tuple[()]]:  # what is copied has a turn of its own
+        return Turn, ()
+
+    def count_change(self) -> None:
+        """Count that parameters or buffers were set."""
+        with self.lock:
+            self.changes += 1
 
     @contextmanager
     def training(self) -> Iterator[None]:

@@ -92,7 +92,10 @@ def gradient_check(
     dx = layer.backward(dy)
     arrays = [(values, layer.grads[name].copy(), np.arange(values.size)) for name, values in layer.params.items()]
     arrays.append((x, dx, np.flatnonzero(_numbers(layer, x))))
-    return max(_largest_error(*array, objective, epsilon, limit, rng) for array in arrays)
+    try:
+        return max(_largest_error(*array, objective, epsilon, limit, rng) for array in arrays)
+    finally:
+        layer.turn.count_change()  # the last forward was at other parameters
 
 
 def _numbers(layer: Layer, x: Array) -> Array:

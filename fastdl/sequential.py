@@ -124,7 +124,7 @@ class Sequential(Fitting, Predicting, Differentiable, Container):
     @parameters.setter
     def parameters(self, values: ArrayLike) -> None:
         copy_into(self.parameters, values, "parameters")
-        self.turn.trained += 1  # a backward would mix what was kept of the old ones with the new ones
+        self.turn.count_change()
 
     @property
     def gradients(self) -> Array:  # noqa: D102

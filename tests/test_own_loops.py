@@ -1,13 +1,15 @@
 """A loop of a user's own: forward, backward, step, and gradients that add up."""
 
 import copy
+import operator
+import pickle
 
 import numpy as np
 import pytest
 from conftest import close
 
 import fastdl
-from fastdl import Sequential, _core, layers, losses, models, optimizers, schedules
+from fastdl import Sequential, _core, callbacks, export, layers, losses, models, optimizers, schedules
 
 OPTIMIZERS = [
     optimizers.SGD(0.1),
@@ -275,6 +277,91 @@ def test_no_backward_across_a_training(train, rng):
             called.backward(np.zeros((40, 5)))
         called.forward(given)
         called.backward(np.zeros((40, 5)))
+
+
+def scaled(dtype="float64"):
+    made = [layers.RobustScaling(), layers.Dense(3, "tanh"), layers.BatchNorm(), layers.Dense(2)]
+    return Sequential(made, input_shape=4, dtype=dtype, seed=0)
+
+
+class Looking(callbacks.Callback):
+    """Runs the network after all steps, before another callback puts parameters back."""
+
+    def on_fit_end(self, net):
+        net.forward(np.ones((6, 4)))
+
+
+def set_in_place(net, x):
+    net.parameters *= 2
+
+
+def set_in_place_by_name(net, x):
+    net.params["1.weight"] *= 2
+
+
+CHANGES = {
+    "parameters": lambda net, x: setattr(net, "parameters", 2 * net.parameters),
+    "parameters in place": set_in_place,
+    "params": lambda net, x: operator.setitem(net.params, "1.weight", np.ones((3, 4))),
+    "params in place": set_in_place_by_name,
+    "params of a layer": lambda net, x: operator.setitem(net.layers[3].params, "bias", np.ones(2)),
+    "buffers": lambda net, x: operator.setitem(net.buffers, "2.running_mean", np.ones(3)),
+    "buffers of a layer": lambda net, x: operator.setitem(net.layers[2].buffers, "running_var", 2 * np.ones(3)),
+    "adapt": lambda net, x: net.adapt(x),
+    "adapt of a layer": lambda net, x: net.layers[0].adapt(x),
+    "from_state_dict": lambda net, x: export.from_state_dict(net, export.to_state_dict(net)),
+    "from_state_dict of a layer": lambda net, x: export.from_state_dict(
+        net.layers[1], export.to_state_dict(net.layers[1])
+    ),
+    "gradient_check": lambda net, x: fastdl.gradient_check(net, x, limit=1),
+    "the end of fit": lambda net, x: net.fit(
+        x, np.ones(6, int), epochs=3, verbose=0, callbacks=[Looking(), callbacks.EarlyStopping("loss", mode="max")]
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_no_backward_across_a_change_of_parameters(change, rng):
+    """It mixed what was kept of the old ones with the new ones."""
+    net, x = scaled(), rng.standard_normal((6, 4))
+    for called, given in ((net, x), (net.layers[3], rng.standard_normal((6, 3)))):
+        called.forward(given)
+        change(net, x)
+        with pytest.raises(RuntimeError, match="backward must follow forward, before parameters are trained or set"):
+            called.backward(np.ones((6, 2)))
+        called.forward(given)
+        called.backward(np.ones((6, 2)))
+
+
+def test_no_backward_across_the_exchange_of_a_mean(rng):
+    class Late(callbacks.Callback):
+        def on_epoch_end(self, net, epoch, logs):
+            net.forward(x)
+
+        def on_epoch_begin(self, net, epoch):
+            if epoch == 2:
+                net.backward(np.ones((6, 2)))
+
+    x = rng.standard_normal((6, 4))
+    with pytest.raises(RuntimeError, match="backward must follow forward, before parameters are trained or set"):
+        scaled().fit(x, np.ones(6, int), epochs=2, callbacks=[callbacks.EMA(0.5), Late()], verbose=0)
+
+
+def test_what_is_no_change_of_parameters(rng):
+    net, x = scaled(), rng.standard_normal((6, 4))
+    dy = np.ones_like(net.forward(x))
+    dx = net.backward(dy)
+    wanted = net.gradients.copy()
+    for wrong in (np.ones((4, 3)), np.full((3, 4), np.nan)):
+        with pytest.raises(ValueError, match="params"):
+            net.params["1.weight"] = wrong
+    net.grads["1.weight"], net.gradients = np.ones((3, 4)), np.zeros_like(wanted)
+    copied = copy.deepcopy(net.params)
+    copied["1.weight"] = np.zeros((3, 4))
+    pickle.loads(pickle.dumps(net.params))["1.weight"] = np.zeros((3, 4))
+    assert (net.backward(dy) == dx).all()
+    assert (net.backward(dy, accumulate=True) == dx).all()
+    assert (net.gradients == 2 * wanted).all()
 
 
 @pytest.mark.parametrize("call", ["forward", "predict"])

@@ -75,6 +75,7 @@ class Averaging(Callback):
         for name, values in buffers.items():
             net.buffers[name][...] = values
         self._exchange, self.is_swapped = None, not self.is_swapped
+        net.turn.count_change()
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         beside = self._checksum() if self._left is None else self._left

@@ -89,6 +89,7 @@ class EarlyStopping(Watching):
         if self._parameters is not None:
             with net.turn.lock:
                 net.parameters[...] = self._parameters
+                net.turn.count_change()
 
     def get_state(self) -> dict[str, Any]:  # noqa: D102
         state = {**self._monitor.get_state(), "waited": self.waited}

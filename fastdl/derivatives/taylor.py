@@ -33,7 +33,7 @@ class Taylor:
         parameters, gradients = net.flat
         self._gradients = np.zeros_like(gradients)
         with net.turn.lock:
-            self._trained = net.turn.trained
+            self._changes = net.turn.changes
             self._input = self._tape.start(x, directions)
             self._output = jets(self._tape, self._input, parameters, self._gradients)
         self.values, self.first, self.second = self._parts(self._output.values)
@@ -85,7 +85,7 @@ class Taylor:
     def _go_back(self, asked: Array, accumulate: bool) -> Array:
         net, (_, gradients) = self._net, self._net.flat
         with net.turn.lock:
-            if self._trained != net.turn.trained:
+            if self._changes != net.turn.changes:
                 raise RuntimeError("backward must come before parameters are trained or set; ask for taylor again")
             self._gradients[...] = 0
             dx: Array = self._tape.go_back(self._output, asked, self._input)[0]

@@ -81,6 +81,7 @@ def from_state_dict(net: Layer, state_dict: Mapping[str, Any], *, names: Iterabl
         found = {str(name): _as_found(values, str(name)) for name, values in state_dict.items()}
         check_state(shapes_of(expected), {name: array.shape for name, array in found.items()})
         _fill(expected, found)
+        net.turn.count_change()
 
 
 def shapes_of(entries: dict[str, Entry]) -> dict[str, tuple[int, ...]]:

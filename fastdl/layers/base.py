@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 # What `forward` keeps for `backward`: its plan, its samples, whether it was in training, what it drew for that, its
-# thread, and the turn's count of blocks of training steps, to detect any in between.
+# thread, and the turn's count of changes, to detect any in between.
 _Held = tuple[Any, Samples, bool, int, int, int]
 
 
@@ -95,7 +95,7 @@ class Layer(Built, abstract=True):
             samples.x, samples.count, get_num_threads(), training, draw, samples.channels_last, samples.lengths,
             states, all_states, samples.core_trees(),
         )  # fmt: skip
-        attributes["_held"] = plan, samples, training, draw, get_ident(), self.turn.trained
+        attributes["_held"] = plan, samples, training, draw, get_ident(), self.turn.changes
         return samples.outputs(y, plan.output_shape)
 
     def backward(self, dy: ArrayLike, *, accumulate: bool = False) -> Array:
@@ -111,6 +111,12 @@ class Layer(Built, abstract=True):
         Returns
         -------
         ndarray, shape (N, *input_shape)
+
+        Raises
+        ------
+        RuntimeError
+            If no `forward` of this thread came last, or if parameters have been trained or set since. What a program
+            writes into the arrays themselves, as in ``net.parameters[...] = values``, is not noticed.
         """
         with self.turn.lock:
             return self.run_backward(dy, accumulate=accumulate)
@@ -124,8 +130,8 @@ class Layer(Built, abstract=True):
         if held is None:
             self.check_built()
             raise RuntimeError("backward must follow forward")
-        plan, samples, training, draw, thread, trained = held
-        if trained != self.turn.trained:
+        plan, samples, training, draw, thread, changes = held
+        if changes != self.turn.changes:
             raise RuntimeError("backward must follow forward, before parameters are trained or set")
         if thread != get_ident():
             raise RuntimeError("backward must follow a forward of its own thread; the last one was another thread's")

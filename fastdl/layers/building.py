@@ -46,7 +46,7 @@ class _Named:  # no docstring, which would be taken for the attribute's
         if layer is None:
             return self  # type: ignore[return-value]
         name = self._name
-        named = Parameters(name, layer.views(name) if hasattr(layer, "dtype") else {})
+        named = Parameters(name, layer.views(name) if hasattr(layer, "dtype") else {}, layer.turn)
         vars(layer)[name] = named
         return named
 

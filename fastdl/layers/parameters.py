@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from .._turn import Turn
 from .._types import Array, ArrayLike
 from .._validation.arrays import as_real, check_variance, copy_into
 
 
 class Parameters(Mapping[str, Array]):
     """Live arrays by name. Assigned values are checked and copied into place.
+
+    If these are parameters or buffers, it is counted by their network's turn.
 
     Raises
     ------
@@ -19,8 +22,8 @@ class Parameters(Mapping[str, Array]):
         If values have another shape, or are not finite, or are a negative variance.
     """
 
-    def __init__(self, name: str, arrays: Mapping[str, Array]) -> None:
-        self._name, self._arrays = name, arrays
+    def __init__(self, name: str, arrays: Mapping[str, Array], turn: Turn) -> None:
+        self._name, self._arrays, self._turn = name, arrays, turn
 
     def __getitem__(self, key: str) -> Array:
         try:
@@ -33,6 +36,8 @@ class Parameters(Mapping[str, Array]):
             raise self._unknown(key)
         check_variance(as_real(values, name := f"{self._name}[{key!r}]"), key, name)
         copy_into(self._arrays[key], values, name)
+        if self._name != "grads":
+            self._turn.count_change()
 
     def _unknown(self, key: str) -> KeyError:
         return KeyError(f"{self._name} are {', '.join(self._arrays) or 'none'}; received {key!r}")

@@ -33,6 +33,7 @@ class _Before:
         net, last = self._net, self._state
         with net.turn.lock:
             net.parameters[...] = self._parameters  # which a callback may have changed
+            net.turn.count_change()
             net.history, net.training_state = self._history, last
             last.epochs, last.kept = self._epochs, self._kept
             net.generator.bit_generator.state, net.flat_states = self._random, self._states

@@ -111,7 +111,7 @@ def take(net: Sequential, state: TrainingState, states: Array | None, run: Calla
     """
     check_ended()
     turn, last, steps = net.turn, net.training_state, state.steps
-    turn.trained += 1  # a backward pass must not cross the beginning or the end of steps
+    turn.changes += 1  # a backward pass must not cross the beginning or the end of steps
     try:
         if state is not last:
             net.training_state = state
@@ -119,7 +119,7 @@ def take(net: Sequential, state: TrainingState, states: Array | None, run: Calla
             net.flat_states = states  # the core changes these with each step
         taken = run()
     finally:
-        turn.trained += 1
+        turn.changes += 1
         if state is not last and state.steps == steps:
             net.training_state = last
         if states is not None:

@@ -56,6 +56,7 @@ def from_keras(net: Sequential, path: str | os.PathLike[str]) -> None:
             ready = [(target, as_array(values, source, target.dtype.name)) for target, values, source in found]
         for target, values in ready:
             target[...] = values
+        net.turn.count_change()
     if model.config is None and (others := {layer.epsilon for layer in _normalizations(net)} - {_EPSILON}):
         warn(
             f"a .weights.h5 file does not say what epsilon is: Keras's is {_EPSILON} where none is given, the "
