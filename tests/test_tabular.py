@@ -6,6 +6,7 @@ from conftest import close
 
 import fastdl
 from fastdl import Sequential, layers, models, optimizers, recipes
+from fastdl.datasets import Trees
 from fastdl.layers.container import walk
 
 
@@ -66,6 +67,31 @@ def test_steps_that_do_not_count_have_no_part_in_the_constants(rng):
         close(net.buffers["0.center"], np.median(x[counts], axis=0), "float64")
         close(net.buffers["2.center"], np.median(net.activations(x, 1)[counts], axis=0), "float64")
         close(net.buffers["4.center"], np.median(net.activations(x, 3, lengths=lengths), axis=0), "float64")
+
+
+@pytest.mark.parametrize("of_nodes", [False, True])
+def test_scalings_of_trees_adapt_to_the_nodes_that_they_read(of_nodes, rng):
+    """Before the recursive layer these are leaves, whatever the rows of other nodes are."""
+    trees = Trees.parse("(0 (0 a) (0 (0 b) (0 c))) (0 (0 a) (0 b)) (0 a)")
+    leaves = np.array([word is not None for word in trees.words])
+    x = rng.standard_normal((len(leaves), 4))
+    found = set()
+    for beyond in (0.0, 1e3):
+        given = np.where(leaves[:, None], x, beyond)
+        net = Sequential(
+            [
+                layers.RobustScaling(), layers.Dense(5, "tanh"), layers.RobustScaling(),
+                layers.Recursive(5, return_nodes=of_nodes), layers.RobustScaling(),
+            ],
+            input_shape=(None, 4), dtype="float64", seed=0,
+        ).adapt(given, trees=trees)  # fmt: skip
+        close(net.buffers["0.center"], np.median(x[leaves], axis=0), "float64")
+        close(net.buffers["2.center"], np.median(net.activations(given, 1, trees=trees)[leaves], axis=0), "float64")
+        close(net.buffers["4.center"], np.median(net.activations(given, 3, trees=trees), axis=0), "float64")
+        found.add(net.parameters.tobytes())
+    assert len(found) == 1
+    with pytest.raises(ValueError, match="trees must be given"):
+        net.adapt(x)
 
 
 def test_training_leaves_the_constants(rng):

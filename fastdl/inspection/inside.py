@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core
 from .._core.graph import Graph, Lowered
-from .._types import Array, ArrayLike
+from .._types import Array, ArrayLike, Mask
 from ..layers import Layer
 from ..layers.container import named_within
 from ..samples import Samples, as_batch
@@ -48,7 +48,19 @@ class Inside:
         )
 
     def tensor(self, number: int) -> Array:
-        """Compute a tensor of the graph, with a row for each sample or node."""
+        """Compute a tensor of the graph, with a row for each sample or node: zeros where `rows` gives none."""
+        found, which = self.rows(number)
+        if which is ...:
+            return found
+        rows = np.zeros((len(which), found.shape[-1]), found.dtype)
+        rows[which] = found
+        return rows
+
+    def rows(self, number: int) -> tuple[Array, Mask]:
+        """Compute a tensor of the graph, and tell of which samples or nodes it has rows.
+
+        Before the first recursive layer these are the leaves alone.
+        """
         graph, places = self.graph.leading_to(number)
         core = _core.load(self.net.dtype)
         parameters = core.aligned_zeros(graph.size)
@@ -57,14 +69,7 @@ class Inside:
                 np.concatenate([self.net.flat[0][place] for place in places], out=parameters)
             plan = core.Plan(graph, parameters, core.aligned_zeros(graph.size), self.net.turn)
             if isinstance(self.samples, Forest) and graph.reading.arity is None:
-                return _at_leaves(plan, self.samples)
-            return predicted(plan, self.samples)
-
-
-def _at_leaves(plan: Any, trees: Forest) -> Array:
-    """Compute a tensor before the first recursive layer, for leaves alone; other nodes have zeros."""
-    leaves = trees.children[:, 0] < 0
-    found = predicted(plan, Samples(trees.x[leaves], trees.shape))
-    rows = np.zeros((len(leaves), found.shape[-1]), found.dtype)
-    rows[leaves] = found.reshape(-1, found.shape[-1])
-    return rows
+                leaves: Mask = self.samples.children[:, 0] < 0
+                found = predicted(plan, Samples(self.samples.x[leaves], self.samples.shape))
+                return found.reshape(-1, found.shape[-1]), leaves
+            return predicted(plan, self.samples), ...

@@ -273,7 +273,7 @@ class Fitting(Layer, abstract=True):  # of `Sequential` alone, as which its meth
         data.check_metrics(measures, measured_by, self.output_shape[-1])
         return measure(self, data, measured_by, measures, size)
 
-    def adapt(self, x: ArrayLike, *, lengths: ArrayLike | None = None) -> Self:
+    def adapt(self, x: ArrayLike, *, lengths: ArrayLike | None = None, trees: Trees | None = None) -> Self:
         """Set the constants of each `RobustScaling` in the network from training data, one after another.
 
         Parameters
@@ -282,6 +282,8 @@ class Fitting(Layer, abstract=True):  # of `Sequential` alone, as which its meth
             As for `predict`.
         lengths
             As for `predict`; steps that do not count have no part in the constants.
+        trees
+            As for `predict`; before the first recursive layer, only leaves have a part in the constants.
 
         Returns
         -------
@@ -293,9 +295,12 @@ class Fitting(Layer, abstract=True):  # of `Sequential` alone, as which its meth
         self.check_built()
         for _, layer in walk(self):
             if isinstance(layer, RobustScaling):
-                inside = Inside(self, x, lengths)
+                inside = Inside(self, x, lengths, trees)
+                given, _ = inside.rows(inside.place(layer).source)
                 has_steps = len(layer.input_shape) == 2
-                layer.adapt(inside.tensor(inside.place(layer).source), lengths=lengths if has_steps else None)
+                if has_steps and trees is not None:
+                    given = given[None]  # all nodes as the steps of one sequence
+                layer.adapt(given, lengths=lengths if has_steps else None)
         return self
 
     @property
