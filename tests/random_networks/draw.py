@@ -11,10 +11,18 @@ from random_networks.optimizer import Optimizer
 
 
 class Draw:
-    """The random choices for one network."""
+    """The random choices for one network.
 
-    def __init__(self, number):
-        self.rng = np.random.default_rng(number)
+    Attributes
+    ----------
+    shaking : Generator or None
+        It changes each number that the reference is given as by one rounding.
+    expected : list of ndarray
+        What the reference has given so far, to be compared.
+    """
+
+    def __init__(self, number, shaking=None):
+        self.rng, self.shaking, self.expected = np.random.default_rng(number), shaking, []
         self.wide = self.chance(0.05)  # enough work for several threads
         self.dtype = self.of("float32", "float64")
         self.kind = self.of("vectors", "sequences", "sequences", "tokens", "mixed", "images", "images", "trees")

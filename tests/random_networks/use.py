@@ -7,7 +7,7 @@ import reference
 
 from fastdl import gradient_check, layers, losses
 from random_networks.draw import random_trees
-from random_networks.rounding import TOLERANCE, Corner
+from random_networks.rounding import TOLERANCE, Corner, Off, shaken
 from random_networks.specified import named, nodes_of, parameters, running, specified
 
 MARGIN = {"float32": 1e-4, "float64": 1e-9}  # nearer to a corner of a relu, rounding may decide
@@ -40,6 +40,11 @@ class Use:
             self.lengths = self.rng.integers(1, shape[1] + 1, shape[0])
             self.options["lengths"] = self.lengths
         self.samples = len(self.trees) if self.of_trees else len(self.x)
+        self.seen = self.x.astype(float)  # by the reference
+        if draw.shaking is not None:
+            self.seen = shaken(self.seen, net.dtype, draw.shaking)
+            for values in parameters(self.model):
+                values[...] = shaken(values, net.dtype, draw.shaking)
 
     def rows(self, which):
         """Return the rows of x of some samples: themselves, or the nodes of trees."""
@@ -48,7 +53,7 @@ class Use:
     def expected(self, which=None, draw=None):
         """Return the reference's outputs for some samples, or for all."""
         which = np.arange(self.samples) if which is None else which
-        x = self.x[self.rows(which)].astype(float)
+        x = self.seen[self.rows(which)]
         if not self.of_trees:
             return self.model.forward(x, lengths=None if self.lengths is None else self.lengths[which], draw=draw)
         trees = self.trees[which.tolist()]
@@ -58,12 +63,16 @@ class Use:
         return self.model.forward(x, children=children, draw=draw)
 
     def close(self, actual, expected, what):
-        expected = np.asarray(expected)
+        expected = np.array(expected)
+        self.draw.expected.append(expected)
+        if self.draw.shaking is not None:
+            return
         assert actual.shape == expected.shape, f"{what} has shape {actual.shape}, not {expected.shape}"
         error = np.abs(actual - expected).max(initial=0)
         drift = max(1, self.draw.optimizer.steps)  # parameters differ a little more after each step
         limit = TOLERANCE[self.net.dtype] * max(np.abs(expected).max(initial=0), 1.0) * drift
-        assert error <= limit, f"{what} is off by {error:.2g}, with {self.call()}"
+        if not error <= limit:
+            raise Off(f"{what} is off by {error:.2g}, with {self.call()}", error)
 
     def check_margin(self):
         if self.model.margin < MARGIN[self.net.dtype]:
