@@ -165,6 +165,24 @@ def test_a_training_goes_on_to_the_bit(way, make, tmp_path):
     assert watchers[1].kept.keys() == {*range(HALF + 1, len(history["loss"]) + 1)}
 
 
+@pytest.mark.parametrize("others", [list, lambda: [callbacks.EMA(0.9)], lambda: [callbacks.SWA(2)]])
+def test_after_the_last_epoch_a_training_ends_as_it_would_have(others, tmp_path):
+    """From a checkpoint of that epoch, though there is no step left."""
+    path = tmp_path / "last.npz"
+
+    def watchers():
+        return [callbacks.EarlyStopping("loss", mode="max", patience=99), *others(), callbacks.ModelCheckpoint(path)]
+
+    whole = network()
+    fit(whole, watchers())
+    again = fastdl.load(path)
+    before, random = again.training_state, again.generator.bit_generator.state
+    assert not (again.parameters == whole.parameters).all()
+    history = fit(again, watchers(), initial_epoch=before.epochs, epochs=before.epochs)
+    assert (again.parameters == whole.parameters).all()
+    assert (history.history, again.training_state, again.generator.bit_generator.state) == ({}, before, random)
+
+
 def test_a_training_goes_on_in_a_further_call(make):
     """With the same callback or with another one, of the state that is kept with the network."""
     ends = []

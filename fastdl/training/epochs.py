@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class _Before:
-    """The state before a call of `fit`, which is restored if no step is taken."""
+    """The state before a call of `fit`, which is restored if no step is taken.
+
+    The parameters are not if there was nothing to do: `EarlyStopping` may have put back those of the best epoch.
+    """
 
     def __init__(self, net: Sequential, optimizer: Optimizer) -> None:
         last, states = net.training_state, net.flat_states
@@ -29,11 +32,12 @@ class _Before:
         self._optimizer, self._lr = optimizer, optimizer.lr
         self._random, self._states = net.generator.bit_generator.state, None if states is None else states.copy()
 
-    def restore(self) -> None:
+    def restore(self, failed: bool) -> None:
         net, last = self._net, self._state
         with net.turn.lock:
-            net.parameters[...] = self._parameters  # which a callback may have changed
-            net.turn.count_change()
+            if failed:
+                net.parameters[...] = self._parameters  # which a callback may have changed
+                net.turn.count_change()
             net.history, net.training_state = self._history, last
             last.epochs, last.kept = self._epochs, self._kept
             net.generator.bit_generator.state, net.flat_states = self._random, self._states
@@ -58,7 +62,7 @@ def run_epochs(
     """
     read_environment()
     before, begun, steps = _Before(net, training.optimizer), [], training.steps
-    history = History()
+    history, failed = History(), True
     try:
         net.history = history
         net.training_state = training
@@ -85,13 +89,14 @@ def run_epochs(
             stops = [watcher.on_epoch_end(net, epoch, logs) for watcher in watchers]  # a list, so that all are called
             if machines.any(any(stops)):
                 break
+        failed = False
     except BaseException as error:
         training.error = error if training.error is None else training.error
         raise
     finally:  # all callbacks see the end, even if one of them raises
         with ExitStack() as ends:
             if training.steps == steps:
-                ends.callback(before.restore)
+                ends.callback(before.restore, failed)
             ends.callback(training.rest)
             for watcher in reversed(begun):
                 ends.callback(watcher.on_fit_end, net)

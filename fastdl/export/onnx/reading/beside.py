@@ -10,23 +10,23 @@ from ...._files import open_file
 from .values import UnreadableError
 
 
-def arrays_of(model: Any) -> Iterator[Any]:
+def bring_in(model: Any, path: str, most: int) -> None:
+    """Put the arrays that lie in other files into the model; ``most`` bytes may be there in all."""
+    for array in _arrays_of(model):
+        if array.data_location or array.external_data:
+            array.raw_data = _bytes_of(array, os.path.dirname(path), most)
+            most -= len(array.raw_data)
+            array.ClearField("data_location")
+            array.ClearField("external_data")
+
+
+def _arrays_of(model: Any) -> Iterator[Any]:
     """Go through the model's arrays: weights, and constants of its operators."""
     yield from model.graph.initializer
     for node in model.graph.node:
         for attribute in node.attribute:
             yield attribute.t
             yield from attribute.tensors
-
-
-def bring_in(model: Any, path: str, most: int) -> None:
-    """Put the arrays that lie in other files into the model; ``most`` bytes may be there in all."""
-    for array in arrays_of(model):
-        if array.data_location or array.external_data:
-            array.raw_data = _bytes_of(array, os.path.dirname(path), most)
-            most -= len(array.raw_data)
-            array.ClearField("data_location")
-            array.ClearField("external_data")
 
 
 def _bytes_of(array: Any, folder: str, most: int) -> bytes:
