@@ -382,6 +382,21 @@ FAR = [node("Clip", "x", "low", "high", out="z")]
             "arrays": {"s": np.array([1, 1, 30000, 30000], np.float32)},
             "shape": ("batch", 1, 4, 4),
         },
+        r"images must be resized by mode .*align_corners\); received b'linear', b'align_corners'": {
+            "nodes": [node("Resize", "x", "", "s", mode="linear", coordinate_transformation_mode="align_corners")],
+            "arrays": {"s": np.array([1, 1, 2, 2], np.float32)},
+            "shape": ("batch", 1, 4, 4),
+        },
+        r"images must be resized by whole factors; received \[1. +1. +1.5 +2. \]": {
+            "nodes": [node("Resize", "x", "", "s", mode="linear")],
+            "arrays": {"s": np.array([1, 1, 1.5, 2], np.float32)},
+            "shape": ("batch", 1, 4, 4),
+        },
+        "transposed convolutions must be of images": {
+            "nodes": [node("ConvTranspose", "x", "w", dilations=[1])],
+            "arrays": {"w": np.ones((3, 2, 2), np.float32)},
+            "shape": ("batch", 3, 4),
+        },
         "padding must be given, or SAME_UPPER": {  # which keeps the size of what has zeros around it already
             "nodes": [node("Pad", "x", "p", out="z"), node("Conv", "z", "w", auto_pad="SAME_UPPER")],
             "arrays": {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1], INT), "w": np.ones((1, 1, 3, 3), np.float32)},

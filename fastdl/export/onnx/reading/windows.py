@@ -48,9 +48,9 @@ def transposed_convolution(t: Tensors, inputs: Inputs, attributes: Attributes, _
     """Return a transposed convolution of images."""
     weight, bias = array_of(inputs, 1), optional(inputs, 2)
     node, around = t.images(numbers_of(inputs))
-    expect(attributes, auto_pad=b"NOTSET", dilations=[1, 1], group=1)
     if "output_shape" in attributes or weight.ndim != 4 or around != [(0, 0)] * 2 or node.features != weight.shape[0]:
         raise UnreadableError("transposed convolutions must be of images, without an output_shape")
+    expect(attributes, auto_pad=b"NOTSET", dilations=[1, 1], group=1)
     strides, pads = attributes.get("strides", [1, 1]), attributes.get("pads", [0] * 4)
     more, kernel, filters = attributes.get("output_padding", [0, 0]), weight.shape[2:], weight.shape[1]
     if pads[:2] != pads[2:]:
@@ -102,8 +102,13 @@ def resize(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Number
     size = [round(factor) for factor in factors]
     nearest = mode == b"nearest" and how == b"asymmetric" and attributes.get("nearest_mode") == b"floor"
     between = mode == b"linear" and (how == b"half_pixel" or how == b"pytorch_half_pixel")
-    if len(size) != 4 or size[:2] != [1, 1] or not np.array_equal(size, factors) or not (nearest or between):
-        raise UnreadableError(f"images must be resized by whole factors, nearest or bilinear; received {factors}")
+    if len(size) != 4 or size[:2] != [1, 1] or not np.array_equal(size, factors):
+        raise UnreadableError(f"images must be resized by whole factors; received {factors}")
+    if not (nearest or between):
+        raise UnreadableError(
+            "images must be resized by mode nearest (asymmetric, floor) or linear (half_pixel, as without PyTorch's "
+            f"align_corners); received {mode!r}, {how!r}"
+        )
     if not 1 <= min(size) <= max(size) <= 1 << 15:
         raise UnreadableError(f"factors must be from 1 on; received {size}")
     c, h, w = node.shape
