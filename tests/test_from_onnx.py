@@ -347,13 +347,23 @@ FAR = [node("Clip", "x", "low", "high", out="z")]
         },
         "parts side by side must read the same": {
             "nodes": [
-                node("Relu", "x", out="a"),
-                node("Relu", "a", out="b"),
-                node("Tanh", "a", out="c"),
+                node("MatMul", "x", "w", out="b"),
+                node("Tanh", "x", out="a"),
+                node("MatMul", "a", "w", out="c"),
                 node("Add", "b", "c", out="d"),
                 node("Mul", "b", "c", out="e"),
                 node("Add", "d", "e"),
-            ]
+            ],
+            "arrays": ONES,
+        },
+        "must be of one shape, or repeated": {
+            "nodes": [
+                node("MatMul", "x", "w", out="m"),
+                node("Unsqueeze", "m", "two", out="rows"),
+                node("Unsqueeze", "x", "one", out="columns"),
+                node("Mul", "rows", "columns"),
+            ],
+            "arrays": {**ONES, "one": np.array([1], INT), "two": np.array([2], INT)},
         },
         "at most 16777216 numbers": {
             "nodes": [node("ConstantOfShape", "s", out="c"), node("Add", "x", "c")],

@@ -276,12 +276,26 @@ def test_all_leads_to_the_output():
         graph.finish(graph.input.then("dropout", rate=0.1))
 
 
-def test_what_is_merged_is_alike():
+def test_what_is_merged_is_alike_or_repeated():
     graph = Graph((4, 3))
-    narrow = graph.input.then("dense", units=2)
+    narrow, mean = graph.input.then("dense", units=2), graph.input.then("global_mean")
+    one = narrow.then("dense", units=1)
     assert merged([graph.input, narrow], "concat").shape == (4, 5)
-    with pytest.raises(ValueError, match=r"sum: must read shapes that are the same; received \(4, 3\) and \(4, 2\)"):
+    assert merged([one, mean, graph.input], "sum").shape == merged([mean, graph.input], "product").shape == (4, 3)
+    with pytest.raises(
+        ValueError, match=r"sum: must read one shape, .* or one feature; received \(4, 3\) and \(4, 2\)"
+    ):
         merged([graph.input, narrow], "sum")
+    with pytest.raises(ValueError, match=r"product: must .* one feature; received \(4, 1\) and \(3,\)"):
+        merged([one, mean], "product")
+    steps = Graph((None, 3)).input
+    assert merged([steps.then("global_max"), steps], "product").shape == (None, 3)
+    image = Graph((3, 4, 5)).input
+    pixel = image.then("convolution", filters=3, kernel=(4, 5), stride=(1, 1), dilation=(1, 1), groups=1)
+    assert merged([pixel, image], "sum").shape == (3, 4, 5)
+    flat = image.then("flatten").then("dense", units=4)
+    with pytest.raises(ValueError, match=r"sum: must .*; received \(3, 4, 5\) and \(4,\)"):
+        merged([image, flat], "sum")
     with pytest.raises(ValueError, match=r"concat: must read shapes that differ in their features alone"):
         merged([graph.input, graph.input.then("flatten")], "concat")
 

@@ -295,6 +295,31 @@ CASES = {
         (5, 7),
     ),
     "multiplied of images": Case(lambda: layers.Parallel([[layers.Conv2D(4, 2)] for _ in "abc"], "product"), (1, 5, 7)),
+    "gate of channels": Case(
+        lambda: layers.Parallel([[], [layers.GlobalMeanPool(), layers.Dense(3, "sigmoid")]], "product"), (3, 5, 7)
+    ),
+    "gates of pixels and images": Case(
+        lambda: layers.Parallel(
+            [[layers.Conv2D(1, 1, activation="tanh")], [], [layers.GlobalMaxPool(), layers.Dense(1)]], "product"
+        ),
+        (9, 2, 3),
+    ),
+    "gates of features and steps": Case(
+        lambda: layers.Parallel(
+            [[layers.GRU(5)], [layers.Dense(1, "sigmoid")], [layers.Dense(5)], [layers.LSTM(1)]], "product"
+        ),
+        (4, 3),
+    ),
+    "added to pixels": Case(
+        lambda: layers.Parallel([[layers.Conv2D(17, (2, 3))], [layers.Conv2D(1, 1)], [layers.Conv2D(17, 1)]], "sum"),
+        (2, 2, 3),
+    ),
+    "added to steps": Case(
+        lambda: layers.Parallel([[layers.RNN(8)], [layers.Dense(8)], [layers.GRU(1)]], "sum"), (3, 2)
+    ),
+    "added to features": Case(
+        lambda: layers.Parallel([[layers.Dense(1)], [layers.BatchNorm()], [layers.Dense(9, "tanh")]], "sum"), (9,)
+    ),
     "multiplied by itself": Case(lambda: layers.Parallel([[], [], []], "product"), (13,)),
     "one branch": Case(lambda: layers.Parallel([[]]), (13,)),
     "categories beside numbers": Case(lambda: beside(1, 6, layers.BatchNorm(), layers.Dense(5)), (3,), (1, 6)),

@@ -38,7 +38,12 @@ def fused(operations: Operations, input_shape: tuple[Any, ...]) -> Operations:
             readers[first] += readers[len(now)]
             readers[len(now)] = readers[first]
             now.append(source)
-        elif kind == "sum" and kept and (other := _added(operation, readers, now, kept)) is not None:
+        elif (
+            kind == "sum"
+            and kept
+            and len({_shape_of(number, operations, input_shape) for number in operation["reads"]}) == 1
+            and (other := _added(operation, readers, now, kept)) is not None
+        ):
             kept[-1]["reads"] += (other,)
             now.append(len(kept))
         else:

@@ -238,13 +238,13 @@ def merged(tensors: Sequence[Tensor], how: str) -> Tensor:
     Returns
     -------
     Tensor
-        It has the shape of each; a concat has the features or channels of all of them.
+        It has the shape of each; a concat has the features or channels of all of them. In a sum or a product one tensor
+        has this shape, and others may have one row for all steps or pixels, such as (F,), or one feature, or both.
 
     Raises
     ------
     ValueError
-        If there is none, or they belong to different graphs, or their shapes differ; those of a concat may differ in
-        their features.
+        If there is none, or they belong to different graphs, or their shapes do not fit.
     TypeError
         If they are in no list or tuple.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from .._limits import MOST_CHILDREN, MOST_TOKENS, MOST_WINNERS
 from .._types import Array, Shape
 from .operation import Fields, Inferred, Kind, Operation, Operations
-from .shapes import checked_shape, features_of, with_features
+from .shapes import checked_shape, features_of, spreads, with_features
 
 # As in src/kernels/activations.pxi: for cells; with a derivative that follows from the output; for all elements; all.
 OF_CELLS = (
@@ -254,11 +254,15 @@ def _concat(operation: Operation) -> Inferred:
     return with_features(first, sum(features_of(shape) for shape in operation.shapes)), ()
 
 
-def _alike(operation: Operation) -> Inferred:
-    for shape in operation.shapes[1:]:
-        if shape != operation.shape:
-            raise operation.error(f"must read shapes that are the same; received {operation.shape} and {shape}")
-    return operation.shape, ()
+def _number_by_number(operation: Operation) -> Inferred:
+    shapes = operation.shapes
+    for whole in shapes:
+        if all(spreads(shape, whole) for shape in shapes):
+            return whole, ()
+    raise operation.error(
+        "must read one shape, or besides it one row for all of its steps or pixels, or one feature; received "
+        + " and ".join(map(str, dict.fromkeys(shapes)))
+    )
 
 
 def _attention(operation: Operation) -> Inferred:
@@ -325,8 +329,8 @@ KINDS = {
     "layer_norm": Kind(_layer_norm, "epsilon", on_trees=True, normalizes=True),
     "batch_norm": Kind(_batch_norm, "epsilon momentum", normalizes=True),
     "concat": Kind(_concat, on_trees=True, merges=True),
-    "sum": Kind(_alike, on_trees=True, merges=True),
-    "product": Kind(_alike, on_trees=True, merges=True),
+    "sum": Kind(_number_by_number, on_trees=True, merges=True),
+    "product": Kind(_number_by_number, on_trees=True, merges=True),
     "attention": Kind(_attention, "causal heads"),
     "positions": Kind(_positions, "most_steps"),
     "periodic": Kind(_periodic, "frequencies", on_trees=True),

@@ -46,6 +46,17 @@ def with_features(shape: Shape, features: int) -> Shape:
     return (features, *shape[1:]) if len(shape) == 3 else (*shape[:-1], features)
 
 
+def spreads(shape: Shape, whole: Shape) -> bool:
+    """Return whether a sample can be repeated to another shape: it has one row, or one feature, or both, or is alike.
+
+    A row is a step or a pixel. A vector (F,) is one row of (T, F), as of (F, H, W).
+    """
+    rows, of_whole = (one[1:] if len(one) == 3 else one[:-1] for one in (shape, whole))
+    return features_of(shape) in (1, features_of(whole)) and (
+        rows == of_whole or not rows or (len(rows) == len(of_whole) and set(rows) == {1})
+    )
+
+
 class TooManyNumbersError(ValueError):
     """An operation would make a larger array than the core can index; `of` names the layer."""
 

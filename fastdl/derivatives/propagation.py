@@ -79,11 +79,22 @@ def _weight_and_bias(pairs: Sequence[tuple[Array, Array]]) -> tuple[Array, Array
     return weight, bias, dweight, dbias
 
 
+def _sum(tape: Tape, read: Sequence[Jet], operation: Fields, weights: Weights) -> Jet:
+    return tape.added(_spread(tape, read))
+
+
 def _product(tape: Tape, read: Sequence[Jet], operation: Fields, weights: Weights) -> Jet:
-    y = read[0]
-    for x in read[1:]:
+    y, *others = _spread(tape, read)
+    for x in others:
         y = tape.multiplied(y, x)
     return y
+
+
+def _spread(tape: Tape, read: Sequence[Jet]) -> list[Jet]:
+    """Repeat single features as often as the widest has some."""
+    widest = max(x.values.shape[-1] for x in read)
+    every = np.zeros(widest, np.intp)
+    return [x if x.values.shape[-1] == widest else tape.selected(x, every) for x in read]
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -95,7 +106,7 @@ FUNCTIONS: dict[str, Function] = {
     "layer_norm": _layer_norm,
     "batch_norm": _batch_norm,
     "concat": lambda tape, read, *_: tape.concatenated(read),
-    "sum": lambda tape, read, *_: tape.added(read),
+    "sum": _sum,
     "product": _product,
     **dict.fromkeys(RANDOM, _passed),
 }

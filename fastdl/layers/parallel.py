@@ -25,7 +25,9 @@ class Parallel(Container):
     Notes
     -----
     x is whatever all branches can read, tokens (N, T) too. Their outputs (N, F), (N, T, F) or (N, C, H, W) have equal
-    shapes, except that with "concat" the features or channels may differ; y then has all of them.
+    shapes, except that with "concat" the features or channels may differ; y then has all of them. With "sum" and
+    "product" an output is repeated that has one row for all steps or pixels of another, a vector (N, F) being such a
+    row, or one feature for all: squeeze-and-excitation (Hu et al. 2018) multiplies (N, C, H, W) by (N, C).
     """
 
     def __init__(self, branches: Sequence[Sequence[Layer]], merge: str = "concat") -> None:

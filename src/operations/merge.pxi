@@ -59,12 +59,40 @@ cdef Methods concat_methods():
     return m
 
 
-# The sum of tensors of one shape.
+# The sum, and the product, number by number, of tensors. The target's shape is that of one of them
+# at least; each of the others may have one row for all steps or pixels, or one feature, or both.
+
+cdef Spread spread_of(const Tensor* s, const Tensor* t) noexcept nogil:
+    cdef Spread g
+    g.rows, g.columns = t.size // t.features, t.features
+    g.row_step = s.features if s.size > s.features else 0
+    g.one_column = s.features < t.features
+    if s.size == t.size:
+        g.rows, g.columns = 1, t.size
+    return g
+
+
+cdef int whole_source(const Network* net, const Op* op) noexcept nogil:
+    # The first of the target's shape.
+    cdef int i = 0
+    while net.tensor[op.source[i]].size < target_of(net, op).size:
+        i += 1
+    return i
+
+
+cdef bint spreads(const Network* net, const Op* op) noexcept nogil:
+    cdef int i
+    for i in range(op.reads):
+        if net.tensor[op.source[i]].size < target_of(net, op).size:
+            return True
+    return False
+
 
 cdef int describe_sum(Network* net, Op* op, dict fields) except -1:
     cdef Py_ssize_t size = target_of(net, op).size
     op.work = 16. * size
-    let_share(op, size, VEC_LANES, VEC_LANES)
+    if not spreads(net, op):
+        let_share(op, size, VEC_LANES, VEC_LANES)
     return 0
 
 
@@ -85,19 +113,42 @@ cdef void sum_some_numbers(const Network* net, const Op* op, const Part* part, P
     activate_output(net, op, y + first, last - first)
 
 
+cdef void sum_spread(const Network* net, const Op* op, const Part* part) noexcept nogil:
+    cdef const Tensor* t = target_of(net, op)
+    cdef const Tensor* s
+    cdef real* y = value_of(net, t, part)
+    cdef Spread g
+    cdef int i, whole = whole_source(net, op)
+    memcpy(y, value_of(net, &net.tensor[op.source[whole]], part), t.size * sizeof(real))
+    for i in range(op.reads):
+        if i != whole:
+            s = &net.tensor[op.source[i]]
+            g = spread_of(s, t)
+            add_spread(&g, y, value_of(net, s, part))
+    activate_output(net, op, y, t.size)
+
+
 cdef void forward_sum(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    sum_some_numbers(net, op, part, 0, target_of(net, op).size)
+    if spreads(net, op):
+        sum_spread(net, op, part)
+    else:
+        sum_some_numbers(net, op, part, 0, target_of(net, op).size)
 
 
 cdef void backward_sum(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef const Tensor* t = target_of(net, op)
+    cdef const Tensor* s
+    cdef real* dy = gradient_of(net, t, part)
     cdef real* dx
+    cdef Spread g
     cdef int i
-    activate_output_backward(net, op, gradient_of(net, t, part), value_of(net, t, part), t.size)
+    activate_output_backward(net, op, dy, value_of(net, t, part), t.size)
     for i in range(op.reads):
-        dx = gradient_of(net, &net.tensor[op.source[i]], part)
+        s = &net.tensor[op.source[i]]
+        dx = gradient_of(net, s, part)
         if dx != NULL:
-            memcpy(dx, gradient_of(net, t, part), t.size * sizeof(real))
+            g = spread_of(s, t)
+            gather_spread(&g, dy, dx)
 
 
 cdef Methods sum_methods():
@@ -107,39 +158,54 @@ cdef Methods sum_methods():
     return m
 
 
-# The product of tensors of one shape, number by number.
+cdef int reserve_product(Memory memory, Network* net, Op* op) except -1:
+    memory.need(target_of(net, op).size, 0)
+    return 0
 
-cdef void times(real* y, const real* x, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    for i from 0 <= i < n by VEC_LANES:
-        vec_store(y + i, vec_load(y + i) * vec_load(x + i))
+
+cdef void times_others(const Network* net, const Op* op, const Part* part, int one,
+                       real* y) noexcept nogil:
+    # y times all sources but one.
+    cdef const Tensor* s
+    cdef Spread g
+    cdef int i
+    for i in range(op.reads):
+        if i != one:
+            s = &net.tensor[op.source[i]]
+            g = spread_of(s, target_of(net, op))
+            times_spread(&g, y, value_of(net, s, part))
 
 
 cdef void forward_product(const Network* net, const Op* op, const Part* part) noexcept nogil:
     cdef const Tensor* t = target_of(net, op)
     cdef real* y = value_of(net, t, part)
-    cdef int i
-    memcpy(y, input_of(net, op, part), t.size * sizeof(real))
-    for i in range(1, op.reads):
-        times(y, value_of(net, &net.tensor[op.source[i]], part), t.size)
+    cdef int whole = whole_source(net, op)
+    memcpy(y, value_of(net, &net.tensor[op.source[whole]], part), t.size * sizeof(real))
+    times_others(net, op, part, whole, y)
 
 
 cdef void backward_product(const Network* net, const Op* op, const Part* part) noexcept nogil:
     # Each gets the product of the others, which a quotient would lose where it is zero.
     cdef const Tensor* t = target_of(net, op)
+    cdef const Tensor* s
     cdef real* dx
-    cdef int i, j
+    cdef real* d
+    cdef Spread g
+    cdef int i
     for i in range(op.reads):
-        dx = gradient_of(net, &net.tensor[op.source[i]], part)
+        s = &net.tensor[op.source[i]]
+        dx = gradient_of(net, s, part)
         if dx == NULL:
             continue
-        memcpy(dx, gradient_of(net, t, part), t.size * sizeof(real))
-        for j in range(op.reads):
-            if j != i:
-                times(dx, value_of(net, &net.tensor[op.source[j]], part), t.size)
+        d = dx if s.size == t.size else fields_of(net, part.worker)
+        memcpy(d, gradient_of(net, t, part), t.size * sizeof(real))
+        times_others(net, op, part, i, d)
+        if d != dx:
+            g = spread_of(s, t)
+            gather_spread(&g, d, dx)
 
 
 cdef Methods product_methods():
     cdef Methods m = no_methods(PRODUCT, 0)
-    m.forward, m.backward = forward_product, backward_product
+    m.reserve, m.forward, m.backward = reserve_product, forward_product, backward_product
     return m

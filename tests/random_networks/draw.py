@@ -4,6 +4,7 @@ import numpy as np
 
 from fastdl import Sequential, layers
 from fastdl._core.graph import Graph
+from fastdl._core.shapes import features_of, with_features
 from fastdl.layers.chains import through
 from fastdl.layers.container import walk
 from fastdl.trees import Trees
@@ -95,8 +96,12 @@ class Draw:
         if how == "concat":
             return layers.Parallel([self.chain(plain, shape, 0, 2, depth + 1) for _ in range(self.of(1, 2, 3))])
         first = self.chain(plain, shape, 0, 2, depth + 1)
-        others = [self.with_features(plain, shape, given(first, shape), depth + 1) for _ in range(self.of(0, 1, 2))]
-        return layers.Parallel([first, *others], how)
+        wanted = given(first, shape)
+        others = [self.with_features(plain, shape, wanted, depth + 1) for _ in range(self.of(0, 1, 2))]
+        if self.chance(0.3):
+            others.append(self.repeated(plain, shape, wanted, depth + 1))
+        branches = [first, *others]
+        return layers.Parallel([branches[k] for k in self.rng.permutation(len(branches))], how)
 
     def chain(self, plain, shape, least, most, depth=0):
         is_row = least == 0 and len(shape) == 1 and self.kind != "trees"  # which may be flattened too
@@ -112,6 +117,16 @@ class Draw:
             return made
         of_images = len(wanted) == 3
         return [*made, layers.Conv2D(wanted[0], 1) if of_images else layers.Dense(wanted[-1], self.activation())]
+
+    def repeated(self, plain, shape, wanted, depth):
+        """Draw a chain whose output is repeated to this shape: of one row, or one feature, or both."""
+        if len(shape) == 1 or self.kind == "trees" or self.chance(0.3):
+            return self.with_features(plain, shape, with_features(wanted, 1), depth)
+        return [
+            *self.chain(plain, shape, 0, 1, depth),
+            self.of(layers.GlobalMeanPool(), layers.GlobalMaxPool()),
+            layers.Dense(self.of(1, features_of(wanted)), self.activation()),
+        ]
 
     def normalization(self):
         epsilon = self.of(1e-5, 1e-3, 0.1)

@@ -34,6 +34,11 @@ def residual(network, layer, x):
     return x + y, back
 
 
+def with_rows(y, ndim):
+    """Return vectors (N, F) as (N, 1, F) or (N, F, 1, 1) if there are so many axes."""
+    return y if y.ndim == ndim else y[:, None] if ndim == 3 else y[:, :, None, None]
+
+
 @kind("parallel")
 def parallel(network, layer, x):
     ways = [chain(network, {"layers": branch}, x) for branch in layer["branches"]]
@@ -42,14 +47,17 @@ def parallel(network, layer, x):
     if layer["merge"] == "concat":
         merged = np.concatenate(outputs, axis=axis)
     else:
-        merged = {"sum": np.sum, "product": np.prod}[layer["merge"]](outputs, axis=0)
+        beside = [with_rows(y, max(y.ndim for y in outputs)) for y in outputs]
+        alike = np.broadcast_arrays(*beside)
+        merged = {"sum": np.sum, "product": np.prod}[layer["merge"]](alike, axis=0)
 
     def part(dy, k):
         if layer["merge"] == "concat":
             return np.split(dy, ends[:-1], axis=axis)[k]
-        if layer["merge"] == "sum":
-            return dy
-        return dy * np.prod([np.ones_like(dy), *(y for i, y in enumerate(outputs) if i != k)], axis=0)
+        if layer["merge"] == "product":
+            dy = dy * np.prod([np.ones_like(dy), *(y for i, y in enumerate(alike) if i != k)], axis=0)
+        repeated = tuple(a for a, n in enumerate(beside[k].shape) if n < dy.shape[a])
+        return dy.sum(axis=repeated).reshape(outputs[k].shape)
 
     def back(dy):
         dx, gradients = 0, []

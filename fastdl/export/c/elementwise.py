@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import pi, prod
 
 from ..._core.shapes import features_of
+from ..._types import Shape
 from .activations import activated, exponential
 from .steps import Step, scale_and_shift
 from .unit import Function, Unit, loop
@@ -53,8 +54,17 @@ def robust_scale(step: Step, unit: Unit) -> Function:
 
 def merge(step: Step, unit: Unit) -> Function:
     """Write a sum or a product of several tensors."""
-    sign = " + " if step.kind == "sum" else " * "
-    terms = [f"x{k}[i]" for k in range(len(step.reads))] if len(step.reads) > 1 else ["x[i]"]
+    sign, features = " + " if step.kind == "sum" else " * ", features_of(step.shape)
+
+    def place(shape: Shape) -> str:
+        if prod(shape) == prod(step.shape):
+            return "i"
+        if features_of(shape) == features:
+            return f"i % {features}"
+        return "0" if prod(shape) == 1 else f"i / {features}"
+
+    names = [f"x{k}" for k in range(len(step.reads))] if len(step.reads) > 1 else ["x"]
+    terms = [f"{name}[{place(shape)}]" for name, shape in zip(names, step.shapes, strict=True)]
     return Function([loop("i", prod(step.shape)), f"y[i] = {activated(unit, sign.join(terms), step.activation)};"])
 
 

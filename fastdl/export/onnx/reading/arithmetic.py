@@ -96,10 +96,28 @@ def _merged(t: Tensors, how: str, a: Numbers, b: Numbers) -> Numbers:
     a, b = t.plain(a), t.plain(b)
     if a.node.shape == b.node.shape and np.array_equal(a.places, b.places) and t.covers(a):
         return Numbers(Node(a.node.shape, how, (a.node, b.node)), a.places)
-    one, other = t.tensor(a), t.tensor(b)
-    if one.shape != other.shape:
-        raise UnreadableError(f"what is merged must be of one shape; received {one.shape} and {other.shape}")
-    return t.all_of(Node(one.shape, how, (one, other)))
+    a, b = sorted((a, b), key=lambda x: (x.places.size, t.covers(x)), reverse=True)
+    if not t.covers(a):
+        a = t.all_of(t.tensor(a))
+    return Numbers(Node(a.node.shape, how, (a.node, _repeated(t, b, a))), a.places)
+
+
+def _repeated(t: Tensors, b: Numbers, a: Numbers) -> Node:
+    """Return a node that merges with a's node as these numbers do with all of its numbers."""
+    shape = a.places.shape
+    if np.broadcast_shapes(shape, b.places.shape) != shape:
+        raise UnreadableError(
+            f"what is merged must be of one shape, or repeated; received {shape} and {b.places.shape}"
+        )
+    beside = np.empty(a.places.size, b.places.dtype)
+    beside[a.places.reshape(-1)] = np.broadcast_to(b.places, shape).reshape(-1)
+    beside = beside.reshape(t.samples, *a.node.shape)
+    of_images = beside.ndim == 4
+    row = beside[:, :, 0, 0] if of_images else beside.reshape(t.samples, -1, a.node.features)[:, 0]
+    if (beside == (row[:, :, None, None] if of_images else row.reshape(t.samples, *[1] * (beside.ndim - 2), -1))).all():
+        beside = row
+    one = beside[:, :1] if of_images and beside.ndim == 4 else beside[..., :1]
+    return t.tensor(b.moved(one if (beside == one).all() else beside))
 
 
 def concat(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:

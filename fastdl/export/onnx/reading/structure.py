@@ -16,7 +16,6 @@ from ....layers import (
     Dense,
     Layer,
     Parallel,
-    Rescaling,
     Residual,
     SelfAttention,
 )  # fmt: skip
@@ -83,7 +82,7 @@ class _Chains:
         found: list[Any] = []
         node = end
         while node is not start:
-            if id(node) in self._used and not node.is_a(Rescaling):  # it may occur twice, as it has no parameters
+            if id(node) in self._used and (node.spec is None or node.spec.arrays):  # without any it may occur twice
                 raise UnreadableError("parts side by side must read the same and end together; received a node of two")
             self._used.add(id(node))
             before = self._before[id(node)]

@@ -171,12 +171,21 @@ def _concat(w: Writer, read: Sequence[Value], operation: Fields, weights: Weight
 
 def _merge(kind: str) -> Function:
     def merge(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
-        y, *others = map(w.rows, read)
+        shape = operation["output_shape"]
+        whole_first = sorted(read, key=lambda x: x.shape != shape)
+        y, *others = [_with_rows(w, x, len(shape)) for x in whole_first]
         for other in others:
             y = w.node(kind, y, other)
-        return Value(y, operation["output_shape"])
+        return Value(y, shape)
 
     return merge
+
+
+def _with_rows(w: Writer, x: Value, rank: int) -> str:
+    """Return the name of the tensor, to which a vector comes as one step or one pixel."""
+    if len(x.shape) == rank:
+        return w.rows(x)
+    return w.node("Unsqueeze", w.rows(x), w.integers(*((1,) if rank == 2 else (2, 3))))
 
 
 def _attention(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
