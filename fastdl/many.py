@@ -11,6 +11,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from ._crew import Job, side_by_side
+from ._hints.arguments import check_keywords
 from ._threads import get_num_threads
 from ._types import ArrayLike
 from ._validation.values import as_list, check_is
@@ -171,6 +172,7 @@ class _Call:
     def __init__(self, number: int, net: Sequential, arguments: dict[str, Any]) -> None:
         self.number, self.net, self.arguments = number, net, arguments
         try:
+            check_keywords(net.fit, arguments)
             inspect.signature(net.fit).bind(**arguments)
         except TypeError as error:
             raise TypeError(f"nets[{number}]: {error}") from None

@@ -75,6 +75,13 @@ def with_argument_hints(method: Method) -> Method:
     return cast(Method, checked)
 
 
+def check_keywords(method: Callable[..., object], given: Collection[str]) -> None:
+    """Check that a bound method has arguments of these names; the error suggests the right ones."""
+    code = getattr(inspect.unwrap(method), "__code__", None)
+    if code is not None and not code.co_flags & inspect.CO_VARKEYWORDS:
+        _check(method.__name__, code, given)
+
+
 def _check(called: str, code: CodeType, given: Collection[str]) -> None:
     names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
     for name in given:
