@@ -11,6 +11,7 @@ from watched import EPOCHS, Alarm, data, fit, network
 import fastdl
 from fastdl import Sequential, callbacks, layers, optimizers
 from fastdl.callbacks import averaging
+from fastdl.training import stepping
 
 
 class Steps(callbacks.Callback):
@@ -63,6 +64,38 @@ def test_exponential_average(size, optimizer, dtype):
         assert followed.evaluate(x, y)["loss"] == loss
     for epoch, begun in enumerate(steps.begun[1:], 1):
         close(begun, own[epoch * each - 1], dtype)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_average_of_a_layer_that_is_frozen_meanwhile(dtype, ends, monkeypatch):
+    """It goes on towards the layer's parameters, as that of others does after each step, also of a part of an epoch."""
+    monkeypatch.setattr(stepping, "BLOCK_SECONDS", 0.0)  # a block is a step
+
+    def set_frozen(net, epoch):
+        net.layers[0].trainable = epoch not in (2, 3, 5)
+
+    class Freezes(callbacks.Callback):
+        def on_epoch_begin(self, net, epoch):
+            set_frozen(net, epoch)
+
+        def on_batch_block(self, net, done, total, logs):
+            if ends and logs["epoch"] == 5 and done == 24:
+                raise Alarm
+
+    (x, y), decay, followed, means = data(), 0.8, plain(dtype=dtype), []
+    for epoch in range(1, 6):
+        set_frozen(followed, epoch)
+        for own in steps_of(followed, 1, optimizers.SGD(0.5), x, y, 8):
+            means.append(decay * means[-1] + (1 - decay) * own if means else own.astype(float))
+    net = plain(dtype=dtype)
+    with contextlib.suppress(Alarm):
+        net.fit(
+            x, y, epochs=5, batch_size=8, shuffle=False, optimizer=optimizers.SGD(0.5), verbose=0,
+            callbacks=[callbacks.EMA(decay), Freezes()],
+        )  # fmt: skip
+    assert net.training_state.steps == (23 if ends else 25)
+    close(net.parameters, means[net.training_state.steps - 1], dtype)
 
 
 def test_average_of_epochs():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
 
@@ -64,8 +65,12 @@ class Averaging(Callback):
         """Exchange the network's parameters with `values`, except buffers."""
         with net.turn.lock:
             buffers = {name: values.copy() for name, values in net.buffers.items()}
-            self._exchange = self.values.copy(), net.parameters.copy(), buffers
+            self._exchange = self.given(net), net.parameters.copy(), buffers
             self._complete(net)
+
+    def given(self, net: Sequential) -> Array:
+        """Return what an exchange gives the network: the mean, or its own parameters."""
+        return self.values.copy()
 
     def _complete(self, net: Sequential) -> None:
         """Complete an exchange that has begun, and that Ctrl-C may have interrupted anywhere."""
@@ -135,16 +140,34 @@ class EMA(Averaging):
         self.decay: float = as_number(decay, "decay", high=1.0)
         if self.decay == 1:
             raise ValueError(f"decay must be below 1; received {decay!r}")
-        self.since = 0
+        self.since = self._begin = 0  # the steps before the mean, and before the epoch
 
     def on_fit_begin(self, net: Sequential, epochs: int, samples: int) -> None:
         """Let the core add to the mean from now on."""
         super().on_fit_begin(net, epochs, samples)
-        self.since, net.training_state.average = net.training_state.steps, self
+        self.since = self._begin = net.training_state.steps
+        net.training_state.average = self
+
+    def on_epoch_begin(self, net: Sequential, epoch: int) -> None:
+        """Give the network its own parameters back."""
+        super().on_epoch_begin(net, epoch)
+        self._begin = net.training_state.steps
 
     def on_epoch_trained(self, net: Sequential, epoch: int) -> None:
         """Give the network the mean."""
         self.swap(net)
+
+    def given(self, net: Sequential) -> Array:  # noqa: D102
+        given, steps = super().given(net), net.training_state.steps - self._begin
+        if steps > 0 and not self.is_swapped and net.last_plan is not None:
+            kept = self.decay**steps
+            for operation in net.last_plan.operations:
+                if operation.get("frozen"):  # the core, which has left it alone, has not added it to the mean
+                    place = operation["offset"]
+                    part = slice(place, place + sum(map(prod, operation["parameters"])))
+                    own = net.parameters[part]
+                    given[part] = own + kept * (given[part] - own)
+        return given
 
     def on_fit_end(self, net: Sequential) -> None:
         """Let the core add no more to the mean, and give it to the network."""
