@@ -191,6 +191,10 @@ BESIDE = {
     "places of an image's pixels": ((2, 3, 3), lambda: [
         layers.Flatten(), layers.Select(np.arange(18).reshape(2, 9).T.ravel()), layers.Reshape((9, 2)),
         layers.PositionalEmbedding(9), layers.SelfAttention(2)]),
+    "a term of each channel, beside the image": ((3, 4, 4), lambda: [
+        layers.Parallel([[layers.GlobalMeanPool(), layers.Dense(3)], []], "sum")]),
+    "a term of each step, beside its features": ((5, 4), lambda: [layers.Parallel([[], [layers.Dense(1)]], "sum")]),
+    "one feature, beside what it makes": ((5, 1), lambda: [layers.Parallel([[], [layers.Dense(4)]], "sum")]),
     "places of steps that were an image's rows": ((2, 3, 4), lambda: [
         layers.Reshape((6, 4)), layers.PositionalEmbedding(6)]),
 }  # fmt: skip

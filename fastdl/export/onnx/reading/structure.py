@@ -29,6 +29,7 @@ class _Merged(NamedTuple):
 
     how: str
     branches: list[list[Any]]
+    are_alike: bool  # in shape
 
 
 class _Attention(NamedTuple):
@@ -87,7 +88,9 @@ class _Chains:
             self._used.add(id(node))
             before = self._before[id(node)]
             if node.does in MERGES:
-                found.append(_flat(str(node.does), [self.between(before, source) for source in node.sources]))
+                branches = [self.between(before, source) for source in node.sources]
+                are_alike = len({source.shape for source in node.sources}) == 1
+                found.append(_flat(_Merged(str(node.does), branches, are_alike)))
             elif node.does == "attention":
                 found.append(_Attention(**node.facts))
             elif isinstance(node.does, Spec):
@@ -112,13 +115,13 @@ def _in_order(output: Node) -> list[Node]:
     return order
 
 
-def _flat(how: str, branches: list[list[Any]]) -> _Merged:
+def _flat(merged: _Merged) -> _Merged:
     """Flatten nested merges of the same kind, such as sums of sums."""
     flat: list[list[Any]] = []
-    for branch in branches:
+    for branch in merged.branches:
         inner = branch[0] if len(branch) == 1 else None
-        flat += inner.branches if isinstance(inner, _Merged) and inner.how == how else [branch]
-    return _Merged(how, flat)
+        flat += inner.branches if isinstance(inner, _Merged) and inner.how == merged.how else [branch]
+    return merged._replace(branches=flat)
 
 
 def _joined(chain: list[Any]) -> list[Any]:
@@ -159,7 +162,7 @@ def _self_attention(before: Any, attention: _Attention, after: Any) -> Spec:
 def _made(item: Any, arrays: Arrays) -> Layer:
     if isinstance(item, _Merged):
         branches = [[_made(one, arrays) for one in branch] for branch in item.branches]
-        if item.how == "sum" and len(branches) == 2 and not all(branches) and any(branches):
+        if item.how == "sum" and item.are_alike and len(branches) == 2 and not all(branches) and any(branches):
             return Residual(branches[0] or branches[1])
         return Parallel(branches, item.how)
     arguments = {
