@@ -319,6 +319,7 @@ def test_they_are_watched_and_printed(rng, capsys):
         ("val_roc_auc_score", "max"), ("val_max_error", "min"), ("val_log_loss", "min"),
         ("val_mean_poisson_deviance", "min"), ("val_matthews_corrcoef", None), ("val_top_0", None),
         ("val_neg_mean_absolute_error", None), ("val_neg_log_loss", None), ("my_loss", "min"),
+        ("val_brier_score", None), ("crps_score", None),
     ],
 )  # fmt: skip
 def test_whether_figures_are_to_be_high(figure, mode):

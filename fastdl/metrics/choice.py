@@ -16,6 +16,8 @@ AnyMetric = str | Callable[[Any, Any], float]
 Metrics = dict[str, Callable[[Any, Any], Any]]  # under the names of their figures
 
 _TOP = re.compile(r"top_([1-9][0-9]*)")
+# Of forecasts: some programs have them low where forecasts are good, others high.
+_RULES = {"brier_score", "crps_score", "energy_score", "interval_score", "log_score", "winkler_score"}
 
 
 @cache
@@ -86,12 +88,12 @@ def mode_of(figure: str) -> str | None:
     """Return whether a figure is to be low, "min", or high, "max", if its name says so.
 
     As in scikit-learn, names that end in score are to be high, and those in error, loss or deviance low, except
-    "neg_...".
+    "neg_..." and the scoring rules of forecasts, such as Brier's.
     """
     name = figure.removeprefix("val_")
     if metric := _named(name):
         return "max" if metric.higher_is_better else "min"
-    if name.startswith("neg_"):
+    if name.startswith("neg_") or name in _RULES:
         return None
     if name == "loss" or name.endswith(("_error", "_loss", "_deviance")):
         return "min"
