@@ -55,7 +55,7 @@ def modules():
     activations = {
         "relu": nn.ReLU(), "leaky_relu": nn.LeakyReLU(0.2), "elu": nn.ELU(0.7), "selu": nn.SELU(), "gelu": nn.GELU(),
         "silu": nn.SiLU(), "softplus": nn.Softplus(), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh(),
-        "hard_sigmoid": nn.Hardsigmoid(), "hard_tanh": nn.Hardtanh(), "hard_silu": nn.Hardswish(),
+        "hard_sigmoid": nn.Hardsigmoid(), "hard_tanh": nn.Hardtanh(), "hard_silu": nn.Hardswish(), "relu6": nn.ReLU6(),
         "softmax": nn.Softmax(-1),
     }  # fmt: skip
     for name, activation in activations.items():
@@ -133,6 +133,23 @@ def modules():
         ), mixed, "N"),
         ("scaled", Of(lambda m, x: m.of(x / 255 - 0.5) * 2, of=nn.Linear(5, 2)), vectors, "N"),
         ("row", Of(lambda m, x: m.of(x.flatten(1)), of=nn.Linear(20, 2)), steps, "N"),
+        ("clipped", nn.Sequential(nn.Linear(5, 4), nn.Hardtanh(-0.5, 2), nn.Linear(4, 2)), vectors, "N"),
+        ("gates", Of(
+            lambda m, x: x * torch.sigmoid(m.b(torch.relu(m.a(x.mean((2, 3))))))[:, :, None, None],
+            a=nn.Linear(2, 3), b=nn.Linear(3, 2)
+        ), images, "N"),
+        ("gates_of_convolutions", Of(
+            lambda m, x: torch.sigmoid(m.b(torch.relu(m.a(x.mean((2, 3), keepdim=True))))).expand_as(x) * x,
+            a=nn.Conv2d(2, 3, 1), b=nn.Conv2d(3, 2, 1)
+        ), images, "N"),
+        ("gates_of_pixels", Of(lambda m, x: x * torch.sigmoid(m.of(x)), of=nn.Conv2d(2, 1, 3, padding=1)), images, "N"),
+        ("gates_in_time", Of(
+            lambda m, x: x * torch.sigmoid(m.a(x)) + m.b(x.mean(1, keepdim=True)), a=nn.Linear(4, 1), b=nn.Linear(4, 4)
+        ), steps, "NT"),
+        ("modulated", Of(
+            lambda m, x: x * m.a(x.mean((2, 3)))[:, :, None, None] + m.b(x.mean((2, 3)))[:, :, None, None],
+            a=nn.Linear(2, 2), b=nn.Linear(2, 2)
+        ), images, "N"),
     )  # fmt: skip
 
 

@@ -347,14 +347,14 @@ def test_numbers_that_a_float_does_not_hold(arguments, capsys):
     assert f"{arguments[-1]}: must be 0, or a number that a float holds; received 1e-400" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("last", ["sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "relu", "softmax", None])
+@pytest.mark.parametrize("last", ["sigmoid", "hard_sigmoid", "tanh", "hard_tanh", "relu", "relu6", "softmax", None])
 def test_probabilities(last):
     net = fastdl.models.mlp((4, 5), output=last, seed=0)
     outputs = net.predict(np.random.default_rng(0).standard_normal((6, 4)))
     outputs = outputs[outputs.any(axis=1)]
     given = probabilities(net, outputs)
     expected = {
-        **dict.fromkeys(("sigmoid", "hard_sigmoid", "relu"), lambda y: y / y.sum(axis=1, keepdims=True)),
+        **dict.fromkeys(("sigmoid", "hard_sigmoid", "relu", "relu6"), lambda y: y / y.sum(axis=1, keepdims=True)),
         **dict.fromkeys(("tanh", "hard_tanh"), lambda y: (y + 1) / (y + 1).sum(axis=1, keepdims=True)),
         "softmax": lambda y: y,
         None: fastdl.functional.softmax,

@@ -30,6 +30,7 @@ EXACT = {
     "silu": lambda x: np.where(np.isinf(x), np.maximum(x, 0), x * sigmoid(x)),
     "hard_sigmoid": lambda x: np.clip((x + 3) / 6, 0, 1),
     "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "relu6": lambda x: np.clip(x, 0, 6),
     "hard_silu": lambda x: np.where(x > -3, x * np.clip((x + 3) / 6, 0, 1), 0),
 }
 SCALE, ALPHA = map(np.longdouble, ("1.0507009873554804934193349852946", "1.6732632423543772848170429916717"))

@@ -287,7 +287,7 @@ def test_the_ends_of_gelu(dtype):
     np.testing.assert_allclose(slopes, [[0, 0, 0.5, 1, 1]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["elu", "selu", "softplus", "silu", "hard_sigmoid", "hard_tanh", "hard_silu"])
+@pytest.mark.parametrize("name", ["elu", "selu", "softplus", "silu", "hard_sigmoid", "hard_tanh", "relu6", "hard_silu"])
 def test_gradients_are_the_slopes(name):
     """Away from corners, which lie between these numbers."""
     x, h = np.linspace(-4.03, 3.98, 301), 1e-6
@@ -303,6 +303,7 @@ ENDS = {  # at -inf, -1e30, 0, 1e30 and inf
     "silu": ([0, 0, 0, 1e30, np.inf], [0, 0, 0.5, 1, 1]),
     "hard_sigmoid": ([0, 0, 0.5, 1, 1], [0, 0, 1 / 6, 0, 0]),
     "hard_tanh": ([-1, -1, 0, 1, 1], [0, 0, 1, 0, 0]),
+    "relu6": ([0, 0, 0, 6, 6], [0, 0, 0, 0, 0]),
     "hard_silu": ([0, 0, 0, 1e30, np.inf], [0, 0, 0.5, 1, 1]),
 }
 

@@ -136,7 +136,7 @@ REFUSED = [
     ("transposed", {"padding": (6, 0)}, r"padding must leave something of what it gives; received \(6, 0\)"),
     ("recurrent", {"cell": "elman"}, "cell must be one of rnn, lstm, gru_before, gru_after; received 'elman'"),
     ("recurrent", {"cell_activation": "relu"}, "cell_activation must be one of tanh; received 'relu'"),
-    ("recurrent", {"cell": "rnn", "cell_activation": "gelu"}, "one of .*, hard_tanh; received 'gelu'"),
+    ("recurrent", {"cell": "rnn", "cell_activation": "gelu"}, "one of .*, hard_tanh, relu6; received 'gelu'"),
     ("recurrent", {"setting": 0.1}, "setting must be from 0 to 0; received 0.1"),
     ("recurrent", {"units": 0}, "units must be an integer from 1 to 2147483647; received 0"),
     ("recurrent", {"units": 2**40}, "units must be an integer from 1 to 2147483647; received 1099511627776"),

@@ -166,7 +166,9 @@ def test_states_go_in_and_out(tmp_path, rng):
         states = dict(zip(states, after, strict=True))
 
 
-@pytest.mark.parametrize("activation", ["relu", "identity", "sigmoid", "softplus", "hard_sigmoid", "selu", leaky])
+@pytest.mark.parametrize(
+    "activation", ["relu", "identity", "sigmoid", "softplus", "hard_sigmoid", "relu6", "selu", leaky]
+)
 def test_activations_of_cells_in_both_directions(activation, tmp_path, rng):
     for merge in ("concat", "sum"):
         for sequences in (False, True):

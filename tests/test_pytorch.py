@@ -85,7 +85,7 @@ def test_the_same_layer_norm(shape):
 
 ACTIVATIONS = {  # of ours, PyTorch's
     "leaky_relu": "LeakyReLU", "elu": "ELU", "selu": "SELU", "softplus": "Softplus", "gelu": "GELU", "silu": "SiLU",
-    "hard_sigmoid": "Hardsigmoid", "hard_tanh": "Hardtanh", "hard_silu": "Hardswish",
+    "hard_sigmoid": "Hardsigmoid", "hard_tanh": "Hardtanh", "hard_silu": "Hardswish", "relu6": "ReLU6",
 }  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def test_the_same_activations(name):
 
 
 def record_activations(torch):
-    corners = [-3, -1, 0, 1, 3]
+    corners = [-3, -1, 0, 1, 3, 6]
     case = {"x": torch.tensor([*corners, -700, -30, -5, 1e-20, -1e-20, 5, 30, 700, *torch.linspace(-4.1, 4.2, 20)])}
     for name, module in ACTIVATIONS.items():
         x = case["x"].clone().requires_grad_()

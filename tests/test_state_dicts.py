@@ -222,7 +222,7 @@ ACTIVATIONS = {
     "softmax": ({}, "Softmax(-1)"), "leaky_relu": ({"slope": 0.2}, "LeakyReLU(0.2)"),
     "elu": ({"alpha": 0.5}, "ELU(0.5)"), "selu": ({}, "SELU()"), "gelu": ({}, "GELU()"), "silu": ({}, "SiLU()"),
     "softplus": ({}, "Softplus()"), "hard_sigmoid": ({}, "Hardsigmoid()"), "hard_tanh": ({}, "Hardtanh()"),
-    "hard_silu": ({}, "Hardswish()"),
+    "hard_silu": ({}, "Hardswish()"), "relu6": ({}, "ReLU6()"),
 }  # fmt: skip
 for name, (settings, module) in ACTIVATIONS.items():
     CASES[module.partition("(")[0]] = (

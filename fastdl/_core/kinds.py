@@ -15,6 +15,7 @@ from .shapes import checked_shape, features_of, spreads, with_features
 # As in src/kernels/activations.pxi: for cells; with a derivative that follows from the output; for all elements; all.
 OF_CELLS = (
     "identity", "relu", "sigmoid", "tanh", "leaky_relu", "elu", "selu", "softplus", "hard_sigmoid", "hard_tanh",
+    "relu6",
 )  # fmt: skip
 FROM_OUTPUT = (*OF_CELLS, "softmax")  # compared with the core's rows at import
 ELEMENTWISE = (*OF_CELLS, "gelu", "silu", "hard_silu")

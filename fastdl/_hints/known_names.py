@@ -4,8 +4,8 @@ from __future__ import annotations
 
 _ACTIVATIONS = {
     **{name.replace("_", ""): name for name in (
-        "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_tanh", "identity", "leaky_relu", "relu", "selu", "sigmoid",
-        "silu", "softmax", "softplus", "tanh",
+        "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_tanh", "identity", "leaky_relu", "relu", "relu6", "selu",
+        "sigmoid", "silu", "softmax", "softplus", "tanh",
     )},
     "hardswish": "hard_silu",
     "swish": "silu",

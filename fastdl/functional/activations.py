@@ -90,6 +90,11 @@ def hard_tanh(x: ArrayLike) -> Array:
     return _activate("hard_tanh", x)
 
 
+def relu6(x: ArrayLike) -> Array:
+    """Return x, but no less than 0 and no more than 6 (Krizhevsky 2010); x of any shape."""
+    return _activate("relu6", x)
+
+
 def gelu(x: ArrayLike) -> Array:
     """Return x P(x), P the normal distribution, not an approximation (Hendrycks and Gimpel 2016); x of any shape."""
     return _activate("gelu", x)
@@ -144,7 +149,8 @@ def activation_backward(dy: ArrayLike, y: ArrayLike, name: str, *, slope: float 
     y : array_like, of dy's shape
         That output.
     name : str
-        identity, relu, sigmoid, tanh, softmax, leaky_relu, elu, selu, softplus, hard_sigmoid or hard_tanh.
+        identity, relu, sigmoid, tanh, softmax, leaky_relu, elu, selu, softplus, hard_sigmoid,
+        hard_tanh or relu6.
     slope, alpha : float, above 0
         Of leaky_relu and of elu.
 

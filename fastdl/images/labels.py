@@ -15,6 +15,7 @@ from ..sequential import Sequential
 _LEAST = {
     "sigmoid": 0,
     "relu": 0,
+    "relu6": 0,
     "tanh": -1,
     "hard_sigmoid": 0,
     "hard_tanh": -1,

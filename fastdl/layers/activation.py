@@ -22,7 +22,7 @@ class Activation(Layer):
     name : str
         identity, relu, sigmoid, tanh, softmax, leaky_relu (Maas, Hannun and Ng 2013), elu (Clevert, Unterthiner and
         Hochreiter 2016), selu (Klambauer et al. 2017), softplus, gelu (Hendrycks and Gimpel 2016), silu (Elfwing,
-        Uchibe and Doya 2018), or the piecewise hard_sigmoid, hard_tanh and hard_silu (Howard et al. 2019).
+        Uchibe and Doya 2018), or the piecewise hard_sigmoid, hard_tanh, relu6 and hard_silu (Howard et al. 2019).
     slope : float, optional
         The slope of leaky_relu below 0; it must be above 0, and is 0.01 by default.
     alpha : float, optional

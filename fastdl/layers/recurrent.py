@@ -95,7 +95,7 @@ class RNN(Recurrent):
     ----------
     units : int
     activation : str or Activation
-        f: tanh, relu, identity, sigmoid, leaky_relu, elu, selu, softplus, hard_sigmoid or hard_tanh.
+        f: tanh, relu, identity, sigmoid, leaky_relu, elu, selu, softplus, hard_sigmoid, hard_tanh or relu6.
     return_sequences : bool
         Whether to give h at every step, or only at the last.
     stateful : bool

@@ -27,8 +27,8 @@ class Recursive(Layer):
     children : int
         The number of children of each node that is not a leaf; `Trees.binarize` makes trees binary.
     activation : str or Activation
-        f below: tanh, relu, identity, sigmoid, leaky_relu, elu, selu, softplus, hard_sigmoid or hard_tanh. An lstm has
-        its own.
+        f below: tanh, relu, identity, sigmoid, leaky_relu, elu, selu, softplus, hard_sigmoid, hard_tanh or relu6. An
+        lstm has its own.
     composition : {"matrix", "tensor", "lstm"}
         How a node is computed from its children's vectors, side by side in x:
 

@@ -14,7 +14,7 @@ from .examples import Examples
 if TYPE_CHECKING:
     from ..sequential import Sequential
 
-_NO_LOGITS = frozenset({"hard_sigmoid", "hard_tanh", "relu", "sigmoid", "softmax", "tanh"})
+_NO_LOGITS = frozenset({"hard_sigmoid", "hard_tanh", "relu", "relu6", "sigmoid", "softmax", "tanh"})
 
 
 def warn_of_logits(net: Sequential, loss: Loss) -> None:

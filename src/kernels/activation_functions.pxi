@@ -11,6 +11,7 @@
 #     softplus      log(1 + e^x)           1 - e^-y, which is the sigmoid of x
 #     hard_sigmoid  (x + 3) / 6, in 0..1   1 / 6 where 0 < y < 1
 #     hard_tanh     x, in -1..1            1 where -1 < y < 1
+#     relu6         x, in 0..6             1 where 0 < y < 6
 #
 # These others are told from the input x:
 #
@@ -266,6 +267,23 @@ cdef void hard_tanh_forward(const real* x, real* y, real setting, Py_ssize_t n) 
 cdef void hard_tanh_backward(const real* dy, const real* y, real* dx, real setting,
                              Py_ssize_t n) noexcept nogil:
     each_back(hard_tanh_back, dy, y, dx, setting, n)
+
+
+cdef inline vec relu6(vec x, real setting) noexcept nogil:
+    return vec_at_most(vec_at_least(x, 0), 6)
+
+
+cdef inline vec relu6_back(vec dy, vec y, real setting) noexcept nogil:
+    return between(vec_set1(0), y, vec_set1(6), dy)
+
+
+cdef void relu6_forward(const real* x, real* y, real setting, Py_ssize_t n) noexcept nogil:
+    each(relu6, x, y, setting, n)
+
+
+cdef void relu6_backward(const real* dy, const real* y, real* dx, real setting,
+                         Py_ssize_t n) noexcept nogil:
+    each_back(relu6_back, dy, y, dx, setting, n)
 
 
 cdef inline vec hard_silu(vec x, real setting) noexcept nogil:

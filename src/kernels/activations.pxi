@@ -5,7 +5,7 @@
 
 cdef enum Activation:
     IDENTITY, RELU, SIGMOID, TANH, SOFTMAX, LEAKY_RELU, GELU, ELU, SELU, SILU, SOFTPLUS
-    HARD_SIGMOID, HARD_TANH, HARD_SILU, ACTIVATIONS
+    HARD_SIGMOID, HARD_TANH, HARD_SILU, RELU6, ACTIVATIONS
 
 
 cdef struct ActivationRow:
@@ -17,7 +17,7 @@ cdef struct ActivationRow:
                      Py_ssize_t n) noexcept nogil
 
 
-cdef ActivationRow[14] ACTIVATION_ROWS = [
+cdef ActivationRow[15] ACTIVATION_ROWS = [
     ActivationRow(b"identity", False, False, identity_forward, identity_backward),
     ActivationRow(b"relu", False, False, relu_forward, relu_backward),
     ActivationRow(b"sigmoid", False, False, sigmoid_forward, sigmoid_backward),
@@ -32,8 +32,9 @@ cdef ActivationRow[14] ACTIVATION_ROWS = [
     ActivationRow(b"hard_sigmoid", False, False, hard_sigmoid_forward, hard_sigmoid_backward),
     ActivationRow(b"hard_tanh", False, False, hard_tanh_forward, hard_tanh_backward),
     ActivationRow(b"hard_silu", True, False, hard_silu_forward, hard_silu_backward),
+    ActivationRow(b"relu6", False, False, relu6_forward, relu6_backward),
 ]
-has_rows(ACTIVATIONS, 14)
+has_rows(ACTIVATIONS, 15)
 
 _ACTIVATIONS = {ACTIVATION_ROWS[k].name.decode(): k for k in range(ACTIVATIONS)}
 # Those that a layer can have fused, as its output is all that is kept.

@@ -50,7 +50,7 @@ class Draw:
         return self.of(1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 23, 33, *((65, 121, 130, 150) if self.chance(0.2) else ()))
 
     def cell_activation(self):
-        others = self.of("elu", "selu", "softplus", "hard_sigmoid", "hard_tanh", self.elu())
+        others = self.of("elu", "selu", "softplus", "hard_sigmoid", "hard_tanh", "relu6", self.elu())
         return self.of("tanh", "sigmoid", "relu", "identity", self.leaky(), others)
 
     def leaky(self):

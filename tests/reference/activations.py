@@ -28,6 +28,7 @@ ACTIVATIONS = {
     "softplus": lambda x: np.logaddexp(0, x),
     "hard_sigmoid": lambda x: np.clip((x + 3) / 6, 0, 1),
     "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "relu6": lambda x: np.clip(x, 0, 6),
 }
 
 
@@ -90,6 +91,7 @@ def activation_backward(dy, y, name):
         "softplus": lambda y: -np.expm1(-y),
         "hard_sigmoid": lambda y: ((y > 0) & (y < 1)) / 6,
         "hard_tanh": lambda y: abs(y) < 1,
+        "relu6": lambda y: (y > 0) & (y < 6),
     }
     return dy * slopes[name](y)
 
@@ -117,7 +119,7 @@ def activate_backward(dy, x, activation):
 def corners(activation):
     """Return the points at which the activation's slope jumps."""
     name = activation if isinstance(activation, str) else activation[0]
-    of_lines = {"hard_sigmoid": (-3, 3), "hard_tanh": (-1, 1), "hard_silu": (-3, 3)}
+    of_lines = {"hard_sigmoid": (-3, 3), "hard_tanh": (-1, 1), "relu6": (0, 6), "hard_silu": (-3, 3)}
     return of_lines.get(name, (0,) if name in ("relu", "leaky_relu", "elu", "selu") else ())
 
 

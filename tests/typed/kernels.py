@@ -11,8 +11,8 @@ from fastdl import functional as f
 rng = np.random.default_rng(0)
 x = rng.standard_normal((2, 3))
 for activation in (
-    f.identity, f.relu, f.sigmoid, f.tanh, f.softmax, f.selu, f.softplus, f.hard_sigmoid, f.hard_tanh, f.gelu, f.silu,
-    f.hard_silu,
+    f.identity, f.relu, f.sigmoid, f.tanh, f.softmax, f.selu, f.softplus, f.hard_sigmoid, f.hard_tanh, f.relu6, f.gelu,
+    f.silu, f.hard_silu,
 ):  # fmt: skip
     assert_type(activation(x), NDArray[Any])
     assert_type(activation([[1.0, 2.0]]), NDArray[Any])

@@ -107,5 +107,6 @@ _BODIES: dict[str, Callable[[Unit], list[str]]] = {
     "tanh": _tanh,
     "hard_sigmoid": lambda unit: [f"x < -3 ? 0 : x > 3 ? 1 : (x + 3) * {unit.number(1 / 6)}"],
     "hard_tanh": lambda unit: ["x < -1 ? -1 : x > 1 ? 1 : x"],
+    "relu6": lambda unit: ["x < 0 ? 0 : x > 6 ? 6 : x"],
     "hard_silu": lambda unit: [f"x < -3 ? 0 : x * {helper(unit, 'hard_sigmoid')}(x)"],
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .attention import NEVER, masked
@@ -10,6 +12,8 @@ from .moves import Attributes
 from .tables import FAR, far_clipped
 from .tensors import Tensors
 from .values import Above, Constant, Numbers, Scores, UnreadableError, Value, is_close
+
+_MOST_CLIPPED = 100.0  # as a hard_tanh that is scaled and shifted rounds as its ends do
 
 
 def named(name: str, **settings: str) -> Function:
@@ -40,16 +44,23 @@ def hard_sigmoid(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> 
 
 
 def clip(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:
-    """Return a hard_tanh, a relu, or a part of a RobustScaling."""
+    """Return a hard_tanh, also of other numbers than 1, a relu, a relu6, or a part of a RobustScaling."""
     low, high = (float(value if value is not None else end) for value, end in (
         (optional(inputs, 1), -np.inf), (optional(inputs, 2), np.inf)))  # fmt: skip
     if low == 0 and high >= np.finfo(np.float32).max:
         return t.activated(numbers_of(inputs), "relu")
     if low == -high and high >= FAR:
         return far_clipped(t, numbers_of(inputs))
-    if (low, high) != (-1, 1):
-        raise UnreadableError(f"Clip must be from -1 to 1; received {low:g} to {high:g}")
-    return t.activated(numbers_of(inputs), "hard_tanh")
+    if (low, high) == (0, 6):
+        return t.activated(numbers_of(inputs), "relu6")
+    if not -_MOST_CLIPPED <= low < high <= _MOST_CLIPPED:
+        raise UnreadableError(
+            f"Clip must be from 0 on, or to a larger number from {-_MOST_CLIPPED:g} to {_MOST_CLIPPED:g}; "
+            f"received {low:g} to {high:g}"
+        )
+    x, middle, half = numbers_of(inputs), (low + high) / 2, (high - low) / 2
+    y = t.activated(replace(x, scale=x.scale / half, offset=(x.offset - middle) / half), "hard_tanh")
+    return replace(y, scale=half, offset=middle)
 
 
 def gelu(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Numbers:

@@ -36,6 +36,7 @@ FUNCTIONS: dict[str, Function] = {
     "tanh": _one("Tanh"),
     "hard_sigmoid": _one("HardSigmoid", alpha=1 / 6, beta=0.5),
     "hard_tanh": lambda w, x, _: w.node("Clip", x, w.number(-1), w.number(1)),
+    "relu6": lambda w, x, _: w.node("Clip", x, w.number(0), w.number(6)),
     "hard_silu": _one("HardSwish"),
     "softmax": _one("Softmax", axis=-1),
 }
@@ -52,7 +53,7 @@ class OfCell(NamedTuple):
 
 
 def activation_of_cell(name: str, setting: float) -> OfCell:
-    """Return ONNX's activation for an RNN; for selu and hard_tanh it is another one, scaled and shifted."""
+    """Return ONNX's activation for an RNN; for selu, hard_tanh and relu6 it is another one, scaled and shifted."""
     selu_scale, selu_alpha = 1.0507009873554805, 1.6732632423543772
     return {
         "identity": OfCell("Affine", 1.0),
@@ -65,4 +66,5 @@ def activation_of_cell(name: str, setting: float) -> OfCell:
         "softplus": OfCell("Softplus"),
         "hard_sigmoid": OfCell("HardSigmoid", float(np.float32(1 / 6)), 0.5),
         "hard_tanh": OfCell("HardSigmoid", 0.5, 0.5, scale=2.0, shift=-1.0),
+        "relu6": OfCell("HardSigmoid", float(np.float32(1 / 6)), 0.0, scale=6.0),
     }[name]
