@@ -123,8 +123,9 @@ class Sequential(Fitting, Predicting, Differentiable, Container):
 
     @parameters.setter
     def parameters(self, values: ArrayLike) -> None:
-        copy_into(self.parameters, values, "parameters")
-        self.turn.count_change()
+        with self.turn.lock:
+            copy_into(self.parameters, values, "parameters")
+            self.turn.count_change()
 
     @property
     def gradients(self) -> Array:  # noqa: D102
@@ -132,7 +133,8 @@ class Sequential(Fitting, Predicting, Differentiable, Container):
 
     @gradients.setter
     def gradients(self, values: ArrayLike) -> None:
-        copy_into(self.gradients, values, "gradients")
+        with self.turn.lock:
+            copy_into(self.gradients, values, "gradients")
 
     @property
     def is_of_trees(self) -> bool:

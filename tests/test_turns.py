@@ -247,6 +247,29 @@ def test_predictions_during_a_training_are_of_one_step():
     trained_meanwhile(net, x, y, check, loss="squared_error", optimizer=optimizers.SGD(1e-7), batch_size=2)
 
 
+@pytest.mark.parametrize("name", ["parameters", "gradients", "params", "grads", "buffers"])
+def test_what_is_assigned_waits_for_calls_of_other_threads(name):
+    """Otherwise a step would begin with some of the old parameters and end with some of the new ones."""
+    net = Sequential([layers.Dense(3), layers.BatchNorm()], input_shape=4, seed=0)
+    there = getattr(net, name)
+    array = there if isinstance(there, np.ndarray) else next(iter(there.values()))
+    before, after = array.copy(), np.full_like(array, 7)
+
+    def assign():
+        if there is array:
+            setattr(net, name, after)
+        else:
+            there[next(iter(there))] = after
+
+    thread = threading.Thread(target=assign)
+    with net.turn.lock:
+        thread.start()
+        thread.join(0.05)
+        assert (array == before).all()
+    thread.join()
+    assert (array == after).all()
+
+
 def test_a_network_is_trained_by_one_call(rng):
     net = small()
     x, y = rng.standard_normal((64, 8)), rng.integers(0, 2, 64)

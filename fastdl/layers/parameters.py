@@ -12,7 +12,7 @@ from .._validation.arrays import as_real, check_variance, copy_into
 class Parameters(Mapping[str, Array]):
     """Live arrays by name. Assigned values are checked and copied into place.
 
-    If these are parameters or buffers, it is counted by their network's turn.
+    That waits for calls of other threads, and is counted by their network's turn if these are parameters or buffers.
 
     Raises
     ------
@@ -35,9 +35,10 @@ class Parameters(Mapping[str, Array]):
         if key not in self._arrays:
             raise self._unknown(key)
         check_variance(as_real(values, name := f"{self._name}[{key!r}]"), key, name)
-        copy_into(self._arrays[key], values, name)
-        if self._name != "grads":
-            self._turn.count_change()
+        with self._turn.lock:
+            copy_into(self._arrays[key], values, name)
+            if self._name != "grads":
+                self._turn.count_change()
 
     def _unknown(self, key: str) -> KeyError:
         return KeyError(f"{self._name} are {', '.join(self._arrays) or 'none'}; received {key!r}")
