@@ -69,6 +69,16 @@ def test_steps_that_do_not_count_have_no_part_in_the_constants(rng):
         close(net.buffers["4.center"], np.median(net.activations(x, 3, lengths=lengths), axis=0), "float64")
 
 
+def test_an_adapting_that_fails_in_a_layer_leaves_those_before_it(rng):
+    made = [layers.Parallel([[layers.RobustScaling()], [layers.Dense(3), layers.RobustScaling()]])]
+    net, x = Sequential(made, input_shape=4, seed=0), rng.standard_normal((9, 4))
+    net.params["0.1.0.weight"], x[0] = np.ones((3, 4)), 3e38  # whose sums are too large
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match="x must be finite"):
+        net.adapt(x)
+    assert (net.parameters == before).all()
+
+
 @pytest.mark.parametrize("of_nodes", [False, True])
 def test_scalings_of_trees_adapt_to_the_nodes_that_they_read(of_nodes, rng):
     """Before the recursive layer these are leaves, whatever the rows of other nodes are."""

@@ -293,14 +293,20 @@ class Fitting(Layer, abstract=True):  # of `Sequential` alone, as which its meth
         from ..inspection.inside import Inside
 
         self.check_built()
-        for _, layer in walk(self):
-            if isinstance(layer, RobustScaling):
-                inside = Inside(self, x, lengths, trees)
-                given, _ = inside.rows(inside.place(layer).source)
-                has_steps = len(layer.input_shape) == 2
-                if has_steps and trees is not None:
-                    given = given[None]  # all nodes as the steps of one sequence
-                layer.adapt(given, lengths=lengths if has_steps else None)
+        with self.turn.lock:
+            before = self.flat[0].copy()
+            try:
+                for _, layer in walk(self):
+                    if isinstance(layer, RobustScaling):
+                        inside = Inside(self, x, lengths, trees)
+                        given, _ = inside.rows(inside.place(layer).source)
+                        has_steps = len(layer.input_shape) == 2
+                        if has_steps and trees is not None:
+                            given = given[None]  # all nodes as the steps of one sequence
+                        layer.adapt(given, lengths=lengths if has_steps else None)
+            except BaseException:
+                self.flat[0][...] = before  # of the layers before it
+                raise
         return self
 
     @property
