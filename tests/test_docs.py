@@ -42,7 +42,7 @@ BLOCKS = {
     "state-dicts.md": 5,
     "sweeps.md": 1,
     "tabular.md": 4,
-    "training.md": 6,
+    "training.md": 7,
     "trees.md": 4,
     "tutorial.md": 8,
 }
