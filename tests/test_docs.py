@@ -37,7 +37,7 @@ BLOCKS = {
     "many-networks.md": 6,
     "onnx.md": 3,
     "own-loops.md": 5,
-    "sequences.md": 5,
+    "sequences.md": 6,
     "serving.md": 1,
     "state-dicts.md": 5,
     "sweeps.md": 1,
