@@ -81,6 +81,14 @@ def modules():
             nn.Upsample(scale_factor=2), nn.Conv2d(2, 1, 1), nn.Upsample(scale_factor=2, mode="bilinear"), nn.Sigmoid()
         ), vectors, "N"),
         ("norms", nn.Sequential(nn.LayerNorm((2, 6, 6)), nn.BatchNorm2d(2)), images, "N"),
+        ("grouped", nn.Sequential(
+            nn.Conv2d(2, 4, 3), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2)
+        ), images, "N"),
+        ("instances", nn.Sequential(nn.Conv2d(2, 3, 3), nn.InstanceNorm2d(3, affine=True), nn.Tanh()), images, "N"),
+        ("grouped_in_time", Of(
+            lambda m, x: torch.relu(turned(m.norm(m.of(turned(x))))), of=nn.Conv1d(4, 6, 3, padding=1),
+            norm=nn.GroupNorm(3, 6)
+        ), steps, "NT"),
         ("lstm", Of(
             lambda m, x: m.out(m.of(x)[0]), of=nn.LSTM(4, 3, batch_first=True), out=nn.Linear(3, 2)
         ), steps, "NT"),
@@ -160,7 +168,7 @@ def trained(module):
         if isinstance(one, nn.MultiheadAttention):
             one.in_proj_bias.uniform_(-0.5, 0.5)
             one.out_proj.bias.uniform_(-0.5, 0.5)
-        elif isinstance(one, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)):
+        elif isinstance(one, (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d, nn.LayerNorm)):
             one.weight.uniform_(0.5, 1.5)
             one.bias.uniform_(-0.5, 0.5)
         if isinstance(one, (nn.BatchNorm1d, nn.BatchNorm2d)):

@@ -54,7 +54,8 @@ def test_any_number_of_steps(name, tmp_path, rng):
     except ValueError:
         return
     in_time = net.reading.in_time
-    back = there_and_back(net, tmp_path / "net.onnx", with_lengths=in_time)
+    with_lengths = in_time and name != "group norm over time"  # which is many operators then
+    back = there_and_back(net, tmp_path / "net.onnx", with_lengths=with_lengths)
     assert back.input_shape == net.input_shape
     for steps in (case.shape[0], case.shape[0] + 2):
         tokens = (case.tokens[:1] * steps) if len(case.shape) == 1 else case.tokens
@@ -243,6 +244,8 @@ def test_what_pytorch_makes_of_layers_is_these_layers(tmp_path):
         "attention_causal": "SelfAttention",
         "block": "Residual Residual",
         "causal": "Conv1D",
+        "grouped": "Conv2D GroupNorm Activation Flatten Dense",
+        "grouped_in_time": "Conv1D GroupNorm Activation",
         "places": "Embedding PositionalEmbedding LayerNorm",
         "lstm_of_two": "LSTM LSTM",
         "gru_both_ends": "Bidirectional",

@@ -90,6 +90,7 @@ GOOD = {
     "rescale": ("rescale", {"scale": -2.0, "added": 1.0}, IMAGE, IMAGE, 0),
     "periodic": ("periodic", {"frequencies": 5}, (4, 3), (4, 15), 30),
     "robust scale": ("robust_scale", {"limit": 3.0}, (7,), (7,), 14),
+    "group norm": ("group_norm", {"epsilon": 1e-5, "groups": 3}, (4, 3), (4, 3), 6),
     "layer norm": ("layer_norm", {"epsilon": 1e-5}, (4, 3), (4, 3), 6),
     "layer norm of images": ("layer_norm", {"epsilon": 1e-5}, IMAGE, IMAGE, 150),
     "batch norm": ("batch_norm", {"epsilon": 1e-5, "momentum": 0.1}, IMAGE, IMAGE, 12),

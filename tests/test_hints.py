@@ -55,6 +55,7 @@ _THEIRS = {
         Hardsigmoid Hardswish Hardtanh Identity LSTMCell LazyBatchNorm1d LazyConv2d LazyConvTranspose2d LazyLinear
         LeakyReLU Linear MaxPool1d MaxPool2d Module MultiheadAttention RNNCell ReLU SELU Sequential SiLU Sigmoid Softmax
         Softplus Tanh Unflatten Unfold Upsample UpsamplingBilinear2d UpsamplingNearest2d ZeroPad1d ZeroPad2d
+        GroupNormalization InstanceNorm1d InstanceNorm2d
         AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D Add Attention
         AveragePooling1D AveragePooling2D AvgPool1D AvgPool2D BatchNormalization Concatenate Conv2DTranspose
         Convolution1D Convolution2D Convolution2DTranspose DepthwiseConv1D DepthwiseConv2D GlobalAveragePooling1D

@@ -262,11 +262,37 @@ def test_steps_that_do_not_count(rng):
     assert (net.backward(np.ones(x.shape))[~there] == 0).all()
 
 
+def test_groups_of_steps_that_count(rng):
+    net = Sequential([layers.GroupNorm(2)], input_shape=(None, 6), dtype="float64", seed=0)
+    x, lengths = rng.standard_normal((4, 5, 6)), np.array([5, 1, 3, 2])
+    there = np.arange(5) < lengths[:, None]
+    x[~there] = 1e6
+    y = net.forward(x, lengths=lengths)
+    for sample, out, length in zip(x, y, lengths, strict=True):
+        rows = sample[:length].reshape(length, 2, 3)
+        mean, variance = (f(rows, axis=(0, 2), keepdims=True) for f in (np.mean, np.var))
+        close(out[:length], ((rows - mean) / np.sqrt(variance + 1e-5)).reshape(length, 6))
+    assert (net.backward(np.ones(x.shape))[~there] == 0).all()
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e5])
+def test_groups_of_numbers_far_from_zero(offset, rng):
+    """Their rounding alone is seen."""
+    x = (rng.standard_normal((3, 8, 70, 70)) + offset).astype("float32")
+    y = Sequential([layers.GroupNorm(2)], input_shape=x.shape[1:], seed=0).predict(x)
+    parted = x.astype(float).reshape(3, 2, -1)
+    z = (parted - parted.mean(2, keepdims=True)) / parted.std(2, keepdims=True)
+    np.testing.assert_allclose(y.reshape(z.shape), z, atol=1e-7 * offset)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: layers.BatchNorm(momentum=1.5), "momentum must be a finite number from 0.0 to 1; received 1.5"),
         (lambda: layers.BatchNorm(epsilon=0), "epsilon must be a finite number from 1e-12 to 1; received 0"),
+        (lambda: layers.GroupNorm(0), "groups must be at least 1; received 0"),
+        (lambda: layers.GroupNorm(3).build((4, 5, 5)), "groups must divide 4 channels or features; received 3"),
+        (lambda: layers.GroupNorm(2, epsilon=0), "epsilon must be a finite number from 1e-12 to 1; received 0"),
         (lambda: layers.LayerNorm(epsilon=-1), "epsilon must be a finite number from 1e-12 to 1; received -1"),
         (lambda: layers.LayerNorm().build((None,)), r"input_shape of LayerNorm must have a number of features"),
         (lambda: layers.BatchNorm().build((None,)), r"input_shape of BatchNorm must have a number of features"),

@@ -12,7 +12,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from random_networks.draw import Draw
-from random_networks.rounding import Corner, Off
+from random_networks.rounding import Corner, Off, shaken
 from random_networks.specified import FORMS
 from random_networks.use import Use
 
@@ -41,25 +41,29 @@ def test_every_layer_is_drawn():
     assert min(drawn.values()) >= 20
 
 
-@pytest.mark.parametrize("number", [3, 4])
-def test_a_fault_is_found(number, monkeypatch):
+def test_faults_are_found(monkeypatch):
     off_by_a_thousandth(monkeypatch)
-    with pytest.raises(AssertionError, match=f"network {number}, .* is off by"):
-        check(number)
+    assert sum(map(is_found, range(20))) > 10  # in others the first thing compared is at a corner
 
 
-@pytest.mark.parametrize("number", [3, 4])
-def test_rounding_that_grows(number, monkeypatch):
+def test_rounding_that_grows(monkeypatch):
     """What is off by a thousandth is no fault if rounding of what is given moves the reference farther."""
     off_by_a_thousandth(monkeypatch)
-    by_a_tenth = lambda values, dtype, rng: values * (1 + 0.1 * rng.uniform(-1, 1, values.shape))  # noqa: E731
-    monkeypatch.setattr("random_networks.use.shaken", by_a_tenth)
-    check(number)
+    monkeypatch.setattr("random_networks.use.shaken", lambda values, _, rng: shaken(values, 0.1, rng))
+    assert sum(map(is_found, range(20))) < 6
 
 
 def off_by_a_thousandth(monkeypatch):
     expected = Use.expected
     monkeypatch.setattr(Use, "expected", lambda *args, **options: 1.001 * expected(*args, **options))
+
+
+def is_found(number):
+    try:
+        check(number)
+    except AssertionError as error:
+        return f"network {number}, " in str(error) and " is off by" in str(error)
+    return False
 
 
 def check(number):

@@ -113,6 +113,7 @@ def test_text(net, text, capsys):
 
 NO_PRODUCTS = (
     layers.BatchNorm,
+    layers.GroupNorm,
     layers.LayerNorm,
     layers.Embedding,
     layers.PeriodicEmbedding,

@@ -238,6 +238,14 @@ def _layer_norm(operation: Operation) -> Inferred:
     return shape, (normalized, normalized)
 
 
+def _group_norm(operation: Operation) -> Inferred:
+    operation.number("epsilon", LEAST_EPSILON, 1)
+    features, groups = operation.features(), operation.whole("groups", 1)
+    if features % groups:
+        raise operation.error(f"groups must divide {features} features; received {groups}")
+    return operation.shape, 2 * ((features,),)
+
+
 def _batch_norm(operation: Operation) -> Inferred:
     operation.number("epsilon", LEAST_EPSILON, 1)
     operation.number("momentum", 0, 1)
@@ -328,6 +336,7 @@ KINDS = {
     "noise": Kind(_noise, "stddev", on_trees=True, draws=True),
     "rescale": Kind(_rescale, "scale added", on_trees=True),
     "layer_norm": Kind(_layer_norm, "epsilon", on_trees=True, normalizes=True),
+    "group_norm": Kind(_group_norm, "epsilon groups", normalizes=True),
     "batch_norm": Kind(_batch_norm, "epsilon momentum", normalizes=True),
     "concat": Kind(_concat, on_trees=True, merges=True),
     "sum": Kind(_number_by_number, on_trees=True, merges=True),

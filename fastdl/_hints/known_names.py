@@ -63,6 +63,8 @@ NAMES: dict[str, dict[str, str]] = {
         "globalmaxpooling1d": "GlobalMaxPool",
         "globalmaxpooling2d": "GlobalMaxPool",
         "lambda": "Layer, as the base of a class of your own",
+        "groupnormalization": "GroupNorm",
+        **dict.fromkeys(("instancenorm1d", "instancenorm2d"), "GroupNorm, of as many groups as there are channels"),
         "layernormalization": "LayerNorm",
         "linear": "Dense",
         "maxpooling1d": "MaxPool1D",

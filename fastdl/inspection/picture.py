@@ -34,6 +34,7 @@ _COLOURS = {
     "global_max": "teal",
     "global_mean": "teal",
     "batch_norm": "slate",
+    "group_norm": "slate",
     "layer_norm": "slate",
 }
 _LIGHT = {

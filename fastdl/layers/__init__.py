@@ -17,7 +17,7 @@ from .convolution import Conv1D, Conv2D
 from .dense import Dense
 from .dropout import Dropout, GaussianNoise
 from .embedding import Embedding, PositionalEmbedding
-from .normalization import BatchNorm, LayerNorm
+from .normalization import BatchNorm, GroupNorm, LayerNorm
 from .parallel import Parallel
 from .periodic import PeriodicEmbedding
 from .pooling import GlobalMaxPool, GlobalMeanPool, MaxPool1D, MaxPool2D, MeanPool1D, MeanPool2D
@@ -49,6 +49,7 @@ __all__ = [
     "GaussianNoise",
     "GlobalMaxPool",
     "GlobalMeanPool",
+    "GroupNorm",
     "Layer",
     "LayerNorm",
     "MaxPool1D",

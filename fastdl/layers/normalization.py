@@ -10,7 +10,7 @@ from .._core.graph import Tensor
 from .._core.kinds import LEAST_EPSILON
 from .._core.shapes import features_of
 from .._types import Array, Shape
-from .._validation.values import as_number
+from .._validation.values import as_int, as_number
 from .base import Layer
 from .sample_shapes import check_features
 
@@ -87,6 +87,43 @@ class LayerNorm(Layer):
 
     def shown(self, stored: Array) -> Array:  # noqa: D102
         return stored.transpose(2, 0, 1) if stored.ndim == 3 else stored
+
+    def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
+        self.params["weight"][...] = 1
+
+
+class GroupNorm(Layer):
+    """Normalize groups of channels of each sample, then scale and shift each channel (Wu and He 2018).
+
+    y = weight (x - mean) / sqrt(variance + epsilon) + bias, with the mean and the variance over all pixels, or all
+    steps that count, of the channels of a group. It does not depend on other samples, so that small batches do no harm.
+
+    Parameters
+    ----------
+    groups : int
+        How many groups channels or features are in, side by side; as many as channels make each one its own, which is
+        instance normalization (Ulyanov et al. 2016).
+    epsilon : float
+
+    Notes
+    -----
+    x and y (N, F), (N, T, F) or (N, C, H, W); ``params["weight"]`` and ``params["bias"]`` (F,) or (C,). Over the steps
+    of sequences it is as PyTorch's of (N, F, T).
+    """
+
+    def __init__(self, groups: int, *, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.groups: int = as_int(groups, "groups")
+        self.epsilon: float = as_number(epsilon, "epsilon", LEAST_EPSILON, 1)
+
+    def operations(self, x: Tensor) -> Tensor:  # noqa: D102
+        check_features(self, x.shape)
+        if features_of(x.shape) % self.groups:
+            raise ValueError(f"groups must divide {features_of(x.shape)} channels or features; received {self.groups}")
+        return x.then("group_norm", epsilon=self.epsilon, groups=self.groups)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:  # noqa: D102
+        return dict.fromkeys(("weight", "bias"), (features_of(shape),))
 
     def initialize(self, rng: np.random.Generator) -> None:  # noqa: D102
         self.params["weight"][...] = 1

@@ -36,7 +36,7 @@ def warn_of_single_samples(net: Sequential) -> None:
         if operation["kind"] == "batch_norm" and len(operation["output_shape"]) == 1 and not operation.get("frozen"):
             warn(
                 "a BatchNorm gives its bias for a batch of one sample, whatever that is, and nothing before it learns: "
-                "take a batch_size of 2 at least, or a LayerNorm",
+                "take a batch_size of 2 at least, a GroupNorm or a LayerNorm",
             )
             return
 

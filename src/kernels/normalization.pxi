@@ -86,6 +86,24 @@ cdef void normalize_rows_back(const Normalizing* given, const real* x, const rea
         dx += q.columns
 
 
+cdef void normalize_groups_back(const Normalizing* given, const real* offsets, const real* x,
+                                const real* dy, real* dx, Py_ssize_t rows) noexcept nogil:
+    # dx = dy factor - offset - (x - mean) slope: columns of a group have one offset and one slope.
+    cdef Normalizing q = given[0]
+    cdef Py_ssize_t i, j, left
+    cdef vec d
+    for i in range(rows):
+        for j from 0 <= j < q.columns by VEC_LANES:
+            left = q.columns - j
+            d = vec_load(dy + j) * load_lanes(q.factors + j, left) - load_lanes(offsets + j, left)
+            d = d - ((vec_load(x + j) - load_lanes(q.means + j, left))
+                     * load_lanes(q.slopes + j, left))
+            store_lanes(dx + j, d, left)
+        x += q.columns
+        dy += q.columns
+        dx += q.columns
+
+
 cdef void scale_rows_back(const Normalizing* given, const real* dy, real* dx,
                           Py_ssize_t rows) noexcept nogil:
     # The way back if mean and variance are given ones, which the rows do not change.

@@ -1,6 +1,6 @@
 # The table itself: a row each, in the order of the kinds.
 
-cdef Methods[33] METHODS = [dense_methods(), convolution_methods(), max_pool_methods(),
+cdef Methods[34] METHODS = [dense_methods(), convolution_methods(), max_pool_methods(),
                             mean_pool_methods(), activation_methods(), dropout_methods(),
                             pad_methods(), shift_methods(), flatten_methods(), select_methods(),
                             embedding_methods(), recurrent_methods(), recursive_methods(),
@@ -11,8 +11,8 @@ cdef Methods[33] METHODS = [dense_methods(), convolution_methods(), max_pool_met
                             upsample_methods(), noise_methods(), rescale_methods(),
                             flip_methods(), rotate_methods(), erase_methods(),
                             transposed_convolution_methods(), periodic_methods(),
-                            robust_scale_methods()]
-has_rows(KINDS, 33)
+                            robust_scale_methods(), group_norm_methods()]
+has_rows(KINDS, 34)
 
 _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mean_pool": MEAN_POOL,
           "activation": ACTIVATION, "dropout": DROPOUT, "pad": PAD, "shift": SHIFT,
@@ -24,7 +24,7 @@ _KINDS = {"dense": DENSE, "convolution": CONVOLUTION, "max_pool": MAX_POOL, "mea
           "upsample": UPSAMPLE, "noise": NOISE, "rescale": RESCALE,
           "flip": FLIP, "rotate": ROTATE, "erase": ERASE,
           "transposed_convolution": TRANSPOSED_CONVOLUTION, "periodic": PERIODIC,
-          "robust_scale": ROBUST_SCALE}
+          "robust_scale": ROBUST_SCALE, "group_norm": GROUP_NORM}
 
 
 cdef _check_row(str name, const Methods* m, int kind):

@@ -72,7 +72,7 @@ class Draw:
             if "bias" in name:
                 values[...] = self.rng.standard_normal(values.shape) / 3
         for _, layer in walk(net):
-            if isinstance(layer, (layers.BatchNorm, layers.LayerNorm)):
+            if isinstance(layer, (layers.BatchNorm, layers.GroupNorm, layers.LayerNorm)):
                 layer.params["weight"][...] += self.rng.standard_normal(layer.params["weight"].shape) / 3
             for values in layer.buffers.values():
                 values[...] += self.rng.uniform(-0.5, 0.5, values.shape)
@@ -87,7 +87,7 @@ class Draw:
     def layer(self, plain, shape, depth=0):
         """Draw a layer that keeps the steps or pixels of samples of this shape: a plain one, or one made of others."""
         if depth == 3 or not self.chance(self.spread):
-            return self.normalization() if self.chance(0.12) else plain(shape)
+            return self.normalization(shape) if self.chance(0.12) else plain(shape)
         how = self.of("chain", "residual", "concat", "sum", "product")
         if how == "chain":
             return Sequential(self.chain(plain, shape, 1, 3, depth + 1))
@@ -128,8 +128,10 @@ class Draw:
             layers.Dense(self.of(1, features_of(wanted)), self.activation()),
         ]
 
-    def normalization(self):
+    def normalization(self, shape):
         epsilon = self.of(1e-5, 1e-3, 0.1)
+        if self.kind != "trees" and self.chance(0.25):
+            return layers.GroupNorm(self.groups(features_of(shape)), epsilon=epsilon)
         if self.kind == "trees" or self.chance(0.4):
             return layers.LayerNorm(epsilon=epsilon)
         return layers.BatchNorm(epsilon=epsilon, momentum=self.of(0, 0.1, 0.7, 1))

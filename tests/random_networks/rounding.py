@@ -18,7 +18,7 @@ class Corner(Exception):
     numbers. So results cannot be compared."""
 
 
-def shaken(values, dtype, rng):
-    """Return numbers that are each changed as by one rounding; whole ones, which may be tokens, stay."""
-    changed = values * (1 + np.finfo(dtype).eps * rng.uniform(-1, 1, values.shape))
+def shaken(values, by, rng):
+    """Return numbers that are each changed by up to this share; whole ones, which may be tokens, stay."""
+    changed = values * (1 + by * rng.uniform(-1, 1, values.shape))
     return np.where(values == np.round(values), values, changed)

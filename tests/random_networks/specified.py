@@ -12,7 +12,7 @@ from fastdl.layers.activation import name_and_setting
 def specified(layer):
     """Return a layer in the form of the reference, with its parameters."""
     scales = {"lr_scale": layer.lr_scale, "decay_scale": layer.decay_scale}
-    norm = isinstance(layer, (layers.BatchNorm, layers.LayerNorm))
+    norm = isinstance(layer, (layers.BatchNorm, layers.GroupNorm, layers.LayerNorm))
     return {**FORMS[type(layer)](layer), "frozen": not layer.trainable, "norm": norm, **scales}
 
 
@@ -89,6 +89,7 @@ FORMS = {
     layers.Rescaling: as_kind("rescale", "scale", "offset"),
     layers.RobustScaling: as_kind("robust_scale", "limit", running=running_statistics),
     layers.LayerNorm: as_kind("layer_norm", "epsilon"),
+    layers.GroupNorm: as_kind("group_norm", "epsilon", "groups"),
     layers.BatchNorm: as_kind("batch_norm", "epsilon", "momentum", running=running_statistics),
     layers.Dropout: as_kind("dropout", "rate"),
     layers.GaussianNoise: as_kind("noise", "stddev"),

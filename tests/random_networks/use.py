@@ -42,9 +42,9 @@ class Use:
         self.samples = len(self.trees) if self.of_trees else len(self.x)
         self.seen = self.x.astype(float)  # by the reference
         if draw.shaking is not None:
-            self.seen = shaken(self.seen, net.dtype, draw.shaking)
+            self.seen = shaken(self.seen, np.finfo(net.dtype).eps, draw.shaking)
             for values in parameters(self.model):
-                values[...] = shaken(values, net.dtype, draw.shaking)
+                values[...] = shaken(values, np.finfo(net.dtype).eps, draw.shaking)
 
     def rows(self, which):
         """Return the rows of x of some samples: themselves, or the nodes of trees."""

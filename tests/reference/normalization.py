@@ -58,6 +58,40 @@ def layer_norm_layer(network, layer, x):
     return z * weight + layer["bias"], back
 
 
+@kind("group_norm")
+def group_norm_layer(network, layer, x):
+    """Groups of channels of an image, or of features over the steps that count."""
+    lengths = network.lengths if x.ndim == 3 and network.lengths is not None else None
+    y, backs = np.empty_like(x), []
+    for i, sample in enumerate(x):
+        rows = sample.reshape(len(sample), -1).T if x.ndim == 4 else np.atleast_2d(sample)
+        counted = rows[: lengths[i]] if lengths is not None else rows
+        grouped = counted.reshape(len(counted), layer["groups"], -1)
+        mean, variance = (f(grouped, axis=(0, 2), keepdims=True) for f in (np.mean, np.var))
+        network.near(np.sqrt(variance) / 100)
+        scale = 1 / np.sqrt(variance + layer["epsilon"])
+        z = ((rows.reshape(len(rows), layer["groups"], -1) - mean) * scale).reshape(rows.shape)
+        out = z * layer["weight"] + layer["bias"]
+        y[i] = out.T.reshape(sample.shape) if x.ndim == 4 else out.reshape(sample.shape)
+        backs.append((z[: len(counted)], scale))
+
+    def back(dy):
+        dx, dw, db = np.zeros_like(x), 0, 0
+        for i, (z, scale) in enumerate(backs):
+            d = (dy[i].reshape(len(dy[i]), -1).T if x.ndim == 4 else np.atleast_2d(dy[i]))[: len(z)]
+            g, grouped = ((a).reshape(len(z), layer["groups"], -1) for a in (d * layer["weight"], z))
+            mean, product = (a.mean(axis=(0, 2), keepdims=True) for a in (g, g * grouped))
+            of_rows = ((g - mean - grouped * product) * scale).reshape(z.shape)
+            if x.ndim == 4:
+                dx[i] = of_rows.T.reshape(x[i].shape)
+            else:
+                np.atleast_2d(dx[i])[: len(z)] = of_rows
+            dw, db = dw + (d * z).sum(axis=0), db + d.sum(axis=0)
+        return dx, dw, db
+
+    return y, back
+
+
 @kind("rescale")
 def rescale_layer(network, layer, x):
     return x * layer["scale"] + layer["offset"], lambda dy: (dy * layer["scale"],)

@@ -29,6 +29,7 @@ net = Sequential(
         layers.MeanPool2D((2, 2), stride=2),
         layers.GaussianNoise(0.1),
         layers.Parallel([[layers.GlobalMeanPool()], [layers.GlobalMaxPool()]], merge="concat"),
+        layers.GroupNorm(2, epsilon=1e-6),
         layers.LayerNorm(epsilon=1e-6),
         layers.Dropout(0.2),
         layers.Dense(3, "relu", initializer=initializers.glorot_uniform),
@@ -46,10 +47,10 @@ assert_type(net.activations(images, "6.1"), NDArray[Any])
 assert_type(net.activations(images, net.layers[7]), NDArray[Any])
 assert_type(net.layers, tuple[layers.Layer, ...])
 assert_type(net.parameters, NDArray[Any])
-assert_type(net.params["15.weight"], NDArray[Any])
+assert_type(net.params["16.weight"], NDArray[Any])
 assert_type(net.layers[6].buffers["0.running_mean"], NDArray[Any])
 assert_type(net.parameter_count, int)
-net.params["15.bias"] = [0.1, 0.2, 0.3]
+net.params["16.bias"] = [0.1, 0.2, 0.3]
 net.parameters = net.parameters * 0.9
 net.gradients = np.zeros(net.parameter_count)
 net.layers[5].trainable = False

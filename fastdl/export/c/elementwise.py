@@ -108,6 +108,32 @@ def batch_norm(step: Step, unit: Unit) -> Function:
     ])  # fmt: skip
 
 
+def group_norm(step: Step, unit: Unit) -> Function:
+    """Write a group normalization; its sums are in double."""
+    features, groups = features_of(step.shape), step.settings["groups"]
+    rows, width = prod(step.shape) // features, features // groups
+    gain, bias = (unit.table(name, step.parameters[name]) for name in ("gain", "bias"))
+    at = f"i * {features} + g * {width} + k"
+    return Function([
+        f"{loop('g', groups)} {{",
+        "double sum = 0, squares = 0;",
+        loop("i", rows),
+        loop("k", width),
+        f"sum += x[{at}];",
+        f"const {unit.real} mean = ({unit.real})(sum / {rows * width});",
+        loop("i", rows),
+        f"{loop('k', width)} {{",
+        f"const {unit.real} apart = x[{at}] - mean;",
+        "squares += (double)apart * apart;",
+        "}",
+        f"const {unit.real} scale = ({unit.real})(1 / sqrt(squares / {rows * width} + {step.settings['epsilon']!r}));",
+        loop("i", rows),
+        loop("k", width),
+        f"y[{at}] = (x[{at}] - mean) * scale * {gain}[g * {width} + k] + {bias}[g * {width} + k];",
+        "}",
+    ])  # fmt: skip
+
+
 def layer_norm(step: Step, unit: Unit) -> Function:
     """Write a layer normalization; its sums are in double."""
     size = len(step.parameters["gain"])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..._core.graph import Graph
 from ..._types import Array, Shape
 from .attention import attention
-from .elementwise import activation, batch_norm, layer_norm, merge, periodic, rescale, robust_scale, softmax
+from .elementwise import activation, batch_norm, group_norm, layer_norm, merge, periodic, rescale, robust_scale, softmax
 from .memory import Held, places_of
 from .moving import channels_first, channels_last, concat, copy, embedding, pad, positions, select
 from .pooling import global_max, global_mean, pool, upsample
@@ -32,6 +32,7 @@ _EMITTERS: dict[str, Callable[[Step, Unit], Function]] = {
     "flatten": channels_first,
     "global_max": global_max,
     "global_mean": global_mean,
+    "group_norm": group_norm,
     "layer_norm": layer_norm,
     "max_pool": pool,
     "mean_pool": pool,

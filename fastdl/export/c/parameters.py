@@ -13,6 +13,7 @@ _NAMES = {
     "positions": ("table",),
     "periodic": ("weight", "bias"),
     "robust_scale": ("center", "scale"),
+    "group_norm": ("gain", "bias"),
     "layer_norm": ("gain", "bias"),
     "batch_norm": ("gain", "bias", "mean", "variance"),
     "recurrent": tuple([f"{name}_{k}" for k in (0, 1) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]),

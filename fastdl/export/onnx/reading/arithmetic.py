@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 
 from ...._types import Array
-from ....layers import BatchNorm, Conv1D, Conv2D, ConvTranspose2D, Dense, PositionalEmbedding
+from ....layers import BatchNorm, Conv1D, Conv2D, ConvTranspose2D, Dense, GroupNorm, PositionalEmbedding
 from .attention import NEVER, masked
 from .inputs import Inputs, array_of, numbers_of
 from .moves import Attributes, concatenated
@@ -182,6 +182,11 @@ def _of_features(t: Tensors, a: Numbers, values: Array, role: str, whole: Array 
         is_alone = len(node.sources) == 1 and "shared" not in node.facts
         if role == "bias" and spec and spec.kind in _BIASED and is_alone:
             arrays = {**spec.arrays, "bias": spec.arrays["bias"] + vector[0]}
+            return replace(a, node=replace(node, does=Spec(spec.kind, spec.arguments, arrays)))
+        if spec and spec.kind is GroupNorm and is_alone:
+            names = {"weight": ("weight", "bias"), "bias": ("bias",)}[role]
+            by = np.multiply if role == "weight" else np.add
+            arrays = {**spec.arrays, **{name: by(spec.arrays[name], vector[0]) for name in names}}
             return replace(a, node=replace(node, does=Spec(spec.kind, spec.arguments, arrays)))
         zeros, ones = np.zeros_like(vector[0]), np.ones_like(vector[0])
         arrays = {"weight": ones, "bias": zeros, "running_mean": zeros, "running_var": ones, role: vector[0]}

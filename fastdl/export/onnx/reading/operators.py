@@ -8,7 +8,7 @@ from .arithmetic import add, concat, div, mul, neg, sub
 from .attention import matmul, softmax
 from .inputs import Function, part
 from .pooling import reduced
-from .rows import batch_norm, gather, gemm, layer_norm
+from .rows import batch_norm, gather, gemm, group_norm, instance_norm, layer_norm
 from .tables import cos
 from .windows import convolution, pool, resize, transposed_convolution
 
@@ -30,8 +30,10 @@ COMPUTING: dict[str, Function] = {
     "GlobalAveragePool": reduced("mean", to_the_end=True),
     "GlobalMaxPool": reduced("max", to_the_end=True),
     "Greater": greater,
+    "GroupNormalization": group_norm,
     "HardSigmoid": hard_sigmoid,
     "HardSwish": named("hard_silu"),
+    "InstanceNormalization": instance_norm,
     "LayerNormalization": layer_norm,
     "LeakyRelu": named("leaky_relu", slope="alpha"),
     "MatMul": matmul,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...._types import Array
-from ....layers import BatchNorm, Dense, Embedding, LayerNorm
+from ....layers import BatchNorm, Dense, Embedding, GroupNorm, LayerNorm
 from .inputs import Inputs, array_of, expect, numbers_of, optional
 from .moves import Attributes
 from .tensors import Tensors
@@ -65,6 +65,9 @@ def layer_norm(t: Tensors, inputs: Inputs, attributes: Attributes, outputs: int)
     bias = optional(inputs, 2)
     axis, ndim = attributes.get("axis", -1), x.places.ndim
     arrays = {"weight": weight, "bias": np.zeros_like(weight) if bias is None else bias}
+    if ndim == 3 and axis % ndim == 2 and weight.size == 1 < x.places.shape[2]:  # groups side by side
+        groups = x.places.shape[1]
+        return _normalized_groups(t, x, groups, weight.repeat(groups), arrays["bias"].repeat(groups), attributes)
     spec = Spec(LayerNorm, {"epsilon": attributes.get("epsilon", 1e-5)}, arrays)
     if axis % ndim == ndim - 1:
         node, rows = t.rows(x)
@@ -73,6 +76,37 @@ def layer_norm(t: Tensors, inputs: Inputs, attributes: Attributes, outputs: int)
     if axis % ndim != 1 or len(node.shape) != 3:
         raise UnreadableError(f"axis must be that of features, or of an image's channels; received {axis}")
     return t.all_of(Node(node.shape, spec, (node,)))
+
+
+def instance_norm(t: Tensors, inputs: Inputs, attributes: Attributes, outputs: int) -> Numbers:
+    """Normalize each channel, or each group of channels where they are side by side along one axis."""
+    x = numbers_of(inputs)
+    return _normalized_groups(t, x, x.places.shape[1], array_of(inputs, 1), array_of(inputs, 2), attributes)
+
+
+def group_norm(t: Tensors, inputs: Inputs, attributes: Attributes, outputs: int) -> Numbers:
+    """Normalize groups of channels."""
+    groups = attributes["num_groups"]
+    return _normalized_groups(t, numbers_of(inputs), groups, array_of(inputs, 1), array_of(inputs, 2), attributes)
+
+
+def _normalized_groups(
+    t: Tensors, x: Numbers, groups: int, weight: Array, bias: Array, attributes: Attributes
+) -> Numbers:
+    x = t.plain(x)
+    if not t.covers(x):
+        x = t.all_of(t.tensor(x))
+    node, shape = x.node, x.places.shape
+    features = node.features
+    channels = x.places % node.size // (node.size // features) if len(node.shape) == 3 else x.places % features
+    of_groups = channels.reshape(shape[0], groups, -1) // max(features // groups, 1)
+    if features % groups or (of_groups != np.arange(groups)[:, None]).any():
+        raise UnreadableError(f"what is normalized must be channels, or groups of them; received {shape}")
+    arrays = {"weight": weight, "bias": bias}
+    if len(weight) == groups:
+        arrays = {name: values.repeat(features // groups) for name, values in arrays.items()}
+    settings = {"groups": groups, "epsilon": attributes.get("epsilon", 1e-5)}
+    return Numbers(Node(node.shape, Spec(GroupNorm, settings, arrays), (node,)), x.places)
 
 
 def batch_norm(t: Tensors, inputs: Inputs, attributes: Attributes, outputs: int) -> Numbers:

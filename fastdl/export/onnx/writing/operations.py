@@ -155,6 +155,43 @@ def _layer_norm(w: Writer, read: Sequence[Value], operation: Fields, weights: We
     return Value(y, operation["output_shape"])
 
 
+def _group_norm(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
+    x, groups, epsilon = read[0], operation["groups"], operation["epsilon"]
+    of_steps = len(x.shape) == 2
+    if of_steps and w.lengths:
+        y = _groups_of_counted_steps(w, x, w.lengths, groups, epsilon)
+    else:
+        parted = w.reshaped(w.channels_first(x), 0, groups, -1)
+        if w.dtype == np.float32:
+            ones, zeros = w.parameter("scale", np.ones(groups)), w.parameter("shift", np.zeros(groups))
+            y = w.node("InstanceNormalization", parted, ones, zeros, epsilon=epsilon)
+        else:  # ONNX Runtime has none of float64
+            y = w.node("LayerNormalization", parted, w.parameter("scale", np.ones(1)), axis=-1, epsilon=epsilon)
+        y = w.reshaped(y, 0, *((x.shape[1], -1) if of_steps else x.shape))
+    features_first = of_steps and not w.lengths
+    after = 2 if len(x.shape) == 3 else int(features_first)  # axes behind the features
+    weight, bias = (stored.reshape(-1, *[1] * after) for stored in weights)
+    y = w.node("Add", w.node("Mul", y, w.parameter("weight", weight)), w.parameter("bias", bias))
+    return Value(y, operation["output_shape"], features_first)
+
+
+def _groups_of_counted_steps(w: Writer, x: Value, lengths: str, groups: int, epsilon: float) -> str:
+    """Normalize the groups of rows (N, T, F), by the steps that count."""
+    features = x.shape[1]
+
+    def mean(rows: str) -> str:
+        parted = w.reshaped(w.cleared(x, rows), 0, 0, groups, -1)
+        count = w.node("Cast", w.node("Unsqueeze", lengths, w.integers(1, 2, 3)), to=w.type)
+        total = w.node("ReduceSum", parted, w.integers(1, 3))
+        return w.node("Div", total, w.times(count, features // groups))
+
+    rows = w.rows(x)
+    apart = w.node("Sub", w.reshaped(rows, 0, 0, groups, -1), mean(rows))
+    of_rows = w.reshaped(apart, 0, 0, features)
+    deviation = w.node("Sqrt", w.plus(mean(w.node("Mul", of_rows, of_rows)), epsilon))
+    return w.reshaped(w.node("Div", apart, deviation), 0, 0, features)
+
+
 def _batch_norm(w: Writer, read: Sequence[Value], operation: Fields, weights: Weights) -> Value:
     x, roles = read[0], ("weight", "bias", "running_mean", "running_var")
     parameters = map(w.parameter, roles, weights)
@@ -253,6 +290,7 @@ OPERATIONS: dict[str, Function] = {
     "upsample": _upsample,
     "rescale": _rescale,
     "layer_norm": _layer_norm,
+    "group_norm": _group_norm,
     "batch_norm": _batch_norm,
     "concat": _concat,
     "sum": _merge("Add"),
