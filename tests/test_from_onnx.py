@@ -404,6 +404,11 @@ FAR = [node("Clip", "x", "low", "high", out="z")]
             "arrays": {"s": np.array([1, 1, 2, 2], np.float32)},
             "shape": ("batch", 1, 4, 4),
         },
+        r"images must be resized by mode nearest \(asymmetric, floor\).* b'asymmetric', b'round_prefer_floor'": {
+            "nodes": [node("Resize", "x", "", "s", coordinate_transformation_mode="asymmetric")],
+            "arrays": {"s": np.array([1, 1, 2, 2], np.float32)},
+            "shape": ("batch", 1, 4, 4),
+        },
         r"images must be resized by whole factors; received \[1. +1. +1.5 +2. \]": {
             "nodes": [node("Resize", "x", "", "s", mode="linear")],
             "arrays": {"s": np.array([1, 1, 1.5, 2], np.float32)},

@@ -100,14 +100,15 @@ def resize(t: Tensors, inputs: Inputs, attributes: Attributes, _: int) -> Number
     else:
         raise UnreadableError("scales or sizes must be given")
     size = [round(factor) for factor in factors]
-    nearest = mode == b"nearest" and how == b"asymmetric" and attributes.get("nearest_mode") == b"floor"
+    rounding = [attributes.get("nearest_mode", b"round_prefer_floor")] if mode == b"nearest" else []
+    nearest = how == b"asymmetric" and rounding == [b"floor"]
     between = mode == b"linear" and (how == b"half_pixel" or how == b"pytorch_half_pixel")
     if len(size) != 4 or size[:2] != [1, 1] or not np.array_equal(size, factors):
         raise UnreadableError(f"images must be resized by whole factors; received {factors}")
     if not (nearest or between):
         raise UnreadableError(
             "images must be resized by mode nearest (asymmetric, floor) or linear (half_pixel, as without PyTorch's "
-            f"align_corners); received {mode!r}, {how!r}"
+            f"align_corners); received {', '.join(map(repr, [mode, how, *rounding]))}"
         )
     if not 1 <= min(size) <= max(size) <= 1 << 15:
         raise UnreadableError(f"factors must be from 1 on; received {size}")
