@@ -39,9 +39,13 @@ CASES = {
     "depthwise": ([layers.Conv2D(2, 3, groups=2)], values, (1, 2, 1000, 1000)),
     "transposed": ([layers.ConvTranspose2D(2, 2)], values, (1, 2, 1000, 1000)),
     "layer norm": ([layers.LayerNorm()], np.random.default_rng(0).random, (MANY, 3)),
+    "group norm": ([layers.GroupNorm(1)], np.random.default_rng(0).random, (1, 2, 1000, 1000)),
+    "a number for all pixels": (
+        [layers.Parallel([[], [layers.GlobalMeanPool(), layers.Dense(1)]], "sum")], values, (1, 2, 1000, 1000),
+    ),
     "batch norm": ([layers.BatchNorm()], np.random.default_rng(0).random, (MANY, 3)),
     "batch norm, of images": ([layers.BatchNorm()], np.random.default_rng(0).random, (1, 2, 1000, 1000)),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)

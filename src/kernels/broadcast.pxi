@@ -35,30 +35,22 @@ cdef inline void merge_rows(const bint multiplies, const Spread* g, real* y,
             merge_row(multiplies, y + i * g.columns, x + i * g.row_step, g.columns, False)
 
 
-cdef void add_spread(const Spread* g, real* y, const real* x) noexcept nogil:
-    merge_rows(False, g, y, x)
-
-
-cdef void times_spread(const Spread* g, real* y, const real* x) noexcept nogil:
-    merge_rows(True, g, y, x)
-
-
-cdef real sum_of_row(const real* x, Py_ssize_t n) noexcept nogil:
-    cdef vec total = vec_set1(0)
-    cdef Py_ssize_t j
-    for j from 0 <= j < n by VEC_LANES:
-        total = total + load_lanes(x + j, n - j)
-    return vec_sum(total)
+cdef void merge_spread(bint multiplies, const Spread* g, real* y, const real* x) noexcept nogil:
+    # y += x, or y *= x.
+    if multiplies:
+        merge_rows(True, g, y, x)
+    else:
+        merge_rows(False, g, y, x)
 
 
 cdef void gather_spread(const Spread* g, const real* dy, real* dx) noexcept nogil:
     # dx = what each number has been spread to, added up.
     cdef Py_ssize_t i
     if g.one_column and g.row_step == 0:
-        dx[0] = sum_of_row(dy, g.rows * g.columns)
+        dx[0] = <real>sum_about(dy, 0, g.rows * g.columns)
     elif g.one_column:
         for i in range(g.rows):
-            dx[i] = sum_of_row(dy + i * g.columns, g.columns)
+            dx[i] = <real>sum_about(dy + i * g.columns, 0, g.columns)
     elif g.rows == 1:
         memcpy(dx, dy, g.columns * sizeof(real))
     else:

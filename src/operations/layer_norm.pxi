@@ -34,55 +34,6 @@ cdef inline real* moments_of(const Network* net, const Op* op, const Part* part)
     return own.moments + place_of(net, target_of(net, op), part) * own.moments_stride
 
 
-ctypedef vec (*of_two_vectors)(vec x, vec y) noexcept nogil
-
-
-cdef inline real sum_of(of_two_vectors f, const real* x, real about, Py_ssize_t n) noexcept nogil:
-    # Of f(x, about): four sums where there are vectors enough, as one would wait for itself.
-    cdef Py_ssize_t i, m, whole = n // VEC_LANES * VEC_LANES
-    cdef Py_ssize_t fourfold = n // (4 * VEC_LANES) * (4 * VEC_LANES)
-    cdef vec total = vec_set1(0), pivot = vec_set1(about)
-    cdef vec some[4]
-    if fourfold:
-        for m in range(4):
-            some[m] = f(vec_load(x + m * VEC_LANES), pivot)
-        for i from 4 * VEC_LANES <= i < fourfold by 4 * VEC_LANES:
-            for m in range(4):
-                some[m] = some[m] + f(vec_load(x + i + m * VEC_LANES), pivot)
-        total = (some[0] + some[1]) + (some[2] + some[3])
-    for i from fourfold <= i < whole by VEC_LANES:
-        total = total + f(vec_load(x + i), pivot)
-    if whole < n:
-        total = total + vec_keep_first(f(vec_load(x + whole), pivot), <int>(n - whole))
-    return vec_sum(total)
-
-
-cdef inline vec difference(vec x, vec y) noexcept nogil:
-    return x - y
-
-
-cdef inline vec squared_difference(vec x, vec y) noexcept nogil:
-    return (x - y) * (x - y)
-
-
-cdef double sum_about(const real* x, real start, Py_ssize_t n) noexcept nogil:
-    # The sum of x - start, which rounding leaves small where x are large, and 0 where all are one.
-    cdef Py_ssize_t i
-    cdef double total = 0
-    for i from 0 <= i < n by NUMBERS_AT_A_TIME:
-        total += sum_of(difference, x + i, start, min(NUMBERS_AT_A_TIME, n - i))
-    return total
-
-
-cdef double squares_about(const real* x, real mean, Py_ssize_t n) noexcept nogil:
-    # The sum of (x - mean)^2.
-    cdef Py_ssize_t i
-    cdef double total = 0
-    for i from 0 <= i < n by NUMBERS_AT_A_TIME:
-        total += sum_of(squared_difference, x + i, mean, min(NUMBERS_AT_A_TIME, n - i))
-    return total
-
-
 cdef void normalize_row(const real* x, const real* weight, const real* bias, real* y, real epsilon,
                         Py_ssize_t n, real* moments) noexcept nogil:
     cdef Py_ssize_t i

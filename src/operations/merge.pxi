@@ -113,24 +113,32 @@ cdef void sum_some_numbers(const Network* net, const Op* op, const Part* part, P
     activate_output(net, op, y + first, last - first)
 
 
-cdef void sum_spread(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    cdef const Tensor* t = target_of(net, op)
+cdef void merge_others(const Network* net, const Op* op, const Part* part, bint multiplies, int one,
+                       real* y) noexcept nogil:
+    # y plus, or times, all sources but one.
     cdef const Tensor* s
-    cdef real* y = value_of(net, t, part)
     cdef Spread g
-    cdef int i, whole = whole_source(net, op)
-    memcpy(y, value_of(net, &net.tensor[op.source[whole]], part), t.size * sizeof(real))
+    cdef int i
     for i in range(op.reads):
-        if i != whole:
+        if i != one:
             s = &net.tensor[op.source[i]]
-            g = spread_of(s, t)
-            add_spread(&g, y, value_of(net, s, part))
-    activate_output(net, op, y, t.size)
+            g = spread_of(s, target_of(net, op))
+            merge_spread(multiplies, &g, y, value_of(net, s, part))
+
+
+cdef void merge_all(const Network* net, const Op* op, const Part* part,
+                    bint multiplies) noexcept nogil:
+    cdef const Tensor* t = target_of(net, op)
+    cdef real* y = value_of(net, t, part)
+    cdef int whole = whole_source(net, op)
+    memcpy(y, value_of(net, &net.tensor[op.source[whole]], part), t.size * sizeof(real))
+    merge_others(net, op, part, multiplies, whole, y)
 
 
 cdef void forward_sum(const Network* net, const Op* op, const Part* part) noexcept nogil:
     if spreads(net, op):
-        sum_spread(net, op, part)
+        merge_all(net, op, part, False)
+        activate_output(net, op, output_of(net, op, part), target_of(net, op).size)
     else:
         sum_some_numbers(net, op, part, 0, target_of(net, op).size)
 
@@ -159,29 +167,14 @@ cdef Methods sum_methods():
 
 
 cdef int reserve_product(Memory memory, Network* net, Op* op) except -1:
-    memory.need(target_of(net, op).size, 0)
+    # A gradient before it is gathered.
+    if spreads(net, op):
+        memory.need(target_of(net, op).size, 0)
     return 0
 
 
-cdef void times_others(const Network* net, const Op* op, const Part* part, int one,
-                       real* y) noexcept nogil:
-    # y times all sources but one.
-    cdef const Tensor* s
-    cdef Spread g
-    cdef int i
-    for i in range(op.reads):
-        if i != one:
-            s = &net.tensor[op.source[i]]
-            g = spread_of(s, target_of(net, op))
-            times_spread(&g, y, value_of(net, s, part))
-
-
 cdef void forward_product(const Network* net, const Op* op, const Part* part) noexcept nogil:
-    cdef const Tensor* t = target_of(net, op)
-    cdef real* y = value_of(net, t, part)
-    cdef int whole = whole_source(net, op)
-    memcpy(y, value_of(net, &net.tensor[op.source[whole]], part), t.size * sizeof(real))
-    times_others(net, op, part, whole, y)
+    merge_all(net, op, part, True)
 
 
 cdef void backward_product(const Network* net, const Op* op, const Part* part) noexcept nogil:
@@ -199,7 +192,7 @@ cdef void backward_product(const Network* net, const Op* op, const Part* part) n
             continue
         d = dx if s.size == t.size else fields_of(net, part.worker)
         memcpy(d, gradient_of(net, t, part), t.size * sizeof(real))
-        times_others(net, op, part, i, d)
+        merge_others(net, op, part, True, i, d)
         if d != dx:
             g = spread_of(s, t)
             gather_spread(&g, d, dx)
